@@ -1,0 +1,83 @@
+"""The one place that compiles: every kernel of the project is made by :func:`kernel`.
+
+Policies, with their reasons:
+
+* ``nogil=True`` always: a kernel that holds the interpreter lock stops a Dask worker's heartbeat for its whole length.
+* Never ``parallel=True`` nor ``fastmath=True``: sums would depend on the number of threads or the compiler's mood, and a run
+  must give the same bits everywhere.
+* ``error_model="numpy"``: a division by zero gives infinity, which the step control sees and the run reports.
+* Compiled code is kept on disk in a folder named by a digest of *all* our sources and of the compiler's versions: Numba looks
+  only at the file a kernel stands in and would go on using an old compiled callee after an edit.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import numba
+import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@functools.cache
+def source_digest() -> str:
+    """Digest (16 hex digits) of every Python source and table of the package: the part of the model's version that an edit changes."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*")):
+        if path.suffix in {".py", ".csv"}:
+            digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def compiled_folder() -> Path:
+    """Folder of the compiled kernels: under ``NUMBA_CACHE_DIR`` or the user's cache folder, else in the temporary folder."""
+    versions = f"{source_digest()} {numba.__version__} {llvmlite.__version__} {np.__version__}"
+    name = hashlib.sha256(versions.encode()).hexdigest()[:16]
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    roots = [
+        Path(os.environ.get("NUMBA_CACHE_DIR") or Path(home) / "marsdisk"),
+        Path(tempfile.gettempdir()) / f"marsdisk-{os.getuid() if hasattr(os, 'getuid') else 'user'}",
+    ]
+    for root in roots:
+        folder = root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    raise OSError(f"no place to keep compiled kernels: {' and '.join(map(str, roots))} cannot be written; set NUMBA_CACHE_DIR to a writable folder")
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
+    try:
+        compiled: _Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled
+
+
+def call_repairing(call: Callable[[], Any]) -> Any:
+    """``call()``; when a damaged compiled file makes it fail, wipe the folder of compiled kernels and call once more.
+
+    Numba raises whatever unpickling a cut or empty file gives, at every later start, and never repairs it.
+    """
+    try:
+        return call()
+    except Exception:
+        shutil.rmtree(compiled_folder(), ignore_errors=True)
+        compiled_folder().mkdir(parents=True, exist_ok=True)
+        return call()

@@ -1,0 +1,183 @@
+"""Run-local cache: six slots of derived arrays, each valid for exactly one key.
+
+A cache never changes a number: a slot whose key differs in any field is dropped and rebuilt, and the field that differed is
+counted as the reason. Without a cache the same builders run every time.
+"""
+
+import dataclasses
+import enum
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CacheError, CacheRefusedError
+
+T = TypeVar("T")
+Counts = NDArray[np.int64]
+
+
+class CacheKind(enum.StrEnum):
+    """The six slots."""
+
+    WEIGHTS_TABLE = "weights_table"
+    FRAGMENT_TENSOR = "fragment_tensor"
+    PAIR_WORKSPACE = "pair_workspace"
+    QSTAR_MATRIX = "qstar_matrix"
+    GAIN_WORKSPACE = "gain_workspace"
+    SUPPLY_WEIGHTS = "supply_weights"
+
+
+#: Fields of each slot's key: everything that its value depends on.
+KEY_FIELDS: dict[CacheKind, tuple[str, ...]] = {
+    CacheKind.WEIGHTS_TABLE: ("edges_version", "alpha_frag"),
+    CacheKind.FRAGMENT_TENSOR: ("sizes_version", "edges_version", "rho", "v_rel", "alpha_frag", "qstar_signature"),
+    CacheKind.PAIR_WORKSPACE: ("sizes_version", "rho"),
+    CacheKind.QSTAR_MATRIX: ("sizes_version", "rho", "v_rel", "qstar_signature"),
+    CacheKind.GAIN_WORKSPACE: ("sizes_version", "rho"),
+    CacheKind.SUPPLY_WEIGHTS: (
+        *("mode", "sizes_version", "edges_version", "rho", "s_min_eff", "s_inj_min", "s_inj_max", "q"),
+        "initial_version",
+    ),
+}
+#: Why a slot can be invalidated: every key field, in the order of first mention.
+REASONS: tuple[str, ...] = tuple(dict.fromkeys(field for fields in KEY_FIELDS.values() for field in fields))
+_KINDS = tuple(CacheKind)
+_INDEX = {kind: i for i, kind in enumerate(_KINDS)}
+_REASON_INDEX = {reason: i for i, reason in enumerate(REASONS)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CacheStats:
+    """Counters of one run. Every lookup is a hit, a miss (empty slot, or cache off) or a rebuild (a key field differed)."""
+
+    hits: Counts  #: (slots,)
+    misses: Counts  #: (slots,)
+    rebuilds: Counts  #: (slots,)
+    refused: Counts  #: (slots,) values that were not finite
+    bytes: Counts  #: (slots,) held now
+    build_time: NDArray[np.float64]  #: (slots,) s
+    invalidations: Counts  #: (slots, reasons) key fields that differed when a slot was rebuilt
+
+    @classmethod
+    def zero(cls) -> "CacheStats":
+        slots = len(_KINDS)
+        counts = (np.zeros(slots, np.int64) for _ in range(5))
+        return cls(*counts, np.zeros(slots), np.zeros((slots, len(REASONS)), np.int64))
+
+    @property
+    def lookups(self) -> Counts:
+        return self.hits + self.misses + self.rebuilds
+
+    @property
+    def hit_rate(self) -> float:
+        """Hits over lookups, all slots together; NaN before the first lookup."""
+        lookups = int(self.lookups.sum())
+        return int(self.hits.sum()) / lookups if lookups else float("nan")
+
+    def line(self) -> str:
+        """One line for a log: per slot hits/lookups, then the reasons of its rebuilds."""
+        parts = []
+        for i, kind in enumerate(_KINDS):
+            reasons = [f"{reason} {count}" for reason, count in zip(REASONS, self.invalidations[i], strict=True) if count]
+            parts.append(f"{kind} {self.hits[i]}/{self.lookups[i]}" + (f" ({', '.join(reasons)})" if reasons else ""))
+        return "; ".join(parts)
+
+
+@dataclasses.dataclass
+class _Slot:
+    key: dict[str, Hashable] | None = None
+    value: Any = None
+
+
+def _arrays(value: Any) -> Iterator[NDArray[Any]]:
+    if isinstance(value, np.ndarray):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _arrays(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _arrays(item)
+
+
+class RunCache:
+    """Six slots, each holding at most one value.
+
+    Parameters
+    ----------
+    enabled : False builds every value anew; nothing else changes
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._owner = threading.get_ident()
+        self._slots = {kind: _Slot() for kind in _KINDS}
+        self._stats = CacheStats.zero()
+
+    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
+        """The value of slot ``kind`` for ``key``, built by ``build`` if the slot does not hold it. Its arrays are read-only.
+
+        Raises
+        ------
+        CacheError
+            Called from another thread than the cache's, or with other key fields than the slot's.
+        CacheRefusedError
+            The built value holds NaN or infinity; it is counted and not stored.
+        """
+        self._check_thread()
+        slot_kind = CacheKind(kind)
+        slot, index, stats = self._slots[slot_kind], _INDEX[slot_kind], self._stats
+        if slot.key is not None and slot.key == key:
+            stats.hits[index] += 1
+            value: T = slot.value
+            return value
+        if set(key) != set(KEY_FIELDS[slot_kind]):
+            raise CacheError(f"slot {kind} has the key fields {', '.join(KEY_FIELDS[slot_kind])}, not {', '.join(key)}")
+        if slot.key is None:
+            stats.misses[index] += 1
+        else:
+            stats.rebuilds[index] += 1
+            for field, before in slot.key.items():
+                if key[field] != before:
+                    stats.invalidations[index, _REASON_INDEX[field]] += 1
+            self._slots[slot_kind] = slot = _Slot()
+        begin = time.perf_counter()
+        value = build()
+        stats.build_time[index] += time.perf_counter() - begin
+        for array in _arrays(value):
+            if not np.all(np.isfinite(array)):
+                stats.refused[index] += 1
+                raise CacheRefusedError(f"{kind} is not finite for {dict(key)}; check the sizes, density and speed it is made from")
+            array.setflags(write=False)
+        if self.enabled:
+            slot.key, slot.value = dict(key), value
+        return value
+
+    def clear(self) -> None:
+        """Empty every slot (counters stay)."""
+        self._check_thread()
+        self._slots = {kind: _Slot() for kind in _KINDS}
+
+    def restart_counts(self) -> None:
+        """Set all counters to zero; what the slots hold stays."""
+        self._check_thread()
+        self._stats = CacheStats.zero()
+
+    def stats(self) -> CacheStats:
+        """Counters since the last restart, as a copy."""
+        held = np.array([sum(array.nbytes for array in _arrays(slot.value)) for slot in self._slots.values()], np.int64)
+        copies = {field.name: getattr(self._stats, field.name).copy() for field in dataclasses.fields(CacheStats)}
+        return CacheStats(**{**copies, "bytes": held})
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._owner:
+            raise CacheError(
+                "a RunCache belongs to the thread that made it: two threads would count and replace each other's values; make one per thread"
+            )
+
+    def __reduce__(self) -> NoReturn:
+        raise CacheError("a RunCache cannot be pickled or copied: it belongs to one thread of one process; make a new one where it is needed")

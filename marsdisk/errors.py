@@ -1,0 +1,29 @@
+"""Errors that a user can act on: what happened, where, what to do. The command line prints their text without a traceback."""
+
+
+class MarsDiskError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ConfigError(MarsDiskError, ValueError):
+    """A configuration that cannot be run; ``problems`` has one line for each thing that is wrong."""
+
+    def __init__(self, problems: list[str], where: str = "") -> None:
+        self.problems = list(problems)
+        self.where = where
+        super().__init__("\n".join([f"{where}:" if where else "bad configuration:", *(f"  {problem}" for problem in self.problems)]))
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[str], str]]:
+        return type(self), (self.problems, self.where)
+
+
+class SolverError(MarsDiskError, ArithmeticError):
+    """A run whose integration could not go on."""
+
+
+class CacheError(MarsDiskError, RuntimeError):
+    """A cache used in a way that could change a number."""
+
+
+class CacheRefusedError(CacheError, ValueError):
+    """A value that is not finite was about to be cached."""

@@ -1,0 +1,145 @@
+"""Everything that the collision operator of one run is made of, each part looked up in a cache where the caller gives one.
+
+The arrays depend on few inputs, and those are their keys. Content versions that a caller does not give are computed here.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from .fragments import FragmentTensor, fragment_weights, reduced_specific_energy, remnant_bins, unbound_fraction
+from .grid import Array, SizeGrid, content_version
+from .qstar import QStarLaw, compute_q_d_star_array
+from .supply import injection_shares
+
+T = TypeVar("T")
+
+
+class Lookup(Protocol):
+    """What is asked of a cache."""
+
+    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T: ...
+
+
+class PairWorkspace(NamedTuple):
+    """Size-dependent arrays of all pairs, (n, n) each."""
+
+    size_ref: Array  #: m, the larger of the two radii, at which Q_D* is taken
+    m1: Array  #: kg
+    m2: Array  #: kg
+    m_tot: Array  #: kg
+    valid_pair: np.ndarray  #: both masses positive
+    area: Array  #: m2, pi (s_i + s_j)^2
+
+
+class GainWorkspace(NamedTuple):
+    """m_i + m_j [kg] and m_i m_j [kg2] of all pairs, (n, n) each."""
+
+    m_sum: Array
+    denom: Array
+
+
+def _cached(cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
+    return build() if cache is None else cache.lookup(kind, key, build)
+
+
+def pair_workspace(sizes: Array, masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> PairWorkspace:
+    """Pair arrays of grains of radius ``sizes`` [m] and mass ``masses`` [kg], density ``rho`` [kg/m3]."""
+
+    def build() -> PairWorkspace:
+        m1, m2 = (np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :]))
+        area = math.pi * np.add.outer(sizes, sizes) ** 2
+        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), area)
+
+    return _cached(cache, "pair_workspace", {"sizes_version": sizes_version, "rho": rho}, build)
+
+
+def gain_workspace(masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> GainWorkspace:
+    """Sums and products of masses that turn event rates into mass rates."""
+    key = {"sizes_version": sizes_version, "rho": rho}
+    return _cached(cache, "gain_workspace", key, lambda: GainWorkspace(np.add.outer(masses, masses), np.outer(masses, masses)))
+
+
+def _fragment_tensor(
+    sizes: Array,
+    masses: Array,
+    edges: Array,
+    v_rel: Array | float,
+    rho: float,
+    alpha_frag: float = 3.5,
+    *,
+    law: QStarLaw,
+    cache: Lookup | None = None,
+    sizes_version: int | None = None,
+    edges_version: int | None = None,
+) -> FragmentTensor:
+    """Outcome of every pair of bins as a :class:`~marsdisk.physics.fragments.FragmentTensor`.
+
+    Parameters
+    ----------
+    sizes, masses : (n,) m and kg
+    edges : (n+1,) m
+    v_rel : m/s, one speed for all pairs, or (n, n); a matrix is never cached
+    rho : kg/m3
+    alpha_frag : exponent of the fragments' mass law dM/ds ~ s^-alpha_frag
+    """
+    sizes_version = content_version(sizes) if sizes_version is None else sizes_version
+    edges_version = content_version(edges) if edges_version is None else edges_version
+    scalar = np.ndim(v_rel) == 0
+    speed = np.maximum(v_rel, 1e-12)  # m/s; grains at rest still need a Q_D*
+    of_pairs: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
+    if scalar:
+        of_pairs |= {"v_rel": float(speed), "qstar_signature": law.signature}
+
+    def build() -> FragmentTensor:
+        pairs = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version)
+
+        def threshold() -> Array:
+            return compute_q_d_star_array(pairs.size_ref, rho, speed / 1e3, law)
+
+        q_star = _cached(cache, "qstar_matrix", of_pairs, threshold) if scalar else threshold()
+        weights_key = {"edges_version": edges_version, "alpha_frag": alpha_frag}
+        weights = _cached(cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag))
+        unbound = unbound_fraction(reduced_specific_energy(pairs.m1, pairs.m2, speed) / q_star)
+        return FragmentTensor(unbound, remnant_bins(edges, pairs.m_tot, unbound, rho), weights)
+
+    if not scalar:
+        return build()
+    key = {**of_pairs, "edges_version": edges_version, "alpha_frag": alpha_frag}
+    return _cached(cache, "fragment_tensor", key, build)
+
+
+def supply_weights(
+    mode: str,
+    grid: SizeGrid,
+    masses: Array,
+    rho: float,
+    initial_shares: Array,
+    *,
+    s_min_eff: float,
+    s_inj_min: float = 0.0,
+    s_inj_max: float = math.inf,
+    q: float = 3.5,
+    cache: Lookup | None = None,
+) -> Array:
+    """Share of the supplied mass per bin (see :func:`~marsdisk.physics.supply.injection_shares`); only the rate scales it."""
+    key = {
+        "mode": mode,
+        "sizes_version": grid.sizes_version,
+        "edges_version": grid.edges_version,
+        "rho": rho,
+        "s_min_eff": s_min_eff,
+        "s_inj_min": s_inj_min,
+        "s_inj_max": s_inj_max,
+        "q": q,
+        "initial_version": content_version(initial_shares) if mode == "initial_psd" else 0,
+    }
+    floor = max(s_min_eff, s_inj_min)
+    return _cached(
+        cache,
+        "supply_weights",
+        key,
+        lambda: injection_shares(mode, grid, masses, initial_shares, s_floor=floor, s_inj_max=s_inj_max, q=q),
+    )

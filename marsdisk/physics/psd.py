@@ -1,0 +1,53 @@
+"""Initial size distributions: mass per bin, normalised to a total of 1."""
+
+import math
+
+import numpy as np
+
+from .grid import Array, SizeGrid
+
+
+def _normalised(mass: Array, what: str) -> Array:
+    total = float(np.sum(mass))
+    if not (np.all(np.isfinite(mass)) and np.all(mass >= 0.0) and total > 0.0):
+        raise ValueError(f"the {what} start puts no finite, positive mass on the size grid; compare its sizes with sizes.s_min and sizes.s_max")
+    return mass / total
+
+
+def three_slope_number(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0, wavy_decay: float = 0.0) -> Array:
+    """Number per unit size, unnormalised: s^-q with q = alpha, alpha+1, alpha+1.5 below 10 s_lo, between, and above s_hi/10.
+
+    The factor 1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) exp(-d ln(s/s_lo)) adds one wave over the whole range.
+    """
+    s, s_lo, s_hi = grid.sizes, grid.edges[0], grid.edges[-1]
+    slope = np.where(s < s_hi / 10.0, alpha + 1.0, alpha + 1.5)
+    slope = np.where(s < 10.0 * s_lo, alpha, slope)
+    x = np.log(s / s_lo)
+    wave = 1.0 + wavy_strength * np.exp(-wavy_decay * x) * np.sin(2.0 * math.pi * x / math.log(s_hi / s_lo))
+    number: Array = np.exp(-slope * x) * wave
+    return number
+
+
+def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Array:
+    """Mass share per bin of the three-slope start."""
+    return _normalised(three_slope_number(grid, alpha, wavy_strength) * grid.sizes**3 * grid.widths, "three-slope")
+
+
+def melt_lognormal_mixture(grid: SizeGrid, f_fine: float, s_fine: float, s_meter: float, width_dex: float, s_cut: float) -> Array:
+    """Mass share per bin of a fine and a metre-sized component, each lognormal in dM/ds (Hyodo et al. 2017a).
+
+    Parameters
+    ----------
+    f_fine : mass share of the fine component
+    s_fine, s_meter : m, centres
+    width_dex : standard deviation in log10 s
+    s_cut : m, no mass below
+    """
+    sigma = width_dex * math.log(10.0)
+    shares = []
+    for centre in (s_meter, s_fine):
+        component = np.exp(-0.5 * (np.log(grid.sizes / centre) / sigma) ** 2) * grid.widths
+        component[grid.sizes < s_cut] = 0.0
+        total = float(np.sum(component))
+        shares.append(component / total if total > 0.0 else component)
+    return _normalised((1.0 - f_fine) * shares[0] + f_fine * shares[1], "melt-mixture")

@@ -1,0 +1,104 @@
+"""Radiation pressure of hot Mars: beta, the exact blow-out size and the blow-out time."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import kernel
+from .constants import C_LIGHT, M_MARS, R_MARS, SIGMA_SB, G
+from .grid import Array
+from .qpr_table import QprTable
+
+CHI_RANGE = (0.5, 2.0)
+
+
+class RadiationPressure(NamedTuple):
+    """What s_blow(T_M) depends on, as plain data for compiled code."""
+
+    strength: float  #: 3 sigma R_M^2 / (2 G M_M c rho) [m K^-4], so that s_blow = strength T^4 <Q_pr>(s_blow, T)
+    log_s: Array  #: (sizes,) ln m, increasing
+    T: Array  #: (temperatures,) K, increasing
+    Q: Array  #: (temperatures, sizes) <Q_pr>
+
+
+def radiation_pressure(rho: float, Q_pr: QprTable | float) -> RadiationPressure:
+    """Radiation pressure on grains of density ``rho`` [kg/m3] with a table of <Q_pr> or one value for all grains."""
+    strength = 3.0 * SIGMA_SB * R_MARS**2 / (2.0 * G * M_MARS * C_LIGHT * rho)
+    if isinstance(Q_pr, QprTable):
+        arrays = (Q_pr.log_s, Q_pr.T, Q_pr.Q)
+    else:
+        arrays = (np.log([1e-30, 1e30]), np.array([1.0, 1e6]), np.full((2, 2), float(Q_pr)))
+    return RadiationPressure(strength, *(np.array(a, dtype=np.float64) for a in arrays))
+
+
+def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | float:
+    """Radiation pressure over gravity for grains of radius ``s`` [m] and mean <Q_pr> ``Q`` (Burns et al. 1979)."""
+    return 3.0 * SIGMA_SB * T_M**4 * R_MARS**2 * Q / (4.0 * G * M_MARS * C_LIGHT * rho * s)
+
+
+@kernel
+def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, bool]:
+    """Largest size with beta = 0.5, its slope, and whether it needed a value beyond the table's range.
+
+    Solves s = K <Q_pr>(s, T), K = strength T^4 (Strubbe & Chiang 2006), exactly on <Q_pr> linear in ln s and T.
+
+    Returns
+    -------
+    s_blow [m], d ln s_blow / d ln T, clamped
+    """
+    K = pressure.strength * T**4.0
+    n, last_T = pressure.log_s.size, pressure.T.size - 1
+    T_in = min(max(T, pressure.T[0]), pressure.T[last_T])
+    row = min(max(np.searchsorted(pressure.T, T_in) - 1, 0), last_T - 1)
+    width = pressure.T[row + 1] - pressure.T[row]
+    f = (T_in - pressure.T[row]) / width
+    low, high = pressure.Q[row], pressure.Q[row + 1]
+    clamped = T_in != T
+
+    Q_up = low[n - 1] + f * (high[n - 1] - low[n - 1])
+    x, i, slope = math.log(K * Q_up), n - 1, 0.0
+    if x < pressure.log_s[n - 1]:
+        for i in range(n - 2, -1, -1):  # from large to small: the first root met is the largest
+            x_i, x_up = pressure.log_s[i], pressure.log_s[i + 1]
+            Q_i = low[i] + f * (high[i] - low[i])
+            slope = (Q_up - Q_i) / (x_up - x_i)
+            # K Q - s is concave in ln s and negative at x_up: a root lies here if it is positive at x_i or at its summit
+            summit = math.log(K * slope) if slope > 0.0 else x_i - 1.0
+            rises = x_i < summit < x_up and K * (Q_i + slope * (summit - x_i)) >= math.exp(summit)
+            if K * Q_i >= math.exp(x_i) or rises:
+                x = x_up if slope != 0.0 else math.log(K * Q_i)
+                for _ in range(60):  # Newton from the right of a concave function falls onto the root without overshoot
+                    s = math.exp(x)
+                    step = (K * (Q_i + slope * (x - x_i)) - s) / (K * slope - s)
+                    x -= step
+                    if abs(step) <= 1e-15:
+                        break
+                break
+            Q_up = Q_i
+        else:
+            x, slope, clamped = math.log(K * Q_up), 0.0, True
+    else:
+        clamped = True
+    s_blow = math.exp(x)
+    Q = s_blow / K
+    # implicit differentiation of ln s = ln K(T) + ln Q(ln s, T)
+    dQ_dT = 0.0
+    if T_in == T:
+        j = min(i, n - 2)
+        g = min(max((x - pressure.log_s[j]) / (pressure.log_s[j + 1] - pressure.log_s[j]), 0.0), 1.0)
+        dQ_dT = ((high[j] - low[j]) * (1.0 - g) + (high[j + 1] - low[j + 1]) * g) / width
+    return s_blow, (4.0 + T * dQ_dT / Q) / (1.0 - slope / Q), clamped
+
+
+def chi_auto(beta_min: float, Q: float) -> float:
+    """Blow-out time in units of 1/Omega from beta and <Q_pr> at the smallest size: an empirical closure of earlier work."""
+    b = beta_min if math.isfinite(beta_min) and beta_min > 0.0 else 0.5
+    q = Q if math.isfinite(Q) and Q > 0.0 else 1.0
+    chi = max(0.1, 1.0 / (1.0 + 0.5 * (b / 0.5 - 1.0))) * min(max(q, 0.5), 1.5)
+    return min(max(chi, CHI_RANGE[0]), CHI_RANGE[1])
+
+
+def blowout_time(chi: float, omega: float) -> float:
+    """t_blow = chi/Omega [s], chi limited to [0.5, 2]."""
+    return min(max(chi, CHI_RANGE[0]), CHI_RANGE[1]) / omega

@@ -1,0 +1,103 @@
+"""Temperature T_M(t) of the face of Mars that heats the disk."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import kernel
+from .constants import DAY, SIGMA_SB
+from .grid import Array
+
+CONSTANT, SLAB, LINEAR, TABLE = range(4)
+
+
+class TemperatureLaw(NamedTuple):
+    """A cooling law as plain data for compiled code: its kind, T_0 [K], its rate, and the nodes of a table.
+
+    The rate is that of T^-3 [K^-3 s^-1] for a slab and that of T [K/s] for the linear law.
+    """
+
+    kind: int
+    T0: float
+    rate: float
+    times: Array  #: (nodes,) s, increasing
+    temperatures: Array  #: (nodes,) K
+
+
+_NO_TABLE = np.zeros(2)
+
+
+def constant(T0: float) -> TemperatureLaw:
+    """T_M = T_0."""
+    return TemperatureLaw(CONSTANT, T0, 0.0, _NO_TABLE, _NO_TABLE)
+
+
+def slab(T0: float, depth: float = 1e5, rho: float = 3000.0, c_p: float = 1000.0) -> TemperatureLaw:
+    """An isothermal layer of ``depth`` [m], ``rho`` [kg/m3] and ``c_p`` [J/(kg K)] that radiates sigma T^4."""
+    return TemperatureLaw(SLAB, T0, 3.0 * SIGMA_SB / (depth * rho * c_p), _NO_TABLE, _NO_TABLE)
+
+
+def linear(T0: float, depth: float = 1e5) -> TemperatureLaw:
+    """A straight line to 0 K in 717 d (D/100 km)(dT/3000 K)(T_0/4000 K) with dT = T_0 (Hyodo et al. 2018)."""
+    duration = 717.0 * DAY * (depth / 1e5) * (T0 / 3000.0) * (T0 / 4000.0)
+    return TemperatureLaw(LINEAR, T0, T0 / duration, _NO_TABLE, _NO_TABLE)
+
+
+def table(times: Array, temperatures: Array) -> TemperatureLaw:
+    """Linear interpolation between nodes (s, K), end values held.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two nodes, or something not finite.
+    """
+    times, first = np.unique(np.asarray(times, dtype=np.float64), return_index=True)
+    temperatures = np.asarray(temperatures, dtype=np.float64)[first]
+    if times.size < 2 or not (np.all(np.isfinite(times)) and np.all(np.isfinite(temperatures))):
+        raise ValueError("a temperature table needs at least two different times and only finite numbers")
+    return TemperatureLaw(TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures)
+
+
+@kernel
+def temperature_and_slope(law: TemperatureLaw, t: float) -> tuple[float, float]:
+    """T_M [K] and dT_M/dt [K/s] at ``t`` [s]; at a node of a table the slope is that of the segment after it."""
+    if law.kind == SLAB:
+        T = (law.T0**-3.0 + law.rate * t) ** (-1.0 / 3.0)
+        return T, -law.rate / 3.0 * T**4.0
+    if law.kind == LINEAR:
+        T = law.T0 - law.rate * t
+        return (T, -law.rate) if T > 0.0 else (0.0, 0.0)
+    if law.kind == TABLE:
+        if t < law.times[0]:
+            return law.temperatures[0], 0.0
+        if t >= law.times[-1]:
+            return law.temperatures[-1], 0.0
+        i = np.searchsorted(law.times, t, side="right") - 1
+        slope = (law.temperatures[i + 1] - law.temperatures[i]) / (law.times[i + 1] - law.times[i])
+        return law.temperatures[i] + slope * (t - law.times[i]), slope
+    return law.T0, 0.0
+
+
+def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
+    """First time [s] at which T_M <= ``T_stop`` [K]: 0 if already so at the start, None if never."""
+    if law.T0 <= T_stop:
+        return 0.0
+    if law.kind == SLAB:
+        return (T_stop**-3.0 - law.T0**-3.0) / law.rate
+    if law.kind == LINEAR:
+        return (law.T0 - T_stop) / law.rate
+    if law.kind == TABLE:
+        below = np.flatnonzero((law.temperatures <= T_stop) & (law.times > 0.0))
+        if below.size:
+            after = int(below[0])
+            T_before, t_before = law.temperatures[after - 1], law.times[after - 1]
+            share = (T_before - T_stop) / (T_before - law.temperatures[after])
+            return float(t_before + share * (law.times[after] - t_before))
+    return None
+
+
+def lowest_and_highest(law: TemperatureLaw, t_end: float) -> tuple[float, float]:
+    """Extremes of T_M [K] over [0, t_end]."""
+    times = [0.0, t_end, *(t for t in law.times if law.kind == TABLE and 0.0 < t < t_end)]
+    values = [float(temperature_and_slope(law, t)[0]) for t in times]
+    return min(values), max(values)

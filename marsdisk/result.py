@@ -1,0 +1,82 @@
+"""What a run gives back, and the words for why it ended."""
+
+import enum
+from dataclasses import dataclass, field
+
+from .cache import CacheStats
+from .config import RunConfig
+from .physics.grid import Array
+
+
+class StopReason(enum.IntEnum):
+    """Why a run ended; the number is the flag in a store, where 0 means not yet."""
+
+    T_END_YEARS = 1, "it ran for numerics.t_end_years"
+    T_END_ORBITS = 2, "it ran for numerics.t_end_orbits"
+    TEMPERATURE = 3, "Mars cooled to numerics.t_end_until_temperature_K"
+    OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
+
+    advice: str
+
+    def __new__(cls, value: int, advice: str) -> "StopReason":
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.advice = advice
+        return member
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+def described(unit: str, long_name: str) -> Array:
+    """A field of a result with its unit and meaning, which are also the attributes of its array in a store."""
+    described_field: Array = field(metadata={"units": unit, "long_name": long_name})
+    return described_field
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunResult:
+    """Series on the output grid, size distributions at the snapshots, totals, and how the numbers came about.
+
+    Masses are those of the whole annulus in Mars masses; surface densities are per m2 of disk.
+    """
+
+    config: RunConfig
+    stop_reason: StopReason
+
+    # series, (samples,)
+    t: Array = described("s", "time")
+    Sigma: Array = described("kg m-2", "surface density of the dust")
+    tau_los: Array = described("1", "line-of-sight optical depth")
+    T_M: Array = described("K", "temperature of Mars")
+    s_blow: Array = described("m", "blow-out size")
+    M_out_dot: Array = described("M_Mars s-1", "mass blown out per time")
+    M_sink_dot: Array = described("M_Mars s-1", "mass lost otherwise per time")
+    M_loss_cum: Array = described("M_Mars", "mass lost since t = 0")
+
+    # sizes, (bins,) and (snapshots, bins)
+    s: Array = described("m", "grain radius, centre of the bin")
+    s_edges: Array = described("m", "edges of the bins")
+    t_snapshot: Array = described("s", "time of the snapshot")
+    N: Array = described("m-2", "number of grains per bin and area of disk")
+
+    # totals
+    M_loss: float = described("M_Mars", "mass lost")  # type: ignore[assignment]
+    M_loss_blowout: float = described("M_Mars", "mass lost by blow-out")  # type: ignore[assignment]
+    M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")  # type: ignore[assignment]
+    M_loss_other: float = described("M_Mars", "mass lost otherwise")  # type: ignore[assignment]
+    M_supplied: float = described("M_Mars", "mass supplied")  # type: ignore[assignment]
+    Sigma_0: float = described("kg m-2", "surface density at t = 0")  # type: ignore[assignment]
+    Sigma_final: float = described("kg m-2", "surface density at the end")  # type: ignore[assignment]
+    t_end: float = described("s", "time at which the run ended")  # type: ignore[assignment]
+    t99: float = described("s", "time by which 99 % of the mass lost was lost")  # type: ignore[assignment]
+    tau_max: float = described("1", "largest line-of-sight optical depth at any step")  # type: ignore[assignment]
+    ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")  # type: ignore[assignment]
+
+    # how the numbers came about
+    steps: int
+    steps_rejected: int
+    clamped: int  #: steps that used <Q_pr> beyond its table, plus bins whose round-off below zero was set to zero
+    wall_time: float = described("s", "time the run took")  # type: ignore[assignment]
+    cache: CacheStats

@@ -1,0 +1,73 @@
+"""A finished trajectory looked at: states and series at chosen times, by the method's own dense output."""
+
+import numpy as np
+
+from .._jit import kernel
+from ..physics.grid import Array
+from ..physics.temperature import temperature_and_slope
+from .drivers import Drivers, blowout_state, partial_share, set_blowout_rates
+from .integrate import Trajectory, interpolate
+
+
+@kernel
+def states(path: Trajectory, times: Array) -> Array:
+    """Mass per bin and mass lost [kg/m2] at increasing ``times`` [s]: (times, n+1)."""
+    out = np.empty((times.size, path.y.shape[1]))
+    step, last = 0, path.p.shape[0] - 1
+    for i in range(times.size):
+        while step < last and path.t[step + 1] < times[i]:
+            step += 1
+        if last < 0:
+            out[i] = path.y[0]
+            continue
+        x = (times[i] - path.t[step]) / (path.t[step + 1] - path.t[step])
+        interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), out[i])
+    return out
+
+
+@kernel
+def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Array:
+    """T_M [K], s_blow [m] and blow-out flux sum_k S_k c_k [kg/(m2 s)] at increasing ``times`` [s]: (3, times)."""
+    out = np.empty((3, times.size))
+    n = y.shape[1] - 1
+    S = np.empty(n)
+    step, last = 0, path.p.shape[0] - 1
+    for i in range(times.size):
+        while step < last and path.t[step + 1] < times[i]:
+            step += 1
+        out[0, i] = temperature_and_slope(drivers.temperature, times[i])[0]
+        s_blow = blowout_state(drivers, times[i])[0]
+        out[1, i] = s_blow
+        piece = int(path.piece[step]) if last >= 0 else -1
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        flux = 0.0
+        for k in range(n):
+            flux += S[k] * y[i, k]
+        out[2, i] = flux
+    return out
+
+
+@kernel
+def time_of_loss(path: Trajectory, share: float) -> float:
+    """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
+    n, last = path.y.shape[1] - 1, path.p.shape[0] - 1
+    state = np.empty(n + 1)
+    if last < 0:
+        return 0.0
+    x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])
+    interpolate(path.y[last], path.y[last + 1], path.p[last], path.q[last], x_end, state)
+    wanted = share * state[n]
+    if not wanted > 0.0:
+        return 0.0
+    step = 0
+    while step < last and path.y[step + 1, n] < wanted:
+        step += 1
+    low, high = 0.0, x_end if step == last else 1.0
+    while high - low > 1e-12:
+        middle = 0.5 * (low + high)
+        interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], middle, state)
+        if state[n] < wanted:
+            low = middle
+        else:
+            high = middle
+    return path.t[step] + high * (path.t[step + 1] - path.t[step])

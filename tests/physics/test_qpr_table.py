@@ -1,0 +1,191 @@
+"""Q_pr tables: reading, refusing, interpolating."""
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marsdisk.physics.qpr_table import (
+    SHIPPED,
+    QprTable,
+    outside_table,
+    qpr_lookup,
+    read_qpr_table,
+    shipped_qpr_table,
+)
+
+S = np.array([1e-7, 1e-6, 1e-5])
+T = np.array([1000.0, 2000.0])
+Q = np.array([[0.1, 0.5, 1.0], [0.2, 0.9, 1.1]])
+
+WIDE = "# a comment\n\ns_m\\T_K,1000,2000\n1e-7,0.1,0.2\n1e-6,0.5,0.9\n1e-5,1.0,1.1\n"
+LONG = "T_M,s,Q_pr\n1000,1e-7,0.1\n1000,1e-6,0.5\n1000,1e-5,1.0\n2000,1e-7,0.2\n2000,1e-6,0.9\n2000,1e-5,1.1\n"
+
+
+@pytest.fixture
+def table() -> QprTable:
+    return QprTable(np.log(S), T, Q, "small")
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("text", [WIDE, LONG], ids=["wide", "long"])
+def test_reads_both_layouts(tmp_path: Path, text: str, table: QprTable) -> None:
+    read = read_qpr_table(write(tmp_path, text))
+    np.testing.assert_array_equal(read.log_s, np.log(S))
+    np.testing.assert_array_equal(read.T, T)
+    np.testing.assert_array_equal(read.Q, Q)
+    assert read.name == "table"
+    assert read == table and hash(read) == hash(table)
+
+
+def test_long_rows_and_columns_in_any_order(tmp_path: Path, table: QprTable) -> None:
+    head, *rows = LONG.splitlines()
+    lines = [",".join(reversed(line.split(","))) for line in [head, *reversed(rows)]]
+    assert read_qpr_table(write(tmp_path, "\r\n".join(lines)), name="x") == table
+
+
+def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, table: QprTable) -> None:
+    assert read_qpr_table(write(tmp_path, "\ufeff" + LONG)) == table
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# nothing\n", "no data"),
+        ("a,b\n1,2\n", "line 1: unknown header 'a,b'"),
+        (WIDE.replace("0.5,0.9", "0.5"), "line 5: 2 cells where the first row has 3"),
+        (WIDE.replace("0.5,0.9", "0.5,"), "line 5, cell 3: is empty"),
+        (WIDE.replace("0.9", "nan"), "line 5, cell 3: nan is not finite and positive"),
+        (WIDE.replace("0.9", "inf"), "line 5, cell 3: inf is not finite and positive"),
+        (WIDE.replace("0.9", "0"), "line 5, cell 3: 0 is not finite and positive"),
+        (WIDE.replace("0.9", "-0.9"), "line 5, cell 3: -0.9 is not finite and positive"),
+        (WIDE.replace("0.9", "x"), "line 5, cell 3: 'x' is not a number"),
+        (WIDE.replace("1e-6", "-1e-6"), "line 5, cell 1: -1e-6 is not finite and positive"),
+        (WIDE.replace("1e-6", "1e-7"), "line 5: sizes must increase strictly"),
+        (WIDE.replace("1000,2000", "2000,1000"), "line 3, T cell 2: temperatures must increase strictly"),
+        ("s_m\\T_K,1000\n1e-7,1\n1e-6,1\n", "1 temperatures; .* at least 2"),
+        ("s_m\\T_K,1000,2000\n1e-7,1,1\n", "1 sizes; .* at least 2"),
+        (LONG.replace("2000,1e-6,0.9\n", ""), r"no row for T_M=2000.0, s=1e-06 \(1 of 6 cells missing\)"),
+        (LONG + "1000,1e-6,0.7\n", "line 8: cell T_M=1000, s=1e-06 was given in line 3"),
+        (LONG.replace("0.9", ""), "line 6, column Q_pr: is empty"),
+        (LONG.replace("0.9", "nan"), "line 6, column Q_pr: nan is not finite"),
+        (LONG.replace("2000,1e-6", "0,1e-6"), "line 6, column T_M: 0 is not finite and positive"),
+        (LONG.replace(",0.9", ""), "line 6: 2 cells where the header has 3"),
+        ("T_M,s,Q_pr\n1000,1e-6,1\n2000,1e-6,1\n", "1 sizes; .* at least 2"),
+        ("T_M,s,Q_pr\n1000,1e-6,1\n1000,1e-7,1\n", "1 temperatures; .* at least 2"),
+    ],
+)
+def test_malformed_file_is_refused_with_file_and_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        read_qpr_table(write(tmp_path, text))
+    assert "table.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_s": np.log(S[:1])}, "log_s has shape"),
+        ({"log_s": np.log(S[::-1])}, "log_s must be finite and strictly increasing"),
+        ({"T": np.array([1000.0, np.nan])}, "T must be finite"),
+        ({"T": np.array([-1.0, 1.0])}, "T must be positive"),
+        ({"Q": Q.T}, "expected"),
+        ({"Q": -Q}, "finite and positive"),
+        ({"digest": "0" * 64}, "is not that of its arrays"),
+    ],
+)
+def test_bad_arrays_are_refused(table: QprTable, change: dict[str, object], message: str) -> None:
+    values = {"log_s": table.log_s, "T": T, "Q": Q, "name": "small"} | change
+    with pytest.raises(ValueError, match=message):
+        QprTable(**values)  # type: ignore[arg-type]
+
+
+def test_table_is_read_only_and_independent_of_its_input() -> None:
+    values = Q.copy()
+    table = QprTable(np.log(S), T, values, "small")
+    values[:] = 9.0
+    np.testing.assert_array_equal(table.Q, Q)
+    for array in (table.log_s, table.T, table.Q):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        table.name = "other"  # type: ignore[misc]
+
+
+def test_pickled_table_is_the_same_and_read_only(table: QprTable) -> None:
+    again = pickle.loads(pickle.dumps(table))
+    assert again == table and again.name == table.name
+    assert not again.Q.flags.writeable
+
+
+def test_digest_follows_the_numbers_not_the_name_or_the_last_bit_of_log(table: QprTable) -> None:
+    assert QprTable(table.log_s, T, Q, "other").digest == table.digest
+    assert QprTable(np.nextafter(table.log_s, 0.0), T, Q, "small").digest == table.digest
+    assert QprTable(table.log_s, T, np.nextafter(Q, 0.0), "small").digest != table.digest
+    assert QprTable(table.log_s + 1e-9, T, Q, "small").digest != table.digest
+    assert len(table.digest) == 64
+
+
+def test_nodes_are_exact(table: QprTable) -> None:
+    np.testing.assert_array_equal(qpr_lookup(table, S, T[:, None]), Q)
+
+
+def test_linear_in_log_s_and_in_T(table: QprTable) -> None:
+    assert qpr_lookup(table, np.sqrt(1e-7 * 1e-6), 1000.0) == pytest.approx(0.3, rel=1e-12)
+    assert qpr_lookup(table, 1e-6, 1250.0) == pytest.approx(0.6, rel=1e-12)
+    middle = 0.25 * (0.5 + 1.0 + 0.9 + 1.1)
+    assert qpr_lookup(table, np.sqrt(1e-6 * 1e-5), 1500.0) == pytest.approx(middle, rel=1e-12)
+
+
+def test_clamps_to_the_edges_and_says_where(table: QprTable) -> None:
+    s, temperature = np.array([1e-9, 1e-7, 1e-5, 1.0]), np.array([[10.0], [1000.0], [2000.0], [9000.0]])
+    edge = np.array([[0.1, 0.1, 1.0, 1.0]] * 2 + [[0.2, 0.2, 1.1, 1.1]] * 2)
+    np.testing.assert_array_equal(qpr_lookup(table, s, temperature), edge)
+    expected = np.array([[True] * 4, [True, False, False, True], [True, False, False, True], [True] * 4])
+    np.testing.assert_array_equal(outside_table(table, s, temperature), expected)
+
+
+def test_shapes_follow_broadcasting(table: QprTable) -> None:
+    assert np.ndim(qpr_lookup(table, 1e-6, 1500.0)) == 0
+    assert np.shape(qpr_lookup(table, np.full(5, 1e-6), 1500.0)) == (5,)
+    assert np.shape(qpr_lookup(table, np.full((3, 1), 1e-6), np.full(4, 1500.0))) == (3, 4)
+    assert np.shape(qpr_lookup(table, np.empty(0), 1500.0)) == (0,)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
+def test_impossible_sizes_and_temperatures_are_refused(table: QprTable, bad: float) -> None:
+    with pytest.raises(ValueError, match="size s"):
+        qpr_lookup(table, np.array([1e-6, bad]), 1500.0)
+    with pytest.raises(ValueError, match="temperature T"):
+        qpr_lookup(table, 1e-6, bad)
+    with pytest.raises(ValueError, match="temperature T"):
+        outside_table(table, 1e-6, bad)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_tables_cover_the_model_and_are_read_once(name: str) -> None:
+    table = shipped_qpr_table(name)
+    assert table is shipped_qpr_table(name)
+    assert table.name == name
+    assert not outside_table(table, [1e-8, 3.0], [[300.0], [6500.0]]).any()
+    np.testing.assert_allclose(qpr_lookup(table, 3.0, table.T), 1.0, atol=2e-3)
+    assert 0.0 < table.Q.min() and table.Q.max() < 2.0
+
+
+def test_unknown_shipped_table_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="forsterite"):
+        shipped_qpr_table("olivine")
+
+
+def test_long_file_with_full_precision_sizes_round_trips(tmp_path: Path) -> None:
+    s = np.geomspace(1e-6, 3.0, 40)
+    rows = [f"{t!r},{float(size)!r},{1 + i + j / 64}" for i, t in enumerate((300, 900)) for j, size in enumerate(s)]
+    read = read_qpr_table(write(tmp_path, "\n".join(["T_M,s,Q_pr", *rows])))
+    np.testing.assert_array_equal(read.log_s, np.log(s))
+    np.testing.assert_array_equal(read.Q, 1.0 + np.arange(2)[:, None] + np.arange(40) / 64)
