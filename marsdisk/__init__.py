@@ -1,3 +1,40 @@
-"""One zero-dimensional run of the dust disk from which Phobos and Deimos formed."""
+"""One zero-dimensional run of the dust disk from which Phobos and Deimos formed.
+
+>>> from marsdisk import load_config, run_zero_d
+>>> result = run_zero_d(load_config("configs/mars_0d_melt.yaml"))
+>>> result.M_loss  # M_Mars
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cache import CacheKind, CacheStats, RunCache
+    from .config import RunConfig, load_config
+    from .result import RunResult, StopReason
+    from .zero_d import run_zero_d
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(("RunCache", "CacheKind", "CacheStats"), "cache"),
+    **dict.fromkeys(("RunConfig", "load_config"), "config"),
+    **dict.fromkeys(("RunResult", "StopReason"), "result"),
+    "run_zero_d": "zero_d",
+}
+
+__all__ = ["CacheKind", "CacheStats", "RunCache", "RunConfig", "RunResult", "StopReason", "load_config", "model_version", "run_zero_d"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: Numba takes half a second that a command's help need not wait for."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def model_version() -> str:
+    """Version of the package and digest of its sources: results of equal versions can be trusted to agree."""
+    from ._jit import source_digest
+
+    return f"{__version__}+{source_digest()}"

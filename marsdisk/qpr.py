@@ -360,13 +360,13 @@ def compare_tables(table: QprTable, other: QprTable) -> str:
 
     A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are left out.
     """
-    s = np.exp(other.log_s)
+    s, kelvin = np.exp(other.log_s), other.T
     inside_s = (other.log_s >= table.log_s[0] - 1e-9) & (other.log_s <= table.log_s[-1] + 1e-9)
-    inside_T = (other.T >= table.T[0]) & (other.T <= table.T[-1])
-    ratio = qpr_lookup(table, s, other.T[:, None]) / other.Q
+    inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
+    ratio = qpr_lookup(table, s, kelvin[:, None]) / other.Q
     lines = [f"ratio {table.name} / {other.name}", f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max"]
     for T_low, T_high in itertools.pairwise(TEMPERATURE_BANDS):
-        rows = inside_T & (other.T >= T_low) & (other.T < T_high)
+        rows = inside_T & (kelvin >= T_low) & (kelvin < T_high)
         for s_low, s_high in itertools.pairwise(SIZE_BANDS):
             # exp(log s) may fall short of a band's edge by a rounding error.
             columns = inside_s & (s >= s_low * (1 - 1e-9)) & (s < s_high * (1 - 1e-9))

@@ -42,7 +42,8 @@ def test_reads_both_layouts(tmp_path: Path, text: str, table: QprTable) -> None:
     np.testing.assert_array_equal(read.T, T)
     np.testing.assert_array_equal(read.Q, Q)
     assert read.name == "table"
-    assert read == table and hash(read) == hash(table)
+    assert read == table
+    assert hash(read) == hash(table)
 
 
 def test_long_rows_and_columns_in_any_order(tmp_path: Path, table: QprTable) -> None:
@@ -120,7 +121,8 @@ def test_table_is_read_only_and_independent_of_its_input() -> None:
 
 def test_pickled_table_is_the_same_and_read_only(table: QprTable) -> None:
     again = pickle.loads(pickle.dumps(table))
-    assert again == table and again.name == table.name
+    assert again == table
+    assert again.name == table.name
     assert not again.Q.flags.writeable
 
 
@@ -175,7 +177,8 @@ def test_shipped_tables_cover_the_model_and_are_read_once(name: str) -> None:
     assert table.name == name
     assert not outside_table(table, [1e-8, 3.0], [[300.0], [6500.0]]).any()
     np.testing.assert_allclose(qpr_lookup(table, 3.0, table.T), 1.0, atol=2e-3)
-    assert 0.0 < table.Q.min() and table.Q.max() < 2.0
+    assert table.Q.min() > 0.0
+    assert table.Q.max() < 2.0
 
 
 def test_unknown_shipped_table_names_the_known_ones() -> None:

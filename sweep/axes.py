@@ -1,0 +1,116 @@
+"""Axes of a sweep: what a key of the sweep file means as a list of points, each a set of overrides with a label."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Overrides = dict[str, Any]
+KINDS = "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]} or {rings: [r_in, r_out, n]}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of the product of cases."""
+
+    name: str  #: of its dimension in the store's grid view
+    points: tuple[Overrides, ...]
+    labels: tuple[Any, ...]  #: value of the dimension's coordinate at each point
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Configuration keys that the axis sets at any of its points."""
+        return tuple(dict.fromkeys(key for point in self.points for key in point))
+
+
+def _span(kind: str, numbers: Any) -> list[float]:
+    good = isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
+    if not good or not isinstance(numbers[2], int) or numbers[2] < 1:
+        raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {numbers!r}")
+    first, last, n = numbers
+    if kind == "geomspace" and not (first > 0 and last > 0):
+        raise ValueError(f"geomspace needs positive ends, got {numbers!r}")
+    values = np.geomspace(first, last, n) if kind == "geomspace" else np.linspace(first, last, n)
+    return [float(value) for value in values]
+
+
+def _rings(name: str, numbers: Any) -> Axis:
+    """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
+    edges = _span("rings", [*numbers[:2], numbers[2] + 1] if isinstance(numbers, list) and len(numbers) == 3 and isinstance(numbers[2], int) else numbers)
+    if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
+        raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {numbers!r}")
+    points = tuple({"disk.r_in_RM": low, "disk.r_out_RM": high} for low, high in itertools.pairwise(edges))
+    return Axis(name, points, tuple(range(len(points))))
+
+
+def parse_axis(name: str, given: Any) -> Axis:
+    """The axis that ``name: given`` in a sweep file describes.
+
+    Raises
+    ------
+    ValueError
+        Not one of the kinds of axis, no values, or a value twice.
+    """
+    if isinstance(given, Mapping):
+        if len(given) != 1:
+            raise ValueError(f"must be {KINDS}, got the keys {', '.join(map(str, given)) or '(none)'}")
+        ((kind, numbers),) = given.items()
+        if kind == "rings":
+            return _rings(name, numbers)
+        if kind in {"linspace", "geomspace"}:
+            given = _span(kind, numbers)
+        elif kind == "values":
+            given = numbers
+        else:
+            raise ValueError(f"there is no kind of axis {kind!r}; must be {KINDS}")
+    if not isinstance(given, list):
+        raise ValueError(f"must be {KINDS}, got {given!r}")
+    if not given:
+        raise ValueError("is empty; give at least one value or drop the axis")
+    twice = next((value for i, value in enumerate(given) if value in given[:i]), None)
+    if twice is not None:
+        raise ValueError(f"has the value {twice!r} twice; drop one")
+    return Axis(name, tuple({name: value} for value in given), tuple(given))
+
+
+def zip_axis(given: Any) -> Axis:
+    """Keys that move together: {key: [values], key: [values]}, all of one length."""
+    if not isinstance(given, Mapping) or not given or not all(isinstance(values, list) and values for values in given.values()):
+        raise ValueError(f"must be keys with lists of values, got {given!r}")
+    lengths = {key: len(values) for key, values in given.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError("lists that move together must be equally long, got " + ", ".join(f"{n} for {key}" for key, n in lengths.items()))
+    points = tuple(dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
+    first = next(iter(given))
+    return Axis(first, points, tuple(given[first]))
+
+
+def variant_axis(given: Mapping[str, Any]) -> Axis:
+    """Named sets of overrides."""
+    bad = [name for name, overrides in given.items() if not isinstance(overrides, Mapping)]
+    if bad:
+        raise ValueError(f"{bad[0]} must be a set of overrides (possibly empty: {{}}), got {given[bad[0]]!r}")
+    return Axis("variant", tuple(dict(overrides) for overrides in given.values()), tuple(given))
+
+
+def short_names(keys: list[str]) -> dict[str, str]:
+    """Last word of each dotted key, or more of it where two would clash."""
+    names = {}
+    for key in keys:
+        words = key.split(".")
+        for count in range(1, len(words) + 1):
+            name = "_".join(words[-count:])
+            if not any("_".join(other.split(".")[-count:]) == name for other in keys if other != key):
+                break
+        names[key] = name
+    return names
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values given for a key mean the same (numbers to round-off)."""
+    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool) and not isinstance(b, bool):
+        return math.isclose(a, b, rel_tol=1e-12)
+    return bool(a == b)

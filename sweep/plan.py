@@ -1,0 +1,161 @@
+"""From a sweep to its cases in the order they run: validated, named, grouped into blocks."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marsdisk import model_version
+from marsdisk.config import RunConfig, build_config, merge
+from marsdisk.errors import ConfigError
+from marsdisk.zero_d import derive
+
+from .axes import Overrides, short_names
+from .spec import Sweep
+
+BLOCK_MAX = 512  # runs; a block then takes seconds and its arrays stay below 100 MB
+BLOCKS_WANTED = 4  # of a small sweep, so that some workers share it and an interruption costs a part only
+BLOCK_MIN = 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of a sweep."""
+
+    run_id: str  #: digest of the resolved configuration, its tables and the model's version: same id, same answer
+    overrides: Overrides
+    labels: dict[str, Any]  #: on each axis of the product; empty for an included case
+    values: tuple[Any, ...]  #: of the swept keys
+    identity: tuple[object, ...]  #: what its cached arrays depend on
+    s_lo: float  #: m, where its size grid begins
+
+    def describe(self) -> str:
+        return ", ".join(f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in self.overrides.items()) or "base"
+
+
+@dataclass(frozen=True)
+class Block:
+    """The unit of work, of writing and of committing: runs ``lo`` to ``hi`` of the store."""
+
+    index: int
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cases of a sweep, ordered so that runs which share cached arrays stand together."""
+
+    sweep: Sweep
+    cases: tuple[Case, ...]
+    first_config: RunConfig
+    block_size: int
+    coordinates: dict[str, str]  #: short name of each swept key
+    duplicates: int
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def digest(self) -> str:
+        """Names the cases, their order and their blocks."""
+        text = "\n".join([str(self.block_size), *(case.run_id for case in self.cases)])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def blocks(self) -> list[Block]:
+        starts = range(0, len(self.cases), self.block_size)
+        return [Block(i, lo, min(lo + self.block_size, len(self.cases))) for i, lo in enumerate(starts)]
+
+    @property
+    def shared_grid(self) -> bool:
+        """Whether all runs have the same size grid."""
+        return len({case.identity[0] for case in self.cases}) == 1
+
+    @property
+    def bins(self) -> int:
+        """Bins of the largest grid."""
+        return max(case.identity[0][2] for case in self.cases)  # type: ignore[index]
+
+    def distinct_cache_keys(self) -> int:
+        return len({case.identity for case in self.cases})
+
+
+def default_block(cases: int) -> int:
+    return min(BLOCK_MAX, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED)))
+
+
+def run_id(config: RunConfig) -> str:
+    """Name of a run: 16 hex digits of configuration, tables and model version."""
+    return hashlib.sha256(f"{config.digest()} {model_version()}".encode()).hexdigest()[:16]
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    value: Any = config
+    for word in key.split("."):
+        value = getattr(value, word, None)
+    return value
+
+
+def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig]]:
+    problems: dict[str, tuple[int, str]] = {}
+    for overrides, labels in sweep.cases():
+        try:
+            config = build_config(merge(sweep.base, overrides))
+            derive(config)
+        except ConfigError as error:
+            for problem in error.problems:
+                count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
+                problems[problem] = (count + 1, first)
+            continue
+        yield overrides, labels, config
+    if problems:
+        lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
+        raise ConfigError(lines, f"sweep {sweep.spec.name} has cases that cannot run; nothing was started")
+
+
+def _in_cache_order(cases: list[Case]) -> list[Case]:
+    """Sorted so that equal grids, then densities, fragment laws, Q_D* laws and speeds stand together; the file's order within."""
+    ranks: list[dict[object, int]] = [{} for _ in cases[0].identity] if cases else []
+    for case in cases:
+        for rank, part in zip(ranks, case.identity, strict=True):
+            rank.setdefault(part, len(rank))
+    return sorted(cases, key=lambda case: [rank[part] for rank, part in zip(ranks, case.identity, strict=True)])
+
+
+def make_plan(sweep: Sweep) -> Plan:
+    """Validate every case of ``sweep`` and put them in order.
+
+    Raises
+    ------
+    ConfigError
+        Listing every problem of any case, before anything is run.
+    """
+    keys = sweep.swept_keys()
+    cases: dict[str, Case] = {}
+    total, first_config = 0, None
+    for overrides, labels, config in _validated(sweep):
+        total += 1
+        first_config = first_config or config
+        derived = derive(config)
+        name = run_id(config)
+        values = tuple(_value(config, key) for key in keys)
+        cases.setdefault(name, Case(name, overrides, labels, values, derived.cache_identity(config), derived.s_lo))
+    if first_config is None:
+        raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
+    ordered = _in_cache_order(list(cases.values()))
+    return Plan(
+        sweep,
+        tuple(ordered),
+        first_config,
+        sweep.spec.block or default_block(len(ordered)),
+        short_names(keys),
+        total - len(ordered),
+        tuple(_idle_exclusions(sweep)),
+    )
+
+
+def _idle_exclusions(sweep: Sweep) -> Iterator[str]:
+    for i, entry in enumerate(sweep.spec.exclude):
+        points: list[Mapping[str, Any]] = [point for axis in sweep.axes for point in axis.points]
+        if not all(any(point.get(key) == value for point in points) for key, value in entry.items()):
+            yield f"exclude[{i}] matches no case: {entry}"

@@ -1,0 +1,144 @@
+"""The sweep file."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from marsdisk.config import Section, merge, read_config
+from marsdisk.config_errors import config_keys, explain
+from marsdisk.errors import ConfigError
+from marsdisk.yamlfile import read_yaml_mapping
+
+from .axes import Axis, Overrides, parse_axis, same, variant_axis, zip_axis
+
+
+class CacheSpec(Section):
+    """How far cached arrays are shared; the numbers are the same bits in any case."""
+
+    scope: Literal["run", "task", "worker"] = Field("task", description="empty the cache before every run, every block, or never on a worker")
+    enabled: bool = Field(True, description="false builds everything anew for every run")
+
+
+class SweepSpec(Section):
+    """A sweep file as given."""
+
+    name: str = Field(description="name of the sweep and of its store", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    base: str = Field(description="configuration that all cases start from, relative to this file")
+    set: dict[str, Any] = Field({}, description="overrides for all cases")
+    axes: dict[str, Any] = Field({}, description="key or name of each axis; the cases are their product")
+    zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
+    variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
+    include: list[dict[str, Any]] = Field([], description="cases besides the product")
+    exclude: list[dict[str, Any]] = Field([], description="cases of the product to leave out, by some of their values")
+    output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
+    cache: CacheSpec = CacheSpec()
+    block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep file, read: the content of its base with everything that holds for all cases, and its axes."""
+
+    spec: SweepSpec
+    base: dict[str, Any]
+    axes: tuple[Axis, ...]
+
+    def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
+        """Overrides of each case, with its label on each axis, in the order of the file; included cases last."""
+        for choice in itertools.product(*(range(len(axis.points)) for axis in self.axes)):
+            overrides: Overrides = {}
+            for axis, i in zip(self.axes, choice, strict=True):
+                overrides |= axis.points[i]
+            if not any(self._matches(overrides, entry) for entry in self.spec.exclude):
+                yield overrides, {axis.name: axis.labels[i] for axis, i in zip(self.axes, choice, strict=True)}
+        for entry in self.spec.include:
+            yield dict(entry), {}
+
+    def _matches(self, overrides: Overrides, entry: Mapping[str, Any]) -> bool:
+        return all(key in overrides and same(overrides[key], value) for key, value in entry.items())
+
+    def swept_keys(self) -> list[str]:
+        """Configuration keys that differ between cases, in the order of the file."""
+        keys = [key for axis in self.axes for key in axis.keys] + [key for entry in self.spec.include for key in entry]
+        return list(dict.fromkeys(keys))
+
+
+def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
+    axes, problems = [], []
+    attempts = [(f"axes.{name}", parse_axis, (name, given)) for name, given in spec.axes.items()]
+    attempts += [(f"zip[{i}]", zip_axis, (entry,)) for i, entry in enumerate(spec.zip)]
+    attempts += [("variants", variant_axis, (spec.variants,))] if spec.variants else []
+    for where, parse, arguments in attempts:
+        try:
+            axes.append(parse(*arguments))
+        except ValueError as error:
+            problems.append(f"{where} {error}")
+    return axes, problems
+
+
+def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]) -> Iterator[str]:
+    setters: dict[str, str] = {}
+    for axis in axes:
+        for key in axis.keys:
+            if key in setters and "variant" not in {axis.name, setters[key]}:
+                yield f"{key} is set by two axes, {setters[key]} and {axis.name}; keep one"
+            setters[key] = axis.name
+    for key in command_line:
+        if key in setters:
+            yield f"--set {key}={command_line[key]} would override the axis {setters[key]}; drop one of them"
+    for i, entry in enumerate(spec.exclude):
+        if not any(all(key in point_keys for key in entry) for point_keys in [setters]):
+            yield f"exclude[{i}] names {', '.join(sorted(set(entry) - set(setters)))}, which no axis sets"
+    for key in setters:
+        if key.startswith("output."):
+            yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
+
+
+def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) -> Sweep:
+    """Read a sweep file and its base.
+
+    Parameters
+    ----------
+    path : YAML file
+    command_line : dotted overrides that win over everything
+
+    Raises
+    ------
+    ConfigError
+        With one line for every problem of the file.
+    """
+    path = Path(path)
+    content = read_yaml_mapping(path)
+    try:
+        base_path = path.parent / str(content["base"]) if "base" in content else None
+        return build_sweep(content, read_config(base_path) if base_path else {}, command_line, str(path))
+    except ConfigError as error:
+        raise error if error.where == str(path) else ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error
+
+
+def build_sweep(content: Mapping[str, Any], base: Mapping[str, Any], command_line: Mapping[str, Any] | None = None, where: str = "") -> Sweep:
+    """A sweep from the content of its file and of its base."""
+    try:
+        spec = SweepSpec.model_validate(dict(content))
+    except ValidationError as error:
+        raise ConfigError(explain(error, SweepSpec), where) from error
+    command_line = command_line or {}
+    axes, problems = _axes(spec)
+    problems += _contradictions(spec, axes, command_line)
+    if not axes and not spec.include:
+        problems.append("nothing is swept: give axes, zip, variants or include")
+    if problems:
+        raise ConfigError(problems, where)
+    for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}
+    return Sweep(spec, merge(base, for_all), tuple(axes))
+
+
+def known_key(key: str) -> bool:
+    """Whether a dotted key is one of the configuration."""
+    from marsdisk.config import RunConfig
+
+    return key in config_keys(RunConfig)

@@ -1,0 +1,110 @@
+"""Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER``.
+
+The numbers were made by the functions of an earlier program for the same disk. One file a subject is written beside this script;
+of the large fragment tensors only a sample of entries and their sums over one collider are kept.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+SAMPLE = 2000  # entries kept of each (40, 40, 40) tensor
+
+
+def read(folder: Path, name: str) -> Any:
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def write(name: str, content: Any) -> None:
+    (HERE / f"{name}.json").write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
+
+
+def orbit(folder: Path) -> None:
+    given = read(folder, "orbit_dynamics")
+    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel")})
+
+
+def psd(folder: Path) -> None:
+    cases, arrays = read(folder, "psd_modes"), np.load(folder / "psd_modes.npz")
+    kept = []
+    for name, case in cases.items():
+        if name == "trunc_powerlaw":  # the package has no such start
+            continue
+        lists = {key: arrays[f"{name}__{key}"].tolist() for key in ("edges", "m", "number", "N")}
+        kept.append({"name": name, **case["inputs"], "kappa": case["kappa"], **lists})
+    direct = read(folder, "kappa_direct")
+    write("psd", {"cases": kept, "kappa_direct": {key: direct[key] for key in ("rho", "sizes", "widths", "number", "kappa", "kappa_all_zero")}})
+
+
+def radiation(folder: Path) -> None:
+    given = read(folder, "radiation")
+    constant = [case for case in given["s_blow"] if case["Qpr"] != "table"]
+    write("radiation", {"s_blow": constant, **{key: given[key] for key in ("beta", "chi_auto", "t_blow")}})
+
+
+def qstar(folder: Path) -> None:
+    given, arrays = read(folder, "qdstar"), np.load(folder / "qdstar.npz")
+    tables = {name: [[float(v), *row] for v, row in rows.items()] for name, rows in given["tables"].items()}
+    cases = [{**{key: case[key] for key in ("table", "units", "mu", "rho")}, "q_star": arrays[case["key"]].tolist()} for case in given["cases"]]
+    write("qstar", {"tables": tables, "s": arrays["s"].tolist(), "v_kms": arrays["v_kms"].tolist(), "cases": cases})
+
+
+def remnant(folder: Path) -> None:
+    given = read(folder, "largest_remnant")
+    write("remnant", {key: given[key] for key in ("phi", "F_LF", "pairs")})
+
+
+def fragments(folder: Path) -> None:
+    kept = {f"weights__{name}": array for name, array in np.load(folder / "fragment_weights.npz").items()}
+    kept |= {f"n12__{name}": array for name, array in np.load(folder / "fragment_tensor_n12.npz").items()}
+    generator = np.random.default_rng(1)
+    for name, array in np.load(folder / "fragment_tensor_n40.npz").items():
+        if array.ndim < 3:
+            kept[f"n40__{name}"] = array
+            continue
+        entries = generator.choice(array.size, SAMPLE, replace=False)
+        kept[f"n40__{name}__entries"] = entries.astype(np.int32)
+        kept[f"n40__{name}__values"] = array.ravel()[entries]
+        kept[f"n40__{name}__sums"] = array.sum(axis=1)
+    np.savez_compressed(HERE / "fragments.npz", **kept)
+
+
+def gain(folder: Path) -> None:
+    names = ("N", "s", "m", "H", "H2", "vm", "v", "rho", "edges", "C1", "C2", "gain1", "gain2")
+    kept = {}
+    for n in (12, 40):
+        arrays = np.load(folder / f"kernel_gain_n{n}.npz")
+        kept |= {f"n{n}__{name}": arrays[name] for name in names}
+    np.savez_compressed(HERE / "gain.npz", **kept)
+
+
+def supply(folder: Path) -> None:
+    given, rates = read(folder, "supply_source"), read(folder, "supply_rate")
+    const = next(case for case in rates["rates"] if case["label"] == "const")
+    kept = {"rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"], "mixing": const["spec"]["mixing"], "values": const["values"]}
+    write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
+
+
+def temperature(folder: Path) -> None:
+    write("temperature", read(folder, "temperature"))
+
+
+def truth(folder: Path) -> None:
+    kept = {}
+    for case in ("refweights_n12", "refweights_n40", "massweights_n40"):
+        kept |= {f"{case}__{name}": array for name, array in np.load(folder / f"truth_{case}.npz").items()}
+    np.savez_compressed(HERE / "truth.npz", **kept)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, supply, temperature, truth):
+        subject(folder)
+
+
+if __name__ == "__main__":
+    main()

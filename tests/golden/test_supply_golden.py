@@ -1,0 +1,72 @@
+"""Supply against the golden numbers.
+
+``powerlaw_bins`` integrates over the true edges of the bins, where the golden numbers used symmetric intervals about the
+centres: its shares are compared with the analytic integral instead.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marsdisk.physics.grid import Array, SizeGrid, content_version
+from marsdisk.physics.opacity import surface_density_at_tau
+from marsdisk.physics.supply import injection_shares, rate_from_orbit_fraction
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "supply.json").read_text())
+SIZES, EDGES, MASSES, SHARES = (np.array(GOLDEN[name]) for name in ("s", "edges", "m", "mass_weights"))
+GRID = SizeGrid(EDGES, SIZES, content_version(SIZES), content_version(EDGES))
+POSITIVE = [case for case in GOLDEN["cases"] if case["inputs"]["rate"] > 0.0]
+EXACT = [case for case in POSITIVE if case["inputs"]["mode"] != "powerlaw_bins"]
+POWER_LAW = [case for case in POSITIVE if case["inputs"]["mode"] == "powerlaw_bins"]
+
+
+def floor_of(given: dict[str, Any]) -> float:
+    return max(given["s_min_eff"], given.get("s_inj_min", 0.0))
+
+
+def shares_of(given: dict[str, Any]) -> Array:
+    upper = given.get("s_inj_max", math.inf)
+    return injection_shares(given["mode"], GRID, MASSES, SHARES, s_floor=floor_of(given), s_inj_max=upper, q=given.get("q", 3.5))
+
+
+def case_name(case: dict[str, Any]) -> str:
+    return "-".join(str(value) for value in case["inputs"].values())
+
+
+@pytest.mark.parametrize("case", EXACT, ids=case_name)
+def test_number_source_of_each_bin(case: dict[str, Any]) -> None:
+    source = case["inputs"]["rate"] * shares_of(case["inputs"]) / MASSES
+    assert source == pytest.approx(np.array(case["F_k"]), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", [case for case in POWER_LAW if floor_of(case["inputs"]) < SIZES[-1]], ids=case_name)
+def test_a_power_law_is_integrated_over_the_true_edges(case: dict[str, Any]) -> None:
+    given = case["inputs"]
+    q, low, high = given["q"], floor_of(given), min(given.get("s_inj_max", math.inf), SIZES[-1])
+    shares = shares_of(given)
+    assert shares.sum() == pytest.approx(1.0, rel=1e-14)
+    number = np.zeros(SIZES.size)
+    for k in range(SIZES.size):
+        a, b = max(EDGES[k], low), min(EDGES[k + 1], high)
+        if b > a:
+            number[k] = math.log(b / a) if q == 1.0 else (a ** (1.0 - q) - b ** (1.0 - q)) / (q - 1.0)
+    assert shares == pytest.approx(number * MASSES / np.sum(number * MASSES), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", [case for case in POWER_LAW if floor_of(case["inputs"]) >= SIZES[-1]], ids=case_name)
+def test_a_power_law_without_a_size_to_inject_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no bin takes the supply"):
+        shares_of(case["inputs"])
+
+
+@pytest.mark.parametrize("case", GOLDEN["mu_orbit10pct"], ids=lambda case: f"mu{case['mu']}")
+def test_rate_from_a_fraction_per_orbit(case: dict[str, Any]) -> None:
+    sigma_ref = surface_density_at_tau(case["tau_ref"], case["phi"] * case["kappa"], case["f_los"])
+    assert sigma_ref == pytest.approx(case["Sigma_ref"], rel=1e-12)
+    rate = rate_from_orbit_fraction(case["mu"], case["orbit_fraction"], sigma_ref, case["t_orb"])
+    assert rate == pytest.approx(case["dotSigma_in"], rel=1e-12)
+    assert rate / case["eps_mix"] == pytest.approx(case["const_rate"], rel=1e-12)
