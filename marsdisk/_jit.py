@@ -6,8 +6,8 @@ Policies, with their reasons:
 * Never ``parallel=True`` nor ``fastmath=True``: sums would depend on the number of threads or the compiler's mood, and a run
   must give the same bits everywhere.
 * ``error_model="numpy"``: a division by zero gives infinity, which the step control sees and the run reports.
-* Compiled code is kept on disk in a folder named by a digest of *all* our sources and of the compiler's versions: Numba looks
-  only at the file a kernel stands in and would go on using an old compiled callee after an edit.
+* Compiled code is kept on disk in a folder named by a digest of all sources that kernels are made of and of the compiler's
+  versions: Numba looks only at the file a kernel stands in and would go on using an old compiled callee after an edit.
 """
 
 import functools
@@ -27,11 +27,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @functools.cache
-def source_digest() -> str:
-    """Digest (16 hex digits) of every Python source and table of the package: the part of the model's version that an edit changes."""
+def source_digest(*parts: str) -> str:
+    """Digest (16 hex digits) of the package's Python sources and tables, or of those in the named folders and files only."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
+    for path in sorted(path for part in parts or ("",) for path in [package / part, *(package / part).rglob("*")]):
         if path.suffix in {".py", ".csv"}:
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
             digest.update(path.read_bytes())
@@ -41,7 +41,7 @@ def source_digest() -> str:
 @functools.cache
 def compiled_folder() -> Path:
     """Folder of the compiled kernels: under ``NUMBA_CACHE_DIR`` or the user's cache folder, else in the temporary folder."""
-    versions = f"{source_digest()} {numba.__version__} {llvmlite.__version__} {np.__version__}"
+    versions = f"{source_digest('_jit.py', 'physics', 'solver')} {numba.__version__} {llvmlite.__version__} {np.__version__}"
     name = hashlib.sha256(versions.encode()).hexdigest()[:16]
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     roots = [

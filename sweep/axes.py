@@ -39,7 +39,9 @@ def _span(kind: str, numbers: Any) -> list[float]:
 
 def _rings(name: str, numbers: Any) -> Axis:
     """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
-    edges = _span("rings", [*numbers[:2], numbers[2] + 1] if isinstance(numbers, list) and len(numbers) == 3 and isinstance(numbers[2], int) else numbers)
+    edges = _span(
+        "rings", [*numbers[:2], numbers[2] + 1] if isinstance(numbers, list) and len(numbers) == 3 and isinstance(numbers[2], int) else numbers
+    )
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
         raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {numbers!r}")
     points = tuple({"disk.r_in_RM": low, "disk.r_out_RM": high} for low, high in itertools.pairwise(edges))

@@ -1,6 +1,7 @@
 """The sweep file."""
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from marsdisk.config import Section, merge, read_config
-from marsdisk.config_errors import config_keys, explain
+from marsdisk.config_errors import explain
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 
@@ -46,6 +47,7 @@ class Sweep:
     spec: SweepSpec
     base: dict[str, Any]
     axes: tuple[Axis, ...]
+    given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
 
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
         """Overrides of each case, with its label on each axis, in the order of the file; included cases last."""
@@ -114,14 +116,16 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     path = Path(path)
     content = read_yaml_mapping(path)
     try:
-        base_path = path.parent / str(content["base"]) if "base" in content else None
-        return build_sweep(content, read_config(base_path) if base_path else {}, command_line, str(path))
+        base_path = os.path.normpath(path.parent / str(content["base"])) if "base" in content else ""
+        return build_sweep(content, read_config(base_path) if base_path else {}, command_line, base_path, where=str(path))
     except ConfigError as error:
         raise error if error.where == str(path) else ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error
 
 
-def build_sweep(content: Mapping[str, Any], base: Mapping[str, Any], command_line: Mapping[str, Any] | None = None, where: str = "") -> Sweep:
-    """A sweep from the content of its file and of its base."""
+def build_sweep(
+    content: Mapping[str, Any], base: Mapping[str, Any], command_line: Mapping[str, Any] | None = None, base_path: str = "", *, where: str = ""
+) -> Sweep:
+    """A sweep from the content of its file and of its base, which stands at ``base_path``."""
     try:
         spec = SweepSpec.model_validate(dict(content))
     except ValidationError as error:
@@ -134,11 +138,5 @@ def build_sweep(content: Mapping[str, Any], base: Mapping[str, Any], command_lin
     if problems:
         raise ConfigError(problems, where)
     for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}
-    return Sweep(spec, merge(base, for_all), tuple(axes))
-
-
-def known_key(key: str) -> bool:
-    """Whether a dotted key is one of the configuration."""
-    from marsdisk.config import RunConfig
-
-    return key in config_keys(RunConfig)
+    given = {"content": dict(content), "base": dict(base), "command_line": dict(command_line), "base_path": base_path}
+    return Sweep(spec, merge(base, for_all), tuple(axes), given)

@@ -80,7 +80,7 @@ def temperature_and_slope(law: TemperatureLaw, t: float) -> tuple[float, float]:
 
 def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
     """First time [s] at which T_M <= ``T_stop`` [K]: 0 if already so at the start, None if never."""
-    if law.T0 <= T_stop:
+    if T_stop >= law.T0:
         return 0.0
     if law.kind == SLAB:
         return (T_stop**-3.0 - law.T0**-3.0) / law.rate

@@ -100,7 +100,7 @@ def jacobian(c: Array, terms: CollisionTerms, into_fragments: Array, J: Array) -
     for K in range(n - 1, -1, -1):
         for k in range(n):
             into_fragments[K, k] *= terms.per_share[K]
-            if K < n - 1:
+            if n - 1 > K:
                 into_fragments[K, k] += into_fragments[K + 1, k]
             J[K, k] += terms.share[K] * into_fragments[K, k]
     total = into_fragments[0]

@@ -42,8 +42,8 @@ def psd(folder: Path) -> None:
 
 def radiation(folder: Path) -> None:
     given = read(folder, "radiation")
-    constant = [case for case in given["s_blow"] if case["Qpr"] != "table"]
-    write("radiation", {"s_blow": constant, **{key: given[key] for key in ("beta", "chi_auto", "t_blow")}})
+    constant = {key: [case for case in given[key] if case["Qpr"] != "table"] for key in ("s_blow", "beta")}  # the table was another one
+    write("radiation", {**constant, **{key: given[key] for key in ("chi_auto", "t_blow")}})
 
 
 def qstar(folder: Path) -> None:

@@ -22,7 +22,7 @@ CONSTANTS = {
 
 
 def test_the_constants_are_the_golden_ones() -> None:
-    assert CONSTANTS == GOLDEN["constants"]
+    assert GOLDEN["constants"] == CONSTANTS
 
 
 @pytest.mark.parametrize("case", GOLDEN["kepler"], ids=lambda case: f"{case['r_RM']}")

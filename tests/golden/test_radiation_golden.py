@@ -60,9 +60,9 @@ def test_blowout_time(case: dict[str, Any]) -> None:
     assert blowout_time(case["chi"], angular_velocity(case["r_RM"] * R_MARS)) == pytest.approx(case["t_blow"], rel=1e-12)
 
 
-@pytest.mark.parametrize("T", [1400.0, 2000.0, 2600.0, 4100.0, 5300.0])
+@pytest.mark.parametrize("T", [1410.0, 2010.0, 2650.0, 4130.0, 5370.0])  # no nodes of the table, where there are two slopes
 def test_the_slope_of_the_blowout_size_is_its_derivative(T: float) -> None:
     pressure = radiation_pressure(3270.0, shipped_qpr_table("forsterite"))
     h = 1e-4 * T
     up, down = (math.log(blowout_size(pressure, T + x)[0]) for x in (h, -h))
-    assert blowout_size(pressure, T)[1] == pytest.approx((up - down) / (math.log(T + h) - math.log(T - h)), rel=1e-4)
+    assert blowout_size(pressure, T)[1] == pytest.approx((up - down) / (math.log(T + h) - math.log(T - h)), rel=1e-6)

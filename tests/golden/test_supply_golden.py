@@ -6,15 +6,20 @@ centres: its shares are compared with the analytic integral instead.
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from marsdisk.config import RunConfig
+from marsdisk.physics.constants import M_MARS
 from marsdisk.physics.grid import Array, SizeGrid, content_version
 from marsdisk.physics.opacity import surface_density_at_tau
+from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.supply import injection_shares, rate_from_orbit_fraction
+from marsdisk.zero_d import run_zero_d
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "supply.json").read_text())
 SIZES, EDGES, MASSES, SHARES = (np.array(GOLDEN[name]) for name in ("s", "edges", "m", "mass_weights"))
@@ -70,3 +75,12 @@ def test_rate_from_a_fraction_per_orbit(case: dict[str, Any]) -> None:
     rate = rate_from_orbit_fraction(case["mu"], case["orbit_fraction"], sigma_ref, case["t_orb"])
     assert rate == pytest.approx(case["dotSigma_in"], rel=1e-12)
     assert rate / case["eps_mix"] == pytest.approx(case["const_rate"], rel=1e-12)
+
+
+def test_a_constant_rate_is_mixed_in_by_its_share(shipped: Callable[..., RunConfig]) -> None:
+    given = GOLDEN["const"]
+    supply = {"const_rate": given["rate"], "epsilon_mix": given["mixing"]["epsilon_mix"]}
+    result = run_zero_d(shipped("melt", {"supply": supply, "numerics.t_end_years": 0.01}))
+    area = annulus_area(result.config.disk.r_in_RM, result.config.disk.r_out_RM)
+    rate = result.M_supplied * M_MARS / (area * result.t_end)
+    assert [rate] * len(given["values"]) == pytest.approx([value["rate"] for value in given["values"]], rel=1e-12)

@@ -1,0 +1,83 @@
+"""The command ``marsdisk``: one run, its configuration, and the Q_pr table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .commands import command, debug_group, set_option, set_up_logging
+
+if TYPE_CHECKING:
+    from .result import RunResult
+
+CONFIG = click.argument("config", type=click.Path(path_type=Path))
+
+
+@debug_group("One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run configs/mars_0d_melt.yaml")
+def main(debug: bool) -> None:
+    set_up_logging(debug)
+
+
+@main.command()
+@CONFIG
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write the result: .npz (everything) or .csv (the time series).")
+@command
+def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
+    """Integrate CONFIG and print how it went.
+
+    \b
+    marsdisk run configs/mars_0d_melt.yaml
+    marsdisk run configs/mars_0d_melt.yaml --set temperature.T0=3000 --out run.npz
+    """
+    from .config import load_config
+    from .report import print_result, write_result
+    from .zero_d import run_zero_d
+
+    if out is not None and out.suffix not in {".npz", ".csv"}:
+        raise click.BadParameter(f"{out}: must end in .npz or .csv", param_hint="--out")
+    result: RunResult = run_zero_d(load_config(config, overrides))
+    print_result(result)
+    if out is not None:
+        write_result(result, out)
+        click.echo(f"written to {out}")
+
+
+@main.command()
+@CONFIG
+@set_option
+@command
+def show(config: Path, overrides: dict[str, Any]) -> None:
+    """Print every key of CONFIG with its value, unit and meaning, and what follows from them."""
+    from .config import load_config
+    from .report import print_config
+
+    print_config(load_config(config, overrides))
+
+
+@main.command()
+@click.argument("constants", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the table.")
+@click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")
+@click.option("--temperature-step", type=click.FloatRange(1.0, 1000.0), default=100.0, show_default=True, help="Largest step in T [K].")
+@command
+def qpr(constants: Path, out: Path, sizes_per_decade: int, temperature_step: float) -> None:
+    """Compute a table of Planck-mean Q_pr by Mie theory from CONSTANTS, a CSV file with columns (axis,) wavelength_um, n, k.
+
+    Use it with radiation.Q_pr: the path of the table. Needs: pip install 'marsdisk[qpr]'.
+    """
+    from .errors import ConfigError
+    from .qpr import build_table
+
+    try:
+        with click.progressbar(length=1000, label="Mie sums") as bar:
+            table = build_table(
+                constants,
+                out,
+                sizes_per_decade=sizes_per_decade,
+                temperature_step=temperature_step,
+                progress=lambda share: bar.update(int(1000 * share) - bar.pos),
+            )
+    except (OSError, ValueError, ImportError) as error:
+        raise ConfigError([str(error)], str(constants)) from error
+    click.echo(f"{out}: {table.T.size} temperatures, {table.log_s.size} sizes, digest {table.digest[:16]}")

@@ -1,0 +1,79 @@
+"""What the command lines of marsdisk and sweep share: overrides, errors without traceback, exit codes."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``key=value`` with the value read as YAML."""
+    from .yamlfile import parse_yaml
+
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise click.BadParameter(f"{text!r} is not key=value, for example temperature.T0=3000")
+    return key, parse_yaml(value, f"--set {text}")
+
+
+def _overrides(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    return reporting(context, lambda: dict(parse_override(value) for value in values))
+
+
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_overrides, help="Override a key of the configuration; may be given again."
+)
+
+
+def reporting(context: click.Context, call: Callable[[], R]) -> R:
+    """``call()``, its expected errors as a message and exit code 2; with --debug the traceback too."""
+    from .errors import MarsDiskError
+
+    try:
+        return call()
+    except MarsDiskError as error:
+        if context.find_root().params.get("debug"):
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except BrokenPipeError:  # the reader of our output has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator of a click command: see :func:`reporting`."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
+
+    return wrapped
+
+
+def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
+    """A command group with --debug and --version."""
+
+    def decorate(function: Callable[..., None]) -> click.Group:
+        group = click.group(help=help, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(function)
+        group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
+        return click.option("--debug", is_flag=True, help="Show tracebacks and one log line per run.")(group)
+
+    return decorate
+
+
+def set_up_logging(debug: bool) -> None:
+    """Log records of this project to standard error, all of them with --debug."""
+    import logging
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for name in ("marsdisk", "sweep"):
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)

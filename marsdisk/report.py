@@ -1,0 +1,102 @@
+"""A configuration or a result for people and files."""
+
+import csv
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from .config import RunConfig
+from .config_errors import allowed, config_keys, metadata
+from .errors import MarsDiskError
+from .physics.constants import R_MARS, YEAR
+from .physics.radiation import blowout_size
+from .result import RunResult
+from .zero_d import derive
+
+SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+
+
+def _table(title: str, rows: list[tuple[str, ...]], *columns: str) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def _at(config: RunConfig, key: str) -> Any:
+    value: Any = config
+    for word in key.split("."):
+        value = getattr(value, word, None)
+    return value
+
+
+def print_config(config: RunConfig) -> None:
+    """Every key with value, unit and meaning, then what follows from them."""
+    law = type(config.temperature).model_fields
+    rows = []
+    for key, field in config_keys(RunConfig).items():
+        section, name = key.split(".")[0], key.split(".")[-1]
+        value = config.temperature.law if key == "temperature.law" else _at(config, key)
+        if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.melt_psd is None):
+            continue
+        rows.append((key, f"{value:g}" if isinstance(value, float) else str(value), metadata(field, "unit"), field.description or allowed(field)))
+    _table("configuration", rows, "key", "value", "unit", "meaning")
+    d = derive(config)
+    _table(
+        "what follows from it",
+        [
+            ("r", f"{d.r / R_MARS:.6g}", "R_M", "radius at which the ring is evaluated"),
+            ("T_orb", f"{d.T_orb:.6g}", "s", "orbital period there"),
+            ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
+            ("H", f"{d.H:.6g}", "m", "scale height"),
+            ("s_blow(0)", f"{blowout_size(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
+            ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
+            ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run unless it stops before: {d.end_reason.advice}"),
+            ("digest", config.digest(), "", "of this configuration and its tables"),
+        ],
+        "name",
+        "value",
+        "unit",
+        "meaning",
+    )
+
+
+def print_result(result: RunResult) -> None:
+    """Totals with units, why the run ended, and how exact it was."""
+    rows = []
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        if isinstance(value, float):
+            rows.append((field.name, f"{value:.6g}", str(field.metadata.get("units", "")), str(field.metadata.get("long_name", ""))))
+        elif isinstance(value, int) and field.name != "stop_reason":
+            rows.append((field.name, str(value), "", ""))
+    _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
+
+
+def write_result(result: RunResult, path: Path) -> None:
+    """Everything as ``.npz``, or the series with units in their names as ``.csv``.
+
+    Raises
+    ------
+    MarsDiskError
+        The file cannot be written.
+    """
+    units = {field.name: field.metadata.get("units", "1") for field in dataclasses.fields(result)}
+    try:
+        if path.suffix == ".csv":
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow([f"{name} [{units[name]}]" for name in SERIES])
+                writer.writerows(zip(*(getattr(result, name).tolist() for name in SERIES), strict=True))
+            return
+        arrays = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in {"config", "cache", "stop_reason"}}
+        np.savez_compressed(path, config=result.config.model_dump_json(), stop_reason=result.stop_reason.label, **arrays)
+    except OSError as error:
+        raise MarsDiskError(f"{path} cannot be written: {error.strerror or error}") from error

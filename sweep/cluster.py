@@ -1,0 +1,60 @@
+"""Where workers come from: processes of this machine, one thread each."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from .errors import ClusterError
+from .worker import SweepPlugin
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 1,  # 0 would condemn a block at the first stray kill, more costs minutes per bad case
+    "distributed.scheduler.worker-ttl": "5 minutes",
+    # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever without an error
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.9,
+    "distributed.worker.profile.enabled": False,
+    "distributed.comm.timeouts.tcp": "30s",
+    **{
+        f"distributed.nanny.pre-spawn-environ.{name}": 1
+        for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    },
+}
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def local_client(workers: int) -> Iterator[Client]:
+    """A client of ``workers`` fresh processes, listening on this machine only; all gone when the context ends.
+
+    Raises
+    ------
+    ClusterError
+        They could not be started.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
+    with dask.config.set(SETTINGS):
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise ClusterError(f"{workers} workers could not be started: {error}; try --workers 0, which needs none") from error
+        with cluster, Client(cluster, set_as_default=False) as client:
+            client.register_plugin(SweepPlugin())
+            yield client

@@ -1,0 +1,174 @@
+"""The driver: hands blocks to workers, keeps a bounded window in flight, and comes back from what goes wrong."""
+
+import itertools
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from distributed import Client, Future, KilledWorker, wait
+
+from marsdisk.zero_d import ensure_compiled
+
+from .cluster import local_client
+from .errors import ClusterError, StoreError
+from .plan import Block, Plan
+from .progress import Reporter
+from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
+
+BLOCKS_PER_WORKER = 3  # in flight: enough that no worker waits for the driver
+RESTARTS = 3  # of a block that was lost, and of a cluster that lost all its workers
+STALL_SECONDS = 30.0  # without any worker: Dask's own restart has failed
+
+
+class Interrupted(Exception):
+    """The user or the system asked to stop; what was committed stays."""
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal interrupts at once."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield stop
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
+    """What a worker is sent for ``block``."""
+    cache = plan.sweep.spec.cache
+    overrides = tuple(case.overrides for case in plan.cases[block.lo : block.hi])
+    return BlockTask(store, block.index, block.lo, plan.sweep.base, overrides, cache.scope, cache.enabled, attempt=1)
+
+
+def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int, reporter: Reporter, stop: threading.Event) -> None:
+    """Run ``blocks`` and commit them, in this process (``workers`` 0) or on that many worker processes.
+
+    Raises
+    ------
+    Interrupted
+        ``stop`` was set.
+    StoreError, ClusterError
+        Nothing can go on; what was committed stays.
+    """
+    ensure_compiled()  # once, before workers start: processes that compile the same kernels together take as many times longer
+    tasks = [block_task(plan, store, block) for block in blocks]
+    if workers == 0:
+        scopes = CacheScopes()
+        for task in tasks:
+            if stop.is_set():
+                raise Interrupted
+            reporter.add(run_block(task, scopes))
+        return
+    for restarts_left in range(RESTARTS, -1, -1):
+        with local_client(workers) as client:
+            reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}")
+            window = Window(client, tasks, workers * BLOCKS_PER_WORKER, reporter.add, stop)
+            try:
+                window.run()
+                return
+            except ClusterError as error:
+                if not restarts_left:
+                    raise
+                tasks = window.unfinished()
+                reporter.say(f"{error}; starting new workers for the {len(tasks)} blocks left")
+
+
+class Window:
+    """Blocks on their way over one cluster: some queued, a bounded number in flight, some suspected of killing workers."""
+
+    def __init__(self, client: Client, tasks: Iterable[BlockTask], size: int, committed: Callable[[Receipt], None], stop: threading.Event) -> None:
+        self.client, self.size, self.committed, self.stop = client, size, committed, stop
+        self.queue = deque(tasks)
+        self.flying: dict[Future, BlockTask] = {}
+        self.suspects: deque[BlockTask] = deque()
+        self.serial = itertools.count()
+        self.last_alive = time.monotonic()
+
+    def unfinished(self) -> list[BlockTask]:
+        """Tasks that are not known to be committed."""
+        return [*self.flying.values(), *self.suspects, *self.queue]
+
+    def run(self) -> None:
+        """Run everything to its commit."""
+        while self.queue or self.flying or self.suspects:
+            while self.queue and len(self.flying) < self.size:
+                task = self.queue.popleft()
+                self.flying[self._submit(run_block, task)] = task
+            if not self.flying:  # nobody else is there to be blamed for a dead worker
+                self.queue.append(self._acquitted(self.suspects.popleft()))
+                continue
+            for future in self._next_done():
+                self._land(future, self.flying.pop(future))
+
+    def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future:
+        key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}"  # a key used again would give the old result
+        return self.client.submit(function, task, key=key, pure=False)
+
+    def _next_done(self, futures: Sequence[Future] = ()) -> list[Future]:
+        while True:
+            if self.stop.is_set():
+                raise Interrupted
+            try:
+                return list(wait(list(futures or self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                self._watch()
+
+    def _watch(self) -> None:
+        if self.client.status != "running":
+            raise ClusterError("the scheduler is gone")
+        if self.client.scheduler_info(n_workers=-1)["workers"]:
+            self.last_alive = time.monotonic()
+        elif time.monotonic() - self.last_alive > STALL_SECONDS:
+            raise ClusterError(f"no worker for {STALL_SECONDS:.0f} s")
+
+    def _land(self, future: Future, task: BlockTask) -> None:
+        try:
+            receipt = future.result()
+        except KilledWorker:
+            self.suspects.append(task)
+        except StoreError:
+            raise
+        except Exception as error:  # a lost connection looks like many things; what repeats is not that
+            if task.attempt > RESTARTS:
+                raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
+            self.queue.append(replace(task, attempt=task.attempt + 1))
+        else:
+            self.committed(receipt)
+        future.release()
+
+    def _acquitted(self, task: BlockTask) -> BlockTask:
+        """The task again, its runs that kill workers marked so that they are recorded as failed instead of started."""
+        fatal = self._fatal(task, range(len(task.overrides)))
+        reason = "killed its worker process twice, as a crash in compiled code or too much memory does"
+        return replace(task, attempt=task.attempt + 1, condemned={**task.condemned, **dict.fromkeys(fatal, reason)})
+
+    def _fatal(self, task: BlockTask, runs: Sequence[int]) -> list[int]:
+        if not runs or self._survives(task, runs):
+            return []
+        if len(runs) == 1:
+            return list(runs)
+        half = len(runs) // 2
+        return self._fatal(task, runs[:half]) + self._fatal(task, runs[half:])
+
+    def _survives(self, task: BlockTask, runs: Sequence[int]) -> bool:
+        future = self._submit(try_runs, replace(task, overrides=tuple(task.overrides[i] for i in runs)))
+        self._next_done([future])
+        killed = isinstance(future.exception(), KilledWorker)
+        future.release()
+        return not killed

@@ -1,0 +1,70 @@
+"""What people read before and after a sweep: the plan, the totals, the failures, what to type next."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from marsdisk.config import build_config, merge
+from marsdisk.zero_d import run_zero_d
+
+from .cluster import usable_cores
+from .plan import Plan
+from .progress import Tally, duration
+from .session import forecast
+from .store import reader
+from .summary import failures, hit_rate, totals
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
+    middle = build_config(merge(plan.sweep.base, plan.cases[len(plan.cases) // 2].overrides))
+    run_zero_d(middle)  # the first run of a process loads the compiled kernels
+    begin = time.perf_counter()
+    run_zero_d(middle)
+    seconds = (time.perf_counter() - begin) * len(plan.cases)
+    expected, cores = forecast(plan), usable_cores()
+    _say(console, f"sweep {plan.sweep.spec.name}")
+    for axis in plan.sweep.axes:
+        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.labels[0]} to {axis.labels[-1]}")
+    same = f" ({plan.duplicates} that coincide with others are left out)" if plan.duplicates else ""
+    _say(console, f"  {len(plan.cases)} runs{same} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+    _say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
+    _say(console, f"  about {duration(seconds / cores)} on {cores} cores, measured on one run")
+    _say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
+    for warning in plan.warnings:
+        _say(console, f"  note: {warning}")
+
+
+def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
+    """Print totals, failures and speed; the number of failed runs."""
+    group = reader.open_group(store)
+    counts = reader.counts(group)
+    table = totals(group)
+    if table is not None:
+        console.print(table)
+    _say(console, f"{counts.done} of {counts.runs} runs done, {counts.failed} failed" + ("" if counts.failed else " (none)"))
+    if tally.runs:
+        rate = tally.finished / tally.seconds if tally.seconds else 0.0
+        share = 100.0 * (1.0 - tally.run_seconds / tally.block_seconds) if tally.block_seconds else 0.0
+        _say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the runs")
+    else:
+        _say(console, "everything was committed already; nothing was run")
+    _say(console, f"cache hits: {hit_rate(group)}")
+    for line in failures(group, plan):
+        _say(console, line)
+    _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
+    return counts.failed
+
+
+def interrupted(store: Path, again: str, console: Console) -> None:
+    """Say how far it came and how to go on."""
+    if store.exists():
+        counts = reader.counts(reader.open_group(store))
+        _say(console, f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in {store}; go on with: {again}")
+    else:
+        _say(console, "interrupted before anything was started")

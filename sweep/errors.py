@@ -1,0 +1,15 @@
+"""Errors of sweeps and their stores."""
+
+from marsdisk.errors import MarsDiskError
+
+
+class StoreError(MarsDiskError, OSError):
+    """A store that cannot be made, read, written or gone on with."""
+
+
+class PlanChangedError(StoreError):
+    """The store holds another plan than the one asked for."""
+
+
+class ClusterError(MarsDiskError, RuntimeError):
+    """Workers could not be had, or stopped working."""

@@ -1,0 +1,91 @@
+"""Progress of a sweep, for people: a live bar on a terminal, plain lines elsewhere."""
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from .worker import Receipt
+
+
+def duration(seconds: float) -> str:
+    """2.3 s, 4 min 10 s, 3 h 5 min."""
+    if seconds < 60.0:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@dataclass
+class Tally:
+    """Sums over the receipts of this session."""
+
+    runs: int  #: to do in this session
+    begin: float = field(default_factory=time.perf_counter)
+    done: int = 0
+    failed: int = 0
+    hits: int = 0
+    lookups: int = 0
+    run_seconds: float = 0.0
+    block_seconds: float = 0.0
+
+    def add(self, receipt: Receipt) -> None:
+        self.done += receipt.done
+        self.failed += receipt.failed
+        self.hits += receipt.hits
+        self.lookups += receipt.lookups
+        self.run_seconds += receipt.run_seconds
+        self.block_seconds += receipt.seconds
+
+    @property
+    def finished(self) -> int:
+        return self.done + self.failed
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.begin
+
+    def line(self) -> str:
+        rate = self.finished / self.seconds if self.finished else 0.0
+        left = f"{duration((self.runs - self.finished) / rate)} left" if rate else "starting"
+        hit_rate = f"cache {100.0 * self.hits / self.lookups:.1f} % hits" if self.lookups else "cache unused"
+        return f"{rate:.0f} runs/s, {left}, {self.failed} failed, {hit_rate}"
+
+
+class Reporter:
+    """Shows a tally as it grows."""
+
+    def __init__(self, console: Console, tally: Tally) -> None:
+        self.console, self.tally = console, tally
+        self._next_line = 0.0
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> "Reporter":
+        if self.console.is_terminal:
+            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs, {task.description}"), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("starting workers", total=self.tally.runs)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """A line of its own, above the bar if there is one."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def add(self, receipt: Receipt) -> None:
+        """Count a committed block and show the tally; plain lines at most every two seconds, and always the last."""
+        self.tally.add(receipt)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self.tally.finished, description=self.tally.line())
+            return
+        now = time.perf_counter()
+        if now >= self._next_line or self.tally.finished == self.tally.runs:
+            self._next_line = now + 2.0
+            self.say(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")

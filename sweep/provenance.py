@@ -1,0 +1,38 @@
+"""Where numbers come from: model version, git commit, packages, host, tables."""
+
+import platform
+import socket
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import marsdisk
+
+PACKAGES = ("numpy", "numba", "llvmlite", "zarr", "numcodecs", "dask", "distributed", "xarray", "pydantic")
+
+
+def _git(*arguments: str) -> str | None:
+    folder = Path(marsdisk.__file__).parent
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def provenance(table_digests: dict[str, str]) -> dict[str, Any]:
+    """What is recorded with a store; the commit only where the package is installed from a git checkout."""
+    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
+    return {
+        "model_version": marsdisk.model_version(),
+        "git_commit": _git("rev-parse", "HEAD") if tracked else None,
+        "git_dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tables": table_digests,
+    }

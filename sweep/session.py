@@ -1,0 +1,169 @@
+"""From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from marsdisk import model_version
+from marsdisk.config import RunConfig
+from marsdisk.config_errors import config_keys, metadata
+from marsdisk.physics.grid import make_grid
+
+from .driver import run_blocks, stopping_on_signals
+from .errors import PlanChangedError, StoreError
+from .plan import Block, Plan, make_plan
+from .progress import Reporter, Tally
+from .provenance import provenance
+from .spec import Sweep, build_sweep
+from .store import layout, reader, writer
+from .store.lock import driving
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a plan will write."""
+
+    bytes_raw: int  #: before compression
+    files: int
+
+
+def _sizes(plan: Plan) -> dict[str, int]:
+    output = plan.first_config.output
+    return layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=plan.bins)
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Bytes and files of the plan's store, at most."""
+    per_run = layout.bytes_per_run(_sizes(plan), shared_grid=plan.shared_grid)
+    variables = len(layout.variables(shared_grid=plan.shared_grid))
+    return Forecast(per_run * len(plan.cases), variables * (len(plan.blocks) + 1) + 2 * (len(plan.coordinates) + 8))
+
+
+def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
+    cases, block_of = plan.cases, np.arange(len(plan.cases)) // plan.block_size
+    described = config_keys(RunConfig)
+    found: dict[str, tuple[Any, Mapping[str, Any]]] = {
+        "run_id": (writer.coordinate([case.run_id for case in cases]), {"long_name": "digest of configuration, tables and model version"}),
+        "block": (block_of.astype(np.int64), {"long_name": "block that the run was computed and committed with"}),
+    }
+    for i, (key, name) in enumerate(plan.coordinates.items()):
+        unit = metadata(described[key], "unit") if key in described else ""
+        attributes = {"config_key": key, "units": unit or "1", "long_name": (described[key].description or "") if key in described else ""}
+        found[name] = (writer.coordinate([case.values[i] for case in cases]), attributes)
+    for axis in plan.sweep.axes:
+        if axis.name not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
+            labels = [case.labels.get(axis.name) for case in cases]
+            found[axis.name] = (writer.coordinate(labels), {"long_name": f"position on the axis {axis.name}"})
+    return found
+
+
+def _axis_names(plan: Plan) -> list[str]:
+    return [plan.coordinates.get(axis.name, axis.name) for axis in plan.sweep.axes]
+
+
+def create(plan: Plan, store: Path) -> None:
+    """Make the store of ``plan``, with everything that its runs share and where they come from."""
+    expected, free = forecast(plan), shutil.disk_usage(_existing(store.parent)).free
+    if expected.bytes_raw > free:
+        raise StoreError(
+            f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
+        )
+    config = plan.first_config
+    grid = make_grid(plan.cases[0].s_lo, config.sizes.s_max, config.sizes.n_bins) if plan.shared_grid else None
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": plan.sweep.spec.name,
+        "sweep": plan.sweep.given,
+        "base_config": config.model_dump(),
+        "axes": _axis_names(plan),
+        "block_size": plan.block_size,
+        "plan_digest": plan.digest,
+        "provenance": provenance(config.table_digests()),
+    }
+    writer.create_store(
+        store,
+        runs=len(plan.cases),
+        block_size=plan.block_size,
+        sizes=_sizes(plan),
+        coordinates=_coordinates(plan),
+        shared_sizes=None if grid is None else grid.sizes,
+        attributes=json.loads(json.dumps(attributes)),
+    )
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() or folder == folder.parent else _existing(folder.parent)
+
+
+def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+    elif before != now:
+        yield f"{where}: the store has {before!r}, now it is {now!r}"
+
+
+def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) -> None:
+    """Raise PlanChangedError, naming what differs, unless the store was made for ``plan``."""
+    if attributes["plan_digest"] == plan.digest:
+        return
+    then, now, was = attributes["sweep"], json.loads(json.dumps(plan.sweep.given)), attributes["provenance"]
+    lines = [
+        line
+        for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set"))
+        for line in _differences(then[name], now[name], words)
+    ]
+    lines += _differences(was["model_version"], model_version(), "model version")
+    lines += _differences(was["tables"], plan.first_config.table_digests(), "table")
+    raise PlanChangedError(
+        "\n".join(
+            [f"{store} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), "use another --store, or move the old one away"]
+        )
+    )
+
+
+def _pending(plan: Plan, store: Path) -> list[Block]:
+    committed = reader.committed_blocks(reader.open_group(store))
+    return [block for block in plan.blocks if not committed[block.index]]
+
+
+def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> tuple[Plan, Tally]:
+    """Run what is not yet committed of ``sweep`` into ``store``; the same call again goes on or finds nothing to do.
+
+    Raises
+    ------
+    ConfigError
+        A case cannot run.
+    StoreError
+        The store holds another plan, is driven by somebody else, or cannot be written.
+    Interrupted
+        Stopped by a signal; what was committed stays.
+    """
+    plan = make_plan(sweep)
+    with driving(store):
+        if store.exists():
+            refuse_other_plan(plan, store, reader.open_group(store).attrs)
+        else:
+            create(plan, store)
+        pending = _pending(plan, store)
+        tally = Tally(sum(block.hi - block.lo for block in pending))
+        with Reporter(console, tally) as reporter, stopping_on_signals() as stop:
+            for warning in plan.warnings:
+                reporter.say(f"note: {warning}")
+            if pending:
+                already = len(plan.cases) - tally.runs
+                reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
+                run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+        return plan, tally
+
+
+def sweep_of_store(store: Path) -> Sweep:
+    """The sweep that a store was made for, from its own record."""
+    given: Any = reader.open_group(store).attrs["sweep"]
+    return build_sweep(**given, where=str(store))

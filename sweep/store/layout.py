@@ -1,0 +1,107 @@
+"""Every array of a store: its dimensions, type, unit and where its numbers come from. Nothing else knows them."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from marsdisk.cache import REASONS, CacheKind
+from marsdisk.result import RunResult, StopReason
+
+SCHEMA_VERSION = 1
+PENDING, DONE, FAILED = 0, 1, 2
+STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array along ``run``."""
+
+    name: str
+    dims: tuple[str, ...]  #: after ``run``
+    dtype: str
+    attributes: Mapping[str, Any]
+    value: Callable[[RunResult], Any]  #: what a finished run puts in
+    fill: Any = field(default=float("nan"))
+
+
+def _of_result(name: str, dims: tuple[str, ...] = ()) -> Variable:
+    metadata = {f.name: f.metadata for f in dataclasses.fields(RunResult)}[name]
+    return Variable(name, dims, "f8", dict(metadata), lambda result: getattr(result, name))
+
+
+def _count(name: str, long_name: str, value: Callable[[RunResult], Any], dims: tuple[str, ...] = ()) -> Variable:
+    return Variable(name, dims, "i8", {"units": "1", "long_name": long_name}, value, 0)
+
+
+_SCALARS = (
+    *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
+    *("t_end", "t99", "tau_max", "ledger_error", "wall_time"),
+)
+_SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+
+#: What the results of runs fill, in the order it is written.
+VARIABLES: tuple[Variable, ...] = (
+    *(_of_result(name) for name in _SCALARS),
+    Variable(
+        "stop_reason",
+        (),
+        "u1",
+        {
+            "long_name": "why the run ended",
+            "flag_values": [0, *map(int, StopReason)],
+            "flag_meanings": " ".join(["not_yet", *(reason.label for reason in StopReason)]),
+        },
+        lambda result: int(result.stop_reason),
+        0,
+    ),
+    _count("steps", "accepted steps", lambda result: result.steps),
+    _count("steps_rejected", "rejected steps", lambda result: result.steps_rejected),
+    _count("clamped", "steps that used Q_pr beyond its table, and bins set to zero from below", lambda result: result.clamped),
+    *(_of_result(name, ("sample",)) for name in _SERIES),
+    _of_result("t_snapshot", ("snapshot",)),
+    _of_result("N", ("snapshot", "bin")),
+    _count("cache_hits", "lookups that the cache answered", lambda result: result.cache.hits, ("cache",)),
+    _count("cache_misses", "lookups that found an empty slot", lambda result: result.cache.misses, ("cache",)),
+    _count("cache_rebuilds", "lookups that found a value for another key", lambda result: result.cache.rebuilds, ("cache",)),
+    _count("cache_refused", "values that were not finite", lambda result: result.cache.refused, ("cache",)),
+    Variable("cache_bytes", ("cache",), "i8", {"units": "byte", "long_name": "held by the slot at the end of the run"}, lambda r: r.cache.bytes, 0),
+    Variable("cache_build_time", ("cache",), "f8", {"units": "s", "long_name": "time spent building"}, lambda r: r.cache.build_time),
+    _count("cache_invalidations", "rebuilds by the key field that differed", lambda result: result.cache.invalidations, ("cache", "reason")),
+)
+#: What the worker adds about each run.
+BOOKKEEPING: tuple[Variable, ...] = (
+    Variable("error", (), "str", {"long_name": "what went wrong"}, lambda result: "", ""),
+    Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda result: "", ""),
+    Variable("attempt", (), "i8", {"units": "1", "long_name": "how often its block had been started"}, lambda result: 0, 0),
+)
+#: The commit record: written last.
+STATUS_VARIABLE = Variable(
+    "status",
+    (),
+    "u1",
+    {"long_name": "state of the run", "flag_values": list(STATUS), "flag_meanings": " ".join(STATUS.values())},
+    lambda result: DONE,
+    PENDING,
+)
+PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain radius, centre of the bin"}, lambda result: result.s)
+
+INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
+
+
+def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
+    """Length of every dimension but ``run``."""
+    return {"sample": samples, "snapshot": snapshots, "bin": bins, "cache": len(INDEXES["cache"]), "reason": len(INDEXES["reason"])}
+
+
+def variables(*, shared_grid: bool) -> tuple[Variable, ...]:
+    """All arrays along ``run`` that workers write, the commit record last."""
+    return (*VARIABLES, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
+
+
+def bytes_per_run(sizes: Mapping[str, int], *, shared_grid: bool) -> int:
+    """Uncompressed size of one run."""
+    width = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
+    return sum(width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in variables(shared_grid=shared_grid))

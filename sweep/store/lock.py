@@ -1,0 +1,52 @@
+"""One driver at a time: the operating system's file lock, which a killed process cannot leave behind."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+
+from ..errors import StoreError
+
+
+def _lock_path(store: Path) -> Path:
+    return store.with_name(f".{store.name}.lock")
+
+
+def holder(store: Path) -> str:
+    """Who wrote last that it drives the store."""
+    try:
+        note = json.loads(_lock_path(store).with_suffix(".json").read_text(encoding="utf-8"))
+        return f"process {note['pid']} on {note['host']} since {note['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"
+
+
+@contextmanager
+def driving(store: Path) -> Iterator[None]:
+    """Hold the store's lock, or refuse at once.
+
+    Raises
+    ------
+    StoreError
+        Another driver lives, or the folder cannot be written.
+    """
+    lock = filelock.FileLock(_lock_path(store), blocking=False)
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise StoreError(f"{store}: {holder(store)} is driving this sweep; wait for it (sweep status {store}) or stop it first") from None
+    except OSError as error:
+        raise StoreError(f"{store}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
+    try:
+        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        _lock_path(store).with_suffix(".json").write_text(json.dumps(note), encoding="utf-8")
+        yield
+    finally:
+        _lock_path(store).with_suffix(".json").unlink(missing_ok=True)
+        lock.release()

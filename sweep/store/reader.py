@@ -1,0 +1,99 @@
+"""Reading a store: what is committed, tables of scalars, and the xarray dataset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..errors import StoreError
+from . import layout
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def open_group(path: str | Path) -> zarr.Group:
+    """The group of a store.
+
+    Raises
+    ------
+    StoreError
+        There is none, or of another schema.
+    """
+    try:
+        group = zarr.open_group(path, mode="r")
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: there is no store of a sweep here; check the path (sweep run makes one)") from error
+    version = group.attrs.get("schema_version")
+    if version != layout.SCHEMA_VERSION:
+        raise StoreError(f"{path}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
+    return group
+
+
+def column(group: zarr.Group, name: str) -> NDArray[Any]:
+    """One array, whole."""
+    if name not in group:
+        scalars = [n for n, a in sorted(group.arrays()) if a.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
+        raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalars)}")
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    return np.asarray(array[...])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a sweep has come."""
+
+    runs: int
+    done: int
+    failed: int
+    blocks: int
+    blocks_committed: int
+
+    @property
+    def pending(self) -> int:
+        return self.runs - self.done - self.failed
+
+
+def committed_blocks(group: zarr.Group) -> NDArray[np.bool_]:
+    """For each block whether it is committed."""
+    status, size = column(group, "status"), block_size(group)
+    starts = np.arange(0, status.size, size)
+    return np.logical_and.reduceat(status != layout.PENDING, starts)
+
+
+def block_size(group: zarr.Group) -> int:
+    return int(group.attrs["block_size"])  # type: ignore[arg-type]
+
+
+def counts(group: zarr.Group) -> Counts:
+    """Runs by state, from the commit records alone."""
+    status = column(group, "status")
+    committed = committed_blocks(group)
+    return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
+
+
+def open_store(path: str | Path) -> "xarray.Dataset":
+    """The store as an xarray dataset, arrays read when used; ``.sweep.grid([...])`` turns runs into axes.
+
+    Examples
+    --------
+    >>> ds = open_store("results/temperature_supply.zarr")
+    >>> ds.sweep.grid().M_loss.sum("ring")  # M_Mars, the whole disk over the other axes
+    """
+    import xarray
+
+    from . import accessor  # noqa: F401 - registers .sweep
+
+    open_group(path)
+    dataset: xarray.Dataset = xarray.open_zarr(path, chunks=None, consolidated=False)
+    return dataset
+
+
+def axis_names(group: zarr.Group) -> Sequence[str]:
+    """Names of the product's axes, each a coordinate along ``run``."""
+    return [str(axis) for axis in group.attrs["axes"]]  # type: ignore[union-attr]

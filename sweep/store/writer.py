@@ -1,0 +1,130 @@
+"""Making a store, and writing one block of runs to it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from marsdisk.result import RunResult
+
+from ..errors import StoreError
+from . import layout
+
+_COMPRESSED = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
+
+
+def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
+    array = group.create_array(name, data=data, chunks=data.shape, dimension_names=dims, attributes=dict(attributes))
+    if any(n == 0 for n in array.shape):
+        raise ValueError(f"{name} is empty")
+
+
+def coordinate(values: Sequence[Any]) -> NDArray[Any]:
+    """Values of a swept parameter as one array: whole numbers, numbers, or text where the values are of several kinds."""
+    kinds = {type(value) for value in values}
+    if kinds <= {int}:
+        return np.array(values, dtype=np.int64)
+    if kinds <= {int, float, type(None)}:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array([str(value) for value in values], dtype=np.dtypes.StringDType())
+
+
+def create_store(
+    path: Path,
+    *,
+    runs: int,
+    block_size: int,
+    sizes: Mapping[str, int],
+    coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
+    shared_sizes: NDArray[np.float64] | None,
+    attributes: Mapping[str, Any],
+) -> None:
+    """Make an empty store with all its arrays; nothing is committed yet.
+
+    Parameters
+    ----------
+    sizes : length of each dimension but ``run``
+    coordinates : along ``run``, with their attributes
+    shared_sizes : (bins,) m, where all runs share the grid
+    """
+    making = path.with_name(f".{path.name}.making-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        group = zarr.open_group(making, mode="w", zarr_format=3)
+        for name, (values, attrs) in coordinates.items():
+            _create(group, name, values, ("run",), attrs)
+        for name, labels in layout.INDEXES.items():
+            _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
+        if shared_sizes is not None:
+            _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
+        for variable in layout.variables(shared_grid=shared_sizes is not None):
+            inner = tuple(sizes[dim] for dim in variable.dims)
+            group.create_array(
+                variable.name,
+                shape=(runs, *inner),
+                chunks=(min(block_size, runs), *inner),  # one chunk is one block: one writer each
+                dtype=np.dtypes.StringDType() if variable.dtype == "str" else variable.dtype,
+                fill_value=variable.fill,
+                compressors=_COMPRESSED if variable.dims else None,
+                dimension_names=("run", *variable.dims),
+                attributes=dict(variable.attributes),
+            )
+        group.attrs.update({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
+        making.rename(path)  # a store either stands complete or not at all
+    except OSError as error:
+        raise StoreError(f"{path}: the store cannot be made: {error.strerror or error}; choose another place with --store") from error
+
+
+def write_block(
+    path: str,
+    lo: int,
+    results: Sequence[RunResult | None],
+    errors: Sequence[str],
+    *,
+    worker: str,
+    attempt: int,
+) -> None:
+    """Write runs ``lo`` onwards, the commit record last; None stands for a failed run.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or cannot be written; nothing of the block is committed.
+    """
+    hi = lo + len(results)
+    try:
+        group = zarr.open_group(path, mode="r+")
+        shared_grid = "s" in group and group["s"].metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
+        written = {
+            "error": list(errors),
+            "worker": [worker] * len(results),
+            "attempt": [attempt] * len(results),
+            "status": [layout.FAILED if result is None else layout.DONE for result in results],
+        }
+        for variable in layout.variables(shared_grid=shared_grid):
+            array = group[variable.name]
+            assert isinstance(array, zarr.Array)
+            if hi > array.shape[0]:
+                raise StoreError(
+                    f"{path}: {variable.name} has {array.shape[0]} runs, the block ends at {hi}; the store was changed while workers ran"
+                )
+            if variable.name in written:
+                array[lo:hi] = np.array(written[variable.name], dtype=array.dtype)
+                continue
+            block = np.full((hi - lo, *array.shape[1:]), variable.fill, dtype=array.dtype)
+            for i, result in enumerate(results):
+                if result is not None:
+                    value = np.asarray(variable.value(result))
+                    block[(i, *(slice(n) for n in value.shape))] = value  # a smaller grid leaves its last bins unset
+            array[lo:hi] = block
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(
+            f"{path}: writing failed: {error.strerror or error}; free space or cure the disk, then run the same command again"
+        ) from error

@@ -1,0 +1,95 @@
+"""What a sweep ends with on the terminal: totals over its axes, failures, speed, what to type next."""
+
+import json
+import shlex
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from rich.table import Table
+
+from .plan import Plan
+from .store import layout, reader
+from .tables import text
+
+ROWS_SHOWN = 40
+
+
+def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
+    """``name`` over the axes of the product, summed over rings; None where there is no axis to lay out.
+
+    A cell with a failed or missing run says so instead of showing a sum that lacks it.
+    """
+    axes = [axis for axis in reader.axis_names(group) if not _is_ring(group, axis)]
+    over = [axis for axis in reader.axis_names(group) if _is_ring(group, axis)]
+    if not axes:
+        return None
+    labels = {axis: reader.column(group, axis) for axis in axes}
+    status, values = reader.column(group, "status"), reader.column(group, name)
+    units = group[name].attrs["units"]
+    *row_axes, column_axis = axes
+    columns = list(dict.fromkeys(labels[column_axis].tolist()))
+    rows = list(dict.fromkeys(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
+    what = f"{name} of the whole disk" if over else name
+    table = Table(title=f"{what} [{units}] over {', '.join(axes)}".replace("[", r"\["), title_justify="left")
+    for axis in row_axes:
+        table.add_column(axis, justify="right")
+    for column in columns:
+        table.add_column(f"{column_axis} = {_label(column)}", justify="right")
+    for row in rows[:ROWS_SHOWN]:
+        here = np.logical_and.reduce([labels[axis] == value for axis, value in zip(row_axes, row, strict=True)] or [np.ones(status.size, bool)])
+        cells = [_cell(status, values, here & (labels[column_axis] == column)) for column in columns]
+        table.add_row(*(_label(value) for value in row), *cells)
+    if len(rows) > ROWS_SHOWN:
+        table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
+    return table
+
+
+def _is_ring(group: zarr.Group, axis: str) -> bool:
+    given: Any = group.attrs["sweep"]
+    kind = given["content"].get("axes", {}).get(axis)
+    return isinstance(kind, dict) and "rings" in kind
+
+
+def _label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -> str:
+    if not here.any():
+        return "-"
+    for state in (layout.FAILED, layout.PENDING):
+        count = int((status[here] == state).sum())
+        if count:
+            return f"{count} {layout.STATUS[state]}"
+    return text(float(values[here].sum()))
+
+
+def rerun_command(plan: Plan, run: int) -> str:
+    """The command that runs one case alone."""
+    given = plan.sweep.given
+    overrides = {**plan.sweep.spec.set, **plan.cases[run].overrides, **given["command_line"]}
+    settings = (
+        part for key, value in overrides.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, list | dict) else value}")
+    )
+    return shlex.join(["marsdisk", "run", given["base_path"], *settings])
+
+
+def failures(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
+    """A line for each failed run, and the command that reruns it."""
+    failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
+    errors = reader.column(group, "error") if failed.size else []
+    lines = []
+    for i in failed[:shown]:
+        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {rerun_command(plan, int(i))}"]
+    if failed.size > shown:
+        lines.append(f"and {failed.size - shown} more: sweep show --columns status,error")
+    return lines
+
+
+def hit_rate(group: zarr.Group) -> str:
+    """Cache hits over lookups of all finished runs."""
+    hits = int(reader.column(group, "cache_hits").sum())
+    lookups = hits + sum(int(reader.column(group, f"cache_{name}").sum()) for name in ("misses", "rebuilds"))
+    return f"{100.0 * hits / lookups:.1f} % of {lookups} lookups" if lookups else "not used"

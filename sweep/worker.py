@@ -1,0 +1,138 @@
+"""What runs on a worker: one block of runs, from their overrides to committed arrays."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from distributed import WorkerPlugin, get_worker
+from distributed.metrics import context_meter
+
+from marsdisk.cache import RunCache
+from marsdisk.config import build_config, merge
+from marsdisk.errors import MarsDiskError
+from marsdisk.result import RunResult
+from marsdisk.zero_d import ensure_compiled, run_zero_d
+
+from .axes import Overrides
+from .store.writer import write_block
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """All that a worker needs for one block."""
+
+    store: str
+    index: int
+    lo: int
+    base: Mapping[str, Any]
+    overrides: tuple[Overrides, ...]
+    scope: str
+    cache_enabled: bool
+    attempt: int
+    condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a committed block sends back: counts and timings, no results."""
+
+    index: int
+    done: int
+    failed: int
+    hits: int
+    lookups: int
+    run_seconds: float  #: s inside the runs
+    seconds: float  #: s for the whole block
+    worker: str
+
+
+class CacheScopes:
+    """The caches of one process, one per thread, for sweeps whose cache lives from block to block."""
+
+    def __init__(self) -> None:
+        self._caches: dict[int, RunCache] = {}
+
+    def cache(self, scope: str, *, enabled: bool) -> RunCache:
+        """A cache for one block: a new one, or under scope ``worker`` the one this thread already has."""
+        if scope != "worker":
+            return RunCache(enabled=enabled)
+        known = self._caches.get(threading.get_ident())
+        if known is None or known.enabled != enabled:
+            known = self._caches[threading.get_ident()] = RunCache(enabled=enabled)
+        return known
+
+
+class SweepPlugin(WorkerPlugin):  # type: ignore[misc]
+    """What a Dask worker holds: warm kernels and its cache scopes."""
+
+    name = "sweep"
+
+    def setup(self, worker: Any) -> None:
+        ensure_compiled()
+        self.scopes = CacheScopes()
+
+
+def worker_name() -> str:
+    """Host and process, as recorded with each run."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _run_one(task: BlockTask, overrides: Overrides, cache: RunCache) -> RunResult | str:
+    """The result of one case, or what went wrong: nothing that a case does may end its block, not even sys.exit."""
+    try:
+        return run_zero_d(build_config(merge(task.base, overrides)), cache=cache)
+    except MarsDiskError as error:
+        return f"{type(error).__name__}: {error}"
+    except BaseException as error:  # a case that calls sys.exit or interrupts itself is a failed case, not a lost worker
+        logger.debug("case failed", exc_info=True)
+        return f"{type(error).__name__}: {error} (unexpected: rerun the case with --debug to see where)"
+
+
+def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
+    """Run one block and commit it.
+
+    Parameters
+    ----------
+    task : the block
+    scopes : caches of this process; None takes those of the Dask worker's plugin
+    """
+    on_dask = scopes is None
+    scopes = get_worker().plugins[SweepPlugin.name].scopes if scopes is None else scopes
+    begin = time.perf_counter()
+    cache = scopes.cache(task.scope, enabled=task.cache_enabled)
+    results: list[RunResult | None] = []
+    errors: list[str] = []
+    hits = lookups = 0
+    with context_meter.meter("sweep-runs") if on_dask else nullcontext():
+        for i, overrides in enumerate(task.overrides):
+            if task.scope == "run":
+                cache.clear()
+            outcome = task.condemned.get(i) or _run_one(task, overrides, cache)
+            results.append(None if isinstance(outcome, str) else outcome)
+            errors.append(outcome if isinstance(outcome, str) else "")
+            if not isinstance(outcome, str):
+                hits += int(outcome.cache.hits.sum())
+                lookups += int(outcome.cache.lookups.sum())
+    run_seconds = sum(result.wall_time for result in results if result is not None)
+    if on_dask:
+        context_meter.digest_metric("sweep-cache-hits", hits, "count")
+        context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
+    with context_meter.meter("sweep-write") if on_dask else nullcontext():
+        write_block(task.store, task.lo, results, errors, worker=worker_name(), attempt=task.attempt)
+    failed = sum(result is None for result in results)
+    return Receipt(task.index, len(results) - failed, failed, hits, lookups, run_seconds, time.perf_counter() - begin, worker_name())
+
+
+def try_runs(task: BlockTask) -> None:
+    """Run the cases and throw everything away: whether the worker survives them is the answer."""
+    cache = RunCache(enabled=task.cache_enabled)
+    for overrides in task.overrides:
+        _run_one(task, overrides, cache)

@@ -1,0 +1,59 @@
+"""Small disks for tests that look at the integrator itself."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from marsdisk.physics import psd
+from marsdisk.physics.collide import rate_coefficient
+from marsdisk.physics.collisions_smol import _fragment_tensor
+from marsdisk.physics.fragments import FragmentTensor
+from marsdisk.physics.grid import Array, grain_mass, make_grid
+from marsdisk.physics.qstar import QStarLaw
+from marsdisk.physics.radiation import radiation_pressure
+from marsdisk.physics.temperature import TemperatureLaw
+from marsdisk.solver.drivers import Drivers
+from marsdisk.solver.integrate import Limits, Trajectory, integrate
+from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.netform import CollisionTerms, collision_terms
+
+RHO = 3270.0  # kg/m3
+
+
+class Ring(NamedTuple):
+    """Dust of one surface density on one grid, and its collisions."""
+
+    edges: Array
+    sizes: Array
+    masses: Array
+    c0: Array  #: kg/m2
+    coefficient: Array  #: K_ij [m2/s]
+    tensor: FragmentTensor
+    terms: CollisionTerms
+
+
+def make_ring(
+    n: int = 20, *, s_lo: float = 1e-7, s_hi: float = 1.0, sigma: float = 0.03, v_rel: float = 1500.0, collisions: bool = True, alpha: float = 3.5
+) -> Ring:
+    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m]."""
+    grid = make_grid(s_lo, s_hi, n)
+    m = grain_mass(grid.sizes, RHO)
+    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw())
+    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, 3e5, v_rel if collisions else 0.0)
+    terms = collision_terms(coefficient, tensor, m, np.add.outer(m, m), np.outer(m, m))
+    return Ring(grid.edges.copy(), grid.sizes.copy(), m, sigma * psd.three_slope(grid, 3.5), coefficient, tensor, terms)
+
+
+def make_drivers(
+    ring: Ring, law: TemperatureLaw, *, Q: float = 1.0, t_blow: float = 2400.0, sharp: bool = False, supply: Array | None = None
+) -> Drivers:
+    """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
+    supply = np.zeros(ring.sizes.size) if supply is None else supply
+    return Drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
+
+
+def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
+    """The ring integrated to ``t_end`` [s]; ``atol`` in units of its surface density."""
+    limits = Limits(t_end, rtol, atol * float(ring.c0.sum()), 100_000, tau_stop, 1.0)
+    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS4)

@@ -1,0 +1,86 @@
+"""The default tolerances against tight ones, and the integrator against SciPy's on the same compiled right-hand side."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from setups import Ring, make_drivers, make_ring, solve
+
+from marsdisk.config import RunConfig
+from marsdisk.physics import temperature
+from marsdisk.physics.grid import Array
+from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, piece_of, set_blowout_rates
+from marsdisk.solver.netform import busiest_bin, jacobian, mass_rate
+from marsdisk.zero_d import run_zero_d
+
+INNER, OUTER = (1.0, 1.05), (2.65, 2.7)
+SWEEP = [
+    (3000.0, 0.5, 0.3, INNER),
+    (3000.0, 1.0, 3.0, OUTER),
+    (4000.0, 0.5, 1.0, OUTER),
+    (4000.0, 1.0, 3.0, INNER),
+    (5000.0, 0.5, 3.0, INNER),
+    (5000.0, 1.0, 0.3, OUTER),
+]
+
+
+def overrides(T0: float, tau0: float, mu: float, ring: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "temperature.T0": T0,
+        "optical_depth": {"tau0_target": tau0},
+        "supply.mu_orbit10pct": mu,
+        "disk": {"r_in_RM": ring[0], "r_out_RM": ring[1]},
+        "numerics": {"t_end_until_temperature_K": 2000.0},
+    }
+
+
+@pytest.mark.parametrize("changes", [{}, *(overrides(*case) for case in SWEEP)], ids=["melt", *("-".join(map(str, case)) for case in SWEEP)])
+def test_the_default_tolerances_are_good_to_a_thousandth(shipped: Callable[..., RunConfig], changes: dict[str, Any]) -> None:
+    default = run_zero_d(shipped("melt", changes))
+    tight = run_zero_d(shipped("melt", {**changes, "numerics.rtol": 1e-9, "numerics.atol": 1e-16}))
+    assert default.stop_reason is tight.stop_reason
+    assert default.M_loss == pytest.approx(tight.M_loss, rel=1e-3)
+    assert default.Sigma_final == pytest.approx(tight.Sigma_final, rel=1e-3)
+
+
+def rate_and_jacobian(ring: Ring, drivers: Drivers) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
+    n = ring.sizes.size
+    scratch, J, S = np.empty((n, n)), np.empty((n, n)), np.empty(n)
+
+    def rates(t: float) -> Array:
+        s_blow = blowout_state(drivers, t)[0]
+        piece = piece_of(drivers, s_blow)
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        return S
+
+    def rate(t: float, c: Array) -> Array:
+        jacobian(c, ring.terms, scratch, J)
+        out = np.empty(n)
+        mass_rate(c, ring.terms, busiest_bin(c, J), np.empty(n), out)
+        return out + drivers.supply - rates(t) * c
+
+    def slope(t: float, c: Array) -> Array:
+        jacobian(c, ring.terms, scratch, J)
+        return J - np.diag(rates(t))
+
+    return rate, slope
+
+
+@pytest.mark.parametrize("solver", ["Radau", "BDF"])
+@pytest.mark.parametrize("law", [temperature.constant(3000.0), temperature.slab(4000.0, depth=20.0)], ids=["steady", "cooling"])
+def test_scipy_finds_the_same_solution(law: temperature.TemperatureLaw, solver: str) -> None:
+    scipy_integrate = pytest.importorskip("scipy.integrate")
+    ring = make_ring(20, sigma=0.05)
+    drivers = make_drivers(ring, law, supply=np.full(20, 1e-9))
+    t_end, sigma = 3e4, float(ring.c0.sum())
+    path = solve(ring, drivers, t_end, rtol=1e-9)
+    kinks = path.t[1:-1][np.diff(path.piece) != 0]  # SciPy's solvers know of no kinks: start anew at each
+    c = ring.c0
+    rate, slope = rate_and_jacobian(ring, drivers)
+    for begin, end in zip([0.0, *kinks], [*kinks, t_end], strict=True):
+        found = scipy_integrate.solve_ivp(rate, (begin, end), c, method=solver, jac=slope, rtol=1e-9, atol=1e-14 * sigma)
+        assert found.success, found.message
+        c = found.y[:, -1]
+    assert path.y[-1, :-1] / sigma == pytest.approx(c / sigma, abs=1e-6)
+    assert np.abs(c - ring.c0).max() > 0.05 * sigma

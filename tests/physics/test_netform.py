@@ -1,0 +1,92 @@
+"""The net right-hand side against a plain triple loop in exact arithmetic, and its Jacobian."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from setups import Ring, make_ring
+
+from marsdisk.physics.grid import Array
+from marsdisk.solver.netform import busiest_bin, jacobian, mass_rate
+
+
+def right_hand_side(c: Array, ring: Ring, busiest: int) -> Array:
+    out = np.empty(c.size)
+    mass_rate(c, ring.terms, busiest, np.empty(c.size), out)
+    return out
+
+
+def jacobian_of(c: Array, ring: Ring) -> Array:
+    J = np.empty((c.size, c.size))
+    jacobian(c, ring.terms, np.empty((c.size, c.size)), J)
+    return J
+
+
+def states(n: int) -> list[Array]:
+    generator = np.random.default_rng(n)
+    return [make_ring(n).c0, generator.uniform(0.1, 1.0, n), 10.0 ** generator.uniform(-12.0, 0.0, n)]
+
+
+def plain_triple_loop(c: Array, ring: Ring) -> tuple[list[Fraction], list[Fraction]]:
+    """Gain minus loss of every bin [kg/(m2 s)], from fractions of the same doubles, and the sum of what was moved there
+    (of a target that stays in its bin, only what it gained or lost)."""
+    n = c.size
+    m, dust = [Fraction(float(x)) for x in ring.masses], [Fraction(float(x)) for x in c]
+    I = [Fraction(float(x)) for x in ring.tensor.weights[-1]]  # noqa: E741 - fragment integrals by bin
+    rate, moved = [Fraction(0)] * n, [Fraction(0)] * n
+    for i in range(n):
+        for j in range(i, n):
+            events = Fraction(float(ring.coefficient[i, j])) * dust[i] * dust[j] / (m[i] * m[j]) / (2 if i == j else 1)
+            u, K = Fraction(float(ring.tensor.unbound[i, j])), int(ring.tensor.k_lr[i, j])
+            for k in range(n):
+                share = I[k] / sum(I[: K + 1]) if k <= K else Fraction(0)
+                Y = (1 - u) * (k == K) + u * share
+                rate[k] += events * (Y * (m[i] + m[j]) - m[i] * (k == i) - m[j] * (k == j))
+                remnant = abs((1 - u) * (m[i] + m[j]) - m[j] * (j == K)) if k == K else m[j] * (k == j)
+                moved[k] += events * (u * share * (m[i] + m[j]) + m[i] * (k == i) + remnant)
+    return rate, moved
+
+
+@pytest.mark.parametrize("alpha", [0.5, 3.5])
+@pytest.mark.parametrize("state", range(3))
+@pytest.mark.parametrize("v_rel", [30.0, 1500.0, 4500.0])
+def test_the_net_form_equals_exact_arithmetic(v_rel: float, state: int, alpha: float) -> None:
+    ring = make_ring(8, v_rel=v_rel, alpha=alpha)
+    c = states(8)[state]
+    rate, moved = plain_triple_loop(c, ring)
+    assert sum(rate) == 0
+    found = right_hand_side(c, ring, busiest_bin(c, jacobian_of(c, ring)))
+    for k in range(8):
+        assert abs(Fraction(float(found[k])) - rate[k]) <= Fraction(1, 10**13) * moved[k], k
+
+
+@pytest.mark.parametrize("state", range(3))
+@pytest.mark.parametrize("n", [8, 24])
+def test_the_jacobian_equals_central_differences(n: int, state: int) -> None:
+    ring, c = make_ring(n), states(n)[state]
+    J = jacobian_of(c, ring)
+    busiest = busiest_bin(c, J)
+    for k in range(n):  # of a quadratic function central differences are exact, however long
+        step = np.zeros(n)
+        step[k] = max(c[k], 1e-3 * c.max())
+        up, down = right_hand_side(c + step, ring, busiest), right_hand_side(c - step, ring, busiest)
+        scale = np.abs(right_hand_side(c + step, ring, busiest)).max() / step[k]
+        assert J[:, k] == pytest.approx((up - down) / (2.0 * step[k]), rel=1e-9, abs=1e-12 * scale)
+
+
+@pytest.mark.parametrize("state", range(3))
+@pytest.mark.parametrize("n", [8, 24, 40])
+def test_what_leaves_a_bin_arrives_in_others(n: int, state: int) -> None:
+    ring, c = make_ring(n), states(n)[state]
+    J = jacobian_of(c, ring)
+    assert np.all(np.abs(J.sum(axis=0)) <= 1e-14 * np.abs(J).sum(axis=0))
+    rate = right_hand_side(c, ring, busiest_bin(c, J))
+    assert abs(rate.sum()) <= 1e-15 * np.abs(rate).sum()
+
+
+@pytest.mark.parametrize("n", [8, 24, 40])
+def test_the_jacobian_times_the_state_is_twice_the_rate(n: int) -> None:
+    ring = make_ring(n)
+    J = jacobian_of(ring.c0, ring)
+    rate = right_hand_side(ring.c0, ring, busiest_bin(ring.c0, J))
+    assert J @ ring.c0 == pytest.approx(2.0 * rate, rel=1e-9, abs=1e-12 * np.abs(J * ring.c0).sum(axis=1).max())

@@ -1,0 +1,68 @@
+"""The order of the integrator, measured on smooth problems whose coefficients change with time."""
+
+import math
+
+import numpy as np
+import pytest
+from setups import Ring, make_drivers, make_ring, solve
+
+from marsdisk.physics import temperature
+from marsdisk.physics.constants import SIGMA_SB
+from marsdisk.physics.grid import Array
+from marsdisk.solver.drivers import Drivers, blowout_state
+
+RTOLS = 10.0 ** -np.arange(3.0, 9.5, 0.5)
+T_END = 2e4  # s
+
+
+def cooling() -> temperature.TemperatureLaw:
+    """A thin slab: 4000 K to 3000 K in T_END."""
+    depth = 3.0 * SIGMA_SB * T_END / ((3000.0**-3 - 4000.0**-3) * 3000.0 * 1000.0)
+    return temperature.slab(4000.0, depth=depth)
+
+
+def wide_bins(collisions: bool) -> tuple[Ring, Drivers]:
+    """Bins so wide that s_blow wanders through a single one during the run: no kink."""
+    ring = make_ring(4, s_lo=1e-8, s_hi=1e4, sigma=0.03, v_rel=200.0, collisions=collisions)
+    supply = np.full(4, 1e-7) if collisions else np.zeros(4)
+    drivers = make_drivers(ring, cooling(), t_blow=6e3, supply=supply)
+    start, end = (blowout_state(drivers, t)[0] for t in (0.0, T_END))
+    assert np.searchsorted(ring.edges, start) == np.searchsorted(ring.edges, end)
+    return ring, drivers
+
+
+def observed_order(ring: Ring, drivers: Drivers, reference: Array) -> float:
+    steps, errors = [], []
+    for rtol in RTOLS:
+        path = solve(ring, drivers, T_END, rtol=float(rtol), atol=1e-10)
+        error = np.abs(path.y[-1] - reference).max() / ring.c0.sum()
+        if error > 1e-12:
+            steps.append(path.t.size - 1)
+            errors.append(error)
+    assert len(errors) >= 6
+    return -float(np.polyfit(np.log(steps), np.log(errors), 1)[0])
+
+
+def test_order_on_a_decay_at_a_changing_rate() -> None:
+    ring, drivers = wide_bins(collisions=False)
+    law = drivers.temperature
+    k = int(np.searchsorted(ring.edges, blowout_state(drivers, 0.0)[0])) - 1
+    width = math.log(ring.edges[k + 1] / ring.edges[k])
+    # share = ln(s_blow/e_k)/width with s_blow ~ T^4 and T^-3 = x = x_0 + rate t; its integral over time in closed form
+    x_0, x_1 = law.T0**-3.0, law.T0**-3.0 + law.rate * T_END
+    at_start = math.log(blowout_state(drivers, 0.0)[0] / ring.edges[k]) + 4.0 / 3.0 * math.log(x_0)
+    of_log = ((x_1 * math.log(x_1) - x_1) - (x_0 * math.log(x_0) - x_0)) / law.rate
+    exponent = drivers.blowout_rate * (at_start * T_END - 4.0 / 3.0 * of_log) / width
+    exact = ring.c0.copy()
+    exact[:k] *= math.exp(-drivers.blowout_rate * T_END)
+    exact[k] *= math.exp(-exponent)
+    reference = np.append(exact, ring.c0.sum() - exact.sum())
+    assert solve(ring, drivers, T_END, rtol=1e-11, atol=1e-16).y[-1] == pytest.approx(reference, abs=1e-11 * ring.c0.sum())
+    assert observed_order(ring, drivers, reference) >= 3.5
+
+
+def test_order_with_collisions_and_supply() -> None:
+    ring, drivers = wide_bins(collisions=True)
+    reference = solve(ring, drivers, T_END, rtol=1e-12, atol=1e-18).y[-1]
+    assert np.abs(reference[:-1] - ring.c0).max() > 0.05 * ring.c0.sum(), "collisions, supply and blow-out should all have acted"
+    assert observed_order(ring, drivers, reference) >= 3.5
