@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite
 import numba
@@ -61,13 +61,14 @@ def compiled_folder() -> Path:
 
 def kernel(function: _Function) -> _Function:
     """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
     try:
-        compiled: _Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = before
-    return compiled
+        settings.CACHE_DIR = before
+    return cast(_Function, compiled)
 
 
 def call_repairing(call: Callable[[], Any]) -> Any:

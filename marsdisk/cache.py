@@ -64,9 +64,8 @@ class CacheStats:
 
     @classmethod
     def zero(cls) -> "CacheStats":
-        slots = len(_KINDS)
-        counts = (np.zeros(slots, np.int64) for _ in range(5))
-        return cls(*counts, np.zeros(slots), np.zeros((slots, len(REASONS)), np.int64))
+        hits, misses, rebuilds, refused, held = np.zeros((5, len(_KINDS)), np.int64)
+        return cls(hits, misses, rebuilds, refused, held, np.zeros(len(_KINDS)), np.zeros((len(_KINDS), len(REASONS)), np.int64))
 
     @property
     def lookups(self) -> Counts:

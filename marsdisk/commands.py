@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,19 +35,24 @@ set_option = click.option(
 
 
 def reporting(context: click.Context, call: Callable[[], R]) -> R:
-    """``call()``, its expected errors as a message and exit code 2; with --debug the traceback too."""
+    """``call()``, its errors as a message and exit code 2; with --debug the traceback too."""
     from .errors import MarsDiskError
 
     try:
         return call()
     except MarsDiskError as error:
-        if context.find_root().params.get("debug"):
-            raise
-        click.echo(f"error: {error}", err=True)
-        sys.exit(BAD_INPUT)
+        message = str(error)
+    except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
+        raise
     except BrokenPipeError:  # the reader of our output has seen enough, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command again with --debug after its name and report what it prints."
+    if context.find_root().params.get("debug"):
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    sys.exit(BAD_INPUT)
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from .zero_d import derive
 SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
 
-def _table(title: str, rows: list[tuple[str, ...]], *columns: str) -> None:
+def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
 from .cache import CacheStats
 from .config import RunConfig
@@ -29,10 +30,9 @@ class StopReason(enum.IntEnum):
         return self.name.lower()
 
 
-def described(unit: str, long_name: str) -> Array:
+def described(unit: str, long_name: str) -> Any:
     """A field of a result with its unit and meaning, which are also the attributes of its array in a store."""
-    described_field: Array = field(metadata={"units": unit, "long_name": long_name})
-    return described_field
+    return field(metadata={"units": unit, "long_name": long_name})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,21 +62,21 @@ class RunResult:
     N: Array = described("m-2", "number of grains per bin and area of disk")
 
     # totals
-    M_loss: float = described("M_Mars", "mass lost")  # type: ignore[assignment]
-    M_loss_blowout: float = described("M_Mars", "mass lost by blow-out")  # type: ignore[assignment]
-    M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")  # type: ignore[assignment]
-    M_loss_other: float = described("M_Mars", "mass lost otherwise")  # type: ignore[assignment]
-    M_supplied: float = described("M_Mars", "mass supplied")  # type: ignore[assignment]
-    Sigma_0: float = described("kg m-2", "surface density at t = 0")  # type: ignore[assignment]
-    Sigma_final: float = described("kg m-2", "surface density at the end")  # type: ignore[assignment]
-    t_end: float = described("s", "time at which the run ended")  # type: ignore[assignment]
-    t99: float = described("s", "time by which 99 % of the mass lost was lost")  # type: ignore[assignment]
-    tau_max: float = described("1", "largest line-of-sight optical depth at any step")  # type: ignore[assignment]
-    ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")  # type: ignore[assignment]
+    M_loss: float = described("M_Mars", "mass lost")
+    M_loss_blowout: float = described("M_Mars", "mass lost by blow-out")
+    M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")
+    M_loss_other: float = described("M_Mars", "mass lost otherwise")
+    M_supplied: float = described("M_Mars", "mass supplied")
+    Sigma_0: float = described("kg m-2", "surface density at t = 0")
+    Sigma_final: float = described("kg m-2", "surface density at the end")
+    t_end: float = described("s", "time at which the run ended")
+    t99: float = described("s", "time by which 99 % of the mass lost was lost")
+    tau_max: float = described("1", "largest line-of-sight optical depth at any step")
+    ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")
 
     # how the numbers came about
     steps: int
     steps_rejected: int
     clamped: int  #: steps that used <Q_pr> beyond its table, plus bins whose round-off below zero was set to zero
-    wall_time: float = described("s", "time the run took")  # type: ignore[assignment]
+    wall_time: float = described("s", "time the run took")
     cache: CacheStats

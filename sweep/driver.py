@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from distributed import Client, Future, KilledWorker, wait
 
@@ -95,7 +96,7 @@ class Window:
     def __init__(self, client: Client, tasks: Iterable[BlockTask], size: int, committed: Callable[[Receipt], None], stop: threading.Event) -> None:
         self.client, self.size, self.committed, self.stop = client, size, committed, stop
         self.queue = deque(tasks)
-        self.flying: dict[Future, BlockTask] = {}
+        self.flying: dict[Future[Any], BlockTask] = {}
         self.suspects: deque[BlockTask] = deque()
         self.serial = itertools.count()
         self.last_alive = time.monotonic()
@@ -116,16 +117,17 @@ class Window:
             for future in self._next_done():
                 self._land(future, self.flying.pop(future))
 
-    def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future:
+    def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
         key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}"  # a key used again would give the old result
         return self.client.submit(function, task, key=key, pure=False)
 
-    def _next_done(self, futures: Sequence[Future] = ()) -> list[Future]:
+    def _next_done(self, futures: Sequence[Future[Any]] = ()) -> list[Future[Any]]:
         while True:
             if self.stop.is_set():
                 raise Interrupted
             try:
-                return list(wait(list(futures or self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+                with self.client.as_current():
+                    return list(wait(list(futures or self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
             except TimeoutError:
                 self._watch()
 
@@ -137,7 +139,7 @@ class Window:
         elif time.monotonic() - self.last_alive > STALL_SECONDS:
             raise ClusterError(f"no worker for {STALL_SECONDS:.0f} s")
 
-    def _land(self, future: Future, task: BlockTask) -> None:
+    def _land(self, future: Future[Any], task: BlockTask) -> None:
         try:
             receipt = future.result()
         except KilledWorker:

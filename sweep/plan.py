@@ -29,6 +29,7 @@ class Case:
     values: tuple[Any, ...]  #: of the swept keys
     identity: tuple[object, ...]  #: what its cached arrays depend on
     s_lo: float  #: m, where its size grid begins
+    bins: int
 
     def describe(self) -> str:
         return ", ".join(f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in self.overrides.items()) or "base"
@@ -74,7 +75,7 @@ class Plan:
     @property
     def bins(self) -> int:
         """Bins of the largest grid."""
-        return max(case.identity[0][2] for case in self.cases)  # type: ignore[index]
+        return max(case.bins for case in self.cases)
 
     def distinct_cache_keys(self) -> int:
         return len({case.identity for case in self.cases})
@@ -139,7 +140,7 @@ def make_plan(sweep: Sweep) -> Plan:
         derived = derive(config)
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
-        cases.setdefault(name, Case(name, overrides, labels, values, derived.cache_identity(config), derived.s_lo))
+        cases.setdefault(name, Case(name, overrides, labels, values, derived.cache_identity(config), derived.s_lo, config.sizes.n_bins))
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))

@@ -1,15 +1,16 @@
 """The sweep file."""
 
+import functools
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from marsdisk.config import Section, merge, read_config
+from marsdisk.config import Section, merge, quantity, read_config
 from marsdisk.config_errors import explain
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
@@ -20,8 +21,8 @@ from .axes import Axis, Overrides, parse_axis, same, variant_axis, zip_axis
 class CacheSpec(Section):
     """How far cached arrays are shared; the numbers are the same bits in any case."""
 
-    scope: Literal["run", "task", "worker"] = Field("task", description="empty the cache before every run, every block, or never on a worker")
-    enabled: bool = Field(True, description="false builds everything anew for every run")
+    scope: Literal["run", "task", "worker"] = quantity("task", "empty the cache before every run, every block, or never on a worker")
+    enabled: bool = quantity(True, "false builds everything anew for every run")
 
 
 class SweepSpec(Section):
@@ -36,7 +37,7 @@ class SweepSpec(Section):
     include: list[dict[str, Any]] = Field([], description="cases besides the product")
     exclude: list[dict[str, Any]] = Field([], description="cases of the product to leave out, by some of their values")
     output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
-    cache: CacheSpec = CacheSpec()
+    cache: CacheSpec = Field(default_factory=CacheSpec)
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
 
@@ -71,12 +72,14 @@ class Sweep:
 
 def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
     axes, problems = [], []
-    attempts = [(f"axes.{name}", parse_axis, (name, given)) for name, given in spec.axes.items()]
-    attempts += [(f"zip[{i}]", zip_axis, (entry,)) for i, entry in enumerate(spec.zip)]
-    attempts += [("variants", variant_axis, (spec.variants,))] if spec.variants else []
-    for where, parse, arguments in attempts:
+    attempts: list[tuple[str, Callable[[], Axis]]] = [
+        (f"axes.{name}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
+    ]
+    attempts += [(f"zip[{i}]", functools.partial(zip_axis, entry)) for i, entry in enumerate(spec.zip)]
+    attempts += [("variants", functools.partial(variant_axis, spec.variants))] if spec.variants else []
+    for where, parse in attempts:
         try:
-            axes.append(parse(*arguments))
+            axes.append(parse())
         except ValueError as error:
             problems.append(f"{where} {error}")
     return axes, problems

@@ -79,7 +79,7 @@ def rerun_command(plan: Plan, run: int) -> str:
 def failures(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
     """A line for each failed run, and the command that reruns it."""
     failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
-    errors = reader.column(group, "error") if failed.size else []
+    errors = reader.column(group, "error").tolist() if failed.size else []
     lines = []
     for i in failed[:shown]:
         lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {rerun_command(plan, int(i))}"]

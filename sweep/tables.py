@@ -11,6 +11,7 @@ from marsdisk.result import StopReason
 
 from .store import layout, reader
 
+STOP_LABELS = {int(reason): reason.label for reason in StopReason}
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 
 
@@ -25,7 +26,7 @@ def _in_words(name: str, values: Sequence[Any]) -> Sequence[Any]:
     if name == "status":
         return [layout.STATUS[value] for value in values]
     if name == "stop_reason":
-        return [StopReason(value).label if value else "-" for value in values]
+        return [STOP_LABELS[value] if value else "-" for value in values]
     return values
 
 

@@ -70,7 +70,7 @@ class CacheScopes:
         return known
 
 
-class SweepPlugin(WorkerPlugin):  # type: ignore[misc]
+class SweepPlugin(WorkerPlugin):
     """What a Dask worker holds: warm kernels and its cache scopes."""
 
     name = "sweep"
@@ -105,7 +105,10 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     scopes : caches of this process; None takes those of the Dask worker's plugin
     """
     on_dask = scopes is None
-    scopes = get_worker().plugins[SweepPlugin.name].scopes if scopes is None else scopes
+    if scopes is None:
+        plugin = get_worker().plugins[SweepPlugin.name]
+        assert isinstance(plugin, SweepPlugin)
+        scopes = plugin.scopes
     begin = time.perf_counter()
     cache = scopes.cache(task.scope, enabled=task.cache_enabled)
     results: list[RunResult | None] = []

@@ -30,7 +30,8 @@ def unbound_fraction(phi: Array) -> Array:
 def largest_remnant_fraction(phi: Array) -> Array:
     """F = 1 - u, share of the colliding mass in the largest remnant."""
     super_catastrophic = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
-    return np.where(phi < PHI_SUPERCATASTROPHIC, 1.0 - 0.5 * phi, super_catastrophic)
+    fraction: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 1.0 - 0.5 * phi, super_catastrophic)
+    return fraction
 
 
 def mass_exponent(alpha_frag: float, law: str) -> float:

@@ -1,6 +1,7 @@
 """Catastrophic disruption threshold Q_D* as immutable data."""
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ class QStarLaw:
         if self.units not in UNITS:
             raise ValueError(f"Q_D* units must be one of {', '.join(UNITS)}, got {self.units!r}")
         speeds = [row[0] for row in self.coefficients]
-        if speeds[0] <= 0.0 or any(later <= earlier for earlier, later in zip(speeds, speeds[1:], strict=False)):
+        if speeds[0] <= 0.0 or any(later <= earlier for earlier, later in itertools.pairwise(speeds)):
             raise ValueError(f"Q_D* reference speeds must be positive and increasing, got {speeds} km/s")
         for v_ref, strength, _, gravity, _ in self.coefficients:
             if not (0.0 < strength < math.inf and 0.0 < gravity < math.inf):

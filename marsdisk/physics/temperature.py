@@ -83,7 +83,7 @@ def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
     if T_stop >= law.T0:
         return 0.0
     if law.kind == SLAB:
-        return (T_stop**-3.0 - law.T0**-3.0) / law.rate
+        return float((T_stop**-3.0 - law.T0**-3.0) / law.rate)
     if law.kind == LINEAR:
         return (law.T0 - T_stop) / law.rate
     if law.kind == TABLE:

@@ -70,4 +70,4 @@ def time_of_loss(path: Trajectory, share: float) -> float:
             low = middle
         else:
             high = middle
-    return path.t[step] + high * (path.t[step + 1] - path.t[step])
+    return float(path.t[step] + high * (path.t[step + 1] - path.t[step]))

@@ -31,7 +31,7 @@ class SweepAccessor:
         unknown = [name for name in names if name not in dataset.coords or dataset[name].dims != ("run",)]
         if unknown:
             raise ValueError(
-                f"{', '.join(unknown)} is no coordinate of the runs; there are {', '.join(n for n in dataset.coords if dataset[n].dims == ('run',))}"
+                f"{', '.join(unknown)} is no coordinate of the runs; there are {', '.join(str(n) for n in dataset.coords if dataset[n].dims == ('run',))}"
             )
         index = pd.MultiIndex.from_arrays([dataset[name].values for name in names], names=names)
         if not index.is_unique:

@@ -120,7 +120,8 @@ def write_block(
             for i, result in enumerate(results):
                 if result is not None:
                     value = np.asarray(variable.value(result))
-                    block[(i, *(slice(n) for n in value.shape))] = value  # a smaller grid leaves its last bins unset
+                    index: tuple[Any, ...] = (i, *map(slice, value.shape))
+                    block[index] = value  # a smaller grid leaves its last bins unset
             array[lo:hi] = block
     except OSError as error:
         if isinstance(error, StoreError):

@@ -1,0 +1,167 @@
+"""Configuration files: what YAML means here, overrides, tables beside the file, digests."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+import marsdisk
+from marsdisk.config import RunConfig, build_config, load_config, merge
+from marsdisk.errors import ConfigError
+
+MINIMAL = """\
+disk: {r_in_RM: 1.0, r_out_RM: 2.7}
+sizes: {s_min: 1e-7, s_max: 3.0}
+temperature: {law: slab, T0: 4000.0}
+numerics: {t_end_years: 2.0}
+"""
+QPR = "T_M,s,Q_pr\n1000,1e-8,0.1\n1000,1e-5,1.0\n6500,1e-8,0.2\n6500,1e-5,1.1\n"
+COOLING = "time,T_M\n0,4000\n1e9,2000\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "run.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("text", ["1e-7", "1E-7", "1.0e-7", ".1e-6", "+1e-7", "0.0000001"])
+def test_numbers_are_read_as_people_write_them(file: Callable[[str], Path], text: str) -> None:
+    assert load_config(file(MINIMAL.replace("1e-7", text))).sizes.s_min == pytest.approx(1e-7, rel=1e-15)
+
+
+def test_a_key_given_twice_is_refused(file: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=r"run.yaml(.|\n)*'T0' is given twice"):
+        load_config(file(MINIMAL.replace("T0: 4000.0", "T0: 4000.0, T0: 3000.0")))
+    with pytest.raises(ConfigError, match="'disk' is given twice"):
+        load_config(file(MINIMAL + "disk: {r_in_RM: 2.0, r_out_RM: 2.7}\n"))
+
+
+@pytest.mark.parametrize("word", ["off", "on", "yes", "no", "Off", "none", "~"])
+def test_only_true_and_false_are_booleans(file: Callable[[str], Path], word: str) -> None:
+    with pytest.raises(ConfigError, match=r"collisions\.enabled = .*: must be true or false"):
+        load_config(file(MINIMAL + f"collisions: {{enabled: {word}}}\n"))
+
+
+def test_none_is_a_word(file: Callable[[str], Path]) -> None:
+    config = load_config(file(MINIMAL + "supply: {mode: none}\npsd: {floor: none}\nsublimation: {method: none}\n"))
+    assert (config.supply.mode, config.psd.floor, config.sublimation.method) == ("none", "none", "none")
+
+
+@pytest.mark.parametrize("text", ["- 1\n- 2\n", "", "disk\n", "disk: {r_in_RM: 1.0\n", "disk: [\n"])
+def test_a_file_that_is_no_configuration_is_refused_by_name(file: Callable[[str], Path], text: str) -> None:
+    with pytest.raises(ConfigError, match=r"run\.yaml"):
+        load_config(file(text))
+
+
+def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.yaml(.|\n)*cannot be read"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+def test_overrides_replace_values_and_whole_sections(file: Callable[[str], Path]) -> None:
+    path = file(MINIMAL + "blowout: {edge: sharp, chi: auto}\n")
+    config = load_config(path, {"temperature.T0": 3000, "material.rho": 3270.0, "blowout": {"edge": "sharp"}})
+    assert (config.temperature.T0, config.material.rho, config.blowout.chi) == (3000.0, 3270.0, 1.0)
+    assert load_config(path).temperature.T0 == 4000.0
+
+
+def test_merging_leaves_what_it_merged_alone() -> None:
+    content: dict[str, Any] = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+    assert merge(content, {"a.b.c": 9, "f.g": 7}) == {"a": {"b": {"c": 9, "d": 2}}, "e": 3, "f": {"g": 7}}
+    assert content == {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+
+
+@pytest.mark.parametrize("name", ["melt", "baseline"])
+def test_shipped_configurations_are_valid(shipped: Callable[..., RunConfig], name: str) -> None:
+    assert len(shipped(name).digest()) == 32
+
+
+def test_a_configuration_is_frozen() -> None:
+    config = build_config({"disk": {"r_in_RM": 1.0, "r_out_RM": 2.0}, "sizes": {"s_min": 1e-7, "s_max": 3.0}, **ENDING})
+    with pytest.raises(ValidationError):
+        config.material.rho = 2000.0  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        config.disk = config.disk  # type: ignore[misc]
+
+
+ENDING: dict[str, Any] = {"temperature": {"law": "constant", "T0": 3000.0}, "numerics": {"t_end_years": 1.0}}
+
+
+def test_the_rows_of_a_q_star_table_are_frozen_too(shipped: Callable[..., RunConfig]) -> None:
+    config = shipped("melt", {"qstar.table": [[3.0, 1e7, 0.38, 0.3, 1.36]]})
+    digest = config.digest()
+    try:
+        config.qstar.table[0][1] = 2e7  # type: ignore[index, call-overload]
+    except TypeError:
+        pass
+    assert config.digest() == digest
+    assert isinstance(hash(config), int)
+
+
+def test_the_digest_does_not_depend_on_the_order_or_spelling_of_keys(file: Callable[[str], Path]) -> None:
+    plain = load_config(file(MINIMAL)).digest()
+    assert load_config(file("\n".join(reversed(MINIMAL.splitlines())))).digest() == plain
+    assert load_config(file(MINIMAL.replace("1e-7", "0.1e-6").replace("4000.0", "4000"))).digest() == plain
+    assert load_config(file(MINIMAL + "material: {rho: 3000.0}\n")).digest() == plain, "a default that is written out"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature.T0": 4000.1},
+        {"material.rho": 3001.0},
+        {"blowout.edge": "sharp"},
+        {"numerics.rtol": 1e-4},
+        {"output.samples": 64},
+        {"radiation.Q_pr": 1.0},
+    ],
+    ids=str,
+)
+def test_the_digest_changes_with_any_key(file: Callable[[str], Path], changes: dict[str, Any]) -> None:
+    path = file(MINIMAL)
+    assert load_config(path).digest() != load_config(path, changes).digest()
+
+
+TABLES = {"radiation.Q_pr": ("qpr.csv", QPR, "1.1", "1.2"), "temperature.path": ("cooling.csv", COOLING, "2000", "2100")}
+
+
+def with_table(folder: Path, key: str, text: str) -> RunConfig:
+    folder.mkdir(exist_ok=True)
+    name = TABLES[key][0]
+    (folder / name).write_text(text, encoding="utf-8")
+    line = f"radiation: {{Q_pr: {name}}}\n" if key == "radiation.Q_pr" else ""
+    cooling = MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}") if key == "temperature.path" else MINIMAL
+    (folder / "run.yaml").write_text(cooling + line, encoding="utf-8")
+    return load_config(folder / "run.yaml")
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_the_digest_follows_the_content_of_a_table_and_not_its_place(tmp_path: Path, key: str) -> None:
+    _, text, old, new = TABLES[key]
+    here, there, changed = (with_table(tmp_path / name, key, t) for name, t in (("a", text), ("b", text), ("c", text.replace(old, new))))
+    assert here.digest() == there.digest()
+    assert here.digest() != changed.digest()
+    assert set(here.table_digests()) <= {"radiation.Q_pr", "temperature.path"}
+    assert here.table_digests()[key] != changed.table_digests()[key]
+
+
+def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(tmp_path: Path, file: Callable[[str], Path]) -> None:
+    shutil.copy(Path(marsdisk.__file__).parent / "data" / "qpr_forsterite.csv", tmp_path / "copy.csv")
+    assert load_config(file(MINIMAL + "radiation: {Q_pr: copy.csv}\n")).digest() == load_config(file(MINIMAL)).digest()
+
+
+@pytest.mark.parametrize("key", TABLES)
+@pytest.mark.parametrize("ask", [RunConfig.digest, RunConfig.table_digests])
+def test_a_missing_table_is_a_configuration_error(tmp_path: Path, key: str, ask: Callable[[RunConfig], Any]) -> None:
+    config = with_table(tmp_path / "a", key, TABLES[key][1])
+    (tmp_path / "a" / TABLES[key][0]).unlink()
+    with pytest.raises(ConfigError, match=key):
+        ask(config)
