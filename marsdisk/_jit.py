@@ -71,6 +71,11 @@ def kernel(function: _Function) -> _Function:
     return cast(_Function, compiled)
 
 
+def interpreted(compiled: _Function) -> _Function:
+    """The Python function a kernel was made of: for a single call that is not worth a second of the compiler's start-up."""
+    return cast(_Function, cast(Any, compiled).py_func)
+
+
 def call_repairing(call: Callable[[], Any]) -> Any:
     """``call()``; when a damaged compiled file makes it fail, wipe the folder of compiled kernels and call once more.
 

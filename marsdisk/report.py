@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ._jit import interpreted
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .errors import MarsDiskError
@@ -57,7 +58,7 @@ def print_config(config: RunConfig) -> None:
             ("T_orb", f"{d.T_orb:.6g}", "s", "orbital period there"),
             ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
             ("H", f"{d.H:.6g}", "m", "scale height"),
-            ("s_blow(0)", f"{blowout_size(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
+            ("s_blow(0)", f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
             ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
             ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run unless it stops before: {d.end_reason.advice}"),
             ("digest", config.digest(), "", "of this configuration and its tables"),

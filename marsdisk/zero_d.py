@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._jit import call_repairing
+from ._jit import call_repairing, interpreted
 from .cache import RunCache
 from .config import ConstantTemperature, LinearTemperature, RunConfig, SlabTemperature, TableTemperature
 from .errors import ConfigError, SolverError
@@ -136,7 +136,7 @@ def derive(config: RunConfig) -> Derived:
             raise ConfigError(
                 [f"psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to {hottest:.0f} K later; set psd.floor: none"]
             )
-        s_lo = max(s_lo, blowout_size(pressure, law.T0)[0])
+        s_lo = max(s_lo, interpreted(blowout_size)(pressure, law.T0)[0])
         if s_lo >= config.sizes.s_max:
             raise ConfigError(
                 [f"sizes.s_max = {config.sizes.s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the start; raise s_max"]
@@ -215,9 +215,7 @@ def _warm_up() -> None:
     masses = grain_mass(grid.sizes, 3000.0)
     pairs = np.ones((4, 4))
     law = temperature.constant(2000.0)
-    temperature.lowest_and_highest(law, 1.0)
     pressure = radiation_pressure(3000.0, 1.0)
-    blowout_size(pressure, 2000.0)
     tensor = FragmentTensor(0.5 * pairs, np.zeros((4, 4), np.int64), fragment_weights(grid.edges, 3.5))
     terms = collision_terms(pairs.copy(), tensor, masses, np.add.outer(masses, masses), np.outer(masses, masses))
     drivers = Drivers(law, pressure, grid.edges.copy(), 1.0, False, np.full(4, 1e-3))

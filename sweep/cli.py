@@ -32,9 +32,9 @@ def _console() -> "Console":
 
 
 def _go(sweep: "Sweep", store: Path, workers: int | None, again: str) -> None:
-    from .cluster import usable_cores
-    from .driver import Interrupted
     from .ending import finish, interrupted
+    from .errors import Interrupted
+    from .plan import usable_cores
     from .session import run_sweep
 
     console = _console()

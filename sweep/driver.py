@@ -15,7 +15,7 @@ from distributed import Client, Future, KilledWorker, wait
 from marsdisk.zero_d import ensure_compiled
 
 from .cluster import local_client
-from .errors import ClusterError, StoreError
+from .errors import ClusterError, Interrupted, StoreError
 from .plan import Block, Plan
 from .progress import Reporter
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
@@ -23,10 +23,6 @@ from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
 BLOCKS_PER_WORKER = 3  # in flight: enough that no worker waits for the driver
 RESTARTS = 3  # of a block that was lost, and of a cluster that lost all its workers
 STALL_SECONDS = 30.0  # without any worker: Dask's own restart has failed
-
-
-class Interrupted(Exception):
-    """The user or the system asked to stop; what was committed stays."""
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from rich.console import Console
 from marsdisk.config import build_config, merge
 from marsdisk.zero_d import run_zero_d
 
-from .cluster import usable_cores
-from .plan import Plan
+from .plan import Plan, usable_cores
 from .progress import Tally, duration
 from .session import forecast
 from .store import reader

@@ -11,5 +11,9 @@ class PlanChangedError(StoreError):
     """The store holds another plan than the one asked for."""
 
 
+class Interrupted(Exception):
+    """The user or the system asked to stop; what was committed stays."""
+
+
 class ClusterError(MarsDiskError, RuntimeError):
     """Workers could not be had, or stopped working."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from marsdisk import model_version
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.errors import ConfigError
-from marsdisk.zero_d import derive
+from marsdisk.zero_d import Derived, derive
 
 from .axes import Overrides, short_names
 from .spec import Sweep
@@ -81,6 +82,11 @@ class Plan:
         return len({case.identity for case in self.cases})
 
 
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_block(cases: int) -> int:
     return min(BLOCK_MAX, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED)))
 
@@ -97,18 +103,18 @@ def _value(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig]]:
+def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig, Derived]]:
     problems: dict[str, tuple[int, str]] = {}
     for overrides, labels in sweep.cases():
         try:
             config = build_config(merge(sweep.base, overrides))
-            derive(config)
+            derived = derive(config)
         except ConfigError as error:
             for problem in error.problems:
                 count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
                 problems[problem] = (count + 1, first)
             continue
-        yield overrides, labels, config
+        yield overrides, labels, config, derived
     if problems:
         lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
         raise ConfigError(lines, f"sweep {sweep.spec.name} has cases that cannot run; nothing was started")
@@ -134,10 +140,9 @@ def make_plan(sweep: Sweep) -> Plan:
     keys = sweep.swept_keys()
     cases: dict[str, Case] = {}
     total, first_config = 0, None
-    for overrides, labels, config in _validated(sweep):
+    for overrides, labels, config, derived in _validated(sweep):
         total += 1
         first_config = first_config or config
-        derived = derive(config)
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
         cases.setdefault(name, Case(name, overrides, labels, values, derived.cache_identity(config), derived.s_lo, config.sizes.n_bins))

@@ -3,11 +3,13 @@
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from .worker import Receipt
+if TYPE_CHECKING:
+    from .worker import Receipt
 
 
 def duration(seconds: float) -> str:
@@ -31,7 +33,7 @@ class Tally:
     run_seconds: float = 0.0
     block_seconds: float = 0.0
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, receipt: "Receipt") -> None:
         self.done += receipt.done
         self.failed += receipt.failed
         self.hits += receipt.hits
@@ -79,7 +81,7 @@ class Reporter:
         """A line of its own, above the bar if there is one."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, receipt: "Receipt") -> None:
         """Count a committed block and show the tally; plain lines at most every two seconds, and always the last."""
         self.tally.add(receipt)
         if self._bar is not None and self._task is not None:

@@ -15,7 +15,6 @@ from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys, metadata
 from marsdisk.physics.grid import make_grid
 
-from .driver import run_blocks, stopping_on_signals
 from .errors import PlanChangedError, StoreError
 from .plan import Block, Plan, make_plan
 from .progress import Reporter, Tally
@@ -153,14 +152,20 @@ def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> t
             create(plan, store)
         pending = _pending(plan, store)
         tally = Tally(sum(block.hi - block.lo for block in pending))
-        with Reporter(console, tally) as reporter, stopping_on_signals() as stop:
-            for warning in plan.warnings:
-                reporter.say(f"note: {warning}")
-            if pending:
-                already = len(plan.cases) - tally.runs
-                reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-                run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+        if pending:
+            _run(plan, store, pending, tally, workers, console)
         return plan, tally
+
+
+def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
+    from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
+
+    with Reporter(console, tally) as reporter, stopping_on_signals() as stop:
+        for warning in plan.warnings:
+            reporter.say(f"note: {warning}")
+        already = len(plan.cases) - tally.runs
+        reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
+        run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
 
 
 def sweep_of_store(store: Path) -> Sweep:

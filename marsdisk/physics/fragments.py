@@ -18,19 +18,23 @@ def reduced_specific_energy(m1: Array, m2: Array, v: Array | float) -> Array:
     return energy
 
 
+def _surviving_remnant(phi: Array) -> Array:
+    fraction: Array = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
+    return fraction
+
+
 def unbound_fraction(phi: Array) -> Array:
     """u = 1 - F, the share of the colliding mass that leaves as fragments, for phi = Q_R/Q_D* (Leinhardt & Stewart 2012).
 
     Computed directly: as a difference from F it would vanish below phi ~ 1e-16, where most pairs of a dust disk are.
     """
-    super_catastrophic = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
-    return np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - super_catastrophic)
+    unbound: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - _surviving_remnant(phi))
+    return unbound
 
 
 def largest_remnant_fraction(phi: Array) -> Array:
     """F = 1 - u, share of the colliding mass in the largest remnant."""
-    super_catastrophic = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
-    fraction: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 1.0 - 0.5 * phi, super_catastrophic)
+    fraction: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 1.0 - 0.5 * phi, _surviving_remnant(phi))
     return fraction
 
 
@@ -54,7 +58,7 @@ def fragment_weights(edges: Array, alpha_frag: float) -> Array:
     # (e_{k+1}^p - e_k^p)/p without cancellation, in units of e_0^p; the logarithm is its limit for p -> 0
     integral = np.exp(p * x[:-1]) * (np.expm1(p * np.diff(x)) / p if abs(p) >= 1e-12 else np.diff(x))
     cumulative = np.cumsum(integral)
-    weights = np.tril(integral[None, :] / cumulative[:, None])
+    weights: Array = np.tril(integral[None, :] / cumulative[:, None])
     read_only(weights)
     return weights
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import interpreted, kernel
 from .constants import DAY, SIGMA_SB
 from .grid import Array
 
@@ -99,5 +99,5 @@ def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
 def lowest_and_highest(law: TemperatureLaw, t_end: float) -> tuple[float, float]:
     """Extremes of T_M [K] over [0, t_end]."""
     times = [0.0, t_end, *(t for t in law.times if law.kind == TABLE and 0.0 < t < t_end)]
-    values = [float(temperature_and_slope(law, t)[0]) for t in times]
+    values = [float(interpreted(temperature_and_slope)(law, t)[0]) for t in times]
     return min(values), max(values)

@@ -71,3 +71,13 @@ def test_the_same_configuration_gives_the_same_bits(shipped: Shipped) -> None:
     once, again = run_zero_d(shipped("melt")), run_zero_d(shipped("melt"))
     assert np.array_equal(once.N, again.N)
     assert np.array_equal(once.M_loss_cum, again.M_loss_cum)
+
+
+@pytest.mark.parametrize("line_of_sight", [{}, {"path_multiplier": 2.0, "h_over_r": 0.5}, {"path_multiplier": 0.1}])
+@pytest.mark.parametrize("tau0", [0.1, 1.0])
+def test_a_run_starts_at_its_optical_depth(shipped: Shipped, tau0: float, line_of_sight: dict[str, float]) -> None:
+    result = run_zero_d(shipped("melt", {"optical_depth": {"tau0_target": tau0, **line_of_sight}, "numerics": {"t_end_orbits": 1.0}}))
+    factor = 4.0 if "h_over_r" in line_of_sight else 1.0
+    assert result.tau_los[0] == pytest.approx(tau0, rel=1e-12)
+    assert factor * np.sum(np.pi * result.s**2 * result.N[0]) == pytest.approx(tau0, rel=1e-12)
+    assert result.tau_max >= result.tau_los.max() * (1.0 - 1e-6)

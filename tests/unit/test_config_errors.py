@@ -154,6 +154,6 @@ def test_all_problems_are_listed_together() -> None:
 
 
 def test_the_text_of_the_error_holds_the_file_and_every_line() -> None:
-    with pytest.raises(ConfigError, match="where.yaml") as caught:
+    with pytest.raises(ConfigError, match=r"where\.yaml") as caught:
         build_config(merge(GOOD, {"material.rho": 1.0, "disk.r_in_RM": 0.0}), "where.yaml")
     assert str(caught.value).splitlines() == ["where.yaml:", *(f"  {line}" for line in caught.value.problems)]

@@ -1,0 +1,35 @@
+# Needs: python3 (3.11 or newer) with venv, and make. Everything else is installed into $(VENV).
+VENV ?= .venv
+PY   ?= python3
+BIN  := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS = never
+
+.PHONY: sweep test lint bench constraints setup clean
+
+sweep: setup ## run the temperature-supply sweep on all cores
+	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest -q
+
+lint: setup ## format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## measure speed; figures for this machine
+	$(BIN)/python -m tests.benchmarks
+
+constraints: setup ## renew the pinned versions
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+		--strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-package marsdisk -q -o constraints.txt
+
+setup: $(VENV)/.ok
+$(VENV)/.ok: pyproject.toml constraints.txt
+	$(PY) -m venv $(VENV)
+	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[qpr,plot]" --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,129 @@
+"""A cache never changes a number of a run: shared, own or switched off, in any order of the runs."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marsdisk.cache import REASONS, CacheKind, CacheStats, RunCache
+from marsdisk.config import RunConfig
+from marsdisk.result import RunResult
+from marsdisk.zero_d import run_zero_d
+
+Shipped = Callable[..., RunConfig]
+KINDS = list(CacheKind)
+SHORT = {"numerics": {"t_end_years": 0.02}}
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"initial.melt_psd.f_fine": 0.2},
+    {"collisions.alpha_frag": 3.0},
+    {"collisions.alpha_frag": 3.0, "collisions.fragment_law": "number"},
+    {"material.rho": 2500.0},
+    {"disk": {"r_in_RM": 2.2, "r_out_RM": 2.7}},
+    {"dynamics.i0": 0.02},
+    {"qstar.table": "basalt"},
+    {"sizes.n_bins": 30},
+    {"sizes.s_min": 2e-7},
+    {"supply": {"injection": "powerlaw_bins", "q": 3.0}},
+    {"supply": {"injection": "min_bin", "s_inj_min": 1e-5}},
+    {"psd.floor": "blowout", "blowout.edge": "sharp"},
+    {"temperature.T0": 3000.0, "supply.mu_orbit10pct": 5.0},
+]
+
+
+def assert_same_bits(one: RunResult, other: RunResult) -> None:
+    for field in dataclasses.fields(RunResult):
+        if field.name not in {"wall_time", "cache"}:
+            a, b = getattr(one, field.name), getattr(other, field.name)
+            assert np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b, field.name
+
+
+def reasons(stats: CacheStats) -> dict[str, dict[str, int]]:
+    rows = {kind.value: {r: int(c) for r, c in zip(REASONS, row, strict=True) if c} for kind, row in zip(KINDS, stats.invalidations, strict=True)}
+    return {kind: row for kind, row in rows.items() if row}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shared_own_or_no_cache_give_the_same_bits(shipped: Shipped, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(2 * len(VARIANTS)) % len(VARIANTS)
+    shared = RunCache()
+    for i in order:
+        config = shipped("melt", {**SHORT, **VARIANTS[i]})
+        with_shared = run_zero_d(config, cache=shared)
+        assert_same_bits(with_shared, run_zero_d(config))
+        assert_same_bits(with_shared, run_zero_d(config, cache=RunCache(enabled=False)))
+
+
+def test_the_variants_do_give_different_results(shipped: Shipped) -> None:
+    losses = [run_zero_d(shipped("melt", {**SHORT, **variant})).M_loss for variant in VARIANTS]
+    assert len(set(losses)) == len(VARIANTS)
+
+
+class Counting(RunCache):
+    """Counts its lookups for itself."""
+
+    asked = 0
+
+    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], Any]) -> Any:
+        self.asked += 1
+        return super().lookup(kind, key, build)
+
+
+def test_the_counters_of_a_run_are_those_of_its_lookups(shipped: Shipped) -> None:
+    cache = Counting()
+    for variant in VARIANTS:
+        before = cache.asked
+        stats = run_zero_d(shipped("melt", {**SHORT, **variant}), cache=cache).cache
+        assert (stats.hits + stats.misses + stats.rebuilds).sum() == cache.asked - before
+        assert np.array_equal(stats.lookups, stats.hits + stats.misses + stats.rebuilds)
+        assert stats.refused.sum() == 0
+
+
+def test_the_same_run_again_is_all_hits(shipped: Shipped) -> None:
+    cache = RunCache()
+    first = run_zero_d(shipped("melt", SHORT), cache=cache).cache
+    again = run_zero_d(shipped("melt", SHORT), cache=cache).cache
+    assert np.array_equal(first.misses > 0, first.bytes > 0)
+    assert np.all(first.misses == 1)
+    assert again.hit_rate == 1.0
+    assert np.array_equal(again.bytes, first.bytes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"temperature.T0": 3000.0}, {}),
+        ({"collisions.alpha_frag": 3.0}, {"weights_table": ["alpha_frag"], "fragment_tensor": ["alpha_frag"]}),
+        (
+            {"material.rho": 3000.0},
+            {kind: ["rho"] for kind in ("fragment_tensor", "pair_workspace", "qstar_matrix", "gain_workspace", "supply_weights")},
+        ),
+        ({"disk": {"r_in_RM": 2.2, "r_out_RM": 2.7}}, {"fragment_tensor": ["v_rel"], "qstar_matrix": ["v_rel"]}),
+        ({"qstar.mu": 0.5}, {"fragment_tensor": ["qstar_signature"], "qstar_matrix": ["qstar_signature"]}),
+        ({"initial.melt_psd.f_fine": 0.2}, {"supply_weights": ["initial_version"]}),
+    ],
+    ids=["T0", "alpha_frag", "rho", "v_rel", "qstar", "f_fine"],
+)
+def test_a_change_between_runs_is_counted_once_for_its_reason(shipped: Shipped, changes: dict[str, Any], expected: dict[str, list[str]]) -> None:
+    cache = RunCache()
+    run_zero_d(shipped("melt", SHORT), cache=cache)
+    stats = run_zero_d(shipped("melt", {**SHORT, **changes}), cache=cache).cache
+    assert reasons(stats) == {kind: dict.fromkeys(fields, 1) for kind, fields in expected.items()}
+
+
+def test_changes_add_up_over_a_sequence_of_runs(shipped: Shipped) -> None:
+    cache, total = RunCache(), np.zeros((len(KINDS), len(REASONS)), int)
+    sequence = [{}, {"collisions.alpha_frag": 3.0}, {}, {"material.rho": 3000.0}, {}, {"disk": {"r_in_RM": 2.0, "r_out_RM": 2.7}}]
+    for changes in sequence:
+        total += run_zero_d(shipped("melt", {**SHORT, **changes}), cache=cache).cache.invalidations
+    tensor = dict(zip(REASONS, total[KINDS.index(CacheKind.FRAGMENT_TENSOR)], strict=True))
+    assert {reason: int(count) for reason, count in tensor.items() if count} == {"alpha_frag": 2, "rho": 2, "v_rel": 1}
+
+
+def test_the_cache_stays_small(shipped: Shipped) -> None:
+    cache = RunCache()
+    for variant in VARIANTS:
+        held = run_zero_d(shipped("melt", {**SHORT, **variant}), cache=cache).cache.bytes.sum()
+        assert held <= 16 * 8 * 40**2
