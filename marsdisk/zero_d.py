@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._jit import call_repairing, interpreted
 from .cache import RunCache
-from .config import ConstantTemperature, LinearTemperature, RunConfig, SlabTemperature, TableTemperature
+from .config import ConstantTemperature, LinearTemperature, Output, RunConfig, SlabTemperature, TableTemperature
 from .errors import ConfigError, SolverError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collide import rate_coefficient
@@ -181,15 +182,13 @@ def _collision_terms(config: RunConfig, derived: Derived, grid: SizeGrid, masses
     return collision_terms(coefficient, tensor, masses, gain.m_sum, gain.denom)
 
 
-def _sample_times(config: RunConfig, t_final: float) -> tuple[Array, Array]:
-    """Times of the series [s], and which of them are snapshots."""
-    output = config.output
-    if output.spacing == "linear":
-        times = np.linspace(0.0, t_final, output.samples)
-    else:
-        times = np.concatenate([[0.0], t_final * 10.0 ** np.linspace(-output.decades, 0.0, output.samples - 1)])
-    times[-1] = t_final
-    return times, np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
+@functools.lru_cache(maxsize=8)
+def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
+    """Times of the series as shares of the run's length, and which of them are snapshots."""
+    shares = np.linspace(0.0, 1.0, output.samples)
+    if output.spacing == "log":
+        shares[1:] = 10.0 ** np.linspace(-output.decades, 0.0, output.samples - 1)
+    return shares, np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
 
 
 def _check(config: RunConfig, path: Trajectory) -> None:
@@ -278,13 +277,15 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
     path = integrate(sigma_0 * shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
     _check(config, path)
 
-    times, snapshots = _sample_times(config, path.t_final)
+    shares_of_time, snapshots = _sample_shares(config.output)
+    times = shares_of_time * path.t_final
     y, (T_M, s_blow, flux), t99 = _look(path, drivers, times)
     c, lost = y[:, :-1], y[:, -1]
     to_mars = derived.area / M_MARS
     M_loss = float(lost[-1]) * to_mars
     stats = cache.stats()
-    logger.debug("cache: %s", stats.line())
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("cache: %s", stats.line())
     return RunResult(
         config=config,
         stop_reason=StopReason.OPTICAL_DEPTH if path.outcome == TAU_STOP else derived.end_reason,

@@ -18,6 +18,7 @@ class RadiationPressure(NamedTuple):
 
     strength: float  #: 3 sigma R_M^2 / (2 G M_M c rho) [m K^-4], so that s_blow = strength T^4 <Q_pr>(s_blow, T)
     log_s: Array  #: (sizes,) ln m, increasing
+    s: Array  #: (sizes,) m
     T: Array  #: (temperatures,) K, increasing
     Q: Array  #: (temperatures, sizes) <Q_pr>
 
@@ -26,10 +27,10 @@ def radiation_pressure(rho: float, Q_pr: QprTable | float) -> RadiationPressure:
     """Radiation pressure on grains of density ``rho`` [kg/m3] with a table of <Q_pr> or one value for all grains."""
     strength = 3.0 * SIGMA_SB * R_MARS**2 / (2.0 * G * M_MARS * C_LIGHT * rho)
     if isinstance(Q_pr, QprTable):
-        arrays = (Q_pr.log_s, Q_pr.T, Q_pr.Q)
+        log_s, T, Q = (np.array(a, dtype=np.float64) for a in (Q_pr.log_s, Q_pr.T, Q_pr.Q))
     else:
-        arrays = (np.log([1e-30, 1e30]), np.array([1.0, 1e6]), np.full((2, 2), float(Q_pr)))
-    return RadiationPressure(strength, *(np.array(a, dtype=np.float64) for a in arrays))
+        log_s, T, Q = np.log([1e-30, 1e30]), np.array([1.0, 1e6]), np.full((2, 2), float(Q_pr))
+    return RadiationPressure(strength, log_s, np.exp(log_s), T, Q)
 
 
 def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | float:
@@ -63,10 +64,11 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
             x_i, x_up = pressure.log_s[i], pressure.log_s[i + 1]
             Q_i = low[i] + f * (high[i] - low[i])
             slope = (Q_up - Q_i) / (x_up - x_i)
-            # K Q - s is concave in ln s and negative at x_up: a root lies here if it is positive at x_i or at its summit
-            summit = math.log(K * slope) if slope > 0.0 else x_i - 1.0
-            rises = x_i < summit < x_up and K * (Q_i + slope * (summit - x_i)) >= math.exp(summit)
-            if K * Q_i >= math.exp(x_i) or rises:
+            # K Q - s is concave in ln s and negative at x_up: a root lies here if it is positive at x_i or at its summit s = K slope
+            found = K * Q_i >= pressure.s[i]
+            if not found and pressure.s[i] < K * slope < pressure.s[i + 1]:
+                found = Q_i + slope * (math.log(K * slope) - x_i) >= slope
+            if found:
                 x = x_up if slope != 0.0 else math.log(K * Q_i)
                 for _ in range(60):  # Newton from the right of a concave function falls onto the root without overshoot
                     s = math.exp(x)

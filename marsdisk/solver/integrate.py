@@ -22,7 +22,7 @@ from .drivers import (
 )
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth
+from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
 
 REACHED_END, TAU_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL = range(4)
 
@@ -76,15 +76,15 @@ def _doubled(array: Array) -> Array:
 
 
 @kernel
-def _factorise_step(J: Array, S: Array, shift: float, M: Array, sums: Array) -> None:
-    """Factors of ``shift`` - (J - diag S), column by column; ``sums`` is (n,) scratch."""
-    n = S.size
+def _factorise_step(J: Array, S: Array, shift: float, M: Array, scratch: Array) -> None:
+    """Factors of ``shift`` - (J - diag S), column by column; ``scratch`` is (5, n) or larger."""
+    n, sums = S.size, scratch[4]
     for j in range(n):
         sums[j] = shift + S[j]  # the columns of J sum to zero
         for i in range(n):
             M[j, i] = -J[i, j]
         M[j, j] += sums[j]
-    factorise(M, sums)
+    factorise(M, sums, scratch)
 
 
 @kernel
@@ -127,17 +127,17 @@ def _first_step(y: Array, f: Array, limits: Limits) -> float:
 
 
 @kernel
-def _locate_tau(y0: Array, y1: Array, p: Array, q: Array, sizes: Array, masses: Array, limits: Limits, out: Array) -> float:
+def _locate_tau(y0: Array, y1: Array, p: Array, q: Array, tau_weight: Array, tau_stop: float, out: Array) -> float:
     """Fraction of the step at which tau first exceeds tau_stop, looked for at eighths of the step; 2 if it does not."""
-    n, before = sizes.size, 0.0
+    before = 0.0
     for eighth in range(1, 9):
         interpolate(y0, y1, p, q, eighth / 8.0, out)
-        if optical_depth(out[:n], sizes, masses, limits.f_los) > limits.tau_stop:
+        if optical_depth(out, tau_weight) > tau_stop:
             low, high = before, eighth / 8.0
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, p, q, middle, out)
-                if optical_depth(out[:n], sizes, masses, limits.f_los) > limits.tau_stop:
+                if optical_depth(out, tau_weight) > tau_stop:
                     high = middle
                 else:
                     low = middle
@@ -158,7 +158,7 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
     n, stages = c0.size, method.alpha.size
     ts, ys = np.empty((64, 1)), np.empty((64, n + 1))
     ps, qs, pieces = np.empty((64, n + 1)), np.empty((64, n + 1)), np.empty((64, 1))
-    J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
+    J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, S, S_stage = np.empty((stages, n + 1)), np.empty(n + 1), np.empty(n), np.empty(n), np.empty(n)
 
     y = np.zeros(n + 1)
@@ -166,7 +166,8 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
     start, supply = np.sum(c0), np.sum(drivers.supply)
     t, h, accepted_h, accepted_error = 0.0, 0.0, 0.0, 1.0
     steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
-    tau_max = optical_depth(c0, sizes, terms.masses, limits.f_los)
+    tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
+    tau_max = optical_depth(c0, tau_weight)
     s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
     piece = piece_of(drivers, s_blow)
     ts[0, 0] = 0.0
@@ -182,7 +183,7 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
             set_blowout_rates(drivers, piece, share, S)
             jacobian(y[:n], terms, scratch, J)
             busiest = busiest_bin(y[:n], J)
-            mass_rate(y[:n], terms, busiest, scratch[0], f0)
+            mass_rate(y[:n], terms, busiest, scratch, f0)
             for k in range(n):
                 f0[k] += drivers.supply[k] - S[k] * y[k]
             if steps == 0 and rejected == 0:
@@ -207,7 +208,7 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
             break
 
         shift = 1.0 / (method.gamma * h)
-        _factorise_step(J, S, shift, M, scratch[0])
+        _factorise_step(J, S, shift, M, scratch)
         drift = share_slope * drivers.blowout_rate * y[piece] if 0 <= piece < n else 0.0
         for i in range(stages):
             b = U[i, :n]
@@ -224,7 +225,7 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
                 at = blowout_state(drivers, t + method.alpha[i] * h)
                 beyond = beyond or at[2]
                 set_blowout_rates(drivers, piece, partial_share(drivers, piece, at[0]), S_stage)
-                mass_rate(y_new[:n], terms, busiest, scratch[0], b)
+                mass_rate(y_new[:n], terms, busiest, scratch, b)
                 for k in range(n):
                     b[k] += drivers.supply[k] - S_stage[k] * y_new[k]
             lost = 0.0
@@ -282,12 +283,12 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
         supplied = supply * t_next
         ledger_error = max(ledger_error, abs(np.sum(y_new) - start - supplied) / (start + supplied))
         if limits.tau_stop < math.inf:
-            x = _locate_tau(y, y_new, ps[steps - 1], qs[steps - 1], sizes, terms.masses, limits, U[0])
+            x = _locate_tau(y, y_new, ps[steps - 1], qs[steps - 1], tau_weight, limits.tau_stop, U[0])
             if x <= 1.0:
                 outcome, t_final = TAU_STOP, t + x * h
                 tau_max = limits.tau_stop
                 break
-        tau_max = max(tau_max, optical_depth(y_new[:n], sizes, terms.masses, limits.f_los))
+        tau_max = max(tau_max, optical_depth(y_new, tau_weight))
         y[:] = y_new
         t = t_next
         piece += moved

@@ -16,7 +16,7 @@ from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.solver.drivers import Drivers
 from marsdisk.solver.integrate import Limits, Trajectory, integrate
 from marsdisk.solver.methods import RODAS4
-from marsdisk.solver.netform import CollisionTerms, collision_terms
+from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
 
 RHO = 3270.0  # kg/m3
 
@@ -57,3 +57,18 @@ def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, ato
     """The ring integrated to ``t_end`` [s]; ``atol`` in units of its surface density."""
     limits = Limits(t_end, rtol, atol * float(ring.c0.sum()), 100_000, tau_stop, 1.0)
     return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS4)
+
+
+def jacobian_of(c: Array, ring: Ring) -> Array:
+    """Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
+    n = c.size
+    J = np.empty((n, n))
+    jacobian(c, ring.terms, np.empty((n + 4, n)), J)
+    return J
+
+
+def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
+    """dc/dt [kg/(m2 s)] of collisions at ``c``, balanced in ``busiest`` or the bin the solver would choose."""
+    out = np.empty(c.size)
+    mass_rate(c, ring.terms, busiest_bin(c, jacobian_of(c, ring)) if busiest is None else busiest, np.empty((c.size + 4, c.size)), out)
+    return out

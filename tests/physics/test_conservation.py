@@ -61,3 +61,9 @@ def test_mass_is_kept_and_nothing_is_negative(shipped: Callable[..., RunConfig],
     assert result.M_loss == result.M_loss_blowout + result.M_loss_sublimation + result.M_loss_other
     assert result.M_loss_cum[-1] == pytest.approx(result.M_loss, rel=1e-12)
     assert result.N @ grain_mass(result.s, config.material.rho) == pytest.approx(np.interp(result.t_snapshot, result.t, result.Sigma), rel=1e-12)
+
+
+@pytest.mark.parametrize("i0", [0.0, 1e-15, 1e-12, 1e-9, 1e-6])
+def test_a_flat_disk_keeps_its_mass(shipped: Callable[..., RunConfig], i0: float) -> None:
+    flat = {"dynamics.i0": i0, "psd.floor": "blowout", "optical_depth": {}}
+    assert run_zero_d(shipped("melt", flat)).ledger_error <= 1e-10

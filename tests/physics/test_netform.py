@@ -4,22 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from setups import Ring, make_ring
+from setups import Ring, jacobian_of, make_ring, rate_of
 
 from marsdisk.physics.grid import Array
-from marsdisk.solver.netform import busiest_bin, jacobian, mass_rate
-
-
-def right_hand_side(c: Array, ring: Ring, busiest: int) -> Array:
-    out = np.empty(c.size)
-    mass_rate(c, ring.terms, busiest, np.empty(c.size), out)
-    return out
-
-
-def jacobian_of(c: Array, ring: Ring) -> Array:
-    J = np.empty((c.size, c.size))
-    jacobian(c, ring.terms, np.empty((c.size, c.size)), J)
-    return J
+from marsdisk.solver.netform import busiest_bin
 
 
 def states(n: int) -> list[Array]:
@@ -55,7 +43,7 @@ def test_the_net_form_equals_exact_arithmetic(v_rel: float, state: int, alpha: f
     c = states(8)[state]
     rate, moved = plain_triple_loop(c, ring)
     assert sum(rate) == 0
-    found = right_hand_side(c, ring, busiest_bin(c, jacobian_of(c, ring)))
+    found = rate_of(c, ring)
     for k in range(8):
         assert abs(Fraction(float(found[k])) - rate[k]) <= Fraction(1, 10**13) * moved[k], k
 
@@ -69,8 +57,8 @@ def test_the_jacobian_equals_central_differences(n: int, state: int) -> None:
     for k in range(n):  # of a quadratic function central differences are exact, however long
         step = np.zeros(n)
         step[k] = max(c[k], 1e-3 * c.max())
-        up, down = right_hand_side(c + step, ring, busiest), right_hand_side(c - step, ring, busiest)
-        scale = np.abs(right_hand_side(c + step, ring, busiest)).max() / step[k]
+        up, down = rate_of(c + step, ring, busiest), rate_of(c - step, ring, busiest)
+        scale = np.abs(up).max() / step[k]
         assert J[:, k] == pytest.approx((up - down) / (2.0 * step[k]), rel=1e-9, abs=1e-12 * scale)
 
 
@@ -80,7 +68,7 @@ def test_what_leaves_a_bin_arrives_in_others(n: int, state: int) -> None:
     ring, c = make_ring(n), states(n)[state]
     J = jacobian_of(c, ring)
     assert np.all(np.abs(J.sum(axis=0)) <= 1e-14 * np.abs(J).sum(axis=0))
-    rate = right_hand_side(c, ring, busiest_bin(c, J))
+    rate = rate_of(c, ring)
     assert abs(rate.sum()) <= 1e-15 * np.abs(rate).sum()
 
 
@@ -88,5 +76,5 @@ def test_what_leaves_a_bin_arrives_in_others(n: int, state: int) -> None:
 def test_the_jacobian_times_the_state_is_twice_the_rate(n: int) -> None:
     ring = make_ring(n)
     J = jacobian_of(ring.c0, ring)
-    rate = right_hand_side(ring.c0, ring, busiest_bin(ring.c0, J))
+    rate = rate_of(ring.c0, ring)
     assert J @ ring.c0 == pytest.approx(2.0 * rate, rel=1e-9, abs=1e-12 * np.abs(J * ring.c0).sum(axis=1).max())

@@ -1,0 +1,128 @@
+"""Nothing about how a sweep is run changes a bit of its results; what its caches did is counted exactly."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_sweeps import T0_AND_RINGS, assert_same_bits, results, run_here, sweep_file
+
+import sweep
+from marsdisk.cache import KEY_FIELDS
+from marsdisk.config import build_config, merge
+from marsdisk.zero_d import run_zero_d
+from sweep.store import layout, reader
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_workers_gives_the_same_bits(finished: Path, tmp_path: Path, workers: int) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr", workers=workers)
+    assert_same_bits(finished, tmp_path / "s.zarr")
+
+
+@pytest.mark.parametrize("changes", [{"cache": {"scope": scope}} for scope in ("run", "task", "worker")] + [{"cache": {"enabled": False}}])
+def test_any_cache_scope_and_no_cache_give_the_same_bits(finished: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, **changes), tmp_path / "s.zarr")
+    assert_same_bits(finished, tmp_path / "s.zarr")
+
+
+@pytest.mark.parametrize("block", [1, 3, 6, 100])
+def test_any_block_size_gives_the_same_bits(finished: Path, tmp_path: Path, block: int) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, block=block), tmp_path / "s.zarr")
+    assert_same_bits(finished, tmp_path / "s.zarr")
+
+
+@pytest.mark.parametrize("scope", ["task", "worker"])
+def test_any_order_of_axes_and_values_gives_the_same_bits(tmp_path: Path, scope: str) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "collisions.alpha_frag": [3.0, 3.5]}
+    turned = {key: values[::-1] for key, values in reversed(axes.items())}
+    for name, given in (("one", axes), ("other", turned)):
+        run_here(sweep_file(tmp_path, axes=given, cache={"scope": scope}, block=8), tmp_path / f"{name}.zarr")
+    assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
+
+
+def test_a_run_in_a_sweep_is_the_run_alone(finished: Path, tmp_path: Path) -> None:
+    plan = run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr")
+    group = reader.open_group(tmp_path / "s.zarr")
+    for i, case in enumerate(plan.cases):
+        alone = run_zero_d(build_config(merge(plan.sweep.base, case.overrides)))
+        for variable in layout.VARIABLES:
+            if variable.name != "wall_time" and not variable.name.startswith("cache_"):
+                assert np.asarray(variable.value(alone)).tobytes() == reader.column(group, variable.name)[i].tobytes(), variable.name
+
+
+def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, set={"numerics.t_end_years": 0.02, "numerics.rtol": 9e-4}), tmp_path / "s.zarr")
+    one, other = results(finished), results(tmp_path / "s.zarr")
+    assert one["Sigma"].tobytes() != other["Sigma"].tobytes()
+    assert {"M_loss", "N", "t", "Sigma", "status", "stop_reason", "t99", "clamped", "T0", "error"} <= one.keys()
+
+
+RHO_SLOTS = [slot for slot, fields in KEY_FIELDS.items() if "rho" in fields]
+V_REL_SLOTS = [slot for slot, fields in KEY_FIELDS.items() if "v_rel" in fields]
+RING_EDGES = ("r_in_RM", "r_out_RM")
+
+
+def _invalidations(folder: Path, axes: dict[str, Any], scope: str) -> tuple[Any, Any]:
+    """The dataset of a sweep in one block, and its invalidations (run, cache, reason)."""
+    run_here(sweep_file(folder, axes={"temperature.T0": [3000.0, 4000.0], **axes}, cache={"scope": scope}, block=100), folder / "s.zarr")
+    dataset = sweep.open_store(folder / "s.zarr")
+    return dataset, dataset.cache_invalidations
+
+
+def _changes(values: list[Any]) -> list[int]:
+    return [0, *(int(a != b) for a, b in itertools.pairwise(values))]
+
+
+@pytest.mark.parametrize(
+    ("axes", "coordinate", "reason", "slots"),
+    [
+        ({"collisions.alpha_frag": [3.0, 3.5, 4.0]}, "alpha_frag", "alpha_frag", ["weights_table", "fragment_tensor"]),
+        ({"material.rho": [3000.0, 3270.0, 3300.0]}, "rho", "rho", RHO_SLOTS),
+        ({"ring": {"rings": [1.0, 2.7, 3]}}, "ring", "v_rel", V_REL_SLOTS),
+        ({"sizes.n_bins": [20, 30]}, "n_bins", "sizes_version", [slot for slot, fields in KEY_FIELDS.items() if "sizes_version" in fields]),
+    ],
+)
+def test_a_value_is_dropped_exactly_where_its_key_changes(
+    tmp_path: Path, axes: dict[str, Any], coordinate: str, reason: str, slots: list[str]
+) -> None:
+    dataset, invalidations = _invalidations(tmp_path, axes, "task")
+    expected = _changes(dataset[coordinate].values.tolist())
+    assert sum(expected) == dataset.M_loss.size // 2 - 1  # each value stands together
+    for slot in slots:
+        assert invalidations.sel(cache=slot, reason=reason).values.tolist() == expected, slot
+    others = [slot for slot in dataset.cache.values.tolist() if slot not in slots]
+    assert int(invalidations.sel(cache=others).sum()) == 0
+
+
+def test_what_no_cached_array_depends_on_drops_nothing(tmp_path: Path) -> None:
+    dataset, invalidations = _invalidations(tmp_path, {"optical_depth.tau0_target": [0.5, 1.0]}, "task")
+    assert int(invalidations.sum()) == 0
+    assert int(dataset.cache_misses[0].sum()) == int((dataset.cache_bytes[0] > 0).sum())
+    assert int(dataset.cache_misses[1:].sum()) == 0
+    assert int(dataset.cache_hits[1:].sum()) > 0
+
+
+@pytest.mark.parametrize("axes", [{"collisions.alpha_frag": [3.0, 3.5]}, {"material.rho": [3000.0, 3270.0]}, {"ring": {"rings": [1.0, 2.7, 3]}}])
+def test_under_scope_run_nothing_is_ever_dropped_nor_shared(tmp_path: Path, axes: dict[str, Any]) -> None:
+    dataset, invalidations = _invalidations(tmp_path, axes, "run")
+    assert int(invalidations.sum()) == 0
+    assert (dataset.cache_misses.values == dataset.cache_misses.values[0]).all()
+    assert (dataset.cache_hits.values == dataset.cache_hits.values[0]).all()
+
+
+@pytest.mark.parametrize(("scope", "blocks_that_build"), [("task", 4), ("worker", 1)])
+def test_the_scope_says_how_far_values_are_shared(tmp_path: Path, scope: str, blocks_that_build: int) -> None:
+    run_here(sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000, 4000, 8]}}, cache={"scope": scope}), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    misses = dataset.cache_misses.sum("cache").values
+    assert (misses > 0).sum() == blocks_that_build
+    assert misses[0] > 0
+
+
+def test_a_disabled_cache_has_no_hits_and_holds_nothing(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, cache={"enabled": False}), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    assert int(dataset.cache_hits.sum()) == int(dataset.cache_bytes.sum()) == int(dataset.cache_invalidations.sum()) == 0
+    assert (dataset.cache_misses.sum("cache").values > 0).all()
