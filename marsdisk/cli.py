@@ -81,3 +81,7 @@ def qpr(constants: Path, out: Path, sizes_per_decade: int, temperature_step: flo
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError([str(error)], str(constants)) from error
     click.echo(f"{out}: {table.T.size} temperatures, {table.log_s.size} sizes, digest {table.digest[:16]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The configuration of one run: every key with its unit, bounds and meaning, in one place."""
 
+import functools
 import hashlib
 import json
 import typing
@@ -123,6 +124,11 @@ class Dynamics(Section):
 Row = tuple[float, float, float, float, float]
 
 
+@functools.lru_cache(maxsize=64)
+def _law(rows: tuple[Row, ...], units: str, mu: float, scale: float) -> QStarLaw:
+    return QStarLaw(rows, units, mu).scaled(scale)
+
+
 class QStar(Section):
     """Catastrophic disruption threshold Q_D*."""
 
@@ -145,7 +151,7 @@ class QStar(Section):
     def law(self) -> QStarLaw:
         """The law as data."""
         rows = TABLES[self.table] if isinstance(self.table, str) else tuple(tuple(row) for row in self.table)
-        return QStarLaw(typing.cast(tuple[Row, ...], rows), self.units, self.mu).scaled(self.scale)
+        return _law(typing.cast(tuple[Row, ...], rows), self.units, self.mu, self.scale)
 
 
 class Collisions(Section):

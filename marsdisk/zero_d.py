@@ -153,13 +153,15 @@ def _initial_shares(config: RunConfig, grid: SizeGrid) -> Array:
     return psd.melt_lognormal_mixture(grid, **config.initial.melt().model_dump())
 
 
-def _chi(config: RunConfig, derived: Derived, s_min_eff: float) -> float:
+@functools.lru_cache(maxsize=64)
+def _auto_chi(q_pr: QprTable | float, s: float, rho: float, T_M: float) -> float:
+    Q = float(qpr_lookup(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
+    return chi_auto(float(beta(s, rho, T_M, Q)), Q)
+
+
+def _chi(config: RunConfig, derived: Derived) -> float:
     chi = config.blowout.chi
-    if not isinstance(chi, str):
-        return chi
-    q_pr = config.q_pr()
-    Q = float(qpr_lookup(q_pr, s_min_eff, derived.law.T0)) if isinstance(q_pr, QprTable) else q_pr
-    return chi_auto(float(beta(s_min_eff, config.material.rho, derived.law.T0, Q)), Q)
+    return _auto_chi(config.q_pr(), derived.s_lo, config.material.rho, derived.law.T0) if isinstance(chi, str) else chi
 
 
 def _supply_rate(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> float:
@@ -269,12 +271,14 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         cache=cache,
     )
     terms = _collision_terms(config, derived, grid, masses, cache)
-    blowout_rate = 1.0 / blowout_time(_chi(config, derived, derived.s_lo), derived.omega) if config.blowout.enabled else 0.0
+    blowout_rate = 1.0 / blowout_time(_chi(config, derived), derived.omega) if config.blowout.enabled else 0.0
     drivers = Drivers(derived.law, derived.pressure, grid.edges.copy(), blowout_rate, config.blowout.edge == "sharp", rate * injected)
     numerics = config.numerics
     tau_stop = math.inf if config.optical_depth.tau_stop is None else config.optical_depth.tau_stop
     limits = Limits(derived.t_end, numerics.rtol, numerics.atol * sigma_0, numerics.max_steps, tau_stop, f_los)
+    begin_solver = time.perf_counter()
     path = integrate(sigma_0 * shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
+    solver_time = time.perf_counter() - begin_solver
     _check(config, path)
 
     shares_of_time, snapshots = _sample_shares(config.output)
@@ -316,5 +320,6 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         steps_rejected=path.rejected,
         clamped=path.clamped,
         wall_time=time.perf_counter() - begin,
+        solver_time=solver_time,
         cache=stats,
     )

@@ -128,3 +128,7 @@ def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
     group = reader.open_group(store)
     make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
     _console().print(make())
+
+
+if __name__ == "__main__":
+    main()

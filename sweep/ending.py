@@ -49,8 +49,8 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     _say(console, f"{counts.done} of {counts.runs} runs done, {counts.failed} failed" + ("" if counts.failed else " (none)"))
     if tally.runs:
         rate = tally.finished / tally.seconds if tally.seconds else 0.0
-        share = 100.0 * (1.0 - tally.run_seconds / tally.block_seconds) if tally.block_seconds else 0.0
-        _say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the runs")
+        share = 100.0 * (1.0 - tally.solver_seconds / tally.block_seconds) if tally.block_seconds else 0.0
+        _say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the solver")
     else:
         _say(console, "everything was committed already; nothing was run")
     _say(console, f"cache hits: {hit_rate(group)}")

@@ -30,7 +30,7 @@ class Tally:
     failed: int = 0
     hits: int = 0
     lookups: int = 0
-    run_seconds: float = 0.0
+    solver_seconds: float = 0.0
     block_seconds: float = 0.0
 
     def add(self, receipt: "Receipt") -> None:
@@ -38,7 +38,7 @@ class Tally:
         self.failed += receipt.failed
         self.hits += receipt.hits
         self.lookups += receipt.lookups
-        self.run_seconds += receipt.run_seconds
+        self.solver_seconds += receipt.solver_seconds
         self.block_seconds += receipt.seconds
 
     @property

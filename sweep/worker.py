@@ -49,7 +49,7 @@ class Receipt:
     failed: int
     hits: int
     lookups: int
-    run_seconds: float  #: s inside the runs
+    solver_seconds: float  #: s inside the integrator
     seconds: float  #: s for the whole block
     worker: str
 
@@ -124,14 +124,14 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
             if not isinstance(outcome, str):
                 hits += int(outcome.cache.hits.sum())
                 lookups += int(outcome.cache.lookups.sum())
-    run_seconds = sum(result.wall_time for result in results if result is not None)
+    solver_seconds = sum(result.solver_time for result in results if result is not None)
     if on_dask:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
         write_block(task.store, task.lo, results, errors, worker=worker_name(), attempt=task.attempt)
     failed = sum(result is None for result in results)
-    return Receipt(task.index, len(results) - failed, failed, hits, lookups, run_seconds, time.perf_counter() - begin, worker_name())
+    return Receipt(task.index, len(results) - failed, failed, hits, lookups, solver_seconds, time.perf_counter() - begin, worker_name())
 
 
 def try_runs(task: BlockTask) -> None:

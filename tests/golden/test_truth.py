@@ -14,7 +14,7 @@ from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import blowout_size, radiation_pressure
 from marsdisk.solver import sample
 from marsdisk.solver.drivers import Drivers
-from marsdisk.solver.integrate import REACHED_END, Limits, integrate
+from marsdisk.solver.integrate import REACHED_END, Limits, Trajectory, integrate
 from marsdisk.solver.methods import RODAS4
 from marsdisk.solver.netform import collision_terms
 
@@ -22,27 +22,47 @@ TRUTH = np.load(Path(__file__).parents[1] / "data" / "truth.npz")
 T_M = 2000.0  # K; any will do, <Q_pr> is chosen to put s_blow into bin 0
 
 
-@pytest.mark.parametrize("case", ["refweights_n12", "refweights_n40", "massweights_n40"])
-def test_the_integrator_reproduces_the_truth(case: str) -> None:
-    def given(name: str) -> Array:
-        return TRUTH[f"{case}__{name}"]
+CASES = ["refweights_n12", "refweights_n40", "massweights_n40"]
 
-    s, m, edges, S, times = (given(name) for name in ("s", "m", "edges", "S", "t"))
-    rho, v, H, sigma = (float(given(name)) for name in ("rho", "v_rel", "H", "Sigma0"))
+
+def given(case: str, name: str) -> Array:
+    return TRUTH[f"{case}__{name}"]
+
+
+def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
+    """The run, and its states at the times of the truth in units of the surface density at the start."""
+    s, m, edges, S, times = (given(case, name) for name in ("s", "m", "edges", "S", "t"))
+    rho, v, H, sigma = (float(given(case, name)) for name in ("rho", "v_rel", "H", "Sigma0"))
     assert grain_mass(s, rho) == pytest.approx(m, rel=1e-12)
+    assert np.all(S[1:] == 0.0)
     area = math.pi * np.add.outer(s, s) ** 2
-    tensor = _fragment_tensor(s, m, edges, v, rho, float(given("alpha_frag")), law=QStarLaw())
+    tensor = _fragment_tensor(s, m, edges, v, rho, float(given(case, "alpha_frag")), law=QStarLaw())
     terms = collision_terms(rate_coefficient(area, H, v), tensor, m, np.add.outer(m, m), np.outer(m, m))
     per_unit = blowout_size(radiation_pressure(rho, 1.0), T_M)[0]
     pressure = radiation_pressure(rho, math.sqrt(edges[0] * edges[1]) / per_unit)
-    assert np.all(S[1:] == 0.0)
     drivers = Drivers(temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size))
-    limits = Limits(float(times[-1]), 1e-9, 1e-14 * sigma, 100_000, math.inf, 1.0)
-    path = integrate(m * given("N0"), s, terms, drivers, limits, RODAS4)
+    limits = Limits(float(times[-1]), rtol, atol * sigma, 100_000, math.inf, 1.0)
+    path = integrate(m * given(case, "N0"), s, terms, drivers, limits, RODAS4)
     assert path.outcome == REACHED_END
     assert path.ledger_error <= 1e-10
-    y = sample.states(path, times)
-    assert y[:, :-1] / sigma == pytest.approx(given("x_mass").T, abs=1e-6)
-    assert y[:, -1] / sigma == pytest.approx(given("out_mass"), abs=1e-6)
-    tau = (y[:, :-1] * (math.pi * s**2 / m)).sum(axis=1)
-    assert tau == pytest.approx(given("tau"), rel=1e-4)
+    return path, sample.states(path, times) / sigma
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_integrator_reproduces_the_truth(case: str) -> None:
+    _, y = solution(case, 1e-9, 1e-14)
+    assert y[:, :-1] == pytest.approx(given(case, "x_mass").T, abs=1e-6)
+    assert y[:, -1] == pytest.approx(given(case, "out_mass"), abs=1e-6)
+    tau = (y[:, :-1] * (float(given(case, "Sigma0")) * math.pi * given(case, "s") ** 2 / given(case, "m"))).sum(axis=1)
+    assert tau == pytest.approx(given(case, "tau"), rel=1e-4)
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("case", CASES)
+def test_the_solution_between_steps_is_as_good_as_the_tolerance(case: str, rtol: float) -> None:
+    path, y = solution(case, rtol, 1e-6 * rtol)
+    assert y[:, :-1] == pytest.approx(given(case, "x_mass").T, abs=rtol)
+    assert y[:, -1] == pytest.approx(given(case, "out_mass"), abs=rtol)
+    assert np.all(y >= 0.0)
+    assert y.sum(axis=1) == pytest.approx(np.ones(y.shape[0]), rel=1e-10)
+    assert path.y.min() >= 0.0

@@ -67,7 +67,7 @@ def results(store: Path) -> dict[str, Any]:
     """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
     group = reader.open_group(store)
     order = np.argsort(reader.column(group, "run_id").tolist())
-    of_the_day = {"wall_time", "worker", "attempt", "block"}
+    of_the_day = {"wall_time", "solver_time", "worker", "attempt", "block"}
     found = {name: reader.column(group, name) for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"}
     return {name: values[order] for name, values in found.items() if name not in of_the_day and not name.startswith("cache_")}
 

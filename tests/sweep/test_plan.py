@@ -84,7 +84,9 @@ def test_cases_with_equal_cache_keys_stand_together(plan: Planner, axes: dict[st
 
 
 def test_the_parts_that_are_slow_to_rebuild_change_least_often(plan: Planner) -> None:
-    made = plan(axes={"ring": {"rings": [1.0, 2.7, 3]}, "collisions.alpha_frag": [3.0, 4.0], "material.rho": [3000.0, 3270.0], "sizes.n_bins": [20, 30]})
+    made = plan(
+        axes={"ring": {"rings": [1.0, 2.7, 3]}, "collisions.alpha_frag": [3.0, 4.0], "material.rho": [3000.0, 3270.0], "sizes.n_bins": [20, 30]}
+    )
     for part in range(len(made.cases[0].identity)):
         prefixes = [key for key, _ in itertools.groupby(case.identity[: part + 1] for case in made.cases)]
         assert len(prefixes) == len(set(prefixes))
@@ -171,6 +173,8 @@ def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(
     lines = [line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")]
     assert lines == ["temperature.T0 = 300.0: must be a number in [1000, 6500] K  [2 cases, first: temperature.T0 = 300.0, dynamics.e0 = 0.1]"]
     assert any("temperature.T0 = 9000.0" in line and "[2 cases, " in line for line in caught.value.problems)
-    assert any("dynamics.e0 = 1.5" in line and "[3 cases, first: temperature.T0 = 300.0, dynamics.e0 = 1.5]" in line for line in caught.value.problems)
+    assert any(
+        "dynamics.e0 = 1.5" in line and "[3 cases, first: temperature.T0 = 300.0, dynamics.e0 = 1.5]" in line for line in caught.value.problems
+    )
     assert any("dynamics.i = 0.1" in line and "[1 case, first: dynamics.i = 0.1]" in line for line in caught.value.problems)
     assert len(caught.value.problems) == 4

@@ -24,7 +24,9 @@ def problems(load: Load, **changes: Any) -> list[str]:
 
 
 def test_cases_are_the_product_of_all_axes_with_the_last_one_fastest(load: Load) -> None:
-    sweep = load(axes={**T0, **TAU}, zip=[{"material.rho": [3000.0, 3270.0], "qstar.scale": [1.0, 2.0]}], variants={"a": {}, "b": {"dynamics.e0": 0.1}})
+    sweep = load(
+        axes={**T0, **TAU}, zip=[{"material.rho": [3000.0, 3270.0], "qstar.scale": [1.0, 2.0]}], variants={"a": {}, "b": {"dynamics.e0": 0.1}}
+    )
     cases = [overrides for overrides, _ in sweep.cases()]
     assert len(cases) == 2 * 2 * 2 * 2
     assert cases[0] == {"temperature.T0": 3000.0, "optical_depth.tau0_target": 0.5, "material.rho": 3000.0, "qstar.scale": 1.0}
@@ -35,7 +37,9 @@ def test_cases_are_the_product_of_all_axes_with_the_last_one_fastest(load: Load)
 
 def test_labels_tell_where_a_case_stands_on_each_axis(load: Load) -> None:
     sweep = load(axes={**T0, "ring": {"rings": [1.0, 2.7, 2]}}, variants={"plain": {}})
-    assert [labels for _, labels in sweep.cases()] == [{"temperature.T0": T, "ring": ring, "variant": "plain"} for T in (3000.0, 4000.0) for ring in (0, 1)]
+    assert [labels for _, labels in sweep.cases()] == [
+        {"temperature.T0": T, "ring": ring, "variant": "plain"} for T in (3000.0, 4000.0) for ring in (0, 1)
+    ]
 
 
 def test_swept_keys_are_named_once_in_the_order_of_the_file(load: Load) -> None:
@@ -67,7 +71,9 @@ def test_a_sweep_without_axes_runs_the_included_cases_and_nothing_else(load: Loa
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_base(load: Load) -> None:
-    sweep = load(axes=T0, set={"numerics.t_end_years": 0.02, "material.rho": 3100.0}, command_line={"numerics.t_end_years": 0.01, "output.samples": 9})
+    sweep = load(
+        axes=T0, set={"numerics.t_end_years": 0.02, "material.rho": 3100.0}, command_line={"numerics.t_end_years": 0.01, "output.samples": 9}
+    )
     assert sweep.base["numerics"]["t_end_years"] == 0.01
     assert sweep.base["material"]["rho"] == 3100.0
     assert sweep.base["dynamics"]["i0"] == 0.05

@@ -1,0 +1,1 @@
+"""Speed and size, measured on the machine at hand; nothing here passes or fails."""

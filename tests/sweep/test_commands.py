@@ -1,0 +1,203 @@
+"""The commands as a person types them: what they print, what they leave behind, and their exit codes."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_sweeps import MELT, T0_AND_RINGS, command, counts, in_one_line, sweep_file
+
+Finished = tuple[Any, Path]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """What ``sweep run small.yaml`` printed, and the folder it ran in."""
+    folder = tmp_path_factory.mktemp("ran")
+    sweep_file(folder, axes=T0_AND_RINGS)
+    return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
+
+
+@pytest.fixture(scope="module")
+def partly_failed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The same for a sweep one of whose three runs needs more steps than it may take."""
+    folder = tmp_path_factory.mktemp("failed")
+    set_ = {"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None, "collisions.enabled": True}
+    variants = {"good": {}, "short": {"numerics.max_steps": 3}, "flat": {"dynamics.e0": 0.4}}
+    sweep_file(folder, set=set_, variants=variants, block=3)
+    return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
+
+
+def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None:
+    done, _ = ran
+    assert (done.returncode, done.stderr) == (0, "")
+    text = in_one_line(done.stdout)
+    assert "6 runs in 3 blocks into results/small.zarr" in text
+    assert "6 of 6 runs done, 0 failed (none)" in text
+    assert re.search(r"M_loss of the whole disk \[M_Mars\] over T0 .*T0 = 3000 . T0 = 4000", text)
+    assert "next: sweep show results/small.zarr, or in Python: import sweep; sweep.open_store('results/small.zarr')" in text
+
+
+def test_the_same_command_again_runs_nothing(ran: Finished) -> None:
+    _, folder = ran
+    before = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")}
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "everything was committed already; nothing was run" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")} == before
+
+
+def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
+    done = command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=ran[1])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing was run" in done.stdout
+
+
+def test_a_plan_counts_cases_and_blocks_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    sweep_file(tmp_path, axes=T0_AND_RINGS, include=[{"temperature.T0": 3000.0}, {"temperature.T0": 3000}])
+    done = command("sweep", "plan", "small.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (
+        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, 0 to 2"),
+        *("7 runs (1 that coincide with others are left out) in 4 blocks of up to 2", "4 distinct sets of cached arrays, cache scope task"),
+    ):
+        assert words in done.stdout
+    assert re.search(r"at most [\d.]+ MB before compression, \d+ files", done.stdout)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_the_plan_forecasts_at_least_the_files_that_are_written(ran: Finished) -> None:
+    done, folder = command("sweep", "plan", "small.yaml", cwd=ran[1]), ran[1]
+    (files,) = re.findall(r"(\d+) files", done.stdout)
+    written = sum(path.is_file() for path in (folder / "results" / "small.zarr").rglob("*"))
+    assert 0.5 * int(files) < written <= int(files)
+
+
+def test_status_counts_runs_and_blocks(ran: Finished) -> None:
+    done = command("sweep", "status", "results/small.zarr", cwd=ran[1])
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == ["results/small.zarr: 6 done, 0 failed, 0 pending of 6 runs", "3 of 3 blocks committed"]
+
+
+def test_status_for_programs_is_json(ran: Finished) -> None:
+    done = command("sweep", "status", "results/small.zarr", "--json", cwd=ran[1])
+    assert json.loads(done.stdout) == {"runs": 6, "done": 6, "failed": 0, "blocks": 3, "blocks_committed": 3, "pending": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["T0 [K]", "r_in_RM [R_M]", "ring", "M_loss [M_Mars]", "t99 [s]", "tau_max", "stop_reason", "t_end_years", "done"]),
+        (["--columns", "T0,steps,error"], ["T0 [K]", "steps", "error"]),
+        (["--rows", "2"], ["4 runs more; --rows shows them"]),
+        (["--cache"], ["weights_table", "supply_weights", "hits", "misses", "build time [ms]", "dropped because of"]),
+    ],
+)
+def test_show_prints_a_table_with_units(ran: Finished, options: list[str], words: list[str]) -> None:
+    done = command("sweep", "show", "results/small.zarr", *options, cwd=ran[1])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [word for word in words if word not in in_one_line(done.stdout)] == []
+
+
+@pytest.mark.parametrize("columns", ["T0,M_los", "N", "Sigma"])
+def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: Finished, columns: str) -> None:
+    done = command("sweep", "show", "results/small.zarr", "--columns", columns, cwd=ran[1])
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert f"{columns.split(',')[-1]!r}" in done.stderr
+    assert "M_loss" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume")] + [("marsdisk", name) for name in ("", "run", "show", "qpr")]
+
+
+@pytest.mark.parametrize(("program", "name"), HELP)
+def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) -> None:
+    done = command(program, *([name] if name else []), "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {program}{' ' + name if name else ''} ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("sweep run missing.yaml", "missing.yaml: cannot be read: No such file or directory; check the path"),
+        ("sweep run typo.yaml", "temperature.T_0 = 3000.0: there is no such key; did you mean temperature.T0?"),
+        ("sweep plan typo.yaml", "nothing was started: temperature.T_0 = 3000.0"),
+        ("sweep run good.yaml --set temperature.T0=3500", "--set temperature.T0=3500 would override the axis temperature.T0; drop one of them"),
+        ("sweep run good.yaml --set material.rho=[", "--set material.rho=["),
+        ("sweep run good.yaml --set material.rho", "'material.rho' is not key=value, for example temperature.T0=3000"),
+        ("sweep run good.yaml --workers -1", "Invalid value for '--workers': -1"),
+        ("sweep status nothing.zarr", "nothing.zarr: there is no store of a sweep here; check the path"),
+        ("sweep resume nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
+        ("sweep show nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
+        ("marsdisk run missing.yaml", "missing.yaml: cannot be read"),
+        (f"marsdisk run {MELT} --set material.rh=3", "material.rh = 3: there is no such key; did you mean material.rho?"),
+        (f"marsdisk run {MELT} --set numerics.max_steps=3", "numerics.max_steps = 3 reached at t = "),
+        (f"marsdisk run {MELT} --out result.txt", "result.txt: must end in .npz or .csv"),
+        (f"marsdisk run {MELT} --set numerics.t_end_years=0.01 --out no/where.csv", "no/where.csv cannot be written: No such file or directory"),
+    ],
+)
+def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(tmp_path: Path, words: str, message: str) -> None:
+    sweep_file(tmp_path, "good.yaml", axes={"temperature.T0": [3000.0]})
+    sweep_file(tmp_path, "typo.yaml", axes={"temperature.T_0": [3000.0]})
+    done = command(*shlex.split(words), cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in in_one_line(done.stderr)
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.yaml", "typo.yaml"]
+
+
+@pytest.mark.parametrize("words", ["sweep --debug run missing.yaml", "marsdisk --debug run missing.yaml"])
+def test_with_debug_an_error_comes_with_its_traceback(tmp_path: Path, words: str) -> None:
+    done = command(*words.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback (most recent call last)" in done.stderr
+    assert done.stderr.splitlines()[-2:][0].startswith("error: missing.yaml:")
+
+
+def test_a_failed_run_is_exit_code_1_and_its_neighbours_are_done(partly_failed: Finished) -> None:
+    done, folder = partly_failed
+    assert done.returncode == 1
+    assert "2 of 3 runs done, 1 failed" in done.stdout
+    assert re.search(r"run \d failed: SolverError: numerics.max_steps = 3 reached at t = .*raise it or loosen numerics.rtol", done.stdout)
+    assert "Traceback" not in done.stderr
+    assert (counts(folder / "results" / "small.zarr").done, counts(folder / "results" / "small.zarr").failed) == (2, 1)
+
+
+def test_the_command_it_prints_shows_the_same_error(partly_failed: Finished) -> None:
+    done, folder = partly_failed
+    (line,) = re.findall(r"run it alone: (marsdisk run .*)", done.stdout)
+    (error,) = re.findall(r"failed: SolverError: (.*)", done.stdout)
+    alone = command(*shlex.split(line), cwd=folder)
+    assert alone.returncode == 2
+    assert error in in_one_line(alone.stderr)
+
+
+def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
+    small = ("--set", "numerics.t_end_years=0.02", "--set", "output.samples=8", "--set", "output.snapshots=2")
+    for name in ("run.npz", "run.csv"):
+        done = command("marsdisk", "run", MELT, *small, "--out", name, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "ended after 0.02 yr: it ran for numerics.t_end_years" in done.stdout
+        assert f"written to {name}" in done.stdout
+    with np.load(tmp_path / "run.npz") as arrays:
+        assert arrays["N"].shape == (2, 40)
+        assert json.loads(str(arrays["config"]))["output"]["samples"] == 8
+        series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
+        assert series.shape == (8, 8)
+        assert series[:, 1].tobytes() == arrays["Sigma"].tobytes()
+    assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("t [s],Sigma [kg m-2],tau_los [1],")
+
+
+def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path: Path) -> None:
+    done = command("marsdisk", "show", MELT, "--set", "temperature.T0=3333", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = in_one_line(done.stdout)
+    assert "temperature.T0 3333 K temperature of Mars at t = 0" in text
+    assert "material.rho 3270 kg m-3" in text
+    assert re.search(r"v_rel [\d.]+ m s-1", text)
