@@ -96,8 +96,11 @@ def _suggestion(path: list[str], model: Model, root: Model) -> str:
     every_key = [key for key in config_keys(root) if key != ".".join(path)]  # a key of another law has its own path
     if name in RENAMED:
         return f"; it is now {RENAMED[name]}"
-    near = [".".join([*path[:-1], key]) for key in difflib.get_close_matches(name, model.model_fields, n=1)]
-    near = near or [key for key in every_key if key.endswith(f".{name}")] or difflib.get_close_matches(".".join(path), every_key, n=1)
+    if len(every_key) < len(config_keys(root)):
+        return f" here; this section takes {', '.join(model.model_fields)}"
+    near = [key for key in every_key if key.endswith(f".{name}")]
+    near = near or [".".join([*path[:-1], key]) for key in difflib.get_close_matches(name, model.model_fields, n=1)]
+    near = near or difflib.get_close_matches(".".join(path), every_key, n=1)
     return f"; did you mean {near[0]}?" if near else f"; this section takes {', '.join(model.model_fields)}"
 
 

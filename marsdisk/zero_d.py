@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ._jit import call_repairing, interpreted
 from .cache import RunCache
-from .config import ConstantTemperature, LinearTemperature, Output, RunConfig, SlabTemperature, TableTemperature
+from .config import RunConfig
+from .config_sections import ConstantTemperature, LinearTemperature, Output, SlabTemperature, TableTemperature
 from .errors import ConfigError, SolverError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collide import rate_coefficient
@@ -32,6 +33,7 @@ from .solver.netform import CollisionTerms, collision_terms
 
 logger = logging.getLogger(__name__)
 
+LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
 T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
 
 
@@ -189,19 +191,21 @@ def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
     """Times of the series as shares of the run's length, and which of them are snapshots."""
     shares = np.linspace(0.0, 1.0, output.samples)
     if output.spacing == "log":
-        shares[1:] = 10.0 ** np.linspace(-output.decades, 0.0, output.samples - 1)
+        shares[1:-1] = 10.0 ** np.linspace(-output.decades, 0.0, output.samples - 1)[:-1]
     return shares, np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
 
 
-def _check(config: RunConfig, path: Trajectory) -> None:
+def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
     at = f"at t = {path.t_final:.6g} s after {path.t.size - 1} steps ({path.rejected} rejected)"
+    rtol = f"loosen numerics.rtol = {config.numerics.rtol:g}"
     if path.outcome == TOO_MANY_STEPS:
-        raise SolverError(
-            f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or loosen numerics.rtol = {config.numerics.rtol:g}"
-        )
+        raise SolverError(f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}")
     if path.outcome == STEP_TOO_SMALL or not np.all(np.isfinite(path.y[-1])):
+        raise SolverError(f"the step size fell below round-off {at}; {rtol} or check the configuration's extremes")
+    if not path.ledger_error <= LEDGER_LIMIT:
         raise SolverError(
-            f"the step size fell below round-off {at}; loosen numerics.rtol = {config.numerics.rtol:g} or check the configuration's extremes"
+            f"mass is not conserved {at}: {path.ledger_error:.1e} of start and supply, {LEDGER_LIMIT:g} is allowed. "
+            f"Collisions are faster than double precision can balance (scale height {derived.H:.3g} m); raise dynamics.i0"
         )
 
 
@@ -279,7 +283,7 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
     begin_solver = time.perf_counter()
     path = integrate(sigma_0 * shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
     solver_time = time.perf_counter() - begin_solver
-    _check(config, path)
+    _check(config, derived, path)
 
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from marsdisk.config import Section, merge, quantity, read_config
+from marsdisk.config import merge, read_config
 from marsdisk.config_errors import explain
+from marsdisk.config_sections import Section, quantity
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 

@@ -56,16 +56,20 @@ class Trajectory(NamedTuple):
 
 @kernel
 def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, out: Array) -> None:
-    """State at fraction ``x`` of a step: the method's dense output, drawn towards the chord where a bin would be negative."""
-    keep = 1.0
-    for k in range(y0.size):
-        chord = (1.0 - x) * y0[k] + x * y1[k]
-        bulge = x * (1.0 - x) * (p[k] + x * q[k])
-        if chord + keep * bulge < 0.0:
-            keep = chord / -bulge
-    for k in range(y0.size):
-        value = (1.0 - x) * y0[k] + x * y1[k] + keep * (x * (1.0 - x) * (p[k] + x * q[k]))
-        out[k] = max(value, 0.0)
+    """State at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
+    n, lacking, fullest = y0.size - 1, 0.0, 0
+    for k in range(n + 1):
+        out[k] = (1.0 - x) * y0[k] + x * (y1[k] + (1.0 - x) * (p[k] + x * q[k]))
+    for k in range(n):
+        if out[k] < 0.0:
+            lacking -= out[k]
+            out[k] = 0.0
+        if out[k] > out[fullest]:
+            fullest = k
+    out[fullest] -= lacking
+    if out[fullest] < 0.0:  # a useless polynomial: the chord is positive
+        for k in range(n + 1):
+            out[k] = (1.0 - x) * y0[k] + x * y1[k]
 
 
 @kernel

@@ -1,6 +1,5 @@
 """Planck mean Q_pr from Mie theory: physical limits, averages, the file it writes."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -8,13 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marsdisk import qpr
+from marsdisk import qpr, qpr_compare
 from marsdisk.physics.qpr_table import QprTable, qpr_lookup, read_qpr_table, shipped_qpr_table
 
-pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("miepython") is None, reason="needs marsdisk[qpr]"),
-    pytest.mark.filterwarnings("ignore:miepython runs without numba"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:miepython runs without numba")
 
 WAVELENGTH = np.geomspace(0.1e-6, 100e-6, 60)
 
@@ -258,7 +254,7 @@ def test_compare_prints_ratios_by_band(tmp_path: Path, capsys: pytest.CaptureFix
     twice, path = tmp_path / "twice.csv", tmp_path / "base.csv"
     qpr.write_table(path, base)
     qpr.write_table(twice, QprTable(log_s, T, np.full((2, 3), 2.0), "twice"))
-    assert qpr.main(["--compare", str(twice), str(path)]) == 0
+    assert qpr_compare.main([str(twice), str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ratio twice / base"
     assert len(lines) == 2 + 6
@@ -267,6 +263,6 @@ def test_compare_prints_ratios_by_band(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_compare_with_a_bad_file_exits_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        qpr.main(["--compare", "forsterite", str(tmp_path / "none.csv")])
+        qpr_compare.main(["forsterite", str(tmp_path / "none.csv")])
     assert stop.value.code == 2
     assert "none.csv" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_a_value_is_dropped_exactly_where_its_key_changes(
     for slot in slots:
         assert invalidations.sel(cache=slot, reason=reason).values.tolist() == expected, slot
     dropped = invalidations.sum("run")
-    assert {str(name) for name in dropped.reason.values[dropped.values.any(axis=0)]} <= {reason, "edges_version"}
+    assert {str(name) for name in dropped.reason.values[dropped.values.any(axis=0)]} <= {reason, "edges_version", "initial_version"}
     assert {str(name) for name in dropped.cache.values[dropped.sel(reason=reason).values > 0]} == set(slots)
 
 

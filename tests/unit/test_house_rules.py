@@ -68,7 +68,7 @@ def test_only_one_module_compiles(path: Path) -> None:
 def test_only_the_compiler_reads_the_environment(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | {name.split(".")[-1] for name in imports(path)}
-    if path != ROOT / "_jit.py":
+    if path not in {ROOT / "_jit.py", ROOT / "qpr.py"}:  # the latter tells miepython to compile, which has no other switch
         assert not named & {"environ", "environb", "getenv", "getenvb"}
 
 

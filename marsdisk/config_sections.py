@@ -1,0 +1,325 @@
+"""The sections of a run's configuration: every key with its unit, bounds and meaning, in one place."""
+
+import functools
+import typing
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .physics.qstar import TABLES, QStarLaw
+
+
+def quantity(default: Any, help: str, unit: str = "", allowed: str = "", **bounds: Any) -> Any:
+    """A key with its meaning, unit and bounds (``allowed`` says in words what no bound can), for errors, help and the store's attributes."""
+    return Field(default, description=help, json_schema_extra={"unit": unit, "allowed": allowed}, **bounds)
+
+
+class Section(BaseModel):
+    """Frozen, strict (a text is no number), and closed (unknown keys are refused)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Disk(Section):
+    """The annulus that the run stands for; the physics is evaluated at its middle."""
+
+    r_in_RM: float = quantity(..., "inner edge", "R_M", gt=0.0, le=100.0)
+    r_out_RM: float = quantity(..., "outer edge", "R_M", gt=0.0, le=100.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Disk":
+        if self.r_in_RM > self.r_out_RM:
+            raise ValueError(f"r_in_RM = {self.r_in_RM:g} is outside r_out_RM = {self.r_out_RM:g}; exchange them")
+        return self
+
+
+class Material(Section):
+    """The grains' material."""
+
+    rho: float = quantity(3000.0, "density of the grains", "kg m-3", ge=1000.0, le=5000.0)
+
+
+class Sizes(Section):
+    """The size grid, equally spaced in log s."""
+
+    s_min: float = quantity(..., "smallest grain radius", "m", gt=0.0, le=1e3)
+    s_max: float = quantity(..., "largest grain radius", "m", gt=0.0, le=1e6)
+    n_bins: int = quantity(40, "number of bins", "", ge=2, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Sizes":
+        if self.s_min >= self.s_max:
+            raise ValueError(f"s_min = {self.s_min:g} m must be below s_max = {self.s_max:g} m")
+        return self
+
+
+class MeltPsd(Section):
+    """Mixture of a fine and a metre-sized lognormal component (Hyodo et al. 2017a)."""
+
+    f_fine: float = quantity(0.3, "mass share of the fine component", "", ge=0.0, le=1.0)
+    s_fine: float = quantity(1e-4, "centre of the fine component", "m", gt=0.0)
+    s_meter: float = quantity(1.5, "centre of the coarse component", "m", gt=0.0)
+    width_dex: float = quantity(0.3, "standard deviation in log10 s", "dex", gt=0.0, le=10.0)
+    s_cut: float = quantity(1e-6, "no mass below this size", "m", gt=0.0)
+
+
+class Initial(Section):
+    """The size distribution at t = 0."""
+
+    s0_mode: Literal["upper", "melt_lognormal_mixture"] = quantity(
+        "upper", "shape of the start: three slopes (psd.*) or the melt mixture (initial.melt_psd.*)"
+    )
+    melt_psd: MeltPsd | None = quantity(None, "the melt mixture's parameters")
+
+    @model_validator(mode="after")
+    def _used(self) -> "Initial":
+        if self.melt_psd is not None and self.s0_mode != "melt_lognormal_mixture":
+            raise ValueError(f"melt_psd is given but s0_mode is {self.s0_mode}; set s0_mode: melt_lognormal_mixture or drop melt_psd")
+        return self
+
+    def melt(self) -> MeltPsd:
+        """The melt mixture's parameters, defaults where none are given."""
+        return self.melt_psd or MeltPsd()
+
+
+class Psd(Section):
+    """The three-slope start, and where the size grid begins."""
+
+    alpha: float = quantity(1.83, "slope q of dN/ds ~ s^-q below 10 s_lo (then q+1, q+1.5)", "", ge=-10.0, le=10.0)
+    wavy_strength: float = quantity(0.0, "amplitude of the one-period wave over the size range", "", ge=0.0, le=1.0)
+    floor: Literal["none", "blowout"] = quantity("none", "the grid starts at sizes.s_min, or at s_blow(0)")
+
+
+class Dynamics(Section):
+    """Eccentricity, inclination and what follows from them."""
+
+    e0: float = quantity(0.5, "eccentricity (with e_profile: fixed)", "", ge=0.0, lt=1.0)
+    i0: float = quantity(0.05, "inclination", "rad", ge=0.0, le=1.5707963267948966)
+    e_profile: Literal["fixed", "mars_pericenter"] = quantity("fixed", "e0 itself, or e = 1 - R_M/r")
+    v_rel: Literal["dispersion", "pericenter"] = quantity("dispersion", "v_K sqrt(1.25 e2 + i2), or v_K sqrt((1+e)/(1-e))")
+    kernel_H_mode: Literal["ia", "fixed"] = quantity("ia", "scale height H = H_factor i r, or H = H_fixed_over_a r")
+    H_factor: float = quantity(1.0, "scale height over i r", "", gt=0.0, le=100.0)
+    H_fixed_over_a: float | None = quantity(None, "scale height over r (with kernel_H_mode: fixed)", "", gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Dynamics":
+        given = self.model_fields_set
+        if self.e_profile == "mars_pericenter" and "e0" in given:
+            raise ValueError(f"e0 = {self.e0:g} has no effect with e_profile mars_pericenter; drop e0 or set e_profile: fixed")
+        if (self.kernel_H_mode == "fixed") != (self.H_fixed_over_a is not None):
+            raise ValueError("kernel_H_mode: fixed and H_fixed_over_a go together; give both or neither")
+        if self.kernel_H_mode == "ia" and self.i0 == 0.0:
+            raise ValueError(
+                "i0 = 0 leaves the disk no height and grains collide without end; give i0 > 0, or kernel_H_mode: fixed with H_fixed_over_a"
+            )
+        if self.kernel_H_mode == "fixed" and "H_factor" in given:
+            raise ValueError("H_factor has no effect with kernel_H_mode fixed; drop it")
+        return self
+
+
+Row = tuple[float, float, float, float, float]
+
+
+@functools.lru_cache(maxsize=64)
+def _law(rows: tuple[Row, ...], units: str, mu: float, scale: float) -> QStarLaw:
+    return QStarLaw(rows, units, mu).scaled(scale)
+
+
+class QStar(Section):
+    """Catastrophic disruption threshold Q_D*."""
+
+    table: Literal["forsterite", "basalt"] | tuple[tuple[float, ...], ...] = quantity(
+        "forsterite", "named table, or rows", allowed="one of forsterite, basalt, or rows [v_ref km/s, Q_s, a, B, b]"
+    )
+    scale: float = quantity(1.0, "factor on all Q_D*", "", gt=0.0, le=1e6)
+    units: Literal["ba99_cgs", "si"] = quantity("ba99_cgs", "units of the rows: erg/g, cm, g/cm3 or SI")
+    mu: float = quantity(0.45, "velocity exponent beyond the table", "", gt=0.0, le=1.0)
+
+    @field_validator("table", mode="before")
+    @classmethod
+    def _frozen(cls, value: Any) -> Any:
+        return tuple(tuple(row) if isinstance(row, list) else row for row in value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _buildable(self) -> "QStar":
+        if isinstance(self.table, tuple) and any(len(row) != 5 for row in self.table):
+            raise ValueError("table must have rows of five numbers: v_ref [km/s], Q_s, a, B, b")
+        if isinstance(self.table, str) and self.units != "ba99_cgs":
+            raise ValueError(f"units: {self.units} contradicts the named table {self.table}, which is in ba99_cgs; drop units")
+        self.law()
+        return self
+
+    def law(self) -> QStarLaw:
+        """The law as data."""
+        rows = TABLES[self.table] if isinstance(self.table, str) else self.table
+        return _law(typing.cast(tuple[Row, ...], rows), self.units, self.mu, self.scale)
+
+
+class Collisions(Section):
+    """Collisional evolution."""
+
+    enabled: bool = quantity(True, "false switches collisions off")
+    fragment_law: Literal["mass", "number"] = quantity("mass", "alpha_frag is the exponent of dM/ds, or of dN/ds")
+    alpha_frag: float = quantity(3.5, "exponent of the fragments' size law", "", ge=-10.0, le=10.0)
+
+
+class OpticalDepth(Section):
+    """The surface density at the start, and when to stop."""
+
+    tau0_target: float = quantity(1.0, "line-of-sight optical depth at t = 0; sets Sigma_0", "", gt=0.0, le=1e6)
+    tau_stop: float | None = quantity(None, "stop when tau_los exceeds this; null runs on", "", gt=0.0)
+    path_multiplier: float = quantity(1.0, "f_los = max(1, path_multiplier / h_over_r)", "", gt=0.0)
+    h_over_r: float = quantity(1.0, "aspect ratio in f_los", "", gt=0.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "OpticalDepth":
+        if self.tau_stop is not None and self.tau_stop <= self.tau0_target:
+            raise ValueError(
+                f"tau_stop = {self.tau_stop:g} is not above tau0_target = {self.tau0_target:g}: the run would stop at once; raise it or set null"
+            )
+        return self
+
+
+class _Cooling(Section):
+    T0: float = quantity(..., "temperature of Mars at t = 0", "K", ge=1000.0, le=6500.0)
+
+
+class ConstantTemperature(_Cooling):
+    """T_M = T0."""
+
+    law: Literal["constant"]
+
+
+class SlabTemperature(_Cooling):
+    """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
+
+    law: Literal["slab"]
+    depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
+    rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
+    c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
+
+
+class LinearTemperature(_Cooling):
+    """A straight line to 0 K (Hyodo et al. 2018)."""
+
+    law: Literal["linear"]
+    depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
+
+
+class TableTemperature(Section):
+    """Linear interpolation in a CSV file, end values held."""
+
+    law: Literal["table"]
+    path: str = quantity(..., "CSV file, relative to the configuration")
+    time_column: str = quantity("time", "its column of times")
+    temperature_column: str = quantity("T_M", "its column of temperatures [K]")
+    time_unit: Literal["s", "day", "yr"] = quantity("s", "unit of its times")
+
+
+class Radiation(Section):
+    """Radiation of Mars on the grains."""
+
+    Q_pr: float | str = quantity(
+        "forsterite",
+        "Planck-mean radiation pressure efficiency",
+        allowed="a number in [0.5, 1.5], forsterite (the shipped table), or the path of a table",
+    )
+
+    @field_validator("Q_pr")
+    @classmethod
+    def _in_range(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0.5 <= value <= 1.5:
+            raise ValueError("out of range")
+        return value
+
+
+class Blowout(Section):
+    """Loss of grains that radiation pressure unbinds."""
+
+    enabled: bool = quantity(True, "false switches blow-out off")
+    edge: Literal["continuous", "sharp"] = quantity(
+        "continuous", "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound"
+    )
+    chi: float | Literal["auto"] = quantity(
+        1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
+    )
+
+    @field_validator("chi")
+    @classmethod
+    def _in_range(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0.5 <= value <= 2.0:
+            raise ValueError("out of range")
+        return value
+
+
+class Supply(Section):
+    """Fresh dust from outside, from t = 0."""
+
+    mode: Literal["none", "const"] = quantity("const", "no supply, or a constant rate")
+    mu_orbit10pct: float | None = quantity(
+        None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
+    )
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    epsilon_mix: float | None = quantity(None, "share of const_rate that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
+    f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
+    tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
+    injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")
+    s_inj_min: float | None = quantity(None, "smallest injected size", "m", gt=0.0)
+    s_inj_max: float | None = quantity(None, "largest injected size (powerlaw_bins)", "m", gt=0.0)
+    q: float = quantity(3.5, "slope of dN/ds ~ s^-q (powerlaw_bins)", "", ge=-10.0, le=10.0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Supply":
+        given = self.model_fields_set
+        if self.mode == "none" and given - {"mode"}:
+            raise ValueError(f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set mode: const")
+        if self.mu_orbit10pct is not None and self.const_rate is not None:
+            raise ValueError("mu_orbit10pct and const_rate both set the rate; give one")
+        if self.epsilon_mix is not None and self.const_rate is None:
+            raise ValueError("epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing; drop it, or give const_rate")
+        if self.const_rate is not None and {"f_orb", "tau_ref"} & given:
+            raise ValueError("f_orb and tau_ref belong to mu_orbit10pct and have no effect with const_rate; drop them")
+        if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
+            raise ValueError(f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop them")
+        if self.injection == "initial_psd" and self.s_inj_min is not None:
+            raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
+        return self
+
+
+class Sublimation(Section):
+    """Sublimation of grains."""
+
+    method: Literal["none"] = quantity("none", "none: grains do not sublimate")
+
+
+class Numerics(Section):
+    """How long, and how exactly."""
+
+    scheme: Literal["rosenbrock"] = quantity("rosenbrock", "the integrator")
+    rtol: float = quantity(1e-3, "relative tolerance per step and bin", "", ge=1e-12, le=0.1)
+    atol: float = quantity(1e-8, "absolute tolerance per step and bin, in units of Sigma_0", "", ge=1e-20, le=1e-3)
+    max_steps: int = quantity(100_000, "give up after this many steps", "", ge=1)
+    t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
+    t_end_orbits: float | None = quantity(None, "end after this many orbits", "T_orb", gt=0.0, le=1e9)
+    t_end_until_temperature_K: float | None = quantity(None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0)
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Numerics":
+        if self.t_end_years is None and self.t_end_orbits is None and self.t_end_until_temperature_K is None:
+            raise ValueError("nothing ends the run: give t_end_years, t_end_orbits or t_end_until_temperature_K")
+        return self
+
+
+class Output(Section):
+    """Where the solution is looked at; the numbers of a run do not depend on it."""
+
+    samples: int = quantity(128, "times of the series, from 0 to the end of the run", "", ge=2, le=100_000)
+    spacing: Literal["log", "linear"] = quantity("log", "spacing of the times after 0")
+    decades: float = quantity(6.0, "log: the first time after 0 is this many decades before the end", "dex", gt=0.0, le=30.0)
+    snapshots: int = quantity(12, "size distributions kept, at 0 and at evenly chosen samples to the end", "", ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _within(self) -> "Output":
+        if self.snapshots > self.samples:
+            raise ValueError(f"snapshots = {self.snapshots} are chosen among samples = {self.samples}; give at most as many")
+        return self

@@ -1,0 +1,64 @@
+"""Two Q_pr tables side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from .physics.qpr_table import SHIPPED, QprTable, qpr_lookup, read_qpr_table, shipped_qpr_table
+
+TEMPERATURE_BANDS = (0.0, 1000.0, 2000.0, 3000.0, 4500.0, np.inf)
+SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
+
+
+def compare_tables(table: QprTable, other: QprTable) -> str:
+    """Text report: minimum, median and maximum of table / other at the nodes of `other`, by temperature and size band.
+
+    A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are left out.
+    """
+    s, kelvin = np.exp(other.log_s), other.T
+    inside_s = (other.log_s >= table.log_s[0] - 1e-9) & (other.log_s <= table.log_s[-1] + 1e-9)
+    inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
+    ratio = qpr_lookup(table, s, kelvin[:, None]) / other.Q
+    lines = [f"ratio {table.name} / {other.name}", f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max"]
+    for T_low, T_high in itertools.pairwise(TEMPERATURE_BANDS):
+        rows = inside_T & (kelvin >= T_low) & (kelvin < T_high)
+        for s_low, s_high in itertools.pairwise(SIZE_BANDS):
+            # exp(log s) may fall short of a band's edge by a rounding error.
+            columns = inside_s & (s >= s_low * (1 - 1e-9)) & (s < s_high * (1 - 1e-9))
+            cells = ratio[np.ix_(rows, columns)]
+            if cells.size:
+                low, mid, high = cells.min(), np.median(cells), cells.max()
+                band = f"{_band(T_low, T_high):>11} {_band(s_low, s_high):>14} {cells.size:6d}"
+                lines.append(f"{band} {low:6.3f} {mid:6.3f} {high:6.3f}")
+    return "\n".join(lines)
+
+
+def _band(low: float, high: float) -> str:
+    if low == 0:
+        return f"< {high:g}"
+    return f">= {low:g}" if np.isinf(high) else f"{low:g}-{high:g}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m marsdisk.qpr_compare", description="Compare two Q_pr tables.")
+    parser.add_argument(
+        "tables",
+        nargs=2,
+        metavar=("TABLE", "OTHER"),
+        help=f"files, or names of shipped tables ({', '.join(SHIPPED)})",
+    )
+    pair = parser.parse_args(argv).tables
+    try:
+        table, other = (shipped_qpr_table(one) if one in SHIPPED else read_qpr_table(one) for one in pair)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"{error}\n")
+    print(compare_tables(table, other))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

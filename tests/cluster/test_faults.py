@@ -1,0 +1,179 @@
+"""Whatever is killed or interrupted, and whenever: committed runs stay, the same command goes on, and the bits are the same."""
+
+import os
+import re
+import shlex
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import BLOCKS, Driver, worker_processes
+from small_sweeps import SCRIPTS, assert_same_bits, command, counts, in_one_line, results, run_here, sweep_file
+
+import sweep
+import sweep.worker
+from sweep.driver import Interrupted
+
+Start = Callable[..., Driver]
+Wait = Callable[[Driver, Path, int], None]
+
+
+@pytest.mark.parametrize(
+    ("number", "to_group", "workers"), [(signal.SIGINT, True, 2), (signal.SIGINT, False, 2), (signal.SIGINT, True, 0), (signal.SIGTERM, False, 2)]
+)
+def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
+    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, number: int, to_group: bool, workers: int
+) -> None:
+    store = tmp_path / "s.zarr"
+    driver = start(long_file, store, workers)
+    until_committed(driver, store, 3)
+    workers_then = worker_processes(driver)
+    (os.killpg if to_group else os.kill)(driver.pid, number)
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 130
+    assert "Traceback" not in err
+    assert not psutil.wait_procs(workers_then, timeout=60)[1]
+    committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
+    assert 3 <= int(committed) == counts(store).done < BLOCKS
+    before = _committed(store)
+    done = command(*shlex.split(again), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"({committed} are committed already)" in done.stdout
+    assert before.items() <= _committed(store).items()  # nothing committed was written again
+    assert_same_bits(store, undisturbed)
+
+
+def _committed(store: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (store / "status" / "c").iterdir()}
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_killed_workers_cost_nothing_but_time(
+    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, killed: int
+) -> None:
+    store = tmp_path / "s.zarr"
+    driver = start(long_file, store, 2)
+    until_committed(driver, store, 3)
+    for process in worker_processes(driver)[:killed]:
+        process.kill()
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 0, (out, err)
+    assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed (none)" in out
+    assert "Traceback" not in err
+    assert_same_bits(store, undisturbed)
+
+
+def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(
+    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait
+) -> None:
+    store = tmp_path / "s.zarr"
+    driver = start(long_file, store, 2)
+    until_committed(driver, store, 3)
+    family = psutil.Process(driver.pid).children(recursive=True)
+    driver.kill()
+    driver.wait(timeout=60)
+    assert not psutil.wait_procs(family, timeout=60)[1]
+    assert 3 <= counts(store).done < BLOCKS
+    run_here(long_file, store)
+    assert_same_bits(store, undisturbed)
+
+
+def test_a_second_driver_is_refused_while_the_first_lives(
+    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait
+) -> None:
+    store = tmp_path / "s.zarr"
+    first = start(long_file, store, 0)
+    until_committed(first, store, 1)
+    os.kill(first.pid, signal.SIGSTOP)  # it lives, and is still in the middle when the second one comes
+    second = command("sweep", "run", long_file, "--store", store, "--workers", 0, cwd=tmp_path)
+    os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 2
+    assert re.match(rf"error: {store}: process {first.pid} on \S+ since \S+ is driving this sweep; wait for it .* or stop it first", second.stderr)
+    assert first.communicate(timeout=300)[1] == ""
+    assert first.returncode == 0
+    assert_same_bits(store, undisturbed)
+
+
+BAD_T0 = {3100.0: "sys.exit(7)", 3200.0: "raise RuntimeError('no such luck')", 3300.0: "os.kill(os.getpid(), signal.SIGKILL)"}
+BAD_CASES = f"""
+import os, signal, sys
+import sweep.worker
+really = sweep.worker.run_zero_d
+def run_zero_d(config, **options):
+    exec({BAD_T0!r}.get(config.temperature.T0, ""))
+    return really(config, **options)
+sweep.worker.run_zero_d = run_zero_d
+"""
+
+
+def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "bad_cases.py").write_text(BAD_CASES, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    axes = {"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0, 3400.0, 3500.0]}
+    file = sweep_file(tmp_path, axes=axes)
+    driver = start(file, tmp_path / "s.zarr", 2, PYTHONPATH=path, DASK_DISTRIBUTED__WORKER__PRELOAD="bad_cases")
+    out, err = driver.communicate(timeout=590)
+    assert driver.returncode == 1, (out, err)
+    assert "Traceback" not in err
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    errors = dict(zip(dataset.T0.values.tolist(), dataset.error.values.tolist(), strict=True))
+    assert {T0 for T0, error in errors.items() if error} == set(BAD_T0)
+    assert errors[3100.0].startswith("SystemExit: 7 (unexpected")
+    assert errors[3200.0].startswith("RuntimeError: no such luck (unexpected")
+    assert "killed its worker process" in errors[3300.0]
+    assert dataset.status.values.tolist() == [1, 2, 2, 2, 1, 1]
+    run_here(file, tmp_path / "good.zarr")
+    good = {T0: M for T0, M in zip(*(results(tmp_path / "good.zarr")[name].tolist() for name in ("T0", "M_loss")), strict=True) if T0 not in BAD_T0}
+    found = dict(zip(dataset.T0.values.tolist(), dataset.M_loss.values.tolist(), strict=True))
+    assert {T0: found[T0] for T0 in good} == good
+    assert "run it alone: marsdisk run " in in_one_line(out)
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(7), RuntimeError("no such luck"), MemoryError(), RecursionError("deep"), GeneratorExit(), ValueError("x" * 10_000)]
+)
+def test_in_this_process_too_a_case_that_raises_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    really = sweep.worker.run_zero_d
+
+    def run_zero_d(config: Any, **options: Any) -> Any:
+        if config.temperature.T0 == 3500.0:
+            raise error
+        return really(config, **options)
+
+    monkeypatch.setattr(sweep.worker, "run_zero_d", run_zero_d)
+    run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=3), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    assert dataset.status.values.tolist() == [1, 2, 1]
+    assert str(dataset.error.values[1]).startswith(type(error).__name__)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_interrupting_a_run_never_marks_it_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: int) -> None:
+    really = sweep.worker.run_zero_d
+
+    def run_zero_d(config: Any, **options: Any) -> Any:
+        for _ in range(signals if config.temperature.T0 == 3500.0 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return really(config, **options)
+
+    assert threading.current_thread() is threading.main_thread()
+    file, store = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=1), tmp_path / "s.zarr"
+    monkeypatch.setattr(sweep.worker, "run_zero_d", run_zero_d)
+    with pytest.raises((Interrupted, KeyboardInterrupt)):
+        run_here(file, store)
+    monkeypatch.undo()
+    assert counts(store).failed == 0
+    assert counts(store).done == 3 - counts(store).pending == (2 if signals == 1 else 1)
+    run_here(file, store)
+    run_here(file, tmp_path / "undisturbed.zarr")
+    assert_same_bits(store, tmp_path / "undisturbed.zarr")
+
+
+def test_a_reader_that_stops_reading_is_no_error(undisturbed: Path) -> None:
+    words = shlex.join([str(SCRIPTS / "sweep"), "show", str(undisturbed)])
+    done = command("python", "-c", f"import os; raise SystemExit(os.system({words + ' 2>&1 >/dev/full | head -1'!r}))", cwd=undisturbed.parent)
+    assert "Traceback" not in done.stdout + done.stderr
