@@ -180,6 +180,9 @@ class OpticalDepth(Section):
         return self
 
 
+LAWS = "cooling law: constant, slab, linear or table"
+
+
 class _Cooling(Section):
     T0: float = quantity(..., "temperature of Mars at t = 0", "K", ge=1000.0, le=6500.0)
 
@@ -187,13 +190,13 @@ class _Cooling(Section):
 class ConstantTemperature(_Cooling):
     """T_M = T0."""
 
-    law: Literal["constant"]
+    law: Literal["constant"] = quantity(..., LAWS)
 
 
 class SlabTemperature(_Cooling):
     """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
 
-    law: Literal["slab"]
+    law: Literal["slab"] = quantity(..., LAWS)
     depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
     rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
     c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
@@ -202,14 +205,14 @@ class SlabTemperature(_Cooling):
 class LinearTemperature(_Cooling):
     """A straight line to 0 K (Hyodo et al. 2018)."""
 
-    law: Literal["linear"]
+    law: Literal["linear"] = quantity(..., LAWS)
     depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
 
 
 class TableTemperature(Section):
     """Linear interpolation in a CSV file, end values held."""
 
-    law: Literal["table"]
+    law: Literal["table"] = quantity(..., LAWS)
     path: str = quantity(..., "CSV file, relative to the configuration")
     time_column: str = quantity("time", "its column of times")
     temperature_column: str = quantity("T_M", "its column of temperatures [K]")

@@ -48,7 +48,8 @@ def print_config(config: RunConfig) -> None:
         value = config.temperature.law if key == "temperature.law" else _at(config, key)
         if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.melt_psd is None):
             continue
-        rows.append((key, f"{value:g}" if isinstance(value, float) else str(value), metadata(field, "unit"), field.description or allowed(field)))
+        shown = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+        rows.append((key, shown, metadata(field, "unit"), field.description or allowed(field)))
     _table("configuration", rows, "key", "value", "unit", "meaning")
     d = derive(config)
     _table(
@@ -56,11 +57,12 @@ def print_config(config: RunConfig) -> None:
         [
             ("r", f"{d.r / R_MARS:.6g}", "R_M", "radius at which the ring is evaluated"),
             ("T_orb", f"{d.T_orb:.6g}", "s", "orbital period there"),
+            ("e", f"{d.e:.6g}", "", "eccentricity used"),
             ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
             ("H", f"{d.H:.6g}", "m", "scale height"),
             ("s_blow(0)", f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
             ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
-            ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run unless it stops before: {d.end_reason.advice}"),
+            ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run, unless it stops before ({d.end_reason.label})"),
             ("digest", config.digest(), "", "of this configuration and its tables"),
         ],
         "name",

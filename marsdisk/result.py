@@ -12,8 +12,8 @@ from .physics.grid import Array
 class StopReason(enum.IntEnum):
     """Why a run ended; the number is the flag in a store, where 0 means not yet."""
 
-    T_END_YEARS = 1, "it ran for numerics.t_end_years"
-    T_END_ORBITS = 2, "it ran for numerics.t_end_orbits"
+    T_END_YEARS = 1, "numerics.t_end_years was reached"
+    T_END_ORBITS = 2, "numerics.t_end_orbits was reached"
     TEMPERATURE = 3, "Mars cooled to numerics.t_end_until_temperature_K"
     OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
 

@@ -45,6 +45,7 @@ class Derived:
     area: float  #: m2
     omega: float  #: 1/s
     T_orb: float  #: s
+    e: float
     v_rel: float  #: m/s
     H: float  #: m
     law: temperature.TemperatureLaw
@@ -146,7 +147,7 @@ def derive(config: RunConfig) -> Derived:
             )
     alpha_mass = mass_exponent(config.collisions.alpha_frag, config.collisions.fragment_law)
     area = orbit.annulus_area(disk.r_in_RM, disk.r_out_RM)
-    return Derived(r, area, orbit.angular_velocity(r), T_orb, v_rel, H, law, pressure, s_lo, alpha_mass, t_end, end_reason)
+    return Derived(r, area, orbit.angular_velocity(r), T_orb, e, v_rel, H, law, pressure, s_lo, alpha_mass, t_end, end_reason)
 
 
 def _initial_shares(config: RunConfig, grid: SizeGrid) -> Array:
