@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
 from small_sweeps import SCRIPTS, counts, environment, run_here, sweep_file
 
-BLOCKS = 40
+BLOCKS = 30
 Driver = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="session")
 def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of 40 blocks of one run each."""
+    """A sweep of 30 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     return sweep_file(tmp_path_factory.mktemp("long"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
 

@@ -1,14 +1,16 @@
 """Compiled kernels on disk: shared, never stale, repaired when damaged, and done without where no folder can be written."""
 
+import os
 import shutil
-import tempfile
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import CONFIGS, MELT, T0_AND_RINGS, assert_same_bits, command, counts, run_here, sweep_file
+from small_sweeps import CONFIGS, MELT, T0_AND_RINGS, assert_same_bits, command, counts, environment, run_here, sweep_file
 
 import marsdisk
 import sweep
@@ -41,29 +43,52 @@ def test_kernels_of_another_process_are_used_as_they_are(tmp_path: Path) -> None
     assert {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.nb?")} == before
 
 
-@pytest.mark.parametrize(("kind", "length"), [("nbi", 0), ("nbc", 10)])
-def test_cut_files_of_compiled_kernels_are_repaired(tmp_path: Path, kind: str, length: int) -> None:
-    folder = copy_of_kernels(tmp_path / "kernels")
-    cut = list(folder.rglob(f"*.{kind}"))
-    assert cut
-    for path in cut:
+def cut(folder: Path, kind: str, length: int) -> None:
+    paths = list(folder.rglob(f"*.{kind}"))
+    assert paths
+    for path in paths:
         path.write_bytes(path.read_bytes()[:length])
+
+
+def test_cut_kernels_of_a_run_are_repaired(tmp_path: Path) -> None:
+    folder = copy_of_kernels(tmp_path / "kernels")
+    cut(folder, "nbc", 10)
     expected = run_zero_d(load_config(MELT, SHORT)).M_loss
     assert one_run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) == expected
     assert all(path.stat().st_size > 10 for path in folder.rglob("*.nb?"))
     assert one_run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) == expected
 
 
+TINY_KERNEL = """
+from marsdisk._jit import call_repairing, kernel
+
+@kernel
+def double(x):
+    return 2.0 * x
+
+print(call_repairing(lambda: double(21.0)))
+"""
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("length", [0, 10])
+def test_any_cut_file_is_written_anew(tmp_path: Path, kind: str, length: int) -> None:
+    script = tmp_path / "tiny.py"
+    script.write_text(TINY_KERNEL, encoding="utf-8")
+    for damage in (False, True):
+        if damage:
+            cut(tmp_path / "kernels", kind, length)
+        words = [sys.executable, str(script)]
+        done = subprocess.run(
+            words, env=environment(NUMBA_CACHE_DIR=str(tmp_path / "kernels")), capture_output=True, text=True, timeout=300, check=False
+        )
+        assert (done.stdout, done.stderr) == ("42.0\n", "")
+        assert min(path.stat().st_size for path in (tmp_path / "kernels").rglob("*.nb?")) > 10
+
+
 def test_where_the_folder_of_kernels_cannot_be_written_the_temporary_one_serves(tmp_path: Path) -> None:
-    root = tmp_path / Path(tempfile.gettempdir()).name
-    copy_of_kernels(next(iter([root / name for name in [_temporary_name()]])))
-    assert one_run(tmp_path, NUMBA_CACHE_DIR="/proc/nowhere", TMPDIR=str(root)) == run_zero_d(load_config(MELT, SHORT)).M_loss
-
-
-def _temporary_name() -> str:
-    import os
-
-    return f"marsdisk-{os.getuid()}"
+    copy_of_kernels(tmp_path / f"marsdisk-{os.getuid()}")
+    assert one_run(tmp_path, NUMBA_CACHE_DIR="/proc/nowhere", TMPDIR=str(tmp_path)) == run_zero_d(load_config(MELT, SHORT)).M_loss
 
 
 def test_two_drivers_that_start_together_without_kernels_both_succeed(tmp_path: Path, start: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 from conftest import BLOCKS, Driver, worker_processes
-from small_sweeps import SCRIPTS, assert_same_bits, command, counts, in_one_line, results, run_here, sweep_file
+from small_sweeps import assert_same_bits, command, counts, in_one_line, results, run_here, sweep_file
 
 import sweep
 import sweep.worker
@@ -35,7 +35,6 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     (os.killpg if to_group else os.kill)(driver.pid, number)
     out, err = driver.communicate(timeout=300)
     assert driver.returncode == 130
-    assert "Traceback" not in err
     assert not psutil.wait_procs(workers_then, timeout=60)[1]
     committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
     assert 3 <= int(committed) == counts(store).done < BLOCKS
@@ -45,6 +44,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert f"({committed} are committed already)" in done.stdout
     assert before.items() <= _committed(store).items()  # nothing committed was written again
     assert_same_bits(store, undisturbed)
+    assert "Traceback" not in err
 
 
 def _committed(store: Path) -> dict[str, int]:
@@ -171,9 +171,3 @@ def test_interrupting_a_run_never_marks_it_as_failed(tmp_path: Path, monkeypatch
     run_here(file, store)
     run_here(file, tmp_path / "undisturbed.zarr")
     assert_same_bits(store, tmp_path / "undisturbed.zarr")
-
-
-def test_a_reader_that_stops_reading_is_no_error(undisturbed: Path) -> None:
-    words = shlex.join([str(SCRIPTS / "sweep"), "show", str(undisturbed)])
-    done = command("python", "-c", f"import os; raise SystemExit(os.system({words + ' 2>&1 >/dev/full | head -1'!r}))", cwd=undisturbed.parent)
-    assert "Traceback" not in done.stdout + done.stderr

@@ -1,5 +1,6 @@
 """A store is never mixed with another plan nor another model, and a place that cannot be written is named."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from small_sweeps import T0_AND_RINGS, command, run_here, sweep_file
 
 from sweep.errors import PlanChangedError, StoreError
+from sweep.store.lock import driving
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:
@@ -33,7 +35,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"output": {"samples": 9, "snapshots": 2}}, r"sweep file\.output\.samples: the store has 8, now it is 9"),
         ({"block": 3}, r"sweep file\.block: the store has 2, now it is 3"),
         ({"exclude": [{"temperature.T0": 3000.0, "disk.r_in_RM": 1.0}]}, r"sweep file\.exclude: the store has None"),
-        ({"axes": dict(reversed(T0_AND_RINGS.items()))}, "sweep file"),
         ({"axes": {**T0_AND_RINGS, "temperature.T0": [4000.0, 3000.0]}}, r"sweep file\.axes\.temperature\.T0"),
     ],
 )
@@ -64,6 +65,13 @@ def test_an_edited_base_is_another_plan(tmp_path: Path) -> None:
         run_here(file, tmp_path / "s.zarr")
 
 
+def test_axes_in_another_order_are_another_plan_and_that_is_said(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0], "optical_depth.tau0_target": [0.5, 1.0]}
+    run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
+    with pytest.raises(PlanChangedError, match=r"nothing was changed:\n  sweep file.*(axes|order)"):
+        run_here(sweep_file(tmp_path, axes=dict(reversed(axes.items()))), tmp_path / "s.zarr")
+
+
 def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path) -> None:
     before = snapshot(store)
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, cache={"scope": "run"}), store)
@@ -74,7 +82,6 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
     ("place", "words"),
     [
         ("/proc/nowhere/s.zarr", "cannot be written"),
-        ("/proc/s.zarr", "cannot be written"),
         ("a_file/s.zarr", "cannot be written"),
         ("a_folder", "there is no store of a sweep here"),
         ("a_file", "there is no store of a sweep here"),
@@ -91,6 +98,19 @@ def test_a_place_that_cannot_hold_the_store_is_refused_by_name(tmp_path: Path, p
     assert done.stderr.startswith(f"error: {place}: ")
     assert words in done.stderr
     assert snapshot(tmp_path) == before
+
+
+def test_a_read_only_folder_is_refused_with_the_option_that_helps(tmp_path: Path) -> None:
+    folder = tmp_path / "read_only"
+    folder.mkdir(mode=0o500)
+    if os.geteuid() == 0:
+        os.seteuid(65534)  # root may write anywhere
+    try:
+        with pytest.raises(StoreError, match=r"cannot be written: Permission denied; choose another place with --store"), driving(folder / "s.zarr"):
+            pass
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
 
 
 def test_a_store_that_would_not_fit_on_the_disk_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

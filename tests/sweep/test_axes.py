@@ -112,7 +112,7 @@ def test_a_bad_zip_says_what_it_must_be(given: Any, words: str) -> None:
 
 
 def test_a_variant_that_is_no_set_of_overrides_is_named() -> None:
-    with pytest.raises(ValueError, match="hot must be a set of overrides .*got 3000"):
+    with pytest.raises(ValueError, match=r"hot must be a set of overrides .*got 3000"):
         variant_axis({"plain": {}, "hot": 3000})
 
 

@@ -139,9 +139,11 @@ def test_the_command_line_is_never_silently_without_effect_on_an_included_case(l
     try:
         sweep = load(axes={"dynamics.e0": [0.5]}, include=[included], command_line={"temperature.T0": 5000.0})
     except ConfigError as error:
-        assert "temperature.T0" in str(error)
+        message = str(error)
     else:
+        message = ""
         assert [case for case, _ in sweep.cases()][-1].get("temperature.T0", 5000.0) == 5000.0
+    assert "temperature.T0" in message or not message
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,6 @@ def test_a_missing_sweep_file_is_named(tmp_path: Path) -> None:
 def test_a_broken_base_is_named_with_the_sweep_file(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("disk: {r_in_RM: [", encoding="utf-8")
     file = sweep_file(tmp_path, base="base.yaml", axes=T0)
-    with pytest.raises(ConfigError, match="base = 'base.yaml': .*expected") as caught:
+    with pytest.raises(ConfigError, match=r"base = 'base\.yaml': .*expected") as caught:
         load_sweep(file)
     assert caught.value.where == str(file)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from small_sweeps import SCRIPTS, T0_AND_RINGS, assert_same_bits, counts, environment, run_here, sweep_file
+from small_sweeps import SCRIPTS, assert_same_bits, counts, environment, run_here, sweep_file
 
 import sweep
 from sweep.errors import StoreError
