@@ -28,10 +28,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @functools.cache
 def source_digest(*parts: str) -> str:
-    """Digest (16 hex digits) of the package's Python sources and tables, or of those in the named folders and files only."""
+    """Digest (16 hex digits) of the Python sources and tables in the named folders and files of the package."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for part in parts or ("",) for path in [package / part, *(package / part).rglob("*")]):
+    for path in sorted(path for part in parts for path in [package / part, *(package / part).rglob("*")]):
         if path.suffix in {".py", ".csv"}:
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
             digest.update(path.read_bytes())

@@ -1,5 +1,6 @@
 """The command ``marsdisk``: one run, its configuration, and the Q_pr table."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ CONFIG = click.argument("config", type=click.Path(path_type=Path))
 @debug_group("One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run configs/mars_0d_melt.yaml")
 def main(debug: bool) -> None:
     set_up_logging(debug)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a run holds nothing that an interruption could tear
 
 
 @main.command()

@@ -5,9 +5,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,16 +44,14 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
     try:
         return call()
     except MarsDiskError as error:
-        message = str(error)
+        message, trace = str(error), traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
-    except BrokenPipeError:  # the reader of our output has seen enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
     except Exception as error:
         message = f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command again with --debug after its name and report what it prints."
+        trace = traceback.format_exc()
     if context.find_root().params.get("debug"):
-        traceback.print_exc()
+        click.echo(trace, err=True)
     click.echo(f"error: {message}", err=True)
     sys.exit(BAD_INPUT)
 
@@ -74,6 +75,18 @@ def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
         return click.option("--debug", is_flag=True, help="Show tracebacks and one log line per run.")(group)
 
     return decorate
+
+
+def terminal() -> "Console":
+    """Where tables go: as wide as the terminal, or wide enough for any line in a file or pipe."""
+    from rich.console import Console
+
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:  # the reader of our output has seen enough, as head does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(OK)
+
+    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
 def set_up_logging(debug: bool) -> None:

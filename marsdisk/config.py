@@ -33,8 +33,10 @@ from .config_sections import (
     TableTemperature,
 )
 from .errors import ConfigError
-from .physics.qpr_table import QprTable, read_qpr_table, shipped_qpr_table
+from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
 from .yamlfile import read_yaml_mapping
+
+TABLE_KEYS = ("radiation.Q_pr", "temperature.path")  # keys whose texts are paths
 
 Temperature = typing.Annotated[
     ConstantTemperature | SlabTemperature | LinearTemperature | TableTemperature,
@@ -124,14 +126,22 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
         raise ConfigError(explain(error, RunConfig), where) from error
 
 
+def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
+    """``content`` with the paths of tables, wherever they are nested under their keys, taken from ``folder`` and made absolute."""
+    if isinstance(content, Mapping):
+        keys = {name: f"{key}.{name}" if key in {"radiation", "temperature"} else name for name in content}
+        return {name: tables_resolved(value, folder, key if key in TABLE_KEYS else keys[name]) for name, value in content.items()}
+    if isinstance(content, list):
+        return [tables_resolved(value, folder, key) for value in content]
+    if isinstance(content, str) and key in TABLE_KEYS and content not in SHIPPED:
+        return str((folder / content).resolve())
+    return content
+
+
 def read_config(path: str | Path) -> dict[str, Any]:
     """The content of a configuration file, the paths of its tables made absolute."""
     path = Path(path)
-    content = read_yaml_mapping(path)
-    for section, key in (("radiation", "Q_pr"), ("temperature", "path")):
-        value = content.get(section, {}).get(key) if isinstance(content.get(section), dict) else None
-        if isinstance(value, str) and not (key == "Q_pr" and value == "forsterite"):
-            content[section] = {**content[section], key: str((path.parent / value).resolve())}
+    content: dict[str, Any] = tables_resolved(read_yaml_mapping(path), path.parent)
     return content
 
 
@@ -143,4 +153,4 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     >>> load_config("configs/mars_0d_melt.yaml", {"temperature.T0": 3000}).temperature.T0
     3000.0
     """
-    return build_config(merge(read_config(path), overrides or {}), str(path))
+    return build_config(merge(read_config(path), tables_resolved(overrides or {}, Path())), str(path))

@@ -69,17 +69,13 @@ class Initial(Section):
     s0_mode: Literal["upper", "melt_lognormal_mixture"] = quantity(
         "upper", "shape of the start: three slopes (psd.*) or the melt mixture (initial.melt_psd.*)"
     )
-    melt_psd: MeltPsd | None = quantity(None, "the melt mixture's parameters")
+    melt_psd: MeltPsd = quantity(MeltPsd(), "the melt mixture's parameters")
 
     @model_validator(mode="after")
     def _used(self) -> "Initial":
-        if self.melt_psd is not None and self.s0_mode != "melt_lognormal_mixture":
+        if "melt_psd" in self.model_fields_set and self.s0_mode != "melt_lognormal_mixture":
             raise ValueError(f"melt_psd is given but s0_mode is {self.s0_mode}; set s0_mode: melt_lognormal_mixture or drop melt_psd")
         return self
-
-    def melt(self) -> MeltPsd:
-        """The melt mixture's parameters, defaults where none are given."""
-        return self.melt_psd or MeltPsd()
 
 
 class Psd(Section):
@@ -284,6 +280,8 @@ class Supply(Section):
             raise ValueError("f_orb and tau_ref belong to mu_orbit10pct and have no effect with const_rate; drop them")
         if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
             raise ValueError(f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop them")
+        if self.s_inj_min is not None and self.s_inj_max is not None and self.s_inj_min >= self.s_inj_max:
+            raise ValueError(f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m")
         if self.injection == "initial_psd" and self.s_inj_min is not None:
             raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
         return self

@@ -1,7 +1,7 @@
 """Planck mean radiation-pressure efficiency <Q_pr>(s, T) of spheres, from optical constants by Mie theory.
 
 `build_table` makes the files that `marsdisk.physics.qpr_table` reads. It needs the optional package miepython:
-``pip install 'marsdisk[qpr]'``. ``python -m marsdisk.qpr --compare TABLE OTHER.csv`` compares two tables.
+``pip install 'marsdisk[qpr]'``. ``python -m marsdisk.qpr_compare TABLE OTHER.csv`` compares two tables.
 """
 
 import csv

@@ -2,16 +2,15 @@
 
 import csv
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from ._jit import interpreted
+from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .errors import MarsDiskError
@@ -29,7 +28,7 @@ def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    terminal().print(table)
 
 
 def _at(config: RunConfig, key: str) -> Any:
@@ -46,7 +45,7 @@ def print_config(config: RunConfig) -> None:
     for key, field in config_keys(RunConfig).items():
         section, name = key.split(".")[0], key.split(".")[-1]
         value = config.temperature.law if key == "temperature.law" else _at(config, key)
-        if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.melt_psd is None):
+        if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.s0_mode == "upper"):
             continue
         shown = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
         rows.append((key, shown, metadata(field, "unit"), field.description or allowed(field)))

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ._jit import call_repairing, interpreted
 from .cache import RunCache
-from .config import RunConfig
+from .config import RunConfig, build_config
 from .config_sections import ConstantTemperature, LinearTemperature, Output, SlabTemperature, TableTemperature
 from .errors import ConfigError, SolverError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace, supply_weights
 from .physics.constants import DAY, M_MARS, YEAR
-from .physics.fragments import FragmentTensor, fragment_weights, mass_exponent
+from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
@@ -153,7 +153,7 @@ def derive(config: RunConfig) -> Derived:
 def _initial_shares(config: RunConfig, grid: SizeGrid) -> Array:
     if config.initial.s0_mode == "upper":
         return psd.three_slope(grid, config.psd.alpha, config.psd.wavy_strength)
-    return psd.melt_lognormal_mixture(grid, **config.initial.melt().model_dump())
+    return psd.melt_lognormal_mixture(grid, **config.initial.melt_psd.model_dump())
 
 
 @functools.lru_cache(maxsize=64)
@@ -213,25 +213,77 @@ def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
 @functools.cache
 def ensure_compiled() -> None:
     """Load or compile every kernel of a run once per process, repairing damaged compiled files."""
-    call_repairing(_warm_up)
-
-
-def _warm_up() -> None:
-    grid = make_grid(1e-6, 1.0, 4)
-    masses = grain_mass(grid.sizes, 3000.0)
-    pairs = np.ones((4, 4))
-    law = temperature.constant(2000.0)
-    pressure = radiation_pressure(3000.0, 1.0)
-    tensor = FragmentTensor(0.5 * pairs, np.zeros((4, 4), np.int64), fragment_weights(grid.edges, 3.5))
-    terms = collision_terms(pairs.copy(), tensor, masses, np.add.outer(masses, masses), np.outer(masses, masses))
-    drivers = Drivers(law, pressure, grid.edges.copy(), 1.0, False, np.full(4, 1e-3))
-    path = integrate(np.ones(4), grid.sizes.copy(), terms, drivers, Limits(1.0, 1e-2, 1e-6, 100, math.inf, 1.0), RODAS4)
-    _look(path, drivers, np.array([0.0, 1.0]))
+    smallest = {
+        "disk": {"r_in_RM": 2.0, "r_out_RM": 2.1},
+        "sizes": {"s_min": 1e-6, "s_max": 1.0, "n_bins": 4},
+        "temperature": {"law": "constant", "T0": 2000.0},
+        "radiation": {"Q_pr": 1.0},
+        "numerics": {"t_end_orbits": 1e-6},
+    }
+    call_repairing(lambda: _run(build_config(smallest), RunCache()))
 
 
 def _look(path: Trajectory, drivers: Drivers, times: Array) -> tuple[Array, Array, float]:
     y = sample.states(path, times)
     return y, sample.drivers_at(path, drivers, times, y), sample.time_of_loss(path, 0.99)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The disk at t = 0 and what is added to it."""
+
+    grid: SizeGrid
+    masses: Array  #: (n,) kg
+    shares: Array  #: (n,) mass share of each bin
+    sigma_0: float  #: kg/m2
+    f_los: float
+    supply: Array  #: (n,) kg/(m2 s)
+
+
+def start(config: RunConfig, derived: Derived, cache: RunCache) -> Start:
+    """The disk at t = 0.
+
+    Raises
+    ------
+    ConfigError
+        Nothing of the start or of the supply falls on the size grid.
+    """
+    optical, supply = config.optical_depth, config.supply
+    try:
+        grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
+        masses = grain_mass(grid.sizes, config.material.rho)
+        shares = _initial_shares(config, grid)
+        kappa = opacity.opacity(grid.sizes, shares / masses, masses)
+        f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
+        sigma_0 = opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
+        injected = supply_weights(
+            supply.injection,
+            grid,
+            masses,
+            config.material.rho,
+            shares,
+            s_min_eff=derived.s_lo,
+            s_inj_min=supply.s_inj_min or 0.0,
+            s_inj_max=supply.s_inj_max or math.inf,
+            q=supply.q,
+            cache=cache,
+        )
+    except ValueError as error:
+        raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
+    return Start(grid, masses, shares, sigma_0, f_los, _supply_rate(config, derived, kappa, f_los) * injected)
+
+
+def check(config: RunConfig) -> Derived:
+    """What :func:`derive` gives, after everything that can be known to be wrong before a run has been looked for.
+
+    Raises
+    ------
+    ConfigError
+        The run would fail.
+    """
+    derived = derive(config)
+    start(config, derived, RunCache())
+    return derived
 
 
 def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult:
@@ -250,39 +302,23 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         The integration could not reach the end.
     """
     ensure_compiled()
+    return _run(config, RunCache() if cache is None else cache)
+
+
+def _run(config: RunConfig, cache: RunCache) -> RunResult:
     begin = time.perf_counter()
-    cache = RunCache() if cache is None else cache
     cache.restart_counts()
     derived = derive(config)
-    grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
-    masses = grain_mass(grid.sizes, config.material.rho)
-    shares = _initial_shares(config, grid)
-
-    kappa = opacity.opacity(grid.sizes, shares / masses, masses)
-    f_los = opacity.line_of_sight_factor(config.optical_depth.path_multiplier, config.optical_depth.h_over_r)
-    sigma_0 = opacity.surface_density_at_tau(config.optical_depth.tau0_target, kappa, f_los)
-    rate = _supply_rate(config, derived, kappa, f_los)
-    supply = config.supply
-    injected = supply_weights(
-        supply.injection,
-        grid,
-        masses,
-        config.material.rho,
-        shares,
-        s_min_eff=derived.s_lo,
-        s_inj_min=supply.s_inj_min or 0.0,
-        s_inj_max=supply.s_inj_max or math.inf,
-        q=supply.q,
-        cache=cache,
-    )
+    disk = start(config, derived, cache)
+    grid, masses = disk.grid, disk.masses
     terms = _collision_terms(config, derived, grid, masses, cache)
     blowout_rate = 1.0 / blowout_time(_chi(config, derived), derived.omega) if config.blowout.enabled else 0.0
-    drivers = Drivers(derived.law, derived.pressure, grid.edges.copy(), blowout_rate, config.blowout.edge == "sharp", rate * injected)
+    drivers = Drivers(derived.law, derived.pressure, grid.edges.copy(), blowout_rate, config.blowout.edge == "sharp", disk.supply)
     numerics = config.numerics
     tau_stop = math.inf if config.optical_depth.tau_stop is None else config.optical_depth.tau_stop
-    limits = Limits(derived.t_end, numerics.rtol, numerics.atol * sigma_0, numerics.max_steps, tau_stop, f_los)
+    limits = Limits(derived.t_end, numerics.rtol, numerics.atol * disk.sigma_0, numerics.max_steps, tau_stop, disk.f_los)
     begin_solver = time.perf_counter()
-    path = integrate(sigma_0 * shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
+    path = integrate(disk.sigma_0 * disk.shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
     solver_time = time.perf_counter() - begin_solver
     _check(config, derived, path)
 
@@ -300,7 +336,7 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         stop_reason=StopReason.OPTICAL_DEPTH if path.outcome == TAU_STOP else derived.end_reason,
         t=times,
         Sigma=c.sum(axis=1),
-        tau_los=f_los * (c * (math.pi * grid.sizes**2 / masses)).sum(axis=1),
+        tau_los=disk.f_los * (c * (math.pi * grid.sizes**2 / masses)).sum(axis=1),
         T_M=T_M,
         s_blow=s_blow,
         M_out_dot=flux * to_mars,
@@ -314,8 +350,8 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         M_loss_blowout=M_loss,
         M_loss_sublimation=0.0,
         M_loss_other=0.0,
-        M_supplied=rate * path.t_final * to_mars,
-        Sigma_0=sigma_0,
+        M_supplied=float(disk.supply.sum()) * path.t_final * to_mars,
+        Sigma_0=disk.sigma_0,
         Sigma_final=float(c[-1].sum()),
         t_end=path.t_final,
         t99=t99,

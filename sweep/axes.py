@@ -28,7 +28,7 @@ class Axis:
 
 def _span(kind: str, numbers: Any) -> list[float]:
     good = isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
-    if not good or not isinstance(numbers[2], int) or numbers[2] < 1:
+    if not good or type(numbers[2]) is not int or numbers[2] < 1:
         raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {numbers!r}")
     first, last, n = numbers
     if kind == "geomspace" and not (first > 0 and last > 0):
@@ -39,9 +39,8 @@ def _span(kind: str, numbers: Any) -> list[float]:
 
 def _rings(name: str, numbers: Any) -> Axis:
     """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
-    edges = _span(
-        "rings", [*numbers[:2], numbers[2] + 1] if isinstance(numbers, list) and len(numbers) == 3 and isinstance(numbers[2], int) else numbers
-    )
+    _span("rings", numbers)
+    edges = _span("rings", [*numbers[:2], numbers[2] + 1])
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
         raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {numbers!r}")
     points = tuple({"disk.r_in_RM": low, "disk.r_out_RM": high} for low, high in itertools.pairwise(edges))
@@ -86,8 +85,10 @@ def zip_axis(given: Any) -> Axis:
     if len(set(lengths.values())) != 1:
         raise ValueError("lists that move together must be equally long, got " + ", ".join(f"{n} for {key}" for key, n in lengths.items()))
     points = tuple(dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
-    first = next(iter(given))
-    return Axis(first, points, tuple(given[first]))
+    distinct = [key for key, values in given.items() if all(value not in values[:i] for i, value in enumerate(values))]
+    if not distinct:
+        raise ValueError(f"no key of {', '.join(given)} has a different value at every point, so that the points have no name; use variants")
+    return Axis(distinct[0], points, tuple(given[distinct[0]]))
 
 
 def variant_axis(given: Mapping[str, Any]) -> Axis:

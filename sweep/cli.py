@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging
+from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging, terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from .spec import Sweep
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -25,19 +23,13 @@ def main(debug: bool) -> None:
     set_up_logging(debug)
 
 
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 200)
-
-
 def _go(sweep: "Sweep", store: Path, workers: int | None, again: str) -> None:
     from .ending import finish, interrupted
     from .errors import Interrupted
     from .plan import usable_cores
     from .session import run_sweep
 
-    console = _console()
+    console = terminal()
     try:
         plan, tally = run_sweep(sweep, store, workers=usable_cores() if workers is None else workers, console=console)
     except (Interrupted, KeyboardInterrupt):
@@ -91,7 +83,7 @@ def plan(file: Path, overrides: dict[str, Any]) -> None:
     from .plan import make_plan
     from .spec import load_sweep
 
-    print_plan(make_plan(load_sweep(file, overrides)), _console())
+    print_plan(make_plan(load_sweep(file, overrides)), terminal())
 
 
 @main.command()
@@ -127,7 +119,7 @@ def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
 
     group = reader.open_group(store)
     make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
-    _console().print(make())
+    terminal().print(make())
 
 
 if __name__ == "__main__":

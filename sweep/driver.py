@@ -12,10 +12,11 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, wait
 
+from marsdisk._jit import compiled_folder
 from marsdisk.zero_d import ensure_compiled
 
 from .cluster import local_client
-from .errors import ClusterError, Interrupted, StoreError
+from .errors import ClusterError, Interrupted, StoreError, WorkersLostError
 from .plan import Block, Plan
 from .progress import Reporter
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
@@ -27,13 +28,12 @@ STALL_SECONDS = 30.0  # without any worker: Dask's own restart has failed
 
 @contextmanager
 def stopping_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal interrupts at once."""
+    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal ends the process at once."""
     stop = threading.Event()
 
     def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
         stop.set()
+        signal.signal(number, signal.SIG_DFL)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield stop
@@ -63,10 +63,14 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
     StoreError, ClusterError
         Nothing can go on; what was committed stays.
     """
-    ensure_compiled()  # once, before workers start: processes that compile the same kernels together take as many times longer
+    if not any(compiled_folder().rglob("*.nbc")):
+        reporter.say("compiling the kernels, once for each version of the model; about half a minute")
+    ensure_compiled()  # before workers start: processes that compile the same kernels together take as many times longer
     tasks = [block_task(plan, store, block) for block in blocks]
+    workers = min(workers, len(tasks))
     if workers == 0:
         scopes = CacheScopes()
+        reporter.tally.restart_clock()
         for task in tasks:
             if stop.is_set():
                 raise Interrupted
@@ -75,11 +79,12 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
     for restarts_left in range(RESTARTS, -1, -1):
         with local_client(workers) as client:
             reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}")
+            reporter.tally.restart_clock()
             window = Window(client, tasks, workers * BLOCKS_PER_WORKER, reporter.add, stop)
             try:
                 window.run()
                 return
-            except ClusterError as error:
+            except WorkersLostError as error:
                 if not restarts_left:
                     raise
                 tasks = window.unfinished()
@@ -92,6 +97,7 @@ class Window:
     def __init__(self, client: Client, tasks: Iterable[BlockTask], size: int, committed: Callable[[Receipt], None], stop: threading.Event) -> None:
         self.client, self.size, self.committed, self.stop = client, size, committed, stop
         self.queue = deque(tasks)
+        self.open = {task.index: task for task in self.queue}  # not known to be committed, wherever they are
         self.flying: dict[Future[Any], BlockTask] = {}
         self.suspects: deque[BlockTask] = deque()
         self.serial = itertools.count()
@@ -99,7 +105,7 @@ class Window:
 
     def unfinished(self) -> list[BlockTask]:
         """Tasks that are not known to be committed."""
-        return [*self.flying.values(), *self.suspects, *self.queue]
+        return list(self.open.values())
 
     def run(self) -> None:
         """Run everything to its commit."""
@@ -129,16 +135,22 @@ class Window:
 
     def _watch(self) -> None:
         if self.client.status != "running":
-            raise ClusterError("the scheduler is gone")
+            raise WorkersLostError("the scheduler is gone")
         if self.client.scheduler_info(n_workers=-1)["workers"]:
             self.last_alive = time.monotonic()
         elif time.monotonic() - self.last_alive > STALL_SECONDS:
-            raise ClusterError(f"no worker for {STALL_SECONDS:.0f} s")
+            raise WorkersLostError(f"no worker for {STALL_SECONDS:.0f} s")
 
     def _land(self, future: Future[Any], task: BlockTask) -> None:
+        self.last_alive = time.monotonic()
         try:
             receipt = future.result()
-        except KilledWorker:
+        except KilledWorker as error:
+            if task.attempt > RESTARTS:
+                raise ClusterError(
+                    f"block {task.index} kills its worker though none of its runs does alone: too little memory for its results? "
+                    "Make blocks smaller (block: in the sweep file), or lower output.samples and output.snapshots"
+                ) from error
             self.suspects.append(task)
         except StoreError:
             raise
@@ -147,6 +159,7 @@ class Window:
                 raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
             self.queue.append(replace(task, attempt=task.attempt + 1))
         else:
+            del self.open[task.index]
             self.committed(receipt)
         future.release()
 

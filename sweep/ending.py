@@ -40,13 +40,18 @@ def print_plan(plan: Plan, console: Console) -> None:
 
 
 def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
-    """Print totals, failures and speed; the number of failed runs."""
+    """Print totals, failures and speed; the number of runs that are not done."""
     group = reader.open_group(store)
     counts = reader.counts(group)
     table = totals(group)
     if table is not None:
         console.print(table)
-    _say(console, f"{counts.done} of {counts.runs} runs done, {counts.failed} failed" + ("" if counts.failed else " (none)"))
+    _say(
+        console,
+        f"{counts.done} of {counts.runs} runs done, {counts.failed} failed"
+        + ("" if counts.failed else " (none)")
+        + (f", {counts.pending} pending" if counts.pending else ""),
+    )
     if tally.runs:
         rate = tally.finished / tally.seconds if tally.seconds else 0.0
         share = 100.0 * (1.0 - tally.solver_seconds / tally.block_seconds) if tally.block_seconds else 0.0
@@ -54,10 +59,13 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     else:
         _say(console, "everything was committed already; nothing was run")
     _say(console, f"cache hits: {hit_rate(group)}")
-    for line in failures(group, plan):
+    clamped = int((reader.column(group, "clamped") > 0).sum())
+    if clamped:
+        _say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
+    for line in failures(group, store, plan):
         _say(console, line)
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
-    return counts.failed
+    return counts.runs - counts.done
 
 
 def interrupted(store: Path, again: str, console: Console) -> None:

@@ -16,4 +16,8 @@ class Interrupted(Exception):
 
 
 class ClusterError(MarsDiskError, RuntimeError):
-    """Workers could not be had, or stopped working."""
+    """Workers could not be had, or a block cannot be run on any."""
+
+
+class WorkersLostError(ClusterError):
+    """The scheduler or all workers are gone; new ones may do."""

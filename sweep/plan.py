@@ -3,19 +3,21 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from marsdisk import model_version
 from marsdisk.config import RunConfig, build_config, merge
+from marsdisk.config_sections import Output
 from marsdisk.errors import ConfigError
-from marsdisk.zero_d import Derived, derive
+from marsdisk.zero_d import Derived, check
 
 from .axes import Overrides, short_names
 from .spec import Sweep
 
-BLOCK_MAX = 512  # runs; a block then takes seconds and its arrays stay below 100 MB
+BLOCK_MAX = 256  # runs; a block then takes seconds
+BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
 BLOCKS_WANTED = 4  # of a small sweep, so that some workers share it and an interruption costs a part only
 BLOCK_MIN = 16
 
@@ -28,12 +30,10 @@ class Case:
     overrides: Overrides
     labels: dict[str, Any]  #: on each axis of the product; empty for an included case
     values: tuple[Any, ...]  #: of the swept keys
+    tables: dict[str, str]  #: digest of each table it uses
     identity: tuple[object, ...]  #: what its cached arrays depend on
     s_lo: float  #: m, where its size grid begins
     bins: int
-
-    def describe(self) -> str:
-        return ", ".join(f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in self.overrides.items()) or "base"
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
+    def tables(self) -> dict[str, str]:
+        """Digest of every table that any run uses."""
+        return {name: digest for case in self.cases for name, digest in case.tables.items()}
+
+    @property
     def blocks(self) -> list[Block]:
         starts = range(0, len(self.cases), self.block_size)
         return [Block(i, lo, min(lo + self.block_size, len(self.cases))) for i, lo in enumerate(starts)]
@@ -87,13 +92,19 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def default_block(cases: int) -> int:
-    return min(BLOCK_MAX, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED)))
+def default_block(cases: int, bins: int, output: Output) -> int:
+    """Runs per block: seconds of work, not too much memory, and some blocks even in a small sweep. The same on every machine."""
+    fit = int(BLOCK_BYTES / (8 * (8 * output.samples + output.snapshots * (bins + 1))))
+    return max(1, min(BLOCK_MAX, fit, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED))))
 
 
 def run_id(config: RunConfig) -> str:
     """Name of a run: 16 hex digits of configuration, tables and model version."""
     return hashlib.sha256(f"{config.digest()} {model_version()}".encode()).hexdigest()[:16]
+
+
+def _tables(config: RunConfig) -> dict[str, str]:
+    return {f"{key} = {_value(config, key)}": digest for key, digest in config.table_digests().items()}
 
 
 def _value(config: RunConfig, key: str) -> Any:
@@ -108,7 +119,7 @@ def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunCon
     for overrides, labels in sweep.cases():
         try:
             config = build_config(merge(sweep.base, overrides))
-            derived = derive(config)
+            derived = check(config)
         except ConfigError as error:
             for problem in error.problems:
                 count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
@@ -143,9 +154,15 @@ def make_plan(sweep: Sweep) -> Plan:
     for overrides, labels, config, derived in _validated(sweep):
         total += 1
         first_config = first_config or config
+        if config.output != first_config.output:
+            raise ConfigError(
+                [f"{overrides} changes the output grid, which all runs of a store share; set it once under output"], f"sweep {sweep.spec.name}"
+            )
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
-        cases.setdefault(name, Case(name, overrides, labels, values, derived.cache_identity(config), derived.s_lo, config.sizes.n_bins))
+        cases.setdefault(
+            name, Case(name, overrides, labels, values, _tables(config), derived.cache_identity(config), derived.s_lo, config.sizes.n_bins)
+        )
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))
@@ -153,15 +170,8 @@ def make_plan(sweep: Sweep) -> Plan:
         sweep,
         tuple(ordered),
         first_config,
-        sweep.spec.block or default_block(len(ordered)),
+        sweep.spec.block or default_block(len(ordered), max(case.bins for case in ordered), first_config.output),
         short_names(keys),
         total - len(ordered),
-        tuple(_idle_exclusions(sweep)),
+        sweep.idle_exclusions(),
     )
-
-
-def _idle_exclusions(sweep: Sweep) -> Iterator[str]:
-    for i, entry in enumerate(sweep.spec.exclude):
-        points: list[Mapping[str, Any]] = [point for axis in sweep.axes for point in axis.points]
-        if not all(any(point.get(key) == value for point in points) for key, value in entry.items()):
-            yield f"exclude[{i}] matches no case: {entry}"

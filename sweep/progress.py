@@ -33,6 +33,11 @@ class Tally:
     solver_seconds: float = 0.0
     block_seconds: float = 0.0
 
+    def restart_clock(self) -> None:
+        """Start counting time: what came before (compiling, starting workers) says nothing about the rate."""
+        if not self.finished:
+            self.begin = time.perf_counter()
+
     def add(self, receipt: "Receipt") -> None:
         self.done += receipt.done
         self.failed += receipt.failed

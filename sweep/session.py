@@ -49,7 +49,11 @@ def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
     described = config_keys(RunConfig)
     found: dict[str, tuple[Any, Mapping[str, Any]]] = {
         "run_id": (writer.coordinate([case.run_id for case in cases]), {"long_name": "digest of configuration, tables and model version"}),
-        "block": (block_of.astype(np.int64), {"long_name": "block that the run was computed and committed with"}),
+        "block": (block_of.astype(np.int64), {"units": "1", "long_name": "block that the run was computed and committed with"}),
+        "in_product": (
+            np.array([bool(case.labels) for case in cases]),
+            {"units": "1", "long_name": "run of the product of axes, not an included one"},
+        ),
     }
     for i, (key, name) in enumerate(plan.coordinates.items()):
         unit = metadata(described[key], "unit") if key in described else ""
@@ -58,7 +62,7 @@ def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
     for axis in plan.sweep.axes:
         if axis.name not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
             labels = [case.labels.get(axis.name) for case in cases]
-            found[axis.name] = (writer.coordinate(labels), {"long_name": f"position on the axis {axis.name}"})
+            found[axis.name] = (writer.coordinate(labels), {"units": "1", "long_name": f"position on the axis {axis.name}"})
     return found
 
 
@@ -83,7 +87,7 @@ def create(plan: Plan, store: Path) -> None:
         "axes": _axis_names(plan),
         "block_size": plan.block_size,
         "plan_digest": plan.digest,
-        "provenance": provenance(config.table_digests()),
+        "provenance": provenance(plan.tables),
     }
     writer.create_store(
         store,
@@ -119,7 +123,9 @@ def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) ->
         for line in _differences(then[name], now[name], words)
     ]
     lines += _differences(was["model_version"], model_version(), "model version")
-    lines += _differences(was["tables"], plan.first_config.table_digests(), "table")
+    lines += _differences(was["tables"], plan.tables, "table")
+    if attributes["block_size"] != plan.block_size:
+        lines.append(f"block: the store has {attributes['block_size']}, now it is {plan.block_size}")
     raise PlanChangedError(
         "\n".join(
             [f"{store} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), "use another --store, or move the old one away"]

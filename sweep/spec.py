@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from marsdisk.config import merge, read_config
+from marsdisk.config import merge, read_config, tables_resolved
 from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section, quantity
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 
 from .axes import Axis, Overrides, parse_axis, same, variant_axis, zip_axis
+from .store import layout
 
 
 class CacheSpec(Section):
@@ -53,7 +54,7 @@ class Sweep:
 
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
         """Overrides of each case, with its label on each axis, in the order of the file; included cases last."""
-        for choice in itertools.product(*(range(len(axis.points)) for axis in self.axes)):
+        for choice in itertools.product(*(range(len(axis.points)) for axis in self.axes)) if self.axes else ():
             overrides: Overrides = {}
             for axis, i in zip(self.axes, choice, strict=True):
                 overrides |= axis.points[i]
@@ -64,6 +65,14 @@ class Sweep:
 
     def _matches(self, overrides: Overrides, entry: Mapping[str, Any]) -> bool:
         return all(key in overrides and same(overrides[key], value) for key, value in entry.items())
+
+    def idle_exclusions(self) -> tuple[str, ...]:
+        """A note for each exclusion that no case of the product matches."""
+        product = [
+            {key: value for point in choice for key, value in point.items()} for choice in itertools.product(*(axis.points for axis in self.axes))
+        ]
+        idle = [i for i, entry in enumerate(self.spec.exclude) if not any(self._matches(case, entry) for case in product)]
+        return tuple(f"exclude[{i}] matches no case: {self.spec.exclude[i]}" for i in idle)
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""
@@ -90,18 +99,25 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
     setters: dict[str, str] = {}
     for axis in axes:
         for key in axis.keys:
-            if key in setters and "variant" not in {axis.name, setters[key]}:
+            if key in setters and axis.name != "variant":  # variants come last and may override an axis
                 yield f"{key} is set by two axes, {setters[key]} and {axis.name}; keep one"
             setters[key] = axis.name
     for key in command_line:
         if key in setters:
             yield f"--set {key}={command_line[key]} would override the axis {setters[key]}; drop one of them"
+        if any(key in entry for entry in spec.include):
+            yield f"--set {key}={command_line[key]} would be overridden by include; drop one of them"
     for i, entry in enumerate(spec.exclude):
-        if not any(all(key in point_keys for key in entry) for point_keys in [setters]):
+        if set(entry) - set(setters):
             yield f"exclude[{i}] names {', '.join(sorted(set(entry) - set(setters)))}, which no axis sets"
     for key in setters:
         if key.startswith("output."):
             yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
+    for axis in axes:
+        if axis.keys != (axis.name,) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]):
+            yield f"axes.{axis.name}: the name of an axis must be letters, digits and underscores"
+        if axis.name in layout.RESERVED:
+            yield f"axes.{axis.name}: the store has an array of that name; choose another, such as my_{axis.name}"
 
 
 def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) -> Sweep:
@@ -120,10 +136,11 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     path = Path(path)
     content = read_yaml_mapping(path)
     try:
-        base_path = os.path.normpath(path.parent / str(content["base"])) if "base" in content else ""
-        return build_sweep(content, read_config(base_path) if base_path else {}, command_line, base_path, where=str(path))
+        base_path = str((path.parent / str(content["base"])).resolve()) if "base" in content else ""
+        base = read_config(base_path) if base_path else {}
     except ConfigError as error:
-        raise error if error.where == str(path) else ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error
+        raise ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error
+    return build_sweep(tables_resolved(content, path.parent), base, tables_resolved(command_line or {}, Path()), base_path, where=str(path))
 
 
 def build_sweep(
@@ -137,7 +154,7 @@ def build_sweep(
     command_line = command_line or {}
     axes, problems = _axes(spec)
     problems += _contradictions(spec, axes, command_line)
-    if not axes and not spec.include:
+    if not axes and not spec.include and not problems:
         problems.append("nothing is swept: give axes, zip, variants or include")
     if problems:
         raise ConfigError(problems, where)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,19 @@ ROWS_SHOWN = 40
 def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     """``name`` over the axes of the product, summed over rings; None where there is no axis to lay out.
 
-    A cell with a failed or missing run says so instead of showing a sum that lacks it.
+    A cell with a failed or missing run says so instead of showing a sum that lacks it; included runs are not in it.
     """
     axes = [axis for axis in reader.axis_names(group) if not _is_ring(group, axis)]
     over = [axis for axis in reader.axis_names(group) if _is_ring(group, axis)]
     if not axes:
         return None
-    labels = {axis: reader.column(group, axis) for axis in axes}
-    status, values = reader.column(group, "status"), reader.column(group, name)
+    product = reader.column(group, "in_product")
+    labels = {axis: reader.column(group, axis)[product] for axis in axes}
+    status, values = reader.column(group, "status")[product], reader.column(group, name)[product]
     units = group[name].attrs["units"]
     *row_axes, column_axis = axes
-    columns = list(dict.fromkeys(labels[column_axis].tolist()))
-    rows = list(dict.fromkeys(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
+    columns = _in_order(labels[column_axis].tolist())
+    rows = _in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
     what = f"{name} of the whole disk" if over else name
     table = Table(title=f"{what} [{units}] over {', '.join(axes)}".replace("[", r"\["), title_justify="left")
     for axis in row_axes:
@@ -44,6 +46,12 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
+
+
+def _in_order(labels: list[Any]) -> list[Any]:
+    """Each label once: numbers sorted, texts as they come (runs are stored in cache order)."""
+    once = list(dict.fromkeys(labels))
+    return once if any(isinstance(part, str) for label in once for part in (label if isinstance(label, tuple) else (label,))) else sorted(once)
 
 
 def _is_ring(group: zarr.Group, axis: str) -> bool:
@@ -68,15 +76,14 @@ def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -
 
 def rerun_command(plan: Plan, run: int) -> str:
     """The command that runs one case alone."""
-    given = plan.sweep.given
-    overrides = {**plan.sweep.spec.set, **plan.cases[run].overrides, **given["command_line"]}
-    settings = (
-        part for key, value in overrides.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, list | dict) else value}")
-    )
+    spec, given = plan.sweep.spec, plan.sweep.given
+    output = {f"output.{key}": value for key, value in spec.output.items()}
+    overrides = {**spec.set, **output, **given["command_line"], **plan.cases[run].overrides}
+    settings = (part for key, value in overrides.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
     return shlex.join(["marsdisk", "run", given["base_path"], *settings])
 
 
-def failures(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
+def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> list[str]:
     """A line for each failed run, and the command that reruns it."""
     failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
     errors = reader.column(group, "error").tolist() if failed.size else []
@@ -84,7 +91,7 @@ def failures(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
     for i in failed[:shown]:
         lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {rerun_command(plan, int(i))}"]
     if failed.size > shown:
-        lines.append(f"and {failed.size - shown} more: sweep show --columns status,error")
+        lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from marsdisk.result import StopReason
 
+from .errors import StoreError
 from .store import layout, reader
 
 STOP_LABELS = {int(reason): reason.label for reason in StopReason}
@@ -32,8 +33,12 @@ def _in_words(name: str, values: Sequence[Any]) -> Sequence[Any]:
 
 def runs_table(group: zarr.Group, columns: Sequence[str] | None, rows: int) -> Table:
     """The first ``rows`` runs with ``columns``, units in the heads."""
-    parameters = [name for name in str(group.attrs["coordinates"]).split() if name not in {"run_id", "block"}]
-    names = list(columns or [*parameters, *RESULTS])
+    parameters = [name for name in str(group.attrs["coordinates"]).split() if name not in {"run_id", "block", "in_product"}]
+    names = [name.strip() for name in columns or [*parameters, *RESULTS]]
+    scalars = reader.scalar_names(group)
+    for name in names:
+        if name not in scalars:
+            raise StoreError(f"{name!r} is no array with one value per run; there are {', '.join(scalars)}")
     values = {name: _in_words(name, reader.column(group, name)[:rows].tolist()) for name in names}
     runs = int(group["status"].shape[0])  # type: ignore[union-attr]
     table = Table(caption=f"{runs - rows} runs more; --rows shows them" if runs > rows else None)

@@ -11,6 +11,7 @@ from .grid import Array
 from .qpr_table import QprTable
 
 CHI_RANGE = (0.5, 2.0)
+STEEP = 0.9  # d ln Q / d ln s of grains far smaller than the light's wavelength, nearly 1: below it beta no longer grows
 
 
 class RadiationPressure(NamedTuple):
@@ -46,7 +47,7 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
 
     Returns
     -------
-    s_blow [m], d ln s_blow / d ln T, clamped
+    s_blow [m] (0: no grain is unbound), d ln s_blow / d ln T, clamped
     """
     K = pressure.strength * T**4.0
     n, last_T = pressure.log_s.size, pressure.T.size - 1
@@ -79,6 +80,8 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
                 break
             Q_up = Q_i
         else:
+            if slope >= STEEP * Q_up:
+                return 0.0, 0.0, clamped
             x, slope, clamped = math.log(K * Q_up), 0.0, True
     else:
         clamped = True

@@ -5,7 +5,7 @@ sum c + lost - supplied is conserved to round-off. Driver kinks are landed on; s
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -150,7 +150,6 @@ def _locate_tau(y0: Array, y1: Array, p: Array, q: Array, tau_weight: Array, tau
     return 2.0
 
 
-@kernel
 def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> Trajectory:
     """Integrate c' = collisions(c) + supply - S(t) c from t = 0 until ``limits`` end it.
 
@@ -159,6 +158,12 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
     c0 : (n,) kg/m2, mass per bin at the start
     sizes : (n,) m
     """
+    # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
+    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method))
+
+
+@kernel
+def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> tuple[Any, ...]:
     n, stages = c0.size, method.alpha.size
     ts, ys = np.empty((64, 1)), np.empty((64, n + 1))
     ps, qs, pieces = np.empty((64, n + 1)), np.empty((64, n + 1)), np.empty((64, 1))
@@ -299,7 +304,7 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
         h = max(h * factor, wanted)
         wanted, fresh = 0.0, True
 
-    return Trajectory(
+    return (
         outcome,
         t_final,
         ts[: steps + 1, 0].copy(),

@@ -7,7 +7,7 @@ go through whole rows at once; the few whose remnant ends in another bin are lis
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,11 @@ class CollisionTerms(NamedTuple):
 
 def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array, denom: Array) -> CollisionTerms:
     """Terms from the rate coefficient K_ij [m2/s] and the outcome of each pair; ``m_sum`` and ``denom`` are m_i + m_j and m_i m_j."""
-    return _terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum, denom)
+    return CollisionTerms(*_terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum, denom))
 
 
 @kernel
-def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array, denom: Array) -> CollisionTerms:
+def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array, denom: Array) -> tuple[Any, ...]:
     n = masses.size
     absorbed, eroded = np.zeros((n, n)), np.zeros((n, n))
     moved = np.empty((n * (n + 1) // 2, 3), np.int64)
@@ -65,7 +65,7 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
     for k in range(n):
         below += share[k]
         per_share[k] = 1.0 / below
-    return CollisionTerms(
+    return (
         absorbed,
         eroded,
         absorbed.T.copy(),

@@ -20,14 +20,18 @@ class SweepAccessor:
         return [str(name) for name in self._dataset.attrs["axes"]]
 
     def grid(self, axes: Sequence[str] | None = None) -> xarray.Dataset:
-        """Runs spread over ``axes`` (default: all of the product); cells without a run are NaN, with status 0.
+        """Runs of the product spread over ``axes`` (default: all of them); cells without a run are NaN, with status 0.
+
+        Included runs, which need not lie on the axes, are left out.
 
         Raises
         ------
         ValueError
             Unknown axes, or several runs in one cell because an axis that differs is not named.
         """
-        dataset, names = self._dataset, list(axes or self.axes)
+        dataset, names = self._dataset.isel(run=np.flatnonzero(self._dataset.in_product.values)), list(axes or self.axes)
+        if not names or not dataset.sizes["run"]:
+            raise ValueError("the sweep has no product of axes, only included runs; use the runs as they are")
         unknown = [name for name in names if name not in dataset.coords or dataset[name].dims != ("run",)]
         if unknown:
             raise ValueError(
@@ -35,7 +39,7 @@ class SweepAccessor:
             )
         index = pd.MultiIndex.from_arrays([dataset[name].values for name in names], names=names)
         if not index.is_unique:
-            others = [name for name in self.axes if name not in names and np.unique(dataset[name].values.astype(str)).size > 1]
+            others = [name for name in self.axes if name not in names and len(set(dataset[name].values.tolist())) > 1]
             raise ValueError(f"several runs share a cell of {', '.join(names)}; add {', '.join(others) or 'another coordinate'} or select runs first")
         along_run = dataset.drop_vars([name for name in names if name in dataset.coords]).assign_coords(
             xarray.Coordinates.from_pandas_multiindex(index, "run")

@@ -91,6 +91,13 @@ PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 
 
+#: Names that no axis of a sweep may have.
+RESERVED = frozenset(
+    ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES]
+    + [v.name for v in (*VARIABLES, *BOOKKEEPING, STATUS_VARIABLE, PER_RUN_SIZES)]
+)
+
+
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
     """Length of every dimension but ``run``."""
     return {"sample": samples, "snapshot": snapshots, "bin": bins, "cache": len(INDEXES["cache"]), "reason": len(INDEXES["reason"])}

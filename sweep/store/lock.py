@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +45,8 @@ def driving(store: Path) -> Iterator[None]:
         raise StoreError(f"{store}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
     try:
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        _lock_path(store).with_suffix(".json").write_text(json.dumps(note), encoding="utf-8")
+        with suppress(OSError):  # the note only serves the message of a driver that is refused
+            _lock_path(store).with_suffix(".json").write_text(json.dumps(note), encoding="utf-8")
         yield
     finally:
         _lock_path(store).with_suffix(".json").unlink(missing_ok=True)

@@ -24,21 +24,28 @@ def open_group(path: str | Path) -> zarr.Group:
     StoreError
         There is none, or of another schema.
     """
+    if not Path(path).exists():
+        raise StoreError(f"{path}: there is no store of a sweep here; check the path (sweep run makes one)")
     try:
         group = zarr.open_group(path, mode="r")
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: there is no store of a sweep here; check the path (sweep run makes one)") from error
-    version = group.attrs.get("schema_version")
-    if version != layout.SCHEMA_VERSION:
+        version = group.attrs["schema_version"]
+        whole = {"sweep", "plan_digest", "block_size", "axes", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
+    if version != layout.SCHEMA_VERSION or not whole:
         raise StoreError(f"{path}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
     return group
+
+
+def scalar_names(group: zarr.Group) -> list[str]:
+    """Arrays with one value per run."""
+    return [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
 
 
 def column(group: zarr.Group, name: str) -> NDArray[Any]:
     """One array, whole."""
     if name not in group:
-        scalars = [n for n, a in sorted(group.arrays()) if a.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
-        raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalars)}")
+        raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
     array = group[name]
     assert isinstance(array, zarr.Array)
     return np.asarray(array[...])

@@ -1,6 +1,7 @@
 """Making a store, and writing one block of runs to it."""
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ _COMPRESSED = BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
 
 
 def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
-    array = group.create_array(name, data=data, chunks=data.shape, dimension_names=dims, attributes=dict(attributes))
-    if any(n == 0 for n in array.shape):
-        raise ValueError(f"{name} is empty")
+    group.create_array(name, data=data, chunks=data.shape, dimension_names=dims, attributes=dict(attributes))
 
 
 def coordinate(values: Sequence[Any]) -> NDArray[Any]:
     """Values of a swept parameter as one array: whole numbers, numbers, or text where the values are of several kinds."""
     kinds = {type(value) for value in values}
+    if kinds <= {bool}:
+        return np.array(values, dtype=np.bool_)
     if kinds <= {int}:
         return np.array(values, dtype=np.int64)
     if kinds <= {int, float, type(None)}:
@@ -77,6 +78,7 @@ def create_store(
         group.attrs.update({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
         making.rename(path)  # a store either stands complete or not at all
     except OSError as error:
+        shutil.rmtree(making, ignore_errors=True)
         raise StoreError(f"{path}: the store cannot be made: {error.strerror or error}; choose another place with --store") from error
 
 

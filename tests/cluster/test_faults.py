@@ -16,14 +16,14 @@ from small_sweeps import assert_same_bits, command, counts, in_one_line, results
 
 import sweep
 import sweep.worker
-from sweep.driver import Interrupted
+from sweep.errors import Interrupted
 
 Start = Callable[..., Driver]
 Wait = Callable[[Driver, Path, int], None]
 
 
 @pytest.mark.parametrize(
-    ("number", "to_group", "workers"), [(signal.SIGINT, True, 2), (signal.SIGINT, False, 2), (signal.SIGINT, True, 0), (signal.SIGTERM, False, 2)]
+    ("number", "to_group", "workers"), [(signal.SIGINT, True, 2), (signal.SIGINT, False, 2), (signal.SIGINT, True, 0), (signal.SIGTERM, False, 0)]
 )
 def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, number: int, to_group: bool, workers: int
@@ -51,14 +51,13 @@ def _committed(store: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (store / "status" / "c").iterdir()}
 
 
-@pytest.mark.parametrize("killed", [1, 2])
-def test_killed_workers_cost_nothing_but_time(
-    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, killed: int
-) -> None:
+def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait) -> None:
     store = tmp_path / "s.zarr"
     driver = start(long_file, store, 2)
     until_committed(driver, store, 3)
-    for process in worker_processes(driver)[:killed]:
+    workers_then = worker_processes(driver)
+    assert len(workers_then) == 2
+    for process in workers_then:
         process.kill()
     out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, (out, err)
@@ -118,7 +117,6 @@ def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, s
     driver = start(file, tmp_path / "s.zarr", 2, PYTHONPATH=path, DASK_DISTRIBUTED__WORKER__PRELOAD="bad_cases")
     out, err = driver.communicate(timeout=590)
     assert driver.returncode == 1, (out, err)
-    assert "Traceback" not in err
     dataset = sweep.open_store(tmp_path / "s.zarr")
     errors = dict(zip(dataset.T0.values.tolist(), dataset.error.values.tolist(), strict=True))
     assert {T0 for T0, error in errors.items() if error} == set(BAD_T0)
@@ -131,6 +129,8 @@ def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, s
     found = dict(zip(dataset.T0.values.tolist(), dataset.M_loss.values.tolist(), strict=True))
     assert {T0: found[T0] for T0 in good} == good
     assert "run it alone: marsdisk run " in in_one_line(out)
+    assert "Traceback" not in err
+    assert "distributed" not in err  # what happened to workers is told in our words, not by their logs
 
 
 @pytest.mark.parametrize(

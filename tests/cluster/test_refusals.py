@@ -83,8 +83,8 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
     [
         ("/proc/nowhere/s.zarr", "cannot be written"),
         ("a_file/s.zarr", "cannot be written"),
-        ("a_folder", "there is no store of a sweep here"),
-        ("a_file", "there is no store of a sweep here"),
+        ("a_folder", "no store of a sweep"),
+        ("a_file", "no store of a sweep"),
     ],
 )
 def test_a_place_that_cannot_hold_the_store_is_refused_by_name(tmp_path: Path, place: str, words: str) -> None:

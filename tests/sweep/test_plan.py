@@ -10,6 +10,7 @@ import pytest
 from small_sweeps import CONFIGS, T0_AND_RINGS, sweep_file
 
 from marsdisk.config import load_config
+from marsdisk.config_sections import Output
 from marsdisk.errors import ConfigError
 from sweep.plan import Plan, default_block, make_plan, run_id
 from sweep.spec import load_sweep
@@ -113,8 +114,13 @@ def test_blocks_cover_all_runs_once(plan: Planner, block: int, sizes: list[int])
 
 @pytest.mark.parametrize("cases", [1, 15, 16, 63, 64, 65, 1000, 2048, 2049, 10**6])
 def test_the_default_block_is_neither_tiny_nor_huge(cases: int) -> None:
-    assert 16 <= default_block(cases) <= 512
-    assert cases < 64 or cases / default_block(cases) > 3
+    assert 16 <= default_block(cases, 40, Output()) <= 256
+    assert cases < 64 or cases / default_block(cases, 40, Output()) > 3
+
+
+def test_blocks_of_large_results_are_small_enough_for_memory() -> None:
+    assert default_block(1000, 40, Output(samples=20_000, snapshots=5_000)) < 40
+    assert default_block(1000, 1000, Output(samples=100_000, snapshots=10_000)) == 1
 
 
 def test_a_plan_is_named_by_its_cases_and_blocks_not_by_the_cache(plan: Planner) -> None:
