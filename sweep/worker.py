@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -76,6 +77,8 @@ class SweepPlugin(WorkerPlugin):
     name = "sweep"
 
     def setup(self, worker: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole process group; it is the driver that answers it
         ensure_compiled()
         self.scopes = CacheScopes()
 
