@@ -8,15 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from drivers import BLOCKS, Driver
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
 from small_sweeps import SCRIPTS, counts, environment, run_here, sweep_file
-
-BLOCKS = 30
-Driver = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +63,3 @@ def until_committed() -> Callable[[Driver, Path, int], None]:
         assert counts(store).pending > 0
 
     return wait
-
-
-def worker_processes(driver: Driver) -> list[psutil.Process]:
-    """Worker processes of a driver."""
-    return [child for child in psutil.Process(driver.pid).children(recursive=True) if any("spawn_main" in word for word in child.cmdline())]

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import BLOCKS, Driver, worker_processes
+from drivers import BLOCKS, Driver, worker_processes
 from small_sweeps import assert_same_bits, command, counts, in_one_line, results, run_here, sweep_file
 
 import sweep
@@ -33,7 +33,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     until_committed(driver, store, 3)
     workers_then = worker_processes(driver)
     (os.killpg if to_group else os.kill)(driver.pid, number)
-    out, err = driver.communicate(timeout=300)
+    out, err = driver.communicate(timeout=150)
     assert driver.returncode == 130
     assert not psutil.wait_procs(workers_then, timeout=60)[1]
     committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
@@ -59,7 +59,7 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, u
     assert len(workers_then) == 2
     for process in workers_then:
         process.kill()
-    out, err = driver.communicate(timeout=300)
+    out, err = driver.communicate(timeout=150)
     assert driver.returncode == 0, (out, err)
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed (none)" in out
     assert "Traceback" not in err
@@ -92,7 +92,7 @@ def test_a_second_driver_is_refused_while_the_first_lives(
     os.kill(first.pid, signal.SIGCONT)
     assert second.returncode == 2
     assert re.match(rf"error: {store}: process {first.pid} on \S+ since \S+ is driving this sweep; wait for it .* or stop it first", second.stderr)
-    assert first.communicate(timeout=300)[1] == ""
+    assert first.communicate(timeout=150)[1] == ""
     assert first.returncode == 0
     assert_same_bits(store, undisturbed)
 

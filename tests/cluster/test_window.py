@@ -84,6 +84,29 @@ def test_a_stop_is_heeded_before_anything_is_waited_for() -> None:
         window(tasks(2), stop).run()
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_result_that_never_comes_from_a_lost_worker_stops_nobody(monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
+    stop, outcome = threading.Event(), []
+    made = window(tasks(1), stop)
+    made.client.status = "running"
+    made.client.scheduler_info = lambda **options: {"workers": {}}
+    monkeypatch.setattr(sweep.driver, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(made, "_next_done", lambda futures=(): list(made.flying))  # done, but its worker is dead before its result is fetched
+
+    def run() -> None:
+        try:
+            made.run()
+        except (Interrupted, WorkersLostError) as error:
+            outcome.append(type(error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    if stopped:
+        stop.set()
+    thread.join(timeout=60.0)
+    assert outcome == [Interrupted] if stopped else outcome == [WorkersLostError]
+
+
 def test_a_cluster_that_is_lost_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     starts = []
 
