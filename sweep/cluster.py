@@ -20,6 +20,7 @@ SETTINGS = {
     "distributed.worker.memory.terminate": 0.9,
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
+    "logging": {"distributed": "critical", "distributed.client": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
     **{
         f"distributed.nanny.pre-spawn-environ.{name}": 1
         for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,7 +37,8 @@ def local_client(workers: int) -> Iterator[Client]:
     ClusterError
         They could not be started.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
     with dask.config.set(SETTINGS):
         try:
             cluster = LocalCluster(
