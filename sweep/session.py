@@ -126,6 +126,7 @@ def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) ->
     lines += _differences(was["tables"], plan.tables, "table")
     if attributes["block_size"] != plan.block_size:
         lines.append(f"block: the store has {attributes['block_size']}, now it is {plan.block_size}")
+    lines = lines or ["sweep file: the same axes in another order, which is the order of the runs"]
     raise PlanChangedError(
         "\n".join(
             [f"{store} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), "use another --store, or move the old one away"]
