@@ -201,7 +201,7 @@ def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
     rtol = f"loosen numerics.rtol = {config.numerics.rtol:g}"
     if path.outcome == TOO_MANY_STEPS:
         raise SolverError(f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}")
-    if path.outcome == STEP_TOO_SMALL or not np.all(np.isfinite(path.y[-1])):
+    if path.outcome == STEP_TOO_SMALL or math.isnan(path.ledger_error):
         raise SolverError(f"the step size fell below round-off {at}; {rtol} or check the configuration's extremes")
     if not path.ledger_error <= LEDGER_LIMIT:
         raise SolverError(

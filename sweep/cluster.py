@@ -20,7 +20,7 @@ SETTINGS = {
     "distributed.worker.memory.terminate": 0.9,
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
-    "logging": {"distributed": "critical", "distributed.client": "critical", "distributed.worker": "critical", "distributed.nanny": "critical"},
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # read when a worker imports Dask, a restarted one too
     **{
         f"distributed.nanny.pre-spawn-environ.{name}": 1
         for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
