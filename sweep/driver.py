@@ -23,7 +23,7 @@ from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
 
 BLOCKS_PER_WORKER = 3  # in flight: enough that no worker waits for the driver
 RESTARTS = 3  # of a block that was lost, and of a cluster that lost all its workers
-STALL_SECONDS = 30.0  # without any worker: Dask's own restart has failed
+STALL_SECONDS = 120.0  # without any worker: Dask's own restart, which takes seconds on a busy machine, has failed
 
 
 @contextmanager
@@ -117,7 +117,7 @@ class Window:
                 self.queue.append(self._acquitted(self.suspects.popleft()))
                 continue
             for future in self._next_done():
-                self._land(future, self.flying.pop(future))
+                self._land(future)
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
         key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}"  # a key used again would give the old result
@@ -141,27 +141,37 @@ class Window:
         elif time.monotonic() - self.last_alive > STALL_SECONDS:
             raise WorkersLostError(f"no worker for {STALL_SECONDS:.0f} s")
 
-    def _land(self, future: Future[Any], task: BlockTask) -> None:
-        self.last_alive = time.monotonic()
+    def _land(self, future: Future[Any]) -> None:
         try:
-            receipt = future.result()
-        except KilledWorker as error:
+            receipt = future.result(timeout=2.0)
+        except TimeoutError:  # its worker died before the receipt was fetched; Dask runs the block again, where it can
+            if self.stop.is_set():
+                raise Interrupted from None
+            self._watch()
+            return
+        except BaseException as error:
+            self._lost(self.flying.pop(future), error)
+        else:
+            self.last_alive = time.monotonic()
+            del self.open[self.flying.pop(future).index]
+            self.committed(receipt)
+        future.release()
+
+    def _lost(self, task: BlockTask, error: BaseException) -> None:
+        """What becomes of a block whose task ended with an error."""
+        if isinstance(error, StoreError) or not isinstance(error, Exception):
+            raise error
+        if isinstance(error, KilledWorker):
             if task.attempt > RESTARTS:
                 raise ClusterError(
                     f"block {task.index} kills its worker though none of its runs does alone: too little memory for its results? "
                     "Make blocks smaller (block: in the sweep file), or lower output.samples and output.snapshots"
                 ) from error
             self.suspects.append(task)
-        except StoreError:
-            raise
-        except Exception as error:  # a lost connection looks like many things; what repeats is not that
-            if task.attempt > RESTARTS:
-                raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
-            self.queue.append(replace(task, attempt=task.attempt + 1))
-        else:
-            del self.open[task.index]
-            self.committed(receipt)
-        future.release()
+            return
+        if task.attempt > RESTARTS:  # a lost connection looks like many things; what repeats is not that
+            raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
+        self.queue.append(replace(task, attempt=task.attempt + 1))
 
     def _acquitted(self, task: BlockTask) -> BlockTask:
         """The task again, its runs that kill workers marked so that they are recorded as failed instead of started."""
