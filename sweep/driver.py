@@ -134,6 +134,9 @@ class Window:
                 self._watch()
 
     def _watch(self) -> None:
+        """Raise if there is nothing left to wait for."""
+        if self.stop.is_set():
+            raise Interrupted
         if self.client.status != "running":
             raise WorkersLostError("the scheduler is gone")
         if self.client.scheduler_info(n_workers=-1)["workers"]:
@@ -145,8 +148,6 @@ class Window:
         try:
             receipt = future.result(timeout=2.0)
         except TimeoutError:  # its worker died before the receipt was fetched; Dask runs the block again, where it can
-            if self.stop.is_set():
-                raise Interrupted from None
             self._watch()
             return
         except BaseException as error:
@@ -189,7 +190,12 @@ class Window:
 
     def _survives(self, task: BlockTask, runs: Sequence[int]) -> bool:
         future = self._submit(try_runs, replace(task, overrides=tuple(task.overrides[i] for i in runs)))
-        self._next_done([future])
-        killed = isinstance(future.exception(), KilledWorker)
-        future.release()
-        return not killed
+        while True:
+            self._next_done([future])
+            try:
+                killed = isinstance(future.exception(timeout=2.0), KilledWorker)
+            except TimeoutError:  # as in _land
+                self._watch()
+                continue
+            future.release()
+            return not killed
