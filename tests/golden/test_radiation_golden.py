@@ -37,12 +37,16 @@ def test_blowout_size_of_a_constant_efficiency(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rho", [1000.0, 3270.0, 5000.0])
-@pytest.mark.parametrize("T", [1000.0, 1500.0, 2000.0, 2475.0, 3000.0, 4000.0, 5000.0, 6500.0])
+@pytest.mark.parametrize("T", [1000.0, 1500.0, 2000.0, 2250.0, 2265.0, 2475.0, 3000.0, 4000.0, 5000.0, 6500.0])
 def test_blowout_size_of_the_table_solves_its_equation(rho: float, T: float) -> None:
     table = shipped_qpr_table("forsterite")
     pressure = radiation_pressure(rho, table)
     s_blow, _, clamped = blowout_size(pressure, T)
     K = pressure.strength * T**4
+    if s_blow == 0.0:  # beta of the smallest grains falls again, and below some temperature none is unbound
+        sizes = np.geomspace(1e-8, 10.0, 20000)
+        assert np.all(K * qpr_lookup(table, sizes, T) < sizes)
+        return
     assert s_blow == pytest.approx(K * float(qpr_lookup(table, s_blow, T)), rel=1e-12)
     assert float(beta(s_blow, rho, T, float(qpr_lookup(table, s_blow, T)))) == pytest.approx(0.5, rel=1e-12)
     if not clamped:
@@ -60,7 +64,7 @@ def test_blowout_time(case: dict[str, Any]) -> None:
     assert blowout_time(case["chi"], angular_velocity(case["r_RM"] * R_MARS)) == pytest.approx(case["t_blow"], rel=1e-12)
 
 
-@pytest.mark.parametrize("T", [1410.0, 2010.0, 2650.0, 4130.0, 5370.0])  # no nodes of the table, where there are two slopes
+@pytest.mark.parametrize("T", [2310.0, 2410.0, 2650.0, 4130.0, 5370.0])  # no nodes of the table, where there are two slopes
 def test_the_slope_of_the_blowout_size_is_its_derivative(T: float) -> None:
     pressure = radiation_pressure(3270.0, shipped_qpr_table("forsterite"))
     h = 1e-4 * T

@@ -16,7 +16,7 @@ from marsdisk.zero_d import run_zero_d
 Shipped = Callable[..., RunConfig]
 ALONE: dict[str, Any] = {"collisions.enabled": False, "supply": {"mode": "none"}, "blowout.chi": 1.0}
 HOT = {"temperature": {"law": "constant", "T0": 4000.0}}
-START = {"initial.s0_mode": "upper", "initial.melt_psd": None, "psd.alpha": 3.5}
+START = {"initial": {"s0_mode": "upper"}, "psd.alpha": 3.5}
 EXACT = {"rtol": 1e-10, "atol": 1e-16}
 
 
