@@ -90,6 +90,7 @@ class CacheStats:
 class _Slot:
     key: dict[str, Hashable] | None = None
     value: Any = None
+    bytes: int = 0
 
 
 def _arrays(value: Any) -> Iterator[NDArray[Any]]:
@@ -147,13 +148,14 @@ class RunCache:
         begin = time.perf_counter()
         value = build()
         stats.build_time[index] += time.perf_counter() - begin
-        for array in _arrays(value):
+        arrays = list(_arrays(value))
+        for array in arrays:
             if not np.all(np.isfinite(array)):
                 stats.refused[index] += 1
                 raise CacheRefusedError(f"{kind} is not finite for {dict(key)}; check the sizes, density and speed it is made from")
             array.setflags(write=False)
         if self.enabled:
-            slot.key, slot.value = dict(key), value
+            slot.key, slot.value, slot.bytes = dict(key), value, sum(array.nbytes for array in arrays)
         return value
 
     def clear(self) -> None:
@@ -168,9 +170,9 @@ class RunCache:
 
     def stats(self) -> CacheStats:
         """Counters since the last restart, as a copy."""
-        held = np.array([sum(array.nbytes for array in _arrays(slot.value)) for slot in self._slots.values()], np.int64)
-        copies = {field.name: getattr(self._stats, field.name).copy() for field in dataclasses.fields(CacheStats)}
-        return CacheStats(**{**copies, "bytes": held})
+        now, held = self._stats, np.array([slot.bytes for slot in self._slots.values()], np.int64)
+        hits, misses, rebuilds, refused = np.array([now.hits, now.misses, now.rebuilds, now.refused])
+        return CacheStats(hits, misses, rebuilds, refused, held, now.build_time.copy(), now.invalidations.copy())
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._owner:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from ._jit import call_repairing, interpreted
 from .cache import RunCache
 from .config import RunConfig, build_config
-from .config_sections import ConstantTemperature, LinearTemperature, Output, SlabTemperature, TableTemperature
+from .config_sections import ConstantTemperature, Initial, LinearTemperature, Output, Psd, SlabTemperature, TableTemperature
 from .errors import ConfigError, SolverError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace, supply_weights
 from .physics.constants import DAY, M_MARS, YEAR
 from .physics.fragments import mass_exponent
-from .physics.grid import Array, SizeGrid, grain_mass, make_grid
+from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
 from .physics.supply import rate_from_orbit_fraction
@@ -150,10 +150,14 @@ def derive(config: RunConfig) -> Derived:
     return Derived(r, area, orbit.angular_velocity(r), T_orb, e, v_rel, H, law, pressure, s_lo, alpha_mass, t_end, end_reason)
 
 
-def _initial_shares(config: RunConfig, grid: SizeGrid) -> Array:
-    if config.initial.s0_mode == "upper":
-        return psd.three_slope(grid, config.psd.alpha, config.psd.wavy_strength)
-    return psd.melt_lognormal_mixture(grid, **config.initial.melt_psd.model_dump())
+@functools.lru_cache(maxsize=16)
+def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
+    if initial.s0_mode == "upper":
+        shares = psd.three_slope(grid, shape.alpha, shape.wavy_strength)
+    else:
+        shares = psd.melt_lognormal_mixture(grid, **initial.melt_psd.model_dump())
+    read_only(shares)
+    return shares
 
 
 @functools.lru_cache(maxsize=64)
@@ -252,7 +256,7 @@ def start(config: RunConfig, derived: Derived, cache: RunCache) -> Start:
     try:
         grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
         masses = grain_mass(grid.sizes, config.material.rho)
-        shares = _initial_shares(config, grid)
+        shares = _initial_shares(config.initial, config.psd, grid)
         kappa = opacity.opacity(grid.sizes, shares / masses, masses)
         f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
         sigma_0 = opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)

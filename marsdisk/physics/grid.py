@@ -1,5 +1,6 @@
 """The fixed, logarithmic grid of grain sizes."""
 
+import functools
 import hashlib
 import math
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class SizeGrid:
         return np.diff(self.edges)
 
 
+@functools.lru_cache(maxsize=16)
 def make_grid(s_lo: float, s_hi: float, n_bins: int) -> SizeGrid:
     """Grid of ``n_bins`` bins equally wide in log10 s between ``s_lo`` and ``s_hi`` [m]."""
     if not (0.0 < s_lo < s_hi < math.inf):

@@ -1,5 +1,6 @@
 """Radiation pressure of hot Mars: beta, the exact blow-out size and the blow-out time."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class RadiationPressure(NamedTuple):
     Q: Array  #: (temperatures, sizes) <Q_pr>
 
 
+@functools.lru_cache(maxsize=16)
 def radiation_pressure(rho: float, Q_pr: QprTable | float) -> RadiationPressure:
     """Radiation pressure on grains of density ``rho`` [kg/m3] with a table of <Q_pr> or one value for all grains."""
     strength = 3.0 * SIGMA_SB * R_MARS**2 / (2.0 * G * M_MARS * C_LIGHT * rho)

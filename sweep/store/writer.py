@@ -98,7 +98,7 @@ def write_block(
     StoreError
         The disk is full or cannot be written; nothing of the block is committed.
     """
-    hi = lo + len(results)
+    hi, finished = lo + len(results), {i: result for i, result in enumerate(results) if result is not None}
     try:
         group = zarr.open_group(path, mode="r+")
         shared_grid = "s" in group and group["s"].metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
@@ -119,9 +119,11 @@ def write_block(
                 array[lo:hi] = np.array(written[variable.name], dtype=array.dtype)
                 continue
             block = np.full((hi - lo, *array.shape[1:]), variable.fill, dtype=array.dtype)
-            for i, result in enumerate(results):
-                if result is not None:
-                    value = np.asarray(variable.value(result))
+            values = [np.asarray(variable.value(result)) for result in finished.values()]
+            if {value.shape for value in values} == {block.shape[1:]}:
+                block[list(finished)] = values
+            else:
+                for i, value in zip(finished, values, strict=True):
                     index: tuple[Any, ...] = (i, *map(slice, value.shape))
                     block[index] = value  # a smaller grid leaves its last bins unset
             array[lo:hi] = block
