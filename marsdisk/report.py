@@ -17,7 +17,7 @@ from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .result import RunResult
-from .zero_d import derive
+from .start import derive
 
 SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
@@ -60,6 +60,7 @@ def print_config(config: RunConfig) -> None:
             ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
             ("H", f"{d.H:.6g}", "m", "scale height"),
             ("s_blow(0)", f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
+            ("t_blow", f"{1.0 / d.blowout_rate:.6g}" if d.blowout_rate else "-", "s", "blow-out time"),
             ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
             ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run, unless it stops before ({d.end_reason.label})"),
             ("digest", config.digest(), "", "of this configuration and its tables"),

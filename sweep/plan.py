@@ -11,7 +11,7 @@ from marsdisk import model_version
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.config_sections import Output
 from marsdisk.errors import ConfigError
-from marsdisk.zero_d import Derived, check
+from marsdisk.start import Derived, check
 
 from .axes import Overrides, short_names
 from .spec import Sweep

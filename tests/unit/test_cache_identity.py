@@ -7,7 +7,8 @@ import pytest
 
 from marsdisk.cache import CacheKind, RunCache
 from marsdisk.config import RunConfig
-from marsdisk.zero_d import derive, run_zero_d
+from marsdisk.start import derive
+from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 COLLISIONS = [i for i, kind in enumerate(CacheKind) if kind is not CacheKind.SUPPLY_WEIGHTS]

@@ -1,0 +1,227 @@
+"""Before a run: what follows from its configuration, and the disk at t = 0."""
+
+import functools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ._jit import interpreted
+from .cache import RunCache
+from .config import RunConfig
+from .config_sections import ConstantTemperature, Initial, LinearTemperature, Psd, SlabTemperature, TableTemperature
+from .errors import ConfigError
+from .physics import dynamics, opacity, orbit, psd, temperature
+from .physics.collisions_smol import supply_weights
+from .physics.constants import DAY, YEAR
+from .physics.fragments import mass_exponent
+from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
+from .physics.qpr_table import QprTable, qpr_lookup
+from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
+from .physics.supply import rate_from_orbit_fraction
+from .result import StopReason
+
+T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """What follows from a configuration without any array work: geometry, speeds, the length of the run."""
+
+    r: float  #: m
+    area: float  #: m2
+    T_orb: float  #: s
+    e: float
+    v_rel: float  #: m/s
+    H: float  #: m
+    law: temperature.TemperatureLaw
+    pressure: RadiationPressure
+    s_lo: float  #: m, where the size grid begins
+    alpha_mass: float  #: exponent of the fragments' mass law
+    blowout_rate: float  #: 1/t_blow [1/s]; 0 without blow-out
+    t_end: float  #: s
+    end_reason: StopReason
+
+    def cache_identity(self, config: RunConfig) -> tuple[object, ...]:
+        """What the cached arrays depend on, slowest to build first: runs equal in it share everything."""
+        grid = (self.s_lo, config.sizes.s_max, config.sizes.n_bins)
+        return (grid, config.material.rho, self.alpha_mass, config.qstar.law().signature, self.v_rel)
+
+
+def _temperature_law(config: RunConfig) -> temperature.TemperatureLaw:
+    given = config.temperature
+    if isinstance(given, ConstantTemperature):
+        return temperature.constant(given.T0)
+    if isinstance(given, SlabTemperature):
+        return temperature.slab(given.T0, given.depth, given.rho, given.c_p)
+    if isinstance(given, LinearTemperature):
+        return temperature.linear(given.T0, given.depth)
+    return _temperature_table(given)
+
+
+def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
+    unit = {"s": 1.0, "day": DAY, "yr": YEAR}[given.time_unit]
+    try:
+        with Path(given.path).open(encoding="utf-8") as file:
+            header = [name.strip() for name in file.readline().split(",")]
+            columns = [header.index(name) for name in (given.time_column, given.temperature_column)]
+            times, temperatures = np.loadtxt(file, delimiter=",", usecols=columns, unpack=True, ndmin=2)
+        return temperature.table(times * unit, temperatures)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            [f"temperature.path = {given.path!r}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
+        ) from error
+
+
+def _end(config: RunConfig, law: temperature.TemperatureLaw, T_orb: float) -> tuple[float, StopReason]:
+    numerics = config.numerics
+    ends = []
+    if numerics.t_end_years is not None:
+        ends.append((numerics.t_end_years * YEAR, StopReason.T_END_YEARS))
+    if numerics.t_end_orbits is not None:
+        ends.append((numerics.t_end_orbits * T_orb, StopReason.T_END_ORBITS))
+    if numerics.t_end_until_temperature_K is not None:
+        T_stop = numerics.t_end_until_temperature_K
+        t_stop = temperature.first_time_at_or_below(law, T_stop)
+        if t_stop == 0.0:
+            raise ConfigError([f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars starts at {law.T0:g} K, not above it; lower it or raise T0"])
+        if t_stop is not None:
+            ends.append((t_stop, StopReason.TEMPERATURE))
+        elif not ends:
+            raise ConfigError(
+                [
+                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars never cools to it under temperature.law = {config.temperature.law}; give t_end_years too"
+                ]
+            )
+    return min(ends, key=lambda end: end[0])
+
+
+@functools.lru_cache(maxsize=64)
+def _auto_chi(q_pr: QprTable | float, s: float, rho: float, T_M: float) -> float:
+    Q = float(qpr_lookup(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
+    return chi_auto(float(beta(s, rho, T_M, Q)), Q)
+
+
+def derive(config: RunConfig) -> Derived:
+    """Geometry, speeds and length of a run.
+
+    Raises
+    ------
+    ConfigError
+        The run would never end, or Mars leaves the range of temperatures of the model before it does.
+    """
+    disk, dyn = config.disk, config.dynamics
+    r = orbit.reference_radius(disk.r_in_RM, disk.r_out_RM)
+    T_orb, omega, v_K = orbit.orbital_period(r), orbit.angular_velocity(r), orbit.keplerian_velocity(r)
+    e = dyn.e0 if dyn.e_profile == "fixed" else dynamics.mars_pericenter_eccentricity(r)
+    v_rel = dynamics.dispersion_speed(v_K, e, dyn.i0) if dyn.v_rel == "dispersion" else dynamics.pericenter_speed(v_K, e)
+    H = dynamics.scale_height(r, dyn.i0, dyn.H_factor) if dyn.H_fixed_over_a is None else dyn.H_fixed_over_a * r
+    law = _temperature_law(config)
+    t_end, end_reason = _end(config, law, T_orb)
+    coldest, hottest = temperature.lowest_and_highest(law, t_end)
+    if coldest < T_RANGE[0] * (1.0 - 1e-9) or hottest > T_RANGE[1] * (1.0 + 1e-9):
+        raise ConfigError(
+            [
+                f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run, outside [{T_RANGE[0]:g}, {T_RANGE[1]:g}] K; "
+                "end it earlier, for example with numerics.t_end_until_temperature_K"
+            ]
+        )
+    pressure = radiation_pressure(config.material.rho, config.q_pr())
+    s_lo = config.sizes.s_min
+    if config.psd.floor == "blowout":
+        if hottest > law.T0:
+            raise ConfigError(
+                [f"psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to {hottest:.0f} K later; set psd.floor: none"]
+            )
+        s_lo = max(s_lo, interpreted(blowout_size)(pressure, law.T0)[0])
+        if s_lo >= config.sizes.s_max:
+            raise ConfigError(
+                [f"sizes.s_max = {config.sizes.s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the start; raise s_max"]
+            )
+    alpha_mass = mass_exponent(config.collisions.alpha_frag, config.collisions.fragment_law)
+    chi = config.blowout.chi
+    if isinstance(chi, str):
+        chi = _auto_chi(config.q_pr(), s_lo, config.material.rho, law.T0)
+    blowout_rate = 1.0 / blowout_time(chi, omega) if config.blowout.enabled else 0.0
+    area = orbit.annulus_area(disk.r_in_RM, disk.r_out_RM)
+    return Derived(r, area, T_orb, e, v_rel, H, law, pressure, s_lo, alpha_mass, blowout_rate, t_end, end_reason)
+
+
+@functools.lru_cache(maxsize=16)
+def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
+    if initial.s0_mode == "upper":
+        shares = psd.three_slope(grid, shape.alpha, shape.wavy_strength)
+    else:
+        shares = psd.melt_lognormal_mixture(grid, **initial.melt_psd.model_dump())
+    read_only(shares)
+    return shares
+
+
+def _supply_rate(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> float:
+    supply = config.supply
+    if supply.mode == "none":
+        return 0.0
+    if supply.const_rate is not None:
+        return supply.const_rate * (1.0 if supply.epsilon_mix is None else supply.epsilon_mix)
+    mu = 1.0 if supply.mu_orbit10pct is None else supply.mu_orbit10pct
+    sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, kappa, f_los)
+    return rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, derived.T_orb)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The disk at t = 0 and what is added to it."""
+
+    grid: SizeGrid
+    masses: Array  #: (n,) kg
+    shares: Array  #: (n,) mass share of each bin
+    sigma_0: float  #: kg/m2
+    f_los: float
+    supply: Array  #: (n,) kg/(m2 s)
+
+
+def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start:
+    """The disk at t = 0.
+
+    Raises
+    ------
+    ConfigError
+        Nothing of the start or of the supply falls on the size grid.
+    """
+    optical, supply = config.optical_depth, config.supply
+    try:
+        grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
+        masses = grain_mass(grid.sizes, config.material.rho)
+        shares = _initial_shares(config.initial, config.psd, grid)
+        kappa = opacity.opacity(grid.sizes, shares / masses, masses)
+        f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
+        sigma_0 = opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
+        injected = supply_weights(
+            supply.injection,
+            grid,
+            masses,
+            config.material.rho,
+            shares,
+            s_min_eff=derived.s_lo,
+            s_inj_min=supply.s_inj_min or 0.0,
+            s_inj_max=supply.s_inj_max or math.inf,
+            q=supply.q,
+            cache=cache,
+        )
+    except ValueError as error:
+        raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
+    return Start(grid, masses, shares, sigma_0, f_los, _supply_rate(config, derived, kappa, f_los) * injected)
+
+
+def check(config: RunConfig) -> Derived:
+    """What :func:`derive` gives, after everything that can be known to be wrong before a run has been looked for.
+
+    Raises
+    ------
+    ConfigError
+        The run would fail.
+    """
+    derived = derive(config)
+    disk_at_start(config, derived, RunCache())
+    return derived
