@@ -78,7 +78,7 @@ def whole_sweep() -> None:
         memory = Memory().megabytes(lambda: tallies.append(run_sweep(load_sweep(SWEEP), store, workers=2, console=quiet)[1]))
         tally = tallies[0]
         row(
-            "make sweep: 576 runs, 2 processes, start of Dask included",
+            "make sweep: 576 runs, 2 processes, from the moment they are ready",
             f"{tally.seconds:.1f} s, {tally.finished / tally.seconds:.0f} runs per second",
         )
         row("share of the workers' time outside the integrator", f"{100 * (1 - tally.solver_seconds / tally.block_seconds):.0f} %")
