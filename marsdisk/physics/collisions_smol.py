@@ -9,12 +9,15 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from .collide import pair_areas
 from .fragments import FragmentTensor, fragment_weights, reduced_specific_energy, remnant_bins, unbound_fraction
-from .grid import Array, SizeGrid, content_version
+from .grid import Array, SizeGrid, content_version, read_only
 from .qstar import QStarLaw, compute_q_d_star_array
 from .supply import injection_shares
 
 T = TypeVar("T")
+
+SLOWEST_SPEED = 1e-12  # m/s; grains at rest still need a Q_D*
 
 
 class Lookup(Protocol):
@@ -50,8 +53,7 @@ def pair_workspace(sizes: Array, masses: Array, rho: float, *, cache: Lookup | N
 
     def build() -> PairWorkspace:
         m1, m2 = (np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :]))
-        area = math.pi * np.add.outer(sizes, sizes) ** 2
-        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), area)
+        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), pair_areas(sizes))
 
     return _cached(cache, "pair_workspace", {"sizes_version": sizes_version, "rho": rho}, build)
 
@@ -87,11 +89,11 @@ def _fragment_tensor(
     """
     sizes_version = content_version(sizes) if sizes_version is None else sizes_version
     edges_version = content_version(edges) if edges_version is None else edges_version
-    scalar = np.ndim(v_rel) == 0
-    speed = np.maximum(v_rel, 1e-12)  # m/s; grains at rest still need a Q_D*
+    scalar = not isinstance(v_rel, np.ndarray) or v_rel.ndim == 0
+    speed: Array | float = max(float(v_rel), SLOWEST_SPEED) if scalar else np.maximum(v_rel, SLOWEST_SPEED)
     of_pairs: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
-    if scalar:
-        of_pairs |= {"v_rel": float(speed), "qstar_signature": law.signature}
+    if not isinstance(speed, np.ndarray):
+        of_pairs |= {"v_rel": speed, "qstar_signature": law.signature}
 
     def build() -> FragmentTensor:
         pairs = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version)
@@ -103,7 +105,9 @@ def _fragment_tensor(
         weights_key = {"edges_version": edges_version, "alpha_frag": alpha_frag}
         weights = _cached(cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag))
         unbound = unbound_fraction(reduced_specific_energy(pairs.m1, pairs.m2, speed) / q_star)
-        return FragmentTensor(unbound, remnant_bins(edges, pairs.m_tot, unbound, rho), weights)
+        k_lr = remnant_bins(edges, pairs.m_tot, unbound, rho)
+        read_only(unbound), read_only(k_lr)
+        return FragmentTensor(unbound, k_lr, weights)
 
     if not scalar:
         return build()
