@@ -13,6 +13,7 @@ from .collide import pair_areas
 from .fragments import FragmentTensor, fragment_weights, reduced_specific_energy, remnant_bins, unbound_fraction
 from .grid import Array, SizeGrid, content_version, read_only
 from .qstar import QStarLaw, compute_q_d_star_array
+from .smol import GainWorkspace, gain_workspace_of
 from .supply import injection_shares
 
 T = TypeVar("T")
@@ -37,13 +38,6 @@ class PairWorkspace(NamedTuple):
     area: Array  #: m2, pi (s_i + s_j)^2
 
 
-class GainWorkspace(NamedTuple):
-    """m_i + m_j [kg] and m_i m_j [kg2] of all pairs, (n, n) each."""
-
-    m_sum: Array
-    denom: Array
-
-
 def _cached(cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
     return build() if cache is None else cache.lookup(kind, key, build)
 
@@ -59,9 +53,8 @@ def pair_workspace(sizes: Array, masses: Array, rho: float, *, cache: Lookup | N
 
 
 def gain_workspace(masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> GainWorkspace:
-    """Sums and products of masses that turn event rates into mass rates."""
-    key = {"sizes_version": sizes_version, "rho": rho}
-    return _cached(cache, "gain_workspace", key, lambda: GainWorkspace(np.add.outer(masses, masses), np.outer(masses, masses)))
+    """Masses [kg] that turn event rates into number rates."""
+    return _cached(cache, "gain_workspace", {"sizes_version": sizes_version, "rho": rho}, lambda: gain_workspace_of(masses))
 
 
 def _fragment_tensor(
