@@ -36,7 +36,7 @@ def _collision_terms(config: RunConfig, derived: Derived, grid: SizeGrid, masses
     gain = gain_workspace(masses, rho, cache=cache, sizes_version=grid.sizes_version)
     tensor = _fragment_tensor(grid.sizes, masses, grid.edges, derived.v_rel, rho, derived.alpha_mass, law=config.qstar.law(), cache=cache, **versions)
     coefficient = rate_coefficient(pairs.area, derived.H, derived.v_rel if config.collisions.enabled else 0.0)
-    return collision_terms(coefficient, tensor, masses, gain.m_sum, gain.denom)
+    return collision_terms(coefficient, tensor, masses, gain.m_sum)
 
 
 @functools.lru_cache(maxsize=8)

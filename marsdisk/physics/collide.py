@@ -1,10 +1,32 @@
 """How often two bins collide (Krivov et al. 2006): grains on Gaussian vertical profiles, no gravitational focusing."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from .grid import Array
+from .._jit import kernel
+from .grid import Array, read_only
+
+_CHECKED = (("", ""), ("N", "not negative"), ("v_rel", "not negative"), ("s", "positive"), ("H", "positive"))
+
+
+class KernelWorkspace(NamedTuple):
+    """Arrays that the kernel of n bins is made in. Made by :meth:`for_bins`."""
+
+    grains: Array  #: (3, n) N [1/m2], s [m] and H [m]
+    events: Array  #: (n, n) C_ij of the last call [1/(m2 s)]
+
+    @classmethod
+    def for_bins(cls, n: int) -> "KernelWorkspace":
+        return cls(np.zeros((3, n)), np.zeros((n, n)))
+
+
+def pair_areas(sizes: Array) -> Array:
+    """Cross-sections pi (s_i + s_j)^2 [m2] of all pairs, (n, n), read-only."""
+    area: Array = math.pi * np.add.outer(sizes, sizes) ** 2
+    read_only(area)
+    return area
 
 
 def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Array:
@@ -22,7 +44,38 @@ def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Arr
     return coefficient
 
 
-def compute_collision_kernel_C1(N: Array, s: Array, H: Array | float, v_rel: Array | float) -> Array:
+@kernel
+def _fill_events(grains: Array, area: Array, events: Array) -> int:
+    """Put C_ij in the place of the speeds that ``events`` comes with; returns 0, or which of the inputs is wrong."""
+    N, s, H = grains[0], grains[1], grains[2]
+    n, flat = N.size, True
+    for k in range(n):
+        if not 0.0 <= N[k] < math.inf:
+            return 1
+    for k in range(n):
+        if not 0.0 < s[k] < math.inf:
+            return 3
+        if not 0.0 < H[k] < math.inf:
+            return 4
+        flat = flat and H[k] == H[0]
+    spread = math.sqrt(2.0) * H[0] if n > 0 else 0.0
+    good = True
+    for i in range(n):
+        for j in range(n):
+            good = good and 0.0 <= events[i, j] < math.inf
+        if flat:
+            for j in range(n):
+                events[i, j] = area[i, j] * events[i, j] / (math.sqrt(2.0 * math.pi) * spread) * (N[i] * N[j])
+        else:
+            for j in range(n):
+                events[i, j] = area[i, j] * events[i, j] / (math.sqrt(2.0 * math.pi) * math.hypot(H[i], H[j])) * (N[i] * N[j])
+        events[i, i] *= 0.5
+    return 0 if good else 2
+
+
+def compute_collision_kernel_C1(
+    N: Array, s: Array, H: Array | float, v_rel: Array | float, *, area: Array | None = None, workspace: KernelWorkspace | None = None
+) -> Array:
     """Collision events C_ij [1/(m2 s)] between bins i and j; the diagonal carries the factor 1/2.
 
     Parameters
@@ -31,6 +84,8 @@ def compute_collision_kernel_C1(N: Array, s: Array, H: Array | float, v_rel: Arr
     s : (n,) m
     H : scalar or (n,) m
     v_rel : scalar or (n, n) m/s
+    area : (n, n) m2, :func:`pair_areas` of ``s`` where the caller has them
+    workspace : what the events are made in: they are its array then, until the next call
 
     Raises
     ------
@@ -38,12 +93,16 @@ def compute_collision_kernel_C1(N: Array, s: Array, H: Array | float, v_rel: Arr
         Wrong shapes, negative N or v_rel, s or H not positive, anything not finite.
     """
     n = s.size
-    if N.shape != (n,) or np.shape(H) not in {(), (n,)} or np.shape(v_rel) not in {(), (n, n)}:
-        raise ValueError(f"shapes must be N ({n},), H () or ({n},), v_rel () or ({n}, {n}); got {N.shape}, {np.shape(H)}, {np.shape(v_rel)}")
-    for name, values, bound in (("N", N, 0.0), ("v_rel", v_rel, 0.0), ("s", s, None), ("H", H, None)):
-        array = np.asarray(values)
-        if not np.all(np.isfinite(array)) or np.any(array < 0.0 if bound == 0.0 else array <= 0.0):
-            raise ValueError(f"{name} must be finite and {'not negative' if bound == 0.0 else 'positive'}")
-    events = rate_coefficient(math.pi * np.add.outer(s, s) ** 2, H, v_rel) * np.outer(N, N)
-    np.fill_diagonal(events, 0.5 * np.diagonal(events))
+    H_shape, v_shape = getattr(H, "shape", ()), getattr(v_rel, "shape", ())
+    if N.shape != (n,) or s.shape != (n,) or H_shape not in {(), (n,)} or v_shape not in {(), (n, n)}:
+        shapes = f"got {N.shape}, {s.shape}, {H_shape}, {v_shape}"
+        raise ValueError(f"shapes must be N ({n},), s ({n},), H () or ({n},), v_rel () or ({n}, {n}); {shapes}")
+    area = pair_areas(s) if area is None else area
+    grains, events = KernelWorkspace.for_bins(n) if workspace is None else workspace
+    if area.shape != (n, n) or events.shape != (n, n):
+        raise ValueError(f"area and workspace must be of {n} bins, got {area.shape} and {events.shape}")
+    grains[0], grains[1], grains[2], events[:] = N, s, H, v_rel
+    wrong = _fill_events(grains, area, events)
+    if wrong:
+        raise ValueError("{} must be finite and {}".format(*_CHECKED[wrong]))
     return events

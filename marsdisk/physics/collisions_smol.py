@@ -9,12 +9,16 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from .collide import compute_collision_kernel_C1, pair_areas
 from .fragments import FragmentTensor, fragment_weights, reduced_specific_energy, remnant_bins, unbound_fraction
-from .grid import Array, SizeGrid, content_version
+from .grid import Array, SizeGrid, content_version, read_only
 from .qstar import QStarLaw, compute_q_d_star_array
-from .supply import injection_shares
+from .smol import GainWorkspace, ImexWorkspace, StepRates, gain_workspace_of, step_imex_bdf1_C3
+from .supply import Injection, injection_shares
 
 T = TypeVar("T")
+
+SLOWEST_SPEED = 1e-12  # m/s; grains at rest still need a Q_D*
 
 
 class Lookup(Protocol):
@@ -34,13 +38,6 @@ class PairWorkspace(NamedTuple):
     area: Array  #: m2, pi (s_i + s_j)^2
 
 
-class GainWorkspace(NamedTuple):
-    """m_i + m_j [kg] and m_i m_j [kg2] of all pairs, (n, n) each."""
-
-    m_sum: Array
-    denom: Array
-
-
 def _cached(cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
     return build() if cache is None else cache.lookup(kind, key, build)
 
@@ -50,16 +47,14 @@ def pair_workspace(sizes: Array, masses: Array, rho: float, *, cache: Lookup | N
 
     def build() -> PairWorkspace:
         m1, m2 = (np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :]))
-        area = math.pi * np.add.outer(sizes, sizes) ** 2
-        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), area)
+        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), pair_areas(sizes))
 
     return _cached(cache, "pair_workspace", {"sizes_version": sizes_version, "rho": rho}, build)
 
 
 def gain_workspace(masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> GainWorkspace:
-    """Sums and products of masses that turn event rates into mass rates."""
-    key = {"sizes_version": sizes_version, "rho": rho}
-    return _cached(cache, "gain_workspace", key, lambda: GainWorkspace(np.add.outer(masses, masses), np.outer(masses, masses)))
+    """Masses [kg] that turn event rates into number rates."""
+    return _cached(cache, "gain_workspace", {"sizes_version": sizes_version, "rho": rho}, lambda: gain_workspace_of(masses))
 
 
 def _fragment_tensor(
@@ -87,11 +82,11 @@ def _fragment_tensor(
     """
     sizes_version = content_version(sizes) if sizes_version is None else sizes_version
     edges_version = content_version(edges) if edges_version is None else edges_version
-    scalar = np.ndim(v_rel) == 0
-    speed = np.maximum(v_rel, 1e-12)  # m/s; grains at rest still need a Q_D*
+    scalar = not isinstance(v_rel, np.ndarray) or v_rel.ndim == 0
+    speed: Array | float = max(float(v_rel), SLOWEST_SPEED) if scalar else np.maximum(v_rel, SLOWEST_SPEED)
     of_pairs: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
-    if scalar:
-        of_pairs |= {"v_rel": float(speed), "qstar_signature": law.signature}
+    if not isinstance(speed, np.ndarray):
+        of_pairs |= {"v_rel": speed, "qstar_signature": law.signature}
 
     def build() -> FragmentTensor:
         pairs = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version)
@@ -103,7 +98,9 @@ def _fragment_tensor(
         weights_key = {"edges_version": edges_version, "alpha_frag": alpha_frag}
         weights = _cached(cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag))
         unbound = unbound_fraction(reduced_specific_energy(pairs.m1, pairs.m2, speed) / q_star)
-        return FragmentTensor(unbound, remnant_bins(edges, pairs.m_tot, unbound, rho), weights)
+        k_lr = remnant_bins(edges, pairs.m_tot, unbound, rho)
+        read_only(unbound), read_only(k_lr)
+        return FragmentTensor(unbound, k_lr, weights)
 
     if not scalar:
         return build()
@@ -143,3 +140,125 @@ def supply_weights(
         key,
         lambda: injection_shares(mode, grid, masses, initial_shares, s_floor=floor, s_inj_max=s_inj_max, q=q),
     )
+
+
+def supply_mass_rate_to_number_source(
+    rate: float, grid: SizeGrid, *, masses: Array, rho: float, injection: Injection, cache: Lookup | None = None
+) -> Array:
+    """Number source F_k [1/(m2 s)], shape (n,), with sum_k m_k F_k = ``rate`` [kg/(m2 s)]; zeros where that is not positive.
+
+    Raises
+    ------
+    ValueError
+        The injection finds no bin for the supply, or its mode is unknown.
+    """
+    if rate <= 0.0:
+        return np.zeros(masses.size)
+    if injection.mode == "initial_psd" and injection.initial_shares is None:
+        raise ValueError("injection initial_psd needs initial_shares")
+    weights = supply_weights(
+        injection.mode,
+        grid,
+        masses,
+        rho,
+        masses if injection.initial_shares is None else injection.initial_shares,
+        s_min_eff=injection.s_min_eff,
+        s_inj_min=injection.s_inj_min,
+        s_inj_max=injection.s_inj_max,
+        q=injection.q,
+        cache=cache,
+    )
+    source: Array = rate * weights
+    source /= masses
+    return source
+
+
+class CollisionStep(NamedTuple):
+    """Outcome of one classic step."""
+
+    N_new: Array  #: (n,) 1/m2
+    dt_eff: float  #: s, the step really taken
+    mass_error: float  #: relative
+    rates: StepRates  #: what moved, of each kind
+    t_coll: float  #: s, shortest gross collision time of any bin; infinite without collisions
+
+
+def step_collisions(
+    N: Array,
+    sizes: Array,
+    *,
+    masses: Array,
+    edges: Array,
+    rho: float,
+    H: Array | float,
+    v_rel: Array | float,
+    dt: float,
+    law: QStarLaw,
+    alpha_frag: float = 3.5,
+    S: Array | None = None,
+    S_external_k: Array | None = None,
+    S_sublimation_k: Array | None = None,
+    supply_rate: float = 0.0,
+    injection: Injection | None = None,
+    mass_tol: float = 5e-3,
+    safety: float = 0.1,
+    cache: Lookup | None = None,
+    sizes_version: int | None = None,
+    edges_version: int | None = None,
+    workspace: ImexWorkspace | None = None,
+) -> CollisionStep:
+    """One classic step of the whole disk: collisions, sinks and supply (see :func:`~marsdisk.physics.smol.step_imex_bdf1_C3`).
+
+    Parameters
+    ----------
+    N : (n,) 1/m2, left as it is
+    sizes, masses : (n,) m and kg
+    edges : (n+1,) m
+    rho : kg/m3
+    H : m, scale height, one or (n,)
+    v_rel : m/s, one speed for all pairs, or (n, n); a matrix is never cached
+    dt : s, longest step
+    alpha_frag : exponent of the fragments' mass law dM/ds ~ s^-alpha_frag
+    S, S_external_k, S_sublimation_k : (n,) 1/s, sinks of blow-out, of anything else, of sublimation; None is none
+    supply_rate : kg/(m2 s), put into bins by ``injection``, by default into the smallest
+    mass_tol, safety : largest mass error; longest step in units of the shortest collision time
+    sizes_version, edges_version : content versions, made from the arrays where none are given
+    workspace : what the step is made in
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, or inputs outside their range.
+    ArithmeticError
+        No step keeps numbers positive and the mass error in bounds.
+    """
+    sizes_version = content_version(sizes) if sizes_version is None else sizes_version
+    edges_version = content_version(edges) if edges_version is None else edges_version
+    work = ImexWorkspace.for_bins(sizes.size) if workspace is None else workspace
+    area = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version).area
+    tensor = _fragment_tensor(
+        sizes, masses, edges, v_rel, rho, alpha_frag, law=law, cache=cache, sizes_version=sizes_version, edges_version=edges_version
+    )
+    source = None
+    if not supply_rate <= 0.0:
+        grid = SizeGrid(edges, sizes, sizes_version, edges_version)
+        source = supply_mass_rate_to_number_source(supply_rate, grid, masses=masses, rho=rho, injection=injection or Injection(), cache=cache)
+    N_new, dt_eff, mass_error = step_imex_bdf1_C3(
+        N,
+        compute_collision_kernel_C1(N, sizes, H, v_rel, area=area, workspace=work.kernel),
+        tensor,
+        S,
+        masses,
+        max(supply_rate, 0.0),
+        dt,
+        source_k=source,
+        S_external_k=S_external_k,
+        S_sublimation_k=S_sublimation_k,
+        extra_mass_loss_rate=None,
+        mass_tol=mass_tol,
+        safety=safety,
+        workspace=work,
+        gain_workspace=gain_workspace(masses, rho, cache=cache, sizes_version=sizes_version),
+    )
+    rates = work.step_rates()
+    return CollisionStep(N_new, dt_eff, mass_error, rates, 1.0 / rates.fastest_loss if rates.fastest_loss > 0.0 else math.inf)

@@ -68,11 +68,24 @@ class FragmentTensor:
     """Y[k, i, j] = F delta(k, K) + u w[K, k], kept as its three factors: n^2 numbers where the cube has n^3.
 
     ``numpy.asarray(tensor)`` gives the dense (n, n, n) form.
+
+    Raises
+    ------
+    ValueError
+        Factors of different grids, or a remnant outside the grid: compiled code would write there.
     """
 
     unbound: Array  #: (n, n) u = 1 - F
     k_lr: NDArray[np.int64]  #: (n, n) bin K of the largest remnant
     weights: Array  #: (n, n) w[K, k]
+
+    def __post_init__(self) -> None:
+        n = self.weights.shape[0]
+        if not self.unbound.shape == self.k_lr.shape == self.weights.shape == (n, n):
+            shapes = f"{self.unbound.shape}, {self.k_lr.shape} and {self.weights.shape}"
+            raise ValueError(f"the factors of a fragment tensor must be of one shape (n, n), got {shapes}")
+        if n and not 0 <= self.k_lr.min() <= self.k_lr.max() < n:
+            raise ValueError(f"remnants of a fragment tensor must be in bins 0 to {n - 1}, got {self.k_lr.min()} to {self.k_lr.max()}")
 
     @property
     def nbytes(self) -> int:

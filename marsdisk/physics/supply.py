@@ -1,12 +1,24 @@
 """Supply of fresh dust: how much, and into which bins."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from .grid import Array, SizeGrid
 
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
+
+
+class Injection(NamedTuple):
+    """Into which bins the supply goes, see :func:`injection_shares`."""
+
+    mode: str = "min_bin"
+    s_min_eff: float = 0.0  #: m, smallest size of the disk
+    s_inj_min: float = 0.0  #: m
+    s_inj_max: float = math.inf  #: m
+    q: float = 3.5  #: exponent of ``powerlaw_bins``
+    initial_shares: Array | None = None  #: (n,) mass share of each bin at the start, for ``initial_psd``
 
 
 def rate_from_orbit_fraction(mu: float, f_orb: float, sigma_ref: float, T_orb: float) -> float:

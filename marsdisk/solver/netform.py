@@ -36,13 +36,13 @@ class CollisionTerms(NamedTuple):
     per_share: Array  #: (n,) 1 / sum_{l<=K} share_l
 
 
-def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array, denom: Array) -> CollisionTerms:
-    """Terms from the rate coefficient K_ij [m2/s] and the outcome of each pair; ``m_sum`` and ``denom`` are m_i + m_j and m_i m_j."""
-    return CollisionTerms(*_terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum, denom))
+def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array) -> CollisionTerms:
+    """Terms from the rate coefficient K_ij [m2/s] and the outcome of each pair; ``m_sum`` is m_i + m_j [kg]."""
+    return CollisionTerms(*_terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum))
 
 
 @kernel
-def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array, denom: Array) -> tuple[Any, ...]:
+def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array) -> tuple[Any, ...]:
     n = masses.size
     absorbed, eroded = np.zeros((n, n)), np.zeros((n, n))
     moved = np.empty((n * (n + 1) // 2, 3), np.int64)
@@ -50,7 +50,7 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
     count = 0
     for i in range(n):
         for j in range(i, n):
-            rate = coefficient[i, j] / denom[i, j] * (0.5 if i == j else 1.0)
+            rate = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0)
             if k_lr[i, j] == j:
                 absorbed[i, j] = rate * masses[i]
                 eroded[i, j] = rate * (unbound[i, j] * m_sum[i, j])

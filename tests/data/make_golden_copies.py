@@ -1,4 +1,4 @@
-"""Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER``.
+"""Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER [SUBJECT]...``.
 
 The numbers were made by the functions of an earlier program for the same disk. One file a subject is written beside this script;
 of the large fragment tensors only a sample of entries and their sums over one collider are kept.
@@ -89,6 +89,34 @@ def supply(folder: Path) -> None:
     write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 
+def imex(folder: Path) -> None:
+    cases, arrays = read(folder, "imex_step")["cases"], np.load(folder / "imex_step.npz")
+    given = ("v_rel", "rho", "dt", "safety", "mass_tol", "prod_mass_rate", "extra_mass_loss_rate")
+    kept = []
+    for name, case in cases.items():
+        lists = {key.removeprefix(f"{name}__"): array.tolist() for key, array in arrays.items() if key.startswith(f"{name}__")}
+        del lists["dN"]  # N_new - N
+        found = {"dt_eff": case["dt_eff"], "mass_error": case["mass_error"], **case["diag"]}
+        kept.append({"name": name, **{key: case[key] for key in given}, **lists, "found": found})
+    write("imex", kept)
+
+
+def collision_step(folder: Path) -> None:
+    given, arrays = read(folder, "collision_step"), np.load(folder / "collision_step.npz")
+    needed = ("dt", "r", "t_blow", "a_blow", "rho", "t_sink", "ds_dt_val", "s_min_effective", "sigma_surf", "prod_subblow_area_rate")
+    kept = []
+    for name, case in given["cases"].items():
+        inputs = {key: value for key, value in case["inputs"].items() if key in needed or key.startswith("supply_")}
+        numbers = {key: arrays[f"{name}__{key}"].tolist() for key in ("number_in", "number_out")}
+        kept.append({"name": name, **inputs, **numbers, "found": case["outputs"]})
+    write("collision_step", {**{key: arrays[key].tolist() for key in ("edges", "s", "width")}, "cases": kept})
+
+
+def sinks(folder: Path) -> None:
+    given = read(folder, "sublimation_sinks")
+    write("sinks", {"sublimation": given["sink_from_dsdt"], "blowout": given["blowout_sink"]})
+
+
 def temperature(folder: Path) -> None:
     write("temperature", read(folder, "temperature"))
 
@@ -101,9 +129,10 @@ def truth(folder: Path) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, supply, temperature, truth):
-        subject(folder)
+    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, imex, collision_step, sinks, supply, temperature, truth):
+        if not wanted or subject.__name__ in wanted:
+            subject(folder)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from marsdisk.physics.collisions_smol import _fragment_tensor
 from marsdisk.physics.fragments import FragmentTensor
 from marsdisk.physics.grid import Array
 from marsdisk.physics.qstar import QStarLaw
+from marsdisk.physics.smol import _gain_tensor, gain_workspace_of
 
 GAIN = np.load(Path(__file__).parents[1] / "data" / "gain.npz")
 KERNELS = {"1": ("v", "H"), "2": ("vm", "H2")}  # one speed and height, or one for each pair and bin
+FORMS = ("factored", "dense")
 
 
 def given(n: int, *names: str) -> list[Array]:
@@ -31,10 +33,8 @@ def test_collision_kernel(n: int, which: str) -> None:
     assert kernel(n, which) == pytest.approx(given(n, f"C{which}")[0], rel=1e-12)
 
 
-def gain(n: int, which: str, tensor: FragmentTensor) -> Array:
-    (m,) = given(n, "m")
-    events = np.triu(kernel(n, which)) * np.add.outer(m, m)
-    return np.einsum("kij,ij->k", np.asarray(tensor), events) / m
+def gain(n: int, which: str, tensor: FragmentTensor, form: str = "factored") -> Array:
+    return _gain_tensor(kernel(n, which), tensor if form == "factored" else np.asarray(tensor), given(n, "m")[0])
 
 
 def tensor_of(n: int, which: str) -> FragmentTensor:
@@ -42,21 +42,39 @@ def tensor_of(n: int, which: str) -> FragmentTensor:
     return _fragment_tensor(s, m, edges, v, float(rho), law=QStarLaw())
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("which", KERNELS)
 @pytest.mark.parametrize("n", [12, 40])
-def test_gain_from_the_dense_tensor_rounded_as_the_golden_one(n: int, which: str) -> None:
+def test_gain_from_the_tensor_rounded_as_the_golden_one(n: int, which: str, form: str) -> None:
     exact = tensor_of(n, which)
     rounded = dataclasses.replace(exact, unbound=1.0 - (1.0 - exact.unbound))
-    assert gain(n, which, rounded) == pytest.approx(given(n, f"gain{which}")[0], rel=1e-10)
+    assert gain(n, which, rounded, form) == pytest.approx(given(n, f"gain{which}")[0], rel=1e-10)
 
 
 @pytest.mark.parametrize("which", KERNELS)
 @pytest.mark.parametrize("n", [12, 40])
-def test_the_exact_unbound_share_changes_the_gain_by_no_more_than_round_off(n: int, which: str) -> None:
+def test_both_forms_of_the_tensor_give_the_same_gain(n: int, which: str) -> None:
+    exact = tensor_of(n, which)
+    assert gain(n, which, exact, "factored") == pytest.approx(gain(n, which, exact, "dense"), rel=1e-12, abs=0.0)
+
+
+@pytest.mark.parametrize("which", KERNELS)
+@pytest.mark.parametrize("n", [12, 40])
+def test_ready_made_sums_of_masses_change_nothing(n: int, which: str) -> None:
+    (m,), exact, events = given(n, "m"), tensor_of(n, which), kernel(n, which)
+    ready = gain_workspace_of(m)
+    for tensor in (exact, np.asarray(exact)):
+        assert np.array_equal(_gain_tensor(events, tensor, m, workspace=ready), _gain_tensor(events, tensor, m))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("which", KERNELS)
+@pytest.mark.parametrize("n", [12, 40])
+def test_the_exact_unbound_share_changes_the_gain_by_no_more_than_round_off(n: int, which: str, form: str) -> None:
     (m, golden), exact = given(n, "m", f"gain{which}"), tensor_of(n, which)
     events = np.triu(kernel(n, which)) * np.add.outer(m, m)
     round_off = 1.2e-16 * np.einsum("ijk,ij->k", exact.weights[exact.k_lr], events) / m
-    assert np.all(np.abs(gain(n, which, exact) - golden) <= round_off + 1e-10 * golden)
+    assert np.all(np.abs(gain(n, which, exact, form) - golden) <= round_off + 1e-10 * golden)
 
 
 @pytest.mark.parametrize("n", [12, 40])

@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from marsdisk.config import RunConfig
+from marsdisk.physics.collisions_smol import supply_mass_rate_to_number_source
 from marsdisk.physics.constants import M_MARS
 from marsdisk.physics.grid import Array, SizeGrid, content_version
 from marsdisk.physics.opacity import surface_density_at_tau
 from marsdisk.physics.orbit import annulus_area
-from marsdisk.physics.supply import injection_shares, rate_from_orbit_fraction
+from marsdisk.physics.supply import Injection, injection_shares, rate_from_orbit_fraction
 from marsdisk.zero_d import run_zero_d
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "supply.json").read_text())
 SIZES, EDGES, MASSES, SHARES = (np.array(GOLDEN[name]) for name in ("s", "edges", "m", "mass_weights"))
+RHO = 3270.0  # kg/m3
 GRID = SizeGrid(EDGES, SIZES, content_version(SIZES), content_version(EDGES))
 POSITIVE = [case for case in GOLDEN["cases"] if case["inputs"]["rate"] > 0.0]
 EXACT = [case for case in POSITIVE if case["inputs"]["mode"] != "powerlaw_bins"]
@@ -38,14 +40,25 @@ def shares_of(given: dict[str, Any]) -> Array:
     return injection_shares(given["mode"], GRID, MASSES, SHARES, s_floor=floor_of(given), s_inj_max=upper, q=given.get("q", 3.5))
 
 
+def injection_of(given: dict[str, Any]) -> Injection:
+    return Injection(**{name: value for name, value in given.items() if name != "rate"}, initial_shares=SHARES)
+
+
 def case_name(case: dict[str, Any]) -> str:
     return "-".join(str(value) for value in case["inputs"].values())
 
 
 @pytest.mark.parametrize("case", EXACT, ids=case_name)
 def test_number_source_of_each_bin(case: dict[str, Any]) -> None:
-    source = case["inputs"]["rate"] * shares_of(case["inputs"]) / MASSES
-    assert source == pytest.approx(np.array(case["F_k"]), rel=1e-12)
+    source = supply_mass_rate_to_number_source(case["inputs"]["rate"], GRID, masses=MASSES, rho=RHO, injection=injection_of(case["inputs"]))
+    assert source == pytest.approx(np.array(case["F_k"]), rel=1e-12, abs=0.0)
+    assert np.sum(MASSES * source) == pytest.approx(case["sum_mF"], rel=1e-12)
+
+
+@pytest.mark.parametrize("case", [case for case in GOLDEN["cases"] if case not in POSITIVE], ids=case_name)
+def test_no_rate_is_no_source(case: dict[str, Any]) -> None:
+    source = supply_mass_rate_to_number_source(case["inputs"]["rate"], GRID, masses=MASSES, rho=RHO, injection=injection_of(case["inputs"]))
+    assert source.tolist() == case["F_k"]
 
 
 @pytest.mark.parametrize("case", [case for case in POWER_LAW if floor_of(case["inputs"]) < SIZES[-1]], ids=case_name)

@@ -37,7 +37,7 @@ def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
     assert np.all(S[1:] == 0.0)
     area = math.pi * np.add.outer(s, s) ** 2
     tensor = _fragment_tensor(s, m, edges, v, rho, float(given(case, "alpha_frag")), law=QStarLaw())
-    terms = collision_terms(rate_coefficient(area, H, v), tensor, m, np.add.outer(m, m), np.outer(m, m))
+    terms = collision_terms(rate_coefficient(area, H, v), tensor, m, np.add.outer(m, m))
     per_unit = blowout_size(radiation_pressure(rho, 1.0), T_M)[0]
     pressure = radiation_pressure(rho, math.sqrt(edges[0] * edges[1]) / per_unit)
     drivers = Drivers(temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size))

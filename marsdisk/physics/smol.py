@@ -1,0 +1,334 @@
+"""The classic time step of the size distribution (IMEX-BDF1): gain explicit, loss implicit.
+
+dN_k/dt = G_k - L_k N_k + F_k - S_k N_k with gain G, loss L, supply F and sinks S (Krivov et al. 2006; Birnstiel et al. 2011).
+Gain takes the numbers at the start of a step and loss those at its end, so that a step of length dt makes dt sum_k m_k L_k (N_k - N'_k)
+of mass: the mass error, which is checked here and which the net form of the solver does not have.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._jit import kernel
+from .collide import KernelWorkspace
+from .fragments import FragmentTensor
+from .grid import Array, read_only
+
+MAX_HALVINGS = 64  # leaves 5e-20 of a step; what is wrong then is not its length
+SLOWEST_LOSS = 1e-30  # 1/s, so that a disk without collisions has a collision time
+
+_DONE, _NEGATIVE_START, _NOT_FINITE, _TOO_OFTEN = range(4)
+
+
+class GainWorkspace(NamedTuple):
+    """Masses that turn event rates into number rates."""
+
+    m_sum: Array  #: (n, n) m_i + m_j [kg]
+    denom: Array  #: (n,) m_k [kg]
+
+
+class StepRates(NamedTuple):
+    """What moved during one step, in kg/(m2 s) but for the last."""
+
+    gain: float  #: sum m G
+    loss: float  #: sum m L N', with the numbers after the step
+    sink: float  #: sum m S N, all sinks
+    source: float  #: sum m F
+    blowout: float  #: part of ``sink`` taken by S
+    external: float  #: part of ``sink`` taken by S_external_k
+    sublimation: float  #: part of ``sink`` taken by S_sublimation_k
+    fastest_loss: float  #: 1/s, largest gross loss rate of any bin
+
+
+class ImexWorkspace(NamedTuple):
+    """Arrays that a step of n bins is made in, so that it allocates nothing but the numbers it returns. Made by :meth:`for_bins`."""
+
+    kernel: KernelWorkspace
+    sinks: Array  #: (3, n) S, S_external_k and S_sublimation_k [1/s]
+    source: Array  #: (n,) F_k [1/(m2 s)]
+    scratch: Array  #: (5, n)
+    rates: Array  #: the last step's :class:`StepRates`
+
+    @classmethod
+    def for_bins(cls, n: int) -> "ImexWorkspace":
+        return cls(KernelWorkspace.for_bins(n), np.zeros((3, n)), np.zeros(n), np.zeros((5, n)), np.zeros(len(StepRates._fields)))
+
+    def step_rates(self) -> StepRates:
+        """Mass rates of the last step made in this workspace."""
+        return StepRates(*self.rates.tolist())
+
+
+def gain_workspace_of(masses: Array) -> GainWorkspace:
+    """Gain workspace of grains of ``masses`` [kg]."""
+    m_sum, denom = np.add.outer(masses, masses), np.array(masses, dtype=np.float64)
+    read_only(m_sum), read_only(denom)
+    return GainWorkspace(m_sum, denom)
+
+
+def _require_shape(name: str, array: NDArray[np.generic], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+
+
+@kernel
+def _factored_gain(
+    C: Array, m_sum: Array, masses: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, into_fragments: Array, gain: Array
+) -> None:
+    n = masses.size
+    for k in range(n):
+        into_fragments[k] = 0.0
+        gain[k] = 0.0
+    for i in range(n):
+        for j in range(i, n):
+            mass, K = C[i, j] * m_sum[i, j], k_lr[i, j]
+            into_fragments[K] += unbound[i, j] * mass
+            gain[K] += (1.0 - unbound[i, j]) * mass
+    total = 0.0
+    for k in range(n):
+        total += share[k]
+        into_fragments[k] /= total  # the weights of row K are share_k over the sum of shares up to K
+    above = 0.0
+    for k in range(n - 1, -1, -1):  # bin k gets its share from every K >= k
+        above += into_fragments[k]
+        gain[k] = (gain[k] + share[k] * above) / masses[k]
+
+
+@kernel
+def _dense_gain(C: Array, m_sum: Array, masses: Array, Y: Array, gain: Array) -> None:
+    n = masses.size
+    for k in range(n):
+        total = 0.0
+        for i in range(n):
+            for j in range(i, n):
+                total += Y[k, i, j] * (C[i, j] * m_sum[i, j])
+        gain[k] = total / masses[k]
+
+
+@kernel
+def _advance(
+    C: Array,
+    masses: Array,
+    gain: Array,
+    sinks: Array,
+    source: Array,
+    N: Array,
+    scratch: Array,
+    rates: Array,
+    limits: tuple[float, float, float],
+    budget: tuple[float, float, bool, bool],
+) -> tuple[int, float, float, int]:
+    """Put the numbers after the step in the place of ``N``: outcome, length of the step [s], its mass error, a bin to blame (or -1).
+
+    ``limits`` are dt, safety and mass_tol; ``budget`` is what was supplied and lost, and whether to take it from source and sinks instead.
+    """
+    n = masses.size
+    dt, safety, mass_tol = limits
+    supplied, lost, supplied_by_source, lost_by_sinks = budget
+    start, loss, sink = scratch[0], scratch[1], scratch[2]
+    mass, fastest = 0.0, 0.0
+    for row in range(rates.size):
+        rates[row] = 0.0
+    for k in range(n):
+        if N[k] < 0.0:
+            return _NEGATIVE_START, dt, 0.0, k
+        start[k] = N[k]
+        events = C[k, k]  # an event of two alike removes both
+        for j in range(n):
+            events += C[k, j]
+        loss[k] = events / N[k] if N[k] > 0.0 else 0.0
+        fastest = max(fastest, loss[k])
+        sink[k] = sinks[0, k] + sinks[1, k] + sinks[2, k]
+        m = masses[k] * N[k]
+        mass += m
+        rates[0] += masses[k] * gain[k]
+        rates[2] += sink[k] * m
+        rates[3] += masses[k] * source[k]
+        rates[4] += sinks[0, k] * m
+        rates[5] += sinks[1, k] * m
+        rates[6] += sinks[2, k] * m
+    rates[7] = fastest
+    supplied = rates[3] if supplied_by_source else supplied
+    lost = rates[2] if lost_by_sinks else lost
+
+    step = min(dt, safety * (1.0 / max(fastest, SLOWEST_LOSS)))
+    error, negative = 0.0, -1
+    for _ in range(MAX_HALVINGS + 1):
+        after, returned, negative = 0.0, 0.0, -1
+        for k in range(n):
+            N[k] = (start[k] + step * (gain[k] + source[k] - sink[k] * start[k])) / (1.0 + step * loss[k])
+            if N[k] < 0.0:
+                negative = k
+            after += masses[k] * N[k]
+            returned += masses[k] * loss[k] * N[k]
+        if negative < 0:
+            difference = abs(after + step * lost - (mass + step * supplied))
+            error = difference / (mass if mass > 0.0 else max(step * supplied, 1e-30))
+            if not math.isfinite(error):
+                return _NOT_FINITE, step, error, -1
+            if error <= mass_tol:
+                rates[1] = returned
+                return _DONE, step, error, -1
+        step *= 0.5
+    return _TOO_OFTEN, step, error, negative
+
+
+@kernel
+def _factored_step(
+    C: Array,
+    m_sum: Array,
+    masses: Array,
+    unbound: Array,
+    k_lr: NDArray[np.int64],
+    share: Array,
+    sinks: Array,
+    source: Array,
+    N: Array,
+    scratch: Array,
+    rates: Array,
+    limits: tuple[float, float, float],
+    budget: tuple[float, float, bool, bool],
+) -> tuple[int, float, float, int]:
+    gain = scratch[3]
+    _factored_gain(C, m_sum, masses, unbound, k_lr, share, scratch[4], gain)
+    return _advance(C, masses, gain, sinks, source, N, scratch, rates, limits, budget)
+
+
+def _gain_tensor(C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: GainWorkspace | None = None) -> Array:
+    """Gain G_k = (1/m_k) sum_{i<=j} C_ij Y_kij (m_i + m_j) [1/(m2 s)] of every bin, shape (n,).
+
+    Parameters
+    ----------
+    C : (n, n) 1/(m2 s), events between bins, the diagonal with its factor 1/2
+    Y : outcome of every pair: a factored tensor, in O(n^2), or dense (n, n, n) [k, i, j], in O(n^3)
+    m : (n,) kg
+    workspace : of these masses; made here where none is given
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes.
+    """
+    n = m.size
+    masses = gain_workspace_of(m) if workspace is None else workspace
+    _require_shape("m", m, (n,))
+    _require_shape("C", C, (n, n))
+    _require_shape("workspace.m_sum", masses.m_sum, (n, n))
+    _require_shape("workspace.denom", masses.denom, (n,))
+    gain = np.empty(n)
+    if isinstance(Y, FragmentTensor):
+        _require_shape("Y.unbound", Y.unbound, (n, n))
+        _factored_gain(C, masses.m_sum, masses.denom, Y.unbound, Y.k_lr, Y.weights[-1], np.empty(n), gain)
+    else:
+        _require_shape("Y", Y, (n, n, n))
+        _dense_gain(C, masses.m_sum, masses.denom, Y, gain)
+    return gain
+
+
+def step_imex_bdf1_C3(
+    N: Array,
+    C: Array,
+    Y: FragmentTensor | Array,
+    S: Array | None,
+    m: Array,
+    prod_subblow_mass_rate: float | None,
+    dt: float,
+    *,
+    source_k: Array | None = None,
+    S_external_k: Array | None = None,
+    S_sublimation_k: Array | None = None,
+    extra_mass_loss_rate: float | None = 0.0,
+    mass_tol: float = 5e-3,
+    safety: float = 0.1,
+    workspace: ImexWorkspace | None = None,
+    gain_workspace: GainWorkspace | None = None,
+) -> tuple[Array, float, float]:
+    """One step N' = [N + dt (G + F - S N)] / (1 + dt L), as long as collisions allow and at most ``dt``.
+
+    The step is at most ``safety`` times the shortest collision time, and is halved until no number is negative and the mass error
+    |sum m N' + dt X - (sum m N + dt P)| / sum m N is at most ``mass_tol``. Here P and X are what the caller says was supplied and
+    lost: they enter nothing but this check, F and S nothing but the step.
+
+    Parameters
+    ----------
+    N : (n,) 1/m2, left as it is
+    C : (n, n) 1/(m2 s), symmetric, the diagonal with its factor 1/2
+    Y : outcome of every pair, factored or dense
+    S, S_external_k, S_sublimation_k : (n,) 1/s, sinks of blow-out, of anything else, of sublimation; None is none
+    m : (n,) kg
+    prod_subblow_mass_rate : P [kg/(m2 s)]; None is sum m F
+    dt : s
+    source_k : (n,) F [1/(m2 s)]; None is none
+    extra_mass_loss_rate : X [kg/(m2 s)]; None is sum m S N of all sinks
+    mass_tol : largest mass error
+    safety : longest step in units of the shortest collision time
+    workspace : what the step is made in; its :meth:`~ImexWorkspace.step_rates` tell afterwards what moved
+    gain_workspace : of these masses; made here where none is given
+
+    Returns
+    -------
+    (n,) 1/m2, numbers after the step; the step really taken [s]; its mass error
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, dt or safety not positive, mass_tol or a number in N negative.
+    ArithmeticError
+        The mass error is not finite, or no step however short keeps numbers positive and the error in bounds.
+    """
+    n = m.size
+    if not (dt > 0.0 and safety > 0.0 and mass_tol >= 0.0):
+        raise ValueError(f"dt and safety must be positive and mass_tol not negative, got {dt!r} s, {safety!r} and {mass_tol!r}")
+    _require_shape("m", m, (n,))
+    _require_shape("N", N, (n,))
+    _require_shape("C", C, (n, n))
+    work = ImexWorkspace.for_bins(n) if workspace is None else workspace
+    masses = gain_workspace_of(m) if gain_workspace is None else gain_workspace
+    _require_shape("workspace.source", work.source, (n,))
+    _require_shape("gain_workspace.m_sum", masses.m_sum, (n, n))
+    _require_shape("gain_workspace.denom", masses.denom, (n,))
+    for name, given, own in (
+        ("S", S, work.sinks[0]),
+        ("S_external_k", S_external_k, work.sinks[1]),
+        ("S_sublimation_k", S_sublimation_k, work.sinks[2]),
+        ("source_k", source_k, work.source),
+    ):
+        if given is None:
+            own.fill(0.0)
+        else:
+            _require_shape(name, given, (n,))
+            own[:] = given
+    N_new = np.array(N, dtype=np.float64)
+    supplied = math.nan if prod_subblow_mass_rate is None else float(prod_subblow_mass_rate)
+    lost = math.nan if extra_mass_loss_rate is None else float(extra_mass_loss_rate)
+    limits = (float(dt), float(safety), float(mass_tol))
+    budget = (supplied, lost, prod_subblow_mass_rate is None, extra_mass_loss_rate is None)
+    if isinstance(Y, FragmentTensor):
+        _require_shape("Y.unbound", Y.unbound, (n, n))
+        share = Y.weights[-1]
+        done = _factored_step(C, *masses, Y.unbound, Y.k_lr, share, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
+    else:
+        _require_shape("Y", Y, (n, n, n))
+        gain = work.scratch[3]
+        _dense_gain(C, *masses, Y, gain)
+        done = _advance(C, masses.denom, gain, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
+    outcome, dt_eff, mass_error, blamed = done
+    if outcome != _DONE:
+        _fail(outcome, dt_eff, mass_error, mass_tol, blamed)
+    return N_new, dt_eff, mass_error
+
+
+def _fail(outcome: int, dt_eff: float, mass_error: float, mass_tol: float, blamed: int) -> None:
+    if outcome == _NEGATIVE_START:
+        raise ValueError(f"N must not be negative, it is in bin {blamed}")
+    if outcome == _NOT_FINITE:
+        raise ArithmeticError(
+            f"the mass error of a step of {dt_eff:.3g} s is not finite: numbers, kernel, tensor, masses or rates hold NaN or infinity"
+        )
+    if blamed >= 0:
+        raise ArithmeticError(f"N stays negative in bin {blamed} down to a step of {dt_eff:.3g} s; look at its source and sinks")
+    raise ArithmeticError(
+        f"the mass error stays at {mass_error:.3g}, above mass_tol = {mass_tol:g}, down to a step of {dt_eff:.3g} s; "
+        "prod_subblow_mass_rate must be what source_k adds, and extra_mass_loss_rate what the sinks take"
+    )
