@@ -296,10 +296,12 @@ class Sublimation(Section):
 class Numerics(Section):
     """How long, and how exactly."""
 
-    scheme: Literal["rosenbrock"] = quantity("rosenbrock", "the integrator")
+    scheme: Literal["rosenbrock", "imex_bdf1"] = quantity("rosenbrock", "the integrator; imex_bdf1 is the classic one, to compare with")
     rtol: float = quantity(1e-3, "relative tolerance per step and bin", "", ge=1e-12, le=0.1)
     atol: float = quantity(1e-8, "absolute tolerance per step and bin, in units of Sigma_0", "", ge=1e-20, le=1e-3)
     max_steps: int = quantity(100_000, "give up after this many steps", "", ge=1)
+    dt: float | None = quantity(None, "imex_bdf1: outer step; default a thousandth of the run", "s", gt=0.0)
+    max_substeps: int = quantity(10_000, "imex_bdf1: give up when an outer step takes more steps than this", "", ge=1)
     t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
     t_end_orbits: float | None = quantity(None, "end after this many orbits", "T_orb", gt=0.0, le=1e9)
     t_end_until_temperature_K: float | None = quantity(None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0)
@@ -308,6 +310,9 @@ class Numerics(Section):
     def _ends(self) -> "Numerics":
         if self.t_end_years is None and self.t_end_orbits is None and self.t_end_until_temperature_K is None:
             raise ValueError("nothing ends the run: give t_end_years, t_end_orbits or t_end_until_temperature_K")
+        others = {"rosenbrock": {"dt", "max_substeps"}, "imex_bdf1": {"rtol", "atol", "max_steps"}}[self.scheme] & self.model_fields_set
+        if others:
+            raise ValueError(f"{', '.join(sorted(others))} has no effect with scheme {self.scheme}; drop it or change the scheme")
         return self
 
 

@@ -19,7 +19,7 @@ from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
-from .physics.supply import rate_from_orbit_fraction
+from .physics.supply import Injection, rate_from_orbit_fraction
 from .result import StopReason
 
 T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
@@ -178,7 +178,9 @@ class Start:
     shares: Array  #: (n,) mass share of each bin
     sigma_0: float  #: kg/m2
     f_los: float
-    supply: Array  #: (n,) kg/(m2 s)
+    injection: Injection
+    supply_rate: float  #: kg/(m2 s)
+    supply_shares: Array  #: (n,) share of the supply that each bin gets
 
 
 def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start:
@@ -197,21 +199,18 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
         kappa = opacity.opacity(grid.sizes, shares / masses, masses)
         f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
         sigma_0 = opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
-        injected = supply_weights(
+        injection = Injection(
             supply.injection,
-            grid,
-            masses,
-            config.material.rho,
-            shares,
-            s_min_eff=derived.s_lo,
-            s_inj_min=supply.s_inj_min or 0.0,
-            s_inj_max=supply.s_inj_max or math.inf,
-            q=supply.q,
-            cache=cache,
+            derived.s_lo,
+            supply.s_inj_min or 0.0,
+            supply.s_inj_max or math.inf,
+            supply.q,
+            shares if supply.injection == "initial_psd" else None,
         )
+        injected = supply_weights(injection, grid, masses, config.material.rho, cache=cache)
     except ValueError as error:
         raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
-    return Start(grid, masses, shares, sigma_0, f_los, _supply_rate(config, derived, kappa, f_los) * injected)
+    return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_rate(config, derived, kappa, f_los), injected)
 
 
 def check(config: RunConfig) -> Derived:

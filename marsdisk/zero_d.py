@@ -20,10 +20,11 @@ from .physics.grid import Array, SizeGrid
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.drivers import Drivers
+from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, Limits, Trajectory, integrate
 from .solver.methods import RODAS4
 from .solver.netform import CollisionTerms, collision_terms
-from .start import Derived, derive, disk_at_start
+from .start import Derived, Start, derive, disk_at_start
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
 
 
 def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
-    at = f"at t = {path.t_final:.6g} s after {path.t.size - 1} steps ({path.rejected} rejected)"
+    at = f"at t = {path.t_final:.6g} s after {path.accepted} steps ({path.rejected} rejected)"
     rtol = f"loosen numerics.rtol = {config.numerics.rtol:g}"
     if path.outcome == TOO_MANY_STEPS:
         raise SolverError(f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}")
@@ -62,6 +63,33 @@ def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
         )
 
 
+def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
+    """What the classic step is made of."""
+    rho, speed = config.material.rho, derived.v_rel if config.collisions.enabled else 0.0
+    return ClassicDisk(disk.grid, disk.masses, rho, derived.H, speed, derived.alpha_mass, config.qstar.law(), disk.injection, disk.supply_rate)
+
+
+def outer_step(config: RunConfig, derived: Derived) -> float:
+    """Outer step [s] of the classic scheme."""
+    return config.numerics.dt or derived.t_end / 1000.0
+
+
+def _classic(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, limits: Limits, cache: RunCache) -> Trajectory:
+    """The classic scheme's trajectory; it is not held to :data:`LEDGER_LIMIT`, which it cannot keep, but reports its ledger's error."""
+    dt, most = outer_step(config, derived), config.numerics.max_substeps
+    try:
+        return integrate_imex(disk.sigma_0 * disk.shares, classic_disk(config, derived, disk), drivers, limits, dt=dt, max_substeps=most, cache=cache)
+    except StepCollapse as collapse:
+        raise SolverError(
+            f"numerics.scheme = imex_bdf1: {most} steps (numerics.max_substeps) cover {collapse.covered:.3g} s of the outer step of {dt:.3g} s "
+            f"at t = {collapse.t:.6g} s. The classic step is bound to a tenth of the shortest gross collision time, and a grain of bin "
+            f"{collapse.bin} ({collapse.size:.3g} m) is hit {collapse.hit_rate:.3g} times a second. Set numerics.scheme: rosenbrock, which is "
+            "bound to net rates only; or raise sizes.s_min, lower optical_depth.tau0_target or raise max_substeps"
+        ) from collapse
+    except ArithmeticError as error:
+        raise SolverError(f"numerics.scheme = imex_bdf1: {error}; shorten numerics.dt = {dt:.3g} s, or set numerics.scheme: rosenbrock") from error
+
+
 @functools.cache
 def ensure_compiled() -> None:
     """Load or compile every kernel of a run once per process, repairing damaged compiled files."""
@@ -70,9 +98,10 @@ def ensure_compiled() -> None:
         "sizes": {"s_min": 1e-6, "s_max": 1.0, "n_bins": 4},
         "temperature": {"law": "constant", "T0": 2000.0},
         "radiation": {"Q_pr": 1.0},
-        "numerics": {"t_end_orbits": 1e-6},
     }
-    call_repairing(lambda: _run(build_config(smallest), RunCache()))
+    for numerics in ({"scheme": "rosenbrock"}, {"scheme": "imex_bdf1", "dt": 1.0}):
+        config = build_config({**smallest, "numerics": {**numerics, "t_end_orbits": 1e-12}})
+        call_repairing(functools.partial(_run, config, RunCache()))
 
 
 def _look(path: Trajectory, drivers: Drivers, times: Array) -> tuple[Array, Array, float]:
@@ -105,15 +134,22 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
     grid, masses = disk.grid, disk.masses
-    terms = _collision_terms(config, derived, grid, masses, cache)
-    drivers = Drivers(derived.law, derived.pressure, grid.edges.copy(), derived.blowout_rate, config.blowout.edge == "sharp", disk.supply)
+    drivers = Drivers(
+        derived.law, derived.pressure, grid.edges.copy(), derived.blowout_rate, config.blowout.edge == "sharp", disk.supply_rate * disk.supply_shares
+    )
     numerics = config.numerics
     tau_stop = math.inf if config.optical_depth.tau_stop is None else config.optical_depth.tau_stop
     limits = Limits(derived.t_end, numerics.rtol, numerics.atol * disk.sigma_0, numerics.max_steps, tau_stop, disk.f_los)
+    if numerics.scheme == "imex_bdf1":
+        solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
+    else:
+        terms = _collision_terms(config, derived, grid, masses, cache)
+        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
     begin_solver = time.perf_counter()
-    path = integrate(disk.sigma_0 * disk.shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
+    path = solve()
     solver_time = time.perf_counter() - begin_solver
-    _check(config, derived, path)
+    if numerics.scheme == "rosenbrock":
+        _check(config, derived, path)
 
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final
@@ -143,14 +179,14 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
         M_loss_blowout=M_loss,
         M_loss_sublimation=0.0,
         M_loss_other=0.0,
-        M_supplied=float(disk.supply.sum()) * path.t_final * to_mars,
+        M_supplied=float(drivers.supply.sum()) * path.t_final * to_mars,
         Sigma_0=disk.sigma_0,
         Sigma_final=float(c[-1].sum()),
         t_end=path.t_final,
         t99=t99,
         tau_max=path.tau_max,
         ledger_error=path.ledger_error,
-        steps=path.t.size - 1,
+        steps=path.accepted,
         steps_rejected=path.rejected,
         clamped=path.clamped,
         wall_time=time.perf_counter() - begin,

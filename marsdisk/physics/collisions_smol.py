@@ -108,38 +108,21 @@ def _fragment_tensor(
     return _cached(cache, "fragment_tensor", key, build)
 
 
-def supply_weights(
-    mode: str,
-    grid: SizeGrid,
-    masses: Array,
-    rho: float,
-    initial_shares: Array,
-    *,
-    s_min_eff: float,
-    s_inj_min: float = 0.0,
-    s_inj_max: float = math.inf,
-    q: float = 3.5,
-    cache: Lookup | None = None,
-) -> Array:
+def supply_weights(injection: Injection, grid: SizeGrid, masses: Array, rho: float, *, cache: Lookup | None = None) -> Array:
     """Share of the supplied mass per bin (see :func:`~marsdisk.physics.supply.injection_shares`); only the rate scales it."""
+    mode, start = injection.mode, injection.initial_shares
     key = {
         "mode": mode,
         "sizes_version": grid.sizes_version,
         "edges_version": grid.edges_version,
         "rho": rho,
-        "s_min_eff": s_min_eff,
-        "s_inj_min": s_inj_min,
-        "s_inj_max": s_inj_max,
-        "q": q,
-        "initial_version": content_version(initial_shares) if mode == "initial_psd" else 0,
+        "s_min_eff": injection.s_min_eff,
+        "s_inj_min": injection.s_inj_min,
+        "s_inj_max": injection.s_inj_max,
+        "q": injection.q,
+        "initial_version": content_version(start) if mode == "initial_psd" and start is not None else 0,
     }
-    floor = max(s_min_eff, s_inj_min)
-    return _cached(
-        cache,
-        "supply_weights",
-        key,
-        lambda: injection_shares(mode, grid, masses, initial_shares, s_floor=floor, s_inj_max=s_inj_max, q=q),
-    )
+    return _cached(cache, "supply_weights", key, lambda: injection_shares(injection, grid, masses))
 
 
 def supply_mass_rate_to_number_source(
@@ -154,21 +137,7 @@ def supply_mass_rate_to_number_source(
     """
     if rate <= 0.0:
         return np.zeros(masses.size)
-    if injection.mode == "initial_psd" and injection.initial_shares is None:
-        raise ValueError("injection initial_psd needs initial_shares")
-    weights = supply_weights(
-        injection.mode,
-        grid,
-        masses,
-        rho,
-        masses if injection.initial_shares is None else injection.initial_shares,
-        s_min_eff=injection.s_min_eff,
-        s_inj_min=injection.s_inj_min,
-        s_inj_max=injection.s_inj_max,
-        q=injection.q,
-        cache=cache,
-    )
-    source: Array = rate * weights
+    source: Array = rate * supply_weights(injection, grid, masses, rho, cache=cache)
     source /= masses
     return source
 

@@ -174,27 +174,6 @@ def _advance(
     return _TOO_OFTEN, step, error, negative
 
 
-@kernel
-def _factored_step(
-    C: Array,
-    m_sum: Array,
-    masses: Array,
-    unbound: Array,
-    k_lr: NDArray[np.int64],
-    share: Array,
-    sinks: Array,
-    source: Array,
-    N: Array,
-    scratch: Array,
-    rates: Array,
-    limits: tuple[float, float, float],
-    budget: tuple[float, float, bool, bool],
-) -> tuple[int, float, float, int]:
-    gain = scratch[3]
-    _factored_gain(C, m_sum, masses, unbound, k_lr, share, scratch[4], gain)
-    return _advance(C, masses, gain, sinks, source, N, scratch, rates, limits, budget)
-
-
 def _gain_tensor(C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: GainWorkspace | None = None) -> Array:
     """Gain G_k = (1/m_k) sum_{i<=j} C_ij Y_kij (m_i + m_j) [1/(m2 s)] of every bin, shape (n,).
 
@@ -282,12 +261,9 @@ def step_imex_bdf1_C3(
         raise ValueError(f"dt and safety must be positive and mass_tol not negative, got {dt!r} s, {safety!r} and {mass_tol!r}")
     _require_shape("m", m, (n,))
     _require_shape("N", N, (n,))
-    _require_shape("C", C, (n, n))
     work = ImexWorkspace.for_bins(n) if workspace is None else workspace
     masses = gain_workspace_of(m) if gain_workspace is None else gain_workspace
     _require_shape("workspace.source", work.source, (n,))
-    _require_shape("gain_workspace.m_sum", masses.m_sum, (n, n))
-    _require_shape("gain_workspace.denom", masses.denom, (n,))
     for name, given, own in (
         ("S", S, work.sinks[0]),
         ("S_external_k", S_external_k, work.sinks[1]),
@@ -304,16 +280,8 @@ def step_imex_bdf1_C3(
     lost = math.nan if extra_mass_loss_rate is None else float(extra_mass_loss_rate)
     limits = (float(dt), float(safety), float(mass_tol))
     budget = (supplied, lost, prod_subblow_mass_rate is None, extra_mass_loss_rate is None)
-    if isinstance(Y, FragmentTensor):
-        _require_shape("Y.unbound", Y.unbound, (n, n))
-        share = Y.weights[-1]
-        done = _factored_step(C, *masses, Y.unbound, Y.k_lr, share, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
-    else:
-        _require_shape("Y", Y, (n, n, n))
-        gain = work.scratch[3]
-        _dense_gain(C, *masses, Y, gain)
-        done = _advance(C, masses.denom, gain, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
-    outcome, dt_eff, mass_error, blamed = done
+    gain = _gain_tensor(C, Y, m, workspace=masses)
+    outcome, dt_eff, mass_error, blamed = _advance(C, masses.denom, gain, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
     if outcome != _DONE:
         _fail(outcome, dt_eff, mass_error, mass_tol, blamed)
     return N_new, dt_eff, mass_error

@@ -11,14 +11,18 @@ INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
 
 
 class Injection(NamedTuple):
-    """Into which bins the supply goes, see :func:`injection_shares`."""
+    """Into which bins the supply goes.
+
+    ``min_bin`` is the first bin whose centre reaches the lower limit, ``powerlaw_bins`` dN/ds ~ s^-q between the limits, integrated
+    over the true edges of the bins, ``initial_psd`` as the start.
+    """
 
     mode: str = "min_bin"
-    s_min_eff: float = 0.0  #: m, smallest size of the disk
+    s_min_eff: float = 0.0  #: m, smallest size of the disk; the lower limit is the larger of this and the next
     s_inj_min: float = 0.0  #: m
-    s_inj_max: float = math.inf  #: m
-    q: float = 3.5  #: exponent of ``powerlaw_bins``
-    initial_shares: Array | None = None  #: (n,) mass share of each bin at the start, for ``initial_psd``
+    s_inj_max: float = math.inf  #: m; at most the largest bin centre
+    q: float = 3.5
+    initial_shares: Array | None = None  #: (n,) mass share of each bin at the start
 
 
 def rate_from_orbit_fraction(mu: float, f_orb: float, sigma_ref: float, T_orb: float) -> float:
@@ -26,40 +30,33 @@ def rate_from_orbit_fraction(mu: float, f_orb: float, sigma_ref: float, T_orb: f
     return mu * f_orb * sigma_ref / T_orb
 
 
-def injection_shares(
-    mode: str, grid: SizeGrid, masses: Array, initial_shares: Array, *, s_floor: float, s_inj_max: float = math.inf, q: float = 3.5
-) -> Array:
-    """Share of the supplied mass that each bin gets; sums to 1.
-
-    Parameters
-    ----------
-    mode : ``min_bin`` (first bin whose centre reaches ``s_floor``), ``powerlaw_bins`` (dN/ds ~ s^-q between ``s_floor`` and
-        ``s_inj_max``, integrated over the true bin edges) or ``initial_psd`` (as the start)
-    masses : (n,) kg, mass of a grain of each bin
-    initial_shares : (n,) mass share of each bin at the start
-    s_floor, s_inj_max : m, limits of injection; the upper one is at most the largest bin centre
+def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Array:
+    """Share of the supplied mass that each bin gets, (n,); sums to 1. ``masses`` (n,) [kg] are those of a grain of each bin.
 
     Raises
     ------
     ValueError
-        Unknown mode, or limits between which there is no size to inject.
+        Unknown mode, limits between which there is no size to inject, or ``initial_psd`` without a start.
     """
-    if mode == "initial_psd":
-        shares = np.where(np.isfinite(initial_shares) & (initial_shares > 0.0), initial_shares, 0.0)
-    elif mode == "min_bin":
+    s_floor, q, start = max(injection.s_min_eff, injection.s_inj_min), injection.q, injection.initial_shares
+    if injection.mode == "initial_psd":
+        if start is None:
+            raise ValueError("injection initial_psd needs initial_shares")
+        shares = np.where(np.isfinite(start) & (start > 0.0), start, 0.0)
+    elif injection.mode == "min_bin":
         shares = np.zeros_like(grid.sizes)
         reached = np.flatnonzero(grid.sizes >= s_floor)
         shares[reached[0] if reached.size else -1] = 1.0
-    elif mode == "powerlaw_bins":
+    elif injection.mode == "powerlaw_bins":
         low = np.maximum(grid.edges[:-1], s_floor)
-        high = np.minimum(grid.edges[1:], min(s_inj_max, float(grid.sizes[-1])))
+        high = np.minimum(grid.edges[1:], min(injection.s_inj_max, float(grid.sizes[-1])))
         low = np.minimum(low, high)
         number = np.log(high / low) if q == 1.0 else (high ** (1.0 - q) - low ** (1.0 - q)) / (1.0 - q)
         shares = number * masses
     else:
-        raise ValueError(f"injection must be one of {', '.join(INJECTIONS)}, got {mode!r}")
+        raise ValueError(f"injection must be one of {', '.join(INJECTIONS)}, got {injection.mode!r}")
     total = float(np.sum(shares))
     if not total > 0.0:
-        raise ValueError(f"no bin takes the supply: nothing of the grid lies between {s_floor:.3g} m and {s_inj_max:.3g} m")
+        raise ValueError(f"no bin takes the supply: nothing of the grid lies between {s_floor:.3g} m and {injection.s_inj_max:.3g} m")
     result: Array = shares / total
     return result

@@ -48,6 +48,7 @@ class Trajectory(NamedTuple):
     p: Array  #: (steps, n+1)
     q: Array  #: (steps, n+1)
     piece: Array  #: (steps,) bin of s_blow during the step
+    accepted: int  #: steps made, which for the classic scheme are shorter than those kept
     rejected: int
     clamped: int
     ledger_error: float  #: largest |sum c + lost - start - supplied| / (start + supplied)
@@ -312,6 +313,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         ps[:steps].copy(),
         qs[:steps].copy(),
         pieces[:steps, 0].copy(),
+        steps,
         rejected,
         clamped,
         ledger_error,

@@ -13,6 +13,7 @@ from marsdisk.physics.collisions_smol import _fragment_tensor, gain_workspace, p
 from marsdisk.physics.fragments import FragmentTensor
 from marsdisk.physics.grid import Array, SizeGrid, content_version, grain_mass, make_grid
 from marsdisk.physics.qstar import TABLES, QStarLaw
+from marsdisk.physics.supply import Injection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +70,12 @@ def build_all(inputs: Inputs, cache: RunCache) -> dict[str, Any]:
     sizes, edges, rho = inputs.sizes, inputs.edges, inputs.rho
     masses, version = grain_mass(sizes, rho), content_version(sizes)
     grid = SizeGrid(edges, sizes, version, content_version(edges))
-    limits = {name: getattr(inputs, name) for name in ("s_min_eff", "s_inj_min", "s_inj_max", "q")}
+    injection = Injection(inputs.mode, inputs.s_min_eff, inputs.s_inj_min, inputs.s_inj_max, inputs.q, np.array(inputs.initial))
     return {
         "fragment_tensor": _fragment_tensor(sizes, masses, edges, inputs.v_rel, rho, inputs.alpha_frag, law=inputs.law, cache=cache),
         "pair_workspace": pair_workspace(sizes, masses, rho, cache=cache, sizes_version=version),
         "gain_workspace": gain_workspace(masses, rho, cache=cache, sizes_version=version),
-        "supply_weights": supply_weights(inputs.mode, grid, masses, rho, np.array(inputs.initial), **limits, cache=cache),
+        "supply_weights": supply_weights(injection, grid, masses, rho, cache=cache),
     }
 
 

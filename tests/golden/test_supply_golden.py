@@ -35,13 +35,12 @@ def floor_of(given: dict[str, Any]) -> float:
     return max(given["s_min_eff"], given.get("s_inj_min", 0.0))
 
 
-def shares_of(given: dict[str, Any]) -> Array:
-    upper = given.get("s_inj_max", math.inf)
-    return injection_shares(given["mode"], GRID, MASSES, SHARES, s_floor=floor_of(given), s_inj_max=upper, q=given.get("q", 3.5))
-
-
 def injection_of(given: dict[str, Any]) -> Injection:
     return Injection(**{name: value for name, value in given.items() if name != "rate"}, initial_shares=SHARES)
+
+
+def shares_of(given: dict[str, Any]) -> Array:
+    return injection_shares(injection_of(given), GRID, MASSES)
 
 
 def case_name(case: dict[str, Any]) -> str:
