@@ -58,6 +58,32 @@ def show(config: Path, overrides: dict[str, Any]) -> None:
 
 
 @main.command()
+@CONFIG
+@set_option
+@click.option("--steps", type=click.IntRange(1, 10_000_000), default=1000, show_default=True, help="Classic steps to time.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: seconds by function with the cache on and off, and its counters.")
+@command
+def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) -> None:
+    """Time the classic collision step of CONFIG with its caches on and off.
+
+    \b
+    marsdisk profile configs/mars_0d_baseline.yaml
+    marsdisk profile configs/mars_0d_melt.yaml --steps 5000 --json
+    """
+    import json
+
+    from .config import load_config
+    from .profiling import profile_step
+    from .report import print_profile, profile_record
+
+    found = profile_step(load_config(config, overrides), steps)
+    if as_json:
+        click.echo(json.dumps(profile_record(found)))
+    else:
+        print_profile(found, steps)
+
+
+@main.command()
 @click.argument("constants", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the table.")
 @click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")

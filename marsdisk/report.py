@@ -10,12 +10,14 @@ import numpy as np
 from rich.table import Table
 
 from ._jit import interpreted
+from .cache import CacheKind
 from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
+from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult
 from .start import derive
 
@@ -70,6 +72,33 @@ def print_config(config: RunConfig) -> None:
         "unit",
         "meaning",
     )
+
+
+def print_profile(profile: StepProfile, steps: int) -> None:
+    """Cumulative times with the cache on and off, their ratios, and what the cache did."""
+
+    def ratio(off: float, on: float) -> str:
+        return f"{off / on:.1f}" if on > 0.0 else "-" if off == 0.0 else "not called"
+
+    rows = [
+        (name, f"{1e3 * profile.cached[name]:.2f}", f"{1e3 * profile.uncached[name]:.2f}", ratio(profile.uncached[name], profile.cached[name]))
+        for name in FUNCTIONS
+    ]
+    _table(f"{steps} classic steps under cProfile", rows, "function", "cache on [ms]", "cache off [ms]", "off/on")
+    on, off = profile.step_cached, profile.step_uncached
+    terminal().print(
+        f"a step without the profiler: {1e6 * on:.1f} us with the cache, {1e6 * off:.1f} us without, {off / on:.1f} times", highlight=False
+    )
+    terminal().print(f"cache: {profile.cache.line()}", highlight=False, markup=False)
+
+
+def profile_record(profile: StepProfile) -> dict[str, Any]:
+    """The profile for programs: cumulative seconds by function, seconds of a step, and the counters of each slot."""
+    stats = profile.cache
+    counts = {name: getattr(stats, name).tolist() for name in ("hits", "misses", "rebuilds", "refused", "bytes", "build_time")}
+    slots = {str(kind): {name: values[i] for name, values in counts.items()} for i, kind in enumerate(CacheKind)}
+    steps = {"cached": profile.step_cached, "uncached": profile.step_uncached}
+    return {"cached": profile.cached, "uncached": profile.uncached, "step": steps, "cache": slots}
 
 
 def print_result(result: RunResult) -> None:
