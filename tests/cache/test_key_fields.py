@@ -1,7 +1,7 @@
 """Every input of every cached array is in its key: changing one is noticed, for that reason alone, and gives a cold cache's value."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,30 @@ def test_a_changed_input_is_noticed_by_exactly_the_slots_that_depend_on_it(reaso
     assert same(after, build_all(mutated, RunCache(enabled=False)))
     assert not same(after, before)
     assert same(build_all(base, cache), before), "nor after changing back"
+
+
+class Forgetful(RunCache):
+    """A cache whose slot ``kind`` has lost ``field`` from its key."""
+
+    def __init__(self, kind: CacheKind, field: str) -> None:
+        super().__init__()
+        self.kind, self.field = kind, field
+
+    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], Any]) -> Any:
+        return super().lookup(kind, {**key, self.field: 0} if kind == self.kind else key, build)
+
+
+FIELDS = [(kind, field) for kind in CacheKind for field in KEY_FIELDS[kind] if (kind, field) != (CacheKind.SUPPLY_WEIGHTS, "rho")]
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_a_key_without_one_of_its_fields_would_be_found_out(kind: CacheKind, field: str) -> None:
+    """So the comparison above can fail; but for the density in shares of the supply, in which it cancels."""
+    base = dataclasses.replace(BASE, mode="initial_psd") if field == "initial_version" else BASE
+    cache = Forgetful(kind, field)
+    build_all(base, cache)
+    mutated = MUTATIONS[field](base)
+    assert not same(build_all(mutated, cache), build_all(mutated, RunCache()))
 
 
 @pytest.mark.parametrize("law", [QStarLaw(TABLES["basalt"]), QStarLaw(units="si"), QStarLaw(mu=0.4), QStarLaw().scaled(1.0 + 1e-12)])

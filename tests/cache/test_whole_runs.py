@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from marsdisk.cache import REASONS, CacheKind, CacheStats, RunCache
 from marsdisk.config import RunConfig
+from marsdisk.physics.dynamics import dispersion_speed
+from marsdisk.physics.smol import ImexWorkspace
 from marsdisk.result import RunResult
-from marsdisk.zero_d import run_zero_d
+from marsdisk.start import derive, disk_at_start
+from marsdisk.zero_d import classic_disk, run_zero_d
 
 Shipped = Callable[..., RunConfig]
 KINDS = list(CacheKind)
@@ -43,6 +47,65 @@ def assert_same_bits(one: RunResult, other: RunResult) -> None:
 def reasons(stats: CacheStats) -> dict[str, dict[str, int]]:
     rows = {kind.value: {r: int(c) for r, c in zip(REASONS, row, strict=True) if c} for kind, row in zip(KINDS, stats.invalidations, strict=True)}
     return {kind: row for kind, row in rows.items() if row}
+
+
+#: The same changes where the classic scheme can follow: grains alike enough for its step.
+CLASSIC = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20}, "initial": {"s0_mode": "upper"}, "optical_depth.tau_stop": None}
+CLASSIC_SHORT = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-4}}
+CLASSIC_VARIANTS: list[dict[str, Any]] = [
+    {},
+    {"collisions.alpha_frag": 3.0},
+    {"material.rho": 2500.0},
+    {"dynamics.i0": 0.02},
+    {"qstar.table": "basalt"},
+    {"sizes.n_bins": 16},
+    {"supply": {"injection": "powerlaw_bins", "q": 3.0}},
+    {"psd.alpha": 3.0},
+]
+
+
+def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hits(shipped: Shipped) -> None:
+    shared = RunCache()
+    for i in np.random.default_rng(1).permutation(2 * len(CLASSIC_VARIANTS)) % len(CLASSIC_VARIANTS):
+        config = shipped("melt", {**CLASSIC, **CLASSIC_SHORT, **CLASSIC_VARIANTS[i]})
+        result = run_zero_d(config, cache=shared)
+        assert result.steps > 100
+        assert result.cache.hits[KINDS.index(CacheKind.FRAGMENT_TENSOR)] >= result.steps - 1
+        assert_same_bits(result, run_zero_d(config, cache=RunCache(enabled=False)))
+
+
+def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(shipped: Shipped) -> None:
+    config = shipped("melt", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-3, "dt": 0.01}})
+    result = run_zero_d(config)
+    assert result.steps >= 1000
+    assert result.cache.hit_rate > 0.99
+    assert_same_bits(result, run_zero_d(config, cache=RunCache(enabled=False)))
+
+
+def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Shipped) -> None:
+    config = shipped("melt", CLASSIC)
+    derived, cache = derive(config), RunCache()
+    disk = disk_at_start(config, derived, cache)
+    N = {"cached": disk.sigma_0 * disk.shares / disk.masses}
+    N["cold"], workspace = N["cached"], ImexWorkspace.for_bins(20)
+    cache.restart_counts()
+    for step in range(200):
+        e = 0.5 * 0.99**step  # collisions damp the orbits
+        classic = classic_disk(config, derived, disk)._replace(v_rel=dispersion_speed(3000.0, e, 0.05))
+        for name, used in (("cached", cache), ("cold", RunCache())):
+            N[name] = classic.step(N[name], 1.0, cache=used, workspace=workspace).N_new
+        assert np.array_equal(N["cached"], N["cold"])
+    assert reasons(cache.stats()) == {"fragment_tensor": {"v_rel": 199}, "qstar_matrix": {"v_rel": 199}}
+
+
+@pytest.mark.parametrize("short", [SHORT, {**CLASSIC, **CLASSIC_SHORT}], ids=["rosenbrock", "imex_bdf1"])
+def test_runs_of_different_material_in_one_process_do_not_touch_each_other(shipped: Shipped, short: dict[str, Any]) -> None:
+    configs = [shipped("melt", {**short, "qstar.table": table, "material.rho": rho}) for table, rho in (("basalt", 3000.0), ("forsterite", 3270.0))]
+    alone = [run_zero_d(config) for config in configs]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(run_zero_d, 5 * configs))
+    for i, result in enumerate(together):
+        assert_same_bits(result, alone[i % 2])
 
 
 @pytest.mark.parametrize("seed", range(3))
