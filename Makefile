@@ -18,7 +18,7 @@ lint: setup ## format, style and types
 	$(BIN)/mypy
 
 bench: setup ## measure speed; figures for this machine
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(if $(README),--readme)
 
 constraints: setup ## renew the pinned versions
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \

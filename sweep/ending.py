@@ -12,7 +12,7 @@ from .plan import Plan, usable_cores
 from .progress import Tally, duration
 from .session import forecast
 from .store import reader
-from .summary import failures, hit_rate, totals
+from .summary import cache_line, failures, totals
 
 
 def _say(console: Console, text: str) -> None:
@@ -58,7 +58,7 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
         _say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the solver")
     else:
         _say(console, "everything was committed already; nothing was run")
-    _say(console, f"cache hits: {hit_rate(group)}")
+    _say(console, f"cache hits: {cache_line(group)}")
     clamped = int((reader.column(group, "clamped") > 0).sum())
     if clamped:
         _say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from .plan import Plan
+from .progress import duration
 from .store import layout, reader
 from .tables import text
 
@@ -95,8 +96,12 @@ def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> lis
     return lines
 
 
-def hit_rate(group: zarr.Group) -> str:
-    """Cache hits over lookups of all finished runs."""
-    hits = int(reader.column(group, "cache_hits").sum())
-    lookups = hits + sum(int(reader.column(group, f"cache_{name}").sum()) for name in ("misses", "rebuilds"))
-    return f"{100.0 * hits / lookups:.1f} % of {lookups} lookups" if lookups else "not used"
+def cache_line(group: zarr.Group) -> str:
+    """Cache hits over lookups of all finished runs, and the time that building every value anew would have taken."""
+    hits, misses, rebuilds = (reader.column(group, f"cache_{name}").sum(axis=0) for name in ("hits", "misses", "rebuilds"))
+    lookups, builds = int((hits + misses + rebuilds).sum()), misses + rebuilds
+    if not lookups:
+        return "not used"
+    seconds = np.nansum(reader.column(group, "cache_build_time"), axis=0)
+    saved = float(np.sum(hits * seconds / np.maximum(builds, 1)))
+    return f"{100.0 * int(hits.sum()) / lookups:.1f} % of {lookups} lookups, which saved {duration(saved)} of building"

@@ -1,12 +1,14 @@
-"""``make bench``: the figures of the README, as a Markdown table."""
+"""``make bench``: the figures of the README, as two Markdown tables; with ``--readme`` they are put into it."""
 
 import io
+import math
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,17 +16,27 @@ from rich.console import Console
 
 from marsdisk.cache import RunCache
 from marsdisk.config import load_config
+from marsdisk.profiling import profile_step
 from marsdisk.zero_d import run_zero_d
-from sweep.session import run_sweep
+from sweep.driver import block_task
+from sweep.plan import make_plan
+from sweep.session import create, run_sweep
 from sweep.spec import load_sweep
+from sweep.store import reader
+from sweep.worker import CacheScopes, run_block
 
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
 REPEATS = 200
 
 
-def row(what: str, figure: str) -> None:
-    print(f"| {what} | {figure} |", flush=True)
+TABLES: dict[str, list[str]] = {"figures": [], "caches": []}
+
+
+def row(table: str, what: str, figure: str) -> None:
+    TABLES[table] = TABLES[table] or ["| what | measured |", "|---|---|"]
+    TABLES[table].append(f"| {what} | {figure} |")
+    print(TABLES[table][-1], flush=True)
 
 
 def one_run() -> None:
@@ -34,10 +46,14 @@ def one_run() -> None:
     results = [run_zero_d(config, cache=cache) for _ in range(REPEATS)]
     walls, solver = sorted(r.wall_time for r in results), sorted(r.solver_time for r in results)
     middle = REPEATS // 2
-    row("two-year run of mars_0d_melt.yaml, 40 bins, warm: fastest / median", f"{1e3 * walls[0]:.2f} / {1e3 * walls[middle]:.2f} ms")
-    row("of it in the integrator", f"{1e3 * solver[0]:.2f} / {1e3 * solver[middle]:.2f} ms, {results[0].steps} + {results[0].steps_rejected} steps")
+    row("figures", "two-year run of mars_0d_melt.yaml, 40 bins, warm: fastest / median", f"{1e3 * walls[0]:.2f} / {1e3 * walls[middle]:.2f} ms")
+    row(
+        "figures",
+        "of it in the integrator",
+        f"{1e3 * solver[0]:.2f} / {1e3 * solver[middle]:.2f} ms, {results[0].steps} + {results[0].steps_rejected} steps",
+    )
     for name in ("M_loss", "Sigma_final"):
-        row(f"its {name} against rtol 1e-9", f"{abs(getattr(results[0], name) / getattr(exact, name) - 1):.1e} relative")
+        row("figures", f"its {name} against rtol 1e-9", f"{abs(getattr(results[0], name) / getattr(exact, name) - 1):.1e} relative")
 
 
 class Memory:
@@ -72,27 +88,75 @@ def whole_sweep() -> None:
             # a tighter tolerance gives both enough to do for their start-up not to matter
             sweep = load_sweep(SWEEP, {"numerics.rtol": 1e-5, "numerics.atol": 1e-12})
             seconds[workers] = run_sweep(sweep, Path(folder) / f"tight{workers}.zarr", workers=workers, console=quiet)[1].seconds
-        row("576 runs at rtol 1e-5, workers ready: one process over two", f"{seconds[1] / seconds[2]:.2f} times")
+        row("figures", "576 runs at rtol 1e-5, workers ready: one process over two", f"{seconds[1] / seconds[2]:.2f} times")
 
         store, tallies = Path(folder) / "sweep.zarr", []
         memory = Memory().megabytes(lambda: tallies.append(run_sweep(load_sweep(SWEEP), store, workers=2, console=quiet)[1]))
         tally = tallies[0]
         row(
+            "figures",
             "make sweep: 576 runs, 2 processes, from the moment they are ready",
             f"{tally.seconds:.1f} s, {tally.finished / tally.seconds:.0f} runs per second",
         )
-        row("share of the workers' time outside the integrator", f"{100 * (1 - tally.solver_seconds / tally.block_seconds):.0f} %")
-        row("largest memory of a worker", f"{memory:.0f} MB")
+        row("figures", "share of the workers' time outside the integrator", f"{100 * (1 - tally.solver_seconds / tally.block_seconds):.0f} %")
+        row("figures", "largest memory of a worker", f"{memory:.0f} MB")
         again = [sys.executable, "-m", "sweep.cli", "run", str(SWEEP), "--store", str(store)]
         begin = time.perf_counter()
         subprocess.run(again, check=True, capture_output=True)
         finished = time.perf_counter() - begin
         begin = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import numba, zarr, pydantic, rich"], check=True)
-        row("the finished sweep again / importing numba, zarr, pydantic, rich", f"{finished:.1f} / {time.perf_counter() - begin:.1f} s")
+        row("figures", "the finished sweep again / importing numba, zarr, pydantic, rich", f"{finished:.1f} / {time.perf_counter() - begin:.1f} s")
+
+
+def classic_step() -> None:
+    config = ROOT / "configs" / "mars_0d_baseline.yaml"
+    found = {n: profile_step(load_config(config, {"sizes.n_bins": n}), 2000) for n in (40, 160)}
+    at_40 = found[40]
+    on, off = 1e6 * at_40.step_cached, 1e6 * at_40.step_uncached
+    row("caches", "step_collisions, warm, 40 bins: cache on / off", f"{on:.0f} / {off:.0f} us, {off / on:.1f} times")
+    for name in ("step_collisions", "_fragment_tensor"):
+        row("caches", f"{name} under cProfile: time without the cache over time with it", f"{at_40.uncached[name] / at_40.cached[name]:.0f} times")
+    ratio = found[160].step_cached / at_40.step_cached
+    row("caches", "step_collisions, 160 bins over 40", f"{ratio:.1f} times, n^{math.log(ratio) / math.log(4.0):.2f}")
+
+
+def cache_scopes() -> None:
+    """Half of the study in this process, under each scope; a block holds whole rings, so that a task meets each key once."""
+    for title, scope, enabled in (("scope run", "run", True), ("scope task", "task", True), ("cache off", "run", False)):
+        plan = make_plan(load_sweep(SWEEP))
+        with tempfile.TemporaryDirectory() as folder:
+            store = Path(folder) / "s.zarr"
+            create(plan, store)
+            tasks = [replace(block_task(plan, str(store), block), scope=scope, cache_enabled=enabled) for block in plan.blocks[:2]]
+            receipts = [run_block(task, CacheScopes()) for task in tasks]
+            runs = sum(receipt.done for receipt in receipts)
+            whole, beside = (1e3 * sum(part) / runs for part in zip(*((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True))
+            group = reader.open_group(store)
+            built = int((reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds"))[:, 1].sum())
+            keys = sum(len({case.identity for case in plan.cases[block.lo : block.hi]}) for block in plan.blocks[:2])
+            row(
+                "caches",
+                f"{runs} runs of the study, {title}: whole run / beside the integrator",
+                f"{whole:.2f} / {beside:.2f} ms per run; {built} fragment tensors built, {keys} keys met",
+            )
+
+
+def into_readme() -> None:
+    """Replace each table of the README between its markers."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    for name, rows in TABLES.items():
+        before, _, rest = text.partition(f"<!-- {name}: make bench -->\n")
+        _, _, after = rest.partition("<!-- end -->")
+        text = f"{before}<!-- {name}: make bench -->\n" + "\n".join(rows) + f"\n<!-- end -->{after}"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print("| what | measured |\n|---|---|")
     one_run()
     whole_sweep()
+    classic_step()
+    cache_scopes()
+    if "--readme" in sys.argv:
+        into_readme()

@@ -1,18 +1,25 @@
 """Nothing about how a sweep is run changes a bit of its results; what its caches did is counted exactly."""
 
 import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 from small_sweeps import T0_AND_RINGS, assert_same_bits, results, run_here, sweep_file
 
 import sweep
 from marsdisk.cache import KEY_FIELDS
 from marsdisk.config import build_config, merge
 from marsdisk.zero_d import run_zero_d
+from sweep.driver import Window, block_task
+from sweep.plan import make_plan
+from sweep.session import create
+from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.worker import Receipt, SweepPlugin
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -25,6 +32,49 @@ def test_any_number_of_workers_gives_the_same_bits(finished: Path, tmp_path: Pat
 def test_any_cache_scope_and_no_cache_give_the_same_bits(finished: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, **changes), tmp_path / "s.zarr")
     assert_same_bits(finished, tmp_path / "s.zarr")
+
+
+CLASSIC: dict[str, Any] = {
+    "set": {
+        "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 3e-5},
+        "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20},
+        "initial": {"s0_mode": "upper"},
+        "optical_depth.tau_stop": None,
+    },
+    "axes": {"material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5], "qstar.table": ["basalt", "forsterite"]},
+    "block": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("workers", "changes"), [(2, {}), (0, {"cache": {"scope": "run"}}), (0, {"cache": {"scope": "worker"}}), (0, {"cache": {"enabled": False}})]
+)
+def test_the_classic_scheme_too_gives_the_same_bits_however_it_is_run(tmp_path: Path, workers: int, changes: dict[str, Any]) -> None:
+    turned = {key: values[::-1] for key, values in reversed(CLASSIC["axes"].items())}
+    run_here(sweep_file(tmp_path, **CLASSIC), tmp_path / "one.zarr")
+    run_here(sweep_file(tmp_path, **{**CLASSIC, "axes": turned, **changes}), tmp_path / "other.zarr", workers=workers)
+    assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
+
+
+@pytest.mark.parametrize("scope", ["run", "task", "worker"])
+def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_dashboard(tmp_path: Path, scope: str) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "ring": {"rings": [1.0, 2.7, 3]}}
+    file = sweep_file(tmp_path, axes=axes, block=1, cache={"scope": scope})
+    run_here(file, tmp_path / "one.zarr")
+    plan = make_plan(load_sweep(file))
+    create(plan, tmp_path / "other.zarr")
+    tasks = [block_task(plan, str(tmp_path / "other.zarr"), block) for block in plan.blocks]
+    receipts: list[Receipt] = []
+    local = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    with local, Client(local, set_as_default=False) as client:
+        client.register_plugin(SweepPlugin())
+        Window(client, tasks, 4, receipts.append, threading.Event()).run()
+        (metrics,) = (worker.digests_total for worker in local.workers.values())
+    assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
+    for name, expected in (("hits", sum(r.hits for r in receipts)), ("lookups", sum(r.lookups for r in receipts))):
+        measured = sum(value for key, value in metrics.items() if isinstance(key, tuple) and f"sweep-cache-{name}" in key)
+        assert measured == expected
+    assert sum(r.lookups for r in receipts) > 0
 
 
 @pytest.mark.parametrize("block", [1, 3, 6, 100])
