@@ -19,6 +19,7 @@ from marsdisk.solver.methods import RODAS4
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
 
 RHO = 3270.0  # kg/m3
+SCALE_HEIGHT = 3e5  # m
 
 
 class Ring(NamedTuple):
@@ -40,7 +41,7 @@ def make_ring(
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
     tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw())
-    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, 3e5, v_rel if collisions else 0.0)
+    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, SCALE_HEIGHT, v_rel if collisions else 0.0)
     terms = collision_terms(coefficient, tensor, m, np.add.outer(m, m), np.outer(m, m))
     return Ring(grid.edges.copy(), grid.sizes.copy(), m, sigma * psd.three_slope(grid, 3.5), coefficient, tensor, terms)
 
