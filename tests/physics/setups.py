@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from marsdisk.physics import psd
 from marsdisk.physics.collide import rate_coefficient
@@ -13,7 +14,7 @@ from marsdisk.physics.grid import Array, grain_mass, make_grid
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
-from marsdisk.solver.drivers import Drivers
+from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates
 from marsdisk.solver.integrate import Limits, Trajectory, integrate
 from marsdisk.solver.methods import RODAS4
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
@@ -62,14 +63,57 @@ def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, ato
 
 def jacobian_of(c: Array, ring: Ring) -> Array:
     """Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
-    n = c.size
-    J = np.empty((n, n))
-    jacobian(c, ring.terms, np.empty((n + 4, n)), J)
-    return J
+    return collision_jacobian(c, ring.terms)
 
 
 def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
     """dc/dt [kg/(m2 s)] of collisions at ``c``, balanced in ``busiest`` or the bin the solver would choose."""
+    return collision_rate(c, ring.terms, busiest)
+
+
+def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
+    """As :func:`jacobian_of`, from the terms alone."""
+    n = c.size
+    J = np.empty((n, n))
+    jacobian(c, terms, np.empty((n + 4, n)), J)
+    return J
+
+
+def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
+    """As :func:`rate_of`, from the terms alone."""
     out = np.empty(c.size)
-    mass_rate(c, ring.terms, busiest_bin(c, jacobian_of(c, ring)) if busiest is None else busiest, np.empty((c.size + 4, c.size)), out)
+    mass_rate(c, terms, busiest_bin(c, collision_jacobian(c, terms)) if busiest is None else busiest, np.empty((4, c.size)), out)
     return out
+
+
+def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Trajectory, method: str, *, rtol: float, atol: float) -> Array:
+    """Mass per bin and mass lost [kg/m2] at the end of ``path`` by SciPy's ``method``, started anew at every kink of ``path``.
+
+    SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
+    """
+    scipy_integrate = pytest.importorskip("scipy.integrate")
+    n, S, piece = c0.size, np.empty(c0.size), 0
+
+    def rates(t: float) -> Array:
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, blowout_state(drivers, t)[0]), S)
+        return S
+
+    def rate(t: float, y: Array) -> Array:
+        lost = rates(t) * y[:n]
+        return np.append(collision_rate(y[:n], terms) + drivers.supply - lost, lost.sum())
+
+    def slope(t: float, y: Array) -> Array:
+        J = np.zeros((n + 1, n + 1))
+        J[n, :n] = rates(t)
+        J[:n, :n] = collision_jacobian(y[:n], terms) - np.diag(J[n, :n])
+        return J
+
+    y = np.append(c0, 0.0)
+    kinks = np.flatnonzero(np.diff(path.piece)) + 1
+    for first, last in zip([0, *kinks], [*kinks, path.t.size - 1], strict=True):
+        piece = int(path.piece[first])
+        interval = (path.t[first], path.t[last])
+        found = scipy_integrate.solve_ivp(rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum())
+        assert found.success, found.message
+        y = found.y[:, -1]
+    return y
