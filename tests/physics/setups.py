@@ -36,12 +36,20 @@ class Ring(NamedTuple):
 
 
 def make_ring(
-    n: int = 20, *, s_lo: float = 1e-7, s_hi: float = 1.0, sigma: float = 0.03, v_rel: float = 1500.0, collisions: bool = True, alpha: float = 3.5
+    n: int = 20,
+    *,
+    s_lo: float = 1e-7,
+    s_hi: float = 1.0,
+    sigma: float = 0.03,
+    v_rel: float = 1500.0,
+    collisions: bool = True,
+    alpha: float = 3.5,
+    law: QStarLaw | None = None,
 ) -> Ring:
-    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m]."""
+    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m], fragments' dM/ds ~ s^-``alpha``."""
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
-    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw())
+    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw() if law is None else law)
     coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, SCALE_HEIGHT, v_rel if collisions else 0.0)
     terms = collision_terms(coefficient, tensor, m, np.add.outer(m, m), np.outer(m, m))
     return Ring(grid.edges.copy(), grid.sizes.copy(), m, sigma * psd.three_slope(grid, 3.5), coefficient, tensor, terms)
