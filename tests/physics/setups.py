@@ -1,11 +1,13 @@
 """Small disks for tests that look at the integrator itself."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from marsdisk import zero_d
+from marsdisk.config import RunConfig
 from marsdisk.physics import psd
 from marsdisk.physics.collide import rate_coefficient
 from marsdisk.physics.collisions_smol import _fragment_tensor
@@ -14,9 +16,10 @@ from marsdisk.physics.grid import Array, grain_mass, make_grid
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
+from marsdisk.result import RunResult
 from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates
 from marsdisk.solver.integrate import Limits, Trajectory, integrate
-from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.methods import RODAS4, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
 
 RHO = 3270.0  # kg/m3
@@ -125,3 +128,38 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
         assert found.success, found.message
         y = found.y[:, -1]
     return y
+
+
+class Given(NamedTuple):
+    """What a run hands to the integrator: :func:`~marsdisk.solver.integrate.integrate` takes it as it is."""
+
+    c0: Array
+    sizes: Array
+    terms: CollisionTerms
+    drivers: Drivers
+    limits: Limits
+    method: RosenbrockMethod
+
+
+class Run(NamedTuple):
+    """A run from the inside."""
+
+    given: Given
+    path: Trajectory
+    result: RunResult
+
+
+def watched(config: RunConfig) -> Run:
+    """A run of ``config`` with what went into and came out of the integrator."""
+    seen: list[tuple[Given, Trajectory]] = []
+
+    def watching(*given: Any) -> Trajectory:
+        path = integrate(*given)
+        seen.append((Given(*given), path))
+        return path
+
+    zero_d.ensure_compiled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zero_d, "integrate", watching)
+        result = zero_d.run_zero_d(config)
+    return Run(*seen[0], result)

@@ -1,22 +1,15 @@
 """Whole runs of configurations drawn at random against SciPy's stiff solvers on the same right-hand side and Jacobian."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from setups import scipy_solution
+from setups import scipy_solution, watched
 
-from marsdisk import zero_d
 from marsdisk.config import RunConfig
 from marsdisk.physics.constants import M_MARS, SIGMA_SB
-from marsdisk.physics.grid import Array
 from marsdisk.physics.orbit import annulus_area, orbital_period, reference_radius
-from marsdisk.result import RunResult
-from marsdisk.solver.drivers import Drivers
-from marsdisk.solver.integrate import Limits, Trajectory, integrate
-from marsdisk.solver.methods import RosenbrockMethod
-from marsdisk.solver.netform import CollisionTerms
 
 RTOL = 1e-6
 CASES = range(20)
@@ -48,45 +41,21 @@ def drawn(seed: int) -> dict[str, Any]:
     }
 
 
-class Run(NamedTuple):
-    """What a run handed to the integrator, what that gave back, and what the run made of it."""
-
-    c0: Array
-    terms: CollisionTerms
-    drivers: Drivers
-    path: Trajectory
-    result: RunResult
-
-
-def watched(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> Run:
-    seen: list[tuple[Array, CollisionTerms, Drivers, Trajectory]] = []
-
-    def watching(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> Trajectory:
-        path = integrate(c0, sizes, terms, drivers, limits, method)
-        seen.append((c0, terms, drivers, path))
-        return path
-
-    zero_d.ensure_compiled()
-    monkeypatch.setattr(zero_d, "integrate", watching)
-    result = zero_d.run_zero_d(config)
-    return Run(*seen[0], result)
-
-
-def test_the_cases_reach_every_choice_and_many_kinks(shipped: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cases_reach_every_choice_and_many_kinks(shipped: Callable[..., RunConfig]) -> None:
     configs = [shipped("melt", drawn(seed)) for seed in CASES]
     choices = {(config.collisions.fragment_law, config.blowout.edge, config.dynamics.v_rel) for config in configs}
     assert len(choices) == 8
-    kinks = [np.count_nonzero(np.diff(watched(config, monkeypatch).path.piece)) for config in configs]
+    kinks = [np.count_nonzero(np.diff(watched(config).path.piece)) for config in configs]
     assert sum(kinks) >= 30
     assert sum(count > 0 for count in kinks) >= 15
 
 
 @pytest.mark.parametrize("method", ["Radau", "BDF"])
 @pytest.mark.parametrize("seed", CASES)
-def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch, seed: int, method: str) -> None:
+def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method: str) -> None:
     """Totals to rtol, and to ten times rtol of itself every bin with more than 1e-12 of the mass."""
     config = shipped("melt", drawn(seed))
-    c0, terms, drivers, path, result = watched(config, monkeypatch)
+    (c0, _, terms, drivers, *_), path, result = watched(config)
     y = scipy_solution(c0, terms, drivers, path, method, rtol=1e-9, atol=1e-21)
     c, lost = y[:-1], y[-1]
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
