@@ -1,10 +1,13 @@
 """Small disks for tests that look at the integrator itself."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from marsdisk import zero_d
+from marsdisk.config import RunConfig
 from marsdisk.physics import psd
 from marsdisk.physics.collide import rate_coefficient
 from marsdisk.physics.collisions_smol import _fragment_tensor
@@ -13,12 +16,14 @@ from marsdisk.physics.grid import Array, grain_mass, make_grid
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
-from marsdisk.solver.drivers import Drivers
+from marsdisk.result import RunResult
+from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates
 from marsdisk.solver.integrate import Limits, Trajectory, integrate
-from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.methods import RODAS4, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
 
 RHO = 3270.0  # kg/m3
+SCALE_HEIGHT = 3e5  # m
 
 
 class Ring(NamedTuple):
@@ -34,13 +39,21 @@ class Ring(NamedTuple):
 
 
 def make_ring(
-    n: int = 20, *, s_lo: float = 1e-7, s_hi: float = 1.0, sigma: float = 0.03, v_rel: float = 1500.0, collisions: bool = True, alpha: float = 3.5
+    n: int = 20,
+    *,
+    s_lo: float = 1e-7,
+    s_hi: float = 1.0,
+    sigma: float = 0.03,
+    v_rel: float = 1500.0,
+    collisions: bool = True,
+    alpha: float = 3.5,
+    law: QStarLaw | None = None,
 ) -> Ring:
-    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m]."""
+    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m], fragments' dM/ds ~ s^-``alpha``."""
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
-    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw())
-    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, 3e5, v_rel if collisions else 0.0)
+    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw() if law is None else law)
+    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, SCALE_HEIGHT, v_rel if collisions else 0.0)
     terms = collision_terms(coefficient, tensor, m, np.add.outer(m, m))
     return Ring(grid.edges.copy(), grid.sizes.copy(), m, sigma * psd.three_slope(grid, 3.5), coefficient, tensor, terms)
 
@@ -61,14 +74,92 @@ def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, ato
 
 def jacobian_of(c: Array, ring: Ring) -> Array:
     """Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
-    n = c.size
-    J = np.empty((n, n))
-    jacobian(c, ring.terms, np.empty((n + 4, n)), J)
-    return J
+    return collision_jacobian(c, ring.terms)
 
 
 def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
     """dc/dt [kg/(m2 s)] of collisions at ``c``, balanced in ``busiest`` or the bin the solver would choose."""
+    return collision_rate(c, ring.terms, busiest)
+
+
+def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
+    """As :func:`jacobian_of`, from the terms alone."""
+    n = c.size
+    J = np.empty((n, n))
+    jacobian(c, terms, np.empty((n + 4, n)), J)
+    return J
+
+
+def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
+    """As :func:`rate_of`, from the terms alone."""
     out = np.empty(c.size)
-    mass_rate(c, ring.terms, busiest_bin(c, jacobian_of(c, ring)) if busiest is None else busiest, np.empty((c.size + 4, c.size)), out)
+    mass_rate(c, terms, busiest_bin(c, collision_jacobian(c, terms)) if busiest is None else busiest, np.empty((4, c.size)), out)
     return out
+
+
+def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Trajectory, method: str, *, rtol: float, atol: float) -> Array:
+    """Mass per bin and mass lost [kg/m2] at the end of ``path`` by SciPy's ``method``, started anew at every kink of ``path``.
+
+    SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
+    """
+    scipy_integrate = pytest.importorskip("scipy.integrate")
+    n, S, piece = c0.size, np.empty(c0.size), 0
+
+    def rates(t: float) -> Array:
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, blowout_state(drivers, t)[0]), S)
+        return S
+
+    def rate(t: float, y: Array) -> Array:
+        lost = rates(t) * y[:n]
+        return np.append(collision_rate(y[:n], terms) + drivers.supply - lost, lost.sum())
+
+    def slope(t: float, y: Array) -> Array:
+        J = np.zeros((n + 1, n + 1))
+        J[n, :n] = rates(t)
+        J[:n, :n] = collision_jacobian(y[:n], terms) - np.diag(J[n, :n])
+        return J
+
+    y = np.append(c0, 0.0)
+    kinks = np.flatnonzero(np.diff(path.piece)) + 1
+    for first, last in zip([0, *kinks], [*kinks, path.t.size - 1], strict=True):
+        piece = int(path.piece[first])
+        interval = (path.t[first], path.t[last])
+        found = scipy_integrate.solve_ivp(rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum())
+        assert found.success, found.message
+        y = found.y[:, -1]
+    return y
+
+
+class Given(NamedTuple):
+    """What a run hands to the integrator: :func:`~marsdisk.solver.integrate.integrate` takes it as it is."""
+
+    c0: Array
+    sizes: Array
+    terms: CollisionTerms
+    drivers: Drivers
+    limits: Limits
+    method: RosenbrockMethod
+
+
+class Run(NamedTuple):
+    """A run from the inside."""
+
+    given: Given
+    path: Trajectory
+    result: RunResult
+
+
+def watched(config: RunConfig) -> Run:
+    """A run of ``config`` with what went into and came out of the integrator."""
+    seen: list[tuple[Given, Trajectory]] = []
+
+    def watching(*given: Any) -> Trajectory:
+        path = integrate(*given)
+        seen.append((Given(*given), path))
+        return path
+
+    zero_d.ensure_compiled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zero_d, "integrate", watching)
+        result = zero_d.run_zero_d(config)
+    return Run(*seen[0], result)

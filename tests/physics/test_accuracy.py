@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from setups import Ring, jacobian_of, make_drivers, make_ring, rate_of, solve
+from setups import make_drivers, make_ring, scipy_solution, solve
 
 from marsdisk.config import RunConfig
 from marsdisk.physics import temperature
-from marsdisk.physics.grid import Array
-from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, piece_of, set_blowout_rates
 from marsdisk.zero_d import run_zero_d
 
 INNER, OUTER = (1.0, 1.05), (2.65, 2.7)
@@ -45,38 +43,13 @@ def test_the_default_tolerances_are_good_to_a_thousandth(shipped: Callable[..., 
     assert default.M_loss_cum == pytest.approx(tight.M_loss_cum, abs=1e-3 * tight.M_loss), "on the way"
 
 
-def rate_and_jacobian(ring: Ring, drivers: Drivers) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
-    S = np.empty(ring.sizes.size)
-
-    def rates(t: float) -> Array:
-        s_blow = blowout_state(drivers, t)[0]
-        piece = piece_of(drivers, s_blow)
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
-        return S
-
-    def rate(t: float, c: Array) -> Array:
-        return rate_of(c, ring) + drivers.supply - rates(t) * c
-
-    def slope(t: float, c: Array) -> Array:
-        return jacobian_of(c, ring) - np.diag(rates(t))
-
-    return rate, slope
-
-
 @pytest.mark.parametrize("solver", ["Radau", "BDF"])
 @pytest.mark.parametrize("law", [temperature.constant(3000.0), temperature.slab(4000.0, depth=20.0)], ids=["steady", "cooling"])
 def test_scipy_finds_the_same_solution(law: temperature.TemperatureLaw, solver: str) -> None:
-    scipy_integrate = pytest.importorskip("scipy.integrate")
     ring = make_ring(20, sigma=0.05)
     drivers = make_drivers(ring, law, supply=np.full(20, 1e-9))
     t_end, sigma = 3e4, float(ring.c0.sum())
     path = solve(ring, drivers, t_end, rtol=1e-9)
-    kinks = path.t[1:-1][np.diff(path.piece) != 0]  # SciPy's solvers know of no kinks: start anew at each
-    c = ring.c0
-    rate, slope = rate_and_jacobian(ring, drivers)
-    for begin, end in zip([0.0, *kinks], [*kinks, t_end], strict=True):
-        found = scipy_integrate.solve_ivp(rate, (begin, end), c, method=solver, jac=slope, rtol=1e-9, atol=1e-14 * sigma)
-        assert found.success, found.message
-        c = found.y[:, -1]
+    c = scipy_solution(ring.c0, ring.terms, drivers, path, solver, rtol=1e-9, atol=1e-14)[:-1]
     assert path.y[-1, :-1] / sigma == pytest.approx(c / sigma, abs=1e-6)
     assert np.abs(c - ring.c0).max() > 0.05 * sigma

@@ -9,7 +9,10 @@ from setups import Ring, make_drivers, make_ring, solve
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import SIGMA_SB
 from marsdisk.physics.grid import Array
+from marsdisk.physics.temperature import temperature_and_slope
 from marsdisk.solver.drivers import Drivers, blowout_state
+from marsdisk.solver.integrate import Limits, integrate
+from marsdisk.solver.methods import RODAS4
 
 RTOLS = 10.0 ** -np.arange(3.0, 9.5, 0.5)
 T_END = 2e4  # s
@@ -66,3 +69,25 @@ def test_order_with_collisions_and_supply() -> None:
     reference = solve(ring, drivers, T_END, rtol=1e-12, atol=1e-18).y[-1]
     assert np.abs(reference[:-1] - ring.c0).max() > 0.05 * ring.c0.sum(), "collisions, supply and blow-out should all have acted"
     assert observed_order(ring, drivers, reference) >= 3.5
+
+
+def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
+    """Mass per bin and mass lost at T_END in ``count`` steps of one length: each a run of its own, with nothing to control its error."""
+    y, h, law = np.append(ring.c0, 0.0), T_END / count, drivers.temperature
+    for step in range(count):
+        cooled = law._replace(T0=temperature_and_slope(law, step * h)[0])
+        path = integrate(y[:-1], ring.sizes, ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf, 1.0), RODAS4)
+        assert path.t.size == 2
+        y = np.append(path.y[-1, :-1], y[-1] + path.y[-1, -1])
+    return y
+
+
+@pytest.mark.parametrize("collisions", [False, True])
+def test_the_order_in_steps_of_one_length_is_the_stated_one(collisions: bool) -> None:
+    ring, drivers = wide_bins(collisions)
+    ring = ring._replace(c0=np.append(ring.c0[:-1], 100.0))  # boulders that hardly change: the first step an integration tries is long
+    reference = solve(ring, drivers, T_END, rtol=1e-12, atol=1e-20).y[-1]
+    counts = np.array([8, 16, 32, 64])
+    errors = np.array([np.abs(equal_steps(ring, drivers, count) - reference)[[0, -1]] for count in counts])
+    orders = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    assert orders == pytest.approx(RODAS4.order, abs=0.1), "of the dust, and of the mass lost"
