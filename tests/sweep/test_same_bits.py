@@ -148,6 +148,19 @@ def test_a_value_is_dropped_exactly_where_its_key_changes(
     assert {str(name) for name in dropped.cache.values[dropped.sel(reason=reason).values > 0]} == set(slots)
 
 
+def test_a_task_builds_each_value_it_needs_exactly_once(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0, 5000.0], "optical_depth.tau0_target": [0.5, 1.0], "ring": {"rings": [1.0, 2.7, 5]}}
+    plan = run_here(sweep_file(tmp_path, axes=axes, block=12), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    built = dataset.cache_misses + dataset.cache_rebuilds
+    for block in plan.blocks:
+        speeds = len({case.identity for case in plan.cases[block.lo : block.hi]})  # rings differ in v_rel alone
+        assert speeds == (2 if block.index < 2 else 1)
+        made = built[block.lo : block.hi].sum("run")
+        for slot in dataset.cache.values:
+            assert int(made.sel(cache=slot)) == (speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1), slot
+
+
 def test_what_no_cached_array_depends_on_drops_nothing(tmp_path: Path) -> None:
     dataset, invalidations = _invalidations(tmp_path, {"optical_depth.tau0_target": [0.5, 1.0]}, "task")
     assert int(invalidations.sum()) == 0
