@@ -95,7 +95,7 @@ def test_there_are_kernels_to_look_at() -> None:
         "marsdisk.solver.integrate._integrate",
         "marsdisk.solver.netform.mass_rate",
         "marsdisk.physics.radiation.blowout_size",
-        "marsdisk.physics.smol._factored_step",
+        "marsdisk.physics.smol._factored_gain",
     } <= set(KERNELS)
 
 
