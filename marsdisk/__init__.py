@@ -37,5 +37,5 @@ def model_version() -> str:
     """Version of the package and digest of all that a result depends on: results of equal versions can be trusted to agree."""
     from ._jit import source_digest
 
-    parts = ("_jit.py", "physics", "solver", "data", "config.py", "config_sections.py", "start.py", "zero_d.py")
+    parts = ("_jit.py", "physics", "solver", "data", "config.py", "config_processes.py", "config_sections.py", "start.py", "zero_d.py")
     return f"{__version__}+{source_digest(*parts)}"

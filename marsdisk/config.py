@@ -7,36 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from .config_errors import explain
-from .config_sections import (
+from .config_processes import (
     Blowout,
-    Collisions,
     ConstantTemperature,
-    Disk,
-    Dynamics,
-    Initial,
+    Drag,
     LinearTemperature,
-    Material,
-    Numerics,
-    OpticalDepth,
-    Output,
-    Psd,
-    QStar,
     Radiation,
-    Section,
-    Sizes,
     SlabTemperature,
     Sublimation,
     Supply,
     TableTemperature,
 )
+from .config_sections import Collisions, Disk, Dynamics, Initial, Material, Numerics, OpticalDepth, Output, Psd, QStar, Section, Sizes
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
+from .physics.sublimation import SETS
 from .yamlfile import read_yaml_mapping
 
-TABLE_KEYS = ("radiation.Q_pr", "temperature.path")  # keys whose texts are paths
+#: Keys whose texts are paths of tables, unless they are names of what is shipped.
+TABLE_KEYS = ("radiation.Q_pr", "temperature.path", "supply.table.path", "supply.segments.table.path", "sublimation.vapour_pressure")
+NAMED = {*SHIPPED, *SETS}
 
 Temperature = typing.Annotated[
     ConstantTemperature | SlabTemperature | LinearTemperature | TableTemperature,
@@ -61,8 +54,15 @@ class RunConfig(Section):
     blowout: Blowout = Blowout()
     supply: Supply = Supply()
     sublimation: Sublimation = Sublimation()
+    drag: Drag = Drag()
     numerics: Numerics
     output: Output = Output()
+
+    @model_validator(mode="after")
+    def _covered(self) -> "RunConfig":
+        if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
+            raise ValueError("numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of them")
+        return self
 
     def q_pr(self) -> QprTable | float:
         """<Q_pr> as a number or a table, read if need be."""
@@ -76,25 +76,40 @@ class RunConfig(Section):
         except (OSError, ValueError) as error:
             raise ConfigError([f"radiation.Q_pr = {source!r}: {error}; give a number, forsterite, or the path of a table"]) from error
 
+    def _files(self) -> dict[str, str]:
+        """Path of each table that is read as it is, by configuration key."""
+        files = {}
+        if isinstance(self.temperature, TableTemperature):
+            files["temperature.path"] = self.temperature.path
+        if self.supply.table is not None:
+            files["supply.table.path"] = self.supply.table.path
+        for i, segment in enumerate(self.supply.segments):
+            if segment.table is not None:
+                files[f"supply.segments.{i}.table.path"] = segment.table.path
+        if self.sublimation.method != "none" and self.sublimation.vapour_pressure not in SETS:
+            files["sublimation.vapour_pressure"] = self.sublimation.vapour_pressure
+        return files
+
     def table_digests(self) -> dict[str, str]:
         """Digest of the content of each table that the run uses, by configuration key."""
-        digests = {}
         q_pr = self.q_pr()
-        if isinstance(q_pr, QprTable):
-            digests["radiation.Q_pr"] = q_pr.digest
-        if isinstance(self.temperature, TableTemperature):
+        digests = {"radiation.Q_pr": q_pr.digest} if isinstance(q_pr, QprTable) else {}
+        for key, path in self._files().items():
             try:
-                digests["temperature.path"] = hashlib.sha256(Path(self.temperature.path).read_bytes()).hexdigest()
+                digests[key] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
             except OSError as error:
-                raise ConfigError([f"temperature.path = {self.temperature.path!r}: {error.strerror}; give the path of a CSV file"]) from error
+                raise ConfigError([f"{key} = {path!r}: {error.strerror}; give the path of a table"]) from error
         return digests
 
     def digest(self) -> str:
         """32 hex digits that name the resolved configuration and the content of its tables, wherever the files lie."""
-        content = self.model_dump()
+        content = self.model_dump(mode="json")
         for key, digest in self.table_digests().items():
-            section, name = key.split(".")
-            content[section][name] = digest
+            *sections, name = key.split(".")
+            place: Any = content
+            for section in sections:
+                place = place[int(section)] if isinstance(place, list) else place[section]
+            place[name] = digest
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -126,14 +141,17 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
         raise ConfigError(explain(error, RunConfig), where) from error
 
 
+def _names_a_table(key: str) -> bool:
+    return any(f".{key}".endswith(f".{table}") for table in TABLE_KEYS)
+
+
 def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
     """``content`` with the paths of tables, wherever they are nested under their keys, taken from ``folder`` and made absolute."""
     if isinstance(content, Mapping):
-        keys = {name: f"{key}.{name}" if key in {"radiation", "temperature"} else name for name in content}
-        return {name: tables_resolved(value, folder, key if key in TABLE_KEYS else keys[name]) for name, value in content.items()}
+        return {name: tables_resolved(value, folder, key if _names_a_table(key) else f"{key}.{name}") for name, value in content.items()}
     if isinstance(content, list):
         return [tables_resolved(value, folder, key) for value in content]
-    if isinstance(content, str) and key in TABLE_KEYS and content not in SHIPPED:
+    if isinstance(content, str) and _names_a_table(key) and content not in NAMED:
         return str((folder / content).resolve())
     return content
 

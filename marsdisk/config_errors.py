@@ -31,7 +31,9 @@ def _options(annotation: Any) -> tuple[Any, ...]:
 
 
 def _sections(annotation: Any) -> list[Model]:
-    return [option for option in _options(annotation) if isinstance(option, type) and issubclass(option, BaseModel)]
+    """Sections that a key can hold, as itself or as a list."""
+    inner = typing.get_args(annotation)[:1] if typing.get_origin(annotation) is tuple else _options(annotation)
+    return [option for option in inner if isinstance(option, type) and issubclass(option, BaseModel)]
 
 
 def config_keys(model: Model, prefix: str = "") -> dict[str, FieldInfo]:
@@ -41,7 +43,7 @@ def config_keys(model: Model, prefix: str = "") -> dict[str, FieldInfo]:
         sections = _sections(field.annotation)
         for section in sections:
             keys |= {key: inner for key, inner in config_keys(section, f"{prefix}{name}.").items() if key not in keys}
-        if not sections:
+        if not sections or typing.get_origin(field.annotation) is tuple:
             keys[f"{prefix}{name}"] = field
     return keys
 
@@ -81,6 +83,8 @@ def _locate(location: tuple[int | str, ...], root: Model) -> tuple[list[str], Fi
             choices, field = [model], None
         elif not choices:  # inside a value
             break
+        elif isinstance(part, int):  # inside a list of sections
+            path[-1] += f"[{part}]"
         elif part in model.model_fields:
             path.append(str(part))
             field = model.model_fields[str(part)]

@@ -176,123 +176,6 @@ class OpticalDepth(Section):
         return self
 
 
-LAWS = "cooling law: constant, slab, linear or table"
-
-
-class _Cooling(Section):
-    T0: float = quantity(..., "temperature of Mars at t = 0", "K", ge=1000.0, le=6500.0)
-
-
-class ConstantTemperature(_Cooling):
-    """T_M = T0."""
-
-    law: Literal["constant"] = quantity(..., LAWS)
-
-
-class SlabTemperature(_Cooling):
-    """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
-
-    law: Literal["slab"] = quantity(..., LAWS)
-    depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
-    rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
-    c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
-
-
-class LinearTemperature(_Cooling):
-    """A straight line to 0 K (Hyodo et al. 2018)."""
-
-    law: Literal["linear"] = quantity(..., LAWS)
-    depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
-
-
-class TableTemperature(Section):
-    """Linear interpolation in a CSV file, end values held."""
-
-    law: Literal["table"] = quantity(..., LAWS)
-    path: str = quantity(..., "CSV file, relative to the configuration")
-    time_column: str = quantity("time", "its column of times")
-    temperature_column: str = quantity("T_M", "its column of temperatures [K]")
-    time_unit: Literal["s", "day", "yr"] = quantity("s", "unit of its times")
-
-
-class Radiation(Section):
-    """Radiation of Mars on the grains."""
-
-    Q_pr: float | str = quantity(
-        "forsterite",
-        "Planck-mean radiation pressure efficiency",
-        allowed="a number in [0.5, 1.5], forsterite (the shipped table), or the path of a table",
-    )
-
-    @field_validator("Q_pr")
-    @classmethod
-    def _in_range(cls, value: float | str) -> float | str:
-        if isinstance(value, float) and not 0.5 <= value <= 1.5:
-            raise ValueError("out of range")
-        return value
-
-
-class Blowout(Section):
-    """Loss of grains that radiation pressure unbinds."""
-
-    enabled: bool = quantity(True, "false switches blow-out off")
-    edge: Literal["continuous", "sharp"] = quantity(
-        "continuous", "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound"
-    )
-    chi: float | Literal["auto"] = quantity(
-        1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
-    )
-
-    @field_validator("chi")
-    @classmethod
-    def _in_range(cls, value: float | str) -> float | str:
-        if isinstance(value, float) and not 0.5 <= value <= 2.0:
-            raise ValueError("out of range")
-        return value
-
-
-class Supply(Section):
-    """Fresh dust from outside, from t = 0."""
-
-    mode: Literal["none", "const"] = quantity("const", "no supply, or a constant rate")
-    mu_orbit10pct: float | None = quantity(
-        None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
-    )
-    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
-    epsilon_mix: float | None = quantity(None, "share of const_rate that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
-    f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
-    tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
-    injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")
-    s_inj_min: float | None = quantity(None, "smallest injected size", "m", gt=0.0)
-    s_inj_max: float | None = quantity(None, "largest injected size (powerlaw_bins)", "m", gt=0.0)
-    q: float = quantity(3.5, "slope of dN/ds ~ s^-q (powerlaw_bins)", "", ge=-10.0, le=10.0)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Supply":
-        given = self.model_fields_set
-        if self.mode == "none" and given - {"mode"}:
-            raise ValueError(f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set mode: const")
-        if self.mu_orbit10pct is not None and self.const_rate is not None:
-            raise ValueError("mu_orbit10pct and const_rate both set the rate; give one")
-        if self.epsilon_mix is not None and self.const_rate is None:
-            raise ValueError("epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing; drop it, or give const_rate")
-        if self.const_rate is not None and {"f_orb", "tau_ref"} & given:
-            raise ValueError("f_orb and tau_ref belong to mu_orbit10pct and have no effect with const_rate; drop them")
-        if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
-            raise ValueError(f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop them")
-        if self.s_inj_min is not None and self.s_inj_max is not None and self.s_inj_min >= self.s_inj_max:
-            raise ValueError(f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m")
-        if self.injection == "initial_psd" and self.s_inj_min is not None:
-            raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
-        return self
-
-
-class Sublimation(Section):
-    """Sublimation of grains."""
-
-    method: Literal["none"] = quantity("none", "none: grains do not sublimate")
-
-
 class Numerics(Section):
     """How long, and how exactly."""
 
@@ -305,11 +188,18 @@ class Numerics(Section):
     t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
     t_end_orbits: float | None = quantity(None, "end after this many orbits", "T_orb", gt=0.0, le=1e9)
     t_end_until_temperature_K: float | None = quantity(None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0)
+    mass_loss_rate_stop_Mmars_s: float | None = quantity(None, "stop when the annulus loses no more than this", "M_Mars s-1", gt=0.0)
+    stop_on_blowout_below_smin: bool = quantity(False, "stop when s_blow has fallen to sizes.s_min")
+    min_duration_years: float | None = quantity(None, "time before which the last two do not stop a run", "yr", gt=0.0, le=1e6)
 
     @model_validator(mode="after")
     def _ends(self) -> "Numerics":
         if self.t_end_years is None and self.t_end_orbits is None and self.t_end_until_temperature_K is None:
             raise ValueError("nothing ends the run: give t_end_years, t_end_orbits or t_end_until_temperature_K")
+        if self.min_duration_years is not None and self.mass_loss_rate_stop_Mmars_s is None and not self.stop_on_blowout_below_smin:
+            raise ValueError(
+                "min_duration_years holds back mass_loss_rate_stop_Mmars_s and stop_on_blowout_below_smin, and neither is set; drop it or set one"
+            )
         others = {"rosenbrock": {"dt", "max_substeps"}, "imex_bdf1": {"rtol", "atol", "max_steps"}}[self.scheme] & self.model_fields_set
         if others:
             raise ValueError(f"{', '.join(sorted(others))} has no effect with scheme {self.scheme}; drop it or change the scheme")

@@ -12,7 +12,8 @@ from .config import RunConfig
 from .physics.radiation import blowout_size
 from .physics.sinks import blowout_sink_vector
 from .physics.smol import ImexWorkspace
-from .start import derive, disk_at_start
+from .solver.drivers import sublimation_state, supply_state
+from .start import derive, disk_at_start, drivers_of
 from .zero_d import classic_disk, ensure_compiled, outer_step
 
 FUNCTIONS = (
@@ -45,14 +46,15 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     derived = derive(config)
     disk = disk_at_start(config, derived, RunCache())
     classic, dt = classic_disk(config, derived, disk), outer_step(config, derived)
-    s_blow = blowout_size(derived.pressure, derived.law.T0)[0]
-    S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
+    drivers, s_blow = drivers_of(config, derived, disk), blowout_size(derived.pressure, derived.law.T0)[0]
+    S = blowout_sink_vector(drivers.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
+    sinks, supply_rate = (S, drivers.drag, sublimation_state(drivers, 0.0)[0] * drivers.evaporated), supply_state(drivers, 0.0)[0]
     start = disk.sigma_0 * disk.shares / disk.masses
 
     def run(cache: RunCache, count: int) -> None:
         N, workspace = np.array(start), ImexWorkspace.for_bins(start.size)
         for _ in range(count):
-            N = classic.step(N, dt, S, cache=cache, workspace=workspace).N_new
+            N = classic.step(N, dt, sinks, supply_rate, cache=cache, workspace=workspace).N_new
 
     def seconds(enabled: bool) -> tuple[dict[str, float], float, CacheStats]:
         cache = RunCache(enabled=enabled)

@@ -14,6 +14,7 @@ from .cache import CacheKind
 from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
+from .config_sections import Section
 from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
@@ -49,7 +50,17 @@ def print_config(config: RunConfig) -> None:
         value = config.temperature.law if key == "temperature.law" else _at(config, key)
         if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.s0_mode == "upper"):
             continue
-        shown = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+        if key.count(".") > 1 and not isinstance(_at(config, key.rpartition(".")[0]), Section):  # of a part that is not given, or in a list
+            continue
+        shown = (
+            "-"
+            if value is None or value == ()
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value)
+        )
         rows.append((key, shown, metadata(field, "unit"), field.description or allowed(field)))
     _table("configuration", rows, "key", "value", "unit", "meaning")
     d = derive(config)

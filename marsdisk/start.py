@@ -10,7 +10,8 @@ import numpy as np
 from ._jit import interpreted
 from .cache import RunCache
 from .config import RunConfig
-from .config_sections import ConstantTemperature, Initial, LinearTemperature, Psd, SlabTemperature, TableTemperature
+from .config_processes import ConstantTemperature, LinearTemperature, PowerLawSupply, SlabTemperature, TableSupply, TableTemperature
+from .config_sections import Initial, Psd
 from .errors import ConfigError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collisions_smol import supply_weights
@@ -19,8 +20,20 @@ from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
-from .physics.supply import Injection, rate_from_orbit_fraction
+from .physics.sinks import gas_drag_rates
+from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
+from .physics.supply import (
+    Injection,
+    SupplyLaw,
+    SupplySegment,
+    rate_from_orbit_fraction,
+    read_supply_table,
+    scale_kinks,
+    supply_kinks,
+    supply_law,
+)
 from .result import StopReason
+from .solver.drivers import Drivers
 
 T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
 
@@ -158,15 +171,80 @@ def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
     return shares
 
 
-def _supply_rate(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> float:
+def _segments(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> list[SupplySegment]:
+    """The supply over time, before its coupling to temperature."""
     supply = config.supply
     if supply.mode == "none":
-        return 0.0
-    if supply.const_rate is not None:
-        return supply.const_rate * (1.0 if supply.epsilon_mix is None else supply.epsilon_mix)
-    mu = 1.0 if supply.mu_orbit10pct is None else supply.mu_orbit10pct
-    sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, kappa, f_los)
-    return rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, derived.T_orb)
+        return []
+    if supply.mode == "const" and supply.const_rate is None:
+        mu = 1.0 if supply.mu_orbit10pct is None else supply.mu_orbit10pct
+        sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, kappa, f_los)
+        return [SupplySegment(A=rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, derived.T_orb))]
+    mixed = 1.0 if supply.epsilon_mix is None else supply.epsilon_mix
+
+    def segment(begin: float, end: float, rate: float | None, law: PowerLawSupply | None, table: TableSupply | None, key: str) -> SupplySegment:
+        if law is not None:
+            return SupplySegment(max(begin, law.t0), end, mixed * law.A, law.index, law.t0 - law.t_offset)
+        if table is not None:
+            try:
+                times, rates = read_supply_table(table.path, derived.r)
+            except (OSError, ValueError) as error:
+                raise ConfigError([f"{key}.path = {table.path!r}: {error}"]) from error
+            times = times * (YEAR if table.time_unit == "yr" else 1.0)
+            return SupplySegment(begin, end, times=tuple(times.tolist()), rates=tuple((mixed * rates).tolist()))
+        return SupplySegment(begin, end, mixed * (rate or 0.0))
+
+    if supply.mode == "piecewise":
+        return [segment(s.t_start, s.t_end, s.const_rate, s.powerlaw, s.table, f"supply.segments[{i}].table") for i, s in enumerate(supply.segments)]
+    return [segment(0.0, math.inf, supply.const_rate, supply.powerlaw, supply.table, "supply.table")]
+
+
+def _supply_law(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> SupplyLaw:
+    segments, coupled = _segments(config, derived, kappa, f_los), config.supply.temperature
+    if coupled is None:
+        return supply_law(segments)
+    return supply_law(segments, (coupled.scale, coupled.T_ref, coupled.power, coupled.floor, coupled.cap))
+
+
+def _vapour(config: RunConfig) -> Vapour:
+    given, rho = config.sublimation, config.material.rho
+    if given.vapour_pressure in SETS:
+        chosen = SETS[given.vapour_pressure]
+        alpha, mu = given.alpha_evap or chosen.alpha_evap, given.mu or chosen.mu
+        return vapour_of(chosen._replace(alpha_evap=alpha, mu=mu), rho, given.P_gas)
+    try:
+        T, P_sat = read_vapour_table(given.vapour_pressure)
+        return tabulated_vapour(T, P_sat, given.alpha_evap or 1.0, given.mu or 1.0, rho, given.P_gas)
+    except (OSError, ValueError) as error:
+        problem = f"sublimation.vapour_pressure = {given.vapour_pressure!r}: {error}; give forsterite, sio, or the path of a table"
+        raise ConfigError([problem]) from error
+
+
+def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
+    """Everything that acts on the disk from outside."""
+    method, edges, vapour = config.sublimation.method, disk.grid.edges.copy(), _vapour(config)
+    heating = 0.0 if method == "none" else grain_heating(derived.r, config.sublimation.Q_abs)
+    evaporated, down = transport_rates(edges)
+    if method == "sink":
+        evaporated, down = 1.0 / disk.grid.sizes, np.zeros(disk.grid.sizes.size)
+    in_time = [*supply_kinks(disk.supply), *(derived.law.times.tolist() if derived.law.kind == temperature.TABLE else [])]
+    in_T = [*scale_kinks(disk.supply), *([T / heating for T in kink_temperatures(vapour)] if heating else [])]
+    return Drivers(
+        derived.law,
+        derived.pressure,
+        edges,
+        derived.blowout_rate,
+        config.blowout.edge == "sharp",
+        vapour,
+        heating,
+        evaporated,
+        down,
+        gas_drag_rates(disk.grid.sizes, config.material.rho, config.drag.rho_g, config.drag.c_s),
+        disk.supply,
+        np.array(disk.supply_shares),
+        np.unique([t for t in in_time if t > 0.0]),
+        np.array(in_T),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +257,7 @@ class Start:
     sigma_0: float  #: kg/m2
     f_los: float
     injection: Injection
-    supply_rate: float  #: kg/(m2 s)
+    supply: SupplyLaw
     supply_shares: Array  #: (n,) share of the supply that each bin gets
 
 
@@ -210,7 +288,7 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
         injected = supply_weights(injection, grid, masses, config.material.rho, cache=cache)
     except ValueError as error:
         raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
-    return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_rate(config, derived, kappa, f_los), injected)
+    return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_law(config, derived, kappa, f_los), injected)
 
 
 def check(config: RunConfig) -> Derived:
@@ -222,5 +300,5 @@ def check(config: RunConfig) -> Derived:
         The run would fail.
     """
     derived = derive(config)
-    disk_at_start(config, derived, RunCache())
+    drivers_of(config, derived, disk_at_start(config, derived, RunCache()))
     return derived

@@ -1,5 +1,6 @@
 """One zero-dimensional run, from configuration to result."""
 
+import dataclasses
 import functools
 import logging
 import math
@@ -9,22 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._jit import call_repairing
-from .cache import RunCache
+from .cache import CacheStats, RunCache
 from .config import RunConfig, build_config
 from .config_sections import Output
 from .errors import SolverError
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
-from .physics.constants import M_MARS
+from .physics.constants import M_MARS, YEAR
 from .physics.grid import Array, SizeGrid
 from .result import RunResult, StopReason
 from .solver import sample
-from .solver.drivers import Drivers
+from .solver.control import Limits
+from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
+from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
-from .solver.integrate import STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, Limits, Trajectory, integrate
+from .solver.integrate import integrate
 from .solver.methods import RODAS4
 from .solver.netform import CollisionTerms, collision_terms
-from .start import Derived, Start, derive, disk_at_start
+from .solver.trajectory import Trajectory
+from .start import Derived, Start, derive, disk_at_start, drivers_of
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
 def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
     """What the classic step is made of."""
     rho, speed = config.material.rho, derived.v_rel if config.collisions.enabled else 0.0
-    return ClassicDisk(disk.grid, disk.masses, rho, derived.H, speed, derived.alpha_mass, config.qstar.law(), disk.injection, disk.supply_rate)
+    return ClassicDisk(disk.grid, disk.masses, rho, derived.H, speed, derived.alpha_mass, config.qstar.law(), disk.injection)
 
 
 def outer_step(config: RunConfig, derived: Derived) -> float:
@@ -133,53 +137,68 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     cache.restart_counts()
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
-    grid, masses = disk.grid, disk.masses
-    drivers = Drivers(
-        derived.law, derived.pressure, grid.edges.copy(), derived.blowout_rate, config.blowout.edge == "sharp", disk.supply_rate * disk.supply_shares
-    )
-    numerics = config.numerics
-    tau_stop = math.inf if config.optical_depth.tau_stop is None else config.optical_depth.tau_stop
-    limits = Limits(derived.t_end, numerics.rtol, numerics.atol * disk.sigma_0, numerics.max_steps, tau_stop, disk.f_los)
-    if numerics.scheme == "imex_bdf1":
+    drivers, limits, scheme = drivers_of(config, derived, disk), _limits(config, derived, disk), config.numerics.scheme
+    if scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
     else:
-        terms = _collision_terms(config, derived, grid, masses, cache)
-        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, grid.sizes.copy(), terms, drivers, limits, RODAS4)
+        terms = _collision_terms(config, derived, disk.grid, disk.masses, cache)
+        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS4)
     begin_solver = time.perf_counter()
     path = solve()
     solver_time = time.perf_counter() - begin_solver
-    if numerics.scheme == "rosenbrock":
+    if scheme == "rosenbrock":
         _check(config, derived, path)
+    result = _result(config, derived, disk, drivers, path, cache.stats())
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("cache: %s", result.cache.line())
+    return dataclasses.replace(result, solver_time=solver_time, wall_time=time.perf_counter() - begin)
 
+
+def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
+    numerics, tau_stop, loss_rate = config.numerics, config.optical_depth.tau_stop, config.numerics.mass_loss_rate_stop_Mmars_s
+    return Limits(
+        derived.t_end,
+        numerics.rtol,
+        numerics.atol * disk.sigma_0,
+        numerics.max_steps,
+        math.inf if tau_stop is None else tau_stop,
+        disk.f_los,
+        config.sizes.s_min if numerics.stop_on_blowout_below_smin else -1.0,
+        -1.0 if loss_rate is None else loss_rate * M_MARS / derived.area,
+        (numerics.min_duration_years or 0.0) * YEAR,
+    )
+
+
+_STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLOWOUT_BELOW_GRID, LOSS_RATE_STOP: StopReason.LOSS_RATE}
+
+
+def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, path: Trajectory, stats: CacheStats) -> RunResult:
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final
-    y, (T_M, s_blow, flux), t99 = _look(path, drivers, times)
-    c, lost = y[:, :-1], y[:, -1]
+    y, (T_M, s_blow, blown, otherwise), t99 = _look(path, drivers, times)
+    grid, masses, c, ledger = disk.grid, disk.masses, y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
-    M_loss = float(lost[-1]) * to_mars
-    stats = cache.stats()
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("cache: %s", stats.line())
+    lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
         config=config,
-        stop_reason=StopReason.OPTICAL_DEPTH if path.outcome == TAU_STOP else derived.end_reason,
+        stop_reason=_STOPS.get(path.outcome, derived.end_reason),
         t=times,
         Sigma=c.sum(axis=1),
         tau_los=disk.f_los * (c * (math.pi * grid.sizes**2 / masses)).sum(axis=1),
         T_M=T_M,
         s_blow=s_blow,
-        M_out_dot=flux * to_mars,
-        M_sink_dot=np.zeros_like(times),
+        M_out_dot=blown * to_mars,
+        M_sink_dot=otherwise * to_mars,
         M_loss_cum=lost * to_mars,
         s=grid.sizes,
         s_edges=grid.edges,
         t_snapshot=times[snapshots],
         N=c[snapshots] / masses,
-        M_loss=M_loss,
-        M_loss_blowout=M_loss,
-        M_loss_sublimation=0.0,
-        M_loss_other=0.0,
-        M_supplied=float(drivers.supply.sum()) * path.t_final * to_mars,
+        M_loss=float(lost[-1]) * to_mars,
+        M_loss_blowout=float(ledger[-1, BLOWOUT]) * to_mars,
+        M_loss_sublimation=float(ledger[-1, SUBLIMATION]) * to_mars,
+        M_loss_other=float(ledger[-1, OTHER]) * to_mars,
+        M_supplied=float(ledger[-1, SUPPLIED]) * to_mars,
         Sigma_0=disk.sigma_0,
         Sigma_final=float(c[-1].sum()),
         t_end=path.t_final,
@@ -189,7 +208,7 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
         steps=path.accepted,
         steps_rejected=path.rejected,
         clamped=path.clamped,
-        wall_time=time.perf_counter() - begin,
-        solver_time=solver_time,
+        wall_time=math.nan,
+        solver_time=math.nan,
         cache=stats,
     )

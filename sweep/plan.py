@@ -110,7 +110,7 @@ def _tables(config: RunConfig) -> dict[str, str]:
 def _value(config: RunConfig, key: str) -> Any:
     value: Any = config
     for word in key.split("."):
-        value = getattr(value, word, None)
+        value = value[int(word)] if word.isdigit() else getattr(value, word, None)
     return value
 
 

@@ -1,4 +1,4 @@
-"""Rates at which single bins are emptied: blow-out under the sharp rule, and sublimation of whole grains."""
+"""Rates at which single bins are emptied: blow-out under the sharp rule, sublimation of whole grains, gas drag."""
 
 import math
 
@@ -30,3 +30,16 @@ def sublimation_sink_rates(sizes: Array, ds_dt: float) -> Array:
     if not -math.inf < ds_dt < 0.0:
         return np.zeros(sizes.size)
     return np.divide(-ds_dt, sizes, out=np.zeros(sizes.size), where=sizes > 0.0)
+
+
+def gas_drag_rates(sizes: Array, rho: float, rho_g: float, c_s: float = 500.0) -> Array:
+    """1/t_drag = rho_g c_s/(rho s_k) [1/s], shape (n,): a bin is lost in the stopping time of its grains (Epstein regime).
+
+    Parameters
+    ----------
+    sizes : (n,) m
+    rho, rho_g : kg/m3, of the grains and of the gas
+    c_s : m/s, speed of sound
+    """
+    rates: Array = rho_g * c_s / (rho * sizes)
+    return rates

@@ -1,10 +1,15 @@
-"""Supply of fresh dust: how much, and into which bins."""
+"""Supply of fresh dust: how much, when, and into which bins."""
 
+import itertools
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .._jit import kernel
 from .grid import Array, SizeGrid
 
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
@@ -60,3 +65,131 @@ def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Arr
         raise ValueError(f"no bin takes the supply: nothing of the grid lies between {s_floor:.3g} m and {injection.s_inj_max:.3g} m")
     result: Array = shares / total
     return result
+
+
+class SupplyLaw(NamedTuple):
+    """Supply over time as plain data for compiled code: segments, one after the other, nothing outside them.
+
+    A segment is A ((t - t0 + t_offset)/1 s)^exponent, or, where it has nodes of a table, linear between them with end values held. The
+    sum is scaled by clip(scale (T_M/T_ref)^power, floor, cap).
+    """
+
+    begin: Array  #: (segments,) s
+    end: Array  #: (segments,) s
+    A: Array  #: (segments,) kg/(m2 s)
+    exponent: Array  #: (segments,)
+    t0: Array  #: (segments,) s, t0 - t_offset
+    first_node: NDArray[np.int64]  #: (segments + 1,) where a segment's nodes begin; none for a power law
+    times: Array  #: (nodes,) s
+    rates: Array  #: (nodes,) kg/(m2 s)
+    scale: float
+    T_ref: float  #: K
+    power: float
+    floor: float
+    cap: float
+
+
+class SupplySegment(NamedTuple):
+    """One stretch of a supply law."""
+
+    begin: float = 0.0  #: s
+    end: float = math.inf  #: s
+    A: float = 0.0  #: kg/(m2 s)
+    exponent: float = 0.0
+    t0: float = 0.0  #: s
+    times: tuple[float, ...] = ()  #: s
+    rates: tuple[float, ...] = ()  #: kg/(m2 s)
+
+
+def supply_law(segments: Sequence[SupplySegment], temperature: tuple[float, float, float, float, float] = (1.0, 1.0, 0.0, 1.0, 1.0)) -> SupplyLaw:
+    """The law of ``segments`` in order of time; ``temperature`` is (scale, T_ref, power, floor, cap).
+
+    Raises
+    ------
+    ValueError
+        Segments overlap, or a power law is infinite at its begin.
+    """
+    if any(later.begin < earlier.end for earlier, later in itertools.pairwise(segments)):
+        raise ValueError("segments of the supply must follow each other in time without overlap")
+    if any(s.A > 0.0 and s.exponent < 0.0 and not s.begin > s.t0 for s in segments):
+        raise ValueError("a supply that falls with time is infinite where it begins; give t_offset > 0")
+    numbers = np.array([s[:5] for s in segments], dtype=np.float64).reshape(-1, 5).T
+    begin, end, A, exponent, t0 = (np.ascontiguousarray(row) for row in numbers)
+    first = np.cumsum([0, *(len(s.times) for s in segments)]).astype(np.int64)
+    times = np.array([t for s in segments for t in s.times], dtype=np.float64)
+    rates = np.array([rate for s in segments for rate in s.rates], dtype=np.float64)
+    return SupplyLaw(begin, end, A, exponent, t0, first, times, rates, *temperature)
+
+
+@kernel
+def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
+    """Supply [kg/(m2 s)] and its slope [kg/(m2 s2)] at ``t`` [s], before the scaling with temperature; a time of change counts as after it."""
+    for i in range(law.begin.size):
+        if not law.begin[i] <= t < law.end[i]:
+            continue
+        low, high = law.first_node[i], law.first_node[i + 1] - 1
+        if high < low:
+            if law.exponent[i] == 0.0:
+                return law.A[i], 0.0
+            x = t - law.t0[i]
+            rate = law.A[i] * x ** law.exponent[i]
+            return rate, law.exponent[i] * rate / x if x > 0.0 else 0.0
+        if t < law.times[low]:
+            return law.rates[low], 0.0
+        if t >= law.times[high]:
+            return law.rates[high], 0.0
+        k = low
+        while law.times[k + 1] <= t:
+            k += 1
+        slope = (law.rates[k + 1] - law.rates[k]) / (law.times[k + 1] - law.times[k])
+        return law.rates[k] + slope * (t - law.times[k]), slope
+    return 0.0, 0.0
+
+
+@kernel
+def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]:
+    """Factor on the supply at ``T`` [K] of Mars, and its derivative in T [1/K]."""
+    if law.power == 0.0:
+        return min(max(law.scale, law.floor), law.cap), 0.0
+    factor = law.scale * (T / law.T_ref) ** law.power
+    if factor < law.floor:
+        return law.floor, 0.0
+    if factor > law.cap:
+        return law.cap, 0.0
+    return factor, law.power * factor / T
+
+
+def supply_kinks(law: SupplyLaw) -> list[float]:
+    """Times [s], increasing, at which the supply jumps or turns."""
+    inside = (t for i, j in itertools.pairwise(law.first_node.tolist()) for t in law.times[i:j])
+    return sorted({float(t) for t in (*law.begin, *law.end, *inside) if 0.0 < t < math.inf})
+
+
+def scale_kinks(law: SupplyLaw) -> list[float]:
+    """Temperatures [K] of Mars at which the factor on the supply reaches its floor or cap."""
+    if law.power == 0.0:
+        return []
+    return [law.T_ref * (bound / law.scale) ** (1.0 / law.power) for bound in (law.floor, law.cap) if bound > 0.0]
+
+
+def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
+    """Times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file with a header.
+
+    Two columns are time and rate. Three are time, radius [m] and rate on a full grid, read at ``r`` by linear interpolation, end
+    values held: an extrapolated rate could turn negative.
+
+    Raises
+    ------
+    ValueError
+        Not two or three columns of numbers, negative rates, fewer than two times, times twice, or no full grid.
+    OSError
+        The file cannot be read.
+    """
+    rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    if rows.shape[1] not in {2, 3} or not np.all(np.isfinite(rows)) or np.any(rows[:, -1] < 0.0):
+        raise ValueError(f"{path}: must have columns t, rate or t, r, rate of finite numbers, the rates not negative")
+    times, radii = np.unique(rows[:, 0]), np.unique(rows[:, 1]) if rows.shape[1] == 3 else np.array([r])
+    rates = rows[np.lexsort((rows[:, 1], rows[:, 0])) if rows.shape[1] == 3 else np.argsort(rows[:, 0]), -1]
+    if times.size < 2 or rates.size != times.size * radii.size:
+        raise ValueError(f"{path}: needs at least two different times, and one rate for each of them (and each radius)")
+    return times, np.array([np.interp(r, radii, at_time) for at_time in rates.reshape(times.size, radii.size)])

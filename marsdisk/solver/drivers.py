@@ -1,4 +1,8 @@
-"""What drives a run from outside the disk: T_M(t), s_blow(t), the blow-out rates and the supply."""
+"""What drives a run from outside the disk: T_M(t), and what follows from it for blow-out, sublimation, drag and supply.
+
+All losses are linear in the mass per bin: bin k loses S_k c_k to blow-out, D_k c_k to drag, and by sublimation, at the speed
+|ds/dt| common to all grains, ``evaporated[k]`` of its mass per metre to vapour and ``down[k]`` to the bin below.
+"""
 
 import math
 from typing import NamedTuple
@@ -6,7 +10,12 @@ from typing import NamedTuple
 from .._jit import kernel
 from ..physics.grid import Array
 from ..physics.radiation import RadiationPressure, blowout_size
-from ..physics.temperature import TABLE, TemperatureLaw, temperature_and_slope
+from ..physics.sublimation import Vapour, shrinking_speed_and_slope
+from ..physics.supply import SupplyLaw, supply_rate_and_slope, temperature_scale_and_slope
+from ..physics.temperature import TemperatureLaw, temperature_and_slope
+
+BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state
+ENTRIES = 4
 
 
 class Drivers(NamedTuple):
@@ -17,7 +26,15 @@ class Drivers(NamedTuple):
     edges: Array  #: (n+1,) m
     blowout_rate: float  #: 1/t_blow [1/s]; 0 switches blow-out off
     sharp: bool  #: empty a bin as a whole once its lower edge is unbound
-    supply: Array  #: (n,) kg/(m2 s)
+    vapour: Vapour
+    heating: float  #: grain temperature over T_M; 0 switches sublimation off
+    evaporated: Array  #: (n,) 1/m
+    down: Array  #: (n,) 1/m
+    drag: Array  #: (n,) 1/s
+    supply: SupplyLaw
+    shares: Array  #: (n,) share of the supply in each bin; sums to 1
+    kinks: Array  #: s, increasing: where a driver that knows only the time has a kink
+    kink_temperatures: Array  #: K of T_M at which a driver has a kink
 
 
 @kernel
@@ -26,6 +43,25 @@ def blowout_state(drivers: Drivers, t: float) -> tuple[float, float, bool]:
     T, slope = temperature_and_slope(drivers.temperature, t)
     s_blow, log_slope, clamped = blowout_size(drivers.pressure, T)
     return s_blow, log_slope * slope / T, clamped
+
+
+@kernel
+def sublimation_state(drivers: Drivers, t: float) -> tuple[float, float]:
+    """|ds/dt| [m/s] of every grain and its time derivative [m/s2] at ``t`` [s]."""
+    if drivers.heating == 0.0:
+        return 0.0, 0.0
+    T, slope = temperature_and_slope(drivers.temperature, t)
+    speed, per_kelvin = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)
+    return speed, per_kelvin * drivers.heating * slope
+
+
+@kernel
+def supply_state(drivers: Drivers, t: float) -> tuple[float, float]:
+    """Supply [kg/(m2 s)] and its time derivative at ``t`` [s]."""
+    rate, slope = supply_rate_and_slope(drivers.supply, t)
+    T, cooling = temperature_and_slope(drivers.temperature, t)
+    scale, per_kelvin = temperature_scale_and_slope(drivers.supply, T)
+    return scale * rate, scale * slope + rate * per_kelvin * cooling
 
 
 @kernel
@@ -65,6 +101,44 @@ def set_blowout_rates(drivers: Drivers, piece: int, share: float, S: Array) -> N
 
 
 @kernel
+def add_linear_rates(drivers: Drivers, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+    """Add what supply, blow-out, sublimation and drag do to every bin: d(c_k)/dt [kg/(m2 s)].
+
+    ``drag`` is 1, or 0 for the time derivative of the rates, of which ``S``, ``speed`` and ``supply`` are then those.
+    """
+    n = S.size
+    for k in range(n):
+        out[k] += supply * drivers.shares[k] - (S[k] + drag * drivers.drag[k]) * c[k]
+    if speed != 0.0:
+        for k in range(n):
+            out[k] -= speed * (drivers.evaporated[k] + drivers.down[k]) * c[k]
+        for k in range(n - 1):
+            out[k] += speed * drivers.down[k + 1] * c[k + 1]
+
+
+@kernel
+def set_ledger_rates(drivers: Drivers, piece: int, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+    """Rates [kg/(m2 s)] of the ledger's entries, the counterpart of :func:`add_linear_rates`.
+
+    Grains that shrink below the grid are blown out where its lower edge is unbound; elsewhere they vanish as vapour.
+    """
+    blown, evaporated, dragged = 0.0, 0.0, 0.0
+    for k in range(S.size):
+        blown += S[k] * c[k]
+        dragged += drivers.drag[k] * c[k]
+    if speed != 0.0:
+        for k in range(S.size):
+            evaporated += drivers.evaporated[k] * c[k]
+        evaporated *= speed
+        below = speed * drivers.down[0] * c[0]
+        if piece >= 0 and drivers.blowout_rate > 0.0:
+            blown += below
+        else:
+            evaporated += below
+    out[BLOWOUT], out[SUBLIMATION], out[OTHER], out[SUPPLIED] = blown, evaporated, drag * dragged, supply
+
+
+@kernel
 def outside(drivers: Drivers, piece: int, s_blow: float) -> int:
     """-1, 0 or 1: s_blow has left bin ``piece`` downwards, not at all, or upwards."""
     if piece >= 0 and s_blow < drivers.edges[piece]:
@@ -75,29 +149,43 @@ def outside(drivers: Drivers, piece: int, s_blow: float) -> int:
 
 
 @kernel
-def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[float, int]:
-    """First kink of a driver in (t, t_next]: its time [s], else ``t_next``, and the bins by which s_blow moves there.
+def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
+    """On which side of a kink the drivers are at ``t``: of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow."""
+    if kink < 0:
+        return outside(drivers, piece, blowout_state(drivers, t)[0])
+    return 1 if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink] else 0
 
-    A kink is a node of a temperature table, or s_blow crossing an edge of its bin: the rates of two neighbouring bins change
-    their course there, and a step across would lose its order.
+
+@kernel
+def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[float, float, int]:
+    """First kink of a driver in (t, t_next], else ``t_next``.
+
+    A kink is a node or jump of a table, Mars passing a temperature at which a law changes, or s_blow crossing an edge of its bin:
+    the rates change their course there, and a step across would lose its order.
+
+    Returns
+    -------
+    time of the kink [s], last time before it [s], bins by which s_blow moves there
     """
-    if drivers.temperature.kind == TABLE:
-        for node in drivers.temperature.times:
-            if t < node < t_next:
-                t_next = node
-                break
-    if drivers.blowout_rate == 0.0:
-        return t_next, 0
-    moved = outside(drivers, piece, blowout_state(drivers, t_next)[0])
-    if moved == 0:
-        return t_next, 0
-    low, high = t, t_next
-    while high - low > 1e-13 * high:
-        middle = 0.5 * (low + high)
-        if outside(drivers, piece, blowout_state(drivers, middle)[0]) == moved:
-            high = middle
-        elif middle == low:
+    t_before = t_next
+    for node in drivers.kinks:
+        if t < node <= t_next:
+            t_next, t_before = node, max(t, node * (1.0 - 1e-15))
             break
-        else:
-            low = middle
-    return high, moved
+    moved, first = 0, 0 if drivers.blowout_rate == 0.0 else -1
+    for kink in range(first, drivers.kink_temperatures.size):
+        side = 0 if kink < 0 else _side(drivers, piece, kink, t)
+        beyond = _side(drivers, piece, kink, t_next)
+        if beyond == side:
+            continue
+        low, high = t, t_next
+        while high - low > 1e-13 * high:
+            middle = 0.5 * (low + high)
+            if middle == low:
+                break
+            if _side(drivers, piece, kink, middle) == side:
+                low = middle
+            else:
+                high, beyond = middle, _side(drivers, piece, kink, middle)
+        t_next, t_before, moved = high, low, beyond if kink < 0 else 0
+    return t_next, t_before, moved

@@ -11,9 +11,24 @@ from ..physics.grid import Array, SizeGrid
 from ..physics.qstar import QStarLaw
 from ..physics.smol import ImexWorkspace
 from ..physics.supply import Injection
-from .drivers import Drivers, blowout_state, partial_share, piece_of, set_blowout_rates
-from .integrate import REACHED_END, TAU_STOP, Limits, Trajectory
+from .control import Limits
+from .drivers import (
+    BLOWOUT,
+    ENTRIES,
+    OTHER,
+    SUBLIMATION,
+    SUPPLIED,
+    Drivers,
+    blowout_state,
+    partial_share,
+    piece_of,
+    set_blowout_rates,
+    sublimation_state,
+    supply_state,
+)
+from .events import REACHED_END, can_stop, locate_stop
 from .netform import optical_depth, tau_per_mass
+from .trajectory import Trajectory
 
 
 class ClassicDisk(NamedTuple):
@@ -27,10 +42,15 @@ class ClassicDisk(NamedTuple):
     alpha_frag: float  #: exponent of the fragments' mass law
     law: QStarLaw
     injection: Injection
-    supply_rate: float  #: kg/(m2 s)
 
-    def step(self, N: Array, dt: float, S: Array | None = None, *, cache: Lookup | None, workspace: ImexWorkspace) -> CollisionStep:
-        """One classic step of ``N`` (n,) [1/m2], at most ``dt`` [s] long, with blow-out rates ``S`` (n,) [1/s]."""
+    def step(
+        self, N: Array, dt: float, sinks: tuple[Array | None, ...] = (), supply_rate: float = 0.0, *, cache: Lookup | None, workspace: ImexWorkspace
+    ) -> CollisionStep:
+        """One classic step of ``N`` (n,) [1/m2], at most ``dt`` [s] long.
+
+        ``sinks`` are rates (n,) [1/s] of blow-out, anything else and sublimation; ``supply_rate`` is in kg/(m2 s).
+        """
+        S, S_external_k, S_sublimation_k = (*sinks, None, None, None)[:3]
         return step_collisions(
             N,
             self.grid.sizes,
@@ -43,7 +63,9 @@ class ClassicDisk(NamedTuple):
             law=self.law,
             alpha_frag=self.alpha_frag,
             S=S,
-            supply_rate=self.supply_rate,
+            S_external_k=S_external_k,
+            S_sublimation_k=S_sublimation_k,
+            supply_rate=supply_rate,
             injection=self.injection,
             cache=cache,
             sizes_version=self.grid.sizes_version,
@@ -83,42 +105,48 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     """
     n, count = c0.size, math.ceil(limits.t_end / dt * (1.0 - 1e-12))
     t = np.linspace(0.0, limits.t_end, count + 1)
-    y, pieces = np.zeros((count + 1, n + 1)), np.zeros(count)
+    y, pieces = np.zeros((count + 1, n + ENTRIES)), np.zeros(count)
     y[0, :n] = c0
     tau_weight = tau_per_mass(disk.grid.sizes.copy(), disk.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
-    N, S, workspace = c0 / disk.masses, np.zeros(n), ImexWorkspace.for_bins(n)
-    lost = supplied = ledger_error = 0.0
-    start, substeps, clamped, outcome = float(c0.sum()), 0, 0, REACHED_END
+    N, S, sublimation, workspace = c0 / disk.masses, np.zeros(n), np.zeros(n), ImexWorkspace.for_bins(n)
+    now, straight = y[0].copy(), np.zeros(n + ENTRIES)
+    located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
+    stoppable = can_stop(limits)
+    start, ledger_error, substeps, clamped, outcome = float(c0.sum()), 0.0, 0, 0, REACHED_END
     for outer in range(count):
         s_blow, _, beyond = blowout_state(drivers, t[outer])
         clamped += beyond
-        piece = pieces[outer] = piece_of(drivers, s_blow)
-        set_blowout_rates(drivers, int(piece), partial_share(drivers, int(piece), s_blow), S)
-        now, before = t[outer], substeps
-        while now < t[outer + 1]:
+        piece = piece_of(drivers, s_blow)
+        pieces[outer] = piece
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        sublimation[:] = sublimation_state(drivers, t[outer])[0] * drivers.evaporated
+        supply_rate, at, before = supply_state(drivers, t[outer])[0], t[outer], substeps
+        while at < t[outer + 1] and outcome == REACHED_END:
             if substeps - before == max_substeps:
-                raise StepCollapse(t[outer], now - t[outer], disk, N)
-            left = t[outer + 1] - now
-            done = disk.step(N, left, S, cache=cache, workspace=workspace)
-            c = done.N_new * disk.masses
-            tau_before, tau = optical_depth(N * disk.masses, tau_weight), optical_depth(c, tau_weight)
+                raise StepCollapse(t[outer], at - t[outer], disk, N)
+            left = t[outer + 1] - at
+            done = disk.step(N, left, (S, drivers.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
+            N, substeps, made = done.N_new, substeps + 1, done.rates
+            after = np.concatenate([N * disk.masses, now[n:]])
+            after[n + BLOWOUT] += done.dt_eff * made.blowout
+            after[n + SUBLIMATION] += done.dt_eff * made.sublimation
+            after[n + OTHER] += done.dt_eff * made.external
+            after[n + SUPPLIED] += done.dt_eff * made.source
             share = 1.0
-            if tau > limits.tau_stop:
-                outcome, share = TAU_STOP, (limits.tau_stop - tau_before) / (tau - tau_before)
-                c = share * c + (1.0 - share) * N * disk.masses
-            now = t[outer + 1] if done.dt_eff == left and share == 1.0 else now + share * done.dt_eff
-            lost += share * done.dt_eff * done.rates.sink
-            supplied += share * done.dt_eff * done.rates.source
-            N, substeps = done.N_new, substeps + 1
-            tau_max = max(tau_max, min(tau, limits.tau_stop))
-            ledger_error = max(ledger_error, abs(float(c.sum()) + lost - start - supplied) / (start + supplied))
-            if outcome == TAU_STOP:
-                break
-        y[outer + 1, :n], y[outer + 1, n] = c, lost
-        if outcome == TAU_STOP:
-            t = np.append(t[: outer + 1], now)
+            if stoppable:
+                outcome, share = locate_stop(
+                    drivers, limits, piece, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
+                )
+                after = located.copy() if outcome != REACHED_END else after
+            at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
+            now, supplied = after, float(after[n + SUPPLIED])
+            tau_max = max(tau_max, min(optical_depth(now, tau_weight), limits.tau_stop))
+            ledger_error = max(ledger_error, abs(float(now.sum()) - 2.0 * supplied - start) / (start + supplied))
+        y[outer + 1] = now
+        if outcome != REACHED_END:
+            t = np.append(t[: outer + 1], at)
             break
-    made = t.size
-    flat = np.zeros((made - 1, n + 1))  # straight lines between outer steps
-    return Trajectory(outcome, t[-1], t, y[:made], flat, flat, pieces[: made - 1], substeps, 0, clamped, ledger_error, tau_max)
+    kept = t.size
+    flat = np.zeros((kept - 1, n + ENTRIES))  # straight lines between outer steps
+    return Trajectory(outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], substeps, 0, clamped, ledger_error, tau_max)

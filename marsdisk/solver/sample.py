@@ -5,13 +5,24 @@ import numpy as np
 from .._jit import kernel
 from ..physics.grid import Array
 from ..physics.temperature import temperature_and_slope
-from .drivers import Drivers, blowout_state, partial_share, set_blowout_rates
-from .integrate import Trajectory, interpolate
+from .drivers import (
+    BLOWOUT,
+    ENTRIES,
+    OTHER,
+    SUBLIMATION,
+    Drivers,
+    blowout_state,
+    partial_share,
+    set_blowout_rates,
+    set_ledger_rates,
+    sublimation_state,
+)
+from .trajectory import Trajectory, interpolate
 
 
 @kernel
 def states(path: Trajectory, times: Array) -> Array:
-    """Mass per bin and mass lost [kg/m2] at increasing ``times`` [s]: (times, n+1)."""
+    """Mass per bin and entries of the ledger [kg/m2] at increasing ``times`` [s]: (times, n+4)."""
     out = np.empty((times.size, path.y.shape[1]))
     step, last = 0, path.p.shape[0] - 1
     for i in range(times.size):
@@ -27,10 +38,10 @@ def states(path: Trajectory, times: Array) -> Array:
 
 @kernel
 def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Array:
-    """T_M [K], s_blow [m] and blow-out flux sum_k S_k c_k [kg/(m2 s)] at increasing ``times`` [s]: (3, times)."""
-    out = np.empty((3, times.size))
-    n = y.shape[1] - 1
-    S = np.empty(n)
+    """T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses at increasing ``times`` [s]: (4, times)."""
+    out = np.empty((4, times.size))
+    n = y.shape[1] - ENTRIES
+    S, rates = np.empty(n), np.empty(ENTRIES)
     step, last = 0, path.p.shape[0] - 1
     for i in range(times.size):
         while step < last and path.t[step + 1] < times[i]:
@@ -40,33 +51,38 @@ def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Ar
         out[1, i] = s_blow
         piece = int(path.piece[step]) if last >= 0 else -1
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
-        flux = 0.0
-        for k in range(n):
-            flux += S[k] * y[i, k]
-        out[2, i] = flux
+        set_ledger_rates(drivers, piece, S, sublimation_state(drivers, times[i])[0], 1.0, 0.0, y[i, :n], rates)
+        out[2, i] = rates[BLOWOUT]
+        out[3, i] = rates[SUBLIMATION] + rates[OTHER]
     return out
+
+
+@kernel
+def _lost(state: Array) -> float:
+    n = state.size - ENTRIES
+    return float(state[n + BLOWOUT] + state[n + SUBLIMATION] + state[n + OTHER])
 
 
 @kernel
 def time_of_loss(path: Trajectory, share: float) -> float:
     """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
-    n, last = path.y.shape[1] - 1, path.p.shape[0] - 1
-    state = np.empty(n + 1)
+    last = path.p.shape[0] - 1
+    state = np.empty(path.y.shape[1])
     if last < 0:
         return 0.0
     x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])
     interpolate(path.y[last], path.y[last + 1], path.p[last], path.q[last], x_end, state)
-    wanted = share * state[n]
+    wanted = share * _lost(state)
     if not wanted > 0.0:
         return 0.0
     step = 0
-    while step < last and path.y[step + 1, n] < wanted:
+    while step < last and _lost(path.y[step + 1]) < wanted:
         step += 1
     low, high = 0.0, x_end if step == last else 1.0
     while high - low > 1e-12:
         middle = 0.5 * (low + high)
         interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], middle, state)
-        if state[n] < wanted:
+        if _lost(state) < wanted:
             low = middle
         else:
             high = middle

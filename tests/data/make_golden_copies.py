@@ -86,6 +86,7 @@ def supply(folder: Path) -> None:
     given, rates = read(folder, "supply_source"), read(folder, "supply_rate")
     const = next(case for case in rates["rates"] if case["label"] == "const")
     kept = {"rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"], "mixing": const["spec"]["mixing"], "values": const["values"]}
+    write("supply_rates", {"rates": rates["rates"], "temperature": rates["sequences"]["temperature"]})
     write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 
@@ -114,7 +115,15 @@ def collision_step(folder: Path) -> None:
 
 def sinks(folder: Path) -> None:
     given = read(folder, "sublimation_sinks")
-    write("sinks", {"sublimation": given["sink_from_dsdt"], "blowout": given["blowout_sink"]})
+    write("sinks", {"sublimation": given["sink_from_dsdt"], "blowout": given["blowout_sink"], "drag": given["gas_drag"]})
+
+
+def sublimation(folder: Path) -> None:
+    hkl = read(folder, "sublimation_sinks")["hkl"]  # without the placeholder law, which is no physics
+    kept = {"forsterite": hkl["forsterite"], "forsterite_gas": hkl["forsterite_Pgas"], "sio": hkl["class_default_hkl"]}
+    grain = read(folder, "radiation")["grain_temperature"]
+    cases = {name: {"rho": case["rho"], "P_gas": case["params"].get("P_gas", 0.0), "rows": case["rows"]} for name, case in kept.items()}
+    write("sublimation", {"hkl": cases, "grain_temperature": grain})
 
 
 def temperature(folder: Path) -> None:
@@ -130,7 +139,7 @@ def truth(folder: Path) -> None:
 
 def main() -> None:
     folder, wanted = Path(sys.argv[1]), sys.argv[2:]
-    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, imex, collision_step, sinks, supply, temperature, truth):
+    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, imex, collision_step, sinks, sublimation, supply, temperature, truth):
         if not wanted or subject.__name__ in wanted:
             subject(folder)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_drivers import dust, plain_drivers
 
 from marsdisk.config import RunConfig
 from marsdisk.physics import temperature
@@ -13,8 +14,8 @@ from marsdisk.physics.collisions_smol import _fragment_tensor, step_collisions
 from marsdisk.physics.grid import Array, grain_mass, make_grid
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
-from marsdisk.solver.drivers import Drivers
-from marsdisk.solver.integrate import Limits, integrate
+from marsdisk.solver.control import Limits
+from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS4
 from marsdisk.solver.netform import collision_terms
 from marsdisk.start import derive
@@ -37,9 +38,9 @@ def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
     coefficient = compute_collision_kernel_C1(np.ones(GRID.sizes.size), GRID.sizes, H, v_rel)
     coefficient[np.diag_indices_from(coefficient)] *= 2.0
     terms = collision_terms(coefficient, tensor, MASSES, np.add.outer(MASSES, MASSES))
-    still = Drivers(temperature.constant(2000.0), radiation_pressure(RHO, 1.0), GRID.edges.copy(), 0.0, False, np.zeros(16))
+    still = plain_drivers(temperature.constant(2000.0), radiation_pressure(RHO, 1.0), GRID.edges.copy(), 0.0, False, np.zeros(16))
     path = integrate(N * MASSES, GRID.sizes.copy(), terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf, 1.0), RODAS4)
-    change = (path.y[-1, :-1] - N * MASSES) / DT
+    change = (dust(path.y[-1]) - N * MASSES) / DT
     return change
 
 

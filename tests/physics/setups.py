@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from plain_drivers import plain_drivers
 
 from marsdisk import zero_d
 from marsdisk.config import RunConfig
@@ -17,10 +18,12 @@ from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.result import RunResult
-from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates
-from marsdisk.solver.integrate import Limits, Trajectory, integrate
+from marsdisk.solver.control import Limits
+from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates, supply_state
+from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS4, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
+from marsdisk.solver.trajectory import Trajectory
 
 RHO = 3270.0  # kg/m3
 SCALE_HEIGHT = 3e5  # m
@@ -63,7 +66,7 @@ def make_drivers(
 ) -> Drivers:
     """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
     supply = np.zeros(ring.sizes.size) if supply is None else supply
-    return Drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
+    return plain_drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
 
 
 def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
@@ -104,14 +107,15 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
     """
     scipy_integrate = pytest.importorskip("scipy.integrate")
     n, S, piece = c0.size, np.empty(c0.size), 0
+    supplied = supply_state(drivers, 0.0)[0] * drivers.shares
 
     def rates(t: float) -> Array:
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, blowout_state(drivers, t)[0]), S)
         return S
 
     def rate(t: float, y: Array) -> Array:
-        lost = rates(t) * y[:n]
-        return np.append(collision_rate(y[:n], terms) + drivers.supply - lost, lost.sum())
+        blown = rates(t) * y[:n]
+        return np.append(collision_rate(y[:n], terms) + supplied - blown, blown.sum())
 
     def slope(t: float, y: Array) -> Array:
         J = np.zeros((n + 1, n + 1))

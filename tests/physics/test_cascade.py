@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from plain_drivers import dust
 from setups import Ring, make_drivers, make_ring, rate_of, solve
 
 from marsdisk.physics import temperature
@@ -12,7 +13,7 @@ from marsdisk.physics.fragments import mass_exponent
 from marsdisk.physics.grid import Array
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.solver.drivers import blowout_state, partial_share, piece_of, set_blowout_rates
-from marsdisk.solver.integrate import REACHED_END
+from marsdisk.solver.events import REACHED_END
 
 BOTTOM, TOP = 1e-6, 1e2  # m
 MIDDLE = (1e-4, 1.0)  # m
@@ -43,7 +44,7 @@ def cascade(n: int, *, strength: float = 1e-2, b: float = 0.0, alpha: float = 3.
     drivers = make_drivers(ring, temperature.constant(2600.0), t_blow=10.0, supply=supply)
     path = solve(ring, drivers, 1e14, rtol=1e-5, atol=1e-16)
     assert path.outcome == REACHED_END
-    c = path.y[-1, :-1]
+    c = dust(path.y[-1])
     s_blow, S = blowout_state(drivers, 0.0)[0], np.empty(n)
     assert BOTTOM < s_blow < 1.2 * BOTTOM
     piece = piece_of(drivers, s_blow)

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_drivers import dust, lost
 from setups import collision_jacobian, collision_rate, make_ring, watched
 
 from marsdisk.config import RunConfig
 from marsdisk.physics import temperature
 from marsdisk.physics.orbit import annulus_area
-from marsdisk.solver.integrate import REACHED_END, integrate
+from marsdisk.solver.drivers import ENTRIES, SUPPLIED, supply_state
+from marsdisk.solver.events import REACHED_END
+from marsdisk.solver.integrate import integrate
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -51,11 +54,12 @@ DRAWN = st.fixed_dictionaries(
 @given(drawn=DRAWN)
 def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shipped, drawn: dict[str, Any]) -> None:
     given, path, result = watched(shipped("melt", drawn))
-    dust, lost = path.y[:, :-1], path.y[:, -1]
-    assert np.all(dust >= 0.0)
-    assert np.all(np.diff(lost) >= 0.0), "mass came back"
-    start, supplied = given.c0.sum(), given.drivers.supply.sum() * path.t
-    assert np.all(np.abs(dust.sum(axis=1) + lost - start - supplied) <= 1e-10 * (start + supplied))
+    mass, gone, entries = dust(path.y), lost(path.y), path.y[:, -ENTRIES:]
+    assert np.all(mass >= 0.0)
+    assert np.all(np.diff(entries, axis=0) >= 0.0), "mass came back"
+    start, supplied = given.c0.sum(), supply_state(given.drivers, 0.0)[0] * path.t
+    assert entries[:, SUPPLIED] == pytest.approx(supplied, rel=1e-12)
+    assert np.all(np.abs(mass.sum(axis=1) + gone - start - supplied) <= 1e-10 * (start + supplied))
     assert result.ledger_error <= 1e-10
 
 
@@ -119,13 +123,13 @@ def test_a_run_stopped_and_gone_on_with_equals_one_that_was_not(shipped: Shipped
         law if config.temperature.law == "constant" else temperature.slab(temperature.temperature_and_slope(law, t_1)[0], config.temperature.depth)
     )
     later = given._replace(
-        c0=first.y[-1, :-1], drivers=given.drivers._replace(temperature=cooled), limits=given.limits._replace(t_end=given.limits.t_end - t_1)
+        c0=dust(first.y[-1]), drivers=given.drivers._replace(temperature=cooled), limits=given.limits._replace(t_end=given.limits.t_end - t_1)
     )
     second = integrate(*later)
     assert {whole.outcome, first.outcome, second.outcome} == {REACHED_END}
     mass = whole.y[-1].sum()
-    assert second.y[-1, :-1] == pytest.approx(whole.y[-1, :-1], rel=1e-6, abs=1e-8 * mass)
-    assert first.y[-1, -1] + second.y[-1, -1] == pytest.approx(whole.y[-1, -1], abs=1e-8 * mass)
+    assert dust(second.y[-1]) == pytest.approx(dust(whole.y[-1]), rel=1e-6, abs=1e-8 * mass)
+    assert lost(first.y[-1]) + lost(second.y[-1]) == pytest.approx(lost(whole.y[-1]), abs=1e-8 * mass)
 
 
 LOOKS = st.fixed_dictionaries(

@@ -1,0 +1,225 @@
+"""The sections of a run's configuration that say what acts on the disk: Mars and its light, supply, sublimation, gas."""
+
+import itertools
+from typing import Any, Literal
+
+from pydantic import field_validator, model_validator
+
+from .config_sections import Section, quantity
+from .physics.sublimation import SETS as VAPOUR_SETS
+
+LAWS = "cooling law: constant, slab, linear or table"
+
+
+class _Cooling(Section):
+    T0: float = quantity(..., "temperature of Mars at t = 0", "K", ge=1000.0, le=6500.0)
+
+
+class ConstantTemperature(_Cooling):
+    """T_M = T0."""
+
+    law: Literal["constant"] = quantity(..., LAWS)
+
+
+class SlabTemperature(_Cooling):
+    """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
+
+    law: Literal["slab"] = quantity(..., LAWS)
+    depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
+    rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
+    c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
+
+
+class LinearTemperature(_Cooling):
+    """A straight line to 0 K (Hyodo et al. 2018)."""
+
+    law: Literal["linear"] = quantity(..., LAWS)
+    depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
+
+
+class TableTemperature(Section):
+    """Linear interpolation in a CSV file, end values held."""
+
+    law: Literal["table"] = quantity(..., LAWS)
+    path: str = quantity(..., "CSV file, relative to the configuration")
+    time_column: str = quantity("time", "its column of times")
+    temperature_column: str = quantity("T_M", "its column of temperatures [K]")
+    time_unit: Literal["s", "day", "yr"] = quantity("s", "unit of its times")
+
+
+class Radiation(Section):
+    """Radiation of Mars on the grains."""
+
+    Q_pr: float | str = quantity(
+        "forsterite",
+        "Planck-mean radiation pressure efficiency",
+        allowed="a number in [0.5, 1.5], forsterite (the shipped table), or the path of a table",
+    )
+
+    @field_validator("Q_pr")
+    @classmethod
+    def _in_range(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0.5 <= value <= 1.5:
+            raise ValueError("out of range")
+        return value
+
+
+class Blowout(Section):
+    """Loss of grains that radiation pressure unbinds."""
+
+    enabled: bool = quantity(True, "false switches blow-out off")
+    edge: Literal["continuous", "sharp"] = quantity(
+        "continuous", "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound"
+    )
+    chi: float | Literal["auto"] = quantity(
+        1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
+    )
+
+    @field_validator("chi")
+    @classmethod
+    def _in_range(cls, value: float | str) -> float | str:
+        if isinstance(value, float) and not 0.5 <= value <= 2.0:
+            raise ValueError("out of range")
+        return value
+
+
+class PowerLawSupply(Section):
+    """A ((t - t0 + t_offset) / 1 s)^index from t0 on."""
+
+    A: float = quantity(..., "supply before mixing, one second after t0 - t_offset", "kg m-2 s-1", ge=0.0)
+    index: float = quantity(-1.0, "exponent of time", "", ge=-10.0, le=10.0)
+    t0: float = quantity(0.0, "time at which it sets in", "s", ge=0.0)
+    t_offset: float = quantity(0.0, "time added to t - t0; a falling law needs it, or it would begin with infinity", "s", ge=0.0)
+
+    @model_validator(mode="after")
+    def _finite(self) -> "PowerLawSupply":
+        if self.index < 0.0 and self.t_offset == 0.0:
+            raise ValueError(f"index = {self.index:g} makes the supply infinite at t0; give t_offset > 0, the time over which it set in")
+        return self
+
+
+class TableSupply(Section):
+    """Linear interpolation in a CSV file (first column the time, last column kg m-2 s-1 before mixing), end values held."""
+
+    path: str = quantity(..., "CSV file, relative to the configuration; with three columns t, r, rate it is read at the ring's radius")
+    time_unit: Literal["s", "yr"] = quantity("s", "unit of its times")
+
+
+class SupplySegment(Section):
+    """One stretch of a piecewise supply: a constant rate, a power law or a table between two times."""
+
+    t_start: float = quantity(..., "begin", "s", ge=0.0)
+    t_end: float = quantity(..., "end", "s", gt=0.0)
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    powerlaw: PowerLawSupply | None = None
+    table: TableSupply | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SupplySegment":
+        given = [name for name in ("const_rate", "powerlaw", "table") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a segment takes one of const_rate, powerlaw and table, got {' and '.join(given) or 'none'}")
+        if self.t_start >= self.t_end:
+            raise ValueError(f"t_start = {self.t_start:g} s must be before t_end = {self.t_end:g} s")
+        return self
+
+
+class SupplyTemperature(Section):
+    """Supply times clip(scale (T_M/T_ref)^power, floor, cap)."""
+
+    scale: float = quantity(1.0, "factor at T_ref", "", gt=0.0)
+    T_ref: float = quantity(1800.0, "reference temperature of Mars", "K", gt=0.0)
+    power: float = quantity(1.0, "exponent", "", ge=-20.0, le=20.0)
+    floor: float = quantity(0.0, "smallest factor", "", ge=0.0)
+    cap: float = quantity(10.0, "largest factor", "", gt=0.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "SupplyTemperature":
+        if self.floor > self.cap:
+            raise ValueError(f"floor = {self.floor:g} is above cap = {self.cap:g}; exchange them")
+        return self
+
+
+RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piecewise": "segments"}
+
+
+class Supply(Section):
+    """Fresh dust from outside, from t = 0."""
+
+    mode: Literal["none", "const", "powerlaw", "table", "piecewise"] = quantity("const", "what gives the rate over time; none: no supply")
+    mu_orbit10pct: float | None = quantity(
+        None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
+    )
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    powerlaw: PowerLawSupply | None = None
+    table: TableSupply | None = None
+    segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")
+    epsilon_mix: float | None = quantity(None, "share of the supply that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
+    temperature: SupplyTemperature | None = None
+    f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
+    tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
+    injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")
+    s_inj_min: float | None = quantity(None, "smallest injected size", "m", gt=0.0)
+    s_inj_max: float | None = quantity(None, "largest injected size (powerlaw_bins)", "m", gt=0.0)
+    q: float = quantity(3.5, "slope of dN/ds ~ s^-q (powerlaw_bins)", "", ge=-10.0, le=10.0)
+
+    @field_validator("segments", mode="before")
+    @classmethod
+    def _frozen(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Supply":
+        given = self.model_fields_set
+        if self.mode == "none" and given - {"mode"}:
+            raise ValueError(f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set mode: const")
+        for mode, key in RATES.items():
+            if key in given and mode != self.mode:
+                raise ValueError(f"{key} belongs to mode {mode}, not {self.mode}; drop it or set mode: {mode}")
+        if self.mode in {"powerlaw", "table", "piecewise"} and not getattr(self, RATES[self.mode]):
+            raise ValueError(f"mode {self.mode} needs {RATES[self.mode]}; give it")
+        by_orbit = self.mode == "const" and self.const_rate is None
+        if self.mu_orbit10pct is not None and not by_orbit:
+            raise ValueError(f"mu_orbit10pct and {RATES[self.mode]} both set the rate; give one")
+        if self.epsilon_mix is not None and by_orbit:
+            raise ValueError("epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing; drop it, or give const_rate")
+        if {"f_orb", "tau_ref"} & given and not by_orbit:
+            raise ValueError(f"f_orb and tau_ref belong to mu_orbit10pct and have no effect with {RATES[self.mode]}; drop them")
+        if any(later.t_start < earlier.t_end for earlier, later in itertools.pairwise(self.segments)):
+            raise ValueError("segments must follow each other in time without overlap; sort them")
+        if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
+            raise ValueError(f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop them")
+        if self.s_inj_min is not None and self.s_inj_max is not None and self.s_inj_min >= self.s_inj_max:
+            raise ValueError(f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m")
+        if self.injection == "initial_psd" and self.s_inj_min is not None:
+            raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
+        return self
+
+
+class Sublimation(Section):
+    """Grains lose mass to vapour (Hertz-Knudsen-Langmuir), all at one speed |ds/dt|."""
+
+    method: Literal["none", "sink", "advection"] = quantity(
+        "none", "none; sink removes whole grains at |ds/dt|/s; advection shrinks them, through the bins"
+    )
+    vapour_pressure: str = quantity("forsterite", "named set or table of P_sat(T)", allowed="forsterite, sio, or the path of a table")
+    alpha_evap: float | None = quantity(None, "evaporation coefficient; default that of the set", "", gt=0.0, le=1.0)
+    mu: float | None = quantity(None, "molar mass of the vapour; default that of the set", "kg mol-1", gt=0.0, le=1.0)
+    P_gas: float = quantity(0.0, "partial pressure of the vapour around the grains", "Pa", ge=0.0)
+    Q_abs: float = quantity(1.0, "absorption efficiency in the grains' temperature", "", gt=0.0, le=2.0)
+
+    @model_validator(mode="after")
+    def _used(self) -> "Sublimation":
+        given = self.model_fields_set - {"method"}
+        if self.method == "none" and given:
+            raise ValueError(f"method is none but {', '.join(sorted(given))} is given; drop it or set method: advection")
+        if self.vapour_pressure not in VAPOUR_SETS and (self.alpha_evap is None or self.mu is None):
+            raise ValueError("a table of P_sat needs alpha_evap and mu, which only the named sets bring with them; give both")
+        return self
+
+
+class Drag(Section):
+    """Gas drag: every bin loses its mass in its stopping time."""
+
+    rho_g: float = quantity(0.0, "density of the gas; 0 switches drag off", "kg m-3", ge=0.0, le=1.0)
+    c_s: float = quantity(500.0, "speed of sound of the gas", "m s-1", gt=0.0, le=1e5)

@@ -1,0 +1,60 @@
+"""How exact a step must be, and what becomes of round-off below zero."""
+
+import math
+from typing import NamedTuple
+
+from .._jit import kernel
+from ..physics.grid import Array
+
+
+class Limits(NamedTuple):
+    """How long and how exactly to integrate."""
+
+    t_end: float  #: s
+    rtol: float
+    atol: float  #: kg/m2 per bin
+    max_steps: int
+    tau_stop: float  #: infinity runs on
+    f_los: float
+    s_blow_stop: float = -1.0  #: m; negative runs on
+    loss_rate_stop: float = -1.0  #: kg/(m2 s); negative runs on
+    t_stop_after: float = 0.0  #: s before which the last two do not stop
+
+
+@kernel
+def error_norm(y: Array, y_new: Array, error: Array, limits: Limits) -> float:
+    total = 0.0
+    for k in range(y.size):
+        total += (error[k] / (limits.atol + limits.rtol * max(abs(y[k]), abs(y_new[k])))) ** 2
+    return math.sqrt(total / y.size)
+
+
+@kernel
+def remove_negatives(y: Array, n: int, allowed: float) -> int:
+    """Set negative bins to zero at the cost of the others, total kept: how many, or -1 if they hold more than ``allowed``."""
+    negative, positive, count = 0.0, 0.0, 0
+    for k in range(n):
+        if y[k] < 0.0:
+            negative -= y[k]
+            count += 1
+        else:
+            positive += y[k]
+    if count == 0:
+        return 0
+    if not negative <= min(allowed, positive):
+        return -1
+    factor = (positive - negative) / positive
+    for k in range(n):
+        y[k] = max(y[k] * factor, 0.0)
+    return count
+
+
+@kernel
+def first_step(y: Array, f: Array, limits: Limits) -> float:
+    """A hundredth of the time on which the weighted state changes (Hairer, Norsett & Wanner 1993, II.4)."""
+    size, speed = 0.0, 0.0
+    for k in range(f.size):
+        weight = limits.atol + limits.rtol * abs(y[k])
+        size += (y[k] / weight) ** 2
+        speed += (f[k] / weight) ** 2
+    return 0.01 * math.sqrt(size / speed) if size > 0.0 and speed > 0.0 else 1e-6 * limits.t_end

@@ -1,0 +1,77 @@
+"""What ends a run before its time, and when exactly."""
+
+import math
+
+from .._jit import kernel
+from ..physics.grid import Array
+from .control import Limits
+from .drivers import BLOWOUT, OTHER, SUBLIMATION, Drivers, blowout_state, partial_share, set_blowout_rates, set_ledger_rates, sublimation_state
+from .netform import optical_depth
+from .trajectory import interpolate
+
+REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL = range(6)
+
+
+@kernel
+def can_stop(limits: Limits) -> bool:
+    """Whether anything but the end of the run can end it."""
+    return limits.tau_stop < math.inf or limits.s_blow_stop >= 0.0 or limits.loss_rate_stop >= 0.0
+
+
+@kernel
+def stop_at(drivers: Drivers, limits: Limits, piece: int, t: float, c: Array, tau_weight: Array, S: Array, rates: Array) -> int:
+    """Which stop condition holds at ``t`` for masses ``c``, REACHED_END if none; ``S`` (n) and ``rates`` (4) are overwritten."""
+    if optical_depth(c, tau_weight) > limits.tau_stop:
+        return TAU_STOP
+    if t < limits.t_stop_after:
+        return REACHED_END
+    s_blow = blowout_state(drivers, t)[0]
+    if s_blow <= limits.s_blow_stop:
+        return BLOWOUT_BELOW_GRID
+    if limits.loss_rate_stop >= 0.0:
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        set_ledger_rates(drivers, piece, S, sublimation_state(drivers, t)[0], 1.0, 0.0, c, rates)
+        if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
+            return LOSS_RATE_STOP
+    return REACHED_END
+
+
+@kernel
+def locate_stop(
+    drivers: Drivers,
+    limits: Limits,
+    piece: int,
+    t: float,
+    h: float,
+    dense: tuple[Array, Array, Array, Array],
+    tau_weight: Array,
+    state: Array,
+    S: Array,
+    rates: Array,
+) -> tuple[int, float]:
+    """First stop condition met in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which it is met.
+
+    Parameters
+    ----------
+    dense : y0, y1, p and q of the step
+    state, S, rates : (n+4,), (n,) and (4,), overwritten
+    """
+    y0, y1, p, q = dense
+    before, n = 0.0, tau_weight.size
+    for eighth in range(1, 9):
+        x = eighth / 8.0
+        interpolate(y0, y1, p, q, x, state)
+        met = stop_at(drivers, limits, piece, t + x * h, state[:n], tau_weight, S, rates)
+        if met != REACHED_END:
+            low, high = before, x
+            while high - low > 1e-14:
+                middle = 0.5 * (low + high)
+                interpolate(y0, y1, p, q, middle, state)
+                at_middle = stop_at(drivers, limits, piece, t + middle * h, state[:n], tau_weight, S, rates)
+                if at_middle != REACHED_END:
+                    high, met = middle, at_middle
+                else:
+                    low = middle
+            return met, high
+        before = x
+    return REACHED_END, 1.0

@@ -1,0 +1,33 @@
+"""Drivers of a disk that knows only T_M(t), blow-out and a constant supply."""
+
+import numpy as np
+
+from marsdisk.physics.grid import Array
+from marsdisk.physics.radiation import RadiationPressure
+from marsdisk.physics.sublimation import SETS, vapour_of
+from marsdisk.physics.supply import SupplySegment, supply_law
+from marsdisk.physics.temperature import TABLE, TemperatureLaw
+from marsdisk.solver.drivers import ENTRIES, SUPPLIED, Drivers
+
+
+def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array, blowout_rate: float, sharp: bool, supply: Array) -> Drivers:
+    """Drivers without sublimation and drag; ``supply`` (n,) [kg/(m2 s)], ``blowout_rate`` in 1/s."""
+    n, rate = edges.size - 1, float(supply.sum())
+    shares = supply / rate if rate > 0.0 else np.full(n, 1.0 / n)
+    kinks = law.times[law.times > 0.0] if law.kind == TABLE else np.zeros(0)
+    none = np.zeros(n)
+    supplied = supply_law([SupplySegment(A=rate)])
+    return Drivers(
+        law, pressure, edges, blowout_rate, sharp, vapour_of(SETS["forsterite"], 3270.0), 0.0, none, none, none, supplied, shares, kinks, np.zeros(0)
+    )
+
+
+def dust(y: Array) -> Array:
+    """Mass per bin [kg/m2] of states (..., n+4)."""
+    return y[..., :-ENTRIES]
+
+
+def lost(y: Array) -> Array:
+    """Mass lost [kg/m2] of states (..., n+4): everything in the ledger but the supply."""
+    total: Array = y[..., -ENTRIES : -ENTRIES + SUPPLIED].sum(axis=-1)
+    return total
