@@ -15,6 +15,7 @@ from .config_processes import (
     ConstantTemperature,
     Drag,
     LinearTemperature,
+    Phase,
     Radiation,
     SlabTemperature,
     Sublimation,
@@ -55,6 +56,7 @@ class RunConfig(Section):
     supply: Supply = Supply()
     sublimation: Sublimation = Sublimation()
     drag: Drag = Drag()
+    phase: Phase = Phase()
     numerics: Numerics
     output: Output = Output()
 

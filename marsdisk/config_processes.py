@@ -75,6 +75,8 @@ class Blowout(Section):
         1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
     )
 
+    target_phase: Literal["solid_only", "any"] = quantity("solid_only", "what is blown out while phase.* says that grains are not solid")
+
     @field_validator("chi")
     @classmethod
     def _in_range(cls, value: float | str) -> float | str:
@@ -206,6 +208,7 @@ class Sublimation(Section):
     alpha_evap: float | None = quantity(None, "evaporation coefficient; default that of the set", "", gt=0.0, le=1.0)
     mu: float | None = quantity(None, "molar mass of the vapour; default that of the set", "kg mol-1", gt=0.0, le=1.0)
     P_gas: float = quantity(0.0, "partial pressure of the vapour around the grains", "Pa", ge=0.0)
+    of_liquid: bool = quantity(False, "liquid grains (phase.*) sublimate too")
     Q_abs: float = quantity(1.0, "absorption efficiency in the grains' temperature", "", gt=0.0, le=2.0)
 
     @model_validator(mode="after")
@@ -223,3 +226,23 @@ class Drag(Section):
 
     rho_g: float = quantity(0.0, "density of the gas; 0 switches drag off", "kg m-3", ge=0.0, le=1.0)
     c_s: float = quantity(500.0, "speed of sound of the gas", "m s-1", gt=0.0, le=1e5)
+
+
+class Phase(Section):
+    """Processes held back while grains are too hot to be solid: supply, blow-out, the optical-depth stop; all, while they are liquid."""
+
+    enabled: bool = quantity(False, "true holds processes back by the grains' temperature")
+    q_abs: float = quantity(0.4, "absorption efficiency in that temperature", "", gt=0.0, le=2.0)
+    T_condense: float = quantity(1700.0, "grains are solid below", "K", gt=0.0, le=10000.0)
+    T_vaporize: float = quantity(2000.0, "and no longer above", "K", gt=0.0, le=10000.0)
+    pressure: float = quantity(0.0, "of the gas around them, which keeps them solid", "bar", ge=0.0)
+    tau_ref: float = quantity(1.0, "optical depth that halves the fraction that is not solid", "", gt=0.0)
+
+    @model_validator(mode="after")
+    def _used(self) -> "Phase":
+        given = self.model_fields_set - {"enabled"}
+        if not self.enabled and given:
+            raise ValueError(f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled: true")
+        if self.T_condense > self.T_vaporize:
+            raise ValueError(f"T_condense = {self.T_condense:g} K is above T_vaporize = {self.T_vaporize:g} K; exchange them")
+        return self

@@ -122,6 +122,9 @@ def print_result(result: RunResult) -> None:
         elif isinstance(value, int) and field.name != "stop_reason":
             rows.append((field.name, str(value), "", ""))
     _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
+    if result.gated_time >= result.t_end * (1.0 - 1e-9):
+        text = "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
+        terminal().print(f"note: {text}", highlight=False)
 
 
 def write_result(result: RunResult, path: Path) -> None:

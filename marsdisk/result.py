@@ -74,6 +74,7 @@ class RunResult:
     t_end: float = described("s", "time at which the run ended")
     t99: float = described("s", "time by which 99 % of the mass lost was lost")
     tau_max: float = described("1", "largest line-of-sight optical depth at any step")
+    gated_time: float = described("s", "time during which grains were not solid and phase.* held processes back")
     ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")
 
     # how the numbers came about

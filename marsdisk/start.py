@@ -18,6 +18,7 @@ from .physics.collisions_smol import supply_weights
 from .physics.constants import DAY, YEAR
 from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
+from .physics.phase import PhaseLaw, never_gated
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
 from .physics.sinks import gas_drag_rates
@@ -220,6 +221,14 @@ def _vapour(config: RunConfig) -> Vapour:
         raise ConfigError([problem]) from error
 
 
+def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
+    given = config.phase
+    if not given.enabled:
+        return never_gated()
+    heating, only_solids = grain_heating(derived.r, given.q_abs), config.blowout.target_phase == "solid_only"
+    return PhaseLaw(heating, given.T_condense, given.T_vaporize, given.pressure, given.tau_ref, only_solids, config.sublimation.of_liquid)
+
+
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     """Everything that acts on the disk from outside."""
     method, edges, vapour = config.sublimation.method, disk.grid.edges.copy(), _vapour(config)
@@ -243,6 +252,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         disk.supply,
         np.array(disk.supply_shares),
         np.unique([t for t in in_time if t > 0.0]),
+        _phase_law(config, derived),
         np.array(in_T),
     )
 

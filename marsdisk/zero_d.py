@@ -175,8 +175,10 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, path: Trajectory, stats: CacheStats) -> RunResult:
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final
+    grid, masses = disk.grid, disk.masses
+    tau_weight = disk.f_los * (math.pi * grid.sizes**2 / masses)
     y, (T_M, s_blow, blown, otherwise), t99 = _look(path, drivers, times)
-    grid, masses, c, ledger = disk.grid, disk.masses, y[:, :-ENTRIES], y[:, -ENTRIES:]
+    c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
@@ -184,7 +186,7 @@ def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, 
         stop_reason=_STOPS.get(path.outcome, derived.end_reason),
         t=times,
         Sigma=c.sum(axis=1),
-        tau_los=disk.f_los * (c * (math.pi * grid.sizes**2 / masses)).sum(axis=1),
+        tau_los=(c * tau_weight).sum(axis=1),
         T_M=T_M,
         s_blow=s_blow,
         M_out_dot=blown * to_mars,
@@ -205,6 +207,7 @@ def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, 
         t99=t99,
         tau_max=path.tau_max,
         ledger_error=path.ledger_error,
+        gated_time=path.gated_time,
         steps=path.accepted,
         steps_rejected=path.rejected,
         clamped=path.clamped,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from marsdisk.physics.grid import Array
+from marsdisk.physics.phase import never_gated
 from marsdisk.physics.radiation import RadiationPressure
 from marsdisk.physics.sublimation import SETS, vapour_of
 from marsdisk.physics.supply import SupplySegment, supply_law
@@ -18,7 +19,21 @@ def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array
     none = np.zeros(n)
     supplied = supply_law([SupplySegment(A=rate)])
     return Drivers(
-        law, pressure, edges, blowout_rate, sharp, vapour_of(SETS["forsterite"], 3270.0), 0.0, none, none, none, supplied, shares, kinks, np.zeros(0)
+        law,
+        pressure,
+        edges,
+        blowout_rate,
+        sharp,
+        vapour_of(SETS["forsterite"], 3270.0),
+        0.0,
+        none,
+        none,
+        none,
+        supplied,
+        shares,
+        kinks,
+        never_gated(),
+        np.zeros(0),
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .._jit import kernel
 from ..physics.grid import Array
+from ..physics.phase import PhaseLaw, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
 from ..physics.sublimation import Vapour, shrinking_speed_and_slope
 from ..physics.supply import SupplyLaw, supply_rate_and_slope, temperature_scale_and_slope
@@ -34,6 +35,7 @@ class Drivers(NamedTuple):
     supply: SupplyLaw
     shares: Array  #: (n,) share of the supply in each bin; sums to 1
     kinks: Array  #: s, increasing: where a driver that knows only the time has a kink
+    phase: PhaseLaw
     kink_temperatures: Array  #: K of T_M at which a driver has a kink
 
 
@@ -62,6 +64,12 @@ def supply_state(drivers: Drivers, t: float) -> tuple[float, float]:
     T, cooling = temperature_and_slope(drivers.temperature, t)
     scale, per_kelvin = temperature_scale_and_slope(drivers.supply, T)
     return scale * rate, scale * slope + rate * per_kelvin * cooling
+
+
+@kernel
+def phase_at(drivers: Drivers, t: float, tau: float, before: int) -> int:
+    """Phase of the grains at ``t`` [s] and optical depth ``tau``, after ``before``."""
+    return phase_of(drivers.phase, temperature_and_slope(drivers.temperature, t)[0], tau, before)
 
 
 @kernel
@@ -117,10 +125,10 @@ def add_linear_rates(drivers: Drivers, S: Array, speed: float, drag: float, supp
 
 
 @kernel
-def set_ledger_rates(drivers: Drivers, piece: int, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+def set_ledger_rates(drivers: Drivers, unbound_below: bool, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
     """Rates [kg/(m2 s)] of the ledger's entries, the counterpart of :func:`add_linear_rates`.
 
-    Grains that shrink below the grid are blown out where its lower edge is unbound; elsewhere they vanish as vapour.
+    Grains that shrink below the grid are blown out where its lower edge is unbound (``unbound_below``); else they vanish as vapour.
     """
     blown, evaporated, dragged = 0.0, 0.0, 0.0
     for k in range(S.size):
@@ -131,11 +139,17 @@ def set_ledger_rates(drivers: Drivers, piece: int, S: Array, speed: float, drag:
             evaporated += drivers.evaporated[k] * c[k]
         evaporated *= speed
         below = speed * drivers.down[0] * c[0]
-        if piece >= 0 and drivers.blowout_rate > 0.0:
+        if unbound_below:
             blown += below
         else:
             evaporated += below
     out[BLOWOUT], out[SUBLIMATION], out[OTHER], out[SUPPLIED] = blown, evaporated, drag * dragged, supply
+
+
+@kernel
+def blows_below(drivers: Drivers, piece: int, blowing: float) -> bool:
+    """Whether grains at the lower edge of the grid are unbound and, ``blowing`` being 1, blown out."""
+    return piece >= 0 and drivers.blowout_rate > 0.0 and blowing > 0.0
 
 
 @kernel

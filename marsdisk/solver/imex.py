@@ -8,6 +8,7 @@ import numpy as np
 from ..physics.collide import compute_collision_kernel_C1
 from ..physics.collisions_smol import CollisionStep, Lookup, step_collisions
 from ..physics.grid import Array, SizeGrid
+from ..physics.phase import SOLID, UNKNOWN, gate_factors
 from ..physics.qstar import QStarLaw
 from ..physics.smol import ImexWorkspace
 from ..physics.supply import Injection
@@ -21,6 +22,7 @@ from .drivers import (
     Drivers,
     blowout_state,
     partial_share,
+    phase_at,
     piece_of,
     set_blowout_rates,
     sublimation_state,
@@ -106,6 +108,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     n, count = c0.size, math.ceil(limits.t_end / dt * (1.0 - 1e-12))
     t = np.linspace(0.0, limits.t_end, count + 1)
     y, pieces = np.zeros((count + 1, n + ENTRIES)), np.zeros(count)
+    phase, phases = UNKNOWN, np.zeros(count)
     y[0, :n] = c0
     tau_weight = tau_per_mass(disk.grid.sizes.copy(), disk.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
@@ -113,20 +116,26 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     now, straight = y[0].copy(), np.zeros(n + ENTRIES)
     located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
     stoppable = can_stop(limits)
-    start, ledger_error, substeps, clamped, outcome = float(c0.sum()), 0.0, 0, 0, REACHED_END
+    start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
     for outer in range(count):
         s_blow, _, beyond = blowout_state(drivers, t[outer])
         clamped += beyond
         piece = piece_of(drivers, s_blow)
         pieces[outer] = piece
+        phase = phase_at(drivers, t[outer], optical_depth(now, tau_weight), phase)
+        phases[outer] = phase
+        colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
-        sublimation[:] = sublimation_state(drivers, t[outer])[0] * drivers.evaporated
-        supply_rate, at, before = supply_state(drivers, t[outer])[0], t[outer], substeps
+        S *= blowing
+        sublimation[:] = subliming * sublimation_state(drivers, t[outer])[0] * drivers.evaporated
+        supply_rate, at, before = supplying * supply_state(drivers, t[outer])[0], t[outer], substeps
+        gated = disk if colliding else disk._replace(v_rel=0.0)
+        gated_time += 0.0 if phase == SOLID else t[outer + 1] - t[outer]
         while at < t[outer + 1] and outcome == REACHED_END:
             if substeps - before == max_substeps:
-                raise StepCollapse(t[outer], at - t[outer], disk, N)
+                raise StepCollapse(t[outer], at - t[outer], gated, N)
             left = t[outer + 1] - at
-            done = disk.step(N, left, (S, drivers.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
+            done = gated.step(N, left, (S, drivers.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
             N, substeps, made = done.N_new, substeps + 1, done.rates
             after = np.concatenate([N * disk.masses, now[n:]])
             after[n + BLOWOUT] += done.dt_eff * made.blowout
@@ -136,7 +145,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             share = 1.0
             if stoppable:
                 outcome, share = locate_stop(
-                    drivers, limits, piece, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
+                    drivers, limits, piece, phase, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
@@ -149,4 +158,6 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             break
     kept = t.size
     flat = np.zeros((kept - 1, n + ENTRIES))  # straight lines between outer steps
-    return Trajectory(outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], substeps, 0, clamped, ledger_error, tau_max)
+    return Trajectory(
+        outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], phases[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
+    )

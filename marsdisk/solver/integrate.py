@@ -11,6 +11,7 @@ import numpy as np
 
 from .._jit import kernel
 from ..physics.grid import Array
+from ..physics.phase import SOLID, UNKNOWN, gate_factors
 from .control import Limits, error_norm, first_step, remove_negatives
 from .drivers import (
     ENTRIES,
@@ -18,20 +19,24 @@ from .drivers import (
     Drivers,
     add_linear_rates,
     blowout_state,
+    blows_below,
     next_kink,
     partial_share,
     partial_share_slope,
+    phase_at,
     piece_of,
     set_blowout_rates,
     set_ledger_rates,
     sublimation_state,
     supply_state,
 )
-from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_stop
+from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_phase, locate_stop
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
 from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
 from .trajectory import Trajectory
+
+PHASE_TOLERANCE = 1e-6  # of a step, within which a change of phase is at its end, or at its begin
 
 
 @kernel
@@ -76,7 +81,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     n, stages = c0.size, method.alpha.size
     size = n + ENTRIES
     ts, ys = np.empty((64, 1)), np.empty((64, size))
-    ps, qs, pieces = np.empty((64, size)), np.empty((64, size)), np.empty((64, 1))
+    ps, qs, pieces = np.empty((64, size)), np.empty((64, size)), np.empty((64, 2))
     J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
     S, S_stage = np.empty(n), np.empty(n)
@@ -91,7 +96,9 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     stoppable = can_stop(limits)
     s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
     piece = piece_of(drivers, s_blow)
-    speed = 0.0
+    speed, gated_time, unbound_below = 0.0, 0.0, False
+    phase = phase_at(drivers, 0.0, tau_max, UNKNOWN)
+    colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
     ts[0, 0] = 0.0
     ys[0] = y
     outcome, t_final = REACHED_END, limits.t_end
@@ -100,20 +107,28 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     while t < limits.t_end:
         if fresh:  # a new point: derivatives there
             s_blow, log_slope, beyond = blowout_state(drivers, t)
+            colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
             speed, speed_slope = sublimation_state(drivers, t)
             supply, supply_slope = supply_state(drivers, t)
+            speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
             jacobian(y[:n], terms, scratch, J)
             busiest = busiest_bin(y[:n], J)
             mass_rate(y[:n], terms, busiest, scratch, f0[:n])
+            if colliding == 0.0:
+                J[:] = 0.0
+                f0[:n] = 0.0
             set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+            if blowing == 0.0:
+                S[:] = 0.0
             add_linear_rates(drivers, S, speed, 1.0, supply, y[:n], f0[:n])
-            set_ledger_rates(drivers, piece, S, speed, 1.0, supply, y[:n], f0[n:])
+            unbound_below = blows_below(drivers, piece, blowing)
+            set_ledger_rates(drivers, unbound_below, S, speed, 1.0, supply, y[:n], f0[n:])
             S_stage[:] = 0.0
             if 0 <= piece < n:
-                S_stage[piece] = drivers.blowout_rate * partial_share_slope(drivers, piece, log_slope)
+                S_stage[piece] = blowing * drivers.blowout_rate * partial_share_slope(drivers, piece, log_slope)
             f_t[:n] = 0.0
             add_linear_rates(drivers, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[:n])
-            set_ledger_rates(drivers, piece, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[n:])
+            set_ledger_rates(drivers, unbound_below, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[n:])
             if steps == 0 and rejected == 0:
                 h = first_step(y[:n], f0[:n], limits)
             fresh = False
@@ -151,11 +166,17 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 t_stage = min(t + method.alpha[i] * h, t_before)
                 at = blowout_state(drivers, t_stage)
                 beyond = beyond or at[2]
-                speed_stage, supply_stage = sublimation_state(drivers, t_stage)[0], supply_state(drivers, t_stage)[0]
+                speed_stage = subliming * sublimation_state(drivers, t_stage)[0]
+                supply_stage = supplying * supply_state(drivers, t_stage)[0]
                 set_blowout_rates(drivers, piece, partial_share(drivers, piece, at[0]), S_stage)
-                mass_rate(y_new[:n], terms, busiest, scratch, b)
+                if blowing == 0.0:
+                    S_stage[:] = 0.0
+                if colliding == 0.0:
+                    b[:] = 0.0
+                else:
+                    mass_rate(y_new[:n], terms, busiest, scratch, b)
                 add_linear_rates(drivers, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], b)
-                set_ledger_rates(drivers, piece, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], ledger)
+                set_ledger_rates(drivers, unbound_below, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], ledger)
             for j in range(i):
                 factor = method.C[i, j] / h
                 for k in range(size):
@@ -164,7 +185,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 for k in range(size):
                     U[i, k] += h * method.g[i] * f_t[k]
             substitute(M, b)
-            set_ledger_rates(drivers, piece, S, speed, 1.0, 0.0, b, entries)
+            set_ledger_rates(drivers, unbound_below, S, speed, 1.0, 0.0, b, entries)
             for k in range(ENTRIES):
                 ledger[k] = (ledger[k] + entries[k]) / shift
         for k in range(size):
@@ -183,14 +204,6 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             last_rejected = True
             h *= 0.5
             continue
-        clamped += removed + (1 if beyond else 0)
-
-        if steps > 0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
-            factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** 0.25)) if error > 0.0 else factor
-        if last_rejected:
-            factor = min(factor, 1.0)
-        accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
-
         if steps + 2 > ts.shape[0]:
             ts, ys, ps, qs, pieces = _doubled(ts), _doubled(ys), _doubled(ps), _doubled(qs), _doubled(pieces)
         for k in range(size):
@@ -199,16 +212,36 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 p += method.D[0, j] * U[j, k]
                 q += method.D[1, j] * U[j, k]
             ps[steps, k], qs[steps, k] = p, q
+        next_phase = phase
+        if drivers.phase.heating > 0.0:
+            next_phase, x = locate_phase(drivers, phase, t, h, (y, y_new, ps[steps], qs[steps]), tau_weight, U[0])
+            if next_phase != phase and x < 1.0 - PHASE_TOLERANCE:  # the step must end where the phase changes
+                rejected += 1
+                if x <= PHASE_TOLERANCE:  # it changes here
+                    phase, fresh = next_phase, True
+                else:
+                    wanted, h = max(wanted, h), x * h
+                continue
+
+        clamped += removed + (1 if beyond else 0)
+        if phase != SOLID:
+            gated_time += h
+        if steps > 0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
+            factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** 0.25)) if error > 0.0 else factor
+        if last_rejected:
+            factor = min(factor, 1.0)
+        accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
+
         ts[steps + 1, 0] = t_next
         ys[steps + 1] = y_new
-        pieces[steps, 0] = piece
+        pieces[steps, 0], pieces[steps, 1] = piece, phase
         steps += 1
 
         supplied = y_new[n + SUPPLIED]
         ledger_error = max(ledger_error, abs(np.sum(y_new) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
             dense = (y, y_new, ps[steps - 1], qs[steps - 1])
-            outcome, x = locate_stop(drivers, limits, piece, t, h, dense, tau_weight, U[0], S_stage, entries)
+            outcome, x = locate_stop(drivers, limits, piece, phase, t, h, dense, tau_weight, U[0], S_stage, entries)
             if outcome != REACHED_END:
                 t_final = t + x * h
                 tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(U[0, :n], tau_weight))
@@ -217,6 +250,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         y[:] = y_new
         t = t_next
         piece += moved
+        phase = next_phase
         h = max(h * factor, wanted)
         wanted, fresh = 0.0, True
 
@@ -228,9 +262,11 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         ps[:steps].copy(),
         qs[:steps].copy(),
         pieces[:steps, 0].copy(),
+        pieces[:steps, 1].copy(),
         steps,
         rejected,
         clamped,
         ledger_error,
         tau_max,
+        gated_time,
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._jit import kernel
 from ..physics.grid import Array
+from ..physics.phase import SOLID, gate_factors
 from ..physics.temperature import temperature_and_slope
 from .drivers import (
     BLOWOUT,
@@ -12,6 +13,7 @@ from .drivers import (
     SUBLIMATION,
     Drivers,
     blowout_state,
+    blows_below,
     partial_share,
     set_blowout_rates,
     set_ledger_rates,
@@ -51,7 +53,11 @@ def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Ar
         out[1, i] = s_blow
         piece = int(path.piece[step]) if last >= 0 else -1
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
-        set_ledger_rates(drivers, piece, S, sublimation_state(drivers, times[i])[0], 1.0, 0.0, y[i, :n], rates)
+        _, _, blowing, subliming = gate_factors(drivers.phase, int(path.phase[step]) if last >= 0 else SOLID)
+        S *= blowing
+        set_ledger_rates(
+            drivers, blows_below(drivers, piece, blowing), S, subliming * sublimation_state(drivers, times[i])[0], 1.0, 0.0, y[i, :n], rates
+        )
         out[2, i] = rates[BLOWOUT]
         out[3, i] = rates[SUBLIMATION] + rates[OTHER]
     return out

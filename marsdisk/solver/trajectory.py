@@ -17,11 +17,13 @@ class Trajectory(NamedTuple):
     p: Array  #: (steps, n+4)
     q: Array  #: (steps, n+4)
     piece: Array  #: (steps,) bin of s_blow during the step
+    phase: Array  #: (steps,) of the grains during the step
     accepted: int  #: steps made, which for the classic scheme are shorter than those kept
     rejected: int
     clamped: int
     ledger_error: float  #: largest |sum c + losses - start - supplied| / (start + supplied)
     tau_max: float
+    gated_time: float  #: s during which grains were not solid
 
 
 @kernel

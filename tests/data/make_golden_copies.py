@@ -126,6 +126,10 @@ def sublimation(folder: Path) -> None:
     write("sublimation", {"hkl": cases, "grain_temperature": grain})
 
 
+def phase(folder: Path) -> None:
+    write("phase", read(folder, "phase"))
+
+
 def temperature(folder: Path) -> None:
     write("temperature", read(folder, "temperature"))
 
@@ -139,7 +143,23 @@ def truth(folder: Path) -> None:
 
 def main() -> None:
     folder, wanted = Path(sys.argv[1]), sys.argv[2:]
-    for subject in (orbit, psd, radiation, qstar, remnant, fragments, gain, imex, collision_step, sinks, sublimation, supply, temperature, truth):
+    for subject in (
+        orbit,
+        psd,
+        radiation,
+        qstar,
+        remnant,
+        fragments,
+        gain,
+        imex,
+        collision_step,
+        sinks,
+        sublimation,
+        supply,
+        phase,
+        temperature,
+        truth,
+    ):
         if not wanted or subject.__name__ in wanted:
             subject(folder)
 
