@@ -14,6 +14,7 @@ Model = type[BaseModel]
 #: Last words of keys of earlier programs for this disk that people still type, and what took their place.
 RENAMED = {
     "TM_K": "temperature.T0",
+    "mars_temperature_driver": "temperature.law, with its own keys",
     "chi_blow": "blowout.chi",
     "v_rel_mode": "dynamics.v_rel",
     "qpr_table_path": "radiation.Q_pr",
@@ -21,8 +22,38 @@ RENAMED = {
     "coeff_scale": "qstar.scale",
     "coeff_units": "qstar.units",
     "mu_grav": "qstar.mu",
+    **dict.fromkeys(("override_coeffs", "Qs", "a_s", "B", "b_g", "v_ref_kms"), "qstar.table: rows [v_ref, Q_s, a, B, b]"),
     "dt_init": "output.samples (numerics.rtol chooses the steps)",
-    "safety": "numerics.rtol",
+    **dict.fromkeys(("safety", "eval_per_step"), "numerics.rtol"),
+    "collision_solver": "numerics.scheme",
+    **dict.fromkeys(("mass_total", "M_in_ratio", "inner_disk_mass", "init_tau1", "sigma_surf_init_override"), "optical_depth.tau0_target"),
+    "los_geometry": "optical_depth.path_multiplier and h_over_r",
+    **dict.fromkeys(("enable_sublimation", "sublimation_location", "mass_conserving"), "sublimation.method: none, sink or advection"),
+    "sub_params": "sublimation.*",
+    "enable_gas_drag": "drag.rho_g, 0 for none",
+    "sinks": "sublimation.* and drag.*",
+    "physics_mode": "collisions.enabled, blowout.enabled and sublimation.method",
+    "prod_area_rate_kg_m2_s": "supply.const_rate",
+    "mixing": "supply.epsilon_mix",
+    **dict.fromkeys(("allow_liquid_hkl",), "sublimation.of_liquid"),
+    **dict.fromkeys(("orbit_fraction_at_mu1",), "supply.f_orb"),
+    "mu_reference_tau": "supply.tau_ref",
+}
+#: Keys that were left out, and why.
+LEFT_OUT = {
+    "kernel_ei_mode": "e and i are dynamics.e0 (or e_profile) and i0; its balance had no collision rate in it",
+    "f_wake": "it belonged to kernel_ei_mode",
+    **dict.fromkeys(("enable_e_damping", "t_damp_orbits"), "e and i stay as they are given"),
+    "gate_mode": "it scaled only what was reported, not the disk",
+    "layer": "it had no effect",
+    "tau_stop_tol": "the stop is located exactly",
+    **dict.fromkeys(("correct_fast_blowout", "substep_fast_blowout"), "every second of a run is integrated"),
+    **dict.fromkeys(("headroom_policy", "headroom_gate"), "they had no effect"),
+    **dict.fromkeys(("freeze_kappa", "freeze_sigma"), "they stopped the disk from evolving"),
+    **dict.fromkeys(("evolve_min_size", "apply_evolved_min_size", "evolve_smin"), "the size grid does not move; see psd.floor"),
+    "auto_from_tau1_tfill_years": "give supply.mu_orbit10pct or const_rate",
+    "alpha_mode": "psd.alpha is the slope of dN/ds",
+    "hydro_escape": "escape of vapour is not modelled",
 }
 
 
@@ -100,6 +131,8 @@ def _suggestion(path: list[str], model: Model, root: Model) -> str:
     every_key = [key for key in config_keys(root) if key != ".".join(path)]  # a key of another law has its own path
     if name in RENAMED:
         return f"; it is now {RENAMED[name]}"
+    if name in LEFT_OUT:
+        return f"; it was left out: {LEFT_OUT[name]}"
     if len(every_key) < len(config_keys(root)):
         return f" here; this section takes {', '.join(model.model_fields)}"
     near = [key for key in every_key if key.endswith(f".{name}")]

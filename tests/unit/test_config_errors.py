@@ -1,10 +1,12 @@
 """A bad configuration is refused with the key's path, the value given, and what is allowed or meant."""
 
+import re
 from typing import Any
 
 import pytest
 
 from marsdisk.config import RunConfig, build_config, merge
+from marsdisk.config_errors import LEFT_OUT, RENAMED, config_keys
 from marsdisk.errors import ConfigError
 
 GOOD: dict[str, Any] = {
@@ -92,6 +94,28 @@ def test_an_unknown_key_is_refused_with_the_name_that_was_meant(key: str, meant:
     (line,) = problems({**base, key: 1.0})
     assert line.startswith(f"{key} = 1.0: there is no such key; ")
     assert meant in line.split("; ")[1].replace("?", "").split()
+
+
+OWN_KEYS = config_keys(RunConfig)
+
+
+@pytest.mark.parametrize("name", [*RENAMED, *LEFT_OUT])
+def test_a_key_of_an_earlier_program_is_refused_with_what_became_of_it(name: str) -> None:
+    for key in (name, f"dynamics.{name}"):
+        (line,) = problems({key: 1.0})
+        assert line.startswith(f"{key} = 1.0: there is no such key; it ")
+        assert ("it is now " if name in RENAMED else "it was left out: ") in line
+
+
+@pytest.mark.parametrize("replacement", RENAMED.values())
+def test_what_took_the_place_of_a_key_is_there(replacement: str) -> None:
+    key = re.match(r"[a-z_]+\.\w+|[a-z_]+\.\*", replacement)
+    assert key is not None
+    assert any(own.startswith(key[0].rstrip("*")) for own in OWN_KEYS), replacement
+
+
+def test_no_key_of_ours_is_called_old() -> None:
+    assert not {own.split(".")[-1] for own in OWN_KEYS} & {*RENAMED, *LEFT_OUT}
 
 
 def test_a_key_of_another_cooling_law_is_not_taken_for_an_unrelated_one() -> None:
