@@ -64,6 +64,13 @@ class RunConfig(Section):
     def _covered(self) -> "RunConfig":
         if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
             raise ValueError("numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of them")
+        if self.initial.mass is not None and "tau0_target" in self.optical_depth.model_fields_set:
+            raise ValueError("initial.mass and optical_depth.tau0_target both set the surface density at the start; give one")
+        stop, tau0 = self.optical_depth.tau_stop, self.optical_depth.tau0_target
+        if stop is not None and self.initial.mass is None and stop <= tau0:
+            raise ValueError(
+                f"optical_depth: tau_stop = {stop:g} is not above tau0_target = {tau0:g}: the run would stop at once; raise it or set null"
+            )
         return self
 
     def q_pr(self) -> QprTable | float:

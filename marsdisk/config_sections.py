@@ -63,18 +63,37 @@ class MeltPsd(Section):
     s_cut: float = quantity(1e-6, "no mass below this size", "m", gt=0.0)
 
 
-class Initial(Section):
-    """The size distribution at t = 0."""
+class TruncatedPsd(Section):
+    """One power law dN/ds ~ s^-alpha_solid between two sizes (Jutzi et al. 2010)."""
 
-    s0_mode: Literal["upper", "melt_lognormal_mixture"] = quantity(
-        "upper", "shape of the start: three slopes (psd.*) or the melt mixture (initial.melt_psd.*)"
+    alpha_solid: float = quantity(3.5, "slope of dN/ds", "", ge=-10.0, le=10.0)
+    s_min_solid: float = quantity(1e-4, "smallest size", "m", gt=0.0)
+    s_max_solid: float = quantity(3.0, "largest size", "m", gt=0.0)
+    s_cut: float = quantity(1e-6, "no mass below this size", "m", gt=0.0)
+
+
+START_KEYS = {"melt_psd": "melt_lognormal_mixture", "truncated": "melt_truncated_powerlaw", "s_mono": "mono"}
+
+
+class Initial(Section):
+    """The disk at t = 0: its size distribution, and its mass where no optical depth sets it."""
+
+    s0_mode: Literal["upper", "melt_lognormal_mixture", "melt_truncated_powerlaw", "mono"] = quantity(
+        "upper", "shape of the start: three slopes (psd.*), the melt mixture (initial.melt_psd.*), one power law (initial.truncated.*), or one size"
     )
     melt_psd: MeltPsd = quantity(MeltPsd(), "the melt mixture's parameters")
+    truncated: TruncatedPsd = quantity(TruncatedPsd(), "the power law's parameters")
+    s_mono: float = quantity(1.5, "the one size of s0_mode: mono", "m", gt=0.0)
+    mass: float | None = quantity(None, "mass of dust in the annulus, in place of optical_depth.tau0_target", "M_Mars", gt=0.0, le=1.0)
+    slope: float = quantity(0.0, "p of Sigma ~ r^-p, by which that mass is spread over the annulus", "", ge=-10.0, le=10.0)
 
     @model_validator(mode="after")
     def _used(self) -> "Initial":
-        if "melt_psd" in self.model_fields_set and self.s0_mode != "melt_lognormal_mixture":
-            raise ValueError(f"melt_psd is given but s0_mode is {self.s0_mode}; set s0_mode: melt_lognormal_mixture or drop melt_psd")
+        for key, mode in START_KEYS.items():
+            if key in self.model_fields_set and self.s0_mode != mode:
+                raise ValueError(f"{key} is given but s0_mode is {self.s0_mode}; set s0_mode: {mode} or drop {key}")
+        if self.mass is None and "slope" in self.model_fields_set:
+            raise ValueError("slope spreads initial.mass, which is not given; give mass or drop slope")
         return self
 
 
@@ -162,18 +181,10 @@ class Collisions(Section):
 class OpticalDepth(Section):
     """The surface density at the start, and when to stop."""
 
-    tau0_target: float = quantity(1.0, "line-of-sight optical depth at t = 0; sets Sigma_0", "", gt=0.0, le=1e6)
+    tau0_target: float = quantity(1.0, "line-of-sight optical depth at t = 0; sets Sigma_0 where initial.mass does not", "", gt=0.0, le=1e6)
     tau_stop: float | None = quantity(None, "stop when tau_los exceeds this; null runs on", "", gt=0.0)
     path_multiplier: float = quantity(1.0, "f_los = max(1, path_multiplier / h_over_r)", "", gt=0.0)
     h_over_r: float = quantity(1.0, "aspect ratio in f_los", "", gt=0.0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "OpticalDepth":
-        if self.tau_stop is not None and self.tau_stop <= self.tau0_target:
-            raise ValueError(
-                f"tau_stop = {self.tau_stop:g} is not above tau0_target = {self.tau0_target:g}: the run would stop at once; raise it or set null"
-            )
-        return self
 
 
 class Numerics(Section):

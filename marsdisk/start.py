@@ -15,7 +15,7 @@ from .config_sections import Initial, Psd
 from .errors import ConfigError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collisions_smol import supply_weights
-from .physics.constants import DAY, YEAR
+from .physics.constants import DAY, M_MARS, R_MARS, YEAR
 from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.phase import PhaseLaw, never_gated
@@ -166,8 +166,12 @@ def derive(config: RunConfig) -> Derived:
 def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
     if initial.s0_mode == "upper":
         shares = psd.three_slope(grid, shape.alpha, shape.wavy_strength)
-    else:
+    elif initial.s0_mode == "melt_lognormal_mixture":
         shares = psd.melt_lognormal_mixture(grid, **initial.melt_psd.model_dump())
+    elif initial.s0_mode == "melt_truncated_powerlaw":
+        shares = psd.melt_truncated_powerlaw(grid, **initial.truncated.model_dump())
+    else:
+        shares = psd.mono(grid, initial.s_mono)
     read_only(shares)
     return shares
 
@@ -257,6 +261,22 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     )
 
 
+def _sigma_0(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> float:
+    disk, optical, mass = config.disk, config.optical_depth, config.initial.mass
+    if mass is None:
+        return opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
+    if disk.r_in_RM == disk.r_out_RM:
+        sigma_0 = mass * M_MARS / derived.area
+    else:
+        sigma_0 = opacity.surface_density_of_mass(mass * M_MARS, disk.r_in_RM * R_MARS, disk.r_out_RM * R_MARS, derived.r, config.initial.slope)
+    tau = f_los * kappa * sigma_0
+    if optical.tau_stop is not None and optical.tau_stop <= tau:
+        raise ConfigError(
+            [f"optical_depth.tau_stop = {optical.tau_stop:g} is not above tau = {tau:.4g} of initial.mass = {mass:g}; raise it or set null"]
+        )
+    return sigma_0
+
+
 @dataclass(frozen=True, eq=False)
 class Start:
     """The disk at t = 0 and what is added to it."""
@@ -286,7 +306,7 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
         shares = _initial_shares(config.initial, config.psd, grid)
         kappa = opacity.opacity(grid.sizes, shares / masses, masses)
         f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
-        sigma_0 = opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
+        sigma_0 = _sigma_0(config, derived, kappa, f_los)
         injection = Injection(
             supply.injection,
             derived.s_lo,
@@ -296,6 +316,8 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
             shares if supply.injection == "initial_psd" else None,
         )
         injected = supply_weights(injection, grid, masses, config.material.rho, cache=cache)
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
     return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_law(config, derived, kappa, f_los), injected)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .grid import Array, SizeGrid
+from .grid import Array, SizeGrid, bin_of
 
 
 def _normalised(mass: Array, what: str) -> Array:
@@ -51,3 +51,31 @@ def melt_lognormal_mixture(grid: SizeGrid, f_fine: float, s_fine: float, s_meter
         total = float(np.sum(component))
         shares.append(component / total if total > 0.0 else component)
     return _normalised((1.0 - f_fine) * shares[0] + f_fine * shares[1], "melt-mixture")
+
+
+def melt_truncated_powerlaw(grid: SizeGrid, alpha_solid: float, s_min_solid: float, s_max_solid: float, s_cut: float) -> Array:
+    """Mass share per bin of one power law dN/ds ~ s^-alpha between two sizes (Jutzi et al. 2010: alpha 3.2 to 3.7).
+
+    Parameters
+    ----------
+    alpha_solid : exponent of the number
+    s_min_solid, s_max_solid : m, bins whose centres lie between them, ends included, have mass
+    s_cut : m, no mass below
+    """
+    inside = (grid.sizes >= max(s_min_solid, s_cut)) & (grid.sizes <= s_max_solid)
+    return _normalised(np.where(inside, grid.sizes ** (3.0 - alpha_solid) * grid.widths, 0.0), "truncated power-law")
+
+
+def mono(grid: SizeGrid, s: float = 1.5) -> Array:
+    """Mass share per bin of grains of one size ``s`` [m]: all in the bin that contains it.
+
+    Raises
+    ------
+    ValueError
+        The grid does not contain the size.
+    """
+    if not grid.edges[0] <= s <= grid.edges[-1]:
+        raise ValueError(f"the mono start of size {s!r} m lies outside the size grid, {grid.edges[0]:.3g} to {grid.edges[-1]:.3g} m")
+    shares = np.zeros(grid.sizes.size)
+    shares[bin_of(grid.edges, s)] = 1.0
+    return shares

@@ -32,7 +32,7 @@ def psd(folder: Path) -> None:
     cases, arrays = read(folder, "psd_modes"), np.load(folder / "psd_modes.npz")
     kept = []
     for name, case in cases.items():
-        if name == "trunc_powerlaw":  # the package has no such start
+        if name == "trunc_powerlaw":  # see melt
             continue
         lists = {key: arrays[f"{name}__{key}"].tolist() for key in ("edges", "m", "number", "N")}
         kept.append({"name": name, **case["inputs"], "kappa": case["kappa"], **lists})
@@ -126,6 +126,16 @@ def sublimation(folder: Path) -> None:
     write("sublimation", {"hkl": cases, "grain_temperature": grain})
 
 
+def melt(folder: Path) -> None:
+    case, arrays = read(folder, "psd_modes")["trunc_powerlaw"], np.load(folder / "psd_modes.npz")
+    lists = {key: arrays[f"trunc_powerlaw__{key}"].tolist() for key in ("mass_weights", "m", "N")}
+    write("melt", {**case["inputs"], "kappa": case["kappa"], **lists})
+
+
+def mass(folder: Path) -> None:
+    write("mass", read(folder, "misc")["sigma_from_mass"])
+
+
 def phase(folder: Path) -> None:
     write("phase", read(folder, "phase"))
 
@@ -156,6 +166,8 @@ def main() -> None:
         sinks,
         sublimation,
         supply,
+        melt,
+        mass,
         phase,
         temperature,
         truth,
