@@ -14,6 +14,7 @@ from .config_processes import (
     Blowout,
     ConstantTemperature,
     Drag,
+    Energy,
     LinearTemperature,
     Phase,
     Radiation,
@@ -57,6 +58,7 @@ class RunConfig(Section):
     sublimation: Sublimation = Sublimation()
     drag: Drag = Drag()
     phase: Phase = Phase()
+    energy: Energy = Energy()
     numerics: Numerics
     output: Output = Output()
 

@@ -228,6 +228,24 @@ class Drag(Section):
     c_s: float = quantity(500.0, "speed of sound of the gas", "m s-1", gt=0.0, le=1e5)
 
 
+class Energy(Section):
+    """What collisions dissipate, summed over the run; it changes nothing in the disk."""
+
+    enabled: bool = quantity(False, "true sums the energy of all collisions")
+    eps_restitution: float = quantity(0.5, "restitution: its square is the share of energy that fragmentation retains", "", gt=0.0, le=1.0)
+    f_ke_cratering: float = quantity(0.1, "share of energy that cratering retains", "", ge=0.0, le=1.0)
+    f_ke_fragmentation: float | None = quantity(None, "share that fragmentation retains, in place of eps_restitution", "", ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _used(self) -> "Energy":
+        given = self.model_fields_set - {"enabled"}
+        if not self.enabled and given:
+            raise ValueError(f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled: true")
+        if self.f_ke_fragmentation is not None and "eps_restitution" in given:
+            raise ValueError("eps_restitution and f_ke_fragmentation set the same share; give one")
+        return self
+
+
 class Phase(Section):
     """Processes held back while grains are too hot to be solid: supply, blow-out, the optical-depth stop; all, while they are liquid."""
 

@@ -73,6 +73,8 @@ class RunResult:
     Sigma_final: float = described("kg m-2", "surface density at the end")
     t_end: float = described("s", "time at which the run ended")
     t99: float = described("s", "time by which 99 % of the mass lost was lost")
+    E_collisions: float = described("J", "kinetic energy brought into collisions (energy.enabled)")
+    E_dissipated: float = described("J", "part of it that collisions dissipated (energy.enabled)")
     tau_max: float = described("1", "largest line-of-sight optical depth at any step")
     gated_time: float = described("s", "time during which grains were not solid and phase.* held processes back")
     ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")

@@ -17,7 +17,9 @@ from .errors import SolverError
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
 from .physics.constants import M_MARS, YEAR
-from .physics.grid import Array, SizeGrid
+from .physics.energy import energy_terms
+from .physics.fragments import FragmentTensor
+from .physics.grid import Array
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
@@ -35,13 +37,29 @@ logger = logging.getLogger(__name__)
 LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
 
 
-def _collision_terms(config: RunConfig, derived: Derived, grid: SizeGrid, masses: Array, cache: RunCache) -> CollisionTerms:
-    rho, versions = config.material.rho, {"sizes_version": grid.sizes_version, "edges_version": grid.edges_version}
+def _collisions(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> tuple[Array, FragmentTensor]:
+    """Rate coefficient K_ij [m2/s] and outcome of every pair."""
+    grid, masses, rho = disk.grid, disk.masses, config.material.rho
+    versions = {"sizes_version": grid.sizes_version, "edges_version": grid.edges_version}
     pairs = pair_workspace(grid.sizes, masses, rho, cache=cache, sizes_version=grid.sizes_version)
-    gain = gain_workspace(masses, rho, cache=cache, sizes_version=grid.sizes_version)
     tensor = _fragment_tensor(grid.sizes, masses, grid.edges, derived.v_rel, rho, derived.alpha_mass, law=config.qstar.law(), cache=cache, **versions)
-    coefficient = rate_coefficient(pairs.area, derived.H, derived.v_rel if config.collisions.enabled else 0.0)
-    return collision_terms(coefficient, tensor, masses, gain.m_sum)
+    return rate_coefficient(pairs.area, derived.H, derived.v_rel if config.collisions.enabled else 0.0), tensor
+
+
+def _collision_terms(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> CollisionTerms:
+    gain = gain_workspace(disk.masses, config.material.rho, cache=cache, sizes_version=disk.grid.sizes_version)
+    return collision_terms(*_collisions(config, derived, disk, cache), disk.masses, gain.m_sum)
+
+
+def _energies(config: RunConfig, derived: Derived, disk: Start, path: Trajectory, cache: RunCache) -> tuple[float, float]:
+    """Energy brought into collisions and energy dissipated [J] in the annulus; not summed where nobody asks."""
+    energy = config.energy
+    if not energy.enabled:
+        return math.nan, math.nan
+    kept = energy.eps_restitution**2 if energy.f_ke_fragmentation is None else energy.f_ke_fragmentation
+    coefficient, tensor = _collisions(config, derived, disk, cache)
+    relative, retained = sample.collision_energy(path, energy_terms(coefficient, tensor, disk.masses, derived.v_rel, energy.f_ke_cratering, kept))
+    return relative * derived.area, (relative - retained) * derived.area
 
 
 @functools.lru_cache(maxsize=8)
@@ -141,14 +159,15 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     if scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
     else:
-        terms = _collision_terms(config, derived, disk.grid, disk.masses, cache)
+        terms = _collision_terms(config, derived, disk, cache)
         solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS4)
     begin_solver = time.perf_counter()
     path = solve()
     solver_time = time.perf_counter() - begin_solver
     if scheme == "rosenbrock":
         _check(config, derived, path)
-    result = _result(config, derived, disk, drivers, path, cache.stats())
+    energies = _energies(config, derived, disk, path, cache)
+    result = _result(config, derived, disk, drivers, path, energies, cache.stats())
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", result.cache.line())
     return dataclasses.replace(result, solver_time=solver_time, wall_time=time.perf_counter() - begin)
@@ -172,7 +191,9 @@ def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
 _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLOWOUT_BELOW_GRID, LOSS_RATE_STOP: StopReason.LOSS_RATE}
 
 
-def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, path: Trajectory, stats: CacheStats) -> RunResult:
+def _result(
+    config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, path: Trajectory, energies: tuple[float, float], stats: CacheStats
+) -> RunResult:
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final
     grid, masses = disk.grid, disk.masses
@@ -205,6 +226,8 @@ def _result(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, 
         Sigma_final=float(c[-1].sum()),
         t_end=path.t_final,
         t99=t99,
+        E_collisions=energies[0],
+        E_dissipated=energies[1],
         tau_max=path.tau_max,
         ledger_error=path.ledger_error,
         gated_time=path.gated_time,

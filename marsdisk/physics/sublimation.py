@@ -127,7 +127,11 @@ def kink_temperatures(vapour: Vapour) -> list[float]:
     """Temperatures [K] at which the law changes its course."""
     if vapour.inverse_T.size > 0:
         return [float(1.0 / x) for x in vapour.inverse_T[1:-1]]
-    return [vapour.T_switch] if vapour.T_switch < math.inf else []
+    found = [vapour.T_switch] if vapour.T_switch < math.inf else []
+    if vapour.P_gas > 0.0:  # below, the gas around the grains keeps them from evaporating
+        balance = [vapour.B / (vapour.A - math.log10(vapour.P_gas)), vapour.B_liquid / (vapour.A_liquid - math.log10(vapour.P_gas))]
+        found += [T for T, melt in zip(balance, (False, True), strict=True) if 0.0 < T < math.inf and (vapour.T_switch <= T) is melt]
+    return found
 
 
 def transport_rates(edges: Array) -> tuple[Array, Array]:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from .._jit import kernel
+from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
-from ..physics.phase import SOLID, gate_factors
+from ..physics.phase import LIQUID, SOLID, gate_factors
 from ..physics.temperature import temperature_and_slope
 from .drivers import (
     BLOWOUT,
@@ -61,6 +62,24 @@ def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Ar
         out[2, i] = rates[BLOWOUT]
         out[3, i] = rates[SUBLIMATION] + rates[OTHER]
     return out
+
+
+@kernel
+def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float]:
+    """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
+    relative, retained = 0.0, 0.0
+    state, reach = np.empty(path.y.shape[1]), 0.5 * np.sqrt(0.6)
+    for step in range(path.p.shape[0]):
+        if path.phase[step] == LIQUID:
+            continue
+        h = path.t[step + 1] - path.t[step]
+        end = min(1.0, (path.t_final - path.t[step]) / h)
+        for x, weight in ((0.5 - reach, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + reach, 5.0 / 18.0)):
+            interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, state)
+            rates = energy_rates(state, terms)
+            relative += weight * end * h * rates[0]
+            retained += weight * end * h * rates[1]
+    return relative, retained
 
 
 @kernel

@@ -38,7 +38,7 @@ def _count(name: str, long_name: str, value: Callable[[RunResult], Any], dims: t
 
 _SCALARS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
-    *("t_end", "t99", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
+    *("t_end", "t99", "E_collisions", "E_dissipated", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
 )
 _SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 

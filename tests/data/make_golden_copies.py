@@ -74,7 +74,7 @@ def fragments(folder: Path) -> None:
 
 
 def gain(folder: Path) -> None:
-    names = ("N", "s", "m", "H", "H2", "vm", "v", "rho", "edges", "C1", "C2", "gain1", "gain2")
+    names = ("N", "s", "m", "H", "H2", "vm", "v", "rho", "edges", "C1", "C2", "gain1", "gain2", "energy_stats")
     kept = {}
     for n in (12, 40):
         arrays = np.load(folder / f"kernel_gain_n{n}.npz")

@@ -1,0 +1,46 @@
+"""Energy of collisions: what colliding grains bring with them, and what part of it stays in motion."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import kernel
+from .fragments import FragmentTensor
+from .grid import Array
+
+
+class EnergyTerms(NamedTuple):
+    """Per pair i <= j and c_i c_j, (n, n), 0 below the diagonal; as plain data for compiled code."""
+
+    relative: Array  #: W/m2 per (kg/m2)^2, kinetic energy of the relative motion
+    retained: Array  #: W/m2 per (kg/m2)^2, the part that stays in motion
+
+
+def relative_energy(masses: Array, v_rel: float) -> Array:
+    """E_ij = 1/2 m_i m_j/(m_i + m_j) v^2 [J] of one collision, (n, n)."""
+    energy: Array = 0.5 * np.outer(masses, masses) / np.add.outer(masses, masses) * v_rel**2
+    return energy
+
+
+def retained_fraction(unbound: Array, f_cratering: float, f_fragmentation: float) -> Array:
+    """Share of the energy that stays in motion: ``f_cratering`` where the largest remnant has more than half the mass."""
+    return np.where(unbound < 0.5, f_cratering, f_fragmentation)
+
+
+def energy_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, v_rel: float, f_cratering: float, f_fragmentation: float) -> EnergyTerms:
+    """Terms from the rate coefficient K_ij [m2/s], the outcome of each pair and the speed [m/s]."""
+    events = np.triu(coefficient / np.outer(masses, masses))
+    events[np.diag_indices_from(events)] *= 0.5
+    relative = events * relative_energy(masses, v_rel)
+    return EnergyTerms(relative, relative * retained_fraction(tensor.unbound, f_cratering, f_fragmentation))
+
+
+@kernel
+def energy_rates(c: Array, terms: EnergyTerms) -> tuple[float, float]:
+    """Energy brought into collisions and energy retained [W/m2] for masses ``c`` (n,) [kg/m2]."""
+    relative, retained = 0.0, 0.0
+    for i in range(terms.relative.shape[0]):
+        for j in range(i, terms.relative.shape[0]):
+            relative += terms.relative[i, j] * c[i] * c[j]
+            retained += terms.retained[i, j] * c[i] * c[j]
+    return relative, retained
