@@ -158,6 +158,7 @@ class Supply(Section):
     segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")
     epsilon_mix: float | None = quantity(None, "share of the supply that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
     temperature: SupplyTemperature | None = None
+    reservoir: float | None = quantity(None, "mass that the annulus can be supplied with in all; null is without end", "M_Mars", gt=0.0, le=1.0)
     f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
     tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
     injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")

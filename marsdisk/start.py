@@ -255,6 +255,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         gas_drag_rates(disk.grid.sizes, config.material.rho, config.drag.rho_g, config.drag.c_s),
         disk.supply,
         np.array(disk.supply_shares),
+        math.inf if config.supply.reservoir is None else config.supply.reservoir * M_MARS / derived.area,
         np.unique([t for t in in_time if t > 0.0]),
         _phase_law(config, derived),
         np.array(in_T),

@@ -31,6 +31,7 @@ def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array
         none,
         supplied,
         shares,
+        np.inf,
         kinks,
         never_gated(),
         np.zeros(0),

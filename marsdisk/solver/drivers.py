@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from .._jit import kernel
 from ..physics.grid import Array
-from ..physics.phase import PhaseLaw, phase_of
+from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
 from ..physics.sublimation import Vapour, shrinking_speed_and_slope
 from ..physics.supply import SupplyLaw, supply_rate_and_slope, temperature_scale_and_slope
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
+from .netform import optical_depth
 
 BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state
 ENTRIES = 4
+PHASES, EXHAUSTED = 3, 4  # bits of a mode
 
 
 class Drivers(NamedTuple):
@@ -34,6 +36,7 @@ class Drivers(NamedTuple):
     drag: Array  #: (n,) 1/s
     supply: SupplyLaw
     shares: Array  #: (n,) share of the supply in each bin; sums to 1
+    reservoir: float  #: kg/m2 that can be supplied in all; infinite without end
     kinks: Array  #: s, increasing: where a driver that knows only the time has a kink
     phase: PhaseLaw
     kink_temperatures: Array  #: K of T_M at which a driver has a kink
@@ -67,9 +70,25 @@ def supply_state(drivers: Drivers, t: float) -> tuple[float, float]:
 
 
 @kernel
-def phase_at(drivers: Drivers, t: float, tau: float, before: int) -> int:
-    """Phase of the grains at ``t`` [s] and optical depth ``tau``, after ``before``."""
-    return phase_of(drivers.phase, temperature_and_slope(drivers.temperature, t)[0], tau, before)
+def mode_at(drivers: Drivers, t: float, state: Array, tau_weight: Array, before: int) -> int:
+    """What may act at ``t`` [s] in ``state`` (n+4), after mode ``before``: the phase of the grains, and whether the supply is used up."""
+    used_up = (before >= 0 and before & EXHAUSTED != 0) or state[tau_weight.size + SUPPLIED] >= drivers.reservoir
+    tau = optical_depth(state, tau_weight) if drivers.phase.heating > 0.0 else 0.0
+    T_M = temperature_and_slope(drivers.temperature, t)[0]
+    return phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES) | (EXHAUSTED if used_up else 0)
+
+
+@kernel
+def gates(drivers: Drivers, mode: int) -> tuple[float, float, float, float]:
+    """Factors, 0 or 1, on collisions, supply, blow-out and sublimation in ``mode``."""
+    colliding, supplying, blowing, subliming = gate_factors(drivers.phase, mode & PHASES)
+    return colliding, 0.0 if mode & EXHAUSTED else supplying, blowing, subliming
+
+
+@kernel
+def has_modes(drivers: Drivers) -> bool:
+    """Whether the mode can ever change."""
+    return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf
 
 
 @kernel

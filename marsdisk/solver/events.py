@@ -4,17 +4,19 @@ import math
 
 from .._jit import kernel
 from ..physics.grid import Array
-from ..physics.phase import SOLID, gate_factors
+from ..physics.phase import SOLID
 from .control import Limits
 from .drivers import (
     BLOWOUT,
     OTHER,
+    PHASES,
     SUBLIMATION,
     Drivers,
     blowout_state,
     blows_below,
+    gates,
+    mode_at,
     partial_share,
-    phase_at,
     set_blowout_rates,
     set_ledger_rates,
     sublimation_state,
@@ -32,9 +34,9 @@ def can_stop(limits: Limits) -> bool:
 
 
 @kernel
-def stop_at(drivers: Drivers, limits: Limits, piece: int, phase: int, t: float, c: Array, tau_weight: Array, S: Array, rates: Array) -> int:
+def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c: Array, tau_weight: Array, S: Array, rates: Array) -> int:
     """Which stop condition holds at ``t`` for masses ``c``, REACHED_END if none; ``S`` (n) and ``rates`` (4) are overwritten."""
-    if phase == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
+    if mode & PHASES == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
         return TAU_STOP
     if t < limits.t_stop_after:
         return REACHED_END
@@ -42,7 +44,7 @@ def stop_at(drivers: Drivers, limits: Limits, piece: int, phase: int, t: float, 
     if s_blow <= limits.s_blow_stop:
         return BLOWOUT_BELOW_GRID
     if limits.loss_rate_stop >= 0.0:
-        _, _, blowing, subliming = gate_factors(drivers.phase, phase)
+        _, _, blowing, subliming = gates(drivers, mode)
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
         S *= blowing
         set_ledger_rates(drivers, blows_below(drivers, piece, blowing), S, subliming * sublimation_state(drivers, t)[0], 1.0, 0.0, c, rates)
@@ -56,7 +58,7 @@ def locate_stop(
     drivers: Drivers,
     limits: Limits,
     piece: int,
-    phase: int,
+    mode: int,
     t: float,
     h: float,
     dense: tuple[Array, Array, Array, Array],
@@ -77,13 +79,13 @@ def locate_stop(
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, p, q, x, state)
-        met = stop_at(drivers, limits, piece, phase, t + x * h, state[:n], tau_weight, S, rates)
+        met = stop_at(drivers, limits, piece, mode, t + x * h, state[:n], tau_weight, S, rates)
         if met != REACHED_END:
             low, high = before, x
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, p, q, middle, state)
-                at_middle = stop_at(drivers, limits, piece, phase, t + middle * h, state[:n], tau_weight, S, rates)
+                at_middle = stop_at(drivers, limits, piece, mode, t + middle * h, state[:n], tau_weight, S, rates)
                 if at_middle != REACHED_END:
                     high, met = middle, at_middle
                 else:
@@ -94,26 +96,26 @@ def locate_stop(
 
 
 @kernel
-def locate_phase(
-    drivers: Drivers, phase: int, t: float, h: float, dense: tuple[Array, Array, Array, Array], tau_weight: Array, state: Array
+def locate_mode(
+    drivers: Drivers, mode: int, t: float, h: float, dense: tuple[Array, Array, Array, Array], tau_weight: Array, state: Array
 ) -> tuple[int, float]:
-    """Phase that ``phase`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
+    """Mode that ``mode`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
     y0, y1, p, q = dense
     before = 0.0
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, p, q, x, state)
-        found = phase_at(drivers, t + x * h, optical_depth(state, tau_weight), phase)
-        if found != phase:
+        found = mode_at(drivers, t + x * h, state, tau_weight, mode)
+        if found != mode:
             low, high = before, x
             while high - low > 1e-12:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, p, q, middle, state)
-                at_middle = phase_at(drivers, t + middle * h, optical_depth(state, tau_weight), phase)
-                if at_middle != phase:
+                at_middle = mode_at(drivers, t + middle * h, state, tau_weight, mode)
+                if at_middle != mode:
                     high, found = middle, at_middle
                 else:
                     low = middle
             return found, high
         before = x
-    return phase, 1.0
+    return mode, 1.0

@@ -8,7 +8,7 @@ import numpy as np
 from ..physics.collide import compute_collision_kernel_C1
 from ..physics.collisions_smol import CollisionStep, Lookup, step_collisions
 from ..physics.grid import Array, SizeGrid
-from ..physics.phase import SOLID, UNKNOWN, gate_factors
+from ..physics.phase import SOLID, UNKNOWN
 from ..physics.qstar import QStarLaw
 from ..physics.smol import ImexWorkspace
 from ..physics.supply import Injection
@@ -17,12 +17,14 @@ from .drivers import (
     BLOWOUT,
     ENTRIES,
     OTHER,
+    PHASES,
     SUBLIMATION,
     SUPPLIED,
     Drivers,
     blowout_state,
+    gates,
+    mode_at,
     partial_share,
-    phase_at,
     piece_of,
     set_blowout_rates,
     sublimation_state,
@@ -108,7 +110,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     n, count = c0.size, math.ceil(limits.t_end / dt * (1.0 - 1e-12))
     t = np.linspace(0.0, limits.t_end, count + 1)
     y, pieces = np.zeros((count + 1, n + ENTRIES)), np.zeros(count)
-    phase, phases = UNKNOWN, np.zeros(count)
+    mode, modes = UNKNOWN, np.zeros(count)
     y[0, :n] = c0
     tau_weight = tau_per_mass(disk.grid.sizes.copy(), disk.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
@@ -122,15 +124,15 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
         clamped += beyond
         piece = piece_of(drivers, s_blow)
         pieces[outer] = piece
-        phase = phase_at(drivers, t[outer], optical_depth(now, tau_weight), phase)
-        phases[outer] = phase
-        colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
+        mode = mode_at(drivers, t[outer], now, tau_weight, mode)
+        modes[outer] = mode
+        colliding, supplying, blowing, subliming = gates(drivers, mode)
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
         S *= blowing
         sublimation[:] = subliming * sublimation_state(drivers, t[outer])[0] * drivers.evaporated
         supply_rate, at, before = supplying * supply_state(drivers, t[outer])[0], t[outer], substeps
         gated = disk if colliding else disk._replace(v_rel=0.0)
-        gated_time += 0.0 if phase == SOLID else t[outer + 1] - t[outer]
+        gated_time += 0.0 if mode & PHASES == SOLID else t[outer + 1] - t[outer]
         while at < t[outer + 1] and outcome == REACHED_END:
             if substeps - before == max_substeps:
                 raise StepCollapse(t[outer], at - t[outer], gated, N)
@@ -145,7 +147,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             share = 1.0
             if stoppable:
                 outcome, share = locate_stop(
-                    drivers, limits, piece, phase, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
+                    drivers, limits, piece, mode, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
@@ -159,5 +161,5 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     kept = t.size
     flat = np.zeros((kept - 1, n + ENTRIES))  # straight lines between outer steps
     return Trajectory(
-        outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], phases[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
+        outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
     )

@@ -11,32 +11,35 @@ import numpy as np
 
 from .._jit import kernel
 from ..physics.grid import Array
-from ..physics.phase import SOLID, UNKNOWN, gate_factors
+from ..physics.phase import SOLID, UNKNOWN
 from .control import Limits, error_norm, first_step, remove_negatives
 from .drivers import (
     ENTRIES,
+    PHASES,
     SUPPLIED,
     Drivers,
     add_linear_rates,
     blowout_state,
     blows_below,
+    gates,
+    has_modes,
+    mode_at,
     next_kink,
     partial_share,
     partial_share_slope,
-    phase_at,
     piece_of,
     set_blowout_rates,
     set_ledger_rates,
     sublimation_state,
     supply_state,
 )
-from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_phase, locate_stop
+from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
 from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
 from .trajectory import Trajectory
 
-PHASE_TOLERANCE = 1e-6  # of a step, within which a change of phase is at its end, or at its begin
+MODE_TOLERANCE = 1e-6  # of a step, within which a change of mode is at its end, or at its begin
 
 
 @kernel
@@ -93,12 +96,12 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
-    stoppable = can_stop(limits)
+    stoppable, switching = can_stop(limits), has_modes(drivers)
     s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
     piece = piece_of(drivers, s_blow)
     speed, gated_time, unbound_below = 0.0, 0.0, False
-    phase = phase_at(drivers, 0.0, tau_max, UNKNOWN)
-    colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
+    mode = mode_at(drivers, 0.0, y, tau_weight, UNKNOWN)
+    colliding, supplying, blowing, subliming = gates(drivers, mode)
     ts[0, 0] = 0.0
     ys[0] = y
     outcome, t_final = REACHED_END, limits.t_end
@@ -107,7 +110,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     while t < limits.t_end:
         if fresh:  # a new point: derivatives there
             s_blow, log_slope, beyond = blowout_state(drivers, t)
-            colliding, supplying, blowing, subliming = gate_factors(drivers.phase, phase)
+            colliding, supplying, blowing, subliming = gates(drivers, mode)
             speed, speed_slope = sublimation_state(drivers, t)
             supply, supply_slope = supply_state(drivers, t)
             speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
@@ -212,19 +215,19 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 p += method.D[0, j] * U[j, k]
                 q += method.D[1, j] * U[j, k]
             ps[steps, k], qs[steps, k] = p, q
-        next_phase = phase
-        if drivers.phase.heating > 0.0:
-            next_phase, x = locate_phase(drivers, phase, t, h, (y, y_new, ps[steps], qs[steps]), tau_weight, U[0])
-            if next_phase != phase and x < 1.0 - PHASE_TOLERANCE:  # the step must end where the phase changes
+        next_mode = mode
+        if switching:
+            next_mode, x = locate_mode(drivers, mode, t, h, (y, y_new, ps[steps], qs[steps]), tau_weight, U[0])
+            if next_mode != mode and x < 1.0 - MODE_TOLERANCE:  # the step must end where the mode changes
                 rejected += 1
-                if x <= PHASE_TOLERANCE:  # it changes here
-                    phase, fresh = next_phase, True
+                if x <= MODE_TOLERANCE:  # it changes here
+                    mode, fresh = next_mode, True
                 else:
                     wanted, h = max(wanted, h), x * h
                 continue
 
         clamped += removed + (1 if beyond else 0)
-        if phase != SOLID:
+        if mode & PHASES != SOLID:
             gated_time += h
         if steps > 0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
             factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** 0.25)) if error > 0.0 else factor
@@ -234,14 +237,14 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
 
         ts[steps + 1, 0] = t_next
         ys[steps + 1] = y_new
-        pieces[steps, 0], pieces[steps, 1] = piece, phase
+        pieces[steps, 0], pieces[steps, 1] = piece, mode
         steps += 1
 
         supplied = y_new[n + SUPPLIED]
         ledger_error = max(ledger_error, abs(np.sum(y_new) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
             dense = (y, y_new, ps[steps - 1], qs[steps - 1])
-            outcome, x = locate_stop(drivers, limits, piece, phase, t, h, dense, tau_weight, U[0], S_stage, entries)
+            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, U[0], S_stage, entries)
             if outcome != REACHED_END:
                 t_final = t + x * h
                 tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(U[0, :n], tau_weight))
@@ -250,7 +253,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         y[:] = y_new
         t = t_next
         piece += moved
-        phase = next_phase
+        mode = next_mode
         h = max(h * factor, wanted)
         wanted, fresh = 0.0, True
 

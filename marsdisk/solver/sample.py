@@ -5,16 +5,18 @@ import numpy as np
 from .._jit import kernel
 from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
-from ..physics.phase import LIQUID, SOLID, gate_factors
+from ..physics.phase import LIQUID, SOLID
 from ..physics.temperature import temperature_and_slope
 from .drivers import (
     BLOWOUT,
     ENTRIES,
     OTHER,
+    PHASES,
     SUBLIMATION,
     Drivers,
     blowout_state,
     blows_below,
+    gates,
     partial_share,
     set_blowout_rates,
     set_ledger_rates,
@@ -54,7 +56,7 @@ def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Ar
         out[1, i] = s_blow
         piece = int(path.piece[step]) if last >= 0 else -1
         set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
-        _, _, blowing, subliming = gate_factors(drivers.phase, int(path.phase[step]) if last >= 0 else SOLID)
+        _, _, blowing, subliming = gates(drivers, int(path.mode[step]) if last >= 0 else SOLID)
         S *= blowing
         set_ledger_rates(
             drivers, blows_below(drivers, piece, blowing), S, subliming * sublimation_state(drivers, times[i])[0], 1.0, 0.0, y[i, :n], rates
@@ -70,7 +72,7 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
     relative, retained = 0.0, 0.0
     state, reach = np.empty(path.y.shape[1]), 0.5 * np.sqrt(0.6)
     for step in range(path.p.shape[0]):
-        if path.phase[step] == LIQUID:
+        if int(path.mode[step]) & PHASES == LIQUID:
             continue
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)

@@ -17,7 +17,7 @@ class Trajectory(NamedTuple):
     p: Array  #: (steps, n+4)
     q: Array  #: (steps, n+4)
     piece: Array  #: (steps,) bin of s_blow during the step
-    phase: Array  #: (steps,) of the grains during the step
+    mode: Array  #: (steps,) what could act during the step
     accepted: int  #: steps made, which for the classic scheme are shorter than those kept
     rejected: int
     clamped: int

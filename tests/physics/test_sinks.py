@@ -214,3 +214,17 @@ def test_a_table_of_vapour_pressures_gives_what_its_law_gives(shipped: Shipped, 
         changes = {**ALONE, **HOT, **GRAINS, "sublimation": sublimation, "numerics": {"t_end_years": 1e-5}}
         losses.append(run_zero_d(shipped("melt", changes)).M_loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("scheme", ["rosenbrock", "imex_bdf1"])
+def test_a_reservoir_is_used_up_and_no_more(shipped: Shipped, scheme: str) -> None:
+    supply = {"mode": "const", "const_rate": 1e-6, "reservoir": 1e-12}
+    numerics = {"scheme": scheme, "t_end_years": 1e5 / YEAR}
+    result = run_zero_d(shipped("melt", {**ALONE, **HOT, "supply": supply, "numerics": numerics}))
+    within = 1e-9 if scheme == "rosenbrock" else 0.01  # an outer step of the classic scheme knows only its begin
+    assert 1e-6 * result.t_end * to_mars(result) > 2.0 * 1e-12
+    assert result.M_supplied == pytest.approx(1e-12, rel=within)
+    used_up = 1e-12 / (1e-6 * to_mars(result))
+    later = result.t > 1.02 * used_up
+    assert later.any()
+    assert np.ptp(result.Sigma[later]) <= 1e-12 * result.Sigma_0
