@@ -41,7 +41,7 @@ def assert_same_bits(one: RunResult, other: RunResult) -> None:
     for field in dataclasses.fields(RunResult):
         if field.name not in {"wall_time", "solver_time", "cache"}:
             a, b = getattr(one, field.name), getattr(other, field.name)
-            assert np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b, field.name
+            assert np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray | float) else a == b, field.name
 
 
 def reasons(stats: CacheStats) -> dict[str, dict[str, int]]:
