@@ -18,6 +18,7 @@ from .config_processes import (
     LinearTemperature,
     Phase,
     Radiation,
+    Shielding,
     SlabTemperature,
     Sublimation,
     Supply,
@@ -30,7 +31,14 @@ from .physics.sublimation import SETS
 from .yamlfile import read_yaml_mapping
 
 #: Keys whose texts are paths of tables, unless they are names of what is shipped.
-TABLE_KEYS = ("radiation.Q_pr", "temperature.path", "supply.table.path", "supply.segments.table.path", "sublimation.vapour_pressure")
+TABLE_KEYS = (
+    "radiation.Q_pr",
+    "temperature.path",
+    "supply.table.path",
+    "supply.segments.table.path",
+    "sublimation.vapour_pressure",
+    "shielding.path",
+)
 NAMED = {*SHIPPED, *SETS}
 
 Temperature = typing.Annotated[
@@ -58,6 +66,7 @@ class RunConfig(Section):
     sublimation: Sublimation = Sublimation()
     drag: Drag = Drag()
     phase: Phase = Phase()
+    shielding: Shielding = Shielding()
     energy: Energy = Energy()
     numerics: Numerics
     output: Output = Output()
@@ -99,6 +108,8 @@ class RunConfig(Section):
                 files[f"supply.segments.{i}.table.path"] = segment.table.path
         if self.sublimation.method != "none" and self.sublimation.vapour_pressure not in SETS:
             files["sublimation.vapour_pressure"] = self.sublimation.vapour_pressure
+        if self.shielding.path is not None:
+            files["shielding.path"] = self.shielding.path
         return files
 
     def table_digests(self) -> dict[str, str]:

@@ -229,6 +229,25 @@ class Drag(Section):
     c_s: float = quantity(500.0, "speed of sound of the gas", "m s-1", gt=0.0, le=1e5)
 
 
+class Shielding(Section):
+    """Share Phi(tau) of Mars' light that reaches the dust of a layer. It shapes only what is reported of the light: Phi and Sigma_tau1."""
+
+    mode: Literal["none", "analytic", "table"] = quantity("none", "Phi = 1, exp(-tau (1-w0)) (1-g), or a table")
+    w0: float = quantity(0.0, "single-scattering albedo (analytic)", "", ge=0.0, le=1.0)
+    g: float = quantity(0.0, "asymmetry of the scattering (analytic)", "", ge=-1.0, le=1.0)
+    path: str | None = quantity(None, "CSV file with columns tau and phi, relative to the configuration (table)")
+
+    @model_validator(mode="after")
+    def _used(self) -> "Shielding":
+        of_mode = {"none": set(), "analytic": {"w0", "g"}, "table": {"path"}}[self.mode]
+        idle = self.model_fields_set - {"mode"} - of_mode
+        if idle:
+            raise ValueError(f"{', '.join(sorted(idle))} has no effect with mode {self.mode}; drop it or change the mode")
+        if self.mode == "table" and self.path is None:
+            raise ValueError("mode table needs path; give a CSV file with columns tau and phi")
+        return self
+
+
 class Energy(Section):
     """What collisions dissipate, summed over the run; it changes nothing in the disk."""
 

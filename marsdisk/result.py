@@ -51,6 +51,8 @@ class RunResult:
     t: Array = described("s", "time")
     Sigma: Array = described("kg m-2", "surface density of the dust")
     tau_los: Array = described("1", "line-of-sight optical depth")
+    Phi: Array = described("1", "share of Mars' light that reaches the dust (shielding)")
+    Sigma_tau1: Array = described("kg m-2", "surface density of a layer of the same dust of vertical optical depth 1 in that light")
     T_M: Array = described("K", "temperature of Mars")
     s_blow: Array = described("m", "blow-out size")
     M_out_dot: Array = described("M_Mars s-1", "mass blown out per time")

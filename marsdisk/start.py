@@ -3,7 +3,6 @@
 import functools
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +15,13 @@ from .errors import ConfigError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collisions_smol import supply_weights
 from .physics.constants import DAY, M_MARS, R_MARS, YEAR
+from .physics.csv_table import read_csv_table
 from .physics.fragments import mass_exponent
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.phase import PhaseLaw, never_gated
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
+from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
 from .physics.sinks import gas_drag_rates
 from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
 from .physics.supply import (
@@ -77,11 +78,8 @@ def _temperature_law(config: RunConfig) -> temperature.TemperatureLaw:
 def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
     unit = {"s": 1.0, "day": DAY, "yr": YEAR}[given.time_unit]
     try:
-        with Path(given.path).open(encoding="utf-8") as file:
-            header = [name.strip() for name in file.readline().split(",")]
-            columns = [header.index(name) for name in (given.time_column, given.temperature_column)]
-            times, temperatures = np.loadtxt(file, delimiter=",", usecols=columns, unpack=True, ndmin=2)
-        return temperature.table(times * unit, temperatures)
+        columns = read_csv_table(given.path)
+        return temperature.table(columns.column(given.time_column) * unit, columns.column(given.temperature_column))
     except (OSError, ValueError) as error:
         raise ConfigError(
             [f"temperature.path = {given.path!r}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
@@ -225,6 +223,19 @@ def _vapour(config: RunConfig) -> Vapour:
         raise ConfigError([problem]) from error
 
 
+def shielding_of(config: RunConfig) -> ShieldingLaw:
+    """Phi(tau) of a configuration."""
+    given = config.shielding
+    if given.mode == "none":
+        return unshielded()
+    if given.mode == "analytic":
+        return analytic(given.w0, given.g)
+    try:
+        return read_phi_table(given.path or "")
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"shielding.path = {given.path!r}: {error}; give a CSV file with columns tau and phi"]) from error
+
+
 def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
     given = config.phase
     if not given.enabled:
@@ -334,4 +345,5 @@ def check(config: RunConfig) -> Derived:
     """
     derived = derive(config)
     drivers_of(config, derived, disk_at_start(config, derived, RunCache()))
+    shielding_of(config)
     return derived

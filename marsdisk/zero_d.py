@@ -20,6 +20,7 @@ from .physics.constants import M_MARS, YEAR
 from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
+from .physics.shielding import effective_opacity, phi_at, surface_density_at_tau1
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
@@ -30,7 +31,7 @@ from .solver.integrate import integrate
 from .solver.methods import RODAS4
 from .solver.netform import CollisionTerms, collision_terms
 from .solver.trajectory import Trajectory
-from .start import Derived, Start, derive, disk_at_start, drivers_of
+from .start import Derived, Start, derive, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
@@ -202,12 +203,17 @@ def _result(
     c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
+    Sigma, tau_los = c.sum(axis=1), (c * tau_weight).sum(axis=1)
+    Phi = phi_at(shielding_of(config), tau_los)
+    kappa = np.divide(tau_los, Sigma, out=np.zeros_like(Sigma), where=Sigma > 0.0) / disk.f_los
     return RunResult(
         config=config,
         stop_reason=_STOPS.get(path.outcome, derived.end_reason),
         t=times,
-        Sigma=c.sum(axis=1),
-        tau_los=(c * tau_weight).sum(axis=1),
+        Sigma=Sigma,
+        tau_los=tau_los,
+        Phi=Phi,
+        Sigma_tau1=surface_density_at_tau1(effective_opacity(kappa, Phi)),
         T_M=T_M,
         s_blow=s_blow,
         M_out_dot=blown * to_mars,

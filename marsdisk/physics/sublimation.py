@@ -8,6 +8,7 @@ import numpy as np
 
 from .._jit import kernel
 from .constants import R_GAS, R_MARS
+from .csv_table import read_csv_table
 from .grid import Array
 
 LN10 = math.log(10.0)
@@ -86,16 +87,12 @@ def read_vapour_table(path: str | Path) -> tuple[Array, Array]:
     Raises
     ------
     ValueError
-        Columns are missing, or a cell is no number.
+        Columns are missing, or a cell is no number; the message names the line.
     OSError
         The file cannot be read.
     """
-    with Path(path).open(encoding="utf-8") as file:
-        header = [name.strip() for name in file.readline().split(",")]
-        if not {"T", "P_sat"} <= set(header):
-            raise ValueError(f"{path}: needs columns T [K] and P_sat [Pa], has {', '.join(header)}")
-        T, P_sat = np.loadtxt(file, delimiter=",", usecols=(header.index("T"), header.index("P_sat")), unpack=True, ndmin=2)
-    return T, P_sat
+    given = read_csv_table(path)
+    return given.column("T"), given.column("P_sat")
 
 
 @kernel

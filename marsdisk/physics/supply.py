@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import kernel
+from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
@@ -185,9 +186,9 @@ def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
     OSError
         The file cannot be read.
     """
-    rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-    if rows.shape[1] not in {2, 3} or not np.all(np.isfinite(rows)) or np.any(rows[:, -1] < 0.0):
-        raise ValueError(f"{path}: must have columns t, rate or t, r, rate of finite numbers, the rates not negative")
+    rows = read_csv_table(path).values
+    if rows.shape[1] not in {2, 3} or np.any(rows[:, -1] < 0.0):
+        raise ValueError(f"{path}: must have columns t, rate or t, r, rate, the rates not negative")
     times, radii = np.unique(rows[:, 0]), np.unique(rows[:, 1]) if rows.shape[1] == 3 else np.array([r])
     rates = rows[np.lexsort((rows[:, 1], rows[:, 0])) if rows.shape[1] == 3 else np.argsort(rows[:, 0]), -1]
     if times.size < 2 or rates.size != times.size * radii.size:

@@ -40,7 +40,7 @@ _SCALARS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
     *("t_end", "t99", "E_collisions", "E_dissipated", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
 )
-_SERIES = ("t", "Sigma", "tau_los", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+_SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
 #: What the results of runs fill, in the order it is written.
 VARIABLES: tuple[Variable, ...] = (

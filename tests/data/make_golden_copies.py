@@ -136,6 +136,15 @@ def mass(folder: Path) -> None:
     write("mass", read(folder, "misc")["sigma_from_mass"])
 
 
+def shielding(folder: Path) -> None:
+    given = read(folder, "shielding")
+    tables = {"phi_table": (folder.parent / "data" / given["phi_table_file"]).read_text(encoding="utf-8")}
+    cells = np.loadtxt(folder.parent / "data" / "phi_tau_w0_g.csv", delimiter=",", skiprows=1)
+    lines = [f"{tau!r},{phi!r}" for tau, w0, g, phi in cells.tolist() if w0 == g == 0.0]
+    tables["phi_slice"] = "\n".join(["tau,phi", *lines]) + "\n"  # of a grid over (tau, w0, g)
+    write("shielding", {**given, **tables})
+
+
 def phase(folder: Path) -> None:
     write("phase", read(folder, "phase"))
 
@@ -168,6 +177,7 @@ def main() -> None:
         supply,
         melt,
         mass,
+        shielding,
         phase,
         temperature,
         truth,

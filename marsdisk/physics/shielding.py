@@ -1,0 +1,116 @@
+"""Self-shielding: the share Phi(tau) of the light that a layer of optical depth tau lets act. It acts where light is attenuated only."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import kernel
+from .csv_table import read_csv_table
+from .grid import Array
+
+UNSHIELDED, ANALYTIC, TABLE = range(3)
+
+
+class ShieldingLaw(NamedTuple):
+    """Phi(tau) as plain data for compiled code."""
+
+    kind: int
+    w0: float  #: single-scattering albedo
+    g: float  #: asymmetry of the scattering
+    tau: Array  #: (nodes,), increasing
+    phi: Array  #: (nodes,)
+
+
+_NO_TABLE = np.zeros(1)
+
+
+def unshielded() -> ShieldingLaw:
+    """Phi = 1."""
+    return ShieldingLaw(UNSHIELDED, 0.0, 0.0, _NO_TABLE, _NO_TABLE)
+
+
+def analytic(w0: float = 0.0, g: float = 0.0) -> ShieldingLaw:
+    """Phi = exp(-tau (1 - w0)) (1 - g), limited to [0, 1] (Joseph et al. 1976; Hansen & Travis 1974).
+
+    Raises
+    ------
+    ValueError
+        ``w0`` outside [0, 1] or ``g`` outside [-1, 1].
+    """
+    if not (0.0 <= w0 <= 1.0 and -1.0 <= g <= 1.0):
+        raise ValueError(f"the albedo must be in [0, 1] and the asymmetry in [-1, 1], got w0 = {w0!r} and g = {g!r}")
+    return ShieldingLaw(ANALYTIC, w0, g, _NO_TABLE, _NO_TABLE)
+
+
+def tabulated(tau: Array, phi: Array) -> ShieldingLaw:
+    """Phi linear between nodes, end values held, limited to [0, 1]; one node is a constant.
+
+    Raises
+    ------
+    ValueError
+        No nodes, lengths that differ, something not finite, or optical depths that do not increase strictly.
+    """
+    tau, phi = np.array(tau, dtype=np.float64), np.array(phi, dtype=np.float64)
+    if tau.ndim != 1 or tau.shape != phi.shape or tau.size == 0:
+        raise ValueError("a table of Phi needs at least one optical depth and one Phi for each")
+    if not (np.all(np.isfinite(tau)) and np.all(np.isfinite(phi))):
+        raise ValueError("a table of Phi needs finite numbers")
+    if np.any(np.diff(tau) <= 0.0):
+        raise ValueError("the optical depths of a table of Phi must increase strictly")
+    return ShieldingLaw(TABLE, 0.0, 0.0, tau, phi)
+
+
+def read_phi_table(path: str | Path) -> ShieldingLaw:
+    """Phi from a CSV file with columns ``tau``, increasing, and ``phi``.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or a number is not finite or out of order; the message names the line.
+    OSError
+        The file cannot be read.
+    """
+    given = read_csv_table(path)
+    return tabulated(given.increasing("tau"), given.column("phi"))
+
+
+@kernel
+def phi_at(law: ShieldingLaw, tau: Array) -> Array:
+    """Phi at optical depths ``tau`` (any number of them)."""
+    out = np.ones(tau.size)
+    for k in range(tau.size):
+        if law.kind == ANALYTIC:
+            out[k] = math.exp(-tau[k] * (1.0 - law.w0)) * (1.0 - law.g)
+        elif law.kind == TABLE:
+            last = law.tau.size - 1
+            i = 0
+            while i < last and law.tau[i + 1] <= tau[k]:
+                i += 1
+            x = 0.0
+            if i < last and tau[k] > law.tau[i]:
+                x = (tau[k] - law.tau[i]) / (law.tau[i + 1] - law.tau[i])
+            out[k] = law.phi[i] + (x * (law.phi[i + 1] - law.phi[i]) if i < last else 0.0)
+        out[k] = min(max(out[k], 0.0), 1.0)
+    return out
+
+
+def effective_opacity(kappa: Array, phi: Array) -> Array:
+    """kappa_eff = Phi kappa [m2/kg], Phi limited to [0, 1].
+
+    Raises
+    ------
+    ValueError
+        Negative ``kappa``, or something not finite.
+    """
+    if not (np.all(np.isfinite(kappa) & (np.asarray(kappa) >= 0.0)) and np.all(np.isfinite(phi))):
+        raise ValueError(f"opacity must be finite and at least 0, and Phi finite, got kappa = {kappa!r} m2/kg and Phi = {phi!r}")
+    return np.asarray(np.clip(phi, 0.0, 1.0) * kappa)
+
+
+def surface_density_at_tau1(kappa_eff: Array) -> Array:
+    """Sigma_tau1 = 1/kappa_eff [kg/m2] of a layer whose vertical optical depth is one; infinite for a transparent one."""
+    kappa_eff = np.asarray(kappa_eff)
+    sigma: Array = np.divide(1.0, kappa_eff, out=np.full(kappa_eff.shape, math.inf), where=kappa_eff > 0.0)
+    return sigma
