@@ -22,7 +22,7 @@ from .physics.phase import PhaseLaw, never_gated
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
 from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
-from .physics.sinks import gas_drag_rates
+from .physics.sinks import gas_drag_rates, sublimation_sink_rates
 from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
 from .physics.supply import (
     Injection,
@@ -250,7 +250,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     heating = 0.0 if method == "none" else grain_heating(derived.r, config.sublimation.Q_abs)
     evaporated, down = transport_rates(edges)
     if method == "sink":
-        evaporated, down = 1.0 / disk.grid.sizes, np.zeros(disk.grid.sizes.size)
+        evaporated, down = sublimation_sink_rates(disk.grid.sizes, -1.0), np.zeros(disk.grid.sizes.size)
     in_time = [*supply_kinks(disk.supply), *(derived.law.times.tolist() if derived.law.kind == temperature.TABLE else [])]
     in_T = [*scale_kinks(disk.supply), *([T / heating for T in kink_temperatures(vapour)] if heating else [])]
     return Drivers(
