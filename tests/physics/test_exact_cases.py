@@ -90,3 +90,11 @@ def test_without_collisions_twice_the_dust_is_twice_of_everything(shipped: Shipp
     once, twice = run(1.0), run(2.0)
     for name, value in once.items():
         assert twice[name] == pytest.approx(2.0 * value, rel=1e-12, abs=0.0), name
+
+
+@pytest.mark.parametrize("injection", [{"injection": "powerlaw_bins", "s_inj_max": 1e-3}, {"injection": "initial_psd"}])
+def test_a_disk_fed_for_long_loses_what_it_is_supplied_with(shipped: Shipped, injection: dict[str, Any]) -> None:
+    supply = {"mode": "const", "const_rate": 1e-7, **injection}
+    result = run_zero_d(shipped("melt", {**HOT, "supply": supply, "optical_depth.tau_stop": None, "numerics": {"t_end_years": 100.0}}))
+    assert result.M_out_dot[-1] * result.t_end == pytest.approx(result.M_supplied, rel=1e-9)
+    assert result.Sigma[-1] == pytest.approx(result.Sigma[-2], rel=1e-9)
