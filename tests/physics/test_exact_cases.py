@@ -97,4 +97,4 @@ def test_a_disk_fed_for_long_loses_what_it_is_supplied_with(shipped: Shipped, in
     supply = {"mode": "const", "const_rate": 1e-7, **injection}
     result = run_zero_d(shipped("melt", {**HOT, "supply": supply, "optical_depth.tau_stop": None, "numerics": {"t_end_years": 100.0}}))
     assert result.M_out_dot[-1] * result.t_end == pytest.approx(result.M_supplied, rel=1e-9)
-    assert result.Sigma[-1] == pytest.approx(result.Sigma[-2], rel=1e-9)
+    assert result.Sigma[-1] == pytest.approx(result.Sigma[-2], rel=1e-6)
