@@ -68,7 +68,7 @@ def _factorise_step(J: Array, S: Array, speed: float, drivers: Drivers, shift: f
 
 
 def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> Trajectory:
-    """Integrate c' = collisions(c) + supply - S(t) c from t = 0 until ``limits`` end it.
+    """Integrate collisions and what the drivers do to the mass per bin from t = 0 until ``limits`` end it.
 
     Parameters
     ----------
