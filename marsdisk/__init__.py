@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .cache import CacheKind, CacheStats, RunCache
     from .config import RunConfig, load_config
+    from .convergence import Convergence, check_run
     from .result import RunResult, StopReason
     from .zero_d import run_zero_d
 
@@ -19,11 +20,24 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(("RunCache", "CacheKind", "CacheStats"), "cache"),
     **dict.fromkeys(("RunConfig", "load_config"), "config"),
+    **dict.fromkeys(("Convergence", "check_run"), "convergence"),
     **dict.fromkeys(("RunResult", "StopReason"), "result"),
     "run_zero_d": "zero_d",
 }
 
-__all__ = ["CacheKind", "CacheStats", "RunCache", "RunConfig", "RunResult", "StopReason", "load_config", "model_version", "run_zero_d"]
+__all__ = [
+    "CacheKind",
+    "CacheStats",
+    "Convergence",
+    "RunCache",
+    "RunConfig",
+    "RunResult",
+    "StopReason",
+    "check_run",
+    "load_config",
+    "model_version",
+    "run_zero_d",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .config_sections import Section
+from .convergence import QUANTITIES, Convergence, relative_difference
 from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
-from .result import RunResult
+from .result import RunResult, StopReason
 from .start import derive
 
 SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
@@ -110,6 +112,80 @@ def profile_record(profile: StepProfile) -> dict[str, Any]:
     slots = {str(kind): {name: values[i] for name, values in counts.items()} for i, kind in enumerate(CacheKind)}
     steps = {"cached": profile.step_cached, "uncached": profile.step_uncached}
     return {"cached": profile.cached, "uncached": profile.uncached, "step": steps, "cache": slots}
+
+
+def _say(text: str) -> None:
+    terminal().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _steps_of(result: RunResult) -> str:
+    numerics = result.config.numerics
+    return f"rtol = {numerics.rtol:g}, atol = {numerics.atol:g}" if numerics.scheme == "rosenbrock" else f"dt = {numerics.dt:g} s"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / YEAR:.6g} yr" if seconds > 0.01 * YEAR else f"{seconds:.6g} s"
+
+
+def _remarks(found: Convergence) -> list[str]:
+    """What a reader of the differences should know about these three runs."""
+    run, tighter, finer = found.run, found.tighter, found.finer
+    lines = [
+        f"Tighter steps: the same run with {_steps_of(tighter)}, which took {tighter.steps} steps instead of {run.steps}. "
+        "err_time, the relative difference from it, shows the error of the integration.",
+        f"Twice the bins: the same run on {finer.s.size} bins between the same sizes, {finer.s_edges[0]:.3g} to {finer.s_edges[-1]:.3g} m. "
+        "err_bins, the relative difference from it, shows the error of the size grid. The two start from different disks: for the same "
+        f"optical depth Sigma_0 differs by {100.0 * relative_difference(run.Sigma_0, finer.Sigma_0):.2g} % between the grids.",
+    ]
+    if run.steps == tighter.steps:
+        lines.append("Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.")
+    if len({run.stop_reason, tighter.stop_reason, finer.stop_reason}) > 1 or run.stop_reason is StopReason.OPTICAL_DEPTH:
+        ends = [f"at {_time(result.t_end)} ({result.stop_reason.label})" for result in (run, tighter, finer)]
+        lines.append(f"Note: the run ended {ends[0]}, with tighter steps {ends[1]}, with twice the bins {ends[2]}; each is compared at its own end.")
+    if run.M_loss == tighter.M_loss == finer.M_loss == 0.0:
+        lines.append("Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.")
+    return lines
+
+
+def print_convergence(found: Convergence) -> None:
+    """The quantities of the three runs with their differences, what was compared, and which limits are exceeded."""
+    rows = []
+    for name in QUANTITIES:
+        errors = (found.err_time[name], found.err_bins[name])
+        within = errors[0] <= found.time_limit and errors[1] <= found.bins_limit
+        values = [f"{getattr(result, name):.7g}" for result in (found.run, found.tighter, found.finer)]
+        unit = next(str(field.metadata["units"]) for field in dataclasses.fields(found.run) if field.name == name)
+        rows.append((f"{name} [{unit}]", values[0], values[1], f"{errors[0]:.2g}", values[2], f"{errors[1]:.2g}", "pass" if within else "FAIL"))
+    run = found.run
+    columns = ("quantity", "value", "with tighter steps", "err_time", "with twice the bins", "err_bins", "limits")
+    _table(f"{run.s.size} bins, {_steps_of(run)}: {_time(run.t_end)} in {run.steps} steps", rows, *columns)
+    for line in _remarks(found):
+        _say(line)
+    if found.passed:
+        _say(f"passed: every err_time is within {found.time_limit:g} and every err_bins within {found.bins_limit:g}")
+        return
+    _say("failed: " + "; ".join(found.failures))
+    if any(not error <= found.time_limit for error in found.err_time.values()):
+        _say("  for err_time: lower " + ("numerics.rtol and atol" if run.config.numerics.scheme == "rosenbrock" else "numerics.dt"))
+    if any(not error <= found.bins_limit for error in found.err_bins.values()):
+        _say("  for err_bins: raise sizes.n_bins, or take the run to be no better than that and give --bins-limit")
+
+
+def convergence_record(found: Convergence) -> dict[str, Any]:
+    """The same for programs; an infinite difference is null."""
+    runs = {"run": found.run, "tighter_steps": found.tighter, "twice_the_bins": found.finer}
+    errors = {"err_time": found.err_time, "err_bins": found.err_bins}
+    return {
+        "passed": found.passed,
+        "failures": list(found.failures),
+        "time_limit": found.time_limit,
+        "bins_limit": found.bins_limit,
+        **{kind: {name: error if math.isfinite(error) else None for name, error in of.items()} for kind, of in errors.items()},
+        **{
+            what: {name: getattr(result, name) for name in (*QUANTITIES, "Sigma_0", "t_end", "steps")} | {"stop_reason": result.stop_reason.label}
+            for what, result in runs.items()
+        },
+    }
 
 
 def print_result(result: RunResult) -> None:

@@ -50,7 +50,8 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     """What a worker is sent for ``block``."""
     cache = plan.sweep.spec.cache
     overrides = tuple(case.overrides for case in plan.cases[block.lo : block.hi])
-    return BlockTask(store, block.index, block.lo, plan.sweep.base, overrides, cache.scope, cache.enabled, attempt=1)
+    checked = frozenset(run - block.lo for run in plan.checked if block.lo <= run < block.hi)
+    return BlockTask(store, block.index, block.lo, plan.sweep.base, overrides, cache.scope, cache.enabled, attempt=1, checked=checked)
 
 
 def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int, reporter: Reporter, stop: threading.Event) -> None:
@@ -175,10 +176,12 @@ class Window:
         self.queue.append(replace(task, attempt=task.attempt + 1))
 
     def _acquitted(self, task: BlockTask) -> BlockTask:
-        """The task again, its runs that kill workers marked so that they are recorded as failed instead of started."""
-        fatal = self._fatal(task, range(len(task.overrides)))
+        """The task again, its runs that kill workers marked so that they are recorded as failed instead of started, and checks likewise."""
+        fatal = self._fatal(replace(task, checked=frozenset()), range(len(task.overrides)))
+        fatal_checks = self._fatal(task, sorted(task.checked.difference(fatal, task.condemned)))
         reason = "killed its worker process twice, as a crash in compiled code or too much memory does"
-        return replace(task, attempt=task.attempt + 1, condemned={**task.condemned, **dict.fromkeys(fatal, reason)})
+        condemned = {**task.condemned, **dict.fromkeys(fatal, reason)}
+        return replace(task, attempt=task.attempt + 1, condemned=condemned, condemned_checks=task.condemned_checks.union(fatal_checks))
 
     def _fatal(self, task: BlockTask, runs: Sequence[int]) -> list[int]:
         if not runs or self._survives(task, runs):
@@ -189,7 +192,8 @@ class Window:
         return self._fatal(task, runs[:half]) + self._fatal(task, runs[half:])
 
     def _survives(self, task: BlockTask, runs: Sequence[int]) -> bool:
-        future = self._submit(try_runs, replace(task, overrides=tuple(task.overrides[i] for i in runs)))
+        checked = frozenset(i for i, run in enumerate(runs) if run in task.checked)
+        future = self._submit(try_runs, replace(task, overrides=tuple(task.overrides[i] for i in runs), checked=checked))
         while True:
             self._next_done([future])
             try:

@@ -1,5 +1,6 @@
 """From a sweep to its cases in the order they run: validated, named, grouped into blocks."""
 
+import functools
 import hashlib
 import math
 import os
@@ -10,6 +11,7 @@ from typing import Any
 from marsdisk import model_version
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.config_sections import Output
+from marsdisk.convergence import comparisons
 from marsdisk.errors import ConfigError
 from marsdisk.start import Derived, check
 
@@ -57,10 +59,24 @@ class Plan:
     duplicates: int
     warnings: tuple[str, ...] = field(default=())
 
+    @functools.cached_property
+    def checked(self) -> frozenset[int]:
+        """Runs whose numerical error is found and stored: those with the smallest run_id, which is as good as drawn by lot.
+
+        So the same runs are chosen whatever the order of the cases, the workers, and what is committed already.
+        """
+        spec = self.sweep.spec.check
+        if spec is None or spec.fraction == 0.0:
+            return frozenset()
+        by_id = sorted(range(len(self.cases)), key=lambda run: self.cases[run].run_id)
+        return frozenset(by_id[: max(1, round(spec.fraction * len(by_id)))])
+
     @property
     def digest(self) -> str:
-        """Names the cases, their order and their blocks."""
+        """Names the cases, their order and their blocks, and which of them are checked: all that decides what a store holds."""
         text = "\n".join([str(self.block_size), *(case.run_id for case in self.cases)])
+        if self.checked:
+            text += "\nchecked: " + " ".join(map(str, sorted(self.checked)))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
@@ -131,6 +147,18 @@ def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunCon
         raise ConfigError(lines, f"sweep {sweep.spec.name} has cases that cannot run; nothing was started")
 
 
+def _refuse_uncheckable(plan: Plan) -> None:
+    """Raise ConfigError where a run that is to be checked has too many bins to double them."""
+    for run in sorted(plan.checked):
+        try:
+            comparisons(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
+        except ConfigError as error:
+            first = ", ".join(f"{key} = {value}" for key, value in plan.cases[run].overrides.items())
+            raise ConfigError(
+                [f"{problem}, or drop check  [{first}]" for problem in error.problems], f"sweep {plan.sweep.spec.name}: check; nothing was started"
+            ) from error
+
+
 def _in_cache_order(cases: list[Case]) -> list[Case]:
     """Sorted so that equal grids, then densities, fragment laws, Q_D* laws and speeds stand together; the file's order within."""
     ranks: list[dict[object, int]] = [{} for _ in cases[0].identity] if cases else []
@@ -166,7 +194,7 @@ def make_plan(sweep: Sweep) -> Plan:
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))
-    return Plan(
+    plan = Plan(
         sweep,
         tuple(ordered),
         first_config,
@@ -175,3 +203,5 @@ def make_plan(sweep: Sweep) -> Plan:
         total - len(ordered),
         sweep.idle_exclusions(),
     )
+    _refuse_uncheckable(plan)
+    return plan

@@ -39,9 +39,11 @@ def _sizes(plan: Plan) -> dict[str, int]:
 
 def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
-    per_run = layout.bytes_per_run(_sizes(plan), shared_grid=plan.shared_grid)
-    variables = len(layout.variables(shared_grid=plan.shared_grid))
-    return Forecast(per_run * len(plan.cases), variables * (len(plan.blocks) + 1) + 2 * (len(plan.coordinates) + 8))
+    checked = bool(plan.checked)
+    per_run = layout.bytes_per_run(_sizes(plan), shared_grid=plan.shared_grid, checked=checked)
+    variables = len(layout.variables(shared_grid=plan.shared_grid, checked=checked))
+    coordinates = len(plan.coordinates) + len(layout.indexes(checked=checked)) + 6
+    return Forecast(per_run * len(plan.cases), variables * (len(plan.blocks) + 1) + 2 * coordinates)
 
 
 def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
@@ -96,6 +98,7 @@ def create(plan: Plan, store: Path) -> None:
         sizes=_sizes(plan),
         coordinates=_coordinates(plan),
         shared_sizes=None if grid is None else grid.sizes,
+        checked=bool(plan.checked),
         attributes=json.loads(json.dumps(attributes)),
     )
 

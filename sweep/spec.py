@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from marsdisk.config import merge, read_config, tables_resolved
 from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section, quantity
+from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 
@@ -25,6 +26,18 @@ class CacheSpec(Section):
 
     scope: Literal["run", "task", "worker"] = quantity("task", "empty the cache before every run, every block, or never on a worker")
     enabled: bool = quantity(True, "false builds everything anew for every run")
+
+
+class CheckSpec(Section):
+    """Which share of the runs is compared with tighter steps and with twice the bins (:func:`marsdisk.convergence.check_run`).
+
+    Which runs are checked is part of the plan, since it decides what the store holds: a store made for another choice is refused. The
+    limits only judge the differences when they are shown; with others the store stays as it is.
+    """
+
+    fraction: float = quantity(0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0)
+    time_limit: float = quantity(TIME_LIMIT, "relative difference with tighter steps that is reported when exceeded", "", gt=0.0, le=1.0)
+    bins_limit: float = quantity(BINS_LIMIT, "relative difference with twice the bins that is reported when exceeded", "", gt=0.0, le=1.0)
 
 
 class SweepSpec(Section):
@@ -40,6 +53,7 @@ class SweepSpec(Section):
     exclude: list[dict[str, Any]] = Field([], description="cases of the product to leave out, by some of their values")
     output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
     cache: CacheSpec = Field(default_factory=CacheSpec)
+    check: CheckSpec | None = Field(None, description="numerical errors of some runs, stored with them")
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
 

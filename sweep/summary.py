@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from rich.table import Table
+
+from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 
 from .plan import Plan
 from .progress import duration
@@ -75,13 +78,13 @@ def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -
     return text(float(values[here].sum()))
 
 
-def rerun_command(plan: Plan, run: int) -> str:
-    """The command that runs one case alone."""
+def rerun_command(plan: Plan, run: int, verb: str = "run") -> str:
+    """The command that runs one case alone, or checks it."""
     spec, given = plan.sweep.spec, plan.sweep.given
     output = {f"output.{key}": value for key, value in spec.output.items()}
     overrides = {**spec.set, **output, **given["command_line"], **plan.cases[run].overrides}
     settings = (part for key, value in overrides.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
-    return shlex.join(["marsdisk", "run", given["base_path"], *settings])
+    return shlex.join(["marsdisk", verb, given["base_path"], *settings])
 
 
 def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> list[str]:
@@ -94,6 +97,42 @@ def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> lis
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
+
+
+def check_lines(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
+    """How many runs were checked, the largest differences, and the runs beyond a limit; nothing where the sweep asks for no checks."""
+    spec = plan.sweep.spec.check
+    if spec is None or not plan.checked:
+        return []
+    limits = {"err_time": spec.time_limit, "err_bins": spec.bins_limit}
+    errors = {name: reader.column(group, name) for name in limits}
+    looked_at = [run for run in sorted(plan.checked) if not np.isnan(errors["err_time"][run]).any()]
+    not_compared = [run for run in looked_at if all(np.isinf(of[run]).all() for of in errors.values())]
+    compared = sorted({*looked_at} - {*not_compared})
+    lines = [f"checked {len(compared)} of {len(plan.cases)} runs with tighter steps and with twice the bins"]
+    if compared:
+        lines[0] += ": " + ", ".join(_largest(name, errors[name], compared, limit) for name, limit in limits.items())
+    over = {run: [words for name, limit in limits.items() for words in _over(name, errors[name][run], limit)] for run in compared}
+    beyond = [run for run in compared if over[run]]
+    if beyond:
+        lines.append(f"{len(beyond)} of them beyond a limit; they count as done, but are no more exact than this:")
+        lines += [f"  run {run}: {', '.join(over[run])}" for run in beyond[:shown]]
+        lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
+        own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
+        options = [f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default]
+        lines.append("  look closer: " + rerun_command(plan, beyond[0], "check") + "".join(options))
+    lines += [f"run {run} could not be compared; see why: {rerun_command(plan, run, 'check')}" for run in not_compared[:shown]]
+    lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
+    return lines
+
+
+def _largest(name: str, errors: NDArray[np.float64], runs: Sequence[int], limit: float) -> str:
+    row, column = divmod(int(np.argmax(errors[runs])), len(QUANTITIES))
+    return f"largest {name} {errors[runs[row], column]:.2g} ({QUANTITIES[column]} of run {runs[row]}; limit {limit:g})"
+
+
+def _over(name: str, errors: NDArray[np.float64], limit: float) -> list[str]:
+    return [f"{name} of {quantity} = {error:.2g}" for quantity, error in zip(QUANTITIES, errors.tolist(), strict=True) if error > limit]
 
 
 def cache_line(group: zarr.Group) -> str:

@@ -7,21 +7,25 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from distributed import WorkerPlugin, get_worker
 from distributed.metrics import context_meter
 
 from marsdisk.cache import RunCache
 from marsdisk.config import build_config, merge
+from marsdisk.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.errors import MarsDiskError
+from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
 from marsdisk.zero_d import ensure_compiled, run_zero_d
 
 from .axes import Overrides
+from .store import layout
 from .store.writer import write_block
 
 logger = logging.getLogger(__name__)
@@ -40,6 +44,8 @@ class BlockTask:
     cache_enabled: bool
     attempt: int
     condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
+    checked: frozenset[int] = frozenset()  #: runs (counted likewise) whose numerical error is to be found
+    condemned_checks: frozenset[int] = frozenset()  #: those of them not to check, as it would kill the worker
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Receipt:
     failed: int
     hits: int
     lookups: int
-    solver_seconds: float  #: s inside the integrator
+    solver_seconds: float  #: s inside the integrator, checks included
     seconds: float  #: s for the whole block
     worker: str
 
@@ -101,6 +107,33 @@ def _run_one(task: BlockTask, overrides: Overrides, cache: RunCache) -> RunResul
         return f"{type(error).__name__}: {error} (unexpected: rerun the case with --debug to see where)"
 
 
+def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
+    """A finished run beside its better ones, built in a cache of their own; None where they fail, which is no failure of the run."""
+    try:
+        return check_run(result.config, cache=RunCache(enabled=task.cache_enabled), run=result)
+    except BaseException:  # as in _run_one
+        logger.debug("check failed", exc_info=True)
+        return None
+
+
+def _checks(task: BlockTask, results: Sequence[RunResult | None]) -> tuple[dict[str, Array], float]:
+    """The arrays of :data:`layout.CHECKS` for a block, and the seconds in the integrator that they took.
+
+    NaN where a run is not checked or has failed itself, infinite where what it was to be compared with failed.
+    """
+    found = {variable.name: np.full((len(results), len(QUANTITIES)), np.nan) for variable in layout.CHECKS} if task.checked else {}
+    seconds = 0.0
+    for i in sorted(task.checked):
+        result = results[i]
+        if result is None:
+            continue
+        compared = None if i in task.condemned_checks else _check_one(task, result)
+        for name, errors in found.items():
+            errors[i] = np.inf if compared is None else list(getattr(compared, name).values())
+        seconds += 0.0 if compared is None else compared.tighter.solver_time + compared.finer.solver_time
+    return found, seconds
+
+
 def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     """Run one block and commit it.
 
@@ -129,12 +162,14 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
             if not isinstance(outcome, str):
                 hits += int(outcome.cache.hits.sum())
                 lookups += int(outcome.cache.lookups.sum())
-    solver_seconds = sum(result.solver_time for result in results if result is not None)
+    with context_meter.meter("sweep-checks") if on_dask else nullcontext():
+        checks, solver_seconds = _checks(task, results)
+    solver_seconds += sum(result.solver_time for result in results if result is not None)
     if on_dask:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
-        write_block(task.store, task.lo, results, errors, worker=worker_name(), attempt=task.attempt)
+        write_block(task.store, task.lo, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks)
     failed = sum(result is None for result in results)
     return Receipt(task.index, len(results) - failed, failed, hits, lookups, solver_seconds, time.perf_counter() - begin, worker_name())
 
@@ -142,5 +177,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
 def try_runs(task: BlockTask) -> None:
     """Run the cases and throw everything away: whether the worker survives them is the answer."""
     cache = RunCache(enabled=task.cache_enabled)
-    for overrides in task.overrides:
-        _run_one(task, overrides, cache)
+    for i, overrides in enumerate(task.overrides):
+        outcome = _run_one(task, overrides, cache)
+        if i in task.checked and not isinstance(outcome, str):
+            _check_one(task, outcome)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from marsdisk.cache import REASONS, CacheKind
+from marsdisk.convergence import QUANTITIES
 from marsdisk.result import RunResult, StopReason
 
 SCHEMA_VERSION = 1
@@ -77,6 +78,11 @@ BOOKKEEPING: tuple[Variable, ...] = (
     Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda result: "", ""),
     Variable("attempt", (), "i8", {"units": "1", "long_name": "how often its block had been started"}, lambda result: 0, 0),
 )
+#: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and NaN for all other runs.
+CHECKS: tuple[Variable, ...] = tuple(
+    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": f"relative difference from the same run with {other}"}, lambda result: np.nan)
+    for name, other in (("err_time", "tighter steps"), ("err_bins", "twice the bins"))
+)
 #: The commit record: written last.
 STATUS_VARIABLE = Variable(
     "status",
@@ -89,26 +95,34 @@ STATUS_VARIABLE = Variable(
 PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain radius, centre of the bin"}, lambda result: result.s)
 
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
+CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 
 
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
-    ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES]
-    + [v.name for v in (*VARIABLES, *BOOKKEEPING, STATUS_VARIABLE, PER_RUN_SIZES)]
+    ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
+    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *CHECKS, STATUS_VARIABLE, PER_RUN_SIZES)]
 )
+
+
+def indexes(*, checked: bool) -> dict[str, list[str]]:
+    """Labels along each dimension that has some."""
+    return {**INDEXES, **(CHECK_INDEXES if checked else {})}
 
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
     """Length of every dimension but ``run``."""
-    return {"sample": samples, "snapshot": snapshots, "bin": bins, "cache": len(INDEXES["cache"]), "reason": len(INDEXES["reason"])}
+    return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(checked=True).items()}}
 
 
-def variables(*, shared_grid: bool) -> tuple[Variable, ...]:
-    """All arrays along ``run`` that workers write, the commit record last."""
-    return (*VARIABLES, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
+def variables(*, shared_grid: bool, checked: bool = False) -> tuple[Variable, ...]:
+    """All arrays along ``run`` that workers write, the commit record last; ``checked`` where some runs are."""
+    return (*VARIABLES, *(() if shared_grid else (PER_RUN_SIZES,)), *(CHECKS if checked else ()), *BOOKKEEPING, STATUS_VARIABLE)
 
 
-def bytes_per_run(sizes: Mapping[str, int], *, shared_grid: bool) -> int:
+def bytes_per_run(sizes: Mapping[str, int], *, shared_grid: bool, checked: bool = False) -> int:
     """Uncompressed size of one run."""
     width = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
-    return sum(width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in variables(shared_grid=shared_grid))
+    return sum(
+        width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in variables(shared_grid=shared_grid, checked=checked)
+    )

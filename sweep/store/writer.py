@@ -43,6 +43,7 @@ def create_store(
     sizes: Mapping[str, int],
     coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
     shared_sizes: NDArray[np.float64] | None,
+    checked: bool,
     attributes: Mapping[str, Any],
 ) -> None:
     """Make an empty store with all its arrays; nothing is committed yet.
@@ -52,6 +53,7 @@ def create_store(
     sizes : length of each dimension but ``run``
     coordinates : along ``run``, with their attributes
     shared_sizes : (bins,) m, where all runs share the grid
+    checked : whether some runs are checked, so that there are arrays for it
     """
     making = path.with_name(f".{path.name}.making-{os.getpid()}")
     try:
@@ -59,11 +61,11 @@ def create_store(
         group = zarr.open_group(making, mode="w", zarr_format=3)
         for name, (values, attrs) in coordinates.items():
             _create(group, name, values, ("run",), attrs)
-        for name, labels in layout.INDEXES.items():
+        for name, labels in layout.indexes(checked=checked).items():
             _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
         if shared_sizes is not None:
             _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
-        for variable in layout.variables(shared_grid=shared_sizes is not None):
+        for variable in layout.variables(shared_grid=shared_sizes is not None, checked=checked):
             inner = tuple(sizes[dim] for dim in variable.dims)
             group.create_array(
                 variable.name,
@@ -90,8 +92,13 @@ def write_block(
     *,
     worker: str,
     attempt: int,
+    checks: Mapping[str, NDArray[np.float64]],
 ) -> None:
     """Write runs ``lo`` onwards, the commit record last; None stands for a failed run.
+
+    Parameters
+    ----------
+    checks : (runs, quantities) for each array of :data:`layout.CHECKS`; empty where no run of the block is checked
 
     Raises
     ------
@@ -102,13 +109,14 @@ def write_block(
     try:
         group = zarr.open_group(path, mode="r+")
         shared_grid = "s" in group and group["s"].metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
-        written = {
+        written: dict[str, Any] = {
+            **checks,
             "error": list(errors),
             "worker": [worker] * len(results),
             "attempt": [attempt] * len(results),
             "status": [layout.FAILED if result is None else layout.DONE for result in results],
         }
-        for variable in layout.variables(shared_grid=shared_grid):
+        for variable in layout.variables(shared_grid=shared_grid, checked=bool(checks)):
             array = group[variable.name]
             assert isinstance(array, zarr.Array)
             if hi > array.shape[0]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from drivers import BLOCKS, Driver, worker_processes
@@ -131,6 +132,33 @@ def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, s
     assert "run it alone: marsdisk run " in in_one_line(out)
     assert "Traceback" not in err
     assert "distributed" not in err  # what happened to workers is told in our words, not by their logs
+
+
+BAD_CHECKS = """
+import os, signal
+import sweep.worker
+really = sweep.worker.check_run
+def check_run(config, **options):
+    if config.temperature.T0 == 3300.0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return really(config, **options)
+sweep.worker.check_run = check_run
+"""
+
+
+def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0})
+    driver = start(file, tmp_path / "s.zarr", 2, PYTHONPATH=path, DASK_DISTRIBUTED__WORKER__PRELOAD="bad_checks")
+    out, err = driver.communicate(timeout=590)
+    assert driver.returncode == 0, (out, err)
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    assert dataset.status.values.tolist() == [1, 1, 1, 1]
+    assert np.isinf(dataset.err_bins.values).all(axis=1).tolist() == [False, False, False, True]
+    assert np.isfinite(dataset.err_time.values[:3]).all()
+    assert "checked 3 of 4 runs" in out
+    assert "run 3 could not be compared; see why: marsdisk check " in out
 
 
 @pytest.mark.parametrize(

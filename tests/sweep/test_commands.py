@@ -129,7 +129,9 @@ def test_a_reader_that_has_seen_enough_is_no_error(ran: Finished) -> None:
     assert show.returncode == 0
 
 
-HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume")] + [("marsdisk", name) for name in ("", "run", "show", "qpr")]
+HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume")] + [
+    ("marsdisk", name) for name in ("", "run", "check", "show", "qpr")
+]
 
 
 @pytest.mark.parametrize(("program", "name"), HELP)

@@ -1,0 +1,282 @@
+"""``check:`` in a sweep file: which runs are checked, what the store holds of it, and what is said at the end."""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from click.testing import CliRunner
+from small_sweeps import T0_AND_RINGS, assert_same_bits, command, in_one_line, results, run_here, sweep_file
+
+import marsdisk.cli
+import sweep
+import sweep.worker
+from marsdisk.config import build_config, merge
+from marsdisk.convergence import QUANTITIES, check_run
+from marsdisk.errors import ConfigError, SolverError
+from sweep.driver import block_task
+from sweep.errors import PlanChangedError
+from sweep.plan import Plan, make_plan
+from sweep.session import create, forecast
+from sweep.spec import load_sweep
+from sweep.store import layout, reader
+from sweep.worker import CacheScopes, run_block
+
+Planner = Callable[..., Plan]
+SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
+ERRORS = ("err_time", "err_bins")
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a sweep that checks two of its six runs; its file small.yaml stands beside it. Only to be read."""
+    folder = tmp_path_factory.mktemp("checked")
+    run_here(sweep_file(folder, **SOME), folder / "small.zarr")
+    return folder / "small.zarr"
+
+
+def ids_checked(plan: Plan) -> set[str]:
+    return {plan.cases[run].run_id for run in plan.checked}
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.0, 0), (1e-9, 1), (0.05, 1), (0.4, 2), (0.5, 3), (1.0, 6)])
+def test_a_fraction_of_the_runs_is_checked_and_at_least_one(plan: Planner, fraction: float, count: int) -> None:
+    assert len(plan(axes=T0_AND_RINGS, check={"fraction": fraction}).checked) == count
+
+
+def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twentieth(plan: Planner) -> None:
+    axes = {"temperature.T0": {"linspace": [3000, 5000, 40]}}
+    assert plan(axes=axes).checked == frozenset()
+    assert len(plan(axes=axes, check={}).checked) == 2
+
+
+def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0, 5000.0], "material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5]}
+    turned = {key: values[::-1] for key, values in reversed(axes.items())}
+    one, other = plan(axes=axes, check={"fraction": 0.3}), plan(axes=turned, check={"fraction": 0.3}, block=5)
+    assert len(one.checked) == 4
+    assert ids_checked(one) == ids_checked(other)
+    assert ids_checked(one) < ids_checked(plan(axes=axes, check={"fraction": 0.6}))
+
+
+def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
+    made = plan(axes=T0_AND_RINGS, check={"fraction": 0.5}, block=4)
+    tasks = [block_task(made, "nowhere", block) for block in made.blocks]
+    assert {task.lo + i for task in tasks for i in task.checked} == made.checked
+    assert all(i < len(task.overrides) for task in tasks for i in task.checked)
+
+
+def test_the_choice_of_runs_is_part_of_the_plan_and_the_limits_are_not(plan: Planner) -> None:
+    none = plan(axes=T0_AND_RINGS).digest
+    some = plan(**SOME).digest
+    assert plan(axes=T0_AND_RINGS, check={"fraction": 0.0}).digest == none
+    assert plan(axes=T0_AND_RINGS, check={"fraction": 0.35, "time_limit": 1e-5, "bins_limit": 0.5}).digest == some
+    assert len({none, some, plan(axes=T0_AND_RINGS, check={"fraction": 1.0}).digest}) == 3
+
+
+def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None:
+    plan = make_plan(load_sweep(checked.parent / "small.yaml"))
+    dataset = sweep.open_store(checked)
+    assert dataset.quantity.values.tolist() == ["M_loss", "t99", "Sigma_final"] == list(QUANTITIES)
+    for name in ERRORS:
+        assert dataset[name].dims == ("run", "quantity")
+        assert dataset[name].attrs["units"] == "1"
+        assert set(np.flatnonzero(np.isfinite(dataset[name].values).all(axis=1))) == plan.checked
+        assert np.isnan(dataset[name].values[[run for run in range(6) if run not in plan.checked]]).all()
+    assert dataset.err_time.attrs["long_name"] == "relative difference from the same run with tighter steps"
+    assert dataset.err_bins.attrs["long_name"] == "relative difference from the same run with twice the bins"
+
+
+def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
+    plan = make_plan(load_sweep(checked.parent / "small.yaml"))
+    dataset = sweep.open_store(checked)
+    for run in plan.checked:
+        alone = check_run(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
+        for name in ERRORS:
+            assert dataset[name].values[run].tolist() == list(getattr(alone, name).values())
+
+
+def test_a_store_without_checks_has_no_arrays_for_them(finished: Path, tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.0}), tmp_path / "s.zarr")
+    for store in (finished, tmp_path / "s.zarr"):
+        assert not {*ERRORS, "quantity"} & {path.name for path in store.iterdir()}
+
+
+def test_blocks_without_a_checked_run_write_no_files_for_them(checked: Path) -> None:
+    plan = make_plan(load_sweep(checked.parent / "small.yaml"))
+    assert len(plan.checked) < len(plan.blocks)
+    for name in ERRORS:
+        assert {int(path.name) for path in (checked / name / "c").iterdir()} == {run // plan.block_size for run in plan.checked}
+
+
+def test_the_forecast_of_files_and_bytes_counts_them(checked: Path, finished: Path) -> None:
+    with_checks, without = (forecast(make_plan(load_sweep(store.parent / "small.yaml"))) for store in (checked, finished))
+    files = [path for path in checked.rglob("*") if path.is_file()]
+    assert 0.5 * with_checks.files < len(files) <= with_checks.files
+    assert with_checks.bytes_raw - without.bytes_raw == 6 * 2 * 3 * 8
+
+
+@pytest.mark.parametrize(("workers", "changes"), [(2, {}), (0, {"cache": {"scope": "run"}}), (0, {"cache": {"enabled": False}}), (0, {"block": 5})])
+def test_however_it_is_run_the_errors_have_the_same_bits(checked: Path, tmp_path: Path, workers: int, changes: dict[str, Any]) -> None:
+    run_here(sweep_file(tmp_path, **{**SOME, **changes}), tmp_path / "s.zarr", workers=workers)
+    assert {*ERRORS} <= results(checked).keys()
+    assert_same_bits(checked, tmp_path / "s.zarr")
+
+
+@pytest.mark.parametrize("scope", ["task", "worker"])
+def test_a_check_changes_no_bit_and_no_count_of_any_run(finished: Path, tmp_path: Path, scope: str) -> None:
+    cache = {"scope": scope}
+    for name, check in (("with", {"fraction": 1.0}), ("without", None)):
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, check=check), tmp_path / f"{name}.zarr")
+    left, right = results(tmp_path / "with.zarr"), results(tmp_path / "without.zarr")
+    assert left.keys() - right.keys() == {*ERRORS}
+    for name, values in right.items():
+        assert left[name].tolist() == values.tolist() if values.dtype.kind == "T" else left[name].tobytes() == values.tobytes(), name
+    groups = [reader.open_group(tmp_path / f"{name}.zarr") for name in ("with", "without")]
+    for variable in layout.VARIABLES:
+        if variable.name.startswith("cache_") and variable.name != "cache_build_time":
+            one, other = (reader.column(group, variable.name) for group in groups)
+            assert one.tobytes() == other.tobytes(), variable.name
+
+
+def test_an_interrupted_sweep_goes_on_with_the_same_checks(checked: Path, tmp_path: Path) -> None:
+    file, store = sweep_file(tmp_path, **SOME), tmp_path / "s.zarr"
+    plan = make_plan(load_sweep(file))
+    create(plan, store)
+    run_block(block_task(plan, str(store), plan.blocks[1]), CacheScopes())
+    run_here(file, store)
+    assert_same_bits(checked, store)
+
+
+def test_another_choice_of_runs_is_refused_and_other_limits_are_not(checked: Path, tmp_path: Path) -> None:
+    with pytest.raises(PlanChangedError, match=r"check\.fraction: the store has 0\.4, now it is 1\.0"):
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}), checked)
+    with pytest.raises(PlanChangedError, match=r"check: the store has \{'fraction': 0\.4\}, now it is None"):
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), checked)
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-9}), checked)
+
+
+def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise SolverError("no")
+
+    monkeypatch.setattr(sweep.worker, "check_run", fail)
+    plan = run_here(sweep_file(tmp_path, **SOME), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    assert dataset.status.values.tolist() == [layout.DONE] * 6
+    for name in ERRORS:
+        assert {int(run) for run in np.flatnonzero(np.isinf(dataset[name].values).all(axis=1))} == plan.checked
+
+
+def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}, block=6)))
+    create(plan, tmp_path / "s.zarr")
+    seen: list[object] = []
+    monkeypatch.setattr(sweep.worker, "check_run", lambda config, **given: seen.append(config) or check_run(config, **given))  # type: ignore[func-returns-value]
+    task = block_task(plan, str(tmp_path / "s.zarr"), plan.blocks[0])
+    run_block(dataclasses.replace(task, condemned_checks=frozenset([2])), CacheScopes())
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    assert len(seen) == 5
+    assert (dataset.status.values == layout.DONE).all()
+    assert np.flatnonzero(np.isinf(dataset.err_time.values).any(axis=1)).tolist() == [2]
+
+
+def test_a_run_that_fails_has_no_error_to_tell(tmp_path: Path) -> None:
+    variants = {"good": {}, "short": {"numerics.max_steps": 3}}
+    file = sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None}, variants=variants, check={"fraction": 1.0})
+    run_here(file, tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    failed = dataset.status.values == layout.FAILED
+    assert failed.sum() == 1
+    assert np.isnan(dataset.err_bins.values[failed]).all()
+    assert np.isfinite(dataset.err_bins.values[~failed]).all()
+
+
+def test_bins_that_cannot_be_doubled_are_refused_before_anything_starts(plan: Planner) -> None:
+    axes = {"temperature.T0": [3000.0], "sizes.n_bins": [20, 600]}
+    assert plan(axes=axes).bins == 600
+    with pytest.raises(ConfigError, match=r"sizes\.n_bins = 600: a check needs a run with twice as many.*, or drop check  \[temperature\.T0 = 3000"):
+        plan(axes=axes, check={"fraction": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"fraction": 1.5}, r"check\.fraction = 1\.5: must be a number in \[0, 1\]"),
+        ({"time_limit": 0.0}, r"check\.time_limit = 0\.0: must be a number in \(0, 1\]"),
+        ({"share": 0.5}, r"check\.share = 0\.5: there is no such key"),
+        (0.05, "check = 0.05: must be a section with keys"),
+    ],
+)
+def test_a_bad_section_is_named_with_what_to_do(load: Callable[..., Any], check: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(axes=T0_AND_RINGS, check=check)
+
+
+@pytest.mark.parametrize("name", [*ERRORS, "quantity"])
+def test_no_axis_may_have_the_name_of_their_arrays(load: Callable[..., Any], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: the store has an array of that name"):
+        load(axes={name: {"rings": [1.0, 2.7, 3]}})
+
+
+def test_the_grid_view_spreads_the_errors_too(checked: Path) -> None:
+    grid = sweep.open_store(checked).sweep.grid()
+    assert dict(grid.err_bins.sizes) == {"T0": 2, "ring": 3, "quantity": 3}
+    assert int(np.isfinite(grid.err_bins.sel(quantity="M_loss")).sum()) == 2
+
+
+def test_every_array_of_such_a_store_is_described(checked: Path) -> None:
+    arrays = {name: array for name, array in zarr.open_group(checked, mode="r").arrays() if name not in layout.indexes(checked=True)}
+    assert [name for name, array in arrays.items() if not array.attrs.get("long_name")] == []
+
+
+def test_a_run_ends_with_the_largest_errors_and_the_runs_beyond_a_limit(tmp_path: Path) -> None:
+    sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-4})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = in_one_line(done.stdout)
+    assert re.search(r"checked 2 of 6 runs with tighter steps and with twice the bins: largest err_time \S+ \(\w+ of run \d; limit 0.001\), ", text)
+    assert re.search(r"largest err_bins 0\.00\d+ \(\w+ of run \d; limit 0.0001\)", text)
+    assert "2 of them beyond a limit; they count as done, but are no more exact than this: run " in text
+    assert re.search(r"run \d: err_bins of M_loss = 0\.00\d+, ", text)
+    (line,) = re.findall(r"look closer: (marsdisk check .*)", done.stdout)
+    alone = CliRunner().invoke(marsdisk.cli.main, shlex.split(line)[1:])
+    assert alone.exit_code == 1
+    assert "every" not in alone.output
+    assert "M_loss: err_bins = 0.00" in alone.output
+
+
+def test_checks_within_their_limits_take_one_line(checked: Path) -> None:
+    again = command("sweep", "resume", checked, "--workers", 0, cwd=checked.parent)
+    assert again.returncode == 0
+    assert len(re.findall(r"^checked 2 of 6 runs", again.stdout, re.MULTILINE)) == 1
+    assert "beyond a limit" not in again.stdout
+    assert "marsdisk check" not in again.stdout
+
+
+def test_a_plan_counts_the_checks_in_its_time(tmp_path: Path) -> None:
+    sweep_file(tmp_path, **SOME)
+    done = command("sweep", "plan", "small.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (share,) = re.findall(r"2 of them checked with tighter steps and with twice the bins, (\d+) % of the time", done.stdout)
+    assert 20 < int(share) < 95
+    sweep_file(tmp_path, axes=T0_AND_RINGS)
+    assert "checked" not in command("sweep", "plan", "small.yaml", cwd=tmp_path).stdout
+
+
+def test_a_classic_sweep_whose_steps_collisions_bound_says_how_to_see_why_it_could_not_be_compared(tmp_path: Path) -> None:
+    coarse = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20}, "initial": {"s0_mode": "upper"}, "optical_depth.tau_stop": None}
+    classic = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}, **coarse}
+    file = sweep_file(tmp_path, set=classic, axes={"dynamics.e0": [0.3, 0.5]}, check={"fraction": 0.5})
+    done = command("sweep", "run", file, "--workers", 0, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "checked 0 of 2 runs" in done.stdout
+    (line,) = re.findall(r"run \d could not be compared; see why: (marsdisk check .*)", done.stdout)
+    alone = command(*shlex.split(line), cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "half of dt would not show their error" in alone.stderr
