@@ -219,7 +219,7 @@ def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
         assert arrays["N"].shape == (2, 40)
         assert json.loads(str(arrays["config"]))["output"]["samples"] == 8
         series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
-        assert series.shape == (8, 8)
+        assert series.shape == (8, 10)
         assert series[:, 1].tobytes() == arrays["Sigma"].tobytes()
     assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("t [s],Sigma [kg m-2],tau_los [1],")
 
