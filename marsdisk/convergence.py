@@ -135,7 +135,7 @@ def check_run(
     Raises
     ------
     ConfigError
-        The configuration contradicts itself, has too many bins to double them, or asks for the classic scheme with steps that
+        A limit is not positive, or the configuration contradicts itself, has too many bins to double them, or asks for the classic scheme with steps that
         ``numerics.dt`` does not bound.
     SolverError
         One of the runs could not reach its end.
@@ -148,6 +148,8 @@ def check_run(
     """
     from .zero_d import run_zero_d  # brings Numba, which a store or a sweep file need not wait for
 
+    if not (time_limit > 0.0 and bins_limit > 0.0):
+        raise ConfigError([f"the limits of a check must be positive numbers, got {time_limit:g} and {bins_limit:g}"])
     tighter, finer = comparisons(config)
     cache = RunCache() if cache is None else cache
     run = run_zero_d(config, cache=cache) if run is None else run

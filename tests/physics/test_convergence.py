@@ -178,3 +178,9 @@ def test_it_is_there_from_the_package(shipped: Shipped) -> None:
     assert isinstance(found, marsdisk.Convergence)
     assert isinstance(found.finer, RunResult)
     assert np.isfinite(found.finer.N).all()
+
+
+@pytest.mark.parametrize("limits", [{"time_limit": float("nan")}, {"bins_limit": 0.0}, {"bins_limit": -1.0}])
+def test_a_limit_that_is_none_is_refused(shipped: Shipped, limits: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="limits of a check must be positive"):
+        check_run(shipped("baseline"), **limits)
