@@ -1,7 +1,7 @@
 """Time against error of the integrator, of SciPy's stiff solvers on the same compiled right-hand side and exact Jacobian, and of the classic scheme.
 
-``make precision`` (``python docs/precision.py``) measures all in one run, prints two tables and draws docs/precision.png; with
-``--write`` the tables go into docs/model.md. Some minutes.
+``python docs/precision.py`` measures all in one run, prints two tables and draws docs/precision.png; with ``--write``, as
+``make precision`` does, the tables go into docs/model.md. Some minutes.
 """
 
 import math
@@ -30,7 +30,7 @@ from marsdisk.solver import sample
 from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, piece_of, set_blowout_rates
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import REACHED_END, Limits, integrate
-from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, optical_depth, tau_per_mass
+from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, tau_per_mass
 from marsdisk.start import derive, disk_at_start
 
 mpl.use("Agg")
@@ -150,40 +150,32 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
 def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
     """f(t, y) and df/dy(t, y) of bins and ledger, one compiled call each; what they need is compiled in and costs nothing to hand over."""
     terms, drivers, n = problem.terms, problem.drivers, problem.c0.size
-    t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10 = terms
-    kind, T0, cooling, times, temperatures = drivers.temperature
-    strength, log_s, s, T, Q = drivers.pressure
-    edges, blowout_rate, sharp, supply = drivers.edges, drivers.blowout_rate, drivers.sharp, drivers.supply
-    Law, Pressure = type(drivers.temperature), type(drivers.pressure)
 
     @numba.njit(error_model="numpy")
     def blowout_rates(t: float) -> Array:
-        outside = Drivers(Law(kind, T0, cooling, times, temperatures), Pressure(strength, log_s, s, T, Q), edges, blowout_rate, sharp, supply)
-        s_blow, piece, S = blowout_state(outside, t)[0], 0, np.empty(n)
-        piece = piece_of(outside, s_blow)
-        set_blowout_rates(outside, piece, partial_share(outside, piece, s_blow), S)
+        s_blow, S = blowout_state(drivers, t)[0], np.empty(n)
+        piece = piece_of(drivers, s_blow)
+        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
         return S
 
     @numba.njit(error_model="numpy")
     def rate(t: float, y: Array) -> Array:
-        pairs = CollisionTerms(t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10)
         S, out, fullest = blowout_rates(t), np.empty(n + 1), 0
         for k in range(n):
             if y[k] > y[fullest]:
                 fullest = k
-        mass_rate(y[:n], pairs, fullest, np.empty((4, n)), out[:n])
+        mass_rate(y[:n], terms, fullest, np.empty((4, n)), out[:n])
         lost = 0.0
         for k in range(n):
-            out[k] += supply[k] - S[k] * y[k]
+            out[k] += drivers.supply[k] - S[k] * y[k]
             lost += S[k] * y[k]
         out[n] = lost
         return out
 
     @numba.njit(error_model="numpy")
     def slope(t: float, y: Array) -> Array:
-        pairs = CollisionTerms(t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10)
         S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), np.empty((n, n))
-        jacobian(y[:n], pairs, np.empty((n + 4, n)), inner)
+        jacobian(y[:n], terms, np.empty((n + 4, n)), inner)
         for k in range(n):
             J[k, :n] = inner[k]
             J[k, k] -= S[k]
@@ -280,7 +272,7 @@ def measure(case: Case) -> None:
             made = point(case, classic(case.config, problem, outer_steps))
         except StepCollapse as collapse:
             steps = 10.0 * collapse.hit_rate * problem.limits.t_end
-            case.note = f"classic scheme: {steps:.0e} steps,\na grain of {collapse.size:.2g} m is\nhit {collapse.hit_rate:.0e} times a second"
+            case.note = f"classic scheme: {steps:.0e} steps,\na grain of {collapse.size:.2g} m is hit {collapse.hit_rate:.0e} times a second"
             continue
         if made is not None:
             case.points[CLASSIC].append(made)
@@ -335,7 +327,7 @@ def table(cases: list[Case], of: str) -> list[str]:
 
 
 def draw(cases: list[Case], out: Path) -> None:
-    figure, axes = plt.subplots(2, len(cases), figsize=(11.5, 7.0), layout="constrained", sharey="col")
+    figure, axes = plt.subplots(2, len(cases), figsize=(11.5, 7.0), layout="constrained")
     for column, case in enumerate(cases):
         for of, axis in zip(("end", "series"), axes[:, column], strict=True):
             for name, (colour, marker) in STYLE.items():
@@ -347,13 +339,15 @@ def draw(cases: list[Case], out: Path) -> None:
             what = f"{case.number} at the end" if of == "end" else "the series, at the worst time"
             axis.set(xlabel=f"relative error of {what}", xlim=(1e-1, 1e-13))
             axis.grid(alpha=0.3)
+            if case.note:
+                axis.set_ylim(top=20.0 * axis.get_ylim()[1])
             axis.text(0.03, 0.97, case.note, transform=axis.transAxes, va="top", fontsize=8)
         axes[0, column].set_title(case.title, fontsize=11)
     axes[0, 0].set_ylabel("integration [ms]")
     axes[1, 0].set_ylabel("with states at 128 times [ms]")
     handles, labels = axes[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(out, dpi=90)
+    figure.savefig(out, dpi=75)
 
 
 def new_case(title: str, config: RunConfig) -> Case:
