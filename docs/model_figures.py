@@ -129,8 +129,7 @@ def draw_convergence(out: Path) -> None:
         right.loglog(rtols, errors, marker=marker, color=colour, label=f"{name}{' at the end' if name == 'tau_los' else ''}")
     worst = [max(np.max(np.abs(result.tau_los / exact.tau_los - 1.0)), 1e-16) for result in found]
     right.loglog(rtols, worst, marker="v", ls="--", mfc="white", color=PINK, label="tau_los at the worst time")
-    right.loglog(rtols, rtols, color=BLACK, lw=1.0)
-    right.annotate("rtol itself", (1e-7, 1e-7), textcoords="offset points", xytext=(-70, -16))
+    right.loglog(rtols, rtols, color=BLACK, lw=1.0, label="rtol itself")
     right.axvline(1e-3, color="0.6", lw=1.0, ls="--")
     right.annotate("default", (1e-3, 1e-1), textcoords="offset points", xytext=(4, 0), color="0.4")
     right.set(xlabel="numerics.rtol (atol = 1e-5 rtol)", ylabel="relative error", xlim=(3e-1, 3e-9), ylim=(1e-15, 1.0))
