@@ -4,7 +4,7 @@ PY   ?= python3
 BIN  := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: sweep test lint bench constraints setup clean
+.PHONY: sweep test lint bench precision constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -19,6 +19,9 @@ lint: setup ## format, style and types
 
 bench: setup ## measure speed; figures for this machine
 	$(BIN)/python -m tests.benchmarks $(if $(README),--readme)
+
+precision: setup ## time against error, ours and SciPy's; put into docs/model.md (some minutes)
+	$(BIN)/python docs/precision.py --write
 
 constraints: setup ## renew the pinned versions
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \

@@ -1,0 +1,155 @@
+"""Tables of docs/model.md that follow from the configuration's schema: ``python docs/make_tables.py`` puts them there.
+
+A table stands between ``<!-- NAME: COMMAND -->`` and ``<!-- end -->``.
+"""
+
+import re
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from marsdisk.config import RunConfig, read_config
+from marsdisk.config_errors import allowed, config_keys, metadata
+from marsdisk.config_processes import ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
+from marsdisk.config_sections import Section
+
+ROOT = Path(__file__).parents[1]
+MODEL = ROOT / "docs" / "model.md"
+COMMAND = "python docs/make_tables.py"
+
+#: Contested closures: key, what it decides, and why the default is what it is.
+DECISIONS = (
+    (
+        "collisions.fragment_law",
+        "the fragments' size law",
+        "the written method of earlier work; `number` with 3.5 is what feeds a cascade through all sizes, see [Known limits](#known-limits)",
+    ),
+    ("collisions.alpha_frag", "its exponent", "the value of earlier work; what it means follows from the law above"),
+    (
+        "dynamics.v_rel",
+        "relative speed of grains",
+        "grains meet at the dispersion of their orbits; the pericentre law is an orbital speed and does not vanish for $e = i = 0$",
+    ),
+    ("dynamics.e_profile", "eccentricity", "a number that one gives is used; the profile has every grain come from the surface of Mars"),
+    ("temperature.law", "cooling of Mars", "decides how long grains are unbound and therefore has no default"),
+    (
+        "blowout.edge",
+        "the bin that $s_{\\rm blow}$ stands in",
+        "the outflow must be continuous in $s_{\\rm blow}$; the sharp rule makes it jump whenever an edge is passed",
+    ),
+    ("blowout.chi", "blow-out time in $1/\\Omega$", "one dynamical time, nothing fitted; `auto` is an empirical closure without a source"),
+    (
+        "psd.floor",
+        "smallest size of the grid",
+        "with a grid that begins at $s_{\\rm blow}(0)$ no bin is ever unbound while Mars cools",
+    ),
+    ("radiation.Q_pr", "radiation pressure efficiency", "from Mie theory for the grains' mineral; with one number, grains however small are unbound"),
+    ("qstar.table", "strength of grains", "the mineral the grains are taken to be made of; scaled to one measurement"),
+    (
+        "psd.alpha",
+        "slope of the three-slope start",
+        "the value of earlier work; it is an exponent of size here, though 11/6 is known as that of mass",
+    ),
+    ("supply.injection", "where fresh dust goes", "as in earlier work; the supply acts on opacity and outflow most directly there"),
+    (
+        "optical_depth.tau_stop",
+        "end at an optical depth",
+        "nothing in the equations fails there; a stop is for those who trust the closures only below it",
+    ),
+    ("sublimation.method", "sublimation", "none means none; `sink` is earlier work's, `advection` has grains shrink and is to be preferred"),
+    ("numerics.scheme", "integrator", "error control and conservation; the classic scheme is kept to compare with"),
+)
+
+LAWS = (ConstantTemperature, SlabTemperature, LinearTemperature, TableTemperature)
+LAW_CHOICES = "one of constant, slab, linear, table"
+
+
+def put_between_markers(name: str, command: str, lines: list[str], path: Path = MODEL) -> None:
+    """Replace what stands between the markers of ``name`` in ``path``; a file without them is an error."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(between_markers(text, name, command, lines), encoding="utf-8")
+
+
+def between_markers(text: str, name: str, command: str, lines: list[str]) -> str:
+    """``text`` with ``lines`` between the markers of ``name``."""
+    begin, end = f"<!-- {name}: {command} -->\n", "<!-- end -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"no place for the table {name}: a line {begin.strip()!r} and after it {end!r} are needed")
+    return f"{before}{begin}" + "\n".join(lines) + f"\n{end}{after}"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a configuration file."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def default(field: FieldInfo) -> str:
+    return "*must be given*" if field.is_required() else shown(field.default)
+
+
+def keys() -> Iterator[tuple[str, FieldInfo, str]]:
+    """Every key with its field, and the temperature laws to which alone it belongs."""
+    for key, found in config_keys(RunConfig).items():
+        if key == "temperature.law":
+            fields: dict[tuple[str, str | None], tuple[FieldInfo, list[str]]] = {}
+            for law in LAWS:
+                for name, field in law.model_fields.items():
+                    if name != "law":
+                        fields.setdefault((name, field.description), (field, []))[1].append(law_name(law))
+            yield from ((f"temperature.{name}", field, ", ".join(laws)) for (name, _), (field, laws) in fields.items())
+        elif not key.startswith("temperature."):
+            yield key, found, ""
+
+
+def law_name(law: type[Section]) -> str:
+    return str(typing.get_args(law.model_fields["law"].annotation)[0])
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("~", "\\~").replace("<", "&lt;")
+
+
+def defaults() -> list[str]:
+    """Every key with its default, unit, what it takes and its meaning."""
+    lines = ["| key | default | unit | takes | meaning |", "|---|---|---|---|---|"]
+    lines.append(f"| `temperature.law` | *must be given* |  | {LAW_CHOICES} | cooling law of Mars |")
+    for key, field, laws in keys():
+        takes = re.sub(rf" {re.escape(metadata(field, 'unit'))}( or null)?$", r"\1", allowed(field))
+        of_law = f" (law {laws})" if laws else ""
+        lines.append(f"| `{key}` | {default(field)} | {metadata(field, 'unit')} | {escaped(takes)} | {escaped(field.description or '')}{of_law} |")
+    return lines
+
+
+def used(config: str, key: str) -> str:
+    """What a shipped configuration sets ``key`` to, or that it leaves the default."""
+    value: Any = read_config(ROOT / "configs" / f"mars_0d_{config}.yaml")
+    for word in key.split("."):
+        value = value.get(word) if isinstance(value, dict) else None
+    return "(default)" if value is None else shown(value)
+
+
+def decisions() -> list[str]:
+    """Contested closures with their choices and who uses which."""
+    fields = config_keys(RunConfig)
+    lines = ["| key | decides | takes | default | baseline | melt | why this default |", "|---|---|---|---|---|---|---|"]
+    for key, decides, why in DECISIONS:
+        takes = LAW_CHOICES if key == "temperature.law" else allowed(fields[key])
+        in_files = " | ".join(used(name, key) for name in ("baseline", "melt"))
+        lines.append(f"| `{key}` | {decides} | {escaped(takes)} | {default(fields[key])} | {in_files} | {why} |")
+    return lines
+
+
+TABLES = {"decisions": decisions, "defaults": defaults}
+
+if __name__ == "__main__":
+    for name, make in TABLES.items():
+        put_between_markers(name, COMMAND, make())
