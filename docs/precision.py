@@ -35,10 +35,9 @@ from marsdisk.solver.drivers import (
     SUBLIMATION,
     Drivers,
     blowout_state,
-    partial_share,
+    drive,
     piece_of,
     set_blowout_rates,
-    supply_state,
 )
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
@@ -169,13 +168,13 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
 def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
     """f(t, y) and df/dy(t, y) of bins and ledger, one compiled call each; what they need is compiled in and costs nothing to hand over."""
     terms, drivers, n = problem.terms, problem.drivers, problem.c0.size
-    supply = supply_state(drivers, 0.0)[0] * drivers.shares  # the three set-ups are supplied at a constant rate
+    supply = drive(drivers, 0.0)[5] * drivers.linear.shares  # the three set-ups are supplied at a constant rate
 
     @numba.njit(error_model="numpy")
     def blowout_rates(t: float) -> Array:
         s_blow, S = blowout_state(drivers, t)[0], np.empty(n)
-        piece = piece_of(drivers, s_blow)
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        piece = piece_of(drivers.blowout, s_blow)
+        set_blowout_rates(drivers.blowout, piece, s_blow, S)
         return S
 
     @numba.njit(error_model="numpy")

@@ -12,7 +12,7 @@ from .config import RunConfig
 from .physics.radiation import blowout_size
 from .physics.sinks import blowout_sink_vector
 from .physics.smol import ImexWorkspace
-from .solver.drivers import sublimation_state, supply_state
+from .solver.drivers import drive
 from .start import derive, disk_at_start, drivers_of
 from .zero_d import classic_disk, ensure_compiled, outer_step
 
@@ -47,8 +47,9 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     disk = disk_at_start(config, derived, RunCache())
     classic, dt = classic_disk(config, derived, disk), outer_step(config, derived)
     drivers, s_blow = drivers_of(config, derived, disk), blowout_size(derived.pressure, derived.law.T0)[0]
-    S = blowout_sink_vector(drivers.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
-    sinks, supply_rate = (S, drivers.drag, sublimation_state(drivers, 0.0)[0] * drivers.evaporated), supply_state(drivers, 0.0)[0]
+    S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
+    _, _, _, speed, _, supply_rate, _ = drive(drivers, 0.0)
+    sinks = (S, drivers.linear.drag, speed * drivers.linear.evaporated)
     start = disk.sigma_0 * disk.shares / disk.masses
 
     def run(cache: RunCache, count: int) -> None:

@@ -35,7 +35,7 @@ from .physics.supply import (
     supply_law,
 )
 from .result import StopReason
-from .solver.drivers import Drivers
+from .solver.drivers import BlowoutRule, Drivers, LinearTerms
 
 T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
 
@@ -248,26 +248,24 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     """Everything that acts on the disk from outside."""
     method, edges, vapour = config.sublimation.method, disk.grid.edges.copy(), _vapour(config)
     heating = 0.0 if method == "none" else grain_heating(derived.r, config.sublimation.Q_abs)
-    evaporated, down = transport_rates(edges)
+    evaporated, down = np.zeros((2, disk.grid.sizes.size))
     if method == "sink":
-        evaporated, down = sublimation_sink_rates(disk.grid.sizes, -1.0), np.zeros(disk.grid.sizes.size)
+        evaporated = sublimation_sink_rates(disk.grid.sizes, -1.0)
+    elif method == "advection":
+        evaporated, down = transport_rates(edges)
     in_time = [*supply_kinks(disk.supply), *(derived.law.times.tolist() if derived.law.kind == temperature.TABLE else [])]
     in_T = [*scale_kinks(disk.supply), *([T / heating for T in kink_temperatures(vapour)] if heating else [])]
+    drag = gas_drag_rates(disk.grid.sizes, config.material.rho, config.drag.rho_g, config.drag.c_s)
     return Drivers(
         derived.law,
         derived.pressure,
-        edges,
-        derived.blowout_rate,
-        config.blowout.edge == "sharp",
+        BlowoutRule(edges, derived.blowout_rate, config.blowout.edge == "sharp"),
+        LinearTerms(evaporated, down, drag, np.array(disk.supply_shares)),
         vapour,
         heating,
-        evaporated,
-        down,
-        gas_drag_rates(disk.grid.sizes, config.material.rho, config.drag.rho_g, config.drag.c_s),
         disk.supply,
-        np.array(disk.supply_shares),
         math.inf if config.supply.reservoir is None else config.supply.reservoir * M_MARS / derived.area,
-        np.unique([t for t in in_time if t > 0.0]),
+        np.array(sorted({t for t in in_time if t > 0.0})),
         _phase_law(config, derived),
         np.array(in_T),
     )

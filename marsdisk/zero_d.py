@@ -1,6 +1,5 @@
 """One zero-dimensional run, from configuration to result."""
 
-import dataclasses
 import functools
 import logging
 import math
@@ -127,11 +126,6 @@ def ensure_compiled() -> None:
         call_repairing(functools.partial(_run, config, RunCache()))
 
 
-def _look(path: Trajectory, drivers: Drivers, times: Array) -> tuple[Array, Array, float]:
-    y = sample.states(path, times)
-    return y, sample.drivers_at(path, drivers, times, y), sample.time_of_loss(path, 0.99)
-
-
 def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult:
     """Integrate one run. No files, no globals: the same configuration gives the same bits.
 
@@ -168,10 +162,10 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     if scheme == "rosenbrock":
         _check(config, derived, path)
     energies = _energies(config, derived, disk, path, cache)
-    result = _result(config, derived, disk, drivers, path, energies, cache.stats())
+    stats = cache.stats()
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("cache: %s", result.cache.line())
-    return dataclasses.replace(result, solver_time=solver_time, wall_time=time.perf_counter() - begin)
+        logger.debug("cache: %s", stats.line())
+    return _result(config, derived, disk, drivers, path, energies, stats, begin, solver_time)
 
 
 def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
@@ -193,13 +187,21 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 
 
 def _result(
-    config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, path: Trajectory, energies: tuple[float, float], stats: CacheStats
+    config: RunConfig,
+    derived: Derived,
+    disk: Start,
+    drivers: Drivers,
+    path: Trajectory,
+    energies: tuple[float, float],
+    stats: CacheStats,
+    begin: float,
+    solver_time: float,
 ) -> RunResult:
     shares_of_time, snapshots = _sample_shares(config.output)
     times = shares_of_time * path.t_final
     grid, masses = disk.grid, disk.masses
     tau_weight = disk.f_los * (math.pi * grid.sizes**2 / masses)
-    y, (T_M, s_blow, blown, otherwise), t99 = _look(path, drivers, times)
+    y, (T_M, s_blow, blown, otherwise), t99 = sample.look(path, drivers, times)
     c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
@@ -240,7 +242,7 @@ def _result(
         steps=path.accepted,
         steps_rejected=path.rejected,
         clamped=path.clamped,
-        wall_time=math.nan,
-        solver_time=math.nan,
+        wall_time=time.perf_counter() - begin,
+        solver_time=solver_time,
         cache=stats,
     )

@@ -8,7 +8,7 @@ from marsdisk.physics.radiation import RadiationPressure
 from marsdisk.physics.sublimation import SETS, vapour_of
 from marsdisk.physics.supply import SupplySegment, supply_law
 from marsdisk.physics.temperature import TABLE, TemperatureLaw
-from marsdisk.solver.drivers import ENTRIES, SUPPLIED, Drivers
+from marsdisk.solver.drivers import ENTRIES, SUPPLIED, BlowoutRule, Drivers, LinearTerms
 
 
 def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array, blowout_rate: float, sharp: bool, supply: Array) -> Drivers:
@@ -21,16 +21,11 @@ def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array
     return Drivers(
         law,
         pressure,
-        edges,
-        blowout_rate,
-        sharp,
+        BlowoutRule(edges, blowout_rate, sharp),
+        LinearTerms(none, none, none, shares),
         vapour_of(SETS["forsterite"], 3270.0),
         0.0,
-        none,
-        none,
-        none,
         supplied,
-        shares,
         np.inf,
         kinks,
         never_gated(),

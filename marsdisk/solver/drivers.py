@@ -21,21 +21,36 @@ ENTRIES = 4
 PHASES, EXHAUSTED = 3, 4  # bits of a mode
 
 
-class Drivers(NamedTuple):
-    """Everything outside the disk, as plain data for compiled code."""
+class BlowoutRule(NamedTuple):
+    """Which bins radiation pressure empties, and how fast."""
 
-    temperature: TemperatureLaw
-    pressure: RadiationPressure
     edges: Array  #: (n+1,) m
-    blowout_rate: float  #: 1/t_blow [1/s]; 0 switches blow-out off
+    rate: float  #: 1/t_blow [1/s]; 0 switches blow-out off
     sharp: bool  #: empty a bin as a whole once its lower edge is unbound
-    vapour: Vapour
-    heating: float  #: grain temperature over T_M; 0 switches sublimation off
+
+
+class LinearTerms(NamedTuple):
+    """What else is linear in the mass per bin, and where the supply goes."""
+
     evaporated: Array  #: (n,) 1/m
     down: Array  #: (n,) 1/m
     drag: Array  #: (n,) 1/s
-    supply: SupplyLaw
     shares: Array  #: (n,) share of the supply in each bin; sums to 1
+
+
+class Drivers(NamedTuple):
+    """Everything outside the disk, as plain data for compiled code.
+
+    Its parts are structures of their own: what is called often is handed no more than it needs, for a call copies all of it.
+    """
+
+    temperature: TemperatureLaw
+    pressure: RadiationPressure
+    blowout: BlowoutRule
+    linear: LinearTerms
+    vapour: Vapour
+    heating: float  #: grain temperature over T_M; 0 switches sublimation off
+    supply: SupplyLaw
     reservoir: float  #: kg/m2 that can be supplied in all; infinite without end
     kinks: Array  #: s, increasing: where a driver that knows only the time has a kink
     phase: PhaseLaw
@@ -51,22 +66,22 @@ def blowout_state(drivers: Drivers, t: float) -> tuple[float, float, bool]:
 
 
 @kernel
-def sublimation_state(drivers: Drivers, t: float) -> tuple[float, float]:
-    """|ds/dt| [m/s] of every grain and its time derivative [m/s2] at ``t`` [s]."""
-    if drivers.heating == 0.0:
-        return 0.0, 0.0
-    T, slope = temperature_and_slope(drivers.temperature, t)
-    speed, per_kelvin = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)
-    return speed, per_kelvin * drivers.heating * slope
+def drive(drivers: Drivers, t: float) -> tuple[float, float, bool, float, float, float, float]:
+    """All that a step asks at ``t`` [s].
 
-
-@kernel
-def supply_state(drivers: Drivers, t: float) -> tuple[float, float]:
-    """Supply [kg/(m2 s)] and its time derivative at ``t`` [s]."""
-    rate, slope = supply_rate_and_slope(drivers.supply, t)
+    Returns
+    -------
+    s_blow [m], d ln s_blow/dt [1/s], whether <Q_pr> was clamped; |ds/dt| [m/s] and its slope; supply [kg/(m2 s)] and its slope
+    """
     T, cooling = temperature_and_slope(drivers.temperature, t)
-    scale, per_kelvin = temperature_scale_and_slope(drivers.supply, T)
-    return scale * rate, scale * slope + rate * per_kelvin * cooling
+    s_blow, log_slope, clamped = blowout_size(drivers.pressure, T)
+    speed, speed_slope = 0.0, 0.0
+    if drivers.heating != 0.0:
+        speed, per_kelvin = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)
+        speed_slope = per_kelvin * drivers.heating * cooling
+    rate, rate_slope = supply_rate_and_slope(drivers.supply, t)
+    scale, scale_slope = temperature_scale_and_slope(drivers.supply, T)
+    return s_blow, log_slope * cooling / T, clamped, speed, speed_slope, scale * rate, scale * rate_slope + rate * scale_slope * cooling
 
 
 @kernel
@@ -92,59 +107,60 @@ def has_modes(drivers: Drivers) -> bool:
 
 
 @kernel
-def piece_of(drivers: Drivers, s_blow: float) -> int:
+def piece_of(rule: BlowoutRule, s_blow: float) -> int:
     """Bin that the blow-out size stands in: -1 below the grid, n above it."""
-    n = drivers.edges.size - 1
+    n = rule.edges.size - 1
     piece = -1
-    while piece < n and drivers.edges[piece + 1] <= s_blow:
+    while piece < n and rule.edges[piece + 1] <= s_blow:
         piece += 1
     return piece
 
 
 @kernel
-def partial_share(drivers: Drivers, piece: int, s_blow: float) -> float:
+def partial_share(rule: BlowoutRule, piece: int, s_blow: float) -> float:
     """Share of bin ``piece`` that is unbound: its log-width below s_blow, or all of it under the sharp rule."""
-    if piece < 0 or piece >= drivers.edges.size - 1:
+    if piece < 0 or piece >= rule.edges.size - 1:
         return 0.0
-    if drivers.sharp:
+    if rule.sharp:
         return 1.0
-    low, high = drivers.edges[piece], drivers.edges[piece + 1]
+    low, high = rule.edges[piece], rule.edges[piece + 1]
     return min(max(math.log(s_blow / low) / math.log(high / low), 0.0), 1.0)
 
 
 @kernel
-def partial_share_slope(drivers: Drivers, piece: int, log_slope: float) -> float:
+def partial_share_slope(rule: BlowoutRule, piece: int, log_slope: float) -> float:
     """Time derivative [1/s] of :func:`partial_share`."""
-    if drivers.sharp or piece < 0 or piece >= drivers.edges.size - 1:
+    if rule.sharp or piece < 0 or piece >= rule.edges.size - 1:
         return 0.0
-    return log_slope / math.log(drivers.edges[piece + 1] / drivers.edges[piece])
+    return log_slope / math.log(rule.edges[piece + 1] / rule.edges[piece])
 
 
 @kernel
-def set_blowout_rates(drivers: Drivers, piece: int, share: float, S: Array) -> None:
+def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array) -> None:
     """Blow-out rate [1/s] of every bin while s_blow stands in ``piece``, written to ``S``."""
+    share = partial_share(rule, piece, s_blow)
     for k in range(S.size):
-        S[k] = drivers.blowout_rate if k < piece else (drivers.blowout_rate * share if k == piece else 0.0)
+        S[k] = rule.rate if k < piece else (rule.rate * share if k == piece else 0.0)
 
 
 @kernel
-def add_linear_rates(drivers: Drivers, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+def add_linear_rates(terms: LinearTerms, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
     """Add what supply, blow-out, sublimation and drag do to every bin: d(c_k)/dt [kg/(m2 s)].
 
     ``drag`` is 1, or 0 for the time derivative of the rates, of which ``S``, ``speed`` and ``supply`` are then those.
     """
     n = S.size
     for k in range(n):
-        out[k] += supply * drivers.shares[k] - (S[k] + drag * drivers.drag[k]) * c[k]
+        out[k] += supply * terms.shares[k] - (S[k] + drag * terms.drag[k]) * c[k]
     if speed != 0.0:
         for k in range(n):
-            out[k] -= speed * (drivers.evaporated[k] + drivers.down[k]) * c[k]
+            out[k] -= speed * (terms.evaporated[k] + terms.down[k]) * c[k]
         for k in range(n - 1):
-            out[k] += speed * drivers.down[k + 1] * c[k + 1]
+            out[k] += speed * terms.down[k + 1] * c[k + 1]
 
 
 @kernel
-def set_ledger_rates(drivers: Drivers, unbound_below: bool, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
     """Rates [kg/(m2 s)] of the ledger's entries, the counterpart of :func:`add_linear_rates`.
 
     Grains that shrink below the grid are blown out where its lower edge is unbound (``unbound_below``); else they vanish as vapour.
@@ -152,12 +168,12 @@ def set_ledger_rates(drivers: Drivers, unbound_below: bool, S: Array, speed: flo
     blown, evaporated, dragged = 0.0, 0.0, 0.0
     for k in range(S.size):
         blown += S[k] * c[k]
-        dragged += drivers.drag[k] * c[k]
+        dragged += terms.drag[k] * c[k]
     if speed != 0.0:
         for k in range(S.size):
-            evaporated += drivers.evaporated[k] * c[k]
+            evaporated += terms.evaporated[k] * c[k]
         evaporated *= speed
-        below = speed * drivers.down[0] * c[0]
+        below = speed * terms.down[0] * c[0]
         if unbound_below:
             blown += below
         else:
@@ -166,17 +182,17 @@ def set_ledger_rates(drivers: Drivers, unbound_below: bool, S: Array, speed: flo
 
 
 @kernel
-def blows_below(drivers: Drivers, piece: int, blowing: float) -> bool:
+def blows_below(rule: BlowoutRule, piece: int, blowing: float) -> bool:
     """Whether grains at the lower edge of the grid are unbound and, ``blowing`` being 1, blown out."""
-    return piece >= 0 and drivers.blowout_rate > 0.0 and blowing > 0.0
+    return piece >= 0 and rule.rate > 0.0 and blowing > 0.0
 
 
 @kernel
-def outside(drivers: Drivers, piece: int, s_blow: float) -> int:
+def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
     """-1, 0 or 1: s_blow has left bin ``piece`` downwards, not at all, or upwards."""
-    if piece >= 0 and s_blow < drivers.edges[piece]:
+    if piece >= 0 and s_blow < rule.edges[piece]:
         return -1
-    if piece < drivers.edges.size - 1 and s_blow >= drivers.edges[piece + 1]:
+    if piece < rule.edges.size - 1 and s_blow >= rule.edges[piece + 1]:
         return 1
     return 0
 
@@ -185,7 +201,7 @@ def outside(drivers: Drivers, piece: int, s_blow: float) -> int:
 def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
     """On which side of a kink the drivers are at ``t``: of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow."""
     if kink < 0:
-        return outside(drivers, piece, blowout_state(drivers, t)[0])
+        return outside(drivers.blowout, piece, blowout_state(drivers, t)[0])
     return 1 if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink] else 0
 
 
@@ -205,7 +221,7 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
         if t < node <= t_next:
             t_next, t_before = node, max(t, node * (1.0 - 1e-15))
             break
-    moved, first = 0, 0 if drivers.blowout_rate == 0.0 else -1
+    moved, first = 0, 0 if drivers.blowout.rate == 0.0 else -1
     for kink in range(first, drivers.kink_temperatures.size):
         side = 0 if kink < 0 else _side(drivers, piece, kink, t)
         beyond = _side(drivers, piece, kink, t_next)

@@ -12,14 +12,12 @@ from .drivers import (
     PHASES,
     SUBLIMATION,
     Drivers,
-    blowout_state,
     blows_below,
+    drive,
     gates,
     mode_at,
-    partial_share,
     set_blowout_rates,
     set_ledger_rates,
-    sublimation_state,
 )
 from .netform import optical_depth
 from .trajectory import interpolate
@@ -38,16 +36,17 @@ def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c
     """Which stop condition holds at ``t`` for masses ``c``, REACHED_END if none; ``S`` (n) and ``rates`` (4) are overwritten."""
     if mode & PHASES == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
         return TAU_STOP
-    if t < limits.t_stop_after:
+    if (limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0) or t < limits.t_stop_after:
         return REACHED_END
-    s_blow = blowout_state(drivers, t)[0]
+    at = drive(drivers, t)
+    s_blow = at[0]
     if s_blow <= limits.s_blow_stop:
         return BLOWOUT_BELOW_GRID
     if limits.loss_rate_stop >= 0.0:
         _, _, blowing, subliming = gates(drivers, mode)
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        set_blowout_rates(drivers.blowout, piece, s_blow, S)
         S *= blowing
-        set_ledger_rates(drivers, blows_below(drivers, piece, blowing), S, subliming * sublimation_state(drivers, t)[0], 1.0, 0.0, c, rates)
+        set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, c, rates)
         if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
             return LOSS_RATE_STOP
     return REACHED_END

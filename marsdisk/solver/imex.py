@@ -21,14 +21,11 @@ from .drivers import (
     SUBLIMATION,
     SUPPLIED,
     Drivers,
-    blowout_state,
+    drive,
     gates,
     mode_at,
-    partial_share,
     piece_of,
     set_blowout_rates,
-    sublimation_state,
-    supply_state,
 )
 from .events import REACHED_END, can_stop, locate_stop
 from .netform import optical_depth, tau_per_mass
@@ -120,24 +117,24 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     stoppable = can_stop(limits)
     start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
     for outer in range(count):
-        s_blow, _, beyond = blowout_state(drivers, t[outer])
+        s_blow, _, beyond, speed, _, supply, _ = drive(drivers, t[outer])
         clamped += beyond
-        piece = piece_of(drivers, s_blow)
+        piece = piece_of(drivers.blowout, s_blow)
         pieces[outer] = piece
         mode = mode_at(drivers, t[outer], now, tau_weight, mode)
         modes[outer] = mode
         colliding, supplying, blowing, subliming = gates(drivers, mode)
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        set_blowout_rates(drivers.blowout, piece, s_blow, S)
         S *= blowing
-        sublimation[:] = subliming * sublimation_state(drivers, t[outer])[0] * drivers.evaporated
-        supply_rate, at, before = supplying * supply_state(drivers, t[outer])[0], t[outer], substeps
+        sublimation[:] = subliming * speed * drivers.linear.evaporated
+        supply_rate, at, before = supplying * supply, t[outer], substeps
         gated = disk if colliding else disk._replace(v_rel=0.0)
         gated_time += 0.0 if mode & PHASES == SOLID else t[outer + 1] - t[outer]
         while at < t[outer + 1] and outcome == REACHED_END:
             if substeps - before == max_substeps:
                 raise StepCollapse(t[outer], at - t[outer], gated, N)
             left = t[outer + 1] - at
-            done = gated.step(N, left, (S, drivers.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
+            done = gated.step(N, left, (S, drivers.linear.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
             N, substeps, made = done.N_new, substeps + 1, done.rates
             after = np.concatenate([N * disk.masses, now[n:]])
             after[n + BLOWOUT] += done.dt_eff * made.blowout

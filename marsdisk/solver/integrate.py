@@ -18,20 +18,19 @@ from .drivers import (
     PHASES,
     SUPPLIED,
     Drivers,
+    LinearTerms,
     add_linear_rates,
     blowout_state,
     blows_below,
+    drive,
     gates,
     has_modes,
     mode_at,
     next_kink,
-    partial_share,
     partial_share_slope,
     piece_of,
     set_blowout_rates,
     set_ledger_rates,
-    sublimation_state,
-    supply_state,
 )
 from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
 from .linear import factorise, substitute
@@ -50,20 +49,20 @@ def _doubled(array: Array) -> Array:
 
 
 @kernel
-def _factorise_step(J: Array, S: Array, speed: float, drivers: Drivers, shift: float, M: Array, scratch: Array) -> None:
+def _factorise_step(J: Array, S: Array, speed: float, terms: LinearTerms, shift: float, M: Array, scratch: Array) -> None:
     """Factors of ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column; ``scratch`` is (5, n) or larger."""
     n, sums = S.size, scratch[4]
     for j in range(n):
-        sums[j] = shift + S[j] + drivers.drag[j] + speed * drivers.evaporated[j]  # the columns of J sum to zero
+        sums[j] = shift + S[j] + terms.drag[j] + speed * terms.evaporated[j]  # the columns of J sum to zero
         for i in range(n):
             M[j, i] = -J[i, j]
         M[j, j] += sums[j]
     if speed != 0.0:
-        sums[0] += speed * drivers.down[0]
-        M[0, 0] += speed * drivers.down[0]
+        sums[0] += speed * terms.down[0]
+        M[0, 0] += speed * terms.down[0]
         for j in range(1, n):
-            M[j, j] += speed * drivers.down[j]
-            M[j, j - 1] -= speed * drivers.down[j]
+            M[j, j] += speed * terms.down[j]
+            M[j, j - 1] -= speed * terms.down[j]
     factorise(M, sums, scratch)
 
 
@@ -97,8 +96,9 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
+    rule, linear = drivers.blowout, drivers.linear
     s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
-    piece = piece_of(drivers, s_blow)
+    piece = piece_of(rule, s_blow)
     speed, gated_time, unbound_below = 0.0, 0.0, False
     mode = mode_at(drivers, 0.0, y, tau_weight, UNKNOWN)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
@@ -109,10 +109,8 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
 
     while t < limits.t_end:
         if fresh:  # a new point: derivatives there
-            s_blow, log_slope, beyond = blowout_state(drivers, t)
+            s_blow, log_slope, beyond, speed, speed_slope, supply, supply_slope = drive(drivers, t)
             colliding, supplying, blowing, subliming = gates(drivers, mode)
-            speed, speed_slope = sublimation_state(drivers, t)
-            supply, supply_slope = supply_state(drivers, t)
             speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
             jacobian(y[:n], terms, scratch, J)
             busiest = busiest_bin(y[:n], J)
@@ -120,18 +118,18 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             if colliding == 0.0:
                 J[:] = 0.0
                 f0[:n] = 0.0
-            set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+            set_blowout_rates(rule, piece, s_blow, S)
             if blowing == 0.0:
                 S[:] = 0.0
-            add_linear_rates(drivers, S, speed, 1.0, supply, y[:n], f0[:n])
-            unbound_below = blows_below(drivers, piece, blowing)
-            set_ledger_rates(drivers, unbound_below, S, speed, 1.0, supply, y[:n], f0[n:])
+            add_linear_rates(linear, S, speed, 1.0, supply, y[:n], f0[:n])
+            unbound_below = blows_below(rule, piece, blowing)
+            set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y[:n], f0[n:])
             S_stage[:] = 0.0
             if 0 <= piece < n:
-                S_stage[piece] = blowing * drivers.blowout_rate * partial_share_slope(drivers, piece, log_slope)
+                S_stage[piece] = blowing * rule.rate * partial_share_slope(rule, piece, log_slope)
             f_t[:n] = 0.0
-            add_linear_rates(drivers, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[:n])
-            set_ledger_rates(drivers, unbound_below, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[n:])
+            add_linear_rates(linear, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[:n])
+            set_ledger_rates(linear, unbound_below, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[n:])
             if steps == 0 and rejected == 0:
                 h = first_step(y[:n], f0[:n], limits)
             fresh = False
@@ -154,7 +152,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             break
 
         shift = 1.0 / (method.gamma * h)
-        _factorise_step(J, S, speed, drivers, shift, M, scratch)
+        _factorise_step(J, S, speed, linear, shift, M, scratch)
         for i in range(stages):
             b, ledger = U[i, :n], U[i, n:]
             if i == 0:
@@ -167,19 +165,18 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                         for k in range(size):
                             y_new[k] += method.a[i, j] * U[j, k]
                 t_stage = min(t + method.alpha[i] * h, t_before)
-                at = blowout_state(drivers, t_stage)
+                at = drive(drivers, t_stage)
                 beyond = beyond or at[2]
-                speed_stage = subliming * sublimation_state(drivers, t_stage)[0]
-                supply_stage = supplying * supply_state(drivers, t_stage)[0]
-                set_blowout_rates(drivers, piece, partial_share(drivers, piece, at[0]), S_stage)
+                speed_stage, supply_stage = subliming * at[3], supplying * at[5]
+                set_blowout_rates(rule, piece, at[0], S_stage)
                 if blowing == 0.0:
                     S_stage[:] = 0.0
                 if colliding == 0.0:
                     b[:] = 0.0
                 else:
                     mass_rate(y_new[:n], terms, busiest, scratch, b)
-                add_linear_rates(drivers, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], b)
-                set_ledger_rates(drivers, unbound_below, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], ledger)
+                add_linear_rates(linear, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], b)
+                set_ledger_rates(linear, unbound_below, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], ledger)
             for j in range(i):
                 factor = method.C[i, j] / h
                 for k in range(size):
@@ -188,7 +185,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 for k in range(size):
                     U[i, k] += h * method.g[i] * f_t[k]
             substitute(M, b)
-            set_ledger_rates(drivers, unbound_below, S, speed, 1.0, 0.0, b, entries)
+            set_ledger_rates(linear, unbound_below, S, speed, 1.0, 0.0, b, entries)
             for k in range(ENTRIES):
                 ledger[k] = (ledger[k] + entries[k]) / shift
         for k in range(size):

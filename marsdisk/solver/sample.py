@@ -14,13 +14,11 @@ from .drivers import (
     PHASES,
     SUBLIMATION,
     Drivers,
-    blowout_state,
     blows_below,
+    drive,
     gates,
-    partial_share,
     set_blowout_rates,
     set_ledger_rates,
-    sublimation_state,
 )
 from .trajectory import Trajectory, interpolate
 
@@ -52,15 +50,13 @@ def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Ar
         while step < last and path.t[step + 1] < times[i]:
             step += 1
         out[0, i] = temperature_and_slope(drivers.temperature, times[i])[0]
-        s_blow = blowout_state(drivers, times[i])[0]
-        out[1, i] = s_blow
+        at = drive(drivers, times[i])
+        out[1, i] = at[0]
         piece = int(path.piece[step]) if last >= 0 else -1
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+        set_blowout_rates(drivers.blowout, piece, at[0], S)
         _, _, blowing, subliming = gates(drivers, int(path.mode[step]) if last >= 0 else SOLID)
         S *= blowing
-        set_ledger_rates(
-            drivers, blows_below(drivers, piece, blowing), S, subliming * sublimation_state(drivers, times[i])[0], 1.0, 0.0, y[i, :n], rates
-        )
+        set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, y[i, :n], rates)
         out[2, i] = rates[BLOWOUT]
         out[3, i] = rates[SUBLIMATION] + rates[OTHER]
     return out
@@ -114,3 +110,10 @@ def time_of_loss(path: Trajectory, share: float) -> float:
         else:
             high = middle
     return float(path.t[step] + high * (path.t[step + 1] - path.t[step]))
+
+
+@kernel
+def look(path: Trajectory, drivers: Drivers, times: Array) -> tuple[Array, Array, float]:
+    """States and series at increasing ``times`` [s], and the time by which 99 % of the loss was lost: one call, for handing it all over costs."""
+    y = states(path, times)
+    return y, drivers_at(path, drivers, times, y), time_of_loss(path, 0.99)

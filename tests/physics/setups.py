@@ -19,7 +19,7 @@ from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.result import RunResult
 from marsdisk.solver.control import Limits
-from marsdisk.solver.drivers import Drivers, blowout_state, partial_share, set_blowout_rates, supply_state
+from marsdisk.solver.drivers import Drivers, blowout_state, drive, set_blowout_rates
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS4, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
@@ -107,10 +107,10 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
     """
     scipy_integrate = pytest.importorskip("scipy.integrate")
     n, S, piece = c0.size, np.empty(c0.size), 0
-    supplied = supply_state(drivers, 0.0)[0] * drivers.shares
+    supplied = drive(drivers, 0.0)[5] * drivers.linear.shares
 
     def rates(t: float) -> Array:
-        set_blowout_rates(drivers, piece, partial_share(drivers, piece, blowout_state(drivers, t)[0]), S)
+        set_blowout_rates(drivers.blowout, piece, blowout_state(drivers, t)[0], S)
         return S
 
     def rate(t: float, y: Array) -> Array:

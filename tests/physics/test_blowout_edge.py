@@ -59,7 +59,7 @@ def crossings(run: Run) -> Crossings:
     nodes = np.flatnonzero(np.diff(path.piece)) + 1
     times, left = path.t[nodes], path.piece[nodes - 1].astype(int)
     before, after = outflow(run, times * (1.0 - STEP_ASIDE)), outflow(run, times * (1.0 + STEP_ASIDE))
-    return Crossings(times, before, after, run.given.drivers.blowout_rate * path.y[nodes, left])
+    return Crossings(times, before, after, run.given.drivers.blowout.rate * path.y[nodes, left])
 
 
 @pytest.mark.parametrize("n", BINS)

@@ -12,7 +12,7 @@ from marsdisk.physics import temperature
 from marsdisk.physics.fragments import mass_exponent
 from marsdisk.physics.grid import Array
 from marsdisk.physics.qstar import QStarLaw
-from marsdisk.solver.drivers import blowout_state, partial_share, piece_of, set_blowout_rates
+from marsdisk.solver.drivers import blowout_state, piece_of, set_blowout_rates
 from marsdisk.solver.events import REACHED_END
 
 BOTTOM, TOP = 1e-6, 1e2  # m
@@ -47,8 +47,8 @@ def cascade(n: int, *, strength: float = 1e-2, b: float = 0.0, alpha: float = 3.
     c = dust(path.y[-1])
     s_blow, S = blowout_state(drivers, 0.0)[0], np.empty(n)
     assert BOTTOM < s_blow < 1.2 * BOTTOM
-    piece = piece_of(drivers, s_blow)
-    set_blowout_rates(drivers, piece, partial_share(drivers, piece, s_blow), S)
+    piece = piece_of(drivers.blowout, s_blow)
+    set_blowout_rates(drivers.blowout, piece, s_blow, S)
     rate = rate_of(c, ring)
     return Cascade(ring, c, float(np.abs(rate + supply - S * c).max()) / fed, -np.cumsum(rate[::-1])[::-1] / fed)
 

@@ -13,7 +13,7 @@ from setups import collision_jacobian, collision_rate, make_ring, watched
 from marsdisk.config import RunConfig
 from marsdisk.physics import temperature
 from marsdisk.physics.orbit import annulus_area
-from marsdisk.solver.drivers import ENTRIES, SUPPLIED, supply_state
+from marsdisk.solver.drivers import ENTRIES, SUPPLIED, drive
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.integrate import integrate
 from marsdisk.zero_d import run_zero_d
@@ -57,7 +57,7 @@ def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shippe
     mass, gone, entries = dust(path.y), lost(path.y), path.y[:, -ENTRIES:]
     assert np.all(mass >= 0.0)
     assert np.all(np.diff(entries, axis=0) >= 0.0), "mass came back"
-    start, supplied = given.c0.sum(), supply_state(given.drivers, 0.0)[0] * path.t
+    start, supplied = given.c0.sum(), drive(given.drivers, 0.0)[5] * path.t
     assert entries[:, SUPPLIED] == pytest.approx(supplied, rel=1e-12)
     assert np.all(np.abs(mass.sum(axis=1) + gone - start - supplied) <= 1e-10 * (start + supplied))
     assert result.ledger_error <= 1e-10

@@ -62,9 +62,9 @@ def test_order_on_a_decay_at_a_changing_rate() -> None:
     x_0, x_1 = law.T0**-3.0, law.T0**-3.0 + law.rate * T_END
     at_start = math.log(blowout_state(drivers, 0.0)[0] / ring.edges[k]) + 4.0 / 3.0 * math.log(x_0)
     of_log = ((x_1 * math.log(x_1) - x_1) - (x_0 * math.log(x_0) - x_0)) / law.rate
-    exponent = drivers.blowout_rate * (at_start * T_END - 4.0 / 3.0 * of_log) / width
+    exponent = drivers.blowout.rate * (at_start * T_END - 4.0 / 3.0 * of_log) / width
     exact = ring.c0.copy()
-    exact[:k] *= math.exp(-drivers.blowout_rate * T_END)
+    exact[:k] *= math.exp(-drivers.blowout.rate * T_END)
     exact[k] *= math.exp(-exponent)
     reference = np.append(exact, ring.c0.sum() - exact.sum())
     assert seen(solve(ring, drivers, T_END, rtol=1e-11, atol=1e-16).y[-1]) == pytest.approx(reference, abs=1e-11 * ring.c0.sum())
