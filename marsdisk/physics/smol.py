@@ -195,7 +195,6 @@ def _gain_tensor(C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: Ga
     _require_shape("C", C, (n, n))
     _require_shape("workspace.m_sum", masses.m_sum, (n, n))
     _require_shape("workspace.denom", masses.denom, (n,))
-    _require_shape("workspace.denom", masses.denom, (n,))
     gain = np.empty(n)
     if isinstance(Y, FragmentTensor):
         _require_shape("Y.unbound", Y.unbound, (n, n))
