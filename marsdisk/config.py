@@ -163,6 +163,23 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
         raise ConfigError(explain(error, RunConfig), where) from error
 
 
+class Variations:
+    """Configurations that override keys of one base; a section that no override touches is validated once for all of them."""
+
+    def __init__(self, base: Mapping[str, Any]) -> None:
+        self._base = base
+        self._known: dict[str, Section] = {}
+
+    def config(self, overrides: Mapping[str, Any]) -> RunConfig:
+        """The base with dotted keys overridden, as :func:`build_config` gives it."""
+        touched = {key.partition(".")[0] for key in overrides}
+        kept = {name: section for name, section in self._known.items() if name not in touched}
+        config = build_config({**merge({name: given for name, given in self._base.items() if name not in kept}, overrides), **kept})
+        for name in self._base.keys() - touched - kept.keys():
+            self._known[name] = getattr(config, name)
+        return config
+
+
 def _names_a_table(key: str) -> bool:
     return any(f".{key}".endswith(f".{table}") for table in TABLE_KEYS)
 

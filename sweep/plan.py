@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marsdisk import model_version
-from marsdisk.config import RunConfig, build_config, merge
+from marsdisk.config import RunConfig, Variations
 from marsdisk.config_sections import Output
 from marsdisk.convergence import comparisons
 from marsdisk.errors import ConfigError
@@ -132,9 +132,10 @@ def _value(config: RunConfig, key: str) -> Any:
 
 def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig, Derived]]:
     problems: dict[str, tuple[int, str]] = {}
+    variations = Variations(sweep.base)
     for overrides, labels in sweep.cases():
         try:
-            config = build_config(merge(sweep.base, overrides))
+            config = variations.config(overrides)
             derived = check(config)
         except ConfigError as error:
             for problem in error.problems:
@@ -149,9 +150,10 @@ def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunCon
 
 def _refuse_uncheckable(plan: Plan) -> None:
     """Raise ConfigError where a run that is to be checked has too many bins to double them."""
+    variations = Variations(plan.sweep.base)
     for run in sorted(plan.checked):
         try:
-            comparisons(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
+            comparisons(variations.config(plan.cases[run].overrides))
         except ConfigError as error:
             first = ", ".join(f"{key} = {value}" for key, value in plan.cases[run].overrides.items())
             raise ConfigError(

@@ -17,7 +17,7 @@ from distributed import WorkerPlugin, get_worker
 from distributed.metrics import context_meter
 
 from marsdisk.cache import RunCache
-from marsdisk.config import build_config, merge
+from marsdisk.config import Variations
 from marsdisk.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
@@ -96,10 +96,10 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _run_one(task: BlockTask, overrides: Overrides, cache: RunCache) -> RunResult | str:
+def _run_one(variations: Variations, overrides: Overrides, cache: RunCache) -> RunResult | str:
     """The result of one case, or what went wrong: nothing that a case does may end its block, not even sys.exit."""
     try:
-        return run_zero_d(build_config(merge(task.base, overrides)), cache=cache)
+        return run_zero_d(variations.config(overrides), cache=cache)
     except MarsDiskError as error:
         return f"{type(error).__name__}: {error}"
     except BaseException as error:  # a case that calls sys.exit or interrupts itself is a failed case, not a lost worker
@@ -148,7 +148,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         assert isinstance(plugin, SweepPlugin)
         scopes = plugin.scopes
     begin = time.perf_counter()
-    cache = scopes.cache(task.scope, enabled=task.cache_enabled)
+    cache, variations = scopes.cache(task.scope, enabled=task.cache_enabled), Variations(task.base)
     results: list[RunResult | None] = []
     errors: list[str] = []
     hits = lookups = 0
@@ -156,7 +156,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         for i, overrides in enumerate(task.overrides):
             if task.scope == "run":
                 cache.clear()
-            outcome = task.condemned.get(i) or _run_one(task, overrides, cache)
+            outcome = task.condemned.get(i) or _run_one(variations, overrides, cache)
             results.append(None if isinstance(outcome, str) else outcome)
             errors.append(outcome if isinstance(outcome, str) else "")
             if not isinstance(outcome, str):
@@ -176,8 +176,8 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
 
 def try_runs(task: BlockTask) -> None:
     """Run the cases and throw everything away: whether the worker survives them is the answer."""
-    cache = RunCache(enabled=task.cache_enabled)
+    cache, variations = RunCache(enabled=task.cache_enabled), Variations(task.base)
     for i, overrides in enumerate(task.overrides):
-        outcome = _run_one(task, overrides, cache)
+        outcome = _run_one(variations, overrides, cache)
         if i in task.checked and not isinstance(outcome, str):
             _check_one(task, outcome)

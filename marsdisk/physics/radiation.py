@@ -23,6 +23,7 @@ class RadiationPressure(NamedTuple):
     s: Array  #: (sizes,) m
     T: Array  #: (temperatures,) K, increasing
     Q: Array  #: (temperatures, sizes) <Q_pr>
+    Q_max: float  #: largest of them
 
 
 @functools.lru_cache(maxsize=16)
@@ -33,7 +34,7 @@ def radiation_pressure(rho: float, Q_pr: QprTable | float) -> RadiationPressure:
         log_s, T, Q = (np.array(a, dtype=np.float64) for a in (Q_pr.log_s, Q_pr.T, Q_pr.Q))
     else:
         log_s, T, Q = np.log([1e-30, 1e30]), np.array([1.0, 1e6]), np.full((2, 2), float(Q_pr))
-    return RadiationPressure(strength, log_s, np.exp(log_s), T, Q)
+    return RadiationPressure(strength, log_s, np.exp(log_s), T, Q, float(Q.max()))
 
 
 def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | float:
@@ -63,7 +64,9 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
     Q_up = low[n - 1] + f * (high[n - 1] - low[n - 1])
     x, i, slope = math.log(K * Q_up), n - 1, 0.0
     if x < pressure.log_s[n - 1]:
-        for i in range(n - 2, -1, -1):  # from large to small: the first root met is the largest
+        top = min(max(np.searchsorted(pressure.s, K * pressure.Q_max, side="right"), 1), n - 1)  # no grain above is unbound
+        Q_up = low[top] + f * (high[top] - low[top])
+        for i in range(top - 1, -1, -1):  # from large to small: the first root met is the largest
             x_i, x_up = pressure.log_s[i], pressure.log_s[i + 1]
             Q_i = low[i] + f * (high[i] - low[i])
             slope = (Q_up - Q_i) / (x_up - x_i)

@@ -104,9 +104,9 @@ def effective_opacity(kappa: Array, phi: Array) -> Array:
     ValueError
         Negative ``kappa``, or something not finite.
     """
-    if not (np.all(np.isfinite(kappa) & (np.asarray(kappa) >= 0.0)) and np.all(np.isfinite(phi))):
+    if not (np.min(kappa) >= 0.0 and np.all(np.isfinite(kappa)) and np.all(np.isfinite(phi))):
         raise ValueError(f"opacity must be finite and at least 0, and Phi finite, got kappa = {kappa!r} m2/kg and Phi = {phi!r}")
-    return np.asarray(np.clip(phi, 0.0, 1.0) * kappa)
+    return np.asarray(np.minimum(np.maximum(phi, 0.0), 1.0) * kappa)
 
 
 def surface_density_at_tau1(kappa_eff: Array) -> Array:

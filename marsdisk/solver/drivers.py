@@ -188,6 +188,17 @@ def blows_below(rule: BlowoutRule, piece: int, blowing: float) -> bool:
 
 
 @kernel
+def set_loss_rates(drivers: Drivers, piece: int, mode: int, t: float, c: Array, S: Array, rates: Array) -> float:
+    """s_blow [m] at ``t`` [s]; what masses ``c`` (n) lose then [kg/(m2 s)] is written to ``rates`` (4); ``S`` (n) is overwritten."""
+    at = drive(drivers, t)
+    _, _, blowing, subliming = gates(drivers, mode)
+    set_blowout_rates(drivers.blowout, piece, at[0], S)
+    S *= blowing
+    set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, c, rates)
+    return at[0]
+
+
+@kernel
 def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
     """-1, 0 or 1: s_blow has left bin ``piece`` downwards, not at all, or upwards."""
     if piece >= 0 and s_blow < rule.edges[piece]:

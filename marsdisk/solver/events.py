@@ -12,12 +12,8 @@ from .drivers import (
     PHASES,
     SUBLIMATION,
     Drivers,
-    blows_below,
-    drive,
-    gates,
     mode_at,
-    set_blowout_rates,
-    set_ledger_rates,
+    set_loss_rates,
 )
 from .netform import optical_depth
 from .trajectory import interpolate
@@ -38,17 +34,10 @@ def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c
         return TAU_STOP
     if (limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0) or t < limits.t_stop_after:
         return REACHED_END
-    at = drive(drivers, t)
-    s_blow = at[0]
-    if s_blow <= limits.s_blow_stop:
+    if set_loss_rates(drivers, piece, mode, t, c, S, rates) <= limits.s_blow_stop:
         return BLOWOUT_BELOW_GRID
-    if limits.loss_rate_stop >= 0.0:
-        _, _, blowing, subliming = gates(drivers, mode)
-        set_blowout_rates(drivers.blowout, piece, s_blow, S)
-        S *= blowing
-        set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, c, rates)
-        if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
-            return LOSS_RATE_STOP
+    if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
+        return LOSS_RATE_STOP
     return REACHED_END
 
 

@@ -14,51 +14,33 @@ from .drivers import (
     PHASES,
     SUBLIMATION,
     Drivers,
-    blows_below,
-    drive,
-    gates,
-    set_blowout_rates,
-    set_ledger_rates,
+    set_loss_rates,
 )
-from .trajectory import Trajectory, interpolate
+from .netform import optical_depth
+from .trajectory import Trajectory, between, interpolate
+
+
+@kernel
+def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
+    """State at ``t`` [s], written to ``out`` (n+4): the step it lies in, looked for from step ``after``; -1 if no step was made."""
+    step, last = after, path.p.shape[0] - 1
+    if last < 0:
+        out[:] = path.y[0]
+        return -1
+    while step < last and path.t[step + 1] < t:
+        step += 1
+    x = (t - path.t[step]) / (path.t[step + 1] - path.t[step])
+    interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), out)
+    return step
 
 
 @kernel
 def states(path: Trajectory, times: Array) -> Array:
     """Mass per bin and entries of the ledger [kg/m2] at increasing ``times`` [s]: (times, n+4)."""
     out = np.empty((times.size, path.y.shape[1]))
-    step, last = 0, path.p.shape[0] - 1
+    step = 0
     for i in range(times.size):
-        while step < last and path.t[step + 1] < times[i]:
-            step += 1
-        if last < 0:
-            out[i] = path.y[0]
-            continue
-        x = (times[i] - path.t[step]) / (path.t[step + 1] - path.t[step])
-        interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), out[i])
-    return out
-
-
-@kernel
-def drivers_at(path: Trajectory, drivers: Drivers, times: Array, y: Array) -> Array:
-    """T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses at increasing ``times`` [s]: (4, times)."""
-    out = np.empty((4, times.size))
-    n = y.shape[1] - ENTRIES
-    S, rates = np.empty(n), np.empty(ENTRIES)
-    step, last = 0, path.p.shape[0] - 1
-    for i in range(times.size):
-        while step < last and path.t[step + 1] < times[i]:
-            step += 1
-        out[0, i] = temperature_and_slope(drivers.temperature, times[i])[0]
-        at = drive(drivers, times[i])
-        out[1, i] = at[0]
-        piece = int(path.piece[step]) if last >= 0 else -1
-        set_blowout_rates(drivers.blowout, piece, at[0], S)
-        _, _, blowing, subliming = gates(drivers, int(path.mode[step]) if last >= 0 else SOLID)
-        S *= blowing
-        set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, y[i, :n], rates)
-        out[2, i] = rates[BLOWOUT]
-        out[3, i] = rates[SUBLIMATION] + rates[OTHER]
+        step = max(_state_at(path, times[i], step, out[i]), 0)
     return out
 
 
@@ -81,31 +63,31 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 
 
 @kernel
-def _lost(state: Array) -> float:
-    n = state.size - ENTRIES
-    return float(state[n + BLOWOUT] + state[n + SUBLIMATION] + state[n + OTHER])
+def _lost(path: Trajectory, step: int, x: float) -> float:
+    """Mass lost [kg/m2] by fraction ``x`` of a step."""
+    lost, n = 0.0, path.y.shape[1] - ENTRIES
+    for k in (n + BLOWOUT, n + SUBLIMATION, n + OTHER):
+        lost += between(path.y[step, k], path.y[step + 1, k], path.p[step, k], path.q[step, k], x)
+    return lost
 
 
 @kernel
 def time_of_loss(path: Trajectory, share: float) -> float:
     """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
     last = path.p.shape[0] - 1
-    state = np.empty(path.y.shape[1])
     if last < 0:
         return 0.0
     x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])
-    interpolate(path.y[last], path.y[last + 1], path.p[last], path.q[last], x_end, state)
-    wanted = share * _lost(state)
+    wanted = share * _lost(path, last, x_end)
     if not wanted > 0.0:
         return 0.0
     step = 0
-    while step < last and _lost(path.y[step + 1]) < wanted:
+    while step < last and _lost(path, step, 1.0) < wanted:
         step += 1
     low, high = 0.0, x_end if step == last else 1.0
     while high - low > 1e-12:
         middle = 0.5 * (low + high)
-        interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], middle, state)
-        if _lost(state) < wanted:
+        if _lost(path, step, middle) < wanted:
             low = middle
         else:
             high = middle
@@ -113,7 +95,30 @@ def time_of_loss(path: Trajectory, share: float) -> float:
 
 
 @kernel
-def look(path: Trajectory, drivers: Drivers, times: Array) -> tuple[Array, Array, float]:
-    """States and series at increasing ``times`` [s], and the time by which 99 % of the loss was lost: one call, for handing it all over costs."""
-    y = states(path, times)
-    return y, drivers_at(path, drivers, times, y), time_of_loss(path, 0.99)
+def look(path: Trajectory, drivers: Drivers, times: Array, tau_weight: Array) -> tuple[Array, Array, float]:
+    """A run at increasing ``times`` [s], in one call, for handing it all over costs.
+
+    Parameters
+    ----------
+    tau_weight : (n,) m2/kg
+
+    Returns
+    -------
+    states (times, n+4) [kg/m2]; series (6, times): Sigma [kg/m2], tau_los, T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out
+    and of all other losses; the time [s] by which 99 % of the loss was lost
+    """
+    n = tau_weight.size
+    y, series = np.empty((times.size, n + ENTRIES)), np.empty((6, times.size))
+    S, rates = np.empty(n), np.empty(ENTRIES)
+    step = 0
+    for i in range(times.size):
+        found = _state_at(path, times[i], step, y[i])
+        step = max(found, 0)
+        piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
+        c = y[i, :n]
+        series[0, i], series[1, i] = np.sum(c), optical_depth(c, tau_weight)
+        series[2, i] = temperature_and_slope(drivers.temperature, times[i])[0]
+        series[3, i] = set_loss_rates(drivers, piece, mode, times[i], c, S, rates)
+        series[4, i] = rates[BLOWOUT]
+        series[5, i] = rates[SUBLIMATION] + rates[OTHER]
+    return y, series, time_of_loss(path, 0.99)

@@ -27,11 +27,17 @@ class Trajectory(NamedTuple):
 
 
 @kernel
+def between(y0: float, y1: float, p: float, q: float, x: float) -> float:
+    """One component at fraction ``x`` of a step, by the method's dense output."""
+    return (1.0 - x) * y0 + x * (y1 + (1.0 - x) * (p + x * q))
+
+
+@kernel
 def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, out: Array) -> None:
     """State at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
     n, lacking, fullest = y0.size - ENTRIES, 0.0, 0
     for k in range(n + ENTRIES):
-        out[k] = (1.0 - x) * y0[k] + x * (y1[k] + (1.0 - x) * (p[k] + x * q[k]))
+        out[k] = between(y0[k], y1[k], p[k], q[k], x)
     for k in range(n):
         if out[k] < 0.0:
             lacking -= out[k]

@@ -15,6 +15,7 @@ from marsdisk.config import RunConfig
 from marsdisk.physics.constants import DAY, YEAR
 from marsdisk.physics.grid import Array
 from marsdisk.solver import sample
+from marsdisk.solver.drivers import ENTRIES
 
 Shipped = Callable[..., RunConfig]
 RTOL = 1e-6
@@ -51,7 +52,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 def outflow(run: Run, times: Array) -> Array:
     """kg/(m2 s), by the dense output."""
-    return sample.drivers_at(run.path, run.given.drivers, times, sample.states(run.path, times))[2]
+    return sample.look(run.path, run.given.drivers, times, np.zeros(run.path.y.shape[1] - ENTRIES))[1][4]
 
 
 def crossings(run: Run) -> Crossings:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 import marsdisk
-from marsdisk.config import RunConfig, load_config, merge
+from marsdisk.config import RunConfig, Variations, build_config, load_config, merge, read_config
 from marsdisk.errors import ConfigError
 
 MINIMAL = """\
@@ -78,6 +78,20 @@ def test_merging_leaves_what_it_merged_alone() -> None:
     content: dict[str, Any] = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
     assert merge(content, {"a.b.c": 9, "f.g": 7}) == {"a": {"b": {"c": 9, "d": 2}}, "e": 3, "f": {"g": 7}}
     assert content == {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+
+
+def test_variations_of_a_base_are_the_configurations_built_alone(file: Callable[[str], Path]) -> None:
+    base = read_config(file(MINIMAL))
+    variations = Variations(base)
+    wrong = {"temperature.T0": -1.0}
+    for overrides in ({}, {"temperature.T0": 3000.0}, {"disk": {"r_in_RM": 1.5, "r_out_RM": 2.0}}, wrong, {"material.rho": 2000.0}, {}):
+        if overrides is wrong:
+            with pytest.raises(ConfigError, match=r"temperature\.T0"):
+                variations.config(overrides)
+            continue
+        alone = build_config(merge(base, overrides))
+        assert variations.config(overrides) == alone
+        assert variations.config(overrides).digest() == alone.digest()
 
 
 @pytest.mark.parametrize("name", ["melt", "baseline"])
