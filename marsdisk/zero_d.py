@@ -27,7 +27,7 @@ from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Driv
 from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
-from .solver.methods import RODAS4
+from .solver.methods import RODAS5P
 from .solver.netform import CollisionTerms, collision_terms, tau_per_mass
 from .solver.trajectory import Trajectory
 from .start import Derived, Start, derive, disk_at_start, drivers_of, shielding_of
@@ -156,7 +156,7 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
     else:
         terms = _collision_terms(config, derived, disk, cache)
-        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS4)
+        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS5P)
     begin_solver = time.perf_counter()
     path = solve()
     solver_time = time.perf_counter() - begin_solver

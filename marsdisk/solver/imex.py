@@ -112,7 +112,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     tau_weight = tau_per_mass(disk.grid.sizes.copy(), disk.masses, limits.f_los)
     tau_max = optical_depth(c0, tau_weight)
     N, S, sublimation, workspace = c0 / disk.masses, np.zeros(n), np.zeros(n), ImexWorkspace.for_bins(n)
-    now, straight = y[0].copy(), np.zeros(n + ENTRIES)
+    now, straight = y[0].copy(), np.zeros((3, n + ENTRIES))
     located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
     stoppable = can_stop(limits)
     start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
@@ -144,7 +144,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             share = 1.0
             if stoppable:
                 outcome, share = locate_stop(
-                    drivers, limits, piece, mode, at, done.dt_eff, (now, after, straight, straight), tau_weight, located, scratch, rates
+                    drivers, limits, piece, mode, at, done.dt_eff, (now, after, straight), tau_weight, located, scratch, rates
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
@@ -156,7 +156,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             t = np.append(t[: outer + 1], at)
             break
     kept = t.size
-    flat = np.zeros((kept - 1, n + ENTRIES))  # straight lines between outer steps
+    flat = np.zeros((kept - 1, 3, n + ENTRIES))  # straight lines between outer steps
     return Trajectory(
-        outcome, t[-1], t, y[:kept], flat, flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
+        outcome, t[-1], t, y[:kept], flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
     )

@@ -83,7 +83,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     n, stages = c0.size, method.alpha.size
     size = n + ENTRIES
     ts, ys = np.empty((64, 1)), np.empty((64, size))
-    ps, qs, pieces = np.empty((64, size)), np.empty((64, size)), np.empty((64, 2))
+    bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
     J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
     S, S_stage = np.empty(n), np.empty(n)
@@ -192,7 +192,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             y_new[k] += U[stages - 1, k]
         error = error_norm(y, y_new, U[stages - 1], limits)
 
-        factor = min(6.0, max(0.2, 0.9 * error**-0.25)) if error > 0.0 else 6.0
+        factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
         if not error <= 1.0:
             rejected += 1
             last_rejected = True
@@ -205,16 +205,17 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             h *= 0.5
             continue
         if steps + 2 > ts.shape[0]:
-            ts, ys, ps, qs, pieces = _doubled(ts), _doubled(ys), _doubled(ps), _doubled(qs), _doubled(pieces)
-        for k in range(size):
-            p, q = 0.0, 0.0
-            for j in range(stages - 1):
-                p += method.D[0, j] * U[j, k]
-                q += method.D[1, j] * U[j, k]
-            ps[steps, k], qs[steps, k] = p, q
+            ts, ys, bends, pieces = _doubled(ts), _doubled(ys), _doubled(bends), _doubled(pieces)
+        bend = bends[steps].reshape((3, size))
+        for i in range(3):
+            for k in range(size):
+                bend[i, k] = 0.0
+            for j in range(stages):
+                for k in range(size):
+                    bend[i, k] += method.D[i, j] * U[j, k]
         next_mode = mode
         if switching:
-            next_mode, x = locate_mode(drivers, mode, t, h, (y, y_new, ps[steps], qs[steps]), tau_weight, U[0])
+            next_mode, x = locate_mode(drivers, mode, t, h, (y, y_new, bend), tau_weight, U[0])
             if next_mode != mode and x < 1.0 - MODE_TOLERANCE:  # the step must end where the mode changes
                 rejected += 1
                 if x <= MODE_TOLERANCE:  # it changes here
@@ -227,7 +228,9 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         if mode & PHASES != SOLID:
             gated_time += h
         if steps > 0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
-            factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** 0.25)) if error > 0.0 else factor
+            factor = (
+                min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** (1.0 / method.order))) if error > 0.0 else factor
+            )
         if last_rejected:
             factor = min(factor, 1.0)
         accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
@@ -240,8 +243,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         supplied = y_new[n + SUPPLIED]
         ledger_error = max(ledger_error, abs(np.sum(y_new) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
-            dense = (y, y_new, ps[steps - 1], qs[steps - 1])
-            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, U[0], S_stage, entries)
+            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, (y, y_new, bend), tau_weight, U[0], S_stage, entries)
             if outcome != REACHED_END:
                 t_final = t + x * h
                 tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(U[0, :n], tau_weight))
@@ -259,8 +261,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
         t_final,
         ts[: steps + 1, 0].copy(),
         ys[: steps + 1].copy(),
-        ps[:steps].copy(),
-        qs[:steps].copy(),
+        bends[:steps].reshape((steps, 3, size)).copy(),
         pieces[:steps, 0].copy(),
         pieces[:steps, 1].copy(),
         steps,

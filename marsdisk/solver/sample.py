@@ -23,14 +23,14 @@ from .trajectory import Trajectory, between, interpolate
 @kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     """State at ``t`` [s], written to ``out`` (n+4): the step it lies in, looked for from step ``after``; -1 if no step was made."""
-    step, last = after, path.p.shape[0] - 1
+    step, last = after, path.bend.shape[0] - 1
     if last < 0:
         out[:] = path.y[0]
         return -1
     while step < last and path.t[step + 1] < t:
         step += 1
     x = (t - path.t[step]) / (path.t[step + 1] - path.t[step])
-    interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), out)
+    interpolate(path.y[step], path.y[step + 1], path.bend[step], min(max(x, 0.0), 1.0), out)
     return step
 
 
@@ -49,13 +49,13 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
     """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
     relative, retained = 0.0, 0.0
     state, reach = np.empty(path.y.shape[1]), 0.5 * np.sqrt(0.6)
-    for step in range(path.p.shape[0]):
+    for step in range(path.bend.shape[0]):
         if int(path.mode[step]) & PHASES == LIQUID:
             continue
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
         for x, weight in ((0.5 - reach, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + reach, 5.0 / 18.0)):
-            interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, state)
+            interpolate(path.y[step], path.y[step + 1], path.bend[step], x * end, state)
             rates = energy_rates(state, terms)
             relative += weight * end * h * rates[0]
             retained += weight * end * h * rates[1]
@@ -65,16 +65,14 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 @kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
     """Mass lost [kg/m2] by fraction ``x`` of a step."""
-    lost, n = 0.0, path.y.shape[1] - ENTRIES
-    for k in (n + BLOWOUT, n + SUBLIMATION, n + OTHER):
-        lost += between(path.y[step, k], path.y[step + 1, k], path.p[step, k], path.q[step, k], x)
-    return lost
+    n, y0, y1, bend = path.y.shape[1] - ENTRIES, path.y[step], path.y[step + 1], path.bend[step]
+    return between(y0, y1, bend, n + BLOWOUT, x) + between(y0, y1, bend, n + SUBLIMATION, x) + between(y0, y1, bend, n + OTHER, x)
 
 
 @kernel
 def time_of_loss(path: Trajectory, share: float) -> float:
     """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
-    last = path.p.shape[0] - 1
+    last = path.bend.shape[0] - 1
     if last < 0:
         return 0.0
     x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])

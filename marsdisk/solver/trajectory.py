@@ -14,8 +14,7 @@ class Trajectory(NamedTuple):
     t_final: float  #: s
     t: Array  #: (steps+1,) s
     y: Array  #: (steps+1, n+4) kg/m2
-    p: Array  #: (steps, n+4)
-    q: Array  #: (steps, n+4)
+    bend: Array  #: (steps, 3, n+4) what the dense output adds to a straight line
     piece: Array  #: (steps,) bin of s_blow during the step
     mode: Array  #: (steps,) what could act during the step
     accepted: int  #: steps made, which for the classic scheme are shorter than those kept
@@ -27,17 +26,17 @@ class Trajectory(NamedTuple):
 
 
 @kernel
-def between(y0: float, y1: float, p: float, q: float, x: float) -> float:
-    """One component at fraction ``x`` of a step, by the method's dense output."""
-    return (1.0 - x) * y0 + x * (y1 + (1.0 - x) * (p + x * q))
+def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
+    """Component ``k`` at fraction ``x`` of a step, by the method's dense output."""
+    return float((1.0 - x) * y0[k] + x * (y1[k] + (1.0 - x) * (bend[0, k] + x * (bend[1, k] + x * bend[2, k]))))
 
 
 @kernel
-def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, out: Array) -> None:
+def interpolate(y0: Array, y1: Array, bend: Array, x: float, out: Array) -> None:
     """State at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
     n, lacking, fullest = y0.size - ENTRIES, 0.0, 0
     for k in range(n + ENTRIES):
-        out[k] = between(y0[k], y1[k], p[k], q[k], x)
+        out[k] = between(y0, y1, bend, k, x)
     for k in range(n):
         if out[k] < 0.0:
             lacking -= out[k]

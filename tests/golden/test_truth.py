@@ -17,7 +17,7 @@ from marsdisk.solver import sample
 from marsdisk.solver.control import Limits
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.methods import RODAS5P
 from marsdisk.solver.netform import collision_terms
 from marsdisk.solver.trajectory import Trajectory
 
@@ -45,7 +45,7 @@ def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
     pressure = radiation_pressure(rho, math.sqrt(edges[0] * edges[1]) / per_unit)
     drivers = plain_drivers(temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size))
     limits = Limits(float(times[-1]), rtol, atol * sigma, 100_000, math.inf, 1.0)
-    path = integrate(m * given(case, "N0"), s, terms, drivers, limits, RODAS4)
+    path = integrate(m * given(case, "N0"), s, terms, drivers, limits, RODAS5P)
     assert path.outcome == REACHED_END
     assert path.ledger_error <= 1e-10
     return path, sample.states(path, times) / sigma

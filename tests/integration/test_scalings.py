@@ -16,7 +16,7 @@ from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.solver.control import Limits
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.methods import RODAS5P
 from marsdisk.solver.netform import collision_terms
 from marsdisk.start import derive
 from marsdisk.zero_d import run_zero_d
@@ -39,7 +39,7 @@ def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
     coefficient[np.diag_indices_from(coefficient)] *= 2.0
     terms = collision_terms(coefficient, tensor, MASSES, np.add.outer(MASSES, MASSES))
     still = plain_drivers(temperature.constant(2000.0), radiation_pressure(RHO, 1.0), GRID.edges.copy(), 0.0, False, np.zeros(16))
-    path = integrate(N * MASSES, GRID.sizes.copy(), terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf, 1.0), RODAS4)
+    path = integrate(N * MASSES, GRID.sizes.copy(), terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf, 1.0), RODAS5P)
     change = (dust(path.y[-1]) - N * MASSES) / DT
     return change
 

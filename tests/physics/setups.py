@@ -21,7 +21,7 @@ from marsdisk.result import RunResult
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import Drivers, blowout_state, drive, set_blowout_rates
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.methods import RODAS4, RosenbrockMethod
+from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
 from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
 from marsdisk.solver.trajectory import Trajectory
 
@@ -72,7 +72,7 @@ def make_drivers(
 def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
     """The ring integrated to ``t_end`` [s]; ``atol`` in units of its surface density."""
     limits = Limits(t_end, rtol, atol * float(ring.c0.sum()), 100_000, tau_stop, 1.0)
-    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS4)
+    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS5P)
 
 
 def jacobian_of(c: Array, ring: Ring) -> Array:

@@ -14,7 +14,7 @@ from marsdisk.physics.temperature import temperature_and_slope
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import Drivers, blowout_state
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.methods import RODAS4
+from marsdisk.solver.methods import RODAS5P
 
 RTOLS = 10.0 ** -np.arange(3.0, 9.5, 0.5)
 T_END = 2e4  # s
@@ -83,7 +83,7 @@ def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
     y, h, law = np.append(ring.c0, 0.0), T_END / count, drivers.temperature
     for step in range(count):
         cooled = law._replace(T0=temperature_and_slope(law, step * h)[0])
-        path = integrate(y[:-1], ring.sizes, ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf, 1.0), RODAS4)
+        path = integrate(y[:-1], ring.sizes, ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf, 1.0), RODAS5P)
         assert path.t.size == 2
         y = np.append(dust(path.y[-1]), y[-1] + lost(path.y[-1]))
     return y
@@ -97,4 +97,4 @@ def test_the_order_in_steps_of_one_length_is_the_stated_one(collisions: bool) ->
     counts = np.array([8, 16, 32, 64])
     errors = np.array([np.abs(equal_steps(ring, drivers, count) - reference)[[0, -1]] for count in counts])
     orders = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-    assert orders == pytest.approx(RODAS4.order, abs=0.1), "of the dust, and of the mass lost"
+    assert orders == pytest.approx(RODAS5P.order, abs=0.1), "of the dust, and of the mass lost"
