@@ -57,12 +57,26 @@ def factorise(M: Array, column_sums: Array, scratch: Array) -> None:
 def substitute(M: Array, b: Array) -> None:
     """Solve in place for ``b`` with the factors that :func:`factorise` left."""
     n = b.size
-    for j in range(n):
-        x = b[j]
+    whole = n - n % 4
+    for j in range(0, whole, 4):  # four unknowns at a time, so that the others are read and written once for all four
+        for p in range(j, j + 3):
+            for i in range(p + 1, j + 4):
+                b[i] -= b[p] * M[p, i]
+        x0, x1, x2, x3 = b[j], b[j + 1], b[j + 2], b[j + 3]
+        for i in range(j + 4, n):
+            b[i] -= (x0 * M[j, i] + x1 * M[j + 1, i]) + (x2 * M[j + 2, i] + x3 * M[j + 3, i])
+    for j in range(whole, n):
         for i in range(j + 1, n):
-            b[i] -= x * M[j, i]
-    for j in range(n - 1, -1, -1):
-        x = b[j] * M[j, j]
-        b[j] = x
+            b[i] -= b[j] * M[j, i]
+    for j in range(n - 1, whole - 1, -1):
+        b[j] *= M[j, j]
         for i in range(j):
-            b[i] -= x * M[j, i]
+            b[i] -= b[j] * M[j, i]
+    for j in range(whole - 4, -1, -4):
+        for p in range(j + 3, j - 1, -1):
+            b[p] *= M[p, p]
+            for i in range(j, p):
+                b[i] -= b[p] * M[p, i]
+        x0, x1, x2, x3 = b[j], b[j + 1], b[j + 2], b[j + 3]
+        for i in range(j):
+            b[i] -= (x0 * M[j, i] + x1 * M[j + 1, i]) + (x2 * M[j + 2, i] + x3 * M[j + 3, i])

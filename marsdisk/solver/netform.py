@@ -18,19 +18,16 @@ from ..physics.grid import Array
 
 
 class CollisionTerms(NamedTuple):
-    """Constant coefficients of the quadratic right-hand side.
+    """Constant coefficients [m2/(s kg)] of the quadratic right-hand side: mass per time over c_k c_l. ``_T``: transposes in memory."""
 
-    Matrices hold pairs i <= j whose remnant stays in bin j, and 0 elsewhere; ``.T`` arrays are their transposes in memory.
-    """
-
-    absorbed: Array  #: (n, n) mass of i that j takes up, over c_i c_j [m2/(s kg)]
-    eroded: Array  #: (n, n) mass that leaves as fragments, over c_i c_j
-    absorbed_T: Array
+    growth: Array  #: (n, n) what bin k takes up by collisions with bin l, less what leaves it
+    eroded: Array  #: (n, n) what leaves bin k as fragments by collisions with bin l <= k, whose remnant stays in k
+    growth_T: Array
     eroded_T: Array
-    moved: NDArray[np.int64]  #: (pairs, 3) i, j and K of the pairs whose remnant moves to another bin
-    events: Array  #: (pairs,) their events over c_i c_j [m2/(s kg2)]
-    fragments: Array  #: (pairs,) kg of fragments per event
-    remnant: Array  #: (pairs,) kg of remnant per event
+    moved: NDArray[np.int64]  #: (pairs, 2) i and j of the pairs whose remnant moves to another bin K, sorted by K
+    first: NDArray[np.int64]  #: (n+1,) where the pairs of each K begin
+    fragments: Array  #: (pairs,) what they turn into fragments
+    remnant: Array  #: (pairs,) what they bring to bin K
     masses: Array  #: (n,) kg
     share: Array  #: (n,) fragment integrals I_k / sum I
     per_share: Array  #: (n,) 1 / sum_{l<=K} share_l
@@ -44,40 +41,33 @@ def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m
 @kernel
 def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array) -> tuple[Any, ...]:
     n = masses.size
-    absorbed, eroded = np.zeros((n, n)), np.zeros((n, n))
-    moved = np.empty((n * (n + 1) // 2, 3), np.int64)
-    events, fragments, remnant = np.empty(moved.shape[0]), np.empty(moved.shape[0]), np.empty(moved.shape[0])
-    count = 0
+    growth, eroded = np.zeros((n, n)), np.zeros((n, n))
+    pairs = np.empty((n * (n + 1) // 2, 3), np.int64)
+    count, first = 0, np.zeros(n + 1, np.int64)
     for i in range(n):
         for j in range(i, n):
             rate = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0)
+            growth[i, j] -= rate * masses[i]
             if k_lr[i, j] == j:
-                absorbed[i, j] = rate * masses[i]
-                eroded[i, j] = rate * (unbound[i, j] * m_sum[i, j])
+                eroded[j, i] = rate * (unbound[i, j] * m_sum[i, j])
+                growth[j, i] += rate * masses[i] - eroded[j, i]
             else:
-                moved[count, 0], moved[count, 1], moved[count, 2] = i, j, k_lr[i, j]
-                events[count] = rate
-                fragments[count] = unbound[i, j] * m_sum[i, j]
-                remnant[count] = (1.0 - unbound[i, j]) * m_sum[i, j]
+                growth[j, i] -= rate * masses[j]
+                pairs[count, 0], pairs[count, 1], pairs[count, 2] = i, j, k_lr[i, j]
+                first[k_lr[i, j] + 1 :] += 1
                 count += 1
+    moved = pairs[:count][np.argsort(pairs[:count, 2], kind="mergesort")][:, :2].copy()
+    fragments, remnant = np.empty(count), np.empty(count)
+    for pair in range(count):
+        i, j = moved[pair]
+        moving = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0) * m_sum[i, j]
+        fragments[pair], remnant[pair] = moving * unbound[i, j], moving * (1.0 - unbound[i, j])
     per_share = np.empty(n)
     below = 0.0
     for k in range(n):
         below += share[k]
         per_share[k] = 1.0 / below
-    return (
-        absorbed,
-        eroded,
-        absorbed.T.copy(),
-        eroded.T.copy(),
-        moved[:count].copy(),
-        events[:count].copy(),
-        fragments[:count].copy(),
-        remnant[:count].copy(),
-        masses.copy(),
-        share.copy(),
-        per_share,
-    )
+    return growth, eroded, growth.T.copy(), eroded.T.copy(), moved, first, fragments, remnant, masses.copy(), share.copy(), per_share
 
 
 @kernel
@@ -91,86 +81,73 @@ def busiest_bin(c: Array, J: Array) -> int:
 
 
 @kernel
-def _rates_per_mass(c: Array, terms: CollisionTerms, rates: Array) -> None:
-    """Rows of ``rates`` [1/s]: how fast i is absorbed by larger bodies, j absorbs smaller ones, and j is eroded by them."""
-    n = c.size
-    for row in range(3):
+def _rates_per_mass(c: Array, terms: CollisionTerms, growing: Array, eroding: Array) -> None:
+    """How fast [1/s] every bin grows by the mass that its collisions bring, net, and how fast it is turned into fragments.
+
+    Four bins are taken at a time, so that sums are read and written once for all four.
+    """
+    n, G, E = c.size, terms.growth_T, terms.eroded_T
+    for k in range(n):
+        growing[k] = 0.0
+        eroding[k] = 0.0
+    for i in range(0, n - 3, 4):
+        c0, c1, c2, c3 = c[i], c[i + 1], c[i + 2], c[i + 3]
         for k in range(n):
-            rates[row, k] = 0.0
-    for i in range(n):
-        x = c[i]
-        for j in range(i, n):
-            rates[1, j] += x * terms.absorbed[i, j]
-        for j in range(i, n):
-            rates[2, j] += x * terms.eroded[i, j]
-        for k in range(i + 1):
-            rates[0, k] += x * terms.absorbed_T[i, k]
+            growing[k] += (c0 * G[i, k] + c1 * G[i + 1, k]) + (c2 * G[i + 2, k] + c3 * G[i + 3, k])
+        for k in range(i, n):
+            eroding[k] += (c0 * E[i, k] + c1 * E[i + 1, k]) + (c2 * E[i + 2, k] + c3 * E[i + 3, k])
+    for i in range(n - n % 4, n):
+        for k in range(n):
+            growing[k] += c[i] * G[i, k]
+            eroding[k] += c[i] * E[i, k]
 
 
 @kernel
 def mass_rate(c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out: Array) -> None:
-    """dc/dt of collisions [kg/(m2 s)] in O(n^2), its sum exactly balanced in bin ``busiest``; ``scratch`` is (4, n) or larger.
+    """dc/dt of collisions [kg/(m2 s)] in O(n^2), its sum exactly balanced in bin ``busiest``; ``scratch`` is (2, n) or larger.
 
     Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass.
     """
-    n = c.size
-    _rates_per_mass(c, terms, scratch)
-    into_fragments = scratch[3]
-    for k in range(n):
-        into_fragments[k] = c[k] * scratch[2, k]
-        out[k] = c[k] * (scratch[1, k] - scratch[2, k] - scratch[0, k])
-    for pair in range(terms.events.size):
-        i, j, K = terms.moved[pair, 0], terms.moved[pair, 1], terms.moved[pair, 2]
-        events = terms.events[pair] * c[i] * c[j]
-        into_fragments[K] += events * terms.fragments[pair]
-        out[K] += events * terms.remnant[pair]
-        out[i] -= events * terms.masses[i]
-        out[j] -= events * terms.masses[j]
+    n, growing, eroding = c.size, scratch[0], scratch[1]
+    _rates_per_mass(c, terms, growing, eroding)
     above, total = 0.0, 0.0
-    for k in range(n - 1, -1, -1):  # bin k gets its share from every K >= k
-        above += into_fragments[k] * terms.per_share[k]
-        out[k] += terms.share[k] * above
-        total += out[k]
+    for K in range(n - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
+        fragments, remnants = c[K] * eroding[K], 0.0
+        for pair in range(terms.first[K], terms.first[K + 1]):
+            both = c[terms.moved[pair, 0]] * c[terms.moved[pair, 1]]
+            fragments += both * terms.fragments[pair]
+            remnants += both * terms.remnant[pair]
+        above += fragments * terms.per_share[K]
+        out[K] = c[K] * growing[K] + remnants + terms.share[K] * above
+        total += out[K]
     out[busiest] -= total
 
 
 @kernel
 def jacobian(c: Array, terms: CollisionTerms, scratch: Array, J: Array) -> None:
-    """J[k, l] = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; ``scratch`` is (n + 4, n) or larger."""
-    n = c.size
-    rates, into_fragments = scratch[n:], scratch[:n]
-    _rates_per_mass(c, terms, rates)
-    for k in range(n):
-        for i in range(k + 1):
-            into_fragments[k, i] = c[k] * terms.eroded_T[k, i]
-        for i in range(k + 1):
-            J[k, i] = c[k] * (terms.absorbed_T[k, i] - terms.eroded_T[k, i])
-        for j in range(k + 1, n):
-            into_fragments[k, j] = 0.0
-        for j in range(k + 1, n):
-            J[k, j] = -c[k] * terms.absorbed[k, j]
-        J[k, k] += rates[1, k] - rates[2, k] - rates[0, k] - c[k] * terms.absorbed[k, k]
-        into_fragments[k, k] += rates[2, k]
-    for pair in range(terms.events.size):
-        i, j, K = terms.moved[pair, 0], terms.moved[pair, 1], terms.moved[pair, 2]
-        by_i = terms.events[pair] * c[j]  # events per unit of c[i]
-        by_j = terms.events[pair] * c[i]
-        into_fragments[K, i] += by_i * terms.fragments[pair]
-        into_fragments[K, j] += by_j * terms.fragments[pair]
-        J[i, i] -= by_i * terms.masses[i]
-        J[i, j] -= by_j * terms.masses[i]
-        J[j, i] -= by_i * terms.masses[j]
-        J[j, j] -= by_j * terms.masses[j]
-        J[K, i] += by_i * terms.remnant[pair]
-        J[K, j] += by_j * terms.remnant[pair]
-    above, total = rates[0], rates[1]
+    """J[k, l] = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; ``scratch`` is (4, n) or larger."""
+    n, growing, eroding, above, total = c.size, scratch[0], scratch[1], scratch[2], scratch[3]
+    _rates_per_mass(c, terms, growing, eroding)
     for k in range(n):
         above[k] = 0.0
         total[k] = 0.0
-    for K in range(n - 1, -1, -1):
+    for K in range(n - 1, -1, -1):  # ``above``: what all bins from K upwards turn into fragments, each over its sum of shares
+        per_share, share, mass = terms.per_share[K], terms.share[K], c[K]
+        above[K] += per_share * eroding[K]
+        for pair in range(terms.first[K], terms.first[K + 1]):
+            i, j, fragments = terms.moved[pair, 0], terms.moved[pair, 1], per_share * terms.fragments[pair]
+            above[i] += fragments * c[j]
+            above[j] += fragments * c[i]
+        eroded = per_share * mass
         for k in range(n):
-            above[k] += into_fragments[K, k] * terms.per_share[K]
-            J[K, k] += terms.share[K] * above[k]
+            above[k] += eroded * terms.eroded[K, k]
+            J[K, k] = mass * terms.growth[K, k] + share * above[k]
+        J[K, K] += growing[K]
+        for pair in range(terms.first[K], terms.first[K + 1]):
+            i, j = terms.moved[pair, 0], terms.moved[pair, 1]
+            J[K, i] += terms.remnant[pair] * c[j]
+            J[K, j] += terms.remnant[pair] * c[i]
+        for k in range(n):
             total[k] += J[K, k]
     for k in range(n):
         J[k, k] -= total[k]
