@@ -59,16 +59,22 @@ def compiled_folder() -> Path:
     raise OSError(f"no place to keep compiled kernels: {' and '.join(map(str, roots))} cannot be written; set NUMBA_CACHE_DIR to a writable folder")
 
 
-def kernel(function: _Function) -> _Function:
-    """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`."""
+def kernel(function: _Function, *, inlined: bool = False) -> _Function:
+    """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`.
+
+    ``inlined`` puts it into every kernel that calls it: a call copies all arguments, structures with their arrays too, and counts references.
+    """
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=inlined)(function)
     finally:
         settings.CACHE_DIR = before
     return cast(_Function, compiled)
+
+
+inlined_kernel = functools.partial(kernel, inlined=True)
 
 
 def interpreted(compiled: _Function) -> _Function:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import inlined_kernel
 from .constants import C_LIGHT, M_MARS, R_MARS, SIGMA_SB, G
 from .grid import Array
 from .qpr_table import QprTable
@@ -42,7 +42,7 @@ def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | 
     return 3.0 * SIGMA_SB * T_M**4 * R_MARS**2 * Q / (4.0 * G * M_MARS * C_LIGHT * rho * s)
 
 
-@kernel
+@inlined_kernel
 def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, bool]:
     """Largest size with beta = 0.5, its slope, and whether it needed a value beyond the table's range.
 

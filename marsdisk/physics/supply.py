@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import kernel
+from .._jit import inlined_kernel
 from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
@@ -121,7 +121,7 @@ def supply_law(segments: Sequence[SupplySegment], temperature: tuple[float, floa
     return SupplyLaw(begin, end, A, exponent, t0, first, times, rates, *temperature)
 
 
-@kernel
+@inlined_kernel
 def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
     """Supply [kg/(m2 s)] and its slope [kg/(m2 s2)] at ``t`` [s], before the scaling with temperature; a time of change counts as after it."""
     for i in range(law.begin.size):
@@ -146,7 +146,7 @@ def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-@kernel
+@inlined_kernel
 def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]:
     """Factor on the supply at ``T`` [K] of Mars, and its derivative in T [1/K]."""
     if law.power == 0.0:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import interpreted, kernel
+from .._jit import inlined_kernel, interpreted
 from .constants import DAY, SIGMA_SB
 from .grid import Array
 
@@ -58,7 +58,7 @@ def table(times: Array, temperatures: Array) -> TemperatureLaw:
     return TemperatureLaw(TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures)
 
 
-@kernel
+@inlined_kernel
 def temperature_and_slope(law: TemperatureLaw, t: float) -> tuple[float, float]:
     """T_M [K] and dT_M/dt [K/s] at ``t`` [s]; at a node of a table the slope is that of the segment after it."""
     if law.kind == SLAB:

@@ -7,7 +7,7 @@ All losses are linear in the mass per bin: bin k loses S_k c_k to blow-out, D_k 
 import math
 from typing import NamedTuple
 
-from .._jit import kernel
+from .._jit import inlined_kernel, kernel
 from ..physics.grid import Array
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
@@ -57,7 +57,7 @@ class Drivers(NamedTuple):
     kink_temperatures: Array  #: K of T_M at which a driver has a kink
 
 
-@kernel
+@inlined_kernel
 def blowout_state(drivers: Drivers, t: float) -> tuple[float, float, bool]:
     """s_blow [m], d ln s_blow/dt [1/s] and whether <Q_pr> was clamped, at ``t`` [s]."""
     T, slope = temperature_and_slope(drivers.temperature, t)
@@ -65,7 +65,7 @@ def blowout_state(drivers: Drivers, t: float) -> tuple[float, float, bool]:
     return s_blow, log_slope * slope / T, clamped
 
 
-@kernel
+@inlined_kernel
 def drive(drivers: Drivers, t: float) -> tuple[float, float, bool, float, float, float, float]:
     """All that a step asks at ``t`` [s].
 
@@ -93,7 +93,7 @@ def mode_at(drivers: Drivers, t: float, state: Array, tau_weight: Array, before:
     return phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES) | (EXHAUSTED if used_up else 0)
 
 
-@kernel
+@inlined_kernel
 def gates(drivers: Drivers, mode: int) -> tuple[float, float, float, float]:
     """Factors, 0 or 1, on collisions, supply, blow-out and sublimation in ``mode``."""
     colliding, supplying, blowing, subliming = gate_factors(drivers.phase, mode & PHASES)
@@ -116,7 +116,7 @@ def piece_of(rule: BlowoutRule, s_blow: float) -> int:
     return piece
 
 
-@kernel
+@inlined_kernel
 def partial_share(rule: BlowoutRule, piece: int, s_blow: float) -> float:
     """Share of bin ``piece`` that is unbound: its log-width below s_blow, or all of it under the sharp rule."""
     if piece < 0 or piece >= rule.edges.size - 1:
@@ -135,7 +135,7 @@ def partial_share_slope(rule: BlowoutRule, piece: int, log_slope: float) -> floa
     return log_slope / math.log(rule.edges[piece + 1] / rule.edges[piece])
 
 
-@kernel
+@inlined_kernel
 def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array) -> None:
     """Blow-out rate [1/s] of every bin while s_blow stands in ``piece``, written to ``S``."""
     share = partial_share(rule, piece, s_blow)
@@ -143,7 +143,7 @@ def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array) ->
         S[k] = rule.rate if k < piece else (rule.rate * share if k == piece else 0.0)
 
 
-@kernel
+@inlined_kernel
 def add_linear_rates(terms: LinearTerms, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
     """Add what supply, blow-out, sublimation and drag do to every bin: d(c_k)/dt [kg/(m2 s)].
 
@@ -159,7 +159,7 @@ def add_linear_rates(terms: LinearTerms, S: Array, speed: float, drag: float, su
             out[k] += speed * terms.down[k + 1] * c[k + 1]
 
 
-@kernel
+@inlined_kernel
 def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
     """Rates [kg/(m2 s)] of the ledger's entries, the counterpart of :func:`add_linear_rates`.
 
@@ -181,13 +181,13 @@ def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: f
     out[BLOWOUT], out[SUBLIMATION], out[OTHER], out[SUPPLIED] = blown, evaporated, drag * dragged, supply
 
 
-@kernel
+@inlined_kernel
 def blows_below(rule: BlowoutRule, piece: int, blowing: float) -> bool:
     """Whether grains at the lower edge of the grid are unbound and, ``blowing`` being 1, blown out."""
     return piece >= 0 and rule.rate > 0.0 and blowing > 0.0
 
 
-@kernel
+@inlined_kernel
 def set_loss_rates(drivers: Drivers, piece: int, mode: int, t: float, c: Array, S: Array, rates: Array) -> float:
     """s_blow [m] at ``t`` [s]; what masses ``c`` (n) lose then [kg/(m2 s)] is written to ``rates`` (4); ``S`` (n) is overwritten."""
     at = drive(drivers, t)
@@ -198,7 +198,7 @@ def set_loss_rates(drivers: Drivers, piece: int, mode: int, t: float, c: Array, 
     return at[0]
 
 
-@kernel
+@inlined_kernel
 def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
     """-1, 0 or 1: s_blow has left bin ``piece`` downwards, not at all, or upwards."""
     if piece >= 0 and s_blow < rule.edges[piece]:
@@ -208,7 +208,7 @@ def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
     return 0
 
 
-@kernel
+@inlined_kernel
 def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
     """On which side of a kink the drivers are at ``t``: of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow."""
     if kink < 0:
@@ -216,7 +216,7 @@ def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
     return 1 if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink] else 0
 
 
-@kernel
+@inlined_kernel
 def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[float, float, int]:
     """First kink of a driver in (t, t_next], else ``t_next``.
 

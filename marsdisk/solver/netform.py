@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import kernel
+from .._jit import inlined_kernel, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
 
@@ -81,12 +81,12 @@ def busiest_bin(c: Array, J: Array) -> int:
 
 
 @kernel
-def _rates_per_mass(c: Array, terms: CollisionTerms, growing: Array, eroding: Array) -> None:
-    """How fast [1/s] every bin grows by the mass that its collisions bring, net, and how fast it is turned into fragments.
+def _rates_per_mass(c: Array, G: Array, E: Array, growing: Array, eroding: Array) -> None:
+    """G^T c and E^T c [1/s]: how fast every bin grows, net of what leaves it, and how fast it is turned into fragments.
 
     Four bins are taken at a time, so that sums are read and written once for all four.
     """
-    n, G, E = c.size, terms.growth_T, terms.eroded_T
+    n = c.size
     for k in range(n):
         growing[k] = 0.0
         eroding[k] = 0.0
@@ -102,14 +102,14 @@ def _rates_per_mass(c: Array, terms: CollisionTerms, growing: Array, eroding: Ar
             eroding[k] += c[i] * E[i, k]
 
 
-@kernel
+@inlined_kernel
 def mass_rate(c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out: Array) -> None:
     """dc/dt of collisions [kg/(m2 s)] in O(n^2), its sum exactly balanced in bin ``busiest``; ``scratch`` is (2, n) or larger.
 
     Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass.
     """
     n, growing, eroding = c.size, scratch[0], scratch[1]
-    _rates_per_mass(c, terms, growing, eroding)
+    _rates_per_mass(c, terms.growth_T, terms.eroded_T, growing, eroding)
     above, total = 0.0, 0.0
     for K in range(n - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
         fragments, remnants = c[K] * eroding[K], 0.0
@@ -127,7 +127,7 @@ def mass_rate(c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out
 def jacobian(c: Array, terms: CollisionTerms, scratch: Array, J: Array) -> None:
     """J[k, l] = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; ``scratch`` is (4, n) or larger."""
     n, growing, eroding, above, total = c.size, scratch[0], scratch[1], scratch[2], scratch[3]
-    _rates_per_mass(c, terms, growing, eroding)
+    _rates_per_mass(c, terms.growth_T, terms.eroded_T, growing, eroding)
     for k in range(n):
         above[k] = 0.0
         total[k] = 0.0

@@ -68,14 +68,14 @@ def test_order_on_a_decay_at_a_changing_rate() -> None:
     exact[k] *= math.exp(-exponent)
     reference = np.append(exact, ring.c0.sum() - exact.sum())
     assert seen(solve(ring, drivers, T_END, rtol=1e-11, atol=1e-16).y[-1]) == pytest.approx(reference, abs=1e-11 * ring.c0.sum())
-    assert observed_order(ring, drivers, reference) >= 3.5
+    assert observed_order(ring, drivers, reference) >= 4.5
 
 
 def test_order_with_collisions_and_supply() -> None:
     ring, drivers = wide_bins(collisions=True)
     reference = seen(solve(ring, drivers, T_END, rtol=1e-12, atol=1e-18).y[-1])
     assert np.abs(reference[:-1] - ring.c0).max() > 0.05 * ring.c0.sum(), "collisions, supply and blow-out should all have acted"
-    assert observed_order(ring, drivers, reference) >= 3.5
+    assert observed_order(ring, drivers, reference) >= 4.5
 
 
 def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
@@ -97,4 +97,4 @@ def test_the_order_in_steps_of_one_length_is_the_stated_one(collisions: bool) ->
     counts = np.array([8, 16, 32, 64])
     errors = np.array([np.abs(equal_steps(ring, drivers, count) - reference)[[0, -1]] for count in counts])
     orders = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-    assert orders == pytest.approx(RODAS5P.order, abs=0.1), "of the dust, and of the mass lost"
+    assert orders == pytest.approx(RODAS5P.order, abs=0.2), "of the dust, and of the mass lost"
