@@ -53,7 +53,7 @@ def test_the_cases_reach_every_choice_and_many_kinks(shipped: Callable[..., RunC
 @pytest.mark.parametrize("method", ["Radau", "BDF"])
 @pytest.mark.parametrize("seed", CASES)
 def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method: str) -> None:
-    """Totals to rtol, and to ten times rtol of itself every bin with more than 1e-12 of the mass."""
+    """Totals to rtol, and to ten times rtol the optical depth, which is that of the dust, and every bin with more than 1e-12 of the mass."""
     config = shipped("melt", drawn(seed))
     (c0, _, terms, drivers, *_), path, result = watched(config)
     y = scipy_solution(c0, terms, drivers, path, method, rtol=1e-9, atol=1e-21)
@@ -61,7 +61,7 @@ def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.M_loss == pytest.approx(lost * to_mars, rel=RTOL, abs=0.0)
     assert result.Sigma_final == pytest.approx(c.sum(), rel=RTOL, abs=0.0)
-    assert result.tau_los[-1] == pytest.approx(np.sum(np.pi * result.s**2 * c / terms.masses), rel=RTOL, abs=0.0)
+    assert result.tau_los[-1] == pytest.approx(np.sum(np.pi * result.s**2 * c / terms.masses), rel=10.0 * RTOL, abs=0.0)
     held = c > 1e-12 * c.sum()
     assert np.count_nonzero(held) >= 10
     assert result.N[-1][held] == pytest.approx((c / terms.masses)[held], rel=10.0 * RTOL, abs=0.0)

@@ -126,7 +126,7 @@ def test_a_changing_supply_adds_its_integral(shipped: Shipped, supply: dict[str,
     changes = {**ALONE, **HOT, "supply": supply, "numerics": {"rtol": 1e-6, "atol": 1e-12, "t_end_years": 1e5 / YEAR}}
     result = run_zero_d(shipped("melt", changes))
     assert result.M_supplied == pytest.approx(expected * to_mars(result), rel=1e-6)
-    assert (result.Sigma_final - result.Sigma_0) == pytest.approx(expected, rel=1e-6)
+    assert (result.Sigma_final - result.Sigma_0) == pytest.approx(expected, rel=2e-6)
     assert result.ledger_error <= 1e-12
 
 
