@@ -19,7 +19,6 @@ from .physics.constants import M_MARS, YEAR
 from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
-from .physics.shielding import effective_opacity, phi_at, surface_density_at_tau1
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
@@ -202,12 +201,11 @@ def _result(
     times = shares_of_time * path.t_final
     grid, masses = disk.grid, disk.masses
     tau_weight = tau_per_mass(grid.sizes, masses, disk.f_los)
-    y, (Sigma, tau_los, T_M, s_blow, blown, otherwise), t99 = sample.look(path, drivers, times, tau_weight)
+    y, series, t99 = sample.look(path, drivers, shielding_of(config), times, tau_weight, disk.f_los)
+    Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
-    Phi = phi_at(shielding_of(config), tau_los)
-    kappa = np.divide(tau_los, Sigma, out=np.zeros_like(Sigma), where=Sigma > 0.0) / disk.f_los
     return RunResult(
         config=config,
         stop_reason=_STOPS.get(path.outcome, derived.end_reason),
@@ -215,7 +213,7 @@ def _result(
         Sigma=Sigma,
         tau_los=tau_los,
         Phi=Phi,
-        Sigma_tau1=surface_density_at_tau1(effective_opacity(kappa, Phi)),
+        Sigma_tau1=Sigma_tau1,
         T_M=T_M,
         s_blow=s_blow,
         M_out_dot=blown * to_mars,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import inlined_kernel
 from .csv_table import read_csv_table
 from .grid import Array
 
@@ -76,27 +76,24 @@ def read_phi_table(path: str | Path) -> ShieldingLaw:
     return tabulated(given.increasing("tau"), given.column("phi"))
 
 
-@kernel
-def phi_at(law: ShieldingLaw, tau: Array) -> Array:
-    """Phi at optical depths ``tau`` (any number of them)."""
-    out = np.ones(tau.size)
-    for k in range(tau.size):
-        if law.kind == ANALYTIC:
-            out[k] = math.exp(-tau[k] * (1.0 - law.w0)) * (1.0 - law.g)
-        elif law.kind == TABLE:
-            last = law.tau.size - 1
-            i = 0
-            while i < last and law.tau[i + 1] <= tau[k]:
-                i += 1
-            x = 0.0
-            if i < last and tau[k] > law.tau[i]:
-                x = (tau[k] - law.tau[i]) / (law.tau[i + 1] - law.tau[i])
-            out[k] = law.phi[i] + (x * (law.phi[i + 1] - law.phi[i]) if i < last else 0.0)
-        out[k] = min(max(out[k], 0.0), 1.0)
-    return out
+@inlined_kernel
+def phi_at(law: ShieldingLaw, tau: float) -> float:
+    """Phi at optical depth ``tau``."""
+    phi = 1.0
+    if law.kind == ANALYTIC:
+        phi = math.exp(-tau * (1.0 - law.w0)) * (1.0 - law.g)
+    elif law.kind == TABLE:
+        last, i = law.tau.size - 1, 0
+        while i < last and law.tau[i + 1] <= tau:
+            i += 1
+        phi = law.phi[i]
+        if i < last and tau > law.tau[i]:
+            phi += (tau - law.tau[i]) / (law.tau[i + 1] - law.tau[i]) * (law.phi[i + 1] - law.phi[i])
+    return min(max(phi, 0.0), 1.0)
 
 
-def effective_opacity(kappa: Array, phi: Array) -> Array:
+@inlined_kernel
+def effective_opacity(kappa: float, phi: float) -> float:
     """kappa_eff = Phi kappa [m2/kg], Phi limited to [0, 1].
 
     Raises
@@ -104,13 +101,12 @@ def effective_opacity(kappa: Array, phi: Array) -> Array:
     ValueError
         Negative ``kappa``, or something not finite.
     """
-    if not (np.min(kappa) >= 0.0 and np.all(np.isfinite(kappa)) and np.all(np.isfinite(phi))):
-        raise ValueError(f"opacity must be finite and at least 0, and Phi finite, got kappa = {kappa!r} m2/kg and Phi = {phi!r}")
-    return np.asarray(np.minimum(np.maximum(phi, 0.0), 1.0) * kappa)
+    if not (0.0 <= kappa < math.inf and math.isfinite(phi)):
+        raise ValueError("opacity must be finite and at least 0, and Phi finite")
+    return min(max(phi, 0.0), 1.0) * kappa
 
 
-def surface_density_at_tau1(kappa_eff: Array) -> Array:
+@inlined_kernel
+def surface_density_at_tau1(kappa_eff: float) -> float:
     """Sigma_tau1 = 1/kappa_eff [kg/m2] of a layer whose vertical optical depth is one; infinite for a transparent one."""
-    kappa_eff = np.asarray(kappa_eff)
-    sigma: Array = np.divide(1.0, kappa_eff, out=np.full(kappa_eff.shape, math.inf), where=kappa_eff > 0.0)
-    return sigma
+    return 1.0 / kappa_eff if kappa_eff > 0.0 else math.inf

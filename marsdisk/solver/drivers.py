@@ -188,14 +188,16 @@ def blows_below(rule: BlowoutRule, piece: int, blowing: float) -> bool:
 
 
 @inlined_kernel
-def set_loss_rates(drivers: Drivers, piece: int, mode: int, t: float, c: Array, S: Array, rates: Array) -> float:
-    """s_blow [m] at ``t`` [s]; what masses ``c`` (n) lose then [kg/(m2 s)] is written to ``rates`` (4); ``S`` (n) is overwritten."""
-    at = drive(drivers, t)
+def set_loss_rates(drivers: Drivers, piece: int, mode: int, T: float, c: Array, S: Array, rates: Array) -> float:
+    """s_blow [m] while Mars is at ``T`` [K]; what ``c`` (n) loses then [kg/(m2 s)] is written to ``rates`` (4), ``S`` (n) overwritten."""
+    s_blow = blowout_size(drivers.pressure, T)[0]
+    speed = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0] if drivers.heating != 0.0 else 0.0
     _, _, blowing, subliming = gates(drivers, mode)
-    set_blowout_rates(drivers.blowout, piece, at[0], S)
-    S *= blowing
-    set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * at[3], 1.0, 0.0, c, rates)
-    return at[0]
+    set_blowout_rates(drivers.blowout, piece, s_blow, S)
+    if blowing == 0.0:
+        S[:] = 0.0
+    set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * speed, 1.0, 0.0, c, rates)
+    return s_blow
 
 
 @inlined_kernel

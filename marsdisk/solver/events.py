@@ -5,6 +5,7 @@ import math
 from .._jit import kernel
 from ..physics.grid import Array
 from ..physics.phase import SOLID
+from ..physics.temperature import temperature_and_slope
 from .control import Limits
 from .drivers import (
     BLOWOUT,
@@ -34,7 +35,7 @@ def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c
         return TAU_STOP
     if (limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0) or t < limits.t_stop_after:
         return REACHED_END
-    if set_loss_rates(drivers, piece, mode, t, c, S, rates) <= limits.s_blow_stop:
+    if set_loss_rates(drivers, piece, mode, temperature_and_slope(drivers.temperature, t)[0], c, S, rates) <= limits.s_blow_stop:
         return BLOWOUT_BELOW_GRID
     if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
         return LOSS_RATE_STOP

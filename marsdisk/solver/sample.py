@@ -6,6 +6,7 @@ from .._jit import kernel
 from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
 from ..physics.phase import LIQUID, SOLID
+from ..physics.shielding import ShieldingLaw, effective_opacity, phi_at, surface_density_at_tau1
 from ..physics.temperature import temperature_and_slope
 from .drivers import (
     BLOWOUT,
@@ -93,7 +94,7 @@ def time_of_loss(path: Trajectory, share: float) -> float:
 
 
 @kernel
-def look(path: Trajectory, drivers: Drivers, times: Array, tau_weight: Array) -> tuple[Array, Array, float]:
+def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, tau_weight: Array, f_los: float) -> tuple[Array, Array, float]:
     """A run at increasing ``times`` [s], in one call, for handing it all over costs.
 
     Parameters
@@ -102,11 +103,11 @@ def look(path: Trajectory, drivers: Drivers, times: Array, tau_weight: Array) ->
 
     Returns
     -------
-    states (times, n+4) [kg/m2]; series (6, times): Sigma [kg/m2], tau_los, T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out
-    and of all other losses; the time [s] by which 99 % of the loss was lost
+    states (times, n+4) [kg/m2]; series (8, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K], s_blow [m], and the
+    fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
     """
     n = tau_weight.size
-    y, series = np.empty((times.size, n + ENTRIES)), np.empty((6, times.size))
+    y, series = np.empty((times.size, n + ENTRIES)), np.empty((8, times.size))
     S, rates = np.empty(n), np.empty(ENTRIES)
     step = 0
     for i in range(times.size):
@@ -114,9 +115,9 @@ def look(path: Trajectory, drivers: Drivers, times: Array, tau_weight: Array) ->
         step = max(found, 0)
         piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
         c = y[i, :n]
-        series[0, i], series[1, i] = np.sum(c), optical_depth(c, tau_weight)
-        series[2, i] = temperature_and_slope(drivers.temperature, times[i])[0]
-        series[3, i] = set_loss_rates(drivers, piece, mode, times[i], c, S, rates)
-        series[4, i] = rates[BLOWOUT]
-        series[5, i] = rates[SUBLIMATION] + rates[OTHER]
+        Sigma, tau, T = np.sum(c), optical_depth(c, tau_weight), temperature_and_slope(drivers.temperature, times[i])[0]
+        phi = phi_at(shielding, tau)
+        Sigma_tau1 = surface_density_at_tau1(effective_opacity(tau / (f_los * Sigma) if Sigma > 0.0 else 0.0, phi))
+        s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
+        series[:, i] = Sigma, tau, phi, Sigma_tau1, T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
     return y, series, time_of_loss(path, 0.99)

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from marsdisk.physics.opacity import line_of_sight_factor
@@ -29,7 +28,7 @@ LARGEST_TAU = 10.0  # of the grid
 
 
 def phi_of(law: ShieldingLaw, tau: float) -> float:
-    return float(phi_at(law, np.array([tau]))[0])
+    return phi_at(law, tau)
 
 
 def read(folder: Path, text: str) -> ShieldingLaw:
@@ -86,7 +85,7 @@ def test_modes(case: dict[str, Any], table: ShieldingLaw, grid_slice: ShieldingL
     given = case["args"]
     law = table if "phi_tau_fn" in given else grid_slice if case["mode"] == "psitau" else unshielded()
     tau = given.get("tau_fixed", case["kappa"] * case["sigma"] * case["f_los"])
-    phi = float(phi_at(law, np.array([tau]))[0])
+    phi = phi_at(law, tau)
     kappa_eff = effective_opacity(case["kappa"], phi)
     sigma_tau1 = surface_density_at_tau1(kappa_eff)
     if case["mode"] == "fixed_tau1":  # a layer of the given optical depth, or of the given surface density

@@ -14,6 +14,7 @@ from setups import Run, watched
 from marsdisk.config import RunConfig
 from marsdisk.physics.constants import DAY, YEAR
 from marsdisk.physics.grid import Array
+from marsdisk.physics.shielding import unshielded
 from marsdisk.solver import sample
 from marsdisk.solver.drivers import ENTRIES
 
@@ -52,7 +53,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 def outflow(run: Run, times: Array) -> Array:
     """kg/(m2 s), by the dense output."""
-    return sample.look(run.path, run.given.drivers, times, np.zeros(run.path.y.shape[1] - ENTRIES))[1][4]
+    return sample.look(run.path, run.given.drivers, unshielded(), times, np.zeros(run.path.y.shape[1] - ENTRIES), 1.0)[1][6]
 
 
 def crossings(run: Run) -> Crossings:
