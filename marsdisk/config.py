@@ -164,19 +164,25 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
 
 
 class Variations:
-    """Configurations that override keys of one base; a section that no override touches is validated once for all of them."""
+    """Configurations that override keys of one base; a section is validated once for all of them that share its content."""
+
+    MANY = 10_000  # sections to remember: enough for the axes of a sweep, and not growing with its samples
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self._base = base
-        self._known: dict[str, Section] = {}
+        self._known: dict[tuple[str, str], Section] = {}
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
         """The base with dotted keys overridden, as :func:`build_config` gives it."""
         touched = {key.partition(".")[0] for key in overrides}
-        kept = {name: section for name, section in self._known.items() if name not in touched}
-        config = build_config({**merge({name: given for name, given in self._base.items() if name not in kept}, overrides), **kept})
-        for name in self._base.keys() - touched - kept.keys():
-            self._known[name] = getattr(config, name)
+        changed = merge({name: self._base[name] for name in touched & self._base.keys()}, overrides)
+        given = {**self._base, **changed}
+        keys = {name: (name, repr(given[name]) if name in touched else "") for name in given}
+        config = build_config({name: self._known.get(key) or given[name] for name, key in keys.items()})
+        if len(self._known) > self.MANY:
+            self._known.clear()
+        for name, key in keys.items():
+            self._known[key] = getattr(config, name)
         return config
 
 
