@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .commands import OK, SOME_FAILED, command, debug_group, set_option, set_up_logging
+from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, set_option, set_up_logging
 
 if TYPE_CHECKING:
     from .result import RunResult
@@ -39,7 +39,9 @@ def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
 
     if out is not None and out.suffix not in {".npz", ".csv"}:
         raise click.BadParameter(f"{out}: must end in .npz or .csv", param_hint="--out")
-    result: RunResult = run_zero_d(load_config(config, overrides))
+    checked = load_config(config, overrides)
+    compile_kernels(click.echo)
+    result: RunResult = run_zero_d(checked)
     print_result(result)
     if out is not None:
         write_result(result, out)

@@ -89,6 +89,16 @@ def terminal() -> "Console":
     return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False)
 
 
+def compile_kernels(say: Callable[[str], None]) -> None:
+    """Load the kernels, or compile them after saying that it takes a while."""
+    from ._jit import compiled_folder
+    from .zero_d import ensure_compiled
+
+    if not any(compiled_folder().rglob("*.nbc")):
+        say("compiling the kernels, once for each version of the model; about half a minute")
+    ensure_compiled()
+
+
 def set_up_logging(debug: bool) -> None:
     """Log records of this project to standard error, all of them with --debug."""
     import logging

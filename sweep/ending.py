@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from marsdisk.commands import compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
@@ -24,6 +25,7 @@ def _say(console: Console, text: str) -> None:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
+    compile_kernels(lambda text: _say(console, text))
     middle = build_config(merge(plan.sweep.base, plan.cases[len(plan.cases) // 2].overrides))
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from marsdisk import model_version
+from marsdisk.commands import compile_kernels
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys, metadata
 from marsdisk.physics.grid import make_grid
@@ -170,12 +171,14 @@ def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> t
 def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
-    with Reporter(console, tally) as reporter, stopping_on_signals() as stop:
+    with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+        compile_kernels(reporter.say)  # before workers start, which together would take as many times longer, and while Ctrl-C still acts at once
+        with stopping_on_signals(reporter.say) as stop:
+            run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
 
 
 def sweep_of_store(store: Path) -> Sweep:

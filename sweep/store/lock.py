@@ -50,4 +50,6 @@ def driving(store: Path) -> Iterator[None]:
         yield
     finally:
         _lock_path(store).with_suffix(".json").unlink(missing_ok=True)
+        with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
+            _lock_path(store).unlink()  # before it is released: filelock takes no lock on a file that is gone
         lock.release()
