@@ -101,9 +101,12 @@ class PowerLawSupply(Section):
 
 
 class TableSupply(Section):
-    """Linear interpolation in a CSV file (first column the time, last column kg m-2 s-1 before mixing), end values held."""
+    """Linear interpolation in a CSV file, end values held."""
 
-    path: str = quantity(..., "CSV file, relative to the configuration; with three columns t, r, rate it is read at the ring's radius")
+    path: str = quantity(
+        ...,
+        "CSV file with columns t and rate [kg m-2 s-1, before mixing]; with a third, r [m], read at the ring's radius; relative to the configuration",
+    )
     time_unit: Literal["s", "yr"] = quantity("s", "unit of its times")
 
 
@@ -112,7 +115,7 @@ class SupplySegment(Section):
 
     t_start: float = quantity(..., "begin", "s", ge=0.0)
     t_end: float = quantity(..., "end", "s", gt=0.0)
-    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0, le=1e6)
     powerlaw: PowerLawSupply | None = None
     table: TableSupply | None = None
 
@@ -129,11 +132,11 @@ class SupplySegment(Section):
 class SupplyTemperature(Section):
     """Supply times clip(scale (T_M/T_ref)^power, floor, cap)."""
 
-    scale: float = quantity(1.0, "factor at T_ref", "", gt=0.0)
-    T_ref: float = quantity(1800.0, "reference temperature of Mars", "K", gt=0.0)
+    scale: float = quantity(1.0, "factor at T_ref", "", ge=1e-6, le=1e6)
+    T_ref: float = quantity(1800.0, "reference temperature of Mars", "K", ge=100.0, le=1e5)
     power: float = quantity(1.0, "exponent", "", ge=-20.0, le=20.0)
-    floor: float = quantity(0.0, "smallest factor", "", ge=0.0)
-    cap: float = quantity(10.0, "largest factor", "", gt=0.0)
+    floor: float = quantity(0.0, "smallest factor", "", ge=0.0, le=1e6)
+    cap: float = quantity(10.0, "largest factor", "", ge=1e-6, le=1e6)
 
     @model_validator(mode="after")
     def _ordered(self) -> "SupplyTemperature":
@@ -152,7 +155,7 @@ class Supply(Section):
     mu_orbit10pct: float | None = quantity(
         None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
     )
-    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0, le=1e6)
     powerlaw: PowerLawSupply | None = None
     table: TableSupply | None = None
     segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")

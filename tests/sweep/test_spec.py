@@ -148,7 +148,13 @@ def test_the_command_line_is_never_silently_without_effect_on_an_included_case(l
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("axes: [1, 2", "while parsing"), ("name: a\nname: b", "the key 'name' is given twice"), ("- 1", "must hold sections with keys, not list")],
+    [
+        ("axes: [1, 2", "while parsing"),
+        ("name: a\nbase: b\nset: {}\nname: b", 'the key .name. is given twice in "the file", line 4, column 1'),
+        ("- 1", "must hold sections with keys, not a list"),
+        ("# nothing yet", "must hold sections with keys, not an empty file"),
+        ("3", "must hold sections with keys, not a single value"),
+    ],
 )
 def test_a_file_that_is_no_sweep_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "broken.yaml"
