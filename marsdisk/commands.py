@@ -93,7 +93,7 @@ def terminal() -> "Console":
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(OK)
 
-    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)  # a unit in brackets is no style
 
 
 def compile_kernels(say: Callable[[str], None]) -> None:

@@ -32,7 +32,7 @@ def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*row)
     terminal().print(table)
 
 

@@ -35,9 +35,10 @@ def print_plan(plan: Plan, console: Console) -> None:
     expected, cores = forecast(plan), usable_cores()
     _say(console, f"sweep {plan.sweep.spec.name}")
     for axis in plan.sweep.axes:
-        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.labels[0]} to {axis.labels[-1]}")
-    same = f" ({plan.duplicates} that coincide with others are left out)" if plan.duplicates else ""
-    _say(console, f"  {len(plan.cases)} runs{same} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
+    counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
+    besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    _say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
     _say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)

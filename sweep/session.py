@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from marsdisk import model_version
 from marsdisk.commands import compile_kernels
-from marsdisk.config import RunConfig
+from marsdisk.config import RunConfig, build_config
 from marsdisk.config_errors import config_keys, metadata
+from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
 from .errors import PlanChangedError, StoreError
@@ -80,13 +82,15 @@ def create(plan: Plan, store: Path) -> None:
         raise StoreError(
             f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
         )
-    config = plan.first_config
+    config, base = plan.first_config, plan.sweep.base
+    with suppress(ConfigError):  # a base that only its axes make whole is kept as it is given
+        base = build_config(base).model_dump()
     grid = make_grid(plan.cases[0].s_lo, config.sizes.s_max, config.sizes.n_bins) if plan.shared_grid else None
     attributes = {
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
         "sweep": plan.sweep.given,
-        "base_config": config.model_dump(),
+        "base_config": base,
         "axes": _axis_names(plan),
         "block_size": plan.block_size,
         "plan_digest": plan.digest,

@@ -65,12 +65,16 @@ def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
 
 
 def test_a_plan_counts_cases_and_blocks_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    sweep_file(tmp_path, axes=T0_AND_RINGS, include=[{"temperature.T0": 3000.0}, {"temperature.T0": 3000}])
+    included, excluded = [{"temperature.T0": 3000.0}, {"temperature.T0": 3000}], [{"ring": 0, "temperature.T0": 4000}]
+    sweep_file(tmp_path, axes=T0_AND_RINGS, include=included, exclude=excluded)
     done = command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
-        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, 0 to 2"),
-        *("7 runs (1 that coincide with others are left out) in 4 blocks of up to 2", "4 distinct sets of cached arrays, cache scope task"),
+        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, r = 1 to 2.7 R_M"),
+        *(
+            "6 runs (2 included, 1 excluded, 1 that coincide with others are left out) in 3 blocks of up to 2",
+            "4 distinct sets of cached arrays, cache scope task",
+        ),
     ):
         assert words in done.stdout
     assert re.search(r"at most [\d.]+ MB before compression, \d+ files", done.stdout)
@@ -119,6 +123,13 @@ def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: 
     assert "Traceback" not in done.stderr
 
 
+def test_brackets_in_a_label_are_shown_as_they_are(tmp_path: Path) -> None:
+    sweep_file(tmp_path, variants={"[x] as is": {}, "[red]flat": {"dynamics.e0": 0.4}})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert "variant = [x] as is" in in_one_line(done.stdout)
+    assert "[red]flat" in command("sweep", "show", "results/small.zarr", cwd=tmp_path).stdout
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(ran: Finished) -> None:
     words = [str(SCRIPTS / "sweep"), "show", str(ran[1] / "results" / "small.zarr")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as show:
@@ -150,6 +161,7 @@ def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) 
         ("sweep run good.yaml --set temperature.T0=3500", "--set temperature.T0=3500 would override the axis temperature.T0; drop one of them"),
         ("sweep run good.yaml --set material.rho=[", "--set material.rho=["),
         ("sweep run good.yaml --set material.rho", "'material.rho' is not key=value, for example temperature.T0=3000"),
+        ("sweep run good.yaml --store ''", "is no name for a store; give the path of a folder to make, such as results/NAME.zarr"),
         ("sweep run good.yaml --workers -1", "Invalid value for '--workers': -1"),
         ("sweep status nothing.zarr", "nothing.zarr: there is no store of a sweep here; check the path"),
         ("sweep resume nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
