@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 from .config_sections import Section, quantity
 from .physics.sublimation import SETS as VAPOUR_SETS
 
-LAWS = "cooling law: constant, slab, linear or table"
+LAW = {"help": "cooling law of Mars", "allowed": "one of constant, slab, linear, table"}
 
 
 class _Cooling(Section):
@@ -18,13 +18,13 @@ class _Cooling(Section):
 class ConstantTemperature(_Cooling):
     """T_M = T0."""
 
-    law: Literal["constant"] = quantity(..., LAWS)
+    law: Literal["constant"] = quantity(..., **LAW)
 
 
 class SlabTemperature(_Cooling):
     """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
 
-    law: Literal["slab"] = quantity(..., LAWS)
+    law: Literal["slab"] = quantity(..., **LAW)
     depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
     rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
     c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
@@ -33,14 +33,14 @@ class SlabTemperature(_Cooling):
 class LinearTemperature(_Cooling):
     """A straight line to 0 K (Hyodo et al. 2018)."""
 
-    law: Literal["linear"] = quantity(..., LAWS)
+    law: Literal["linear"] = quantity(..., **LAW)
     depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
 
 
 class TableTemperature(Section):
     """Linear interpolation in a CSV file, end values held."""
 
-    law: Literal["table"] = quantity(..., LAWS)
+    law: Literal["table"] = quantity(..., **LAW)
     path: str = quantity(..., "CSV file, relative to the configuration")
     time_column: str = quantity("time", "its column of times")
     temperature_column: str = quantity("T_M", "its column of temperatures [K]")

@@ -4,12 +4,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from marsdisk.commands import compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
+from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
 from .plan import Plan, usable_cores
@@ -81,6 +83,9 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     clamped = int((reader.column(group, "clamped") > 0).sum())
     if clamped:
         _say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
+    gated = int(np.sum(never_solid(reader.column(group, "gated_time"), reader.column(group, "t_end"))))
+    if gated:
+        _say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         _say(console, line)
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")

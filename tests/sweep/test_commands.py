@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, command, counts, in_one_line, sweep_file
+from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, in_one_line, sweep_file
 
 import marsdisk.cli
 import sweep.cli
+from marsdisk.config import RunConfig
+from marsdisk.config_errors import config_keys
 from sweep.plan import make_plan
 from sweep.session import forecast
 from sweep.spec import load_sweep
@@ -247,3 +249,34 @@ def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path:
     assert "temperature.T0 3333 K temperature of Mars at t = 0" in text
     assert "material.rho 3270 kg m-3" in text
     assert re.search(r"v_rel [\d.]+ m s-1", text)
+    assert "initial.melt_psd.f_fine 0.03" in text
+    assert "temperature.path" not in text
+    assert re.search(r"\d+ keys of laws and parts that are not in use are left out; --all shows them, and what every key takes", text)
+
+
+def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path: Path) -> None:
+    done = command("marsdisk", "show", MELT, "--all", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert set(config_keys(RunConfig)) <= {words[0] for words in lines if words}
+    text = in_one_line(done.stdout)
+    assert "temperature.law slab one of constant, slab, linear, table cooling law of Mars" in text
+    assert "temperature.path (not in use) a text CSV file, relative to the configuration" in text
+    assert "supply.powerlaw.A (not in use) a number in [0, inf) kg m-2 s-1 supply before mixing" in text
+    assert "material.rho 3270 a number in [1000, 5000] kg m-3 density of the grains" in text
+
+
+def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
+    done = command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
+    note = r"note: the run ended after \S+e-07 orbits, before the dust went round once: tau_los exceeded optical_depth\.tau_stop; set tau_stop: null"
+    assert re.search(note, in_one_line(done.stdout))
+    assert "note:" not in command("marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path).stdout
+
+
+HOT = {"numerics.t_end_years": 0.02, "phase": {"enabled": True, "T_condense": 900.0, "T_vaporize": 900.0}}
+
+
+def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Path) -> None:
+    sweep_file(tmp_path, set=HOT, axes={"temperature.T0": [3000.0, 4000.0]})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert "note: in 2 runs grains were never solid and phase.* held processes back throughout; see the column gated_time" in done.stdout
