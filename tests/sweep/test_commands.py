@@ -14,6 +14,7 @@ from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, 
 
 import marsdisk.cli
 import sweep.cli
+from marsdisk import _jit
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys
 from sweep.plan import make_plan
@@ -264,6 +265,17 @@ def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path
     assert "temperature.path (not in use) a text CSV file, relative to the configuration" in text
     assert "supply.powerlaw.A (not in use) a number in [0, inf) kg m-2 s-1 supply before mixing" in text
     assert "material.rho 3270 a number in [1000, 5000] kg m-3 density of the grains" in text
+
+
+@pytest.mark.parametrize("words", [f"marsdisk run {MELT}", "sweep plan small.yaml"])
+def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    sweep_file(tmp_path, axes={"temperature.T0": [3000.0]})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)  # this process has its kernels already
+    program, *arguments = words.split()
+    done = CliRunner().invoke({"sweep": sweep.cli, "marsdisk": marsdisk.cli}[program].main, arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("compiling the kernels, once for each version of the model; about half a minute\n")
 
 
 def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
