@@ -34,7 +34,7 @@ def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
-        say("stopping after the blocks in flight; the same command goes on (a second signal stops at once)")
+        say("stopping; what is committed stays, and the same command goes on (a second signal stops at once)")
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield stop

@@ -38,7 +38,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     (os.killpg if to_group else os.kill)(driver.pid, number)
     out, err = driver.communicate(timeout=150)
     assert driver.returncode == 130
-    assert out.count("stopping after the blocks in flight; the same command goes on") == 1
+    assert out.count("stopping; what is committed stays, and the same command goes on") == 1
     assert not psutil.wait_procs(workers_then, timeout=60)[1]
     committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
     assert 3 <= int(committed) == counts(store).done < BLOCKS
@@ -66,7 +66,7 @@ def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost(
     done = subprocess.run([sys.executable, "-c", TWO_SIGNALS], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
     first, stopping, second = done.stdout.splitlines()
-    assert first == "stopping after the blocks in flight; the same command goes on (a second signal stops at once)"
+    assert first == "stopping; what is committed stays, and the same command goes on (a second signal stops at once)"
     assert (stopping, second) == ("True", "stopped at once; what is committed stays, and the same command goes on")
 
 
