@@ -3,15 +3,19 @@
 from pathlib import Path
 
 from marsdisk.config import RunConfig, load_config
+from marsdisk.physics.constants import YEAR
 from marsdisk.start import derive
+from marsdisk.zero_d import run_zero_d
 
 FOLDER = Path(__file__).parents[1] / "configs"
 HEAD = """# Configurations
 
 Made by `python docs/configs.py` from the files. Run one with `marsdisk run configs/NAME`, see all its keys with `marsdisk show`.
+Those that end within a second pass `optical_depth.tau_stop`, for the fragments of the first collisions raise tau; to run on, add
+`--set optical_depth.tau_stop=null`.
 
-| file | what it is | rings [R_M] | T0 [K] | start | v_rel [m/s] | losses | supply | ends |
-|---|---|---|---|---|---|---|---|---|
+| file | what it is | rings [R_M] | T0 [K] | start | v_rel [m/s] | losses | supply | to end | ended at | because |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -33,6 +37,7 @@ def row(path: Path) -> str:
         losses,
         supplied,
         _end(config),
+        *_ended(config),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -40,6 +45,12 @@ def row(path: Path) -> str:
 def _end(config: RunConfig) -> str:
     stop = config.optical_depth.tau_stop
     return f"{config.numerics.t_end_years:g} yr" + ("" if stop is None else f", or tau = {stop:.3g}")
+
+
+def _ended(config: RunConfig) -> tuple[str, str]:
+    """When and why the run does end."""
+    result = run_zero_d(config)
+    return f"{result.t_end / YEAR:.2g} yr" if result.t_end > 0.01 * YEAR else f"{result.t_end:.2g} s", result.stop_reason.label
 
 
 def text() -> str:

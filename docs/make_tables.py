@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from marsdisk.config import RunConfig, read_config
 from marsdisk.config_errors import allowed, config_keys, metadata
-from marsdisk.config_processes import ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
+from marsdisk.config_processes import LAW, ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
 from marsdisk.config_sections import Section
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,6 @@ DECISIONS = (
 )
 
 LAWS = (ConstantTemperature, SlabTemperature, LinearTemperature, TableTemperature)
-LAW_CHOICES = "one of constant, slab, linear, table"
 
 
 def put_between_markers(name: str, command: str, lines: list[str], path: Path = MODEL) -> None:
@@ -121,7 +120,7 @@ def escaped(text: str) -> str:
 def defaults() -> list[str]:
     """Every key with its default, unit, what it takes and its meaning."""
     lines = ["| key | default | unit | takes | meaning |", "|---|---|---|---|---|"]
-    lines.append(f"| `temperature.law` | *must be given* |  | {LAW_CHOICES} | cooling law of Mars |")
+    lines.append(f"| `temperature.law` | *must be given* |  | {LAW['allowed']} | {LAW['help']} |")
     for key, field, laws in keys():
         takes = re.sub(rf" {re.escape(metadata(field, 'unit'))}( or null)?$", r"\1", allowed(field))
         of_law = f" (law {laws})" if laws else ""
@@ -142,7 +141,7 @@ def decisions() -> list[str]:
     fields = config_keys(RunConfig)
     lines = ["| key | decides | takes | default | baseline | melt | why this default |", "|---|---|---|---|---|---|---|"]
     for key, decides, why in DECISIONS:
-        takes = LAW_CHOICES if key == "temperature.law" else allowed(fields[key])
+        takes = allowed(fields[key])
         in_files = " | ".join(used(name, key) for name in ("baseline", "melt"))
         lines.append(f"| `{key}` | {decides} | {escaped(takes)} | {default(fields[key])} | {in_files} | {why} |")
     return lines

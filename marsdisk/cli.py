@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .commands import OK, SOME_FAILED, command, debug_group, set_option, set_up_logging
+from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, set_option, set_up_logging
 
 if TYPE_CHECKING:
     from .result import RunResult
@@ -39,7 +39,9 @@ def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
 
     if out is not None and out.suffix not in {".npz", ".csv"}:
         raise click.BadParameter(f"{out}: must end in .npz or .csv", param_hint="--out")
-    result: RunResult = run_zero_d(load_config(config, overrides))
+    checked = load_config(config, overrides)
+    compile_kernels(click.echo)
+    result: RunResult = run_zero_d(checked)
     print_result(result)
     if out is not None:
         write_result(result, out)
@@ -49,13 +51,19 @@ def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
 @main.command()
 @CONFIG
 @set_option
+@click.option("--all", "every_key", is_flag=True, help="Every key there is, also of laws that are not in use, with what it takes.")
 @command
-def show(config: Path, overrides: dict[str, Any]) -> None:
-    """Print every key of CONFIG with its value, unit and meaning, and what follows from them."""
+def show(config: Path, overrides: dict[str, Any], every_key: bool) -> None:
+    """Print the keys that CONFIG uses with their values, units and meanings, and what follows from them.
+
+    \b
+    marsdisk show configs/mars_0d_melt.yaml
+    marsdisk show configs/mars_0d_melt.yaml --all
+    """
     from .config import load_config
     from .report import print_config
 
-    print_config(load_config(config, overrides))
+    print_config(load_config(config, overrides), every_key)
 
 
 LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
@@ -86,7 +94,10 @@ def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bin
     from .convergence import BINS_LIMIT, TIME_LIMIT, check_run
     from .report import convergence_record, print_convergence
 
-    found = check_run(load_config(config, overrides), time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT)
+    checked = load_config(config, overrides)
+    if not as_json:
+        compile_kernels(click.echo)
+    found = check_run(checked, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT)
     if as_json:
         click.echo(json.dumps(convergence_record(found), allow_nan=False))
     else:
@@ -113,7 +124,10 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
     from .profiling import profile_step
     from .report import print_profile, profile_record
 
-    found = profile_step(load_config(config, overrides), steps)
+    checked = load_config(config, overrides)
+    if not as_json:
+        compile_kernels(click.echo)
+    found = profile_step(checked, steps)
     if as_json:
         click.echo(json.dumps(profile_record(found)))
     else:

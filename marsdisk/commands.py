@@ -29,7 +29,12 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def _overrides(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    return reporting(context, lambda: dict(parse_override(value) for value in values))
+    pairs = reporting(context, lambda: [parse_override(value) for value in values])
+    keys = [key for key, _ in pairs]
+    twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+    if twice is not None:
+        raise click.BadParameter(f"{twice} is given twice; drop one")
+    return dict(pairs)
 
 
 set_option = click.option(
@@ -39,11 +44,13 @@ set_option = click.option(
 
 def reporting(context: click.Context, call: Callable[[], R]) -> R:
     """``call()``, its errors as a message and exit code 2; with --debug the traceback too."""
-    from .errors import MarsDiskError
+    from .errors import ConfigError, MarsDiskError
 
     try:
         return call()
     except MarsDiskError as error:
+        if isinstance(error, ConfigError) and not error.where:  # found in the physics, which knows no file
+            error = ConfigError(error.problems, str(context.params.get("config", "")))
         message, trace = str(error), traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
@@ -86,7 +93,17 @@ def terminal() -> "Console":
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(OK)
 
-    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)  # a unit in brackets is no style
+
+
+def compile_kernels(say: Callable[[str], None]) -> None:
+    """Load the kernels, or compile them after saying that it takes a while."""
+    from ._jit import compiled_folder
+    from .zero_d import ensure_compiled
+
+    if not any(compiled_folder().rglob("*.nbc")):
+        say("compiling the kernels, once for each version of the model; about half a minute")
+    ensure_compiled()
 
 
 def set_up_logging(debug: bool) -> None:

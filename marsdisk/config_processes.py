@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 from .config_sections import Section, quantity
 from .physics.sublimation import SETS as VAPOUR_SETS
 
-LAWS = "cooling law: constant, slab, linear or table"
+LAW = {"help": "cooling law of Mars", "allowed": "one of constant, slab, linear, table"}
 
 
 class _Cooling(Section):
@@ -18,13 +18,13 @@ class _Cooling(Section):
 class ConstantTemperature(_Cooling):
     """T_M = T0."""
 
-    law: Literal["constant"] = quantity(..., LAWS)
+    law: Literal["constant"] = quantity(..., **LAW)
 
 
 class SlabTemperature(_Cooling):
     """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
 
-    law: Literal["slab"] = quantity(..., LAWS)
+    law: Literal["slab"] = quantity(..., **LAW)
     depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
     rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
     c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
@@ -33,14 +33,14 @@ class SlabTemperature(_Cooling):
 class LinearTemperature(_Cooling):
     """A straight line to 0 K (Hyodo et al. 2018)."""
 
-    law: Literal["linear"] = quantity(..., LAWS)
+    law: Literal["linear"] = quantity(..., **LAW)
     depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
 
 
 class TableTemperature(Section):
     """Linear interpolation in a CSV file, end values held."""
 
-    law: Literal["table"] = quantity(..., LAWS)
+    law: Literal["table"] = quantity(..., **LAW)
     path: str = quantity(..., "CSV file, relative to the configuration")
     time_column: str = quantity("time", "its column of times")
     temperature_column: str = quantity("T_M", "its column of temperatures [K]")
@@ -101,9 +101,12 @@ class PowerLawSupply(Section):
 
 
 class TableSupply(Section):
-    """Linear interpolation in a CSV file (first column the time, last column kg m-2 s-1 before mixing), end values held."""
+    """Linear interpolation in a CSV file, end values held."""
 
-    path: str = quantity(..., "CSV file, relative to the configuration; with three columns t, r, rate it is read at the ring's radius")
+    path: str = quantity(
+        ...,
+        "CSV file with columns t and rate [kg m-2 s-1, before mixing]; with a third, r [m], read at the ring's radius; relative to the configuration",
+    )
     time_unit: Literal["s", "yr"] = quantity("s", "unit of its times")
 
 
@@ -112,7 +115,7 @@ class SupplySegment(Section):
 
     t_start: float = quantity(..., "begin", "s", ge=0.0)
     t_end: float = quantity(..., "end", "s", gt=0.0)
-    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0, le=1e6)
     powerlaw: PowerLawSupply | None = None
     table: TableSupply | None = None
 
@@ -129,11 +132,11 @@ class SupplySegment(Section):
 class SupplyTemperature(Section):
     """Supply times clip(scale (T_M/T_ref)^power, floor, cap)."""
 
-    scale: float = quantity(1.0, "factor at T_ref", "", gt=0.0)
-    T_ref: float = quantity(1800.0, "reference temperature of Mars", "K", gt=0.0)
+    scale: float = quantity(1.0, "factor at T_ref", "", ge=1e-6, le=1e6)
+    T_ref: float = quantity(1800.0, "reference temperature of Mars", "K", ge=100.0, le=1e5)
     power: float = quantity(1.0, "exponent", "", ge=-20.0, le=20.0)
-    floor: float = quantity(0.0, "smallest factor", "", ge=0.0)
-    cap: float = quantity(10.0, "largest factor", "", gt=0.0)
+    floor: float = quantity(0.0, "smallest factor", "", ge=0.0, le=1e6)
+    cap: float = quantity(10.0, "largest factor", "", ge=1e-6, le=1e6)
 
     @model_validator(mode="after")
     def _ordered(self) -> "SupplyTemperature":
@@ -152,7 +155,7 @@ class Supply(Section):
     mu_orbit10pct: float | None = quantity(
         None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
     )
-    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0)
+    const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0, le=1e6)
     powerlaw: PowerLawSupply | None = None
     table: TableSupply | None = None
     segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")

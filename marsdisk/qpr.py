@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marsdisk.physics.csv_table import read_text
 from marsdisk.physics.qpr_table import (
     WIDE_CORNER,
     FloatArray,
@@ -96,7 +97,7 @@ def read_optical_constants(path: str | Path) -> tuple[OpticalConstants, ...]:
         If a column or number is missing, n <= 0, k < 0, an axis has fewer than 2 wavelengths, or its wavelengths do
         not increase. The message names the file and the line.
     """
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    lines = read_text(path).splitlines()
     kept = [(i, line) for i, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
     reader = csv.DictReader(line for _, line in kept)
     lacking = {"wavelength_um", "n", "k"} - set(reader.fieldnames or ())

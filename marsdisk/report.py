@@ -15,13 +15,13 @@ from .cache import CacheKind
 from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
-from .config_sections import Section
+from .config_sections import START_KEYS, Section
 from .convergence import QUANTITIES, Convergence, relative_difference
 from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
-from .result import RunResult, StopReason
+from .result import RunResult, StopReason, never_solid
 from .start import derive
 
 SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
@@ -32,7 +32,7 @@ def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*row)
     terminal().print(table)
 
 
@@ -43,28 +43,36 @@ def _at(config: RunConfig, key: str) -> Any:
     return value
 
 
-def print_config(config: RunConfig) -> None:
-    """Every key with value, unit and meaning, then what follows from them."""
-    law = type(config.temperature).model_fields
-    rows = []
-    for key, field in config_keys(RunConfig).items():
-        section, name = key.split(".")[0], key.split(".")[-1]
-        value = config.temperature.law if key == "temperature.law" else _at(config, key)
-        if (section == "temperature" and name not in law) or (key.startswith("initial.melt_psd.") and config.initial.s0_mode == "upper"):
-            continue
-        if key.count(".") > 1 and not isinstance(_at(config, key.rpartition(".")[0]), Section):  # of a part that is not given, or in a list
-            continue
-        shown = (
-            "-"
-            if value is None or value == ()
-            else f"{value:g}"
-            if isinstance(value, float)
-            else str(value).lower()
-            if isinstance(value, bool)
-            else str(value)
-        )
-        rows.append((key, shown, metadata(field, "unit"), field.description or allowed(field)))
+def _in_use(config: RunConfig, key: str) -> bool:
+    """Whether a key belongs to the laws and parts that this configuration is made of."""
+    section, name = key.split(".")[0], key.split(".")[-1]
+    if section == "temperature":
+        return name in type(config.temperature).model_fields
+    if section == "initial" and key.split(".")[1] in START_KEYS:
+        return config.initial.s0_mode == START_KEYS[key.split(".")[1]]
+    return key.count(".") < 2 or isinstance(_at(config, key.rpartition(".")[0]), Section)  # not of a part that is not given, nor in a list
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == ():
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def print_config(config: RunConfig, every_key: bool = False) -> None:
+    """Keys in use with value, unit and meaning, then what follows from them; or every key there is, and what it takes."""
+    keys = config_keys(RunConfig)
+    if every_key:
+        rows = [
+            (key, _shown(_at(config, key)) if _in_use(config, key) else "(not in use)", allowed(field), field.description or "")
+            for key, field in keys.items()
+        ]
+        _table("every key", rows, "key", "value", "takes", "meaning")
+        return
+    used = {key: field for key, field in keys.items() if _in_use(config, key)}
+    rows = [(key, _shown(_at(config, key)), metadata(field, "unit"), field.description or allowed(field)) for key, field in used.items()]
     _table("configuration", rows, "key", "value", "unit", "meaning")
+    _say(f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all shows them, and what every key takes")
     d = derive(config)
     _table(
         "what follows from it",
@@ -198,9 +206,13 @@ def print_result(result: RunResult) -> None:
         elif isinstance(value, int) and field.name != "stop_reason":
             rows.append((field.name, str(value), "", ""))
     _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
-    if result.gated_time >= result.t_end * (1.0 - 1e-9):
-        text = "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
-        terminal().print(f"note: {text}", highlight=False)
+    if never_solid(result.gated_time, result.t_end):
+        _say(
+            "note: grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
+        )
+    orbits = result.t_end / derive(result.config).T_orb
+    if orbits < 1.0:
+        _say(f"note: the run ended after {orbits:.2g} orbits, before the dust went round once: {result.stop_reason.advice}")
 
 
 def write_result(result: RunResult, path: Path) -> None:

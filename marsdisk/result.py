@@ -4,6 +4,9 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .cache import CacheStats
 from .config import RunConfig
 from .physics.grid import Array
@@ -88,3 +91,8 @@ class RunResult:
     wall_time: float = described("s", "time the run took")
     solver_time: float = described("s", "part of it spent in the integrator")
     cache: CacheStats
+
+
+def never_solid(gated_time: float | Array, t_end: float | Array) -> bool | NDArray[np.bool_]:
+    """Whether phase.* held processes back for all of a run, or of each of several."""
+    return gated_time >= t_end * (1.0 - 1e-9)

@@ -19,9 +19,9 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+        twice = next((i for i, key in enumerate(keys) if key in keys[:i]), None)
         if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} is given twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"the key {keys[twice]!r} is given twice", node.value[twice][0].start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -56,5 +56,6 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         raise ConfigError([f"cannot be read: {reason}; check the path"], str(path)) from error
     content = parse_yaml(text, str(path))
     if not isinstance(content, dict):
-        raise ConfigError([f"must hold sections with keys, not {type(content).__name__}"], str(path))
+        what = {type(None): "an empty file", list: "a list", str: "a text"}.get(type(content), "a single value")
+        raise ConfigError([f"must hold sections with keys, not {what}"], str(path))
     return content

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Overrides = dict[str, Any]
+RING = ("disk.r_in_RM", "disk.r_out_RM")
 KINDS = "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]} or {rings: [r_in, r_out, n]}"
 
 
@@ -19,6 +20,14 @@ class Axis:
     name: str  #: of its dimension in the store's grid view
     points: tuple[Overrides, ...]
     labels: tuple[Any, ...]  #: value of the dimension's coordinate at each point
+
+    @property
+    def ends(self) -> str:
+        """Its first and last point in words."""
+        first, last = self.points[0], self.points[-1]
+        if {*RING} <= first.keys() & last.keys():
+            return f"r = {first[RING[0]]:g} to {last[RING[1]]:g} R_M"
+        return f"{self.labels[0]} to {self.labels[-1]}"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -43,7 +52,7 @@ def _rings(name: str, numbers: Any) -> Axis:
     edges = _span("rings", [*numbers[:2], numbers[2] + 1])
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
         raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {numbers!r}")
-    points = tuple({"disk.r_in_RM": low, "disk.r_out_RM": high} for low, high in itertools.pairwise(edges))
+    points = tuple(dict(zip(RING, ends, strict=True)) for ends in itertools.pairwise(edges))
     return Axis(name, points, tuple(range(len(points))))
 
 

@@ -12,9 +12,6 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, wait
 
-from marsdisk._jit import compiled_folder
-from marsdisk.zero_d import ensure_compiled
-
 from .cluster import local_client
 from .errors import ClusterError, Interrupted, StoreError, WorkersLostError
 from .plan import Block, Plan
@@ -27,13 +24,17 @@ STALL_SECONDS = 120.0  # without any worker: Dask's own restart, which takes sec
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal ends the process at once."""
+def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal ends the process at once. Both are answered."""
     stop = threading.Event()
 
     def handle(number: int, frame: object) -> None:
+        if stop.is_set():
+            say("stopped at once; what is committed stays, and the same command goes on")
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
         stop.set()
-        signal.signal(number, signal.SIG_DFL)
+        say("stopping; what is committed stays, and the same command goes on (a second signal stops at once)")
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield stop
@@ -64,9 +65,6 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
     StoreError, ClusterError
         Nothing can go on; what was committed stays.
     """
-    if not any(compiled_folder().rglob("*.nbc")):
-        reporter.say("compiling the kernels, once for each version of the model; about half a minute")
-    ensure_compiled()  # before workers start: processes that compile the same kernels together take as many times longer
     tasks = [block_task(plan, store, block) for block in blocks]
     workers = min(workers, len(tasks))
     if workers == 0:

@@ -4,11 +4,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
+from marsdisk.commands import compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
+from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
 from .plan import Plan, usable_cores
@@ -24,6 +27,7 @@ def _say(console: Console, text: str) -> None:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
+    compile_kernels(lambda text: _say(console, text))
     middle = build_config(merge(plan.sweep.base, plan.cases[len(plan.cases) // 2].overrides))
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()
@@ -33,9 +37,10 @@ def print_plan(plan: Plan, console: Console) -> None:
     expected, cores = forecast(plan), usable_cores()
     _say(console, f"sweep {plan.sweep.spec.name}")
     for axis in plan.sweep.axes:
-        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.labels[0]} to {axis.labels[-1]}")
-    same = f" ({plan.duplicates} that coincide with others are left out)" if plan.duplicates else ""
-    _say(console, f"  {len(plan.cases)} runs{same} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
+    counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
+    besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    _say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
     _say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)
@@ -78,6 +83,9 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     clamped = int((reader.column(group, "clamped") > 0).sum())
     if clamped:
         _say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
+    gated = int(np.sum(never_solid(reader.column(group, "gated_time"), reader.column(group, "t_end"))))
+    if gated:
+        _say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         _say(console, line)
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")

@@ -203,7 +203,7 @@ def make_plan(sweep: Sweep) -> Plan:
         sweep.spec.block or default_block(len(ordered), max(case.bins for case in ordered), first_config.output),
         short_names(keys),
         total - len(ordered),
-        sweep.idle_exclusions(),
+        sweep.notes(),
     )
     _refuse_uncheckable(plan)
     return plan

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 from rich.console import Console
 
 from marsdisk import model_version
-from marsdisk.config import RunConfig
+from marsdisk.commands import compile_kernels
+from marsdisk.config import RunConfig, build_config
 from marsdisk.config_errors import config_keys, metadata
+from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
 from .errors import PlanChangedError, StoreError
@@ -79,13 +82,15 @@ def create(plan: Plan, store: Path) -> None:
         raise StoreError(
             f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
         )
-    config = plan.first_config
+    config, base = plan.first_config, plan.sweep.base
+    with suppress(ConfigError):  # a base that only its axes make whole is kept as it is given
+        base = build_config(base).model_dump()
     grid = make_grid(plan.cases[0].s_lo, config.sizes.s_max, config.sizes.n_bins) if plan.shared_grid else None
     attributes = {
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
         "sweep": plan.sweep.given,
-        "base_config": config.model_dump(),
+        "base_config": base,
         "axes": _axis_names(plan),
         "block_size": plan.block_size,
         "plan_digest": plan.digest,
@@ -170,12 +175,14 @@ def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> t
 def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
-    with Reporter(console, tally) as reporter, stopping_on_signals() as stop:
+    with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+        compile_kernels(reporter.say)  # before workers start, which together would take as many times longer, and while Ctrl-C still acts at once
+        with stopping_on_signals(reporter.say) as stop:
+            run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
 
 
 def sweep_of_store(store: Path) -> Sweep:

@@ -43,7 +43,12 @@ class CheckSpec(Section):
 class SweepSpec(Section):
     """A sweep file as given."""
 
-    name: str = Field(description="name of the sweep and of its store", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = quantity(
+        ...,
+        "name of the sweep and of its store",
+        allowed="letters, digits, points, dashes and underscores, the first a letter or digit",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+    )
     base: str = Field(description="configuration that all cases start from, relative to this file")
     set: dict[str, Any] = Field({}, description="overrides for all cases")
     axes: dict[str, Any] = Field({}, description="key or name of each axis; the cases are their product")
@@ -68,30 +73,57 @@ class Sweep:
 
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
         """Overrides of each case, with its label on each axis, in the order of the file; included cases last."""
+        for overrides, labels in self._product():
+            if not self._is_excluded(overrides, labels):
+                yield overrides, labels
+        for entry in self.spec.include:
+            yield dict(entry), {}
+
+    def _product(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
+        """The cases of all points of all axes, those to exclude among them."""
         for choice in itertools.product(*(range(len(axis.points)) for axis in self.axes)) if self.axes else ():
             overrides: Overrides = {}
             for axis, i in zip(self.axes, choice, strict=True):
                 overrides |= axis.points[i]
-            if not any(self._matches(overrides, entry) for entry in self.spec.exclude):
-                yield overrides, {axis.name: axis.labels[i] for axis, i in zip(self.axes, choice, strict=True)}
-        for entry in self.spec.include:
-            yield dict(entry), {}
+            yield overrides, {axis.name: axis.labels[i] for axis, i in zip(self.axes, choice, strict=True)}
 
-    def _matches(self, overrides: Overrides, entry: Mapping[str, Any]) -> bool:
-        return all(key in overrides and same(overrides[key], value) for key, value in entry.items())
+    def _is_excluded(self, overrides: Overrides, labels: Mapping[str, Any]) -> bool:
+        return any(_matches({**labels, **overrides}, entry) for entry in self.spec.exclude)
 
-    def idle_exclusions(self) -> tuple[str, ...]:
-        """A note for each exclusion that no case of the product matches."""
-        product = [
-            {key: value for point in choice for key, value in point.items()} for choice in itertools.product(*(axis.points for axis in self.axes))
-        ]
-        idle = [i for i, entry in enumerate(self.spec.exclude) if not any(self._matches(case, entry) for case in product)]
-        return tuple(f"exclude[{i}] matches no case: {self.spec.exclude[i]}" for i in idle)
+    def excluded(self) -> int:
+        """How many cases of the product are left out."""
+        return sum(self._is_excluded(*case) for case in self._product()) if self.spec.exclude else 0
+
+    def notes(self) -> tuple[str, ...]:
+        """What the file says that its author may not have meant: exclusions without effect, and keys that a section given whole drops."""
+        product = [{**labels, **overrides} for overrides, labels in self._product()] if self.spec.exclude else []
+        idle = [f"exclude[{i}] matches no case: {entry}" for i, entry in enumerate(self.spec.exclude) if not any(_matches(c, entry) for c in product)]
+        given = [(self.given["base"], self.spec.set), (self.given["base"], self.given["command_line"])]
+        given += [(self.base, point) for axis in self.axes for point in axis.points] + [(self.base, entry) for entry in self.spec.include]
+        return tuple(dict.fromkeys([*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]))
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""
         keys = [key for axis in self.axes for key in axis.keys] + [key for entry in self.spec.include for key in entry]
         return list(dict.fromkeys(keys))
+
+
+def _matches(case: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return all(key in case and same(case[key], value) for key, value in entry.items())
+
+
+def _dropped(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[str]:
+    """A note for each section that is given whole and lacks keys that the base gives."""
+    for path, value in overrides.items():
+        section: Any = base
+        for name in path.split("."):
+            section = section.get(name) if isinstance(section, Mapping) else None
+        lost = [key for key in section if key not in value] if isinstance(section, Mapping) and isinstance(value, Mapping) else []
+        if lost:
+            yield (
+                f"{path} is given as a whole section, so that {', '.join(f'{path}.{key}' for key in lost)} of the base "
+                f"fall{'s' * (len(lost) == 1)} back to the default; to keep what is not named, give dotted keys"
+            )
 
 
 def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
@@ -121,9 +153,14 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
             yield f"--set {key}={command_line[key]} would override the axis {setters[key]}; drop one of them"
         if any(key in entry for entry in spec.include):
             yield f"--set {key}={command_line[key]} would be overridden by include; drop one of them"
+    for axis in axes:
+        for key in spec.set:
+            if all(key in point for point in axis.points):
+                yield f"set.{key} = {spec.set[key]!r} would be overridden by the axis {axis.name} in every case; drop one of them"
+    names = {*setters, *(axis.name for axis in axes)}
     for i, entry in enumerate(spec.exclude):
-        if set(entry) - set(setters):
-            yield f"exclude[{i}] names {', '.join(sorted(set(entry) - set(setters)))}, which no axis sets"
+        if set(entry) - names:
+            yield f"exclude[{i}] names {', '.join(sorted(set(entry) - names))}, which no axis sets; there are {', '.join(sorted(names))}"
     for key in setters:
         if key.startswith("output."):
             yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
@@ -150,7 +187,7 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     path = Path(path)
     content = read_yaml_mapping(path)
     try:
-        base_path = str((path.parent / str(content["base"])).resolve()) if "base" in content else ""
+        base_path = str((path.parent / content["base"]).resolve()) if isinstance(content.get("base"), str) else ""
         base = read_config(base_path) if base_path else {}
     except ConfigError as error:
         raise ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error

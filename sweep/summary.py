@@ -38,7 +38,7 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     columns = _in_order(labels[column_axis].tolist())
     rows = _in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
     what = f"{name} of the whole disk" if over else name
-    table = Table(title=f"{what} [{units}] over {', '.join(axes)}".replace("[", r"\["), title_justify="left")
+    table = Table(title=f"{what} [{units}] over {', '.join(axes)}", title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
     for column in columns:

@@ -45,7 +45,7 @@ def runs_table(group: zarr.Group, columns: Sequence[str] | None, rows: int) -> T
     table.add_column("run", justify="right")
     for name in names:
         unit = group[name].attrs.get("units", "1")
-        table.add_column(name if unit == "1" else rf"{name} \[{unit}]", justify="right")
+        table.add_column(name if unit == "1" else f"{name} [{unit}]", justify="right")
     for i, row in enumerate(zip(*values.values(), strict=True)):
         table.add_row(str(i), *map(text, row))
     return table
@@ -58,7 +58,7 @@ def cache_table(group: zarr.Group) -> Table:
     seconds = np.nansum(reader.column(group, "cache_build_time"), axis=0)
     invalidations = reader.column(group, "cache_invalidations").sum(axis=0)
     table = Table()
-    for name in ("slot", "hits", "misses", "rebuilds", "refused", r"build time \[ms]", "dropped because of"):
+    for name in ("slot", "hits", "misses", "rebuilds", "refused", "build time [ms]", "dropped because of"):
         table.add_column(name, justify="left" if name in {"slot", "dropped because of"} else "right")
     for i, slot in enumerate(slots):
         why = ", ".join(f"{reason} {count}" for reason, count in zip(reasons, invalidations[i].tolist(), strict=True) if count)

@@ -63,6 +63,24 @@ class CsvTable:
         return numbers
 
 
+def read_text(path: str | Path) -> str:
+    """The text of a file.
+
+    Raises
+    ------
+    ValueError
+        It is not UTF-8.
+    OSError
+        It cannot be read; the message says so in words.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} cannot be read: it is not UTF-8 text") from error
+
+
 def read_csv_table(path: str | Path) -> CsvTable:
     """Table from a CSV file: a header, then at least one row with a finite number in each column.
 
@@ -73,7 +91,7 @@ def read_csv_table(path: str | Path) -> CsvTable:
     OSError
         The file cannot be read.
     """
-    text = Path(path).read_text(encoding="utf-8").removeprefix("\ufeff")
+    text = read_text(path)
     rows = [
         (line, [cell.strip() for cell in content.split(",")])
         for line, content in enumerate(text.splitlines(), start=1)

@@ -18,24 +18,15 @@ def reduced_specific_energy(m1: Array, m2: Array, v: Array | float) -> Array:
     return energy
 
 
-def _surviving_remnant(phi: Array) -> Array:
-    fraction: Array = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
-    return fraction
-
-
 def unbound_fraction(phi: Array) -> Array:
     """u = 1 - F, the share of the colliding mass that leaves as fragments, for phi = Q_R/Q_D* (Leinhardt & Stewart 2012).
 
-    Computed directly: as a difference from F it would vanish below phi ~ 1e-16, where most pairs of a dust disk are.
+    Computed directly: as a difference from the share F of the largest remnant it would vanish below phi ~ 1e-16, where most pairs of
+    a dust disk are.
     """
-    unbound: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - _surviving_remnant(phi))
+    surviving = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
+    unbound: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - surviving)
     return unbound
-
-
-def largest_remnant_fraction(phi: Array) -> Array:
-    """F = 1 - u, share of the colliding mass in the largest remnant."""
-    fraction: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 1.0 - 0.5 * phi, _surviving_remnant(phi))
-    return fraction
 
 
 def mass_exponent(alpha_frag: float, law: str) -> float:

@@ -14,23 +14,17 @@ def _normalised(mass: Array, what: str) -> Array:
     return mass / total
 
 
-def three_slope_number(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0, wavy_decay: float = 0.0) -> Array:
-    """Number per unit size, unnormalised: s^-q with q = alpha, alpha+1, alpha+1.5 below 10 s_lo, between, and above s_hi/10.
+def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Array:
+    """Mass share per bin of dN/ds ~ s^-q with q = alpha, alpha+1, alpha+1.5 below 10 s_lo, between, and above s_hi/10.
 
-    The factor 1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) exp(-d ln(s/s_lo)) adds one wave over the whole range.
+    The factor 1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) adds one wave over the whole range.
     """
     s, s_lo, s_hi = grid.sizes, grid.edges[0], grid.edges[-1]
     slope = np.where(s < s_hi / 10.0, alpha + 1.0, alpha + 1.5)
     slope = np.where(s < 10.0 * s_lo, alpha, slope)
     x = np.log(s / s_lo)
-    wave = 1.0 + wavy_strength * np.exp(-wavy_decay * x) * np.sin(2.0 * math.pi * x / math.log(s_hi / s_lo))
-    number: Array = np.exp(-slope * x) * wave
-    return number
-
-
-def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Array:
-    """Mass share per bin of the three-slope start."""
-    return _normalised(three_slope_number(grid, alpha, wavy_strength) * grid.sizes**3 * grid.widths, "three-slope")
+    wave = 1.0 + wavy_strength * np.sin(2.0 * math.pi * x / math.log(s_hi / s_lo))
+    return _normalised(np.exp(-slope * x) * wave * grid.sizes**3 * grid.widths, "three-slope")
 
 
 def melt_lognormal_mixture(grid: SizeGrid, f_fine: float, s_fine: float, s_meter: float, width_dex: float, s_cut: float) -> Array:

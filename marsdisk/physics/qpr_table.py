@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .csv_table import read_text
+
 FloatArray = npt.NDArray[np.float64]
 
 WIDE_CORNER = "s_m\\T_K"
@@ -119,7 +121,7 @@ def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
         If the file cannot be read.
     """
     path = Path(path)
-    return parse_qpr_table(path.read_text(encoding="utf-8"), source=str(path), name=name or path.stem)
+    return parse_qpr_table(read_text(path), source=str(path), name=name or path.stem)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from .._jit import inlined_kernel
 from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
+FAR = 10.0  # e-folds from T_ref that no temperature of Mars is away, and at which nothing overflows
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
 
 
@@ -51,8 +52,8 @@ def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Arr
         shares = np.where(np.isfinite(start) & (start > 0.0), start, 0.0)
     elif injection.mode == "min_bin":
         shares = np.zeros_like(grid.sizes)
-        reached = np.flatnonzero(grid.sizes >= s_floor)
-        shares[reached[0] if reached.size else -1] = 1.0
+        if s_floor <= grid.edges[-1]:
+            shares[min(int(np.searchsorted(grid.sizes, s_floor)), shares.size - 1)] = 1.0
     elif injection.mode == "powerlaw_bins":
         low = np.maximum(grid.edges[:-1], s_floor)
         high = np.minimum(grid.edges[1:], min(injection.s_inj_max, float(grid.sizes[-1])))
@@ -63,7 +64,10 @@ def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Arr
         raise ValueError(f"injection must be one of {', '.join(INJECTIONS)}, got {injection.mode!r}")
     total = float(np.sum(shares))
     if not total > 0.0:
-        raise ValueError(f"no bin takes the supply: nothing of the grid lies between {s_floor:.3g} m and {injection.s_inj_max:.3g} m")
+        raise ValueError(
+            f"no bin takes the supply: nothing of the grid, which ends at {grid.edges[-1]:.3g} m, lies between {s_floor:.3g} m and "
+            f"{injection.s_inj_max:.3g} m; see supply.s_inj_min and s_inj_max"
+        )
     result: Array = shares / total
     return result
 
@@ -169,27 +173,37 @@ def scale_kinks(law: SupplyLaw) -> list[float]:
     """Temperatures [K] of Mars at which the factor on the supply reaches its floor or cap."""
     if law.power == 0.0:
         return []
-    return [law.T_ref * (bound / law.scale) ** (1.0 / law.power) for bound in (law.floor, law.cap) if bound > 0.0]
+    bounds = [bound for bound in (law.floor, law.cap) if bound > 0.0 and abs(math.log(bound) - math.log(law.scale)) < FAR * abs(law.power)]
+    return [law.T_ref * (bound / law.scale) ** (1.0 / law.power) for bound in bounds]
 
 
 def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
-    """Times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file with a header.
+    """Times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file with columns ``t`` and ``rate``, rows in any order.
 
-    Two columns are time and rate. Three are time, radius [m] and rate on a full grid, read at ``r`` by linear interpolation, end
-    values held: an extrapolated rate could turn negative.
+    With a column ``r`` [m] as well there is a rate for each time and radius, read at ``r`` by linear interpolation, end values held:
+    an extrapolated rate could turn negative.
 
     Raises
     ------
     ValueError
-        Not two or three columns of numbers, negative rates, fewer than two times, times twice, or no full grid.
+        Other columns, negative rates, radii not above 0, fewer than two times, or not one rate for each time (and radius).
     OSError
         The file cannot be read.
     """
-    rows = read_csv_table(path).values
-    if rows.shape[1] not in {2, 3} or np.any(rows[:, -1] < 0.0):
-        raise ValueError(f"{path}: must have columns t, rate or t, r, rate, the rates not negative")
-    times, radii = np.unique(rows[:, 0]), np.unique(rows[:, 1]) if rows.shape[1] == 3 else np.array([r])
-    rates = rows[np.lexsort((rows[:, 1], rows[:, 0])) if rows.shape[1] == 3 else np.argsort(rows[:, 0]), -1]
-    if times.size < 2 or rates.size != times.size * radii.size:
-        raise ValueError(f"{path}: needs at least two different times, and one rate for each of them (and each radius)")
-    return times, np.array([np.interp(r, radii, at_time) for at_time in rates.reshape(times.size, radii.size)])
+    given = read_csv_table(path)
+    if set(given.header) not in ({"t", "rate"}, {"t", "r", "rate"}):
+        raise ValueError(f"{path}: the columns are {', '.join(given.header)}; name them t and rate, or t, r and rate")
+    rates, by_radius = given.not_below("rate", 0.0), "r" in given.header
+    times, row_time = np.unique(given.column("t"), return_inverse=True)
+    radii, row_radius = np.unique(given.not_below("r", 0.0, exclusive=True) if by_radius else np.full_like(rates, r), return_inverse=True)
+    cell = row_time * radii.size + row_radius
+    counts = np.bincount(cell, minlength=times.size * radii.size)
+    if times.size < 2:
+        raise ValueError(f"{path}: has rates at one time only; give at least two different times, or supply.const_rate")
+    if np.any(counts != 1):
+        bad = int(np.argmax(counts != 1))
+        where = f"t = {times[bad // radii.size]:g}" + (f", r = {radii[bad % radii.size]:g} m" if by_radius else "")
+        raise ValueError(
+            f"{path}: {where} has {counts[bad] or 'no'} rate{'s' * bool(counts[bad])}; give one" + " for each time and radius" * by_radius
+        )
+    return times, np.array([np.interp(r, radii, at_time) for at_time in rates[np.argsort(cell)].reshape(times.size, radii.size)])

@@ -35,11 +35,15 @@ def driving(store: Path) -> Iterator[None]:
     StoreError
         Another driver lives, or the folder cannot be written.
     """
+    if not store.name:
+        raise StoreError(f"--store {store}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
     lock = filelock.FileLock(_lock_path(store), blocking=False)
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout:
+        if not _lock_path(store).exists():  # what filelock says of a folder in which no file can be made, too
+            raise StoreError(f"{store}: no file can be made in {store.parent}; choose another place with --store") from None
         raise StoreError(f"{store}: {holder(store)} is driving this sweep; wait for it (sweep status {store}) or stop it first") from None
     except OSError as error:
         raise StoreError(f"{store}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
@@ -50,4 +54,6 @@ def driving(store: Path) -> Iterator[None]:
         yield
     finally:
         _lock_path(store).with_suffix(".json").unlink(missing_ok=True)
+        with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
+            _lock_path(store).unlink()  # before it is released: filelock takes no lock on a file that is gone
         lock.release()

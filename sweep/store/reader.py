@@ -1,5 +1,6 @@
 """Reading a store: what is committed, tables of scalars, and the xarray dataset."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,25 @@ def open_group(path: str | Path) -> zarr.Group:
     try:
         group = zarr.open_group(path, mode="r")
         version = group.attrs["schema_version"]
-        whole = {"sweep", "plan_digest", "block_size", "axes", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
+        whole = {"sweep", "plan_digest", "block_size", "axes", "coordinates", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
     if version != layout.SCHEMA_VERSION or not whole:
         raise StoreError(f"{path}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
+    expected = {*str(group.attrs["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True))}
+    damaged = sorted(
+        name for name in expected | {file.parent.name for file in Path(path).glob("*/zarr.json")} if not _is_described(Path(path) / name)
+    )
+    if damaged:
+        raise StoreError(f"{path}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
     return group
+
+
+def _is_described(array: Path) -> bool:
+    try:
+        return isinstance(json.loads((array / "zarr.json").read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def scalar_names(group: zarr.Group) -> list[str]:
@@ -46,9 +60,13 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
     """One array, whole."""
     if name not in group:
         raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return np.asarray(array[...])
+    try:
+        array = group[name]
+        assert isinstance(array, zarr.Array)
+        return np.asarray(array[...])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        where = str(group.store_path).removeprefix("file://")
+        raise StoreError(f"{where}: {name} is damaged: {error}; move the store away, or choose another --store") from error
 
 
 @dataclass(frozen=True)

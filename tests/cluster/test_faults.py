@@ -4,6 +4,8 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +38,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     (os.killpg if to_group else os.kill)(driver.pid, number)
     out, err = driver.communicate(timeout=150)
     assert driver.returncode == 130
+    assert out.count("stopping; what is committed stays, and the same command goes on") == 1
     assert not psutil.wait_procs(workers_then, timeout=60)[1]
     committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
     assert 3 <= int(committed) == counts(store).done < BLOCKS
@@ -46,6 +49,38 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert before.items() <= _committed(store).items()  # nothing committed was written again
     assert_same_bits(store, undisturbed)
     assert "Traceback" not in err
+
+
+TWO_SIGNALS = """
+import functools, signal
+from sweep.driver import stopping_on_signals
+with stopping_on_signals(functools.partial(print, flush=True)) as stop:
+    signal.raise_signal(signal.SIGINT)
+    print(stop.is_set(), flush=True)
+    signal.raise_signal(signal.SIGTERM)
+    print("still there", flush=True)
+"""
+
+
+def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", TWO_SIGNALS], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+    first, stopping, second = done.stdout.splitlines()
+    assert first == "stopping; what is committed stays, and the same command goes on (a second signal stops at once)"
+    assert (stopping, second) == ("True", "stopped at once; what is committed stays, and the same command goes on")
+
+
+def test_an_interruption_while_kernels_are_compiled_starts_no_block(tmp_path: Path, long_file: Path, start: Start) -> None:
+    store = tmp_path / "s.zarr"
+    driver = start(long_file, store, 0, NUMBA_CACHE_DIR=str(tmp_path / "cold"), PYTHONUNBUFFERED="1")
+    assert driver.stdout is not None
+    lines = iter(driver.stdout.readline, "")
+    assert any(line.startswith("compiling the kernels, once for each version of the model") for line in lines)
+    driver.send_signal(signal.SIGINT)
+    out, err = driver.communicate(timeout=150)
+    assert (driver.returncode, err) == (130, "")
+    assert f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
+    assert [path.name for path in tmp_path.iterdir() if "lock" in path.name] == []
 
 
 def _committed(store: Path) -> dict[str, int]:

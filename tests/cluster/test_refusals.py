@@ -13,7 +13,7 @@ from sweep.store.lock import driving
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".lock" not in path.name}
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
     ("place", "words"),
     [
         ("/proc/nowhere/s.zarr", "cannot be written"),
+        ("/proc/s.zarr", "no file can be made in /proc; choose another place with --store"),
         ("a_file/s.zarr", "cannot be written"),
         ("a_folder", "no store of a sweep"),
         ("a_file", "no store of a sweep"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from marsdisk.physics.collisions_smol import _fragment_tensor
-from marsdisk.physics.fragments import fragment_weights, largest_remnant_fraction, reduced_specific_energy, unbound_fraction
+from marsdisk.physics.fragments import fragment_weights, reduced_specific_energy, unbound_fraction
 from marsdisk.physics.grid import Array, grain_mass
 from marsdisk.physics.qstar import TABLES, QStarLaw, compute_q_d_star_array
 
@@ -39,15 +39,14 @@ def test_named_tables_are_the_golden_ones(name: str, golden: str) -> None:
 
 def test_largest_remnant_of_a_given_energy() -> None:
     phi = np.array(REMNANT["phi"])
-    assert largest_remnant_fraction(phi) == pytest.approx(np.array(REMNANT["F_LF"]), rel=1e-12)
-    assert largest_remnant_fraction(phi) + unbound_fraction(phi) == pytest.approx(np.ones(phi.size), rel=1e-15)
+    assert unbound_fraction(phi) == pytest.approx(1.0 - np.array(REMNANT["F_LF"]), rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("case", REMNANT["pairs"], ids=lambda case: f"{case['m1']:.2g}-{case['m2']:.2g}")
 def test_largest_remnant_of_a_pair(case: dict[str, float]) -> None:
     energy = reduced_specific_energy(np.array(case["m1"]), np.array(case["m2"]), case["v"])
     assert float(energy) == pytest.approx(case["Q_R"], rel=1e-12)
-    assert float(largest_remnant_fraction(energy / case["qstar"])) == pytest.approx(case["F_LF"], rel=1e-12)
+    assert float(unbound_fraction(energy / case["qstar"])) == pytest.approx(1.0 - case["F_LF"], rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("alpha", ["1", "2.5", "3.5"])

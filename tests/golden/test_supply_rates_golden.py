@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marsdisk.physics.supply import SupplyLaw, SupplySegment, read_supply_table, supply_law, supply_rate_and_slope, temperature_scale_and_slope
+from marsdisk.physics.supply import (
+    SupplyLaw,
+    SupplySegment,
+    read_supply_table,
+    scale_kinks,
+    supply_law,
+    supply_rate_and_slope,
+    temperature_scale_and_slope,
+)
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "supply_rates.json").read_text())
 CASES = {case["label"]: case for case in GOLDEN["rates"]}
@@ -66,6 +74,22 @@ def test_rate_of_a_table_in_time_and_radius_is_interpolated_inside_and_held_outs
                 assert supply_rate_and_slope(law, value["t"])[0] == pytest.approx(value["rate"], rel=1e-12)
 
 
+def test_columns_of_a_table_are_known_by_their_names_and_its_rows_may_come_in_any_order(tmp_path: Path) -> None:
+    table = tmp_path / "rates.csv"
+    table.write_text("rate,t\n2,10\n1,0\n", encoding="utf-8")
+    assert [values.tolist() for values in read_supply_table(table, 1.0)] == [[0.0, 10.0], [1.0, 2.0]]
+    table.write_text("rate,r,t\n4,2,10\n1,1,0\n3,1,10\n2,2,0\n", encoding="utf-8")
+    assert [values.tolist() for values in read_supply_table(table, 1.5)] == [[0.0, 10.0], [1.5, 3.5]]
+
+
+@pytest.mark.parametrize("power", [1e-5, -1e-5, 1e-300, 20.0])
+def test_a_bound_that_no_temperature_of_mars_reaches_is_no_kink(power: float) -> None:
+    law = supply_law([SupplySegment(A=1e-4)], (1e-6, 1800.0, power, 0.0, 1e6))
+    kinks = scale_kinks(law)
+    assert len(kinks) == (power == 20.0)
+    assert all(temperature_scale_and_slope(law, T)[0] == pytest.approx(1e6) for T in kinks)
+
+
 def test_factor_of_the_temperature() -> None:
     case = GOLDEN["temperature"]["spec_extra"]["temperature"]
     law = supply_law([SupplySegment(A=1e-4)], (1.0, case["reference_K"], case["exponent"], case["floor"], case["cap"]))
@@ -81,9 +105,15 @@ def test_factor_of_the_temperature() -> None:
     [
         ("t,rate\n0,1\n", "two different times"),
         ("t,rate\n0,1\n0,2\n", "two different times"),
-        ("t,r,rate\n0,1,1\n1,1,1\n1,2,1\n", "one rate for each"),
-        ("t,rate\n0,-1\n1,1\n", "not negative"),
-        ("t\n0\n1\n", "columns t, rate"),
+        ("t,rate\n0,1\n1,1\n1,2\n", "t = 1 has 2 rates; give one$"),
+        ("t,r,rate\n0,1,1\n1,1,1\n1,2,1\n", "t = 0, r = 2 m has no rate; give one for each time and radius"),
+        ("t,r,rate\n0,1,1\n1,1,1\n0,1,2\n", "t = 0, r = 1 m has 2 rates; give one for each time and radius"),
+        ("t,r,rate\n0,0,1\n1,0,1\n", "line 2: r = 0 must be above 0"),
+        ("t,rate\n0,-1\n1,1\n", "line 2: rate = -1 must be at least 0"),
+        ("t\n0\n1\n", "the columns are t; name them t and rate, or t, r and rate"),
+        ("time,rate\n0,1\n1,1\n", "the columns are time, rate; name them"),
+        ("0,1\n1,1\n", "the columns are 0, 1; name them"),
+        ("t,rate\n", "no data"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, command, counts, in_one_line, sweep_file
+from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, in_one_line, sweep_file
 
 import marsdisk.cli
 import sweep.cli
+from marsdisk import _jit
+from marsdisk.config import RunConfig
+from marsdisk.config_errors import config_keys
 from sweep.plan import make_plan
 from sweep.session import forecast
 from sweep.spec import load_sweep
@@ -65,12 +68,16 @@ def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
 
 
 def test_a_plan_counts_cases_and_blocks_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    sweep_file(tmp_path, axes=T0_AND_RINGS, include=[{"temperature.T0": 3000.0}, {"temperature.T0": 3000}])
+    included, excluded = [{"temperature.T0": 3000.0}, {"temperature.T0": 3000}], [{"ring": 0, "temperature.T0": 4000}]
+    sweep_file(tmp_path, axes=T0_AND_RINGS, include=included, exclude=excluded)
     done = command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
-        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, 0 to 2"),
-        *("7 runs (1 that coincide with others are left out) in 4 blocks of up to 2", "4 distinct sets of cached arrays, cache scope task"),
+        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, r = 1 to 2.7 R_M"),
+        *(
+            "6 runs (2 included, 1 excluded, 1 that coincide with others are left out) in 3 blocks of up to 2",
+            "4 distinct sets of cached arrays, cache scope task",
+        ),
     ):
         assert words in done.stdout
     assert re.search(r"at most [\d.]+ MB before compression, \d+ files", done.stdout)
@@ -119,6 +126,13 @@ def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: 
     assert "Traceback" not in done.stderr
 
 
+def test_brackets_in_a_label_are_shown_as_they_are(tmp_path: Path) -> None:
+    sweep_file(tmp_path, variants={"[x] as is": {}, "[red]flat": {"dynamics.e0": 0.4}})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert "variant = [x] as is" in in_one_line(done.stdout)
+    assert "[red]flat" in command("sweep", "show", "results/small.zarr", cwd=tmp_path).stdout
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(ran: Finished) -> None:
     words = [str(SCRIPTS / "sweep"), "show", str(ran[1] / "results" / "small.zarr")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as show:
@@ -150,12 +164,17 @@ def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) 
         ("sweep run good.yaml --set temperature.T0=3500", "--set temperature.T0=3500 would override the axis temperature.T0; drop one of them"),
         ("sweep run good.yaml --set material.rho=[", "--set material.rho=["),
         ("sweep run good.yaml --set material.rho", "'material.rho' is not key=value, for example temperature.T0=3000"),
+        ("sweep run good.yaml --store ''", "is no name for a store; give the path of a folder to make, such as results/NAME.zarr"),
         ("sweep run good.yaml --workers -1", "Invalid value for '--workers': -1"),
         ("sweep status nothing.zarr", "nothing.zarr: there is no store of a sweep here; check the path"),
         ("sweep resume nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
         ("sweep show nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
         ("marsdisk run missing.yaml", "missing.yaml: cannot be read"),
         (f"marsdisk run {MELT} --set material.rh=3", "material.rh = 3: there is no such key; did you mean material.rho?"),
+        ("sweep plan good.yaml --set material.rho=3000 --set material.rho=3100", "material.rho is given twice; drop one"),
+        (f"marsdisk run {MELT} --set material.rho=3000 --set material.rho=3100", "material.rho is given twice; drop one"),
+        (f"marsdisk run {MELT} --set numerics.t_end_until_temperature_K=5000", f"error: {MELT}: numerics.t_end_until_temperature_K = 5000: Mars"),
+        (f"marsdisk run {MELT} --set radiation.Q_pr=no.csv", "no.csv cannot be read: No such file or directory; give a number, forsterite, or"),
         (f"marsdisk run {MELT} --set numerics.max_steps=3", "numerics.max_steps = 3 reached at t = "),
         (f"marsdisk run {MELT} --out result.txt", "result.txt: must end in .npz or .csv"),
         (f"marsdisk run {MELT} --set numerics.t_end_years=0.01 --out no/where.csv", "no/where.csv cannot be written: No such file or directory"),
@@ -231,3 +250,45 @@ def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path:
     assert "temperature.T0 3333 K temperature of Mars at t = 0" in text
     assert "material.rho 3270 kg m-3" in text
     assert re.search(r"v_rel [\d.]+ m s-1", text)
+    assert "initial.melt_psd.f_fine 0.03" in text
+    assert "temperature.path" not in text
+    assert re.search(r"\d+ keys of laws and parts that are not in use are left out; --all shows them, and what every key takes", text)
+
+
+def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path: Path) -> None:
+    done = command("marsdisk", "show", MELT, "--all", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert set(config_keys(RunConfig)) <= {words[0] for words in lines if words}
+    text = in_one_line(done.stdout)
+    assert "temperature.law slab one of constant, slab, linear, table cooling law of Mars" in text
+    assert "temperature.path (not in use) a text CSV file, relative to the configuration" in text
+    assert "supply.powerlaw.A (not in use) a number in [0, inf) kg m-2 s-1 supply before mixing" in text
+    assert "material.rho 3270 a number in [1000, 5000] kg m-3 density of the grains" in text
+
+
+@pytest.mark.parametrize("words", [f"marsdisk run {MELT}", "sweep plan small.yaml"])
+def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    sweep_file(tmp_path, axes={"temperature.T0": [3000.0]})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)  # this process has its kernels already
+    program, *arguments = words.split()
+    done = CliRunner().invoke({"sweep": sweep.cli, "marsdisk": marsdisk.cli}[program].main, arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("compiling the kernels, once for each version of the model; about half a minute\n")
+
+
+def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
+    done = command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
+    note = r"note: the run ended after \S+e-07 orbits, before the dust went round once: tau_los exceeded optical_depth\.tau_stop; set tau_stop: null"
+    assert re.search(note, in_one_line(done.stdout))
+    assert "note:" not in command("marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path).stdout
+
+
+HOT = {"numerics.t_end_years": 0.02, "phase": {"enabled": True, "T_condense": 900.0, "T_vaporize": 900.0}}
+
+
+def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Path) -> None:
+    sweep_file(tmp_path, set=HOT, axes={"temperature.T0": [3000.0, 4000.0]})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert "note: in 2 runs grains were never solid and phase.* held processes back throughout; see the column gated_time" in done.stdout

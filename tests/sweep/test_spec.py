@@ -55,6 +55,33 @@ def test_an_excluded_corner_is_left_out_and_an_included_case_comes_last(load: Lo
     assert cases[-1] == {"temperature.T0": 6000.0}
 
 
+def test_an_exclusion_may_name_an_axis_by_its_label(load: Load) -> None:
+    sweep = load(
+        axes={"ring": {"rings": [1.0, 2.7, 2]}, **T0},
+        variants={"as_is": {}, "flat": {"dynamics.e0": 0.1}},
+        exclude=[{"ring": 1}, {"variant": "flat"}],
+    )
+    assert [labels for _, labels in sweep.cases()] == [{"ring": 0, "temperature.T0": T, "variant": "as_is"} for T in (3000.0, 4000.0)]
+    assert (sweep.excluded(), sweep.notes()) == (6, ())
+
+
+def test_what_is_set_for_all_may_be_changed_by_a_variant(load: Load) -> None:
+    sweep = load(set={"dynamics.e0": 0.2}, variants={"as_is": {}, "flat": {"dynamics.e0": 0.1}})
+    assert [overrides for overrides, _ in sweep.cases()] == [{}, {"dynamics.e0": 0.1}]
+    assert sweep.base["dynamics"]["e0"] == 0.2
+
+
+def test_keys_that_a_section_given_whole_drops_are_noted_once(load: Load) -> None:
+    cold = {"temperature": {"law": "slab", "T0": 3000.0}}
+    whole = load(axes={"dynamics.e0": [0.1, 0.5]}, variants={"cold": cold, "empty": {"dynamics": {}}}, include=[{"dynamics": {}}])
+    base = whole.given["base"]["dynamics"]
+    (note,) = whole.notes()
+    assert note == (
+        f"dynamics is given as a whole section, so that {', '.join(f'dynamics.{key}' for key in base)} of the base fall back to the default; "
+        "to keep what is not named, give dotted keys"
+    )
+
+
 def test_a_partial_exclusion_drops_every_case_that_matches(load: Load) -> None:
     cases = [overrides for overrides, _ in load(axes={**T0, **TAU}, exclude=[{"temperature.T0": 3000.0}]).cases()]
     assert [case["temperature.T0"] for case in cases] == [4000.0, 4000.0]
@@ -101,14 +128,17 @@ def test_the_shipped_sweep_can_be_read() -> None:
         ({"variants": {"hot": 3000}}, "variants hot must be a set of overrides"),
         ({"axes": {**T0, "numerics.rtol": [1e-3]}, "zip": [{"temperature.T0": [3000.0]}]}, "temperature.T0 is set by two axes, .*keep one"),
         ({"axes": {"disk.r_in_RM": [1.0], "ring": {"rings": [1.0, 2.7, 3]}}}, "disk.r_in_RM is set by two axes, disk.r_in_RM and ring"),
-        ({"axes": T0, "exclude": [{"material.rho": 3000.0}]}, r"exclude\[0\] names material.rho, which no axis sets"),
+        ({"axes": T0, "exclude": [{"material.rho": 3000.0}]}, r"exclude\[0\] names material.rho, which no axis sets; there are temperature.T0"),
+        ({"axes": T0, "set": {"temperature.T0": 1e3}}, r"set.temperature.T0 = 1000.0 would be overridden by the axis temperature.T0 in every case"),
+        ({"axes": {"ring": {"rings": [1.0, 2.7, 3]}}, "set": {"disk.r_in_RM": 1.0}}, "set.disk.r_in_RM = 1.0 would be overridden by the axis ring"),
         ({"axes": {"output.samples": [8, 16]}}, "axes.output.samples: all runs of a store share their output grid; set it once under output"),
         ({}, "nothing is swept: give axes, zip, variants or include"),
         ({"axes": T0, "cache": {"scope": "thread"}}, "cache.scope = 'thread': must be one of run, task, worker"),
         ({"axes": T0, "block": 0}, r"block = 0: must be a whole number in \[1, 100000\]"),
-        ({"axes": T0, "name": "../away"}, "name = '../away'"),
+        ({"axes": T0, "name": "../a b"}, "name = '../a b': must be letters, digits, points, dashes and underscores, the first a letter or digit"),
         ({"axes": T0, "name": None}, "name is missing"),
         ({"axes": T0, "base": None}, "base is missing"),
+        ({"axes": T0, "base": 3}, "base = 3: must be a text"),
         ({"axes": T0, "base": "nowhere.yaml"}, "base = 'nowhere.yaml': cannot be read: No such file.*; check the path"),
         ({"axes": [3000.0]}, "axes = "),
         ({"axes": T0, "include": {"temperature.T0": 1.0}}, "include = "),
@@ -148,7 +178,13 @@ def test_the_command_line_is_never_silently_without_effect_on_an_included_case(l
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("axes: [1, 2", "while parsing"), ("name: a\nname: b", "the key 'name' is given twice"), ("- 1", "must hold sections with keys, not list")],
+    [
+        ("axes: [1, 2", "while parsing"),
+        ("name: a\nbase: b\nset: {}\nname: b", 'the key .name. is given twice in "the file", line 4, column 1'),
+        ("- 1", "must hold sections with keys, not a list"),
+        ("# nothing yet", "must hold sections with keys, not an empty file"),
+        ("3", "must hold sections with keys, not a single value"),
+    ],
 )
 def test_a_file_that_is_no_sweep_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "broken.yaml"

@@ -1,6 +1,7 @@
 """The store: opened by xarray alone, every array described, failed runs marked, and nothing trusted that is not committed."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from small_sweeps import SCRIPTS, assert_same_bits, counts, environment, run_here, sweep_file
+from small_sweeps import MELT, SCRIPTS, assert_same_bits, counts, environment, run_here, sweep_file
 
 import sweep
+from marsdisk.config import load_config
 from sweep.errors import StoreError
 from sweep.plan import make_plan
 from sweep.session import create
@@ -85,8 +87,23 @@ def test_a_store_says_where_it_comes_from(finished: Path) -> None:
     assert {"numpy", "numba", "zarr", "dask"} <= provenance["packages"].keys()
     assert len(provenance["tables"]["radiation.Q_pr = forsterite"]) >= 32
     assert attributes["sweep"]["content"] == json.loads((finished.parent / "small.yaml").read_text(encoding="utf-8"))
-    assert attributes["base_config"]["material"]["rho"] == 3270.0
+    base = load_config(MELT, {"numerics.t_end_years": 0.02, "output.samples": 8, "output.snapshots": 2}).model_dump(mode="json")
+    assert attributes["base_config"] == base, "not the first case, whose T0 is another"
     assert (attributes["axes"], attributes["schema_version"], attributes["Conventions"]) == (["T0", "ring"], 1, "CF-1.11")
+
+
+def test_a_base_that_only_its_axes_make_whole_is_stored_as_it_is_given(tmp_path: Path) -> None:
+    base = tmp_path / "base.yaml"
+    base.write_text("sizes: {s_min: 1e-7, s_max: 3.0}\ntemperature: {law: slab, T0: 4000.0}\n", encoding="utf-8")
+    file = sweep_file(tmp_path, base="base.yaml", axes={"ring": {"rings": [1.0, 2.0, 2]}})
+    create(make_plan(load_sweep(file)), tmp_path / "s.zarr")
+    stored = reader.open_group(tmp_path / "s.zarr").attrs["base_config"]
+    assert stored == {
+        "sizes": {"s_min": 1e-7, "s_max": 3.0},
+        "temperature": {"law": "slab", "T0": 4000.0},
+        "numerics": {"t_end_years": 0.02},
+        "output": {"samples": 8, "snapshots": 2},
+    }
 
 
 def test_the_grid_view_has_a_dimension_for_every_axis(finished: Path) -> None:
@@ -202,6 +219,33 @@ def test_a_block_whose_writing_fails_stays_pending_and_a_rerun_repairs_it(tmp_pa
 def test_what_is_no_store_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store of a sweep here"):
         sweep.open_store(tmp_path / "nothing.zarr")
+
+
+@pytest.mark.parametrize("name", ["M_loss", "N", "run_id", "T0", "error"])
+@pytest.mark.parametrize("damage", ["missing", "garbled"])
+def test_an_array_that_is_missing_or_garbled_is_named_though_all_runs_are_done(tmp_path: Path, finished: Path, name: str, damage: str) -> None:
+    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
+    if damage == "missing":
+        shutil.rmtree(store / name)
+    else:
+        (store / name / "zarr.json").write_text("garbage", encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"s\.zarr: {name} is missing or damaged; move the store away, or choose another --store"):
+        reader.open_group(store)
+
+
+def test_a_garbled_chunk_is_named_with_its_array(tmp_path: Path, finished: Path) -> None:
+    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
+    (store / "T0" / "c" / "0").write_text("garbage", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"s\.zarr: T0 is damaged: .*; move the store away, or choose another --store"):
+        reader.column(reader.open_group(store), "T0")
+
+
+@pytest.mark.parametrize("text", ["garbage", "[]", "{}", ""])
+def test_a_garbled_store_is_refused_by_name(tmp_path: Path, finished: Path, text: str) -> None:
+    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
+    (store / "zarr.json").write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"s\.zarr: is no store of a sweep, or a damaged one; move it away, or choose another --store"):
+        reader.open_group(store)
 
 
 def test_a_store_of_another_schema_is_refused(tmp_path: Path) -> None:

@@ -39,6 +39,14 @@ def test_files_that_are_no_table_are_refused_by_line(tmp_path: Path, content: st
         read_csv_table(written(tmp_path, content))
 
 
+def test_a_file_that_cannot_be_read_is_named_in_words(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nothing\.csv cannot be read: No such file or directory$"):
+        read_csv_table(tmp_path / "nothing.csv")
+    (tmp_path / "given.csv").write_bytes(b"x,y\n1,\xff\n")
+    with pytest.raises(ValueError, match=r"given\.csv cannot be read: it is not UTF-8 text$"):
+        read_csv_table(tmp_path / "given.csv")
+
+
 def test_columns_are_checked_by_line(tmp_path: Path) -> None:
     found = read_csv_table(written(tmp_path, "x,y\n1,5\n# note\n2,5\n2,-1\n"))
     with pytest.raises(ValueError, match="no column 'z'; the columns are x, y"):

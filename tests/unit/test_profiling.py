@@ -30,7 +30,7 @@ def test_for_people_it_prints_a_table_with_ratios() -> None:
     done = CliRunner().invoke(main, ["profile", CONFIG, "--steps", "50", "--set", "sizes.n_bins=10"])
     assert done.exit_code == 0, done.output
     assert "50 classic steps under cProfile" in done.output
-    for word in (*FUNCTIONS, "off/on", "a step without the profiler", "fragment_tensor 50/50"):
+    for word in (*FUNCTIONS, "cache on [ms]", "cache off [ms]", "off/on", "a step without the profiler", "fragment_tensor 50/50"):
         assert word in done.output
 
 
