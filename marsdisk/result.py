@@ -89,7 +89,7 @@ class RunResult:
     steps_rejected: int
     clamped: int  #: steps that used <Q_pr> beyond its table, plus bins whose round-off below zero was set to zero
     wall_time: float = described("s", "time the run took")
-    solver_time: float = described("s", "part of it spent in the integrator")
+    solver_time: float = described("s", "part of it spent in the integrator and its dense output")
     cache: CacheStats
 
 

@@ -156,16 +156,20 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     else:
         terms = _collision_terms(config, derived, disk, cache)
         solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS5P)
+    shares_of_time, snapshots = _sample_shares(config.output)
+    tau_weight, shielding = tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), shielding_of(config)
     begin_solver = time.perf_counter()
     path = solve()
-    solver_time = time.perf_counter() - begin_solver
     if scheme == "rosenbrock":
         _check(config, derived, path)
+    times = shares_of_time * path.t_final
+    looked = sample.look(path, drivers, shielding, times, tau_weight, disk.f_los)
+    solver_time = time.perf_counter() - begin_solver
     energies = _energies(config, derived, disk, path, cache)
     stats = cache.stats()
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
-    return _result(config, derived, disk, drivers, path, energies, stats, begin, solver_time)
+    return _result(config, derived, disk, path, times, looked, snapshots, energies, stats, begin, solver_time)
 
 
 def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
@@ -190,19 +194,16 @@ def _result(
     config: RunConfig,
     derived: Derived,
     disk: Start,
-    drivers: Drivers,
     path: Trajectory,
+    times: Array,
+    looked: tuple[Array, Array, float],
+    snapshots: NDArray[np.int64],
     energies: tuple[float, float],
     stats: CacheStats,
     begin: float,
     solver_time: float,
 ) -> RunResult:
-    shares_of_time, snapshots = _sample_shares(config.output)
-    times = shares_of_time * path.t_final
-    grid, masses = disk.grid, disk.masses
-    tau_weight = tau_per_mass(grid.sizes, masses, disk.f_los)
-    y, series, t99 = sample.look(path, drivers, shielding_of(config), times, tau_weight, disk.f_los)
-    Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
+    y, (Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise), t99 = looked
     c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
@@ -219,10 +220,10 @@ def _result(
         M_out_dot=blown * to_mars,
         M_sink_dot=otherwise * to_mars,
         M_loss_cum=lost * to_mars,
-        s=grid.sizes,
-        s_edges=grid.edges,
+        s=disk.grid.sizes,
+        s_edges=disk.grid.edges,
         t_snapshot=times[snapshots],
-        N=c[snapshots] / masses,
+        N=c[snapshots] / disk.masses,
         M_loss=float(lost[-1]) * to_mars,
         M_loss_blowout=float(ledger[-1, BLOWOUT]) * to_mars,
         M_loss_sublimation=float(ledger[-1, SUBLIMATION]) * to_mars,
