@@ -38,6 +38,8 @@ RENAMED = {
     **dict.fromkeys(("allow_liquid_hkl",), "sublimation.of_liquid"),
     **dict.fromkeys(("orbit_fraction_at_mu1",), "supply.f_orb"),
     "mu_reference_tau": "supply.tau_ref",
+    "target_tau": "supply.feedback.tau_target",
+    "response_time_years": "supply.feedback.t_response_years",
 }
 #: Keys that were left out, and why.
 LEFT_OUT = {

@@ -25,9 +25,11 @@ from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielde
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
 from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
 from .physics.supply import (
+    Feedback,
     Injection,
     SupplyLaw,
     SupplySegment,
+    no_feedback,
     rate_from_orbit_fraction,
     read_supply_table,
     scale_kinks,
@@ -209,6 +211,13 @@ def _supply_law(config: RunConfig, derived: Derived, kappa: float, f_los: float)
     return supply_law(segments, (coupled.scale, coupled.T_ref, coupled.power, coupled.floor, coupled.cap))
 
 
+def _feedback(config: RunConfig) -> Feedback:
+    given = config.supply.feedback
+    if given is None:
+        return no_feedback()
+    return Feedback(given.gain / (given.t_response_years * YEAR), given.tau_target, math.log(given.floor), math.log(given.cap))
+
+
 def _vapour(config: RunConfig) -> Vapour:
     given, rho = config.sublimation, config.material.rho
     if given.vapour_pressure in SETS:
@@ -268,6 +277,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         np.array(sorted({t for t in in_time if t > 0.0})),
         _phase_law(config, derived),
         np.array(in_T),
+        _feedback(config),
     )
 
 

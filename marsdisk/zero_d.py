@@ -23,7 +23,7 @@ from .physics.shielding import effective_opacity, phi_at, surface_density_at_tau
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
-from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
+from .solver.drivers import BLOWOUT, OTHER, SUBLIMATION, SUPPLIED, Drivers
 from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
@@ -203,7 +203,7 @@ def _result(
     grid, masses = disk.grid, disk.masses
     tau_weight = tau_per_mass(grid.sizes, masses, disk.f_los)
     y, (Sigma, tau_los, T_M, s_blow, blown, otherwise), t99 = sample.look(path, drivers, times, tau_weight)
-    c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
+    c, ledger = y[:, : path.bins], y[:, path.bins :]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     Phi = phi_at(shielding_of(config), tau_los)

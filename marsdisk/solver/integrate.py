@@ -1,7 +1,7 @@
 """The integrator: a linearly implicit method with error control over the whole length of a run.
 
 The ledger runs along as extra components of the state, filled by the same stages as the bins, so that
-sum c + losses - supplied is conserved to round-off. Kinks of the drivers are landed on; stop events are located on the dense output.
+sum c + losses - supplied is conserved to round-off; where the supply has feedback, so does the logarithm of its factor. Kinks of the drivers are landed on; stop events are located on the dense output.
 """
 
 import math
@@ -15,6 +15,7 @@ from ..physics.phase import SOLID, UNKNOWN
 from .control import Limits, error_norm, first_step, remove_negatives
 from .drivers import (
     ENTRIES,
+    HELD,
     PHASES,
     SUPPLIED,
     Drivers,
@@ -81,12 +82,14 @@ def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, 
 @kernel
 def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> tuple[Any, ...]:
     n, stages = c0.size, method.alpha.size
-    size = n + ENTRIES
+    feedback, masses = drivers.feedback, n + ENTRIES
+    fed_back = feedback.rate > 0.0
+    size = masses + 1 if fed_back else masses
     ts, ys = np.empty((64, 1)), np.empty((64, size))
     ps, qs, pieces = np.empty((64, size)), np.empty((64, size)), np.empty((64, 2))
     J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
-    S, S_stage = np.empty(n), np.empty(n)
+    S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
 
     y = np.zeros(size)
     y[:n] = c0
@@ -112,6 +115,11 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             s_blow, log_slope, beyond, speed, speed_slope, supply, supply_slope = drive(drivers, t)
             colliding, supplying, blowing, subliming = gates(drivers, mode)
             speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
+            if fed_back:
+                factor = math.exp(y[masses])
+                supply, supply_slope = factor * supply, factor * supply_slope
+                pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
+                f0[masses], f_t[masses] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
             jacobian(y[:n], terms, scratch, J)
             busiest = busiest_bin(y[:n], J)
             mass_rate(y[:n], terms, busiest, scratch, f0[:n])
@@ -153,6 +161,10 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
 
         shift = 1.0 / (method.gamma * h)
         _factorise_step(J, S, speed, linear, shift, M, scratch)
+        if fed_back:  # one row and one column more, eliminated last
+            response[:] = linear.shares
+            substitute(M, response)
+            pivot = shift + pull * supply * optical_depth(response, tau_weight)
         for i in range(stages):
             b, ledger = U[i, :n], U[i, n:]
             if i == 0:
@@ -168,6 +180,9 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 at = drive(drivers, t_stage)
                 beyond = beyond or at[2]
                 speed_stage, supply_stage = subliming * at[3], supplying * at[5]
+                if fed_back:
+                    supply_stage *= math.exp(y_new[masses])
+                    U[i, masses] = pull * (feedback.tau_target - optical_depth(y_new, tau_weight))
                 set_blowout_rates(rule, piece, at[0], S_stage)
                 if blowing == 0.0:
                     S_stage[:] = 0.0
@@ -185,12 +200,18 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 for k in range(size):
                     U[i, k] += h * method.g[i] * f_t[k]
             substitute(M, b)
-            set_ledger_rates(linear, unbound_below, S, speed, 1.0, 0.0, b, entries)
+            supplied = 0.0
+            if fed_back:
+                U[i, masses] = (U[i, masses] - pull * optical_depth(b, tau_weight)) / pivot
+                supplied = supply * U[i, masses]
+                for k in range(n):
+                    b[k] += supplied * response[k]
+            set_ledger_rates(linear, unbound_below, S, speed, 1.0, supplied, b, entries)
             for k in range(ENTRIES):
                 ledger[k] = (ledger[k] + entries[k]) / shift
         for k in range(size):
             y_new[k] += U[stages - 1, k]
-        error = error_norm(y, y_new, U[stages - 1], limits)
+        error = error_norm(y, y_new, U[stages - 1], masses, limits)
 
         factor = min(6.0, max(0.2, 0.9 * error**-0.25)) if error > 0.0 else 6.0
         if not error <= 1.0:
@@ -232,13 +253,15 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             factor = min(factor, 1.0)
         accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
 
+        if fed_back:
+            y_new[masses] = min(max(y_new[masses], feedback.ln_floor), feedback.ln_cap)
         ts[steps + 1, 0] = t_next
         ys[steps + 1] = y_new
         pieces[steps, 0], pieces[steps, 1] = piece, mode
         steps += 1
 
         supplied = y_new[n + SUPPLIED]
-        ledger_error = max(ledger_error, abs(np.sum(y_new) - 2.0 * supplied - start) / (start + supplied))
+        ledger_error = max(ledger_error, abs(np.sum(y_new[:masses]) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
             dense = (y, y_new, ps[steps - 1], qs[steps - 1])
             outcome, x = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, U[0], S_stage, entries)
@@ -257,6 +280,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     return (
         outcome,
         t_final,
+        n,
         ts[: steps + 1, 0].copy(),
         ys[: steps + 1].copy(),
         ps[:steps].copy(),

@@ -22,7 +22,7 @@ from .trajectory import Trajectory, between, interpolate
 
 @kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
-    """State at ``t`` [s], written to ``out`` (n+4): the step it lies in, looked for from step ``after``; -1 if no step was made."""
+    """State at ``t`` [s], written to ``out``: the step it lies in, looked for from step ``after``; -1 if no step was made."""
     step, last = after, path.p.shape[0] - 1
     if last < 0:
         out[:] = path.y[0]
@@ -30,13 +30,13 @@ def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     while step < last and path.t[step + 1] < t:
         step += 1
     x = (t - path.t[step]) / (path.t[step + 1] - path.t[step])
-    interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), out)
+    interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], min(max(x, 0.0), 1.0), path.bins, out)
     return step
 
 
 @kernel
 def states(path: Trajectory, times: Array) -> Array:
-    """Mass per bin and entries of the ledger [kg/m2] at increasing ``times`` [s]: (times, n+4)."""
+    """Mass per bin and entries of the ledger [kg/m2], and ln f if there is one, at increasing ``times`` [s]: (times, n+4 or n+5)."""
     out = np.empty((times.size, path.y.shape[1]))
     step = 0
     for i in range(times.size):
@@ -55,7 +55,7 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
         for x, weight in ((0.5 - reach, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + reach, 5.0 / 18.0)):
-            interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, state)
+            interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, path.bins, state)
             rates = energy_rates(state, terms)
             relative += weight * end * h * rates[0]
             retained += weight * end * h * rates[1]
@@ -65,7 +65,7 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 @kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
     """Mass lost [kg/m2] by fraction ``x`` of a step."""
-    lost, n = 0.0, path.y.shape[1] - ENTRIES
+    lost, n = 0.0, path.bins
     for k in (n + BLOWOUT, n + SUBLIMATION, n + OTHER):
         lost += between(path.y[step, k], path.y[step + 1, k], path.p[step, k], path.q[step, k], x)
     return lost
@@ -104,11 +104,11 @@ def look(path: Trajectory, drivers: Drivers, times: Array, tau_weight: Array) ->
 
     Returns
     -------
-    states (times, n+4) [kg/m2]; series (6, times): Sigma [kg/m2], tau_los, T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out
+    states (times, n+4 or n+5), as :func:`states` gives them; series (6, times): Sigma [kg/m2], tau_los, T_M [K], s_blow [m], and the fluxes [kg/(m2 s)] of blow-out
     and of all other losses; the time [s] by which 99 % of the loss was lost
     """
     n = tau_weight.size
-    y, series = np.empty((times.size, n + ENTRIES)), np.empty((6, times.size))
+    y, series = np.empty((times.size, path.y.shape[1])), np.empty((6, times.size))
     S, rates = np.empty(n), np.empty(ENTRIES)
     step = 0
     for i in range(times.size):

@@ -4,14 +4,17 @@ from typing import NamedTuple
 
 from .._jit import kernel
 from ..physics.grid import Array
-from .drivers import ENTRIES
 
 
 class Trajectory(NamedTuple):
-    """Accepted steps, with what the dense output needs. The last four components are the ledger's entries [kg/m2]."""
+    """Accepted steps, with what the dense output needs.
+
+    A state is the mass per bin and the ledger's entries [kg/m2], n + 4 numbers, and where the supply has feedback ln f after them.
+    """
 
     outcome: int
     t_final: float  #: s
+    bins: int  #: n
     t: Array  #: (steps+1,) s
     y: Array  #: (steps+1, n+4) kg/m2
     p: Array  #: (steps, n+4)
@@ -33,10 +36,10 @@ def between(y0: float, y1: float, p: float, q: float, x: float) -> float:
 
 
 @kernel
-def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, out: Array) -> None:
-    """State at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
-    n, lacking, fullest = y0.size - ENTRIES, 0.0, 0
-    for k in range(n + ENTRIES):
+def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, n: int, out: Array) -> None:
+    """State of ``n`` bins at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
+    lacking, fullest = 0.0, 0
+    for k in range(y0.size):
         out[k] = between(y0[k], y1[k], p[k], q[k], x)
     for k in range(n):
         if out[k] < 0.0:
@@ -46,5 +49,5 @@ def interpolate(y0: Array, y1: Array, p: Array, q: Array, x: float, out: Array) 
             fullest = k
     out[fullest] -= lacking
     if out[fullest] < 0.0:  # a useless polynomial: the chord is positive
-        for k in range(n + ENTRIES):
+        for k in range(y0.size):
             out[k] = (1.0 - x) * y0[k] + x * y1[k]

@@ -86,7 +86,7 @@ def supply(folder: Path) -> None:
     given, rates = read(folder, "supply_source"), read(folder, "supply_rate")
     const = next(case for case in rates["rates"] if case["label"] == "const")
     kept = {"rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"], "mixing": const["spec"]["mixing"], "values": const["values"]}
-    write("supply_rates", {"rates": rates["rates"], "temperature": rates["sequences"]["temperature"]})
+    write("supply_rates", {"rates": rates["rates"], **{name: rates["sequences"][name] for name in ("temperature", "feedback")}})
     write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 
