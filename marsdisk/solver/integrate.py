@@ -67,21 +67,35 @@ def _factorise_step(J: Array, S: Array, speed: float, terms: LinearTerms, shift:
     factorise(M, sums, scratch)
 
 
-def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> Trajectory:
-    """Integrate collisions and what the drivers do to the mass per bin from t = 0 until ``limits`` end it.
+def integrate(
+    c0: Array,
+    sizes: Array,
+    terms: CollisionTerms,
+    drivers: Drivers,
+    limits: Limits,
+    method: RosenbrockMethod,
+    *,
+    t: float = 0.0,
+    mode: int = UNKNOWN,
+) -> Trajectory:
+    """Integrate collisions and what the drivers do to the mass per bin until ``limits`` end it.
 
     Parameters
     ----------
-    c0 : (n,) kg/m2, mass per bin at the start
+    c0 : (n,) kg/m2, mass per bin at the start; or a whole state of a trajectory to go on from
     sizes : (n,) m
+    t : s, when it starts
+    mode : that of the step before
     """
     # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
-    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method))
+    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method, t, mode))
 
 
 @kernel
-def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> tuple[Any, ...]:
-    n, stages = c0.size, method.alpha.size
+def _integrate(
+    c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod, t: float, mode: int
+) -> tuple[Any, ...]:
+    n, stages = sizes.size, method.alpha.size
     feedback, masses = drivers.feedback, n + ENTRIES
     fed_back = feedback.rate > 0.0
     size = masses + 1 if fed_back else masses
@@ -92,20 +106,20 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
 
     y = np.zeros(size)
-    y[:n] = c0
-    start = np.sum(c0)
-    t, h, accepted_h, accepted_error = 0.0, 0.0, 0.0, 1.0
+    y[: c0.size] = c0
+    start = np.sum(y[:masses]) - 2.0 * y[n + SUPPLIED]
+    h, accepted_h, accepted_error = 0.0, 0.0, 1.0
     steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
-    tau_max = optical_depth(c0, tau_weight)
+    tau_max = optical_depth(y, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
     rule, linear = drivers.blowout, drivers.linear
-    s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
+    s_blow, log_slope, beyond = blowout_state(drivers, t)
     piece = piece_of(rule, s_blow)
     speed, gated_time, unbound_below = 0.0, 0.0, False
-    mode = mode_at(drivers, 0.0, y, tau_weight, UNKNOWN)
+    mode = mode_at(drivers, t, y, tau_weight, mode)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
-    ts[0, 0] = 0.0
+    ts[0, 0] = t
     ys[0] = y
     outcome, t_final = REACHED_END, limits.t_end
     fresh, wanted, last_rejected, busiest = True, 0.0, False, 0

@@ -1,5 +1,7 @@
 """A finished trajectory looked at: states and series at chosen times, by the method's own dense output."""
 
+import math
+
 import numpy as np
 
 from .._jit import kernel
@@ -18,6 +20,9 @@ from .drivers import (
 )
 from .netform import optical_depth
 from .trajectory import Trajectory, between, interpolate
+
+_REACH = 0.5 * math.sqrt(0.6)
+GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))  #: nodes and weights on [0, 1]
 
 
 @kernel
@@ -48,18 +53,51 @@ def states(path: Trajectory, times: Array) -> Array:
 def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float]:
     """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
     relative, retained = 0.0, 0.0
-    state, reach = np.empty(path.y.shape[1]), 0.5 * np.sqrt(0.6)
+    state = np.empty(path.y.shape[1])
     for step in range(path.p.shape[0]):
         if int(path.mode[step]) & PHASES == LIQUID:
             continue
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
-        for x, weight in ((0.5 - reach, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + reach, 5.0 / 18.0)):
+        for x, weight in GAUSS:
             interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, path.bins, state)
             rates = energy_rates(state, terms)
             relative += weight * end * h * rates[0]
             retained += weight * end * h * rates[1]
     return relative, retained
+
+
+@kernel
+def hit_rate(c: Array, hits: Array) -> float:
+    """Gross collision rate [1/s] of the largest bodies there are, which are hit most often; ``hits`` (n, n) is that of i by a mass of j."""
+    top, rate = hits.shape[0] - 1, 0.0
+    while top > 0 and not c[top] > 0.0:
+        top -= 1
+    for j in range(hits.shape[0]):
+        rate += hits[top, j] * c[j]
+    return rate
+
+
+@kernel
+def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
+    """How often one of the largest bodies has been hit from the begin of ``path`` to increasing ``times`` [s], by Gauss' rule."""
+    out, state, step, total = np.zeros(times.size), np.empty(path.y.shape[1]), 0, 0.0
+    for i in range(times.size):
+        while step < path.p.shape[0]:
+            h = path.t[step + 1] - path.t[step]
+            end, passed = min(1.0, (times[i] - path.t[step]) / h), 0.0
+            if int(path.mode[step]) & PHASES != LIQUID and end > 0.0:
+                for x, weight in GAUSS:
+                    interpolate(path.y[step], path.y[step + 1], path.p[step], path.q[step], x * end, path.bins, state)
+                    passed += weight * end * h * hit_rate(state, hits)
+            out[i] = total + passed
+            if end < 1.0:
+                break
+            total += passed
+            step += 1
+        else:
+            out[i] = total
+    return out
 
 
 @kernel

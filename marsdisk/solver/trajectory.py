@@ -1,9 +1,13 @@
 """What an integration leaves behind: its accepted steps, and the state at any time between them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .._jit import kernel
 from ..physics.grid import Array
+from .drivers import ENTRIES, SUPPLIED
 
 
 class Trajectory(NamedTuple):
@@ -27,6 +31,27 @@ class Trajectory(NamedTuple):
     ledger_error: float  #: largest |sum c + losses - start - supplied| / (start + supplied)
     tau_max: float
     gated_time: float  #: s during which grains were not solid
+
+
+def joined(paths: Sequence[Trajectory]) -> Trajectory:
+    """One trajectory of those that follow each other in time, each from where the one before it ended."""
+    if len(paths) == 1:
+        return paths[0]
+    first, last = paths[0], paths[-1]
+    y = np.concatenate([first.y[:1], *(path.y[1:] for path in paths)])
+    n, start = first.bins, first.y[0, : first.bins].sum()
+    supplied = y[:, n + SUPPLIED]
+    imbalance = np.abs(y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start) / (start + supplied)
+    of_steps: Any = {name: np.concatenate([getattr(path, name) for path in paths]) for name in ("p", "q", "piece", "mode")}
+    totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "clamped", "gated_time")}
+    return last._replace(
+        t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
+        y=y,
+        ledger_error=float(imbalance.max()),
+        tau_max=max(path.tau_max for path in paths),
+        **of_steps,
+        **totals,
+    )
 
 
 @kernel

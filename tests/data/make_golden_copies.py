@@ -25,7 +25,7 @@ def write(name: str, content: Any) -> None:
 
 def orbit(folder: Path) -> None:
     given = read(folder, "orbit_dynamics")
-    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel")})
+    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")})
 
 
 def psd(folder: Path) -> None:
