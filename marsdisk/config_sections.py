@@ -141,8 +141,6 @@ class Dynamics(Section):
             raise ValueError("H_factor has no effect with kernel_H_mode fixed; drop it")
         if self.damping is not None and self.v_rel == "pericenter":
             raise ValueError("damping needs a v_rel that goes down with e and i, and pericenter is an orbital speed; set v_rel: dispersion")
-        if self.damping is not None and self.e_profile == "fixed" and self.e0 == self.i0 == 0.0:
-            raise ValueError("damping has nothing to damp where e0 = i0 = 0, as no grain ever meets another; raise one of them")
         return self
 
 

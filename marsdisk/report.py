@@ -24,7 +24,7 @@ from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult, StopReason
 from .start import derive
 
-SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "e", "v_rel", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
 
 def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:

@@ -148,6 +148,8 @@ def derive(config: RunConfig) -> Derived:
     T_orb, omega = orbit.orbital_period(r), orbit.angular_velocity(r)
     e = dyn.e0 if dyn.e_profile == "fixed" else dynamics.mars_pericenter_eccentricity(r)
     motion = _motion(dyn, r, e, dyn.i0)
+    if dyn.damping is not None and motion.v_rel == 0.0:
+        raise ConfigError(["dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets another; raise e0 or i0"])
     law = _temperature_law(config)
     t_end, end_reason = _end(config, law, T_orb)
     coldest, hottest = temperature.lowest_and_highest(law, t_end)
