@@ -24,7 +24,7 @@ from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult, StopReason
 from .start import derive
 
-SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "e", "v_rel", "M_out_dot", "M_sink_dot", "M_loss_cum")
+SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
 
 def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
@@ -211,13 +211,14 @@ def write_result(result: RunResult, path: Path) -> None:
     MarsDiskError
         The file cannot be written.
     """
+    names = SERIES if result.config.dynamics.damping is None else (*SERIES, "e", "v_rel")
     units = {field.name: field.metadata.get("units", "1") for field in dataclasses.fields(result)}
     try:
         if path.suffix == ".csv":
             with path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerow([f"{name} [{units[name]}]" for name in SERIES])
-                writer.writerows(zip(*(getattr(result, name).tolist() for name in SERIES), strict=True))
+                writer.writerow([f"{name} [{units[name]}]" for name in names])
+                writer.writerows(zip(*(getattr(result, name).tolist() for name in names), strict=True))
             return
         arrays = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in {"config", "cache", "stop_reason"}}
         np.savez_compressed(path, config=result.config.model_dump_json(), stop_reason=result.stop_reason.label, **arrays)
