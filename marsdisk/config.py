@@ -75,6 +75,12 @@ class RunConfig(Section):
     def _covered(self) -> "RunConfig":
         if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
             raise ValueError("numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of them")
+        if self.numerics.scheme == "imex_bdf1" and self.supply.feedback is not None:
+            raise ValueError("numerics.scheme imex_bdf1 has no supply.feedback; set scheme: rosenbrock or feedback: null")
+        if self.dynamics.damping is not None and self.numerics.scheme == "imex_bdf1":
+            raise ValueError("numerics.scheme imex_bdf1 has no dynamics.damping; set scheme: rosenbrock or damping: null")
+        if self.dynamics.damping is not None and not self.collisions.enabled:
+            raise ValueError("dynamics.damping is by collisions, and collisions.enabled is false; drop damping or set enabled: true")
         if self.initial.mass is not None and "tau0_target" in self.optical_depth.model_fields_set:
             raise ValueError("initial.mass and optical_depth.tau0_target both set the surface density at the start; give one")
         stop, tau0 = self.optical_depth.tau_stop, self.optical_depth.tau0_target

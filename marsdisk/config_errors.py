@@ -38,12 +38,14 @@ RENAMED = {
     **dict.fromkeys(("allow_liquid_hkl",), "sublimation.of_liquid"),
     **dict.fromkeys(("orbit_fraction_at_mu1",), "supply.f_orb"),
     "mu_reference_tau": "supply.tau_ref",
+    **dict.fromkeys(("enable_e_damping", "t_damp_orbits"), "dynamics.damping: {epsilon, e_eq}, whose time follows from collisions"),
+    "target_tau": "supply.feedback.tau_target",
+    "response_time_years": "supply.feedback.t_response_years",
 }
 #: Keys that were left out, and why.
 LEFT_OUT = {
     "kernel_ei_mode": "e and i are dynamics.e0 (or e_profile) and i0; its balance had no collision rate in it",
     "f_wake": "it belonged to kernel_ei_mode",
-    **dict.fromkeys(("enable_e_damping", "t_damp_orbits"), "e and i stay as they are given"),
     "gate_mode": "it scaled only what was reported, not the disk",
     "layer": "it had no effect",
     "tau_stop_tol": "the stop is located exactly",

@@ -145,6 +145,16 @@ class SupplyTemperature(Section):
         return self
 
 
+class SupplyFeedback(Section):
+    """Supply times a factor f, 1 at the start, with d ln f/dt = (gain/t_response) (tau_target - tau_los)/tau_target."""
+
+    gain: float = quantity(1.0, "how strongly the supply answers to the optical depth", "", gt=0.0, le=1e6)
+    t_response_years: float = quantity(0.5, "response time at gain 1", "yr", gt=0.0, le=1e6)
+    tau_target: float = quantity(1.0, "line-of-sight optical depth that the supply is steered to", "", gt=0.0, le=1e6)
+    floor: float = quantity(1e-6, "smallest factor", "", gt=0.0, le=1.0)
+    cap: float = quantity(10.0, "largest factor", "", ge=1.0, le=1e12)
+
+
 RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piecewise": "segments"}
 
 
@@ -161,6 +171,7 @@ class Supply(Section):
     segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")
     epsilon_mix: float | None = quantity(None, "share of the supply that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
     temperature: SupplyTemperature | None = None
+    feedback: SupplyFeedback | None = None
     reservoir: float | None = quantity(None, "mass that the annulus can be supplied with in all; null is without end", "M_Mars", gt=0.0, le=1.0)
     f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
     tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)

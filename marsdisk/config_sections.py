@@ -105,6 +105,15 @@ class Psd(Section):
     floor: Literal["none", "blowout"] = quantity("none", "the grid starts at sizes.s_min, or at s_blow(0)")
 
 
+class Damping(Section):
+    """Collisions damp e and i: both relax, in t_coll/epsilon^2, to e_eq and to the i that has the same ratio to it as at the start."""
+
+    epsilon: float = quantity(
+        0.5, "restitution: e and i relax in t_coll/epsilon^2, t_coll between two hits of the largest bodies", "", gt=0.0, le=1.0
+    )
+    e_eq: float = quantity(..., "eccentricity that they relax to", "", gt=0.0, lt=1.0)
+
+
 class Dynamics(Section):
     """Eccentricity, inclination and what follows from them."""
 
@@ -115,6 +124,7 @@ class Dynamics(Section):
     kernel_H_mode: Literal["ia", "fixed"] = quantity("ia", "scale height H = H_factor i r, or H = H_fixed_over_a r")
     H_factor: float = quantity(1.0, "scale height over i r", "", gt=0.0, le=100.0)
     H_fixed_over_a: float | None = quantity(None, "scale height over r (with kernel_H_mode: fixed)", "", gt=0.0, le=1.0)
+    damping: Damping | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Dynamics":
@@ -129,6 +139,8 @@ class Dynamics(Section):
             )
         if self.kernel_H_mode == "fixed" and "H_factor" in given:
             raise ValueError("H_factor has no effect with kernel_H_mode fixed; drop it")
+        if self.damping is not None and self.v_rel == "pericenter":
+            raise ValueError("damping needs a v_rel that goes down with e and i, and pericenter is an orbital speed; set v_rel: dispersion")
         return self
 
 

@@ -223,13 +223,14 @@ def write_result(result: RunResult, path: Path) -> None:
     MarsDiskError
         The file cannot be written.
     """
+    names = SERIES if result.config.dynamics.damping is None else (*SERIES, "e", "v_rel")
     units = {field.name: field.metadata.get("units", "1") for field in dataclasses.fields(result)}
     try:
         if path.suffix == ".csv":
             with path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerow([f"{name} [{units[name]}]" for name in SERIES])
-                writer.writerows(zip(*(getattr(result, name).tolist() for name in SERIES), strict=True))
+                writer.writerow([f"{name} [{units[name]}]" for name in names])
+                writer.writerows(zip(*(getattr(result, name).tolist() for name in names), strict=True))
             return
         arrays = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in {"config", "cache", "stop_reason"}}
         np.savez_compressed(path, config=result.config.model_dump_json(), stop_reason=result.stop_reason.label, **arrays)

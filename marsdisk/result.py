@@ -58,6 +58,8 @@ class RunResult:
     Sigma_tau1: Array = described("kg m-2", "surface density of a layer of the same dust of vertical optical depth 1 in that light")
     T_M: Array = described("K", "temperature of Mars")
     s_blow: Array = described("m", "blow-out size")
+    e: Array = described("1", "eccentricity of the grains' orbits")
+    v_rel: Array = described("m s-1", "relative speed of the grains")
     M_out_dot: Array = described("M_Mars s-1", "mass blown out per time")
     M_sink_dot: Array = described("M_Mars s-1", "mass lost otherwise per time")
     M_loss_cum: Array = described("M_Mars", "mass lost since t = 0")

@@ -10,7 +10,7 @@ from ._jit import interpreted
 from .cache import RunCache
 from .config import RunConfig
 from .config_processes import ConstantTemperature, LinearTemperature, PowerLawSupply, SlabTemperature, TableSupply, TableTemperature
-from .config_sections import Initial, Psd
+from .config_sections import Dynamics, Initial, Psd
 from .errors import ConfigError
 from .physics import dynamics, opacity, orbit, psd, temperature
 from .physics.collisions_smol import supply_weights
@@ -25,9 +25,11 @@ from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielde
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
 from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
 from .physics.supply import (
+    Feedback,
     Injection,
     SupplyLaw,
     SupplySegment,
+    no_feedback,
     rate_from_orbit_fraction,
     read_supply_table,
     scale_kinks,
@@ -57,6 +59,11 @@ class Derived:
     blowout_rate: float  #: 1/t_blow [1/s]; 0 without blow-out
     t_end: float  #: s
     end_reason: StopReason
+
+    @property
+    def motion(self) -> dynamics.Motion:
+        """How grains move at the start."""
+        return dynamics.Motion(self.e, self.v_rel, self.H)
 
     def cache_identity(self, config: RunConfig) -> tuple[object, ...]:
         """What the cached arrays depend on, slowest to build first: runs equal in it share everything."""
@@ -115,6 +122,19 @@ def _auto_chi(q_pr: QprTable | float, s: float, rho: float, T_M: float) -> float
     return chi_auto(float(beta(s, rho, T_M, Q)), Q)
 
 
+def _motion(dyn: Dynamics, r: float, e: float, i: float) -> dynamics.Motion:
+    v_K = orbit.keplerian_velocity(r)
+    v_rel = dynamics.dispersion_speed(v_K, e, i) if dyn.v_rel == "dispersion" else dynamics.pericenter_speed(v_K, e)
+    return dynamics.Motion(e, v_rel, dynamics.scale_height(r, i, dyn.H_factor) if dyn.H_fixed_over_a is None else dyn.H_fixed_over_a * r)
+
+
+def motion_left(config: RunConfig, derived: Derived, e_eq: float, q: float) -> dynamics.Motion:
+    """How grains move when collisions have left the share ``q`` of the way from the start to ``e_eq``, i keeping its ratio to e."""
+    dyn = config.dynamics
+    i_eq = (dyn.i0 / derived.e if derived.e > 0.0 else 0.5) * e_eq
+    return _motion(dyn, derived.r, dynamics.relaxed(derived.e, e_eq, q), dynamics.relaxed(dyn.i0, i_eq, q))
+
+
 def derive(config: RunConfig) -> Derived:
     """Geometry, speeds and length of a run.
 
@@ -125,10 +145,11 @@ def derive(config: RunConfig) -> Derived:
     """
     disk, dyn = config.disk, config.dynamics
     r = orbit.reference_radius(disk.r_in_RM, disk.r_out_RM)
-    T_orb, omega, v_K = orbit.orbital_period(r), orbit.angular_velocity(r), orbit.keplerian_velocity(r)
+    T_orb, omega = orbit.orbital_period(r), orbit.angular_velocity(r)
     e = dyn.e0 if dyn.e_profile == "fixed" else dynamics.mars_pericenter_eccentricity(r)
-    v_rel = dynamics.dispersion_speed(v_K, e, dyn.i0) if dyn.v_rel == "dispersion" else dynamics.pericenter_speed(v_K, e)
-    H = dynamics.scale_height(r, dyn.i0, dyn.H_factor) if dyn.H_fixed_over_a is None else dyn.H_fixed_over_a * r
+    motion = _motion(dyn, r, e, dyn.i0)
+    if dyn.damping is not None and motion.v_rel == 0.0:
+        raise ConfigError(["dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets another; raise e0 or i0"])
     law = _temperature_law(config)
     t_end, end_reason = _end(config, law, T_orb)
     coldest, hottest = temperature.lowest_and_highest(law, t_end)
@@ -157,7 +178,7 @@ def derive(config: RunConfig) -> Derived:
         chi = _auto_chi(config.q_pr(), s_lo, config.material.rho, law.T0)
     blowout_rate = 1.0 / blowout_time(chi, omega) if config.blowout.enabled else 0.0
     area = orbit.annulus_area(disk.r_in_RM, disk.r_out_RM)
-    return Derived(r, area, T_orb, e, v_rel, H, law, pressure, s_lo, alpha_mass, blowout_rate, t_end, end_reason)
+    return Derived(r, area, T_orb, *motion, law, pressure, s_lo, alpha_mass, blowout_rate, t_end, end_reason)
 
 
 @functools.lru_cache(maxsize=16)
@@ -207,6 +228,13 @@ def _supply_law(config: RunConfig, derived: Derived, kappa: float, f_los: float)
     if coupled is None:
         return supply_law(segments)
     return supply_law(segments, (coupled.scale, coupled.T_ref, coupled.power, coupled.floor, coupled.cap))
+
+
+def _feedback(config: RunConfig) -> Feedback:
+    given = config.supply.feedback
+    if given is None:
+        return no_feedback()
+    return Feedback(given.gain / (given.t_response_years * YEAR), given.tau_target, math.log(given.floor), math.log(given.cap))
 
 
 def _vapour(config: RunConfig) -> Vapour:
@@ -268,6 +296,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         np.array(sorted({t for t in in_time if t > 0.0})),
         _phase_law(config, derived),
         np.array(in_T),
+        _feedback(config),
     )
 
 

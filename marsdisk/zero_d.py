@@ -16,48 +16,70 @@ from .errors import SolverError
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
 from .physics.constants import M_MARS, YEAR
+from .physics.dynamics import Motion
 from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
-from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
+from .solver.drivers import BLOWOUT, OTHER, SUBLIMATION, SUPPLIED, Drivers
 from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
 from .solver.netform import CollisionTerms, collision_terms, tau_per_mass
-from .solver.trajectory import Trajectory
-from .start import Derived, Start, derive, disk_at_start, drivers_of, shielding_of
+from .solver.stretches import Damping, Stretch, integrate_stretches
+from .solver.trajectory import Trajectory, joined
+from .start import Derived, Start, derive, disk_at_start, drivers_of, motion_left, shielding_of
 
 logger = logging.getLogger(__name__)
 
 LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
 
 
-def _collisions(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> tuple[Array, FragmentTensor]:
+def _damping(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> Damping | None:
+    """How collisions damp e and i; None where they do not."""
+    given, grid = config.dynamics.damping, disk.grid
+    if given is None:
+        return None
+    area = pair_workspace(grid.sizes, disk.masses, config.material.rho, cache=cache, sizes_version=grid.sizes_version).area
+    return Damping(given.epsilon**2, area, disk.masses, functools.partial(motion_left, config, derived, given.e_eq))
+
+
+def _moving(derived: Derived, damping: Damping | None, stretches: list[Stretch], times: Array) -> Array:
+    """e, v_rel [m/s] and H [m] at increasing ``times`` [s]: (3, times)."""
+    if damping is None:
+        return np.broadcast_to(np.array(derived.motion)[:, None], (3, times.size))
+    return np.array([damping.motion_at(q) for q in damping.q(stretches, times).tolist()]).T
+
+
+def _collisions(config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache) -> tuple[Array, FragmentTensor]:
     """Rate coefficient K_ij [m2/s] and outcome of every pair."""
     grid, masses, rho = disk.grid, disk.masses, config.material.rho
     versions = {"sizes_version": grid.sizes_version, "edges_version": grid.edges_version}
     pairs = pair_workspace(grid.sizes, masses, rho, cache=cache, sizes_version=grid.sizes_version)
-    tensor = _fragment_tensor(grid.sizes, masses, grid.edges, derived.v_rel, rho, derived.alpha_mass, law=config.qstar.law(), cache=cache, **versions)
-    return rate_coefficient(pairs.area, derived.H, derived.v_rel if config.collisions.enabled else 0.0), tensor
+    tensor = _fragment_tensor(grid.sizes, masses, grid.edges, motion.v_rel, rho, derived.alpha_mass, law=config.qstar.law(), cache=cache, **versions)
+    return rate_coefficient(pairs.area, motion.H, motion.v_rel if config.collisions.enabled else 0.0), tensor
 
 
-def _collision_terms(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> CollisionTerms:
+def _collision_terms(config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache) -> CollisionTerms:
     gain = gain_workspace(disk.masses, config.material.rho, cache=cache, sizes_version=disk.grid.sizes_version)
-    return collision_terms(*_collisions(config, derived, disk, cache), disk.masses, gain.m_sum)
+    return collision_terms(*_collisions(config, derived, motion, disk, cache), disk.masses, gain.m_sum)
 
 
-def _energies(config: RunConfig, derived: Derived, disk: Start, path: Trajectory, cache: RunCache) -> tuple[float, float]:
+def _energies(config: RunConfig, derived: Derived, disk: Start, stretches: list[Stretch], cache: RunCache) -> tuple[float, float]:
     """Energy brought into collisions and energy dissipated [J] in the annulus; not summed where nobody asks."""
     energy = config.energy
     if not energy.enabled:
         return math.nan, math.nan
     kept = energy.eps_restitution**2 if energy.f_ke_fragmentation is None else energy.f_ke_fragmentation
-    coefficient, tensor = _collisions(config, derived, disk, cache)
-    relative, retained = sample.collision_energy(path, energy_terms(coefficient, tensor, disk.masses, derived.v_rel, energy.f_ke_cratering, kept))
+    relative, retained = 0.0, 0.0
+    for path, motion in stretches:
+        coefficient, tensor = _collisions(config, derived, motion, disk, cache)
+        rates = energy_terms(coefficient, tensor, disk.masses, motion.v_rel, energy.f_ke_cratering, kept)
+        in_stretch = sample.collision_energy(path, rates)
+        relative, retained = relative + in_stretch[0], retained + in_stretch[1]
     return relative * derived.area, (relative - retained) * derived.area
 
 
@@ -96,11 +118,28 @@ def outer_step(config: RunConfig, derived: Derived) -> float:
     return config.numerics.dt or derived.t_end / 1000.0
 
 
-def _classic(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, limits: Limits, cache: RunCache) -> Trajectory:
+def _undamped(derived: Derived, disk: Start, terms: CollisionTerms, drivers: Drivers, limits: Limits) -> list[Stretch]:
+    """The run in one stretch."""
+    return [Stretch(integrate(disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS5P), derived.motion)]
+
+
+def _damped(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, limits: Limits, damping: Damping, cache: RunCache) -> list[Stretch]:
+    """The run in stretches, each with the collisions of its own speed."""
+    sizes = disk.grid.sizes.copy()
+
+    def solve(motion: Motion, y: Array, limits: Limits, t: float, mode: int) -> Trajectory:
+        return integrate(y, sizes, _collision_terms(config, derived, motion, disk, cache), drivers, limits, RODAS5P, t=t, mode=mode)
+
+    return integrate_stretches(disk.sigma_0 * disk.shares, damping, limits, solve, tolerance=config.numerics.rtol)
+
+
+def _classic(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, limits: Limits, cache: RunCache) -> list[Stretch]:
     """The classic scheme's trajectory; it is not held to :data:`LEDGER_LIMIT`, which it cannot keep, but reports its ledger's error."""
     dt, most = outer_step(config, derived), config.numerics.max_substeps
     try:
-        return integrate_imex(disk.sigma_0 * disk.shares, classic_disk(config, derived, disk), drivers, limits, dt=dt, max_substeps=most, cache=cache)
+        classic = classic_disk(config, derived, disk)
+        path = integrate_imex(disk.sigma_0 * disk.shares, classic, drivers, limits, dt=dt, max_substeps=most, cache=cache)
+        return [Stretch(path, derived.motion)]
     except StepCollapse as collapse:
         raise SolverError(
             f"numerics.scheme = imex_bdf1: {most} steps (numerics.max_substeps) cover {collapse.covered:.3g} s of the outer step of {dt:.3g} s "
@@ -151,25 +190,29 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
     drivers, limits, scheme = drivers_of(config, derived, disk), _limits(config, derived, disk), config.numerics.scheme
+    damping = _damping(config, derived, disk, cache)
     if scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
+    elif damping is not None:
+        solve = functools.partial(_damped, config, derived, disk, drivers, limits, damping, cache)
     else:
-        terms = _collision_terms(config, derived, disk, cache)
-        solve = functools.partial(integrate, disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS5P)
+        solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache), drivers, limits)
     shares_of_time, snapshots = _sample_shares(config.output)
     tau_weight, shielding = tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), shielding_of(config)
     begin_solver = time.perf_counter()
-    path = solve()
+    stretches = solve()
+    path = joined([stretch.path for stretch in stretches])
     if scheme == "rosenbrock":
         _check(config, derived, path)
     times = shares_of_time * path.t_final
     looked = sample.look(path, drivers, shielding, times, tau_weight, disk.f_los)
     solver_time = time.perf_counter() - begin_solver
-    energies = _energies(config, derived, disk, path, cache)
+    moving = _moving(derived, damping, stretches, times)
+    energies = _energies(config, derived, disk, stretches, cache)
     stats = cache.stats()
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
-    return _result(config, derived, disk, path, times, looked, snapshots, energies, stats, begin, solver_time)
+    return _result(config, derived, disk, path, times, looked, moving, snapshots, energies, stats, begin, solver_time)
 
 
 def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
@@ -197,6 +240,7 @@ def _result(
     path: Trajectory,
     times: Array,
     looked: tuple[Array, Array, float],
+    moving: Array,
     snapshots: NDArray[np.int64],
     energies: tuple[float, float],
     stats: CacheStats,
@@ -204,7 +248,8 @@ def _result(
     solver_time: float,
 ) -> RunResult:
     y, (Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise), t99 = looked
-    c, ledger = y[:, :-ENTRIES], y[:, -ENTRIES:]
+    e, v_rel, _ = moving
+    c, ledger = y[:, : path.bins], y[:, path.bins :]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
@@ -217,6 +262,8 @@ def _result(
         Sigma_tau1=Sigma_tau1,
         T_M=T_M,
         s_blow=s_blow,
+        e=e,
+        v_rel=v_rel,
         M_out_dot=blown * to_mars,
         M_sink_dot=otherwise * to_mars,
         M_loss_cum=lost * to_mars,

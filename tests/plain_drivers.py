@@ -6,7 +6,7 @@ from marsdisk.physics.grid import Array
 from marsdisk.physics.phase import never_gated
 from marsdisk.physics.radiation import RadiationPressure
 from marsdisk.physics.sublimation import SETS, vapour_of
-from marsdisk.physics.supply import SupplySegment, supply_law
+from marsdisk.physics.supply import SupplySegment, no_feedback, supply_law
 from marsdisk.physics.temperature import TABLE, TemperatureLaw
 from marsdisk.solver.drivers import ENTRIES, SUPPLIED, BlowoutRule, Drivers, LinearTerms
 
@@ -30,6 +30,7 @@ def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array
         kinks,
         never_gated(),
         np.zeros(0),
+        no_feedback(),
     )
 
 

@@ -1,10 +1,19 @@
 """Eccentricity, relative speed and scale height of the grains."""
 
 import math
+from typing import NamedTuple
 
 from .constants import R_MARS
 
 ECCENTRICITY_MAX = 0.999999  # a bound orbit; the pericentre speed diverges at 1
+
+
+class Motion(NamedTuple):
+    """How grains move, all of them alike."""
+
+    e: float
+    v_rel: float  #: m/s
+    H: float  #: m
 
 
 def mars_pericenter_eccentricity(r: float) -> float:
@@ -27,3 +36,8 @@ def pericenter_speed(v_K: float, e: float) -> float:
 def scale_height(r: float, i: float, H_factor: float = 1.0) -> float:
     """H = H_factor i r [m], at least 1e-12 m so that a flat disk stays finite."""
     return max(H_factor * i * r, 1e-12)
+
+
+def relaxed(start: float, equilibrium: float, q: float) -> float:
+    """An element of the orbit, e or i, of which the share ``q`` of its way from ``start`` to ``equilibrium`` is left to go."""
+    return equilibrium + (start - equilibrium) * q

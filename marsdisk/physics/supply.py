@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import inlined_kernel
+from .._jit import inlined_kernel, kernel
 from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
@@ -161,6 +161,29 @@ def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]
     if factor > law.cap:
         return law.cap, 0.0
     return factor, law.power * factor / T
+
+
+class Feedback(NamedTuple):
+    """Factor f on the supply that follows the optical depth: d ln f/dt = rate (tau_target - tau_los)/tau_target between two bounds."""
+
+    rate: float  #: 1/s, gain over response time; 0 is no feedback
+    tau_target: float
+    ln_floor: float
+    ln_cap: float
+
+
+def no_feedback() -> Feedback:
+    """f = 1 always."""
+    return Feedback(0.0, 1.0, 0.0, 0.0)
+
+
+@kernel
+def feedback_held(feedback: Feedback, ln_f: float, tau: float, before: bool) -> bool:
+    """Whether f rests at a bound because its rate points outwards at ``tau``; one held ``before`` rests at the bound that is nearer."""
+    rising = tau < feedback.tau_target
+    if before:
+        return rising == (2.0 * ln_f > feedback.ln_floor + feedback.ln_cap)
+    return ln_f >= feedback.ln_cap if rising else ln_f <= feedback.ln_floor
 
 
 def supply_kinks(law: SupplyLaw) -> list[float]:

@@ -12,13 +12,13 @@ from ..physics.grid import Array
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
 from ..physics.sublimation import Vapour, shrinking_speed_and_slope
-from ..physics.supply import SupplyLaw, supply_rate_and_slope, temperature_scale_and_slope
+from ..physics.supply import Feedback, SupplyLaw, feedback_held, supply_rate_and_slope, temperature_scale_and_slope
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
 from .netform import optical_depth
 
-BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state
+BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state; the ln f of feedback is last
 ENTRIES = 4
-PHASES, EXHAUSTED = 3, 4  # bits of a mode
+PHASES, EXHAUSTED, HELD = 3, 4, 8  # bits of a mode
 
 
 class BlowoutRule(NamedTuple):
@@ -55,6 +55,7 @@ class Drivers(NamedTuple):
     kinks: Array  #: s, increasing: where a driver that knows only the time has a kink
     phase: PhaseLaw
     kink_temperatures: Array  #: K of T_M at which a driver has a kink
+    feedback: Feedback
 
 
 @inlined_kernel
@@ -86,11 +87,17 @@ def drive(drivers: Drivers, t: float) -> tuple[float, float, bool, float, float,
 
 @kernel
 def mode_at(drivers: Drivers, t: float, state: Array, tau_weight: Array, before: int) -> int:
-    """What may act at ``t`` [s] in ``state`` (n+4), after mode ``before``: the phase of the grains, and whether the supply is used up."""
-    used_up = (before >= 0 and before & EXHAUSTED != 0) or state[tau_weight.size + SUPPLIED] >= drivers.reservoir
-    tau = optical_depth(state, tau_weight) if drivers.phase.heating > 0.0 else 0.0
+    """What may act at ``t`` [s] in ``state``, after mode ``before``.
+
+    That is the phase of the grains, whether the supply is used up, and whether its feedback is held at a bound.
+    """
+    n, fed_back = tau_weight.size, drivers.feedback.rate > 0.0
+    used_up = (before >= 0 and before & EXHAUSTED != 0) or state[n + SUPPLIED] >= drivers.reservoir
+    tau = optical_depth(state, tau_weight) if drivers.phase.heating > 0.0 or fed_back else 0.0
+    held = fed_back and feedback_held(drivers.feedback, state[n + ENTRIES], tau, before >= 0 and before & HELD != 0)
     T_M = temperature_and_slope(drivers.temperature, t)[0]
-    return phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES) | (EXHAUSTED if used_up else 0)
+    phase = phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES)
+    return phase | (EXHAUSTED if used_up else 0) | (HELD if held else 0)
 
 
 @inlined_kernel
@@ -103,7 +110,7 @@ def gates(drivers: Drivers, mode: int) -> tuple[float, float, float, float]:
 @kernel
 def has_modes(drivers: Drivers) -> bool:
     """Whether the mode can ever change."""
-    return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf
+    return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf or drivers.feedback.rate > 0.0
 
 
 @kernel

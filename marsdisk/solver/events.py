@@ -61,19 +61,19 @@ def locate_stop(
     Parameters
     ----------
     dense : y0, y1 and bend of the step
-    state, S, rates : (n+4,), (n,) and (4,), overwritten
+    state, S, rates : as y0, (n,) and (4,), overwritten
     """
     y0, y1, bend = dense
     before, n = 0.0, tau_weight.size
     for eighth in range(1, 9):
         x = eighth / 8.0
-        interpolate(y0, y1, bend, x, state)
+        interpolate(y0, y1, bend, x, n, state)
         met = stop_at(drivers, limits, piece, mode, t + x * h, state[:n], tau_weight, S, rates)
         if met != REACHED_END:
             low, high = before, x
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
-                interpolate(y0, y1, bend, middle, state)
+                interpolate(y0, y1, bend, middle, n, state)
                 at_middle = stop_at(drivers, limits, piece, mode, t + middle * h, state[:n], tau_weight, S, rates)
                 if at_middle != REACHED_END:
                     high, met = middle, at_middle
@@ -90,16 +90,16 @@ def locate_mode(
 ) -> tuple[int, float]:
     """Mode that ``mode`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
     y0, y1, bend = dense
-    before = 0.0
+    before, n = 0.0, tau_weight.size
     for eighth in range(1, 9):
         x = eighth / 8.0
-        interpolate(y0, y1, bend, x, state)
+        interpolate(y0, y1, bend, x, n, state)
         found = mode_at(drivers, t + x * h, state, tau_weight, mode)
         if found != mode:
             low, high = before, x
             while high - low > 1e-12:
                 middle = 0.5 * (low + high)
-                interpolate(y0, y1, bend, middle, state)
+                interpolate(y0, y1, bend, middle, n, state)
                 at_middle = mode_at(drivers, t + middle * h, state, tau_weight, mode)
                 if at_middle != mode:
                     high, found = middle, at_middle

@@ -158,5 +158,5 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     kept = t.size
     flat = np.zeros((kept - 1, 3, n + ENTRIES))  # straight lines between outer steps
     return Trajectory(
-        outcome, t[-1], t, y[:kept], flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
+        outcome, t[-1], n, t, y[:kept], flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
     )

@@ -1,7 +1,7 @@
 """The integrator: a linearly implicit method with error control over the whole length of a run.
 
 The ledger runs along as extra components of the state, filled by the same stages as the bins, so that
-sum c + losses - supplied is conserved to round-off. Kinks of the drivers are landed on; stop events are located on the dense output.
+sum c + losses - supplied is conserved to round-off; where the supply has feedback, so does the logarithm of its factor. Kinks of the drivers are landed on; stop events are located on the dense output.
 """
 
 import math
@@ -15,6 +15,7 @@ from ..physics.phase import SOLID, UNKNOWN
 from .control import Limits, error_norm, first_step, remove_negatives
 from .drivers import (
     ENTRIES,
+    HELD,
     PHASES,
     SUPPLIED,
     Drivers,
@@ -66,43 +67,59 @@ def _factorise_step(J: Array, S: Array, speed: float, terms: LinearTerms, shift:
     factorise(M, sums, scratch)
 
 
-def integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> Trajectory:
-    """Integrate collisions and what the drivers do to the mass per bin from t = 0 until ``limits`` end it.
+def integrate(
+    c0: Array,
+    sizes: Array,
+    terms: CollisionTerms,
+    drivers: Drivers,
+    limits: Limits,
+    method: RosenbrockMethod,
+    *,
+    t: float = 0.0,
+    mode: int = UNKNOWN,
+) -> Trajectory:
+    """Integrate collisions and what the drivers do to the mass per bin until ``limits`` end it.
 
     Parameters
     ----------
-    c0 : (n,) kg/m2, mass per bin at the start
+    c0 : (n,) kg/m2, mass per bin at the start; or a whole state of a trajectory to go on from
     sizes : (n,) m
+    t : s, when it starts
+    mode : that of the step before
     """
     # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
-    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method))
+    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method, t, mode))
 
 
 @kernel
-def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod) -> tuple[Any, ...]:
-    n, stages = c0.size, method.alpha.size
-    size = n + ENTRIES
+def _integrate(
+    c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod, t: float, mode: int
+) -> tuple[Any, ...]:
+    n, stages = sizes.size, method.alpha.size
+    feedback, masses = drivers.feedback, n + ENTRIES
+    fed_back = feedback.rate > 0.0
+    size = masses + 1 if fed_back else masses
     ts, ys = np.empty((64, 1)), np.empty((64, size))
     bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
     J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
-    S, S_stage = np.empty(n), np.empty(n)
+    S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
 
     y = np.zeros(size)
-    y[:n] = c0
-    start = np.sum(c0)
-    t, h, accepted_h, accepted_error = 0.0, 0.0, 0.0, 1.0
+    y[: c0.size] = c0
+    start = np.sum(y[:masses]) - 2.0 * y[n + SUPPLIED]
+    h, accepted_h, accepted_error = 0.0, 0.0, 1.0
     steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
-    tau_max = optical_depth(c0, tau_weight)
+    tau_max = optical_depth(y, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
     rule, linear = drivers.blowout, drivers.linear
-    s_blow, log_slope, beyond = blowout_state(drivers, 0.0)
+    s_blow, log_slope, beyond = blowout_state(drivers, t)
     piece = piece_of(rule, s_blow)
     speed, gated_time, unbound_below = 0.0, 0.0, False
-    mode = mode_at(drivers, 0.0, y, tau_weight, UNKNOWN)
+    mode = mode_at(drivers, t, y, tau_weight, mode)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
-    ts[0, 0] = 0.0
+    ts[0, 0] = t
     ys[0] = y
     outcome, t_final = REACHED_END, limits.t_end
     fresh, wanted, last_rejected, busiest = True, 0.0, False, 0
@@ -112,6 +129,11 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             s_blow, log_slope, beyond, speed, speed_slope, supply, supply_slope = drive(drivers, t)
             colliding, supplying, blowing, subliming = gates(drivers, mode)
             speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
+            if fed_back:
+                factor = math.exp(y[masses])
+                supply, supply_slope = factor * supply, factor * supply_slope
+                pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
+                f0[masses], f_t[masses] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
             jacobian(y[:n], terms, scratch, J)
             busiest = busiest_bin(y[:n], J)
             mass_rate(y[:n], terms, busiest, scratch, f0[:n])
@@ -153,6 +175,10 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
 
         shift = 1.0 / (method.gamma * h)
         _factorise_step(J, S, speed, linear, shift, M, scratch)
+        if fed_back:  # one row and one column more, eliminated last
+            response[:] = linear.shares
+            substitute(M, response)
+            pivot = shift + pull * supply * optical_depth(response, tau_weight)
         for i in range(stages):
             b, ledger = U[i, :n], U[i, n:]
             if i == 0:
@@ -168,6 +194,9 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 at = drive(drivers, t_stage)
                 beyond = beyond or at[2]
                 speed_stage, supply_stage = subliming * at[3], supplying * at[5]
+                if fed_back:
+                    supply_stage *= math.exp(y_new[masses])
+                    U[i, masses] = pull * (feedback.tau_target - optical_depth(y_new, tau_weight))
                 set_blowout_rates(rule, piece, at[0], S_stage)
                 if blowing == 0.0:
                     S_stage[:] = 0.0
@@ -185,12 +214,18 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
                 for k in range(size):
                     U[i, k] += h * method.g[i] * f_t[k]
             substitute(M, b)
-            set_ledger_rates(linear, unbound_below, S, speed, 1.0, 0.0, b, entries)
+            supplied = 0.0
+            if fed_back:
+                U[i, masses] = (U[i, masses] - pull * optical_depth(b, tau_weight)) / pivot
+                supplied = supply * U[i, masses]
+                for k in range(n):
+                    b[k] += supplied * response[k]
+            set_ledger_rates(linear, unbound_below, S, speed, 1.0, supplied, b, entries)
             for k in range(ENTRIES):
                 ledger[k] = (ledger[k] + entries[k]) / shift
         for k in range(size):
             y_new[k] += U[stages - 1, k]
-        error = error_norm(y, y_new, U[stages - 1], limits)
+        error = error_norm(y, y_new, U[stages - 1], masses, limits)
 
         factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
         if not error <= 1.0:
@@ -235,13 +270,15 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
             factor = min(factor, 1.0)
         accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
 
+        if fed_back:
+            y_new[masses] = min(max(y_new[masses], feedback.ln_floor), feedback.ln_cap)
         ts[steps + 1, 0] = t_next
         ys[steps + 1] = y_new
         pieces[steps, 0], pieces[steps, 1] = piece, mode
         steps += 1
 
         supplied = y_new[n + SUPPLIED]
-        ledger_error = max(ledger_error, abs(np.sum(y_new) - 2.0 * supplied - start) / (start + supplied))
+        ledger_error = max(ledger_error, abs(np.sum(y_new[:masses]) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
             outcome, x = locate_stop(drivers, limits, piece, mode, t, h, (y, y_new, bend), tau_weight, U[0], S_stage, entries)
             if outcome != REACHED_END:
@@ -259,6 +296,7 @@ def _integrate(c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers,
     return (
         outcome,
         t_final,
+        n,
         ts[: steps + 1, 0].copy(),
         ys[: steps + 1].copy(),
         bends[:steps].reshape((steps, 3, size)).copy(),

@@ -1,5 +1,7 @@
 """A finished trajectory looked at: states and series at chosen times, by the method's own dense output."""
 
+import math
+
 import numpy as np
 
 from .._jit import kernel
@@ -20,10 +22,13 @@ from .drivers import (
 from .netform import optical_depth
 from .trajectory import Trajectory, between, interpolate
 
+_REACH = 0.5 * math.sqrt(0.6)
+GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))  #: nodes and weights on [0, 1]
+
 
 @kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
-    """State at ``t`` [s], written to ``out`` (n+4): the step it lies in, looked for from step ``after``; -1 if no step was made."""
+    """State at ``t`` [s], written to ``out``: the step it lies in, looked for from step ``after``; -1 if no step was made."""
     step, last = after, path.bend.shape[0] - 1
     if last < 0:
         out[:] = path.y[0]
@@ -31,13 +36,13 @@ def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     while step < last and path.t[step + 1] < t:
         step += 1
     x = (t - path.t[step]) / (path.t[step + 1] - path.t[step])
-    interpolate(path.y[step], path.y[step + 1], path.bend[step], min(max(x, 0.0), 1.0), out)
+    interpolate(path.y[step], path.y[step + 1], path.bend[step], min(max(x, 0.0), 1.0), path.bins, out)
     return step
 
 
 @kernel
 def states(path: Trajectory, times: Array) -> Array:
-    """Mass per bin and entries of the ledger [kg/m2] at increasing ``times`` [s]: (times, n+4)."""
+    """Mass per bin and entries of the ledger [kg/m2], and ln f if there is one, at increasing ``times`` [s]: (times, n+4 or n+5)."""
     out = np.empty((times.size, path.y.shape[1]))
     step = 0
     for i in range(times.size):
@@ -49,14 +54,14 @@ def states(path: Trajectory, times: Array) -> Array:
 def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float]:
     """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
     relative, retained = 0.0, 0.0
-    state, reach = np.empty(path.y.shape[1]), 0.5 * np.sqrt(0.6)
+    state = np.empty(path.y.shape[1])
     for step in range(path.bend.shape[0]):
         if int(path.mode[step]) & PHASES == LIQUID:
             continue
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
-        for x, weight in ((0.5 - reach, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + reach, 5.0 / 18.0)):
-            interpolate(path.y[step], path.y[step + 1], path.bend[step], x * end, state)
+        for x, weight in GAUSS:
+            interpolate(path.y[step], path.y[step + 1], path.bend[step], x * end, path.bins, state)
             rates = energy_rates(state, terms)
             relative += weight * end * h * rates[0]
             retained += weight * end * h * rates[1]
@@ -64,9 +69,42 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 
 
 @kernel
+def hit_rate(c: Array, hits: Array) -> float:
+    """Gross collision rate [1/s] of the largest bodies there are, which are hit most often; ``hits`` (n, n) is that of i by a mass of j."""
+    top, rate = hits.shape[0] - 1, 0.0
+    while top > 0 and not c[top] > 0.0:
+        top -= 1
+    for j in range(hits.shape[0]):
+        rate += hits[top, j] * c[j]
+    return rate
+
+
+@kernel
+def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
+    """How often one of the largest bodies has been hit from the begin of ``path`` to increasing ``times`` [s], by Gauss' rule."""
+    out, state, step, total = np.zeros(times.size), np.empty(path.y.shape[1]), 0, 0.0
+    for i in range(times.size):
+        while step < path.bend.shape[0]:
+            h = path.t[step + 1] - path.t[step]
+            end, passed = min(1.0, (times[i] - path.t[step]) / h), 0.0
+            if int(path.mode[step]) & PHASES != LIQUID and end > 0.0:
+                for x, weight in GAUSS:
+                    interpolate(path.y[step], path.y[step + 1], path.bend[step], x * end, path.bins, state)
+                    passed += weight * end * h * hit_rate(state, hits)
+            out[i] = total + passed
+            if end < 1.0:
+                break
+            total += passed
+            step += 1
+        else:
+            out[i] = total
+    return out
+
+
+@kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
     """Mass lost [kg/m2] by fraction ``x`` of a step."""
-    n, y0, y1, bend = path.y.shape[1] - ENTRIES, path.y[step], path.y[step + 1], path.bend[step]
+    n, y0, y1, bend = path.bins, path.y[step], path.y[step + 1], path.bend[step]
     return between(y0, y1, bend, n + BLOWOUT, x) + between(y0, y1, bend, n + SUBLIMATION, x) + between(y0, y1, bend, n + OTHER, x)
 
 
@@ -103,11 +141,11 @@ def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Arr
 
     Returns
     -------
-    states (times, n+4) [kg/m2]; series (8, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K], s_blow [m], and the
-    fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
+    states (times, n+4 or n+5), as :func:`states` gives them; series (8, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K],
+    s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
     """
     n = tau_weight.size
-    y, series = np.empty((times.size, n + ENTRIES)), np.empty((8, times.size))
+    y, series = np.empty((times.size, path.y.shape[1])), np.empty((8, times.size))
     S, rates = np.empty(n), np.empty(ENTRIES)
     step = 0
     for i in range(times.size):

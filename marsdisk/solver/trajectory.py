@@ -1,17 +1,24 @@
 """What an integration leaves behind: its accepted steps, and the state at any time between them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .._jit import kernel
 from ..physics.grid import Array
-from .drivers import ENTRIES
+from .drivers import ENTRIES, SUPPLIED
 
 
 class Trajectory(NamedTuple):
-    """Accepted steps, with what the dense output needs. The last four components are the ledger's entries [kg/m2]."""
+    """Accepted steps, with what the dense output needs.
+
+    A state is the mass per bin and the ledger's entries [kg/m2], n + 4 numbers, and where the supply has feedback ln f after them.
+    """
 
     outcome: int
     t_final: float  #: s
+    bins: int  #: n
     t: Array  #: (steps+1,) s
     y: Array  #: (steps+1, n+4) kg/m2
     bend: Array  #: (steps, 3, n+4) what the dense output adds to a straight line
@@ -25,6 +32,27 @@ class Trajectory(NamedTuple):
     gated_time: float  #: s during which grains were not solid
 
 
+def joined(paths: Sequence[Trajectory]) -> Trajectory:
+    """One trajectory of those that follow each other in time, each from where the one before it ended."""
+    if len(paths) == 1:
+        return paths[0]
+    first, last = paths[0], paths[-1]
+    y = np.concatenate([first.y[:1], *(path.y[1:] for path in paths)])
+    n, start = first.bins, first.y[0, : first.bins].sum()
+    supplied = y[:, n + SUPPLIED]
+    imbalance = np.abs(y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start) / (start + supplied)
+    of_steps: Any = {name: np.concatenate([getattr(path, name) for path in paths]) for name in ("bend", "piece", "mode")}
+    totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "clamped", "gated_time")}
+    return last._replace(
+        t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
+        y=y,
+        ledger_error=float(imbalance.max()),
+        tau_max=max(path.tau_max for path in paths),
+        **of_steps,
+        **totals,
+    )
+
+
 @kernel
 def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
     """Component ``k`` at fraction ``x`` of a step, by the method's dense output."""
@@ -32,10 +60,10 @@ def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
 
 
 @kernel
-def interpolate(y0: Array, y1: Array, bend: Array, x: float, out: Array) -> None:
-    """State at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
-    n, lacking, fullest = y0.size - ENTRIES, 0.0, 0
-    for k in range(n + ENTRIES):
+def interpolate(y0: Array, y1: Array, bend: Array, x: float, n: int, out: Array) -> None:
+    """State of ``n`` bins at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
+    lacking, fullest = 0.0, 0
+    for k in range(y0.size):
         out[k] = between(y0, y1, bend, k, x)
     for k in range(n):
         if out[k] < 0.0:
@@ -45,5 +73,5 @@ def interpolate(y0: Array, y1: Array, bend: Array, x: float, out: Array) -> None
             fullest = k
     out[fullest] -= lacking
     if out[fullest] < 0.0:  # a useless polynomial: the chord is positive
-        for k in range(n + ENTRIES):
+        for k in range(y0.size):
             out[k] = (1.0 - x) * y0[k] + x * y1[k]

@@ -25,7 +25,7 @@ def write(name: str, content: Any) -> None:
 
 def orbit(folder: Path) -> None:
     given = read(folder, "orbit_dynamics")
-    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel")})
+    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")})
 
 
 def psd(folder: Path) -> None:
@@ -86,7 +86,7 @@ def supply(folder: Path) -> None:
     given, rates = read(folder, "supply_source"), read(folder, "supply_rate")
     const = next(case for case in rates["rates"] if case["label"] == "const")
     kept = {"rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"], "mixing": const["spec"]["mixing"], "values": const["values"]}
-    write("supply_rates", {"rates": rates["rates"], "temperature": rates["sequences"]["temperature"]})
+    write("supply_rates", {"rates": rates["rates"], **{name: rates["sequences"][name] for name in ("temperature", "feedback")}})
     write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 

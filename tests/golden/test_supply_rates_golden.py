@@ -1,7 +1,8 @@
 """Supply over time against the golden numbers.
 
 Not replayed: the instant at which a falling power law sets in, where the earlier program regularised by 1e-12 s and gave 1e9 kg/(m2
-s); and times before 0, which no run has. Feedback and reservoirs were sequences of time steps there and are states here.
+s); and times before 0, which no run has. Feedback and reservoirs were sequences of time steps there and are states here; those of
+feedback are held against its equation in tests/physics.
 """
 
 import json
