@@ -210,7 +210,10 @@ def print_result(result: RunResult) -> None:
         _say(
             "note: grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
         )
-    orbits = result.t_end / derive(result.config).T_orb
+    config = result.config
+    if config.psd.floor == "blowout" and config.blowout.enabled and config.temperature.law != "constant":
+        _say("note: psd.floor: blowout begins the grid at s_blow(0), and as Mars cools no grain on it is unbound; psd.floor: none lets blow-out act")
+    orbits = result.t_end / derive(config).T_orb
     if orbits < 1.0:
         _say(f"note: the run ended after {orbits:.2g} orbits, before the dust went round once: {result.stop_reason.advice}")
 

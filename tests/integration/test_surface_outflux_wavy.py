@@ -63,3 +63,13 @@ def test_the_wave_of_the_start_is_seen_in_the_outflow(shipped: Callable[..., Run
 def test_both_schemes_lose_the_same(shipped: Callable[..., RunConfig], scheme: str) -> None:
     exact = run(shipped, "rosenbrock", **{"numerics": {"t_end_orbits": 0.5, "rtol": 1e-8, "atol": 1e-14}})
     assert run(shipped, scheme).M_loss == pytest.approx(exact.M_loss, rel=2e-3)
+
+
+def test_grains_at_the_first_edge_are_unbound_however_it_is_rounded_where_that_is_the_blow_out_size(shipped: Callable[..., RunConfig]) -> None:
+    """psd.floor: blowout begins the grid at s_blow(0): the sharp rule blows out its first bin while Mars stays hot, and none once it cools."""
+    short = {"optical_depth": {"tau0_target": 1e-5}, "numerics": {"t_end_orbits": 1e-3}}
+    hot = [run_zero_d(shipped("baseline", {**short, "temperature": {"law": "constant", "T0": T}})) for T in np.linspace(3000.0, 6000.0, 31)]
+    assert all(result.M_out_dot[-1] > 0.0 for result in hot)
+    cooling = run_zero_d(shipped("baseline", short))
+    assert cooling.M_out_dot[-1] == 0.0
+    assert cooling.M_loss < 1e-5 * hot[0].M_loss
