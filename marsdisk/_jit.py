@@ -23,6 +23,8 @@ import llvmlite
 import numba
 import numpy as np
 
+from .errors import MarsDiskError
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -89,6 +91,8 @@ def call_repairing(call: Callable[[], Any]) -> Any:
     """
     try:
         return call()
+    except (numba.core.errors.NumbaError, MarsDiskError, MemoryError):  # no file's fault
+        raise
     except Exception:
         shutil.rmtree(compiled_folder(), ignore_errors=True)
         compiled_folder().mkdir(parents=True, exist_ok=True)

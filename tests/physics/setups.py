@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from plain_drivers import plain_drivers
+from scipy import integrate as scipy_integrate
 
 from marsdisk import zero_d
 from marsdisk.config import RunConfig
@@ -105,7 +106,6 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
 
     SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
     """
-    scipy_integrate = pytest.importorskip("scipy.integrate")
     n, S, piece = c0.size, np.empty(c0.size), 0
     supplied = drive(drivers, 0.0)[5] * drivers.linear.shares
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import integrate as scipy_integrate
 from setups import Ring, jacobian_of, make_drivers, make_ring, rate_of, solve
 
 from marsdisk.config import RunConfig
@@ -86,7 +87,6 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
 
 def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Array:
     """Mass per bin and ln f at T_END by SciPy's Radau."""
-    integrate = pytest.importorskip("scipy.integrate")
     n, w, feedback, shares = ring.c0.size, weights(ring), drivers.feedback, ring.c0 / ring.c0.sum()
     S = np.zeros(n)
     s_blow = blowout_state(drivers, 0.0)[0]
@@ -103,7 +103,7 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         J[n, :n] = -feedback.rate / feedback.tau_target * w
         return J
 
-    found = integrate.solve_ivp(rate, (0.0, T_END), np.append(ring.c0, 0.0), method="Radau", jac=slope, rtol=1e-11, atol=1e-16)
+    found = scipy_integrate.solve_ivp(rate, (0.0, T_END), np.append(ring.c0, 0.0), method="Radau", jac=slope, rtol=1e-11, atol=1e-16)
     end: Array = found.y[:, -1]
     return end
 
