@@ -36,6 +36,7 @@ class Case:
     identity: tuple[object, ...]  #: what its cached arrays depend on
     s_lo: float  #: m, where its size grid begins
     bins: int
+    damped: bool  #: whether collisions damp its orbits
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ class Plan:
     def shared_grid(self) -> bool:
         """Whether all runs have the same size grid."""
         return len({case.identity[0] for case in self.cases}) == 1
+
+    @property
+    def damped(self) -> bool:
+        """Whether any run has its orbits damped."""
+        return any(case.damped for case in self.cases)
 
     @property
     def bins(self) -> int:
@@ -190,9 +196,8 @@ def make_plan(sweep: Sweep) -> Plan:
             )
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
-        cases.setdefault(
-            name, Case(name, overrides, labels, values, _tables(config), derived.cache_identity(config), derived.s_lo, config.sizes.n_bins)
-        )
+        identity, damped = derived.cache_identity(config), config.dynamics.damping is not None
+        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, config.sizes.n_bins, damped))
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))

@@ -43,10 +43,9 @@ def _sizes(plan: Plan) -> dict[str, int]:
 def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
     checked = bool(plan.checked)
-    per_run = layout.bytes_per_run(_sizes(plan), shared_grid=plan.shared_grid, checked=checked)
-    variables = len(layout.variables(shared_grid=plan.shared_grid, checked=checked))
+    variables = layout.variables(shared_grid=plan.shared_grid, checked=checked, damped=plan.damped)
     coordinates = len(plan.coordinates) + len(layout.indexes(checked=checked)) + 6
-    return Forecast(per_run * len(plan.cases), variables * (len(plan.blocks) + 1) + 2 * coordinates)
+    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * len(plan.cases), len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
 
 
 def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
@@ -104,6 +103,7 @@ def create(plan: Plan, store: Path) -> None:
         coordinates=_coordinates(plan),
         shared_sizes=None if grid is None else grid.sizes,
         checked=bool(plan.checked),
+        damped=plan.damped,
         attributes=json.loads(json.dumps(attributes)),
     )
 

@@ -1,7 +1,7 @@
 """Every array of a store: its dimensions, type, unit and where its numbers come from. Nothing else knows them."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,15 @@ def _of_result(name: str, dims: tuple[str, ...] = ()) -> Variable:
 
 def _count(name: str, long_name: str, value: Callable[[RunResult], Any], dims: tuple[str, ...] = ()) -> Variable:
     return Variable(name, dims, "i8", {"units": "1", "long_name": long_name}, value, 0)
+
+
+def is_damped(result: RunResult) -> bool:
+    """Whether e and v_rel change during the run."""
+    return result.config.dynamics.damping is not None
+
+
+def _of_damped(name: str) -> Variable:
+    return dataclasses.replace(_of_result(name, ("sample",)), value=lambda result: getattr(result, name) if is_damped(result) else np.nan)
 
 
 _SCALARS = (
@@ -83,6 +92,8 @@ CHECKS: tuple[Variable, ...] = tuple(
     Variable(name, ("quantity",), "f8", {"units": "1", "long_name": f"relative difference from the same run with {other}"}, lambda result: np.nan)
     for name, other in (("err_time", "tighter steps"), ("err_bins", "twice the bins"))
 )
+#: What runs fill whose orbits are damped; only in stores that have some, and NaN for all other runs.
+DAMPED: tuple[Variable, ...] = (_of_damped("e"), _of_damped("v_rel"))
 #: The commit record: written last.
 STATUS_VARIABLE = Variable(
     "status",
@@ -101,7 +112,7 @@ CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
     ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
-    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *CHECKS, STATUS_VARIABLE, PER_RUN_SIZES)]
+    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *CHECKS, *DAMPED, STATUS_VARIABLE, PER_RUN_SIZES)]
 )
 
 
@@ -115,14 +126,13 @@ def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int
     return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(checked=True).items()}}
 
 
-def variables(*, shared_grid: bool, checked: bool = False) -> tuple[Variable, ...]:
-    """All arrays along ``run`` that workers write, the commit record last; ``checked`` where some runs are."""
-    return (*VARIABLES, *(() if shared_grid else (PER_RUN_SIZES,)), *(CHECKS if checked else ()), *BOOKKEEPING, STATUS_VARIABLE)
+def variables(*, shared_grid: bool, checked: bool = False, damped: bool = False) -> tuple[Variable, ...]:
+    """All arrays along ``run`` that workers write, the commit record last; ``checked`` and ``damped`` where some runs are."""
+    grid, checks, orbits = () if shared_grid else (PER_RUN_SIZES,), CHECKS if checked else (), DAMPED if damped else ()
+    return (*VARIABLES, *orbits, *grid, *checks, *BOOKKEEPING, STATUS_VARIABLE)
 
 
-def bytes_per_run(sizes: Mapping[str, int], *, shared_grid: bool, checked: bool = False) -> int:
-    """Uncompressed size of one run."""
+def bytes_per_run(sizes: Mapping[str, int], held: Sequence[Variable]) -> int:
+    """Uncompressed size of what the arrays ``held`` hold of one run."""
     width = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
-    return sum(
-        width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in variables(shared_grid=shared_grid, checked=checked)
-    )
+    return sum(width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in held)

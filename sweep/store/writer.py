@@ -48,6 +48,7 @@ def create_store(
     coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
     shared_sizes: NDArray[np.float64] | None,
     checked: bool,
+    damped: bool,
     attributes: Mapping[str, Any],
 ) -> None:
     """Make an empty store with all its arrays; nothing is committed yet.
@@ -57,7 +58,7 @@ def create_store(
     sizes : length of each dimension but ``run``
     coordinates : along ``run``, with their attributes
     shared_sizes : (bins,) m, where all runs share the grid
-    checked : whether some runs are checked, so that there are arrays for it
+    checked, damped : whether some runs are checked, or have their orbits damped, so that there are arrays for it
     """
     making = path.with_name(f".{path.name}.making-{os.getpid()}")
     try:
@@ -69,7 +70,7 @@ def create_store(
             _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
         if shared_sizes is not None:
             _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
-        for variable in layout.variables(shared_grid=shared_sizes is not None, checked=checked):
+        for variable in layout.variables(shared_grid=shared_sizes is not None, checked=checked, damped=damped):
             inner = tuple(sizes[dim] for dim in variable.dims)
             group.create_array(
                 variable.name,
@@ -151,6 +152,7 @@ async def _write(path: str, lo: int, results: Sequence[RunResult | None], writte
         await array.setitem(slice(lo, hi), block)
 
     shared_grid = (await group.getitem("s")).metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
-    *all_others, record = layout.variables(shared_grid=shared_grid, checked=checked)
+    damped = any(map(layout.is_damped, finished.values()))
+    *all_others, record = layout.variables(shared_grid=shared_grid, checked=checked, damped=damped)
     await asyncio.gather(*map(write, all_others))
     await write(record)

@@ -57,6 +57,21 @@ def test_every_array_says_what_it_is_and_in_which_unit(finished: Path) -> None:
     assert [name for name, attributes in numbers.items() if not (attributes.get("units") or attributes.get("flag_meanings"))] == []
 
 
+def test_a_store_holds_the_speeds_of_runs_whose_orbits_are_damped(tmp_path: Path, finished: Path) -> None:
+    """And NaN for the others of its runs, whose speed never changes."""
+    file = sweep_file(tmp_path, set={"numerics.t_end_orbits": 1e-3}, axes={"dynamics.damping": [None, {"e_eq": 0.1}]}, block=2)
+    run_here(file, tmp_path / "s.zarr")
+    with xarray.open_zarr(tmp_path / "s.zarr", consolidated=False) as dataset:
+        damped = ~np.isnan(dataset.e.values).any(axis=1)
+        assert damped.tolist().count(True) == 1
+        assert np.isnan(dataset.v_rel.values[~damped]).all()
+        e, v_rel = dataset.e.values[damped][0], dataset.v_rel.values[damped][0]
+        assert e[0] == 0.5
+        assert e[-1] == pytest.approx(0.1, rel=1e-9)
+        assert v_rel / v_rel[0] == pytest.approx(e / e[0], rel=1e-12)
+    assert not {"e", "v_rel"} & set(zarr.open_group(finished, mode="r").array_keys())
+
+
 @pytest.mark.parametrize(
     ("name", "units"), [("M_loss", "M_Mars"), ("t", "s"), ("Sigma", "kg m-2"), ("N", "m-2"), ("s", "m"), ("T0", "K"), ("steps", "1")]
 )
