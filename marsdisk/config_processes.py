@@ -154,6 +154,12 @@ class SupplyFeedback(Section):
     floor: float = quantity(1e-6, "smallest factor", "", gt=0.0, le=1.0)
     cap: float = quantity(10.0, "largest factor", "", ge=1.0, le=1e12)
 
+    @model_validator(mode="after")
+    def _free(self) -> "SupplyFeedback":
+        if self.floor == self.cap:
+            raise ValueError("floor = cap = 1 leaves the factor no room; lower floor, raise cap, or drop feedback")
+        return self
+
 
 RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piecewise": "segments"}
 

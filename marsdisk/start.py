@@ -167,7 +167,8 @@ def derive(config: RunConfig) -> Derived:
             raise ConfigError(
                 [f"psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to {hottest:.0f} K later; set psd.floor: none"]
             )
-        s_lo = max(s_lo, interpreted(blowout_size)(pressure, law.T0)[0])
+        aside = -1e-12 if law.kind == temperature.CONSTANT else 1e-12  # so that it is not round-off that says whether the first bin is unbound
+        s_lo = max(s_lo, interpreted(blowout_size)(pressure, law.T0)[0] * (1.0 + aside))
         if s_lo >= config.sizes.s_max:
             raise ConfigError(
                 [f"sizes.s_max = {config.sizes.s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the start; raise s_max"]

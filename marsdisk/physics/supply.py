@@ -14,6 +14,7 @@ from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
 FAR = 10.0  # e-folds from T_ref that no temperature of Mars is away, and at which nothing overflows
+MARGIN = 1e-9  # of the optical depth, by which feedback is held for longer
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
 
 
@@ -179,11 +180,14 @@ def no_feedback() -> Feedback:
 
 @kernel
 def feedback_held(feedback: Feedback, ln_f: float, tau: float, before: bool) -> bool:
-    """Whether f rests at a bound because its rate points outwards at ``tau``; one held ``before`` rests at the bound that is nearer."""
-    rising = tau < feedback.tau_target
+    """Whether f rests at a bound because its rate points outwards at ``tau``.
+
+    One held ``before`` rests at the nearer bound until the rate points inwards by :data:`MARGIN`; else round-off could switch for ever.
+    """
     if before:
-        return rising == (2.0 * ln_f > feedback.ln_floor + feedback.ln_cap)
-    return ln_f >= feedback.ln_cap if rising else ln_f <= feedback.ln_floor
+        at_cap = 2.0 * ln_f > feedback.ln_floor + feedback.ln_cap
+        return tau < feedback.tau_target * (1.0 + MARGIN) if at_cap else tau > feedback.tau_target * (1.0 - MARGIN)
+    return ln_f >= feedback.ln_cap if tau < feedback.tau_target else ln_f <= feedback.ln_floor
 
 
 def supply_kinks(law: SupplyLaw) -> list[float]:

@@ -113,18 +113,12 @@ def has_modes(drivers: Drivers) -> bool:
     return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf or drivers.feedback.rate > 0.0
 
 
-@inlined_kernel
-def _reaches(s_blow: float, edge: float) -> bool:
-    """Whether grains at ``edge`` are unbound, round-off apart: the first edge of a grid can be s_blow(0) itself (psd.floor)."""
-    return s_blow * (1.0 + 1e-12) >= edge
-
-
 @kernel
 def piece_of(rule: BlowoutRule, s_blow: float) -> int:
     """Bin that the blow-out size stands in: -1 below the grid, n above it."""
     n = rule.edges.size - 1
     piece = -1
-    while piece < n and _reaches(s_blow, rule.edges[piece + 1]):
+    while piece < n and rule.edges[piece + 1] <= s_blow:
         piece += 1
     return piece
 
@@ -216,9 +210,9 @@ def set_loss_rates(drivers: Drivers, piece: int, mode: int, T: float, c: Array, 
 @inlined_kernel
 def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
     """-1, 0 or 1: s_blow has left bin ``piece`` downwards, not at all, or upwards."""
-    if piece >= 0 and not _reaches(s_blow, rule.edges[piece]):
+    if piece >= 0 and s_blow < rule.edges[piece]:
         return -1
-    if piece < rule.edges.size - 1 and _reaches(s_blow, rule.edges[piece + 1]):
+    if piece < rule.edges.size - 1 and s_blow >= rule.edges[piece + 1]:
         return 1
     return 0
 

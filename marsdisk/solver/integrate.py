@@ -1,7 +1,8 @@
 """The integrator: a linearly implicit method with error control over the whole length of a run.
 
 The ledger runs along as extra components of the state, filled by the same stages as the bins, so that
-sum c + losses - supplied is conserved to round-off; where the supply has feedback, so does the logarithm of its factor. Kinks of the drivers are landed on; stop events are located on the dense output.
+sum c + losses - supplied is conserved to round-off. The factor of a feedback on the supply is one more component, its logarithm.
+Kinks of the drivers are landed on; stop events are located on the dense output.
 """
 
 import math
@@ -39,7 +40,7 @@ from .methods import RosenbrockMethod
 from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
 from .trajectory import Trajectory
 
-MODE_TOLERANCE = 1e-6  # of a step, within which a change of mode is at its end, or at its begin
+MODE_TOLERANCE = 1e-6  # of a step, within which a change of mode is at its end, or at its begin (but no less than time is resolved to)
 
 
 @kernel
@@ -251,10 +252,12 @@ def _integrate(
         next_mode = mode
         if switching:
             next_mode, x = locate_mode(drivers, mode, t, h, (y, y_new, bend), tau_weight, U[0])
-            if next_mode != mode and x < 1.0 - MODE_TOLERANCE:  # the step must end where the mode changes
+            close = max(MODE_TOLERANCE, 1e-15 * t / h)
+            if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
                 rejected += 1
-                if x <= MODE_TOLERANCE:  # it changes here
+                if x <= close:  # it changes here
                     mode, fresh = next_mode, True
+                    h *= 0.1 if fed_back else 1.0  # an optical depth that only just touches its target must not switch for ever
                 else:
                     wanted, h = max(wanted, h), x * h
                 continue

@@ -20,6 +20,8 @@ from .events import REACHED_END, STEP_TOO_SMALL, TOO_MANY_STEPS
 from .sample import hit_rate, hits_until
 from .trajectory import Trajectory
 
+SHORTEST = 1e-9  # of the time since the start: a stretch is no shorter, as nobody can tell at which speed grains moved in it
+
 
 class Stretch(NamedTuple):
     """One stretch of a run."""
@@ -94,6 +96,7 @@ def integrate_stretches(
     while True:
         if 3.0 * damping.change(q, 0.0) <= tolerance:
             h = math.inf
+        h = max(h, SHORTEST * t)
         end = limits.t_end if t + 1.001 * h >= limits.t_end else t + h
         q_held = q * _mean(expected * (end - t))
         motion = damping.motion_at(q_held)
@@ -105,8 +108,9 @@ def integrate_stretches(
         fallen, span = float(damping.exponent(stretch, np.array([path.t_final]))[0]), path.t_final - t
         error = damping.change(q, q * math.exp(-fallen)) * min(fallen, 1.0) + 2.0 * damping.change(q_held, q * _mean(fallen))
         h = span * (min(max(0.9 * math.sqrt(tolerance / error), 0.1), 5.0) if error > 0.0 else 5.0)
-        if error > tolerance:
-            expected = fallen / span
+        if error > tolerance and span > 2.0 * SHORTEST * t:
+            at_rest = int(np.argmax(path.mode.astype(np.int64) & PHASES != LIQUID))  # steps made before collisions set in
+            expected, h = (0.0, (1.0 - 1e-12) * (path.t[at_rest] - t)) if at_rest else (fallen / span, min(h, span / max(fallen, 1.0)))
             continue
         stretches.append(stretch)
         if path.outcome != REACHED_END or end == limits.t_end:

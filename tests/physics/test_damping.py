@@ -192,16 +192,20 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
     assert results[0].t_end == pytest.approx(results[1].t_end, rel=1e-3)
 
 
-def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped) -> None:
-    """All of it from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on."""
-    cooling = {"temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3}, "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9}}
-    config = shipped("melt", {**DUST, **cooling, "numerics": {"t_end_years": 0.03}, "output": {"spacing": "linear"}})
+@pytest.mark.parametrize("s_max", [1e-3, 3.0], ids=["grains", "boulders"])
+def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: float) -> None:
+    """Nothing from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on; boulders in dust, then, faster than time is resolved."""
+    cooling: dict[str, Any] = {"temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3}, "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9}}
+    cooling |= {"sizes.s_max": s_max, "numerics": {"t_end_years": 0.03}, "output": {"spacing": "linear"}}
+    config = shipped("melt", {**{key: value for key, value in DUST.items() if key != "sizes"}, "sizes.n_bins": 16, **cooling})
     result, derived = run_zero_d(config), derive(config)
     solidified = temperature.first_time_at_or_below(derived.law, 1985.0 / grain_heating(derived.r, 1.0))
     assert solidified is not None
     assert 0.1 * result.t_end < solidified < result.gated_time
     assert np.all(result.e[result.t <= solidified] == 0.5)
     assert np.all(result.e[result.t > solidified] < 0.5)
+    assert s_max < 1.0 or result.e[result.t > solidified] == pytest.approx(0.02, rel=1e-9)
+    assert result.steps + result.steps_rejected < 2000
 
 
 def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:

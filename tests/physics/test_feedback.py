@@ -156,6 +156,16 @@ def test_a_bound_keeps_it_from_getting_there(shipped: Shipped) -> None:
     assert capped.tau_los[-1] == pytest.approx(doubled.tau_los[-1], rel=1e-3)
 
 
+@pytest.mark.parametrize("bound", ["cap", "floor"])
+@pytest.mark.parametrize("offset", [-1e-6, -1e-12, 0.0, 1e-12, 1e-6])
+def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(shipped: Shipped, bound: str, offset: float) -> None:
+    rest = run_zero_d(shipped("melt", STEERED)).tau_los[-1]
+    feedback = {"tau_target": rest * (1.0 + offset), "t_response_years": 1e-6, bound: 1.0}
+    result = run_zero_d(shipped("melt", {**STEERED, "supply.feedback": feedback}))
+    assert result.tau_los[-1] == pytest.approx(rest, rel=1e-3)
+    assert result.steps + result.steps_rejected < 1000
+
+
 def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -> None:
     """A supply with every factor there is: no more than its reservoir, and none while grains are not solid."""
     supply = {"feedback": {"tau_target": 5.0, "t_response_years": 0.01}, "temperature": {"power": 2.0}, "reservoir": 1e-11}
@@ -171,6 +181,7 @@ def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -
     [
         ({"supply": {"mode": "none", "feedback": {}}}, "mode is none but feedback"),
         ({"supply.feedback": {"floor": 2.0}}, r"supply.feedback.floor = 2.0: must be a number in \(0, 1\]"),
+        ({"supply.feedback": {"floor": 1.0, "cap": 1.0}}, "leaves the factor no room"),
         ({"supply.feedback": {"target_tau": 1.0}}, "it is now supply.feedback.tau_target"),
         ({"supply.feedback": {"response_time_years": 1.0}}, "it is now supply.feedback.t_response_years"),
         ({"supply.feedback": {}, "numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}}, "has no supply.feedback; set scheme: rosenbrock"),
