@@ -1,9 +1,12 @@
-"""One zero-dimensional run, from configuration to result."""
+"""One zero-dimensional run, from configuration to result: prepared, solved, finished."""
 
 import functools
 import logging
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,7 @@ from .physics.dynamics import Motion
 from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
+from .physics.shielding import ShieldingLaw
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
@@ -50,7 +54,7 @@ def _damping(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) 
 def _moving(derived: Derived, damping: Damping | None, stretches: list[Stretch], times: Array) -> Array:
     """e, v_rel [m/s] and H [m] at increasing ``times`` [s]: (3, times)."""
     if damping is None:
-        return np.broadcast_to(np.array(derived.motion)[:, None], (3, times.size))
+        return np.full((times.size, 3), derived.motion).T
     return np.array([damping.motion_at(q) for q in damping.q(stretches, times).tolist()]).T
 
 
@@ -184,35 +188,70 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
     return _run(config, RunCache() if cache is None else cache)
 
 
-def _run(config: RunConfig, cache: RunCache) -> RunResult:
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run of which only the integration is left."""
+
+    config: RunConfig
+    derived: Derived
+    disk: Start
+    drivers: Drivers
+    shielding: ShieldingLaw
+    damping: Damping | None
+    solve: Callable[[], list[Stretch]]
+    cache: RunCache
+    stats: CacheStats  #: of the preparation
+    seconds: float
+
+
+class Solved(NamedTuple):
+    """A run of which only the result is left to be put together."""
+
+    prepared: Prepared
+    stretches: list[Stretch]
+    path: Trajectory
+    times: Array  #: (samples,) s
+    looked: tuple[Array, Array, float]  #: what :func:`marsdisk.solver.sample.look` gives
+    solver_time: float  #: s
+
+
+def goes_on_looking_up(config: RunConfig) -> bool:
+    """Whether a run uses its cache after it is prepared."""
+    return config.numerics.scheme == "imex_bdf1" or config.dynamics.damping is not None or config.energy.enabled
+
+
+def prepare(config: RunConfig, cache: RunCache) -> Prepared:
+    """All that a run needs before it can be integrated. The three stages of a run can be made for several runs together."""
     begin = time.perf_counter()
     cache.restart_counts()
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
-    drivers, limits, scheme = drivers_of(config, derived, disk), _limits(config, derived, disk), config.numerics.scheme
+    drivers, limits = drivers_of(config, derived, disk), _limits(config, derived, disk)
     damping = _damping(config, derived, disk, cache)
-    if scheme == "imex_bdf1":
+    if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
     elif damping is not None:
         solve = functools.partial(_damped, config, derived, disk, drivers, limits, damping, cache)
     else:
         solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache), drivers, limits)
-    shares_of_time, snapshots = _sample_shares(config.output)
-    tau_weight, shielding = tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), shielding_of(config)
-    begin_solver = time.perf_counter()
-    stretches = solve()
+    shielding, stats = shielding_of(config), cache.stats()
+    return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin)
+
+
+def solve(run: Prepared) -> Solved:
+    """Integrate, and read the dense output at the times of the series."""
+    begin, disk = time.perf_counter(), run.disk
+    stretches = run.solve()
     path = joined([stretch.path for stretch in stretches])
-    if scheme == "rosenbrock":
-        _check(config, derived, path)
-    times = shares_of_time * path.t_final
-    looked = sample.look(path, drivers, shielding, times, tau_weight, disk.f_los)
-    solver_time = time.perf_counter() - begin_solver
-    moving = _moving(derived, damping, stretches, times)
-    energies = _energies(config, derived, disk, stretches, cache)
-    stats = cache.stats()
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("cache: %s", stats.line())
-    return _result(config, derived, disk, path, times, looked, moving, snapshots, energies, stats, begin, solver_time)
+    if run.config.numerics.scheme == "rosenbrock":
+        _check(run.config, run.derived, path)
+    times = _sample_shares(run.config.output)[0] * path.t_final
+    looked = sample.look(path, run.drivers, run.shielding, times, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), disk.f_los)
+    return Solved(run, stretches, path, times, looked, time.perf_counter() - begin)
+
+
+def _run(config: RunConfig, cache: RunCache) -> RunResult:
+    return finish(solve(prepare(config, cache)))
 
 
 def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
@@ -233,22 +272,17 @@ def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
 _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLOWOUT_BELOW_GRID, LOSS_RATE_STOP: StopReason.LOSS_RATE}
 
 
-def _result(
-    config: RunConfig,
-    derived: Derived,
-    disk: Start,
-    path: Trajectory,
-    times: Array,
-    looked: tuple[Array, Array, float],
-    moving: Array,
-    snapshots: NDArray[np.int64],
-    energies: tuple[float, float],
-    stats: CacheStats,
-    begin: float,
-    solver_time: float,
-) -> RunResult:
+def finish(solved: Solved) -> RunResult:
+    """The result of a run."""
+    begin = time.perf_counter()
+    run, stretches, path, times, looked, solver_time = solved
+    config, derived, disk, snapshots = run.config, run.derived, run.disk, _sample_shares(run.config.output)[1]
+    e, v_rel, _ = _moving(derived, run.damping, stretches, times)
+    energies = _energies(config, derived, disk, stretches, run.cache)
+    stats = run.cache.stats() if goes_on_looking_up(config) else run.stats
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("cache: %s", stats.line())
     y, (Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise), t99 = looked
-    e, v_rel, _ = moving
     c, ledger = y[:, : path.bins], y[:, path.bins :]
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
@@ -288,7 +322,7 @@ def _result(
         steps=path.accepted,
         steps_rejected=path.rejected,
         clamped=path.clamped,
-        wall_time=time.perf_counter() - begin,
+        wall_time=run.seconds + solver_time + time.perf_counter() - begin,
         solver_time=solver_time,
         cache=stats,
     )

@@ -8,7 +8,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from .errors import ClusterError
-from .worker import SweepPlugin
+from .worker import BlockTask, SweepPlugin
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # 0 would condemn a block at the first stray kill, more costs minutes per bad case
@@ -29,8 +29,8 @@ SETTINGS = {
 
 
 @contextmanager
-def local_client(workers: int) -> Iterator[Client]:
-    """A client of ``workers`` fresh processes, listening on this machine only; all gone when the context ends.
+def local_client(workers: int, first: BlockTask) -> Iterator[Client]:
+    """A client of ``workers`` fresh processes, ready for blocks like ``first``, listening on this machine only; all gone when the context ends.
 
     Raises
     ------
@@ -52,5 +52,5 @@ def local_client(workers: int) -> Iterator[Client]:
         except (OSError, RuntimeError, TimeoutError) as error:
             raise ClusterError(f"{workers} workers could not be started: {error}; try --workers 0, which needs none") from error
         with cluster, Client(cluster, set_as_default=False) as client:
-            client.register_plugin(SweepPlugin())
+            client.register_plugin(SweepPlugin(first))
             yield client

@@ -17,6 +17,7 @@ from marsdisk.start import Derived, check
 
 from .axes import Overrides, short_names
 from .spec import Sweep
+from .store.layout import parts_of
 
 BLOCK_MAX = 256  # runs; a block then takes seconds
 BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
@@ -36,7 +37,7 @@ class Case:
     identity: tuple[object, ...]  #: what its cached arrays depend on
     s_lo: float  #: m, where its size grid begins
     bins: int
-    damped: bool  #: whether collisions damp its orbits
+    parts: frozenset[str]  #: of the model that have arrays of their own
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class Plan:
         return len({case.identity[0] for case in self.cases}) == 1
 
     @property
-    def damped(self) -> bool:
-        """Whether any run has its orbits damped."""
-        return any(case.damped for case in self.cases)
+    def parts(self) -> frozenset[str]:
+        """Which optional arrays the store has."""
+        return frozenset({"check"} if self.checked else ()).union(*(case.parts for case in self.cases))
 
     @property
     def bins(self) -> int:
@@ -196,8 +197,8 @@ def make_plan(sweep: Sweep) -> Plan:
             )
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
-        identity, damped = derived.cache_identity(config), config.dynamics.damping is not None
-        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, config.sizes.n_bins, damped))
+        identity, bins = derived.cache_identity(config), config.sizes.n_bins
+        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, parts_of(config)))
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))

@@ -42,9 +42,8 @@ def _sizes(plan: Plan) -> dict[str, int]:
 
 def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
-    checked = bool(plan.checked)
-    variables = layout.variables(shared_grid=plan.shared_grid, checked=checked, damped=plan.damped)
-    coordinates = len(plan.coordinates) + len(layout.indexes(checked=checked)) + 6
+    variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
+    coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6
     return Forecast(layout.bytes_per_run(_sizes(plan), variables) * len(plan.cases), len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
 
 
@@ -102,8 +101,7 @@ def create(plan: Plan, store: Path) -> None:
         sizes=_sizes(plan),
         coordinates=_coordinates(plan),
         shared_sizes=None if grid is None else grid.sizes,
-        checked=bool(plan.checked),
-        damped=plan.damped,
+        parts=plan.parts,
         attributes=json.loads(json.dumps(attributes)),
     )
 

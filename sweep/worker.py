@@ -8,9 +8,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,15 +24,18 @@ from marsdisk.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
-from marsdisk.zero_d import ensure_compiled, run_zero_d
+from marsdisk.zero_d import Prepared, ensure_compiled, finish, goes_on_looking_up, prepare, solve
 
 from .axes import Overrides
 from .store import layout
-from .store.writer import write_block
+from .store.writer import open_arrays, write_block
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+TOGETHER = 16  # cases: Python is several times quicker at what it has just done than after milliseconds of integration
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,14 @@ class SweepPlugin(WorkerPlugin):
 
     name = "sweep"
 
+    def __init__(self, first: BlockTask) -> None:
+        self.first = first
+
     def setup(self, worker: Any) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole process group; it is the driver that answers it
         ensure_compiled()
+        _rehearse(self.first)
         gc.freeze()  # modules stay for good: a collection in the middle of a block need not look through them, which takes 0.1 s
         self.scopes = CacheScopes()
 
@@ -111,14 +119,35 @@ def _tried(make: Callable[[], T]) -> T | str:
 
 
 def _configs(task: BlockTask) -> list[RunConfig | str]:
-    """All configurations of a block, made before any of its runs: Python is four times quicker at what it has just done."""
+    """All configurations of a block, or what is wrong with them."""
     variations = Variations(task.base)
     return [_tried(functools.partial(variations.config, overrides)) for overrides in task.overrides]
 
 
-def _run_one(config: RunConfig | str, cache: RunCache) -> RunResult | str:
-    """The result of a case, or what went wrong with its configuration or its run."""
-    return config if isinstance(config, str) else _tried(functools.partial(run_zero_d, config, cache=cache))
+def _then(before: T | str, stage: Callable[[T], U]) -> U | str:
+    """The next stage of a case; what went wrong before stays."""
+    return before if isinstance(before, str) else _tried(functools.partial(stage, before))
+
+
+def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: bool = False) -> Iterator[RunResult | str]:
+    """The result of each case, or what went wrong, a few cases at a time stage by stage; with ``afresh`` each meets an empty cache."""
+
+    def prepared(config: RunConfig) -> Prepared:
+        if afresh:
+            cache.clear()
+        return prepare(config, cache)
+
+    together = 1 if any(not isinstance(config, str) and goes_on_looking_up(config) for config in configs) else TOGETHER
+    for first in range(0, len(configs), together):
+        ready = [_then(config, prepared) for config in configs[first : first + together]]
+        for solved in [_then(run, solve) for run in ready]:
+            yield _then(solved, finish)
+
+
+def _rehearse(task: BlockTask) -> None:
+    """Prepare one case and open the store, which a process does only once; what goes wrong is for the block to say."""
+    _then(_configs(replace(task, overrides=task.overrides[:1]))[0], functools.partial(prepare, cache=RunCache()))
+    _tried(lambda: open_arrays(Path(task.store)))
 
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
@@ -163,12 +192,9 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         scopes = plugin.scopes
     begin = time.perf_counter()
     cache = scopes.cache(task.scope, enabled=task.cache_enabled)
-    outcomes: list[RunResult | str] = []
     with context_meter.meter("sweep-runs") if on_dask else nullcontext():
-        for i, config in enumerate(_configs(task)):
-            if task.scope == "run":
-                cache.clear()
-            outcomes.append(task.condemned.get(i) or _run_one(config, cache))
+        configs = [task.condemned.get(i, config) for i, config in enumerate(_configs(task))]
+        outcomes = list(_run_all(configs, cache, afresh=task.scope == "run"))
     results = [None if isinstance(outcome, str) else outcome for outcome in outcomes]
     errors = [outcome if isinstance(outcome, str) else "" for outcome in outcomes]
     done = [result for result in results if result is not None]
@@ -187,7 +213,6 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
 def try_runs(task: BlockTask) -> None:
     """Run the cases and throw everything away: whether the worker survives them is the answer."""
     cache = RunCache(enabled=task.cache_enabled)
-    for i, config in enumerate(_configs(task)):
-        outcome = _run_one(config, cache)
+    for i, outcome in enumerate(_run_all(_configs(task), cache)):
         if i in task.checked and not isinstance(outcome, str):
             _check_one(task, outcome)

@@ -119,7 +119,7 @@ def supply_law(segments: Sequence[SupplySegment], temperature: tuple[float, floa
         raise ValueError("segments of the supply must follow each other in time without overlap")
     if any(s.A > 0.0 and s.exponent < 0.0 and not s.begin > s.t0 for s in segments):
         raise ValueError("a supply that falls with time is infinite where it begins; give t_offset > 0")
-    begin, end, A, exponent, t0 = (np.array([s[i] for s in segments], dtype=np.float64) for i in range(5))
+    begin, end, A, exponent, t0 = np.array([s[:5] for s in segments], dtype=np.float64).reshape(-1, 5).T.copy()
     first = np.array([0, *itertools.accumulate(len(s.times) for s in segments)], dtype=np.int64)
     times = np.array([t for s in segments for t in s.times], dtype=np.float64)
     rates = np.array([rate for s in segments for rate in s.rates], dtype=np.float64)

@@ -100,8 +100,8 @@ def _integrate(
     feedback, masses = drivers.feedback, n + ENTRIES
     fed_back = feedback.rate > 0.0
     size = masses + 1 if fed_back else masses
-    ts, ys = np.empty((64, 1)), np.empty((64, size))
-    bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
+    ts, ys = np.empty((128, 1)), np.empty((128, size))
+    bends, pieces = np.empty((128, 3 * size)), np.empty((128, 2))
     J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
     S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
@@ -301,8 +301,8 @@ def _integrate(
         t_final,
         n,
         ts[: steps + 1, 0].copy(),
-        ys[: steps + 1].copy(),
-        bends[:steps].reshape((steps, 3, size)).copy(),
+        ys[: steps + 1],
+        bends[:steps].reshape((steps, 3, size)),
         pieces[:steps, 0].copy(),
         pieces[:steps, 1].copy(),
         steps,

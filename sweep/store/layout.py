@@ -1,13 +1,15 @@
 """Every array of a store: its dimensions, type, unit and where its numbers come from. Nothing else knows them."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from marsdisk.cache import REASONS, CacheKind
+from marsdisk.config import RunConfig
 from marsdisk.convergence import QUANTITIES
 from marsdisk.result import RunResult, StopReason
 
@@ -37,18 +39,18 @@ def _count(name: str, long_name: str, value: Callable[[RunResult], Any], dims: t
     return Variable(name, dims, "i8", {"units": "1", "long_name": long_name}, value, 0)
 
 
-def is_damped(result: RunResult) -> bool:
-    """Whether e and v_rel change during the run."""
-    return result.config.dynamics.damping is not None
+def parts_of(config: RunConfig) -> frozenset[str]:
+    """Names of the parts of the model that a run uses and that have arrays of their own in :data:`OPTIONAL`."""
+    return frozenset(name for name, used in (("damping", config.dynamics.damping is not None), ("energy", config.energy.enabled)) if used)
 
 
-def _of_damped(name: str) -> Variable:
-    return dataclasses.replace(_of_result(name, ("sample",)), value=lambda result: getattr(result, name) if is_damped(result) else np.nan)
+def _of_part(part: str, name: str, dims: tuple[str, ...]) -> Variable:
+    return dataclasses.replace(_of_result(name, dims), value=lambda result: getattr(result, name) if part in parts_of(result.config) else np.nan)
 
 
 _SCALARS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
-    *("t_end", "t99", "E_collisions", "E_dissipated", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
+    *("t_end", "t99", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
 )
 _SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
@@ -92,8 +94,12 @@ CHECKS: tuple[Variable, ...] = tuple(
     Variable(name, ("quantity",), "f8", {"units": "1", "long_name": f"relative difference from the same run with {other}"}, lambda result: np.nan)
     for name, other in (("err_time", "tighter steps"), ("err_bins", "twice the bins"))
 )
-#: What runs fill whose orbits are damped; only in stores that have some, and NaN for all other runs.
-DAMPED: tuple[Variable, ...] = (_of_damped("e"), _of_damped("v_rel"))
+#: What some runs fill; only in stores that have such runs, and NaN for all others.
+OPTIONAL: Mapping[str, tuple[Variable, ...]] = {
+    "damping": (_of_part("damping", "e", ("sample",)), _of_part("damping", "v_rel", ("sample",))),
+    "energy": (_of_part("energy", "E_collisions", ()), _of_part("energy", "E_dissipated", ())),
+    "check": CHECKS,
+}
 #: The commit record: written last.
 STATUS_VARIABLE = Variable(
     "status",
@@ -112,24 +118,24 @@ CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
     ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
-    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *CHECKS, *DAMPED, STATUS_VARIABLE, PER_RUN_SIZES)]
+    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *itertools.chain(*OPTIONAL.values()), STATUS_VARIABLE, PER_RUN_SIZES)]
 )
 
 
-def indexes(*, checked: bool) -> dict[str, list[str]]:
-    """Labels along each dimension that has some."""
-    return {**INDEXES, **(CHECK_INDEXES if checked else {})}
+def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
+    """Labels along each dimension that has some, in a store with these parts."""
+    return {**INDEXES, **(CHECK_INDEXES if "check" in parts else {})}
 
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
     """Length of every dimension but ``run``."""
-    return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(checked=True).items()}}
+    return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(OPTIONAL).items()}}
 
 
-def variables(*, shared_grid: bool, checked: bool = False, damped: bool = False) -> tuple[Variable, ...]:
-    """All arrays along ``run`` that workers write, the commit record last; ``checked`` and ``damped`` where some runs are."""
-    grid, checks, orbits = () if shared_grid else (PER_RUN_SIZES,), CHECKS if checked else (), DAMPED if damped else ()
-    return (*VARIABLES, *orbits, *grid, *checks, *BOOKKEEPING, STATUS_VARIABLE)
+def variables(*, shared_grid: bool, parts: Collection[str] = ()) -> tuple[Variable, ...]:
+    """All arrays along ``run`` that workers write in a store with these parts, the commit record last."""
+    optional = itertools.chain(*(held for name, held in OPTIONAL.items() if name in parts))
+    return (*VARIABLES, *optional, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
 
 
 def bytes_per_run(sizes: Mapping[str, int], held: Sequence[Variable]) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,7 @@ def create_store(
     sizes: Mapping[str, int],
     coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
     shared_sizes: NDArray[np.float64] | None,
-    checked: bool,
-    damped: bool,
+    parts: Collection[str],
     attributes: Mapping[str, Any],
 ) -> None:
     """Make an empty store with all its arrays; nothing is committed yet.
@@ -58,7 +57,7 @@ def create_store(
     sizes : length of each dimension but ``run``
     coordinates : along ``run``, with their attributes
     shared_sizes : (bins,) m, where all runs share the grid
-    checked, damped : whether some runs are checked, or have their orbits damped, so that there are arrays for it
+    parts : of :data:`layout.OPTIONAL`, which some runs fill
     """
     making = path.with_name(f".{path.name}.making-{os.getpid()}")
     try:
@@ -66,11 +65,11 @@ def create_store(
         group = zarr.open_group(making, mode="w", zarr_format=3)
         for name, (values, attrs) in coordinates.items():
             _create(group, name, values, ("run",), attrs)
-        for name, labels in layout.indexes(checked=checked).items():
+        for name, labels in layout.indexes(parts).items():
             _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
         if shared_sizes is not None:
             _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
-        for variable in layout.variables(shared_grid=shared_sizes is not None, checked=checked, damped=damped):
+        for variable in layout.variables(shared_grid=shared_sizes is not None, parts=parts):
             inner = tuple(sizes[dim] for dim in variable.dims)
             group.create_array(
                 variable.name,
@@ -117,42 +116,67 @@ def write_block(
         "attempt": [attempt] * len(results),
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
-    with ThreadPoolExecutor(1) as thread:  # a thread has no event loop yet, which a notebook's main thread has
-        try:
-            thread.submit(asyncio.run, _write(path, lo, results, written, checked=bool(checks))).result()
-        except StoreError:
-            raise
-        except OSError as error:
-            raise StoreError(
-                f"{path}: writing failed: {error.strerror or error}; free space or cure the disk, then run the same command again"
-            ) from error
+    try:
+        _run(_write(path, lo, results, written, {"check"} if checks else set()))
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{path}: writing failed: {error.strerror or error}; free space or cure the disk, then run the same command again"
+        ) from error
 
 
-async def _write(path: str, lo: int, results: Sequence[RunResult | None], written: Mapping[str, Any], *, checked: bool) -> None:
+def _run(task: Coroutine[Any, Any, None]) -> None:
+    with ThreadPoolExecutor(1) as thread:  # it has no event loop yet, which a worker's and a notebook's main thread have
+        thread.submit(asyncio.run, task).result()
+
+
+_opened: dict[Path, tuple[bytes, zarr.AsyncArray[Any]]] = {}  # with the description that each was opened with
+
+
+async def _array(path: Path) -> zarr.AsyncArray[Any]:
+    """The array at ``path``, opened anew only where its description has changed: that takes as long as to write a block of it."""
+    description = (path / "zarr.json").read_bytes()
+    known = _opened.get(path)
+    if known is None or known[0] != description:
+        if len(_opened) > 500:
+            _opened.clear()
+        known = _opened[path] = (description, await zarr.api.asynchronous.open_array(store=path, mode="r+"))
+    return known[1]
+
+
+def open_arrays(path: Path) -> None:
+    """Open all arrays of a store, so that the first block need not."""
+
+    async def open_all() -> None:
+        await asyncio.gather(*(_array(file.parent) for file in path.glob("*/zarr.json")))
+
+    _run(open_all())
+
+
+async def _write(path: str, lo: int, results: Sequence[RunResult | None], written: Mapping[str, Any], parts: set[str]) -> None:
     """Write all arrays at once, for each spends most of its time waiting for others, and then the commit record."""
     hi, finished = lo + len(results), {i: result for i, result in enumerate(results) if result is not None}
-    group = await zarr.api.asynchronous.open_group(path, mode="r+")
 
     async def write(variable: layout.Variable) -> None:
-        array = await group.getitem(variable.name)
-        assert isinstance(array, zarr.AsyncArray)
+        array = await _array(Path(path) / variable.name)
         if hi > array.shape[0]:
             raise StoreError(f"{path}: {variable.name} has {array.shape[0]} runs, the block ends at {hi}; the store was changed while workers ran")
         if variable.name in written:
             block = np.array(written[variable.name], dtype=array.dtype)
         else:
             block = np.full((hi - lo, *array.shape[1:]), variable.fill, dtype=array.dtype)
-            values = [np.asarray(variable.value(result)) for result in finished.values()]
-            if {value.shape for value in values} == {block.shape[1:]}:
+            values = [variable.value(result) for result in finished.values()]
+            if not variable.dims or {np.shape(value) for value in values} == {block.shape[1:]}:
                 block[list(finished)] = values
             else:
                 for i, value in zip(finished, values, strict=True):
-                    index: tuple[Any, ...] = (i, *map(slice, value.shape))
+                    index: tuple[Any, ...] = (i, *map(slice, np.shape(value)))
                     block[index] = value  # a smaller grid leaves its last bins unset
         await array.setitem(slice(lo, hi), block)
 
-    shared_grid = (await group.getitem("s")).metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
-    damped = any(map(layout.is_damped, finished.values()))
-    *all_others, record = layout.variables(shared_grid=shared_grid, checked=checked, damped=damped)
+    shared_grid = (await _array(Path(path) / "s")).metadata.dimension_names == ("bin",)
+    parts = parts.union(*(layout.parts_of(result.config) for result in finished.values()))
+    *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
     await asyncio.gather(*map(write, all_others))
     await write(record)

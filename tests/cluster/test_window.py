@@ -113,7 +113,7 @@ def test_a_cluster_that_is_lost_again_and_again_is_given_up(tmp_path: Path, monk
     class NoCluster:
         dashboard_link = ""
 
-        def __init__(self, workers: int) -> None:
+        def __init__(self, workers: int, first: BlockTask) -> None:
             starts.append(workers)
 
         def __enter__(self) -> "NoCluster":

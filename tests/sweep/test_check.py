@@ -231,7 +231,7 @@ def test_the_grid_view_spreads_the_errors_too(checked: Path) -> None:
 
 
 def test_every_array_of_such_a_store_is_described(checked: Path) -> None:
-    arrays = {name: array for name, array in zarr.open_group(checked, mode="r").arrays() if name not in layout.indexes(checked=True)}
+    arrays = {name: array for name, array in zarr.open_group(checked, mode="r").arrays() if name not in layout.indexes(["check"])}
     assert [name for name, array in arrays.items() if not array.attrs.get("long_name")] == []
 
 

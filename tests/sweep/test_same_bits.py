@@ -67,7 +67,7 @@ def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_da
     receipts: list[Receipt] = []
     local = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0")
     with local, Client(local, set_as_default=False) as client:
-        client.register_plugin(SweepPlugin())
+        client.register_plugin(SweepPlugin(tasks[0]))
         Window(client, tasks, 4, receipts.append, threading.Event()).run()
         (metrics,) = (worker.digests_total for worker in local.workers.values())
     assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
