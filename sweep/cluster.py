@@ -21,6 +21,9 @@ SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # read when a worker imports Dask, a restarted one too
+    # Dask would have every free memory handed back at once, to be asked for again, page by page, by the next run
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**26,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**24,
     **{
         f"distributed.nanny.pre-spawn-environ.{name}": 1
         for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
