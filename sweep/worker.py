@@ -146,7 +146,8 @@ def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: boo
 
 def _rehearse(task: BlockTask) -> None:
     """Prepare one case and open the store, which a process does only once; what goes wrong is for the block to say."""
-    _then(_configs(replace(task, overrides=task.overrides[:1]))[0], functools.partial(prepare, cache=RunCache()))
+    small = {**task.overrides[0], "sizes.n_bins": 8}  # no case may kill a worker before its block is started
+    _then(_configs(replace(task, overrides=(small,)))[0], functools.partial(prepare, cache=RunCache()))
     _tried(lambda: open_arrays(Path(task.store)))
 
 

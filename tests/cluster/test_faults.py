@@ -137,11 +137,11 @@ BAD_T0 = {3100.0: "sys.exit(7)", 3200.0: "raise RuntimeError('no such luck')", 3
 BAD_CASES = f"""
 import os, signal, sys
 import sweep.worker
-really = sweep.worker.run_zero_d
-def run_zero_d(config, **options):
-    exec({BAD_T0!r}.get(config.temperature.T0, ""))
-    return really(config, **options)
-sweep.worker.run_zero_d = run_zero_d
+really = sweep.worker.solve
+def solve(run):
+    exec({BAD_T0!r}.get(run.config.temperature.T0, ""))
+    return really(run)
+sweep.worker.solve = solve
 """
 
 
@@ -200,14 +200,14 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(tm
     "error", [SystemExit(7), RuntimeError("no such luck"), MemoryError(), RecursionError("deep"), GeneratorExit(), ValueError("x" * 10_000)]
 )
 def test_in_this_process_too_a_case_that_raises_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    really = sweep.worker.run_zero_d
+    really = sweep.worker.solve
 
-    def run_zero_d(config: Any, **options: Any) -> Any:
-        if config.temperature.T0 == 3500.0:
+    def solve(run: Any) -> Any:
+        if run.config.temperature.T0 == 3500.0:
             raise error
-        return really(config, **options)
+        return really(run)
 
-    monkeypatch.setattr(sweep.worker, "run_zero_d", run_zero_d)
+    monkeypatch.setattr(sweep.worker, "solve", solve)
     run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=3), tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert dataset.status.values.tolist() == [1, 2, 1]
@@ -215,16 +215,16 @@ def test_in_this_process_too_a_case_that_raises_fails_alone(tmp_path: Path, monk
 
 
 def test_interrupting_a_run_never_marks_it_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = sweep.worker.run_zero_d
+    really = sweep.worker.solve
 
-    def run_zero_d(config: Any, **options: Any) -> Any:
-        if config.temperature.T0 == 3500.0:
+    def solve(run: Any) -> Any:
+        if run.config.temperature.T0 == 3500.0:
             signal.raise_signal(signal.SIGINT)
-        return really(config, **options)
+        return really(run)
 
     assert threading.current_thread() is threading.main_thread()
     file, store = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=1), tmp_path / "s.zarr"
-    monkeypatch.setattr(sweep.worker, "run_zero_d", run_zero_d)
+    monkeypatch.setattr(sweep.worker, "solve", solve)
     with pytest.raises(Interrupted):
         run_here(file, store)
     monkeypatch.undo()
