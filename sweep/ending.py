@@ -20,6 +20,8 @@ from .session import forecast
 from .store import reader
 from .summary import cache_line, check_lines, failures, totals
 
+OPAQUE = 10.0  # tau_los, in which light is down by e^-10
+
 
 def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -86,6 +88,13 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     gated = int(np.sum(never_solid(reader.column(group, "gated_time"), reader.column(group, "t_end"))))
     if gated:
         _say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
+    tau_max = reader.column(group, "tau_max")
+    opaque = int((tau_max > OPAQUE).sum())
+    if opaque:
+        _say(
+            console,
+            f"note: tau_los passed {OPAQUE:g} in {opaque} runs (up to {np.nanmax(tau_max):.2g}); blow-out acts on all grains, also where no light reaches them",
+        )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         _say(console, line)
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")

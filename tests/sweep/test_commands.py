@@ -292,3 +292,12 @@ def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Pat
     sweep_file(tmp_path, set=HOT, axes={"temperature.T0": [3000.0, 4000.0]})
     done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert "note: in 2 runs grains were never solid and phase.* held processes back throughout; see the column gated_time" in done.stdout
+
+
+@pytest.mark.parametrize(("tau0", "said"), [(0.5, False), (20.0, True)])
+def test_runs_that_are_opaque_are_counted_at_the_end(tmp_path: Path, tau0: float, said: bool) -> None:
+    changes = {"numerics.t_end_years": 1e-6, "optical_depth.tau_stop": None, "optical_depth.tau0_target": tau0}
+    sweep_file(tmp_path, set=changes, axes={"temperature.T0": [3000.0, 4000.0]})
+    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    assert ("note: tau_los passed 10 in 2 runs (up to 20); blow-out acts on all grains" in done.stdout) == said
+    assert ("note: tau_los" in done.stdout) == said
