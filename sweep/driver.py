@@ -76,6 +76,8 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
             reporter.add(run_block(task, scopes))
         return
     for restarts_left in range(RESTARTS, -1, -1):
+        if stop.is_set():
+            raise Interrupted
         with local_client(workers, tasks[0]) as client:
             reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}")
             reporter.tally.restart_clock()

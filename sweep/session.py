@@ -178,8 +178,8 @@ def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: i
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        compile_kernels(reporter.say)  # before workers start, which together would take as many times longer, and while Ctrl-C still acts at once
         with stopping_on_signals(reporter.say) as stop:
+            compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
             run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
 
 

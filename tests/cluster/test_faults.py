@@ -72,13 +72,14 @@ def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost(
 
 def test_an_interruption_while_kernels_are_compiled_starts_no_block(tmp_path: Path, long_file: Path, start: Start) -> None:
     store = tmp_path / "s.zarr"
-    driver = start(long_file, store, 0, NUMBA_CACHE_DIR=str(tmp_path / "cold"), PYTHONUNBUFFERED="1")
+    driver = start(long_file, store, 2, NUMBA_CACHE_DIR=str(tmp_path / "cold"), PYTHONUNBUFFERED="1")
     assert driver.stdout is not None
     lines = iter(driver.stdout.readline, "")
     assert any(line.startswith("compiling the kernels, once for each version of the model") for line in lines)
     driver.send_signal(signal.SIGINT)
     out, err = driver.communicate(timeout=150)
     assert (driver.returncode, err) == (130, "")
+    assert "stopping; what is committed stays" in out
     assert f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
     assert [path.name for path in tmp_path.iterdir() if "lock" in path.name] == []
 
