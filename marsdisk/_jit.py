@@ -91,7 +91,7 @@ def call_repairing(call: Callable[[], Any]) -> Any:
     """
     try:
         return call()
-    except (numba.core.errors.NumbaError, MarsDiskError, MemoryError):  # no file's fault
+    except (numba.core.errors.NumbaError, MarsDiskError):  # no file's fault
         raise
     except Exception:
         shutil.rmtree(compiled_folder(), ignore_errors=True)

@@ -27,7 +27,7 @@ from .physics.shielding import ShieldingLaw
 from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
-from .solver.drivers import BLOWOUT, OTHER, SUBLIMATION, SUPPLIED, Drivers
+from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
 from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
@@ -164,8 +164,9 @@ def ensure_compiled() -> None:
         "temperature": {"law": "constant", "T0": 2000.0},
         "radiation": {"Q_pr": 1.0},
     }
-    for numerics in ({"scheme": "rosenbrock"}, {"scheme": "imex_bdf1", "dt": 1.0}):
-        config = build_config({**smallest, "numerics": {**numerics, "t_end_orbits": 1e-12}})
+    with_everything = {"dynamics": {"damping": {"e_eq": 0.1}}, "energy": {"enabled": True}, "numerics": {"t_end_orbits": 1e-12}}
+    for changes in (with_everything, {"numerics": {"scheme": "imex_bdf1", "dt": 1.0, "t_end_orbits": 1e-12}}):
+        config = build_config({**smallest, **changes})
         call_repairing(functools.partial(_run, config, RunCache()))
 
 
@@ -211,7 +212,10 @@ class Solved(NamedTuple):
     stretches: list[Stretch]
     path: Trajectory
     times: Array  #: (samples,) s
-    looked: tuple[Array, Array, float]  #: what :func:`marsdisk.solver.sample.look` gives
+    masses: Array  #: (snapshots, n) kg/m2
+    ledger: Array  #: (samples, 4) kg/m2
+    series: Array  #: as :func:`marsdisk.solver.sample.look` gives them
+    t99: float  #: s
     solver_time: float  #: s
 
 
@@ -245,9 +249,10 @@ def solve(run: Prepared) -> Solved:
     path = joined([stretch.path for stretch in stretches])
     if run.config.numerics.scheme == "rosenbrock":
         _check(run.config, run.derived, path)
-    times = _sample_shares(run.config.output)[0] * path.t_final
-    looked = sample.look(path, run.drivers, run.shielding, times, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), disk.f_los)
-    return Solved(run, stretches, path, times, looked, time.perf_counter() - begin)
+    shares, snapshots = _sample_shares(run.config.output)
+    times, tau_weight, n = shares * path.t_final, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), path.bins
+    y, series, t99 = sample.look(path, run.drivers, run.shielding, times, tau_weight, disk.f_los)
+    return Solved(run, stretches, path, times, y[snapshots, :n], y[:, n : n + ENTRIES].copy(), series, t99, time.perf_counter() - begin)
 
 
 def _run(config: RunConfig, cache: RunCache) -> RunResult:
@@ -275,15 +280,14 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
-    run, stretches, path, times, looked, solver_time = solved
+    run, stretches, path, times, c, ledger, series, t99, solver_time = solved
     config, derived, disk, snapshots = run.config, run.derived, run.disk, _sample_shares(run.config.output)[1]
     e, v_rel, _ = _moving(derived, run.damping, stretches, times)
     energies = _energies(config, derived, disk, stretches, run.cache)
     stats = run.cache.stats() if goes_on_looking_up(config) else run.stats
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
-    y, (Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise), t99 = looked
-    c, ledger = y[:, : path.bins], y[:, path.bins :]
+    Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     to_mars = derived.area / M_MARS
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
@@ -304,7 +308,7 @@ def finish(solved: Solved) -> RunResult:
         s=disk.grid.sizes,
         s_edges=disk.grid.edges,
         t_snapshot=times[snapshots],
-        N=c[snapshots] / disk.masses,
+        N=c / disk.masses,
         M_loss=float(lost[-1]) * to_mars,
         M_loss_blowout=float(ledger[-1, BLOWOUT]) * to_mars,
         M_loss_sublimation=float(ledger[-1, SUBLIMATION]) * to_mars,

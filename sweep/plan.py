@@ -17,7 +17,7 @@ from marsdisk.start import Derived, check
 
 from .axes import Overrides, short_names
 from .spec import Sweep
-from .store.layout import parts_of
+from .store import layout
 
 BLOCK_MAX = 256  # runs; a block then takes seconds
 BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
@@ -117,7 +117,8 @@ def usable_cores() -> int:
 
 def default_block(cases: int, bins: int, output: Output) -> int:
     """Runs per block: seconds of work, not too much memory, and some blocks even in a small sweep. The same on every machine."""
-    fit = int(BLOCK_BYTES / (8 * (8 * output.samples + output.snapshots * (bins + 1))))
+    sizes = layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=bins)
+    fit = int(BLOCK_BYTES / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL)))
     return max(1, min(BLOCK_MAX, fit, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED))))
 
 
@@ -198,7 +199,7 @@ def make_plan(sweep: Sweep) -> Plan:
         name = run_id(config)
         values = tuple(_value(config, key) for key in keys)
         identity, bins = derived.cache_identity(config), config.sizes.n_bins
-        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, parts_of(config)))
+        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, layout.parts_of(config)))
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
-TOGETHER = 16  # cases: Python is several times quicker at what it has just done than after milliseconds of integration
+TOGETHER = 16  # cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after milliseconds of integration
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: boo
             cache.clear()
         return prepare(config, cache)
 
-    together = 1 if any(not isinstance(config, str) and goes_on_looking_up(config) for config in configs) else TOGETHER
+    good = [config for config in configs if not isinstance(config, str)]
+    n = max((config.sizes.n_bins for config in good), default=1)
+    together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / (8 * (6 * n * n + 1000 * n)))))
     for first in range(0, len(configs), together):
         ready = [_then(config, prepared) for config in configs[first : first + together]]
         for solved in [_then(run, solve) for run in ready]:

@@ -102,7 +102,7 @@ def _integrate(
     size = masses + 1 if fed_back else masses
     ts, ys = np.empty((128, 1)), np.empty((128, size))
     bends, pieces = np.empty((128, 3 * size)), np.empty((128, 2))
-    J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((n + 4, n))
+    J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((5, n))
     U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
     S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
 

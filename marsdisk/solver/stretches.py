@@ -84,7 +84,7 @@ def integrate_stretches(
     c0 : (n,) kg/m2
     solve : the integrator, given the motion to hold, a state (n, or n+4 and more), limits, the time [s] and the mode to go on from
     """
-    n, t, q, y, mode, made = c0.size, 0.0, 1.0, c0, UNKNOWN, 0
+    n, t, q, y, mode, made, dropped = c0.size, 0.0, 1.0, c0, UNKNOWN, 0, 0
     stretches: list[Stretch] = []
 
     def rate() -> float:
@@ -101,8 +101,9 @@ def integrate_stretches(
         q_held = q * _mean(expected * (end - t))
         motion = damping.motion_at(q_held)
         stretch = Stretch(solve(motion, y, limits._replace(t_end=end, max_steps=limits.max_steps - made), t, mode), motion)
-        path = stretch.path
-        made += path.accepted + path.rejected
+        steps = stretch.path.accepted + stretch.path.rejected
+        stretch = stretch._replace(path=stretch.path._replace(rejected=stretch.path.rejected + dropped))
+        path, made = stretch.path, made + steps
         if path.outcome in {TOO_MANY_STEPS, STEP_TOO_SMALL}:
             return [*stretches, stretch]
         fallen, span = float(damping.exponent(stretch, np.array([path.t_final]))[0]), path.t_final - t
@@ -111,8 +112,10 @@ def integrate_stretches(
         if error > tolerance and span > 2.0 * SHORTEST * t:
             at_rest = int(np.argmax(path.mode.astype(np.int64) & PHASES != LIQUID))  # steps made before collisions set in
             expected, h = (0.0, (1.0 - 1e-12) * (path.t[at_rest] - t)) if at_rest else (fallen / span, min(h, span / max(fallen, 1.0)))
+            dropped += steps
             continue
         stretches.append(stretch)
+        dropped = 0
         if path.outcome != REACHED_END or end == limits.t_end:
             return stretches
         t, q, y, mode = end, q * math.exp(-fallen), path.y[-1], int(path.mode[-1])

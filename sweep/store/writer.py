@@ -135,13 +135,19 @@ _opened: dict[Path, tuple[bytes, zarr.AsyncArray[Any]]] = {}  # with the descrip
 
 
 async def _array(path: Path) -> zarr.AsyncArray[Any]:
-    """The array at ``path``, opened anew only where its description has changed: that takes as long as to write a block of it."""
-    description = (path / "zarr.json").read_bytes()
-    known = _opened.get(path)
-    if known is None or known[0] != description:
-        if len(_opened) > 500:
-            _opened.clear()
-        known = _opened[path] = (description, await zarr.api.asynchronous.open_array(store=path, mode="r+"))
+    """The array at ``path``, opened anew only where its description has changed: that takes as long as to write a block of it.
+
+    One opened before a resize would drop what lies past its old end without a word.
+    """
+    try:
+        description = (path / "zarr.json").read_bytes()
+        known = _opened.get(path)
+        if known is None or known[0] != description:
+            if len(_opened) > 500:
+                _opened.clear()
+            known = _opened[path] = (description, await zarr.api.asynchronous.open_array(store=path, mode="r+"))
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is missing or damaged: the store was changed while workers ran; move it away, or choose another --store") from error
     return known[1]
 
 
@@ -176,7 +182,7 @@ async def _write(path: str, lo: int, results: Sequence[RunResult | None], writte
         await array.setitem(slice(lo, hi), block)
 
     shared_grid = (await _array(Path(path) / "s")).metadata.dimension_names == ("bin",)
-    parts = parts.union(*(layout.parts_of(result.config) for result in finished.values()))
+    parts = parts.union(name for name, held in layout.OPTIONAL.items() if name != "check" and (Path(path) / held[0].name).exists())
     *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
     await asyncio.gather(*map(write, all_others))
     await write(record)

@@ -11,6 +11,7 @@ import pytest
 from setups import SCALE_HEIGHT, make_drivers, make_ring
 from setups import solve as solve_ring
 
+from marsdisk import zero_d
 from marsdisk.cache import REASONS, CacheKind, RunCache
 from marsdisk.config import RunConfig
 from marsdisk.errors import ConfigError, SolverError
@@ -206,6 +207,19 @@ def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: floa
     assert np.all(result.e[result.t > solidified] < 0.5)
     assert s_max < 1.0 or result.e[result.t > solidified] == pytest.approx(0.02, rel=1e-9)
     assert result.steps + result.steps_rejected < 2000
+
+
+def test_steps_of_stretches_that_are_made_again_count_as_rejected(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counting(*given: Any, **options: Any) -> Trajectory:
+        path = integrate(*given, **options)
+        made.append(path.accepted + path.rejected)
+        return path
+
+    monkeypatch.setattr(zero_d, "integrate", counting)
+    result = run_zero_d(shipped("melt", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}}))
+    assert result.steps + result.steps_rejected == sum(made) > result.steps
 
 
 def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:

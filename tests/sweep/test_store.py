@@ -1,9 +1,11 @@
 """The store: opened by xarray alone, every array described, failed runs marked, and nothing trusted that is not committed."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from small_sweeps import MELT, SCRIPTS, assert_same_bits, counts, environment, r
 
 import sweep
 from marsdisk.config import load_config
+from sweep.driver import block_task
 from sweep.errors import StoreError
 from sweep.plan import make_plan
 from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.worker import CacheScopes, run_block
 
 PLAIN_OPEN = """
 import sys, warnings
@@ -267,3 +271,24 @@ def test_a_store_of_another_schema_is_refused(tmp_path: Path) -> None:
     zarr.open_group(tmp_path / "other.zarr", mode="w", attributes={"schema_version": 99})
     with pytest.raises(StoreError, match="has schema 99, this program reads 1"):
         sweep.open_store(tmp_path / "other.zarr")
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_text("{"), lambda file: file.unlink()])
+def test_an_array_that_is_damaged_while_workers_run_is_named(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    plan, store = make_plan(load_sweep(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}))), tmp_path / "s.zarr"
+    create(plan, store)
+    damage(store / "Sigma" / "zarr.json")
+    with pytest.raises(StoreError, match=r"Sigma is missing or damaged: the store was changed while workers ran"):
+        run_block(block_task(plan, str(store), plan.blocks[0]), CacheScopes())
+    assert not np.any(zarr.open_array(store / "status", mode="r")[:])
+
+
+def test_a_run_that_fails_keeps_nothing_of_a_torn_earlier_attempt(tmp_path: Path) -> None:
+    changes = {"energy": {"enabled": True}, "numerics.t_end_years": 1e-6}
+    plan, store = make_plan(load_sweep(sweep_file(tmp_path, set=changes, axes={"temperature.T0": [3000.0]}))), tmp_path / "s.zarr"
+    create(plan, store)
+    task = block_task(plan, str(store), plan.blocks[0])
+    run_block(task, CacheScopes())
+    assert np.isfinite(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
+    run_block(dataclasses.replace(task, condemned={0: "killed its worker"}), CacheScopes())
+    assert np.isnan(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
