@@ -93,7 +93,7 @@ def call_repairing(call: Callable[[], Any]) -> Any:
         return call()
     except (numba.core.errors.NumbaError, MarsDiskError):  # no file's fault
         raise
-    except Exception:
+    except Exception:  # whatever it is, the second call raises it again if the files were not its cause
         shutil.rmtree(compiled_folder(), ignore_errors=True)
         compiled_folder().mkdir(parents=True, exist_ok=True)
         return call()

@@ -139,7 +139,8 @@ def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: boo
 
     good = [config for config in configs if not isinstance(config, str)]
     n = max((config.sizes.n_bins for config in good), default=1)
-    together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / (8 * (6 * n * n + 1000 * n)))))
+    held = 8 * (6 * n * n + 1000 * n)  # bytes of a run between its stages: collision terms, and the trajectory of a couple of hundred steps
+    together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / held)))
     for first in range(0, len(configs), together):
         ready = [_then(config, prepared) for config in configs[first : first + together]]
         for solved in [_then(run, solve) for run in ready]:

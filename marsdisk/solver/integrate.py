@@ -265,10 +265,8 @@ def _integrate(
         clamped += removed + (1 if beyond else 0)
         if mode & PHASES != SOLID:
             gated_time += h
-        if steps > 0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
-            factor = (
-                min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** (1.0 / method.order))) if error > 0.0 else factor
-            )
+        if steps > 0 and error > 0.0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
+            factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** (1.0 / method.order)))
         if last_rejected:
             factor = min(factor, 1.0)
         accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False

@@ -117,7 +117,7 @@ def write_block(
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
     try:
-        _run(_write(path, lo, results, written, {"check"} if checks else set()))
+        _run(_write(path, lo, results, written))
     except StoreError:
         raise
     except OSError as error:
@@ -160,7 +160,7 @@ def open_arrays(path: Path) -> None:
     _run(open_all())
 
 
-async def _write(path: str, lo: int, results: Sequence[RunResult | None], written: Mapping[str, Any], parts: set[str]) -> None:
+async def _write(path: str, lo: int, results: Sequence[RunResult | None], written: Mapping[str, Any]) -> None:
     """Write all arrays at once, for each spends most of its time waiting for others, and then the commit record."""
     hi, finished = lo + len(results), {i: result for i, result in enumerate(results) if result is not None}
 
@@ -182,7 +182,8 @@ async def _write(path: str, lo: int, results: Sequence[RunResult | None], writte
         await array.setitem(slice(lo, hi), block)
 
     shared_grid = (await _array(Path(path) / "s")).metadata.dimension_names == ("bin",)
-    parts = parts.union(name for name, held in layout.OPTIONAL.items() if name != "check" and (Path(path) / held[0].name).exists())
-    *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
+    has = {name: (Path(path) / held[0].name).exists() for name, held in layout.OPTIONAL.items()}
+    has["check"] = bool(written.keys() & {variable.name for variable in layout.CHECKS})  # a block without a checked run leaves these alone
+    *all_others, record = layout.variables(shared_grid=shared_grid, parts=[name for name, held in has.items() if held])
     await asyncio.gather(*map(write, all_others))
     await write(record)
