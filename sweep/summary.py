@@ -17,6 +17,7 @@ from .plan import Plan
 from .progress import duration
 from .store import layout, reader
 from .tables import text
+from .views import in_order
 
 ROWS_SHOWN = 40
 
@@ -35,8 +36,8 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     status, values = reader.column(group, "status")[product], reader.column(group, name)[product]
     units = group[name].attrs["units"]
     *row_axes, column_axis = axes
-    columns = _in_order(labels[column_axis].tolist())
-    rows = _in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
+    columns = in_order(labels[column_axis].tolist())
+    rows = in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
     what = f"{name} of the whole disk" if over else name
     table = Table(title=f"{what} [{units}] over {', '.join(axes)}", title_justify="left")
     for axis in row_axes:
@@ -50,12 +51,6 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
-
-
-def _in_order(labels: list[Any]) -> list[Any]:
-    """Each label once: numbers sorted, texts as they come (runs are stored in cache order)."""
-    once = list(dict.fromkeys(labels))
-    return once if any(isinstance(part, str) for label in once for part in (label if isinstance(label, tuple) else (label,))) else sorted(once)
 
 
 def _is_ring(group: zarr.Group, axis: str) -> bool:

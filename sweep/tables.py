@@ -11,6 +11,7 @@ from marsdisk.result import StopReason
 
 from .errors import StoreError
 from .store import layout, reader
+from .views import label, parameters
 
 STOP_LABELS = {int(reason): reason.label for reason in StopReason}
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
@@ -33,8 +34,7 @@ def _in_words(name: str, values: Sequence[Any]) -> Sequence[Any]:
 
 def runs_table(group: zarr.Group, columns: Sequence[str] | None, rows: int) -> Table:
     """The first ``rows`` runs with ``columns``, units in the heads."""
-    parameters = [name for name in str(group.attrs["coordinates"]).split() if name not in {"run_id", "block", "in_product"}]
-    names = [name.strip() for name in columns or [*parameters, *RESULTS]]
+    names = [name.strip() for name in columns or [*parameters(group), *RESULTS]]
     scalars = reader.scalar_names(group)
     for name in names:
         if name not in scalars:
@@ -44,8 +44,7 @@ def runs_table(group: zarr.Group, columns: Sequence[str] | None, rows: int) -> T
     table = Table(caption=f"{runs - rows} runs more; --rows shows them" if runs > rows else None)
     table.add_column("run", justify="right")
     for name in names:
-        unit = group[name].attrs.get("units", "1")
-        table.add_column(name if unit == "1" else f"{name} [{unit}]", justify="right")
+        table.add_column(label(group, name), justify="right")
     for i, row in enumerate(zip(*values.values(), strict=True)):
         table.add_row(str(i), *map(text, row))
     return table
