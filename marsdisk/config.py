@@ -24,7 +24,7 @@ from .config_processes import (
     Supply,
     TableTemperature,
 )
-from .config_sections import Collisions, Disk, Dynamics, Initial, Material, Numerics, OpticalDepth, Output, Psd, QStar, Section, Sizes
+from .config_sections import Collisions, Disk, Dynamics, Initial, Material, Numerics, OpticalDepth, Output, Psd, QStar, Section, Sizes, canonical_json
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
 from .physics.sublimation import SETS
@@ -131,15 +131,17 @@ class RunConfig(Section):
 
     def digest(self) -> str:
         """32 hex digits that name the resolved configuration and the content of its tables, wherever the files lie."""
-        content = self.model_dump(mode="json")
+        texts = {name: getattr(self, name).canonical for name in RunConfig.model_fields}
+        tables: dict[str, Any] = {}
         for key, digest in self.table_digests().items():
-            *sections, name = key.split(".")
-            place: Any = content
-            for section in sections:
-                place = place[int(section)] if isinstance(place, list) else place[section]
+            section, *between, name = key.split(".")
+            place = tables.setdefault(section, json.loads(texts[section]))
+            for part in between:
+                place = place[int(part)] if isinstance(place, list) else place[part]
             place[name] = digest
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        texts |= {section: canonical_json(content) for section, content in tables.items()}
+        text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
+        return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:32]
 
 
 def merge(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

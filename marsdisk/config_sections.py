@@ -1,6 +1,7 @@
 """The sections of a run's configuration: every key with its unit, bounds and meaning, in one place."""
 
 import functools
+import json
 import typing
 from typing import Any, Literal
 
@@ -14,10 +15,20 @@ def quantity(default: Any, help: str, unit: str = "", allowed: str = "", **bound
     return Field(default, description=help, json_schema_extra={"unit": unit, "allowed": allowed}, **bounds)
 
 
+def canonical_json(content: Any) -> str:
+    """Content in one way only: keys sorted, no blanks."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 class Section(BaseModel):
     """Frozen, strict (a text is no number), and closed (unknown keys are refused)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @functools.cached_property
+    def canonical(self) -> str:
+        """Its content as JSON in the one way that digests are taken of."""
+        return canonical_json(self.model_dump(mode="json"))
 
 
 class Disk(Section):

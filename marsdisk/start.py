@@ -196,6 +196,19 @@ def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
     return shares
 
 
+@functools.lru_cache(maxsize=16)
+def _masses(grid: SizeGrid, rho: float) -> Array:
+    masses = grain_mass(grid.sizes, rho)
+    read_only(masses)
+    return masses
+
+
+@functools.lru_cache(maxsize=16)
+def _opacity(grid: SizeGrid, rho: float, initial: Initial, shape: Psd) -> float:
+    masses, shares = _masses(grid, rho), _initial_shares(initial, shape, grid)
+    return opacity.opacity(grid.sizes, shares / masses, masses)
+
+
 def _segments(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> list[SupplySegment]:
     """The supply over time, before its coupling to temperature."""
     supply = config.supply
@@ -342,9 +355,9 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
     optical, supply = config.optical_depth, config.supply
     try:
         grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
-        masses = grain_mass(grid.sizes, config.material.rho)
+        masses = _masses(grid, config.material.rho)
         shares = _initial_shares(config.initial, config.psd, grid)
-        kappa = opacity.opacity(grid.sizes, shares / masses, masses)
+        kappa = _opacity(grid, config.material.rho, config.initial, config.psd)
         f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
         sigma_0 = _sigma_0(config, derived, kappa, f_los)
         injection = Injection(
@@ -363,8 +376,12 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
     return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_law(config, derived, kappa, f_los), injected)
 
 
-def check(config: RunConfig) -> Derived:
+def check(config: RunConfig, cache: RunCache) -> Derived:
     """What :func:`derive` gives, after everything that can be known to be wrong before a run has been looked for.
+
+    Parameters
+    ----------
+    cache : answers for what the configuration has in common with the one checked before it
 
     Raises
     ------
@@ -372,6 +389,7 @@ def check(config: RunConfig) -> Derived:
         The run would fail.
     """
     derived = derive(config)
-    drivers_of(config, derived, disk_at_start(config, derived, RunCache()))
+    disk_at_start(config, derived, cache)
+    _vapour(config)
     shielding_of(config)
     return derived

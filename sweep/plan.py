@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marsdisk import model_version
+from marsdisk.cache import RunCache
 from marsdisk.config import RunConfig, Variations
 from marsdisk.config_sections import Output
 from marsdisk.convergence import comparisons
@@ -140,11 +141,11 @@ def _value(config: RunConfig, key: str) -> Any:
 
 def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig, Derived]]:
     problems: dict[str, tuple[int, str]] = {}
-    variations = Variations(sweep.base)
+    variations, cache = Variations(sweep.base), RunCache()
     for overrides, labels in sweep.cases():
         try:
             config = variations.config(overrides)
-            derived = check(config)
+            derived = check(config, cache)
         except ConfigError as error:
             for problem in error.problems:
                 count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
