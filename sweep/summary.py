@@ -19,7 +19,7 @@ from .store import layout, reader
 from .tables import text
 from .views import in_order
 
-ROWS_SHOWN = 40
+ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 
 
 def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
@@ -35,18 +35,19 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     labels = {axis: reader.column(group, axis)[product] for axis in axes}
     status, values = reader.column(group, "status")[product], reader.column(group, name)[product]
     units = group[name].attrs["units"]
-    *row_axes, column_axis = axes
-    columns = in_order(labels[column_axis].tolist())
+    column_axis = next((axis for axis in reversed(axes) if len(set(labels[axis].tolist())) <= COLUMNS_SHOWN), None)
+    row_axes = [axis for axis in axes if axis != column_axis]
+    columns = in_order(labels[column_axis].tolist()) if column_axis else [None]
     rows = in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
     what = f"{name} of the whole disk" if over else name
     table = Table(title=f"{what} [{units}] over {', '.join(axes)}", title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
     for column in columns:
-        table.add_column(f"{column_axis} = {_label(column)}", justify="right")
+        table.add_column(f"{column_axis} = {_label(column)}" if column_axis else f"{name} [{units}]", justify="right")
     for row in rows[:ROWS_SHOWN]:
         here = np.logical_and.reduce([labels[axis] == value for axis, value in zip(row_axes, row, strict=True)] or [np.ones(status.size, bool)])
-        cells = [_cell(status, values, here & (labels[column_axis] == column)) for column in columns]
+        cells = [_cell(status, values, here & (labels[column_axis] == column) if column_axis else here) for column in columns]
         table.add_row(*(_label(value) for value in row), *cells)
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
