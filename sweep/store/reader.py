@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from . import layout
+from .place import Place, reason, storage_errors
 
 if TYPE_CHECKING:
     import xarray
 
 
-def open_group(path: str | Path) -> zarr.Group:
+def open_group(store: str | Path | Place) -> zarr.Group:
     """The group of a store.
 
     Raises
@@ -25,29 +26,32 @@ def open_group(path: str | Path) -> zarr.Group:
     StoreError
         There is none, or of another schema.
     """
-    if not Path(path).exists():
-        raise StoreError(f"{path}: there is no store of a sweep here; check the path (sweep run makes one)")
+    place = Place.of(store)
     try:
-        group = zarr.open_group(path, mode="r")
+        if not place.exists():
+            raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
+        group, described = place.group(), place.descriptions()
         version = group.attrs["schema_version"]
         whole = {"sweep", "plan_digest", "block_size", "axes", "coordinates", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
+    except StoreError:
+        raise
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{place}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
+    except storage_errors() as error:
+        raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
     if version != layout.SCHEMA_VERSION or not whole:
-        raise StoreError(f"{path}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
+        raise StoreError(f"{place}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
     expected = {*str(group.attrs["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True))}
-    damaged = sorted(
-        name for name in expected | {file.parent.name for file in Path(path).glob("*/zarr.json")} if not _is_described(Path(path) / name)
-    )
+    damaged = sorted(name for name in expected | described.keys() if not _is_described(described.get(name, b"")))
     if damaged:
-        raise StoreError(f"{path}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
+        raise StoreError(f"{place}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
     return group
 
 
-def _is_described(array: Path) -> bool:
+def _is_described(text: bytes) -> bool:
     try:
-        return isinstance(json.loads((array / "zarr.json").read_bytes()), dict)
-    except (OSError, ValueError):
+        return isinstance(json.loads(text), dict)
+    except ValueError:
         return False
 
 
@@ -64,7 +68,7 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
         array = group[name]
         assert isinstance(array, zarr.Array)
         return np.asarray(array[...])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except storage_errors() + (ValueError, KeyError, TypeError, RuntimeError) as error:  # noqa: RUF005 - mypy takes no starred tuple here
         where = str(group.store_path).removeprefix("file://")
         raise StoreError(f"{where}: {name} is damaged: {error}; move the store away, or choose another --store") from error
 
@@ -102,7 +106,7 @@ def counts(group: zarr.Group) -> Counts:
     return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
 
 
-def open_store(path: str | Path) -> "xarray.Dataset":
+def open_store(store: str | Path | Place) -> "xarray.Dataset":
     """The store as an xarray dataset, arrays read when used; ``.sweep.grid([...])`` turns runs into axes.
 
     Examples
@@ -114,8 +118,9 @@ def open_store(path: str | Path) -> "xarray.Dataset":
 
     from . import accessor  # noqa: F401 - registers .sweep
 
-    open_group(path)
-    dataset: xarray.Dataset = xarray.open_zarr(path, chunks=None, consolidated=False)
+    place = Place.of(store)
+    open_group(place)
+    dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=None, consolidated=False, zarr_format=3)
     return dataset
 
 
