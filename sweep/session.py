@@ -17,13 +17,13 @@ from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
-from .errors import PlanChangedError, StoreError
+from .errors import Interrupted, PlanChangedError, StoreError
 from .plan import Block, Plan, make_plan
 from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
-from .store.lock import driving
+from .store.lock import Driving, driving
 from .store.place import Place
 
 
@@ -157,7 +157,7 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console:
     place, plan = Place.of(store), make_plan(sweep)
     if workers and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
-    with driving(place):
+    with driving(place) as held:
         if place.exists():
             refuse_other_plan(plan, place, reader.open_group(place).attrs)
         else:
@@ -165,11 +165,11 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console:
         pending = _pending(plan, place)
         tally = Tally(sum(block.hi - block.lo for block in pending))
         if pending:
-            _run(plan, place, pending, tally, workers, console)
+            _run(plan, place, pending, tally, workers, console, held)
         return plan, tally
 
 
-def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
+def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: int, console: Console, held: Driving) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
@@ -178,8 +178,14 @@ def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: 
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop:
+            held.on_loss = stop.set
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
-            run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+            try:
+                run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+            except Interrupted:
+                if held.lost:
+                    raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
+                raise
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,18 @@ class Lease(Driving):
                 raise refusal(self.place, _named(now.data))
             if now is None or now.tag != known.tag:
                 return
+
+
+def holder_of(place: Place) -> str | None:
+    """Who holds the lease, None where it is released or its holder is known to be gone."""
+    assert isinstance(place, Objects)
+    known = place.note_tagged(LOCK)
+    if known is None:
+        return None
+    content = _read(known.data)
+    if content.get("state") == RELEASED or _is_dead(content) or (datetime.now(UTC) - known.written).total_seconds() > 10.0 * GONE_SECONDS:
+        return None  # so long ago that no difference of clocks explains it
+    return _named(known.data)
 
 
 def _read(data: bytes) -> Mapping[str, Any]:

@@ -138,21 +138,14 @@ class Objects(Place):
         made: dict[str, Any] = {}
         yield zarr.open_group(zarr.storage.MemoryStore(made), mode="w", zarr_format=3)
         if not self.note_create(MAKING, b"a store is being made here\n"):
-            self.clear()  # what was left by one that was broken off
+            self.delete([key for key, _ in self.listing()])  # what was left by one that was broken off
         contents = {key: value.to_bytes() for key, value in made.items()}
         root = contents.pop(DESCRIPTION)
         _together(lambda: [obstore.put_async(self.inside, key, value) for key, value in contents.items()])
         obstore.put(self.inside, DESCRIPTION, root, mode="create")
         self.note_delete(MAKING)
 
-    def clear(self) -> None:
-        """Remove what an unfinished making has left."""
-        import obstore
-
-        obstore.delete(self.inside, [key for key, _ in self.listing()])
-
     def listing(self) -> Iterator[tuple[str, int]]:
-        """Name and bytes of every object of the store."""
         import obstore
 
         for batch in obstore.list(self.inside, chunk_size=1000):
@@ -178,6 +171,26 @@ class Objects(Place):
         import obstore
 
         return bytes(await (await obstore.get_async(self.inside, f"{array}/{DESCRIPTION}")).bytes_async())
+
+    def read(self, key: str, first: int | None = None) -> bytes:
+        import obstore
+
+        return bytes(obstore.get(self.inside, key).bytes() if first is None else obstore.get_range(self.inside, key, start=0, length=first))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        import obstore
+
+        obstore.delete(self.inside, list(keys))
+
+    def leftovers(self) -> list[str]:
+        import obstore
+
+        return sorted(o["path"] for o in obstore.list_with_delimiter(self.beside)["objects"] if o["path"].startswith(f".{self.name}."))
+
+    def delete_leftover(self, name: str) -> None:
+        import obstore
+
+        obstore.delete(self.beside, name)
 
     def free_bytes(self) -> None:
         return None

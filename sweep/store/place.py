@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,26 @@ class Place(ABC):
         """The raw ``zarr.json`` of one array; FileNotFoundError where there is none."""
 
     @abstractmethod
+    def listing(self) -> Iterator[tuple[str, int]]:
+        """Path within the store and size of every file; size -1 of what is no plain file."""
+
+    @abstractmethod
+    def read(self, key: str, first: int | None = None) -> bytes:
+        """A file of the store, or its first bytes."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove files of the store."""
+
+    @abstractmethod
+    def leftovers(self) -> list[str]:
+        """What lies beside the store under names made from its own: notes, and what an unfinished making has left."""
+
+    @abstractmethod
+    def delete_leftover(self, name: str) -> None:
+        """Remove one of them."""
+
+    @abstractmethod
     def free_bytes(self) -> int | None:
         """What still fits, None where nobody knows."""
 
@@ -159,6 +179,35 @@ class Folder(Place):
 
     async def description(self, array: str) -> bytes:
         return (self.path / array / DESCRIPTION).read_bytes()
+
+    def listing(self) -> Iterator[tuple[str, int]]:
+        folders = [""]
+        while folders:
+            below = folders.pop()
+            with os.scandir(self.path / below) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{below}{entry.name}/")
+                    else:
+                        yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
+
+    def read(self, key: str, first: int | None = None) -> bytes:
+        with (self.path / key).open("rb", buffering=0) as file:
+            return file.read() if first is None else file.read(first)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            (self.path / key).unlink(missing_ok=True)
+
+    def leftovers(self) -> list[str]:
+        return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))
+
+    def delete_leftover(self, name: str) -> None:
+        path = self.path.with_name(name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         folder = self.path.parent

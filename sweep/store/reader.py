@@ -11,48 +11,62 @@ import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from . import layout
+from . import layout, schema
 from .place import Place, reason, storage_errors
 
 if TYPE_CHECKING:
     import xarray
 
+MAX_COLUMN_BYTES = 4 * 2**30
 
-def open_group(store: str | Path | Place) -> zarr.Group:
-    """The group of a store.
+
+def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Attributes of a store, and the raw description of each of its arrays.
 
     Raises
     ------
     StoreError
-        There is none, or of another schema.
+        There is no store, or it is of another schema.
     """
-    place = Place.of(store)
     try:
         if not place.exists():
             raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
-        group, described = place.group(), place.descriptions()
-        version = group.attrs["schema_version"]
-        whole = {"sweep", "plan_digest", "block_size", "axes", "coordinates", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
+        described = place.descriptions()
+        attributes = schema.read_attributes(described.get("", b""))
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        what = f" ({error})" if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else ""
+        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
     except StoreError:
         raise
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{place}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
     except storage_errors() as error:
         raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
-    if version != layout.SCHEMA_VERSION or not whole:
-        raise StoreError(f"{place}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
-    expected = {*str(group.attrs["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True))}
-    damaged = sorted(name for name in expected | described.keys() if not _is_described(described.get(name, b"")))
-    if damaged:
-        raise StoreError(f"{place}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
-    return group
+    if attributes["schema_version"] != layout.SCHEMA_VERSION:
+        raise StoreError(
+            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it"
+        )
+    return attributes, described
 
 
-def _is_described(text: bytes) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
+def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.Group:
+    """The group of a store, after a look at all that it declares.
+
+    Parameters
+    ----------
+    same_length : refuse a store in which a resize was broken off, so that its arrays differ in length
+
+    Raises
+    ------
+    StoreError
+        There is none, or of another schema, or one that is damaged or made up.
+    """
+    place = Place.of(store)
+    attributes, described = read_descriptions(place)
+    arrays, wrong = schema.read_arrays(described, attributes)
+    wrong = wrong or (schema.lengths(arrays) if same_length else {})
+    if wrong:
+        lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
+        raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
+    return place.group()
 
 
 def scalar_names(group: zarr.Group) -> list[str]:
@@ -67,10 +81,14 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
     try:
         array = group[name]
         assert isinstance(array, zarr.Array)
+        if array.nbytes > MAX_COLUMN_BYTES:
+            raise ValueError(f"{array.nbytes / 1e9:.1f} GB are more than this program reads at once")
         return np.asarray(array[...])
-    except storage_errors() + (ValueError, KeyError, TypeError, RuntimeError) as error:  # noqa: RUF005 - mypy takes no starred tuple here
+    except Exception as error:  # what codecs say to bytes that are none of theirs is of any kind
         where = str(group.store_path).removeprefix("file://")
-        raise StoreError(f"{where}: {name} is damaged: {error}; move the store away, or choose another --store") from error
+        raise StoreError(
+            f"{where}: {name} is damaged: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {where}"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 import zarr.api.asynchronous
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from marsdisk.result import RunResult
 
@@ -22,7 +22,9 @@ _COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 
 
 def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
-    group.create_array(name, data=data, chunks=data.shape, dimension_names=dims, attributes=dict(attributes))
+    group.create_array(
+        name, data=data, chunks=data.shape, compressors=[ZstdCodec(), Crc32cCodec()], dimension_names=dims, attributes=dict(attributes)
+    )
 
 
 def coordinate(values: Sequence[Any]) -> NDArray[Any]:
@@ -73,7 +75,7 @@ def create_store(
                     chunks=(min(block_size, runs), *inner),  # one chunk is one block: one writer each
                     dtype=np.dtypes.StringDType() if variable.dtype == "str" else variable.dtype,
                     fill_value=variable.fill,
-                    compressors=_COMPRESSED if variable.dims else None,
+                    compressors=[_COMPRESSED, Crc32cCodec()] if variable.dims else [Crc32cCodec()],
                     dimension_names=("run", *variable.dims),
                     attributes=dict(variable.attributes),
                 )
