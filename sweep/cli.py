@@ -8,13 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging, terminal
+from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, reporting, set_option, set_up_logging, terminal
 
 if TYPE_CHECKING:
     from .spec import Sweep
+    from .store.place import Place
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
-STORE = click.argument("store", type=click.Path(path_type=Path))
+
+
+class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
+    """A store's place: a path or a URL, which must not become a Path on the way."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
+        from .store.place import Place
+
+        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
+
+
+PLACE = PlaceParameter()
+STORE = click.argument("store", type=PLACE)
 WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
 
 
@@ -23,7 +38,7 @@ def main(debug: bool) -> None:
     set_up_logging(debug)
 
 
-def _go(sweep: "Sweep", store: Path, workers: int | None, again: str) -> None:
+def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str) -> None:
     from .ending import finish, interrupted
     from .errors import Interrupted
     from .plan import usable_cores
@@ -40,11 +55,11 @@ def _go(sweep: "Sweep", store: Path, workers: int | None, again: str) -> None:
 
 @main.command()
 @FILE
-@click.option("--store", type=click.Path(path_type=Path), help="Where results go.  [default: results/NAME.zarr]")
+@click.option("--store", type=PLACE, help="Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default: results/NAME.zarr]")
 @WORKERS
 @set_option
 @command
-def run(file: Path, store: Path | None, workers: int | None, overrides: dict[str, Any]) -> None:
+def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[str, Any]) -> None:
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
     All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
@@ -55,22 +70,22 @@ def run(file: Path, store: Path | None, workers: int | None, overrides: dict[str
     sweep run my_sweep.yaml --workers 8 --store /data/my_sweep.zarr --set numerics.t_end_years=1
     """
     from .spec import load_sweep
+    from .store.place import Place
 
     sweep = load_sweep(file, overrides)
-    place = store or Path("results") / f"{sweep.spec.name}.zarr"
-    _go(sweep, place, workers, shlex.join(["sweep", *sys.argv[1:]]))
+    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), workers, shlex.join(["sweep", *sys.argv[1:]]))
 
 
 @main.command()
 @STORE
 @WORKERS
 @command
-def resume(store: Path, workers: int | None) -> None:
+def resume(store: "Place", workers: int | None) -> None:
     """Go on with STORE from its own record of the sweep, without the sweep file."""
     from .session import sweep_of_store
 
     sweep = sweep_of_store(store)
-    _go(sweep, store, workers, f"sweep resume {store}")
+    _go(sweep, store, workers, shlex.join(["sweep", "resume", str(store)]))
 
 
 @main.command()
@@ -90,7 +105,7 @@ def plan(file: Path, overrides: dict[str, Any]) -> None:
 @STORE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @command
-def status(store: Path, as_json: bool) -> None:
+def status(store: "Place", as_json: bool) -> None:
     """How far STORE has come."""
     import json
 
@@ -112,7 +127,7 @@ def status(store: Path, as_json: bool) -> None:
 @click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows.")
 @click.option("--cache", "of_cache", is_flag=True, help="Sums of the cache statistics instead.")
 @command
-def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
+def show(store: "Place", columns: str | None, rows: int, of_cache: bool) -> None:
     """A table of the runs of STORE."""
     from .store import reader
     from .tables import cache_table, runs_table
@@ -120,6 +135,44 @@ def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
     group = reader.open_group(store)
     make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
     terminal().print(make())
+
+
+@main.command()
+@STORE
+@click.option("--repair", is_flag=True, help="Remove what nobody reads, and mark blocks whose results cannot be read as pending.")
+@click.option("--deep", is_flag=True, help="Read every chunk: finds garbled ones, too. Takes as long as reading the whole store.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@command
+def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
+    """Say what is wrong with STORE and what to do about it; change nothing without --repair.
+
+    Looks for damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that nobody reads, notes of drivers that
+    were killed, another version of the model, and changed tables. The sizes of all files are compared with what they must be, and the
+    first bytes of compressed ones (in a folder) and the checksums of small ones are looked at: some seconds for a million runs.
+
+    --repair never removes a readable result; the same sweep run or sweep resume then computes what was lost, to the same bits.
+    Exit codes: 0 nothing wrong, 1 something is to be done, 2 the store cannot be read at all.
+
+    \b
+    sweep doctor results/temperature_supply.zarr
+    sweep doctor results/temperature_supply.zarr --repair && sweep status results/temperature_supply.zarr
+    sweep doctor s3://BUCKET/my_sweep.zarr --deep --json
+    """
+    import json
+
+    from .doctor import findings_json, findings_table
+    from .store import repair as doctors
+
+    diagnosis = (doctors.repair if repair else doctors.examine)(store, deep=deep)
+    if as_json:
+        click.echo(json.dumps(findings_json(diagnosis, str(store))))
+        sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+    if diagnosis.findings:
+        terminal().print(findings_table(diagnosis))
+    if diagnosis.driver:
+        click.echo(printable(f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"))
+    click.echo(f"{store}: {'nothing is wrong' if not diagnosis.findings else 'repaired' if diagnosis.is_clean else 'something is to be done'}")
+    sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 
 
 if __name__ == "__main__":

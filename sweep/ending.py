@@ -2,7 +2,6 @@
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -18,6 +17,7 @@ from .plan import Plan, usable_cores
 from .progress import Tally, duration
 from .session import forecast
 from .store import reader
+from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
 
 OPAQUE = 10.0  # tau_los, in which light is down by e^-10
@@ -62,7 +62,7 @@ def _seconds_of_check(config: RunConfig) -> float:
     return time.perf_counter() - begin
 
 
-def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
+def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
     """Print totals, failures and speed; the number of runs that are not done."""
     group = reader.open_group(store)
     counts = reader.counts(group)
@@ -101,7 +101,7 @@ def finish(store: Path, plan: Plan, tally: Tally, console: Console) -> int:
     return counts.runs - counts.done
 
 
-def interrupted(store: Path, again: str, console: Console) -> None:
+def interrupted(store: Place, again: str, console: Console) -> None:
     """Say how far it came and how to go on."""
     if store.exists():
         counts = reader.counts(reader.open_group(store))

@@ -1,7 +1,6 @@
 """From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +17,14 @@ from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
-from .errors import PlanChangedError, StoreError
+from .errors import Interrupted, PlanChangedError, StoreError
 from .plan import Block, Plan, make_plan
 from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
-from .store.lock import driving
+from .store.lock import Driving, driving
+from .store.place import Place
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,11 @@ def _axis_names(plan: Plan) -> list[str]:
     return [plan.coordinates.get(axis.name, axis.name) for axis in plan.sweep.axes]
 
 
-def create(plan: Plan, store: Path) -> None:
+def create(plan: Plan, store: str | Path | Place) -> None:
     """Make the store of ``plan``, with everything that its runs share and where they come from."""
-    expected, free = forecast(plan), shutil.disk_usage(_existing(store.parent)).free
-    if expected.bytes_raw > free:
+    place = Place.of(store)
+    expected, free = forecast(plan), place.free_bytes()
+    if free is not None and expected.bytes_raw > free:
         raise StoreError(
             f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
         )
@@ -95,7 +96,7 @@ def create(plan: Plan, store: Path) -> None:
         "provenance": provenance(plan.tables),
     }
     writer.create_store(
-        store,
+        place,
         runs=len(plan.cases),
         block_size=plan.block_size,
         sizes=_sizes(plan),
@@ -106,10 +107,6 @@ def create(plan: Plan, store: Path) -> None:
     )
 
 
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() or folder == folder.parent else _existing(folder.parent)
-
-
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
@@ -118,7 +115,7 @@ def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
         yield f"{where}: the store has {before!r}, now it is {now!r}"
 
 
-def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) -> None:
+def refuse_other_plan(plan: Plan, store: Place, attributes: Mapping[str, Any]) -> None:
     """Raise PlanChangedError, naming what differs, unless the store was made for ``plan``."""
     if attributes["plan_digest"] == plan.digest:
         return
@@ -140,12 +137,12 @@ def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) ->
     )
 
 
-def _pending(plan: Plan, store: Path) -> list[Block]:
+def _pending(plan: Plan, store: Place) -> list[Block]:
     committed = reader.committed_blocks(reader.open_group(store))
     return [block for block in plan.blocks if not committed[block.index]]
 
 
-def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> tuple[Plan, Tally]:
+def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console: Console) -> tuple[Plan, Tally]:
     """Run what is not yet committed of ``sweep`` into ``store``; the same call again goes on or finds nothing to do.
 
     Raises
@@ -157,20 +154,22 @@ def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> t
     Interrupted
         Stopped by a signal; what was committed stays.
     """
-    plan = make_plan(sweep)
-    with driving(store):
-        if store.exists():
-            refuse_other_plan(plan, store, reader.open_group(store).attrs)
+    place, plan = Place.of(store), make_plan(sweep)
+    if workers and not place.is_shared:
+        raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
+    with driving(place) as held:
+        if place.exists():
+            refuse_other_plan(plan, place, reader.open_group(place).attrs)
         else:
-            create(plan, store)
-        pending = _pending(plan, store)
+            create(plan, place)
+        pending = _pending(plan, place)
         tally = Tally(sum(block.hi - block.lo for block in pending))
         if pending:
-            _run(plan, store, pending, tally, workers, console)
+            _run(plan, place, pending, tally, workers, console, held)
         return plan, tally
 
 
-def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
+def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: int, console: Console, held: Driving) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
@@ -179,11 +178,17 @@ def _run(plan: Plan, store: Path, pending: list[Block], tally: Tally, workers: i
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop:
+            held.on_loss = stop.set
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
-            run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+            try:
+                run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+            except Interrupted:
+                if held.lost:
+                    raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
+                raise
 
 
-def sweep_of_store(store: Path) -> Sweep:
+def sweep_of_store(store: str | Path | Place) -> Sweep:
     """The sweep that a store was made for, from its own record."""
     given: Any = reader.open_group(store).attrs["sweep"]
     return build_sweep(**given, where=str(store))

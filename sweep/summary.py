@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 from .plan import Plan
 from .progress import duration
 from .store import layout, reader
+from .store.place import Place
 from .tables import text
 from .views import in_order
 
@@ -83,7 +83,7 @@ def rerun_command(plan: Plan, run: int, verb: str = "run") -> str:
     return shlex.join(["marsdisk", verb, given["base_path"], *settings])
 
 
-def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> list[str]:
+def failures(group: zarr.Group, store: Place, plan: Plan, shown: int = 10) -> list[str]:
     """A line for each failed run, and the command that reruns it."""
     failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
     errors = reader.column(group, "error").tolist() if failed.size else []

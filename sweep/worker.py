@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -151,7 +150,7 @@ def _rehearse(task: BlockTask) -> None:
     """Prepare one case and open the store, which a process does only once; what goes wrong is for the block to say."""
     small = {**task.overrides[0], "sizes.n_bins": 8}  # no case may kill a worker before its block is started
     _then(_configs(replace(task, overrides=(small,)))[0], functools.partial(prepare, cache=RunCache()))
-    _tried(lambda: open_arrays(Path(task.store)))
+    _tried(lambda: open_arrays(task.store))
 
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:

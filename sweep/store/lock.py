@@ -1,59 +1,135 @@
-"""One driver at a time: the operating system's file lock, which a killed process cannot leave behind."""
+"""One driver at a time: in a folder the operating system's file lock, which a killed process cannot leave behind; elsewhere a lease."""
 
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import filelock
 
 from ..errors import StoreError
+from .place import Folder, Place
+
+LOCK, DRIVER = "lock", "driver"  # notes beside the store: what is locked, and who holds it
+GLANCES = 5  # attempts while it is held: doctor holds it for an instant to see whether somebody does
+ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands by drivers that end
 
 
-def _lock_path(store: Path) -> Path:
-    return store.with_name(f".{store.name}.lock")
+def this_driver() -> dict[str, Any]:
+    """Who drives, for the message of a driver that is refused."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def holder(store: Path) -> str:
+def named(driver: Mapping[str, Any]) -> str:
+    """A driver in words."""
+    return f"process {driver['pid']} on {driver['host']} since {driver['since']}"
+
+
+def refusal(store: Place, driver: str) -> StoreError:
+    """Why a second driver may not start."""
+    return StoreError(f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it first")
+
+
+def holder(store: str | Path | Place) -> str:
     """Who wrote last that it drives the store."""
+    place = Place.of(store)
     try:
-        note = json.loads(_lock_path(store).with_suffix(".json").read_text(encoding="utf-8"))
-        return f"process {note['pid']} on {note['host']} since {note['since']}"
-    except (OSError, ValueError, KeyError):
+        return named(json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b""))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
 
+class Driving:
+    """The right to drive a store."""
+
+    def __init__(self) -> None:
+        self.on_loss: Callable[[], None] = lambda: None
+        self.lost = ""  #: who has it now
+
+    def lose(self, to: str) -> None:
+        """Another driver has it: tell ours to stop."""
+        self.lost = to
+        self.on_loss()
+
+
 @contextmanager
-def driving(store: Path) -> Iterator[None]:
-    """Hold the store's lock, or refuse at once.
+def driving(store: str | Path | Place) -> Iterator[Driving]:
+    """Hold the store's lock, or refuse at once (an object store's: as soon as it is known whether its holder lives).
 
     Raises
     ------
     StoreError
-        Another driver lives, or the folder cannot be written.
+        Another driver lives, or the place cannot be written.
     """
-    if not store.name:
-        raise StoreError(f"--store {store}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
-    lock = filelock.FileLock(_lock_path(store), blocking=False)
+    place = Place.of(store)
+    if not place.name:
+        raise StoreError(f"--store {place}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
+    if not isinstance(place, Folder):
+        from .lease import leased  # brings the object store's client
+
+        with leased(place) as held:
+            yield held
+        return
+    lock = _locked(place)
     try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except filelock.Timeout:
-        if not _lock_path(store).exists():  # what filelock says of a folder in which no file can be made, too
-            raise StoreError(f"{store}: no file can be made in {store.parent}; choose another place with --store") from None
-        raise StoreError(f"{store}: {holder(store)} is driving this sweep; wait for it (sweep status {store}) or stop it first") from None
-    except OSError as error:
-        raise StoreError(f"{store}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
-    try:
-        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         with suppress(OSError):  # the note only serves the message of a driver that is refused
-            _lock_path(store).with_suffix(".json").write_text(json.dumps(note), encoding="utf-8")
-        yield
+            place.note_write(DRIVER, json.dumps(this_driver()).encode())
+        yield Driving()
     finally:
-        _lock_path(store).with_suffix(".json").unlink(missing_ok=True)
+        with suppress(OSError):
+            place.note_delete(DRIVER)
         with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
-            _lock_path(store).unlink()  # before it is released: filelock takes no lock on a file that is gone
+            place.note_delete(LOCK)  # before it is released: filelock takes no lock on a file that is gone
         lock.release()
+
+
+def driver_of(place: Place) -> str | None:
+    """Who drives the store now, None where nobody does; takes nothing and changes nothing."""
+    if not isinstance(place, Folder):
+        from .lease import holder_of
+
+        return holder_of(place)
+    path = place.note_path(LOCK)
+    if not path.exists():
+        return None
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except (filelock.Timeout, OSError):
+        return holder(place)
+    lock.release()
+    return None
+
+
+def _locked(place: Folder) -> filelock.BaseFileLock:
+    path = place.note_path(LOCK)
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(ATTEMPTS):
+            try:
+                lock.acquire()
+                return lock
+            except filelock.Timeout:  # somebody holds it; or has just removed it; or no file can be made here
+                if not path.exists():
+                    _refuse_where_no_file_can_be_made(place)
+                elif attempt >= GLANCES:
+                    break
+                time.sleep(0.01)
+    except OSError as error:
+        raise StoreError(f"{place}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
+    raise refusal(place, holder(place))
+
+
+def _refuse_where_no_file_can_be_made(place: Folder) -> None:
+    probe = place.note_path(f"probe-{os.getpid()}")
+    try:
+        probe.touch()
+        probe.unlink()
+    except FileNotFoundError:
+        raise StoreError(f"{place}: no file can be made in {place.path.parent}; choose another place with --store") from None

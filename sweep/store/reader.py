@@ -11,44 +11,62 @@ import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from . import layout
+from . import layout, schema
+from .place import Place, reason, storage_errors
 
 if TYPE_CHECKING:
     import xarray
 
+MAX_COLUMN_BYTES = 4 * 2**30
 
-def open_group(path: str | Path) -> zarr.Group:
-    """The group of a store.
+
+def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Attributes of a store, and the raw description of each of its arrays.
 
     Raises
     ------
     StoreError
-        There is none, or of another schema.
+        There is no store, or it is of another schema.
     """
-    if not Path(path).exists():
-        raise StoreError(f"{path}: there is no store of a sweep here; check the path (sweep run makes one)")
     try:
-        group = zarr.open_group(path, mode="r")
-        version = group.attrs["schema_version"]
-        whole = {"sweep", "plan_digest", "block_size", "axes", "coordinates", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
-    if version != layout.SCHEMA_VERSION or not whole:
-        raise StoreError(f"{path}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
-    expected = {*str(group.attrs["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True))}
-    damaged = sorted(
-        name for name in expected | {file.parent.name for file in Path(path).glob("*/zarr.json")} if not _is_described(Path(path) / name)
-    )
-    if damaged:
-        raise StoreError(f"{path}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
-    return group
+        if not place.exists():
+            raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
+        described = place.descriptions()
+        attributes = schema.read_attributes(described.get("", b""))
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        what = f" ({error})" if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else ""
+        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
+    except StoreError:
+        raise
+    except storage_errors() as error:
+        raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
+    if attributes["schema_version"] != layout.SCHEMA_VERSION:
+        raise StoreError(
+            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it"
+        )
+    return attributes, described
 
 
-def _is_described(array: Path) -> bool:
-    try:
-        return isinstance(json.loads((array / "zarr.json").read_bytes()), dict)
-    except (OSError, ValueError):
-        return False
+def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.Group:
+    """The group of a store, after a look at all that it declares.
+
+    Parameters
+    ----------
+    same_length : refuse a store in which a resize was broken off, so that its arrays differ in length
+
+    Raises
+    ------
+    StoreError
+        There is none, or of another schema, or one that is damaged or made up.
+    """
+    place = Place.of(store)
+    attributes, described = read_descriptions(place)
+    arrays, wrong = schema.read_arrays(described, attributes)
+    wrong = wrong or (schema.lengths(arrays) if same_length else {})
+    if wrong:
+        lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
+        raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
+    return place.group()
 
 
 def scalar_names(group: zarr.Group) -> list[str]:
@@ -63,10 +81,14 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
     try:
         array = group[name]
         assert isinstance(array, zarr.Array)
+        if array.nbytes > MAX_COLUMN_BYTES:
+            raise ValueError(f"{array.nbytes / 1e9:.1f} GB are more than this program reads at once")
         return np.asarray(array[...])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:  # what codecs say to bytes that are none of theirs is of any kind
         where = str(group.store_path).removeprefix("file://")
-        raise StoreError(f"{where}: {name} is damaged: {error}; move the store away, or choose another --store") from error
+        raise StoreError(
+            f"{where}: {name} is damaged: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {where}"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,7 @@ def counts(group: zarr.Group) -> Counts:
     return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
 
 
-def open_store(path: str | Path) -> "xarray.Dataset":
+def open_store(store: str | Path | Place) -> "xarray.Dataset":
     """The store as an xarray dataset, arrays read when used; ``.sweep.grid([...])`` turns runs into axes.
 
     Examples
@@ -114,8 +136,9 @@ def open_store(path: str | Path) -> "xarray.Dataset":
 
     from . import accessor  # noqa: F401 - registers .sweep
 
-    open_group(path)
-    dataset: xarray.Dataset = xarray.open_zarr(path, chunks=None, consolidated=False)
+    place = Place.of(store)
+    open_group(place)
+    dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=None, consolidated=False, zarr_format=3)
     return dataset
 
 

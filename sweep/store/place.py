@@ -1,0 +1,267 @@
+"""Where a store is: a folder, or a prefix in an object store such as S3; and small notes beside it, which Zarr readers do not see."""
+
+import os
+import re
+import shutil
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StoreError
+
+if TYPE_CHECKING:
+    import zarr
+
+OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
+DESCRIPTION = "zarr.json"
+DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
+
+
+@dataclass(frozen=True)
+class Place(ABC):
+    """Where a store is or will be. Holds what people typed and no credentials: it may be sent to workers, printed and logged."""
+
+    text: str
+
+    @staticmethod
+    def of(given: "str | Path | Place") -> "Place":
+        """The place that a path or URL names.
+
+        Raises
+        ------
+        StoreError
+            A URL that is no place for a store, or that carries a password.
+
+        Examples
+        --------
+        >>> Place.of("results/x.zarr").name, str(Place.of("s3://bucket/x.zarr"))
+        ('x.zarr', 's3://bucket/x.zarr')
+        """
+        if isinstance(given, Place):
+            return given
+        text = str(given)
+        if isinstance(given, Path) or "://" not in text:
+            lost = re.match(rf"({'|'.join(OBJECT_SCHEMES)}):/[^/]", text) if isinstance(given, Path) else None
+            if lost:
+                raise StoreError(f"{text}: a URL has lost a slash by becoming a Path; give it as text")
+            return Folder(text)
+        scheme, _, rest = text.partition("://")
+        if scheme == "file":
+            return Folder(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
+        from .objects import object_place
+
+        return object_place(scheme, rest)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Its last part, which names the store."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see what this one writes."""
+        return True
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether something stands there, a store or not; one whose making was broken off does not count."""
+
+    @abstractmethod
+    def zarr_store(self) -> Any:
+        """What Zarr opens."""
+
+    def group(self) -> "zarr.Group":
+        """The Zarr group, to be read. Only format 3: arrays of format 2 may name a codec that loads pickled objects."""
+        import zarr
+
+        return zarr.open_group(self.zarr_store(), mode="r", zarr_format=3)
+
+    @abstractmethod
+    def making(self) -> "Any":
+        """Context manager of an empty group that stands complete at this place when the context ends, or not at all."""
+
+    @abstractmethod
+    def descriptions(self) -> dict[str, bytes]:
+        """The raw ``zarr.json`` of every array by its name, and of the group itself by ``""``."""
+
+    @abstractmethod
+    async def description(self, array: str) -> bytes:
+        """The raw ``zarr.json`` of one array; FileNotFoundError where there is none."""
+
+    @abstractmethod
+    def listing(self) -> Iterator[tuple[str, int]]:
+        """Path within the store and size of every file; size -1 of what is no plain file."""
+
+    @abstractmethod
+    def read(self, key: str, first: int | None = None) -> bytes:
+        """A file of the store, or its first bytes."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove files of the store."""
+
+    @abstractmethod
+    def leftovers(self) -> list[str]:
+        """What lies beside the store under names made from its own: notes, and what an unfinished making has left."""
+
+    @abstractmethod
+    def delete_leftover(self, name: str) -> None:
+        """Remove one of them."""
+
+    @abstractmethod
+    def free_bytes(self) -> int | None:
+        """What still fits, None where nobody knows."""
+
+    @abstractmethod
+    def note_read(self, note: str) -> bytes | None:
+        """A note beside the store, None where there is none."""
+
+    @abstractmethod
+    def note_write(self, note: str, data: bytes) -> None:
+        """Write a note, over an older one; a reader sees the one or the other."""
+
+    @abstractmethod
+    def note_create(self, note: str, data: bytes) -> bool:
+        """Write a note if there is none; of several that try at once, one gets True."""
+
+    @abstractmethod
+    def note_delete(self, note: str) -> None:
+        """Remove a note, if there is one."""
+
+
+@dataclass(frozen=True)
+class Folder(Place):
+    """A folder of this machine, or one that several machines share."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.text)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def zarr_store(self) -> Path:
+        return self.path
+
+    @contextmanager
+    def making(self) -> Iterator["zarr.Group"]:
+        import zarr
+
+        making = self.path.with_name(f".{self.name}.making-{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            yield zarr.open_group(making, mode="w", zarr_format=3)
+            making.rename(self.path)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+
+    def descriptions(self) -> dict[str, bytes]:
+        found = {"": self._description(self.path / DESCRIPTION)}
+        return found | {file.parent.name: self._description(file) for file in sorted(self.path.glob(f"*/{DESCRIPTION}"))}
+
+    @staticmethod
+    def _description(file: Path) -> bytes:
+        if not file.is_file() or file.parent.is_symlink() or file.stat().st_size > DESCRIPTION_BYTES:  # a pipe would hang, a link lead elsewhere
+            return b""
+        return file.read_bytes()
+
+    async def description(self, array: str) -> bytes:
+        return (self.path / array / DESCRIPTION).read_bytes()
+
+    def listing(self) -> Iterator[tuple[str, int]]:
+        folders = [""]
+        while folders:
+            below = folders.pop()
+            with os.scandir(self.path / below) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{below}{entry.name}/")
+                    else:
+                        yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
+
+    def read(self, key: str, first: int | None = None) -> bytes:
+        with (self.path / key).open("rb", buffering=0) as file:
+            return file.read() if first is None else file.read(first)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            (self.path / key).unlink(missing_ok=True)
+
+    def leftovers(self) -> list[str]:
+        return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))
+
+    def delete_leftover(self, name: str) -> None:
+        path = self.path.with_name(name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        folder = self.path.parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def note_path(self, note: str) -> Path:
+        """Where a note is kept."""
+        return self.path.with_name(f".{self.name}.{note}")
+
+    def note_read(self, note: str) -> bytes | None:
+        try:
+            return self.note_path(note).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def note_write(self, note: str, data: bytes) -> None:
+        partial = self.path.with_name(f".{self.name}.{note}.{os.getpid()}.partial")
+        try:
+            partial.write_bytes(data)
+            partial.replace(self.note_path(note))
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def note_create(self, note: str, data: bytes) -> bool:
+        try:
+            with self.note_path(note).open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            return False
+        return True
+
+    def note_delete(self, note: str) -> None:
+        with suppress(FileNotFoundError):
+            self.note_path(note).unlink()
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What storage raises when it fails: an object store's client has exceptions of its own."""
+    client: Any = sys.modules.get("obstore.exceptions")
+    return (OSError,) if client is None else (OSError, client.BaseError)
+
+
+def reason(error: BaseException) -> str:
+    """A failure of storage in few words: an object store's own text runs over pages, and may name who asked."""
+    text = str(error)
+    if not type(error).__module__.startswith("obstore") and "Debug source:" not in text:
+        return str(getattr(error, "strerror", None) or error)
+    answer, code = re.search(r"status code: (\d+ [A-Za-z ]+)", text), re.search(r"<Code>(\w+)</Code>", text)
+    if answer or code:
+        return "the object store answered " + ", ".join(found.group(1).strip() for found in (answer, code) if found)
+    if "builder error" in text and "http://" in text:
+        return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if that is meant"
+    if "169.254." in text:
+        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
+    return "the object store cannot be reached or its settings are incomplete; look at the environment's settings (address, region, credentials)"
