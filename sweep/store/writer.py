@@ -49,6 +49,7 @@ def create_store(
     shared_sizes: NDArray[np.float64] | None,
     parts: Collection[str],
     attributes: Mapping[str, Any],
+    cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
 ) -> None:
     """Make an empty store with all its arrays; nothing is committed yet.
 
@@ -58,6 +59,7 @@ def create_store(
     coordinates : along ``run``, with their attributes
     shared_sizes : (bins,) m, where all runs share the grid
     parts : of :data:`layout.OPTIONAL`, which some runs fill
+    cases : of :func:`sweep.store.cases.case_table`; empty where each run is one case
     """
     making = path.with_name(f".{path.name}.making-{os.getpid()}")
     try:
@@ -65,6 +67,7 @@ def create_store(
         group = zarr.open_group(making, mode="w", zarr_format=3)
         for name, (values, attrs) in coordinates.items():
             _create(group, name, values, ("run",), attrs)
+        write_cases(group, cases)
         for name, labels in layout.indexes(parts).items():
             _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
         if shared_sizes is not None:
@@ -86,6 +89,12 @@ def create_store(
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
         raise StoreError(f"{path}: the store cannot be made: {error.strerror or error}; choose another place with --store") from error
+
+
+def write_cases(group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]) -> None:
+    """Put the table of cases into a store, in place of one that it has."""
+    for name, (values, attributes) in cases.items():
+        group.create_array(name, data=values, chunks=values.shape, dimension_names=("case",), attributes=dict(attributes), overwrite=True)
 
 
 def write_block(
