@@ -10,6 +10,8 @@ import click
 
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging, terminal
 
+from . import cli_ask
+
 if TYPE_CHECKING:
     from .spec import Sweep
 
@@ -121,6 +123,9 @@ def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
     make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
     terminal().print(make())
 
+
+main.add_command(cli_ask.sensitivity)
+main.add_command(cli_ask.summary)
 
 if __name__ == "__main__":
     main()

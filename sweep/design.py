@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 import numpy as np
@@ -150,23 +150,43 @@ def _digest(axis: Axis, points: int) -> str:
     return hashlib.sha256(json.dumps(axis.points[:points]).encode()).hexdigest()[:16]
 
 
-def record(axes: Sequence[Axis]) -> dict[str, Any] | None:
+def _design_axis(axes: Sequence[Axis]) -> Axis | None:
+    return next((axis for axis in axes if axis.name == POINT), None)
+
+
+def drawn_by(axes: Sequence[Axis]) -> str:
+    """The section of the sweep file that draws points, if any."""
+    axis = _design_axis(axes)
+    return axis.section if axis is not None else ""
+
+
+def record(axes: Sequence[Axis]) -> dict[str, Any]:
     """What a store keeps to notice points that are no longer the same: their digest, and the packages that drew them."""
-    axis = next((axis for axis in axes if axis.name == POINT), None)
+    axis = _design_axis(axes)
     if axis is None:
-        return None
+        return {}
     packages = ["numpy", "scipy", *(["SALib"] if axis.section == "design" else [])]
-    return {"points": len(axis.points), "digest": _digest(axis, len(axis.points)), "drawn_with": {name: version(name) for name in packages}}
+    return {
+        "design": {"points": len(axis.points), "digest": _digest(axis, len(axis.points)), "drawn_with": {name: _version(name) for name in packages}}
+    }
 
 
-def redrawn(kept: Mapping[str, Any] | None, axes: Sequence[Axis]) -> str:
-    """What to say where the points that a store has are not the first ones drawn now; empty where they are."""
-    axis, now = next((axis for axis in axes if axis.name == POINT), None), record(axes)
-    if kept is None or axis is None or now is None or (now["points"] >= kept["points"] and _digest(axis, kept["points"]) == kept["digest"]):
-        return ""
-    changed = [f"{name} {was}, now {now['drawn_with'].get(name)}" for name, was in kept["drawn_with"].items() if now["drawn_with"].get(name) != was]
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a sample at random needs numpy only
+        return None
+
+
+def redrawn(attributes: Mapping[str, Any], axes: Sequence[Axis]) -> list[str]:
+    """What to say where the points that a store has are not the first ones drawn now; nothing where they are."""
+    kept, axis = attributes.get("design"), _design_axis(axes)
+    if kept is None or axis is None or (len(axis.points) >= kept["points"] and _digest(axis, kept["points"]) == kept["digest"]):
+        return []
+    now = record(axes)["design"]["drawn_with"]
+    changed = [f"{name} {was}, now {now.get(name)}" for name, was in kept["drawn_with"].items() if now.get(name) != was]
     why = f": they were drawn with {'; '.join(changed)}; install that again to go on" if changed else ""
-    return f"{axis.section}: its points are not the first ones of those in the store{why}"
+    return [f"{axis.section}: its points are not the first ones of those in the store{why}"]
 
 
 def continuation(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -70,7 +70,9 @@ def _normal(given: Any) -> Marginal:
         cut = f" within {low:g} to {high:g}"
     first, last = (law.cdf(low), law.cdf(high)) if cut else (0.0, 1.0)
     if last - first < 1e-6:
-        raise ValueError(f"normal: only {last - first:.1g} of the probability lies within [{low:g}, {high:g}]; move the bounds towards the mean {mean:g}")
+        raise ValueError(
+            f"normal: only {last - first:.1g} of the probability lies within [{low:g}, {high:g}]; move the bounds towards the mean {mean:g}"
+        )
 
     def values(shares: Sequence[float]) -> list[Any]:
         inside = [min(max(first + (last - first) * u, SMALLEST), 1.0 - SMALLEST) for u in shares]

@@ -95,7 +95,7 @@ def create(plan: Plan, store: Path) -> None:
         "block_size": plan.block_size,
         "plan_digest": plan.digest,
         "provenance": provenance(plan.tables),
-        "design": record(plan.sweep.axes),
+        **record(plan.sweep.axes),
     }
     writer.create_store(
         store,
@@ -143,7 +143,7 @@ def refuse_other_plan(plan: Plan, store: Path, attributes: Mapping[str, Any]) ->
     if attributes["block_size"] != plan.block_size:
         lines.append(f"block: the store has {attributes['block_size']}, now it is {plan.block_size}")
     lines += continuation(then["content"], now["content"])
-    lines = lines or list(filter(None, [redrawn(attributes.get("design"), plan.sweep.axes)]))
+    lines = lines or redrawn(attributes, plan.sweep.axes)
     lines = lines or ["sweep file: the same axes in another order, which is the order of the runs"]
     raise PlanChangedError(
         "\n".join(
