@@ -230,7 +230,7 @@ def prepare(config: RunConfig, cache: RunCache) -> Prepared:
     cache.restart_counts()
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
-    drivers, limits = drivers_of(config, derived, disk), _limits(config, derived, disk)
+    drivers, limits = drivers_of(config, derived, disk), run_limits(config, derived, disk)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
@@ -259,7 +259,7 @@ def _run(config: RunConfig, cache: RunCache) -> RunResult:
     return finish(solve(prepare(config, cache)))
 
 
-def _limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
+def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
     numerics, tau_stop, loss_rate = config.numerics, config.optical_depth.tau_stop, config.numerics.mass_loss_rate_stop_Mmars_s
     return Limits(
         derived.t_end,

@@ -10,6 +10,7 @@ import numpy as np
 
 Overrides = dict[str, Any]
 RING = ("disk.r_in_RM", "disk.r_out_RM")
+ONE_AT_A_TIME = "one_at_a_time"
 KINDS = "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]} or {rings: [r_in, r_out, n]}"
 
 
@@ -20,10 +21,19 @@ class Axis:
     name: str  #: of its dimension in the store's grid view
     points: tuple[Overrides, ...]
     labels: tuple[Any, ...]  #: value of the dimension's coordinate at each point
+    section: str = ""  #: of the sweep file that it is from, where that is not its name
+    words: str = ""  #: what its points are, where their ends do not tell
+
+    @property
+    def source(self) -> str:
+        """What messages call it."""
+        return self.section or self.name
 
     @property
     def ends(self) -> str:
-        """Its first and last point in words."""
+        """Its first and last point in words, or what its points are."""
+        if self.words:
+            return self.words
         first, last = self.points[0], self.points[-1]
         if {*RING} <= first.keys() & last.keys():
             return f"r = {first[RING[0]]:g} to {last[RING[1]]:g} R_M"
@@ -98,6 +108,22 @@ def zip_axis(given: Any) -> Axis:
     if not distinct:
         raise ValueError(f"no key of {', '.join(given)} has a different value at every point, so that the points have no name; use variants")
     return Axis(distinct[0], points, tuple(given[distinct[0]]))
+
+
+def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
+    """The base, and each key at each of its values with all others as in the base."""
+    moves: dict[str, Overrides] = {}
+    problems = []
+    for key, values in given.items():
+        try:
+            axis = parse_axis(key, values)
+            moves |= {f"{key} = {label}": point for label, point in zip(axis.labels, axis.points, strict=True)}
+        except ValueError as error:
+            problems.append(f"{key} {error}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    words = f"the base and {len(moves)} changes of one of {len(given)} keys"
+    return Axis(ONE_AT_A_TIME, ({}, *moves.values()), ("base", *moves), words=words)
 
 
 def variant_axis(given: Mapping[str, Any]) -> Axis:

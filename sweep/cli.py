@@ -10,6 +10,8 @@ import click
 
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, reporting, set_option, set_up_logging, terminal
 
+from . import cli_ask
+
 if TYPE_CHECKING:
     from .spec import Sweep
     from .store.place import Place
@@ -174,6 +176,9 @@ def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
     click.echo(f"{store}: {'nothing is wrong' if not diagnosis.findings else 'repaired' if diagnosis.is_clean else 'something is to be done'}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 
+
+main.add_command(cli_ask.sensitivity)
+main.add_command(cli_ask.summary)
 
 if __name__ == "__main__":
     main()

@@ -13,6 +13,7 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
+from .design import drawn_by
 from .plan import Plan, usable_cores
 from .progress import Tally, duration
 from .session import forecast
@@ -97,6 +98,8 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
         )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         _say(console, line)
+    for verb in {"sample": ("summary",), "design": ("sensitivity", "summary")}.get(drawn_by(plan.sweep.axes), ()):
+        _say(console, f"ask: sweep {verb} {store} --target M_loss")
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
     return counts.runs - counts.done
 

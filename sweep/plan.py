@@ -4,6 +4,7 @@ import functools
 import hashlib
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,9 @@ from marsdisk.convergence import comparisons
 from marsdisk.errors import ConfigError
 from marsdisk.start import Derived, check
 
-from .axes import Overrides, short_names
+from .axes import ONE_AT_A_TIME, Overrides, short_names
+from .design import POINT
+from .idle import coinciding, idle_axes
 from .spec import Sweep
 from .store import layout
 
@@ -60,6 +63,7 @@ class Plan:
     block_size: int
     coordinates: dict[str, str]  #: short name of each swept key
     duplicates: int
+    product: tuple[tuple[str, dict[str, Any]], ...]  #: run_id and labels of every case of the product, coinciding ones too, as in the file
     warnings: tuple[str, ...] = field(default=())
 
     @functools.cached_property
@@ -80,7 +84,15 @@ class Plan:
         text = "\n".join([str(self.block_size), *(case.run_id for case in self.cases)])
         if self.checked:
             text += "\nchecked: " + " ".join(map(str, sorted(self.checked)))
+        if self.has_case_table:
+            text += "\nproduct: " + " ".join(run_id for run_id, _ in self.product)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def has_case_table(self) -> bool:
+        """Whether the store says of each case which run it is: where the order of a design matters, or cases share a run."""
+        drawn = any(axis.name in {POINT, ONE_AT_A_TIME} for axis in self.sweep.axes)
+        return drawn or len({run_id for run_id, _ in self.product}) < len(self.product)
 
     @property
     def tables(self) -> dict[str, str]:
@@ -154,7 +166,17 @@ def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunCon
         yield overrides, labels, config, derived
     if problems:
         lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
+        lines = _few_of_each(lines)
         raise ConfigError(lines, f"sweep {sweep.spec.name} has cases that cannot run; nothing was started")
+
+
+def _few_of_each(lines: list[str], shown: int = 3) -> list[str]:
+    """The first few of the lines that differ in nothing but the value, which a sampled key may have many of."""
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        alike.setdefault(re.sub(r"^(\S+) = .*?(: |  \[)", r"\1\2", line.split("  [")[0]), []).append(line)
+    more = ((of, len(of) - shown) for of in alike.values())
+    return [line for of, hidden in more for line in [*of[:shown], *([f"  and {hidden} more like it, for other values"] if hidden > 0 else [])]]
 
 
 def _refuse_uncheckable(plan: Plan) -> None:
@@ -189,6 +211,7 @@ def make_plan(sweep: Sweep) -> Plan:
     """
     keys = sweep.swept_keys()
     cases: dict[str, Case] = {}
+    product: list[tuple[str, dict[str, Any]]] = []
     total, first_config = 0, None
     for overrides, labels, config, derived in _validated(sweep):
         total += 1
@@ -198,6 +221,7 @@ def make_plan(sweep: Sweep) -> Plan:
                 [f"{overrides} changes the output grid, which all runs of a store share; set it once under output"], f"sweep {sweep.spec.name}"
             )
         name = run_id(config)
+        product += [(name, labels)] if labels else []
         values = tuple(_value(config, key) for key in keys)
         identity, bins = derived.cache_identity(config), config.sizes.n_bins
         cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, layout.parts_of(config)))
@@ -211,7 +235,8 @@ def make_plan(sweep: Sweep) -> Plan:
         sweep.spec.block or default_block(len(ordered), max(case.bins for case in ordered), first_config.output),
         short_names(keys),
         total - len(ordered),
-        sweep.notes(),
+        tuple(product),
+        (*sweep.notes(), *coinciding(product), *idle_axes(sweep)),
     )
     _refuse_uncheckable(plan)
     return plan

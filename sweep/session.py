@@ -1,7 +1,7 @@
 """From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,14 @@ from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
+from .design import continuation, record, redrawn
 from .errors import Interrupted, PlanChangedError, StoreError
 from .plan import Block, Plan, make_plan
 from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
+from .store.cases import Table, case_table
 from .store.lock import Driving, driving
 from .store.place import Place
 
@@ -43,7 +45,7 @@ def _sizes(plan: Plan) -> dict[str, int]:
 def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
     variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
-    coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6
+    coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6 + (1 + len(plan.sweep.axes)) * plan.has_case_table
     return Forecast(layout.bytes_per_run(_sizes(plan), variables) * len(plan.cases), len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
 
 
@@ -94,6 +96,7 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         "block_size": plan.block_size,
         "plan_digest": plan.digest,
         "provenance": provenance(plan.tables),
+        **record(plan.sweep.axes),
     }
     writer.create_store(
         place,
@@ -104,7 +107,14 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         shared_sizes=None if grid is None else grid.sizes,
         parts=plan.parts,
         attributes=json.loads(json.dumps(attributes)),
+        cases=cases_of(plan, [case.run_id for case in plan.cases]),
     )
+
+
+def cases_of(plan: Plan, run_ids: Sequence[str]) -> Table:
+    """The table of cases for a store with these runs, which may be more than the plan's; empty where it would say nothing."""
+    names = dict(zip((axis.name for axis in plan.sweep.axes), _axis_names(plan), strict=True))
+    return case_table(plan.product, names, run_ids) if plan.has_case_table else {}
 
 
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
@@ -129,6 +139,8 @@ def refuse_other_plan(plan: Plan, store: Place, attributes: Mapping[str, Any]) -
     lines += _differences(was["tables"], plan.tables, "table")
     if attributes["block_size"] != plan.block_size:
         lines.append(f"block: the store has {attributes['block_size']}, now it is {plan.block_size}")
+    lines += continuation(then["content"], now["content"])
+    lines = lines or redrawn(attributes, plan.sweep.axes)
     lines = lines or ["sweep file: the same axes in another order, which is the order of the runs"]
     raise PlanChangedError(
         "\n".join(

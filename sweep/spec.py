@@ -17,7 +17,8 @@ from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT
 from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 
-from .axes import Axis, Overrides, parse_axis, same, variant_axis, zip_axis
+from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
+from .design import DesignSpec, SampleSpec, design_axis
 from .store import layout
 
 
@@ -53,6 +54,9 @@ class SweepSpec(Section):
     set: dict[str, Any] = Field({}, description="overrides for all cases")
     axes: dict[str, Any] = Field({}, description="key or name of each axis; the cases are their product")
     zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
+    sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
+    design: DesignSpec | None = Field(None, description="points for a sensitivity analysis, one axis")
+    one_at_a_time: dict[str, Any] = Field({}, description="values of each key, changed alone around the base, one axis")
     variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
     include: list[dict[str, Any]] = Field([], description="cases besides the product")
     exclude: list[dict[str, Any]] = Field([], description="cases of the product to leave out, by some of their values")
@@ -132,13 +136,21 @@ def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
         (f"axes.{name}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
     ]
     attempts += [(f"zip[{i}]", functools.partial(zip_axis, entry)) for i, entry in enumerate(spec.zip)]
+    attempts += [("one_at_a_time", functools.partial(one_at_a_time_axis, spec.one_at_a_time))] if spec.one_at_a_time else []
     attempts += [("variants", functools.partial(variant_axis, spec.variants))] if spec.variants else []
     for where, parse in attempts:
         try:
             axes.append(parse())
         except ValueError as error:
             problems.append(f"{where} {error}")
-    return axes, problems
+    drawn = {"sample": spec.sample, "design": spec.design}
+    if all(drawn.values()):
+        problems.append("sample and design both draw points; give one of them")
+    for section, given in drawn.items():
+        axis, wrong = design_axis(given, section) if given is not None else (None, [])
+        axes += [axis] if axis is not None else []
+        problems += wrong
+    return sorted(axes, key=lambda axis: axis.name == "variant"), problems  # variants last, for they may override the others
 
 
 def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]) -> Iterator[str]:
@@ -146,8 +158,8 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
     for axis in axes:
         for key in axis.keys:
             if key in setters and axis.name != "variant":  # variants come last and may override an axis
-                yield f"{key} is set by two axes, {setters[key]} and {axis.name}; keep one"
-            setters[key] = axis.name
+                yield f"{key} is set by two axes, {setters[key]} and {axis.source}; keep one"
+            setters[key] = axis.source
     for key in command_line:
         if key in setters:
             yield f"--set {key}={command_line[key]} would override the axis {setters[key]}; drop one of them"
@@ -156,7 +168,7 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
     for axis in axes:
         for key in spec.set:
             if all(key in point for point in axis.points):
-                yield f"set.{key} = {spec.set[key]!r} would be overridden by the axis {axis.name} in every case; drop one of them"
+                yield f"set.{key} = {spec.set[key]!r} would be overridden by the axis {axis.source} in every case; drop one of them"
     names = {*setters, *(axis.name for axis in axes)}
     for i, entry in enumerate(spec.exclude):
         if set(entry) - names:
@@ -164,7 +176,9 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
     for key in setters:
         if key.startswith("output."):
             yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
-    for axis in axes:
+    for i, axis in enumerate(axes):
+        if axis.name in {other.name for other in axes[:i]}:
+            yield f"two axes are called {axis.name}; give one of them another name"
         if axis.keys != (axis.name,) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]):
             yield f"axes.{axis.name}: the name of an axis must be letters, digits and underscores"
         if axis.name in layout.RESERVED:
@@ -206,7 +220,7 @@ def build_sweep(
     axes, problems = _axes(spec)
     problems += _contradictions(spec, axes, command_line)
     if not axes and not spec.include and not problems:
-        problems.append("nothing is swept: give axes, zip, variants or include")
+        problems.append("nothing is swept: give axes, zip, sample, design, one_at_a_time, variants or include")
     if problems:
         raise ConfigError(problems, where)
     for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}

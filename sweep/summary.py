@@ -12,6 +12,7 @@ from rich.table import Table
 
 from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 
+from .design import POINT
 from .plan import Plan
 from .progress import duration
 from .store import layout, reader
@@ -27,8 +28,10 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
 
     A cell with a failed or missing run says so instead of showing a sum that lacks it; included runs are not in it.
     """
-    axes = [axis for axis in reader.axis_names(group) if not _is_ring(group, axis)]
-    over = [axis for axis in reader.axis_names(group) if _is_ring(group, axis)]
+    if POINT in reader.axis_names(group):
+        return None  # points of a design are no table; sweep summary and sweep sensitivity ask them
+    axes = [axis for axis in reader.axis_names(group) if not is_ring(group, axis)]
+    over = [axis for axis in reader.axis_names(group) if is_ring(group, axis)]
     if not axes:
         return None
     product = reader.column(group, "in_product")
@@ -54,7 +57,8 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     return table
 
 
-def _is_ring(group: zarr.Group, axis: str) -> bool:
+def is_ring(group: zarr.Group, axis: str) -> bool:
+    """Whether the axis is one of rings, whose masses add up to the disk's."""
     given: Any = group.attrs["sweep"]
     kind = given["content"].get("axes", {}).get(axis)
     return isinstance(kind, dict) and "rings" in kind

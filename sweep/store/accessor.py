@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray
 
+from . import layout
+
 
 @xarray.register_dataset_accessor("sweep")
 class SweepAccessor:
@@ -19,6 +21,14 @@ class SweepAccessor:
         """Axes of the product, in the order of the sweep file."""
         return [str(name) for name in self._dataset.attrs["axes"]]
 
+    def _cases(self) -> xarray.Dataset:
+        """The product's cases along ``run``: a run that several cases share stands there once for each, with its place on the axes."""
+        if layout.CASE_RUN not in self._dataset:
+            return self._dataset.isel(run=np.flatnonzero(self._dataset.in_product.values))
+        labels = {axis: ("run", self._dataset[layout.CASE_LABEL.format(axis)].values) for axis in self.axes}
+        along_case = [name for name, array in self._dataset.variables.items() if "case" in array.dims]
+        return self._dataset.drop_vars(along_case).isel(run=self._dataset[layout.CASE_RUN].values).assign_coords(labels)
+
     def grid(self, axes: Sequence[str] | None = None) -> xarray.Dataset:
         """Runs of the product spread over ``axes`` (default: all of them); cells without a run are NaN, with status 0.
 
@@ -29,7 +39,7 @@ class SweepAccessor:
         ValueError
             Unknown axes, or several runs in one cell because an axis that differs is not named.
         """
-        dataset, names = self._dataset.isel(run=np.flatnonzero(self._dataset.in_product.values)), list(axes or self.axes)
+        dataset, names = self._cases(), list(axes or self.axes)
         if not names or not dataset.sizes["run"]:
             raise ValueError("the sweep has no product of axes, only included runs; use the runs as they are")
         unknown = [name for name in names if name not in dataset.coords or dataset[name].dims != ("run",)]

@@ -114,10 +114,13 @@ PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 
+#: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a case's results.
+CASE_RUN = "case_run"
+CASE_LABEL = "case_{}"  # with the name of an axis: where on it a case stands
 
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
-    ["run", "sample", "snapshot", "bin", "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
+    ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
     + [v.name for v in (*VARIABLES, *BOOKKEEPING, *itertools.chain(*OPTIONAL.values()), STATUS_VARIABLE, PER_RUN_SIZES)]
 )
 

@@ -127,9 +127,7 @@ def _files(store: _Store) -> Iterator[Finding]:
         yield Finding("unfinished files", names, "a write was broken off; nobody reads them", _repair_command(store), "removed", files=names)
     if files.beyond:
         names = tuple(files.beyond)
-        yield Finding(
-            "chunks beyond the end", names, "no array reaches so far; nobody reads them", _repair_command(store), "removed", files=names
-        )
+        yield Finding("chunks beyond the end", names, "no array reaches so far; nobody reads them", _repair_command(store), "removed", files=names)
     if files.foreign:
         yield Finding(
             "foreign files", tuple(files.foreign), "not made by this program, and in the way of nobody", "look at them and remove them by hand"
@@ -281,9 +279,7 @@ def _beside(store: _Store) -> Iterator[Finding]:
     names = [name for name in store.place.leftovers() if name not in lasting]
     stale = tuple(n for n in names if n.endswith(".partial") or n.removeprefix(f".{store.place.name}.").startswith(ours))
     if stale:
-        yield Finding(
-            "stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale
-        )
+        yield Finding("stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale)
 
 
 def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:

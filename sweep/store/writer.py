@@ -23,7 +23,13 @@ _COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 
 def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
     group.create_array(
-        name, data=data, chunks=data.shape, compressors=[ZstdCodec(), Crc32cCodec()], dimension_names=dims, attributes=dict(attributes)
+        name,
+        data=data,
+        chunks=data.shape,
+        compressors=[ZstdCodec(), Crc32cCodec()],
+        dimension_names=dims,
+        attributes=dict(attributes),
+        overwrite=True,
     )
 
 
@@ -49,6 +55,7 @@ def create_store(
     shared_sizes: NDArray[np.float64] | None,
     parts: Collection[str],
     attributes: Mapping[str, Any],
+    cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
 ) -> None:
     """Make an empty store with all its arrays; nothing is committed yet.
 
@@ -58,11 +65,13 @@ def create_store(
     coordinates : along ``run``, with their attributes
     shared_sizes : (bins,) m, where all runs share the grid
     parts : of :data:`layout.OPTIONAL`, which some runs fill
+    cases : of :func:`sweep.store.cases.case_table`; empty where each run is one case
     """
     try:
         with place.making() as group:
             for name, (values, attrs) in coordinates.items():
                 _create(group, name, values, ("run",), attrs)
+            write_cases(group, cases)
             for name, labels in layout.indexes(parts).items():
                 _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
             if shared_sizes is not None:
@@ -82,6 +91,12 @@ def create_store(
             group.attrs.update({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
     except storage_errors() as error:
         raise StoreError(f"{place}: the store cannot be made: {reason(error)}; choose another place with --store") from error
+
+
+def write_cases(group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]) -> None:
+    """Put the table of cases into a store, in place of one that it has."""
+    for name, (values, attributes) in cases.items():
+        _create(group, name, values, ("case",), attributes)
 
 
 def write_block(

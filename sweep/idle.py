@@ -1,0 +1,84 @@
+"""Axes that change nothing: cases that coincide, and keys that no law in use asks for."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from marsdisk.cache import RunCache
+from marsdisk.config import Variations
+from marsdisk.errors import ConfigError
+from marsdisk.inputs import inputs_digest
+
+from .axes import Axis, Overrides
+from .design import POINT
+
+if TYPE_CHECKING:
+    from .spec import Sweep
+
+PLACES = 6  # of the product at which an axis is tried
+VALUES = 5  # of an axis that are tried at each
+
+
+def coinciding(product: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """A note where cases of the product (run_id and labels) are the same run."""
+    first: dict[str, Mapping[str, Any]] = {}
+    shared = [(first.setdefault(run_id, labels), labels) for run_id, labels in product]
+    pairs = [pair for pair in shared if pair[0] is not pair[1]]
+    if pairs:
+        one, other = ({key: value for key, value in labels.items() if value != beside.get(key)} for labels, beside in (pairs[0], pairs[0][::-1]))
+        yield (
+            f"{len(pairs)} of {len(product)} cases have the same configuration as another ({_words(other)} as {_words(one)}); "
+            "each is computed once, and case_run in the store says which run a case is"
+        )
+
+
+def _words(labels: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {label}" for name, label in labels.items())
+
+
+def _spread(points: Sequence[Overrides]) -> list[Overrides]:
+    """A few of the points from the first to the last."""
+    last = len(points) - 1
+    return [points[i] for i in dict.fromkeys(round(j * last / (VALUES - 1)) for j in range(VALUES))]
+
+
+def _parts(axis: Axis) -> list[tuple[str, list[Overrides]]]:
+    """What can be moved alone on an axis, by the name that its author knows: the whole axis, or each key of a design."""
+    if axis.name != POINT:
+        return [(axis.name, _spread(axis.points))]
+    return [(f"{axis.section}.axes.{key}", _spread([{key: point[key]} for point in axis.points])) for key in axis.keys]
+
+
+def idle_axes(sweep: "Sweep") -> Iterator[str]:
+    """A note for each axis that, wherever in the product it was tried, changes nothing that a run is given."""
+    variations, cache, known = Variations(sweep.base), RunCache(), dict[str, str | None]()
+
+    def digest(overrides: Overrides) -> str | None:
+        """None where the case cannot run."""
+        name = repr(sorted(overrides.items(), key=lambda item: item[0]))
+        if name not in known:
+            try:
+                known[name] = inputs_digest(variations.config(overrides), cache)
+            except ConfigError:
+                known[name] = None
+        return known[name]
+
+    draw = random.Random(0)  # noqa: S311 - places to try, always the same ones
+    places = [[draw.choice(axis.points) if place else axis.points[0] for axis in sweep.axes] for place in range(PLACES)]
+    for i, axis in enumerate(sweep.axes):
+        for name, points in _parts(axis):
+            if len(points) < 2:
+                continue
+            kept = 1 if axis.name == POINT else 0  # a design's other keys stay where they are
+            given = [_together([*place[: i + kept], point, *place[i + 1 :]]) for place in places for point in points]
+            tried = [[digest(overrides) for overrides in given[k : k + len(points)]] for k in range(0, len(given), len(points))]
+            able = [{found for found in at if found is not None} for at in tried if sum(found is not None for found in at) > 1]
+            if able and all(len(found) == 1 for found in able):
+                yield (
+                    f"{name} changes nothing that a run is given, in {len(points)} points tried at {len(able)} places of the sweep: "
+                    "the laws chosen do not use it, and its cases repeat each other's results"
+                )
+
+
+def _together(points: Sequence[Overrides]) -> Overrides:
+    return {key: value for point in points for key, value in point.items()}

@@ -1,0 +1,129 @@
+"""One scalar result of every case of a sweep, with where it stands and what became of it: what questions to a store are answered from."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from .errors import StoreError
+from .store import layout, reader
+from .store.cases import cases
+from .summary import is_ring
+from .tables import STOP_LABELS
+from .views import in_order, parameters, stopped_early
+
+GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
+STATES = {GOOD: "used", FAILED: "failed", PENDING: "pending", MISSING: "excluded", NO_NUMBER: "without a finite value"}
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """A scalar of each case of the product; where rings make up the disk and the scalar is a mass, of all its rings together."""
+
+    target: str
+    unit: str  #: of the target, or of its logarithm's argument
+    log: bool  #: whether ``value`` is log10 of the target
+    over_rings: bool  #: whether ``value`` is of the whole disk
+    axes: tuple[str, ...]  #: of the product, without rings that are added up
+    labels: Mapping[str, NDArray[Any]]  #: (cases,) on each axis
+    columns: Mapping[str, NDArray[Any]]  #: (cases,) of each parameter
+    value: NDArray[np.float64]  #: (cases,), NaN where the state is not :data:`GOOD`
+    state: NDArray[np.uint8]  #: (cases,)
+    early: Mapping[str, int]  #: how many runs a stop condition ended early, by reason; their values are of a shorter time
+
+    @property
+    def words(self) -> str:
+        """The target with its unit."""
+        what = f"{self.target} of the whole disk" if self.over_rings else self.target
+        unit = "" if self.unit == "1" else f" [{self.unit}]"
+        return f"log10 of {what}{unit}" if self.log else f"{what}{unit}"
+
+    def only(self, rows: NDArray[Any]) -> "Outcomes":
+        """Those of some cases."""
+        parts = ({name: column[rows] for name, column in columns.items()} for columns in (self.labels, self.columns))
+        return replace(self, labels=next(parts), columns=next(parts), value=self.value[rows], state=self.state[rows])
+
+    def groups(self, by: Mapping[str, NDArray[Any]]) -> list[tuple[dict[str, Any], NDArray[np.int64]]]:
+        """The cases for each combination of values of the columns ``by``, in order; all of them where there is none."""
+        rows: dict[tuple[Any, ...], list[int]] = {}
+        for i, at in enumerate(zip(*(column.tolist() for column in by.values()), strict=True) if by else [()] * self.value.size):
+            rows.setdefault(at, []).append(i)
+        return [(dict(zip(by, at, strict=True)), np.array(rows[at])) for at in in_order(list(rows))]
+
+
+def _target(group: zarr.Group, name: str) -> str:
+    """The unit of a scalar result."""
+    numbers = [v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL) if not v.dims and v.dtype != "str" and v.name in group]
+    results = [known for known in numbers if known not in {"status", "stop_reason", "attempt"}]
+    if name not in results:
+        raise StoreError(f"--target {name}: is no result with one number per run; there are {', '.join(sorted(results))}")
+    return str(group[name].attrs.get("units", "1"))
+
+
+def _codes(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int64]:
+    """A number for each combination of values that occurs, counted as they come."""
+    known: dict[tuple[Any, ...], int] = {}
+    rows = zip(*(column.tolist() for column in columns), strict=True) if columns else itertools.repeat((), size)
+    return np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.int64)
+
+
+def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
+    """``target`` of every case.
+
+    Masses [M_Mars] are added up over a ring axis to the whole disk's, for which every ring is needed; other targets are taken ring by ring.
+
+    Raises
+    ------
+    StoreError
+        There is no such result, or no case.
+    """
+    unit, all_axes = _target(group, target), list(reader.axis_names(group))
+    runs, labels = cases(group, all_axes)
+    if not runs.size:  # a sweep of included cases only
+        runs = np.arange(reader.column(group, "status").size)
+        all_axes, labels = [], {}
+    status, value = reader.column(group, "status")[runs], reader.column(group, target)[runs].astype(np.float64)
+    state = np.where(status == layout.FAILED, FAILED, np.where(status == layout.PENDING, PENDING, GOOD)).astype(np.uint8)
+    stop = reader.column(group, "stop_reason")[runs]
+    ended = stop[(state == GOOD) & stopped_early(stop)]
+    early = {STOP_LABELS[reason]: int((ended == reason).sum()) for reason in np.unique(ended).tolist()}
+    columns = {name: reader.column(group, name)[runs] for name in parameters(group)}
+    rings = [axis for axis in all_axes if unit == "M_Mars" and is_ring(group, axis)]
+    axes = [axis for axis in all_axes if axis not in rings]
+    if rings:
+        ring = _codes([labels[axis] for axis in rings], runs.size)
+        place = _codes([labels[axis] for axis in axes], runs.size)
+        size, first = int(place.max()) + 1, np.unique(place, return_index=True)[1]
+        total, worst = np.zeros(size), np.full(size, GOOD, np.uint8)
+        np.add.at(total, place, value)
+        for one in (MISSING, PENDING, FAILED):  # the last that any ring has
+            worst[place[state == one]] = one
+        worst[(np.bincount(place, minlength=size) <= ring.max()) & (worst == GOOD)] = MISSING
+        value, state = total, worst
+        labels = {axis: labels[axis][first] for axis in axes}
+        columns = {name: column[first] for name, column in columns.items() if name not in {*rings, "r_in_RM", "r_out_RM"}}
+    with np.errstate(all="ignore"):
+        value = np.log10(value) if log else value
+    state = np.where((state == GOOD) & ~np.isfinite(value), NO_NUMBER, state).astype(np.uint8)
+    value = np.where(state == GOOD, value, np.nan)
+    return Outcomes(target, unit, log, bool(rings), tuple(axes), {axis: labels[axis] for axis in axes}, columns, value, state, early)
+
+
+def left_out(state: NDArray[np.uint8]) -> dict[str, int]:
+    """How many cases are not :data:`GOOD`, by what became of them."""
+    return {word: count for code, word in STATES.items() if code != GOOD and (count := int((state == code).sum()))}
+
+
+def remarks(found: Outcomes) -> list[str]:
+    """What to say of cases that are no result, or of a shorter time."""
+    notes = [f"{count} of {found.state.size} cases {word}: left out, nothing is put in their place" for word, count in left_out(found.state).items()]
+    if found.log and NO_NUMBER in found.state:
+        notes.append(f"--log needs {found.target} above 0")
+    if found.early:
+        ends = ", ".join(f"{reason} {count}" for reason, count in found.early.items())
+        notes.append(f"a stop condition ended some runs early ({ends}); they count with what they had by then")
+    return notes

@@ -1,0 +1,54 @@
+"""The table of cases: for each case of the product, coinciding ones too, which run has its results and where on each axis it stands."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..errors import StoreError
+from . import layout, reader, writer
+
+Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
+
+
+def case_table(product: Sequence[tuple[str, Mapping[str, Any]]], axes: Mapping[str, str], run_ids: Sequence[str]) -> Table:
+    """Arrays along ``case`` with their attributes.
+
+    Parameters
+    ----------
+    product : run_id and label on each axis of every case, in the order of the sweep file
+    axes : name of each axis in the sweep file, with its name in the store
+    run_ids : of the runs of the store, in its order
+    """
+    place = {run_id: run for run, run_id in enumerate(run_ids)}
+    runs = np.array([place[run_id] for run_id, _ in product], dtype=np.int64)
+    found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
+        layout.CASE_RUN: (runs, {"units": "1", "long_name": "run, counted from 0, that has the results of the case"})
+    }
+    for axis, name in axes.items():
+        labels = writer.coordinate([labels[axis] for _, labels in product])
+        found[layout.CASE_LABEL.format(name)] = (labels, {"units": "1", "long_name": f"position of the case on the axis {axis}"})
+    return found
+
+
+def has_cases(group: zarr.Group) -> bool:
+    return layout.CASE_RUN in group
+
+
+def cases(group: zarr.Group, axes: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Run and labels of each case of the product: from the table, or from the runs where each is one case.
+
+    Raises
+    ------
+    StoreError
+        The table names runs that the store does not have.
+    """
+    if not has_cases(group):
+        runs: NDArray[np.int64] = np.flatnonzero(reader.column(group, "in_product"))
+        return runs, {axis: reader.column(group, axis)[runs] for axis in axes}
+    runs = reader.column(group, layout.CASE_RUN)
+    if runs.size and runs.max() >= reader.column(group, "status").size:
+        raise StoreError(f"{layout.CASE_RUN} names runs that the store does not have; go on with sweep run, which writes it anew")
+    return runs, {axis: reader.column(group, layout.CASE_LABEL.format(axis)) for axis in axes}

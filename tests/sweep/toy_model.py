@@ -1,0 +1,76 @@
+"""Functions with known sensitivity indices in place of the disk's integration; plan, blocks, store and commands are the real ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from small_sweeps import MELT
+
+import sweep.worker
+from marsdisk.config import RunConfig, load_config
+from marsdisk.errors import MarsDiskError
+from marsdisk.result import RunResult
+from marsdisk.zero_d import run_zero_d
+
+#: Keys that any value within these bounds is good for.
+BOUNDS = {
+    "dynamics.e0": (0.1, 0.5),
+    "dynamics.i0": (0.01, 0.1),
+    "qstar.scale": (1.0, 2.0),
+    "material.rho": (3000.0, 3300.0),
+    "optical_depth.tau0_target": (0.5, 1.5),
+    "collisions.alpha_frag": (3.0, 4.0),
+}
+TINY: dict[str, Any] = {
+    "set": {"numerics.t_end_years": 1e-4, "sizes.n_bins": 4, "optical_depth.tau_stop": None},
+    "output": {"samples": 2, "snapshots": 2},
+    "block": 256,
+}
+Model = Callable[[np.ndarray[Any, Any]], float]
+
+
+def uniform(count: int) -> dict[str, Any]:
+    """The axes of a design over the first ``count`` keys."""
+    return {key: {"uniform": list(BOUNDS[key])} for key in list(BOUNDS)[:count]}
+
+
+def ishigami(u: np.ndarray[Any, Any]) -> float:
+    """Ishigami & Homma (1990) with a = 7, b = 0.1, over the unit cube."""
+    x = np.pi * (2.0 * u - 1.0)
+    return float(np.sin(x[0]) + 7.0 * np.sin(x[1]) ** 2 + 0.1 * x[2] ** 4 * np.sin(x[0]))
+
+
+ISHIGAMI = {"S1": (0.3139, 0.4424, 0.0), "ST": (0.5576, 0.4424, 0.2437)}  # exact, Saltelli et al. (2008), table 4.4
+
+G_COEFFICIENTS = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
+
+
+def sobol_g(u: np.ndarray[Any, Any]) -> float:
+    """Sobol' (1993), whose indices follow from its coefficients."""
+    return float(np.prod((np.abs(4.0 * u - 2.0) + G_COEFFICIENTS) / (1.0 + G_COEFFICIENTS)))
+
+
+def g_indices() -> dict[str, Any]:
+    """Exact indices of :func:`sobol_g` (Saltelli et al. 2010, eq. 33-35)."""
+    alone = 1.0 / (3.0 * (1.0 + G_COEFFICIENTS) ** 2)
+    total = np.prod(1.0 + alone) - 1.0
+    return {"S1": alone / total, "ST": alone * np.prod(1.0 + alone) / (1.0 + alone) / total}
+
+
+def install(monkeypatch: pytest.MonkeyPatch, model: Model, keys: list[str], fails: Callable[[RunConfig], bool] = lambda config: False) -> None:
+    """Let workers of this process give ``model`` of ``keys`` as M_loss; runs for which ``fails`` holds raise."""
+    import dataclasses
+
+    like = run_zero_d(load_config(MELT, {"numerics.t_end_years": 1e-4, "sizes.n_bins": 4, "output": {"samples": 2, "snapshots": 2}}))
+
+    def result(config: RunConfig) -> RunResult:
+        if fails(config):
+            raise MarsDiskError("the toy is broken here")
+        at = [getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) for key in keys]
+        u = np.array([(x - BOUNDS[key][0]) / (BOUNDS[key][1] - BOUNDS[key][0]) for x, key in zip(at, keys, strict=True)])
+        return dataclasses.replace(like, config=config, M_loss=model(u))
+
+    monkeypatch.setattr(sweep.worker, "prepare", lambda config, cache: config)
+    monkeypatch.setattr(sweep.worker, "solve", lambda config: config)
+    monkeypatch.setattr(sweep.worker, "finish", result)
