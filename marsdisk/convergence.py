@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .cache import RunCache
 from .config import RunConfig, build_config, merge
 from .config_errors import config_keys
@@ -116,6 +119,7 @@ def check_run(
     run: RunResult | None = None,
     time_limit: float = TIME_LIMIT,
     bins_limit: float = BINS_LIMIT,
+    alarm: NDArray[np.int64] | None = None,
 ) -> Convergence:
     """Run ``config`` as it is, with tighter steps, and with twice the bins.
 
@@ -131,6 +135,7 @@ def check_run(
     cache : for all three runs; None uses one of its own
     run : the result of ``config``, where it is known
     time_limit, bins_limit : largest relative differences that pass
+    alarm : of :func:`marsdisk.zero_d.run_zero_d`
 
     Raises
     ------
@@ -152,13 +157,13 @@ def check_run(
         raise ConfigError([f"the limits of a check must be positive numbers, got {time_limit:g} and {bins_limit:g}"])
     tighter, finer = comparisons(config)
     cache = RunCache() if cache is None else cache
-    run = run_zero_d(config, cache=cache) if run is None else run
+    run = run_zero_d(config, cache=cache, alarm=alarm) if run is None else run
     if config.numerics.scheme == "imex_bdf1":
         _refuse_bound_steps(run)
     others = []
     for what, other in (("tighter steps", tighter), ("twice the bins", finer)):
         try:
-            others.append(run_zero_d(other, cache=cache))
+            others.append(run_zero_d(other, cache=cache, alarm=alarm))
         except SolverError as error:
             raise SolverError(f"the run with {what}, to compare with: {error}") from error
     return Convergence(run=run, tighter=others[0], finer=others[1], time_limit=time_limit, bins_limit=bins_limit)

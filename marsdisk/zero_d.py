@@ -28,7 +28,7 @@ from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
 from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
-from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
+from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, OUT_OF_TIME, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
@@ -97,10 +97,17 @@ def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
 
 
 def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
-    if path.outcome not in {TOO_MANY_STEPS, STEP_TOO_SMALL} and path.ledger_error <= LEDGER_LIMIT:
+    classic = config.numerics.scheme == "imex_bdf1"  # which cannot keep the limit, and says itself why it collapses
+    if path.outcome not in {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME} and (classic or path.ledger_error <= LEDGER_LIMIT):
         return
     at = f"at t = {path.t_final:.6g} s after {path.accepted} steps ({path.rejected} rejected)"
-    rtol = f"loosen numerics.rtol = {config.numerics.rtol:g}"
+    rtol = "give numerics.dt" if classic else f"loosen numerics.rtol = {config.numerics.rtol:g}"
+    if path.outcome == OUT_OF_TIME:
+        y, last = path.y[-1, : path.bins], float(path.t[-1] - path.t[-2]) if path.t.size > 1 else 0.0
+        raise SolverError(
+            f"the time limit was reached {at}, of {derived.t_end:.6g} s to go: Sigma = {y.sum():.6g} kg/m2, tau_los up to {path.tau_max:.3g}, "
+            f"last step {last:.3g} s; {rtol}, end the run earlier, or raise the limit (time_limit in the sweep file)"
+        )
     if path.outcome == TOO_MANY_STEPS:
         raise SolverError(f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}")
     if path.outcome == STEP_TOO_SMALL or math.isnan(path.ledger_error):
@@ -170,13 +177,14 @@ def ensure_compiled() -> None:
         call_repairing(functools.partial(_run, config, RunCache()))
 
 
-def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult:
+def run_zero_d(config: RunConfig, *, cache: RunCache | None = None, alarm: NDArray[np.int64] | None = None) -> RunResult:
     """Integrate one run. No files, no globals: the same configuration gives the same bits.
 
     Parameters
     ----------
     config : what to run
     cache : where to look up arrays that other runs may share; None uses one of its own
+    alarm : (1,) that another thread may set to 1 to end the run as failed
 
     Raises
     ------
@@ -186,7 +194,7 @@ def run_zero_d(config: RunConfig, *, cache: RunCache | None = None) -> RunResult
         The integration could not reach the end.
     """
     ensure_compiled()
-    return _run(config, RunCache() if cache is None else cache)
+    return _run(config, RunCache() if cache is None else cache, alarm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +211,7 @@ class Prepared:
     cache: RunCache
     stats: CacheStats  #: of the preparation
     seconds: float
+    alarm: NDArray[np.int64]  #: (1,) set to 1 by another thread, ends the integration as failed
 
 
 class Solved(NamedTuple):
@@ -224,13 +233,14 @@ def goes_on_looking_up(config: RunConfig) -> bool:
     return config.numerics.scheme == "imex_bdf1" or config.dynamics.damping is not None or config.energy.enabled
 
 
-def prepare(config: RunConfig, cache: RunCache) -> Prepared:
+def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> Prepared:
     """All that a run needs before it can be integrated. The three stages of a run can be made for several runs together."""
     begin = time.perf_counter()
     cache.restart_counts()
     derived = derive(config)
     disk = disk_at_start(config, derived, cache)
-    drivers, limits = drivers_of(config, derived, disk), run_limits(config, derived, disk)
+    watched: NDArray[np.int64] = np.zeros(1, np.int64) if alarm is None else alarm
+    drivers, limits = drivers_of(config, derived, disk), run_limits(config, derived, disk)._replace(alarm=watched)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
@@ -239,7 +249,7 @@ def prepare(config: RunConfig, cache: RunCache) -> Prepared:
     else:
         solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache), drivers, limits)
     shielding, stats = shielding_of(config), cache.stats()
-    return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin)
+    return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin, watched)
 
 
 def solve(run: Prepared) -> Solved:
@@ -247,16 +257,15 @@ def solve(run: Prepared) -> Solved:
     begin, disk = time.perf_counter(), run.disk
     stretches = run.solve()
     path = joined([stretch.path for stretch in stretches])
-    if run.config.numerics.scheme == "rosenbrock":
-        _check(run.config, run.derived, path)
+    _check(run.config, run.derived, path)
     shares, snapshots = _sample_shares(run.config.output)
     times, tau_weight, n = shares * path.t_final, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), path.bins
     y, series, t99 = sample.look(path, run.drivers, run.shielding, times, tau_weight, disk.f_los)
     return Solved(run, stretches, path, times, y[snapshots, :n], y[:, n : n + ENTRIES].copy(), series, t99, time.perf_counter() - begin)
 
 
-def _run(config: RunConfig, cache: RunCache) -> RunResult:
-    return finish(solve(prepare(config, cache)))
+def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> RunResult:
+    return finish(solve(prepare(config, cache, alarm)))
 
 
 def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:

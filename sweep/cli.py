@@ -13,6 +13,7 @@ from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group
 from . import cli_ask
 
 if TYPE_CHECKING:
+    from .progress import Allowance
     from .spec import Sweep
     from .store.place import Place
 
@@ -40,18 +41,41 @@ def main(debug: bool) -> None:
     set_up_logging(debug)
 
 
-def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str) -> None:
-    from .ending import finish, interrupted
-    from .errors import Interrupted
+class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
+    """A number of runs, or a percentage."""
+
+    name = "N|P%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Allowance":
+        from .progress import Allowance
+
+        allowed = Allowance(str(value))
+        try:
+            assert allowed.limit >= 0.0
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of runs, such as 10, nor a percentage, such as 5%", param, ctx)
+        return allowed
+
+
+RETRY = click.option("--retry-failed", is_flag=True, help="Run failed runs again, too; all others stay as they are.")
+ALLOWED = click.option("--max-failures", "allowed", type=AllowanceParameter(), help="Stop when more runs, or more of those finished, have failed.")
+
+
+def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str, **options: Any) -> None:
+    from .ending import finish, interrupted, too_many_failed
+    from .errors import Interrupted, TooManyFailures
     from .plan import usable_cores
     from .session import run_sweep
 
     console = terminal()
     try:
-        plan, tally = run_sweep(sweep, store, workers=usable_cores() if workers is None else workers, console=console)
+        plan, tally = run_sweep(sweep, store, workers=usable_cores() if workers is None else workers, console=console, **options)
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, again, console)
         sys.exit(INTERRUPTED)
+    except TooManyFailures as stopped:
+        too_many_failed(store, stopped, again, console)
+        sys.exit(SOME_FAILED)
     sys.exit(SOME_FAILED if finish(store, plan, tally, console) else OK)
 
 
@@ -59,9 +83,14 @@ def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str) -> None
 @FILE
 @click.option("--store", type=PLACE, help="Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default: results/NAME.zarr]")
 @WORKERS
+@click.option(
+    "--extend", "extending", is_flag=True, help="Add the runs that FILE has and the store lacks; nothing that it has is run or written again."
+)
+@RETRY
+@ALLOWED
 @set_option
 @command
-def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[str, Any]) -> None:
+def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[str, Any], **options: Any) -> None:
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
     All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
@@ -70,24 +99,28 @@ def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[
     \b
     sweep run configs/sweeps/temperature_supply.yaml
     sweep run my_sweep.yaml --workers 8 --store /data/my_sweep.zarr --set numerics.t_end_years=1
+    sweep run my_sweep.yaml --extend          # after adding values to an axis, or cases
+    sweep run my_sweep.yaml --retry-failed --max-failures 5%
     """
     from .spec import load_sweep
     from .store.place import Place
 
     sweep = load_sweep(file, overrides)
-    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), workers, shlex.join(["sweep", *sys.argv[1:]]))
+    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), workers, shlex.join(["sweep", *sys.argv[1:]]), **options)
 
 
 @main.command()
 @STORE
 @WORKERS
+@RETRY
+@ALLOWED
 @command
-def resume(store: "Place", workers: int | None) -> None:
+def resume(store: "Place", workers: int | None, **options: Any) -> None:
     """Go on with STORE from its own record of the sweep, without the sweep file."""
     from .session import sweep_of_store
 
     sweep = sweep_of_store(store)
-    _go(sweep, store, workers, shlex.join(["sweep", "resume", str(store)]))
+    _go(sweep, store, workers, shlex.join(["sweep", "resume", str(store)]), **options)
 
 
 @main.command()

@@ -49,10 +49,20 @@ def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]
 
 def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     """What a worker is sent for ``block``."""
-    cache = plan.sweep.spec.cache
-    overrides = tuple(case.overrides for case in plan.cases[block.lo : block.hi])
-    checked = frozenset(run - block.lo for run in plan.checked if block.lo <= run < block.hi)
-    return BlockTask(store, block.index, block.lo, plan.sweep.base, overrides, cache.scope, cache.enabled, attempt=1, checked=checked)
+    spec, overrides = plan.sweep.spec, tuple(plan.case(row).overrides for row in block.rows)
+    checked = frozenset(i for i, row in enumerate(block.rows) if row in plan.checked)
+    return BlockTask(
+        store,
+        block.index,
+        block.rows,
+        plan.sweep.base,
+        overrides,
+        spec.cache.scope,
+        spec.cache.enabled,
+        attempt=block.attempt,
+        time_limit=spec.time_limit,
+        checked=checked,
+    )
 
 
 def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int, reporter: Reporter, stop: threading.Event) -> None:

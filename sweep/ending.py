@@ -14,9 +14,10 @@ from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
 from .design import drawn_by
+from .errors import TooManyFailures
+from .making import forecast
 from .plan import Plan, usable_cores
 from .progress import Tally, duration
-from .session import forecast
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
@@ -111,3 +112,11 @@ def interrupted(store: Place, again: str, console: Console) -> None:
         _say(console, f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in {store}; go on with: {again}")
     else:
         _say(console, "interrupted before anything was started")
+
+
+def too_many_failed(store: Place, stopped: TooManyFailures, again: str, console: Console) -> None:
+    """Say why it stopped, which runs failed and how to go on."""
+    _say(console, f"stopped: {stopped}")
+    for line in failures(reader.open_group(store), store, stopped.plan):
+        _say(console, line)
+    _say(console, f"when the cause is cured: {again} --retry-failed; to go on all the same, allow more with --max-failures")

@@ -1,6 +1,11 @@
 """Errors of sweeps and their stores."""
 
+from typing import TYPE_CHECKING
+
 from marsdisk.errors import MarsDiskError
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
 class StoreError(MarsDiskError, OSError):
@@ -13,6 +18,14 @@ class PlanChangedError(StoreError):
 
 class Interrupted(Exception):
     """The user or the system asked to stop; what was committed stays."""
+
+
+class TooManyFailures(Exception):
+    """More runs failed than are allowed; what was committed stays."""
+
+    def __init__(self, why: str, plan: "Plan") -> None:
+        super().__init__(why)
+        self.plan = plan
 
 
 class ClusterError(MarsDiskError, RuntimeError):

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import math
 import os
 import re
@@ -46,11 +47,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Block:
-    """The unit of work, of writing and of committing: runs ``lo`` to ``hi`` of the store."""
+    """The unit of work, of writing and of committing."""
 
     index: int
-    lo: int
-    hi: int
+    rows: tuple[int, ...]  #: of the store: all that the block has, or those to run again
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,30 +59,50 @@ class Plan:
     """All cases of a sweep, ordered so that runs which share cached arrays stand together."""
 
     sweep: Sweep
-    cases: tuple[Case, ...]
+    rows: tuple[Case | None, ...]  #: by their place in the store; None in the part of a block that an extension left unused
     first_config: RunConfig
     block_size: int
     coordinates: dict[str, str]  #: short name of each swept key
     duplicates: int
     product: tuple[tuple[str, dict[str, Any]], ...]  #: run_id and labels of every case of the product, coinciding ones too, as in the file
     warnings: tuple[str, ...] = field(default=())
+    starts: tuple[int, ...] = (0,)  #: rows at which the store, and each of its extensions, begins
+
+    @functools.cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """All runs, in the order of the store."""
+        return tuple(case for case in self.rows if case is not None)
+
+    @property
+    def unused(self) -> list[int]:
+        """Rows that hold no run."""
+        return [row for row, case in enumerate(self.rows) if case is None]
+
+    def case(self, run: int) -> Case:
+        """The run in one row of the store."""
+        case = self.rows[run]
+        assert case is not None, f"row {run} is unused"
+        return case
 
     @functools.cached_property
     def checked(self) -> frozenset[int]:
-        """Runs whose numerical error is found and stored: those with the smallest run_id, which is as good as drawn by lot.
+        """Rows of the runs whose numerical error is found and stored: those with the smallest run_id, which is as good as drawn by lot.
 
-        So the same runs are chosen whatever the order of the cases, the workers, and what is committed already.
+        So the same runs are chosen whatever the order of the cases, the workers, and what is committed already. An extension has its own.
         """
         spec = self.sweep.spec.check
         if spec is None or spec.fraction == 0.0:
             return frozenset()
-        by_id = sorted(range(len(self.cases)), key=lambda run: self.cases[run].run_id)
-        return frozenset(by_id[: max(1, round(spec.fraction * len(by_id)))])
+        found: set[int] = set()
+        for lo, hi in itertools.pairwise((*self.starts, len(self.rows))):
+            by_id = sorted((case.run_id, lo + i) for i, case in enumerate(self.rows[lo:hi]) if case is not None)
+            found |= {run for _, run in by_id[: max(1, round(spec.fraction * len(by_id)))]}
+        return frozenset(found)
 
     @property
     def digest(self) -> str:
         """Names the cases, their order and their blocks, and which of them are checked: all that decides what a store holds."""
-        text = "\n".join([str(self.block_size), *(case.run_id for case in self.cases)])
+        text = "\n".join([str(self.block_size), *("" if case is None else case.run_id for case in self.rows)])
         if self.checked:
             text += "\nchecked: " + " ".join(map(str, sorted(self.checked)))
         if self.has_case_table:
@@ -101,8 +122,9 @@ class Plan:
 
     @property
     def blocks(self) -> list[Block]:
-        starts = range(0, len(self.cases), self.block_size)
-        return [Block(i, lo, min(lo + self.block_size, len(self.cases))) for i, lo in enumerate(starts)]
+        size = self.block_size
+        used = (sum(case is not None for case in self.rows[lo : lo + size]) for lo in range(0, len(self.rows), size))
+        return [Block(i, tuple(range(i * size, i * size + count))) for i, count in enumerate(used)]
 
     @property
     def shared_grid(self) -> bool:
@@ -184,9 +206,9 @@ def _refuse_uncheckable(plan: Plan) -> None:
     variations = Variations(plan.sweep.base)
     for run in sorted(plan.checked):
         try:
-            comparisons(variations.config(plan.cases[run].overrides))
+            comparisons(variations.config(plan.case(run).overrides))
         except ConfigError as error:
-            first = ", ".join(f"{key} = {value}" for key, value in plan.cases[run].overrides.items())
+            first = ", ".join(f"{key} = {value}" for key, value in plan.case(run).overrides.items())
             raise ConfigError(
                 [f"{problem}, or drop check  [{first}]" for problem in error.problems], f"sweep {plan.sweep.spec.name}: check; nothing was started"
             ) from error
@@ -223,16 +245,17 @@ def make_plan(sweep: Sweep) -> Plan:
         name = run_id(config)
         product += [(name, labels)] if labels else []
         values = tuple(_value(config, key) for key in keys)
-        identity, bins = derived.cache_identity(config), config.sizes.n_bins
-        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, layout.parts_of(config)))
+        identity, parts = derived.cache_identity(config), layout.parts_of(config)
+        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, config.sizes.n_bins, parts))
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))
+    bins = max(case.bins for case in ordered)
     plan = Plan(
         sweep,
         tuple(ordered),
         first_config,
-        sweep.spec.block or default_block(len(ordered), max(case.bins for case in ordered), first_config.output),
+        min(sweep.spec.block, max(len(ordered), BLOCK_MAX)) if sweep.spec.block else default_block(len(ordered), bins, first_config.output),
         short_names(keys),
         total - len(ordered),
         tuple(product),

@@ -1,9 +1,12 @@
 """Progress of a sweep, for people: a live bar on a terminal, plain lines elsewhere."""
 
+import math
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -61,11 +64,41 @@ class Tally:
         return f"{rate:.0f} runs/s, {left}, {self.failed} failed, {hit_rate}"
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """How many runs of a sweep may fail: a number of them, or a share of those that have finished."""
+
+    text: str  #: as given, such as 10 or 5%
+
+    JUDGED: ClassVar[int] = 20  #: finished runs, before which a share says nothing
+
+    @property
+    def limit(self) -> float:
+        """The number, or the percentage.
+
+        Raises
+        ------
+        ValueError
+            It is neither.
+        """
+        limit = float(self.text.removesuffix("%"))
+        if not 0.0 <= limit < math.inf or ("%" in self.text and limit > 100.0) or ("%" not in self.text and limit != int(limit)):
+            raise ValueError(self.text)
+        return limit
+
+    def exceeded(self, failed: int, finished: int) -> bool:
+        if self.text.endswith("%"):
+            return finished >= self.JUDGED and 100.0 * failed > self.limit * finished
+        return failed > self.limit
+
+
 class Reporter:
     """Shows a tally as it grows."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self.console, self.tally = console, tally
+        self.beyond = ""  #: in words, how many runs failed when they became more than are allowed
+        self._judge: Callable[[], None] = lambda: None
         self._next_line = 0.0
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -86,9 +119,22 @@ class Reporter:
         """A line of its own, above the bar if there is one."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    def stop_beyond(self, allowed: Allowance, *, done: int, failed: int, stop: threading.Event) -> None:
+        """Set ``stop`` as soon as more runs have failed than are allowed; ``done`` and ``failed`` were counted before."""
+
+        def judge() -> None:
+            bad = failed + self.tally.failed
+            finished = done + self.tally.done + bad
+            if not self.beyond and allowed.exceeded(bad, finished):
+                self.beyond = f"{bad} of {finished} finished runs failed, and --max-failures {allowed.text} allows no more; what is committed stays"
+                stop.set()
+
+        self._judge = judge
+
     def add(self, receipt: "Receipt") -> None:
         """Count a committed block and show the tally; plain lines at most every two seconds, and always the last."""
         self.tally.add(receipt)
+        self._judge()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.tally.finished, description=self.tally.line())
             return

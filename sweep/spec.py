@@ -63,6 +63,7 @@ class SweepSpec(Section):
     output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
     cache: CacheSpec = Field(default_factory=CacheSpec)
     check: CheckSpec | None = Field(None, description="numerical errors of some runs, stored with them")
+    time_limit: float | None = quantity(600.0, "time that one run may take before it is marked as failed, with the state it has come to", "s", gt=0.0)
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
 

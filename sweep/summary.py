@@ -82,7 +82,7 @@ def rerun_command(plan: Plan, run: int, verb: str = "run") -> str:
     """The command that runs one case alone, or checks it."""
     spec, given = plan.sweep.spec, plan.sweep.given
     output = {f"output.{key}": value for key, value in spec.output.items()}
-    overrides = {**spec.set, **output, **given["command_line"], **plan.cases[run].overrides}
+    overrides = {**spec.set, **output, **given["command_line"], **plan.case(run).overrides}
     settings = (part for key, value in overrides.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
     return shlex.join(["marsdisk", verb, given["base_path"], *settings])
 

@@ -23,17 +23,19 @@ from marsdisk.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
-from marsdisk.zero_d import Prepared, ensure_compiled, finish, goes_on_looking_up, prepare, solve
+from marsdisk.zero_d import Prepared, Solved, ensure_compiled, finish, goes_on_looking_up, prepare, solve
 
 from .axes import Overrides
 from .store import layout
 from .store.writer import open_arrays, write_block
+from .watch import WATCH
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 U = TypeVar("U")
 
+CHECK_TIME = 10.0  # times the time limit of a run, for the two better ones that it is compared with
 TOGETHER = 16  # cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after milliseconds of integration
 
 
@@ -43,12 +45,13 @@ class BlockTask:
 
     store: str
     index: int
-    lo: int
+    rows: tuple[int, ...]  #: of the store, increasing
     base: Mapping[str, Any]
     overrides: tuple[Overrides, ...]
     scope: str
     cache_enabled: bool
     attempt: int
+    time_limit: float | None = None  #: s that one run may take
     condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
     checked: frozenset[int] = frozenset()  #: runs (counted likewise) whose numerical error is to be found
     condemned_checks: frozenset[int] = frozenset()  #: those of them not to check, as it would kill the worker
@@ -128,7 +131,9 @@ def _then(before: T | str, stage: Callable[[T], U]) -> U | str:
     return before if isinstance(before, str) else _tried(functools.partial(stage, before))
 
 
-def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: bool = False) -> Iterator[RunResult | str]:
+def _run_all(
+    configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: bool = False, time_limit: float | None = None
+) -> Iterator[RunResult | str]:
     """The result of each case, or what went wrong, a few cases at a time stage by stage; with ``afresh`` each meets an empty cache."""
 
     def prepared(config: RunConfig) -> Prepared:
@@ -136,14 +141,18 @@ def _run_all(configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: boo
             cache.clear()
         return prepare(config, cache)
 
+    def solved(run: Prepared) -> Solved:
+        with WATCH.limited(run.alarm, time_limit):
+            return solve(run)
+
     good = [config for config in configs if not isinstance(config, str)]
     n = max((config.sizes.n_bins for config in good), default=1)
     held = 8 * (6 * n * n + 1000 * n)  # bytes of a run between its stages: collision terms, and the trajectory of a couple of hundred steps
     together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / held)))
     for first in range(0, len(configs), together):
         ready = [_then(config, prepared) for config in configs[first : first + together]]
-        for solved in [_then(run, solve) for run in ready]:
-            yield _then(solved, finish)
+        for done in [_then(run, solved) for run in ready]:
+            yield _then(done, finish)
 
 
 def _rehearse(task: BlockTask) -> None:
@@ -155,8 +164,10 @@ def _rehearse(task: BlockTask) -> None:
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
     """A finished run beside its better ones, built in a cache of their own; None where they fail, which is no failure of the run."""
+    alarm = np.zeros(1, np.int64)
     try:
-        return check_run(result.config, cache=RunCache(enabled=task.cache_enabled), run=result)
+        with WATCH.limited(alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit):
+            return check_run(result.config, cache=RunCache(enabled=task.cache_enabled), run=result, alarm=alarm)
     except BaseException:  # as in _tried
         logger.debug("check failed", exc_info=True)
         return None
@@ -197,7 +208,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     cache = scopes.cache(task.scope, enabled=task.cache_enabled)
     with context_meter.meter("sweep-runs") if on_dask else nullcontext():
         configs = [task.condemned.get(i, config) for i, config in enumerate(_configs(task))]
-        outcomes = list(_run_all(configs, cache, afresh=task.scope == "run"))
+        outcomes = list(_run_all(configs, cache, afresh=task.scope == "run", time_limit=task.time_limit))
     results = [None if isinstance(outcome, str) else outcome for outcome in outcomes]
     errors = [outcome if isinstance(outcome, str) else "" for outcome in outcomes]
     done = [result for result in results if result is not None]
@@ -209,13 +220,13 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
-        write_block(task.store, task.lo, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks)
+        write_block(task.store, task.rows, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks)
     return Receipt(task.index, len(done), len(results) - len(done), hits, lookups, solver_seconds, time.perf_counter() - begin, worker_name())
 
 
 def try_runs(task: BlockTask) -> None:
     """Run the cases and throw everything away: whether the worker survives them is the answer."""
     cache = RunCache(enabled=task.cache_enabled)
-    for i, outcome in enumerate(_run_all(_configs(task), cache)):
+    for i, outcome in enumerate(_run_all(_configs(task), cache, time_limit=task.time_limit)):
         if i in task.checked and not isinstance(outcome, str):
             _check_one(task, outcome)

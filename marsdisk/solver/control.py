@@ -3,8 +3,14 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .._jit import kernel
 from ..physics.grid import Array
+
+NO_ALARM: NDArray[np.int64] = np.zeros(1, np.int64)
+"""For runs that nobody watches. Not to be written to."""
 
 
 class Limits(NamedTuple):
@@ -19,6 +25,7 @@ class Limits(NamedTuple):
     s_blow_stop: float = -1.0  #: m; negative runs on
     loss_rate_stop: float = -1.0  #: kg/(m2 s); negative runs on
     t_stop_after: float = 0.0  #: s before which the last two do not stop
+    alarm: NDArray[np.int64] = NO_ALARM  #: (1,) looked at before every step; not 0 ends the run. Another thread sets it when time is up
 
 
 @kernel

@@ -19,7 +19,7 @@ from .drivers import (
 from .netform import optical_depth
 from .trajectory import interpolate
 
-REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL = range(6)
+REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME = range(7)
 
 
 @kernel

@@ -27,7 +27,7 @@ from .drivers import (
     piece_of,
     set_blowout_rates,
 )
-from .events import REACHED_END, can_stop, locate_stop
+from .events import OUT_OF_TIME, REACHED_END, can_stop, locate_stop
 from .netform import optical_depth, tau_per_mass
 from .trajectory import Trajectory
 
@@ -133,6 +133,9 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
         while at < t[outer + 1] and outcome == REACHED_END:
             if substeps - before == max_substeps:
                 raise StepCollapse(t[outer], at - t[outer], gated, N)
+            if limits.alarm[0]:
+                outcome = OUT_OF_TIME
+                break
             left = t[outer + 1] - at
             done = gated.step(N, left, (S, drivers.linear.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
             N, substeps, made = done.N_new, substeps + 1, done.rates

@@ -34,7 +34,7 @@ from .drivers import (
     set_blowout_rates,
     set_ledger_rates,
 )
-from .events import REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
+from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
 from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
@@ -170,8 +170,8 @@ def _integrate(
         if not h > 1e-15 * t:
             outcome, t_final = STEP_TOO_SMALL, t
             break
-        if steps + rejected >= limits.max_steps:
-            outcome, t_final = TOO_MANY_STEPS, t
+        if steps + rejected >= limits.max_steps or limits.alarm[0] != 0:
+            outcome, t_final = OUT_OF_TIME if limits.alarm[0] != 0 else TOO_MANY_STEPS, t
             break
 
         shift = 1.0 / (method.gamma * h)

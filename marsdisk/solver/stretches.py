@@ -16,7 +16,7 @@ from ..physics.grid import Array
 from ..physics.phase import LIQUID, UNKNOWN
 from .control import Limits
 from .drivers import PHASES
-from .events import REACHED_END, STEP_TOO_SMALL, TOO_MANY_STEPS
+from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TOO_MANY_STEPS
 from .sample import hit_rate, hits_until
 from .trajectory import Trajectory
 
@@ -104,7 +104,7 @@ def integrate_stretches(
         steps = stretch.path.accepted + stretch.path.rejected
         stretch = stretch._replace(path=stretch.path._replace(rejected=stretch.path.rejected + dropped))
         path, made = stretch.path, made + steps
-        if path.outcome in {TOO_MANY_STEPS, STEP_TOO_SMALL}:
+        if path.outcome in {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME}:
             return [*stretches, stretch]
         fallen, span = float(damping.exponent(stretch, np.array([path.t_final]))[0]), path.t_final - t
         error = damping.change(q, q * math.exp(-fallen)) * min(fallen, 1.0) + 2.0 * damping.change(q_held, q * _mean(fallen))

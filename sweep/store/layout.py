@@ -14,8 +14,9 @@ from marsdisk.convergence import QUANTITIES
 from marsdisk.result import RunResult, StopReason
 
 SCHEMA_VERSION = 1
-PENDING, DONE, FAILED = 0, 1, 2
-STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed"}
+PENDING, DONE, FAILED, UNUSED = range(4)
+#: ``unused`` are rows that hold no run: the end of a block that was not full when the store was extended.
+STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.G
     place = Place.of(store)
     attributes, described = read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
-    wrong = wrong or (schema.lengths(arrays) if same_length else {})
+    wrong = wrong or (schema.lengths(arrays, attributes["rows"]) if same_length else {})
     if wrong:
         lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
         raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
@@ -121,7 +121,8 @@ def counts(group: zarr.Group) -> Counts:
     """Runs by state, from the commit records alone."""
     status = column(group, "status")
     committed = committed_blocks(group)
-    return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
+    done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
+    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()))
 
 
 def open_store(store: str | Path | Place) -> "xarray.Dataset":

@@ -93,7 +93,7 @@ def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
 def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     attributes, described = reader.read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
-    findings = list(_structure(place, wrong, arrays))
+    findings = list(_structure(place, wrong, arrays, int(attributes["rows"])))
     try:
         files = files_of(place, arrays)
         store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
@@ -106,7 +106,7 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     return findings
 
 
-def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec]) -> Iterator[Finding]:
+def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int) -> Iterator[Finding]:
     anew = f"its other arrays can still be read with Zarr; for a whole store, sweep run it into another --store than {place}"
     if wrong:
         yield Finding(
@@ -115,9 +115,10 @@ def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, Arra
             "not what this program writes; no command goes on with it",
             anew,
         )
-    elif different := schema.lengths(arrays):
+    elif different := schema.lengths(arrays, rows):
         lines = tuple(f"{name} {what}" for name, what in different.items())
-        yield Finding("arrays of different length", lines, "a change of the store's length was broken off, or it was changed by hand", anew)
+        again = "type the same sweep run FILE --extend again; if you did not extend it: " + anew
+        yield Finding("arrays of different length", lines, "an extension was broken off, or the store was changed by hand", again)
 
 
 def _files(store: _Store) -> Iterator[Finding]:
@@ -225,7 +226,7 @@ def _coordinates(store: _Store) -> Iterator[Finding]:
         yield Finding("unreadable coordinates", tuple(names), "what says which run is which cannot be read", anew)
     if "run_id" in names or "run_id" not in store.arrays:
         return
-    ids = reader.column(store.place.group(), "run_id").tolist()
+    ids = reader.column(store.place.group(), "run_id")[_status(store)[: store.arrays["run_id"].shape[0]] != layout.UNUSED].tolist()
     twice = len(ids) - len(set(ids))
     if twice or not all(ids):
         what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (not all(ids))
@@ -323,7 +324,7 @@ def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
     size, array = reader.block_size(group), zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
     for block in blocks:
         runs = slice(block * size, min((block + 1) * size, array.shape[0]))
-        if array.chunks[0] == min(size, array.shape[0]):  # the block is the chunk: without it the block is pending, be it readable or not
+        if array.chunks[0] == size:  # the block is the chunk: without it the block is pending, be it readable or not
             place.delete([f"status/c/{block}"])
         else:
             array[runs] = layout.PENDING

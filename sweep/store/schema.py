@@ -25,6 +25,7 @@ ATTRIBUTES: Mapping[str, type] = {
     "sweep": dict,
     "plan_digest": str,
     "block_size": int,
+    "rows": int,
     "axes": list,
     "coordinates": str,
     "provenance": dict,
@@ -161,12 +162,12 @@ def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]
     return found, wrong
 
 
-def lengths(arrays: Mapping[str, ArraySpec]) -> dict[str, str]:
-    """What is wrong with arrays that are not as long as others over the same dimension; along ``run`` the commit record counts."""
-    known = {"run": arrays["status"].shape[0]}
+def lengths(arrays: Mapping[str, ArraySpec], rows: int) -> dict[str, str]:
+    """What is wrong with arrays that are not as long as others over the same dimension; along ``run`` they have ``rows``."""
+    known = {"run": rows}
     wrong = {}
     for name, spec in arrays.items():
         for dim, length in zip(spec.dims, spec.shape, strict=True):
             if known.setdefault(dim, length) != length:
-                wrong[name] = f"has the length {length} over {dim}, where others have {known[dim]}"
+                wrong[name] = f"has the length {length} over {dim}, where {known[dim]} are expected"
     return wrong

@@ -21,6 +21,10 @@ from .place import Place, reason, storage_errors
 _COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 
 
+#: Of a coordinate in a chunk, so that a store that grows in small steps keeps few of them.
+ROWS_AT_LEAST = 4096
+
+
 def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
     group.create_array(
         name,
@@ -29,6 +33,21 @@ def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attrib
         compressors=[ZstdCodec(), Crc32cCodec()],
         dimension_names=dims,
         attributes=dict(attributes),
+        overwrite=True,
+    )
+
+
+def _create_along_run(group: zarr.Group, variable: layout.Variable, runs: int, block_size: int, sizes: Mapping[str, int]) -> None:
+    inner = tuple(sizes[dim] for dim in variable.dims)
+    group.create_array(
+        variable.name,
+        shape=(runs, *inner),
+        chunks=(block_size, *inner),  # one chunk is one block: one writer each
+        dtype=np.dtypes.StringDType() if variable.dtype == "str" else variable.dtype,
+        fill_value=variable.fill,
+        compressors=[_COMPRESSED, Crc32cCodec()] if variable.dims else [Crc32cCodec()],
+        dimension_names=("run", *variable.dims),
+        attributes=dict(variable.attributes),
         overwrite=True,
     )
 
@@ -77,20 +96,65 @@ def create_store(
             if shared_sizes is not None:
                 _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
             for variable in layout.variables(shared_grid=shared_sizes is not None, parts=parts):
-                inner = tuple(sizes[dim] for dim in variable.dims)
-                group.create_array(
-                    variable.name,
-                    shape=(runs, *inner),
-                    chunks=(min(block_size, runs), *inner),  # one chunk is one block: one writer each
-                    dtype=np.dtypes.StringDType() if variable.dtype == "str" else variable.dtype,
-                    fill_value=variable.fill,
-                    compressors=[_COMPRESSED, Crc32cCodec()] if variable.dims else [Crc32cCodec()],
-                    dimension_names=("run", *variable.dims),
-                    attributes=dict(variable.attributes),
-                )
+                _create_along_run(group, variable, runs, block_size, sizes)
             group.attrs.update({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
     except storage_errors() as error:
         raise StoreError(f"{place}: the store cannot be made: {reason(error)}; choose another place with --store") from error
+
+
+def extend_store(
+    place: Place,
+    *,
+    before: int,
+    runs: int,
+    unused: Sequence[int],
+    block_size: int,
+    sizes: Mapping[str, int],
+    coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
+    shared_grid: bool,
+    parts: Collection[str],
+    attributes: Mapping[str, Any],
+    cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
+) -> None:
+    """Lengthen a store from ``before`` rows to ``runs``; the group's attributes, which say that it is so, are written last.
+
+    Parameters
+    ----------
+    unused : rows that will hold no run
+    coordinates : along ``run``, all rows
+    others : as of :func:`create_store`
+    """
+    try:
+        group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
+        *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
+        for variable in all_others:
+            _lengthen(group, variable.name, runs) if variable.name in group else _create_along_run(group, variable, runs, block_size, sizes)
+        for name, (values, attrs) in coordinates.items():
+            if name in group:
+                _lengthen(group, name, runs)[before:] = values[before:]
+            else:
+                _create(group, name, values, ("run",), attrs)
+        write_cases(group, cases)
+        _lengthen(group, record.name, runs)
+        mark_unused(place, unused)
+        group.attrs.update({**attributes, "coordinates": " ".join(coordinates)})
+    except storage_errors() as error:
+        raise StoreError(f"{place}: the store cannot be extended: {reason(error)}; cure that, then run the same command again") from error
+
+
+def mark_unused(place: Place, rows: Sequence[int]) -> None:
+    """Note in the commit record that rows hold no run, where it is not noted yet."""
+    status = zarr.open_array(place.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3)
+    for row in rows:
+        if status[row] != layout.UNUSED:
+            status[row] = layout.UNUSED
+
+
+def _lengthen(group: zarr.Group, name: str, runs: int) -> zarr.Array[Any]:
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    array.resize((runs, *array.shape[1:]))
+    return array
 
 
 def write_cases(group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]) -> None:
@@ -101,7 +165,7 @@ def write_cases(group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mappi
 
 def write_block(
     store: str,
-    lo: int,
+    rows: Sequence[int],
     results: Sequence[RunResult | None],
     errors: Sequence[str],
     *,
@@ -109,7 +173,7 @@ def write_block(
     attempt: int,
     checks: Mapping[str, NDArray[np.float64]],
 ) -> None:
-    """Write runs ``lo`` onwards, the commit record last; None stands for a failed run.
+    """Write one block, or some rows of it, the commit record last; None stands for a failed run. What else the block holds stays as it is.
 
     Parameters
     ----------
@@ -128,7 +192,7 @@ def write_block(
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
     try:
-        _run(_write(Place.of(store), lo, results, written))
+        _run(_write(Place.of(store), rows, results, written))
     except StoreError:
         raise
     except storage_errors() as error:
@@ -181,9 +245,10 @@ async def _has(place: Place, name: str) -> bool:
     return True
 
 
-async def _write(place: Place, lo: int, results: Sequence[RunResult | None], written: Mapping[str, Any]) -> None:
+async def _write(place: Place, rows: Sequence[int], results: Sequence[RunResult | None], written: Mapping[str, Any]) -> None:
     """Write all arrays at once, for each spends most of its time waiting for others, and then the commit record."""
-    hi, finished = lo + len(results), {i: result for i, result in enumerate(results) if result is not None}
+    lo, hi = rows[0], rows[-1] + 1
+    finished = {i: result for i, result in enumerate(results) if result is not None}
 
     async def write(variable: layout.Variable) -> None:
         array = await _array(place, variable.name)
@@ -192,7 +257,7 @@ async def _write(place: Place, lo: int, results: Sequence[RunResult | None], wri
         if variable.name in written:
             block = np.array(written[variable.name], dtype=array.dtype)
         else:
-            block = np.full((hi - lo, *array.shape[1:]), variable.fill, dtype=array.dtype)
+            block = np.full((len(rows), *array.shape[1:]), variable.fill, dtype=array.dtype)
             values = [variable.value(result) for result in finished.values()]
             if not variable.dims or {np.shape(value) for value in values} == {block.shape[1:]}:
                 block[list(finished)] = values
@@ -200,6 +265,10 @@ async def _write(place: Place, lo: int, results: Sequence[RunResult | None], wri
                 for i, value in zip(finished, values, strict=True):
                     index: tuple[Any, ...] = (i, *map(slice, np.shape(value)))
                     block[index] = value  # a smaller grid leaves its last bins unset
+        if hi - lo > len(rows):
+            beside = np.array(await array.getitem(slice(lo, hi)))
+            beside[np.array(rows) - lo] = block
+            block = beside
         await array.setitem(slice(lo, hi), block)
 
     shared_grid = (await _array(place, "s")).metadata.dimension_names == ("bin",)

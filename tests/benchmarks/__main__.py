@@ -19,8 +19,9 @@ from marsdisk.config import load_config
 from marsdisk.profiling import profile_step
 from marsdisk.zero_d import run_zero_d
 from sweep.driver import block_task
+from sweep.making import create
 from sweep.plan import make_plan
-from sweep.session import create, run_sweep
+from sweep.session import run_sweep
 from sweep.spec import load_sweep
 from sweep.store import reader
 from sweep.worker import CacheScopes, run_block

@@ -21,8 +21,8 @@ from marsdisk.convergence import QUANTITIES, check_run
 from marsdisk.errors import ConfigError, SolverError
 from sweep.driver import block_task
 from sweep.errors import PlanChangedError
+from sweep.making import create, forecast
 from sweep.plan import Plan, make_plan
-from sweep.session import create, forecast
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
 from sweep.worker import CacheScopes, run_block

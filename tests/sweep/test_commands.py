@@ -17,8 +17,8 @@ import sweep.cli
 from marsdisk import _jit
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys
+from sweep.making import forecast
 from sweep.plan import make_plan
-from sweep.session import forecast
 from sweep.spec import load_sweep
 
 Finished = tuple[Any, Path]

@@ -15,8 +15,8 @@ from marsdisk.cache import KEY_FIELDS
 from marsdisk.config import build_config, merge
 from marsdisk.zero_d import run_zero_d
 from sweep.driver import Window, block_task
+from sweep.making import create
 from sweep.plan import make_plan
-from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
 from sweep.worker import Receipt, SweepPlugin

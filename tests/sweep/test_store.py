@@ -19,8 +19,8 @@ import sweep
 from marsdisk.config import load_config
 from sweep.driver import block_task
 from sweep.errors import StoreError
+from sweep.making import create
 from sweep.plan import make_plan
-from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
 from sweep.worker import CacheScopes, run_block

@@ -1,0 +1,80 @@
+"""A plan and a store that is already there: the same runs, more runs, or others."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from marsdisk import model_version
+
+from .design import continuation, redrawn
+from .errors import PlanChangedError
+from .plan import Case, Plan
+from .store import reader
+from .store.place import Place
+
+
+def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[Plan, int]:
+    """``plan`` with its runs in the rows that the store has them in and new ones behind, in blocks of their own; and how many are new.
+
+    Parameters
+    ----------
+    attributes : of the store
+
+    Raises
+    ------
+    PlanChangedError
+        The store has runs that the plan has not, or other blocks; what differs is named.
+    """
+    if attributes["plan_digest"] == plan.digest:
+        return plan, 0
+    size, rows = int(attributes["block_size"]), int(attributes["rows"])
+    there = reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
+    starts = (0, *(int(extension["first_row"]) for extension in attributes.get("extensions", [])))
+    named, known = {case.run_id: case for case in plan.cases}, {*there}
+    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or not {name for name in there if name} <= named.keys():
+        raise PlanChangedError(_refusal(plan, place, attributes))
+    new = [case for case in plan.cases if case.run_id not in known]
+    kept: list[Case | None] = [named[name] if name else None for name in there]
+    if new:
+        kept += [None] * (-rows % size)
+        starts = (*starts, len(kept))
+    return replace(plan, rows=(*kept, *new), block_size=size, starts=starts), len(new)
+
+
+def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int) -> None:
+    """Raise PlanChangedError, naming what differs, unless the store was made for ``plan`` (as :func:`arranged` gives it)."""
+    if attributes["plan_digest"] != plan.digest:
+        raise PlanChangedError(_refusal(plan, place, attributes, new=new))
+
+
+def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
+    """Raise PlanChangedError if more than runs would be added: another choice of runs to check."""
+    then, now = ({"check": of.get("check")} for of in (attributes["sweep"]["content"], json.loads(json.dumps(plan.sweep.given))["content"]))
+    if then != now:
+        raise PlanChangedError(_refusal(plan, place, attributes))
+
+
+def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+    elif before != now:
+        yield f"{where}: the store has {before!r}, now it is {now!r}"
+
+
+def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
+    then, now, was = attributes["sweep"], json.loads(json.dumps(plan.sweep.given)), attributes["provenance"]
+    lines = [
+        line
+        for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set"))
+        for line in _differences(then[name], now[name], words)
+    ]
+    lines += _differences(was["model_version"], model_version(), "model version")
+    lines += _differences(was["tables"], plan.tables, "table")
+    lines += continuation(then["content"], now["content"])
+    lines = lines or redrawn(attributes, plan.sweep.axes) or ["its runs are others, or checked otherwise, though the files say the same"]
+    cure = "use another --store, or move the old one away"
+    if new:
+        cure = f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use another --store"
+    return "\n".join([f"{place} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), cure])
