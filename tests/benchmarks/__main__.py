@@ -139,7 +139,7 @@ def cache_scopes() -> None:
             whole, beside = (1e3 * sum(part) / runs for part in zip(*((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True))
             group = reader.open_group(store)
             built = int((reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds"))[:, 1].sum())
-            keys = sum(len({case.identity for case in plan.cases[block.lo : block.hi]}) for block in plan.blocks[:2])
+            keys = sum(len({case.identity for case in map(plan.case, block.rows)}) for block in plan.blocks[:2])
             row(
                 "caches",
                 f"{runs} runs of the study, {title}: whole run / beside the integrator",

@@ -14,7 +14,7 @@ from rich.console import Console
 from sweep.plan import Plan
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
-from sweep.store import reader
+from sweep.store import layout, reader
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MELT = CONFIGS / "mars_0d_melt.yaml"
@@ -37,9 +37,9 @@ def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> P
     return path
 
 
-def run_here(file: Path, store: Path, workers: int = 0) -> Plan:
+def run_here(file: Path, store: Path, workers: int = 0, **options: Any) -> Plan:
     """Run a sweep file from this process."""
-    plan, _ = run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()))
+    plan, _ = run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()), **options)
     return plan
 
 
@@ -66,7 +66,8 @@ def counts(store: Path) -> reader.Counts:
 def results(store: Path) -> dict[str, Any]:
     """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
     group = reader.open_group(store)
-    order = np.argsort(reader.column(group, "run_id").tolist())
+    used = np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
+    order = used[np.argsort(reader.column(group, "run_id")[used].tolist())]
     of_the_day = {"wall_time", "solver_time", "worker", "attempt", "block"}
     found = {name: reader.column(group, name) for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"}
     return {name: values[order] for name, values in found.items() if name not in of_the_day and not name.startswith("cache_")}

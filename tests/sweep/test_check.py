@@ -67,7 +67,7 @@ def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) ->
 def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
     made = plan(axes=T0_AND_RINGS, check={"fraction": 0.5}, block=4)
     tasks = [block_task(made, "nowhere", block) for block in made.blocks]
-    assert {task.lo + i for task in tasks for i in task.checked} == made.checked
+    assert {task.rows[i] for task in tasks for i in task.checked} == made.checked
     assert all(i < len(task.overrides) for task in tasks for i in task.checked)
 
 

@@ -154,9 +154,9 @@ def test_a_task_builds_each_value_it_needs_exactly_once(tmp_path: Path) -> None:
     dataset = sweep.open_store(tmp_path / "s.zarr")
     built = dataset.cache_misses + dataset.cache_rebuilds
     for block in plan.blocks:
-        speeds = len({case.identity for case in plan.cases[block.lo : block.hi]})  # rings differ in v_rel alone
+        speeds = len({case.identity for case in map(plan.case, block.rows)})  # rings differ in v_rel alone
         assert speeds == (2 if block.index < 2 else 1)
-        made = built[block.lo : block.hi].sum("run")
+        made = built[list(block.rows)].sum("run")
         for slot in dataset.cache.values:
             assert int(made.sel(cache=slot)) == (speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1), slot
 

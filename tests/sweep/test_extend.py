@@ -1,0 +1,220 @@
+"""``--extend``: new runs in new blocks behind those that the store has, and nothing written again."""
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from small_sweeps import assert_same_bits, command, counts, run_here, sweep_file
+
+import sweep
+from sweep.errors import PlanChangedError, StoreError
+from sweep.plan import Plan
+from sweep.store import layout, reader, repair, writer
+
+THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
+FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
+
+
+def files_of(store: Path) -> dict[str, tuple[int, bytes]]:
+    """Time and content of every chunk that workers have written, but the commit records."""
+    by_block = {variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)} - {"status", "s"}
+    chunks = (path for path in store.rglob("c/**/*") if path.is_file() and path.relative_to(store).parts[0] in by_block)
+    return {str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes()) for path in chunks}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Three runs in blocks of two."""
+    run_here(sweep_file(tmp_path, axes=THREE), tmp_path / "s.zarr")
+    return tmp_path / "s.zarr"
+
+
+def extended(store: Path, **changes: Any) -> Plan:
+    return run_here(sweep_file(store.parent, "more.yaml", **changes), store, extending=True)
+
+
+def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(store: Path) -> None:
+    before = files_of(store)
+    ids = reader.column(reader.open_group(store), "run_id").tolist()
+    extended(store, axes=FIVE)
+    assert before.items() <= files_of(store).items()
+    dataset = sweep.open_store(store)
+    assert dataset.run_id.values.tolist()[:3] == ids
+    assert dataset.status.values.tolist() == [1, 1, 1, 3, 1, 1]
+    assert np.isnan(dataset.T0.values[3])
+    assert dataset.block.values.tolist() == [0, 0, 1, 0, 2, 2]
+    run_here(sweep_file(store.parent, "at_once.yaml", axes=FIVE), store.parent / "at_once.zarr")
+    assert_same_bits(store, store.parent / "at_once.zarr")
+    assert (counts(store).runs, counts(store).done, counts(store).pending) == (5, 5, 0)
+
+
+def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: Path) -> None:
+    extended(store, axes=FIVE)
+    run_here(sweep_file(store.parent, "at_once.yaml", axes=FIVE), store.parent / "at_once.zarr")
+    grids = [sweep.open_store(path).sweep.grid() for path in (store, store.parent / "at_once.zarr")]
+    assert grids[0].T0.values.tolist() == grids[1].T0.values.tolist() == FIVE["temperature.T0"]
+    assert grids[0].M_loss.values.tolist() == grids[1].M_loss.values.tolist()
+
+
+def test_without_extend_more_runs_are_refused_with_their_number(store: Path) -> None:
+    with pytest.raises(PlanChangedError, match=r"(?s)sweep file\.axes\.temperature\.T0: the store has .*--extend .* adds the 2 runs that it lacks"):
+        run_here(sweep_file(store.parent, axes=FIVE), store)
+    assert counts(store).runs == 3
+
+
+@pytest.mark.parametrize("axes", [{"temperature.T0": [3000.0, 4000.0, 4500.0]}, {"dynamics.i0": [0.1]}])
+def test_runs_that_the_store_has_and_the_plan_lacks_are_never_dropped(store: Path, axes: dict[str, Any]) -> None:
+    with pytest.raises(PlanChangedError, match="holds another plan; nothing was changed"):
+        extended(store, axes=axes)
+    assert counts(store).runs == 3
+
+
+def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Path) -> None:
+    extended(store, axes=FIVE)
+    file = sweep_file(store.parent, "more.yaml", axes=FIVE)
+    for words in (("run", file, "--store", store, "--workers", 0), ("resume", store, "--workers", 0), ("run", file, "--store", store, "--extend")):
+        done = command("sweep", *words, cwd=store.parent)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "5 of 5 runs done" in done.stdout
+        assert "nothing was run" in done.stdout
+    assert len(reader.open_group(store).attrs["extensions"]) == 1  # type: ignore[arg-type]
+
+
+def test_a_store_is_extended_again_and_again(store: Path) -> None:
+    extended(store, axes=FIVE)
+    extended(store, axes=FIVE, include=[{"temperature.T0": 5000.0}])
+    seven = {"temperature.T0": [*FIVE["temperature.T0"], 4750.0]}
+    extended(store, axes=seven, include=[{"temperature.T0": 5000.0}])
+    assert [e["first_row"] for e in reader.open_group(store).attrs["extensions"]] == [4, 6, 8]  # type: ignore[union-attr, index, call-overload]
+    run_here(sweep_file(store.parent, "at_once.yaml", axes=seven, include=[{"temperature.T0": 5000.0}]), store.parent / "at_once.zarr")
+    assert_same_bits(store, store.parent / "at_once.zarr")
+    assert repair.examine(store).findings == []
+
+
+def test_a_key_that_only_new_runs_differ_in_becomes_a_coordinate_of_all(store: Path) -> None:
+    extended(store, axes=THREE, include=[{"temperature.T0": 3000.0, "dynamics.i0": 0.1}])
+    dataset = sweep.open_store(store)
+    assert dataset.i0.values.tolist()[:3] == [0.05] * 3
+    assert dataset.i0.values[4] == 0.1
+    assert dataset.i0.attrs["config_key"] == "dynamics.i0"
+
+
+def test_a_part_of_the_model_that_only_new_runs_use_gets_its_arrays(store: Path) -> None:
+    extended(store, axes=THREE, include=[{"temperature.T0": 3000.0, "energy.enabled": True}])
+    energy = sweep.open_store(store).E_collisions.values
+    assert np.isnan(energy[:4]).all()
+    assert energy[4] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"sizes.s_min": 1e-6}, "all its runs share one size grid, and the new ones have others"),
+        ({"sizes.n_bins": 50}, "all its runs share one size grid, and the new ones have others"),
+    ],
+)
+def test_what_the_arrays_cannot_hold_is_refused_before_anything_is_changed(store: Path, entry: dict[str, Any], words: str) -> None:
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    with pytest.raises(StoreError, match=words):
+        extended(store, axes=THREE, include=[{"temperature.T0": 3000.0, **entry}])
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+def test_more_bins_than_the_store_has_room_for_are_refused(tmp_path: Path) -> None:
+    axes = {"sizes.n_bins": [20, 30]}
+    run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
+    with pytest.raises(StoreError, match="its runs have at most 30 bins, and the new ones 40"):
+        extended(tmp_path / "s.zarr", axes={"sizes.n_bins": [20, 30, 40]})
+    extended(tmp_path / "s.zarr", axes={"sizes.n_bins": [20, 25, 30]})
+    assert counts(tmp_path / "s.zarr").done == 3
+
+
+def test_values_of_another_kind_are_refused(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes={"blowout.chi": [1.0, 2.0]}), tmp_path / "s.zarr")
+    with pytest.raises(StoreError, match="chi has values of another kind"):
+        extended(tmp_path / "s.zarr", axes={"blowout.chi": [1.0, 2.0, "auto"]})
+
+
+def test_an_extension_checks_a_share_of_its_own_runs(store: Path, tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=THREE, check={"fraction": 0.4}), tmp_path / "checked.zarr")
+    with pytest.raises(PlanChangedError, match="check"):
+        extended(tmp_path / "checked.zarr", axes=FIVE)
+    extended(tmp_path / "checked.zarr", axes=FIVE, check={"fraction": 0.4})
+    checked = np.isfinite(sweep.open_store(tmp_path / "checked.zarr").err_time.values).all(axis=1)
+    assert (checked[:3].sum(), checked[4:].sum()) == (1, 1)
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing of ours catches it."""
+
+
+STEPS = 6
+
+
+@pytest.mark.parametrize("step", range(STEPS))
+def test_an_extension_broken_off_anywhere_is_finished_by_the_same_command(
+    store: Path, monkeypatch: pytest.MonkeyPatch, step: int, tmp_path: Path
+) -> None:
+    changes = {"axes": FIVE, "include": [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]}
+    broken, whole, calls = tmp_path / "broken.zarr", tmp_path / "whole.zarr", [0]
+
+    def extend_until(place: Path, die_at: float) -> None:
+        """Whatever changes the store counts as a call; before one of them the process dies."""
+
+        def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                if calls[0] == die_at:
+                    raise Killed
+                calls[0] += 1
+                return function(*arguments, **options)
+
+            return call
+
+        shutil.copytree(store, place)
+        calls[0] = 0
+        with monkeypatch.context() as patch:
+            for owner, name in ((zarr.Array, "resize"), (zarr.Array, "__setitem__"), (zarr.Group, "create_array"), (writer, "_create")):
+                patch.setattr(owner, name, counted(getattr(owner, name)))
+            extended(place, **changes)
+
+    extend_until(whole, math.inf)
+    with pytest.raises(Killed):
+        extend_until(broken, step * (calls[0] - 1) // (STEPS - 1))
+    if step > 0:
+        with pytest.raises(StoreError, match="sweep doctor"):
+            run_here(sweep_file(tmp_path, axes=THREE), broken)
+    extended(broken, **changes)
+    assert_same_bits(broken, whole)
+    assert repair.examine(broken).findings == []
+
+
+def test_a_design_that_can_be_continued_is_extended_to_the_one_made_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+
+    def sample(n: int) -> dict[str, Any]:
+        return {"method": "sobol", "n": n, "seed": 1, "axes": {"temperature.T0": {"uniform": [3000.0, 5000.0]}}}
+
+    run_here(sweep_file(tmp_path, sample=sample(4)), tmp_path / "s.zarr")
+    first = sweep.open_store(tmp_path / "s.zarr").load()
+    extended(tmp_path / "s.zarr", sample=sample(8))
+    run_here(sweep_file(tmp_path, "at_once.yaml", sample=sample(8)), tmp_path / "at_once.zarr")
+    assert_same_bits(tmp_path / "s.zarr", tmp_path / "at_once.zarr")
+    both = sweep.open_store(tmp_path / "s.zarr")
+    assert both.run_id.values[:4].tolist() == first.run_id.values.tolist()
+    assert both.wall_time.values[:4].tolist() == first.wall_time.values.tolist()  # not run again
+    at_once = sweep.open_store(tmp_path / "at_once.zarr")
+    assert both.run_id.values[both.case_run.values].tolist() == at_once.run_id.values[at_once.case_run.values].tolist()
+
+
+def test_a_block_marked_as_pending_by_a_repair_is_finished_beside_its_unused_rows(store: Path) -> None:
+    extended(store, axes=FIVE)
+    (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
+    assert not repair.repair(store).is_clean
+    run_here(sweep_file(store.parent, "more.yaml", axes=FIVE), store)
+    assert sweep.open_store(store).status.values.tolist() == [1, 1, 1, 3, 1, 1]
+    assert repair.examine(store).findings == []
