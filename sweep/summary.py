@@ -16,7 +16,7 @@ from .progress import duration
 from .rerun import rerun_command
 from .store import layout, reader
 from .tables import text
-from .views import in_order
+from .views import in_order, ring_axis
 
 ROWS_SHOWN = 40
 
@@ -26,8 +26,8 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
 
     A cell with a failed or missing run says so instead of showing a sum that lacks it; included runs are not in it.
     """
-    axes = [axis for axis in reader.axis_names(group) if not _is_ring(group, axis)]
-    over = [axis for axis in reader.axis_names(group) if _is_ring(group, axis)]
+    over = ring_axis(group)
+    axes = [axis for axis in reader.axis_names(group) if axis != over]
     if not axes:
         return None
     product = reader.column(group, "in_product")
@@ -50,12 +50,6 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
-
-
-def _is_ring(group: zarr.Group, axis: str) -> bool:
-    given: Any = group.attrs["sweep"]
-    kind = given["content"].get("axes", {}).get(axis)
-    return isinstance(kind, dict) and "rings" in kind
 
 
 def _label(value: Any) -> str:
