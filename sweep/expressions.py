@@ -101,7 +101,7 @@ class Expression:
         try:
             self._tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
-            at = (error.offset or 1) - 1
+            at = (error.offset or len(self.text) + 1) - 1
             hint = "; to compare write ==" if self.text[at : at + 1] == "=" else "; see the example in --help"
             raise self._error(f"this cannot be understood{hint}", at) from error
         except (ValueError, MemoryError, RecursionError) as error:  # brackets nested too deep, a number of thousands of digits
