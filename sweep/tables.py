@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from .errors import StoreError
 from .store import reader
@@ -35,8 +37,8 @@ def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> ND
     return np.concatenate([runs[known][order], runs[~known]])
 
 
-def runs_table(columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int) -> Table:
-    """The first ``rows`` of ``runs``, units in the heads; columns that do not fit into ``width`` characters are left out and named.
+def runs_table(columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int) -> Group:
+    """The first ``rows`` of ``runs``, units in the heads; columns that do not fit into ``width`` characters are left out and named below it.
 
     Parameters
     ----------
@@ -48,16 +50,21 @@ def runs_table(columns: Columns, names: Sequence[str] | None, runs: NDArray[np.i
     shown = runs[:rows]
     content = {name: [_in_words(value) for value in columns[name][shown].tolist()] for name in wanted if name != "run"}
     heads = {name: label(columns.group, name) for name in content}
-    kept, left_out = _fitting(content, heads, len(str(int(shown.max(initial=0)))), width, _by_weight(columns.group, wanted, given=names is not None))
-    notes = [f"{runs.size - rows} runs more; --rows shows them"] if runs.size > rows else []
-    notes += [f"no room for {', '.join(left_out)}; choose with --columns, or widen the terminal"] if left_out else []
-    table = Table(caption="\n".join(notes) or None, caption_justify="left")
+    free = width - max(len("run"), len(str(int(shown.max(initial=0))))) - 4
+    if sum(_least_width(cells, heads[name]) + 3 for name, cells in content.items()) > free:
+        heads = {name: head.replace(" ", "\n") for name, head in heads.items()}
+    least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
+    kept = _fitting(least, free, _by_weight(columns.group, list(content), given=names is not None))
+    left_out = [name for name in content if name not in kept]
+    table = Table()
     table.add_column("run", justify="right")
     for name in kept:
-        table.add_column(heads[name], justify="right", overflow="fold")
+        table.add_column(heads[name], justify="right", overflow="fold", no_wrap=not _is_prose(content[name]), min_width=least[name])
     for i, run in enumerate(shown.tolist()):
         table.add_row(str(run), *(content[name][i] for name in kept))
-    return table
+    notes = [f"{runs.size - rows} runs more; --rows shows them"] if runs.size > rows else []
+    notes += [f"no room for {', '.join(left_out)}; choose with --columns, or widen the terminal"] if left_out else []
+    return Group(table, *map(Text, notes))
 
 
 def _in_words(value: Any) -> str:
@@ -70,19 +77,25 @@ def _by_weight(group: zarr.Group, names: Sequence[str], *, given: bool) -> Seque
     return [*(name for name in first if name in names), *(name for name in names if name not in first)]
 
 
-def _fitting(
-    content: Mapping[str, Sequence[str]], heads: Mapping[str, str], first: int, width: int, by_weight: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Names whose columns fit, in the order of ``content``, and those whose do not; a head may be folded at its blanks, a long text anywhere."""
-    free, kept = width - max(first, len("run")) - 4, set[str]()
+def _is_prose(cells: Sequence[str]) -> bool:
+    return any(" " in cell for cell in cells)
+
+
+def _least_width(cells: Sequence[str], head: str) -> int:
+    """Characters that a column needs: prose may be folded anywhere."""
+    longest = max(map(len, cells), default=0)
+    return max(min(longest, NARROWEST) if _is_prose(cells) else longest, *map(len, head.split("\n")))
+
+
+def _fitting(least: Mapping[str, int], free: int, by_weight: Sequence[str]) -> list[str]:
+    """Names whose columns fit into ``free`` characters, at least one, in the order of ``least``."""
+    kept = set[str]()
     for name in by_weight:
-        if name in content:
-            cells = max(map(len, content[name]), default=0)
-            free -= max(min(cells, NARROWEST) if " " in "".join(content[name]) else cells, *map(len, heads[name].split())) + 3
-            if free < 0 and kept:
-                break
-            kept.add(name)
-    return [name for name in content if name in kept], [name for name in content if name not in kept]
+        free -= least[name] + 3
+        if free < 0 and kept:
+            break
+        kept.add(name)
+    return [name for name in least if name in kept]
 
 
 def cache_table(group: zarr.Group, runs: NDArray[np.int64]) -> Table:
