@@ -13,7 +13,7 @@ from ..errors import StoreError
 from ..store import layout
 from ..views import Cells, cells, label, ring_axis
 from .choice import Choice, quantity, source, unit_of
-from .page import CMAP, Page, colour_scale, hatch, hatch_legend, is_bright, plain, value_ticks
+from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend, is_bright, plain, value_ticks
 
 MOST_PANELS = 24
 WRITTEN = 42  # cells of a figure into which their values are written
@@ -71,7 +71,7 @@ def heatmap(
         ax.set_xlabel(label(group, x))
     for ax in axes[:, 0]:
         ax.set_ylabel(label(group, y))
-    bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=axes, label=what, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=axes, label=folded(what), pad=0.02)
     bar.ax.minorticks_off()
     page.title(figure, f"{what} over {plain(x)} and {plain(y)}", choice.fixed(x, y, over, summed=summed), source(group))
     zeros = sum(int((part.value == 0.0).sum()) for part in found) if isinstance(norm, LogNorm) else 0

@@ -62,10 +62,10 @@ class Page:
         return mpl.rc_context(settings)
 
     def figure(self, rows: int = 1, columns: int = 1, *, height: float = 0.68, wide: bool = False, **of_axes: Any) -> tuple[Figure, NDArray[Any]]:
-        """A figure with rows x columns of axes; ``height`` is that of a panel over the width of one column."""
+        """A figure with rows x columns of axes; ``height`` is that of a panel over its width. Title and legend make the figure higher."""
         one, two = WIDTHS[self.style]
         width = two if wide or columns > 1 else one
-        figure = Figure(figsize=(width, 0.12 * one + rows * height * (one if columns == 1 else width / columns)), layout="constrained")
+        figure = Figure(figsize=(width, rows * height * (one if columns == 1 else width / columns)), layout="constrained")
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **of_axes)
         return figure, axes
 
@@ -76,13 +76,24 @@ class Page:
         below = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
         text = "\n".join([*textwrap.wrap(what, letters), *textwrap.wrap(below, letters)])
         figure.suptitle(text.replace("\u00a0", " "), x=0.01, ha="left", fontsize=size)
+        _heighten(figure, 1 + text.count("\n"))
 
     def legend(self, figure: Figure, patches: Sequence[Any]) -> None:
         """A legend below everything, if there is anything to explain."""
         if patches:
-            figure.legend(
-                handles=list(patches), loc="outside lower left", ncols=min(len(patches), 3 if self.style == "paper" else 4), handlelength=2.2
-            )
+            letters = figure.get_figwidth() * 72.0 / (0.56 * float(mpl.rcParams["font.size"]))
+            columns = max(1, min(len(patches), int(letters / (8 + max(len(patch.get_label()) for patch in patches)))))
+            figure.legend(handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2)
+            _heighten(figure, -(-len(patches) // columns))
+
+
+def _heighten(figure: Figure, lines: int) -> None:
+    figure.set_figheight(figure.get_figheight() + 1.35 * lines * float(mpl.rcParams["font.size"]) / 72.0)
+
+
+def folded(text: str) -> str:
+    """A label of an axis, its unit on a line of its own where it is long."""
+    return text.replace(" [", "\n[", 1) if len(text) > 24 else text
 
 
 def plain(value: Any) -> str:

@@ -11,9 +11,9 @@ from marsdisk.physics.constants import YEAR
 
 from ..errors import StoreError
 from ..store import layout, reader
-from ..views import ring_axis, row, stopped_early
-from .choice import Choice, quantity, source
-from .page import CMAP, Page, colour_scale, hatch, hatch_legend
+from ..views import adds_up, ring_axis, row, stopped_early
+from .choice import Choice, quantity, source, unit_of
+from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
 
 def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None) -> Figure:
@@ -56,7 +56,9 @@ def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str
     ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
     chosen = bounds[choice.runs]
     ax.set(xlim=(first if log_t else 0.0, last), ylim=(chosen[:, 0].min(), chosen[:, 1].max()))
-    figure.colorbar(ScalarMappable(norm, CMAP), ax=ax, label=f"{what} per ring" if what.endswith(("M_Mars s-1]", "M_Mars]")) else what)
+    figure.colorbar(
+        ScalarMappable(norm, CMAP), ax=ax, label=folded(what.replace(name, f"{name} per ring", 1) if adds_up(unit_of(group, name)) else what)
+    )
     page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group))
     early = counts.pop("early")
     patches = hatch_legend(counts, "ring")

@@ -57,7 +57,7 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
         bars.append(_Bar(axis, found.x, flat[0], int((flat[1] == layout.FAILED).sum()), int((flat[1] == layout.PENDING).sum())))
     bars.sort(key=lambda bar: bar.span)
     reference = next((float(bar.values[bar.points.index(centre_values[bar.axis])]) for bar in bars if centre_values[bar.axis] in bar.points), np.nan)
-    figure, grid = page.figure(height=max(0.3, 0.12 + 0.085 * len(bars)), wide=False)
+    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
     ax = grid[0, 0]
     every = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
     if not np.isfinite(every).any():
