@@ -125,9 +125,7 @@ def _looks(choice: Choice, varying: list[str], curves: list[_Curve]) -> tuple[li
     """
     values = {axis: labels(choice.group, axis) for axis in varying}
     if len(curves) <= MOST_NAMED:
-        words = [
-            ", ".join(with_unit(choice.group, axis, values[axis][curve.runs[0]]) for axis in varying) or f"run {curve.runs[0]}" for curve in curves
-        ]
+        words = [", ".join(_named(choice, axis, values[axis][curve.runs[0]]) for axis in varying) or f"run {curve.runs[0]}" for curve in curves]
         looks: list[dict[str, Any]] = [{"color": colour} for colour in itertools.islice(COLOURS, len(curves))]
         entries = [Line2D([], [], label=word, **look) for look, word in zip(looks, words, strict=True)]
         return looks, entries
