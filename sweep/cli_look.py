@@ -173,4 +173,36 @@ def export(store: Path, to: str, out: Path | None, where: str | None, columns: l
     click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {out}")
 
 
-LOOK = [show, plot, compare, export]
+@click.command()
+@STORE
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there instead of printing it.")
+@command
+def card(store: Path, run: str, out: Path | None) -> None:
+    """All about one RUN of STORE, as Markdown: what is needed to trust it and to repeat it.
+
+    RUN is a number, a run_id or the beginning of one. The card has the parameters (those that differ between runs first), the results,
+    why the run ended, its ledger and accuracy, the caches, where the numbers come from, and how to run it again and open it.
+
+    \b
+    sweep card results/temperature_supply.zarr 17
+    sweep card results/temperature_supply.zarr d9ff7e --out run.md
+    """
+    from .card import card as carded
+    from .errors import StoreError
+    from .rerun import find_run
+    from .store import reader
+
+    group = reader.open_group(store)
+    content = carded(group, find_run(group, run), str(store))
+    if out is None:
+        click.echo(content, nl=False)
+        return
+    try:
+        out.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
+    click.echo(f"written to {out}")
+
+
+LOOK = [show, plot, compare, export, card]
