@@ -51,7 +51,13 @@ def card(group: zarr.Group, run: int, place: str) -> str:
         ),
         ["## Where it comes from", "", *_table(("what", "value"), _provenance(group, config))],
         ["## Again", "", *_again(group, recorded, run, place)],
-        ["## Whole configuration", "", *_fenced(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "yaml")],
+        [
+            "## Configuration",
+            "",
+            "In a file of its own it makes the same run; keys that are not in it have the model's defaults.",
+            "",
+            *_configuration(config),
+        ],
     ]
     return "\n".join(line for section in sections for line in [*section, ""])
 
@@ -66,6 +72,11 @@ def _exact(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "-"
     return repr(value) if isinstance(value, float | int) else escaped(value)
+
+
+def _configuration(config: RunConfig) -> Iterator[str]:
+    content = config.model_dump(mode="json", exclude_unset=True)
+    return _fenced(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "yaml")
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
