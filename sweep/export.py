@@ -98,6 +98,7 @@ def export(selection: Selection, to: str, out: Path) -> int:
     write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
     making = out.with_name(f".{out.name}.making")
     try:
+        making.touch()  # an error of the system, where there is one, is plainer than that of a library
         rows = write(selection, making)
         making.replace(out)
     except ModuleNotFoundError as error:

@@ -39,6 +39,8 @@ def heatmap(
         free.remove(rings)
         free.insert(0, str(rings))
     x = x or (free.pop(0) if free else None)
+    if y is None and not free and summed:  # a disk has no second axis but its rings
+        y, summed = summed, None
     y = y or (free.pop(0) if free else None) or next((axis for axis in choice.dimensions if axis not in {x, over, summed}), None)
     if x is None or y is None:
         raise StoreError(f"a heat map needs two parameters that differ, and {x or 'none'} does; see: sweep plot STORE series")
