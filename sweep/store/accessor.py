@@ -83,7 +83,7 @@ class SweepAccessor:
         if ring is None:
             raise ValueError("the sweep has no rings; its runs are not parts of a disk")
         held = self._dataset.data_vars
-        additive = [str(name) for name in held if adds_up(str(held[name].attrs.get("units", "")))]
+        additive = [name for name in sorted(map(str, held)) if adds_up(str(held[name].attrs.get("units", "")))]
         chosen = list(names) if names is not None else [name for name in additive if held[name].dims == ("run",)]
         for name in chosen:
             if name not in additive:
@@ -143,7 +143,7 @@ class SweepAccessor:
 
     def _repr_html_(self) -> str:
         parts = [f"<h4>{html.escape(self._title)}</h4>", *(f"<div>{html.escape(line)}</div>" for line in self._counts())]
-        for title, names in (("Parameters", self._parameters()), ("Arrays", [str(name) for name in self._dataset.data_vars])):
+        for title, names in (("Parameters", self._parameters()), ("Arrays", sorted(map(str, self._dataset.data_vars)))):
             rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in self._row(name))}</tr>" for name in names)
             heads = "".join(f"<th>{head}</th>" for head in ("name", "unit", "dimensions", "values" if title == "Parameters" else "range", "meaning"))
             parts.append(f"<details{' open' * (title == 'Parameters')}><summary>{title}</summary><table><tr>{heads}</tr>{rows}</table></details>")
