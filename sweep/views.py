@@ -88,6 +88,9 @@ class Columns(Mapping[str, NDArray[Any]]):
         values = without_uncommitted(name, reader.column(self.group, name), reader.column(self.group, "status"))
         return np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
