@@ -2,38 +2,21 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, reporting, set_option, set_up_logging, terminal
+from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
 
-from . import cli_ask
+from .cli_ask import ASK
+from .cli_look import LOOK
+from .cli_options import FILE, PLACE, STORE, WORKERS
 
 if TYPE_CHECKING:
     from .progress import Allowance
     from .spec import Sweep
     from .store.place import Place
-
-FILE = click.argument("file", type=click.Path(path_type=Path))
-
-
-class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
-    """A store's place: a path or a URL, which must not become a Path on the way."""
-
-    name = "store"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
-        from .store.place import Place
-
-        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
-
-
-PLACE = PlaceParameter()
-STORE = click.argument("store", type=PLACE)
-WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
 
 
 @debug_group("Parameter sweeps of the Mars disk. Start with: sweep run configs/sweeps/temperature_supply.yaml")
@@ -156,20 +139,8 @@ def status(store: "Place", as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-@main.command()
-@STORE
-@click.option("--columns", metavar="NAME,NAME", help="Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason]")
-@click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows.")
-@click.option("--cache", "of_cache", is_flag=True, help="Sums of the cache statistics instead.")
-@command
-def show(store: "Place", columns: str | None, rows: int, of_cache: bool) -> None:
-    """A table of the runs of STORE."""
-    from .store import reader
-    from .tables import cache_table, runs_table
-
-    group = reader.open_group(store)
-    make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
-    terminal().print(make())
+for other in (*LOOK, *ASK):
+    main.add_command(other)
 
 
 @main.command()
@@ -209,9 +180,6 @@ def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
     click.echo(f"{store}: {'nothing is wrong' if not diagnosis.findings else 'repaired' if diagnosis.is_clean else 'something is to be done'}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 
-
-main.add_command(cli_ask.sensitivity)
-main.add_command(cli_ask.summary)
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,8 @@ import click
 
 from marsdisk.commands import command, terminal
 
+from .cli_options import STORE
+
 if TYPE_CHECKING:
     import numpy as np
     import zarr
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 
     from .outcomes import Outcomes
     from .sensitivity import Answer
+    from .store.place import Place
     from .uncertainty import Spread
 
-STORE = click.argument("store", type=click.Path(path_type=Path))
 TARGET = click.option("--target", default="M_loss", show_default=True, metavar="NAME", help="Result with one number per run.")
 LOG = click.option("--log", is_flag=True, help="Take log10 of the target, for what varies over decades.")
 JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -35,7 +37,7 @@ def _quantiles(context: click.Context, parameter: click.Parameter, text: str) ->
     return numbers
 
 
-def _found(store: Path, target: str, log: bool) -> "tuple[zarr.Group, Outcomes]":
+def _found(store: "Place", target: str, log: bool) -> "tuple[zarr.Group, Outcomes]":
     from .outcomes import outcomes
     from .store import reader
 
@@ -63,7 +65,7 @@ def _listed(values: "NDArray[np.float64]") -> list[Any]:
 @click.option("--out", type=click.Path(path_type=Path), help="Draw the indices, and how they settled with n, into this picture.")
 @JSON
 @command
-def sensitivity(store: Path, target: str, log: bool, method: str | None, left_out: float, out: Path | None, as_json: bool) -> None:
+def sensitivity(store: "Place", target: str, log: bool, method: str | None, left_out: float, out: Path | None, as_json: bool) -> None:
     """Which parameters control a result of STORE, and how surely.
 
     A sweep file with design: {method: saltelli, n: 512, axes: {...}} gives first-order indices S1 (the share of the variance that a parameter
@@ -188,7 +190,7 @@ def _convergence_table(answer: "Answer") -> "Table":
 @click.option("--quantiles", default="0.05,0.5,0.95", show_default=True, callback=_quantiles, help="Between 0 and 1.")
 @JSON
 @command
-def summary(store: Path, target: str, log: bool, by: str, bins: int | None, quantiles: list[float], as_json: bool) -> None:
+def summary(store: "Place", target: str, log: bool, by: str, bins: int | None, quantiles: list[float], as_json: bool) -> None:
     """Quantiles of a result of STORE over its sample, by group.
 
     With sample: {method: sobol, n: 1024, axes: {...}} in the sweep file, the parameters' distributions are the prior, and this is what they
@@ -246,3 +248,6 @@ def _quantile_table(groups: "list[Spread]", found: "Outcomes", quantiles: list[f
         cells = [text(at) + (f" [{text(low)}, {text(high)}]" if math.isfinite(low) else "") for at, low, high in numbers]
         table.add_row(*map(text, group.at.values()), str(group.runs), missing, *cells)
     return table
+
+
+ASK = (sensitivity, summary)

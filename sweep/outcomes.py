@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from .errors import StoreError
 from .store import layout, reader
 from .store.cases import cases
-from .summary import is_ring
 from .tables import STOP_LABELS
-from .views import in_order, parameters, stopped_early
+from .views import in_order, parameters, ring_axis, runs_of, stopped_early
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {GOOD: "used", FAILED: "failed", PENDING: "pending", MISSING: "excluded", NO_NUMBER: "without a finite value"}
@@ -84,7 +83,7 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
     unit, all_axes = _target(group, target), list(reader.axis_names(group))
     runs, labels = cases(group, all_axes)
     if not runs.size:  # a sweep of included cases only
-        runs = np.arange(reader.column(group, "status").size)
+        runs = runs_of(group)
         all_axes, labels = [], {}
     status, value = reader.column(group, "status")[runs], reader.column(group, target)[runs].astype(np.float64)
     state = np.where(status == layout.FAILED, FAILED, np.where(status == layout.PENDING, PENDING, GOOD)).astype(np.uint8)
@@ -92,7 +91,7 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
     ended = stop[(state == GOOD) & stopped_early(stop)]
     early = {STOP_LABELS[reason]: int((ended == reason).sum()) for reason in np.unique(ended).tolist()}
     columns = {name: reader.column(group, name)[runs] for name in parameters(group)}
-    rings = [axis for axis in all_axes if unit == "M_Mars" and is_ring(group, axis)]
+    rings = [axis for axis in all_axes if unit == "M_Mars" and axis == ring_axis(group)]
     axes = [axis for axis in all_axes if axis not in rings]
     if rings:
         ring = _codes([labels[axis] for axis in rings], runs.size)

@@ -163,10 +163,10 @@ def run_id(config: RunConfig) -> str:
 
 
 def _tables(config: RunConfig) -> dict[str, str]:
-    return {f"{key} = {_value(config, key)}": digest for key, digest in config.table_digests().items()}
+    return {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}
 
 
-def _value(config: RunConfig, key: str) -> Any:
+def value_at(config: RunConfig, key: str) -> Any:
     value: Any = config
     for word in key.split("."):
         value = value[int(word)] if word.isdigit() else getattr(value, word, None)
@@ -244,7 +244,7 @@ def make_plan(sweep: Sweep) -> Plan:
             )
         name = run_id(config)
         product += [(name, labels)] if labels else []
-        values = tuple(_value(config, key) for key in keys)
+        values = tuple(value_at(config, key) for key in keys)
         identity, parts = derived.cache_identity(config), layout.parts_of(config)
         cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, config.sizes.n_bins, parts))
     if first_config is None:

@@ -1,7 +1,5 @@
 """What a sweep ends with on the terminal: totals over its axes, failures, speed, what to type next."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +13,11 @@ from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 from .design import POINT
 from .plan import Plan
 from .progress import duration
+from .rerun import rerun_command
 from .store import layout, reader
 from .store.place import Place
 from .tables import text
-from .views import in_order
+from .views import in_order, ring_axis
 
 ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 
@@ -30,8 +29,8 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     """
     if POINT in reader.axis_names(group):
         return None  # points of a design are no table; sweep summary and sweep sensitivity ask them
-    axes = [axis for axis in reader.axis_names(group) if not is_ring(group, axis)]
-    over = [axis for axis in reader.axis_names(group) if is_ring(group, axis)]
+    over = ring_axis(group)
+    axes = [axis for axis in reader.axis_names(group) if axis != over]
     if not axes:
         return None
     product = reader.column(group, "in_product")
@@ -57,13 +56,6 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     return table
 
 
-def is_ring(group: zarr.Group, axis: str) -> bool:
-    """Whether the axis is one of rings, whose masses add up to the disk's."""
-    given: Any = group.attrs["sweep"]
-    kind = given["content"].get("axes", {}).get(axis)
-    return isinstance(kind, dict) and "rings" in kind
-
-
 def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -78,13 +70,8 @@ def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -
     return text(float(values[here].sum()))
 
 
-def rerun_command(plan: Plan, run: int, verb: str = "run") -> str:
-    """The command that runs one case alone, or checks it."""
-    spec, given = plan.sweep.spec, plan.sweep.given
-    output = {f"output.{key}": value for key, value in spec.output.items()}
-    overrides = {**spec.set, **output, **given["command_line"], **plan.case(run).overrides}
-    settings = (part for key, value in overrides.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
-    return shlex.join(["marsdisk", verb, given["base_path"], *settings])
+def _rerun(plan: Plan, run: int, verb: str = "run") -> str:
+    return rerun_command(plan.sweep, plan.case(run).overrides, verb)
 
 
 def failures(group: zarr.Group, store: Place, plan: Plan, shown: int = 10) -> list[str]:
@@ -93,7 +80,7 @@ def failures(group: zarr.Group, store: Place, plan: Plan, shown: int = 10) -> li
     errors = reader.column(group, "error").tolist() if failed.size else []
     lines = []
     for i in failed[:shown]:
-        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {rerun_command(plan, int(i))}"]
+        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {_rerun(plan, int(i))}"]
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
@@ -120,8 +107,8 @@ def check_lines(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
         lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
         own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
         options = [f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default]
-        lines.append("  look closer: " + rerun_command(plan, beyond[0], "check") + "".join(options))
-    lines += [f"run {run} could not be compared; see why: {rerun_command(plan, run, 'check')}" for run in not_compared[:shown]]
+        lines.append("  look closer: " + _rerun(plan, beyond[0], "check") + "".join(options))
+    lines += [f"run {run} could not be compared; see why: {_rerun(plan, run, 'check')}" for run in not_compared[:shown]]
     lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
     return lines
 

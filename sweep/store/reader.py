@@ -125,13 +125,18 @@ def counts(group: zarr.Group) -> Counts:
     return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()))
 
 
-def open_store(store: str | Path | Place) -> "xarray.Dataset":
-    """The store as an xarray dataset, arrays read when used; ``.sweep.grid([...])`` turns runs into axes.
+def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
+    """The store as an xarray dataset, arrays read when used; see :class:`sweep.store.accessor.SweepAccessor` for ``.sweep``.
+
+    Parameters
+    ----------
+    chunks : None reads an array whole when it is first used, which is fastest for all but the largest stores; {} makes Dask arrays, a
+        chunk for each block, for what does not fit into memory
 
     Examples
     --------
     >>> ds = open_store("results/temperature_supply.zarr")
-    >>> ds.sweep.grid().M_loss.sum("ring")  # M_Mars, the whole disk over the other axes
+    >>> ds.sweep.disk_total().M_loss  # M_Mars, of the whole disk over the other axes
     """
     import xarray
 
@@ -139,7 +144,7 @@ def open_store(store: str | Path | Place) -> "xarray.Dataset":
 
     place = Place.of(store)
     open_group(place)
-    dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=None, consolidated=False, zarr_format=3)
+    dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3)
     return dataset
 
 

@@ -1,0 +1,30 @@
+"""Arguments and options that several commands of ``sweep`` take."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marsdisk.commands import reporting
+
+if TYPE_CHECKING:
+    from .store.place import Place
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+
+
+class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
+    """A store's place: a path or a URL, which must not become a Path on the way."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
+        from .store.place import Place
+
+        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
+
+
+PLACE = PlaceParameter()
+STORE = click.argument("store", type=PLACE)
+WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
+WHERE = click.option("--where", metavar="CONDITION", help="Only runs for which it holds; see sweep show --help.")
