@@ -61,6 +61,7 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
         spec.cache.enabled,
         attempt=block.attempt,
         time_limit=spec.time_limit,
+        unused=block.unused,
         checked=checked,
     )
 

@@ -124,9 +124,10 @@ def _cases_of(plan: Plan) -> Table:
 
 
 def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
-    """Make room in the store for the runs of ``plan`` that it does not have; nothing that it has is written again.
+    """Make room in the store for the runs of ``plan`` that it does not have; no result is written again.
 
-    Broken off at any point, the same call does it all again: what counts is the attribute ``rows``, which is written last.
+    Broken off at any point, the same call does it all again: what counts is the attribute ``rows``, which is written last. For a plan that
+    has nothing new, it takes back one that was broken off.
 
     Parameters
     ----------
@@ -152,11 +153,12 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         problems.append(f"its runs have at most {bins} bins, and the new ones {plan.bins}")
     if problems:
         raise StoreError("\n".join([f"{place} cannot be extended; nothing was changed:", *(f"  {p}" for p in problems), "use another --store"]))
-    added = {"first_row": plan.starts[-1], "rows": len(plan.rows) - before, **provenance(plan.tables)}
-    extensions = [*attributes.get("extensions", []), *([added] if len(plan.rows) > before else [])]
+    extensions, was = list(attributes.get("extensions", [])), attributes["provenance"]
+    if len(plan.rows) > before:  # and not the way back from one that was broken off
+        extensions.append({"first_row": plan.starts[-1], "sweep_before": attributes["sweep"], **provenance(plan.tables)})
+    renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.tables}}}
     writer.extend_store(
         place,
-        before=before,
         runs=len(plan.rows),
         unused=plan.unused,
         block_size=plan.block_size,
@@ -164,6 +166,6 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         coordinates=coordinates,
         shared_grid=shared,
         parts=plan.parts,
-        attributes=json.loads(json.dumps({**_record(plan), "extensions": extensions})),
+        attributes=json.loads(json.dumps(renewed)),
         cases=_cases_of(plan),
     )

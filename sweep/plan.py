@@ -52,6 +52,7 @@ class Block:
     index: int
     rows: tuple[int, ...]  #: of the store: all that the block has, or those to run again
     attempt: int = 1
+    unused: int = 0  #: rows behind them, up to the end of the block, that hold no run
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,12 @@ class Plan:
 
     @property
     def blocks(self) -> list[Block]:
-        size = self.block_size
-        used = (sum(case is not None for case in self.rows[lo : lo + size]) for lo in range(0, len(self.rows), size))
-        return [Block(i, tuple(range(i * size, i * size + count))) for i, count in enumerate(used)]
+        size, found = self.block_size, []
+        for lo in range(0, len(self.rows), size):
+            here = self.rows[lo : lo + size]
+            used = sum(case is not None for case in here)
+            found.append(Block(lo // size, tuple(range(lo, lo + used)), unused=len(here) - used))
+        return found
 
     @property
     def shared_grid(self) -> bool:
@@ -152,9 +156,13 @@ def usable_cores() -> int:
 
 def default_block(cases: int, bins: int, output: Output) -> int:
     """Runs per block: seconds of work, not too much memory, and some blocks even in a small sweep. The same on every machine."""
+    return max(1, min(BLOCK_MAX, _fitting(bins, output), max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED))))
+
+
+def _fitting(bins: int, output: Output) -> int:
+    """Runs whose results take :data:`BLOCK_BYTES`."""
     sizes = layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=bins)
-    fit = int(BLOCK_BYTES / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL)))
-    return max(1, min(BLOCK_MAX, fit, max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED))))
+    return int(BLOCK_BYTES / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL)))
 
 
 def run_id(config: RunConfig) -> str:
@@ -250,12 +258,16 @@ def make_plan(sweep: Sweep) -> Plan:
     if first_config is None:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     ordered = _in_cache_order(list(cases.values()))
-    bins = max(case.bins for case in ordered)
+    bins, block = max(case.bins for case in ordered), sweep.spec.block
+    if block is None:
+        block = default_block(len(ordered), bins, first_config.output)
+    else:  # a chunk is a block, also where the block is not full yet
+        block = min(block, max(len(ordered), _fitting(bins, first_config.output)))
     plan = Plan(
         sweep,
         tuple(ordered),
         first_config,
-        min(sweep.spec.block, max(len(ordered), BLOCK_MAX)) if sweep.spec.block else default_block(len(ordered), bins, first_config.output),
+        block,
         short_names(keys),
         total - len(ordered),
         tuple(product),

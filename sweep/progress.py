@@ -130,6 +130,7 @@ class Reporter:
                 stop.set()
 
         self._judge = judge
+        judge()
 
     def add(self, receipt: "Receipt") -> None:
         """Count a committed block and show the tally; plain lines at most every two seconds, and always the last."""

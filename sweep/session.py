@@ -29,8 +29,11 @@ def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
     if extending and plan.digest != attributes["plan_digest"]:
         may_extend(plan, place, attributes)
         extend(plan, place, attributes)
+        return plan
+    refuse_other_plan(plan, place, attributes, new=new)
+    if reader.is_between_lengths(place):
+        extend(plan, place, attributes)
     else:
-        refuse_other_plan(plan, place, attributes, new=new)
         mark_unused(place, plan.unused)  # a repair may have taken the note away with a damaged block
     return plan
 
@@ -126,5 +129,5 @@ def _run(
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
     """The sweep that a store was made for, from its own record."""
-    given: Any = reader.open_group(store).attrs["sweep"]
+    given: Any = reader.read_descriptions(Place.of(store))[0]["sweep"]
     return build_sweep(**given, where=str(store))

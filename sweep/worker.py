@@ -52,6 +52,7 @@ class BlockTask:
     cache_enabled: bool
     attempt: int
     time_limit: float | None = None  #: s that one run may take
+    unused: int = 0  #: rows behind them that hold no run
     condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
     checked: frozenset[int] = frozenset()  #: runs (counted likewise) whose numerical error is to be found
     condemned_checks: frozenset[int] = frozenset()  #: those of them not to check, as it would kill the worker
@@ -220,7 +221,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
-        write_block(task.store, task.rows, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks)
+        write_block(task.store, task.rows, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks, unused=task.unused)
     return Receipt(task.index, len(done), len(results) - len(done), hits, lookups, solver_seconds, time.perf_counter() - begin, worker_name())
 
 

@@ -69,6 +69,13 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.G
     return place.group()
 
 
+def is_between_lengths(place: Place) -> bool:
+    """Whether a change of the store's length was broken off."""
+    attributes, described = read_descriptions(place)
+    arrays, wrong = schema.read_arrays(described, attributes)
+    return not wrong and bool(schema.lengths(arrays, attributes["rows"]))
+
+
 def scalar_names(group: zarr.Group) -> list[str]:
     """Arrays with one value per run."""
     return [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]

@@ -117,7 +117,7 @@ def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, Arra
         )
     elif different := schema.lengths(arrays, rows):
         lines = tuple(f"{name} {what}" for name, what in different.items())
-        again = "type the same sweep run FILE --extend again; if you did not extend it: " + anew
+        again = f"the same sweep run FILE --extend again finishes it, sweep resume {place} takes it back; if you did not extend it: {anew}"
         yield Finding("arrays of different length", lines, "an extension was broken off, or the store was changed by hand", again)
 
 

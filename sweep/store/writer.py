@@ -105,7 +105,6 @@ def create_store(
 def extend_store(
     place: Place,
     *,
-    before: int,
     runs: int,
     unused: Sequence[int],
     block_size: int,
@@ -116,7 +115,7 @@ def extend_store(
     attributes: Mapping[str, Any],
     cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
 ) -> None:
-    """Lengthen a store from ``before`` rows to ``runs``; the group's attributes, which say that it is so, are written last.
+    """Give a store room for ``runs`` rows; the group's attributes, which say that it has it, are written last.
 
     Parameters
     ----------
@@ -127,17 +126,21 @@ def extend_store(
     try:
         group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
         *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
+        known = {*coordinates, record.name, *(variable.name for variable in all_others)}
+        for name, array in list(group.arrays()):  # what an extension with other runs has left that was broken off
+            if array.metadata.dimension_names[0] == "run" and name not in known:  # type: ignore[union-attr, index]
+                del group[name]
         for variable in all_others:
             _lengthen(group, variable.name, runs) if variable.name in group else _create_along_run(group, variable, runs, block_size, sizes)
         for name, (values, attrs) in coordinates.items():
             if name in group:
-                _lengthen(group, name, runs)[before:] = values[before:]
+                _lengthen(group, name, runs)[:] = values  # old runs may have got a place on an axis
             else:
                 _create(group, name, values, ("run",), attrs)
         write_cases(group, cases)
         _lengthen(group, record.name, runs)
         mark_unused(place, unused)
-        group.attrs.update({**attributes, "coordinates": " ".join(coordinates)})
+        group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})  # in one write, which attrs.update is not
     except storage_errors() as error:
         raise StoreError(f"{place}: the store cannot be extended: {reason(error)}; cure that, then run the same command again") from error
 
@@ -172,12 +175,14 @@ def write_block(
     worker: str,
     attempt: int,
     checks: Mapping[str, NDArray[np.float64]],
+    unused: int = 0,
 ) -> None:
     """Write one block, or some rows of it, the commit record last; None stands for a failed run. What else the block holds stays as it is.
 
     Parameters
     ----------
     checks : (runs, quantities) for each array of :data:`layout.CHECKS`; empty where no run of the block is checked
+    unused : rows behind a whole block that hold no run
 
     Raises
     ------
@@ -192,7 +197,7 @@ def write_block(
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
     try:
-        _run(_write(Place.of(store), rows, results, written))
+        _run(_write(Place.of(store), rows, unused, results, written))
     except StoreError:
         raise
     except storage_errors() as error:
@@ -245,7 +250,7 @@ async def _has(place: Place, name: str) -> bool:
     return True
 
 
-async def _write(place: Place, rows: Sequence[int], results: Sequence[RunResult | None], written: Mapping[str, Any]) -> None:
+async def _write(place: Place, rows: Sequence[int], unused: int, results: Sequence[RunResult | None], written: Mapping[str, Any]) -> None:
     """Write all arrays at once, for each spends most of its time waiting for others, and then the commit record."""
     lo, hi = rows[0], rows[-1] + 1
     finished = {i: result for i, result in enumerate(results) if result is not None}
@@ -265,11 +270,14 @@ async def _write(place: Place, rows: Sequence[int], results: Sequence[RunResult 
                 for i, value in zip(finished, values, strict=True):
                     index: tuple[Any, ...] = (i, *map(slice, np.shape(value)))
                     block[index] = value  # a smaller grid leaves its last bins unset
+        if unused:
+            rest = np.full((unused, *block.shape[1:]), layout.UNUSED if variable is record else variable.fill, dtype=array.dtype)
+            block = np.concatenate([block, rest])  # a whole chunk: what a torn attempt has left of it need not be read
         if hi - lo > len(rows):
             beside = np.array(await array.getitem(slice(lo, hi)))
             beside[np.array(rows) - lo] = block
             block = beside
-        await array.setitem(slice(lo, hi), block)
+        await array.setitem(slice(lo, hi + unused), block)
 
     shared_grid = (await _array(place, "s")).metadata.dimension_names == ("bin",)
     has = {name: await _has(place, held[0].name) for name, held in layout.OPTIONAL.items()}

@@ -78,6 +78,7 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
             0: "pending",
             1: "done",
             2: "failed",
+            3: "unused",
         }
         assert "T0" in found.M_loss.coords
         assert found.variant.values[1] == HOSTILE

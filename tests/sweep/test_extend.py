@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zarr
 from small_sweeps import assert_same_bits, command, counts, run_here, sweep_file
+from zarr.storage import LocalStore
 
 import sweep
 from sweep.errors import PlanChangedError, StoreError
 from sweep.plan import Plan
-from sweep.store import layout, reader, repair, writer
+from sweep.store import layout, reader, repair
+from sweep.store.place import Place
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
 FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
@@ -82,7 +83,8 @@ def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Pa
         assert (done.returncode, done.stderr) == (0, "")
         assert "5 of 5 runs done" in done.stdout
         assert "nothing was run" in done.stdout
-    assert len(reader.open_group(store).attrs["extensions"]) == 1  # type: ignore[arg-type]
+    (extension,) = reader.open_group(store).attrs["extensions"]  # type: ignore[misc]
+    assert extension["sweep_before"]["content"]["axes"] == THREE  # type: ignore[index, call-overload]
 
 
 def test_a_store_is_extended_again_and_again(store: Path) -> None:
@@ -153,44 +155,84 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing of ours catches it."""
 
 
-STEPS = 6
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], int]]:
+    """``dying(n)`` lets the process die before its n-th change of a store from now on; what it gives back counts changes."""
+    made, die_at = [0], [math.inf]
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        async def change(*arguments: Any, **options: Any) -> Any:
+            if made[0] >= die_at[0]:
+                raise Killed
+            made[0] += 1
+            return await function(*arguments, **options)
+
+        return change
+
+    for name in ("set", "delete", "delete_dir"):
+        monkeypatch.setattr(LocalStore, name, watched(getattr(LocalStore, name)))
+
+    def dying(changes: float) -> Callable[[], int]:
+        made[0], die_at[0] = 0, changes
+        return lambda: made[0]
+
+    return dying
 
 
-@pytest.mark.parametrize("step", range(STEPS))
-def test_an_extension_broken_off_anywhere_is_finished_by_the_same_command(
-    store: Path, monkeypatch: pytest.MonkeyPatch, step: int, tmp_path: Path
+PARTS = 5
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
+    store: Path, tmp_path: Path, dying: Callable[[float], Callable[[], int]], monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    changes = {"axes": FIVE, "include": [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]}
-    broken, whole, calls = tmp_path / "broken.zarr", tmp_path / "whole.zarr", [0]
-
-    def extend_until(place: Path, die_at: float) -> None:
-        """Whatever changes the store counts as a call; before one of them the process dies."""
-
-        def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*arguments: Any, **options: Any) -> Any:
-                if calls[0] == die_at:
-                    raise Killed
-                calls[0] += 1
-                return function(*arguments, **options)
-
-            return call
-
+    included = [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]
+    file, whole = sweep_file(tmp_path, "more.yaml", axes=FIVE, include=included), tmp_path / "whole.zarr"
+    shutil.copytree(store, whole)
+    with monkeypatch.context() as only_extending:
+        only_extending.setattr("sweep.session._run", lambda *arguments: None)
+        changes = dying(math.inf)
+        run_here(file, whole, extending=True)
+        total, between = changes(), 0
+    run_here(file, whole)
+    for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr"):
         shutil.copytree(store, place)
-        calls[0] = 0
-        with monkeypatch.context() as patch:
-            for owner, name in ((zarr.Array, "resize"), (zarr.Array, "__setitem__"), (zarr.Group, "create_array"), (writer, "_create")):
-                patch.setattr(owner, name, counted(getattr(owner, name)))
-            extended(place, **changes)
+        dying(part * (total - 1) // (PARTS - 1))
+        with pytest.raises(Killed):
+            run_here(file, place, extending=True)
+        dying(math.inf)
+        between += reader.is_between_lengths(Place.of(place))
+    assert between == (2 if part else 0)
+    run_here(file, tmp_path / "finished.zarr", extending=True)
+    assert_same_bits(tmp_path / "finished.zarr", whole)
+    command_of_the_store = command("sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path)
+    assert (command_of_the_store.returncode, command_of_the_store.stderr) == (0, "")
+    assert_same_bits(tmp_path / "taken_back.zarr", store)
+    run_here(file, tmp_path / "taken_back.zarr", extending=True)
+    assert_same_bits(tmp_path / "taken_back.zarr", whole)
+    assert [repair.examine(place).findings for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")] == [[], []]
 
-    extend_until(whole, math.inf)
-    with pytest.raises(Killed):
-        extend_until(broken, step * (calls[0] - 1) // (STEPS - 1))
-    if step > 0:
-        with pytest.raises(StoreError, match="sweep doctor"):
-            run_here(sweep_file(tmp_path, axes=THREE), broken)
-    extended(broken, **changes)
-    assert_same_bits(broken, whole)
-    assert repair.examine(broken).findings == []
+
+def test_an_included_run_that_comes_to_lie_on_an_axis_gets_its_place_there(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=THREE, include=[{"temperature.T0": 4500.0}]), tmp_path / "s.zarr")
+    extended(tmp_path / "s.zarr", axes=FIVE)
+    assert sweep.open_store(tmp_path / "s.zarr").sweep.grid().M_loss.notnull().all()
+
+
+def test_rings_that_are_numbered_anew_have_their_new_numbers(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes={"ring": {"rings": [1.5, 2.5, 2]}}), tmp_path / "s.zarr")
+    extended(tmp_path / "s.zarr", axes={"ring": {"rings": [1.0, 2.5, 3]}})
+    grid = sweep.open_store(tmp_path / "s.zarr").sweep.grid()
+    assert grid.r_in_RM.values.tolist() == [1.0, 1.5, 2.0]
+
+
+def test_a_damaged_chunk_of_a_block_that_is_not_full_does_not_keep_it_from_being_run_again(store: Path) -> None:
+    extended(store, axes=FIVE)
+    (store / "status" / "c" / "1").unlink()
+    (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
+    run_here(sweep_file(store.parent, "more.yaml", axes=FIVE), store)
+    assert sweep.open_store(store).status.values.tolist() == [1, 1, 1, 3, 1, 1]
+    assert repair.examine(store, deep=True).findings == []
 
 
 def test_a_design_that_can_be_continued_is_extended_to_the_one_made_at_once(tmp_path: Path) -> None:
