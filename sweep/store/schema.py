@@ -125,7 +125,10 @@ def read_array(name: str, text: bytes) -> ArraySpec:
         raise ValueError("has a type of values that this program does not write")
     names = [str(codec.get("name")) for codec in codecs if isinstance(codec, dict)] if isinstance(codecs, list) else []
     first = "vlen-utf8" if of["data_type"] == "string" else "bytes"
-    if not names or names[0] != first or not set(names[1:]) <= COMPRESSORS:
+    if not names or len(names) != len(codecs or ()) or names[0] != first or not set(names[1:]) <= COMPRESSORS:
+        raise ValueError("is packed in a way that this program does not use")
+    order = codecs[0].get("configuration", {}) if isinstance(codecs, list) and isinstance(codecs[0], dict) else {}
+    if not isinstance(order, dict) or order.get("endian", "little") != "little":
         raise ValueError("is packed in a way that this program does not use")
     configuration = grid.get("configuration")
     shape, chunks = _numbers(of.get("shape"), 0), _numbers(configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1)
