@@ -7,6 +7,7 @@ import numpy as np
 import zarr
 from rich.table import Table
 
+from marsdisk.commands import printable
 from marsdisk.result import StopReason
 
 from .errors import StoreError
@@ -17,10 +18,10 @@ RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 
 
 def text(value: Any) -> str:
-    """A number to four digits, anything else as it is."""
+    """A number to four digits, anything else as it is, as far as a terminal may show it."""
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.4g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _in_words(name: str, values: Sequence[Any]) -> Sequence[Any]:

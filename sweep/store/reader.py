@@ -68,23 +68,29 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.G
 
 def scalar_names(group: zarr.Group) -> list[str]:
     """Arrays with one value per run."""
-    return [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
+    try:
+        return [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
+    except Exception as error:  # what Zarr says to a description that is none of its own is of any kind
+        raise _damage(place_of(group), "an array", error) from error
+
+
+def _damage(place: Place, what: str, error: Exception) -> StoreError:
+    return StoreError(f"{place}: {what} is damaged: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
 
 
 def column(group: zarr.Group, name: str) -> NDArray[Any]:
     """One array, whole."""
-    if name not in group:
-        raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
     place = place_of(group)
     try:
-        array, spec = group[name], schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
-        assert isinstance(array, zarr.Array)
-        if spec.bytes > MAX_COLUMN_BYTES:
-            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
-        return chunks.read_array(place, spec, array)
-    except Exception as error:  # what codecs say to bytes that are none of theirs is of any kind
-        what = reason(error) or type(error).__name__
-        raise StoreError(f"{place}: {name} is damaged: {what}; see what can be done: sweep doctor {place}") from error
+        if name in group:
+            array, spec = group[name], schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
+            assert isinstance(array, zarr.Array)
+            if spec.bytes > MAX_COLUMN_BYTES:
+                raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+            return chunks.read_array(place, spec, array)
+    except Exception as error:  # as above, and codecs
+        raise _damage(place, name, error) from error
+    raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
 
 
 @dataclass(frozen=True)

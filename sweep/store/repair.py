@@ -95,6 +95,7 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     findings = list(_structure(place, wrong, arrays))
     with telling(place, "cannot be read"):
         files = files_of(place, arrays)
+        files.foreign = [key for key in files.foreign if key.partition("/")[0] not in wrong]
         store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
         findings += _files(store)
         if not wrong:
