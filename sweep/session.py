@@ -1,6 +1,8 @@
 """From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
 
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +24,11 @@ from .plan import Block, Plan, make_plan
 from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
-from .store import layout, reader, writer
+from .store import layout, reader, schema, writer
 from .store.lock import Driving, driving
 from .store.place import Place
+
+LARGEST_TABLE = 2**30  # bytes
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,19 @@ def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: 
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
-    """The sweep that a store was made for, from its own record."""
+    """The sweep that a store was made for, from its own record.
+
+    Raises
+    ------
+    StoreError
+        It names something to be read as a table that is none: a store may come from anybody.
+    """
     given: Any = reader.open_group(store).attrs["sweep"]
+    for text in schema.texts(given):
+        try:
+            found = os.stat(text)
+        except (OSError, ValueError):  # most are no paths, or of files that are not here, which is for the plan to say
+            continue
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > LARGEST_TABLE:
+            raise StoreError(f"{store}: its record of the sweep names {text!r}, which is no table; run the sweep from its own file")
     return build_sweep(**given, where=str(store))

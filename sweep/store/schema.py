@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ MAX_CHUNKS = 1_000_000  # of one array: more would take minutes to look for
 MAX_ARRAYS = 1_000
 MAX_CHUNK_BYTES = 2**30  # 64 blocks of the largest default size
 MAX_ARRAY_DESCRIPTION = 2**20  # bytes; ours have two thousand
+DEEPEST = 50  # lists and mappings within each other
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,199}")
 #: Bytes of a value by type in the store; of a text what its place in memory takes.
 WIDTHS = {"float64": 8, "int64": 8, "uint8": 1, "bool": 1, "string": 16}
@@ -70,6 +72,19 @@ def mapping(text: bytes) -> dict[str, Any]:
     return found
 
 
+def texts(value: Any) -> Iterator[str]:
+    """Every text in nested lists and mappings; ValueError where they are nested deeper than any sweep is."""
+    waiting = [(value, 0)]
+    while waiting:
+        here, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError("is nested too deep")
+        if isinstance(here, str):
+            yield here
+        elif isinstance(here, dict | list):
+            waiting += [(below, depth + 1) for below in (here.values() if isinstance(here, dict) else here)]
+
+
 def read_attributes(text: bytes) -> dict[str, Any]:
     """Attributes of the group from its ``zarr.json``.
 
@@ -82,6 +97,7 @@ def read_attributes(text: bytes) -> dict[str, Any]:
     attributes = described.get("attributes")
     if (described.get("zarr_format"), described.get("node_type")) != (3, "group") or not isinstance(attributes, dict):
         raise ValueError("is no Zarr group of format 3 with attributes")
+    deque(texts(attributes), maxlen=0)
     version = attributes.get("schema_version")
     if type(version) is int and version != layout.SCHEMA_VERSION:
         return attributes  # what another schema's attributes are, it alone knows

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import T0_AND_RINGS, assert_same_bits, command, run_here, sweep_file
+from click.testing import CliRunner
+from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 
+from sweep.cli import main
 from sweep.doctor import findings_json
 from sweep.errors import StoreError
 from sweep.plan import make_plan
@@ -205,21 +207,28 @@ def test_while_somebody_drives_nothing_is_repaired_and_his_work_is_no_finding(st
     assert kinds(examine(store)) == ["torn blocks"]
 
 
-def test_the_command_shows_what_was_found_and_its_exit_code_tells(store: Path, tmp_path: Path) -> None:
-    clean = command("sweep", "doctor", store, cwd=tmp_path)
-    assert (clean.returncode, clean.stdout) == (0, f"{store}: nothing is wrong\n")
+def test_the_command_shows_what_was_found_and_its_exit_code_tells(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sweep(verb: str, *options: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, [verb, "s.zarr", *options])
+        return done.exit_code, done.output
+
+    monkeypatch.chdir(store.parent)
+    assert sweep("doctor") == (0, "s.zarr: nothing is wrong\n")
     truncate("N", "c", "1", "0", "0")(store)
     put("M_loss", "c", "3")(store)
-    people, programs = command("sweep", "doctor", "s.zarr", cwd=tmp_path), command("sweep", "doctor", store, "--json", cwd=tmp_path)
-    assert people.returncode == programs.returncode == 1
-    assert "sweep doctor s.zarr --repair, then sweep resume s.zarr" in people.stdout
-    assert json.loads(programs.stdout) == findings_json(examine(store), str(store))
-    assert "now sweep resume s.zarr" in command("sweep", "doctor", "s.zarr", "--repair", cwd=tmp_path).stdout
-    assert command("sweep", "resume", "s.zarr", "--workers", 0, cwd=tmp_path).returncode == 0
-    assert command("sweep", "doctor", "s.zarr", "--deep", cwd=tmp_path).returncode == 0
+    code, shown = sweep("doctor")
+    assert code == 1
+    assert "sweep doctor s.zarr --repair, then sweep resume s.zarr" in shown
+    code, shown = sweep("doctor", "--json")
+    assert (code, json.loads(shown)) == (1, findings_json(examine("s.zarr"), "s.zarr"))
+    code, shown = sweep("doctor", "--repair")
+    assert code == 1
+    assert "done: marked as pending; now sweep resume s.zarr" in shown
+    assert sweep("resume", "--workers", "0")[0] == 0
+    assert sweep("doctor", "--deep")[0] == 0
     (store / "zarr.json").write_text("garbage", encoding="utf-8")
-    assert command("sweep", "doctor", "s.zarr", "--repair", cwd=tmp_path).returncode == 2
-    assert not list(tmp_path.glob(".s.zarr*"))
+    assert sweep("doctor", "--repair")[0] == 2
+    assert not list(store.parent.glob(".s.zarr*"))
 
 
 def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) -> None:
