@@ -26,7 +26,7 @@ from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, schema, writer
 from .store.lock import Driving, driving
-from .store.place import Place
+from .store.place import Place, telling
 
 LARGEST_TABLE = 2**30  # bytes
 
@@ -162,7 +162,9 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console:
     if workers and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:
-        if place.exists():
+        with telling(place, "cannot be read"):
+            is_there = place.exists()
+        if is_there:
             refuse_other_plan(plan, place, reader.open_group(place).attrs)
         else:
             create(plan, place)

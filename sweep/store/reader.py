@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from . import chunks, layout, schema
-from .place import DESCRIPTION, Place, place_of, reason, telling
+from .place import DESCRIPTION, Place, place_of, reason, storage_errors, telling
 
 if TYPE_CHECKING:
     import xarray
@@ -77,7 +77,8 @@ def scalar_names(group: zarr.Group) -> list[str]:
 
 
 def _damage(place: Place, what: str, error: Exception) -> StoreError:
-    return StoreError(f"{place}: {what} is damaged: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
+    how = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
+    return StoreError(f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
 
 
 def column(group: zarr.Group, name: str) -> NDArray[Any]:
