@@ -11,6 +11,7 @@ import numpy as np
 Overrides = dict[str, Any]
 RING = ("disk.r_in_RM", "disk.r_out_RM")
 ONE_AT_A_TIME = "one_at_a_time"
+MAX_POINTS = 1_000_000  # of an axis
 KINDS = "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]} or {rings: [r_in, r_out, n]}"
 
 
@@ -50,10 +51,22 @@ def _span(kind: str, numbers: Any) -> list[float]:
     if not good or type(numbers[2]) is not int or numbers[2] < 1:
         raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {numbers!r}")
     first, last, n = numbers
+    if n > MAX_POINTS:
+        raise ValueError(f"{kind} asks for {n} points, more than {MAX_POINTS}; split the sweep")
     if kind == "geomspace" and not (first > 0 and last > 0):
         raise ValueError(f"geomspace needs positive ends, got {numbers!r}")
     values = np.geomspace(first, last, n) if kind == "geomspace" else np.linspace(first, last, n)
     return [float(value) for value in values]
+
+
+def _twice(values: list[Any]) -> Any:
+    """A value that stands there again, None where all differ."""
+    try:
+        if len(set(values)) == len(values):
+            return None
+    except TypeError:  # lists and mappings
+        pass
+    return next((value for i, value in enumerate(values) if value in values[:i]), None)
 
 
 def _rings(name: str, numbers: Any) -> Axis:
@@ -90,7 +103,7 @@ def parse_axis(name: str, given: Any) -> Axis:
         raise ValueError(f"must be {KINDS}, got {given!r}")
     if not given:
         raise ValueError("is empty; give at least one value or drop the axis")
-    twice = next((value for i, value in enumerate(given) if value in given[:i]), None)
+    twice = _twice(given)
     if twice is not None:
         raise ValueError(f"has the value {twice!r} twice; drop one")
     return Axis(name, tuple({name: value} for value in given), tuple(given))

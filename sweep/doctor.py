@@ -33,6 +33,6 @@ def _some(names: Sequence[str]) -> str:
 
 def findings_json(diagnosis: Diagnosis, store: str) -> dict[str, Any]:
     """The same with all names."""
-    keys = ("kind", "names", "meaning", "cure", "repair", "repaired")
-    found = [{key: getattr(finding, key) for key in keys} for finding in diagnosis.findings]
+    keys = ("kind", "meaning", "cure", "repair", "repaired")
+    found = [{"names": [*finding.names], **{key: getattr(finding, key) for key in keys}} for finding in diagnosis.findings]
     return {"store": store, "clean": diagnosis.is_clean, "driver": diagnosis.driver, "findings": found}

@@ -1,5 +1,7 @@
 """From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,19 @@ from .matching import arranged, may_extend, refuse_other_plan
 from .plan import Block, Plan, make_plan
 from .progress import Allowance, Reporter, Tally
 from .spec import Sweep, build_sweep
-from .store import layout, reader
+from .store import layout, reader, schema
 from .store.lock import Driving, driving
-from .store.place import Place
+from .store.place import Place, telling
 from .store.writer import mark_unused
+
+LARGEST_TABLE = 2**30  # bytes
 
 
 def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
     """The plan in the order of its store, which is made, extended, or the one that it was made for."""
-    if not place.exists():
+    with telling(place, "cannot be read"):
+        is_there = place.exists()
+    if not is_there:
         create(plan, place)
         return plan
     attributes = reader.read_descriptions(place)[0]
@@ -128,6 +134,19 @@ def _run(
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
-    """The sweep that a store was made for, from its own record."""
+    """The sweep that a store was made for, from its own record.
+
+    Raises
+    ------
+    StoreError
+        It names something to be read as a table that is none: a store may come from anybody.
+    """
     given: Any = reader.read_descriptions(Place.of(store))[0]["sweep"]
+    for text in schema.texts(given):
+        try:
+            found = os.stat(text)
+        except (OSError, ValueError):  # most are no paths, or of files that are not here, which is for the plan to say
+            continue
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > LARGEST_TABLE:
+            raise StoreError(f"{store}: its record of the sweep names {text!r}, which is no table; run the sweep from its own file")
     return build_sweep(**given, where=str(store))

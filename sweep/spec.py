@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from marsdisk.yamlfile import read_yaml_mapping
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
 from .design import DesignSpec, SampleSpec, design_axis
 from .store import layout
+
+MAX_CASES = 10_000_000  # of the product; to check more takes longer than anybody waits
 
 
 class CacheSpec(Section):
@@ -222,6 +225,9 @@ def build_sweep(
     problems += _contradictions(spec, axes, command_line)
     if not axes and not spec.include and not problems:
         problems.append("nothing is swept: give axes, zip, sample, design, one_at_a_time, variants or include")
+    cases = math.prod(len(axis.points) for axis in axes)
+    if cases > MAX_CASES:
+        problems.append(f"the axes make {cases} cases, more than {MAX_CASES}; split the sweep")
     if problems:
         raise ConfigError(problems, where)
     for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}

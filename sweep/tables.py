@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from marsdisk.commands import printable
 from marsdisk.result import StopReason
 
 from .errors import StoreError
@@ -23,10 +24,10 @@ NARROWEST = 16  # characters of a column of text that is folded
 
 
 def text(value: Any) -> str:
-    """A number to four digits, anything else as it is, but for characters that a terminal would obey instead of showing."""
+    """A number to four digits, anything else as it is, as far as a terminal may show it."""
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.4g}"
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in str(value))
+    return printable(str(value))
 
 
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:

@@ -96,8 +96,8 @@ class Place(ABC):
         """The raw ``zarr.json`` of one array; FileNotFoundError where there is none."""
 
     @abstractmethod
-    def listing(self) -> Iterator[tuple[str, int]]:
-        """Path within the store and size of every file; size -1 of what is no plain file."""
+    def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """Path within the store and size of every file below a folder; size -1 of what is no plain file."""
 
     @abstractmethod
     def read(self, key: str, first: int | None = None) -> bytes:
@@ -180,8 +180,8 @@ class Folder(Place):
     async def description(self, array: str) -> bytes:
         return (self.path / array / DESCRIPTION).read_bytes()
 
-    def listing(self) -> Iterator[tuple[str, int]]:
-        folders = [""]
+    def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        folders = [below]
         while folders:
             below = folders.pop()
             with os.scandir(self.path / below) as entries:
@@ -246,10 +246,33 @@ class Folder(Place):
             self.note_path(note).unlink()
 
 
+def place_of(group: "zarr.Group") -> Place:
+    """Where an opened store is."""
+    from zarr.storage import LocalStore
+
+    store = group.store_path.store
+    if isinstance(store, LocalStore):
+        return Folder(str(store.root))
+    from .objects import Objects, url_of
+
+    return Objects(url_of(store))
+
+
 def storage_errors() -> tuple[type[Exception], ...]:
     """What storage raises when it fails: an object store's client has exceptions of its own."""
     client: Any = sys.modules.get("obstore.exceptions")
     return (OSError,) if client is None else (OSError, client.BaseError)
+
+
+@contextmanager
+def telling(place: Place, what: str, advice: str = "") -> Iterator[None]:
+    """What storage raises in this context as a StoreError: what failed, why, and what to do."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except storage_errors() as error:
+        raise StoreError(f"{place}: {what}: {reason(error)}" + f"; {advice}" * bool(advice)) from error
 
 
 def reason(error: BaseException) -> str:
@@ -257,11 +280,11 @@ def reason(error: BaseException) -> str:
     text = str(error)
     if not type(error).__module__.startswith("obstore") and "Debug source:" not in text:
         return str(getattr(error, "strerror", None) or error)
+    if "169.254." in text:
+        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     answer, code = re.search(r"status code: (\d+ [A-Za-z ]+)", text), re.search(r"<Code>(\w+)</Code>", text)
     if answer or code:
         return "the object store answered " + ", ".join(found.group(1).strip() for found in (answer, code) if found)
     if "builder error" in text and "http://" in text:
         return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if that is meant"
-    if "169.254." in text:
-        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     return "the object store cannot be reached or its settings are incomplete; look at the environment's settings (address, region, credentials)"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,8 @@ import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from . import layout, schema
-from .place import Place, reason, storage_errors
+from . import chunks, layout, schema
+from .place import DESCRIPTION, Place, place_of, reason, storage_errors, telling
 
 if TYPE_CHECKING:
     import xarray
@@ -29,17 +30,14 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
         There is no store, or it is of another schema.
     """
     try:
-        if not place.exists():
-            raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
-        described = place.descriptions()
-        attributes = schema.read_attributes(described.get("", b""))
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        what = f" ({error})" if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else ""
+        with telling(place, "cannot be read"):
+            if not place.exists():
+                raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
+            described = place.descriptions()
+            attributes = schema.read_attributes(described.get("", b""))
+    except ValueError as error:
+        what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
-    except StoreError:
-        raise
-    except storage_errors() as error:
-        raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
     if attributes["schema_version"] != layout.SCHEMA_VERSION:
         raise StoreError(
             f"{place}: has schema {attributes['schema_version']}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it"
@@ -78,24 +76,31 @@ def is_between_lengths(place: Place) -> bool:
 
 def scalar_names(group: zarr.Group) -> list[str]:
     """Arrays with one value per run."""
-    return [name for name, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run",)]  # type: ignore[union-attr]
+    found = []
+    for name, text in sorted(place_of(group).descriptions().items()):  # Zarr's own listing warns of foreign files, by their names as they are
+        with suppress(ValueError):
+            found += [name] * (schema.read_array(name, text).dims == ("run",))
+    return found
+
+
+def _damage(place: Place, what: str, error: Exception) -> StoreError:
+    how = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
+    return StoreError(f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
 
 
 def column(group: zarr.Group, name: str) -> NDArray[Any]:
     """One array, whole."""
-    if name not in group:
-        raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
+    place = place_of(group)
     try:
-        array = group[name]
-        assert isinstance(array, zarr.Array)
-        if array.nbytes > MAX_COLUMN_BYTES:
-            raise ValueError(f"{array.nbytes / 1e9:.1f} GB are more than this program reads at once")
-        return np.asarray(array[...])
-    except Exception as error:  # what codecs say to bytes that are none of theirs is of any kind
-        where = str(group.store_path).removeprefix("file://")
-        raise StoreError(
-            f"{where}: {name} is damaged: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {where}"
-        ) from error
+        if name in group:
+            array, spec = group[name], schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
+            assert isinstance(array, zarr.Array)
+            if spec.bytes > MAX_COLUMN_BYTES:
+                raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+            return chunks.read_array(place, spec, array)
+    except Exception as error:  # as above, and codecs
+        raise _damage(place, name, error) from error
+    raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,13 @@ class Counts:
 
 def committed_blocks(group: zarr.Group) -> NDArray[np.bool_]:
     """For each block whether it is committed."""
-    status, size = column(group, "status"), block_size(group)
+    return committed_of(column(group, "status"), block_size(group))
+
+
+def committed_of(status: NDArray[Any], size: int) -> NDArray[np.bool_]:
+    """The same from the commit records and the length of a block."""
     starts = np.arange(0, status.size, size)
-    return np.logical_and.reduceat(status != layout.PENDING, starts)
+    return np.logical_and.reduceat(status != layout.PENDING, starts) if status.size else np.zeros(0, dtype=np.bool_)
 
 
 def block_size(group: zarr.Group) -> int:
@@ -127,7 +136,7 @@ def block_size(group: zarr.Group) -> int:
 def counts(group: zarr.Group) -> Counts:
     """Runs by state, from the commit records alone."""
     status = column(group, "status")
-    committed = committed_blocks(group)
+    committed = committed_of(status, block_size(group))
     done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
     return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()))
 

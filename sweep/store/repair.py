@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from marsdisk import model_version
 
-from ..errors import StoreError
 from . import layout, reader, schema
 from .chunks import Chunk, Files, damaged, files_of
 from .lock import DRIVER, LOCK, driver_of, driving
 from .objects import MAKING
-from .place import Folder, Place, reason, storage_errors
+from .place import Folder, Place, reason, telling
 from .schema import ArraySpec
 
 #: Arrays that a finished run always fills with something: where their chunk is missing, it was lost.
@@ -94,15 +93,14 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     attributes, described = reader.read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
     findings = list(_structure(place, wrong, arrays, int(attributes["rows"])))
-    try:
+    with telling(place, "cannot be read"):
         files = files_of(place, arrays)
+        files.foreign = [key for key in files.foreign if key.partition("/")[0] not in wrong]
         store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
         findings += _files(store)
         if not wrong:
             findings += _blocks(store)
         findings += [*_coordinates(store), *_code(store), *_beside(store)]
-    except storage_errors() as error:
-        raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
     return findings
 
 
@@ -157,8 +155,7 @@ def _status(store: _Store) -> NDArray[np.uint8]:
 
 def _blocks(store: _Store) -> Iterator[Finding]:
     status = _status(store)
-    starts = np.arange(0, status.size, store.block_size)
-    committed = np.logical_and.reduceat(status != layout.PENDING, starts) if status.size else np.zeros(0, bool)
+    committed = reader.committed_of(status, store.block_size)
     begun = {
         block
         for variable in layout.variables(shared_grid=store.arrays["s"].dims == ("bin",), parts=layout.OPTIONAL)
@@ -301,10 +298,8 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
             for f in (replace(f, leftovers=tuple(n for n in f.leftovers if n not in held)) for f in findings)
             if f.leftovers or f.kind != "stale notes"
         ]
-        try:
+        with telling(place, "cannot be written"):
             return Diagnosis([_repaired(place, finding) for finding in findings], None)
-        except storage_errors() as error:
-            raise StoreError(f"{place}: cannot be written: {reason(error)}") from error
 
 
 def _repaired(place: Place, finding: Finding) -> Finding:

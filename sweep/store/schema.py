@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,18 @@ MAX_CHUNKS = 1_000_000  # of one array: more would take minutes to look for
 MAX_ARRAYS = 1_000
 MAX_CHUNK_BYTES = 2**30  # 64 blocks of the largest default size
 MAX_ARRAY_DESCRIPTION = 2**20  # bytes; ours have two thousand
+DEEPEST = 50  # lists and mappings within each other
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,199}")
 #: Bytes of a value by type in the store; of a text what its place in memory takes.
 WIDTHS = {"float64": 8, "int64": 8, "uint8": 1, "bool": 1, "string": 16}
 TYPES = {"f8": "float64", "i8": "int64", "u1": "uint8", "str": "string"}
 COMPRESSORS = {"blosc", "zstd", "crc32c"}
+SETTINGS: Mapping[str, type] = {  # of compressors
+    **dict.fromkeys(("typesize", "clevel", "blocksize", "level"), int),
+    **dict.fromkeys(("cname", "shuffle", "endian"), str),
+    "checksum": bool,
+}
+FILLS = {"float64": (int, float, str), "int64": (int,), "uint8": (int,), "bool": (bool,), "string": (str,)}
 #: Attributes of the group, by what they must be.
 ATTRIBUTES: Mapping[str, type] = {
     "schema_version": int,
@@ -65,6 +73,19 @@ def mapping(text: bytes) -> dict[str, Any]:
     return found
 
 
+def texts(value: Any) -> Iterator[str]:
+    """Every text in nested lists and mappings; ValueError where they are nested deeper than any sweep is."""
+    waiting = [(value, 0)]
+    while waiting:
+        here, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ValueError("is nested too deep")
+        if isinstance(here, str):
+            yield here
+        elif isinstance(here, dict | list):
+            waiting += [(below, depth + 1) for below in (here.values() if isinstance(here, dict) else here)]
+
+
 def read_attributes(text: bytes) -> dict[str, Any]:
     """Attributes of the group from its ``zarr.json``.
 
@@ -77,6 +98,7 @@ def read_attributes(text: bytes) -> dict[str, Any]:
     attributes = described.get("attributes")
     if (described.get("zarr_format"), described.get("node_type")) != (3, "group") or not isinstance(attributes, dict):
         raise ValueError("is no Zarr group of format 3 with attributes")
+    deque(texts(attributes), maxlen=0)
     version = attributes.get("schema_version")
     if type(version) is int and version != layout.SCHEMA_VERSION:
         return attributes  # what another schema's attributes are, it alone knows
@@ -102,6 +124,13 @@ def _numbers(given: Any, least: int) -> tuple[int, ...]:
     return tuple(given)
 
 
+def _is_set(settings: Any) -> bool:
+    """Whether the settings of a codec are some that it takes."""
+    if not isinstance(settings, dict) or settings.get("endian", "little") != "little":
+        return False
+    return all(key in SETTINGS and type(value) is SETTINGS[key] for key, value in settings.items())
+
+
 def read_array(name: str, text: bytes) -> ArraySpec:
     """The array that a ``zarr.json`` describes.
 
@@ -124,15 +153,19 @@ def read_array(name: str, text: bytes) -> ArraySpec:
         raise ValueError("has attributes that this program does not write")
     if not isinstance(of.get("data_type"), str) or of["data_type"] not in WIDTHS:
         raise ValueError("has a type of values that this program does not write")
-    names = [str(codec.get("name")) for codec in codecs if isinstance(codec, dict)] if isinstance(codecs, list) else []
-    first = "vlen-utf8" if of["data_type"] == "string" else "bytes"
-    if not names or names[0] != first or not set(names[1:]) <= COMPRESSORS:
+    if not isinstance(codecs, list) or not all(isinstance(codec, dict) and _is_set(codec.get("configuration", {})) for codec in codecs):
         raise ValueError("is packed in a way that this program does not use")
+    names = [str(codec.get("name")) for codec in codecs]
+    if not names or names[0] != ("vlen-utf8" if of["data_type"] == "string" else "bytes") or not set(names[1:]) <= COMPRESSORS:
+        raise ValueError("is packed in a way that this program does not use")
+    fill = of.get("fill_value")
+    if type(fill) not in FILLS[of["data_type"]] or (isinstance(fill, str) and fill not in {"", "NaN", "Infinity", "-Infinity"}):
+        raise ValueError("has a value for what is not written yet that this program does not use")
     configuration = grid.get("configuration")
     shape, chunks = _numbers(of.get("shape"), 0), _numbers(configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1)
     if not shape or len(shape) != len(chunks) or not isinstance(dims, list) or len(dims) != len(shape) or not all(isinstance(d, str) for d in dims):
         raise ValueError("has shape, chunks and names of dimensions that do not fit together")
-    spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), of.get("fill_value"))
+    spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), fill)
     count = math.prod(-(-n // chunk) for n, chunk in zip(shape, chunks, strict=True))
     if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
         raise ValueError(f"declares the shape {shape} in chunks of {chunks}, more than this program reads")

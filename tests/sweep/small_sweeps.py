@@ -16,6 +16,7 @@ from sweep.plan import Plan
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.store.place import Place
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MELT = CONFIGS / "mars_0d_melt.yaml"
@@ -38,7 +39,7 @@ def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> P
     return path
 
 
-def run_here(file: Path, store: Path, workers: int = 0, **options: Any) -> Plan:
+def run_here(file: Path, store: Path | str | Place, workers: int = 0, **options: Any) -> Plan:
     """Run a sweep file from this process."""
     plan, _ = run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()), **options)
     return plan
@@ -60,11 +61,11 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def counts(store: Path) -> reader.Counts:
+def counts(store: Path | str | Place) -> reader.Counts:
     return reader.counts(reader.open_group(store))
 
 
-def results(store: Path) -> dict[str, Any]:
+def results(store: Path | str | Place) -> dict[str, Any]:
     """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
     group = reader.open_group(store)
     used = np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
@@ -74,7 +75,7 @@ def results(store: Path) -> dict[str, Any]:
     return {name: values[order] for name, values in found.items() if name not in of_the_day and not name.startswith("cache_")}
 
 
-def assert_same_bits(one: Path, other: Path) -> None:
+def assert_same_bits(one: Path | str | Place, other: Path | str | Place) -> None:
     """Both stores hold the same runs with the same bits."""
     left, right = results(one), results(other)
     assert left.keys() == right.keys()
