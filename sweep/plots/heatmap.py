@@ -12,7 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from ..errors import StoreError
 from ..store import layout
 from ..views import Cells, cells, label, ring_axis
-from .choice import Choice, quantity, source, unit_of
+from .choice import Choice, quantity, source, unit_of, with_unit
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend, is_bright, plain, value_ticks
 
 MOST_PANELS = 24
@@ -63,14 +63,16 @@ def heatmap(
     for i, (ax, value, part) in enumerate(zip(axes.flat, panels, found, strict=False)):
         for kind, count in _draw(ax, part, norm, f"{i}", write=write).items():
             counts[kind] += count
-        value_ticks(ax, "x", part.x, most=12 if columns == 1 else 6)
+        value_ticks(ax, "x", part.x, most=12 // columns + 2, letters=60 // columns)
         value_ticks(ax, "y", part.y)
         if over:
-            ax.set_title(f"{plain(over)} = {plain(value)}")
+            ax.set_title(f"{plain(over)} = {with_unit(group, over, value)}".replace("\u00a0", " "))
     for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
-    for ax in axes[-1]:
-        ax.set_xlabel(label(group, x))
+    for i in range(columns):
+        lowest = axes.flat[: len(panels)][i::columns][-1]
+        lowest.tick_params(axis="x", labelbottom=True)
+        lowest.set_xlabel(label(group, x))
     for ax in axes[:, 0]:
         ax.set_ylabel(label(group, y))
     bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=axes, label=folded(what), pad=0.02)

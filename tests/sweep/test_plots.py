@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -246,3 +247,9 @@ def test_python_asks_for_kinds_and_styles_that_there_are(finished: Path) -> None
         plots.draw(finished, "pie")
     with pytest.raises(StoreError, match="there is no style 'poster'; there are screen, paper"):
         plots.draw(finished, "cache", style="poster")
+
+
+def test_the_command_knows_all_kinds() -> None:
+    kind = next(parameter for parameter in sweep.cli.main.commands["plot"].params if parameter.name == "kind")
+    assert isinstance(kind.type, click.Choice)
+    assert list(kind.type.choices) == list(plots.KINDS)
