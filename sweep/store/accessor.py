@@ -12,7 +12,7 @@ from marsdisk.config import RunConfig
 from marsdisk.physics.constants import YEAR
 
 from ..rerun import RecordedRuns
-from ..views import WORDS, adds_up
+from ..views import WORDS, adds_up, ring_axis_of
 from . import layout
 
 
@@ -135,8 +135,7 @@ class SweepAccessor:
 
     @property
     def _ring(self) -> str | None:
-        kinds = self._dataset.attrs["sweep"]["content"].get("axes", {})
-        return next((name for name in self.axes if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
+        return ring_axis_of(self._dataset.attrs)
 
     def __repr__(self) -> str:
         return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
