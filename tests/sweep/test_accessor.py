@@ -103,7 +103,7 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     for cells in (
         "<td>T0</td><td>K</td><td>run</td><td>3000 to 5000</td><td>temperature of Mars at t = 0</td>",
         "<td>Sigma</td><td>kg m-2</td><td>run, sample</td><td></td><td>surface density of the dust</td>",
-        "<td>status</td><td></td><td>run</td><td>pending, done, failed</td>",
+        "<td>status</td><td></td><td>run</td><td>pending, done, failed",
     ):
         assert cells in page
     assert "<script" not in page
