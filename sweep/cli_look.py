@@ -18,9 +18,6 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     return None if value is None else [name.strip() for name in value.split(",")]
 
 
-COLUMNS = click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.")
-
-
 @click.command()
 @STORE
 @WHERE

@@ -144,12 +144,12 @@ def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
     ]
 
 
-def value_ticks(axes: Axes, which: str, values: Sequence[Any], most: int = 12) -> None:
-    """Ticks in the middle of cells, labelled with their values, as many as can be read."""
+def value_ticks(axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45) -> None:
+    """Ticks in the middle of cells, labelled with their values, as many as can be read; turned where they have more than ``letters``."""
     every = -(-len(values) // most)
     places, words = [i + 0.5 for i in range(0, len(values), every)], [plain(value) for value in values[::every]]
     if which == "x":
-        crowded = sum(map(len, words)) > 45
+        crowded = sum(len(word) + 1 for word in words) > letters
         axes.set_xticks(places, words, rotation=30 if crowded else 0, ha="right" if crowded else "center", rotation_mode="anchor")
     else:
         axes.set_yticks(places, words)

@@ -94,8 +94,8 @@ def _draw(ax: Any, choice: Choice, curves: list[_Curve], what: str, known: Seque
     varying = [axis for axis in choice.varying() if axis not in known]
     looks, legend = _looks(choice, varying, curves)
     stop = reader.column(group, "stop_reason")
-    everything = np.concatenate([curve.values for curve in curves])
     log_t = float(np.median([_first(curve.t) / curve.t[-1] for curve in curves])) < 0.02
+    everything = np.concatenate([curve.values[curve.t > 0.0] if log_t else curve.values for curve in curves])
     log_y = decades(everything) > 2.0
     early = False
     for curve, look in zip(curves, looks, strict=True):

@@ -12,7 +12,8 @@ from marsdisk.config import RunConfig
 from marsdisk.physics.constants import YEAR
 
 from ..rerun import RecordedRuns
-from ..views import WORDS, adds_up
+from ..tables import text
+from ..views import WORDS, adds_up, ring_axis_of
 from . import layout
 
 
@@ -143,8 +144,7 @@ class SweepAccessor:
 
     @property
     def _ring(self) -> str | None:
-        kinds = self._dataset.attrs["sweep"]["content"].get("axes", {})
-        return next((name for name in self.axes if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
+        return ring_axis_of(self._dataset.attrs)
 
     def __repr__(self) -> str:
         return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
@@ -152,9 +152,11 @@ class SweepAccessor:
     def _repr_html_(self) -> str:
         parts = [f"<h4>{html.escape(self._title)}</h4>", *(f"<div>{html.escape(line)}</div>" for line in self._counts())]
         for title, names in (("Parameters", self._parameters()), ("Arrays", sorted(map(str, self._dataset.data_vars)))):
-            rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in self._row(name))}</tr>" for name in names)
+            rows = "".join(f"<tr>{''.join(f'<td>{html.escape(text(cell))}</td>' for cell in self._row(name))}</tr>" for name in names)
             heads = "".join(f"<th>{head}</th>" for head in ("name", "unit", "dimensions", "values" if title == "Parameters" else "range", "meaning"))
-            parts.append(f"<details{' open' * (title == 'Parameters')}><summary>{title}</summary><table><tr>{heads}</tr>{rows}</table></details>")
+            parts.append(
+                f"<details{' open' * (title == 'Parameters')}><summary>{title}</summary><table style='text-align:left'><tr>{heads}</tr>{rows}</table></details>"
+            )
         return f"<div>{''.join(parts)}</div>"
 
     @property
@@ -170,7 +172,9 @@ class SweepAccessor:
             yield f"{name}: " + ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
     def _parameters(self) -> list[str]:
-        return [str(name) for name in self._dataset.coords if "config_key" in self._dataset[name].attrs or str(name) in self.axes]
+        """Axes in the order of the sweep, then whatever else differs between runs."""
+        others = sorted(str(name) for name in self._dataset.coords if "config_key" in self._dataset[name].attrs and str(name) not in self.axes)
+        return [*(name for name in self.axes if name in self._dataset.coords), *others]
 
     def _row(self, name: str) -> tuple[str, str, str, str, str]:
         array = self._dataset[name]
@@ -178,14 +182,14 @@ class SweepAccessor:
         return name, "" if unit == "1" else unit, ", ".join(map(str, array.dims)), self._span(array), str(array.attrs.get("long_name", ""))
 
     def _span(self, array: xarray.DataArray) -> str:
-        """Values of a parameter; from least to greatest of a total; flags in words. Larger arrays are not read for it."""
+        """Values of a parameter; from least to greatest of the results; flags in words. Larger arrays are not read for it."""
         if str(array.name) in WORDS:
             return ", ".join(WORDS[str(array.name)])
         if array.dims != ("run",) or not array.size:
             return ""
-        values = array.values
+        values = array.values if array.name in self._dataset.coords else array.values[self._dataset.status.values == layout.DONE]
         if values.dtype.kind not in "fiu":
-            once = list(dict.fromkeys(map(str, values.tolist())))
+            once = [word if len(word) < 40 else f"{word[:39]}…" for word in dict.fromkeys(map(str, values.tolist()))]
             return ", ".join(once[:4]) + (f" and {len(once) - 4} more" if len(once) > 4 else "")
         finite = values[np.isfinite(values)]
         if not finite.size:

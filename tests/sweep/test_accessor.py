@@ -103,9 +103,13 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     for cells in (
         "<td>T0</td><td>K</td><td>run</td><td>3000 to 5000</td><td>temperature of Mars at t = 0</td>",
         "<td>Sigma</td><td>kg m-2</td><td>run, sample</td><td></td><td>surface density of the dust</td>",
-        "<td>status</td><td></td><td>run</td><td>pending, done, failed</td>",
+        "<td>status</td><td></td><td>run</td><td>pending, done, failed",
     ):
         assert cells in page
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+    assert "\u202e" not in page
+    loss = runs.M_loss.values[runs.status.values == 1]
+    assert f"<td>M_loss</td><td>M_Mars</td><td>run</td><td>{loss.min():.6g} to {loss.max():.6g}</td><td>mass lost</td>" in page
+    assert page.index("<td>T0</td>") < page.index("<td>ring</td>") < page.index("<td>variant</td>") < page.index("<td>max_steps</td>")
     assert "T0" in sweep.open_store(mixed, chunks={}).sweep._repr_html_()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -172,7 +173,7 @@ def test_cache_and_convergence_show_the_numbers_of_the_store(mixed: Path, tmp_pa
     assert sorted(np.asarray(within.get_ydata()).tolist()) == sorted(errors[checked, 0].tolist())
 
 
-@pytest.mark.parametrize("kind", ["heatmap", "series", "psd", "sensitivity", "cache"])
+@pytest.mark.parametrize("kind", ["heatmap", "series", "psd", "cache"])
 def test_runs_without_axes_can_be_looked_at(included: Path, tmp_path: Path, kind: str) -> None:
     assert "sweep small" in words(drawn(included, kind, tmp_path / "figure.svg"))
 
@@ -246,3 +247,36 @@ def test_python_asks_for_kinds_and_styles_that_there_are(finished: Path) -> None
         plots.draw(finished, "pie")
     with pytest.raises(StoreError, match="there is no style 'poster'; there are screen, paper"):
         plots.draw(finished, "cache", style="poster")
+
+
+def test_the_command_knows_all_kinds() -> None:
+    kind = next(parameter for parameter in sweep.cli.main.commands["plot"].params if parameter.name == "kind")
+    assert isinstance(kind.type, click.Choice)
+    assert list(kind.type.choices) == list(plots.KINDS)
+
+
+def test_panels_share_their_axes_also_where_one_lacks_a_value(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5]}
+    run_here(sweep_file(tmp_path, axes=axes, exclude=[{"dynamics.e0": 0.3, "temperature.T0": 3000.0}]), tmp_path / "small.zarr")
+    svg = drawn(tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="rho", over="e0")
+    assert marks(svg, "pending-") == ["pending-0-0-0", "pending-0-1-0"]
+    assert words(svg).count("3000 4000") == 2
+    grid = sweep.open_store(tmp_path / "small.zarr").sweep.grid()
+    assert f"{float(grid.M_loss.sel(T0=4000.0, rho=3270.0, e0=0.3)):.3g}" in words(svg)
+
+
+def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
+    points = [{"temperature.T0": 3000.0 + 100.0 * i, "supply.mu_orbit10pct": 0.1 * 1.5**i} for i in range(9)]
+    bad = {"temperature.T0": 3650.0, "supply.mu_orbit10pct": 0.4, "numerics.max_steps": 3}
+    run_here(sweep_file(tmp_path, include=[*points, bad]), tmp_path / "small.zarr")
+    axes = plots.draw(tmp_path / "small.zarr", "heatmap", x="T0", y="mu_orbit10pct").axes[0]
+    done, failed = (next(c for c in axes.collections if c.get_gid() == f"points-{kind}") for kind in ("done", "failed"))
+    assert sorted(np.asarray(done.get_offsets())[:, 0].tolist()) == [point["temperature.T0"] for point in points]
+    assert np.asarray(failed.get_offsets()).tolist() == [[3650.0, 0.4]]
+    values = dict(zip(np.asarray(done.get_offsets())[:, 0].tolist(), np.asarray(done.get_array()).tolist(), strict=True))
+    group = reader.open_group(tmp_path / "small.zarr")
+    assert all(values[T0] == loss for T0, loss in zip(reader.column(group, "T0"), reader.column(group, "M_loss"), strict=True) if T0 in values)
+    assert (axes.get_xlabel(), axes.get_yscale()) == ("T0 [K]", "log")
+    assert "failed (1 run)" in words(drawn(tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="mu_orbit10pct"))
+    with pytest.raises(StoreError, match="no two runs differ in one parameter alone"):
+        plots.draw(tmp_path / "small.zarr", "sensitivity", where="status == 'done'")
