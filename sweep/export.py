@@ -15,7 +15,7 @@ from marsdisk.errors import MarsDiskError
 
 from .errors import StoreError
 from .store import reader
-from .views import WORDS, Columns, label, parameters, without_uncommitted
+from .views import WORDS, Columns, in_words, label, parameters, without_uncommitted
 
 FORMATS = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}
 AT_ONCE = 2000  # runs read and written at a time, at least a block
@@ -72,7 +72,7 @@ class Selection:
             if self.series:
                 table["sample"] = np.tile(np.arange(samples), runs.size)
             for name, values in held.items():
-                words = np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
+                words = in_words(name, values)
                 table[name] = words.reshape(-1) if name in self.series else np.repeat(words, samples)
             yield table
 

@@ -39,7 +39,8 @@ def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
     refuse_other_plan(plan, place, attributes, new=new)
     if reader.is_between_lengths(place):
         extend(plan, place, attributes)
-    else:
+    elif plan.unused:
+        reader.open_group(place)  # refuses what is damaged
         mark_unused(place, plan.unused)  # a repair may have taken the note away with a damaged block
     return plan
 

@@ -67,6 +67,15 @@ def runs_of(group: zarr.Group) -> NDArray[np.int64]:
     return np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
 
 
+def in_words(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """States and reasons to stop in words, other values as they are."""
+    if name not in WORDS:
+        return values
+    words = np.array([*WORDS[name], "unknown"], dtype=np.dtypes.StringDType())
+    chosen: NDArray[Any] = words[np.minimum(values, len(WORDS[name]))]
+    return chosen
+
+
 class Columns(Mapping[str, NDArray[Any]]):
     """Whatever has one value per run, and ``run``, its number; each read when first used. States and reasons to stop are in words.
 
@@ -91,7 +100,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         if name == "run":
             return np.arange(self.group["run_id"].shape[0])  # type: ignore[union-attr]
         values = without_uncommitted(name, reader.column(self.group, name), reader.column(self.group, "status"))
-        return np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
+        return in_words(name, values)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

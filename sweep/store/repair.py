@@ -223,7 +223,9 @@ def _coordinates(store: _Store) -> Iterator[Finding]:
         yield Finding("unreadable coordinates", tuple(names), "what says which run is which cannot be read", anew)
     if "run_id" in names or "run_id" not in store.arrays:
         return
-    ids = reader.column(store.place.group(), "run_id")[_status(store)[: store.arrays["run_id"].shape[0]] != layout.UNUSED].tolist()
+    names_of = reader.column(store.place.group(), "run_id")
+    status = _status(store)[: names_of.size] if "status" in store.arrays else np.zeros(0, np.uint8)
+    ids = np.delete(names_of, np.flatnonzero(status == layout.UNUSED)).tolist()
     twice = len(ids) - len(set(ids))
     if twice or not all(ids):
         what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (not all(ids))
