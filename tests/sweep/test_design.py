@@ -324,7 +324,7 @@ def test_a_plain_product_has_no_table_of_cases(finished: Path) -> None:
     ("changes", "idle"),
     [
         ({"axes": {"psd.alpha": [1.8, 2.0]}}, "psd.alpha changes nothing"),
-        ({"axes": {"dynamics.e0": [0.1, 0.5]}, "one_at_a_time": {"psd.alpha": [1.8, 2.0]}}, "one_at_a_time changes nothing"),
+        ({"axes": {"dynamics.e0": [0.1, 0.5]}, "one_at_a_time": {"psd.alpha": [1.8, 2.0], "dynamics.i0": [0.1]}}, "one_at_a_time.psd.alpha changes"),
         (
             {"sample": {"method": "sobol", "n": 8, "axes": {**AXES, "psd.wavy_strength": {"uniform": [0.2, 0.9]}}}},
             "sample.axes.psd.wavy_strength changes nothing",
