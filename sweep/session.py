@@ -25,7 +25,7 @@ from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
-from .store.cases import Table, case_table
+from .store.cases import Table, case_table, renew_cases
 from .store.lock import driving
 
 
@@ -172,7 +172,9 @@ def run_sweep(sweep: Sweep, store: Path, *, workers: int, console: Console) -> t
     plan = make_plan(sweep)
     with driving(store):
         if store.exists():
-            refuse_other_plan(plan, store, reader.open_group(store).attrs)
+            group = reader.open_group(store)
+            refuse_other_plan(plan, store, group.attrs)
+            renew_cases(store, cases_of(plan, reader.column(group, "run_id").tolist()))
         else:
             create(plan, store)
         pending = _pending(plan, store)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from scipy import stats
 from small_sweeps import assert_same_bits, run_here, sweep_file
 
@@ -13,11 +14,13 @@ import sweep
 import sweep.design
 from marsdisk.errors import ConfigError
 from sweep.design import POINT
-from sweep.errors import PlanChangedError
+from sweep.errors import PlanChangedError, StoreError
 from sweep.extras import ExtraMissingError
 from sweep.marginals import parse_marginal
 from sweep.plan import Plan
 from sweep.spec import Sweep
+from sweep.store import layout, reader
+from sweep.store.cases import cases
 
 Load = Callable[..., Sweep]
 Planner = Callable[..., Plan]
@@ -314,6 +317,19 @@ def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) 
     assert grid.M_loss.dims == ("point",)
     assert grid.M_loss.values.tolist() == of_cases.M_loss.values.tolist()
     assert f"{16 - len(made.cases)} of 16 cases have the same configuration as another (point = " in made.warnings[0]
+
+
+def test_a_table_of_cases_that_names_other_runs_is_noticed_and_written_anew(tmp_path: Path) -> None:
+    file, store = sweep_file(tmp_path, sample=GIVEN), tmp_path / "s.zarr"
+    run_here(file, store)
+    right = reader.column(reader.open_group(store), layout.CASE_RUN)
+    zarr.open_group(store, mode="r+")[layout.CASE_RUN][:] = right + 1
+    with pytest.raises(StoreError, match="case_run names runs that the store does not have; go on with sweep run"):
+        cases(reader.open_group(store), ["point"])
+    run_here(file, store)
+    runs, labels = cases(reader.open_group(store), ["point"])
+    assert runs.tolist() == right.tolist()
+    assert labels["point"].tolist() == [0, 1, 2, 3]
 
 
 def test_a_plain_product_has_no_table_of_cases(finished: Path) -> None:
