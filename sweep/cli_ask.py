@@ -120,7 +120,7 @@ def _as_json(answer: "Answer") -> dict[str, Any]:
 def heading(answer: "Answer", found: "Outcomes") -> str:
     """What is asked, where, and from how much."""
     at = "".join(f", {name} = {label}" for name, label in answer.at.items())
-    blocks = f"{answer.final.n} {answer.measure.unit}s" + (" of each parameter" if answer.method == "fast" else "")
+    blocks = f"{answer.final.n} {answer.measure.units}" + (" of each parameter" if answer.method == "fast" else "")
     return f"{found.words}{at}: {answer.method}, {blocks}"
 
 
@@ -150,13 +150,13 @@ def verdict(answer: "Answer") -> list[str]:
     """Whether n was enough, in words, and what to do where it was not."""
     measure, scale = answer.measure, answer.scale
     limit, of_largest = measure.limit, " of the largest" if measure.relative else ""
-    lines = [f"{answer.dropped} {measure.unit}s left out, as a run of theirs is no result"] if answer.dropped else []
+    lines = [f"{answer.dropped} {measure.units} left out, as a run of theirs is no result"] if answer.dropped else []
     if answer.method in {"saltelli", "fast"}:
         alone = float(answer.final.of["S1"].sum())
-        lines.append(f"single parameters together cause {alone:.0%} of the variance; what is missing to 100 % is interaction")
+        lines.append(f"single parameters together cause {100.0 * alone:.0f} % of the variance; what is missing to 100 % is interaction")
     if answer.method == "fast":
         lines.append("the intervals are the scatter between curves; the bias of the method, some hundredths, is not in them (saltelli has none)")
-    halved = f"change since half the {measure.unit}s {answer.change / scale:.2g}" if len(answer.steps) > 1 else f"too few {measure.unit}s to halve"
+    halved = f"change since half the {measure.units} {answer.change / scale:.2g}" if len(answer.steps) > 1 else f"too few {measure.units} to halve"
     told = f"{halved}, widest interval +- {answer.widest / scale:.2g}{of_largest} (limit {limit:g})"
     if answer.settled:
         return [*lines, f"n was enough: {told}"]
@@ -165,19 +165,19 @@ def verdict(answer: "Answer") -> list[str]:
 
 
 def _convergence_table(answer: "Answer") -> "Table":
+    import numpy as np
     from rich.table import Table
 
     from .tables import text
 
     main = answer.measure.main
+    shown = text if answer.method == "morris" else "{:.3f}".format
     table = Table()
-    table.add_column(f"{main} with so many {answer.measure.unit}s", justify="right")
-    for name in answer.names:
-        table.add_column(name, justify="right")
+    table.add_column(f"{main} from so many {answer.measure.units}")
     for step in answer.steps:
-        rows = zip(step.of[main].tolist(), step.of[f"{main}_conf"].tolist(), strict=True)
-        shown = text if answer.method == "morris" else "{:.3f}".format
-        table.add_row(str(step.n), *(f"{shown(value)} +- {shown(half)}" for value, half in rows))
+        table.add_column(str(step.n), justify="right")
+    for i in np.argsort(-answer.final.of[main]):
+        table.add_row(answer.names[i], *(f"{shown(float(step.of[main][i]))} +- {shown(float(step.of[f'{main}_conf'][i]))}" for step in answer.steps))
     return table
 
 

@@ -99,8 +99,9 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
         )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         _say(console, line)
-    for verb in {"sample": ("summary",), "design": ("sensitivity", "summary")}.get(drawn_by(plan.sweep.axes), ()):
-        _say(console, f"ask: sweep {verb} {store} --target M_loss")
+    for section, verb in (("design", "sensitivity"), ("sample", "summary")):
+        if drawn_by(plan.sweep.axes) == section:
+            _say(console, f"ask: sweep {verb} {store} --target M_loss")
     _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
     return counts.runs - counts.done
 

@@ -1,7 +1,7 @@
 """Axes that change nothing: cases that coincide, and keys that no law in use asks for."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from marsdisk.cache import RunCache
@@ -9,7 +9,7 @@ from marsdisk.config import Variations
 from marsdisk.errors import ConfigError
 from marsdisk.inputs import inputs_digest
 
-from .axes import Axis, Overrides
+from .axes import ONE_AT_A_TIME, Axis, Overrides
 from .design import POINT
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def _spread(points: Sequence[Overrides]) -> list[Overrides]:
 
 def _parts(axis: Axis) -> list[tuple[str, list[Overrides]]]:
     """What can be moved alone on an axis, by the name that its author knows: the whole axis, or each key of a design."""
+    if axis.name == ONE_AT_A_TIME:
+        base, *moves = axis.points
+        together = {tuple(point): [base, *(move for move in moves if move.keys() == point.keys())] for point in moves}
+        return [(f"{axis.name}.{', '.join(keys)}", _spread(points)) for keys, points in together.items()]
     if axis.name != POINT:
         return [(axis.name, _spread(axis.points))]
     return [(f"{axis.section}.axes.{key}", _spread([{key: point[key]} for point in axis.points])) for key in axis.keys]
@@ -66,18 +70,28 @@ def idle_axes(sweep: "Sweep") -> Iterator[str]:
     draw = random.Random(0)  # noqa: S311 - places to try, always the same ones
     places = [[draw.choice(axis.points) if place else axis.points[0] for axis in sweep.axes] for place in range(PLACES)]
     for i, axis in enumerate(sweep.axes):
+        kept = 1 if axis.name == POINT else 0  # a design's other keys stay where they are
         for name, points in _parts(axis):
-            if len(points) < 2:
-                continue
-            kept = 1 if axis.name == POINT else 0  # a design's other keys stay where they are
-            given = [_together([*place[: i + kept], point, *place[i + 1 :]]) for place in places for point in points]
-            tried = [[digest(overrides) for overrides in given[k : k + len(points)]] for k in range(0, len(given), len(points))]
-            able = [{found for found in at if found is not None} for at in tried if sum(found is not None for found in at) > 1]
-            if able and all(len(found) == 1 for found in able):
+            tried = [[_together([*place[: i + kept], point, *place[i + 1 :]]) for point in points] for place in places]
+            able = _places_without_change([map(digest, at) for at in tried])
+            if able:
                 yield (
-                    f"{name} changes nothing that a run is given, in {len(points)} points tried at {len(able)} places of the sweep: "
+                    f"{name} changes nothing that a run is given, in {len(points)} points tried at {able} places of the sweep: "
                     "the laws chosen do not use it, and its cases repeat each other's results"
                 )
+
+
+def _places_without_change(digests: Iterable[Iterable[str | None]]) -> int:
+    """At how many places two points or more can run and give the same; 0 at once where any point makes a difference."""
+    able = 0
+    for at in digests:
+        first, count = None, 0
+        for found in filter(None, at):
+            if first not in {None, found}:
+                return 0
+            first, count = found, count + 1
+        able += count > 1
+    return able
 
 
 def _together(points: Sequence[Overrides]) -> Overrides:

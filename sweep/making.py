@@ -108,7 +108,7 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         shared_sizes=None if grid is None else grid.sizes,
         parts=plan.parts,
         attributes=json.loads(json.dumps(attributes)),
-        cases=_cases_of(plan),
+        cases=cases_of(plan),
     )
 
 
@@ -117,7 +117,7 @@ def _record(plan: Plan) -> dict[str, Any]:
     return {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": len(plan.rows), **record(plan.sweep.axes)}
 
 
-def _cases_of(plan: Plan) -> Table:
+def cases_of(plan: Plan) -> Table:
     """The table of cases; empty where it would say nothing."""
     names = dict(zip((axis.name for axis in plan.sweep.axes), _axis_names(plan), strict=True))
     return case_table(plan.product, names, ["" if case is None else case.run_id for case in plan.rows]) if plan.has_case_table else {}
@@ -167,5 +167,5 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         shared_grid=shared,
         parts=plan.parts,
         attributes=json.loads(json.dumps(renewed)),
-        cases=_cases_of(plan),
+        cases=cases_of(plan),
     )

@@ -35,6 +35,11 @@ class Measure:
     limit: float  #: of a change with twice the n, and of half an interval, in parts of ``scale``
     relative: bool = False  #: whether the scale is the largest index, not 1
 
+    @property
+    def units(self) -> str:
+        """Several of ``unit``."""
+        return {"trajectory": "trajectories"}.get(self.unit, f"{self.unit}s")
+
 
 _SHARES = {"S1": "share of the variance that the parameter causes alone", "ST": "share it causes together with all others"}
 MEASURES = {
@@ -220,19 +225,19 @@ def _of_design(found: Outcomes, at: Mapping[str, Any], rows: NDArray[np.int64], 
         x[point, i] = _numbers(found.columns[name][rows], design, key)
     blocks, places = y.reshape(units, length), x.reshape(units, length, d)
     whole = np.isfinite(blocks).all(axis=1)
-    missing, dropped, unit = left_out(found.state[rows]), int((~whole).sum()), MEASURES[design.method].unit
+    missing, dropped, measure = left_out(found.state[rows]), int((~whole).sum()), MEASURES[design.method]
     excluded = units * length - rows.size
     missing = {**missing, "excluded": missing.get("excluded", 0) + excluded} if excluded else missing
     why = ", ".join(f"{count} {word}" for word, count in missing.items())
     _refuse(
         dropped > allowed * units,
-        f"{dropped} of {units} {unit}s{where} have a run that is no result ({why}), and a {unit} counts as a whole or not at all; "
+        f"{dropped} of {units} {measure.units}{where} have a run that is no result ({why}), and a {measure.unit} counts as a whole or not at all; "
         f"finish the sweep (sweep resume), cure the failures, or allow more with --left-out {min(1.0, dropped / units + 0.005):.2f}",
     )
     fewest = 2 if design.method == "fast" else FEWEST
     curves = [np.flatnonzero(whole.reshape(-1, d)[:, i]) for i in range(d)] if design.method == "fast" else []
     enough = min(map(len, curves)) if curves else int(whole.sum())
-    _refuse(enough < fewest, f"{enough} whole {unit}s{where} are left, {fewest} are needed; make the design larger")
+    _refuse(enough < fewest, f"{enough} whole {measure.units}{where} are left, {fewest} are needed; make the design larger")
     good = blocks[whole]
     _refuse(float(np.ptp(good)) == 0.0, f"{found.words} is {good.flat[0]:g} in all runs{where}: nothing varies, and nothing is to be explained")
 

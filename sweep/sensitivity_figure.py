@@ -12,6 +12,7 @@ from .outcomes import Outcomes
 from .sensitivity import Answer
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")  # told apart by colour-blind readers
+LINES = ("-", "--", ":")
 GROUPS_MAX = 6
 
 
@@ -57,15 +58,15 @@ def _bars(axes: Any, answer: Answer, found: Outcomes) -> None:
 
 
 def _settling(axes: Any, answer: Answer) -> None:
-    main, n = answer.measure.main, [step.n for step in answer.steps]
+    main, n = answer.measure.main, np.array([step.n for step in answer.steps])
     for i, name in enumerate(answer.names):
-        values = np.array([step.of[main][i] for step in answer.steps])
-        half = np.array([step.of[f"{main}_conf"][i] for step in answer.steps])
-        axes.errorbar(
-            n, values, half, marker="o", ms=3.0, capsize=2.0, color=COLOURS[i % len(COLOURS)], ls=("-", "--", ":")[i // len(COLOURS) % 3], label=name
-        )
+        values = [float(step.of[main][i]) for step in answer.steps]
+        half = [float(step.of[f"{main}_conf"][i]) for step in answer.steps]
+        beside = 2.0 ** (0.05 * (i - 0.5 * (len(answer.names) - 1)))  # so that equal values are both seen
+        style = {"color": COLOURS[i % len(COLOURS)], "ls": LINES[i // len(COLOURS) % len(LINES)]}
+        axes.errorbar(n * beside, values, half, marker="o", ms=3.0, capsize=2.0, label=name, **style)
     axes.set_xscale("log", base=2)
     axes.set_xticks(n, [str(k) for k in n])
     settled = "enough" if answer.settled else "not enough"
-    axes.set(xlabel=f"{answer.measure.unit}s", ylabel=main, title=f"{answer.method}: n was {settled}")
-    axes.legend(fontsize="small")
+    axes.set(xlabel=answer.measure.units, ylabel=main, title=f"{answer.method}: n was {settled}")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -10,12 +10,13 @@ from rich.console import Console
 from marsdisk.commands import compile_kernels
 
 from .errors import Interrupted, StoreError, TooManyFailures
-from .making import create, extend
+from .making import cases_of, create, extend
 from .matching import arranged, may_extend, refuse_other_plan
 from .plan import Block, Plan, make_plan
 from .progress import Allowance, Reporter, Tally
 from .spec import Sweep, build_sweep
 from .store import layout, reader, schema
+from .store.cases import renew_cases
 from .store.lock import Driving, driving
 from .store.place import Place, telling
 from .store.writer import mark_unused
@@ -39,9 +40,9 @@ def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
     refuse_other_plan(plan, place, attributes, new=new)
     if reader.is_between_lengths(place):
         extend(plan, place, attributes)
-    elif plan.unused:
-        reader.open_group(place)  # refuses what is damaged
-        mark_unused(place, plan.unused)  # a repair may have taken the note away with a damaged block
+        return plan
+    renew_cases(place, cases_of(plan))
+    mark_unused(place, plan.unused)  # a repair may have taken the note away with a damaged block
     return plan
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from . import layout, reader, writer
+from .place import Place
 
 Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 
@@ -33,10 +34,6 @@ def case_table(product: Sequence[tuple[str, Mapping[str, Any]]], axes: Mapping[s
     return found
 
 
-def has_cases(group: zarr.Group) -> bool:
-    return layout.CASE_RUN in group
-
-
 def cases(group: zarr.Group, axes: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """Run and labels of each case of the product: from the table, or from the runs where each is one case.
 
@@ -45,10 +42,17 @@ def cases(group: zarr.Group, axes: Sequence[str]) -> tuple[NDArray[np.int64], di
     StoreError
         The table names runs that the store does not have.
     """
-    if not has_cases(group):
+    if layout.CASE_RUN not in group:
         runs: NDArray[np.int64] = np.flatnonzero(reader.column(group, "in_product"))
         return runs, {axis: reader.column(group, axis)[runs] for axis in axes}
     runs = reader.column(group, layout.CASE_RUN)
     if runs.size and runs.max() >= reader.column(group, "status").size:
         raise StoreError(f"{layout.CASE_RUN} names runs that the store does not have; go on with sweep run, which writes it anew")
     return runs, {axis: reader.column(group, layout.CASE_LABEL.format(axis)) for axis in axes}
+
+
+def renew_cases(place: Place, table: Table) -> None:
+    """Put the table into a store that has none or another; what is right is left alone."""
+    group = reader.open_group(place)
+    if any(name not in group or reader.column(group, name).tolist() != values.tolist() for name, (values, _) in table.items()):
+        writer.write_cases(zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3), table)

@@ -140,6 +140,8 @@ def extend_store(
 
 def mark_unused(place: Place, rows: Sequence[int]) -> None:
     """Note in the commit record that rows hold no run, where it is not noted yet."""
+    if not rows:
+        return
     status = zarr.open_array(place.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3)
     for row in rows:
         if status[row] != layout.UNUSED:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from scipy import stats
 from small_sweeps import assert_same_bits, run_here, sweep_file
 
@@ -13,11 +14,13 @@ import sweep
 import sweep.design
 from marsdisk.errors import ConfigError
 from sweep.design import POINT
-from sweep.errors import PlanChangedError
+from sweep.errors import PlanChangedError, StoreError
 from sweep.extras import ExtraMissingError
 from sweep.marginals import parse_marginal
 from sweep.plan import Plan
 from sweep.spec import Sweep
+from sweep.store import layout, reader
+from sweep.store.cases import cases
 
 Load = Callable[..., Sweep]
 Planner = Callable[..., Plan]
@@ -316,6 +319,19 @@ def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) 
     assert f"{16 - len(made.cases)} of 16 cases have the same configuration as another (point = " in made.warnings[0]
 
 
+def test_a_table_of_cases_that_names_other_runs_is_noticed_and_written_anew(tmp_path: Path) -> None:
+    file, store = sweep_file(tmp_path, sample=GIVEN), tmp_path / "s.zarr"
+    run_here(file, store)
+    right = reader.column(reader.open_group(store), layout.CASE_RUN)
+    zarr.open_group(store, mode="r+")[layout.CASE_RUN][:] = right + 1
+    with pytest.raises(StoreError, match="case_run names runs that the store does not have; go on with sweep run"):
+        cases(reader.open_group(store), ["point"])
+    run_here(file, store)
+    runs, labels = cases(reader.open_group(store), ["point"])
+    assert runs.tolist() == right.tolist()
+    assert labels["point"].tolist() == [0, 1, 2, 3]
+
+
 def test_a_plain_product_has_no_table_of_cases(finished: Path) -> None:
     assert "case" not in sweep.open_store(finished).sizes
 
@@ -324,7 +340,7 @@ def test_a_plain_product_has_no_table_of_cases(finished: Path) -> None:
     ("changes", "idle"),
     [
         ({"axes": {"psd.alpha": [1.8, 2.0]}}, "psd.alpha changes nothing"),
-        ({"axes": {"dynamics.e0": [0.1, 0.5]}, "one_at_a_time": {"psd.alpha": [1.8, 2.0]}}, "one_at_a_time changes nothing"),
+        ({"axes": {"dynamics.e0": [0.1, 0.5]}, "one_at_a_time": {"psd.alpha": [1.8, 2.0], "dynamics.i0": [0.1]}}, "one_at_a_time.psd.alpha changes"),
         (
             {"sample": {"method": "sobol", "n": 8, "axes": {**AXES, "psd.wavy_strength": {"uniform": [0.2, 0.9]}}}},
             "sample.axes.psd.wavy_strength changes nothing",

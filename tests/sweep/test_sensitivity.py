@@ -14,7 +14,10 @@ from toy_model import BOUNDS, G_COEFFICIENTS, ISHIGAMI, TINY, g_indices, install
 import sweep.cli
 from marsdisk.config import RunConfig
 from sweep.outcomes import Outcomes, outcomes
+from sweep.plan import make_plan
 from sweep.sensitivity import Answer, answers
+from sweep.session import create
+from sweep.spec import load_sweep
 from sweep.store import reader
 
 E0 = "dynamics.e0"
@@ -55,7 +58,7 @@ def test_saltelli_gives_the_published_indices_of_ishigami(toy: Callable[..., Pat
     assert max(group["indices"]["ST_conf"]) < 0.15
     assert [step["n"] for step in group["convergence"]] == [32, 64, 128, 256, 512]
     errors = [np.abs(np.array(step["ST"]) - ISHIGAMI["ST"]).max() for step in group["convergence"]]
-    assert errors[-1] < 0.05 < 0.1 < errors[0]
+    assert errors[-1] < 0.05 < errors[0]
 
 
 def test_saltelli_gives_the_exact_indices_of_sobol_g(toy: Callable[..., Path]) -> None:
@@ -79,7 +82,7 @@ def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(to
     assert index["mu"][:2] == pytest.approx([3.0, -2.0], rel=1e-9)
     assert index["mu_star"][:2] == pytest.approx([3.0, 2.0], rel=1e-9)
     assert index["sigma"][:2] == pytest.approx([0.0, 0.0], abs=1e-8)
-    assert index["sigma"][2] > 0.1 > abs(index["mu"][2]) or index["sigma"][2] > abs(index["mu"][2])
+    assert index["sigma"][2] > abs(index["mu"][2])
     assert [index[name][3] for name in ("mu_star", "mu", "sigma")] == [0.0, 0.0, 0.0]
 
 
@@ -142,6 +145,27 @@ def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answe
     group = reader.open_group(store)
     found = outcomes(group, "M_loss")
     return found, answers(group, found, method=None, allowed=allowed)
+
+
+def test_a_continued_design_answers_on_the_way_what_the_smaller_one_answers_at_its_end(toy: Callable[..., Path]) -> None:
+    small, large = (answers_of(toy(3, design={"method": "saltelli", "n": n, "axes": uniform(3)}, name=f"of_{n}"))[1][0] for n in (16, 32))
+    (step,) = (step for step in large.steps if step.n == 16)
+    assert {name: values.tolist() for name, values in step.of.items()} == {name: values.tolist() for name, values in small.final.of.items()}
+
+
+def test_a_sweep_that_has_not_run_yet_says_so(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, **TINY, design={"method": "saltelli", "n": 16, "axes": uniform(2)})
+    create(make_plan(load_sweep(file)), tmp_path / "new.zarr")
+    done = ask(tmp_path / "new.zarr")
+    assert done.exit_code == 2
+    assert "16 of 16 blocks have a run that is no result (64 pending)" in done.output
+    assert "finish the sweep (sweep resume)" in done.output
+
+
+def test_an_excluded_point_is_no_result_either(toy: Callable[..., Path]) -> None:
+    store = toy(2, lambda u: float(u[0]), design={"method": "saltelli", "n": 16, "axes": uniform(2)}, exclude=[{"point": 5}])
+    assert "1 of 16 blocks have a run that is no result (1 excluded)" in ask(store).output
+    assert asked(store, "--left-out", "0.1")["groups"][0]["missing"] == {"excluded": 1}
 
 
 @pytest.mark.parametrize("design", [{"method": "morris", "n": 24}, {"method": "fast", "n": 65, "curves": 8}])

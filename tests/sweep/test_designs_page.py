@@ -1,0 +1,50 @@
+"""What the page on designs tells a scientist to type is true."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import sweep.cli
+from sweep.design import METHODS
+from sweep.spec import load_sweep
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
+FILES = sorted(set(re.findall(r"configs/sweeps/\w+\.yaml", PAGE)))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_its_sweeps_are_those_that_are_shipped(name: str) -> None:
+    made = load_sweep(ROOT / name)
+    (runs,) = re.findall(rf"{name} +# ([\d,]+) runs", PAGE)
+    assert sum(1 for _ in made.cases()) == int(runs.replace(",", ""))
+
+
+def test_its_sections_are_in_the_shipped_files() -> None:
+    shipped = [yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES]
+    for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)):
+        section = "design" if "design" in block else "sample"
+        axes = block[section].pop("axes")
+        (file,) = (content for content in shipped if block[section].items() <= content.get(section, {}).items())
+        assert axes.items() <= file[section]["axes"].items()
+        assert block.get("axes") in (None, file.get("axes"))
+
+
+@pytest.mark.parametrize("line", re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary) [^`\n]+)", PAGE, re.MULTILINE))
+def test_its_questions_are_understood(line: str) -> None:
+    _, *words = shlex.split(line)
+    done = CliRunner().invoke(sweep.cli.main, words)
+    assert "there is no store of a sweep here" in done.output  # which is looked for when all options have been read
+
+
+def test_it_tells_of_every_method_whether_it_goes_on() -> None:
+    rows = {
+        method: row for row in PAGE.splitlines() if row.startswith("|") for method in re.findall(r"`(\w+)`", row.split("|")[2]) if method in METHODS
+    }
+    assert rows.keys() == METHODS.keys()
+    for method, row in rows.items():
+        assert f"| yes, in `{METHODS[method].continues}`" in row if METHODS[method].continues else "| no:" in row
