@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .store import layout
+
 Overrides = dict[str, Any]
 RING = ("disk.r_in_RM", "disk.r_out_RM")
 ONE_AT_A_TIME = "one_at_a_time"
@@ -148,13 +150,13 @@ def variant_axis(given: Mapping[str, Any]) -> Axis:
 
 
 def short_names(keys: list[str]) -> dict[str, str]:
-    """Last word of each dotted key, or more of it where two would clash."""
+    """Last word of each dotted key, or more of it where two would clash, or where the store has an array of that name."""
     names = {}
     for key in keys:
         words = key.split(".")
         for count in range(1, len(words) + 1):
             name = "_".join(words[-count:])
-            if not any("_".join(other.split(".")[-count:]) == name for other in keys if other != key):
+            if name not in layout.RESERVED and not any("_".join(other.split(".")[-count:]) == name for other in keys if other != key):
                 break
         names[key] = name
     return names

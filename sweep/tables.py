@@ -24,10 +24,10 @@ NARROWEST = 16  # characters of a column of text that is folded
 
 
 def text(value: Any) -> str:
-    """A number to four digits, anything else as it is, as far as a terminal may show it."""
+    """A number to four digits, anything else in one line, what a terminal would obey written out."""
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.4g}"
-    return printable(str(value))
+    return printable(str(value)).replace("\n", "\\u000a").replace("\t", "\\u0009")
 
 
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:

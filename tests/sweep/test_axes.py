@@ -123,6 +123,7 @@ def test_a_variant_that_is_no_set_of_overrides_is_named() -> None:
         (["temperature.rho", "material.rho"], ["temperature_rho", "material_rho"]),
         (["initial.melt_psd.f_fine", "psd.f_fine"], ["melt_psd_f_fine", "psd_f_fine"]),
         (["flat"], ["flat"]),
+        (["dynamics.v_rel", "dynamics.e0"], ["dynamics_v_rel", "e0"]),  # v_rel is a series of runs whose orbits are damped
     ],
 )
 def test_a_key_is_known_by_its_last_word_and_more_where_two_clash(keys: list[str], names: list[str]) -> None:
