@@ -10,7 +10,10 @@ import click
 
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, reporting, set_option, set_up_logging, terminal
 
+from .cli_cluster import source_of, worker_options
+
 if TYPE_CHECKING:
+    from .profiles import Source
     from .spec import Sweep
     from .store.place import Place
 
@@ -30,7 +33,6 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
 
 PLACE = PlaceParameter()
 STORE = click.argument("store", type=PLACE)
-WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
 
 
 @debug_group("Parameter sweeps of the Mars disk. Start with: sweep run configs/sweeps/temperature_supply.yaml")
@@ -38,15 +40,14 @@ def main(debug: bool) -> None:
     set_up_logging(debug)
 
 
-def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str) -> None:
+def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str) -> None:
     from .ending import finish, interrupted
     from .errors import Interrupted
-    from .plan import usable_cores
     from .session import run_sweep
 
     console = terminal()
     try:
-        plan, tally = run_sweep(sweep, store, workers=usable_cores() if workers is None else workers, console=console)
+        plan, tally = run_sweep(sweep, store, workers=workers, console=console)
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, again, console)
         sys.exit(INTERRUPTED)
@@ -56,10 +57,10 @@ def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str) -> None
 @main.command()
 @FILE
 @click.option("--store", type=PLACE, help="Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default: results/NAME.zarr]")
-@WORKERS
+@worker_options
 @set_option
 @command
-def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[str, Any]) -> None:
+def run(file: Path, store: "Place | None", overrides: dict[str, Any], **where: Any) -> None:
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
     All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
@@ -68,24 +69,26 @@ def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[
     \b
     sweep run configs/sweeps/temperature_supply.yaml
     sweep run my_sweep.yaml --workers 8 --store /data/my_sweep.zarr --set numerics.t_end_years=1
+    sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
+    sweep run my_sweep.yaml --cluster slurm --dry-run
     """
     from .spec import load_sweep
     from .store.place import Place
 
-    sweep = load_sweep(file, overrides)
-    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), workers, shlex.join(["sweep", *sys.argv[1:]]))
+    source, sweep = source_of(**where), load_sweep(file, overrides)
+    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), source, shlex.join(["sweep", *sys.argv[1:]]))
 
 
 @main.command()
 @STORE
-@WORKERS
+@worker_options
 @command
-def resume(store: "Place", workers: int | None) -> None:
+def resume(store: "Place", **where: Any) -> None:
     """Go on with STORE from its own record of the sweep, without the sweep file."""
     from .session import sweep_of_store
 
-    sweep = sweep_of_store(store)
-    _go(sweep, store, workers, shlex.join(["sweep", "resume", str(store)]))
+    source = source_of(**where)
+    _go(sweep_of_store(store), store, source, shlex.join(["sweep", *sys.argv[1:]]))
 
 
 @main.command()

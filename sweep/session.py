@@ -19,12 +19,13 @@ from marsdisk.physics.grid import make_grid
 
 from .errors import PlanChangedError, StoreError
 from .plan import Block, Plan, make_plan
+from .profiles import Source
 from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
 from .store.lock import driving
-from .store.place import Place
+from .store.place import Folder, Place
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _pending(plan: Plan, store: Place) -> list[Block]:
     return [block for block in plan.blocks if not committed[block.index]]
 
 
-def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console: Console) -> tuple[Plan, Tally]:
+def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: Source, console: Console) -> tuple[Plan, Tally]:
     """Run what is not yet committed of ``sweep`` into ``store``; the same call again goes on or finds nothing to do.
 
     Raises
@@ -155,7 +156,7 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console:
         Stopped by a signal; what was committed stays.
     """
     place, plan = Place.of(store), make_plan(sweep)
-    if workers and not place.is_shared:
+    if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place):
         if place.exists():
@@ -169,7 +170,7 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: int, console:
         return plan, tally
 
 
-def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: int, console: Console) -> None:
+def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: Source, console: Console) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
@@ -179,7 +180,9 @@ def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: 
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop:
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
-            run_blocks(plan, str(store), pending, workers=workers, reporter=reporter, stop=stop)
+            # other machines have other working folders
+            seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
+            run_blocks(plan, seen_as, pending, workers=workers, reporter=reporter, stop=stop)
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
