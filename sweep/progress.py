@@ -1,6 +1,7 @@
 """Progress of a sweep, for people: a live bar on a terminal, plain lines elsewhere."""
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 if TYPE_CHECKING:
     from .worker import Receipt
+
+LINES_KEPT = 100  # of what a driver says
 
 
 def duration(seconds: float) -> str:
@@ -66,6 +69,8 @@ class Reporter:
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self.console, self.tally = console, tally
+        self.said: deque[str] = deque(maxlen=LINES_KEPT)
+        self.count_said = 0
         self._next_line = 0.0
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -83,7 +88,12 @@ class Reporter:
             self._bar.stop()
 
     def say(self, text: str) -> None:
-        """A line of its own, above the bar if there is one."""
+        """A line of its own, above the bar if there is one; kept for those who watch from elsewhere."""
+        self.said.append(text)
+        self.count_said += 1
+        self._print(text)
+
+    def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def add(self, receipt: "Receipt") -> None:
@@ -95,4 +105,4 @@ class Reporter:
         now = time.perf_counter()
         if now >= self._next_line or self.tally.finished == self.tally.runs:
             self._next_line = now + 2.0
-            self.say(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")
+            self._print(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")

@@ -18,6 +18,7 @@ from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
 from .errors import PlanChangedError, StoreError
+from .heartbeat import Heartbeat
 from .plan import Block, Plan, make_plan
 from .profiles import Source
 from .progress import Reporter, Tally
@@ -138,7 +139,8 @@ def refuse_other_plan(plan: Plan, store: Place, attributes: Mapping[str, Any]) -
     )
 
 
-def _pending(plan: Plan, store: Place) -> list[Block]:
+def pending_blocks(plan: Plan, store: Place) -> list[Block]:
+    """Blocks of ``plan`` that are not committed."""
     committed = reader.committed_blocks(reader.open_group(store))
     return [block for block in plan.blocks if not committed[block.index]]
 
@@ -163,7 +165,7 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: Source, conso
             refuse_other_plan(plan, place, reader.open_group(place).attrs)
         else:
             create(plan, place)
-        pending = _pending(plan, place)
+        pending = pending_blocks(plan, place)
         tally = Tally(sum(block.hi - block.lo for block in pending))
         if pending:
             _run(plan, place, pending, tally, workers, console)
@@ -173,12 +175,14 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: Source, conso
 def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: Source, console: Console) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
+    before = reader.counts(reader.open_group(store))
+
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        with stopping_on_signals(reporter.say) as stop:
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, done=before.done, failed=before.failed):
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
             # other machines have other working folders
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
