@@ -4,7 +4,7 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
@@ -16,6 +16,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+#: Characters that a terminal obeys instead of showing: control codes, and those that turn the direction of writing.
+_OBEYED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"} | {
+    code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
+}
+
+
+def printable(text: str) -> str:
+    """``text`` with what a terminal would obey written out: names and messages in a file may come from anybody."""
+    return text.translate(_OBEYED)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -59,7 +70,7 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         trace = traceback.format_exc()
     if context.find_root().params.get("debug"):
         click.echo(trace, err=True)
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {printable(message)}", err=True)
     sys.exit(BAD_INPUT)
 
 
@@ -86,9 +97,14 @@ def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
 
 def terminal() -> "Console":
     """Where tables go: as wide as the terminal, or wide enough for any line in a file or pipe."""
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
     class Terminal(Console):
+        def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> "Iterable[Segment]":
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
         def on_broken_pipe(self) -> None:  # the reader of our output has seen enough, as head does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(OK)

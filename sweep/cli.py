@@ -8,31 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, reporting, set_option, set_up_logging, terminal
+from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
 
+from . import cli_cluster
 from .cli_cluster import source_of, worker_options
+from .cli_options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
     from .profiles import Source
     from .spec import Sweep
     from .store.place import Place
-
-FILE = click.argument("file", type=click.Path(path_type=Path))
-
-
-class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
-    """A store's place: a path or a URL, which must not become a Path on the way."""
-
-    name = "store"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
-        from .store.place import Place
-
-        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
-
-
-PLACE = PlaceParameter()
-STORE = click.argument("store", type=PLACE)
 
 
 @debug_group("Parameter sweeps of the Mars disk. Start with: sweep run configs/sweeps/temperature_supply.yaml")
@@ -112,14 +97,17 @@ def status(store: "Place", as_json: bool) -> None:
     """How far STORE has come."""
     import json
 
+    from .heartbeat import HEARTBEAT, driver_line, read_note
     from .store import reader
 
-    counts = reader.counts(reader.open_group(store))
+    counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
     if as_json:
-        click.echo(json.dumps({**vars(counts), "pending": counts.pending}))
+        click.echo(json.dumps({**vars(counts), "pending": counts.pending, "driver": beat or None}))
         return
     click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
+    if beat and counts.pending:
+        click.echo(printable(driver_line(beat)))
     if counts.pending:
         click.echo(f"go on with: sweep resume {store}")
 
@@ -139,6 +127,46 @@ def show(store: "Place", columns: str | None, rows: int, of_cache: bool) -> None
     make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
     terminal().print(make())
 
+
+@main.command()
+@STORE
+@click.option("--repair", is_flag=True, help="Remove what nobody reads, and mark blocks whose results cannot be read as pending.")
+@click.option("--deep", is_flag=True, help="Read every chunk: finds garbled ones, too. Takes as long as reading the whole store.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@command
+def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
+    """Say what is wrong with STORE and what to do about it; change nothing without --repair.
+
+    Looks for damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that nobody reads, notes of drivers that
+    were killed, another version of the model, and changed tables. The sizes of all files are compared with what they must be, and the
+    first bytes of compressed ones (in a folder) and the checksums of small ones are looked at: some seconds for a million runs.
+
+    --repair never removes a readable result; the same sweep run or sweep resume then computes what was lost, to the same bits.
+    Exit codes: 0 nothing wrong, 1 something is to be done, 2 the store cannot be read at all.
+
+    \b
+    sweep doctor results/temperature_supply.zarr
+    sweep doctor results/temperature_supply.zarr --repair && sweep status results/temperature_supply.zarr
+    sweep doctor s3://BUCKET/my_sweep.zarr --deep --json
+    """
+    import json
+
+    from .doctor import findings_json, findings_table
+    from .store import repair as doctors
+
+    diagnosis = (doctors.repair if repair else doctors.examine)(store, deep=deep)
+    if as_json:
+        click.echo(json.dumps(findings_json(diagnosis, str(store))))
+        sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+    if diagnosis.findings:
+        terminal().print(findings_table(diagnosis))
+    if diagnosis.driver:
+        click.echo(printable(f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"))
+    click.echo(f"{store}: {'nothing is wrong' if not diagnosis.findings else 'repaired' if diagnosis.is_clean else 'something is to be done'}")
+    sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+
+
+cli_cluster.add_to(main)
 
 if __name__ == "__main__":
     main()

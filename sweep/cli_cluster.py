@@ -1,15 +1,20 @@
 """The part of the command ``sweep`` that deals with clusters: where workers come from, and drivers that live elsewhere."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from marsdisk.commands import OK
+from marsdisk.commands import OK, command, set_option, terminal
 from marsdisk.errors import ConfigError
+
+from .cli_options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
     from .profiles import Scheduler, Source
+    from .store.place import Place
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,3 +97,72 @@ def source_of(
             raise click.exceptions.Exit(OK)
         return profile
     return usable_cores() if workers is None else workers
+
+
+@click.command()
+@FILE
+@click.option("--store", type=PLACE, help="Where results go: a folder that all machines see, or a URL.  [default: results/NAME.zarr]")
+@scheduler_options
+@set_option
+@command
+def submit(file: Path, store: "Place | None", overrides: dict[str, Any], scheduler: str | None, **tls: Any) -> None:
+    """Hand the sweep in FILE to a cluster, which drives it to its end; this machine may then be switched off.
+
+    All cases are checked here, and workers are compared with this machine, before anything is handed over. A driver that dies with its
+    machine is replaced by another one that goes on.
+
+    \b
+    sweep submit my_sweep.yaml --scheduler tcp://head:8786 --store /shared/my_sweep.zarr
+    sweep watch /shared/my_sweep.zarr
+    """
+    from .spec import load_sweep
+    from .store.place import Place
+    from .submit import submit as hand_over
+
+    if scheduler is None:
+        raise ConfigError(["--scheduler ADDRESS is missing: a driver needs a cluster that outlives this command"], "command line")
+    to, sweep = scheduler_of(scheduler, **tls), load_sweep(file, overrides)
+    place = store or Place.of(f"results/{sweep.spec.name}.zarr")
+    id = hand_over(sweep, place, to)
+    if id is None:
+        click.echo(f"{place}: everything is committed already; nothing was submitted")
+        return
+    click.echo(f"submitted {sweep.spec.name}, id {id}, to {to.address}; this machine is not needed any more")
+    click.echo(f"next: sweep watch {place}, sweep status {place}, sweep cancel {place}")
+
+
+@click.command()
+@STORE
+@click.option("--patience", type=click.FloatRange(1.0), default=120.0, show_default=True, help="Seconds without any sign of a driver, then give up.")
+@command
+def watch(store: "Place", patience: float) -> None:
+    """Follow the driver of STORE, from anywhere that sees the store, and end with the exit code that the sweep ends with.
+
+    Reads only the store and the driver's note beside it. Ctrl-C ends the watching, not the sweep.
+
+    \b
+    sweep watch /shared/my_sweep.zarr
+    """
+    from .follow import follow
+
+    sys.exit(follow(store, patience, terminal()))
+
+
+@click.command()
+@STORE
+@click.option("--patience", type=click.FloatRange(1.0), default=60.0, show_default=True, help="Seconds to wait for the driver to end.")
+@command
+def cancel(store: "Place", patience: float) -> None:
+    """Ask the driver of STORE, wherever it runs, to stop; what is committed stays.
+
+    It ends like a sweep that Ctrl-C stops, and sweep resume or submit goes on.
+    """
+    from .follow import cancel as stop
+
+    sys.exit(stop(store, patience, terminal()))
+
+
+def add_to(main: click.Group) -> None:
+    """Register the commands of this module."""
+    for each in (submit, watch, cancel):
+        main.add_command(each)

@@ -21,6 +21,7 @@ from .store.lock import this_driver
 from .store.place import Folder, Place, storage_errors
 
 HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
+SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep
 RUNNING, FINISHED, CANCELLED, BROKEN_OFF, STOPPED = "running", "finished", "cancelled", "interrupted", "stopped"
 BEAT_SECONDS = 1.0
 BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
@@ -103,20 +104,15 @@ def ask_to_stop(place: Place, id: str) -> None:
     place.note_write(CANCEL, json.dumps({"id": id, "by": by}).encode())
 
 
-def one_line(text: object) -> str:
-    """What stood in a note, safe to print: no line breaks, nothing that moves a terminal."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
-
-
 def driver_line(beat: Mapping[str, Any]) -> str:
     """Who drives, or drove last, in a line; empty for no heartbeat."""
     if not beat:
         return ""
-    who = one_line(f"process {beat.get('pid')} on {beat.get('host')}")
+    who = f"process {beat.get('pid')} on {beat.get('host')}"
     if beat.get("state") != RUNNING:
-        error = f": {one_line(beat['error'])}" if beat.get("error") else ""
-        return f"last driven by {who}, {one_line(beat.get('state'))} at {one_line(beat.get('at'))}{error}"
-    return f"driven by {who} since {one_line(beat.get('since'))}, last sign of it {_age(beat)}"
+        error = f": {beat['error']}" if beat.get("error") else ""
+        return f"last driven by {who}, {beat.get('state')} at {beat.get('at')}{error}"
+    return f"driven by {who} since {beat.get('since')}, last sign of it {_age(beat)}"
 
 
 def _age(beat: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
-from .errors import PlanChangedError, StoreError
+from .errors import Interrupted, PlanChangedError, StoreError
 from .heartbeat import Heartbeat
 from .plan import Block, Plan, make_plan
 from .profiles import Source
@@ -25,7 +25,7 @@ from .progress import Reporter, Tally
 from .provenance import provenance
 from .spec import Sweep, build_sweep
 from .store import layout, reader, writer
-from .store.lock import driving
+from .store.lock import Driving, driving
 from .store.place import Folder, Place
 
 
@@ -160,7 +160,7 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: Source, conso
     place, plan = Place.of(store), make_plan(sweep)
     if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
-    with driving(place):
+    with driving(place) as held:
         if place.exists():
             refuse_other_plan(plan, place, reader.open_group(place).attrs)
         else:
@@ -168,11 +168,11 @@ def run_sweep(sweep: Sweep, store: str | Path | Place, *, workers: Source, conso
         pending = pending_blocks(plan, place)
         tally = Tally(sum(block.hi - block.lo for block in pending))
         if pending:
-            _run(plan, place, pending, tally, workers, console)
+            _run(plan, place, pending, tally, workers, console, held)
         return plan, tally
 
 
-def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: Source, console: Console) -> None:
+def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: Source, console: Console, held: Driving) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
     before = reader.counts(reader.open_group(store))
@@ -183,10 +183,16 @@ def _run(plan: Plan, store: Place, pending: list[Block], tally: Tally, workers: 
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(pending)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, done=before.done, failed=before.failed):
+            held.on_loss = stop.set
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
             # other machines have other working folders
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
-            run_blocks(plan, seen_as, pending, workers=workers, reporter=reporter, stop=stop)
+            try:
+                run_blocks(plan, seen_as, pending, workers=workers, reporter=reporter, stop=stop)
+            except Interrupted:
+                if held.lost:
+                    raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
+                raise
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:

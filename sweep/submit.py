@@ -24,7 +24,7 @@ from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 from .agreement import check_agreement, host_and_process, probing
 from .cluster import connect
 from .errors import ClusterError, StoreError
-from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, read_note
+from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
 from .plan import make_plan
 from .profiles import Scheduler, Tls
 from .session import create, pending_blocks, refuse_other_plan
@@ -34,7 +34,6 @@ from .store.lock import driving, this_driver
 from .store.place import Folder, Place, storage_errors
 from .watchdog import Limits
 
-SUBMISSION = "submission"  # note beside the store, as long as the cluster takes care of it
 STANDBY_SECONDS = 2.0  # between two looks whether the store's driver has ended
 DEATHS = 5  # of drivers under one task, before it is given up
 
@@ -117,7 +116,7 @@ def _stand_by(place: Place, request: Request) -> None:
         beat = read_note(place, HEARTBEAT)
         if code in {OK, SOME_FAILED} or (code == INTERRUPTED and beat.get("state") == CANCELLED):
             return
-        if code == BAD_INPUT and _is_free(place):  # it has not been refused because of another driver
+        if code == BAD_INPUT and "is driving this sweep" not in words:
             if beat.get("state") != STOPPED:
                 _record(place, words)
             return

@@ -25,9 +25,9 @@ def text(value: Any) -> str:
 
 def _in_words(name: str, values: Sequence[Any]) -> Sequence[Any]:
     if name == "status":
-        return [layout.STATUS[value] for value in values]
+        return [layout.STATUS.get(value, f"unknown ({value})") for value in values]
     if name == "stop_reason":
-        return [STOP_LABELS[value] if value else "-" for value in values]
+        return [STOP_LABELS.get(value, f"unknown ({value})") if value else "-" for value in values]
     return values
 
 

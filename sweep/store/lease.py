@@ -14,14 +14,14 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
 from .lock import LOCK, Driving, named, refusal, this_driver
 from .objects import Objects, Tagged
-from .place import Place, reason, storage_errors
+from .place import Place, reason, storage_errors, telling
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,9 @@ RELEASED = "released"
 def leased(place: Place) -> Iterator[Driving]:
     """Hold the lease of ``place``; a thread keeps it alive until the context ends."""
     assert isinstance(place, Objects)
-    try:
-        lease = Lease(place)
+    lease = Lease(place)
+    with telling(place, "cannot be written"):
         lease.take()
-    except storage_errors() as error:
-        raise StoreError(f"{place}: cannot be written: {reason(error)}") from error
     try:
         yield lease
     finally:
@@ -105,8 +103,11 @@ class Lease(Driving):
     def _wait_for_its_end(self, known: Tagged) -> None:
         """Return when the holder of ``known`` is gone for good; refuse if it shows a sign of life."""
         content = _read(known.data)
-        if content.get("state") == RELEASED or _is_dead(content):
+        lives = _lives(content)
+        if content.get("state") == RELEASED or lives is False:
             return
+        if lives:
+            raise refusal(self.place, _named(known.data))
         left = GONE_SECONDS - (_server_time(self.place) - known.written).total_seconds()
         if left > 0:
             logger.warning("%s: %s may be driving this sweep; looking whether it lives, for up to %.0f s", self.place, _named(known.data), left)
@@ -118,6 +119,18 @@ class Lease(Driving):
                 raise refusal(self.place, _named(now.data))
             if now is None or now.tag != known.tag:
                 return
+
+
+def holder_of(place: Place) -> str | None:
+    """Who holds the lease, None where it is released or its holder is known to be gone."""
+    assert isinstance(place, Objects)
+    known = place.note_tagged(LOCK)
+    if known is None:
+        return None
+    content = _read(known.data)
+    if content.get("state") == RELEASED or _lives(content) is False or (datetime.now(UTC) - known.written).total_seconds() > 10.0 * GONE_SECONDS:
+        return None  # so long ago that no difference of clocks explains it
+    return _named(known.data)
 
 
 def _read(data: bytes) -> Mapping[str, Any]:
@@ -161,8 +174,8 @@ def _started(pid: int | str) -> int | None:
         return None
 
 
-def _is_dead(holder: Mapping[str, Any]) -> bool:
-    """Whether the holder was a process of this machine that is gone; False where it cannot be known."""
+def _lives(holder: Mapping[str, Any]) -> bool | None:
+    """Whether the holder, a process of this machine, still runs; None where that cannot be known."""
     if _namespace() is None or holder.get("namespace") != _namespace() or type(holder.get("pid")) is not int:
-        return False
-    return _started(holder["pid"]) != holder.get("started")
+        return None
+    return _started(holder["pid"]) == holder.get("started")

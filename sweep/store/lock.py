@@ -16,6 +16,7 @@ from ..errors import StoreError
 from .place import Folder, Place
 
 LOCK, DRIVER = "lock", "driver"  # notes beside the store: what is locked, and who holds it
+GLANCES = 5  # attempts while it is held: doctor holds it for an instant to see whether somebody does
 ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands by drivers that end
 
 
@@ -87,19 +88,38 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
         lock.release()
 
 
+def driver_of(place: Place) -> str | None:
+    """Who drives the store now, None where nobody does; takes nothing and changes nothing."""
+    if not isinstance(place, Folder):
+        from .lease import holder_of
+
+        return holder_of(place)
+    path = place.note_path(LOCK)
+    if not path.exists():
+        return None
+    lock = filelock.FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except (filelock.Timeout, OSError):
+        return holder(place)
+    lock.release()
+    return None
+
+
 def _locked(place: Folder) -> filelock.BaseFileLock:
     path = place.note_path(LOCK)
     lock = filelock.FileLock(path, blocking=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 lock.acquire()
                 return lock
             except filelock.Timeout:  # somebody holds it; or has just removed it; or no file can be made here
-                if path.exists():
+                if not path.exists():
+                    _refuse_where_no_file_can_be_made(place)
+                elif attempt >= GLANCES:
                     break
-                _refuse_where_no_file_can_be_made(place)
                 time.sleep(0.01)
     except OSError as error:
         raise StoreError(f"{place}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error

@@ -56,17 +56,37 @@ def object_place(scheme: str, rest: str) -> "Objects":
     return Objects(f"{scheme}://{'/'.join(parts)}")
 
 
+_urls: dict[int, str] = {}  # by the identity of the client's stores, which stay for good
+
+
+def url_of(store: Any) -> str:
+    """What the store that Zarr has opened was opened as."""
+    return _urls[id(store.store)]
+
+
 @functools.cache
 def _opened(url: str) -> Any:
     """The client's store below ``url``, set up from the environment; in memory it lives as long as this process."""
+    opened = _open(url)
+    _urls[id(opened)] = url
+    return opened
+
+
+def _client() -> Any:
     try:
+        import obstore.exceptions
         import obstore.store
     except ImportError as error:
-        raise StoreError(f"{url}: stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'") from error
+        raise StoreError("stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'") from error
+    return obstore
+
+
+def _open(url: str) -> Any:
+    obstore = _client()
     if url.startswith("memory://"):
         return obstore.store.MemoryStore()
     try:
-        return obstore.store.from_url(url, retry_config=RETRIES)  # type: ignore[call-overload]
+        return obstore.store.from_url(url, retry_config=RETRIES)
     except Exception as error:  # a setting that is missing or unreadable
         raise StoreError(f"{url}: {reason(error)}") from error
 
@@ -115,8 +135,7 @@ class Objects(Place):
         return _opened(parent + "/" if parent.endswith("/") else parent)
 
     def exists(self) -> bool:
-        import obstore
-
+        obstore = _client()
         try:
             obstore.head(self.inside, DESCRIPTION)
             return True
@@ -131,37 +150,28 @@ class Objects(Place):
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
         """Made in memory; its objects are put in place with the group's own description last, without which there is no store."""
-        import obstore
         import zarr
         import zarr.storage
 
+        obstore = _client()
         made: dict[str, Any] = {}
         yield zarr.open_group(zarr.storage.MemoryStore(made), mode="w", zarr_format=3)
         if not self.note_create(MAKING, b"a store is being made here\n"):
-            self.clear()  # what was left by one that was broken off
+            self.delete([key for key, _ in self.listing()])  # what was left by one that was broken off
         contents = {key: value.to_bytes() for key, value in made.items()}
         root = contents.pop(DESCRIPTION)
         _together(lambda: [obstore.put_async(self.inside, key, value) for key, value in contents.items()])
         obstore.put(self.inside, DESCRIPTION, root, mode="create")
         self.note_delete(MAKING)
 
-    def clear(self) -> None:
-        """Remove what an unfinished making has left."""
-        import obstore
-
-        obstore.delete(self.inside, [key for key, _ in self.listing()])
-
-    def listing(self) -> Iterator[tuple[str, int]]:
-        """Name and bytes of every object of the store."""
-        import obstore
-
-        for batch in obstore.list(self.inside, chunk_size=1000):
+    def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        obstore = _client()
+        for batch in obstore.list(self.inside, prefix=below or None, chunk_size=1000):
             for found in batch:
                 yield found["path"], found["size"]
 
     def descriptions(self) -> dict[str, bytes]:
-        import obstore
-
+        obstore = _client()
         folders = obstore.list_with_delimiter(self.inside)["common_prefixes"]
         names = ["", *sorted(prefix.rstrip("/") for prefix in folders)]
 
@@ -175,9 +185,24 @@ class Objects(Place):
         return {name: text for name, text in zip(names, _together(lambda: map(one, names)), strict=True) if text is not None}
 
     async def description(self, array: str) -> bytes:
-        import obstore
-
+        obstore = _client()
         return bytes(await (await obstore.get_async(self.inside, f"{array}/{DESCRIPTION}")).bytes_async())
+
+    def read(self, key: str, first: int | None = None) -> bytes:
+        obstore = _client()
+        return bytes(obstore.get(self.inside, key).bytes() if first is None else obstore.get_range(self.inside, key, start=0, length=first))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        obstore = _client()
+        obstore.delete(self.inside, list(keys))
+
+    def leftovers(self) -> list[str]:
+        obstore = _client()
+        return sorted(o["path"] for o in obstore.list_with_delimiter(self.beside)["objects"] if o["path"].startswith(f".{self.name}."))
+
+    def delete_leftover(self, name: str) -> None:
+        obstore = _client()
+        obstore.delete(self.beside, name)
 
     def free_bytes(self) -> None:
         return None
@@ -187,8 +212,7 @@ class Objects(Place):
 
     def note_tagged(self, note: str) -> Tagged | None:
         """A note with the tag of this version of it."""
-        import obstore
-
+        obstore = _client()
         try:
             found = obstore.get(self.beside, self._note(note))
         except FileNotFoundError:
@@ -197,9 +221,7 @@ class Objects(Place):
 
     def note_replace(self, note: str, data: bytes, tag: str) -> bool:
         """Write a note over the version with ``tag``; False where that has changed."""
-        import obstore
-        import obstore.exceptions
-
+        obstore = _client()
         try:
             obstore.put(self.beside, self._note(note), data, mode={"e_tag": tag})
         except (obstore.exceptions.PreconditionError, FileNotFoundError):
@@ -211,14 +233,11 @@ class Objects(Place):
         return None if found is None else found.data
 
     def note_write(self, note: str, data: bytes) -> None:
-        import obstore
-
+        obstore = _client()
         obstore.put(self.beside, self._note(note), data)
 
     def note_create(self, note: str, data: bytes) -> bool:
-        import obstore
-        import obstore.exceptions
-
+        obstore = _client()
         try:
             obstore.put(self.beside, self._note(note), data, mode="create")
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
@@ -226,7 +245,6 @@ class Objects(Place):
         return True
 
     def note_delete(self, note: str) -> None:
-        import obstore
-
+        obstore = _client()
         with suppress(FileNotFoundError):
             obstore.delete(self.beside, self._note(note))

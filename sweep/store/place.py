@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,26 @@ class Place(ABC):
         """The raw ``zarr.json`` of one array; FileNotFoundError where there is none."""
 
     @abstractmethod
+    def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """Path within the store and size of every file below a folder; size -1 of what is no plain file."""
+
+    @abstractmethod
+    def read(self, key: str, first: int | None = None) -> bytes:
+        """A file of the store, or its first bytes."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove files of the store."""
+
+    @abstractmethod
+    def leftovers(self) -> list[str]:
+        """What lies beside the store under names made from its own: notes, and what an unfinished making has left."""
+
+    @abstractmethod
+    def delete_leftover(self, name: str) -> None:
+        """Remove one of them."""
+
+    @abstractmethod
     def free_bytes(self) -> int | None:
         """What still fits, None where nobody knows."""
 
@@ -160,6 +180,35 @@ class Folder(Place):
     async def description(self, array: str) -> bytes:
         return (self.path / array / DESCRIPTION).read_bytes()
 
+    def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        folders = [below]
+        while folders:
+            below = folders.pop()
+            with os.scandir(self.path / below) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{below}{entry.name}/")
+                    else:
+                        yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
+
+    def read(self, key: str, first: int | None = None) -> bytes:
+        with (self.path / key).open("rb", buffering=0) as file:
+            return file.read() if first is None else file.read(first)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            (self.path / key).unlink(missing_ok=True)
+
+    def leftovers(self) -> list[str]:
+        return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))
+
+    def delete_leftover(self, name: str) -> None:
+        path = self.path.with_name(name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
     def free_bytes(self) -> int:
         folder = self.path.parent
         while not folder.exists() and folder != folder.parent:
@@ -197,10 +246,33 @@ class Folder(Place):
             self.note_path(note).unlink()
 
 
+def place_of(group: "zarr.Group") -> Place:
+    """Where an opened store is."""
+    from zarr.storage import LocalStore
+
+    store = group.store_path.store
+    if isinstance(store, LocalStore):
+        return Folder(str(store.root))
+    from .objects import Objects, url_of
+
+    return Objects(url_of(store))
+
+
 def storage_errors() -> tuple[type[Exception], ...]:
     """What storage raises when it fails: an object store's client has exceptions of its own."""
     client: Any = sys.modules.get("obstore.exceptions")
     return (OSError,) if client is None else (OSError, client.BaseError)
+
+
+@contextmanager
+def telling(place: Place, what: str, advice: str = "") -> Iterator[None]:
+    """What storage raises in this context as a StoreError: what failed, why, and what to do."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except storage_errors() as error:
+        raise StoreError(f"{place}: {what}: {reason(error)}" + f"; {advice}" * bool(advice)) from error
 
 
 def reason(error: BaseException) -> str:
@@ -208,11 +280,11 @@ def reason(error: BaseException) -> str:
     text = str(error)
     if not type(error).__module__.startswith("obstore") and "Debug source:" not in text:
         return str(getattr(error, "strerror", None) or error)
+    if "169.254." in text:
+        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     answer, code = re.search(r"status code: (\d+ [A-Za-z ]+)", text), re.search(r"<Code>(\w+)</Code>", text)
     if answer or code:
         return "the object store answered " + ", ".join(found.group(1).strip() for found in (answer, code) if found)
     if "builder error" in text and "http://" in text:
         return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if that is meant"
-    if "169.254." in text:
-        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     return "the object store cannot be reached or its settings are incomplete; look at the environment's settings (address, region, credentials)"

@@ -11,48 +11,59 @@ import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from . import layout
-from .place import Place, reason, storage_errors
+from . import chunks, layout, schema
+from .place import DESCRIPTION, Place, place_of, reason, telling
 
 if TYPE_CHECKING:
     import xarray
 
+MAX_COLUMN_BYTES = 4 * 2**30
 
-def open_group(store: str | Path | Place) -> zarr.Group:
-    """The group of a store.
+
+def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Attributes of a store, and the raw description of each of its arrays.
 
     Raises
     ------
     StoreError
-        There is none, or of another schema.
+        There is no store, or it is of another schema.
+    """
+    try:
+        with telling(place, "cannot be read"):
+            if not place.exists():
+                raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
+            described = place.descriptions()
+            attributes = schema.read_attributes(described.get("", b""))
+    except ValueError as error:
+        what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
+        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
+    if attributes["schema_version"] != layout.SCHEMA_VERSION:
+        raise StoreError(
+            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it"
+        )
+    return attributes, described
+
+
+def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.Group:
+    """The group of a store, after a look at all that it declares.
+
+    Parameters
+    ----------
+    same_length : refuse a store in which a resize was broken off, so that its arrays differ in length
+
+    Raises
+    ------
+    StoreError
+        There is none, or of another schema, or one that is damaged or made up.
     """
     place = Place.of(store)
-    try:
-        if not place.exists():
-            raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
-        group, described = place.group(), place.descriptions()
-        version = group.attrs["schema_version"]
-        whole = {"sweep", "plan_digest", "block_size", "axes", "coordinates", "provenance"} <= set(group.attrs) and len(group["status"].shape) == 1  # type: ignore[union-attr]
-    except StoreError:
-        raise
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{place}: is no store of a sweep, or a damaged one; move it away, or choose another --store") from error
-    except storage_errors() as error:
-        raise StoreError(f"{place}: cannot be read: {reason(error)}") from error
-    if version != layout.SCHEMA_VERSION or not whole:
-        raise StoreError(f"{place}: has schema {version}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it")
-    expected = {*str(group.attrs["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True))}
-    damaged = sorted(name for name in expected | described.keys() if not _is_described(described.get(name, b"")))
-    if damaged:
-        raise StoreError(f"{place}: {', '.join(damaged)} is missing or damaged; move the store away, or choose another --store")
-    return group
-
-
-def _is_described(text: bytes) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
+    attributes, described = read_descriptions(place)
+    arrays, wrong = schema.read_arrays(described, attributes)
+    wrong = wrong or (schema.lengths(arrays) if same_length else {})
+    if wrong:
+        lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
+        raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
+    return place.group()
 
 
 def scalar_names(group: zarr.Group) -> list[str]:
@@ -64,13 +75,16 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
     """One array, whole."""
     if name not in group:
         raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
+    place = place_of(group)
     try:
-        array = group[name]
+        array, spec = group[name], schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
         assert isinstance(array, zarr.Array)
-        return np.asarray(array[...])
-    except storage_errors() + (ValueError, KeyError, TypeError, RuntimeError) as error:  # noqa: RUF005 - mypy takes no starred tuple here
-        where = str(group.store_path).removeprefix("file://")
-        raise StoreError(f"{where}: {name} is damaged: {error}; move the store away, or choose another --store") from error
+        if spec.bytes > MAX_COLUMN_BYTES:
+            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+        return chunks.read_array(place, spec, array)
+    except Exception as error:  # what codecs say to bytes that are none of theirs is of any kind
+        what = reason(error) or type(error).__name__
+        raise StoreError(f"{place}: {name} is damaged: {what}; see what can be done: sweep doctor {place}") from error
 
 
 @dataclass(frozen=True)
@@ -90,9 +104,13 @@ class Counts:
 
 def committed_blocks(group: zarr.Group) -> NDArray[np.bool_]:
     """For each block whether it is committed."""
-    status, size = column(group, "status"), block_size(group)
+    return committed_of(column(group, "status"), block_size(group))
+
+
+def committed_of(status: NDArray[Any], size: int) -> NDArray[np.bool_]:
+    """The same from the commit records and the length of a block."""
     starts = np.arange(0, status.size, size)
-    return np.logical_and.reduceat(status != layout.PENDING, starts)
+    return np.logical_and.reduceat(status != layout.PENDING, starts) if status.size else np.zeros(0, dtype=np.bool_)
 
 
 def block_size(group: zarr.Group) -> int:
@@ -102,7 +120,7 @@ def block_size(group: zarr.Group) -> int:
 def counts(group: zarr.Group) -> Counts:
     """Runs by state, from the commit records alone."""
     status = column(group, "status")
-    committed = committed_blocks(group)
+    committed = committed_of(status, block_size(group))
     return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
 
 

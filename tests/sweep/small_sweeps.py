@@ -15,6 +15,7 @@ from sweep.plan import Plan
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
 from sweep.store import reader
+from sweep.store.place import Place
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MELT = CONFIGS / "mars_0d_melt.yaml"
@@ -37,7 +38,7 @@ def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> P
     return path
 
 
-def run_here(file: Path, store: Path, workers: int = 0) -> Plan:
+def run_here(file: Path, store: Path | str | Place, workers: int = 0) -> Plan:
     """Run a sweep file from this process."""
     plan, _ = run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()))
     return plan
@@ -59,11 +60,11 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def counts(store: Path) -> reader.Counts:
+def counts(store: Path | str | Place) -> reader.Counts:
     return reader.counts(reader.open_group(store))
 
 
-def results(store: Path) -> dict[str, Any]:
+def results(store: Path | str | Place) -> dict[str, Any]:
     """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
     group = reader.open_group(store)
     order = np.argsort(reader.column(group, "run_id").tolist())
@@ -72,7 +73,7 @@ def results(store: Path) -> dict[str, Any]:
     return {name: values[order] for name, values in found.items() if name not in of_the_day and not name.startswith("cache_")}
 
 
-def assert_same_bits(one: Path, other: Path) -> None:
+def assert_same_bits(one: Path | str | Place, other: Path | str | Place) -> None:
     """Both stores hold the same runs with the same bits."""
     left, right = results(one), results(other)
     assert left.keys() == right.keys()

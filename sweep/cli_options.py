@@ -1,0 +1,28 @@
+"""What commands of ``sweep`` take: a sweep file, the place of a store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marsdisk.commands import reporting
+
+if TYPE_CHECKING:
+    from .store.place import Place
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+
+
+class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
+    """A store's place: a path or a URL, which must not become a Path on the way."""
+
+    name = "store"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
+        from .store.place import Place
+
+        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
+
+
+PLACE = PlaceParameter()
+STORE = click.argument("store", type=PLACE)

@@ -1,0 +1,334 @@
+"""What is wrong with a store, and setting right what can be without losing a readable result."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from marsdisk import model_version
+
+from . import layout, reader, schema
+from .chunks import Chunk, Files, damaged, files_of
+from .lock import DRIVER, LOCK, driver_of, driving
+from .objects import MAKING
+from .place import Folder, Place, reason, telling
+from .schema import ArraySpec
+
+#: Arrays that a finished run always fills with something: where their chunk is missing, it was lost.
+ALWAYS_FILLED = ("Sigma_0", "t_end", "wall_time", "stop_reason", "worker", "attempt", "t", "Sigma", "N")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing that is wrong."""
+
+    kind: str
+    names: tuple[str, ...]  #: blocks, arrays or files
+    meaning: str
+    cure: str  #: what to type or do
+    repair: str = ""  #: what --repair does about it; empty where it does nothing
+    blocks: tuple[int, ...] = ()  #: to be computed again
+    files: tuple[str, ...] = ()  #: in the store, to be removed
+    leftovers: tuple[str, ...] = field(default=())  #: beside the store, to be removed
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found."""
+
+    findings: list[Finding]
+    driver: str | None  #: who drives the store; what is not committed is his work then, and no finding
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left to be done: what was repaired is no finding any more, unless its runs are to be computed again."""
+        return all(finding.repaired and not finding.blocks for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class _Store:
+    place: Place
+    attributes: Mapping[str, Any]
+    arrays: Mapping[str, ArraySpec]
+    files: Files
+    bad: Sequence[tuple[str, Chunk]]
+    driver: str | None
+
+    @property
+    def block_size(self) -> int:
+        return int(self.attributes["block_size"])
+
+    def blocks_of(self, name: str, chunk: Chunk) -> range:
+        """Blocks that a chunk holds runs of."""
+        length = self.arrays[name].chunks[0]
+        last = min((chunk.first + 1) * length, self.arrays[name].shape[0]) - 1
+        return range(chunk.first * length // self.block_size, last // self.block_size + 1)
+
+
+def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
+    """All that is wrong with a store; nothing is changed.
+
+    Parameters
+    ----------
+    deep : read every chunk, instead of the sizes of all and the first bytes of some
+
+    Raises
+    ------
+    StoreError
+        There is no store of a sweep, or it cannot be read at all.
+    """
+    place = Place.of(store)
+    driver = driver_of(place)
+    return Diagnosis(_examine(place, driver, deep=deep), driver)
+
+
+def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
+    attributes, described = reader.read_descriptions(place)
+    arrays, wrong = schema.read_arrays(described, attributes)
+    findings = list(_structure(place, wrong, arrays))
+    with telling(place, "cannot be read"):
+        files = files_of(place, arrays)
+        store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
+        findings += _files(store)
+        if not wrong:
+            findings += _blocks(store)
+        findings += [*_coordinates(store), *_code(store), *_beside(store)]
+    return findings
+
+
+def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec]) -> Iterator[Finding]:
+    anew = f"its other arrays can still be read with Zarr; for a whole store, sweep run it into another --store than {place}"
+    if wrong:
+        yield Finding(
+            "damaged arrays",
+            tuple(f"{name} {what}" for name, what in wrong.items()),
+            "not what this program writes; no command goes on with it",
+            anew,
+        )
+    elif different := schema.lengths(arrays):
+        lines = tuple(f"{name} {what}" for name, what in different.items())
+        yield Finding("arrays of different length", lines, "a change of the store's length was broken off, or it was changed by hand", anew)
+
+
+def _files(store: _Store) -> Iterator[Finding]:
+    files = store.files
+    if files.partial and not store.driver:
+        names = tuple(files.partial)
+        yield Finding("unfinished files", names, "a write was broken off; nobody reads them", _repair_command(store), "removed", files=names)
+    if files.beyond:
+        names = tuple(files.beyond)
+        yield Finding("chunks beyond the end", names, "no array reaches so far; nobody reads them", _repair_command(store), "removed", files=names)
+    if files.foreign:
+        yield Finding(
+            "foreign files", tuple(files.foreign), "not made by this program, and in the way of nobody", "look at them and remove them by hand"
+        )
+
+
+def _repair_command(store: _Store) -> str:
+    return f"sweep doctor {store.place} --repair"
+
+
+def _status(store: _Store) -> NDArray[np.uint8]:
+    """The commit records; pending where their chunk cannot be read."""
+    spec = store.arrays["status"]
+    bad = {chunk.first for name, chunk in store.bad if name == "status"}
+    array = store.place.group()["status"]
+    assert isinstance(array, zarr.Array)
+    if not bad:
+        return np.asarray(array[...], dtype=np.uint8)
+    status = np.full(spec.shape, layout.PENDING, np.uint8)
+    for chunk in store.files.chunks["status"]:
+        if chunk.first not in bad:
+            runs = slice(chunk.first * spec.chunks[0], (chunk.first + 1) * spec.chunks[0])
+            status[runs] = np.asarray(array[runs])
+    return status
+
+
+def _blocks(store: _Store) -> Iterator[Finding]:
+    status = _status(store)
+    committed = reader.committed_of(status, store.block_size)
+    begun = {
+        block
+        for variable in layout.variables(shared_grid=store.arrays["s"].dims == ("bin",), parts=layout.OPTIONAL)
+        for chunk in store.files.chunks.get(variable.name, ())
+        for block in store.blocks_of(variable.name, chunk)
+    }
+    unreadable = _unreadable(store)
+    yield from unreadable
+    marked = {block for finding in unreadable for block in finding.blocks}
+    unknown = _blocks_of_runs(store, ~np.isin(status, list(layout.STATUS))) - marked
+    if unknown:
+        yield _again(store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)")
+    lost = set(_lost(store, status, committed)) - marked - unknown
+    if lost:
+        yield _again(store, "lost chunks", lost, "committed, but files with their results are gone")
+    if store.driver:
+        return
+    resume = f"sweep resume {store.place}"
+    torn = {int(block) for block in np.flatnonzero(~committed) if int(block) in begun} - marked
+    if torn:
+        yield Finding("torn blocks", _ranges(torn), "begun but not committed; what stands there is not trusted and written over", resume)
+    pending = {int(block) for block in np.flatnonzero(~committed)} - torn - marked
+    if pending:
+        yield Finding("pending blocks", _ranges(pending), "not run yet", resume)
+
+
+def _blocks_of_runs(store: _Store, which: NDArray[np.bool_]) -> set[int]:
+    return {int(block) for block in np.unique(np.flatnonzero(which) // store.block_size)}
+
+
+def _again(store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()) -> Finding:
+    cure = f"{_repair_command(store)}, then sweep resume {store.place}"
+    return Finding(kind, _ranges(blocks), meaning, cure, "marked as pending", blocks=tuple(sorted(blocks)), files=tuple(files))
+
+
+def _unreadable(store: _Store) -> list[Finding]:
+    along_run = [(name, chunk) for name, chunk in store.bad if _is_by_block(store, name)]
+    blocks = {block for name, chunk in along_run for block in store.blocks_of(name, chunk)}
+    if not blocks:
+        return []
+    names = sorted({name for name, _ in along_run})
+    meaning = f"chunks of {', '.join(names[:5])}{' and others' * (len(names) > 5)} are truncated or garbled, and their runs as good as lost"
+    return [_again(store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run])]
+
+
+def _is_by_block(store: _Store, name: str) -> bool:
+    """Whether workers write the array, and can write it again."""
+    by_block = {variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)}
+    return name in by_block and store.arrays[name].dims[0] == "run"
+
+
+def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]) -> Iterator[int]:
+    """Committed blocks with finished runs of which a chunk that must be there is not."""
+    done = _blocks_of_runs(store, status == layout.DONE) & set(np.flatnonzero(committed).tolist())
+    for name in ALWAYS_FILLED:
+        spec = store.arrays[name]
+        there = {chunk.first for chunk in store.files.chunks[name]}
+        yield from (block for block in done if block * store.block_size // spec.chunks[0] not in there)
+
+
+def _coordinates(store: _Store) -> Iterator[Finding]:
+    names = sorted({name for name, _ in store.bad if not _is_by_block(store, name)})
+    anew = f"results can still be read by run; for a whole store, sweep run it into another --store than {store.place}"
+    if names:
+        yield Finding("unreadable coordinates", tuple(names), "what says which run is which cannot be read", anew)
+    if "run_id" in names or "run_id" not in store.arrays:
+        return
+    ids = reader.column(store.place.group(), "run_id").tolist()
+    twice = len(ids) - len(set(ids))
+    if twice or not all(ids):
+        what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (not all(ids))
+        yield Finding("run_ids that name nothing", what, "every run has one of its own; the store was changed by hand", anew)
+
+
+def _code(store: _Store) -> Iterator[Finding]:
+    was = store.attributes["provenance"]
+    if was["model_version"] != model_version():
+        yield Finding(
+            "another version of the model",
+            (f"{was['model_version']}, here is {model_version()}",),
+            "the numbers here would be others; sweep run and sweep resume refuse to go on",
+            "go on with the version that made it, or sweep run into another --store",
+        )
+    changed = [f"{name}: {what}" for name, digest in was["tables"].items() if (what := _table_differs(str(name), digest))]
+    if changed:
+        yield Finding(
+            "changed tables",
+            tuple(changed),
+            "the numbers here would be others; sweep run and sweep resume refuse to go on",
+            "put the table back, or sweep run into another --store",
+        )
+
+
+def _table_differs(name: str, digest: Any) -> str:
+    from marsdisk.physics.qpr_table import read_qpr_table, shipped_qpr_table
+
+    key, _, value = name.partition(" = ")
+    try:
+        if key == "radiation.Q_pr":
+            now = shipped_qpr_table(value).digest if value == "forsterite" else read_qpr_table(_plain_file(value)).digest
+        else:
+            now = hashlib.sha256(_plain_file(value).read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:
+        return f"cannot be read here ({reason(error)})"
+    return "" if now == digest else "its content has changed"
+
+
+def _plain_file(path: str) -> Path:
+    if not Path(path).is_file():
+        raise ValueError("no file")
+    return Path(path)
+
+
+def _beside(store: _Store) -> Iterator[Finding]:
+    if store.driver:
+        return
+    lasting = {f".{store.place.name}.{note}" for note in ((LOCK,) if not isinstance(store.place, Folder) else ())}
+    ours = (LOCK, DRIVER, "json", MAKING, "probe-", "clock-", "making-", "cancel")
+    names = [name for name in store.place.leftovers() if name not in lasting]
+    stale = tuple(n for n in names if n.endswith(".partial") or n.removeprefix(f".{store.place.name}.").startswith(ours))
+    if stale:
+        yield Finding("stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale)
+
+
+def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
+    """Set right what can be: remove what nobody reads, and mark blocks with unreadable results as pending. No readable file is removed.
+
+    Raises
+    ------
+    StoreError
+        Somebody drives the store, or it cannot be read or written.
+    """
+    place = Place.of(store)
+    reader.read_descriptions(place)  # refuses what is no store before anything is made beside it
+    with driving(place):
+        findings = _examine(place, None, deep=deep)
+        held = {f".{place.name}.{note}" for note in (LOCK, DRIVER)}
+        findings = [
+            f
+            for f in (replace(f, leftovers=tuple(n for n in f.leftovers if n not in held)) for f in findings)
+            if f.leftovers or f.kind != "stale notes"
+        ]
+        with telling(place, "cannot be written"):
+            return Diagnosis([_repaired(place, finding) for finding in findings], None)
+
+
+def _repaired(place: Place, finding: Finding) -> Finding:
+    if not finding.repair:
+        return finding
+    if finding.blocks:
+        _mark_pending(place, finding.blocks)  # first: a reader never sees a commit record of what is gone
+    place.delete(finding.files)
+    for name in finding.leftovers:
+        with suppress(FileNotFoundError):
+            place.delete_leftover(name)
+    return replace(finding, repaired=True)
+
+
+def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
+    group = reader.open_group(place)
+    size, array = reader.block_size(group), zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
+    for block in blocks:
+        runs = slice(block * size, min((block + 1) * size, array.shape[0]))
+        if array.chunks[0] == min(size, array.shape[0]):  # the block is the chunk: without it the block is pending, be it readable or not
+            place.delete([f"status/c/{block}"])
+        else:
+            array[runs] = layout.PENDING
+
+
+def _ranges(blocks: set[int]) -> tuple[str, ...]:
+    """0-3, 7."""
+    found: list[tuple[int, int]] = []
+    for block in sorted(blocks):
+        if found and found[-1][1] == block - 1:
+            found[-1] = (found[-1][0], block)
+        else:
+            found.append((block, block))
+    return tuple(str(lo) if lo == hi else f"{lo}-{hi}" for lo, hi in found)

@@ -1,0 +1,175 @@
+"""What a store must look like before anything of it is read: it may come from anybody, and may be damaged or made up."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import layout
+
+MAX_RUNS = 100_000_000
+MAX_CHUNKS = 1_000_000  # of one array: more would take minutes to look for
+MAX_ARRAYS = 1_000
+MAX_CHUNK_BYTES = 2**30  # 64 blocks of the largest default size
+MAX_ARRAY_DESCRIPTION = 2**20  # bytes; ours have two thousand
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,199}")
+#: Bytes of a value by type in the store; of a text what its place in memory takes.
+WIDTHS = {"float64": 8, "int64": 8, "uint8": 1, "bool": 1, "string": 16}
+TYPES = {"f8": "float64", "i8": "int64", "u1": "uint8", "str": "string"}
+COMPRESSORS = {"blosc", "zstd", "crc32c"}
+#: Attributes of the group, by what they must be.
+ATTRIBUTES: Mapping[str, type] = {
+    "schema_version": int,
+    "sweep": dict,
+    "plan_digest": str,
+    "block_size": int,
+    "axes": list,
+    "coordinates": str,
+    "provenance": dict,
+}
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array as its ``zarr.json`` describes it."""
+
+    name: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dims: tuple[str, ...]
+    dtype: str
+    codecs: tuple[str, ...]
+    fill: Any
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Uncompressed size of a chunk; of texts, what they take beside their letters."""
+        return WIDTHS[self.dtype] * math.prod(self.chunks)
+
+    @property
+    def bytes(self) -> int:
+        return WIDTHS[self.dtype] * math.prod(self.shape)
+
+
+def mapping(text: bytes) -> dict[str, Any]:
+    """JSON that must be a mapping; ValueError else."""
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
+    if not isinstance(found, dict):
+        raise ValueError("is no mapping")
+    return found
+
+
+def read_attributes(text: bytes) -> dict[str, Any]:
+    """Attributes of the group from its ``zarr.json``.
+
+    Raises
+    ------
+    ValueError
+        They are not those of a sweep's store, with what is wrong.
+    """
+    described = mapping(text)
+    attributes = described.get("attributes")
+    if (described.get("zarr_format"), described.get("node_type")) != (3, "group") or not isinstance(attributes, dict):
+        raise ValueError("is no Zarr group of format 3 with attributes")
+    version = attributes.get("schema_version")
+    if type(version) is int and version != layout.SCHEMA_VERSION:
+        return attributes  # what another schema's attributes are, it alone knows
+    for name, kind in ATTRIBUTES.items():
+        if type(attributes.get(name)) is not kind:
+            raise ValueError(f"its attribute {name} is {'missing' if name not in attributes else f'no {kind.__name__}'}")
+    given, provenance = attributes["sweep"], attributes["provenance"]
+    if set(given) != {"content", "base", "command_line", "base_path"} or any(type(given[k]) is not dict for k in ("content", "base", "command_line")):
+        raise ValueError("its attribute sweep is no record of a sweep")
+    if type(given["base_path"]) is not str or type(provenance.get("model_version")) is not str or type(provenance.get("tables")) is not dict:
+        raise ValueError("its attributes do not say where it comes from")
+    if not 1 <= attributes["block_size"] <= MAX_RUNS:
+        raise ValueError(f"its attribute block_size is {attributes['block_size']}")
+    names = [*attributes["axes"], *attributes["coordinates"].split()]
+    if not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise ValueError("its axes and coordinates have names that no axis can have")
+    return attributes
+
+
+def _numbers(given: Any, least: int) -> tuple[int, ...]:
+    if not isinstance(given, list) or not all(type(n) is int and least <= n < 2**53 for n in given):
+        raise ValueError(f"has lengths {str(given)[:60]}")
+    return tuple(given)
+
+
+def read_array(name: str, text: bytes) -> ArraySpec:
+    """The array that a ``zarr.json`` describes.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, or none that this program writes, or larger than it reads.
+    """
+    if not text or len(text) > MAX_ARRAY_DESCRIPTION or not NAME.fullmatch(name):
+        raise ValueError("is missing or damaged")
+    try:
+        of = mapping(text)
+    except ValueError as error:
+        raise ValueError("is missing or damaged") from error
+    grid, codecs, dims = of.get("chunk_grid"), of.get("codecs"), of.get("dimension_names")
+    if (of.get("zarr_format"), of.get("node_type")) != (3, "array") or not isinstance(grid, dict) or grid.get("name") != "regular":
+        raise ValueError("is missing or damaged")
+    attributes = of.get("attributes", {})
+    if not isinstance(attributes, dict) or not all(isinstance(attributes.get(key, ""), str) for key in ("units", "long_name")):
+        raise ValueError("has attributes that this program does not write")
+    if not isinstance(of.get("data_type"), str) or of["data_type"] not in WIDTHS:
+        raise ValueError("has a type of values that this program does not write")
+    names = [str(codec.get("name")) for codec in codecs if isinstance(codec, dict)] if isinstance(codecs, list) else []
+    first = "vlen-utf8" if of["data_type"] == "string" else "bytes"
+    if not names or len(names) != len(codecs or ()) or names[0] != first or not set(names[1:]) <= COMPRESSORS:
+        raise ValueError("is packed in a way that this program does not use")
+    order = codecs[0].get("configuration", {}) if isinstance(codecs, list) and isinstance(codecs[0], dict) else {}
+    if not isinstance(order, dict) or order.get("endian", "little") != "little":
+        raise ValueError("is packed in a way that this program does not use")
+    configuration = grid.get("configuration")
+    shape, chunks = _numbers(of.get("shape"), 0), _numbers(configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1)
+    if not shape or len(shape) != len(chunks) or not isinstance(dims, list) or len(dims) != len(shape) or not all(isinstance(d, str) for d in dims):
+        raise ValueError("has shape, chunks and names of dimensions that do not fit together")
+    spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), of.get("fill_value"))
+    count = math.prod(-(-n // chunk) for n, chunk in zip(shape, chunks, strict=True))
+    if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
+        raise ValueError(f"declares the shape {shape} in chunks of {chunks}, more than this program reads")
+    return spec
+
+
+def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]) -> tuple[dict[str, ArraySpec], dict[str, str]]:
+    """All arrays, and what is wrong with those that cannot be read: missing, damaged, or not of the type and dimensions that they must have."""
+    found, wrong = {}, {}
+    known = {variable.name: variable for variable in layout.variables(shared_grid=True, parts=layout.OPTIONAL)}
+    must = {*str(attributes["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True)), "s", *layout.INDEXES}
+    for name in sorted(must | {name for name in list(descriptions)[: MAX_ARRAYS + 1] if name}):
+        try:
+            spec = read_array(name, descriptions.get(name, b""))
+            variable = known.get(name)
+            if variable and (spec.dims, spec.dtype) != (("run", *variable.dims), TYPES[variable.dtype]):
+                raise ValueError(
+                    f"is {spec.dtype} over {', '.join(spec.dims)}, not {TYPES[variable.dtype]} over {', '.join(('run', *variable.dims))}"
+                )
+            if name in str(attributes["coordinates"]).split() and spec.dims != ("run",):
+                raise ValueError(f"is no coordinate along run, but over {', '.join(spec.dims)}")
+            found[name] = spec
+        except ValueError as error:
+            wrong[name] = str(error)
+    if len(descriptions) > MAX_ARRAYS:
+        wrong["the store"] = f"has more than {MAX_ARRAYS} arrays"
+    return found, wrong
+
+
+def lengths(arrays: Mapping[str, ArraySpec]) -> dict[str, str]:
+    """What is wrong with arrays that are not as long as others over the same dimension; along ``run`` the commit record counts."""
+    known = {"run": arrays["status"].shape[0]}
+    wrong = {}
+    for name, spec in arrays.items():
+        for dim, length in zip(spec.dims, spec.shape, strict=True):
+            if known.setdefault(dim, length) != length:
+                wrong[name] = f"has the length {length} over {dim}, where others have {known[dim]}"
+    return wrong

@@ -1,0 +1,200 @@
+"""A sweep into S3, with a real server on this machine: the same bits, one driver, nothing lost, and no secret anywhere."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drivers import Driver
+from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here, sweep_file
+
+import sweep
+from sweep.errors import StoreError
+from sweep.store import lease
+from sweep.store.lock import driving
+from sweep.store.objects import Objects
+from sweep.store.place import Place
+
+BLOCKS = 10
+SECRET = "a-secret-that-nobody-may-see"
+Start = Callable[[str, int], Driver]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    """Settings of a running S3 server with an empty bucket."""
+    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("s3_server.py"))], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = f"http://127.0.0.1:{int(process.stdout.readline())}"
+    urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT")).close()
+    yield {
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+    }
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def _settings(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> str:
+    return f"s3://bucket/results/{request.node.name}.zarr"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of 10 blocks of one run each."""
+    axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
+    return sweep_file(tmp_path_factory.mktemp("objects"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(file: Path) -> Path:
+    """Its store in a folder. Only to be read."""
+    run_here(file, file.parent / "undisturbed.zarr")
+    return file.parent / "undisturbed.zarr"
+
+
+@pytest.fixture
+def start(file: Path) -> Iterator[Start]:
+    """Starts a driver of the long sweep; none of it outlives the test."""
+    drivers: list[Driver] = []
+
+    def start(store: str, workers: int) -> Driver:
+        words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", store, "--workers", str(workers)]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        drivers.append(subprocess.Popen(words, cwd=file.parent, env=environment(), start_new_session=True, **pipes))
+        return drivers[-1]
+
+    yield start
+    for driver in drivers:
+        if driver.poll() is None:
+            os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
+
+
+def until_committed(driver: Driver, store: str, blocks: int) -> None:
+    deadline = time.monotonic() + 300.0
+    while not Place.of(store).exists() or counts(store).blocks_committed < blocks:
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert counts(store).pending > 0
+
+
+def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
+    start: Start, file: Path, undisturbed: Path, store: str, tmp_path: Path
+) -> None:
+    driver = start(store, 2)
+    until_committed(driver, store, 2)
+    os.killpg(driver.pid, signal.SIGKILL)
+    out, err = driver.communicate()
+    before = counts(store).done
+    assert 2 <= before < BLOCKS
+    again = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)  # at once: its holder was a process of this machine, and is gone
+    assert (again.returncode, again.stderr) == (0, "")
+    assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed (none)" in again.stdout
+    assert int(re.search(r"\((\d+) are committed already\)", again.stdout).group(1)) >= before  # type: ignore[union-attr]
+    assert_same_bits(store, undisturbed)
+    status, show, doctor = (command("sweep", verb, store, cwd=tmp_path) for verb in ("status", "show", "doctor"))
+    assert f"{store}: {BLOCKS} done, 0 failed, 0 pending of {BLOCKS} runs" in status.stdout
+    assert show.stdout.count(" done ") == BLOCKS
+    assert (doctor.returncode, doctor.stdout) == (0, f"{store}: nothing is wrong\n")
+    assert float(sweep.open_store(store).M_loss.sum()) == float(sweep.open_store(undisturbed).M_loss.sum())
+    place = Place.of(store)
+    assert isinstance(place, Objects)
+    contents = [place.read(key) for key, _ in place.listing()] + [place.note_read(note.rpartition(".")[2]) or b"" for note in place.leftovers()]
+    assert len(contents) > 30 * BLOCKS
+    assert not any(SECRET.encode() in content for content in contents)
+    assert not any(SECRET in text for done in (again, status, show, doctor) for text in (out, err, done.stdout, done.stderr))
+
+
+def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(start: Start, undisturbed: Path, store: str, tmp_path: Path) -> None:
+    driver = start(store, 0)
+    until_committed(driver, store, 1)
+    driver.send_signal(signal.SIGSTOP)  # it lives, and is still in the middle when the others come
+    second, doctor = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path), command("sweep", "doctor", store, "--json", cwd=tmp_path)
+    driver.send_signal(signal.SIGINT)
+    driver.send_signal(signal.SIGCONT)
+    out, _ = driver.communicate(timeout=150)
+    assert driver.returncode == 130
+    assert second.returncode == 2
+    assert re.search(rf"error: {store}: process {driver.pid} on \S+ since \S+ is driving this sweep; wait for it", second.stderr)
+    assert json.loads(doctor.stdout)["driver"].startswith(f"process {driver.pid} on ")
+    assert (json.loads(doctor.stdout)["findings"], doctor.returncode) == ([], 0)
+    again = re.search(r"go on with: (sweep run .*)", out)
+    assert again is not None
+    done = command(*shlex.split(again.group(1)), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same_bits(store, undisturbed)
+
+
+def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "GONE_SECONDS", 2.0)
+    monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
+    place = Place.of(store)
+    assert isinstance(place, Objects)
+    place.note_create("lock", json.dumps({"pid": 1, "host": "elsewhere", "since": "long ago", "id": "x", "state": "held"}).encode())
+    begin = time.monotonic()
+    with driving(place) as held:
+        assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
+        assert not held.lost
+        with pytest.raises(StoreError, match="is driving this sweep"):  # noqa: PT012
+            monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
+            stop = threading.Event()
+            beating = threading.Thread(target=lambda: [held._replace() for _ in iter(lambda: stop.wait(0.2), True)])  # type: ignore[attr-defined]
+            beating.start()
+            try:
+                with driving(place):
+                    pass
+            finally:
+                stop.set()
+                beating.join()
+    with driving(place):  # released: at once
+        pass
+
+
+def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
+    place, stopped = Place.of(store), threading.Event()
+    with driving(place) as held:
+        held.on_loss = stopped.set
+        place.note_write("lock", json.dumps({"pid": 7, "host": "elsewhere", "since": "just now", "id": "x", "state": "held"}).encode())
+        assert stopped.wait(30.0)
+        assert held.lost == "process 7 on elsewhere since just now"
+    assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"  # and leaves the other's lease alone
+
+
+@pytest.mark.parametrize(
+    ("settings", "store", "words"),
+    [
+        ({}, "s3://no-such-bucket/x.zarr", "the object store answered 404 Not Found, NoSuchBucket"),
+        ({"AWS_ALLOW_HTTP": "false"}, "s3://bucket/x.zarr", "plain http; set AWS_ALLOW_HTTP=true"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "s3://bucket/x.zarr", "the object store cannot be reached"),
+    ],
+)
+def test_a_bucket_that_cannot_be_had_is_told_in_a_line(file: Path, settings: dict[str, str], store: str, words: str, tmp_path: Path) -> None:
+    done = command("sweep", "run", file, "--store", store, "--workers", 0, cwd=tmp_path, **settings)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {store}: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert SECRET not in done.stderr

@@ -1,0 +1,164 @@
+"""Where stores may be: paths and URLs, what is refused, and the notes beside a store."""
+
+import os
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+from small_sweeps import T0_AND_RINGS, assert_same_bits, command, counts, run_here, sweep_file
+from zarr.storage import ObjectStore
+
+import sweep
+from sweep.errors import StoreError
+from sweep.store.lock import driving
+from sweep.store.objects import MAKING, Objects
+from sweep.store.place import Folder, Place
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "name", "text"),
+    [
+        ("results/x.zarr", Folder, "x.zarr", "results/x.zarr"),
+        (Path("results") / "x.zarr", Folder, "x.zarr", "results/x.zarr"),
+        ("s3:x.zarr", Folder, "s3:x.zarr", "s3:x.zarr"),
+        ("file:///data/x.zarr", Folder, "x.zarr", "/data/x.zarr"),
+        ("s3://bucket/a/x.zarr/", Objects, "x.zarr", "s3://bucket/a/x.zarr"),
+        ("gs://bucket/x.zarr", Objects, "x.zarr", "gs://bucket/x.zarr"),
+        ("memory://x.zarr", Objects, "x.zarr", "memory://x.zarr"),
+        ("memory:///x.zarr", Objects, "x.zarr", "memory://x.zarr"),
+        ("abfss://container@account.dfs.core.windows.net/x.zarr", Objects, "x.zarr", "abfss://container@account.dfs.core.windows.net/x.zarr"),
+    ],
+)
+def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(given: str | Path, kind: type, name: str, text: str) -> None:
+    place = Place.of(given)
+    assert (type(place), place.name, str(place)) == (kind, name, text)
+    assert pickle.loads(pickle.dumps(place)) == place == Place.of(place)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("s3://key:hunter2@bucket/x.zarr", r"s3://\*\*\*@bucket/x\.zarr: a URL with credentials would be printed and logged"),
+        ("s3://hunter2@bucket/x.zarr", "a URL with credentials"),
+        ("abfs://c:hunter2@account/x.zarr", "a URL with credentials"),
+        ("s3://bucket/x.zarr?X-Amz-Signature=hunter2", r"takes no \? or #"),
+        ("ftp://key:hunter2@host/x.zarr", "credentials"),
+        ("http://host/x.zarr", "there is no http:// store; give a path or one of s3://"),
+        ("s3://bucket", "is no name for a store; give a bucket and a name in it, such as s3://BUCKET/NAME.zarr"),
+        ("s3:///x.zarr", "is no name for a store"),
+        ("s3://bucket/a/../../x.zarr", r"has an empty part, \. or \.\."),
+        ("s3://bucket//x.zarr", "has an empty part"),
+        (Path("s3://bucket/x.zarr"), "a URL has lost a slash by becoming a Path; give it as text"),
+    ],
+)
+def test_what_is_no_place_is_refused_without_showing_a_password(given: str | Path, words: str) -> None:
+    with pytest.raises(StoreError, match=words) as caught:
+        Place.of(given)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture(params=["folder", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place.of(tmp_path / "x.zarr" if request.param == "folder" else f"memory://{tmp_path.name}/x.zarr")
+
+
+def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(place: Place) -> None:
+    assert place.note_read("lock") is None
+    made = []
+    threads = [threading.Thread(target=lambda i=i: made.append(place.note_create("lock", b"%d" % i))) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [False] * 7 + [True]
+    place.note_write("lock", b"other")
+    assert (place.note_read("lock"), place.leftovers(), list(place.listing()) if place.exists() else []) == (b"other", [".x.zarr.lock"], [])
+    place.note_delete("lock")
+    place.note_delete("lock")
+    assert place.note_read("lock") is None
+
+
+def test_a_store_in_memory_has_the_bits_of_one_in_a_folder(tmp_path: Path, finished: Path) -> None:
+    store = f"memory://{tmp_path.name}.zarr"
+    file = sweep_file(tmp_path, axes=T0_AND_RINGS)
+    run_here(file, store)
+    assert counts(store).done == 6
+    assert_same_bits(store, finished)
+    assert sweep.open_store(store).sweep.grid().M_loss.shape == (2, 3)
+    with pytest.raises(StoreError, match="workers cannot see into this process's memory; use --workers 0"):
+        run_here(file, store, workers=1)
+
+
+def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, really = [], ObjectStore.set
+
+    async def put(self: ObjectStore, key: str, value: object) -> None:
+        written.append(key)
+        await really(self, key, value)
+
+    monkeypatch.setattr(ObjectStore, "set", put)
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), f"memory://{tmp_path.name}.zarr")
+    for block in range(3):
+        of_block = [key for key in written if key.split("/")[2] == str(block)]
+        assert len(of_block) > 30
+        assert of_block[-1] == f"status/c/{block}"
+
+
+def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(tmp_path: Path) -> None:
+    place = Place.of(f"memory://{tmp_path.name}.zarr")
+    assert isinstance(place, Objects)
+    place.note_create(MAKING, b"")
+    import obstore
+
+    for key in ("status/zarr.json", "status/c/0"):  # what a making leaves that was killed before the group's own description
+        obstore.put(place.inside, key, b"\x01\x01")
+    assert not place.exists()
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
+    assert counts(place).done == 6
+    assert place.note_read(MAKING) is None
+
+
+def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) -> None:
+    place = Place.of(f"memory://{tmp_path.name}.zarr")
+    import obstore
+
+    obstore.put(place.inside, "thesis.tex", b"mine")
+    with pytest.raises(StoreError, match="is no store of a sweep"):
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
+    assert [key for key, _ in place.listing()] == ["thesis.tex"]
+
+
+def test_a_missing_client_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "obstore.py").write_text("raise ImportError", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = command("sweep", "status", "s3://bucket/x.zarr", cwd=tmp_path, PYTHONPATH=path)
+    assert done.returncode == 2
+    assert "stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'" in done.stderr
+
+
+def test_a_refusal_names_the_driver_even_while_drivers_come_and_go(tmp_path: Path) -> None:
+    store, stop = tmp_path / "s.zarr", threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            try:
+                with driving(store):
+                    pass
+            except StoreError:
+                pass
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    refusals = []
+    try:
+        for _ in range(200):
+            try:
+                with driving(store):
+                    pass
+            except StoreError as error:
+                refusals.append(str(error))
+    finally:
+        stop.set()
+        other.join()
+    assert [text for text in refusals if "is driving this sweep; wait for it" not in text] == []
