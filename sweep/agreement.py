@@ -84,7 +84,7 @@ def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 
 _CURES = {
-    "version": "give all of them the same environment (pip install the same version of marsdisk with the same constraints.txt)",
+    "version": "give all of them the same environment (pip install the same version of marsdisk with the same constraints.txt) and start them anew",
     "store": "put the store where all machines see it under the same name and may write it (a shared disk, or --store s3://...)",
 }
 
@@ -178,6 +178,7 @@ def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]
         mine = agreement.Probe.__new__(agreement.Probe)
         mine.store, mine.id, mine.expected = given["store"], given["id"], given["expected"]
         if versions_only:
+            mine.expected.pop("sweep")  # a scheduler passes our messages on unread
             return agreement.differences(mine.expected, agreement._environment())
         return agreement.host_and_process(), mine.problem(answer=True)
 

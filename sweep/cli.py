@@ -97,7 +97,7 @@ def status(store: "Place", as_json: bool) -> None:
     """How far STORE has come."""
     import json
 
-    from .heartbeat import HEARTBEAT, driver_line, read_note
+    from .heartbeat import HEARTBEAT, RUNNING, driver_line, read_note
     from .store import reader
 
     counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
@@ -108,7 +108,9 @@ def status(store: "Place", as_json: bool) -> None:
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
     if beat and counts.pending:
         click.echo(printable(driver_line(beat)))
-    if counts.pending:
+    if beat.get("state") == RUNNING:
+        click.echo(f"follow it with: sweep watch {store}")
+    elif counts.pending:
         click.echo(f"go on with: sweep resume {store}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.comm import CommClosedError
 from distributed.security import Security
 
 from .agreement import Probe, check_agreement, probing
@@ -56,8 +57,10 @@ class Cluster:
         try:
             assert self.client.scheduler is not None
             identity: Any = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS)
-        except (OSError, TimeoutError) as error:
-            raise WorkersLostError(f"the scheduler of {self.address} does not answer") from error
+        except TimeoutError as error:
+            raise WorkersLostError(f"the scheduler of {self.address} has not answered for {SCHEDULER_SECONDS:.0f} s") from error
+        except OSError as error:
+            raise WorkersLostError(f"the scheduler of {self.address} is gone") from error
         found: Mapping[str, Mapping[str, Any]] = identity["workers"]
         return found
 
@@ -118,6 +121,15 @@ def connect(scheduler: Scheduler, timeout: float) -> Client:
         ) from error
 
 
+@contextmanager
+def naming_loss(address: str) -> Iterator[None]:
+    """Says in our words that the connection to a scheduler broke."""
+    try:
+        yield
+    except CommClosedError as error:
+        raise WorkersLostError(f"the connection to the scheduler of {address} is gone") from error
+
+
 def processes_of(source: Source, blocks: int) -> int | None:
     """How many local processes ``source`` asks for, no more than blocks; None where it is something else."""
     from .plan import usable_cores
@@ -153,10 +165,11 @@ def workers_from(
         cluster = stack.enter_context(_remote(source, limits))
         _until_some(cluster, limits, say, stop)
         probe = stack.enter_context(probing(first.store))
-        check_agreement(cluster.client, probe)
-        cluster.probe = probe
         plugin = SweepPlugin(first, probe)
-        cluster.client.register_plugin(plugin)
+        with naming_loss(cluster.address):
+            check_agreement(cluster.client, probe)
+            cluster.probe = probe
+            cluster.client.register_plugin(plugin)
         stack.callback(_unregister, cluster.client, plugin.name)
         workers = cluster.workers()
         threads = sum(worker["nthreads"] for worker in workers.values())

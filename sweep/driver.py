@@ -14,7 +14,7 @@ from typing import Any
 from distributed import Future, KilledWorker, wait
 
 from .agreement import check_agreement
-from .cluster import Cluster, connect, loud, workers_from
+from .cluster import Cluster, connect, loud, naming_loss, workers_from
 from .errors import ClusterError, Interrupted, StoreError, UnfitWorkerError, WorkersLostError
 from .plan import Block, Plan
 from .profiles import Scheduler, Source
@@ -79,13 +79,14 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Sour
     if loud(workers):
         reporter.say(loud(workers))
     limits = Limits.from_config()
-    watchdog, restarts_left = Watchdog(limits, reporter.say), RESTARTS
+    watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
     while tasks:
         if stop.is_set():
             raise Interrupted
         before = len(tasks)
         try:
             with workers_from(workers, tasks[0], len(tasks), limits=limits, say=reporter.say, stop=stop) as cluster:
+                was_there = True
                 reporter.tally.restart_clock()
                 window = Window(cluster, tasks, reporter.add, stop, watchdog)
                 try:
@@ -94,7 +95,7 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Sour
                     tasks = window.unfinished()
         except WorkersLostError as error:
             restarts_left = RESTARTS if len(tasks) < before else restarts_left - 1
-            if restarts_left < 0:
+            if restarts_left < 0 or not was_there:
                 raise
             if isinstance(workers, Scheduler):
                 _until_back(workers, error, limits, reporter.say, stop)
@@ -205,7 +206,8 @@ class Window:
             return
         if task.attempt > RESTARTS:  # a lost connection looks like many things; what repeats is not that
             if self.cluster.probe is not None:
-                check_agreement(self.client, self.cluster.probe)
+                with naming_loss(self.cluster.address):
+                    check_agreement(self.client, self.cluster.probe)
             raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
         self.queue.append(replace(task, attempt=task.attempt + 1))
 

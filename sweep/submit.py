@@ -22,7 +22,7 @@ from distributed import fire_and_forget, get_client, get_worker, secede
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from .agreement import check_agreement, host_and_process, probing
-from .cluster import connect
+from .cluster import connect, naming_loss
 from .errors import ClusterError, StoreError
 from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
 from .plan import make_plan
@@ -72,7 +72,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
         if not pending_blocks(plan, place):
             return None
     limits = Limits.from_config()
-    with connect(scheduler, limits.connect) as client:
+    with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):
         try:
             client.wait_for_workers(1, timeout=limits.no_worker)
         except TimeoutError:
