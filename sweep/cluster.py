@@ -1,6 +1,7 @@
 """Workers had and given back: processes of this machine, a running scheduler, or one of the clusters in :mod:`sweep.jobs`."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 from distributed.security import Security
 
 from .agreement import Probe, check_agreement, probing
@@ -115,7 +116,7 @@ def connect(scheduler: Scheduler, timeout: float) -> Client:
     try:
         return Client(scheduler.address, security=security(scheduler.tls), timeout=timeout, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
-        detail = str(error.__cause__ or error).strip() or type(error).__name__
+        detail = re.sub(r"^in <.*?>: ", "", str(error.__cause__ or error).strip()) or type(error).__name__
         raise WorkersLostError(
             f"no scheduler answers at {scheduler.address}: {detail}; start one there (dask scheduler), or check address and certificates"
         ) from error
@@ -152,7 +153,7 @@ def workers_from(
     Interrupted
         ``stop`` was set while waiting for them.
     """
-    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+    for name in ["tornado.application", *(name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
     with dask.config.set(SETTINGS), ExitStack() as stack:
         count = processes_of(source, blocks)

@@ -168,8 +168,13 @@ class Window:
     def _next_done(self) -> list[Future[Any]]:
         while self.flying:
             self._look()
-            with suppress(TimeoutError), self.client.as_current():
-                return list(wait(list(self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+            try:
+                with self.client.as_current():
+                    return list(wait(list(self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                continue
+            except CancelledError as error:
+                raise self._dropped() from error
         return []
 
     def _land(self, future: Future[Any]) -> None:
@@ -189,7 +194,7 @@ class Window:
     def _lost(self, task: BlockTask, error: BaseException) -> None:
         """What becomes of a block whose task ended with an error."""
         if isinstance(error, CancelledError):  # we cancel nothing that we still wait for
-            raise WorkersLostError(f"the scheduler of {self.cluster.address} is gone or was restarted") from error
+            raise self._dropped() from error
         if isinstance(error, StoreError) or not isinstance(error, Exception):
             raise error
         if isinstance(error, UnfitWorkerError):
@@ -210,6 +215,9 @@ class Window:
                     check_agreement(self.client, self.cluster.probe)
             raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
         self.queue.append(replace(task, attempt=task.attempt + 1))
+
+    def _dropped(self) -> WorkersLostError:
+        return WorkersLostError(f"the scheduler of {self.cluster.address} is gone or was restarted")
 
     def _refuse(self, error: UnfitWorkerError) -> None:
         self.watchdog.refuse(error.address, error.problem)
@@ -240,7 +248,7 @@ class Window:
             error = self._error_of(future)
             future.release()
             if isinstance(error, CancelledError):
-                raise WorkersLostError(f"the scheduler of {self.cluster.address} is gone or was restarted") from error
+                raise self._dropped() from error
             if isinstance(error, UnfitWorkerError):
                 self._refuse(error)
             elif not isinstance(error, _Hung):

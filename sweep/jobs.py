@@ -52,7 +52,7 @@ def _job_options(profile: JobsProfile) -> dict[str, Any]:
         "log_directory": profile.log_folder,
         "job_extra_directives": list(profile.directives),
         "job_script_prologue": [*(f"export {name}={shlex.quote(value)}" for name, value in environment().items()), *profile.prologue],
-        "worker_extra_args": ["--no-dashboard", *lifetime, *(LOOPBACK_WORKER if on_loopback else [])],
+        "worker_extra_args": ["--dashboard-address", "127.0.0.1:0", *lifetime, *(LOOPBACK_WORKER if on_loopback else [])],
         "security": security(profile.tls),
     }
 
@@ -132,7 +132,10 @@ def batch_jobs(profile: JobsProfile) -> Iterator[Jobs]:
             client = stack.enter_context(Client(cluster, set_as_default=False))
             if profile.adapt is None:
                 cluster.scale(jobs=profile.jobs)
-                cluster.sync(cluster._correct_state)  # a job that is refused is an error here, not a line in a log
+                cluster.sync(cluster._correct_state)
+                refused = next((job for job in cluster.workers.values() if job.job_id is None), None)
+                if refused is not None:
+                    cluster.sync(refused.start)  # tells why, which the first attempt only wrote to a log
             else:
                 cluster.adapt(minimum_jobs=profile.adapt.minimum, maximum_jobs=profile.adapt.maximum)
         except (OSError, RuntimeError, ValueError) as error:

@@ -92,7 +92,7 @@ def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command
     dask.scheduler.send_signal(signal.SIGKILL)
     out, err = driver.communicate(timeout=150)
     assert driver.returncode == 2, (out, err)
-    assert re.search(rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out)
+    assert re.search(rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out), (out, err)
     assert err.startswith(f"error: no scheduler answers at {dask.address}: ")
     assert "Traceback" not in err
     assert 3 <= counts(store).done < BLOCKS
