@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from distributed import Client
+from distributed.core import Status
 
 from .cluster import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
 from .errors import ClusterError
@@ -129,6 +130,7 @@ def batch_jobs(profile: JobsProfile) -> Iterator[Jobs]:
     with ExitStack() as stack:
         try:
             cluster = stack.enter_context(submit(**_job_options(profile), scheduler_options=scheduler))
+            stack.callback(_disown_refused, cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))
             if profile.adapt is None:
                 cluster.scale(jobs=profile.jobs)
@@ -142,6 +144,13 @@ def batch_jobs(profile: JobsProfile) -> Iterator[Jobs]:
             where = "is this a machine that submits to it, and is the profile right (--dry-run prints the job)?"
             raise ClusterError(f"jobs of {_CLASSES[profile.kind]} cannot be had: {str(error).strip()}; {where}") from error
         yield Jobs(client, profile, cluster)
+
+
+def _disown_refused(cluster: Any) -> None:
+    """A job that was refused has nothing to close, over which closing the cluster would stumble."""
+    for job in cluster._created:
+        if job.job_id is None:
+            job.status = Status.closed
 
 
 def _manifest(profile: KubernetesProfile) -> Any:

@@ -14,11 +14,12 @@ from small_sweeps import SCRIPTS, environment
 
 #: A worker's preload module that makes every run take so long that a sweep can be disturbed in its middle.
 SLOW = """
+import os
 import time
 import sweep.worker
 really = sweep.worker.solve
 def solve(run):
-    time.sleep(0.15)
+    time.sleep(float(os.environ.get("SLOW_SECONDS", "0.15")))
     return really(run)
 sweep.worker.solve = solve
 """
