@@ -35,6 +35,7 @@ class DaskProcesses:
 
     def __init__(self, folder: Path, *options: str, **extra: str) -> None:
         self.folder, self.options, self.extra, self.port = folder, options, extra, 0
+        self.host, self.before = "127.0.0.1", ()
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         for name, text in (("slow_cases", SLOW), ("other_model", OTHER_MODEL)):
             (folder / f"{name}.py").write_text(text, encoding="utf-8")
@@ -57,15 +58,16 @@ class DaskProcesses:
         """Start it, again on the port it had."""
         file = self.folder / "scheduler.json"
         file.unlink(missing_ok=True)
-        words = ["scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
-        self.scheduler = self._start("scheduler", [str(SCRIPTS / "dask"), *words, *self.options])
+        words = ["scheduler", "--host", self.host, "--port", str(self.port), "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
+        self.scheduler = self._start("scheduler", [*self.before, str(SCRIPTS / "dask"), *words, *self.options])
         wait_for(lambda: file.exists() and file.read_text(encoding="utf-8").endswith("}"))
         self.address = str(json.loads(file.read_text(encoding="utf-8"))["address"])
         self.port = int(self.address.rpartition(":")[2])
 
     def add_worker(self, name: str, *options: str, before: tuple[str, ...] = (), preload: str = "", **extra: str) -> "subprocess.Popen[bytes]":
         """Start one, of one thread and without a nanny, so that it is one process."""
-        words = ["worker", self.address, "--host", "127.0.0.1", "--name", name, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
+        host = () if "--host" in options else ("--host", "127.0.0.1")
+        words = ["worker", self.address, *host, "--name", name, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
         extra |= {"DASK_DISTRIBUTED__WORKER__PRELOAD": preload} if preload else {}
         self.workers[name] = self._start(name, [*before, str(SCRIPTS / "dask"), *words, *self.options, *options], **extra)
         return self.workers[name]
