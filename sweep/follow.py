@@ -30,7 +30,7 @@ def follow(place: Place, patience: float, console: Console) -> int:
             told.news(beat)
             state = beat.get("state")
             submitted = bool(read_note(place, SUBMISSION))
-            if state in {FINISHED, CANCELLED, STOPPED} or (state == BROKEN_OFF and not submitted):
+            if state in (FINISHED, CANCELLED, STOPPED) or (state == BROKEN_OFF and not submitted):
                 return _ending(place, beat, console)
             if not beat and not submitted:
                 return _undriven(place, console)
@@ -82,7 +82,7 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     counts = reader.counts(reader.open_group(place))
     _say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed, {counts.pending} pending; {driver_line(beat)}")
     code = beat.get("exit_code")
-    if code in {INTERRUPTED, BAD_INPUT} and counts.pending:
+    if code in (INTERRUPTED, BAD_INPUT) and counts.pending:
         _say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
     return _undriven(place, console) if counts.pending else SOME_FAILED if counts.failed else OK
@@ -104,7 +104,7 @@ def cancel(place: Place, patience: float, console: Console) -> int:
     while time.monotonic() < end:
         beat, submission = follower.read(), read_note(place, SUBMISSION)
         running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
-        if asked and beat.get("state") in {CANCELLED, BROKEN_OFF, STOPPED, FINISHED}:
+        if asked and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
             counts = reader.counts(reader.open_group(place))
             _say(console, f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are committed; go on with: sweep resume {place}")
             return OK

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import math
 import os
 import socket
 import threading
@@ -23,6 +24,7 @@ from .store.place import Folder, Place, storage_errors
 HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
 SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep
 RUNNING, FINISHED, CANCELLED, BROKEN_OFF, STOPPED = "running", "finished", "cancelled", "interrupted", "stopped"
+NOTE_BYTES = 2**20  # more is none of ours
 BEAT_SECONDS = 1.0
 BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 
@@ -90,12 +92,22 @@ class Heartbeat:
 
 
 def read_note(place: Place, note: str) -> Mapping[str, Any]:
-    """The content of a note, empty where there is none that can be read."""
+    """The plain values of a note, empty where there is none that can be read; it may come from anybody."""
+    if isinstance(place, Folder):
+        path = place.note_path(note)
+        if not path.is_file() or path.stat().st_size > NOTE_BYTES:  # a pipe would hang
+            return {}
     try:
         content = json.loads(place.note_read(note) or b"{}")
     except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {name: value for name, value in content.items() if isinstance(value, str | int | None) or _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, list) and all(isinstance(line, str) for line in value)
 
 
 def ask_to_stop(place: Place, id: str) -> None:

@@ -1,9 +1,11 @@
 """Clusters that the driver starts elsewhere: jobs of SLURM or PBS through dask-jobqueue, pods of Kubernetes through dask-kubernetes."""
 
 import importlib
+import json
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,6 +19,7 @@ from .profiles import LOOPBACK, Adapt, JobsProfile, KubernetesProfile, Profile
 
 _CLASSES = {"slurm": "SLURM", "pbs": "PBS"}
 _ASK = {"slurm": ["squeue", "--noheader", "--format=%T", "--jobs"], "pbs": ["qstat"]}  # whether a job is still in the queue
+QUEUE_SECONDS = 10.0  # between two questions to the batch system
 _PASSED_ON = ("NUMBA_CACHE_DIR",)  # from the driver's environment
 
 
@@ -63,7 +66,7 @@ def script(profile: Profile) -> str:
     if isinstance(profile, KubernetesProfile):
         import yaml
 
-        return str(yaml.safe_dump(_manifest(profile), sort_keys=False))
+        return str(yaml.safe_dump(json.loads(json.dumps(_manifest(profile))), sort_keys=False))  # without references of YAML
     if not isinstance(profile, JobsProfile):
         return "processes of this machine; no job is submitted\n"
     classes = _package("dask_jobqueue", "hpc")
@@ -80,7 +83,11 @@ class Jobs(Cluster):
     def __init__(self, client: Client, profile: JobsProfile, cluster: Any) -> None:
         super().__init__(client, f"{_CLASSES[profile.kind]} jobs")
         self.profile, self.cluster = profile, cluster
-        self.wanted = (profile.jobs or (profile.adapt.minimum if profile.adapt else 0)) * profile.workers_per_job
+        self._asked, self._answer = 0.0, ""
+
+    @property
+    def wanted(self) -> int:  # type: ignore[override] # what adaptive scaling wants changes
+        return self.profile.workers_per_job * (self.profile.jobs or len(self.cluster.worker_spec))
 
     @property
     def patience(self) -> float:
@@ -91,9 +98,11 @@ class Jobs(Cluster):
         return f"look at the queue and at the jobs' output ({self.profile.log_folder or 'where the batch system puts it'})"
 
     def waiting(self) -> str:
-        absent = self._absent()
-        waiting = [name for name in absent if self._is_in_queue(absent[name])]
-        return f"{len(waiting)} job{'s' * (len(waiting) > 1)} in the queue" if waiting else ""
+        if time.monotonic() - self._asked > QUEUE_SECONDS:
+            waiting = [job_id for job_id in self._absent().values() if self._is_in_queue(job_id)]
+            self._answer = f"{len(waiting)} job{'s' * (len(waiting) > 1)} in the queue" if waiting else ""
+            self._asked = time.monotonic()
+        return self._answer
 
     def replace_lost(self) -> str:
         """Submit a job for each that has left the queue without its workers having ended in order."""
@@ -101,8 +110,7 @@ class Jobs(Cluster):
         lost = [name for name, job_id in absent.items() if not self._is_in_queue(job_id)]
         for name in lost:
             self.cluster.workers.pop(name, None)
-        if self.profile.jobs is not None:
-            self.cluster.scale(jobs=self.profile.jobs)
+        self.cluster.scale(jobs=self.profile.jobs or len(self.cluster.worker_spec))  # starts those that are not there
         ids = ", ".join(str(absent[name]) for name in lost if absent[name])
         return f"job {ids} is gone; submitting {len(lost)} in its place" if lost else ""
 

@@ -134,12 +134,12 @@ def _is_free(place: Place) -> bool:
 
 def _has_ended(place: Place, request: Request) -> bool:
     beat, cancel = read_note(place, HEARTBEAT), read_note(place, CANCEL)
-    if cancel.get("id") in {request.id, beat.get("id", request.id)}:
+    if cancel.get("id") in (request.id, beat.get("id", request.id)):
         place.note_delete(CANCEL)
         _record(place, "", CANCELLED, INTERRUPTED)
         return True
     counts = reader.counts(reader.open_group(place))
-    return beat.get("state") in {CANCELLED, STOPPED} or not counts.pending
+    return beat.get("state") in (CANCELLED, STOPPED) or not counts.pending
 
 
 def _driven(request: Request) -> tuple[int, str]:

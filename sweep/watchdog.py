@@ -49,7 +49,8 @@ class Watchdog:
         """Begin with a cluster."""
         now = time.monotonic()
         self.cluster, self.unfit, self._hanging = cluster, {}, set[str]()
-        self._looked, self._alive, self._full, self._moved = 0.0, now, now, now
+        self._looked, self._alive, self._full, self._asked, self._moved = 0.0, now, now, now, now
+        self._done = ""
         self._workers: Mapping[str, Mapping[str, Any]] = {}
         self.size = BLOCKS_PER_WORKER
 
@@ -100,10 +101,10 @@ class Watchdog:
         self._paused = paused
 
     def _any_taker(self, there: bool, now: float) -> None:
-        if there or (self.cluster.waiting() and now - self._alive < self.cluster.patience):
-            self._alive = now if there else self._alive
-            return
-        if now - self._alive <= self.limits.no_worker:
+        if there:
+            self._alive = now
+        silent = now - self._alive
+        if silent <= self.limits.no_worker or (silent < self.cluster.patience and self.cluster.waiting()):
             return
         why = f"all {len(self._workers)} workers are paused or do not agree with the driver" if self._workers else "no worker"
         what = f"{why} for {self.limits.no_worker:.0f} s"
@@ -114,15 +115,16 @@ class Watchdog:
 
     def _enough(self, now: float) -> None:
         if len(self._workers) >= self.cluster.wanted:
-            self._full = now
-        elif now - self._full > self.limits.too_few:
-            self._full = now
+            self._full = self._asked = now
+        elif now - self._asked > self.limits.too_few:
+            self._asked = now
             few = f"{len(self._workers)} of {self.cluster.wanted} workers"
             done = self.cluster.replace_lost()
-            if done:
+            if done and done != self._done:
+                self._done = done
                 self.say(f"{few}; {done}")
-            elif self.cluster.own and self._workers:
-                raise WorkersLostError(f"only {few} for {self.limits.too_few:.0f} s")
+            if not done and self.cluster.own and self._workers and now - self._full > self.limits.no_worker and not self.cluster.waiting():
+                raise WorkersLostError(f"only {few} for {self.limits.no_worker:.0f} s")
 
     def _not_quiet(self, now: float) -> bool:
         limit = max(self.limits.quiet, self.limits.quiet_factor * self.longest) * 2.0**self.repeats  # a block may rightly take longer than any before

@@ -82,6 +82,7 @@ def test_where_no_scheduler_answers_that_is_said(tmp_path: Path, long_file: Path
     assert "start one there (dask scheduler), or check address and certificates" in done.stderr
 
 
+@pytest.mark.faults("scheduler killed for good")
 def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command_goes_on(
     tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from dask_processes import DaskProcesses, kill, wait_for
 from drivers import BLOCKS
 from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here
+
+import sweep.cli
 
 
 @pytest.fixture
@@ -129,3 +133,23 @@ def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_aske
     assert f"go on with: sweep resume {store}" in watched.stdout
     run_here(long_file, store)
     assert command("sweep", "watch", store, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "note",
+    [b"[1]", b"{", b'{"state": ["running"], "said": {"a": 1}}', b'{"state": "running", "left": Infinity, "said": [1]}', b'{"state": "\\u001b[2J"}'],
+)
+def test_a_note_from_anybody_harms_no_command(tmp_path: Path, undisturbed: Path, note: bytes) -> None:
+    store = tmp_path / "s.zarr"
+    shutil.copytree(undisturbed, store)
+    (tmp_path / ".s.zarr.heartbeat").write_bytes(note)
+    for words, codes in (
+        (["status"], {0}),
+        (["status", "--json"], {0}),
+        (["watch", "--patience", "1"], {0, 2}),
+        (["cancel", "--patience", "1"], {2}),
+    ):
+        done = CliRunner().invoke(sweep.cli.main, [words[0], str(store), *words[1:]])
+        assert done.exit_code in codes, done.output
+        assert "\x1b" not in done.output
+        assert "defect" not in done.output

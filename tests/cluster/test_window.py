@@ -222,7 +222,19 @@ def test_lost_workers_are_asked_for_again_and_again(monkeypatch: pytest.MonkeyPa
         clock.now += 1.0
         dog.look()
     assert cluster.asked == 2
-    assert said == ["1 of 2 workers; asked for one more"] * 2
+    assert said == ["1 of 2 workers; asked for one more"]  # once
+
+
+def test_own_workers_that_do_not_come_back_cost_the_cluster_unless_they_wait_in_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, cluster = Clock(monkeypatch), Described({"a": one()}, own=True, wanted=2, queue="1 job in the queue")
+    dog, _ = watched(cluster, too_few=30.0, no_worker=120.0)
+    for _ in range(300):
+        clock.now += 1.0
+        dog.look()
+    cluster.queue = ""
+    clock.now += 31.0
+    with pytest.raises(WorkersLostError, match="only 1 of 2 workers for 120 s"):
+        dog.look()
 
 
 def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
