@@ -10,10 +10,12 @@ import click
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
 
 from .cli_ask import ASK
+from .cli_cluster import source_of, worker_options
 from .cli_look import LOOK
-from .cli_options import FILE, PLACE, STORE, WORKERS
+from .cli_options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
+    from .profiles import Source
     from .progress import Allowance
     from .spec import Sweep
     from .store.place import Place
@@ -44,15 +46,14 @@ RETRY = click.option("--retry-failed", is_flag=True, help="Run failed runs again
 ALLOWED = click.option("--max-failures", "allowed", type=AllowanceParameter(), help="Stop when more runs, or more of those finished, have failed.")
 
 
-def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str, **options: Any) -> None:
+def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options: Any) -> None:
     from .ending import finish, interrupted, too_many_failed
     from .errors import Interrupted, TooManyFailures
-    from .plan import usable_cores
     from .session import run_sweep
 
     console = terminal()
     try:
-        plan, tally = run_sweep(sweep, store, workers=usable_cores() if workers is None else workers, console=console, **options)
+        plan, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, again, console)
         sys.exit(INTERRUPTED)
@@ -65,7 +66,7 @@ def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str, **optio
 @main.command()
 @FILE
 @click.option("--store", type=PLACE, help="Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default: results/NAME.zarr]")
-@WORKERS
+@worker_options
 @click.option(
     "--extend", "extending", is_flag=True, help="Add the runs that FILE has and the store lacks; nothing that it has is run or written again."
 )
@@ -73,7 +74,15 @@ def _go(sweep: "Sweep", store: "Place", workers: int | None, again: str, **optio
 @ALLOWED
 @set_option
 @command
-def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[str, Any], **options: Any) -> None:
+def run(
+    file: Path,
+    store: "Place | None",
+    extending: bool,
+    retry_failed: bool,
+    allowed: "Allowance | None",
+    overrides: dict[str, Any],
+    **where: Any,
+) -> None:
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
     All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
@@ -84,26 +93,29 @@ def run(file: Path, store: "Place | None", workers: int | None, overrides: dict[
     sweep run my_sweep.yaml --workers 8 --store /data/my_sweep.zarr --set numerics.t_end_years=1
     sweep run my_sweep.yaml --extend          # after adding values to an axis, or cases
     sweep run my_sweep.yaml --retry-failed --max-failures 5%
+    sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
+    sweep run my_sweep.yaml --cluster slurm --dry-run
     """
     from .spec import load_sweep
     from .store.place import Place
 
-    sweep = load_sweep(file, overrides)
-    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), workers, shlex.join(["sweep", *sys.argv[1:]]), **options)
+    source, sweep = source_of(**where), load_sweep(file, overrides)
+    again, options = shlex.join(["sweep", *sys.argv[1:]]), {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
+    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), source, again, **options)
 
 
 @main.command()
 @STORE
-@WORKERS
+@worker_options
 @RETRY
 @ALLOWED
 @command
-def resume(store: "Place", workers: int | None, **options: Any) -> None:
+def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **where: Any) -> None:
     """Go on with STORE from its own record of the sweep, without the sweep file."""
     from .session import sweep_of_store
 
-    sweep = sweep_of_store(store)
-    _go(sweep, store, workers, shlex.join(["sweep", "resume", str(store)]), **options)
+    source = source_of(**where)
+    _go(sweep_of_store(store), store, source, shlex.join(["sweep", *sys.argv[1:]]), retry_failed=retry_failed, allowed=allowed)
 
 
 @main.command()
@@ -127,19 +139,24 @@ def status(store: "Place", as_json: bool) -> None:
     """How far STORE has come."""
     import json
 
+    from .heartbeat import HEARTBEAT, RUNNING, driver_line, read_note
     from .store import reader
 
-    counts = reader.counts(reader.open_group(store))
+    counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
     if as_json:
-        click.echo(json.dumps({**vars(counts), "pending": counts.pending}))
+        click.echo(json.dumps({**vars(counts), "pending": counts.pending, "driver": beat or None}))
         return
     click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
-    if counts.pending:
+    if beat and counts.pending:
+        click.echo(printable(driver_line(beat)))
+    if beat.get("state") == RUNNING:
+        click.echo(f"follow it with: sweep watch {store}")
+    elif counts.pending:
         click.echo(f"go on with: sweep resume {store}")
 
 
-for other in (*LOOK, *ASK):
+for other in (*CLUSTER, *LOOK, *ASK):
     main.add_command(other)
 
 

@@ -26,5 +26,4 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
 
 PLACE = PlaceParameter()
 STORE = click.argument("store", type=PLACE)
-WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
 WHERE = click.option("--where", metavar="CONDITION", help="Only runs for which it holds; see sweep show --help.")

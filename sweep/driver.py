@@ -6,21 +6,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, wait
+from distributed import Future, KilledWorker, wait
 
-from .cluster import local_client
-from .errors import ClusterError, Interrupted, StoreError, WorkersLostError
+from .agreement import check_agreement
+from .cluster import Cluster, connect, loud, naming_loss, workers_from
+from .errors import ClusterError, Interrupted, StoreError, UnfitWorkerError, WorkersLostError
 from .plan import Block, Plan
+from .profiles import Scheduler, Source
 from .progress import Reporter
+from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
 
-BLOCKS_PER_WORKER = 3  # in flight: enough that no worker waits for the driver
-RESTARTS = 3  # of a block that was lost, and of a cluster that lost all its workers
-STALL_SECONDS = 120.0  # without any worker: Dask's own restart, which takes seconds on a busy machine, has failed
+RESTARTS = 3  # of a block that was lost, and of a cluster that was lost without having finished anything
 
 
 @contextmanager
@@ -66,8 +68,8 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     )
 
 
-def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int, reporter: Reporter, stop: threading.Event) -> None:
-    """Run ``blocks`` and commit them, in this process (``workers`` 0) or on that many worker processes.
+def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Source, reporter: Reporter, stop: threading.Event) -> None:
+    """Run ``blocks`` and commit them, in this process (``workers`` 0) or on workers from elsewhere.
 
     Raises
     ------
@@ -77,8 +79,7 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
         Nothing can go on; what was committed stays.
     """
     tasks = [block_task(plan, store, block) for block in blocks]
-    workers = min(workers, len(tasks))
-    if workers == 0:
+    if workers == 0 or not tasks:
         scopes = CacheScopes()
         reporter.tally.restart_clock()
         for task in tasks:
@@ -86,34 +87,61 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
                 raise Interrupted
             reporter.add(run_block(task, scopes))
         return
-    for restarts_left in range(RESTARTS, -1, -1):
+    if loud(workers):
+        reporter.say(loud(workers))
+    limits = Limits.from_config()
+    watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
+    while tasks:
         if stop.is_set():
             raise Interrupted
-        with local_client(workers, tasks[0]) as client:
-            reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}")
-            reporter.tally.restart_clock()
-            window = Window(client, tasks, workers * BLOCKS_PER_WORKER, reporter.add, stop)
-            try:
-                window.run()
-                return
-            except WorkersLostError as error:
-                if not restarts_left:
-                    raise
-                tasks = window.unfinished()
+        before = len(tasks)
+        try:
+            with workers_from(workers, tasks[0], len(tasks), limits=limits, say=reporter.say, stop=stop) as cluster:
+                was_there = True
+                reporter.tally.restart_clock()
+                window = Window(cluster, tasks, reporter.add, stop, watchdog)
+                try:
+                    window.run()
+                finally:
+                    tasks = window.unfinished()
+        except WorkersLostError as error:
+            restarts_left = RESTARTS if len(tasks) < before else restarts_left - 1
+            if restarts_left < 0 or not was_there:
+                raise
+            if isinstance(workers, Scheduler):
+                _until_back(workers, error, limits, reporter.say, stop)
+            else:
                 reporter.say(f"{error}; starting new workers for the {len(tasks)} blocks left")
+
+
+def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, say: Callable[[str], None], stop: threading.Event) -> None:
+    """Wait until a scheduler answers again, which somebody else must have started anew."""
+    say(f"{error}; waiting up to {limits.reconnect:.0f} s for it to come back")
+    end = time.monotonic() + limits.reconnect
+    while True:
+        if stop.wait(1.0):
+            raise Interrupted
+        try:
+            connect(scheduler, limits.connect).close()
+            return
+        except WorkersLostError:
+            if time.monotonic() > end:
+                raise
 
 
 class Window:
     """Blocks on their way over one cluster: some queued, a bounded number in flight, some suspected of killing workers."""
 
-    def __init__(self, client: Client, tasks: Iterable[BlockTask], size: int, committed: Callable[[Receipt], None], stop: threading.Event) -> None:
-        self.client, self.size, self.committed, self.stop = client, size, committed, stop
+    def __init__(
+        self, cluster: Cluster, tasks: Iterable[BlockTask], committed: Callable[[Receipt], None], stop: threading.Event, watchdog: Watchdog
+    ) -> None:
+        self.cluster, self.client, self.committed, self.stop, self.watchdog = cluster, cluster.client, committed, stop, watchdog
         self.queue = deque(tasks)
         self.open = {task.index: task for task in self.queue}  # not known to be committed, wherever they are
         self.flying: dict[Future[Any], BlockTask] = {}
         self.suspects: deque[BlockTask] = deque()
         self.serial = itertools.count()
-        self.last_alive = time.monotonic()
+        watchdog.watch(cluster)
 
     def unfinished(self) -> list[BlockTask]:
         """Tasks that are not known to be committed."""
@@ -122,7 +150,8 @@ class Window:
     def run(self) -> None:
         """Run everything to its commit."""
         while self.queue or self.flying or self.suspects:
-            while self.queue and len(self.flying) < self.size:
+            self._look()
+            while self.queue and len(self.flying) < self.watchdog.size:
                 task = self.queue.popleft()
                 self.flying[self._submit(run_block, task)] = task
             if not self.flying:  # nobody else is there to be blamed for a dead worker
@@ -132,48 +161,57 @@ class Window:
                 self._land(future)
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
-        key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}"  # a key used again would give the old result
-        return self.client.submit(function, task, key=key, pure=False)
+        key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"  # one used again would give the old result
+        return self.client.submit(function, task, key=key, pure=False, workers=self.watchdog.usable())
 
-    def _next_done(self, futures: Sequence[Future[Any]] = ()) -> list[Future[Any]]:
-        while True:
-            if self.stop.is_set():
-                raise Interrupted
-            try:
-                with self.client.as_current():
-                    return list(wait(list(futures or self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
-            except TimeoutError:
-                self._watch()
-
-    def _watch(self) -> None:
-        """Raise if there is nothing left to wait for."""
+    def _look(self) -> bool:
+        """Raise if there is nothing left to wait for; whether what is on its way has to be begun anew, and is."""
         if self.stop.is_set():
             raise Interrupted
-        if self.client.status != "running":
-            raise WorkersLostError("the scheduler is gone")
-        if self.client.scheduler_info(n_workers=-1)["workers"]:
-            self.last_alive = time.monotonic()
-        elif time.monotonic() - self.last_alive > STALL_SECONDS:
-            raise WorkersLostError(f"no worker for {STALL_SECONDS:.0f} s")
+        anew = self.watchdog.look()
+        if anew:
+            for future, task in self.flying.items():
+                future.release()
+                self.queue.append(task)
+            self.flying.clear()
+        return anew
+
+    def _next_done(self) -> list[Future[Any]]:
+        while self.flying:
+            self._look()
+            try:
+                with self.client.as_current():
+                    return list(wait(list(self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                continue
+            except CancelledError as error:
+                raise self._dropped() from error
+        return []
 
     def _land(self, future: Future[Any]) -> None:
         try:
             receipt = future.result(timeout=2.0)
         except TimeoutError:  # its worker died before the receipt was fetched; Dask runs the block again, where it can
-            self._watch()
+            self._look()
             return
         except BaseException as error:
             self._lost(self.flying.pop(future), error)
         else:
-            self.last_alive = time.monotonic()
-            del self.open[self.flying.pop(future).index]
+            self.watchdog.finished(receipt.seconds)
+            self.open.pop(self.flying.pop(future).index, None)
             self.committed(receipt)
         future.release()
 
     def _lost(self, task: BlockTask, error: BaseException) -> None:
         """What becomes of a block whose task ended with an error."""
+        if isinstance(error, CancelledError):  # we cancel nothing that we still wait for
+            raise self._dropped() from error
         if isinstance(error, StoreError) or not isinstance(error, Exception):
             raise error
+        if isinstance(error, UnfitWorkerError):
+            self._refuse(error)
+            self.queue.append(task)
+            return
         if isinstance(error, KilledWorker):
             if task.attempt > RESTARTS:
                 raise ClusterError(
@@ -183,8 +221,19 @@ class Window:
             self.suspects.append(task)
             return
         if task.attempt > RESTARTS:  # a lost connection looks like many things; what repeats is not that
+            if self.cluster.probe is not None:
+                with naming_loss(self.cluster.address):
+                    check_agreement(self.client, self.cluster.probe)
             raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
         self.queue.append(replace(task, attempt=task.attempt + 1))
+
+    def _dropped(self) -> WorkersLostError:
+        return WorkersLostError(f"the scheduler of {self.cluster.address} is gone or was restarted")
+
+    def _refuse(self, error: UnfitWorkerError) -> None:
+        self.watchdog.refuse(error.address, error.problem)
+        if self.watchdog.usable() is None:  # nobody is left to ask at once
+            self.stop.wait(0.5)
 
     def _acquitted(self, task: BlockTask) -> BlockTask:
         """The task again, its runs that kill workers marked so that they are recorded as failed instead of started, and checks likewise."""
@@ -204,13 +253,25 @@ class Window:
 
     def _survives(self, task: BlockTask, runs: Sequence[int]) -> bool:
         checked = frozenset(i for i, run in enumerate(runs) if run in task.checked)
-        future = self._submit(try_runs, replace(task, overrides=tuple(task.overrides[i] for i in runs), checked=checked))
+        trial = replace(task, overrides=tuple(task.overrides[i] for i in runs), checked=checked)
         while True:
-            self._next_done([future])
-            try:
-                killed = isinstance(future.exception(timeout=2.0), KilledWorker)
-            except TimeoutError:  # as in _land
-                self._watch()
-                continue
+            future = self._submit(try_runs, trial)
+            error = self._error_of(future)
             future.release()
-            return not killed
+            if isinstance(error, CancelledError):
+                raise self._dropped() from error
+            if isinstance(error, UnfitWorkerError):
+                self._refuse(error)
+            elif not isinstance(error, _Hung):
+                return not isinstance(error, KilledWorker)
+
+    def _error_of(self, future: Future[Any]) -> BaseException | None:
+        while not self._look():
+            with suppress(TimeoutError):
+                error: BaseException | None = future.exception(timeout=0.5)
+                return error
+        return _Hung()
+
+
+class _Hung(Exception):
+    """Nothing has been heard of a trial for long."""

@@ -34,3 +34,11 @@ class ClusterError(MarsDiskError, RuntimeError):
 
 class WorkersLostError(ClusterError):
     """The scheduler or all workers are gone; new ones may do."""
+
+
+class UnfitWorkerError(MarsDiskError, RuntimeError):
+    """A worker that does not agree with the driver and leaves a block alone."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        self.address, self.problem = address, problem
+        super().__init__(address, problem)

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 if TYPE_CHECKING:
     from .worker import Receipt
+
+LINES_KEPT = 100  # of what a driver says
 
 
 def duration(seconds: float) -> str:
@@ -99,6 +102,8 @@ class Reporter:
         self.console, self.tally = console, tally
         self.beyond = ""  #: in words, how many runs failed when they became more than are allowed
         self._judge: Callable[[], None] = lambda: None
+        self.said: deque[str] = deque(maxlen=LINES_KEPT)
+        self.count_said = 0
         self._next_line = 0.0
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -116,7 +121,12 @@ class Reporter:
             self._bar.stop()
 
     def say(self, text: str) -> None:
-        """A line of its own, above the bar if there is one."""
+        """A line of its own, above the bar if there is one; kept for those who watch from elsewhere."""
+        self.said.append(text)
+        self.count_said += 1
+        self._print(text)
+
+    def _print(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def stop_beyond(self, allowed: Allowance, *, done: int, failed: int, stop: threading.Event) -> None:
@@ -142,4 +152,4 @@ class Reporter:
         now = time.perf_counter()
         if now >= self._next_line or self.tally.finished == self.tally.runs:
             self._next_line = now + 2.0
-            self.say(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")
+            self._print(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")

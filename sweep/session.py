@@ -10,21 +10,23 @@ from rich.console import Console
 from marsdisk.commands import compile_kernels
 
 from .errors import Interrupted, StoreError, TooManyFailures
+from .heartbeat import Heartbeat
 from .making import cases_of, create, extend
 from .matching import arranged, may_extend, refuse_other_plan
 from .plan import Block, Plan, make_plan
+from .profiles import Source
 from .progress import Allowance, Reporter, Tally
 from .spec import Sweep, build_sweep
 from .store import layout, reader, schema
 from .store.cases import renew_cases
 from .store.lock import Driving, driving
-from .store.place import Place, telling
+from .store.place import Folder, Place, telling
 from .store.writer import mark_unused
 
 LARGEST_TABLE = 2**30  # bytes
 
 
-def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
+def made(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
     """The plan in the order of its store, which is made, extended, or the one that it was made for."""
     with telling(place, "cannot be read"):
         is_there = place.exists()
@@ -46,7 +48,7 @@ def _made(plan: Plan, place: Place, *, extending: bool) -> Plan:
     return plan
 
 
-def _to_run(plan: Plan, place: Place, *, retry_failed: bool) -> list[Block]:
+def blocks_to_run(plan: Plan, place: Place, *, retry_failed: bool = False) -> list[Block]:
     """The blocks that are not committed, and with ``retry_failed`` the failed runs of the others."""
     group = reader.open_group(place)
     committed = reader.committed_blocks(group)
@@ -64,7 +66,7 @@ def run_sweep(
     sweep: Sweep,
     store: str | Path | Place,
     *,
-    workers: int,
+    workers: Source,
     console: Console,
     extending: bool = False,
     retry_failed: bool = False,
@@ -90,11 +92,11 @@ def run_sweep(
         More runs failed than are allowed; what was committed stays.
     """
     place, plan = Place.of(store), make_plan(sweep)
-    if workers and not place.is_shared:
+    if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:
-        plan = _made(plan, place, extending=extending)
-        to_run = _to_run(plan, place, retry_failed=retry_failed)
+        plan = made(plan, place, extending=extending)
+        to_run = blocks_to_run(plan, place, retry_failed=retry_failed)
         tally = Tally(sum(len(block.rows) for block in to_run))
         if to_run:
             _run(plan, place, to_run, tally, workers, console, held, allowed)
@@ -106,27 +108,29 @@ def _run(
     store: Place,
     to_run: list[Block],
     tally: Tally,
-    workers: int,
+    workers: Source,
     console: Console,
     held: Driving,
     allowed: Allowance | None,
 ) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
+    before = reader.counts(reader.open_group(store))
+    failed_before = before.failed - sum(len(block.rows) for block in to_run if block.attempt > 1)  # those are tried again
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        with stopping_on_signals(reporter.say) as stop:
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, done=before.done, failed=failed_before):
             held.on_loss = stop.set
             if allowed is not None:
-                counts = reader.counts(reader.open_group(store))
-                again = sum(len(block.rows) for block in to_run if block.attempt > 1)
-                reporter.stop_beyond(allowed, done=counts.done, failed=counts.failed - again, stop=stop)
+                reporter.stop_beyond(allowed, done=before.done, failed=failed_before, stop=stop)
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
+            # other machines have other working folders
+            seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
             try:
-                run_blocks(plan, str(store), to_run, workers=workers, reporter=reporter, stop=stop)
+                run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop)
             except Interrupted:
                 if held.lost:
                     raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None

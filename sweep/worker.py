@@ -3,9 +3,7 @@
 import functools
 import gc
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +23,9 @@ from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
 from marsdisk.zero_d import Prepared, Solved, ensure_compiled, finish, goes_on_looking_up, prepare, solve
 
+from .agreement import Probe, host_and_process
 from .axes import Overrides
+from .errors import UnfitWorkerError
 from .store import layout
 from .store.writer import open_arrays, write_block
 from .watch import WATCH
@@ -88,26 +88,44 @@ class CacheScopes:
         return known
 
 
+def plugin_name(store: str) -> str:
+    """One for each sweep: a scheduler may serve several drivers, but a store has only one."""
+    return f"sweep {store}"
+
+
 class SweepPlugin(WorkerPlugin):
-    """What a Dask worker holds: warm kernels and its cache scopes."""
+    """What a Dask worker holds: warm kernels and its cache scopes.
 
-    name = "sweep"
+    Parameters
+    ----------
+    first : a block, to rehearse
+    probe : what a worker that joins is compared with; None for processes of this machine that the driver starts itself
+    """
 
-    def __init__(self, first: BlockTask) -> None:
-        self.first = first
+    def __init__(self, first: BlockTask, probe: Probe | None = None) -> None:
+        self.first, self.probe, self.name = first, probe, plugin_name(first.store)
+        self.problem = ""
 
     def setup(self, worker: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if self.probe is None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole process group; it is the driver that answers it
+        self.problem = "" if self.probe is None else self.probe.problem()
+        if self.problem:  # raising here would not keep the worker from being given blocks
+            return
         ensure_compiled()
         _rehearse(self.first)
         gc.freeze()  # modules stay for good: a collection in the middle of a block need not look through them, which takes 0.1 s
         self.scopes = CacheScopes()
 
 
-def worker_name() -> str:
-    """Host and process, as recorded with each run."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def _plugin(task: BlockTask) -> SweepPlugin:
+    """What this worker holds for the sweep of ``task``; UnfitWorkerError where it may not run it."""
+    worker = get_worker()
+    plugin = worker.plugins.get(plugin_name(task.store))
+    problem = plugin.problem if isinstance(plugin, SweepPlugin) else "could not read what the driver sent it to prepare itself"
+    if problem or not isinstance(plugin, SweepPlugin):
+        raise UnfitWorkerError(worker.address, f"{host_and_process()} {problem}")
+    return plugin
 
 
 def _tried(make: Callable[[], T]) -> T | str:
@@ -202,9 +220,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     """
     on_dask = scopes is None
     if scopes is None:
-        plugin = get_worker().plugins[SweepPlugin.name]
-        assert isinstance(plugin, SweepPlugin)
-        scopes = plugin.scopes
+        scopes = _plugin(task).scopes
     begin = time.perf_counter()
     cache = scopes.cache(task.scope, enabled=task.cache_enabled)
     with context_meter.meter("sweep-runs") if on_dask else nullcontext():
@@ -221,12 +237,13 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
-        write_block(task.store, task.rows, results, errors, worker=worker_name(), attempt=task.attempt, checks=checks, unused=task.unused)
-    return Receipt(task.index, len(done), len(results) - len(done), hits, lookups, solver_seconds, time.perf_counter() - begin, worker_name())
+        write_block(task.store, task.rows, results, errors, worker=host_and_process(), attempt=task.attempt, checks=checks, unused=task.unused)
+    return Receipt(task.index, len(done), len(results) - len(done), hits, lookups, solver_seconds, time.perf_counter() - begin, host_and_process())
 
 
 def try_runs(task: BlockTask) -> None:
     """Run the cases and throw everything away: whether the worker survives them is the answer."""
+    _plugin(task)
     cache = RunCache(enabled=task.cache_enabled)
     for i, outcome in enumerate(_run_all(_configs(task), cache, time_limit=task.time_limit)):
         if i in task.checked and not isinstance(outcome, str):

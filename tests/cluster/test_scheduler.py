@@ -1,0 +1,200 @@
+"""Sweeps on a scheduler and workers that were there before: the same bits, and no worker that does not agree."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from dask_processes import DaskProcesses, kill, wait_for
+from drivers import BLOCKS, Driver
+from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here
+
+Start = Callable[..., Driver]
+Wait = Callable[[Driver, Path, int], None]
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
+    with DaskProcesses(tmp_path) as processes:
+        yield processes
+
+
+def drive(file: Path, store: Path, dask: DaskProcesses, *options: str, **extra: str) -> Driver:
+    words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(store), "--scheduler", dask.address, *options]
+    return subprocess.Popen(words, cwd=store.parent, env=environment(**extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_is_not_used(
+    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+) -> None:
+    dask.add_worker("two", "--nthreads", "2", preload="slow_cases")
+    dask.wait_for_workers(1)
+    driver = drive(long_file, tmp_path / "s.zarr", dask)
+    until_committed(driver, tmp_path / "s.zarr", 3)
+    dask.add_worker("late", preload="other_model")
+    out, err = driver.communicate(timeout=150)
+    assert (driver.returncode, err) == (0, ""), out
+    assert f"1 worker of {dask.address}, 2 at a time" in out
+    assert "processes of one thread each are faster (dask worker --nthreads 1)" in out
+    assert re.search(r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+ marsdisk 9\.9\.9\+other instead of ", out)
+    assert_same_bits(tmp_path / "s.zarr", undisturbed)
+    assert not list(tmp_path.glob(".s.zarr.probe*"))
+
+
+def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_starts(tmp_path: Path, dask: DaskProcesses, long_file: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    hidden = os.geteuid() == 0 and shutil.which("unshare") is not None
+    if hidden:  # a worker before whose eyes another file system lies over the store's folder
+        cover = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {tmp_path / "shared"} && exec "$@"', "sh")
+        dask.add_worker("blind", before=cover)
+    dask.add_worker("good")
+    dask.wait_for_workers(1 + hidden)
+    run = ("sweep", "run", long_file, "--store", tmp_path / "shared" / "s.zarr", "--scheduler", dask.address)
+    if hidden:
+        done = command(*run, cwd=tmp_path)
+        assert done.returncode == 2
+        assert re.search(
+            r"worker blind on 127\.0\.0\.1 \(\S+\): (does not see what the driver wrote beside|cannot write beside) \S+/s\.zarr", done.stderr
+        )
+        assert "put the store where all machines see it under the same name" in done.stderr
+    dask.add_worker("other", preload="other_model")
+    dask.wait_for_workers(2 + hidden)
+    done = command(*run, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "these do not agree with the driver; nothing was started:" in done.stderr
+    assert re.search(r"worker other on 127\.0\.0\.1 \(\S+\): marsdisk 9\.9\.9\+other instead of 0", done.stderr)
+    assert "worker good" not in done.stderr
+    assert "pip install the same version of marsdisk" in done.stderr
+    assert counts(tmp_path / "shared" / "s.zarr").done == 0
+
+
+def test_where_no_scheduler_answers_that_is_said(tmp_path: Path, long_file: Path) -> None:
+    done = command(
+        "sweep", "run", long_file, "--store", "s.zarr", "--scheduler", "127.0.0.1:9", cwd=tmp_path, DASK_SWEEP__CONNECT="2", DASK_SWEEP__RECONNECT="1"
+    )
+    assert done.returncode == 2
+    assert "error: no scheduler answers at tcp://127.0.0.1:9: " in done.stderr
+    assert "start one there (dask scheduler), or check address and certificates" in done.stderr
+
+
+@pytest.mark.faults("scheduler killed for good")
+def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command_goes_on(
+    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+) -> None:
+    store = tmp_path / "s.zarr"
+    dask.add_worker("one", preload="slow_cases")
+    driver = drive(long_file, store, dask, DASK_SWEEP__RECONNECT="1", DASK_SWEEP__CONNECT="2")
+    until_committed(driver, store, 3)
+    dask.scheduler.send_signal(signal.SIGKILL)
+    out, err = driver.communicate(timeout=150)
+    assert driver.returncode == 2, (out, err)
+    assert re.search(rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out), (out, err)
+    assert err.startswith(f"error: no scheduler answers at {dask.address}: ")
+    assert "Traceback" not in err
+    assert 3 <= counts(store).done < BLOCKS
+    run_here(long_file, store)
+    assert_same_bits(store, undisturbed)
+
+
+@pytest.mark.faults("scheduler killed and started anew at the same address")
+def test_a_scheduler_that_comes_back_is_used_again(
+    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+) -> None:
+    store = tmp_path / "s.zarr"
+    dask.add_worker("one", preload="slow_cases")
+    driver = drive(long_file, store, dask)
+    until_committed(driver, store, 3)
+    kill(dask.scheduler)
+    dask.start_scheduler()
+    dask.add_worker("two", preload="slow_cases")
+    out, err = driver.communicate(timeout=200)
+    assert (driver.returncode, err) == (0, ""), out
+    assert "is gone" in out
+    assert_same_bits(store, undisturbed)
+
+
+@pytest.mark.faults("worker that hangs (SIGSTOP) and another that is killed, on a scheduler of others")
+def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
+    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+) -> None:
+    store = tmp_path / "s.zarr"
+    for name in ("good", "hanging", "dying"):
+        dask.add_worker(name, preload="slow_cases")
+    dask.wait_for_workers(3)
+    driver = drive(long_file, store, dask, DASK_SWEEP__QUIET="25")
+    until_committed(driver, store, 3)
+    dask.workers["hanging"].send_signal(signal.SIGSTOP)
+    kill(dask.workers["dying"])
+    out, err = driver.communicate(timeout=300)
+    assert (driver.returncode, err) == (0, ""), out
+    assert re.search(r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://", out)
+    assert_same_bits(store, undisturbed)
+
+
+@pytest.mark.faults("workers that are paused between the memory limits")
+def test_paused_workers_are_named_and_the_wait_ends(tmp_path: Path, dask: DaskProcesses, long_file: Path) -> None:
+    dask.add_worker("full", "--memory-limit", "4GiB", DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
+    dask.wait_for_workers(1)
+    driver = drive(long_file, tmp_path / "s.zarr", dask, DASK_SWEEP__NO_WORKER="4")
+    out, err = driver.communicate(timeout=150)
+    assert driver.returncode == 2
+    assert re.search(r"worker tcp://\S+ is paused by its memory limit and takes no blocks", out)
+    assert re.search(r"error: all 1 workers are paused .* for 4 s at tcp://\S+; restart them with more memory", err)
+
+
+def _authority(folder: Path) -> None:
+    """Certificates that an authority made up for this test has signed, and one of a stranger."""
+    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    for name in ("ca", "stranger"):
+        subprocess.run(
+            [*openssl, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"], cwd=folder, capture_output=True, check=True
+        )
+    request = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=us", "-keyout", "us.key", "-out", "us.csr"]
+    signed = ["openssl", "x509", "-req", "-days", "2", "-in", "us.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "us.pem"]
+    for words in (request, signed):
+        subprocess.run(words, cwd=folder, capture_output=True, check=True)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(tmp_path: Path, long_file: Path, undisturbed: Path) -> None:
+    _authority(tmp_path)
+    us = ["--tls-ca", "ca.pem", "--tls-cert", "us.pem", "--tls-key", "us.key"]
+    with DaskProcesses(tmp_path, "--protocol", "tls", "--tls-ca-file", *us[1:]) as dask:
+        assert dask.address.startswith("tls://127.0.0.1:")
+        dask.add_worker("one")
+        run = ("sweep", "run", long_file, "--store", tmp_path / "s.zarr", "--scheduler", dask.address)
+        stranger = command(
+            *run,
+            "--tls-ca",
+            "ca.pem",
+            "--tls-cert",
+            "stranger.pem",
+            "--tls-key",
+            "stranger.key",
+            cwd=tmp_path,
+            DASK_SWEEP__CONNECT="3",
+            DASK_SWEEP__RECONNECT="1",
+        )
+        assert stranger.returncode == 2
+        assert f"no scheduler answers at {dask.address}" in stranger.stderr
+        done = command(*run, *us, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert_same_bits(tmp_path / "s.zarr", undisturbed)
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """Addresses that a process and its children listen on."""
+    family = [process, *process.children(recursive=True)]
+    return {connection.laddr.ip for each in family for connection in each.net_connections("inet") if connection.status == "LISTEN"}
+
+
+def test_nothing_listens_beyond_this_machine(tmp_path: Path, long_file: Path, start: Start, until_committed: Wait) -> None:
+    driver = start(long_file, tmp_path / "s.zarr", 2)
+    until_committed(driver, tmp_path / "s.zarr", 1)
+    assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}
+    wait_for(lambda: driver.poll() is not None)
