@@ -10,7 +10,7 @@ import click
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
 
 from .cli_ask import ASK
-from .cli_cluster import source_of, worker_options
+from .cli_cluster import CLUSTER, source_of, worker_options
 from .cli_look import LOOK
 from .cli_options import FILE, PLACE, STORE
 
