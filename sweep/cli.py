@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,11 @@ import click
 
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging, terminal
 
+from .cli_look import LOOK
+from .cli_options import FILE, STORE, WORKERS
+
 if TYPE_CHECKING:
     from .spec import Sweep
-
-FILE = click.argument("file", type=click.Path(path_type=Path))
-STORE = click.argument("store", type=click.Path(path_type=Path))
-WORKERS = click.option("--workers", type=click.IntRange(0, 4096), help="Worker processes; 0 runs in this one. Default: one per core.")
 
 
 @debug_group("Parameter sweeps of the Mars disk. Start with: sweep run configs/sweeps/temperature_supply.yaml")
@@ -106,20 +104,8 @@ def status(store: Path, as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-@main.command()
-@STORE
-@click.option("--columns", metavar="NAME,NAME", help="Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason]")
-@click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows.")
-@click.option("--cache", "of_cache", is_flag=True, help="Sums of the cache statistics instead.")
-@command
-def show(store: Path, columns: str | None, rows: int, of_cache: bool) -> None:
-    """A table of the runs of STORE."""
-    from .store import reader
-    from .tables import cache_table, runs_table
-
-    group = reader.open_group(store)
-    make: Callable[[], Any] = (lambda: cache_table(group)) if of_cache else (lambda: runs_table(group, columns.split(",") if columns else None, rows))
-    terminal().print(make())
+for look in LOOK:
+    main.add_command(look)
 
 
 if __name__ == "__main__":

@@ -129,10 +129,10 @@ def run_id(config: RunConfig) -> str:
 
 
 def _tables(config: RunConfig) -> dict[str, str]:
-    return {f"{key} = {_value(config, key)}": digest for key, digest in config.table_digests().items()}
+    return {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}
 
 
-def _value(config: RunConfig, key: str) -> Any:
+def value_at(config: RunConfig, key: str) -> Any:
     value: Any = config
     for word in key.split("."):
         value = value[int(word)] if word.isdigit() else getattr(value, word, None)
@@ -198,7 +198,7 @@ def make_plan(sweep: Sweep) -> Plan:
                 [f"{overrides} changes the output grid, which all runs of a store share; set it once under output"], f"sweep {sweep.spec.name}"
             )
         name = run_id(config)
-        values = tuple(_value(config, key) for key in keys)
+        values = tuple(value_at(config, key) for key in keys)
         identity, bins = derived.cache_identity(config), config.sizes.n_bins
         cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, bins, layout.parts_of(config)))
     if first_config is None:

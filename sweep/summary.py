@@ -1,7 +1,5 @@
 """What a sweep ends with on the terminal: totals over its axes, failures, speed, what to type next."""
 
-import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,10 @@ from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 
 from .plan import Plan
 from .progress import duration
+from .rerun import rerun_command
 from .store import layout, reader
 from .tables import text
-from .views import in_order
+from .views import in_order, ring_axis
 
 ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 
@@ -27,8 +26,8 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
 
     A cell with a failed or missing run says so instead of showing a sum that lacks it; included runs are not in it.
     """
-    axes = [axis for axis in reader.axis_names(group) if not _is_ring(group, axis)]
-    over = [axis for axis in reader.axis_names(group) if _is_ring(group, axis)]
+    over = ring_axis(group)
+    axes = [axis for axis in reader.axis_names(group) if axis != over]
     if not axes:
         return None
     product = reader.column(group, "in_product")
@@ -54,12 +53,6 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     return table
 
 
-def _is_ring(group: zarr.Group, axis: str) -> bool:
-    given: Any = group.attrs["sweep"]
-    kind = given["content"].get("axes", {}).get(axis)
-    return isinstance(kind, dict) and "rings" in kind
-
-
 def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -74,13 +67,8 @@ def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -
     return text(float(values[here].sum()))
 
 
-def rerun_command(plan: Plan, run: int, verb: str = "run") -> str:
-    """The command that runs one case alone, or checks it."""
-    spec, given = plan.sweep.spec, plan.sweep.given
-    output = {f"output.{key}": value for key, value in spec.output.items()}
-    overrides = {**spec.set, **output, **given["command_line"], **plan.cases[run].overrides}
-    settings = (part for key, value in overrides.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
-    return shlex.join(["marsdisk", verb, given["base_path"], *settings])
+def _rerun(plan: Plan, run: int, verb: str = "run") -> str:
+    return rerun_command(plan.sweep, plan.cases[run].overrides, verb)
 
 
 def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> list[str]:
@@ -89,7 +77,7 @@ def failures(group: zarr.Group, store: Path, plan: Plan, shown: int = 10) -> lis
     errors = reader.column(group, "error").tolist() if failed.size else []
     lines = []
     for i in failed[:shown]:
-        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {rerun_command(plan, int(i))}"]
+        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {_rerun(plan, int(i))}"]
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
@@ -116,8 +104,8 @@ def check_lines(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
         lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
         own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
         options = [f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default]
-        lines.append("  look closer: " + rerun_command(plan, beyond[0], "check") + "".join(options))
-    lines += [f"run {run} could not be compared; see why: {rerun_command(plan, run, 'check')}" for run in not_compared[:shown]]
+        lines.append("  look closer: " + _rerun(plan, beyond[0], "check") + "".join(options))
+    lines += [f"run {run} could not be compared; see why: {_rerun(plan, run, 'check')}" for run in not_compared[:shown]]
     lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
     return lines
 

@@ -1,7 +1,7 @@
 """What every table, picture and page of a store needs: labels with units, single runs, and a quantity laid out over two parameters."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from marsdisk.result import StopReason
 
 from .errors import StoreError
+from .expressions import Expression
 from .store import layout, reader
 
 BOOKKEEPING = ("run_id", "block", "in_product")  # coordinates of the runs that are no parameters
+#: What the number of a state or of a reason to stop stands for.
+WORDS: Mapping[str, tuple[str, ...]] = {"status": tuple(layout.STATUS.values()), "stop_reason": ("not_yet", *(reason.label for reason in StopReason))}
 #: Ends that a run comes to before its time is up.
 EARLY = (StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE)
 
@@ -48,34 +51,96 @@ def in_order(labels: Sequence[Any]) -> list[Any]:
     return once if any(isinstance(part, str) for label in once for part in (label if isinstance(label, tuple) else (label,))) else sorted(once)
 
 
+class Columns(Mapping[str, NDArray[Any]]):
+    """Whatever has one value per run, and ``run``, its number; each read when first used. States and reasons to stop are in words.
+
+    Examples
+    --------
+    >>> columns = Columns(reader.open_group("results/temperature_supply.zarr"))
+    >>> columns.where('T0 > 3500 and status == "done"')  # numbers of runs
+    """
+
+    def __init__(self, group: zarr.Group) -> None:
+        self.group, self._known = group, dict[str, NDArray[Any]]()
+        self._names = ["run", *dict.fromkeys([*parameters(group), *reader.scalar_names(group)])]
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._known:
+            if name not in self._names:
+                raise StoreError(f"{name!r} is no array with one value per run; there are {', '.join(self._names)}")
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> NDArray[Any]:
+        if name == "run":
+            return np.arange(self.group["run_id"].shape[0])  # type: ignore[union-attr]
+        values = reader.column(self.group, name)
+        return np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def where(self, condition: str | None) -> NDArray[np.int64]:
+        """Numbers of the runs for which ``condition`` holds, all of them without one."""
+        return self["run"] if condition is None else np.flatnonzero(Expression(condition).condition(self, WORDS))
+
+
+def ring_axis(group: zarr.Group) -> str | None:
+    """The axis whose points are rings of one disk, if there is one."""
+    given: Any = group.attrs["sweep"]
+    kinds = given["content"].get("axes", {})
+    return next((name for name in reader.axis_names(group) if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
+
+
+def adds_up(unit: str) -> bool:
+    """Whether a quantity with this unit is that of a ring, so that its sum over the rings is that of the disk."""
+    return unit in {"M_Mars", "M_Mars s-1", "J"}
+
+
+def labels(group: zarr.Group, name: str) -> list[Any]:
+    """Value of a parameter for each run; ``null`` where the configuration has none."""
+    return ["null" if value != value else value for value in reader.column(group, name).tolist()]
+
+
 @dataclass(frozen=True)
 class Cells:
     """A scalar over two parameters, a cell for each pair of values; a cell without a run has ``run`` -1 and value NaN."""
 
     x: list[Any]
     y: list[Any]
-    run: NDArray[np.int64]  #: (y, x)
-    value: NDArray[np.float64]  #: (y, x), NaN where the run is not done
-    status: NDArray[np.uint8]  #: (y, x), pending where there is no run
+    run: NDArray[np.int64]  #: (y, x), the first of them where a cell sums several
+    value: NDArray[np.float64]  #: (y, x), NaN where a run is not done
+    status: NDArray[np.uint8]  #: (y, x), failed where any run is, pending where any is or there is none
     early: NDArray[np.bool_]  #: (y, x), of :func:`stopped_early`
 
 
-def cells(group: zarr.Group, name: str, x: str, y: str, fixed: Mapping[str, Any]) -> Cells:
+def cells(
+    group: zarr.Group, name: str, x: str, y: str, fixed: Mapping[str, Any], *, among: NDArray[np.int64] | None = None, over: str | None = None
+) -> Cells:
     """``name`` over ``x`` and ``y`` with the other parameters at the values ``fixed``.
+
+    Parameters
+    ----------
+    among : numbers of the runs to choose from; None for all
+    over : the axis to sum over, such as rings: a cell is done when the runs of all its points are
 
     Raises
     ------
     StoreError
         Several runs share a cell, since a parameter in which they differ is not fixed; it is named.
     """
-    columns = {key: np.array(reader.column(group, key).tolist(), dtype=object) for key in {x, y, *fixed}}
-    chosen = np.flatnonzero(np.logical_and.reduce([columns[key] == value for key, value in fixed.items()] or [np.ones(columns[x].size, bool)]))
+    columns = {key: np.array(labels(group, key), dtype=object) for key in {x, y, *fixed, *([over] if over else [])}}
+    chosen = np.arange(columns[x].size) if among is None else among
+    chosen = chosen[np.logical_and.reduce([columns[key][chosen] == value for key, value in fixed.items()] or [np.ones(chosen.size, bool)])]
     xs, ys = in_order(columns[x][chosen].tolist()), in_order(columns[y][chosen].tolist())
-    shape = (len(ys), len(xs))
-    run = np.full(shape, -1, dtype=np.int64)
-    place = {(a, b): (j, i) for (j, b), (i, a) in itertools.product(enumerate(ys), enumerate(xs))}
+    parts = in_order(columns[over][chosen].tolist()) if over else [None]
+    run = np.full((len(ys), len(xs), len(parts)), -1, dtype=np.int64)
+    place = {(b, a, part): (j, i, k) for (j, b), (i, a), (k, part) in itertools.product(enumerate(ys), enumerate(xs), enumerate(parts))}
     for index in chosen.tolist():
-        cell = place[columns[x][index], columns[y][index]]
+        cell = place[columns[y][index], columns[x][index], columns[over][index] if over else None]
         if run[cell] >= 0:
             raise StoreError(
                 f"several runs share {x} = {columns[x][index]}, {y} = {columns[y][index]}; fix {_differing(group, run[cell], index, {x, y})}"
@@ -83,8 +148,11 @@ def cells(group: zarr.Group, name: str, x: str, y: str, fixed: Mapping[str, Any]
         run[cell] = index
     there, status, stop = run >= 0, reader.column(group, "status"), reader.column(group, "stop_reason")
     state = np.where(there, status[run], layout.PENDING).astype(np.uint8)
-    value = np.where(state == layout.DONE, reader.column(group, name)[run], np.nan)
-    return Cells(xs, ys, run, value, state, there & (state == layout.DONE) & stopped_early(stop[run]))
+    early = (there & (state == layout.DONE) & stopped_early(stop[run])).any(axis=2)
+    whole = np.where((state == layout.FAILED).any(axis=2), layout.FAILED, np.where((state == layout.DONE).all(axis=2), layout.DONE, layout.PENDING))
+    value = np.where(whole == layout.DONE, reader.column(group, name)[run].sum(axis=2, where=there), np.nan)
+    first = np.where(there.any(axis=2), np.take_along_axis(run, there.argmax(axis=2, keepdims=True), axis=2)[..., 0], -1)
+    return Cells(xs, ys, first, value, whole.astype(np.uint8), early & (whole == layout.DONE))
 
 
 def _differing(group: zarr.Group, one: int, other: int, known: set[str]) -> str:

@@ -1,0 +1,115 @@
+"""Commands that look at a store: tables, figures, comparisons, files for other programs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from marsdisk.commands import command, terminal
+
+from .cli_options import STORE, WHERE
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    return None if value is None else [name.strip() for name in value.split(",")]
+
+
+COLUMNS = click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.")
+
+
+@click.command()
+@STORE
+@WHERE
+@click.option("--sort", metavar="NAME", help="Sort by a column; -NAME from the largest.")
+@click.option(
+    "--columns",
+    metavar="NAME,NAME",
+    callback=_names,
+    help="Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason, as many as fit]",
+)
+@click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows.")
+@click.option("--cache", "of_cache", is_flag=True, help="Sums of the cache statistics instead.")
+@command
+def show(store: Path, where: str | None, sort: str | None, columns: list[str] | None, rows: int, of_cache: bool) -> None:
+    """A table of the runs of STORE.
+
+    A condition is written with the names of columns, comparisons (== != < <= > >=, in), and, or, not, + - * / ** %, brackets, numbers
+    and texts in quotes, and the functions abs, sqrt, exp, log, log10, isfinite, min and max. All scalars and parameters of the store
+    are columns, in the units of the store; so is run, the number of a run. status is 'pending', 'done' or 'failed'.
+
+    \b
+    sweep show results/temperature_supply.zarr --sort -M_loss --rows 10
+    sweep show results/temperature_supply.zarr --where 'T0 > 3500 and status == "failed"' --columns T0,ring,error
+    sweep show results/temperature_supply.zarr --where 'ring in (0, 31) and log10(M_loss) > -10' --columns ring,M_loss,t99
+    """
+    from .store import reader
+    from .tables import cache_table, in_sequence, runs_table
+    from .views import Columns
+
+    held, console = Columns(reader.open_group(store)), terminal()
+    runs = in_sequence(held, held.where(where), sort)
+    if of_cache:
+        console.print(cache_table(held.group, runs))
+    else:
+        console.print(runs_table(held, columns, runs, rows=rows, width=console.width))
+    if where is not None:
+        click.echo(f"{runs.size} of {held['run'].size} runs")
+
+
+@click.command()
+@STORE
+@click.argument("kind", type=click.Choice(["heatmap", "series", "psd", "radial", "sensitivity", "cache", "convergence"]))
+@click.option(
+    "--name", multiple=True, metavar="NAME", help="What to show: a scalar (heatmap, sensitivity) or a series (series, radial; series takes several)."
+)
+@click.option("--x", metavar="PARAMETER", help="heatmap: across.")
+@click.option("--y", metavar="PARAMETER", help="heatmap: upwards.")
+@click.option("--over", metavar="PARAMETER", help="heatmap: a panel for each value.")
+@WHERE
+@click.option("--ring", type=click.IntRange(0), help="One ring instead of the sum over rings (heatmap, series, sensitivity).")
+@click.option("--run", multiple=True, metavar="RUN", help="Number or run_id, or the beginning of one (psd: one; series: any number).")
+@click.option("--per", type=click.Choice(["mass", "number"]), help="psd: of which the distribution is.  [default: mass]")
+@click.option("--style", type=click.Choice(["screen", "paper"]), default="screen", show_default=True, help="paper: column width, 300 dpi.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="A .png, .svg or .pdf file.  [default: NAME-KIND.png]")
+@command
+def plot(store: Path, kind: str, style: str, out: Path | None, **asked: Any) -> None:
+    """A figure of STORE for a paper or a screen.
+
+    \b
+    heatmap      a scalar over two parameters; failed, missing and early-stopped cells are hatched, nothing is interpolated
+    series       series of runs over time
+    psd          size distributions of a run at its snapshots, with the blow-out size
+    radial       a series of all rings of a disk over time
+    sensitivity  what each axis alone does to a scalar, others at their middle values
+    cache        lookups of each cache slot, and why values were dropped
+    convergence  numerical errors of the checked runs (check: in the sweep file) beside their limits
+
+    Masses and their rates are summed over the rings of a disk, where there are rings, unless --ring is given or rings are an axis of the
+    figure. Where more parameters differ than the figure shows, it takes the middle value of the others and says so; --where chooses.
+
+    \b
+    sweep plot results/temperature_supply.zarr heatmap --x mu_orbit10pct --y T0 --over tau0_target
+    sweep plot results/temperature_supply.zarr series --name M_loss_cum --where 'tau0_target == 1' --style paper --out loss.pdf
+    sweep plot results/temperature_supply.zarr psd --run 17 --per number
+    sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
+    """
+    from .plots import draw, save
+    from .store import reader
+
+    given = {option: value for option, value in asked.items() if value not in (None, ())}
+    for option in ("name", "run"):
+        if option in given and kind != "series":
+            if len(given[option]) > 1:
+                raise click.UsageError(f"{kind} takes one --{option}")
+            given[option] = given[option][0]
+    notes: list[str] = []
+    group = reader.open_group(store)
+    figure = draw(group, kind, style=style, notes=notes, **given)
+    out = out or Path(f"{group.attrs['title']}-{kind}.png")
+    save(figure, out, style=style)
+    for note in dict.fromkeys(notes):
+        click.echo(f"note: {note}")
+    click.echo(f"written to {out}")
+
+
+LOOK = [show, plot]

@@ -1,0 +1,125 @@
+"""How the numbers came about: what the caches did, and how exact the checked runs are."""
+
+import numpy as np
+import zarr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from marsdisk.convergence import QUANTITIES
+
+from ..errors import StoreError
+from ..spec import CheckSpec
+from ..store import layout, reader
+from ..views import Columns
+from .choice import source
+from .page import COLOURS, Page
+
+NAMED = 5  # runs beyond a limit that are numbered in a panel
+SMALLEST = 1e-17  # where a difference of zero is drawn
+
+
+def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
+    """Share of lookups that each slot answered, and why values were dropped."""
+    runs = Columns(group).where(where)
+    runs = runs[reader.column(group, "status")[runs] == layout.DONE]
+    if not runs.size:
+        raise StoreError("no finished run is left to show")
+    slots, reasons = reader.column(group, "cache").tolist(), reader.column(group, "reason").tolist()
+    kinds = {name: reader.column(group, f"cache_{name}")[runs].sum(axis=0) for name in ("hits", "misses", "rebuilds")}
+    lookups, dropped = sum(kinds.values()), reader.column(group, "cache_invalidations")[runs].sum(axis=0)
+    figure, axes = page.figure(1, 2, height=0.62, sharey=True)
+    left, right = axes[0]
+    start = np.zeros(len(slots))
+    for (kind, counts), colour, words in zip(kinds.items(), (COLOURS[0], "0.75", COLOURS[1]), ("hit", "slot was empty", "rebuilt"), strict=True):
+        share = 100.0 * counts / np.maximum(lookups, 1)
+        left.barh(slots, share, left=start, color=colour, label=f"{words} ({int(counts.sum())})", gid=f"cache-{kind}")
+        start += share
+    for y, total in enumerate(lookups.tolist()):
+        rate = f"{100.0 * kinds['hits'][y] / total:.1f} % of {total}" if total else "not used"
+        left.annotate(
+            rate,
+            (1.0, y),
+            textcoords="offset points",
+            xytext=(3, 0),
+            va="center",
+            fontsize="small",
+            color="white" if total and kinds["hits"][y] / total > 0.5 else "black",
+        )
+    left.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
+    left.invert_yaxis()
+    left.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1.0, handlelength=1.0)
+    start = np.zeros(len(slots))
+    for i, reason in enumerate(reasons):
+        if dropped[:, i].any():
+            right.barh(
+                slots,
+                dropped[:, i],
+                left=start,
+                color=COLOURS[i % len(COLOURS)],
+                hatch="" if i < len(COLOURS) else "///",
+                label=f"{reason} ({int(dropped[:, i].sum())})",
+            )
+            start += dropped[:, i]
+    right.set(xlabel="rebuilds, by each input that differed", title="why values were dropped")
+    if start.any():
+        right.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacing=1.0, handlelength=1.0)
+    else:
+        right.set(xlim=(0, 1), xticks=[])
+        right.text(0.5, 0.5, "none was dropped", ha="center", va="center", transform=right.transAxes, color="0.4")
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0)
+    used = int(lookups.sum())
+    rate = f"{100.0 * int(kinds['hits'].sum()) / used:.1f} % of {used} lookups were hits" if used else "the caches were not used"
+    page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
+    return figure
+
+
+def convergence(group: zarr.Group, page: Page) -> Figure:
+    """Differences of the checked runs from the same runs with tighter steps and with twice the bins, beside their limits."""
+    if "err_time" not in group:
+        raise StoreError("no run of this store was checked; give the sweep file check: {fraction: 0.05} and run it into another store")
+    given = group.attrs["sweep"]
+    spec = CheckSpec.model_validate(given["content"].get("check") or {})  # type: ignore[call-overload, index, union-attr]
+    figure, axes = page.figure(1, 2, height=0.72, sharey=True)
+    told = []
+    for ax, name, limit, other in zip(
+        axes[0], ("err_time", "err_bins"), (spec.time_limit, spec.bins_limit), ("tighter steps", "twice the bins"), strict=True
+    ):
+        errors = reader.column(group, name)
+        checked = np.flatnonzero(~np.isnan(errors).any(axis=1))
+        compared = checked[np.isfinite(errors[checked]).all(axis=1)]
+        beyond = 0
+        for i, quantity in enumerate(QUANTITIES):
+            order = compared[np.argsort(errors[compared, i], kind="stable")]
+            x = i + np.linspace(-0.38, 0.38, max(order.size, 2))[: order.size] if order.size > 1 else np.array([float(i)])[: order.size]
+            over = errors[order, i] > limit
+            beyond += int(over.sum())
+            y = np.maximum(errors[order, i], SMALLEST)
+            ax.plot(x[~over], y[~over], "o", ms=3, color=COLOURS[0], gid=f"{name}-{quantity}-within")
+            ax.plot(x[over], y[over], "^", ms=5, color=COLOURS[3], gid=f"{name}-{quantity}-beyond")
+            for run, at, error in list(zip(order[over].tolist(), x[over], y[over], strict=True))[-NAMED:]:
+                ax.annotate(f"{run}", (at, error), textcoords="offset points", xytext=(-3, 4), ha="right", fontsize="x-small", color=COLOURS[3])
+        ax.axhline(limit, color="black", lw=1.0, ls="--")
+        ax.annotate(
+            f"limit {limit:g}",
+            (1.0, limit),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            xytext=(0, 3),
+            ha="right",
+            fontsize="small",
+        )
+        ax.set(yscale="log", xticks=range(len(QUANTITIES)), xticklabels=QUANTITIES, xlim=(-0.6, len(QUANTITIES) - 0.4), title=f"{name}: {other}")
+        told.append(f"{name}: {beyond} of {compared.size * len(QUANTITIES)} beyond {limit:g}")
+    axes[0, 0].set_ylabel("relative difference")
+    lost = checked.size - compared.size
+    words = f"{checked.size} of {errors.shape[0]} runs checked; " + "; ".join(told) + (f"; {lost} could not be compared" if lost else "")
+    page.title(figure, "Numerical error of the checked runs", words, source(group))
+    page.legend(
+        figure,
+        [
+            Line2D([], [], marker="o", ms=3, lw=0, color=COLOURS[0], label="a run, within the limit"),
+            Line2D([], [], marker="^", ms=5, lw=0, color=COLOURS[3], label="beyond it, with its number"),
+        ],
+    )
+    return figure

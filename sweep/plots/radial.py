@@ -1,0 +1,68 @@
+"""A series of every ring of one disk over time."""
+
+import numpy as np
+import zarr
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from marsdisk.physics.constants import YEAR
+
+from ..errors import StoreError
+from ..store import layout, reader
+from ..views import ring_axis, row, stopped_early
+from .choice import Choice, quantity, source
+from .page import CMAP, Page, colour_scale, hatch, hatch_legend
+
+
+def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None) -> Figure:
+    """``name`` over time and radius, as long as each ring ran; grey is zero, failed and missing rings are hatched."""
+    axis = ring_axis(group)
+    if axis is None:
+        raise StoreError("the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see: sweep plot STORE series")
+    what = quantity(group, name, None, ("sample",))
+    choice = Choice.of(group, page, where)
+    choice = choice.middle([one for one in choice.varying() if one != axis])
+    status, stop = reader.column(group, "status"), reader.column(group, "stop_reason")
+    bounds = np.column_stack([reader.column(group, "r_in_RM"), reader.column(group, "r_out_RM")])
+    done = [run for run in choice.runs.tolist() if status[run] == layout.DONE]
+    if not done:
+        raise StoreError(f"no ring can be drawn: {choice.lacking()}; choose another disk with --where")
+    values = {run: row(group, name, run) for run in done}
+    times = {run: row(group, "t", run) / YEAR for run in done}
+    first, last = min(t[t > 0.0][0] for t in times.values()), max(t[-1] for t in times.values())
+    log_t = first / last < 0.02
+    norm = colour_scale(np.concatenate(list(values.values())))
+    figure, axes = page.figure(height=0.6)
+    ax = axes[0, 0]
+    counts, zero = {"failed": 0, "pending": 0, "early": 0}, False
+    for run in choice.runs.tolist():
+        low, high = bounds[run]
+        if run not in values:
+            kind = "failed" if status[run] == layout.FAILED else "pending"
+            hatch(ax, kind, first if log_t else 0.0, low, last, high - low, f"{kind}-{run}")
+            counts[kind] += 1
+            continue
+        some = times[run] > 0.0 if log_t else np.ones(times[run].size, bool)
+        t, shown = times[run][some], values[run][some]
+        middle = np.sqrt(t[1:] * t[:-1]) if log_t else 0.5 * (t[1:] + t[:-1])
+        if isinstance(norm, LogNorm) and (shown <= 0.0).any():
+            shown, zero = np.where(shown > 0.0, shown, np.nan), True
+        ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
+        ax.pcolormesh([t[0], *middle, t[-1]], [low, high], np.ma.masked_invalid(shown[None, :]), norm=norm, cmap=CMAP, rasterized=True)
+        if stopped_early(stop[run]):
+            counts["early"] += 1
+    ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
+    chosen = bounds[choice.runs]
+    ax.set(xlim=(first if log_t else 0.0, last), ylim=(chosen[:, 0].min(), chosen[:, 1].max()))
+    figure.colorbar(ScalarMappable(norm, CMAP), ax=ax, label=f"{what} per ring" if what.endswith(("M_Mars s-1]", "M_Mars]")) else what)
+    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group))
+    early = counts.pop("early")
+    patches = hatch_legend(counts, "ring")
+    if zero:
+        patches.append(Patch(facecolor="0.8", label="grey: zero"))
+    if early:
+        patches.append(Patch(facecolor="white", edgecolor="0.6", label=f"white: after the end ({early} rings stopped early)"))
+    page.legend(figure, patches)
+    return figure

@@ -1,0 +1,106 @@
+"""What each axis alone does to a scalar (tornado chart)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ..errors import StoreError
+from ..store import layout
+from ..views import cells
+from .choice import Choice, quantity, source, unit_of, with_unit
+from .page import COLOURS, Page, decades, plain
+
+
+@dataclass(frozen=True)
+class _Bar:
+    axis: str
+    points: list[Any]
+    values: Any  #: (points,), NaN where there is no result
+    failed: int
+    missing: int
+
+    @property
+    def low(self) -> int:
+        return int(np.nanargmin(self.values))
+
+    @property
+    def high(self) -> int:
+        return int(np.nanargmax(self.values))
+
+    @property
+    def span(self) -> float:
+        return float(self.values[self.high] - self.values[self.low]) if np.isfinite(self.values).any() else 0.0
+
+
+def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: str | None = None, ring: int | None = None) -> Figure:
+    """The range of ``name`` as each axis runs through its values, with all others at their middle values."""
+    choice = Choice.of(group, page, where, ring=ring)
+    summed = choice.over_rings(unit_of(group, name), ())
+    what = quantity(group, name, summed)
+    axes = [axis for axis in choice.varying() if axis != summed]
+    if not axes:
+        raise StoreError("no axis has more than one value; there is nothing to compare")
+    bars, centre = [], choice.middle(axes, say=False)
+    for axis in axes:
+        part = choice.middle([other for other in axes if other != axis], say=False)
+        if not part.runs.size:
+            continue
+        found = cells(group, name, axis, axes[0] if axes[0] != axis else axes[-1], {}, among=part.runs, over=summed) if len(axes) > 1 else None
+        found = found or cells(group, name, axis, axis, {}, among=part.runs, over=summed)
+        flat = _along(found.value), _along(found.status), _along(found.run)
+        bars.append(_Bar(axis, found.x, flat[0], int((flat[1] == layout.FAILED).sum()), int((flat[1] == layout.PENDING).sum())))
+    bars.sort(key=lambda bar: bar.span)
+    reference = _reference(bars, centre)
+    figure, grid = page.figure(height=max(0.3, 0.12 + 0.085 * len(bars)), wide=False)
+    ax = grid[0, 0]
+    every = np.concatenate([bar.values for bar in bars])
+    if not np.isfinite(every).any():
+        raise StoreError(f"no run on the axes through the middle has a result ({choice.lacking()})")
+    log = decades(every) > 1.0
+    for y, bar in enumerate(bars):
+        _draw(ax, group, y, bar, reference)
+    if np.isfinite(reference):
+        ax.axvline(reference, color="0.3", lw=0.8)
+    low, high = np.nanmin(every), np.nanmax(every)
+    margin = (high / low) ** 0.22 if log else 0.22 * (high - low or abs(high) or 1.0)
+    ax.set(xscale="log" if log else "linear", xlabel=what, yticks=range(len(bars)), yticklabels=[plain(bar.axis) for bar in bars])
+    ax.set(xlim=(low / margin, high * margin) if log else (low - margin, high + margin), ylim=(-0.6, len(bars) - 0.4))
+    middle = ", ".join(f"{axis} = {with_unit(group, axis, centre.values(axis)[0])}" for axis in axes) if centre.runs.size else "has no run"
+    page.title(figure, f"Effect of each axis alone on {what}", f"middle (line): {middle}", choice.fixed(*axes, summed=summed), source(group))
+    page.legend(figure, [Patch(color=COLOURS[0], label="below the middle"), Patch(color=COLOURS[1], label="above the middle")])
+    return figure
+
+
+def _along(values: Any) -> Any:
+    """Of cells over one axis and another that has one value, or over one axis twice: those that can have a run."""
+    return values[0] if values.shape[0] == 1 else np.diagonal(values)
+
+
+def _reference(bars: list[_Bar], centre: Choice) -> float:
+    for bar in bars:
+        if centre.runs.size:
+            at = centre.values(bar.axis)[0]
+            return float(bar.values[bar.points.index(at)])
+    return float("nan")
+
+
+def _draw(ax: Any, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
+    lacking = ", ".join(f"{n} {word}" for n, word in ((bar.failed, "failed"), (bar.missing, "missing")) if n)
+    if not np.isfinite(bar.values).any():
+        ax.annotate(f"  {lacking} of {len(bar.points)}", (0.0, y), xycoords=("axes fraction", "data"), va="center", color="0.3", fontsize="small")
+        return
+    low, high = float(bar.values[bar.low]), float(bar.values[bar.high])
+    middle = min(max(reference, low), high) if np.isfinite(reference) else low
+    ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
+    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1])
+    same = low == high
+    ends = ((low, bar.low, "right", -4),) if not same else ()
+    for x, point, side, shift in (*ends, (high, bar.high, "left", 4)):
+        words = "no effect" if same else with_unit(group, bar.axis, bar.points[point])
+        if side == "left" and lacking:
+            words += f"  ({lacking} of {len(bar.points)})"
+        ax.annotate(words, (x, y), textcoords="offset points", xytext=(shift, 0), ha=side, va="center", fontsize="small")
