@@ -18,6 +18,7 @@ from .store import layout, reader
 BOOKKEEPING = ("run_id", "block", "in_product")  # coordinates of the runs that are no parameters
 #: What the number of a state or of a reason to stop stands for.
 WORDS: Mapping[str, tuple[str, ...]] = {"status": tuple(layout.STATUS.values()), "stop_reason": ("not_yet", *(reason.label for reason in StopReason))}
+_FILLS = {variable.name: variable.fill for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)}
 #: Ends that a run comes to before its time is up.
 EARLY = (StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE)
 
@@ -51,6 +52,16 @@ def in_order(labels: Sequence[Any]) -> list[Any]:
     return once if any(isinstance(part, str) for label in once for part in (label if isinstance(label, tuple) else (label,))) else sorted(once)
 
 
+def without_uncommitted(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[Any]:
+    """``values`` of runs with nothing where no commit record vouches for them: a worker may have died while it wrote."""
+    pending = status == layout.PENDING
+    if name not in _FILLS or not pending.any():
+        return values
+    values = values.copy()
+    values[pending] = _FILLS[name]
+    return values
+
+
 class Columns(Mapping[str, NDArray[Any]]):
     """Whatever has one value per run, and ``run``, its number; each read when first used. States and reasons to stop are in words.
 
@@ -74,7 +85,7 @@ class Columns(Mapping[str, NDArray[Any]]):
     def _read(self, name: str) -> NDArray[Any]:
         if name == "run":
             return np.arange(self.group["run_id"].shape[0])  # type: ignore[union-attr]
-        values = reader.column(self.group, name)
+        values = without_uncommitted(name, reader.column(self.group, name), reader.column(self.group, "status"))
         return np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
 
     def __iter__(self) -> Iterator[str]:

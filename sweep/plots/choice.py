@@ -30,7 +30,7 @@ class Choice:
         if reader.axis_names(group):
             product = columns["in_product"][runs]
             if product.any() and not product.all():
-                page.notes.append(f"{int((~product).sum())} included runs are not on the axes and not shown")
+                page.notes.append(f"{counted(int((~product).sum()), 'included run')} not shown, being on none of the axes")
             runs = runs[product] if product.any() else runs
         if ring is not None:
             axis = ring_axis(group)
@@ -62,15 +62,19 @@ class Choice:
         every = labels(self.group, name)
         return Choice(self.group, self.page, np.array([run for run in self.runs.tolist() if every[run] == value], dtype=np.int64))
 
-    def middle(self, names: Sequence[str], *, say: bool = True) -> "Choice":
-        """One value of each of ``names``: the middle one of numbers, the first of texts."""
+    def middles(self, names: Sequence[str]) -> dict[str, Any]:
+        """The middle value of each of ``names`` where they are numbers, the first of texts."""
+        every = {name: self.values(name) for name in names}
+        return {name: values[0] if isinstance(values[0], str) else values[(len(values) - 1) // 2] for name, values in every.items()}
+
+    def middle(self, names: Sequence[str]) -> "Choice":
+        """The runs that have one value of each of ``names``, the middle one of those that are left; notes which."""
         choice, said = self, []
         for name in names:
-            values = choice.values(name)
-            value = values[0] if isinstance(values[0], str) else values[(len(values) - 1) // 2]
+            value = choice.middles([name])[name]
             choice = choice.at(name, value)
             said.append(f"{name} == {value!r}")
-        if said and say:
+        if said:
             self.page.notes.append(f"chosen: {' and '.join(said)}; another with --where")
         return choice
 
@@ -98,10 +102,15 @@ class Choice:
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
+def counted(count: int, what: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def with_unit(group: zarr.Group, name: str, value: Any) -> str:
-    """``4000 K``."""
+    """``4000 K``, which no line break parts."""
     unit = str(group[name].attrs.get("units", "1"))
-    return plain(value) if unit == "1" or isinstance(value, str) else f"{plain(value)} {unit}"
+    return plain(value) if unit == "1" or isinstance(value, str) else f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
 
 
 def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
@@ -120,4 +129,4 @@ def unit_of(group: zarr.Group, name: str) -> str:
 
 def source(group: zarr.Group) -> str:
     """Where the numbers are from."""
-    return f"sweep {plain(group.attrs['title'])}"
+    return f"sweep {plain(group.attrs['title'])}".replace(" ", "\u00a0")

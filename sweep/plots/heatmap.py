@@ -13,7 +13,7 @@ from ..errors import StoreError
 from ..store import layout
 from ..views import Cells, cells, label, ring_axis
 from .choice import Choice, quantity, source, unit_of
-from .page import CMAP, Page, colour_scale, hatch, hatch_legend, plain, value_ticks
+from .page import CMAP, Page, colour_scale, hatch, hatch_legend, is_bright, plain, value_ticks
 
 MOST_PANELS = 24
 WRITTEN = 42  # cells of a figure into which their values are written
@@ -91,14 +91,16 @@ def _draw(ax: Axes, part: Cells, norm: Normalize, panel: str, *, write: bool) ->
             ax.add_patch(Rectangle((i, j), 1, 1, facecolor="0.8", linewidth=0.0))
     ax.pcolormesh(np.arange(len(part.x) + 1), np.arange(len(part.y) + 1), value, norm=norm, cmap=CMAP, rasterized=value.size > 400)
     kinds = {"failed": part.status == layout.FAILED, "pending": part.status == layout.PENDING, "early": part.early}
+    bright = np.ma.getmaskarray(value) | np.vectorize(is_bright, otypes=[bool])(norm(value).filled(1.0))
     for kind, here in kinds.items():
         for j, i in np.argwhere(here):
-            hatch(ax, kind, i, j, 1, 1, f"{kind}-{panel}-{j}-{i}")
+            hatch(ax, kind, i, j, 1, 1, f"{kind}-{panel}-{j}-{i}", colour="0.25" if bright[j, i] else "0.85")
     if write:
         for (j, i), number in np.ndenumerate(part.value):
             if np.isfinite(number):
-                bright = mpl.colormaps[CMAP](norm(number))[1] > 0.5 if not np.ma.getmaskarray(value)[j, i] else True
-                ax.text(i + 0.5, j + 0.5, f"{number:.3g}", ha="center", va="center", color="black" if bright else "white", fontsize="small")
+                box = {"facecolor": mpl.colormaps[CMAP](norm(number)), "lw": 0, "pad": 1} if part.early[j, i] and number > 0.0 else None
+                ink = "black" if bright[j, i] else "white"
+                ax.text(i + 0.5, j + 0.5, f"{number:.3g}", ha="center", va="center", color=ink, fontsize="small", bbox=box)
     ax.set(xlim=(0, len(part.x)), ylim=(0, len(part.y)))
     ax.tick_params(length=0)
     return {kind: int(here.sum()) for kind, here in kinds.items()}

@@ -14,7 +14,6 @@ from ..views import Columns
 from .choice import source
 from .page import COLOURS, Page
 
-NAMED = 5  # runs beyond a limit that are numbered in a panel
 SMALLEST = 1e-17  # where a difference of zero is drawn
 
 
@@ -35,16 +34,8 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
         left.barh(slots, share, left=start, color=colour, label=f"{words} ({int(counts.sum())})", gid=f"cache-{kind}")
         start += share
     for y, total in enumerate(lookups.tolist()):
-        rate = f"{100.0 * kinds['hits'][y] / total:.1f} % of {total}" if total else "not used"
-        left.annotate(
-            rate,
-            (1.0, y),
-            textcoords="offset points",
-            xytext=(3, 0),
-            va="center",
-            fontsize="small",
-            color="white" if total and kinds["hits"][y] / total > 0.5 else "black",
-        )
+        rate = f"{100.0 * kinds['hits'][y] / total:.1f} % hits of {total}" if total else "not used"
+        left.annotate(rate, (100.0, y), textcoords="offset points", xytext=(4, 0), va="center", fontsize="small")
     left.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
     left.invert_yaxis()
     left.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1.0, handlelength=1.0)
@@ -60,6 +51,7 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
                 label=f"{reason} ({int(dropped[:, i].sum())})",
             )
             start += dropped[:, i]
+    right.xaxis.get_major_locator().set_params(integer=True)
     right.set(xlabel="rebuilds, by each input that differed", title="why values were dropped")
     if start.any():
         right.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacing=1.0, handlelength=1.0)
@@ -97,8 +89,10 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
             y = np.maximum(errors[order, i], SMALLEST)
             ax.plot(x[~over], y[~over], "o", ms=3, color=COLOURS[0], gid=f"{name}-{quantity}-within")
             ax.plot(x[over], y[over], "^", ms=5, color=COLOURS[3], gid=f"{name}-{quantity}-beyond")
-            for run, at, error in list(zip(order[over].tolist(), x[over], y[over], strict=True))[-NAMED:]:
-                ax.annotate(f"{run}", (at, error), textcoords="offset points", xytext=(-3, 4), ha="right", fontsize="x-small", color=COLOURS[3])
+            if over.any():
+                ax.annotate(
+                    f"run {order[-1]}", (x[-1], y[-1]), textcoords="offset points", xytext=(0, 5), ha="center", fontsize="small", color=COLOURS[3]
+                )
         ax.axhline(limit, color="black", lw=1.0, ls="--")
         ax.annotate(
             f"limit {limit:g}",
@@ -119,7 +113,7 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
         figure,
         [
             Line2D([], [], marker="o", ms=3, lw=0, color=COLOURS[0], label="a run, within the limit"),
-            Line2D([], [], marker="^", ms=5, lw=0, color=COLOURS[3], label="beyond it, with its number"),
+            Line2D([], [], marker="^", ms=5, lw=0, color=COLOURS[3], label="beyond it; the largest is named"),
         ],
     )
     return figure

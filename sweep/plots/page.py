@@ -73,8 +73,9 @@ class Page:
         """What is shown, and below it what is fixed and where it is from."""
         size = float(mpl.rcParams["font.size"])
         letters = int(figure.get_figwidth() * 72.0 / (0.56 * size))
-        text = "\n".join(part for line in (what, *lines) if line for part in textwrap.wrap(line, letters))
-        figure.suptitle(text, x=0.01, ha="left", fontsize=size)
+        below = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
+        text = "\n".join([*textwrap.wrap(what, letters), *textwrap.wrap(below, letters)])
+        figure.suptitle(text.replace("\u00a0", " "), x=0.01, ha="left", fontsize=size)
 
     def legend(self, figure: Figure, patches: Sequence[Any]) -> None:
         """A legend below everything, if there is anything to explain."""
@@ -98,18 +99,24 @@ def decades(values: NDArray[Any]) -> float:
 
 
 def colour_scale(values: NDArray[Any]) -> Normalize:
-    """Logarithmic where the values span more than a decade and a half."""
+    """Logarithmic where the values span more than a decade."""
     finite = values[np.isfinite(values)]
-    if decades(values) > 1.5:
+    if decades(values) > 1.0:
         positive = finite[finite > 0.0]
         return LogNorm(positive.min(), positive.max())
     return Normalize(finite.min(), finite.max()) if finite.size else Normalize(0.0, 1.0)
 
 
-def hatch(axes: Axes, kind: str, x: float, y: float, width: float, height: float, gid: str) -> None:
+def is_bright(share: float) -> bool:
+    """Whether black is read better than white on the colour at ``share`` (0 to 1) of the colour map."""
+    red, green, blue, _ = mpl.colormaps[CMAP](share)
+    return bool(0.3 * red + 0.6 * green + 0.1 * blue > 0.5)
+
+
+def hatch(axes: Axes, kind: str, x: float, y: float, width: float, height: float, gid: str, *, colour: str = "0.25") -> None:
     """A hatched box, which says why there is no number or why it is not the whole story."""
     face = "none" if kind == "early" else "0.92" if kind == "failed" else "white"
-    axes.add_patch(Rectangle((x, y), width, height, facecolor=face, edgecolor="0.25", hatch=HATCHES[kind], linewidth=0.0, gid=gid))
+    axes.add_patch(Rectangle((x, y), width, height, facecolor=face, edgecolor=colour, hatch=HATCHES[kind], linewidth=0.0, gid=gid))
 
 
 def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:

@@ -25,6 +25,9 @@ def psd(group: zarr.Group, page: Page, *, run: str | None = None, per: str = "ma
     if per not in {"mass", "number"}:
         raise StoreError(f"there is no distribution of {per!r}; there are mass and number")
     chosen = Choice.of(group, page, where)
+    if run is None:
+        done = chosen.runs[reader.column(group, "status")[chosen.runs] == layout.DONE]
+        chosen = Choice(group, page, done if done.size else chosen.runs)
     one = find_run(group, run) if run is not None else int(chosen.middle(chosen.varying()).runs[0])
     choice = Choice(group, page, np.array([one]))
     if reader.column(group, "status")[one] != layout.DONE:

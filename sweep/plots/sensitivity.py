@@ -44,9 +44,11 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
-    bars, centre = [], choice.middle(axes, say=False)
+    bars, centre_values = [], choice.middles(axes)
     for axis in axes:
-        part = choice.middle([other for other in axes if other != axis], say=False)
+        part = choice
+        for other, value in centre_values.items():
+            part = part if other == axis else part.at(other, value)
         if not part.runs.size:
             continue
         found = cells(group, name, axis, axes[0] if axes[0] != axis else axes[-1], {}, among=part.runs, over=summed) if len(axes) > 1 else None
@@ -54,12 +56,12 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
         flat = _along(found.value), _along(found.status), _along(found.run)
         bars.append(_Bar(axis, found.x, flat[0], int((flat[1] == layout.FAILED).sum()), int((flat[1] == layout.PENDING).sum())))
     bars.sort(key=lambda bar: bar.span)
-    reference = _reference(bars, centre)
+    reference = next((float(bar.values[bar.points.index(centre_values[bar.axis])]) for bar in bars if centre_values[bar.axis] in bar.points), np.nan)
     figure, grid = page.figure(height=max(0.3, 0.12 + 0.085 * len(bars)), wide=False)
     ax = grid[0, 0]
-    every = np.concatenate([bar.values for bar in bars])
+    every = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
     if not np.isfinite(every).any():
-        raise StoreError(f"no run on the axes through the middle has a result ({choice.lacking()})")
+        raise StoreError(f"no run on the axes through the middle has a result ({choice.lacking() or 'there is none'})")
     log = decades(every) > 1.0
     for y, bar in enumerate(bars):
         _draw(ax, group, y, bar, reference)
@@ -69,23 +71,16 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
     margin = (high / low) ** 0.22 if log else 0.22 * (high - low or abs(high) or 1.0)
     ax.set(xscale="log" if log else "linear", xlabel=what, yticks=range(len(bars)), yticklabels=[plain(bar.axis) for bar in bars])
     ax.set(xlim=(low / margin, high * margin) if log else (low - margin, high + margin), ylim=(-0.6, len(bars) - 0.4))
-    middle = ", ".join(f"{axis} = {with_unit(group, axis, centre.values(axis)[0])}" for axis in axes) if centre.runs.size else "has no run"
-    page.title(figure, f"Effect of each axis alone on {what}", f"middle (line): {middle}", choice.fixed(*axes, summed=summed), source(group))
-    page.legend(figure, [Patch(color=COLOURS[0], label="below the middle"), Patch(color=COLOURS[1], label="above the middle")])
+    middle = ", ".join(f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre_values.items())
+    absent = "" if np.isfinite(reference) else ", which has no result"
+    page.title(figure, f"Effect of each axis alone on {what}", f"middle (line): {middle}{absent}", choice.fixed(*axes, summed=summed), source(group))
+    page.legend(figure, [] if absent else [Patch(color=COLOURS[0], label="below the middle"), Patch(color=COLOURS[1], label="above the middle")])
     return figure
 
 
 def _along(values: Any) -> Any:
     """Of cells over one axis and another that has one value, or over one axis twice: those that can have a run."""
     return values[0] if values.shape[0] == 1 else np.diagonal(values)
-
-
-def _reference(bars: list[_Bar], centre: Choice) -> float:
-    for bar in bars:
-        if centre.runs.size:
-            at = centre.values(bar.axis)[0]
-            return float(bar.values[bar.points.index(at)])
-    return float("nan")
 
 
 def _draw(ax: Any, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
@@ -95,12 +90,15 @@ def _draw(ax: Any, group: zarr.Group, y: int, bar: _Bar, reference: float) -> No
         return
     low, high = float(bar.values[bar.low]), float(bar.values[bar.high])
     middle = min(max(reference, low), high) if np.isfinite(reference) else low
+    known = np.isfinite(reference)
     ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
-    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1])
+    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if known else "0.6")
     same = low == high
     ends = ((low, bar.low, "right", -4),) if not same else ()
     for x, point, side, shift in (*ends, (high, bar.high, "left", 4)):
-        words = "no effect" if same else with_unit(group, bar.axis, bar.points[point])
+        words = with_unit(group, bar.axis, bar.points[point])
+        if same:
+            words = "no effect" if np.isfinite(bar.values).sum() > 1 else f"only {words}"
         if side == "left" and lacking:
             words += f"  ({lacking} of {len(bar.points)})"
         ax.annotate(words, (x, y), textcoords="offset points", xytext=(shift, 0), ha=side, va="center", fontsize="small")

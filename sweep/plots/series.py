@@ -17,11 +17,12 @@ from marsdisk.physics.constants import YEAR
 from ..errors import StoreError
 from ..rerun import find_run
 from ..store import layout, reader
-from ..views import label, labels, ring_axis, row, stopped_early
-from .choice import Choice, quantity, source, unit_of, with_unit
+from ..views import labels, ring_axis, row, stopped_early
+from .choice import Choice, counted, quantity, source, unit_of, with_unit
 from .page import CMAP, COLOURS, Page, decades, plain
 
 MOST_CURVES, MOST_NAMED = 2000, 7
+DASHES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
@@ -46,23 +47,22 @@ def series(
     if run:
         chosen = Choice(group, page, np.array([find_run(group, one) for one in dict.fromkeys(run)], dtype=np.int64))
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
-    summed, choice = None, chosen
+    summed, choice, lacking = None, chosen, ""
     for ax, one in zip(axes[:, 0], names, strict=True):
         summed = None if run else chosen.over_rings(unit_of(group, one), ())
         rings = ring_axis(group)
         choice = chosen if summed or run or rings not in chosen.varying() or len(names) == 1 else chosen.middle([str(rings)])
         what = quantity(group, one, summed, ("sample",))
-        curves = _curves(choice, one, summed)
+        curves, lacking = _curves(choice, one, summed)
         _draw(ax, page, choice, curves, what, () if run else (summed,))
     axes[-1, 0].set_xlabel("time [yr]")
     what = quantity(group, names[0], summed, ("sample",)) if len(names) == 1 else ", ".join(names)
-    lacking = choice.lacking()
-    page.title(figure, what, choice.fixed(summed=summed), source(group) + (f"; not shown: {lacking}" if lacking else ""))
+    page.title(figure, what, choice.fixed(summed=summed), source(group), f"not shown: {lacking}" if lacking else "")
     return figure
 
 
-def _curves(choice: Choice, name: str, summed: str | None) -> list[_Curve]:
-    """One for each finished run, or for each disk all of whose rings have finished and have the same times."""
+def _curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve], str]:
+    """One for each finished run, or for each disk all of whose rings have finished and have the same times; what is left out, in words."""
     group, status = choice.group, reader.column(choice.group, "status")
     others = {axis: labels(group, axis) for axis in choice.dimensions if axis != summed}
     sets: dict[Any, list[int]] = {}
@@ -79,58 +79,82 @@ def _curves(choice: Choice, name: str, summed: str | None) -> list[_Curve]:
             uneven += 1
             continue
         found.append(_Curve(runs, times[0] / YEAR, np.sum([row(group, name, one) for one in runs], axis=0)))
+    lacking = ", ".join(filter(None, [choice.lacking(), f"{counted(uneven, 'disk')} whose rings ended at different times" if uneven else ""]))
     if uneven:
-        choice.page.notes.append(f"{uneven} disks are not shown, as their rings ended at different times; choose a ring with --ring")
+        choice.page.notes.append(f"not shown: {counted(uneven, 'disk')} whose rings ended at different times; --ring shows one ring")
     if not found:
-        raise StoreError(
-            f"no curve can be drawn: {choice.lacking() or 'the rings of every disk ended at different times'}; choose others with --where, --run or --ring"
-        )
-    return found
+        raise StoreError(f"no curve can be drawn: {lacking}; choose others with --where, --run or --ring")
+    return found, lacking
 
 
 def _draw(ax: Any, page: Page, choice: Choice, curves: list[_Curve], what: str, known: Sequence[str | None]) -> None:
     group = choice.group
     varying = [axis for axis in choice.varying() if axis not in known]
-    values = {axis: labels(group, axis) for axis in varying}
-    colours, legend = _colours(choice, varying, values, curves)
+    looks, legend, heads = _looks(choice, varying, curves)
     stop = reader.column(group, "stop_reason")
-    all_values, all_times = np.concatenate([curve.values for curve in curves]), np.concatenate([curve.t for curve in curves])
-    positive_times = all_times[all_times > 0.0]
-    log_t = positive_times.size > 0 and float(np.median([curve.t[curve.t > 0.0][0] / curve.t[-1] for curve in curves if curve.t[-1] > 0.0])) < 0.02
-    log_y = decades(all_values) > 2.0
+    everything = np.concatenate([curve.values for curve in curves])
+    log_t = float(np.median([_first(curve.t) / curve.t[-1] for curve in curves])) < 0.02
+    log_y = decades(everything) > 2.0
     early = False
-    for curve, colour in zip(curves, colours, strict=True):
+    for curve, look in zip(curves, looks, strict=True):
         shown = np.where(curve.values > 0.0, curve.values, np.nan) if log_y else curve.values
         some = curve.t > 0.0 if log_t else np.ones(curve.t.size, bool)
-        ax.plot(
-            curve.t[some], shown[some], color=colour, lw=mpl.rcParams["lines.linewidth"] if len(curves) <= 40 else 0.5, gid=f"run-{curve.runs[0]}"
-        )
+        ax.plot(curve.t[some], shown[some], lw=mpl.rcParams["lines.linewidth"] if len(curves) <= 40 else 0.5, gid=f"run-{curve.runs[0]}", **look)
         if stopped_early(stop[curve.runs]).any():
             early = True
-            ax.plot(curve.t[-1:], shown[-1:], "x", color=colour)
+            ax.plot(curve.t[-1:], shown[-1:], "x", color=look["color"])
     ax.set(xscale="log" if log_t else "linear", yscale="log" if log_y else "linear", ylabel=what)
-    if log_y and (all_values == 0.0).any():
-        legend.append(Line2D([], [], lw=0, label="gaps: zero"))
+    if log_y and (everything == 0.0).any():
+        legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
     if early:
         legend.append(Line2D([], [], marker="x", lw=0, color="0.3", label="stopped early"))
     if legend:
-        heads = ", ".join(label(group, axis) for axis in varying) if len(curves) <= MOST_NAMED else label(group, varying[0]) if varying else ""
-        title = heads if len(heads) < 60 else None
-        ax.legend(handles=legend, title=title, fontsize="small", title_fontsize="small", alignment="left", loc="best")
+        ax.legend(handles=legend, title=heads, fontsize="small", title_fontsize="small", alignment="left", loc="best")
 
 
-def _colours(choice: Choice, varying: list[str], values: dict[str, list[Any]], curves: list[_Curve]) -> tuple[list[Any], list[Any]]:
-    """A colour for each curve, and what to put into the legend: every curve, or the values of the first parameter that varies."""
+def _first(t: NDArray[np.float64]) -> float:
+    """The first time after the start."""
+    return float(t[t > 0.0][0]) if (t > 0.0).any() else float("nan")
+
+
+def _looks(choice: Choice, varying: list[str], curves: list[_Curve]) -> tuple[list[dict[str, Any]], list[Line2D], str | None]:
+    """Colour and dashes of each curve, the entries of the legend and its title.
+
+    Few curves have a colour each. Many are coloured by the parameter that sets them apart most, and dashed by the next.
+    """
+    values = {axis: labels(choice.group, axis) for axis in varying}
     if len(curves) <= MOST_NAMED:
         words = [
             ", ".join(with_unit(choice.group, axis, values[axis][curve.runs[0]]) for axis in varying) or f"run {curve.runs[0]}" for curve in curves
         ]
-        colours: list[Any] = list(itertools.islice(COLOURS, len(curves)))
-        return colours, [Line2D([], [], color=colour, label=word) for colour, word in zip(colours, words, strict=True)]
+        looks: list[dict[str, Any]] = [{"color": colour} for colour in itertools.islice(COLOURS, len(curves))]
+        heads = ", ".join(plain(axis) for axis in varying)
+        entries = [Line2D([], [], label=word.replace("\u00a0", " "), **look) for look, word in zip(looks, words, strict=True)]
+        return looks, entries, heads if 0 < len(heads) < 60 else None
     if not varying:
-        return ["0.4"] * len(curves), []
-    steps = choice.values(varying[0])
-    scale = [mpl.colormaps[CMAP](i / max(len(steps) - 1, 1) * 0.92) for i in range(len(steps))]
+        return [{"color": "0.4"}] * len(curves), [], None
+    first, *others = sorted(varying, key=lambda axis: _spread([values[axis][curve.runs[0]] for curve in curves], curves), reverse=True)
+    steps = choice.values(first)
+    colours = [mpl.colormaps[CMAP](i / max(len(steps) - 1, 1) * 0.92) for i in range(len(steps))]
+    looks = [{"color": colours[steps.index(values[first][curve.runs[0]])]} for curve in curves]
     named = sorted({round(i) for i in np.linspace(0, len(steps) - 1, min(len(steps), 6))})
-    legend = [Line2D([], [], color=scale[i], label=plain(with_unit(choice.group, varying[0], steps[i]))) for i in named]
-    return [scale[steps.index(values[varying[0]][curve.runs[0]])] for curve in curves], legend
+    entries = [Line2D([], [], color=colours[i], label=_named(choice, first, steps[i])) for i in named]
+    second = next((axis for axis in others if 1 < len(choice.values(axis)) <= len(DASHES)), None)
+    if second:
+        dashes = dict(zip(choice.values(second), DASHES, strict=False))
+        looks = [{**look, "ls": dashes[values[second][curve.runs[0]]]} for look, curve in zip(looks, curves, strict=True)]
+        entries += [Line2D([], [], color="0.3", ls=dash, label=_named(choice, second, value)) for value, dash in dashes.items()]
+    return looks, entries, None
+
+
+def _named(choice: Choice, axis: str, value: Any) -> str:
+    return f"{plain(axis)} = {with_unit(choice.group, axis, value)}".replace("\u00a0", " ")
+
+
+def _spread(parts: Sequence[Any], curves: Sequence[_Curve]) -> float:
+    """How far the means of groups of curves lie apart, in decades."""
+    sizes: dict[Any, list[float]] = {}
+    for part, curve in zip(parts, curves, strict=True):
+        positive = curve.values[curve.values > 0.0]
+        sizes.setdefault(part, []).append(float(np.mean(np.log10(positive))) if positive.size else 0.0)
+    return float(np.std([np.mean(group) for group in sizes.values()]))

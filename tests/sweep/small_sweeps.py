@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from rich.console import Console
 
 from sweep.plan import Plan
@@ -82,3 +83,21 @@ def assert_same_bits(one: Path, other: Path) -> None:
 
 def _bits(values: np.ndarray[Any, Any]) -> Any:
     return values.tolist() if values.dtype.kind == "T" else (values.dtype, values.tobytes())
+
+
+#: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that runs right to left, something too long.
+HOSTILE = '=1+1 <script>alert("x")</script> & $x_{^ \u202e\u05d0\u05d1,\n' + "long " * 30
+#: Runs that fail, that stop early and that are finished, of disks of two rings; half of them checked.
+MIXED: dict[str, Any] = {
+    "axes": {"temperature.T0": [3000.0, 4000.0, 5000.0], "ring": {"rings": [1.0, 2.7, 2]}},
+    "variants": {"as is": {}, HOSTILE: {"numerics.max_steps": 3}, "early": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}},
+    "check": {"fraction": 0.5},
+}
+
+
+def forget_block(store: Path, block: int) -> None:
+    """Take back a block's commit record, as if the driver had been killed before it was written."""
+    status = zarr.open_group(store, mode="r+")["status"]
+    assert isinstance(status, zarr.Array)
+    size = status.chunks[0]
+    status[block * size : (block + 1) * size] = 0
