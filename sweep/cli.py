@@ -9,6 +9,7 @@ import click
 
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, set_option, set_up_logging, terminal
 
+from .cli_browse import browse
 from .cli_look import LOOK
 from .cli_options import FILE, STORE, WORKERS
 
@@ -104,7 +105,7 @@ def status(store: Path, as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-for look in LOOK:
+for look in (*LOOK, browse):
     main.add_command(look)
 
 
