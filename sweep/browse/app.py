@@ -1,6 +1,8 @@
 """The page: a header, the views, and beside them all about the runs that are chosen."""
 
+import functools
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ class Page:
         steps = []
         for words, by in (("‹ previous", -1), ("next ›", 1)):
             button = Button(label=words, width=84, height=31, margin=(20, 0, 0, 0), stylesheets=[WIDGET])
-            button.on_click(self.guarded(lambda by=by: self._step(by)))
+            button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
         self.bar = Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
         self.views: dict[str, Any] = {}
@@ -65,20 +67,22 @@ class Page:
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
         body = Row(self.left, self.details.root, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
         root = Column(self.header, self.pages, self.bar, self.problem, body, sizing_mode="stretch_width", spacing=10, margin=0)
-        document.add_root(root)
         document.title = f"{shown(data.title, 60)} – sweep"
         document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
         self._head()
         self.details.update()
         self.guarded(self._open)()
+        document.add_root(root)
         document.add_periodic_callback(self.guarded(self._look), int(1000 * LOOK_EVERY))
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """``call``, with an error of the store or of what was written shown on the page."""
 
+        @functools.wraps(call)  # Bokeh looks at the signature
         def guarded(*arguments: Any, **options: Any) -> None:
             try:
-                call(*arguments, **options)
+                with self.document.models.freeze():  # else all models are looked through at each change
+                    call(*arguments, **options)
             except MarsDiskError as error:
                 self._say(str(error))
 
@@ -86,7 +90,10 @@ class Page:
 
     def _say(self, words: str) -> None:
         lines = "<br>".join(escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6])
-        self.problem.update(text=f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else "", visible=bool(words))
+        self.problem.update(
+            text=f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else "",
+            visible=bool(words),
+        )
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
         """Take runs for the right half of the page; ``add`` keeps those that are there, and drops a run that is asked for again."""
@@ -160,8 +167,6 @@ class Page:
 
     def _look(self) -> None:
         """See whether the store went on, as often as that costs little."""
-        import time
-
         now = time.perf_counter()
         if now >= self._next_look:
             self.data.refresh()
@@ -182,11 +187,16 @@ class Page:
         some = f"; {self.runs.size} pass the filter" if self.runs.size != self.data.runs else ""
         record: Any = self.data.group.attrs["provenance"]
         commit = str(record.get("git_commit") or "")[:10]
-        origin = [f"model {escaped(record.get('model_version', ''))}", f"commit {escaped(commit)}" if commit else "", escaped(record.get("created", ""))]
+        origin = [
+            f"model {escaped(record.get('model_version', ''))}",
+            f"commit {escaped(commit)}" if commit else "",
+            escaped(record.get("created", "")),
+        ]
         origin.append(escaped(Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80))
         self.header.text = (
-            f"<h1>{escaped(self.data.title, 80)}</h1><div class='bar' role='img' aria-label='{counts['done']} of {total} done'>{bar}</div>"
-            f"<div>{', '.join(words)}; {state}{some}</div><div class='faint'>{' · '.join(part for part in origin if part)}</div>"
+            f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div class='bar' role='img' "
+            f"aria-label='{counts['done']} of {total} done'>{bar}</div>{', '.join(words)}; {state}{some}</div></div>"
+            f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
         )
 
 
@@ -201,5 +211,3 @@ def fill(document: Document, data: Data) -> None:
 def data_of(store: str | Path) -> Data:
     """The data of a store that is there."""
     return Data(lambda: reader.open_group(store), str(store))
-
-

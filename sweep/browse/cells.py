@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, Legend, LegendItem, LinearColorMapper, PlainText
+from bokeh.models import ColorBar, ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, Legend, LegendItem, LinearColorMapper
 from bokeh.palettes import Viridis256
 from numpy.typing import NDArray
 
@@ -13,8 +13,8 @@ from ..store import layout
 from ..views import Cells
 from .data import Data
 from .scales import Scale
-from .style import COLOURS, FAINT, FONT, INK, plot, set_axis, set_range
-from .texts import cut, plain, shown
+from .style import COLOURS, FONT, INK, plot, set_axis, set_range
+from .texts import plain, shown
 
 #: How cells are marked that are not done, and that are but ended early.
 MARKS: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ def set_colours(mapper: LinearColorMapper, bar: ColorBar, scale: Scale) -> None:
     mapper.update(low=low, high=high)
     ticks = scale.ticks(7)
     bar.ticker.ticks = [place for place, _ in ticks]  # type: ignore[attr-defined]
-    bar.major_label_overrides = {place: PlainText(text=words) for place, words in ticks}
+    bar.major_label_overrides = {place: plain(words) for place, words in ticks}
 
 
 def legend() -> Legend:
@@ -77,7 +77,7 @@ class CellsFigure:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self.figure = plot(430, name="cells")
+        self.figure = plot(400, name="cells")
         self.figure.grid.grid_line_color = None
         self.mapper, self.bar = colour_bar()
         self.source = ColumnDataSource(data={"shade": [], "value": [], "run": [], "state": [], "dw": [], "dh": []})
@@ -90,7 +90,7 @@ class CellsFigure:
             if kind == "stopped early":  # dark below light, so that it is seen on any colour
                 self.figure.rect("x", "y", fill_color=None, hatch_pattern="\\", hatch_color="#000000", **{**shared, "hatch_weight": 3})
             renderer = self.figure.rect("x", "y", **style, **shared)
-            self.items[kind] = LegendItem(label=kind, renderers=[renderer], visible=False)
+            self.items[kind] = LegendItem(label={"value": kind}, renderers=[renderer], visible=False)
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self.figure.rect("x", "y", width=1, height=1, fill_color=None, line_color="#ffffff", line_width=5, source=self.outline)
         self.figure.rect("x", "y", width=1, height=1, fill_color=None, line_color="colour", line_width=3, source=self.outline)
@@ -134,10 +134,10 @@ class CellsFigure:
         for kind, where in kinds.items():
             self.marks[kind].data = _boxes(where)
             count = int(where.sum())
-            self.items[kind].update(label=f"{kind} ({count} cell{'s' * (count != 1)})", visible=count > 0)
+            self.items[kind].update(label={"value": f"{kind} ({count} cell{'s' * (count != 1)})"}, visible=count > 0)
         self.legend.visible = any(item.visible for item in self.items.values())
         figure = self.figure
-        figure.title.text = PlainText(text=cut(title, 110))
+        figure.title.text = plain(title, 110)
         for which, name, values, span in (("x", x, found.x, figure.x_range), ("y", y, found.y, figure.y_range)):
             self.words[which].data = {"words": [shown(value, 40) for value in values]}
             axis = figure.xaxis[0] if which == "x" else figure.yaxis[0]
@@ -190,5 +190,3 @@ def _labels(values: Sequence[Any], most: int) -> tuple[list[tuple[float, str]], 
     every = -(-len(values) // most) if values else 1
     ticks = [(i + 0.5, shown(values[i], 18)) for i in range(0, len(values), every)]
     return ticks, sum(len(words) + 2 for _, words in ticks) > 70
-
-

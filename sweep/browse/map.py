@@ -8,13 +8,13 @@ from bokeh.models import Column, Row, Select, Slider
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from ..store import layout, reader
-from ..views import Cells, cells, ended_early
+from ..store import layout
+from ..views import Cells, cells
 from . import csvtext
 from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
-from .scales import Scale, number
+from .scales import Scale
 from .style import APART, WIDGET, WRAP, downloads, text_block
 from .texts import escaped, shown
 
@@ -225,5 +225,3 @@ class MapView:
             assert self._shown is not None
             columns = self._shown.table(self.data)
         return csvtext.table(columns), f"{self.page.file_name}-map.csv"
-
-

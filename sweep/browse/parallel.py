@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.events import SelectionGeometry, Tap
-from bokeh.models import BoxSelectTool, Column, ColumnDataSource, PlainText, Row, Select, Span
+from bokeh.models import BoxSelectTool, Column, ColumnDataSource, Row, Select, Span
 from numpy.typing import NDArray
 
 from . import csvtext
@@ -13,7 +13,7 @@ from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
 from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, downloads, plot, set_axis, set_range, text_block
-from .texts import cut, shown
+from .texts import plain, shown
 
 if TYPE_CHECKING:
     from .app import Page
@@ -116,11 +116,13 @@ class ParallelView:
         self.figure.xaxis[0].major_label_orientation = 0.35 if len(names) > 4 else 0.0
         set_range(self.figure.x_range, -0.15, len(names) + 0.45)
         set_range(self.figure.y_range, -0.04, 1.04)
-        self.figure.title.text = PlainText(text=cut(f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}", 110))
+        self.figure.title.text = plain(f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}", 110)
         words = [f"{int((~done).sum())} without a value of {name}, dashed."] if (~done).any() else []
         words += [f"{every.size - self._runs.size} more are not drawn; a filter brings them."] if every.size > self._runs.size else []
         words += [f"{left} more parameters are not drawn."] if (left := len(self.data.varying) - len(names)) > 0 and len(names) == MOST_AXES else []
-        self.note.text = f"<p class='faint'>{' '.join([f'{self._runs.size} runs.', *words])} Draw a box over an axis to filter, click a line to choose it.</p>"
+        self.note.text = (
+            f"<p class='faint'>{' '.join([f'{self._runs.size} runs.', *words])} Draw a box over an axis to filter, click a line to choose it.</p>"
+        )
         self.mark()
 
     def _names(self) -> list[str]:
@@ -174,5 +176,3 @@ class ParallelView:
         columns = {"run": self.page.runs.tolist()}
         columns |= {self.data.with_unit(name): self.data.columns[name][self.page.runs].tolist() for name in names if name != RUN}
         return csvtext.table(columns), f"{self.page.file_name}-parallel.csv"
-
-

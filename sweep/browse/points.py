@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool, LegendItem, PlainText
+from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool, LegendItem
 from numpy.typing import NDArray
 
 from ..views import ended_early
@@ -13,7 +13,7 @@ from .cells import colour_bar, legend, set_colours
 from .data import RUN, Data
 from .scales import Scale
 from .style import COLOURS, plot, set_axis, set_range
-from .texts import cut, plain, shown
+from .texts import plain, shown
 
 VALUE = "\u0000value"  # no name of an array
 MOST = 20_000  # points that a browser moves without delay
@@ -90,7 +90,7 @@ class PointsFigure:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self.figure = plot(430, name="points", visible=False)
+        self.figure = plot(400, name="points", visible=False)
         self.mapper, self.bar = colour_bar()
         self.sources: dict[str, ColumnDataSource] = {}
         self.items: dict[str, LegendItem] = {}
@@ -101,7 +101,7 @@ class PointsFigure:
             line = "#d55e00" if kind == "failed" else "#ffffff" if kind == "done" else "#1c2733"
             renderer = self.figure.scatter("x", "y", source=source, fill_color=colour, line_color=line, **{"line_width": 0.5, **style})
             renderers.append(renderer)
-            self.items[kind] = LegendItem(label=kind, renderers=[renderer], visible=False)
+            self.items[kind] = LegendItem(label={"value": kind}, renderers=[renderer], visible=False)
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self.figure.scatter("x", "y", size=15, fill_color=None, line_color="colour", line_width=3, source=self.outline)
         self.legend = legend()
@@ -141,9 +141,9 @@ class PointsFigure:
                 "value": points.value[here],
             }
             lacks = ", no value" if kind in {"failed", "not done yet"} and points.y is None else ""
-            self.items[kind].update(label=f"{kind}{lacks} ({count} run{'s' * (count != 1)})", visible=count > 0 and kind != "done")
+            self.items[kind].update(label={"value": f"{kind}{lacks} ({count} run{'s' * (count != 1)})"}, visible=count > 0 and kind != "done")
         self.legend.visible = any(item.visible for item in self.items.values())
-        figure.title.text = PlainText(text=cut(title, 110))
+        figure.title.text = plain(title, 110)
         set_axis(figure.xaxis[0], x.ticks, plain(self.data.with_unit(x.name), 50))
         set_axis(figure.yaxis[0], y_ticks, plain(y_label, 50))
         set_range(figure.x_range, *x.scale.ends(margin))
@@ -167,5 +167,3 @@ class PointsFigure:
             "y": [self.place[1][index] for index, _ in here],
             "colour": [colour for _, colour in here],
         }
-
-

@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, DataTable, InlineStyleSheet, MultiChoice, Row, Select, StringFormatter, TableColumn, Toggle
+from bokeh.models import Column, ColumnDataSource, DataTable, MultiChoice, Row, Select, StringFormatter, TableColumn, Toggle
 
 from ..tables import in_sequence
-from ..views import parameters
 from . import csvtext
 from .scales import number
 from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, downloads, text_block
@@ -16,14 +15,12 @@ if TYPE_CHECKING:
     from .app import Page
 
 MOST = 500  # rows that a browser is sent
-_GRID = InlineStyleSheet(
-    css=f"""
+_GRID = f"""
 .slick-header-column.ui-state-default {{ background: #f3f5f7; color: {INK}; font: 600 12px {FONT}; border-right: 0; }}
 .slick-cell {{ font: 13px {FONT}; font-variant-numeric: tabular-nums; border-right: 0; border-bottom: 1px solid {LINE}; }}
 .slick-row.selected .slick-cell, .slick-cell.selected {{ background-color: #d9e8f3; }}
 .slick-cell.active {{ border-color: {ACCENT}; }}
 """
-)
 
 
 class RunsView:

@@ -4,15 +4,17 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Column, ColumnDataSource, PlainText, Row
+from bokeh.models import Column, ColumnDataSource, Row
 from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
+from ..store import layout
 from . import csvtext
 from .data import Data
 from .scales import Scale
 from .style import downloads, plot, set_axis, set_range
+from .texts import plain
 
 #: Series in the order of reading; the word is what they are called in a title.
 SHOWN = {
@@ -35,7 +37,7 @@ class SeriesView:
         self.figures = {name: plot(158, name=name, min_border=2) for name in SHOWN}
         for name, figure in self.figures.items():
             figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
-            figure.title.text = PlainText(text=f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")
+            figure.title.text = plain(f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")
             figure.title.standoff = 2
         pairs = list(self.figures.values())
         for figure in pairs:
@@ -47,7 +49,10 @@ class SeriesView:
         self.root = Column(grid, downloads([grid], self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
 
     def show(self, runs: list[int], colours: list[str]) -> None:
-        """Draw the series of finished runs."""
+        """Draw the series of those of ``runs`` that are done."""
+        done = [i for i, run in enumerate(runs) if self.data.status[run] == layout.DONE]
+        runs = [runs[i] for i in done]
+        colours = [colours[i] for i in done]
         self.runs = runs
         times = [self.data.row("t", run) / YEAR for run in runs]
         time = Scale.of(np.concatenate(times) if times else np.empty(0))
@@ -57,7 +62,7 @@ class SeriesView:
             scale = Scale.of(np.concatenate(values) if values else np.empty(0))
             lines = [_line(place, scale.place(value)) for place, value in zip(places, values, strict=True)]
             self.sources[name].data = {"xs": [x for x, _ in lines], "ys": [y for _, y in lines], "colour": colours}
-            label = PlainText(text="time [yr]") if i >= 4 else ""
+            label = "time [yr]" if i >= 4 else ""
             set_axis(figure.xaxis[0], time.ticks(5) if runs else [], label)
             set_axis(figure.yaxis[0], scale.ticks(4, 0.08) if runs else [])
             set_range(figure.x_range, *time.ends(0.01))

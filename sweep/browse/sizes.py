@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, PlainText, Row, Select, Slider, Span
+from bokeh.models import Column, ColumnDataSource, Row, Select, Slider, Span
 from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
 from marsdisk.physics.constants import YEAR
 
+from ..store import layout
 from . import csvtext
 from .data import Data
 from .scales import Scale, number
@@ -32,9 +33,7 @@ class SizesView:
         self.source = ColumnDataSource(data={"xs": [], "ys": [], "colour": []})
         self.figure = plot(380, name="sizes", min_border_left=62)
         self.figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.source)
-        self.blow = [
-            Span(location=0, dimension="height", line_color=colour, line_dash="dotted", line_width=1.5, visible=False) for colour in COLOURS
-        ]
+        self.blow = [Span(location=0, dimension="height", line_color=colour, line_dash="dotted", line_width=1.5, visible=False) for colour in COLOURS]
         for span in self.blow:
             self.figure.add_layout(span)
         self.note = text_block()
@@ -49,7 +48,10 @@ class SizesView:
         self.colours: list[str] = []
 
     def show(self, runs: list[int], colours: list[str]) -> None:
-        """Take the distributions of finished runs."""
+        """Take the distributions of those of ``runs`` that are done."""
+        done = [i for i, run in enumerate(runs) if self.data.status[run] == layout.DONE]
+        runs = [runs[i] for i in done]
+        colours = [colours[i] for i in done]
         self.runs, self.colours = runs, colours
         self._prepare()
 
@@ -77,8 +79,8 @@ class SizesView:
             top = np.nanmax(every, initial=0.0)
             self.scale = Scale.of(every[every > top * DEEPEST] if top > 0.0 else every, log=True)
             self.across = Scale.of(np.concatenate([s for _, s, *_ in self.held]), log=True)
-            set_axis(self.figure.xaxis[0], self.across.ticks(8), PlainText(text="grain radius s [m]"))
-            set_axis(self.figure.yaxis[0], self.scale.ticks(7, 0.04), PlainText(text=PER[self.per.value]))
+            set_axis(self.figure.xaxis[0], self.across.ticks(8), "grain radius s [m]")
+            set_axis(self.figure.yaxis[0], self.scale.ticks(7, 0.04), PER[self.per.value])
             set_range(self.figure.x_range, *self.across.ends(0.01))
             set_range(self.figure.y_range, *self.scale.ends(0.04))
             last = max(t.size for *_, t, _ in self.held) - 1
@@ -92,13 +94,17 @@ class SizesView:
         for i, (run, s, density, t, s_blow) in enumerate(self.held):
             at = min(int(self.slider.value), t.size - 1)
             lines.append((self.across.place(s), self.scale.place(np.where(density[at] >= self.scale.low * 0.999, density[at], np.nan))))
-            words.append(f"<span class='chip' style='background:{self.colours[i]}'></span>run {run} at {number(t[at], 3)} yr, s_blow = {number(s_blow[at], 3)} m")
+            words.append(
+                f"<span class='chip' style='background:{self.colours[i]}'></span>run {run} at {number(t[at], 3)} yr, s_blow = {number(s_blow[at], 3)} m"
+            )
             if np.isfinite(s_blow[at]) and s_blow[at] > 0.0:
                 self.blow[i].update(line_color=self.colours[i], location=float(self.across.place(s_blow[at])), visible=True)
         self.source.data = {"xs": [x for x, _ in lines], "ys": [y for _, y in lines], "colour": self.colours[: len(lines)]}
         if self.held:
             count = self.held[0][3].size
-            self.slider.title = f"snapshot {int(self.slider.value) + 1} of {count}, t = {number(self.held[0][3][min(int(self.slider.value), count - 1)], 3)} yr"
+            self.slider.title = (
+                f"snapshot {int(self.slider.value) + 1} of {count}, t = {number(self.held[0][3][min(int(self.slider.value), count - 1)], 3)} yr"
+            )
         self.note.text = f"<p class='faint'>{'<br>'.join(words)}{'<br>dotted: blow-out size' if words else ''}</p>"
 
     def _csv(self) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, InlineStyleSheet, LayoutDOM, PlainText, Range1d, Row, Title
+from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Range1d, Row, Title
 from bokeh.plotting import figure
+
+from .texts import plain
 
 #: Told apart by colour-blind readers (Okabe & Ito 2008): of runs that are compared.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -13,14 +15,14 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, '
 
 PAGE = f"""
 html, body {{ margin: 0; background: #fff; color: {INK}; font: 13px/1.45 {FONT}; }}
-body {{ --bokeh-base-font: {FONT}; --bokeh-font-size: 13px; padding: 0 20px 20px; box-sizing: border-box; }}
+body {{ --bokeh-base-font: {FONT}; --bokeh-font-size: 13px; padding: 8px 20px 20px; box-sizing: border-box; }}
 """
 _SHARED = f"""
 :host {{ font: 13px/1.45 {FONT}; color: {INK}; }}
 :host(:focus-within) {{ outline: none; }}
 """
-TEXT = InlineStyleSheet(
-    css=_SHARED
+TEXT = (
+    _SHARED
     + f"""
 .bk-clearfix {{ display: block !important; width: 100%; }}
 h1 {{ font-size: 19px; font-weight: 600; margin: 0; overflow-wrap: anywhere; }}
@@ -35,13 +37,15 @@ td, th {{ padding: 2px 18px 2px 0; vertical-align: top; overflow-wrap: anywhere;
 tbody tr {{ border-top: 1px solid {LINE}; }}
 code {{ font: 12px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; background: #f3f5f7; padding: 6px 8px; display: block;
   overflow-wrap: anywhere; white-space: pre-wrap; user-select: all; }}
-.bar {{ display: flex; height: 6px; width: 100%; max-width: 340px; background: #e8ecef; margin: 4px 0 2px; }}
+.head {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 24px; }}
+.state {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }}
+.bar {{ display: flex; height: 8px; width: 160px; background: #e3e8ec; }}
 .chip {{ display: inline-block; width: 11px; height: 11px; margin-right: 5px; vertical-align: -1px; }}
 .wide {{ overflow-x: auto; }}
 """
 )
-WIDGET = InlineStyleSheet(
-    css=_SHARED
+WIDGET = (
+    _SHARED
     + f"""
 label, .bk-slider-title, .bk-input-group > label {{ color: {FAINT}; font-size: 12px; }}
 .bk-input {{ font: 13px {FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 3px; background: #fff; }}
@@ -49,8 +53,8 @@ label, .bk-slider-title, .bk-input-group > label {{ color: {FAINT}; font-size: 1
 .bk-btn {{ font: 13px {FONT}; color: {INK}; border-radius: 3px; }}
 """
 )
-PAGES = InlineStyleSheet(
-    css=_SHARED
+PAGES = (
+    _SHARED
     + f"""
 .bk-btn-group {{ gap: 20px; }}
 .bk-btn-group .bk-btn.bk-btn-default {{ border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; padding: 5px 0; font: 14px {FONT}; color: {FAINT}; box-shadow: none; }}
@@ -59,8 +63,8 @@ PAGES = InlineStyleSheet(
 .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 2px; }}
 """
 )
-WRAP = InlineStyleSheet(css=":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }")
-APART = InlineStyleSheet(css=":host { flex-wrap: wrap; gap: 12px 28px; align-items: start; }")
+WRAP = ":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }"
+APART = ":host { flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
 
 DOWNLOAD = """
 const save = (blob, name) => {
@@ -78,10 +82,13 @@ const view = Bokeh.index.find_one(shown.find(model => model.visible) ?? shown[0]
 save(await view.export(kind).to_blob(), name + "." + kind)
 """
 )
-_TABLE = DOWNLOAD + """
+_TABLE = (
+    DOWNLOAD
+    + """
 if (cb_obj.data.text.length > 0)
   save(new Blob([cb_obj.data.text[0]], {type: "text/csv;charset=utf-8"}), cb_obj.data.name[0])
 """
+)
 
 
 def text_block(content: str = "", **options: Any) -> Div:
@@ -142,10 +149,10 @@ def plot(height: int, **options: Any) -> Any:
     return made
 
 
-def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: PlainText | str | None = None) -> None:
+def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: str | None = None) -> None:
     """Put labels at places of an axis."""
     axis.ticker.ticks = [place for place, _ in ticks]
-    axis.major_label_overrides = {place: PlainText(text=words) for place, words in ticks}
+    axis.major_label_overrides = {place: plain(words) for place, words in ticks}
     if label is not None:
         axis.axis_label = label
 

@@ -1,10 +1,9 @@
 """Text from a store as HTML: shown letter by letter whatever it holds, and cut to a length that can be read."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-from bokeh.models import PlainText
 
 from ..tables import text
 from .scales import number
@@ -24,9 +23,9 @@ def shown(value: Any, longest: int = LONGEST) -> str:
     return number(value, 6) if isinstance(value, float) else str(value)
 
 
-def plain(value: Any, longest: int = LONGEST) -> PlainText:
-    """A label of a figure that is never taken for mathematics."""
-    return PlainText(text=shown(value, longest))
+def plain(value: str, longest: int = LONGEST) -> str:
+    """A label of a figure, with what Bokeh would take for mathematics broken up by a character that is not seen."""
+    return re.sub(r"(?<=\$)(?=\$)|(?<=\\)(?=[\[\]()])", "\u2060", shown(value, longest))
 
 
 def escaped(value: Any, longest: int = LONGEST) -> str:
