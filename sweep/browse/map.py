@@ -192,6 +192,8 @@ class MapView:
             parts = [f"{int((where & there).sum())} {words}" for words, where in counts.items() if (where & there).any()]
             parts += [f"{int((~there).sum())} without a run"] if (~there).any() else []
             parts += [f"{zeros} zero (grey)"] if (zeros := int((self._shown.value == 0.0).sum())) else []
+            if SUM in {self._value(axis) for axis in self.fixed}:
+                lines.append("A click chooses the first ring of a disk.")
             lines.append(f"{there.sum()} cells" + (f": {', '.join(parts)}" if parts else ", all done") + ".")
         elif self._shown is not None:
             lines.append(self._shown.in_words() + ".")

@@ -18,7 +18,7 @@ from .texts import plain
 
 #: Series in the order of reading; the word is what they are called in a title.
 SHOWN = {
-    "M_out_dot": "mass blown out per time",
+    "M_out_dot": "blown out",
     "M_loss_cum": "mass lost",
     "tau_los": "optical depth",
     "s_blow": "blow-out size",
