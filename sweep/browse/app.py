@@ -59,6 +59,7 @@ class Page:
             button = Button(label=words, width=84, height=31, margin=(20, 0, 0, 0), stylesheets=[WIDGET])
             button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
+        self.choosing = [self.asked, *steps]
         self.bar = Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
         self.views: dict[str, Any] = {}
         self._fresh: set[str] = set()
@@ -130,6 +131,8 @@ class Page:
         self.left.children = [view.root]
         alone = name in {"Cache", "Provenance"}
         self.details.root.visible = not alone
+        for control in self.choosing:
+            control.visible = not alone
         self.bar.visible = name != "Provenance"
 
     def _update(self) -> None:

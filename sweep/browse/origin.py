@@ -31,7 +31,7 @@ class OriginView:
         record: Any = self.data.group.attrs["provenance"]
         tables = [[escaped(name, 80), escaped(digest, 80)] for name, digest in record.get("tables", {}).items()]
         parts = [
-            "<h2>Made by</h2>" + table([], [[escaped(key), escaped(value, 120)] for key, value in self._facts()], numbers_from=9) + "<br>",
+            "<h2>Made by</h2>" + table([], [[escaped(key), escaped(value, 400)] for key, value in self._facts()], numbers_from=9) + "<br>",
             "<h2>Tables</h2>" + (table(["table", "digest"], tables, numbers_from=9) if tables else "<p class='faint'>None.</p>") + "<br>",
             "<h2>Sweep file</h2>" + _code(given.get("content")),
             *(["<h2>Command line</h2>" + _code(given["command_line"])] if given.get("command_line") else []),

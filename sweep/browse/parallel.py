@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, Column, ColumnDataSource, Row, Select, Span
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class ParallelView:
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="colour", line_width=3)
         self.ticks = ColumnDataSource(data={"x": [], "y": [], "words": []})
         self.figure.text(
-            *("x", "y", "words"), source=self.ticks, x_offset=5, text_font=FONT, text_font_size="11px", text_color=INK, text_baseline="middle",
+            *("x", "y", "words"), source=self.ticks, x_offset=5, text_font=value(FONT), text_font_size="11px", text_color=INK, text_baseline="middle",
             background_fill_color="#ffffff", background_fill_alpha=0.75,
         )  # fmt: skip
         self.figure.add_tools(BoxSelectTool())

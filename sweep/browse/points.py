@@ -17,6 +17,7 @@ from .texts import plain, shown
 
 VALUE = "\u0000value"  # no name of an array
 MOST = 20_000  # points that a browser moves without delay
+FEW = 6  # values, each of which gets its tick
 NEAR = 0.03  # of the figure's width and height: a click so near to a point is meant for it
 KINDS: dict[str, dict[str, Any]] = {
     "done": {"marker": "circle", "size": 8},
@@ -40,8 +41,10 @@ class Axis:
         """A parameter of ``runs``."""
         values = data.columns[name][runs]
         if values.dtype.kind in "iuf":
-            scale = Scale.of(values)
-            return cls(name, scale, scale.place(values), scale.ticks(7, 0.04))
+            scale = Scale.of(values, None if (values[np.isfinite(values)] > 0.0).all() else False)  # all values need a place
+            once = np.unique(values[np.isfinite(values)])
+            few = [(float(place), shown(value)) for place, value in zip(scale.place(once), once.tolist(), strict=True)]
+            return cls(name, scale, scale.place(values), few if len(few) <= FEW else scale.ticks(7, 0.04))
         labels, codes = data.coded(name)
         scale = Scale(False, 0.0, float(max(len(labels) - 1, 0)))
         every = -(-len(labels) // 12)

@@ -1,12 +1,14 @@
 """The table of runs."""
 
+import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, DataTable, MultiChoice, Row, Select, StringFormatter, TableColumn, Toggle
+from bokeh.models import Column, ColumnDataSource, DataTable, Row, Select, StringFormatter, TableColumn, TextInput, Toggle
 
 from ..tables import in_sequence
 from . import csvtext
+from .data import RUN
 from .scales import number
 from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, downloads, text_block
 from .texts import shown
@@ -19,6 +21,7 @@ _GRID = f"""
 .slick-header-column.ui-state-default {{ background: #f3f5f7; color: {INK}; font: 600 12px {FONT}; border-right: 0; }}
 .slick-cell {{ font: 13px {FONT}; font-variant-numeric: tabular-nums; border-right: 0; border-bottom: 1px solid {LINE}; }}
 .slick-row.selected .slick-cell, .slick-cell.selected {{ background-color: #d9e8f3; }}
+.slick-row.odd, .slick-row.even {{ background: #fff; }}
 .slick-cell.active {{ border-color: {ACCENT}; }}
 """
 
@@ -36,7 +39,8 @@ class RunsView:
         chosen += [name for name in first if name != "error" or failed]
         self.sort = Select(title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0)
         self.down = Toggle(label="largest first", width=110, height=31, stylesheets=[WIDGET], margin=(20, 0, 0, 0))
-        self.names = MultiChoice(title="columns", options=options[1:], value=chosen, stylesheets=[WIDGET], margin=0, sizing_mode="stretch_width")
+        self._default = chosen
+        self.names = TextInput(title="columns", value=", ".join(chosen), stylesheets=[WIDGET], margin=0)
         self.names.styles = {"flex": "1 1 320px", "width": "auto"}
         for control, what in ((self.sort, "value"), (self.down, "active"), (self.names, "value")):
             control.on_change(what, lambda attr, old, new: page.guarded(self.update)())
@@ -72,7 +76,7 @@ class RunsView:
         by = ("-" if self.down.active else "") + self.sort.value
         self._order = in_sequence(self.data.columns, self.page.runs, by)
         rows = self._order[:MOST]
-        names = list(dict.fromkeys(self.names.value))
+        names = self._names()
         content = {name: [_cell(value) for value in self.data.columns[name][rows].tolist()] for name in names}
         numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
         self._marking = True
@@ -87,6 +91,11 @@ class RunsView:
         more = f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has all." if hidden else ""
         self.note.text = f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl with a click adds a run.</p>"
         self.mark()
+
+    def _names(self) -> list[str]:
+        """Columns to show; without any the parameters and what came of them."""
+        names = [name.strip() for name in self.names.value.split(",")]
+        return [name for name in dict.fromkeys(names) if name not in {"", RUN}] or self._default
 
     def _column(self, i: int, name: str, cells: list[str], *, right: bool) -> TableColumn:
         title = shown(self.data.with_unit(name), 32)
@@ -110,8 +119,8 @@ class RunsView:
         self.page.guarded(self.page.choose)([*kept, *(run for run in chosen if run not in kept)])
 
     def _csv(self) -> tuple[str, str]:
-        columns = {"run": self._order.tolist()}
-        columns |= {self.data.with_unit(name): self.data.columns[name][self._order].tolist() for name in self.names.value}
+        columns = {RUN: self._order.tolist()}
+        columns |= {self.data.with_unit(name): self.data.columns[name][self._order].tolist() for name in self._names()}
         return csvtext.table(columns), f"{self.page.file_name}-runs.csv"
 
 
@@ -121,6 +130,4 @@ def _cell(value: Any) -> str:
 
 def _no_markup(title: str) -> str:
     """The table takes its heads for HTML."""
-    import html
-
     return html.escape(title)

@@ -28,6 +28,7 @@ TEXT = (
 h1 {{ font-size: 19px; font-weight: 600; margin: 0; overflow-wrap: anywhere; }}
 h2 {{ font-size: 14px; font-weight: 600; margin: 0 0 4px; }}
 p {{ margin: 0 0 6px; max-width: 46em; }}
+tbody td:first-child {{ white-space: nowrap; }}
 .faint {{ color: {FAINT}; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 table {{ border-collapse: collapse; font-size: 13px; }}
@@ -51,6 +52,7 @@ label, .bk-slider-title, .bk-input-group > label {{ color: {FAINT}; font-size: 1
 .bk-input {{ font: 13px {FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 3px; background: #fff; }}
 .bk-input:focus-visible, .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 1px; border-color: {ACCENT}; box-shadow: none; }}
 .bk-btn {{ font: 13px {FONT}; color: {INK}; border-radius: 3px; }}
+.bk-btn:focus:not(:focus-visible) {{ outline: none; }}
 """
 )
 PAGES = (
@@ -61,6 +63,7 @@ PAGES = (
 .bk-btn-group .bk-btn.bk-btn-default:hover {{ color: {INK}; background: none; }}
 .bk-btn-group .bk-btn.bk-btn-default.bk-active {{ color: {INK}; font-weight: 600; border-bottom-color: {ACCENT}; }}
 .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 2px; }}
+.bk-btn:focus:not(:focus-visible) {{ outline: none; }}
 """
 )
 FIGURE = ".bk-events:focus:not(:focus-visible) { outline: none; }"
