@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import dask
 from distributed import Client, LocalCluster
 
+from .browse.dashboard import on_dashboard
 from .errors import ClusterError
 from .worker import BlockTask, SweepPlugin
 
@@ -42,7 +43,7 @@ def local_client(workers: int, first: BlockTask) -> Iterator[Client]:
     """
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
-    with dask.config.set(SETTINGS):
+    with dask.config.set(SETTINGS), on_dashboard(first.store):
         try:
             cluster = LocalCluster(
                 n_workers=workers,

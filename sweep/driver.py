@@ -12,6 +12,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, wait
 
+from .browse.dashboard import results_page
 from .cluster import local_client
 from .errors import ClusterError, Interrupted, StoreError, WorkersLostError
 from .plan import Block, Plan
@@ -79,7 +80,7 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: int,
         if stop.is_set():
             raise Interrupted
         with local_client(workers, tasks[0]) as client:
-            reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}")
+            reporter.say(f"{workers} worker{'s' if workers > 1 else ''}; dashboard {client.dashboard_link}{results_page(client.dashboard_link)}")
             reporter.tally.restart_clock()
             window = Window(client, tasks, workers * BLOCKS_PER_WORKER, reporter.add, stop)
             try:

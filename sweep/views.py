@@ -183,9 +183,7 @@ def cells(
     hidden = np.flatnonzero(run[j, i, k] != chosen)
     if hidden.size:
         one, other = int(chosen[hidden[0]]), int(run[j, i, k][hidden[0]])
-        raise StoreError(
-            f"several runs share {x} = {xs[i[hidden[0]]]}, {y} = {ys[j[hidden[0]]]}; fix {_differing(group, one, other, {x, y})}"
-        )
+        raise StoreError(f"several runs share {x} = {xs[i[hidden[0]]]}, {y} = {ys[j[hidden[0]]]}; fix {_differing(group, one, other, {x, y})}")
     there, words = run >= 0, columns["status"]
     state = np.where(there, np.select([words == "done", words == "failed"], [layout.DONE, layout.FAILED], layout.PENDING)[run], layout.PENDING)
     early = (there & (state == layout.DONE) & ended_early(columns["stop_reason"])[run]).any(axis=2)

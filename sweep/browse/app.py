@@ -203,10 +203,10 @@ class Page:
         )
 
 
-def fill(document: Document, data: Data) -> None:
+def fill(document: Document, data: Callable[[], Data]) -> None:
     """Make a visitor's document; an error of the store is said on it."""
     try:
-        Page(document, data)
+        Page(document, data())
     except MarsDiskError as error:
         document.add_root(Div(text=f"<p>{escaped(str(error), 1000)}</p>"))
 

@@ -92,11 +92,13 @@ MOST = 64  # workers
 
 
 def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    return total["hits"] + total["misses"] + total["rebuilds"]
+    lookups: NDArray[np.int64] = total["hits"] + total["misses"] + total["rebuilds"]
+    return lookups
 
 
 def _saved(total: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1))
+    saved: NDArray[np.float64] = total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1)
+    return saved
 
 
 def _rate(hits: Any, lookups: Any) -> str:

@@ -51,7 +51,7 @@ def set_colours(mapper: LinearColorMapper, bar: ColorBar, scale: Scale) -> None:
     low, high = scale.ends()
     mapper.update(low=low, high=high)
     ticks = scale.ticks(7)
-    bar.ticker.ticks = [place for place, _ in ticks]  # type: ignore[attr-defined]
+    bar.ticker.ticks = [place for place, _ in ticks]
     bar.major_label_overrides = {place: plain(words) for place, words in ticks}
 
 

@@ -44,7 +44,7 @@ class SeriesView:
             figure.min_border_left = 62
         grid = column(*(Row(*pairs[i : i + 2], sizing_mode="stretch_width", spacing=6) for i in (0, 2, 4)), sizing_mode="stretch_width", spacing=2)
         for row in grid.children:
-            for figure in row.children:  # type: ignore[union-attr]
+            for figure in row.children:
                 figure.styles = {"flex": "1 1 0", "min-width": "0"}
         self.root = Column(grid, downloads([grid], self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
 

@@ -50,7 +50,7 @@ class BrowseServer:
 
             names = {socket.gethostname(), socket.getfqdn(), "localhost", "127.0.0.1"}
         origins = [f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}" for name in sorted(names)]
-        app = Application(FunctionHandler(lambda document: fill(document, data)))
+        app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
         tornado = BokehTornado({"/": app}, extra_websocket_origins=origins, keep_alive_milliseconds=20_000)
         http = HTTPServer(tornado)
         http.add_sockets(sockets)
