@@ -113,7 +113,7 @@ class MapView:
 
     def _cells(self, runs: NDArray[np.int64], x: str, y: str, name: str) -> Cells | None:
         (xs, _), (ys, _) = self.data.coded(x), self.data.coded(y)
-        if len(xs) * len(ys) > MOST_EMPTY * max(runs.size, 20) or not self.data.axes:
+        if len(xs) * len(ys) > MOST_EMPTY * max(runs.size, 20) or not self._is_grid(x, y):
             return None
         others = [axis for axis in self.data.axes if axis not in {x, y} and not any(self.data.follows(axis, shown) for shown in (x, y))]
         self._fix(others)
@@ -128,6 +128,13 @@ class MapView:
             return cells(self.data.group, name, x, y, fixed, among=runs, over=over, columns=self.data.columns)
         except StoreError:  # several runs in a cell: it is no grid
             return None
+
+    def _is_grid(self, x: str, y: str) -> bool:
+        """Whether most pairs of values have runs, as those of two axes have."""
+        if {x, y} <= {*self.data.axes}:
+            return True
+        (xs, i), (ys, j) = self.data.coded(x), self.data.coded(y)
+        return bool(self.data.axes) and 2 * np.unique(i * len(ys) + j).size > len(xs) * len(ys)
 
     def _fix(self, names: list[str]) -> None:
         """Controls for the axes that the map does not show."""
