@@ -59,6 +59,7 @@ def legend() -> Legend:
     """Below a figure, in the page's style."""
     return Legend(
         orientation="horizontal",
+        location="left",
         border_line_color=None,
         padding=0,
         margin=4,
@@ -86,7 +87,7 @@ class CellsFigure:
         self.items: dict[str, LegendItem] = {}
         for kind, style in MARKS.items():
             source = self.marks[kind] = ColumnDataSource(data={"x": [], "y": [], "w": []})
-            shared = {"line_color": None, "hatch_scale": 10, "hatch_weight": 1.5, "width": "w", "height": 1, "source": source}
+            shared = {"line_color": None, "hatch_scale": 14, "hatch_weight": 1.2, "width": "w", "height": 1, "source": source}
             if kind == "stopped early":  # dark below light, so that it is seen on any colour
                 self.figure.rect("x", "y", fill_color=None, hatch_pattern="\\", hatch_color="#000000", **{**shared, "hatch_weight": 3})
             renderer = self.figure.rect("x", "y", **style, **shared)

@@ -83,7 +83,7 @@ _PICTURE = (
     DOWNLOAD
     + """
 const view = Bokeh.index.find_one(shown.find(model => model.visible) ?? shown[0])
-save(await view.export(kind).to_blob(), name + "." + kind)
+view.export(kind).to_blob().then(blob => save(blob, name + "." + kind))
 """
 )
 _TABLE = (

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("bokeh")
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
@@ -25,6 +25,7 @@ from stores import large_store
 import sweep.worker
 from sweep.browse.server import BrowseServer
 
+expect.set_options(timeout=30_000)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 QUIET += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -128,7 +129,7 @@ def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
 
 def grid_file(folder: Path, **changes: Any) -> Path:
     """3 temperatures x 2 depths, once to the end and once to a loss rate."""
-    variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}}
+    variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-10}}
     return sweep_file(folder, **{"axes": {"temperature.T0": T0, "optical_depth.tau0_target": TAU0}, "variants": variants, **changes})
 
 

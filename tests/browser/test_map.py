@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 import sweep
 from marsdisk.physics.constants import YEAR
+from sweep.browse.scales import number as shown_number
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
@@ -38,9 +39,9 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_pag
         assert any(np.allclose(y[shown], f(values[t > 0.0]), equal_nan=True) for f in (lambda v: v, np.log10))
     button(page, "Run").click()
     expect(page.get_by_text(RecordedRuns.of(reader.open_group(faulty)).command(run))).to_be_visible()
-    expect(page.get_by_text("ledger_error")).to_be_visible()
-    assert page.get_by_text("Parameters that differ").is_visible()
-    assert page.get_by_text("fragment_tensor").is_visible()
+    expect(page.get_by_text("Parameters that differ")).to_be_visible()
+    expect(page.get_by_role("row", name="ledger_error")).to_contain_text(shown_number(float(dataset.ledger_error.values[run]), 6))
+    expect(page.get_by_role("row", name="fragment_tensor")).to_be_visible()
 
 
 def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(faulty: Path, open_page: Open) -> None:
@@ -113,14 +114,14 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
     page.wait_for_function("Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')")
     shown = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
     assert (shown == whole.sel(ring=1).values.T).all()
-    page.get_by_label("colour").select_option("t99")
+    page.get_by_label("colour").select_option(label="t99 [s]")
     expect(page.get_by_text("time by which 99 % of the mass lost was lost")).to_be_visible()
 
 
 def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
     page = open_page(faulty)
     page.get_by_label("across").select_option("variant")
-    expect(page.get_by_text("4 cells, all done.")).to_be_visible()  # T0 is 4000 K on none of them: the middle value stands in a selector
+    expect(page.get_by_text("4 cells: 2 failed.")).to_be_visible()  # T0 is 4000 K, the middle one, where runs fail
     labels = page.evaluate("Bokeh.documents[0].get_model_by_name('cells').below[0].axis_label ?? ''")
     assert labels in {"variant", ""}
     page.get_by_label("upwards").select_option(label="value itself")
