@@ -1,6 +1,7 @@
 """The page on Dask's own dashboard, at /sweep, while a sweep runs."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -49,7 +50,5 @@ def on_dashboard(store: str) -> Iterator[bool]:
 
 def results_page(dashboard: str) -> str:
     """For people: where the page is, from the address of the dashboard; nothing where there is none."""
-    from sys import modules
-
-    shown = PATH in getattr(modules.get("distributed.dashboard.scheduler"), "applications", {})
+    shown = PATH in getattr(sys.modules.get("distributed.dashboard.scheduler"), "applications", {})
     return f", results so far {dashboard.removesuffix('/status')}{PATH}" if shown else ""
