@@ -1,20 +1,18 @@
 """Commands that look at a store: tables, figures, comparisons, files for other programs."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from marsdisk.commands import command, terminal
+from marsdisk.commands import OK, SOME_FAILED, command, terminal
 
-from .cli_options import STORE, WHERE
+from .cli_options import STORE, STORE_TYPE, WHERE
 
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     return None if value is None else [name.strip() for name in value.split(",")]
-
-
-COLUMNS = click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.")
 
 
 @click.command()
@@ -112,4 +110,96 @@ def plot(store: Path, kind: str, style: str, out: Path | None, **asked: Any) -> 
     click.echo(f"written to {out}")
 
 
-LOOK = [show, plot]
+@click.command()
+@click.argument("a", type=STORE_TYPE)
+@click.argument("b", type=STORE_TYPE)
+@click.option(
+    "--rtol", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.0, show_default=True, help="Relative difference that counts as none."
+)
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="At most so many lines of each kind.")
+@command
+def compare(a: Path, b: Path, rtol: float, rows: int) -> None:
+    """What differs between the results in stores A and B, by how much, and why.
+
+    Runs are matched by run_id, which names configuration, tables and model version; the others by the values of all parameters that
+    either store sweeps. Every number is compared but those of the day, such as times of computing. Exit codes: 0 the same, 1 different,
+    2 bad input.
+
+    \b
+    sweep compare results/before.zarr results/after.zarr
+    sweep compare results/coarse.zarr results/fine.zarr --rtol 1e-4
+    """
+    from .compare import compare as compared
+    from .compare import report
+    from .store import reader
+
+    found = compared(reader.open_group(a), reader.open_group(b), rtol)
+    console = terminal()
+    for part in report(found, rtol, rows):
+        console.print(part, soft_wrap=isinstance(part, str))
+    sys.exit(OK if found.same else SOME_FAILED)
+
+
+@click.command()
+@STORE
+@click.option("--to", type=click.Choice(["csv", "parquet", "netcdf"]), required=True, help="Format of the file.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.  [default: NAME.csv, .parquet or .nc]")
+@WHERE
+@click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.  [default: all; with --series the parameters and the status]")
+@click.option("--series", is_flag=True, help="All time series too: a row for each run and sample (NetCDF: a dimension sample).")
+@command
+def export(store: Path, to: str, out: Path | None, where: str | None, columns: list[str] | None, series: bool) -> None:
+    """Runs of STORE as a file for other programs, with units.
+
+    CSV has units in its heads and numbers with all their digits; Parquet in the metadata of its columns and in DataFrame.attrs of
+    pandas; NetCDF in CF attributes. Runs that failed or are not done have no numbers; status says so. Large stores are written some
+    blocks at a time.
+
+    \b
+    sweep export results/temperature_supply.zarr --to csv --where 'ring == 0' --columns T0,M_loss,t99
+    sweep export results/temperature_supply.zarr --to parquet --series
+    sweep export results/temperature_supply.zarr --to netcdf --out all.nc
+    """
+    from .export import Selection, default_out
+    from .export import export as exported
+    from .store import reader
+
+    group = reader.open_group(store)
+    out = out or default_out(group, to, series=series)
+    rows = exported(Selection.of(group, where, columns, series=series), to, out)
+    click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {out}")
+
+
+@click.command()
+@STORE
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there instead of printing it.")
+@command
+def card(store: Path, run: str, out: Path | None) -> None:
+    """All about one RUN of STORE, as Markdown: what is needed to trust it and to repeat it.
+
+    RUN is a number, a run_id or the beginning of one. The card has the parameters (those that differ between runs first), the results,
+    why the run ended, its ledger and accuracy, the caches, where the numbers come from, and how to run it again and open it.
+
+    \b
+    sweep card results/temperature_supply.zarr 17
+    sweep card results/temperature_supply.zarr d9ff7e --out run.md
+    """
+    from .card import card as carded
+    from .errors import StoreError
+    from .rerun import find_run
+    from .store import reader
+
+    group = reader.open_group(store)
+    content = carded(group, find_run(group, run), str(store))
+    if out is None:
+        click.echo(content, nl=False)
+        return
+    try:
+        out.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
+    click.echo(f"written to {out}")
+
+
+LOOK = [show, plot, compare, export, card]

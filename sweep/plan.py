@@ -133,6 +133,7 @@ def _tables(config: RunConfig) -> dict[str, str]:
 
 
 def value_at(config: RunConfig, key: str) -> Any:
+    """Value of a dotted key, None where the configuration has no such part."""
     value: Any = config
     for word in key.split("."):
         value = value[int(word)] if word.isdigit() else getattr(value, word, None)

@@ -10,10 +10,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from marsdisk.result import StopReason
+
 from .errors import StoreError
 from .store import reader
 from .views import Columns, label, parameters
 
+#: Names of the reasons to stop by their number.
+STOP_LABELS = {int(reason): reason.label for reason in StopReason}
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 NARROWEST = 16  # characters of a column of text that is folded
 

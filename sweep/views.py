@@ -92,6 +92,9 @@ class Columns(Mapping[str, NDArray[Any]]):
         values = without_uncommitted(name, reader.column(self.group, name), reader.column(self.group, "status"))
         return np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
@@ -105,9 +108,13 @@ class Columns(Mapping[str, NDArray[Any]]):
 
 def ring_axis(group: zarr.Group) -> str | None:
     """The axis whose points are rings of one disk, if there is one."""
-    given: Any = group.attrs["sweep"]
-    kinds = given["content"].get("axes", {})
-    return next((name for name in reader.axis_names(group) if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
+    return ring_axis_of(group.attrs)
+
+
+def ring_axis_of(attributes: Mapping[str, Any]) -> str | None:
+    """The same from the attributes of a store."""
+    kinds = attributes["sweep"]["content"].get("axes", {})
+    return next((name for name in attributes["axes"] if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
 
 
 def adds_up(unit: str) -> bool:

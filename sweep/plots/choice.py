@@ -43,8 +43,13 @@ class Choice:
 
     @property
     def dimensions(self) -> list[str]:
-        """Axes of the product, or the parameters where there is none."""
-        return list(reader.axis_names(self.group)) or parameters(self.group)
+        """Axes of the product; the parameters where there is none, or where an axis is a mere list of points."""
+        axes, known = list(reader.axis_names(self.group)), {"variant", ring_axis(self.group)}
+        lists = [axis for axis in axes if axis not in known and "config_key" not in self.group[axis].attrs]
+        if axes and not lists:
+            return axes
+        rings = {"r_in_RM", "r_out_RM"} if ring_axis(self.group) else set()
+        return [name for name in parameters(self.group) if name not in {*lists, *rings}]
 
     def values(self, name: str) -> list[Any]:
         """Each value of a parameter among the runs once."""
@@ -52,6 +57,11 @@ class Choice:
             raise StoreError(f"{name!r} is no parameter of the runs; there are {', '.join(parameters(self.group))}")
         every = labels(self.group, name)
         return in_order([every[run] for run in self.runs.tolist()])
+
+    def tells_apart(self, *names: str | None) -> bool:
+        """Whether no two of the runs have the same values of ``names``."""
+        every = [labels(self.group, name) for name in names if name]
+        return len({tuple(values[run] for values in every) for run in self.runs.tolist()}) == self.runs.size
 
     def varying(self) -> list[str]:
         """Dimensions in which the runs differ."""

@@ -31,14 +31,13 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     start = np.zeros(len(slots))
     for (kind, counts), colour, words in zip(kinds.items(), (COLOURS[0], "0.75", COLOURS[1]), ("hit", "slot was empty", "rebuilt"), strict=True):
         share = 100.0 * counts / np.maximum(lookups, 1)
-        left.barh(slots, share, left=start, color=colour, label=f"{words} ({int(counts.sum())})", gid=f"cache-{kind}")
+        left.barh(slots, share, left=start, color=colour, label=f"left: {words} ({int(counts.sum())})", gid=f"cache-{kind}")
         start += share
     for y, total in enumerate(lookups.tolist()):
         rate = f"{100.0 * kinds['hits'][y] / total:.1f} % hits of {total}" if total else "not used"
         left.annotate(rate, (100.0, y), textcoords="offset points", xytext=(4, 0), va="center", fontsize="small")
     left.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
     left.invert_yaxis()
-    left.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1.0, handlelength=1.0)
     start = np.zeros(len(slots))
     for i, reason in enumerate(reasons):
         if dropped[:, i].any():
@@ -54,7 +53,7 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     right.xaxis.get_major_locator().set_params(integer=True)
     right.set(xlabel="rebuilds, by each input that differed", title="why values were dropped")
     if start.any():
-        right.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, columnspacing=1.0, handlelength=1.0)
+        right.legend(fontsize="small", loc="best", handlelength=1.0)
     else:
         right.set(xlim=(0, 1), xticks=[])
         right.text(0.5, 0.5, "none was dropped", ha="center", va="center", transform=right.transAxes, color="0.4")
@@ -62,6 +61,7 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
         ax.tick_params(axis="y", length=0)
     used = int(lookups.sum())
     rate = f"{100.0 * int(kinds['hits'].sum()) / used:.1f} % of {used} lookups were hits" if used else "the caches were not used"
+    page.legend(figure, left.get_legend_handles_labels()[0])
     page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
     return figure
 
@@ -94,15 +94,7 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
                     f"run {order[-1]}", (x[-1], y[-1]), textcoords="offset points", xytext=(0, 5), ha="center", fontsize="small", color=COLOURS[3]
                 )
         ax.axhline(limit, color="black", lw=1.0, ls="--")
-        ax.annotate(
-            f"limit {limit:g}",
-            (1.0, limit),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            xytext=(0, 3),
-            ha="right",
-            fontsize="small",
-        )
+        ax.annotate(f"limit {limit:g}", (0.0, limit), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(3, 3), fontsize="small")
         ax.set(yscale="log", xticks=range(len(QUANTITIES)), xticklabels=QUANTITIES, xlim=(-0.6, len(QUANTITIES) - 0.4), title=f"{name}: {other}")
         told.append(f"{name}: {beyond} of {compared.size * len(QUANTITIES)} beyond {limit:g}")
     axes[0, 0].set_ylabel("relative difference")

@@ -62,10 +62,10 @@ class Page:
         return mpl.rc_context(settings)
 
     def figure(self, rows: int = 1, columns: int = 1, *, height: float = 0.68, wide: bool = False, **of_axes: Any) -> tuple[Figure, NDArray[Any]]:
-        """A figure with rows x columns of axes; ``height`` is that of a panel over the width of one column."""
+        """A figure with rows x columns of axes; ``height`` is that of a panel over its width. Title and legend make the figure higher."""
         one, two = WIDTHS[self.style]
         width = two if wide or columns > 1 else one
-        figure = Figure(figsize=(width, 0.12 * one + rows * height * (one if columns == 1 else width / columns)), layout="constrained")
+        figure = Figure(figsize=(width, rows * height * (one if columns == 1 else width / columns)), layout="constrained")
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **of_axes)
         return figure, axes
 
@@ -76,13 +76,24 @@ class Page:
         below = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
         text = "\n".join([*textwrap.wrap(what, letters), *textwrap.wrap(below, letters)])
         figure.suptitle(text.replace("\u00a0", " "), x=0.01, ha="left", fontsize=size)
+        _heighten(figure, 1 + text.count("\n"))
 
     def legend(self, figure: Figure, patches: Sequence[Any]) -> None:
         """A legend below everything, if there is anything to explain."""
         if patches:
-            figure.legend(
-                handles=list(patches), loc="outside lower left", ncols=min(len(patches), 3 if self.style == "paper" else 4), handlelength=2.2
-            )
+            letters = figure.get_figwidth() * 72.0 / (0.56 * float(mpl.rcParams["font.size"]))
+            columns = max(1, min(len(patches), int(letters / (8 + max(len(patch.get_label()) for patch in patches)))))
+            figure.legend(handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2)
+            _heighten(figure, -(-len(patches) // columns))
+
+
+def _heighten(figure: Figure, lines: int) -> None:
+    figure.set_figheight(figure.get_figheight() + 1.35 * lines * float(mpl.rcParams["font.size"]) / 72.0)
+
+
+def folded(text: str) -> str:
+    """A label of an axis, its unit on a line of its own where it is long."""
+    return text.replace(" [", "\n[", 1) if len(text) > 24 else text
 
 
 def plain(value: Any) -> str:
@@ -133,12 +144,12 @@ def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
     ]
 
 
-def value_ticks(axes: Axes, which: str, values: Sequence[Any], most: int = 12) -> None:
-    """Ticks in the middle of cells, labelled with their values, as many as can be read."""
+def value_ticks(axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45) -> None:
+    """Ticks in the middle of cells, labelled with their values, as many as can be read; turned where they have more than ``letters``."""
     every = -(-len(values) // most)
     places, words = [i + 0.5 for i in range(0, len(values), every)], [plain(value) for value in values[::every]]
     if which == "x":
-        crowded = sum(map(len, words)) > 45
+        crowded = sum(len(word) + 1 for word in words) > letters
         axes.set_xticks(places, words, rotation=30 if crowded else 0, ha="right" if crowded else "center", rotation_mode="anchor")
     else:
         axes.set_yticks(places, words)

@@ -15,7 +15,7 @@ from ..rerun import RecordedRuns, find_run
 from ..store import layout, reader
 from ..views import row
 from .choice import Choice, source
-from .page import CMAP, Page, plain
+from .page import CMAP, Page, folded, plain
 
 DEEPEST = 1e-14  # of the largest value: what is below is no more than round-off of the integration
 
@@ -51,7 +51,7 @@ def psd(group: zarr.Group, page: Page, *, run: str | None = None, per: str = "ma
             ax.axvline(then, color=colour, ls=":", lw=0.8)
     ax.set_ylim(max(N[N > 0.0].min(), N.max() * DEEPEST) * 0.5, N.max() * 2.0)
     what = "mass of grains per ln s [kg m-2]" if per == "mass" else "number of grains per ln s [m-2]"
-    ax.set(xlabel="grain radius s [m]", ylabel=what)
+    ax.set(xlabel="grain radius s [m]", ylabel=folded(what))
     if t.size <= 8:
         ax.legend(handles=[Line2D([], [], color=c, label=f"{x:.3g} yr") for c, x in zip(colours, t, strict=True)], fontsize="small")
     else:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -11,9 +12,9 @@ from marsdisk.physics.constants import YEAR
 
 from ..errors import StoreError
 from ..store import layout, reader
-from ..views import ring_axis, row, stopped_early
-from .choice import Choice, quantity, source
-from .page import CMAP, Page, colour_scale, hatch, hatch_legend
+from ..views import adds_up, ring_axis, row, stopped_early
+from .choice import Choice, quantity, source, unit_of
+from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
 
 def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None) -> Figure:
@@ -24,6 +25,23 @@ def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str
     what = quantity(group, name, None, ("sample",))
     choice = Choice.of(group, page, where)
     choice = choice.middle([one for one in choice.varying() if one != axis])
+    figure, axes = page.figure(height=0.6)
+    colours, patches = draw_rings(axes[0, 0], choice, name)
+    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(group, name)))
+    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group))
+    page.legend(figure, patches)
+    return figure
+
+
+def per_ring(group: zarr.Group, name: str) -> str:
+    """What the colours are: ``M_out_dot per ring [M_Mars s-1]``."""
+    what = quantity(group, name, None, ("sample",))
+    return what.replace(name, f"{name} per ring", 1) if adds_up(unit_of(group, name)) else what
+
+
+def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, list[Patch]]:
+    """Fill ``ax`` with one disk; its colours and what else is to be explained."""
+    group = choice.group
     status, stop = reader.column(group, "status"), reader.column(group, "stop_reason")
     bounds = np.column_stack([reader.column(group, "r_in_RM"), reader.column(group, "r_out_RM")])
     done = [run for run in choice.runs.tolist() if status[run] == layout.DONE]
@@ -33,10 +51,8 @@ def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str
     times = {run: row(group, "t", run) / YEAR for run in done}
     first, last = min(t[t > 0.0][0] for t in times.values()), max(t[-1] for t in times.values())
     log_t = first / last < 0.02
-    norm = colour_scale(np.concatenate(list(values.values())))
-    figure, axes = page.figure(height=0.6)
-    ax = axes[0, 0]
-    counts, zero = {"failed": 0, "pending": 0, "early": 0}, False
+    norm = colour_scale(np.concatenate([values[run][times[run] > 0.0] if log_t else values[run] for run in done]))
+    counts, zero, early = {"failed": 0, "pending": 0}, False, 0
     for run in choice.runs.tolist():
         low, high = bounds[run]
         if run not in values:
@@ -51,18 +67,13 @@ def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str
             shown, zero = np.where(shown > 0.0, shown, np.nan), True
         ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
         ax.pcolormesh([t[0], *middle, t[-1]], [low, high], np.ma.masked_invalid(shown[None, :]), norm=norm, cmap=CMAP, rasterized=True)
-        if stopped_early(stop[run]):
-            counts["early"] += 1
-    ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
+        early += bool(stopped_early(stop[run]))
     chosen = bounds[choice.runs]
+    ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
     ax.set(xlim=(first if log_t else 0.0, last), ylim=(chosen[:, 0].min(), chosen[:, 1].max()))
-    figure.colorbar(ScalarMappable(norm, CMAP), ax=ax, label=f"{what} per ring" if what.endswith(("M_Mars s-1]", "M_Mars]")) else what)
-    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group))
-    early = counts.pop("early")
     patches = hatch_legend(counts, "ring")
     if zero:
         patches.append(Patch(facecolor="0.8", label="grey: zero"))
     if early:
         patches.append(Patch(facecolor="white", edgecolor="0.6", label=f"white: after the end ({early} rings stopped early)"))
-    page.legend(figure, patches)
-    return figure
+    return ScalarMappable(norm, CMAP), patches

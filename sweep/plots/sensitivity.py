@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..errors import StoreError
-from ..store import layout
-from ..views import cells
+from ..store import layout, reader
+from ..views import cells, labels
 from .choice import Choice, quantity, source, unit_of, with_unit
 from .page import COLOURS, Page, decades, plain
 
@@ -44,7 +44,7 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
-    bars, centre_values = [], choice.middles(axes)
+    bars, centre_values = [], _centre(choice, axes)
     for axis in axes:
         part = choice
         for other, value in centre_values.items():
@@ -57,9 +57,13 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
         bars.append(_Bar(axis, found.x, flat[0], int((flat[1] == layout.FAILED).sum()), int((flat[1] == layout.PENDING).sum())))
     bars.sort(key=lambda bar: bar.span)
     reference = next((float(bar.values[bar.points.index(centre_values[bar.axis])]) for bar in bars if centre_values[bar.axis] in bar.points), np.nan)
-    figure, grid = page.figure(height=max(0.3, 0.12 + 0.085 * len(bars)), wide=False)
+    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
     ax = grid[0, 0]
     every = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
+    if all(np.isfinite(bar.values).sum() < 2 for bar in bars) and choice.runs.size > 1 and not choice.lacking():
+        raise StoreError(
+            "no two runs differ in one parameter alone around the middle; this figure is for grids and one-at-a-time sweeps, not for samples"
+        )
     if not np.isfinite(every).any():
         raise StoreError(f"no run on the axes through the middle has a result ({choice.lacking() or 'there is none'})")
     log = decades(every) > 1.0
@@ -76,6 +80,15 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
     page.title(figure, f"Effect of each axis alone on {what}", f"middle (line): {middle}{absent}", choice.fixed(*axes, summed=summed), source(group))
     page.legend(figure, [] if absent else [Patch(color=COLOURS[0], label="below the middle"), Patch(color=COLOURS[1], label="above the middle")])
     return figure
+
+
+def _centre(choice: Choice, axes: list[str]) -> dict[str, Any]:
+    """What the axes are compared at: the base of a one-at-a-time sweep, or the middle of a grid."""
+    if "one_at_a_time" in reader.axis_names(choice.group):
+        base = [run for run in choice.runs.tolist() if reader.column(choice.group, "one_at_a_time")[run] == "base"]
+        if base:
+            return {axis: labels(choice.group, axis)[base[0]] for axis in axes}
+    return choice.middles(axes)
 
 
 def _along(values: Any) -> Any:

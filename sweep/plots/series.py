@@ -19,7 +19,7 @@ from ..rerun import find_run
 from ..store import layout, reader
 from ..views import labels, ring_axis, row, stopped_early
 from .choice import Choice, counted, quantity, source, unit_of, with_unit
-from .page import CMAP, COLOURS, Page, decades, plain
+from .page import CMAP, COLOURS, Page, decades, folded, plain
 
 MOST_CURVES, MOST_NAMED = 2000, 7
 DASHES = ("-", "--", ":", "-.")
@@ -47,16 +47,17 @@ def series(
     if run:
         chosen = Choice(group, page, np.array([find_run(group, one) for one in dict.fromkeys(run)], dtype=np.int64))
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
-    summed, choice, lacking = None, chosen, ""
+    summed, choice, lacking, legend = None, chosen, "", list[Line2D]()
     for ax, one in zip(axes[:, 0], names, strict=True):
         summed = None if run else chosen.over_rings(unit_of(group, one), ())
         rings = ring_axis(group)
         choice = chosen if summed or run or rings not in chosen.varying() or len(names) == 1 else chosen.middle([str(rings)])
         what = quantity(group, one, summed, ("sample",))
         curves, lacking = _curves(choice, one, summed)
-        _draw(ax, page, choice, curves, what, () if run else (summed,))
+        legend = _draw(ax, choice, curves, what, () if run else (summed,))
     axes[-1, 0].set_xlabel("time [yr]")
     what = quantity(group, names[0], summed, ("sample",)) if len(names) == 1 else ", ".join(names)
+    page.legend(figure, legend)
     page.title(figure, what, choice.fixed(summed=summed), source(group), f"not shown: {lacking}" if lacking else "")
     return figure
 
@@ -87,13 +88,14 @@ def _curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve]
     return found, lacking
 
 
-def _draw(ax: Any, page: Page, choice: Choice, curves: list[_Curve], what: str, known: Sequence[str | None]) -> None:
+def _draw(ax: Any, choice: Choice, curves: list[_Curve], what: str, known: Sequence[str | None]) -> list[Line2D]:
+    """Fill one panel; what is to be explained of it."""
     group = choice.group
     varying = [axis for axis in choice.varying() if axis not in known]
-    looks, legend, heads = _looks(choice, varying, curves)
+    looks, legend = _looks(choice, varying, curves)
     stop = reader.column(group, "stop_reason")
-    everything = np.concatenate([curve.values for curve in curves])
     log_t = float(np.median([_first(curve.t) / curve.t[-1] for curve in curves])) < 0.02
+    everything = np.concatenate([curve.values[curve.t > 0.0] if log_t else curve.values for curve in curves])
     log_y = decades(everything) > 2.0
     early = False
     for curve, look in zip(curves, looks, strict=True):
@@ -103,13 +105,12 @@ def _draw(ax: Any, page: Page, choice: Choice, curves: list[_Curve], what: str, 
         if stopped_early(stop[curve.runs]).any():
             early = True
             ax.plot(curve.t[-1:], shown[-1:], "x", color=look["color"])
-    ax.set(xscale="log" if log_t else "linear", yscale="log" if log_y else "linear", ylabel=what)
+    ax.set(xscale="log" if log_t else "linear", yscale="log" if log_y else "linear", ylabel=folded(what))
     if log_y and (everything == 0.0).any():
         legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
     if early:
         legend.append(Line2D([], [], marker="x", lw=0, color="0.3", label="stopped early"))
-    if legend:
-        ax.legend(handles=legend, title=heads, fontsize="small", title_fontsize="small", alignment="left", loc="best")
+    return legend
 
 
 def _first(t: NDArray[np.float64]) -> float:
@@ -117,22 +118,19 @@ def _first(t: NDArray[np.float64]) -> float:
     return float(t[t > 0.0][0]) if (t > 0.0).any() else float("nan")
 
 
-def _looks(choice: Choice, varying: list[str], curves: list[_Curve]) -> tuple[list[dict[str, Any]], list[Line2D], str | None]:
-    """Colour and dashes of each curve, the entries of the legend and its title.
+def _looks(choice: Choice, varying: list[str], curves: list[_Curve]) -> tuple[list[dict[str, Any]], list[Line2D]]:
+    """Colour and dashes of each curve, the entries of the legend.
 
     Few curves have a colour each. Many are coloured by the parameter that sets them apart most, and dashed by the next.
     """
     values = {axis: labels(choice.group, axis) for axis in varying}
     if len(curves) <= MOST_NAMED:
-        words = [
-            ", ".join(with_unit(choice.group, axis, values[axis][curve.runs[0]]) for axis in varying) or f"run {curve.runs[0]}" for curve in curves
-        ]
+        words = [", ".join(_named(choice, axis, values[axis][curve.runs[0]]) for axis in varying) or f"run {curve.runs[0]}" for curve in curves]
         looks: list[dict[str, Any]] = [{"color": colour} for colour in itertools.islice(COLOURS, len(curves))]
-        heads = ", ".join(plain(axis) for axis in varying)
-        entries = [Line2D([], [], label=word.replace("\u00a0", " "), **look) for look, word in zip(looks, words, strict=True)]
-        return looks, entries, heads if 0 < len(heads) < 60 else None
+        entries = [Line2D([], [], label=word, **look) for look, word in zip(looks, words, strict=True)]
+        return looks, entries
     if not varying:
-        return [{"color": "0.4"}] * len(curves), [], None
+        return [{"color": "0.4"}] * len(curves), []
     first, *others = sorted(varying, key=lambda axis: _spread([values[axis][curve.runs[0]] for curve in curves], curves), reverse=True)
     steps = choice.values(first)
     colours = [mpl.colormaps[CMAP](i / max(len(steps) - 1, 1) * 0.92) for i in range(len(steps))]
@@ -144,7 +142,7 @@ def _looks(choice: Choice, varying: list[str], curves: list[_Curve]) -> tuple[li
         dashes = dict(zip(choice.values(second), DASHES, strict=False))
         looks = [{**look, "ls": dashes[values[second][curve.runs[0]]]} for look, curve in zip(looks, curves, strict=True)]
         entries += [Line2D([], [], color="0.3", ls=dash, label=_named(choice, second, value)) for value, dash in dashes.items()]
-    return looks, entries, None
+    return looks, entries
 
 
 def _named(choice: Choice, axis: str, value: Any) -> str:

@@ -1,15 +1,35 @@
-"""``dataset.sweep``: the view of a product sweep with one dimension per axis."""
+"""``dataset.sweep``: a product sweep with one dimension per axis, whole disks, what failed, and how each run was set up."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import xarray
 
+from marsdisk.config import RunConfig
+from marsdisk.physics.constants import YEAR
+
+from ..rerun import RecordedRuns
+from ..tables import text
+from ..views import WORDS, adds_up, ring_axis_of
+from . import layout
+
 
 @xarray.register_dataset_accessor("sweep")
 class SweepAccessor:
-    """What a sweep's dataset can do beyond xarray."""
+    """What a sweep's dataset can do beyond xarray; shown in a notebook, it sums up the sweep with units and states.
+
+    Examples
+    --------
+    >>> ds = sweep.open_store("results/temperature_supply.zarr")
+    >>> ds.sweep  # counts, parameters, results with their units
+    >>> ds.sweep.grid(["T0", "mu_orbit10pct", "tau0_target", "ring"]).t99
+    >>> ds.sweep.disk_total().M_loss  # NaN where a ring has no result
+    >>> ds.sweep.failed().error
+    >>> ds.sweep.config(17).material.rho
+    """
 
     def __init__(self, dataset: xarray.Dataset) -> None:
         self._dataset = dataset
@@ -46,3 +66,125 @@ class SweepAccessor:
         )
         fill = {str(name): 0 for name, array in along_run.variables.items() if array.dtype.kind in "iu"}
         return along_run.unstack("run", fill_value={**fill}) if fill else along_run.unstack("run")
+
+    def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
+        """Sums over the rings of each disk, NaN where a ring failed, is not done or is no case of the sweep.
+
+        Parameters
+        ----------
+        names : quantities that add up: masses, rates and energies, also series, if all rings of a disk have the same times; None for
+            all totals per run
+
+        Raises
+        ------
+        ValueError
+            The sweep has no rings, or a quantity does not add up over them.
+        """
+        ring = self._ring
+        if ring is None:
+            raise ValueError("the sweep has no rings; its runs are not parts of a disk")
+        held = self._dataset.data_vars
+        additive = [name for name in sorted(map(str, held)) if adds_up(str(held[name].attrs.get("units", "")))]
+        chosen = list(names) if names is not None else [name for name in additive if held[name].dims == ("run",)]
+        for name in chosen:
+            if name not in additive:
+                raise ValueError(f"{name} does not add up over rings; there are {', '.join(additive)}")
+        series = any("sample" in held[name].dims for name in chosen)
+        grid = self._dataset[[*chosen, "status", *(["t"] if series else [])]].sweep.grid()
+        done = grid.status == layout.DONE
+        found = grid[chosen].where(done).sum(ring, skipna=False, keep_attrs=True)
+        if series:
+            found = found.assign_coords(t=self._shared_times(grid.t.where(done), ring))
+        total: xarray.Dataset = found.assign_attrs(self._dataset.attrs)
+        return total
+
+    @staticmethod
+    def _shared_times(t: xarray.DataArray, ring: str) -> xarray.DataArray:
+        low, high = t.min(ring, keep_attrs=True), t.max(ring, keep_attrs=True)
+        if bool((high - low > 1e-9 * high).any()):
+            raise ValueError("rings of a disk ended at different times, so that their series have no sum; choose disks with .sel first")
+        return low
+
+    def failed(self) -> xarray.Dataset:
+        """The runs that failed; ``error`` says why, and :meth:`command` repeats one."""
+        return self._dataset.isel(run=np.flatnonzero(self._dataset.status.values == layout.FAILED))
+
+    def config(self, run: int | str) -> RunConfig:
+        """The resolved configuration of a run, by its place in this dataset or by its run_id.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        """
+        return self._recorded.config(self._place(run))
+
+    def command(self, run: int | str) -> str:
+        """The command that runs a run alone; ``run`` as in :meth:`config`."""
+        return self._recorded.command(self._place(run))
+
+    def _place(self, run: int | str) -> int:
+        ids = self._dataset.run_id.values
+        found = np.flatnonzero(ids == run) if isinstance(run, str) else np.arange(ids.size)[run : run + 1] if run >= 0 else np.arange(0)
+        if not found.size:
+            raise KeyError(f"there is no run {run!r}; there are {ids.size}, by number or by run_id")
+        return int(found[0])
+
+    @cached_property
+    def _recorded(self) -> RecordedRuns:
+        return RecordedRuns(self._dataset.attrs, lambda name: np.atleast_1d(self._dataset[name].values))
+
+    @property
+    def _ring(self) -> str | None:
+        return ring_axis_of(self._dataset.attrs)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<h4>{html.escape(self._title)}</h4>", *(f"<div>{html.escape(line)}</div>" for line in self._counts())]
+        for title, names in (("Parameters", self._parameters()), ("Arrays", sorted(map(str, self._dataset.data_vars)))):
+            rows = "".join(f"<tr>{''.join(f'<td>{html.escape(text(cell))}</td>' for cell in self._row(name))}</tr>" for name in names)
+            heads = "".join(f"<th>{head}</th>" for head in ("name", "unit", "dimensions", "values" if title == "Parameters" else "range", "meaning"))
+            parts.append(
+                f"<details{' open' * (title == 'Parameters')}><summary>{title}</summary><table style='text-align:left'><tr>{heads}</tr>{rows}</table></details>"
+            )
+        return f"<div>{''.join(parts)}</div>"
+
+    @property
+    def _title(self) -> str:
+        return f"sweep {self._dataset.attrs['title']}: {self._dataset.sizes.get('run', 0)} runs over {', '.join(self.axes) or 'no axes'}"
+
+    def _counts(self) -> Iterator[str]:
+        """How many runs are in which state, and how they ended."""
+        status = np.asarray(self._dataset.status.values)
+        for name in WORDS:
+            values = np.asarray(self._dataset[name].values)[slice(None) if name == "status" else status == layout.DONE]
+            counts = {word: int((values == number).sum()) for number, word in enumerate(WORDS[name])}
+            yield f"{name}: " + ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+    def _parameters(self) -> list[str]:
+        """Axes in the order of the sweep, then whatever else differs between runs."""
+        others = sorted(str(name) for name in self._dataset.coords if "config_key" in self._dataset[name].attrs and str(name) not in self.axes)
+        return [*(name for name in self.axes if name in self._dataset.coords), *others]
+
+    def _row(self, name: str) -> tuple[str, str, str, str, str]:
+        array = self._dataset[name]
+        unit = str(array.attrs.get("units", "1"))
+        return name, "" if unit == "1" else unit, ", ".join(map(str, array.dims)), self._span(array), str(array.attrs.get("long_name", ""))
+
+    def _span(self, array: xarray.DataArray) -> str:
+        """Values of a parameter; from least to greatest of the results; flags in words. Larger arrays are not read for it."""
+        if str(array.name) in WORDS:
+            return ", ".join(WORDS[str(array.name)])
+        if array.dims != ("run",) or not array.size:
+            return ""
+        values = array.values if array.name in self._dataset.coords else array.values[self._dataset.status.values == layout.DONE]
+        if values.dtype.kind not in "fiu":
+            once = [word if len(word) < 40 else f"{word[:39]}…" for word in dict.fromkeys(map(str, values.tolist()))]
+            return ", ".join(once[:4]) + (f" and {len(once) - 4} more" if len(once) > 4 else "")
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return "none"
+        years = f" ({finite.max() / YEAR:.3g} yr)" if array.attrs.get("units") == "s" and finite.max() > 0.01 * YEAR else ""
+        return f"{finite.min():.6g} to {finite.max():.6g}{years}" if finite.min() < finite.max() else f"{finite.min():.6g}"

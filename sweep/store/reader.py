@@ -102,20 +102,25 @@ def counts(group: zarr.Group) -> Counts:
     return Counts(status.size, int((status == layout.DONE).sum()), int((status == layout.FAILED).sum()), committed.size, int(committed.sum()))
 
 
-def open_store(path: str | Path) -> "xarray.Dataset":
-    """The store as an xarray dataset, arrays read when used; ``.sweep.grid([...])`` turns runs into axes.
+def open_store(path: str | Path, chunks: Any = None) -> "xarray.Dataset":
+    """The store as an xarray dataset, arrays read when used; see :class:`sweep.store.accessor.SweepAccessor` for ``.sweep``.
+
+    Parameters
+    ----------
+    chunks : None reads an array whole when it is first used, which is fastest for all but the largest stores; {} makes Dask arrays, a
+        chunk for each block, for what does not fit into memory
 
     Examples
     --------
     >>> ds = open_store("results/temperature_supply.zarr")
-    >>> ds.sweep.grid().M_loss.sum("ring")  # M_Mars, the whole disk over the other axes
+    >>> ds.sweep.disk_total().M_loss  # M_Mars, of the whole disk over the other axes
     """
     import xarray
 
     from . import accessor  # noqa: F401 - registers .sweep
 
     open_group(path)
-    dataset: xarray.Dataset = xarray.open_zarr(path, chunks=None, consolidated=False)
+    dataset: xarray.Dataset = xarray.open_zarr(path, chunks=chunks, consolidated=False)
     return dataset
 
 

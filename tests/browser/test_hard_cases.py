@@ -1,10 +1,12 @@
 """Stores that are written meanwhile, hostile or very large; the server and its address; Dask's dashboard."""
 
 import asyncio
+import os
 import re
 import subprocess
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,7 @@ def test_looking_changes_nothing(rings: Path, open_page: Open) -> None:
     page = open_page(rings)
     for view in ("Runs", "Parallel", "Cache", "Provenance", "Map"):
         button(page, view).click()
+    expect(page.get_by_text("4 cells, all done.")).to_be_visible()
     click(page, "cells", 0.5, 0.5)
     expect(page.get_by_text("ended after")).to_be_visible()
     assert contents(rings) == before
@@ -104,8 +107,12 @@ def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path]
         connection.close()
         return 101
 
-    assert asyncio.run(connect(f"http://evil.example:{port}")) == 403
-    assert asyncio.run(connect(f"http://127.0.0.1:{int(port) + 1}")) == 403
+    def answer(origin: str) -> int:
+        with ThreadPoolExecutor(1) as thread:  # playwright has an event loop in this one
+            return thread.submit(asyncio.run, connect(origin)).result()
+
+    assert answer(f"http://evil.example:{port}") == 403
+    assert answer(f"http://127.0.0.1:{int(port) + 1}") == 403
 
 
 def test_the_command_says_where_the_page_is_and_ends_quietly(rings: Path, tmp_path: Path) -> None:
@@ -134,7 +141,7 @@ def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -
 
 def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) -> None:
     (tmp_path / "bokeh.py").write_text("raise ModuleNotFoundError(\"No module named 'bokeh'\", name='bokeh')", encoding="utf-8")
-    done = command("sweep", "browse", rings, "--no-open", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = command("sweep", "browse", rings, "--no-open", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
     assert done.returncode == 2
     assert "pip install 'marsdisk[browse]'" in done.stderr
     assert "Traceback" not in done.stderr

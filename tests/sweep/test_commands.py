@@ -143,7 +143,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(ran: Finished) -> None:
     assert show.returncode == 0
 
 
-HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume")] + [
+HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume", "plot", "compare", "export", "card")] + [
     ("marsdisk", name) for name in ("", "run", "check", "show", "qpr")
 ]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_sweeps import HOSTILE
 
 import sweep
 from sweep import views
@@ -44,3 +45,35 @@ def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
 
 def test_stopped_early_is_told_from_time_up() -> None:
     assert views.stopped_early(np.arange(7)).tolist() == [False, False, False, False, True, True, True]
+
+
+def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -> None:
+    group = reader.open_group(mixed)
+    cells = views.cells(group, "M_loss", "T0", "variant", {}, over="ring")
+    assert cells.y == ["as is", HOSTILE, "early"]
+    assert cells.status.tolist() == [[1, 0, 1], [2, 2, 2], [0, 1, 1]]
+    assert cells.early.tolist() == [[False, False, False], [False, False, False], [False, True, True]]
+    loss = reader.column(group, "M_loss")
+    assert cells.value[0, 0] == loss[0] + loss[9]
+    assert (np.isfinite(cells.value) == (cells.status == 1)).all()
+    part = views.cells(group, "M_loss", "T0", "variant", {}, over="ring", among=np.array([0, 9, 6]))
+    assert part.status.tolist() == [[1, 0]]  # one ring of the second disk is not among them
+    assert part.run.tolist() == [[0, 6]]
+
+
+def test_a_parameter_that_is_not_given_has_a_cell_of_its_own(mixed: Path) -> None:
+    cells = views.cells(reader.open_group(mixed), "M_loss", "mass_loss_rate_stop_Mmars_s", "T0", {"ring": 1, "max_steps": 100000})
+    assert cells.x == ["null", 1e-18]
+    assert (cells.run >= 0).all()
+
+
+def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(mixed: Path) -> None:
+    columns = views.Columns(reader.open_group(mixed))
+    assert list(columns)[:3] == ["run", "T0", "r_in_RM"]
+    assert columns["status"].tolist()[:3] == ["done", "failed", "pending"]
+    assert columns["stop_reason"].tolist()[:3] == ["t_end_years", "not_yet", "not_yet"]
+    assert np.isnan(columns["M_loss"][2])
+    assert columns.where("status == 'pending' or run == 17").tolist() == [2, 3, 17]
+    assert columns.where(None).tolist() == list(range(18))
+    with pytest.raises(StoreError, match="'N' is no array with one value per run"):
+        columns["N"]

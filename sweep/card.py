@@ -1,0 +1,218 @@
+"""A run's card: everything needed to trust one run and to repeat it, as Markdown."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import yaml
+import zarr
+
+from marsdisk.config import RunConfig, read_config
+from marsdisk.errors import ConfigError
+from marsdisk.physics.constants import YEAR
+from marsdisk.result import StopReason
+
+from .plan import value_at
+from .rerun import RecordedRuns
+from .spec import CheckSpec
+from .store import layout, reader
+from .tables import text
+from .views import parameters, row, without_uncommitted
+
+RESULTS = (
+    *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
+    *("t_end", "t99", "tau_max", "gated_time", "E_collisions", "E_dissipated"),
+)
+NUMERICS = ("steps", "steps_rejected", "clamped", "wall_time", "solver_time", "attempt", "worker")
+
+
+def card(group: zarr.Group, run: int, place: str) -> str:
+    """The card of a run of the store at ``place``."""
+    recorded = RecordedRuns.of(group)
+    config = recorded.config(run)
+    status = int(_value(group, "status", run))
+    sections = [
+        _head(group, run, status),
+        [
+            "## Parameters",
+            "",
+            "What differs between the runs of the sweep:",
+            "",
+            *_table(("key", "value", "unit", "meaning"), _differing(group, run)),
+        ],
+        *([["## Results", "", *_table(("quantity", "value", "unit", "meaning"), _results(group, run))]] if status == layout.DONE else []),
+        *([["## Accuracy", "", *_accuracy(group, run)]] if status == layout.DONE else []),
+        *(
+            [["## Caches", "", *_table(("slot", "hits", "misses", "rebuilds", "refused", "bytes", "dropped because of"), _caches(group, run))]]
+            if status == layout.DONE
+            else []
+        ),
+        ["## Where it comes from", "", *_table(("what", "value"), _provenance(group, config))],
+        ["## Again", "", *_again(group, recorded, run, place)],
+        [
+            "## Configuration",
+            "",
+            "In a file of its own it makes the same run; keys that are not in it have the model's defaults.",
+            "",
+            *_configuration(config),
+        ],
+    ]
+    return "\n".join(line for section in sections for line in [*section, ""])
+
+
+def escaped(value: Any) -> str:
+    """Text that shows as it is in a Markdown table: no HTML, no markup, one line."""
+    return re.sub(r"[\\`*\[\]<>|$~&]|\b_|_\b", lambda found: f"&#{ord(found[0])};", text(value))
+
+
+def _exact(value: Any) -> str:
+    """All digits of a number, so that the card is a record."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "-"
+    return repr(value) if isinstance(value, float | int) else escaped(value)
+
+
+def _configuration(config: RunConfig) -> Iterator[str]:
+    content = config.model_dump(mode="json", exclude_unset=True)
+    return _fenced(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "yaml")
+
+
+def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for cells in rows:
+        yield f"| {' | '.join(cells)} |"
+
+
+def _fenced(content: str, language: str) -> Iterator[str]:
+    """Indented content cannot end the block that it stands in, whatever is in it."""
+    fence = "```"
+    while fence in content:
+        fence += "`"
+    yield f"{fence}{language}"
+    yield from content.rstrip("\n").split("\n")
+    yield fence
+
+
+def _value(group: zarr.Group, name: str, run: int) -> Any:
+    part = without_uncommitted(name, row(group, name, run)[None], row(group, "status", run)[None])[0]
+    return part.tolist() if isinstance(part, np.ndarray | np.generic) else part
+
+
+def _about(group: zarr.Group, name: str) -> tuple[str, str]:
+    attributes = group[name].attrs
+    unit = str(attributes.get("units", "1"))
+    return "" if unit == "1" else escaped(unit), escaped(attributes.get("long_name", ""))
+
+
+def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
+    yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
+    yield ""
+    yield f"- run_id: `{_value(group, 'run_id', run)}` (names configuration, tables and model version: same id, same numbers)"
+    yield f"- state: **{layout.STATUS[status]}**"
+    if status == layout.DONE:
+        stop = next(reason for reason in StopReason if reason == _value(group, "stop_reason", run))
+        yield f"- ended after {_value(group, 't_end', run) / YEAR:.6g} yr: {escaped(stop.advice)} ({escaped(stop.label)})"
+        error = _value(group, "ledger_error", run)
+        yield f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply (round-off is some 1e-15)"
+    elif status == layout.FAILED:
+        yield f"- error: {escaped(_value(group, 'error', run))}"
+    else:
+        yield "- no result yet: its block is not committed"
+
+
+def _differing(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    names = parameters(group)
+    every = {name: reader.column(group, name).tolist() for name in names}
+    for name in sorted(names, key=lambda name: len({repr(value) for value in every[name]}) == 1):
+        unit, meaning = _about(group, name)
+        yield escaped(group[name].attrs.get("config_key", name)), _exact(every[name][run]), unit, meaning
+
+
+def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    for name in (*RESULTS, *NUMERICS):
+        if name in group:
+            value = _value(group, name, run)
+            years = f" ({value / YEAR:.4g} yr)" if name in {"t_end", "t99", "gated_time"} else ""
+            yield escaped(name), _exact(value) + years, *_about(group, name)
+
+
+def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
+    given: Any = group.attrs["sweep"]
+    checks = CheckSpec.model_validate(given["content"].get("check") or {})
+    errors = {name: _value(group, name, run) for name in ("err_time", "err_bins") if name in group}
+    if not errors or np.isnan(errors["err_time"]).any():
+        yield "This run was not checked against tighter steps and twice the bins; the command is below."
+        return
+    if all(np.isinf(errors[name]).all() for name in errors):
+        yield "The runs to compare with failed; see why with the command below."
+        return
+    yield "Relative differences from the same run with tighter steps (err_time) and with twice the bins (err_bins):"
+    yield ""
+    quantities = reader.column(group, "quantity").tolist()
+    limits = {"err_time": checks.time_limit, "err_bins": checks.bins_limit}
+    rows = ([escaped(name), *(f"{error:.2g}" for error in errors[name]), f"{limits[name]:g}"] for name in errors)
+    yield from _table(("", *map(escaped, quantities), "limit"), rows)
+
+
+def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    held = {name: _value(group, f"cache_{name}", run) for name in ("hits", "misses", "rebuilds", "refused", "bytes", "invalidations")}
+    reasons = reader.column(group, "reason").tolist()
+    for i, slot in enumerate(reader.column(group, "cache").tolist()):
+        why = ", ".join(f"{reason} {count}" for reason, count in zip(reasons, held["invalidations"][i], strict=True) if count)
+        yield escaped(slot), *(str(held[name][i]) for name in ("hits", "misses", "rebuilds", "refused", "bytes")), escaped(why or "-")
+
+
+def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
+    made: Any = group.attrs["provenance"]
+    yield "model version", escaped(made["model_version"])
+    commit = made.get("git_commit")
+    yield (
+        "git commit",
+        escaped(commit or "none: installed from a package") + (" with changes that were not committed" if made.get("git_dirty") else ""),
+    )
+    yield "made", f"{escaped(made['created'])} on {escaped(made['host'])}, {escaped(made['platform'])}"
+    yield (
+        "Python and packages",
+        escaped(", ".join([f"Python {made['python']}", *(f"{name} {version}" for name, version in made["packages"].items())])),
+    )
+    yield from _tables(made["tables"], config)
+    yield "plan", f"`{group.attrs['plan_digest']}`"
+
+
+def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence[str]]:
+    """The tables of the run as they were, and whether they still are."""
+    try:
+        now = {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}
+        lost = ""
+    except ConfigError as error:
+        now, lost = {}, f"; cannot be read any more: {escaped(error.problems[0])}"
+    for name, digest in recorded.items():
+        key, _, value = name.partition(" = ")
+        if str(value_at(config, key)) == value:
+            changed = lost or ("" if now.get(name) == digest else "; **has been changed since**")
+            yield f"table {escaped(name)}", f"SHA-256 {digest}{changed}"
+
+
+def _again(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
+    given = recorded.sweep.given
+    yield "The run alone, and the run against tighter steps and twice the bins:"
+    yield ""
+    yield from _fenced(f"{recorded.command(run)}\n{recorded.command(run, 'check')}", "sh")
+    yield ""
+    try:
+        if json.loads(json.dumps(read_config(given["base_path"]))) != given["base"]:
+            yield "The base of the sweep has been changed since: put the configuration below into a file and run that."
+            yield ""
+    except ConfigError:
+        yield "The base of the sweep is not there any more: put the configuration below into a file and run that."
+        yield ""
+    yield "In Python:"
+    yield ""
+    name = _value(group, "run_id", run)
+    yield from _fenced(
+        f"import sweep\n\nruns = sweep.open_store({place!r})\nrun = runs.isel(run={run})  # its arrays, with units in .attrs\nconfig = runs.sweep.config({name!r})",
+        "python",
+    )

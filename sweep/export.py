@@ -1,0 +1,214 @@
+"""A store's tables as files for other programs: CSV, Parquet, NetCDF; read and written some blocks at a time."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from marsdisk.errors import MarsDiskError
+
+from .errors import StoreError
+from .store import reader
+from .views import WORDS, Columns, label, parameters, without_uncommitted
+
+FORMATS = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}
+AT_ONCE = 2000  # runs read and written at a time, at least a block
+
+
+class ExportError(MarsDiskError, RuntimeError):
+    """A file that cannot be written, or a package that is not there to write it."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is exported: runs, and names of arrays."""
+
+    group: zarr.Group
+    runs: NDArray[np.int64]
+    scalars: list[str]
+    series: list[str]
+
+    @classmethod
+    def of(cls, group: zarr.Group, where: str | None = None, columns: Sequence[str] | None = None, *, series: bool = False) -> "Selection":
+        """Runs for which ``where`` holds, the scalars ``columns`` (default: all; with series the parameters and the state), and all series if asked for."""
+        held = Columns(group)
+        names = list(columns) if columns is not None else ["run_id", *parameters(group), "status"] if series else list(held)
+        for name in names:
+            held[name]  # an unknown one is refused before anything is written
+        dims = {name: array.metadata.dimension_names for name, array in sorted(group.arrays())}  # type: ignore[union-attr]
+        found = [name for name, of in dims.items() if of == ("run", "sample")]
+        return cls(group, held.where(where), [name for name in dict.fromkeys(names) if name != "run"], found if series else [])
+
+    def parts(self) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
+        """The arrays, some blocks at a time, with the numbers of their runs; states and reasons to stop as numbers."""
+        size = reader.block_size(self.group)
+        step = size * max(1, AT_ONCE // size)
+        for lo in range(0, int(self.group["status"].shape[0]), step):  # type: ignore[union-attr]
+            runs = self.runs[(self.runs >= lo) & (self.runs < lo + step)]
+            if runs.size:
+                status = self._read("status", lo, step)
+                held = {name: without_uncommitted(name, self._read(name, lo, step), status)[runs - lo] for name in (*self.scalars, *self.series)}
+                yield runs, held
+
+    def _read(self, name: str, lo: int, step: int) -> NDArray[Any]:
+        array = self.group[name]
+        assert isinstance(array, zarr.Array)
+        try:
+            return np.asarray(array[lo : lo + step])
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise StoreError(f"{name} of the runs from {lo} is damaged: {error}") from error
+
+    def rows(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Columns of a table, some blocks at a time: a row for each run, or for each run and sample; states in words."""
+        for runs, held in self.parts():
+            samples = held[self.series[0]].shape[1] if self.series else 1
+            table = {"run": np.repeat(runs, samples)}
+            if self.series:
+                table["sample"] = np.tile(np.arange(samples), runs.size)
+            for name, values in held.items():
+                words = np.array(WORDS[name], dtype=np.dtypes.StringDType())[values] if name in WORDS else values
+                table[name] = words.reshape(-1) if name in self.series else np.repeat(words, samples)
+            yield table
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """Name with unit of each column of the table."""
+        names = [*self.scalars, *self.series]
+        return {"run": "run", **({"sample": "sample"} if self.series else {}), **{name: label(self.group, name) for name in names}}
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Unit and meaning of an array."""
+        return dict(self.group[name].attrs) if name in self.group else {}
+
+
+def export(selection: Selection, to: str, out: Path) -> int:
+    """Write a selection to a file; the number of rows, or of runs in a NetCDF file.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written, or the package that writes it is not installed.
+    """
+    write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
+    making = out.with_name(f".{out.name}.making")
+    try:
+        making.touch()  # an error of the system, where there is one, is plainer than that of a library
+        rows = write(selection, making)
+        making.replace(out)
+    except ModuleNotFoundError as error:
+        raise ExportError(f"{to} needs {error.name}, which is not installed: pip install 'marsdisk[export]'") from error
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
+    finally:
+        making.unlink(missing_ok=True)
+    return rows
+
+
+def _csv(selection: Selection, out: Path) -> int:
+    """Units in the heads; numbers with as many digits as it takes to read the same number."""
+    rows = 0
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(selection.heads.values())
+        for table in selection.rows():
+            columns = [values.tolist() for values in table.values()]
+            writer.writerows(zip(*columns, strict=True))
+            rows += len(columns[0])
+    return rows
+
+
+def _parquet(selection: Selection, out: Path) -> int:
+    """Units and meanings in the metadata of the columns, and all of them in ``DataFrame.attrs`` of pandas."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"f": pa.float64(), "i": pa.int64(), "u": pa.int64(), "b": pa.bool_(), "T": pa.string()}
+    types = {name: "T" if name in WORDS else selection.group[name].dtype.kind for name in (*selection.scalars, *selection.series)}  # type: ignore[union-attr]
+    described = {name: _plain(selection.attributes(name), words=name in WORDS) for name in selection.heads}
+    fields = [
+        pa.field(
+            name, kinds[types.get(name, "i")], metadata={key: value if isinstance(value, str) else json.dumps(value) for key, value in about.items()}
+        )
+        for name, about in described.items()
+    ]
+    about_store = {"units": {name: str(about.get("units", "1")) for name, about in described.items()}, **_of_store(selection.group)}
+    schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(about_store)})
+    rows = 0
+    with pq.ParquetWriter(out, schema) as writer:
+        for table in selection.rows():
+            columns = [
+                pa.array(values.tolist() if values.dtype.kind == "T" else values, type=field.type)
+                for field, values in zip(fields, table.values(), strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            rows += len(columns[0])
+    return rows
+
+
+def _netcdf(selection: Selection, out: Path) -> int:
+    """A file after the CF conventions: states and reasons to stop are flags, series have the dimension ``sample``."""
+    import h5netcdf
+
+    with h5netcdf.File(out, "w") as file:
+        file.attrs.update({"Conventions": "CF-1.11", "title": str(selection.group.attrs["title"])})
+        file.attrs.update({key: json.dumps(value) for key, value in _of_store(selection.group).items()})
+        file.dimensions["run"] = selection.runs.size
+        if selection.series:
+            file.dimensions["sample"] = int(selection.group[selection.series[0]].shape[1])  # type: ignore[union-attr]
+        file.create_variable("run", ("run",), "i8", data=selection.runs)
+        coordinates = [name for name in str(selection.group.attrs["coordinates"]).split() if name in selection.scalars]
+        for name in (*selection.scalars, *selection.series):
+            _declare(file, selection, name, coordinates)
+        lo = 0
+        for runs, held in selection.parts():
+            for name, values in held.items():
+                kept = (
+                    values.astype("i1")
+                    if values.dtype.kind == "b"
+                    else np.array(values.tolist(), dtype=object)
+                    if values.dtype.kind == "T"
+                    else values
+                )
+                file.variables[name][lo : lo + runs.size] = kept
+            lo += runs.size
+    return int(selection.runs.size)
+
+
+def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[str]) -> None:
+    import h5py
+
+    array = selection.group[name]
+    assert isinstance(array, zarr.Array)
+    kind = array.dtype.kind
+    dims = ("run", "sample") if name in selection.series else ("run",)
+    variable = file.create_variable(name, dims, h5py.string_dtype() if kind == "T" else "i1" if kind == "b" else array.dtype)
+    for key, value in _plain(selection.attributes(name)).items():
+        variable.attrs[key] = np.array(value, dtype=array.dtype) if key == "flag_values" else value
+    if kind == "b":
+        variable.attrs.update({"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"})
+    if name not in coordinates:
+        variable.attrs["coordinates"] = " ".join(coordinates)
+
+
+def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, Any]:
+    """Attributes that any format takes; without the flags where words stand for them."""
+    flags = {"flag_values", "flag_meanings"}
+    return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list) and not (words and key in flags)}
+
+
+def _of_store(group: zarr.Group) -> dict[str, Any]:
+    """What else the store knows of its numbers, for whoever opens the file years later."""
+    return {"sweep": group.attrs["sweep"], "provenance": group.attrs["provenance"]}
+
+
+def default_out(group: zarr.Group, to: str, *, series: bool) -> Path:
+    """NAME.csv, or NAME-series.csv."""
+    return Path(f"{group.attrs['title']}{'-series' if series else ''}{FORMATS[to]}")
