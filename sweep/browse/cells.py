@@ -115,6 +115,7 @@ class CellsFigure:
         """Draw cells with their colours on ``scale``."""
         self.found = found
         set_colours(self.mapper, self.bar, scale)
+        self.bar.visible = bool(np.isfinite(found.value).any())
         ny, nx = found.run.shape
         there = found.run >= 0
         state = np.where(there, np.where(found.early, 3, found.status), 4).astype(np.uint8)

@@ -101,6 +101,7 @@ class ParallelView:
         shade = scale.place(self.data.columns[name][self._runs])
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
+        self.bar.visible = bool(done.any())
         across = np.arange(len(self._uprights), dtype=np.float64)
         self.lines.data = {
             "xs": [across] * int(done.sum()),

@@ -41,7 +41,7 @@ class SeriesView:
             figure.title.standoff = 2
         pairs = list(self.figures.values())
         for figure in pairs:
-            figure.min_border_left = 62
+            figure.min_border_left = 72
         grid = column(*(Row(*pairs[i : i + 2], sizing_mode="stretch_width", spacing=6) for i in (0, 2, 4)), sizing_mode="stretch_width", spacing=2)
         for row in grid.children:
             for figure in row.children:

@@ -145,7 +145,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Variants and an error that are HTML, mathematics, run right to left, or go on for ever. Only to be read."""
     folder = tmp_path_factory.mktemp("hostile")
-    variants = {"$$x^2$$ <img src=x onerror=alert(1)>": {}, HOSTILE: {}}
+    variants = {"$$x^2$$ <img src=x onerror=alert(1)>": {}, HOSTILE: {"dynamics.e0": 0.2}}
     axes = {"optical_depth.tau0_target": TAU0, "temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 2]}}
     run_faulty(sweep_file(folder, axes=axes, variants=variants), folder / "hostile.zarr", f"<script>alert(2)</script> {HOSTILE * 20}")
     return folder / "hostile.zarr"
