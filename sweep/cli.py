@@ -10,6 +10,7 @@ import click
 from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
 
 from .cli_ask import ASK
+from .cli_browse import browse
 from .cli_cluster import CLUSTER, source_of, worker_options
 from .cli_look import LOOK
 from .cli_options import FILE, PLACE, STORE
@@ -156,7 +157,7 @@ def status(store: "Place", as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-for other in (*CLUSTER, *LOOK, *ASK):
+for other in (*CLUSTER, *LOOK, browse, *ASK):
     main.add_command(other)
 
 

@@ -14,6 +14,7 @@ from distributed.comm.core import CommClosedError
 from distributed.security import Security
 
 from .agreement import Probe, check_agreement, probing
+from .browse.dashboard import on_dashboard, results_page
 from .errors import ClusterError, Interrupted, WorkersLostError
 from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls
 from .watchdog import Limits
@@ -158,8 +159,9 @@ def workers_from(
     with dask.config.set(SETTINGS), ExitStack() as stack:
         count = processes_of(source, blocks)
         if count is not None:
+            stack.enter_context(on_dashboard(first.store))
             local = stack.enter_context(_local(count, source if isinstance(source, LocalProfile) else None))
-            say(f"{count} worker{'s' * (count > 1)}; dashboard {local.client.dashboard_link}")
+            say(f"{count} worker{'s' * (count > 1)}; dashboard {local.client.dashboard_link}{results_page(local.client.dashboard_link)}")
             local.client.register_plugin(SweepPlugin(first))
             yield local
             return

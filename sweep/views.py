@@ -1,6 +1,5 @@
 """What every table, picture and page of a store needs: labels with units, single runs, and a quantity laid out over two parameters."""
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +36,11 @@ def label(group: zarr.Group, name: str) -> str:
 def stopped_early(stop_reason: NDArray[Any]) -> NDArray[np.bool_]:
     """Which runs a stop condition ended before the time they were given."""
     return np.isin(stop_reason, EARLY)
+
+
+def ended_early(words: NDArray[Any]) -> NDArray[np.bool_]:
+    """The same of reasons in words, as :class:`Columns` has them."""
+    return np.isin(words.astype(object), [reason.label for reason in EARLY])
 
 
 def row(group: zarr.Group, name: str, run: int) -> NDArray[Any]:
@@ -150,8 +154,32 @@ class Cells:
     early: NDArray[np.bool_]  #: (y, x), of :func:`stopped_early`
 
 
+def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
+    """Each of ``values`` once, as :func:`in_order` has them, and for each value its number in that list; NaN is ``null``."""
+    if values.dtype.kind in "biu" or (values.dtype.kind == "f" and not np.isnan(values).any()):
+        once, codes = np.unique(values, return_inverse=True)
+        return once.tolist(), codes.astype(np.int64)
+    every = ["null" if value != value else value for value in values.tolist()]
+    words = in_order(every)
+    place = {word: i for i, word in enumerate(words)}
+    return words, np.fromiter((place[word] for word in every), dtype=np.int64, count=len(every))
+
+
+def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
+    """Where a parameter has the value that ``label`` stands for."""
+    return np.asarray(np.isnan(values) if values.dtype.kind == "f" and label == "null" else values == label, dtype=bool)
+
+
 def cells(
-    group: zarr.Group, name: str, x: str, y: str, fixed: Mapping[str, Any], *, among: NDArray[np.int64] | None = None, over: str | None = None
+    group: zarr.Group,
+    name: str,
+    x: str,
+    y: str,
+    fixed: Mapping[str, Any],
+    *,
+    among: NDArray[np.int64] | None = None,
+    over: str | None = None,
+    columns: Columns | None = None,
 ) -> Cells:
     """``name`` over ``x`` and ``y`` with the other parameters at the values ``fixed``.
 
@@ -159,31 +187,30 @@ def cells(
     ----------
     among : numbers of the runs to choose from; None for all
     over : the axis to sum over, such as rings: a cell is done when the runs of all its points are
+    columns : of the store, where some are read already
 
     Raises
     ------
     StoreError
         Several runs share a cell, since a parameter in which they differ is not fixed; it is named.
     """
-    columns = {key: np.array(labels(group, key), dtype=object) for key in {x, y, *fixed, *([over] if over else [])}}
+    columns = Columns(group) if columns is None else columns
     chosen = runs_of(group) if among is None else among
-    chosen = chosen[np.logical_and.reduce([columns[key][chosen] == value for key, value in fixed.items()] or [np.ones(chosen.size, bool)])]
-    xs, ys = in_order(columns[x][chosen].tolist()), in_order(columns[y][chosen].tolist())
-    parts = in_order(columns[over][chosen].tolist()) if over else [None]
+    for key, value in fixed.items():
+        chosen = chosen[equal(columns[key][chosen], value)]
+    (xs, i), (ys, j) = (coded(columns[key][chosen]) for key in (x, y))
+    parts, k = coded(columns[over][chosen]) if over else ([None], np.zeros(chosen.size, np.int64))
     run = np.full((len(ys), len(xs), len(parts)), -1, dtype=np.int64)
-    place = {(b, a, part): (j, i, k) for (j, b), (i, a), (k, part) in itertools.product(enumerate(ys), enumerate(xs), enumerate(parts))}
-    for index in chosen.tolist():
-        cell = place[columns[y][index], columns[x][index], columns[over][index] if over else None]
-        if run[cell] >= 0:
-            raise StoreError(
-                f"several runs share {x} = {columns[x][index]}, {y} = {columns[y][index]}; fix {_differing(group, run[cell], index, {x, y})}"
-            )
-        run[cell] = index
-    there, status, stop = run >= 0, reader.column(group, "status"), reader.column(group, "stop_reason")
-    state = np.where(there, status[run], layout.PENDING).astype(np.uint8)
-    early = (there & (state == layout.DONE) & stopped_early(stop[run])).any(axis=2)
+    run[j, i, k] = chosen
+    hidden = np.flatnonzero(run[j, i, k] != chosen)
+    if hidden.size:
+        one, other = int(chosen[hidden[0]]), int(run[j, i, k][hidden[0]])
+        raise StoreError(f"several runs share {x} = {xs[i[hidden[0]]]}, {y} = {ys[j[hidden[0]]]}; fix {_differing(group, one, other, {x, y})}")
+    there, words = run >= 0, columns["status"]
+    state = np.where(there, np.select([words == "done", words == "failed"], [layout.DONE, layout.FAILED], layout.PENDING)[run], layout.PENDING)
+    early = (there & (state == layout.DONE) & ended_early(columns["stop_reason"])[run]).any(axis=2)
     whole = np.where((state == layout.FAILED).any(axis=2), layout.FAILED, np.where((state == layout.DONE).all(axis=2), layout.DONE, layout.PENDING))
-    value = np.where(whole == layout.DONE, reader.column(group, name)[run].sum(axis=2, where=there), np.nan)
+    value = np.where(whole == layout.DONE, columns[name][run].sum(axis=2, where=there), np.nan)
     first = np.where(there.any(axis=2), np.take_along_axis(run, there.argmax(axis=2, keepdims=True), axis=2)[..., 0], -1)
     return Cells(xs, ys, first, value, whole.astype(np.uint8), early & (whole == layout.DONE))
 

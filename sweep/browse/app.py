@@ -1,0 +1,216 @@
+"""The page: a header, the views, and beside them all about the runs that are chosen."""
+
+import functools
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bokeh.document import Document
+from bokeh.models import Button, Column, Div, RadioButtonGroup, Row, TextInput
+from jinja2 import Template
+from numpy.typing import NDArray
+
+from marsdisk.errors import MarsDiskError
+
+from ..rerun import find_run
+from ..store import layout, reader
+from .cachepage import CacheView
+from .data import Data
+from .details import Details
+from .map import MapView
+from .origin import OriginView
+from .parallel import ParallelView
+from .runs import RunsView
+from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, text_block
+from .texts import escaped, shown
+
+VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
+LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
+
+
+class Page:
+    """One visitor's page; the data behind it are shared by all.
+
+    Parameters
+    ----------
+    document : of the visitor, which this fills
+    data : of the store
+    """
+
+    def __init__(self, document: Document, data: Data) -> None:
+        self.data, self.document = data, document
+        self.file_name = re.sub(r"[^A-Za-z0-9_-]+", "-", data.title)[:60] or "sweep"
+        self.chosen: list[int] = []
+        self.runs: NDArray[np.int64] = data.columns["run"]
+        self._version, self._next_look = data.version, 0.0
+        self.header, self.problem = text_block(name="header"), text_block(name="problem", visible=False)
+        self.pages = RadioButtonGroup(labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages")
+        self.pages.on_change("active", lambda attr, old, new: self.guarded(self._open)())
+        self.filter = TextInput(title="only runs where", placeholder="T0 > 3500 and status == 'done'", stylesheets=[WIDGET], margin=0, name="filter")
+        self.filter.styles = {"flex": "2 1 260px", "width": "auto"}
+        self.filter.on_change("value", lambda attr, old, new: self.guarded(self._filter)())
+        self.asked = TextInput(title="chosen runs", placeholder="17, 40", width=150, stylesheets=[WIDGET], margin=0, name="chosen")
+        self.asked.on_change("value", lambda attr, old, new: self.guarded(self._choose_written)())
+        steps = []
+        for words, by in (("‹ previous", -1), ("next ›", 1)):
+            button = Button(label=words, width=84, height=31, margin=(20, 0, 0, 0), stylesheets=[WIDGET])
+            button.on_click(self.guarded(functools.partial(self._step, by)))
+            steps.append(button)
+        self.choosing = [self.asked, *steps]
+        self.bar = Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
+        self.views: dict[str, Any] = {}
+        self._fresh: set[str] = set()
+        self.left = Column(sizing_mode="stretch_width", margin=0, styles={"flex": "1.15 1 540px", "min-width": "0"})
+        self.details = Details(self)
+        self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
+        body = Row(self.left, self.details.root, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        root = Column(self.header, self.pages, self.bar, self.problem, body, sizing_mode="stretch_width", spacing=10, margin=0)
+        document.title = f"{shown(data.title, 60)} – sweep"
+        document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
+        self._head()
+        self.details.update()
+        self.guarded(self._open)()
+        document.add_root(root)
+        document.add_periodic_callback(self.guarded(self._look), int(1000 * LOOK_EVERY))
+
+    def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """``call``, with an error of the store or of what was written shown on the page."""
+
+        @functools.wraps(call)  # Bokeh looks at the signature
+        def guarded(*arguments: Any, **options: Any) -> None:
+            try:
+                with self.document.models.freeze():  # else all models are looked through at each change
+                    call(*arguments, **options)
+            except MarsDiskError as error:
+                self._say(str(error))
+
+        return guarded
+
+    def _say(self, words: str) -> None:
+        lines = "<br>".join(escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6])
+        self.problem.update(
+            text=f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else "",
+            visible=bool(words),
+        )
+
+    def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
+        """Take runs for the right half of the page; ``add`` keeps those that are there, and drops a run that is asked for again."""
+        now = [*self.chosen, *(run for run in runs if run not in self.chosen)] if add else list(runs)
+        if add:
+            now = [run for run in now if run not in runs or run not in self.chosen]
+        if now == self.chosen:
+            return
+        self.chosen = now
+        self._say("")
+        self.asked.value = ", ".join(map(str, now[:20]))
+        self.views[self._name].mark()
+        self._fresh = {self._name} & self._fresh
+        self.details.update()
+
+    def narrow(self, condition: str) -> None:
+        """Filter further."""
+        before = self.filter.value.strip()
+        self.filter.value = f"({before}) and {condition}" if before else condition
+
+    @property
+    def _name(self) -> str:
+        return list(VIEWS)[self.pages.active or 0]
+
+    def _open(self) -> None:
+        """Show the view that is chosen, made when first opened."""
+        name = self._name
+        view = self.views.get(name)
+        if view is None:
+            view = self.views[name] = VIEWS[name](self)
+        if name not in self._fresh:
+            view.update()
+            self._fresh.add(name)
+        self.left.children = [view.root]
+        alone = name in {"Cache", "Provenance"}
+        self.details.root.visible = not alone
+        for control in self.choosing:
+            control.visible = not alone
+        self.bar.visible = name != "Provenance"
+
+    def _update(self) -> None:
+        self._fresh = set()
+        self._open()
+        self.details.update()
+
+    def _filter(self) -> None:
+        condition = self.filter.value.strip()
+        runs = self.data.columns.where(condition or None)
+        if not runs.size:
+            self._say(f"no run fulfils {condition}; {self.runs.size} runs are still shown")
+            return
+        self.runs = runs
+        self._say("")
+        self._fresh = set()
+        self._head()
+        self._open()
+
+    def _choose_written(self) -> None:
+        words = self.asked.value.replace(",", " ").split()
+        if words != [str(run) for run in self.chosen[:20]]:
+            self.choose(list(dict.fromkeys(find_run(self.data.group, word) for word in words[:20])))
+
+    def _step(self, by: int) -> None:
+        view = self.views.get("Map")
+        order = self.runs
+        if self._name == "Map" and view is not None:
+            run = view.step(by)
+        else:
+            at = np.flatnonzero(order == self.chosen[0]) if self.chosen else order[:0]
+            run = int(order[(int(at[0]) + by) % order.size]) if at.size else int(order[0])
+        if run is not None:
+            self.choose([run])
+
+    def _look(self) -> None:
+        """See whether the store went on, as often as that costs little."""
+        now = time.perf_counter()
+        if now >= self._next_look:
+            self.data.refresh()
+            self._next_look = now + max(0.9 * LOOK_EVERY, self.data.reading_time / BUSY_SHARE)
+        if self._version != self.data.version:
+            self._version = self.data.version
+            self.runs = self.data.columns.where(self.filter.value.strip() or None) if self.filter.value else self.data.columns["run"]
+            self._head()
+            self._update()
+
+    def _head(self) -> None:
+        counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}
+        total = max(self.data.runs, 1)
+        colours = {"done": ACCENT, "failed": COLOURS[1]}
+        bar = "".join(f"<span style='width:{100 * counts[state] / total:.2f}%;background:{colour}'></span>" for state, colour in colours.items())
+        state = "finished" if self.data.finished else "running, or interrupted"
+        words = [f"<b>{counts['done']}</b> done", f"<b>{counts['failed']}</b> failed", f"<b>{counts['pending']}</b> pending of {self.data.runs} runs"]
+        some = f"; {self.runs.size} pass the filter" if self.runs.size != self.data.runs else ""
+        record: Any = self.data.group.attrs["provenance"]
+        commit = str(record.get("git_commit") or "")[:10]
+        origin = [
+            f"model {escaped(record.get('model_version', ''))}",
+            f"commit {escaped(commit)}" if commit else "",
+            escaped(record.get("created", "")),
+        ]
+        origin.append(escaped(Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80))
+        self.header.text = (
+            f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div class='bar' role='img' "
+            f"aria-label='{counts['done']} of {total} done'>{bar}</div>{', '.join(words)}; {state}{some}</div></div>"
+            f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
+        )
+
+
+def fill(document: Document, data: Callable[[], Data]) -> None:
+    """Make a visitor's document; an error of the store is said on it."""
+    try:
+        Page(document, data())
+    except MarsDiskError as error:
+        document.add_root(Div(text=f"<p>{escaped(str(error), 1000)}</p>"))
+
+
+def data_of(store: str | Path) -> Data:
+    """The data of a store that is there."""
+    return Data(lambda: reader.open_group(store), str(store))

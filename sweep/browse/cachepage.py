@@ -1,0 +1,109 @@
+"""What the caches did: how often each slot had the answer, why values were made anew, and what that saved."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import Column, Row
+from numpy.typing import NDArray
+
+from ..progress import duration
+from ..store import layout, reader
+from . import csvtext
+from .scales import number
+from .style import ACCENT, APART, LINE, downloads, text_block
+from .texts import escaped, table
+
+if TYPE_CHECKING:
+    from .app import Page
+
+COUNTS = ("hits", "misses", "rebuilds", "refused")
+
+
+class CacheView:
+    """Sums over the runs that pass the filter."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page, self.data = page, page.data
+        self.text = text_block(name="cache")
+        self.root = Column(
+            self.text, Row(downloads([], self._csv, page.file_name), stylesheets=[APART], margin=0), sizing_mode="stretch_width", spacing=8, margin=0
+        )
+        self._slots: dict[str, list[Any]] = {}
+        self._known: tuple[int, dict[str, NDArray[Any]]] = (-1, {})
+
+    def _column(self, name: str) -> NDArray[Any]:
+        if self._known[0] != self.data.version:
+            self._known = (self.data.version, {})
+        if name not in self._known[1]:
+            self._known[1][name] = reader.column(self.data.group, f"cache_{name}")
+        return self._known[1][name]
+
+    def update(self) -> None:
+        """Add up what is committed."""
+        runs = self.page.runs[self.data.status[self.page.runs] == layout.DONE]
+        slots, reasons = self.data.labels("cache"), self.data.labels("reason")
+        counts = {name: self._column(name)[runs] for name in COUNTS}
+        seconds = self._column("build_time")[runs]
+        why = self._column("invalidations")[runs].sum(axis=0)
+        total = {name: count.sum(axis=0) for name, count in counts.items()}
+        lookups, saved = _lookups(total), _saved(total, np.nansum(seconds, axis=0))
+        rows = []
+        for i, slot in enumerate(slots):
+            rows.append(
+                [html.escape(slot), _rate(total["hits"][i], lookups[i]), *(str(int(total[name][i])) for name in COUNTS), duration(float(saved[i]))]
+            )
+        rows.append(
+            ["<b>all</b>", _rate(total["hits"].sum(), lookups.sum()), *(str(int(total[name].sum())) for name in COUNTS), duration(float(saved.sum()))]
+        )
+        used = [j for j in range(len(reasons)) if why[:, j].any()]
+        by_reason = [[html.escape(slot), *(str(int(why[i, j])) for j in used)] for i, slot in enumerate(slots) if why[i].any()]
+        parts = [
+            f"<p class='faint'>Sums over {runs.size} finished runs. A hit is a lookup that the cache answered, a miss one that found an empty slot, a rebuild "
+            "one that found a value for another key. Saved is the time that building each hit anew would have taken.</p>",
+            "<h2>Slots</h2>" + table(["slot", "hit rate", *COUNTS, "saved"], rows) + "<br>",
+            "<h2>Rebuilds, by the part of the key that differed</h2>"
+            + (table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason) if by_reason else "<p class='faint'>None.</p>")
+            + "<br>",
+            "<h2>Workers</h2>" + table(["worker", "runs", "hit rate", "lookups", "saved"], self._workers(runs, counts, seconds)),
+        ]
+        self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
+        shown = {name: total[name].tolist() for name in COUNTS}
+        self._slots = {"slot": slots, **shown, "saved [s]": saved.tolist(), **{f"rebuilt because of {reasons[j]}": why[:, j].tolist() for j in used}}
+
+    def _workers(self, runs: NDArray[np.int64], counts: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> list[list[str]]:
+        names, code = np.unique(self.data.columns["worker"][runs].astype(object), return_inverse=True) if runs.size else (np.array([]), runs)
+        rows = []
+        for i, name in enumerate(names.tolist()[:MOST]):
+            here = code == i
+            total = {key: count[here].sum(axis=0) for key, count in counts.items()}
+            saved, lookups = float(_saved(total, np.nansum(seconds[here], axis=0)).sum()), int(_lookups(total).sum())
+            rows.append([escaped(name), str(int(here.sum())), _rate(total["hits"].sum(), lookups), str(lookups), duration(saved)])
+        return rows + ([[f"and {names.size - MOST} more", "", "", "", ""]] if names.size > MOST else [])
+
+    def mark(self) -> None:
+        """Nothing here shows single runs."""
+
+    def _csv(self) -> tuple[str, str]:
+        return csvtext.table(self._slots), f"{self.page.file_name}-cache.csv"
+
+
+MOST = 64  # workers
+
+
+def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    lookups: NDArray[np.int64] = total["hits"] + total["misses"] + total["rebuilds"]
+    return lookups
+
+
+def _saved(total: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> NDArray[Any]:
+    saved: NDArray[np.float64] = total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1)
+    return saved
+
+
+def _rate(hits: Any, lookups: Any) -> str:
+    if not lookups:
+        return "–"
+    share = 100.0 * float(hits) / float(lookups)
+    bar = f"<span style='display:inline-block;width:64px;height:7px;background:{LINE};margin-right:8px;vertical-align:1px'>"
+    return f"{bar}<span style='display:block;width:{share:.0f}%;height:7px;background:{ACCENT}'></span></span>{number(share, 3)} %"

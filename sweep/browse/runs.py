@@ -1,0 +1,133 @@
+"""The table of runs."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import Column, ColumnDataSource, DataTable, Row, Select, StringFormatter, TableColumn, TextInput, Toggle
+
+from ..tables import in_sequence
+from . import csvtext
+from .data import RUN
+from .scales import number
+from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, downloads, text_block
+from .texts import shown
+
+if TYPE_CHECKING:
+    from .app import Page
+
+MOST = 500  # rows that a browser is sent
+_GRID = f"""
+.slick-header-column.ui-state-default {{ background: #f3f5f7; color: {INK}; font: 600 12px {FONT}; border-right: 0; }}
+.slick-cell {{ font: 13px {FONT}; font-variant-numeric: tabular-nums; border-right: 0; border-bottom: 1px solid {LINE}; }}
+.slick-row.selected .slick-cell, .slick-cell.selected {{ background-color: #d9e8f3; }}
+.slick-row.odd, .slick-row.even {{ background: #fff; }}
+.slick-cell.active {{ border-color: {ACCENT}; }}
+"""
+
+
+class RunsView:
+    """Rows of the runs that pass the filter; sorted here, so that all of them take part."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page, self.data = page, page.data
+        first = ["status", "M_loss", "t99", "tau_max", "stop_reason", "error"]
+        names = ["run", *(name for name in self.data.columns if name not in {"run", "block", "in_product"})]
+        options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in names]
+        failed = (self.data.columns["error"] != "").any()
+        chosen = [*self.data.axes, *(name for name in self.data.varying if name not in self.data.axes and not self._told(name))]
+        chosen += [name for name in first if name != "error" or failed]
+        self.sort = Select(title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0)
+        self.down = Toggle(label="largest first", width=110, height=31, stylesheets=[WIDGET], margin=(20, 0, 0, 0))
+        self._default = chosen
+        self.names = TextInput(title="columns", value=", ".join(chosen), stylesheets=[WIDGET], margin=0)
+        self.names.styles = {"flex": "1 1 320px", "width": "auto"}
+        for control, what in ((self.sort, "value"), (self.down, "active"), (self.names, "value")):
+            control.on_change(what, lambda attr, old, new: page.guarded(self.update)())
+        self.source = ColumnDataSource(data={"run": []})
+        self.table = DataTable(
+            source=self.source,
+            columns=[],
+            height=430,
+            index_position=None,
+            selectable=True,
+            reorderable=False,
+            row_height=26,
+            sizing_mode="stretch_width",
+            margin=0,
+            stylesheets=[_GRID],
+            autosize_mode="none",
+            name="runs",
+        )
+        self.source.selected.on_change("indices", self._selected)
+        self.note = text_block()
+        self.note.styles = {"flex": "1 1 300px", "width": "auto"}
+        below = Row(self.note, downloads([], self._csv, page.file_name), stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
+        self.root = Column(controls, self.table, below, sizing_mode="stretch_width", spacing=8, margin=0)
+        self._marking = False
+        self._order = np.arange(0)
+
+    def _told(self, name: str) -> bool:
+        return any(self.data.follows(name, axis) for axis in self.data.axes)
+
+    def update(self) -> None:
+        """Fill the table anew."""
+        by = ("-" if self.down.active else "") + self.sort.value
+        self._order = in_sequence(self.data.columns, self.page.runs, by)
+        rows = self._order[:MOST]
+        names = self._names()
+        content = {name: [_cell(value) for value in self.data.columns[name][rows].tolist()] for name in names}
+        numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
+        self._marking = True
+        self.source.selected.indices = []
+        self.source.data = {"run": [str(run) for run in rows.tolist()], **{f"c{i}": content[name] for i, name in enumerate(names)}}
+        self.table.columns = [
+            TableColumn(field="run", title="run", width=60, sortable=False, formatter=StringFormatter(text_align="right")),
+            *(self._column(i, name, content[name], right=name in numeric) for i, name in enumerate(names)),
+        ]
+        self._marking = False
+        hidden = self._order.size - rows.size
+        more = f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has all." if hidden else ""
+        self.note.text = f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl with a click adds a run.</p>"
+        self.mark()
+
+    def _names(self) -> list[str]:
+        """Columns to show; without any the parameters and what came of them."""
+        names = [name.strip() for name in self.names.value.split(",")]
+        return [name for name in dict.fromkeys(names) if name not in {"", RUN}] or self._default
+
+    def _column(self, i: int, name: str, cells: list[str], *, right: bool) -> TableColumn:
+        title = shown(self.data.with_unit(name), 32)
+        width = min(max(8 * max(map(len, [title, *cells[:100]])) + 16, 60), 320)
+        align: Any = "right" if right else "left"
+        return TableColumn(field=f"c{i}", title=_no_markup(title), width=width, sortable=False, formatter=StringFormatter(text_align=align))
+
+    def mark(self) -> None:
+        """Select the rows of the chosen runs."""
+        place = {run: i for i, run in enumerate(self._order[:MOST].tolist())}
+        self._marking = True
+        self.source.selected.indices = [place[run] for run in self.page.chosen if run in place]
+        self._marking = False
+
+    def _selected(self, attr: str, old: list[int], new: list[int]) -> None:
+        if self._marking:
+            return
+        rows = self._order[:MOST].tolist()
+        chosen = [rows[i] for i in new if i < len(rows)]
+        kept = [run for run in self.page.chosen if run in chosen]  # colours stay with their runs
+        self.page.guarded(self.page.choose)([*kept, *(run for run in chosen if run not in kept)])
+
+    def _csv(self) -> tuple[str, str]:
+        columns = {RUN: self._order.tolist()}
+        columns |= {self.data.with_unit(name): self.data.columns[name][self._order].tolist() for name in self._names()}
+        return csvtext.table(columns), f"{self.page.file_name}-runs.csv"
+
+
+def _cell(value: Any) -> str:
+    return number(value) if isinstance(value, float) else "–" if value == "not_yet" else shown(value, 80)
+
+
+def _no_markup(title: str) -> str:
+    """The table takes its heads for HTML."""
+    return html.escape(title)

@@ -1,0 +1,84 @@
+"""What happened in the chosen runs over time, one above the other in the same figures."""
+
+from typing import Any
+
+import numpy as np
+from bokeh.layouts import column
+from bokeh.models import Column, ColumnDataSource, Row
+from numpy.typing import NDArray
+
+from marsdisk.physics.constants import YEAR
+
+from ..store import layout
+from . import csvtext
+from .data import Data
+from .scales import Scale
+from .style import downloads, plot, set_axis, set_range
+from .texts import plain
+
+#: Series in the order of reading; the word is what they are called in a title.
+SHOWN = {
+    "M_out_dot": "blown out",
+    "M_loss_cum": "mass lost",
+    "tau_los": "optical depth",
+    "s_blow": "blow-out size",
+    "T_M": "temperature of Mars",
+    "Sigma": "surface density",
+}
+
+
+class SeriesView:
+    """Six small figures over one time axis."""
+
+    def __init__(self, data: Data, file_name: str) -> None:
+        self.data, self.file_name = data, file_name
+        self.runs: list[int] = []
+        self.sources = {name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN}
+        self.figures = {name: plot(158, name=name, min_border=2) for name in SHOWN}
+        for name, figure in self.figures.items():
+            figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
+            figure.title.text = plain(f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")
+            figure.title.standoff = 2
+        pairs = list(self.figures.values())
+        for figure in pairs:
+            figure.min_border_left = 72
+        grid = column(*(Row(*pairs[i : i + 2], sizing_mode="stretch_width", spacing=6) for i in (0, 2, 4)), sizing_mode="stretch_width", spacing=2)
+        for row in grid.children:
+            for figure in row.children:
+                figure.styles = {"flex": "1 1 0", "min-width": "0"}
+        self.root = Column(grid, downloads([grid], self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
+
+    def show(self, runs: list[int], colours: list[str]) -> None:
+        """Draw the series of those of ``runs`` that are done."""
+        done = [i for i, run in enumerate(runs) if self.data.status[run] == layout.DONE]
+        runs = [runs[i] for i in done]
+        colours = [colours[i] for i in done]
+        self.runs = runs
+        times = [self.data.row("t", run) / YEAR for run in runs]
+        time = Scale.of(np.concatenate(times) if times else np.empty(0))
+        places = [time.place(t) for t in times]
+        for i, (name, figure) in enumerate(self.figures.items()):
+            values = [self.data.row(name, run) for run in runs]
+            scale = Scale.of(np.concatenate(values) if values else np.empty(0))
+            lines = [_line(place, scale.place(value)) for place, value in zip(places, values, strict=True)]
+            self.sources[name].data = {"xs": [x for x, _ in lines], "ys": [y for _, y in lines], "colour": colours}
+            label = "time [yr]" if i >= 4 else ""
+            set_axis(figure.xaxis[0], time.ticks(5) if runs else [], label)
+            set_axis(figure.yaxis[0], scale.ticks(4, 0.08) if runs else [])
+            set_range(figure.x_range, *time.ends(0.01))
+            set_range(figure.y_range, *scale.ends(0.08))
+
+    def _csv(self) -> tuple[str, str]:
+        columns: dict[str, list[Any]] = {"run": [], "t [s]": [], **{self.data.with_unit(name): [] for name in SHOWN}}
+        for run in self.runs:
+            t = self.data.row("t", run)
+            columns["run"] += [run] * t.size
+            columns["t [s]"] += t.tolist()
+            for name in SHOWN:
+                columns[self.data.with_unit(name)] += self.data.row(name, run).tolist()
+        return csvtext.table(columns), f"{self.file_name}-series.csv"
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A line that breaks where a value is missing."""
+    return x, np.where(np.isfinite(x), y, np.nan)

@@ -1,0 +1,166 @@
+"""How the page looks, and the parts that all its views are made of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Range1d, Row, Title
+from bokeh.plotting import figure
+
+from .texts import plain
+
+#: Told apart by colour-blind readers (Okabe & Ito 2008): of runs that are compared.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+INK, FAINT, LINE, ACCENT = "#1c2733", "#5a6875", "#d5dbe1", "#0072b2"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+
+PAGE = f"""
+html, body {{ margin: 0; background: #fff; color: {INK}; font: 13px/1.45 {FONT}; }}
+body {{ --bokeh-base-font: {FONT}; --bokeh-font-size: 13px; padding: 8px 20px 20px; box-sizing: border-box; }}
+"""
+_SHARED = f"""
+:host {{ font: 13px/1.45 {FONT}; color: {INK}; }}
+:host(:focus-within) {{ outline: none; }}
+"""
+TEXT = (
+    _SHARED
+    + f"""
+.bk-clearfix {{ display: block !important; width: 100%; }}
+h1 {{ font-size: 19px; font-weight: 600; margin: 0; overflow-wrap: anywhere; }}
+h2 {{ font-size: 14px; font-weight: 600; margin: 0 0 4px; }}
+p {{ margin: 0 0 6px; max-width: 46em; }}
+tbody td:first-child {{ white-space: nowrap; }}
+.faint {{ color: {FAINT}; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+table {{ border-collapse: collapse; font-size: 13px; }}
+th {{ text-align: left; font-weight: 600; color: {FAINT}; }}
+th.number {{ text-align: right; }}
+td, th {{ padding: 2px 18px 2px 0; vertical-align: top; overflow-wrap: anywhere; }}
+tbody tr {{ border-top: 1px solid {LINE}; }}
+code {{ font: 12px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; background: #f3f5f7; padding: 6px 8px; display: block;
+  overflow-wrap: anywhere; white-space: pre-wrap; user-select: all; }}
+.head {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 24px; }}
+.state {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }}
+.bar {{ display: flex; height: 8px; width: 160px; background: #e3e8ec; }}
+.chip {{ display: inline-block; width: 11px; height: 11px; margin-right: 5px; vertical-align: -1px; }}
+.wide {{ overflow-x: auto; }}
+"""
+)
+WIDGET = (
+    _SHARED
+    + f"""
+label, .bk-slider-title, .bk-input-group > label {{ color: {FAINT}; font-size: 12px; }}
+.bk-input {{ font: 13px {FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 3px; background: #fff; }}
+.bk-input:focus-visible, .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 1px; border-color: {ACCENT}; box-shadow: none; }}
+.bk-btn {{ font: 13px {FONT}; color: {INK}; border-radius: 3px; }}
+.bk-btn:focus:not(:focus-visible) {{ outline: none; }}
+"""
+)
+PAGES = (
+    _SHARED
+    + f"""
+.bk-btn-group {{ gap: 20px; }}
+.bk-btn-group .bk-btn.bk-btn-default {{ border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; padding: 5px 0; font: 14px {FONT}; color: {FAINT}; box-shadow: none; }}
+.bk-btn-group .bk-btn.bk-btn-default:hover {{ color: {INK}; background: none; }}
+.bk-btn-group .bk-btn.bk-btn-default.bk-active {{ color: {INK}; font-weight: 600; border-bottom-color: {ACCENT}; }}
+.bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 2px; }}
+.bk-btn:focus:not(:focus-visible) {{ outline: none; }}
+"""
+)
+FIGURE = ".bk-events:focus:not(:focus-visible) { outline: none; }"
+WRAP = ":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }"
+APART = ":host { flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
+
+DOWNLOAD = """
+const save = (blob, name) => {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000)
+}
+"""
+_PICTURE = (
+    DOWNLOAD
+    + """
+const view = Bokeh.index.find_one(shown.find(model => model.visible) ?? shown[0])
+view.export(kind).to_blob().then(blob => save(blob, name + "." + kind))
+"""
+)
+_TABLE = (
+    DOWNLOAD
+    + """
+if (cb_obj.data.text.length > 0)
+  save(new Blob([cb_obj.data.text[0]], {type: "text/csv;charset=utf-8"}), cb_obj.data.name[0])
+"""
+)
+
+
+def text_block(content: str = "", **options: Any) -> Div:
+    """A piece of HTML."""
+    return Div(text=content, stylesheets=[TEXT], sizing_mode="stretch_width", margin=0, **options)
+
+
+def downloads(pictures: Sequence[LayoutDOM], csv: Any, name: str) -> Row:
+    """Buttons that save a view; ``csv()`` gives the text and the name of its table, made when it is asked for."""
+    held = ColumnDataSource(data={"text": [], "name": []})
+    held.js_on_change("data", CustomJS(code=_TABLE))
+    buttons = []
+    for kind in ("png", "svg") if pictures else ():
+        button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
+        button.js_on_click(CustomJS(args={"shown": list(pictures), "kind": kind, "name": name}, code=_PICTURE))
+        buttons.append(button)
+    table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
+
+    def make() -> None:
+        text, called = csv()
+        held.data = {"text": [text], "name": [called]}
+        held.data = {"text": [], "name": []}  # it need not stay here
+
+    table.on_click(make)
+    label = Div(text="download", stylesheets=[TEXT], margin=(4, 0, 0, 0), styles={"color": FAINT})
+    return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])  # the tag brings the table into the document
+
+
+def plot(height: int, **options: Any) -> Any:
+    """A figure in the page's style, whose axes are labelled by :func:`set_axis`."""
+    made = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        toolbar_location=None,
+        x_range=Range1d(0, 1),
+        y_range=Range1d(0, 1),
+        **{"tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, "stylesheets": [FIGURE], **options},
+    )
+    made.title = Title(text="", text_font=FONT, text_font_size="12px", text_font_style="normal", text_color=INK, standoff=6)
+    made.grid.grid_line_color = "#eef1f4"
+    for axis in made.axis:
+        axis.update(
+            axis_line_color=FAINT,
+            major_tick_line_color=FAINT,
+            minor_tick_line_color=None,
+            major_label_text_font=FONT,
+            major_label_text_font_size="12px",
+            major_label_text_color=INK,
+            axis_label_text_font=FONT,
+            axis_label_text_font_size="12px",
+            axis_label_text_font_style="normal",
+            axis_label_text_color=INK,
+            axis_label_standoff=4,
+            major_tick_in=0,
+            major_tick_out=4,
+            ticker=FixedTicker(ticks=[]),
+        )
+    return made
+
+
+def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: str | None = None) -> None:
+    """Put labels at places of an axis."""
+    axis.ticker.ticks = [place for place, _ in ticks]
+    axis.major_label_overrides = {place: plain(words) for place, words in ticks}
+    if label is not None:
+        axis.axis_label = label
+
+
+def set_range(span: Range1d, low: float, high: float) -> None:
+    """Show from ``low`` to ``high``, also after a reset."""
+    span.update(start=low, end=high, reset_start=low, reset_end=high)

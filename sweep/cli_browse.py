@@ -1,0 +1,37 @@
+"""The command that shows a store in a browser."""
+
+from pathlib import Path
+
+import click
+
+from marsdisk.commands import command
+
+from .cli_options import STORE
+
+
+@click.command()
+@STORE
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: one that is free]")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on; anybody who reaches it can look at the store.")
+@click.option("--no-open", is_flag=True, help="Only say where the page is.")
+@command
+def browse(store: Path, port: int, address: str, no_open: bool) -> None:
+    """Look at STORE in a browser, also while its sweep runs: map, table, series, size distributions, caches, provenance.
+
+    The page is served by this command until Ctrl-C, on this machine only, and changes nothing. Nothing is loaded from elsewhere. For a
+    store on another machine: start it there with a port of your choice, and here: ssh -L 5006:localhost:5006 MACHINE.
+
+    \b
+    sweep browse results/temperature_supply.zarr
+    sweep browse results/temperature_supply.zarr --port 5006 --no-open
+    """
+    from .browse.server import BrowseServer, open_in_browser
+
+    server = BrowseServer(store, address=address, port=port)
+
+    def ready(url: str) -> None:
+        click.echo(f"{store} is shown at {url}; stop with Ctrl-C")
+        if not no_open:
+            open_in_browser(url)
+
+    server.run(ready)

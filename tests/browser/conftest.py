@@ -1,0 +1,202 @@
+"""A real browser, the page served from stores that the tests make, and an account of what the browser did."""
+
+import asyncio
+import hashlib
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("bokeh")
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
+
+from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
+from stores import large_store
+
+import sweep.worker
+from sweep.browse.server import BrowseServer
+
+expect.set_options(timeout=30_000)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+QUIET += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+LAPTOP, HALF = {"width": 1366, "height": 768}, {"width": 700, "height": 900}
+ARTEFACTS = Path(__file__).parents[2] / "results" / "browser"  # ignored by git
+Open = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="there is no chromium; on Debian: apt-get install chromium"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serves a store until all tests are through; gives its address."""
+    servers: dict[Path, tuple[BrowseServer, threading.Thread]] = {}
+
+    def start(store: Path, made: "Future[BrowseServer]") -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            server = BrowseServer(store)
+        except BaseException as error:
+            made.set_exception(error)
+            return
+        server.run(lambda url: made.set_result(server))
+
+    def serve(store: Path) -> str:
+        if store not in servers:
+            made: Future[BrowseServer] = Future()
+            thread = threading.Thread(target=start, args=(store, made), daemon=True)
+            thread.start()
+            servers[store] = made.result(timeout=60), thread
+        return servers[store][0].url
+
+    yield serve
+    for server, thread in servers.values():
+        server.loop.add_callback(server.loop.stop)
+        thread.join(timeout=30)
+
+
+@pytest.fixture
+def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens a store's page, or an address; at the end nothing may have been complained about or asked of another machine, and a picture is kept."""
+    pages: list[Page] = []
+    complaints: list[str] = []
+
+    def open_page(store: Path | str, size: Any = None) -> Page:
+        page = chromium.new_page(viewport=size or LAPTOP, accept_downloads=True)
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: None if _is_local(request.url) else complaints.append(f"asked for {request.url}"))
+        page.on("websocket", lambda socket: None if _is_local(socket.url) else complaints.append(f"connected to {socket.url}"))
+        page.goto(store if isinstance(store, str) else serve(store))
+        page.get_by_text("download").first.wait_for()
+        pages.append(page)
+        return page
+
+    yield open_page
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    for i, page in enumerate(pages):
+        page.screenshot(path=ARTEFACTS / f"{re.sub(r'[^a-z0-9_]+', '-', request.node.name)}{i or ''}.png", full_page=True)
+        page.close()
+    assert complaints == []
+
+
+def _is_local(url: str) -> bool:
+    return re.match(r"(http|ws)://(127\.0\.0\.1|localhost):\d+/|blob:|data:", url) is not None
+
+
+FULL, EARLY = "full", "early"
+T0, TAU0 = [3000.0, 4000.0, 5000.0], [0.5, 1.0]
+FAILS_AT = (4000.0, 1.0)
+
+
+def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
+    """Run a sweep of which the runs at :data:`FAILS_AT` raise an error with these words."""
+    really = sweep.worker.solve
+
+    def solve(run: Any) -> Any:
+        if (run.config.temperature.T0, run.config.optical_depth.tau0_target) == FAILS_AT:
+            raise RuntimeError(words)
+        return really(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep.worker, "solve", solve)
+        run_here(file, store)
+
+
+def grid_file(folder: Path, **changes: Any) -> Path:
+    """3 temperatures x 2 depths, once to the end and once to a loss rate."""
+    variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-10}}
+    return sweep_file(folder, **{"axes": {"temperature.T0": T0, "optical_depth.tau0_target": TAU0}, "variants": variants, **changes})
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 of its 12 runs failed, the others of the variant ``early`` stopped early. Only to be read."""
+    folder = tmp_path_factory.mktemp("faulty")
+    run_faulty(grid_file(folder), folder / "faulty.zarr")
+    return folder / "faulty.zarr"
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Variants and an error that are HTML, mathematics, run right to left, or go on for ever. Only to be read."""
+    folder = tmp_path_factory.mktemp("hostile")
+    variants = {"$$x^2$$ <img src=x onerror=alert(1)>": {}, HOSTILE: {"dynamics.e0": 0.2}}
+    axes = {"optical_depth.tau0_target": TAU0, "temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 2]}}
+    run_faulty(sweep_file(folder, axes=axes, variants=variants), folder / "hostile.zarr", f"<script>alert(2)</script> {HOSTILE * 20}")
+    return folder / "hostile.zarr"
+
+
+@pytest.fixture(scope="session")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 temperatures x 3 rings. Only to be read."""
+    folder = tmp_path_factory.mktemp("rings")
+    axes = {"temperature.T0": T0[:2], "optical_depth.tau0_target": TAU0, "ring": {"rings": [1.0, 2.7, 3]}}
+    run_here(sweep_file(folder, axes=axes), folder / "rings.zarr")
+    return folder / "rings.zarr"
+
+
+@pytest.fixture(scope="session")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A single run. Only to be read."""
+    folder = tmp_path_factory.mktemp("one")
+    run_here(sweep_file(folder, include=[{"temperature.T0": 4000.0}]), folder / "one.zarr")
+    return folder / "one.zarr"
+
+
+@pytest.fixture(scope="session")
+def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve included runs at points that make no grid. Only to be read."""
+    folder = tmp_path_factory.mktemp("scattered")
+    points = [{"temperature.T0": 3000.0 + 150.0 * i, "optical_depth.tau0_target": 0.2 + 0.05 * (i * 5 % 12)} for i in range(12)]
+    run_here(sweep_file(folder, include=points), folder / "scattered.zarr")
+    return folder / "scattered.zarr"
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> tuple[Path, Path]:
+    """A sweep's file, and its store whose first block is not committed."""
+    file = grid_file(tmp_path)
+    run_here(file, tmp_path / "half.zarr")
+    forget_block(tmp_path / "half.zarr", 0)
+    return file, tmp_path / "half.zarr"
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory, rings: Path) -> Path:
+    """100,000 runs. Only to be read."""
+    store = tmp_path_factory.mktemp("large") / "large.zarr"
+    large_store(store, rings)
+    return store
+
+
+def contents(store: Path) -> str:
+    """A digest of all files of a store."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in store.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(store)).encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""What a person does on the page: look for a place in a figure, click it, save a view."""
+
+import csv
+import io
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+_PLACE = """([name, x, y]) => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+  const box = view.el.getBoundingClientRect()
+  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
+}"""
+_COLUMNS = """([name, index]) => {
+  const glyphs = Bokeh.documents[0].get_model_by_name(name).renderers
+  const data = glyphs[index].data_source.data
+  return Object.fromEntries(Object.keys(data instanceof Map ? Object.fromEntries(data) : data).map(key => [key, Array.from(glyphs[index].data_source.get(key), v => (typeof v == "object" && v != null ? Array.from(v) : v))]))
+}"""
+
+
+def place(page: Page, figure: str, x: float, y: float) -> tuple[float, float]:
+    """Where on the screen a place of a figure is."""
+    left, top = page.evaluate(_PLACE, [figure, x, y])
+    return left, top
+
+
+def click(page: Page, figure: str, x: float, y: float, *, shift: bool = False) -> None:
+    """Click a place of a figure."""
+    if shift:
+        page.keyboard.down("Shift")
+    page.mouse.click(*place(page, figure, x, y))
+    if shift:
+        page.keyboard.up("Shift")
+
+
+def drawn(page: Page, figure: str, glyph: int = 0) -> dict[str, Any]:
+    """What a figure's glyph is drawn from, as the browser has it."""
+    columns: dict[str, Any] = page.evaluate(_COLUMNS, [figure, glyph])
+    return columns
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def saved(page: Page, kind: str, which: int = 0) -> bytes:
+    """What the button PNG, SVG or CSV of the view on the left (0) or the right (1) saves."""
+    with page.expect_download() as download:
+        button(page, kind).locator("visible=true").nth(which).click()
+    with open(download.value.path(), "rb") as file:
+        return file.read()
+
+
+def saved_rows(page: Page, which: int = 0) -> list[dict[str, str]]:
+    """The table that CSV saves."""
+    return list(csv.DictReader(io.StringIO(saved(page, "CSV", which).decode())))
+
+
+def run_in(page: Page) -> list[int]:
+    """Numbers of the chosen runs, as they are written on the page."""
+    words = page.get_by_label("chosen runs").input_value()
+    return [int(word) for word in words.split(",") if word.strip()]

@@ -1,0 +1,167 @@
+"""Stores that are written meanwhile, hostile or very large; the server and its address; Dask's dashboard."""
+
+import asyncio
+import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import HALF, Open, contents
+from hands import button, click, drawn, saved_rows
+from playwright.sync_api import expect
+from small_sweeps import MELT, SCRIPTS, command, in_one_line, run_here
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+import sweep
+from marsdisk.config import load_config
+from sweep.browse.dashboard import results_page
+from sweep.cluster import local_client
+from sweep.worker import BlockTask
+
+
+def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest(half: tuple[Path, Path], open_page: Open) -> None:
+    file, store = half
+    page = open_page(store)
+    expect(page.get_by_text("10 done, 0 failed, 2 pending of 12 runs; running, or interrupted")).to_be_visible()
+    pending = np.array(drawn(page, "cells")["value"][0], dtype=float)
+    button(page, "Runs").click()
+    expect(page.get_by_text("12 of 12 runs.")).to_be_visible()
+    button(page, "Map").click()
+    run_here(file, store)
+    expect(page.get_by_text("12 done, 0 failed, 0 pending of 12 runs; finished")).to_be_visible()
+    expect(page.get_by_text("6 cells, all done.")).to_be_visible()
+    value = np.array(drawn(page, "cells")["value"][0], dtype=float)
+    assert np.isfinite(value).all()
+    known = np.isfinite(pending)
+    assert (value[known] == pending[known]).all()
+
+
+def test_hostile_text_is_shown_as_text(hostile: Path, open_page: Open) -> None:
+    page = open_page(hostile, HALF)
+    page.on("dialog", lambda dialog: pytest.fail(f"the page asked {dialog.message}"))
+    page.get_by_label("variant").select_option(index=1)
+    expect(page.get_by_text("8 runs").or_(page.get_by_text("4 cells: 2 failed.")).or_(page.get_by_text("4 cells: 1 failed.")).first).to_be_visible()
+    for view in ("Runs", "Parallel", "Cache", "Provenance", "Map"):
+        button(page, view).click()
+        page.wait_for_timeout(300)
+    page.get_by_label("chosen runs").fill(str(int(np.flatnonzero(sweep.open_store(hostile).status.values == 2)[0])))
+    page.get_by_label("chosen runs").press("Enter")
+    error = page.locator(".error")
+    expect(error).to_contain_text("<script>alert(2)</script>")
+    words = error.inner_text()
+    assert len(words) <= 601
+    assert "\\u202e" in words
+    button(page, "Run").click()
+    expect(page.get_by_text("Parameters that differ")).to_be_visible()
+    assert page.locator("img, script[src='x'], bdi b").count() == 0
+    click(page, "cells", 0.5, 0.5)
+    expect(page.get_by_text("ended after")).to_be_visible()
+
+
+def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Path, open_page: Open) -> None:
+    page, dataset = open_page(large), sweep.open_store(large)
+    expect(page.get_by_text("99484 done, 516 failed, 0 pending of 100000 runs")).to_be_visible()
+    expect(page.get_by_text("5000 cells")).to_be_visible()
+    value = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(20, 250)
+    wanted = dataset.sweep.grid().M_loss.isel(mu_orbit10pct=9).values.T
+    assert np.array_equal(value, wanted, equal_nan=True)
+    assert sum(drawn(page, "cells", 1)["w"]) == np.isnan(wanted).sum()
+    click(page, "cells", 0.5, 0.5)
+    expect(page.get_by_text("run 9", exact=True)).to_be_visible()
+    page.get_by_label("only runs where").fill("status == 'failed'")
+    page.get_by_label("only runs where").press("Enter")
+    expect(page.get_by_text("516 pass the filter")).to_be_visible()
+    button(page, "Runs").click()
+    expect(page.get_by_text("516 of 100000 runs. The first 500 are shown")).to_be_visible()
+    assert len(saved_rows(page)) == 516
+    button(page, "Parallel").click()
+    expect(page.get_by_text("516 runs. 516 without a value of M_loss, dashed.")).to_be_visible()
+
+
+def test_looking_changes_nothing(rings: Path, open_page: Open) -> None:
+    before = contents(rings)
+    page = open_page(rings)
+    for view in ("Runs", "Parallel", "Cache", "Provenance", "Map"):
+        button(page, view).click()
+    expect(page.get_by_text("4 cells, all done.")).to_be_visible()
+    click(page, "cells", 0.5, 0.5)
+    expect(page.get_by_text("ended after")).to_be_visible()
+    assert contents(rings) == before
+
+
+def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path], str]) -> None:
+    url = serve(rings)
+    port = url.rstrip("/").rpartition(":")[2]
+
+    async def connect(origin: str) -> int:
+        try:
+            connection = await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{port}/ws", headers={"Origin": origin}))
+        except HTTPClientError as error:
+            return error.code
+        connection.close()
+        return 101
+
+    def answer(origin: str) -> int:
+        with ThreadPoolExecutor(1) as thread:  # playwright has an event loop in this one
+            return thread.submit(asyncio.run, connect(origin)).result()
+
+    assert answer(f"http://evil.example:{port}") == 403
+    assert answer(f"http://127.0.0.1:{int(port) + 1}") == 403
+
+
+def test_the_command_says_where_the_page_is_and_ends_quietly(rings: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [str(SCRIPTS / "sweep"), "browse", str(rings), "--no-open"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(rf"{re.escape(str(rings))} is shown at (http://127\.0\.0\.1:(\d+)/); stop with Ctrl-C\n", line)
+        assert found
+        body = urllib.request.urlopen(found[1], timeout=60).read().decode()
+        taken = command("sweep", "browse", rings, "--no-open", "--port", found[2], cwd=tmp_path)
+        process.send_signal(2)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert re.findall(r"(?:src|href)=[\"'](?:https?:)?//", body) == []
+    assert (taken.returncode, taken.stdout) == (2, "")
+    assert f"127.0.0.1:{found[2]} cannot be listened on: Address already in use; give another --port, or none" in in_one_line(taken.stderr)
+
+
+def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -> None:
+    done = command("sweep", "browse", tmp_path / "none.zarr", "--no-open", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no store of a sweep here" in done.stderr
+
+
+def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) -> None:
+    (tmp_path / "bokeh.py").write_text("raise ModuleNotFoundError(\"No module named 'bokeh'\", name='bokeh')", encoding="utf-8")
+    done = command(
+        "sweep",
+        "browse",
+        rings,
+        "--no-open",
+        cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    )
+    assert done.returncode == 2
+    assert "pip install 'marsdisk[browse]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(rings: Path, open_page: Open) -> None:
+    task = BlockTask(str(rings), 0, 0, load_config(MELT).model_dump(), ({},), "task", True, 1)
+    with local_client(1, task) as client:
+        said = results_page(client.dashboard_link)
+        assert re.fullmatch(r", results so far http://127\.0\.0\.1:\d+/sweep", said)
+        page = open_page(said.split()[-1])
+        expect(page.get_by_text("12 done, 0 failed, 0 pending of 12 runs; finished")).to_be_visible()
+        click(page, "cells", 0.5, 0.5)
+        expect(page.get_by_text("ended after")).to_be_visible()
+        page.goto("about:blank")
+    assert results_page(client.dashboard_link or "") == ""

@@ -1,0 +1,119 @@
+"""The table, parallel coordinates, the cache's page and the record, and the filter over all of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import HALF, LAPTOP, Open
+from hands import button, click, drawn, run_in, saved_rows
+from playwright.sync_api import expect
+
+import sweep
+from sweep.progress import duration
+from sweep.store import reader
+from sweep.summary import cache_line
+
+
+@pytest.mark.parametrize("size", [LAPTOP, HALF], ids=["laptop", "half"])
+def test_the_table_is_filtered_sorted_and_saved(faulty: Path, open_page: Open, size: Any) -> None:
+    page, dataset = open_page(faulty, size), sweep.open_store(faulty)
+    button(page, "Runs").click()
+    expect(page.get_by_text("12 of 12 runs.")).to_be_visible()
+    page.get_by_label("only runs where").fill("T0 > 3500 and status == 'done'")
+    page.get_by_label("only runs where").press("Enter")
+    expect(page.get_by_text("6 of 12 runs.")).to_be_visible()
+    expect(page.get_by_text("6 pass the filter")).to_be_visible()
+    page.get_by_label("sort by").select_option(label="M_loss [M_Mars]")
+    button(page, "largest first").click()
+    wanted = np.flatnonzero((dataset.T0.values > 3500.0) & (dataset.status.values == 1))
+    wanted = wanted[np.argsort(-dataset.M_loss.values[wanted], kind="stable")]
+    expect(page.locator(".slick-row").first.locator(".slick-cell").first).to_have_text(str(wanted[0]))
+    rows = saved_rows(page)
+    assert [int(row["run"]) for row in rows] == wanted.tolist()
+    assert [float(row["M_loss [M_Mars]"]) for row in rows] == dataset.M_loss.values[wanted].tolist()
+    page.locator(".slick-row").nth(1).locator(".slick-cell").nth(1).click()
+    expect(page.get_by_text(f"run {wanted[1]}", exact=True)).to_be_visible()
+    assert run_in(page) == [wanted[1]]
+    page.get_by_label("columns").fill("T0, steps")
+    page.get_by_label("columns").press("Enter")
+    expect(page.locator(".slick-header-column", has_text="steps")).to_be_visible()
+
+
+def test_a_filter_that_cannot_be_understood_says_where(faulty: Path, open_page: Open) -> None:
+    page = open_page(faulty)
+    for condition, answer in (("TO > 3500", "there is no TO"), ("T0 > 9e9", "no run fulfils T0 > 9e9")):
+        page.get_by_label("only runs where").fill(condition)
+        page.get_by_label("only runs where").press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text(answer)
+    page.get_by_label("chosen runs").fill("12")
+    page.get_by_label("chosen runs").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("there is no run '12'")
+    page.get_by_label("only runs where").fill("")
+    page.get_by_label("only runs where").press("Enter")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_without_a_mouse_runs_are_chosen_and_views_opened(faulty: Path, open_page: Open) -> None:
+    page = open_page(faulty)
+    page.get_by_label("chosen runs").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # next
+    expect(page.get_by_text("ended after")).to_be_visible()
+    first = run_in(page)
+    page.keyboard.press("Enter")
+    page.wait_for_function("first => document && Bokeh.documents[0].get_model_by_name('chosen').value != first", arg=str(first[0]))
+    button(page, "Parallel").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Draw a box over an axis to filter")).to_be_visible()
+
+
+def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(faulty: Path, open_page: Open) -> None:
+    page, dataset = open_page(faulty), sweep.open_store(faulty)
+    button(page, "Parallel").click()
+    expect(page.get_by_text("12 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
+    assert len(drawn(page, "parallel", 0)["ys"]) == 2
+    lines = drawn(page, "parallel", 1)
+    assert len(lines["ys"]) == 10
+    assert np.allclose(lines["shade"], dataset.M_loss.values[dataset.status.values == 1]) or np.allclose(
+        10.0 ** np.array(lines["shade"]), dataset.M_loss.values[dataset.status.values == 1]
+    )
+    click(page, "parallel", 0.0, 0.99)
+    expect(page.get_by_text("ended after").or_(page.get_by_text("RuntimeError")).first).to_be_visible()
+    assert dataset.T0.values[run_in(page)[0]] == 5000.0
+    box = page.evaluate("""() => {
+      const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("parallel"))
+      const at = view.el.getBoundingClientRect()
+      return [[-0.1, 1.02], [0.1, 0.8]].map(([x, y]) => [at.x + view.frame.x_scale.compute(x), at.y + view.frame.y_scale.compute(y)])
+    }""")
+    page.mouse.move(*box[0])
+    page.mouse.down()
+    page.mouse.move(*box[1], steps=5)
+    page.mouse.up()
+    expect(page.get_by_text("4 pass the filter")).to_be_visible()
+    assert "<= T0 <=" in page.get_by_label("only runs where").input_value()
+
+
+def test_the_cache_page_adds_up_what_the_store_has(rings: Path, open_page: Open) -> None:
+    page, dataset = open_page(rings), sweep.open_store(rings)
+    button(page, "Cache").click()
+    expect(page.get_by_text("Sums over 12 finished runs.")).to_be_visible()
+    hits = {str(slot): int(count) for slot, count in zip(dataset.cache.values, dataset.cache_hits.values.sum(axis=0), strict=True)}
+    rows = saved_rows(page)
+    assert {row["slot"]: int(row["hits"]) for row in rows} == hits
+    saved = sum(float(row["saved [s]"]) for row in rows)
+    assert f"saved {duration(saved)}" in cache_line(reader.open_group(rings))
+    workers = sorted({str(name) for name in dataset.worker.values})
+    for name in workers:
+        expect(page.get_by_role("row", name=name)).to_contain_text("12")
+
+
+def test_the_record_says_where_numbers_come_from(rings: Path, open_page: Open) -> None:
+    page, record = open_page(rings, HALF), sweep.open_store(rings).attrs["provenance"]
+    button(page, "Provenance").click()
+    expect(page.get_by_role("row", name="model version")).to_contain_text(record["model_version"])
+    expect(page.get_by_role("row", name="packages")).to_contain_text(f"zarr {record['packages']['zarr']}")
+    for digest in record["tables"].values():
+        expect(page.get_by_text(digest)).to_be_visible()
+    expect(page.get_by_text("rings: [1.0, 2.7, 3]")).to_be_visible()
