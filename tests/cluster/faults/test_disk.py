@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,9 @@ def test_disk_full(small_disk: Path, many_file: Path, whole: Path, start_with: S
     store, other = small_disk / "s.zarr", small_disk / "something_else"
     driver = start_with({"sleep": 0.05}, many_file, store, 2)
     wait_until(lambda: committed(store) >= 5, driver)
-    with other.open("wb") as file:
-        file.write(bytes(1))
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free)
+    with suppress(OSError), other.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
     out, err, code = ending(driver)
     fault.ended(out, err, code, expected=2)
     fault.told(err, "No space left on device; free space")
@@ -85,7 +86,7 @@ def cut(store: Path, array: str) -> None:
     chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("array", ["M_loss", "Sigma", "N", "error"])
+@pytest.mark.parametrize("array", ["M_loss", "Sigma", "N", "worker"])
 @pytest.mark.faults("a chunk of {array} is cut short before its block is committed")
 def test_a_cut_chunk_of_an_uncommitted_block(finished: Path, many_file: Path, whole: Path, fault: Fault, array: str) -> None:
     (finished / "status" / "c" / "1").unlink()

@@ -31,7 +31,7 @@ def undisturbed(file: Path) -> Path:
 def limited(megabytes: int) -> list[str]:
     """Words that start ``sweep`` with so much memory for each worker, as Dask finds it out."""
     kilobytes = 1000 * megabytes * (os.cpu_count() or 1)  # of the machine, of which each worker takes one core's share
-    return ["sh", "-c", f'ulimit -Hm {kilobytes} -Sm {kilobytes}; exec "$0" "$@"', str(SCRIPTS / "sweep")]
+    return ["sh", "-c", f'ulimit -m {kilobytes}; exec "$0" "$@"', str(SCRIPTS / "sweep")]
 
 
 @pytest.mark.parametrize(("what", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")])
