@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import sweep.worker
 SLEEP = float(os.environ.get("FAULT_SLEEP", "0"))  # s before each run: long enough to be disturbed
 BAD_T0 = float(os.environ.get("FAULT_BAD_T0", "nan"))
 BLOCKS_BEFORE = int(os.environ.get("FAULT_BLOCKS_BEFORE", "0"))  # committed, before one is held up
+WORKING = os.environ.get("FAULT_WORKING")  # a folder for a file of each worker that has begun to run blocks, with what it began and when
 HOLD = os.environ.get("FAULT_HOLD_BEFORE_COMMIT")  # a file made at that moment
 
 really_solve, really_set = sweep.worker.solve, zarr.AsyncArray.setitem
@@ -30,7 +32,10 @@ def eat() -> None:
 
 
 def solve(run: Any) -> Any:
-    time.sleep(SLEEP)
+    if WORKING:
+        with (Path(WORKING) / str(os.getpid())).open("a", encoding="utf-8") as began:
+            began.write(f"{run.config.temperature.T0} {time.monotonic()}\n")
+    select.select([], [], [], SLEEP)  # time.sleep() fails under libfaketime
     if run.config.temperature.T0 == BAD_T0:
         {"segfault": segfault, "eat": eat}[os.environ["FAULT_DO"]]()
     return really_solve(run)

@@ -20,16 +20,17 @@ KILLS = 50
 
 @pytest.mark.faults("a worker is killed at a random moment, 50 times over one sweep")
 def test_workers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
-    dice, store, kills = random.Random(5), tmp_path / "s.zarr", 0
-    driver = start_with({"sleep": 0.1}, many_file, store, 2)
-    wait_until(lambda: committed(store) > 0, driver)
-    while kills < KILLS:
-        wait_until(lambda: committed(store) >= kills * (BLOCKS - 5) // KILLS and bool(worker_processes(driver)), driver)
+    dice, store, working = random.Random(5), tmp_path / "s.zarr", tmp_path / "working"
+    working.mkdir()
+    driver = start_with({"sleep": 0.1, "working": working}, many_file, store, 2)
+
+    def victims() -> list[psutil.Process]:
+        return [process for process in worker_processes(driver) if (working / str(process.pid)).exists()]
+
+    for kill in range(KILLS):
+        wait_until(lambda kill=kill: committed(store) >= kill * (BLOCKS - 5) // KILLS and bool(victims()), driver)
         time.sleep(dice.uniform(0.0, 0.5))  # anywhere between its start and its writing
-        victims = worker_processes(driver)
-        if victims:
-            dice.choice(victims).kill()
-            kills += 1
+        dice.choice(victims()).kill()
     fault.ended(*ending(driver), expected=0)
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
