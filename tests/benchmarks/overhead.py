@@ -131,7 +131,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
         lost = victim.read_text(encoding="utf-8").split()[-2]
         while True:
             lines = [line.split() for log in working.iterdir() if log != victim for line in log.read_text(encoding="utf-8").splitlines()]
-            again = [float(moment) for T0, moment in lines if T0 == lost]
+            again = [float(moment) for T0, moment in lines if lost == T0]
             if again:
                 return [("from the death of a worker to its block running on another", f"{min(again) - killed:.1f} s")]
             assert driver.poll() is None

@@ -9,7 +9,6 @@ from drivers import Driver
 from faults import BLOCKS, HERE, Fault, Outcome, as_table, into_page
 from small_sweeps import run_here, sweep_file
 
-
 outcomes: dict[str, Outcome] = {}
 Start = Callable[..., Driver]
 

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Fault, wait_until
+from faults import PATIENCE, Fault, wait_until
 from small_sweeps import counts
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
@@ -52,24 +53,23 @@ class Containers:
         word = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word)  # nothing is set: the default
         for there, here in {"/opt/marsdisk": str(self.place / "opt"), "/data": str(self.place / "data")}.items():
             word = word.replace(there, here)
-        word = re.sub(r"^/tmp\b", str(self.place / "tmp"), word)
+        word = re.sub(r"^/tmp\b", ports["tmp"], word)
         word = word.replace("//scheduler:", "//127.0.0.1:").replace("0.0.0.0", "127.0.0.1")
         return re.sub(r"\b(8786|8787|8788|5006)\b", lambda port: ports[port[0]], word)
 
-    def environment(self, service: str) -> dict[str, str]:
+    def environment(self, service: str, ports: dict[str, str]) -> dict[str, str]:
         given = {**environment_of_image(), **SERVICES[service]["environment"]}
         path = f"{self.python.parent}:/usr/bin:/bin"
-        own = {"PATH": path, "TMPDIR": str(self.place / "tmp"), "BAKED_KERNELS": str(self.place / "opt" / "kernels")}
-        return {**{name: self._here(value, self.ports) for name, value in given.items()}, **own}
+        own = {"PATH": path, "TMPDIR": ports["tmp"], "BAKED_KERNELS": str(self.place / "opt" / "kernels")}
+        return {**{name: self._here(value, ports) for name, value in given.items()}, **own}
 
-    def process(self, service: str, words: list[str], ports: dict[str, str]) -> "subprocess.Popen[bytes]":
-        entry = DOCKER / json.loads(last("ENTRYPOINT"))[0]
-        script = self.place / "opt" / entry.name
+    def process(self, service: str, words: list[str], ports: dict[str, str], *, through_entry: bool = True) -> "subprocess.Popen[bytes]":
+        entry = [str(self.place / "opt" / json.loads(last("ENTRYPOINT"))[0])] if through_entry else []
         options: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         log = (self.place / "logs" / f"{service}-{len(self.started)}").open("wb")
         return subprocess.Popen(
-            [str(script), *(self._here(word, ports) for word in words)],
-            env=self.environment(service),
+            [*entry, *(self._here(word, ports) for word in words)],
+            env=self.environment(service, ports),
             cwd=self.place / "data",
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -77,14 +77,20 @@ class Containers:
             **options,
         )
 
+    def own(self) -> dict[str, str]:
+        """Where one container's ports and its /tmp are."""
+        folder = Path(tempfile.mkdtemp(dir=self.place / "tmp"))
+        folder.chmod(0o1777)
+        return {**self.ports, "8788": free_port(), "tmp": str(folder)}
+
     def start(self, service: str) -> None:
-        ports = {**self.ports, "8788": free_port()}
+        ports = self.own()
         self.started.append((service, self.process(service, SERVICES[service]["command"], ports), ports))
 
     def is_healthy(self, service: str, ports: dict[str, str]) -> bool:
         kind, *words = SERVICES[service]["healthcheck"]["test"]
         assert kind == "CMD"
-        return self.process(service, words, ports).wait(timeout=60.0) == 0
+        return self.process(service, words, ports, through_entry=False).wait(timeout=60.0) == 0
 
     def log(self) -> str:
         return "\n".join(path.read_text(encoding="utf-8") for path in (self.place / "logs").iterdir())
@@ -144,17 +150,20 @@ def cluster(containers: Containers) -> Containers:
     for service in ("scheduler", "worker", "worker"):
         containers.start(service)
         _, process, ports = containers.started[-1]
-        wait_until(lambda service=service, ports=ports: containers.is_healthy(service, ports))
-        assert process.poll() is None, containers.log()
+        begin = time.monotonic()
+        while not containers.is_healthy(service, ports):
+            assert process.poll() is None, containers.log()
+            assert time.monotonic() - begin < PATIENCE, containers.log()
+            time.sleep(0.5)
     return containers
 
 
 @pytest.mark.faults
 def test_the_sweep_that_compose_submits_is_finished(cluster: Containers) -> None:
-    submit = cluster.process("submit", ["sweep", "submit", "--help"], cluster.ports)
+    submit = cluster.process("submit", ["sweep", "submit", "--help"], cluster.own())
     if submit.wait(timeout=60.0):
         pytest.skip("there is no sweep submit yet")
-    submitted = cluster.process("submit", SERVICES["submit"]["command"], cluster.ports)
+    submitted = cluster.process("submit", SERVICES["submit"]["command"], cluster.own())
     assert submitted.wait(timeout=120.0) == 0, cluster.log()
     store = cluster.place / "data" / "temperature_supply.zarr"
     wait_until(lambda: store.exists() and counts(store).pending == 0)
@@ -163,7 +172,7 @@ def test_the_sweep_that_compose_submits_is_finished(cluster: Containers) -> None
 
 @pytest.mark.faults
 def test_the_page_of_results_is_served(cluster: Containers) -> None:
-    browse = cluster.process("browse", ["sweep", "browse", "--help"], cluster.ports)
+    browse = cluster.process("browse", ["sweep", "browse", "--help"], cluster.own())
     if browse.wait(timeout=60.0):
         pytest.skip("there is no sweep browse yet")
     cluster.start("browse")
@@ -182,5 +191,6 @@ def test_every_service_ends_when_it_is_told_to(cluster: Containers, fault: Fault
             raise AssertionError(f"{service} did not end:\n{cluster.log()}") from None
         fault.ended("", "", code, expected=0)
     fault.outcome.again = "a submit goes on"
-    kernels, baked = ({path.name for path in folder.rglob("*.nb?")} for folder in (cluster.place / "tmp", cluster.place / "opt"))
-    assert kernels == baked  # the baked ones served; nothing was compiled
+    baked = {path.name for path in (cluster.place / "opt").rglob("*.nb?")}
+    for _, _, own in cluster.started:
+        assert {path.name for path in Path(own["tmp"]).rglob("*.nb?")} == baked  # they served; nothing was compiled

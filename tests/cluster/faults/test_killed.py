@@ -30,7 +30,9 @@ def test_workers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, 
     for kill in range(KILLS):
         wait_until(lambda kill=kill: committed(store) >= kill * (BLOCKS - 5) // KILLS and bool(victims()), driver)
         time.sleep(dice.uniform(0.0, 0.5))  # anywhere between its start and its writing
-        dice.choice(victims()).kill()
+        while not (found := victims()):  # the other one may just have died of the last blow
+            wait_until(lambda: bool(victims()), driver)
+        dice.choice(found).kill()
     fault.ended(*ending(driver), expected=0)
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
@@ -57,7 +59,9 @@ def test_killed_between_arrays_and_commit(tmp_path: Path, many_file: Path, whole
     wait_until(flag.exists, driver)
     kill_with_family(driver, worker_processes(driver) if also else [])
     fault.ended(*ending(driver), expected=KILLED)
-    written, recorded = ({path.name for path in (store / name / "c").iterdir() if path.is_dir() or path.name.isdigit()} for name in ("M_loss", "status"))
+    written, recorded = (
+        {path.name for path in (store / name / "c").iterdir() if path.is_dir() or path.name.isdigit()} for name in ("M_loss", "status")
+    )
     assert written > recorded  # a torn block, which nobody may trust
     fault.recovered(many_file, store, whole)
 
@@ -78,19 +82,20 @@ def test_a_worker_stopped_for_a_while(tmp_path: Path, many_file: Path, whole: Pa
     wait_until(lambda: committed(store) >= 5, driver)
     stopped = worker_processes(driver)[0]
     stopped.send_signal(signal.SIGSTOP)
-    wait_until(lambda before=[time.monotonic(), -1]: _nothing_new(store, before), driver)
+    last = [0.0, -1.0]
+    wait_until(lambda: _nothing_new(store, last), driver)
     assert counts(store).pending > 0  # what the stopped one holds
     stopped.send_signal(signal.SIGCONT)
     fault.ended(*ending(driver), expected=0)
     fault.recovered(many_file, store, whole)
 
 
-def _nothing_new(store: Path, before: list[float]) -> bool:
-    """Whether no block was committed for three seconds."""
+def _nothing_new(store: Path, last: list[float]) -> bool:
+    """Whether no block was committed for three seconds; ``last`` keeps since when, and how many there were."""
     now, blocks = time.monotonic(), committed(store)
-    if blocks != before[1]:
-        before[:] = [now, blocks]
-    return now - before[0] > 3.0
+    if blocks != last[1]:
+        last[:] = [now, blocks]
+    return now - last[0] > 3.0
 
 
 @pytest.mark.faults("a worker is stopped (SIGSTOP) for good")
