@@ -30,6 +30,9 @@ SETTINGS = {
     },
 }
 
+#: Dask looks so long after the loss of a worker whether it is back, and if not, even as it starts anew after a second loss, dismisses it for good.
+LOCAL_SETTINGS = {"distributed.deploy.lost-worker-timeout": "1 day"}
+
 
 @contextmanager
 def local_client(workers: int, first: BlockTask) -> Iterator[Client]:
@@ -42,7 +45,7 @@ def local_client(workers: int, first: BlockTask) -> Iterator[Client]:
     """
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
-    with dask.config.set(SETTINGS):
+    with dask.config.set({**SETTINGS, **LOCAL_SETTINGS}):
         try:
             cluster = LocalCluster(
                 n_workers=workers,
