@@ -4,13 +4,19 @@ PY   ?= python3
 BIN  := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: sweep test lint bench precision constraints setup clean
+.PHONY: sweep test faults audit lint bench precision constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not faults"
+
+faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
+	$(BIN)/python -m pytest -q -m faults tests/cluster/faults --faults-page docs/faults.md
+
+audit: setup ## ask for known vulnerabilities of the pinned versions
+	$(BIN)/python .ci/audit
 
 lint: setup ## format, style and types
 	$(BIN)/ruff format --check .
@@ -31,7 +37,7 @@ setup: $(VENV)/.ok
 $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
 	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
-	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design]" --group dev
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc]" --group dev
 	touch $@
 
 clean:

@@ -43,6 +43,9 @@ SETTINGS = {
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ENVIRONMENT.items()},
 }
 
+#: Dask looks so long after the loss of a worker whether it is back, and if not, even as it starts anew after a second loss, dismisses it for good.
+LOCAL_SETTINGS = {"distributed.deploy.lost-worker-timeout": "1 day"}
+
 
 class Cluster:
     """A scheduler with workers that the driver did not start: it may ask, but not restart."""
@@ -159,6 +162,7 @@ def workers_from(
     with dask.config.set(SETTINGS), ExitStack() as stack:
         count = processes_of(source, blocks)
         if count is not None:
+            stack.enter_context(dask.config.set(LOCAL_SETTINGS))
             stack.enter_context(on_dashboard(first.store))
             local = stack.enter_context(_local(count, source if isinstance(source, LocalProfile) else None))
             say(f"{count} worker{'s' * (count > 1)}; dashboard {local.client.dashboard_link}{results_page(local.client.dashboard_link)}")

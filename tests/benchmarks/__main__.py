@@ -26,12 +26,14 @@ from sweep.spec import load_sweep
 from sweep.store import reader
 from sweep.worker import CacheScopes, run_block
 
+from . import overhead
+
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
 REPEATS = 200
 
 
-TABLES: dict[str, list[str]] = {"figures": [], "caches": []}
+TABLES: dict[str, list[str]] = {"figures": [], "caches": [], "overhead": []}
 
 
 def row(table: str, what: str, figure: str) -> None:
@@ -152,7 +154,10 @@ def into_readme() -> None:
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     for name, rows in TABLES.items():
-        before, _, rest = text.partition(f"<!-- {name}: make bench -->\n")
+        before, marker, rest = text.partition(f"<!-- {name}: make bench -->\n")
+        if not marker:
+            print(f"README.md has no place for the table {name}")
+            continue
         _, _, after = rest.partition("<!-- end -->")
         text = f"{before}<!-- {name}: make bench -->\n" + "\n".join(rows) + f"\n<!-- end -->{after}"
     path.write_text(text, encoding="utf-8")
@@ -163,5 +168,7 @@ if __name__ == "__main__":
     whole_sweep()
     classic_step()
     cache_scopes()
+    for what, figure in overhead.rows():
+        row("overhead", what, figure)
     if "--readme" in sys.argv:
         into_readme()

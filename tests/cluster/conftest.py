@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,14 @@ def undisturbed(long_file: Path) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Driver]]:
-    """Starts a driver in a process group of its own: ``start(file, store, workers)``; none of it outlives the test."""
+    """Starts a driver in a process group of its own: ``start(file, store, workers)``; none of it outlives the test.
+
+    ``through`` are the words to start it with, in place of ``sweep``.
+    """
     drivers: list[Driver] = []
 
-    def start(file: Path, store: Path, workers: int, **extra: str) -> Driver:
-        words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(store), "--workers", str(workers)]
+    def start(file: Path, store: Path, workers: int, *, through: Sequence[str] = (str(SCRIPTS / "sweep"),), **extra: str) -> Driver:
+        words = [*through, "run", str(file), "--store", str(store), "--workers", str(workers)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         driver = subprocess.Popen(words, cwd=store.parent, env=environment(**extra), start_new_session=True, **pipes)  # type: ignore[call-overload]
         drivers.append(driver)

@@ -1,0 +1,157 @@
+"""What a sweep costs beside its runs: driver and scheduler per run, their memory, status of a large store, a dead worker's blocks.
+
+``python -m tests.benchmarks.overhead`` measures these alone.
+"""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import dask
+import psutil
+import zarr
+from rich.console import Console
+
+from sweep.driver import run_blocks
+from sweep.plan import default_block, make_plan
+from sweep.progress import Reporter, Tally
+from sweep.spec import load_sweep
+from sweep.store import layout, writer
+
+HERE = Path(__file__).parent
+RUNS, MILLION = 100_000, 1_000_000
+SWEEP = f"""
+name: overhead
+base: {HERE.parents[1] / "configs" / "mars_0d_melt.yaml"}
+set: {{numerics.t_end_years: 0.02}}
+axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
+"""
+NO_RUNS = """
+import sweep.worker
+from sweep.worker import Receipt
+sweep.worker.run_block = lambda task, scopes=None: Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
+"""
+
+Rows = list[tuple[str, str]]
+
+
+def sweep_file(folder: Path, runs: int) -> Path:
+    file = folder / f"{runs}.yaml"
+    file.write_text(SWEEP.replace("COUNT", str(runs)), encoding="utf-8")
+    return file
+
+
+def preloaded(module: str, folder: Path) -> dict[str, str]:
+    """Environment of workers that load ``module`` of ``folder`` when they start."""
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": path, "DASK_DISTRIBUTED__WORKER__PRELOAD": module}
+
+
+def driver_and_scheduler(folder: Path) -> Rows:
+    """All of a sweep but what its workers do: they answer at once, without running or writing anything."""
+    (folder / "no_runs.py").write_text(NO_RUNS, encoding="utf-8")
+    begin = time.perf_counter()
+    plan = make_plan(load_sweep(sweep_file(folder, RUNS)))
+    planned = time.perf_counter() - begin
+    process, store = psutil.Process(), folder / "never_written.zarr"
+    largest, stop, watching = [0], threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not watching.wait(0.05):
+            largest[0] = max(largest[0], process.memory_info().rss)
+
+    def used() -> tuple[float, float]:
+        times = process.cpu_times()
+        return time.perf_counter(), times.user + times.system
+
+    begun: list[tuple[tuple[float, float], int]] = []
+
+    class Beginning(Tally):
+        def restart_clock(self) -> None:  # what the driver calls when its workers are ready
+            begun.append((used(), process.memory_info().rss))
+
+    tally = Beginning(RUNS)
+    threading.Thread(target=watch, daemon=True).start()
+    sys.path.insert(0, str(folder))  # which processes that Dask starts take over
+    with dask.config.set({"distributed.worker.preload": ["no_runs"]}), Reporter(Console(file=io.StringIO()), tally) as reporter:
+        run_blocks(plan, str(store), plan.blocks, workers=2, reporter=reporter, stop=stop)
+    wall, cpu = (1e6 * (now - then) / RUNS for now, then in zip(used(), begun[0][0], strict=True))
+    watching.set()
+    assert tally.done == RUNS
+    blocks = f"{RUNS} runs in {len(plan.blocks)} blocks"
+    return [
+        (f"driver and scheduler, {blocks}, 2 workers that answer at once", f"{wall:.1f} us per run, of it {cpu:.1f} us of processor time"),
+        ("checking and ordering the cases before that", f"{1e6 * planned / RUNS:.0f} us per run"),
+        ("growth of the memory of driver and scheduler meanwhile", f"{(largest[0] - begun[0][1]) / 1e6:.0f} MB"),
+    ]
+
+
+def status_of_a_million(folder: Path) -> Rows:
+    """``sweep status`` as a command, on a store of which every block is committed."""
+    plan, store = make_plan(load_sweep(sweep_file(folder, 2))), folder / "million.zarr"
+    sizes = layout.dimension_sizes(samples=plan.first_config.output.samples, snapshots=plan.first_config.output.snapshots, bins=plan.bins)
+    block = default_block(MILLION, plan.bins, plan.first_config.output)
+    attributes = {"sweep": {}, "plan_digest": "", "axes": [], "block_size": block, "provenance": {}}
+    writer.create_store(store, runs=MILLION, block_size=block, sizes=sizes, coordinates={}, shared_sizes=None, parts=(), attributes=attributes)
+    array = zarr.open_array(store / layout.STATUS_VARIABLE.name, mode="r+")
+    array[:] = layout.DONE
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "sweep.cli", "status", str(store)], check=True, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - begin)
+        assert f"{MILLION} done, 0 failed, 0 pending" in done.stdout
+    return [(f"sweep status of {MILLION} runs in {MILLION // block + 1} blocks, the command as a whole, best of 3", f"{min(seconds):.2f} s")]
+
+
+def blocks_of_a_dead_worker(folder: Path) -> Rows:
+    """From SIGKILL of a worker to the moment when the run that it was in the middle of is begun by another."""
+    file, working, store = sweep_file(folder, 120), folder / "working", folder / "dead.zarr"
+    file.write_text(file.read_text(encoding="utf-8") + "block: 1\n", encoding="utf-8")
+    working.mkdir()
+    faults = {"FAULT_SLEEP": "0.5", "FAULT_WORKING": str(working)}
+    environment = {**os.environ, **preloaded("inside_workers", HERE.parent / "cluster" / "faults"), **faults}
+    words = [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store), "--workers", "2"]
+    driver = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        while len(logs := list(working.iterdir())) < 2 or any(len(log.read_text(encoding="utf-8").splitlines()) < 3 for log in logs):
+            assert driver.poll() is None
+            time.sleep(0.05)
+        victim = logs[0]
+        os.kill(int(victim.name), signal.SIGKILL)
+        killed = time.monotonic()
+        lost = victim.read_text(encoding="utf-8").split()[-2]
+        while True:
+            lines = [line.split() for log in working.iterdir() if log != victim for line in log.read_text(encoding="utf-8").splitlines()]
+            again = [float(moment) for T0, moment in lines if lost == T0]
+            if again:
+                return [("from the death of a worker to its block running on another", f"{min(again) - killed:.1f} s")]
+            assert driver.poll() is None
+            assert time.monotonic() - killed < 120.0
+            time.sleep(0.05)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+
+
+def rows() -> Rows:
+    """What was measured, and the figure."""
+    found: Rows = []
+    for measure in (driver_and_scheduler, status_of_a_million, blocks_of_a_dead_worker):
+        with tempfile.TemporaryDirectory() as folder:
+            found += measure(Path(folder))
+    return found
+
+
+if __name__ == "__main__":
+    print("| what | measured |", "|---|---|", sep="\n")
+    for what, figure in rows():
+        print(f"| {what} | {figure} |", flush=True)

@@ -1,0 +1,128 @@
+"""Disks that fill up or can no longer be written, and files of a store that are not what they were."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from drivers import Driver
+from faults import Fault, committed, doctor_is_clean, ending, wait_until
+from small_sweeps import assert_same_bits, command, counts
+
+from sweep.cli import main
+
+Start = Callable[..., Driver]
+
+DISK = 64_000_000  # bytes
+
+
+def mount(*words: object) -> None:
+    """Mount, or skip the test where one may not."""
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mount: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.faults("the disk fills up in the middle")
+def test_disk_full(small_disk: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+    store, other = small_disk / "s.zarr", small_disk / "something_else"
+    driver = start_with({"sleep": 0.05}, many_file, store, 2)
+    wait_until(lambda: committed(store) >= 5, driver)
+    with suppress(OSError), other.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    out, err, code = ending(driver)
+    fault.ended(out, err, code, expected=2)
+    fault.told(err, "No space left on device; free space")
+    assert 5 <= counts(store).blocks_committed < counts(store).blocks
+    other.unlink()
+    fault.recovered(many_file, store, whole)
+
+
+@pytest.mark.faults("the store becomes read-only in the middle")
+def test_store_made_read_only(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+    store = tmp_path / "s.zarr"
+    driver = start_with({"sleep": 0.05}, many_file, store, 2)
+    wait_until(lambda: committed(store) >= 5, driver)
+    if os.geteuid() == 0:  # whom no file's mode keeps from writing
+        mount("--bind", "-o", "ro", store, store)
+    else:
+        subprocess.run(["chmod", "-R", "a-w", str(store)], check=True)
+    try:
+        out, err, code = ending(driver)
+    finally:
+        subprocess.run(["umount", "-l", str(store)] if os.geteuid() == 0 else ["chmod", "-R", "u+w", str(store)], check=True)
+    fault.ended(out, err, code, expected=2)
+    fault.told(err, "Read-only file system; " if os.geteuid() == 0 else "Permission denied; ")
+    assert 5 <= counts(store).blocks_committed < counts(store).blocks
+    fault.recovered(many_file, store, whole)
+
+
+@pytest.fixture
+def finished(tmp_path: Path, whole: Path) -> Path:
+    """A finished store, to be damaged."""
+    return Path(shutil.copytree(whole, tmp_path / "s.zarr"))
+
+
+def cut(store: Path, array: str) -> None:
+    """Leave half of the array's second block."""
+    chunk = next(path for path in sorted((store / array / "c").rglob("*")) if path.is_file() and "1" in path.relative_to(store / array / "c").parts)
+    chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("array", ["M_loss", "Sigma", "N", "worker"])
+@pytest.mark.faults("a chunk of {array} is cut short before its block is committed")
+def test_a_cut_chunk_of_an_uncommitted_block(finished: Path, many_file: Path, whole: Path, fault: Fault, array: str) -> None:
+    (finished / "status" / "c" / "1").unlink()
+    cut(finished, array)
+    fault.recovered(many_file, finished, whole)
+
+
+@pytest.mark.parametrize("array", ["M_loss", "status"])
+@pytest.mark.faults("a chunk of {array} is cut short after its block was committed")
+def test_a_cut_chunk_of_a_committed_block(finished: Path, many_file: Path, whole: Path, fault: Fault, array: str) -> None:
+    cut(finished, array)
+    done = command("sweep", "run", many_file, "--store", finished, "--workers", 0, cwd=finished.parent)
+    fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
+    fault.told(done.stderr, rf"s\.zarr: {array} is damaged")
+    if "doctor" in main.commands:
+        found, repaired = (command("sweep", "doctor", finished, *words, cwd=finished.parent) for words in ([], ["--repair"]))
+        assert found.returncode == 1
+        assert array in found.stdout
+        assert repaired.returncode in {0, 1}
+        fault.recovered(many_file, finished, whole)
+        fault.outcome.again = f"after sweep doctor --repair: {fault.outcome.again}"
+
+
+@pytest.mark.faults("the store was written with an older schema")
+def test_an_older_schema(finished: Path, many_file: Path, whole: Path, fault: Fault) -> None:
+    path = finished / "zarr.json"
+    given = path.read_bytes()
+    content = json.loads(given)
+    content["attributes"]["schema_version"] -= 1
+    path.write_text(json.dumps(content), encoding="utf-8")
+    before = {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
+    for words in (["run", many_file, "--store", finished], ["resume", finished], ["status", finished], ["show", finished]):
+        done = command("sweep", *words, cwd=finished.parent)
+        fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
+        fault.told(done.stderr, r"has schema 0, this program reads 1; read it with the version that wrote it")
+    assert before == {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
+    path.write_bytes(given)
+    assert_same_bits(finished, whole)
+    fault.outcome.again = f"refused, nothing is changed{doctor_is_clean(finished)}"

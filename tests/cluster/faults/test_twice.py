@@ -1,0 +1,82 @@
+"""What happens twice or at the wrong time: drivers, blocks, clocks."""
+
+import multiprocessing
+import re
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+from drivers import Driver
+from faults import Fault, committed, ending, wait_until
+
+from sweep.driver import block_task
+from sweep.plan import make_plan
+from sweep.session import create
+from sweep.spec import load_sweep
+from sweep.store import reader
+from sweep.worker import BlockTask, CacheScopes, run_block
+
+Start = Callable[..., Driver]
+
+FAKETIME = next((path for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+@pytest.mark.faults("two drivers are started on one store at once")
+def test_two_drivers_at_once(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+    store = tmp_path / "s.zarr"
+    ends = [ending(driver) for driver in [start_with({"sleep": 0.05}, many_file, store, 1) for _ in range(2)]]
+    for (out, err, code), expected in zip(sorted(ends, key=lambda end: end[2]), (0, 2), strict=True):
+        fault.ended(out, err, code, expected=expected)
+    fault.told(max(ends, key=lambda end: end[2])[1], r"is driving this sweep; wait for it")
+    fault.recovered(many_file, store, whole)
+
+
+def run_all(tasks: list[BlockTask], together: Barrier) -> None:
+    """Run the blocks, each at the moment when the other process does."""
+    scopes = CacheScopes()
+    for task in tasks:
+        together.wait(timeout=300.0)
+        run_block(task, scopes)
+
+
+@pytest.mark.faults("every block is run by two workers at once")
+def test_every_block_run_twice_at_once(tmp_path: Path, many_file: Path, whole: Path, fault: Fault) -> None:
+    plan, store = make_plan(load_sweep(many_file)), tmp_path / "s.zarr"
+    create(plan, store)
+    tasks = [block_task(plan, str(store), block) for block in plan.blocks]
+    context = multiprocessing.get_context("spawn")  # as Dask starts its workers
+    together = context.Barrier(2)
+    twins = [context.Process(target=run_all, args=(tasks, together)) for _ in range(2)]
+    for twin in twins:
+        twin.start()
+    for twin in twins:
+        twin.join()
+        fault.ended("", "", twin.exitcode if twin.exitcode is not None else -1, expected=0)
+    fault.recovered(many_file, store, whole)
+
+
+@pytest.mark.faults("the clock jumps forwards by ten days and back by a year")
+def test_clock_jumps(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+    if FAKETIME is None:
+        pytest.skip("libfaketime is not installed")
+    store, clock = tmp_path / "s.zarr", tmp_path / "clock"
+    clock.write_text("+0", encoding="utf-8")
+    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    begin = time.monotonic()
+    driver = start_with({"sleep": 0.05}, many_file, store, 2, **fake)
+    for blocks, offset in ((10, "+10d"), (30, "-365d")):
+        wait_until(lambda wanted=blocks: committed(store) >= wanted, driver)
+        clock.write_text(offset, encoding="utf-8")
+    out, err, code = ending(driver)
+    fault.ended(out, err, code, expected=0)
+    seconds = time.monotonic() - begin
+    told = re.match(r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.told(out, "runs per second"))
+    assert told is not None
+    assert 0.0 < 60.0 * float(told[1] or 0.0) + float(told[2]) <= seconds  # durations come from a clock that nobody sets
+    fault.outcome.said = "durations are right"
+    walls = reader.column(reader.open_group(store), "wall_time")
+    assert (walls > 0.0).all()
+    assert (walls < seconds).all()
+    fault.recovered(many_file, store, whole)

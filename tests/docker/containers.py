@@ -1,0 +1,34 @@
+"""What docker/ says, read by the tests that stand in for an engine."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Instructions of the Dockerfile with their arguments, continued lines joined."""
+    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+    joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", text))
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())]
+
+
+def last(instruction: str) -> str:
+    """What holds in the finished image."""
+    return [rest for word, rest in instructions() if word == instruction][-1]
+
+
+def environment_of_image() -> dict[str, str]:
+    """ENV of the finished image."""
+    return {name: value.strip('"') for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|\S*)", last("ENV"))}
+
+
+def seconds(text: str) -> float:
+    """Of a duration such as 30s."""
+    return float(text.removesuffix("s"))
