@@ -145,7 +145,7 @@ def status(store: "Place", as_json: bool) -> None:
 
     counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
     if as_json:
-        click.echo(json.dumps({**vars(counts), "pending": counts.pending, "driver": beat or None}))
+        click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.pending else {})}))
         return
     click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")

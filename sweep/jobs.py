@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import shlex
 import subprocess
 import time
@@ -20,7 +19,6 @@ from .profiles import LOOPBACK, Adapt, JobsProfile, KubernetesProfile, Profile
 _CLASSES = {"slurm": "SLURM", "pbs": "PBS"}
 _ASK = {"slurm": ["squeue", "--noheader", "--format=%T", "--jobs"], "pbs": ["qstat"]}  # whether a job is still in the queue
 QUEUE_SECONDS = 10.0  # between two questions to the batch system
-_PASSED_ON = ("NUMBA_CACHE_DIR",)  # from the driver's environment
 
 
 def _package(name: str, extra: str) -> Any:
@@ -33,8 +31,7 @@ def _package(name: str, extra: str) -> Any:
 def environment() -> dict[str, str]:
     """What workers that others start need in their environment, where no driver can configure them."""
     settings = {f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value) for key, value in WORKER_SETTINGS.items()}
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**settings, **{name: str(value) for name, value in ENVIRONMENT.items()}, **passed}
+    return {**settings, **{name: str(value) for name, value in ENVIRONMENT.items()}}
 
 
 def _job_options(profile: JobsProfile) -> dict[str, Any]:

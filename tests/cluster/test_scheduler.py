@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dask_processes import DaskProcesses, kill, wait_for
+from dask_processes import DaskProcesses, kill
 from drivers import BLOCKS, Driver
 from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here
 
@@ -197,4 +197,3 @@ def test_nothing_listens_beyond_this_machine(tmp_path: Path, long_file: Path, st
     driver = start(long_file, tmp_path / "s.zarr", 2)
     until_committed(driver, tmp_path / "s.zarr", 1)
     assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}
-    wait_for(lambda: driver.poll() is not None)
