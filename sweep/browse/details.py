@@ -60,7 +60,7 @@ class Details:
         return "".join(lines) + (f"<p class='faint'>and {more} more, which are not drawn</p>" if more else "")
 
     def _line(self, run: int, colour: str) -> str:
-        names = [name for name in self.data.dimensions if name in self.data.varying] or self.data.varying
+        names = self.data.axes or self.data.dimensions
         where = ", ".join(f"{escaped(name, 24)} = {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}" for name in names[:5])
         return f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span class='faint'>{where}</span><br>{self._end(run)}</div>"
 

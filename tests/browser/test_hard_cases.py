@@ -141,7 +141,14 @@ def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -
 
 def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) -> None:
     (tmp_path / "bokeh.py").write_text("raise ModuleNotFoundError(\"No module named 'bokeh'\", name='bokeh')", encoding="utf-8")
-    done = command("sweep", "browse", rings, "--no-open", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    done = command(
+        "sweep",
+        "browse",
+        rings,
+        "--no-open",
+        cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    )
     assert done.returncode == 2
     assert "pip install 'marsdisk[browse]'" in done.stderr
     assert "Traceback" not in done.stderr
