@@ -31,7 +31,7 @@ setup: $(VENV)/.ok
 $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
 	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
-	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export]" --group dev
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,browse,export]" --group dev
 	touch $@
 
 clean:
