@@ -198,7 +198,7 @@ class Page:
         origin.append(escaped(Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80))
         self.header.text = (
             f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div class='bar' role='img' "
-            f"aria-label='{counts['done']} of {total} done'>{bar}</div>{', '.join(words)}; {state}{some}</div></div>"
+            f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)}; {state}{some}</span></div></div>"
             f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
         )
 

@@ -154,6 +154,8 @@ class Data:
     def in_words(self, name: str, value: Any, longest: int = 24) -> str:
         """``4000 K``, not escaped."""
         unit = self.unit(name)
+        if value != value:
+            return "none"
         return shown(value, longest) + ("" if unit == "1" or isinstance(value, str) else f" {unit}")
 
     def labels(self, dimension: str) -> list[str]:

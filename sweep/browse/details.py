@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .app import Page
 
 MOST = len(COLOURS)  # runs that are compared
+MOST_NAMES = 6  # parameters in a heading
 
 
 class Details:
@@ -55,24 +56,33 @@ class Details:
                 "<h2>No run chosen</h2><p class='faint'>Click a cell of the map or a row of the table, or write the number of a run above. "
                 "With Shift, more runs are laid over the first.</p>"
             )
-        lines = [self._line(run, colour) for run, colour in zip(chosen, COLOURS, strict=False)]
-        more = len(self.page.chosen) - len(chosen)
-        return "".join(lines) + (f"<p class='faint'>and {more} more, which are not drawn</p>" if more else "")
+        names = self.data.axes or self.data.dimensions
+        differ = [name for name in names if len({str(self.data.value(name, run)) for run in chosen}) > 1]
+        ends = [self._end(run) for run in chosen]
+        alike = len(chosen) > 1 and len({why for _, why in ends}) == 1 and ends[0][1]
+        lines = [
+            f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span class='faint'>{self._values(run, differ or names)}</span> "
+            f"{end}{f': {why}' if why and not alike else ''}</div>"
+            for run, colour, (end, why) in zip(chosen, COLOURS, ends, strict=False)
+        ]
+        shared = self._values(chosen[0], [name for name in names if name not in differ]) if differ else ""
+        notes = ["; ".join([*([f"all at {shared}"] if shared else []), *([f"each because {alike}"] if alike else [])])]
+        notes += [f"and {more} more runs, which are not drawn"] if (more := len(self.page.chosen) - len(chosen)) else []
+        return "".join(lines) + "".join(f"<div class='faint'>{note}</div>" for note in notes if note)
 
-    def _line(self, run: int, colour: str) -> str:
-        names = [name for name in self.data.dimensions if name in self.data.varying] or self.data.varying
-        where = ", ".join(f"{escaped(name, 24)} = {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}" for name in names[:5])
-        return f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span class='faint'>{where}</span><br>{self._end(run)}</div>"
+    def _values(self, run: int, names: list[str]) -> str:
+        return ", ".join(f"{escaped(name, 24)} = {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}" for name in names[:MOST_NAMES])
 
-    def _end(self, run: int) -> str:
+    def _end(self, run: int) -> tuple[str, str]:
+        """How a run ended, and why."""
         state = int(self.data.status[run])
         if state == layout.PENDING:
-            return "not done yet"
+            return "not done yet", ""
         if state == layout.FAILED:
-            return f"<b>failed</b>: {_long(self.data.value('error', run))}"
+            return "<b>failed</b>", _long(self.data.value("error", run))
         reason = next((reason for reason in StopReason if reason.label == self.data.value("stop_reason", run)), None)
         words = reason.advice.partition(";")[0] if reason else "no reason is recorded"
-        return f"ended after {number(float(self.data.value('t_end', run)) / YEAR)} yr: {html.escape(words)}"
+        return f"ended after {number(float(self.data.value('t_end', run)) / YEAR)} yr", html.escape(words)
 
 
 def _long(error: str) -> str:

@@ -82,8 +82,9 @@ class Scale:
 
 def _round_numbers(low: float, high: float, most: int) -> Sequence[float]:
     """At most ``most`` multiples of 1, 2 or 5 times a power of ten from ``low`` to ``high``."""
-    raw = (high - low) / most
-    unit = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * unit for factor in (1, 2, 5, 10, 20) if (high - low) / (factor * unit) <= most - 1 or factor == 20)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    unit = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (factor * unit for factor in (1, 2, 5, 10, 20)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]

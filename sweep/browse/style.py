@@ -66,7 +66,6 @@ PAGES = (
 .bk-btn:focus:not(:focus-visible) {{ outline: none; }}
 """
 )
-FIGURE = ".bk-events:focus:not(:focus-visible) { outline: none; }"
 WRAP = ":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }"
 APART = ":host { flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
 
@@ -129,7 +128,7 @@ def plot(height: int, **options: Any) -> Any:
         toolbar_location=None,
         x_range=Range1d(0, 1),
         y_range=Range1d(0, 1),
-        **{"tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, "stylesheets": [FIGURE], **options},
+        **{"tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, **options},
     )
     made.title = Title(text="", text_font=FONT, text_font_size="12px", text_font_style="normal", text_color=INK, standoff=6)
     made.grid.grid_line_color = "#eef1f4"

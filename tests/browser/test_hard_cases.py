@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,8 @@ from tornado.websocket import websocket_connect
 import sweep
 from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
-from sweep.cluster import local_client
+from sweep.cluster import workers_from
+from sweep.watchdog import Limits
 from sweep.worker import BlockTask
 
 
@@ -155,8 +157,9 @@ def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) ->
 
 
 def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(rings: Path, open_page: Open) -> None:
-    task = BlockTask(str(rings), 0, 0, load_config(MELT).model_dump(), ({},), "task", True, 1)
-    with local_client(1, task) as client:
+    task = BlockTask(str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1)
+    with workers_from(1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()) as cluster:
+        client = cluster.client
         said = results_page(client.dashboard_link)
         assert re.fullmatch(r", results so far http://127\.0\.0\.1:\d+/sweep", said)
         page = open_page(said.split()[-1])

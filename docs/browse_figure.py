@@ -1,0 +1,48 @@
+"""docs/browse.png, the page of a sweep: ``python docs/browse_figure.py STORE``, with a store of configs/sweeps/temperature_supply.yaml and a chromium."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+PICTURE = Path(__file__).parent / "browse.png"
+_PLACE = """([x, y]) => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("cells"))
+  const box = view.el.getBoundingClientRect()
+  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
+}"""
+
+
+def choose(page: Page) -> None:
+    """Mass loss over ring and temperature, and over it the runs of one ring at all temperatures."""
+    page.get_by_label("across").select_option(label="ring")
+    page.get_by_label("upwards").select_option(label="T0 [K]")
+    expect(page.get_by_text("96 cells, all done.")).to_be_visible()
+    for i in range(3):
+        page.keyboard.down("Shift")
+        page.mouse.click(*page.evaluate(_PLACE, [14.5, i + 0.5]))
+        page.keyboard.up("Shift")
+        expect(page.get_by_text("ended after")).to_have_count(i + 1)
+    page.mouse.click(1300, 20)
+    page.wait_for_timeout(1500)  # the last figure is drawn
+
+
+def main(store: str) -> None:
+    """Serve the page of ``store``, and take its picture."""
+    with sync_playwright() as playwright, subprocess.Popen(["sweep", "browse", store, "--no-open"], stdout=subprocess.PIPE, text=True) as server:  # noqa: S603, S607
+        assert server.stdout is not None
+        found = re.search(r"http://\S+/", server.stdout.readline())
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"])
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, device_scale_factor=1.5)
+        page.goto(found[0] if found else "")
+        choose(page)
+        page.screenshot(path=PICTURE)
+        browser.close()
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
