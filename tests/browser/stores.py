@@ -1,6 +1,7 @@
 """A store of very many runs, made without running them from the store of a few."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import zarr
 
 from sweep.store import layout, reader, writer
+from sweep.store.place import Place
 
 LARGE = {"temperature.T0": [3000.0, 5000.0, 250], "optical_depth.tau0_target": [0.1, 1.0, 20], "supply.mu_orbit10pct": [0.1, 10.0, 20]}
 BLOCK = 1000
@@ -24,7 +26,7 @@ def large_store(path: Path, small: Path) -> int:
         attributes.pop(name)
     content = {**attributes["sweep"]["content"], "name": "large", "axes": {key: {"linspace": span} for key, span in LARGE.items()}, "block": BLOCK}
     attributes["sweep"] = {**attributes["sweep"], "content": content}
-    attributes.update(title="large", axes=[key.split(".")[-1] for key in LARGE], block_size=BLOCK)
+    attributes.update(title="large", axes=[key.split(".")[-1] for key in LARGE], block_size=BLOCK, rows=math.prod(span[2] for span in LARGE.values()))
     points = np.array(list(itertools.product(*(np.linspace(*span) for span in LARGE.values()))))
     runs = len(points)
     coordinates: dict[str, Any] = {
@@ -35,7 +37,7 @@ def large_store(path: Path, small: Path) -> int:
     }
     sizes = {dim: n for name in ("N", "cache_invalidations", "t") for dim, n in zip(_dims(source, name)[1:], source[name].shape[1:], strict=True)}
     writer.create_store(
-        path,
+        Place.of(path),
         runs=runs,
         block_size=BLOCK,
         sizes=sizes,
@@ -43,6 +45,7 @@ def large_store(path: Path, small: Path) -> int:
         shared_sizes=reader.column(source, "s"),
         parts=(),
         attributes=attributes,
+        cases={},
     )
     group = zarr.open_group(path, mode="r+")
     status = np.full(runs, layout.DONE, dtype=np.uint8)
