@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.filterwarnings("ignore:reference already known"))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium; on Debian: apt-get install chromium"))
 
