@@ -3,6 +3,7 @@
 import functools
 import re
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
+
+# a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
+warnings.filterwarnings("ignore", message="reference already known")
 
 
 class Page:

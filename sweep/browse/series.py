@@ -34,7 +34,7 @@ class SeriesView:
         self.data, self.file_name = data, file_name
         self.runs: list[int] = []
         self.sources = {name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN}
-        self.figures = {name: plot(158, name=name, min_border=2) for name in SHOWN}
+        self.figures = {name: plot(150, name=name, min_border=2) for name in SHOWN}
         for name, figure in self.figures.items():
             figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
             figure.title.text = plain(f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")

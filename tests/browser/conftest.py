@@ -1,7 +1,6 @@
 """A real browser, the page served from stores that the tests make, and an account of what the browser did."""
 
 import asyncio
-import hashlib
 import re
 import shutil
 import sys
@@ -19,8 +18,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
+from hands import EARLY, FAILS_AT, FULL, LAPTOP, T0, TAU0, Open
+from page_stores import large_store
 from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
-from stores import large_store
 
 import sweep.worker
 from sweep.browse.server import BrowseServer
@@ -29,15 +29,14 @@ expect.set_options(timeout=30_000)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 QUIET += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-LAPTOP, HALF = {"width": 1366, "height": 768}, {"width": 700, "height": 900}
 ARTEFACTS = Path(__file__).parents[2] / "results" / "browser"  # ignored by git
-Open = Callable[..., Page]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.filterwarnings("ignore:reference already known"))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium; on Debian: apt-get install chromium"))
 
@@ -106,11 +105,6 @@ def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.F
 
 def _is_local(url: str) -> bool:
     return re.match(r"(http|ws)://(127\.0\.0\.1|localhost):\d+/|blob:|data:", url) is not None
-
-
-FULL, EARLY = "full", "early"
-T0, TAU0 = [3000.0, 4000.0, 5000.0], [0.5, 1.0]
-FAILS_AT = (4000.0, 1.0)
 
 
 def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
@@ -192,11 +186,3 @@ def large(tmp_path_factory: pytest.TempPathFactory, rings: Path) -> Path:
     store = tmp_path_factory.mktemp("large") / "large.zarr"
     large_store(store, rings)
     return store
-
-
-def contents(store: Path) -> str:
-    """A digest of all files of a store."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in store.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(store)).encode() + path.read_bytes())
-    return digest.hexdigest()

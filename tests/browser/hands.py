@@ -1,10 +1,20 @@
-"""What a person does on the page: look for a place in a figure, click it, save a view."""
+"""What a person does on the page: look for a place in a figure, click it, save a view; and what tests say about it."""
 
 import csv
+import hashlib
 import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
+
+LAPTOP, HALF = {"width": 1366, "height": 768}, {"width": 700, "height": 900}
+Open = Callable[..., Page]
+#: Of the sweep that most tests look at.
+FULL, EARLY = "full", "early"
+T0, TAU0 = [3000.0, 4000.0, 5000.0], [0.5, 1.0]
+FAILS_AT = (4000.0, 1.0)
 
 _PLACE = """([name, x, y]) => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
@@ -60,3 +70,11 @@ def run_in(page: Page) -> list[int]:
     """Numbers of the chosen runs, as they are written on the page."""
     words = page.get_by_label("chosen runs").input_value()
     return [int(word) for word in words.split(",") if word.strip()]
+
+
+def contents(store: Path) -> str:
+    """A digest of all files of a store."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in store.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(store)).encode() + path.read_bytes())
+    return digest.hexdigest()

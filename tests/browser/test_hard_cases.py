@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HALF, Open, contents
-from hands import button, click, drawn, saved_rows
+from hands import HALF, Open, button, click, contents, drawn, saved_rows
 from playwright.sync_api import expect
 from small_sweeps import MELT, SCRIPTS, command, in_one_line, run_here
 from tornado.httpclient import HTTPClientError, HTTPRequest

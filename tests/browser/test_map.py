@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import EARLY, FAILS_AT, FULL, HALF, LAPTOP, Open
-from hands import button, click, drawn, run_in, saved, saved_rows
+from hands import EARLY, FAILS_AT, FULL, HALF, LAPTOP, Open, button, click, drawn, run_in, saved, saved_rows
 from playwright.sync_api import expect
 
 import sweep
@@ -121,7 +120,7 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
 def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
     page = open_page(faulty)
     page.get_by_label("across").select_option("variant")
-    expect(page.get_by_text("4 cells: 2 failed.")).to_be_visible()  # T0 is 4000 K, the middle one, where runs fail
+    expect(page.get_by_text("4 cells: 2 failed, 1 stopped early.")).to_be_visible()  # T0 is 4000 K, the middle one, where runs fail
     labels = page.evaluate("Bokeh.documents[0].get_model_by_name('cells').below[0].axis_label ?? ''")
     assert labels in {"variant", ""}
     page.get_by_label("upwards").select_option(label="value itself")

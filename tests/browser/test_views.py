@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import HALF, LAPTOP, Open
-from hands import button, click, drawn, run_in, saved_rows
+from hands import HALF, LAPTOP, Open, button, click, drawn, run_in, saved_rows
 from playwright.sync_api import expect
 
 import sweep
