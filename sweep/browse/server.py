@@ -1,8 +1,6 @@
 """The page's own server: one process, one store, this machine only unless told otherwise."""
 
 import logging
-import os
-import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +70,10 @@ class BrowseServer:
 
 
 def open_in_browser(url: str) -> bool:
-    """Show a page in the browser of whoever sits here, if somebody does; a text browser would take the terminal."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    """Show a page in the browser of whoever sits here, if there is one; a browser of text would take the terminal."""
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
         return False
-    return webbrowser.open(url)
+    of_text = isinstance(found, webbrowser.GenericBrowser) and not isinstance(found, webbrowser.BackgroundBrowser)
+    return not of_text and found.open(url)
