@@ -44,7 +44,7 @@ def local_client(workers: int, first: BlockTask) -> Iterator[Client]:
         They could not be started.
     """
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] in {"asyncio", "distributed"}]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers; Dask drops futures it waited for
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens; Dask forgets tasks of its own
     with dask.config.set({**SETTINGS, **LOCAL_SETTINGS}):
         try:
             cluster = LocalCluster(
