@@ -51,13 +51,13 @@ def test_drivers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, 
     fault.recovered(many_file, store, whole)
 
 
-@pytest.mark.parametrize("also", ["", " and the worker"])
-@pytest.mark.faults("the driver{also} is killed after a block's arrays are written and before its commit")
-def test_killed_between_arrays_and_commit(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault, also: str) -> None:
+@pytest.mark.parametrize("killed", ["the driver is", "driver and workers are"])
+@pytest.mark.faults("{killed} killed after a block's arrays are written and before its commit")
+def test_killed_between_arrays_and_commit(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault, killed: str) -> None:
     store, flag = tmp_path / "s.zarr", tmp_path / "held"
     driver = start_with({"hold_before_commit": flag, "blocks_before": 3}, many_file, store, 2)
     wait_until(flag.exists, driver)
-    kill_with_family(driver, worker_processes(driver) if also else [])
+    kill_with_family(driver, worker_processes(driver) if "workers" in killed else [])
     fault.ended(*ending(driver), expected=KILLED)
     written, recorded = (
         {path.name for path in (store / name / "c").iterdir() if path.is_dir() or path.name.isdigit()} for name in ("M_loss", "status")
