@@ -1,12 +1,15 @@
 """The command that shows a store in a browser."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from marsdisk.commands import command
 
 from .cli_options import STORE
+
+if TYPE_CHECKING:
+    from .store.place import Place
 
 
 @click.command()
@@ -15,7 +18,7 @@ from .cli_options import STORE
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on; anybody who reaches it can look at the store.")
 @click.option("--no-open", is_flag=True, help="Only say where the page is.")
 @command
-def browse(store: Path, port: int, address: str, no_open: bool) -> None:
+def browse(store: "Place", port: int, address: str, no_open: bool) -> None:
     """Look at STORE in a browser, also while its sweep runs: map, table, series, size distributions, caches, provenance.
 
     The page is served by this command until Ctrl-C, on this machine only, and changes nothing. Nothing is loaded from elsewhere. For a

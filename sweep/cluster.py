@@ -157,7 +157,7 @@ def workers_from(
     Interrupted
         ``stop`` was set while waiting for them.
     """
-    for name in ["tornado.application", *(name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed")]:
+    for name in ["asyncio", "tornado.application", *(name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
     with dask.config.set(SETTINGS), ExitStack() as stack:
         count = processes_of(source, blocks)

@@ -86,7 +86,9 @@ class Watchdog:
             raise WorkersLostError(f"the scheduler of {self.cluster.address} is gone")
         if now - self._looked < 1.0:
             return False
-        self._looked, self._workers = now, self.cluster.workers()
+        before, self._workers, self._looked = self._workers, self.cluster.workers(), now
+        for address in sorted(before.keys() - self._workers.keys()):
+            self.say(f"worker {address} is gone; its blocks run on others")
         takers = [address for address, worker in self._workers.items() if worker.get("status", "running") == "running" and address not in self.unfit]
         self.size = BLOCKS_PER_WORKER * max(1, sum(self._workers[address]["nthreads"] for address in takers))
         self._report_paused()

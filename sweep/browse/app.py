@@ -18,6 +18,7 @@ from marsdisk.errors import MarsDiskError
 
 from ..rerun import find_run
 from ..store import layout, reader
+from ..store.place import Place
 from .cachepage import CacheView
 from .data import Data
 from .details import Details
@@ -215,6 +216,6 @@ def fill(document: Document, data: Callable[[], Data]) -> None:
         document.add_root(Div(text=f"<p>{escaped(str(error), 1000)}</p>"))
 
 
-def data_of(store: str | Path) -> Data:
+def data_of(store: str | Path | Place) -> Data:
     """The data of a store that is there."""
     return Data(lambda: reader.open_group(store), str(store))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StoreError
+from ..store.place import Place
 
 
 class BrowseServer:
@@ -22,7 +23,7 @@ class BrowseServer:
         There is no such store, or the address is taken.
     """
 
-    def __init__(self, store: str | Path, *, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, store: str | Path | Place, *, address: str = "127.0.0.1", port: int = 0) -> None:
         try:
             from bokeh.application import Application
             from bokeh.application.handlers.function import FunctionHandler

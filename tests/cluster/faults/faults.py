@@ -42,7 +42,7 @@ class Fault:
     def ended(self, out: str, err: str, code: int, *, expected: int) -> None:
         """How the disturbed command ended: with the right exit code, and without a traceback."""
         assert code == expected, (code, out, err)
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err, err
         self._ends.append("killed" if code == KILLED else str(code))
         self.outcome.ended = ", ".join(dict.fromkeys(self._ends))
 

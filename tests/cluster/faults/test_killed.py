@@ -33,7 +33,9 @@ def test_workers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, 
         while not (found := victims()):  # the other one may just have died of the last blow
             wait_until(lambda: bool(victims()), driver)
         dice.choice(found).kill()
-    fault.ended(*ending(driver), expected=0)
+    code, out, err = ending(driver)
+    fault.ended(code, out, err, expected=0)
+    fault.told(out, r"worker \S+ is gone; its blocks run on others")
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
 
@@ -51,13 +53,13 @@ def test_drivers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, 
     fault.recovered(many_file, store, whole)
 
 
-@pytest.mark.parametrize("also", ["", " and the worker"])
-@pytest.mark.faults("the driver{also} is killed after a block's arrays are written and before its commit")
-def test_killed_between_arrays_and_commit(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault, also: str) -> None:
+@pytest.mark.parametrize("killed", ["the driver is", "driver and workers are"])
+@pytest.mark.faults("{killed} killed after a block's arrays are written and before its commit")
+def test_killed_between_arrays_and_commit(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault, killed: str) -> None:
     store, flag = tmp_path / "s.zarr", tmp_path / "held"
     driver = start_with({"hold_before_commit": flag, "blocks_before": 3}, many_file, store, 2)
     wait_until(flag.exists, driver)
-    kill_with_family(driver, worker_processes(driver) if also else [])
+    kill_with_family(driver, worker_processes(driver) if "workers" in killed else [])
     fault.ended(*ending(driver), expected=KILLED)
     written, recorded = (
         {path.name for path in (store / name / "c").iterdir() if path.is_dir() or path.name.isdigit()} for name in ("M_loss", "status")

@@ -1,0 +1,21 @@
+"""The sweeps of configs/sweeps/: each can be planned, has its file's name, and as many runs as its comment says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from small_sweeps import CONFIGS
+
+from sweep.plan import make_plan
+from sweep.spec import load_sweep
+
+FILES = sorted((CONFIGS / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_shipped_sweep_is_what_its_comment_says(file: Path) -> None:
+    sweep = load_sweep(file)
+    assert sweep.spec.name == file.stem
+    comment = " ".join(line.removeprefix("# ") for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# "))
+    sizes = {int(number.replace(",", "")) for number in re.findall(r"([\d,]+) runs", comment)}
+    assert len(make_plan(sweep).cases) in sizes
