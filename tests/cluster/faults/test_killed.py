@@ -33,8 +33,8 @@ def test_workers_killed_at_random(tmp_path: Path, many_file: Path, whole: Path, 
         while not (found := victims()):  # the other one may just have died of the last blow
             wait_until(lambda: bool(victims()), driver)
         dice.choice(found).kill()
-    code, out, err = ending(driver)
-    fault.ended(code, out, err, expected=0)
+    out, err, code = ending(driver)
+    fault.ended(out, err, code, expected=0)
     fault.told(out, r"worker \S+ is gone; its blocks run on others")
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
