@@ -13,7 +13,7 @@ test: setup ## run the tests
 	$(BIN)/python -m pytest -q -m "not faults"
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
-	$(BIN)/python -m pytest -q -m faults tests/cluster/faults --faults-page docs/faults.md
+	$(BIN)/python -m pytest -q -m faults tests/cluster/faults tests/cluster --faults-page docs/faults.md
 
 audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit

@@ -10,10 +10,22 @@ from pathlib import Path
 
 import pytest
 from drivers import BLOCKS, Driver
+from verdicts import VERDICTS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
 from small_sweeps import SCRIPTS, counts, environment, run_here, sweep_file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
+    report: pytest.TestReport = yield
+    marker = item.get_closest_marker("faults")
+    if marker and marker.args and "fault" not in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
+        reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped and isinstance(report.longrepr, tuple) else ""
+        verdict = "passed" if report.passed else f"not tried: {reason}" if report.skipped else "FAILED"
+        VERDICTS[marker.args[0]] = verdict
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from drivers import Driver
 from faults import BLOCKS, HERE, Fault, Outcome, as_table, into_page
 from small_sweeps import run_here, sweep_file
+from verdicts import VERDICTS
 
 outcomes: dict[str, Outcome] = {}
 Start = Callable[..., Driver]
@@ -35,16 +36,21 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+def rows() -> list[Outcome]:
+    """All faults that were tried, those of other folders with their verdict only."""
+    return [*outcomes.values(), *(Outcome(title, verdict=verdict) for title, verdict in VERDICTS.items())]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if outcomes:
+    if rows():
         terminalreporter.section("faults and outcomes")
-        terminalreporter.write_line(as_table(outcomes.values()))
+        terminalreporter.write_line(as_table(rows()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    page = session.config.getoption("--faults-page")
-    if page and outcomes and all(outcome.verdict == "passed" for outcome in outcomes.values()):  # what a smaller machine leaves out stays
-        into_page(page, as_table(outcomes.values()))
+    page, tried = session.config.getoption("--faults-page"), rows()
+    if page and tried and all(outcome.verdict == "passed" for outcome in tried):  # what a smaller machine leaves out stays
+        into_page(page, as_table(tried))
 
 
 @pytest.fixture(scope="session")
