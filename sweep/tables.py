@@ -27,7 +27,7 @@ def text(value: Any) -> str:
     """A number to four digits, anything else in one line, what a terminal would obey written out."""
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.4g}"
-    return printable(str(value)).replace("\n", "\\u000a").replace("\t", "\\u0009")
+    return printable(str(value)).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:

@@ -228,7 +228,7 @@ def test_the_command_shows_what_was_found_and_its_exit_code_tells(store: Path, m
     assert sweep("doctor", "--deep")[0] == 0
     (store / "zarr.json").write_text("garbage", encoding="utf-8")
     assert sweep("doctor", "--repair")[0] == 2
-    assert not list(store.parent.glob(".s.zarr*"))
+    assert [path.name for path in store.parent.glob(".s.zarr*")] == [".s.zarr.heartbeat"]  # the last driver's, for those who watch
 
 
 def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) -> None:

@@ -88,7 +88,7 @@ def test_hostile_text_reaches_no_terminal(mixed: Path) -> None:
     printed = shown(mixed, "--columns", "variant", "--where", "status == 'failed'")
     assert "\u202e" not in printed
     assert '=1+1 <script>alert("x")</script> & $x_{^ \\u202e' in in_one_line(printed)
-    assert text("\x1b[31mred\x07\r\n") == "\\u001b[31mred\\u0007\\u000d\\u000a"
+    assert text("\x1b[31mred\x07\r\n") == "\\x1b[31mred\\x07\\x0d\\x0a"
     assert text(HOSTILE).isprintable()
 
 
