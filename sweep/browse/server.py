@@ -1,6 +1,8 @@
 """The page's own server: one process, one store, this machine only unless told otherwise."""
 
 import logging
+import signal
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +62,9 @@ class BrowseServer:
         self.url = f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until the process is interrupted."""
+        """Serve until the process is interrupted or told to end."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
         ready(self.url)
         try:
             self.loop.start()
