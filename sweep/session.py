@@ -130,13 +130,22 @@ def _run(
             # other machines have other working folders
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
             try:
+                _clear_broken_writes(store)  # of a driver that was killed
                 run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop)
+                _clear_broken_writes(store)  # of workers that were killed
             except Interrupted:
                 if held.lost:
                     raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
                 if reporter.beyond:
                     raise TooManyFailures(reporter.beyond, plan) from None
                 raise
+
+
+def _clear_broken_writes(place: Place) -> None:
+    """Remove files that a killed process was writing; a folder's writes go to such files first, and nobody reads them."""
+    if isinstance(place, Folder):
+        with telling(place, "cannot be written"):
+            place.delete([key for key, _ in place.listing() if key.endswith(".partial")])
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,8 @@ class Watch:
 
     def _look(self) -> None:
         while True:
-            time.sleep(PERIOD)
+            with suppress(OSError):  # of a clock that is set back while somebody sleeps
+                time.sleep(PERIOD)
             now = time.monotonic()
             for until, alarm in list(self._running.values()):
                 if now > until:

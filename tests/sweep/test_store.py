@@ -292,3 +292,14 @@ def test_a_run_that_fails_keeps_nothing_of_a_torn_earlier_attempt(tmp_path: Path
     assert np.isfinite(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
     run_block(dataclasses.replace(task, condemned={0: "killed its worker"}), CacheScopes())
     assert np.isnan(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
+
+
+def test_files_that_a_killed_process_was_writing_are_removed_when_a_sweep_goes_on(tmp_path: Path) -> None:
+    file, store = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, block=1), tmp_path / "s.zarr"
+    run_here(file, store)
+    (store / "status" / "c" / "0").unlink()
+    torn = store / "M_loss" / "c" / "0.c57cf4b090e84618909630824dabc2fe.partial"
+    torn.write_bytes(b"torn")
+    run_here(file, store)
+    assert not torn.exists()
+    assert counts(store).pending == 0
