@@ -53,7 +53,7 @@ def test_ticks_are_a_few_round_numbers_inside_the_axis(low: float, high: float, 
 
 def test_texts_act_on_nothing() -> None:
     assert escaped("<b>&") == "<bdi>&lt;b&gt;&amp;</bdi>"
-    assert shown("\u202eabc\n\x1b[2J") == "\\u202eabc\\u000a\\u001b[2J"
+    assert shown("\u202eabc\n\x1b[2J") == "\\u202eabc\\x0a\\x1b[2J"
     assert shown("x" * 100, 10) == "x" * 9 + "…"
     assert "$$" not in plain("$$x^2$$")
     assert "\\(" not in plain("\\(x\\)")
