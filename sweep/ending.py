@@ -17,7 +17,7 @@ from .design import drawn_by
 from .errors import TooManyFailures
 from .making import forecast
 from .plan import Plan, usable_cores
-from .progress import Tally, duration
+from .progress import Tally, duration, say
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
@@ -25,13 +25,9 @@ from .summary import cache_line, check_lines, failures, totals
 OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
 def print_plan(plan: Plan, console: Console) -> None:
     """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
-    compile_kernels(lambda text: _say(console, text))
+    compile_kernels(lambda text: say(console, text))
     middle = build_config(merge(plan.sweep.base, plan.cases[len(plan.cases) // 2].overrides))
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()
@@ -39,20 +35,20 @@ def print_plan(plan: Plan, console: Console) -> None:
     seconds = (time.perf_counter() - begin) * len(plan.cases)
     checking = _seconds_of_check(middle) * len(plan.checked) if plan.checked else 0.0
     expected, cores = forecast(plan), usable_cores()
-    _say(console, f"sweep {plan.sweep.spec.name}")
+    say(console, f"sweep {plan.sweep.spec.name}")
     for axis in plan.sweep.axes:
-        _say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
+        say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
     counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
     besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    _say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
-    _say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
+    say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+    say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)
-        _say(console, f"  {len(plan.checked)} of them checked with tighter steps and with twice the bins, {share:.0f} % of the time")
-    _say(console, f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run")
-    _say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
+        say(console, f"  {len(plan.checked)} of them checked with tighter steps and with twice the bins, {share:.0f} % of the time")
+    say(console, f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run")
+    say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
     for warning in plan.warnings:
-        _say(console, f"  note: {warning}")
+        say(console, f"  note: {warning}")
 
 
 def _seconds_of_check(config: RunConfig) -> float:
@@ -71,7 +67,7 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
     table = totals(group)
     if table is not None:
         console.print(table)
-    _say(
+    say(
         console,
         f"{counts.done} of {counts.runs} runs done, {counts.failed} failed"
         + ("" if counts.failed else " (none)")
@@ -80,29 +76,29 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
     if tally.runs:
         rate = tally.finished / tally.seconds if tally.seconds else 0.0
         share = 100.0 * (1.0 - tally.solver_seconds / tally.block_seconds) if tally.block_seconds else 0.0
-        _say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the solver")
+        say(console, f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time outside the solver")
     else:
-        _say(console, "everything was committed already; nothing was run")
-    _say(console, f"cache hits: {cache_line(group)}")
+        say(console, "everything was committed already; nothing was run")
+    say(console, f"cache hits: {cache_line(group)}")
     clamped = int((reader.column(group, "clamped") > 0).sum())
     if clamped:
-        _say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
+        say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
     gated = int(np.sum(never_solid(reader.column(group, "gated_time"), reader.column(group, "t_end"))))
     if gated:
-        _say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
+        say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
     tau_max = reader.column(group, "tau_max")
     opaque = int((tau_max > OPAQUE).sum())
     if opaque:
-        _say(
+        say(
             console,
             f"note: tau_los passed {OPAQUE:g} in {opaque} runs (up to {np.nanmax(tau_max):.2g}); blow-out acts on all grains, also where no light reaches them",
         )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
-        _say(console, line)
+        say(console, line)
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(plan.sweep.axes) == section:
-            _say(console, f"ask: sweep {verb} {store} --target M_loss")
-    _say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
+            say(console, f"ask: sweep {verb} {store} --target M_loss")
+    say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
     return counts.runs - counts.done
 
 
@@ -110,14 +106,14 @@ def interrupted(store: Place, again: str, console: Console) -> None:
     """Say how far it came and how to go on."""
     if store.exists():
         counts = reader.counts(reader.open_group(store))
-        _say(console, f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in {store}; go on with: {again}")
+        say(console, f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in {store}; go on with: {again}")
     else:
-        _say(console, "interrupted before anything was started")
+        say(console, "interrupted before anything was started")
 
 
 def too_many_failed(store: Place, stopped: TooManyFailures, again: str, console: Console) -> None:
     """Say why it stopped, which runs failed and how to go on."""
-    _say(console, f"stopped: {stopped}")
+    say(console, f"stopped: {stopped}")
     for line in failures(reader.open_group(store), store, stopped.plan):
-        _say(console, line)
-    _say(console, f"when the cause is cured: {again} --retry-failed; to go on all the same, allow more with --max-failures")
+        say(console, line)
+    say(console, f"when the cause is cured: {again} --retry-failed; to go on all the same, allow more with --max-failures")

@@ -9,16 +9,12 @@ from rich.console import Console
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from .heartbeat import BROKEN_OFF, CANCEL, CANCELLED, FINISHED, RUNNING, STOPPED, SUBMISSION, Follower, ask_to_stop, driver_line, read_note
-from .progress import duration
+from .progress import duration, say
 from .store import reader
 from .store.place import Place
 
 LOOK_SECONDS = 0.5
 GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def follow(place: Place, patience: float, console: Console) -> int:
@@ -35,18 +31,18 @@ def follow(place: Place, patience: float, console: Console) -> int:
             if not beat and not submitted:
                 return _undriven(place, console)
             if follower.silence > patience:
-                _say(
+                say(
                     console,
                     f"{place}: no sign of a driver for {duration(follower.silence)}; {driver_line(beat) or 'it was submitted, but no worker has taken it'}",
                 )
-                _say(console, f"go on with: sweep resume {place} (or sweep submit); what is committed stays")
+                say(console, f"go on with: sweep resume {place} (or sweep submit); what is committed stays")
                 return BAD_INPUT
             line = _progress(beat) if state == RUNNING else "waiting for a worker to take the driver"
             if console.is_terminal:
                 live.update(line)
             elif time.monotonic() >= shown and state == RUNNING:
                 shown = time.monotonic() + 2.0
-                _say(console, line)
+                say(console, line)
             time.sleep(LOOK_SECONDS)
 
 
@@ -63,10 +59,10 @@ class _Told:
             return
         if beat.get("id") != self.id and beat.get("state") == RUNNING:
             self.id, self.count = str(beat.get("id")), 0
-            _say(self.console, driver_line(beat))
+            say(self.console, driver_line(beat))
         new = min(max(0, count - self.count), len(said))
         for line in said[len(said) - new :]:
-            _say(self.console, str(line))
+            say(self.console, str(line))
         self.count = max(count, self.count)
 
 
@@ -80,10 +76,10 @@ def _progress(beat: Mapping[str, Any]) -> str:
 
 def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     counts = reader.counts(reader.open_group(place))
-    _say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed, {counts.pending} pending; {driver_line(beat)}")
+    say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed, {counts.pending} pending; {driver_line(beat)}")
     code = beat.get("exit_code")
     if code in (INTERRUPTED, BAD_INPUT) and counts.pending:
-        _say(console, f"go on with: sweep resume {place} (or sweep submit)")
+        say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
     return _undriven(place, console) if counts.pending else SOME_FAILED if counts.failed else OK
 
@@ -91,9 +87,9 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
 def _undriven(place: Place, console: Console) -> int:
     counts = reader.counts(reader.open_group(place))
     if counts.pending:
-        _say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs are pending; go on with: sweep resume {place}")
+        say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs are pending; go on with: sweep resume {place}")
         return BAD_INPUT
-    _say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
+    say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
     return SOME_FAILED if counts.failed else OK
 
 
@@ -106,18 +102,18 @@ def cancel(place: Place, patience: float, console: Console) -> int:
         running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
         if asked and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
             counts = reader.counts(reader.open_group(place))
-            _say(console, f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are committed; go on with: sweep resume {place}")
+            say(console, f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are committed; go on with: sweep resume {place}")
             return OK
         if not running and not submission:
             place.note_delete(CANCEL)
-            _say(console, f"{place}: nobody drives it; there is nothing to cancel{_last(beat)}")
+            say(console, f"{place}: nobody drives it; there is nothing to cancel{_last(beat)}")
             return BAD_INPUT
         of = str(beat.get("id") if running else submission.get("id"))
         if of != asked:
             ask_to_stop(place, of)
             asked = of
         time.sleep(LOOK_SECONDS)
-    _say(
+    say(
         console,
         f"{place}: asked, but it has not stopped within {duration(patience)}{_last(follower.beat)}; the request stays and is obeyed when it is seen",
     )

@@ -32,8 +32,8 @@ BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 class Heartbeat:
     """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it."""
 
-    def __init__(self, place: Place, reporter: Reporter, stop: threading.Event, *, done: int, failed: int) -> None:
-        self.place, self.reporter, self.stop, self.before = place, reporter, stop, (done, failed)
+    def __init__(self, place: Place, reporter: Reporter, stop: threading.Event) -> None:
+        self.place, self.reporter, self.stop = place, reporter, stop
         self.fixed = {**this_driver(), "id": uuid.uuid4().hex}
         self.beats, self.cancelled = 0, False
         self._interval = BEAT_SECONDS if isinstance(place, Folder) else BEAT_SECONDS_OF_OBJECTS
@@ -49,17 +49,14 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
         if error is None:
-            self._write(FINISHED, exit_code=SOME_FAILED if self._counts()[1] else OK)
+            self._write(FINISHED, exit_code=SOME_FAILED if self.reporter.tally.failed_in_all else OK)
         elif isinstance(error, Interrupted | KeyboardInterrupt):
             self._write(CANCELLED if self.cancelled else BROKEN_OFF, exit_code=INTERRUPTED)
         else:
             self._write(STOPPED, exit_code=BAD_INPUT, error=str(error) or type(error).__name__)
 
-    def _counts(self) -> tuple[int, int]:
-        return self.before[0] + self.reporter.tally.done, self.before[1] + self.reporter.tally.failed
-
     def _write(self, state: str, **more: Any) -> None:
-        tally, (done, failed) = self.reporter.tally, self._counts()
+        tally = self.reporter.tally
         rate = tally.finished / tally.seconds if tally.finished else 0.0
         self.beats += 1
         content = {
@@ -67,9 +64,9 @@ class Heartbeat:
             "state": state,
             "beat": self.beats,
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "runs": sum(self.before) + tally.runs,
-            "done": done,
-            "failed": failed,
+            "runs": tally.done_before + tally.failed_before + tally.runs,
+            "done": tally.done_in_all,
+            "failed": tally.failed_in_all,
             "rate": rate,  # runs per second
             "left": (tally.runs - tally.finished) / rate if rate else None,  # s
             "said": list(self.reporter.said),

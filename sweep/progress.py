@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 LINES_KEPT = 100  # of what a driver says
 
 
+def say(console: Console, text: str) -> None:
+    """A line as it is: brackets are no markup, and a terminal's width breaks no command."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def duration(seconds: float) -> str:
     """2.3 s, 4 min 10 s, 3 h 5 min."""
     if seconds < 60.0:
@@ -31,6 +36,8 @@ class Tally:
     """Sums over the receipts of this session."""
 
     runs: int  #: to do in this session
+    done_before: int = 0  #: in the store
+    failed_before: int = 0  #: likewise, but for those that are tried again
     begin: float = field(default_factory=time.perf_counter)
     done: int = 0
     failed: int = 0
@@ -59,6 +66,14 @@ class Tally:
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self.begin
+
+    @property
+    def done_in_all(self) -> int:
+        return self.done_before + self.done
+
+    @property
+    def failed_in_all(self) -> int:
+        return self.failed_before + self.failed
 
     def line(self) -> str:
         rate = self.finished / self.seconds if self.finished else 0.0
@@ -124,17 +139,14 @@ class Reporter:
         """A line of its own, above the bar if there is one; kept for those who watch from elsewhere."""
         self.said.append(text)
         self.count_said += 1
-        self._print(text)
+        say(self.console, text)
 
-    def _print(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def stop_beyond(self, allowed: Allowance, *, done: int, failed: int, stop: threading.Event) -> None:
-        """Set ``stop`` as soon as more runs have failed than are allowed; ``done`` and ``failed`` were counted before."""
+    def stop_beyond(self, allowed: Allowance, stop: threading.Event) -> None:
+        """Set ``stop`` as soon as more runs have failed than are allowed."""
 
         def judge() -> None:
-            bad = failed + self.tally.failed
-            finished = done + self.tally.done + bad
+            bad = self.tally.failed_in_all
+            finished = self.tally.done_in_all + bad
             if not self.beyond and allowed.exceeded(bad, finished):
                 self.beyond = f"{bad} of {finished} finished runs failed, and --max-failures {allowed.text} allows no more; what is committed stays"
                 stop.set()
@@ -152,4 +164,4 @@ class Reporter:
         now = time.perf_counter()
         if now >= self._next_line or self.tally.finished == self.tally.runs:
             self._next_line = now + 2.0
-            self._print(f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")
+            say(self.console, f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")

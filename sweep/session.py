@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import zarr
 from rich.console import Console
 
 from marsdisk.commands import compile_kernels
@@ -48,9 +49,8 @@ def made(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
     return plan
 
 
-def blocks_to_run(plan: Plan, place: Place, *, retry_failed: bool = False) -> list[Block]:
-    """The blocks that are not committed, and with ``retry_failed`` the failed runs of the others."""
-    group = reader.open_group(place)
+def blocks_to_run(plan: Plan, group: zarr.Group, *, retry_failed: bool = False) -> list[Block]:
+    """The blocks that are not committed in a store, and with ``retry_failed`` the failed runs of the others."""
     committed = reader.committed_blocks(group)
     blocks = [block for block in plan.blocks if not committed[block.index]]
     if retry_failed:
@@ -96,8 +96,10 @@ def run_sweep(
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:
         plan = made(plan, place, extending=extending)
-        to_run = blocks_to_run(plan, place, retry_failed=retry_failed)
-        tally = Tally(sum(len(block.rows) for block in to_run))
+        group = reader.open_group(place)
+        to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(group)
+        again = sum(len(block.rows) for block in to_run if block.attempt > 1)
+        tally = Tally(sum(len(block.rows) for block in to_run), before.done, before.failed - again)
         if to_run:
             _run(plan, place, to_run, tally, workers, console, held, allowed)
         return plan, tally
@@ -115,17 +117,15 @@ def _run(
 ) -> None:
     from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
-    before = reader.counts(reader.open_group(store))
-    failed_before = before.failed - sum(len(block.rows) for block in to_run if block.attempt > 1)  # those are tried again
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = len(plan.cases) - tally.runs
         reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, done=before.done, failed=failed_before):
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop):
             held.on_loss = stop.set
             if allowed is not None:
-                reporter.stop_beyond(allowed, done=before.done, failed=failed_before, stop=stop)
+                reporter.stop_beyond(allowed, stop)
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
             # other machines have other working folders
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())

@@ -66,7 +66,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given
     with driving(place):
         plan = made(plan, place)
-        if not blocks_to_run(plan, place):
+        if not blocks_to_run(plan, reader.open_group(place)):
             return None
     limits = Limits.from_config()
     with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):

@@ -163,7 +163,7 @@ class Folder(Place):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             yield zarr.open_group(making, mode="w", zarr_format=3)
             making.rename(self.path)
-        except BaseException:
+        except BaseException:  # also where a signal ends it: nobody would go on with half a store
             shutil.rmtree(making, ignore_errors=True)
             raise
 

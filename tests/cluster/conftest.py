@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from drivers import BLOCKS, Driver
-from verdicts import VERDICTS
+from verdicts import VERDICTS, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
@@ -22,9 +22,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
     report: pytest.TestReport = yield
     marker = item.get_closest_marker("faults")
     if marker and marker.args and "fault" not in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
-        reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped and isinstance(report.longrepr, tuple) else ""
-        verdict = "passed" if report.passed else f"not tried: {reason}" if report.skipped else "FAILED"
-        VERDICTS[marker.args[0]] = verdict
+        VERDICTS[marker.args[0]] = verdict(report)
     return report
 
 

@@ -8,7 +8,7 @@ import pytest
 from drivers import Driver
 from faults import BLOCKS, HERE, Fault, Outcome, as_table, into_page
 from small_sweeps import run_here, sweep_file
-from verdicts import VERDICTS
+from verdicts import VERDICTS, verdict
 
 outcomes: dict[str, Outcome] = {}
 Start = Callable[..., Driver]
@@ -31,14 +31,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
     wanted = item.funcargs.get("fault") if isinstance(item, pytest.Function) else None
     if isinstance(wanted, Fault) and report.when == "call":
-        reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
-        wanted.outcome.verdict = "passed" if report.passed else f"not tried: {reason}" if report.skipped else "FAILED"
+        wanted.outcome.verdict = verdict(report)
     return report
 
 
 def rows() -> list[Outcome]:
     """All faults that were tried, those of other folders with their verdict only."""
-    return [*outcomes.values(), *(Outcome(title, verdict=verdict) for title, verdict in VERDICTS.items())]
+    return [*outcomes.values(), *(Outcome(title, verdict=words) for title, words in VERDICTS.items())]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
