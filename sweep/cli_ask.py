@@ -70,8 +70,9 @@ def sensitivity(store: "Place", target: str, log: bool, method: str | None, left
 
     A sweep file with design: {method: saltelli, n: 512, axes: {...}} gives first-order indices S1 (the share of the variance that a parameter
     causes alone) and total ones ST (together with others); morris screens many parameters with few runs; fast is like saltelli. Any other store
-    is asked by pawn, which compares distributions. Intervals are of 95 %. A run that failed or is pending takes its block of the design with it;
-    nothing is put in its place. Each label of the other axes is asked on its own; masses are summed over rings.
+    is asked by pawn, which compares distributions (sweep plot STORE sensitivity draws what each axis of a grid does). Intervals are of 95 %. A
+    run that failed or is pending takes its block of the design with it; nothing is put in its place. Each label of the other axes is asked on
+    its own; masses are summed over rings.
 
     \b
     sweep sensitivity results/loss.zarr --target M_loss --log --out loss.png

@@ -81,7 +81,7 @@ def plot(store: "Place", kind: str, style: str, out: Path | None, **asked: Any) 
     series       series of runs over time
     psd          size distributions of a run at its snapshots, with the blow-out size
     radial       a series of all rings of a disk over time
-    sensitivity  what each axis alone does to a scalar, others at their middle values
+    sensitivity  what each axis alone does to a scalar, others at their middle values (indices with intervals: sweep sensitivity)
     cache        lookups of each cache slot, and why values were dropped
     convergence  numerical errors of the checked runs (check: in the sweep file) beside their limits
 

@@ -1,6 +1,6 @@
 """What every table, picture and page of a store needs: labels with units, single runs, and a quantity laid out over two parameters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from marsdisk.result import StopReason
 from .errors import StoreError
 from .expressions import Expression
 from .store import layout, reader
+from .store.cases import cases as product_of
 
 BOOKKEEPING = ("run_id", "block", "in_product")  # coordinates of the runs that are no parameters
 #: What the number of a state or of a reason to stop stands for.
@@ -195,11 +196,11 @@ def cells(
         Several runs share a cell, since a parameter in which they differ is not fixed; it is named.
     """
     columns = Columns(group) if columns is None else columns
-    chosen = runs_of(group) if among is None else among
-    for key, value in fixed.items():
-        chosen = chosen[equal(columns[key][chosen], value)]
-    (xs, i), (ys, j) = (coded(columns[key][chosen]) for key in (x, y))
-    parts, k = coded(columns[over][chosen]) if over else ([None], np.zeros(chosen.size, np.int64))
+    chosen, at = _places(group, columns, runs_of(group) if among is None else among)
+    here = np.logical_and.reduce([equal(at(key), value) for key, value in fixed.items()], initial=True) & np.ones(chosen.size, np.bool_)
+    chosen = chosen[here]
+    (xs, i), (ys, j) = (coded(at(key)[here]) for key in (x, y))
+    parts, k = coded(at(over)[here]) if over else ([None], np.zeros(chosen.size, np.int64))
     run = np.full((len(ys), len(xs), len(parts)), -1, dtype=np.int64)
     run[j, i, k] = chosen
     hidden = np.flatnonzero(run[j, i, k] != chosen)
@@ -213,6 +214,18 @@ def cells(
     value = np.where(whole == layout.DONE, columns[name][run].sum(axis=2, where=there), np.nan)
     first = np.where(there.any(axis=2), np.take_along_axis(run, there.argmax(axis=2, keepdims=True), axis=2)[..., 0], -1)
     return Cells(xs, ys, first, value, whole.astype(np.uint8), early & (whole == layout.DONE))
+
+
+def _places(group: zarr.Group, columns: Columns, among: NDArray[np.int64]) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
+    """``among`` with a run that several cases share as often as they are, and a parameter's value for each of them."""
+    if layout.CASE_RUN not in group:
+        return among, lambda key: columns[key][among]
+    names = reader.axis_names(group)
+    product, labels = product_of(group, names)
+    kept, others = np.isin(product, among), np.setdiff1d(among, product)
+    runs = np.concatenate([product[kept], others])
+    positions = {name: np.concatenate([labels[name][kept], columns[name][others]]) for name in names if "config_key" not in group[name].attrs}
+    return runs, lambda key: positions[key] if key in positions else columns[key][runs]
 
 
 def _differing(group: zarr.Group, one: int, other: int, known: set[str]) -> str:

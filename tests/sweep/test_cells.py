@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_sweeps import HOSTILE
+from small_sweeps import HOSTILE, run_here, sweep_file
 
 import sweep
 from sweep import views
@@ -77,3 +77,17 @@ def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(
     assert columns.where(None).tolist() == list(range(18))
     with pytest.raises(StoreError, match="'N' is no array with one value per run"):
         columns["N"]
+
+
+def test_cases_that_share_a_run_each_have_their_cell(tmp_path: Path) -> None:
+    """A variant that changes nothing at one temperature only: its cell there shows the run that it shares."""
+    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, variants={"base": {}, "at 4000 K": {"temperature.T0": 4000.0}})
+    run_here(file, tmp_path / "s.zarr")
+    group = reader.open_group(tmp_path / "s.zarr")
+    cells = views.cells(group, "M_loss", "variant", "T0", {})
+    of_variant = dict(zip(cells.x, cells.run.T.tolist(), strict=True))
+    assert of_variant["base"] == [0, 1]
+    assert of_variant["at 4000 K"] == [-1, 1]  # its T0 is 4000 K, whatever the axis says
+    assert np.isfinite(cells.value).sum() == 3
+    fixed = views.cells(group, "M_loss", "T0", "T0", {"variant": "at 4000 K"}, among=np.array([1]))
+    assert fixed.run.tolist() == [[1]]
