@@ -23,6 +23,7 @@ from scipy import integrate as scipy_integrate
 from marsdisk import zero_d
 from marsdisk.cache import RunCache
 from marsdisk.config import RunConfig, load_config
+from marsdisk.derived import derive
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
@@ -43,7 +44,7 @@ from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, tau_per_mass
-from marsdisk.start import derive, disk_at_start
+from marsdisk.start import disk_at_start
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -227,7 +228,7 @@ def scipys(problem: Problem, rate: Callable[..., Array], slope: Callable[..., Ar
 def classic(config: RunConfig, problem: Problem, outer_steps: int) -> Solve:
     """The classic scheme in ``outer_steps`` outer steps, each of as many as collisions ask for but no more than is bearable."""
     derived, cache = derive(config), RunCache()
-    disk = zero_d.classic_disk(config, derived, disk_at_start(config, derived, cache))
+    disk = zero_d.classic_disk(config, derived, disk_at_start(config, cache))
     dt, most = problem.limits.t_end / outer_steps, max(CLASSIC_STEPS // outer_steps, 2)
 
     def solve(times: Array | None) -> Array:

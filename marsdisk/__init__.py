@@ -5,6 +5,7 @@
 >>> result.M_loss  # M_Mars
 """
 
+import functools
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,22 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@functools.cache
 def model_version() -> str:
     """Version of the package and digest of all that a result depends on: results of equal versions can be trusted to agree."""
     from ._jit import source_digest
 
-    parts = ("_jit.py", "physics", "solver", "data", "config.py", "config_processes.py", "config_sections.py", "start.py", "zero_d.py")
+    parts = (
+        "_jit.py",
+        "physics",
+        "solver",
+        "data",
+        "config.py",
+        "config_processes.py",
+        "config_sections.py",
+        "derived.py",
+        "start.py",
+        "stages.py",
+        "zero_d.py",
+    )
     return f"{__version__}+{source_digest(*parts)}"

@@ -1,5 +1,6 @@
 """The configuration of one run, read from a file and checked."""
 
+import functools
 import hashlib
 import json
 import typing
@@ -24,7 +25,22 @@ from .config_processes import (
     Supply,
     TableTemperature,
 )
-from .config_sections import Collisions, Disk, Dynamics, Initial, Material, Numerics, OpticalDepth, Output, Psd, QStar, Section, Sizes, canonical_json
+from .config_sections import (
+    Collisions,
+    Disk,
+    Dynamics,
+    Initial,
+    Material,
+    Numerics,
+    OpticalDepth,
+    Output,
+    Psd,
+    QStar,
+    Section,
+    Sizes,
+    canonical_json,
+    digest_of,
+)
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
 from .physics.sublimation import SETS
@@ -73,6 +89,10 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _covered(self) -> "RunConfig":
+        return self.fitting()
+
+    def fitting(self) -> "RunConfig":
+        """Itself, if its sections fit together; ValueError if not."""
         if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
             raise ValueError("numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of them")
         if self.numerics.scheme == "imex_bdf1" and self.supply.feedback is not None:
@@ -131,17 +151,28 @@ class RunConfig(Section):
 
     def digest(self) -> str:
         """32 hex digits that name the resolved configuration and the content of its tables, wherever the files lie."""
-        texts = {name: getattr(self, name).canonical for name in RunConfig.model_fields}
-        tables: dict[str, Any] = {}
+        digests = {name: self.__dict__[name].content_digest for name in _SECTIONS}
+        tables: dict[str, tuple[tuple[str, str], ...]] = {}
         for key, digest in self.table_digests().items():
-            section, *between, name = key.split(".")
-            place = tables.setdefault(section, json.loads(texts[section]))
-            for part in between:
-                place = place[int(part)] if isinstance(place, list) else place[part]
-            place[name] = digest
-        texts |= {section: canonical_json(content) for section, content in tables.items()}
-        text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
-        return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:32]
+            section = key.partition(".")[0]
+            tables[section] = (*tables.get(section, ()), (key, digest))
+        digests |= {section: _digest_with_tables(self.__dict__[section].canonical, within) for section, within in tables.items()}
+        return hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:32]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _digest_with_tables(canonical: str, tables: tuple[tuple[str, str], ...]) -> str:
+    """Digest of a section in which the digest of each table stands for its path."""
+    content = json.loads(canonical)
+    for key, digest in tables:
+        place, (_, *between, name) = content, key.split(".")
+        for part in between:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        place[name] = digest
+    return digest_of(canonical_json(content))
+
+
+_SECTIONS = sorted(RunConfig.model_fields)
 
 
 def merge(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,19 +209,37 @@ class Variations:
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self._base = base
-        self._known: dict[tuple[str, str], Section] = {}
+        self._first: RunConfig | None = None
+        self._known: dict[str, dict[tuple[str, ...], Section]] = {}
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
         """The base with dotted keys overridden, as :func:`build_config` gives it."""
-        touched = {key.partition(".")[0] for key in overrides}
-        changed = merge({name: self._base[name] for name in touched & self._base.keys()}, overrides)
-        given = {**self._base, **changed}
-        keys = {name: (name, repr(given[name]) if name in touched else "") for name in given}
-        config = build_config({name: self._known.get(key) or given[name] for name, key in keys.items()})
-        if len(self._known) > self.MANY:
-            self._known.clear()
-        for name, key in keys.items():
-            self._known[key] = getattr(config, name)
+        touched: dict[str, tuple[str, ...]] = dict.fromkeys(self._known, ())
+        for key, value in overrides.items():
+            section = key.partition(".")[0]
+            touched[section] = (*touched.get(section, ()), f"{key}={value!r}")
+        try:
+            return self._joined({name: self._known[name][words] for name, words in touched.items()})
+        except (KeyError, ValueError):  # a section that is new, or one that does not fit the others, which the whole way tells in full
+            return self._built(overrides, touched)
+
+    def _joined(self, sections: Mapping[str, Section]) -> RunConfig:
+        if self._first is None:
+            raise KeyError
+        return self._first.model_copy(update=sections).fitting()
+
+    def _built(self, overrides: Mapping[str, Any], touched: Mapping[str, tuple[str, ...]]) -> RunConfig:
+        first = self._first
+        changed = merge({name: self._base[name] for name in touched if name in self._base}, overrides)
+        known = {name: self._known.get(name, {}).get(words) for name, words in touched.items()}
+        others = {} if first is None else {name: getattr(first, name) for name in _SECTIONS if name not in touched}
+        config = build_config({**self._base, **others, **changed, **{name: section for name, section in known.items() if section is not None}})
+        for name, words in touched.items():
+            kept = self._known.setdefault(name, {} if first is None else {(): getattr(first, name)})
+            if len(kept) > self.MANY:
+                kept.clear()
+            kept[words] = getattr(config, name)
+        self._first = first or config
         return config
 
 

@@ -1,6 +1,7 @@
 """The sections of a run's configuration: every key with its unit, bounds and meaning, in one place."""
 
 import functools
+import hashlib
 import json
 import typing
 from typing import Any, Literal
@@ -20,6 +21,11 @@ def canonical_json(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def digest_of(text: str) -> str:
+    """16 hex digits that name a section's content in its canonical form."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Section(BaseModel):
     """Frozen, strict (a text is no number), and closed (unknown keys are refused)."""
 
@@ -29,6 +35,11 @@ class Section(BaseModel):
     def canonical(self) -> str:
         """Its content as JSON in the one way that digests are taken of."""
         return canonical_json(self.model_dump(mode="json"))
+
+    @functools.cached_property
+    def content_digest(self) -> str:
+        """16 hex digits that name its content."""
+        return digest_of(self.canonical)
 
 
 class Disk(Section):

@@ -93,7 +93,7 @@ def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
 
 
 def _outer_step(config: RunConfig) -> float:
-    from .start import derive
+    from .derived import derive
     from .zero_d import outer_step
 
     return outer_step(config, derive(config))

@@ -9,7 +9,8 @@ import numpy as np
 
 from .cache import RunCache
 from .config import RunConfig
-from .start import Derived, derive, disk_at_start, drivers_of, shielding_of
+from .derived import Derived, derive
+from .start import disk_at_start, drivers_of, shielding_of
 from .zero_d import run_limits
 
 
@@ -30,7 +31,7 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
     True
     """
     derived = derive(config)
-    disk = disk_at_start(config, derived, RunCache() if cache is None else cache)
+    disk = disk_at_start(config, RunCache() if cache is None else cache)
     drivers: Any = drivers_of(config, derived, disk)
     if drivers.heating == 0.0:  # nothing sublimes
         drivers = drivers._replace(vapour=None)

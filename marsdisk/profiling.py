@@ -9,11 +9,12 @@ import numpy as np
 
 from .cache import CacheStats, RunCache
 from .config import RunConfig
+from .derived import derive
 from .physics.radiation import blowout_size
 from .physics.sinks import blowout_sink_vector
 from .physics.smol import ImexWorkspace
 from .solver.drivers import drive
-from .start import derive, disk_at_start, drivers_of
+from .start import disk_at_start, drivers_of
 from .zero_d import classic_disk, ensure_compiled, outer_step
 
 FUNCTIONS = (
@@ -44,7 +45,7 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     """
     ensure_compiled()
     derived = derive(config)
-    disk = disk_at_start(config, derived, RunCache())
+    disk = disk_at_start(config, RunCache())
     classic, dt = classic_disk(config, derived, disk), outer_step(config, derived)
     drivers, s_blow = drivers_of(config, derived, disk), blowout_size(derived.pressure, derived.law.T0)[0]
     S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None

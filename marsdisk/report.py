@@ -17,12 +17,12 @@ from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .config_sections import START_KEYS, Section
 from .convergence import QUANTITIES, Convergence, relative_difference
+from .derived import derive
 from .errors import MarsDiskError
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult, StopReason, never_solid
-from .start import derive
 
 SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 

@@ -1,26 +1,22 @@
-"""Before a run: what follows from its configuration, and the disk at t = 0."""
+"""The disk at t = 0, and what acts on it."""
 
-import functools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from ._jit import interpreted
 from .cache import RunCache
 from .config import RunConfig
-from .config_processes import ConstantTemperature, LinearTemperature, PowerLawSupply, SlabTemperature, TableSupply, TableTemperature
-from .config_sections import Dynamics, Initial, Psd
+from .config_processes import PowerLawSupply, TableSupply
+from .derived import Derived, chi_of, geometry, motion_at_start, smallest_size, span_of
 from .errors import ConfigError
-from .physics import dynamics, opacity, orbit, psd, temperature
+from .physics import opacity, psd, temperature
 from .physics.collisions_smol import supply_weights
-from .physics.constants import DAY, M_MARS, R_MARS, YEAR
-from .physics.csv_table import read_csv_table
-from .physics.fragments import mass_exponent
+from .physics.constants import M_MARS, R_MARS, YEAR
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.phase import PhaseLaw, never_gated
-from .physics.qpr_table import QprTable, qpr_lookup
-from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
 from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
 from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
@@ -36,156 +32,27 @@ from .physics.supply import (
     supply_kinks,
     supply_law,
 )
-from .result import StopReason
 from .solver.drivers import BlowoutRule, Drivers, LinearTerms
-
-T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
-
-
-@dataclass(frozen=True, eq=False)
-class Derived:
-    """What follows from a configuration without any array work: geometry, speeds, the length of the run."""
-
-    r: float  #: m
-    area: float  #: m2
-    T_orb: float  #: s
-    e: float
-    v_rel: float  #: m/s
-    H: float  #: m
-    law: temperature.TemperatureLaw
-    pressure: RadiationPressure
-    s_lo: float  #: m, where the size grid begins
-    alpha_mass: float  #: exponent of the fragments' mass law
-    blowout_rate: float  #: 1/t_blow [1/s]; 0 without blow-out
-    t_end: float  #: s
-    end_reason: StopReason
-
-    @property
-    def motion(self) -> dynamics.Motion:
-        """How grains move at the start."""
-        return dynamics.Motion(self.e, self.v_rel, self.H)
-
-    def cache_identity(self, config: RunConfig) -> tuple[object, ...]:
-        """What the cached arrays depend on, slowest to build first: runs equal in it share everything."""
-        grid = (self.s_lo, config.sizes.s_max, config.sizes.n_bins)
-        return (grid, config.material.rho, self.alpha_mass, config.qstar.law().signature, self.v_rel)
+from .stages import remembering, stage
 
 
-def _temperature_law(config: RunConfig) -> temperature.TemperatureLaw:
-    given = config.temperature
-    if isinstance(given, ConstantTemperature):
-        return temperature.constant(given.T0)
-    if isinstance(given, SlabTemperature):
-        return temperature.slab(given.T0, given.depth, given.rho, given.c_p)
-    if isinstance(given, LinearTemperature):
-        return temperature.linear(given.T0, given.depth)
-    return _temperature_table(given)
+@stage
+def _grid(config: RunConfig) -> SizeGrid:
+    return make_grid(smallest_size(config), config.sizes.s_max, config.sizes.n_bins)
 
 
-def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
-    unit = {"s": 1.0, "day": DAY, "yr": YEAR}[given.time_unit]
-    try:
-        columns = read_csv_table(given.path)
-        return temperature.table(columns.column(given.time_column) * unit, columns.column(given.temperature_column))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            [f"temperature.path = {given.path!r}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
-        ) from error
+@stage
+def _masses(config: RunConfig) -> Array:
+    masses = grain_mass(_grid(config).sizes, config.material.rho)
+    read_only(masses)
+    return masses
 
 
-def _end(config: RunConfig, law: temperature.TemperatureLaw, T_orb: float) -> tuple[float, StopReason]:
-    numerics = config.numerics
-    ends = []
-    if numerics.t_end_years is not None:
-        ends.append((numerics.t_end_years * YEAR, StopReason.T_END_YEARS))
-    if numerics.t_end_orbits is not None:
-        ends.append((numerics.t_end_orbits * T_orb, StopReason.T_END_ORBITS))
-    if numerics.t_end_until_temperature_K is not None:
-        T_stop = numerics.t_end_until_temperature_K
-        t_stop = temperature.first_time_at_or_below(law, T_stop)
-        if t_stop == 0.0:
-            raise ConfigError([f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars starts at {law.T0:g} K, not above it; lower it or raise T0"])
-        if t_stop is not None:
-            ends.append((t_stop, StopReason.TEMPERATURE))
-        elif not ends:
-            raise ConfigError(
-                [
-                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars never cools to it under temperature.law = {config.temperature.law}; give t_end_years too"
-                ]
-            )
-    return min(ends, key=lambda end: end[0])
-
-
-@functools.lru_cache(maxsize=64)
-def _auto_chi(q_pr: QprTable | float, s: float, rho: float, T_M: float) -> float:
-    Q = float(qpr_lookup(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
-    return chi_auto(float(beta(s, rho, T_M, Q)), Q)
-
-
-def _motion(dyn: Dynamics, r: float, e: float, i: float) -> dynamics.Motion:
-    v_K = orbit.keplerian_velocity(r)
-    v_rel = dynamics.dispersion_speed(v_K, e, i) if dyn.v_rel == "dispersion" else dynamics.pericenter_speed(v_K, e)
-    return dynamics.Motion(e, v_rel, dynamics.scale_height(r, i, dyn.H_factor) if dyn.H_fixed_over_a is None else dyn.H_fixed_over_a * r)
-
-
-def motion_left(config: RunConfig, derived: Derived, e_eq: float, q: float) -> dynamics.Motion:
-    """How grains move when collisions have left the share ``q`` of the way from the start to ``e_eq``, i keeping its ratio to e."""
-    dyn = config.dynamics
-    i_eq = (dyn.i0 / derived.e if derived.e > 0.0 else 0.5) * e_eq
-    return _motion(dyn, derived.r, dynamics.relaxed(derived.e, e_eq, q), dynamics.relaxed(dyn.i0, i_eq, q))
-
-
-def derive(config: RunConfig) -> Derived:
-    """Geometry, speeds and length of a run.
-
-    Raises
-    ------
-    ConfigError
-        The run would never end, or Mars leaves the range of temperatures of the model before it does.
-    """
-    disk, dyn = config.disk, config.dynamics
-    r = orbit.reference_radius(disk.r_in_RM, disk.r_out_RM)
-    T_orb, omega = orbit.orbital_period(r), orbit.angular_velocity(r)
-    e = dyn.e0 if dyn.e_profile == "fixed" else dynamics.mars_pericenter_eccentricity(r)
-    motion = _motion(dyn, r, e, dyn.i0)
-    if dyn.damping is not None and motion.v_rel == 0.0:
-        raise ConfigError(["dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets another; raise e0 or i0"])
-    law = _temperature_law(config)
-    t_end, end_reason = _end(config, law, T_orb)
-    coldest, hottest = temperature.lowest_and_highest(law, t_end)
-    if coldest < T_RANGE[0] * (1.0 - 1e-9) or hottest > T_RANGE[1] * (1.0 + 1e-9):
-        raise ConfigError(
-            [
-                f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run, outside [{T_RANGE[0]:g}, {T_RANGE[1]:g}] K; "
-                "end it earlier, for example with numerics.t_end_until_temperature_K"
-            ]
-        )
-    pressure = radiation_pressure(config.material.rho, config.q_pr())
-    s_lo = config.sizes.s_min
-    if config.psd.floor == "blowout":
-        if hottest > law.T0:
-            raise ConfigError(
-                [f"psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to {hottest:.0f} K later; set psd.floor: none"]
-            )
-        aside = -1e-12 if law.kind == temperature.CONSTANT else 1e-12  # so that it is not round-off that says whether the first bin is unbound
-        s_lo = max(s_lo, interpreted(blowout_size)(pressure, law.T0)[0] * (1.0 + aside))
-        if s_lo >= config.sizes.s_max:
-            raise ConfigError(
-                [f"sizes.s_max = {config.sizes.s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the start; raise s_max"]
-            )
-    alpha_mass = mass_exponent(config.collisions.alpha_frag, config.collisions.fragment_law)
-    chi = config.blowout.chi
-    if isinstance(chi, str):
-        chi = _auto_chi(config.q_pr(), s_lo, config.material.rho, law.T0)
-    blowout_rate = 1.0 / blowout_time(chi, omega) if config.blowout.enabled else 0.0
-    area = orbit.annulus_area(disk.r_in_RM, disk.r_out_RM)
-    return Derived(r, area, T_orb, *motion, law, pressure, s_lo, alpha_mass, blowout_rate, t_end, end_reason)
-
-
-@functools.lru_cache(maxsize=16)
-def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
+@stage
+def _initial_shares(config: RunConfig) -> Array:
+    initial, grid = config.initial, _grid(config)
     if initial.s0_mode == "upper":
-        shares = psd.three_slope(grid, shape.alpha, shape.wavy_strength)
+        shares = psd.three_slope(grid, config.psd.alpha, config.psd.wavy_strength)
     elif initial.s0_mode == "melt_lognormal_mixture":
         shares = psd.melt_lognormal_mixture(grid, **initial.melt_psd.model_dump())
     elif initial.s0_mode == "melt_truncated_powerlaw":
@@ -196,28 +63,23 @@ def _initial_shares(initial: Initial, shape: Psd, grid: SizeGrid) -> Array:
     return shares
 
 
-@functools.lru_cache(maxsize=16)
-def _masses(grid: SizeGrid, rho: float) -> Array:
-    masses = grain_mass(grid.sizes, rho)
-    read_only(masses)
-    return masses
+@stage
+def _opacity(config: RunConfig) -> tuple[float, float]:
+    """Opacity [m2/kg] of the start, and the factor from tau to tau along the line of sight."""
+    masses, optical = _masses(config), config.optical_depth
+    kappa = opacity.opacity(_grid(config).sizes, _initial_shares(config) / masses, masses)
+    return kappa, opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
 
 
-@functools.lru_cache(maxsize=16)
-def _opacity(grid: SizeGrid, rho: float, initial: Initial, shape: Psd) -> float:
-    masses, shares = _masses(grid, rho), _initial_shares(initial, shape, grid)
-    return opacity.opacity(grid.sizes, shares / masses, masses)
-
-
-def _segments(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> list[SupplySegment]:
+def _segments(config: RunConfig) -> list[SupplySegment]:
     """The supply over time, before its coupling to temperature."""
-    supply = config.supply
+    supply, place = config.supply, geometry(config)
     if supply.mode == "none":
         return []
     if supply.mode == "const" and supply.const_rate is None:
         mu = 1.0 if supply.mu_orbit10pct is None else supply.mu_orbit10pct
-        sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, kappa, f_los)
-        return [SupplySegment(A=rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, derived.T_orb))]
+        sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, *_opacity(config))
+        return [SupplySegment(A=rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, place.T_orb))]
     mixed = 1.0 if supply.epsilon_mix is None else supply.epsilon_mix
 
     def segment(begin: float, end: float, rate: float | None, law: PowerLawSupply | None, table: TableSupply | None, key: str) -> SupplySegment:
@@ -225,7 +87,7 @@ def _segments(config: RunConfig, derived: Derived, kappa: float, f_los: float) -
             return SupplySegment(max(begin, law.t0), end, mixed * law.A, law.index, law.t0 - law.t_offset)
         if table is not None:
             try:
-                times, rates = read_supply_table(table.path, derived.r)
+                times, rates = read_supply_table(table.path, place.r)
             except (OSError, ValueError) as error:
                 raise ConfigError([f"{key}.path = {table.path!r}: {error}"]) from error
             times = times * (YEAR if table.time_unit == "yr" else 1.0)
@@ -237,8 +99,9 @@ def _segments(config: RunConfig, derived: Derived, kappa: float, f_los: float) -
     return [segment(0.0, math.inf, supply.const_rate, supply.powerlaw, supply.table, "supply.table")]
 
 
-def _supply_law(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> SupplyLaw:
-    segments, coupled = _segments(config, derived, kappa, f_los), config.supply.temperature
+@stage
+def _supply_law(config: RunConfig) -> SupplyLaw:
+    segments, coupled = _segments(config), config.supply.temperature
     if coupled is None:
         return supply_law(segments)
     return supply_law(segments, (coupled.scale, coupled.T_ref, coupled.power, coupled.floor, coupled.cap))
@@ -251,6 +114,7 @@ def _feedback(config: RunConfig) -> Feedback:
     return Feedback(given.gain / (given.t_response_years * YEAR), given.tau_target, math.log(given.floor), math.log(given.cap))
 
 
+@stage
 def _vapour(config: RunConfig) -> Vapour:
     given, rho = config.sublimation, config.material.rho
     if given.vapour_pressure in SETS:
@@ -265,6 +129,7 @@ def _vapour(config: RunConfig) -> Vapour:
         raise ConfigError([problem]) from error
 
 
+@stage
 def shielding_of(config: RunConfig) -> ShieldingLaw:
     """Phi(tau) of a configuration."""
     given = config.shielding
@@ -314,20 +179,35 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     )
 
 
-def _sigma_0(config: RunConfig, derived: Derived, kappa: float, f_los: float) -> float:
+@stage
+def _sigma_0(config: RunConfig) -> float:
     disk, optical, mass = config.disk, config.optical_depth, config.initial.mass
+    kappa, f_los = _opacity(config)
     if mass is None:
         return opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
+    place = geometry(config)
     if disk.r_in_RM == disk.r_out_RM:
-        sigma_0 = mass * M_MARS / derived.area
+        sigma_0 = mass * M_MARS / place.area
     else:
-        sigma_0 = opacity.surface_density_of_mass(mass * M_MARS, disk.r_in_RM * R_MARS, disk.r_out_RM * R_MARS, derived.r, config.initial.slope)
+        sigma_0 = opacity.surface_density_of_mass(mass * M_MARS, disk.r_in_RM * R_MARS, disk.r_out_RM * R_MARS, place.r, config.initial.slope)
     tau = f_los * kappa * sigma_0
     if optical.tau_stop is not None and optical.tau_stop <= tau:
         raise ConfigError(
             [f"optical_depth.tau_stop = {optical.tau_stop:g} is not above tau = {tau:.4g} of initial.mass = {mass:g}; raise it or set null"]
         )
     return sigma_0
+
+
+@stage
+def _injection(config: RunConfig) -> Injection:
+    supply = config.supply
+    shares = _initial_shares(config) if supply.injection == "initial_psd" else None
+    return Injection(supply.injection, smallest_size(config), supply.s_inj_min or 0.0, supply.s_inj_max or math.inf, supply.q, shares)
+
+
+def _injected(config: RunConfig, cache: RunCache) -> Array:
+    """(n,) share of the supply that each bin gets."""
+    return supply_weights(_injection(config), _grid(config), _masses(config), config.material.rho, cache=cache)
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +224,18 @@ class Start:
     supply_shares: Array  #: (n,) share of the supply that each bin gets
 
 
-def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start:
+@contextmanager
+def _fitting_together() -> Iterator[None]:
+    """Name the sections of which physics says that they do not fit."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
+
+
+def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
     """The disk at t = 0.
 
     Raises
@@ -352,44 +243,32 @@ def disk_at_start(config: RunConfig, derived: Derived, cache: RunCache) -> Start
     ConfigError
         Nothing of the start or of the supply falls on the size grid.
     """
-    optical, supply = config.optical_depth, config.supply
-    try:
-        grid = make_grid(derived.s_lo, config.sizes.s_max, config.sizes.n_bins)
-        masses = _masses(grid, config.material.rho)
-        shares = _initial_shares(config.initial, config.psd, grid)
-        kappa = _opacity(grid, config.material.rho, config.initial, config.psd)
-        f_los = opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
-        sigma_0 = _sigma_0(config, derived, kappa, f_los)
-        injection = Injection(
-            supply.injection,
-            derived.s_lo,
-            supply.s_inj_min or 0.0,
-            supply.s_inj_max or math.inf,
-            supply.q,
-            shares if supply.injection == "initial_psd" else None,
-        )
-        injected = supply_weights(injection, grid, masses, config.material.rho, cache=cache)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError([f"initial, sizes and supply do not fit together: {error}"]) from error
-    return Start(grid, masses, shares, sigma_0, f_los, injection, _supply_law(config, derived, kappa, f_los), injected)
+    config = remembering(config)
+    with _fitting_together():
+        sigma_0, injected = _sigma_0(config), _injected(config, cache)
+        grid, shares, f_los = _grid(config), _initial_shares(config), _opacity(config)[1]
+        return Start(grid, _masses(config), shares, sigma_0, f_los, _injection(config), _supply_law(config), injected)
 
 
-def check(config: RunConfig, cache: RunCache) -> Derived:
-    """What :func:`derive` gives, after everything that can be known to be wrong before a run has been looked for.
+@stage
+def _supply_fits(config: RunConfig) -> None:
+    _injected(config, RunCache(enabled=False))
 
-    Parameters
-    ----------
-    cache : answers for what the configuration has in common with the one checked before it
+
+@stage
+def _others_fit(config: RunConfig) -> None:
+    _vapour(config), shielding_of(config)
+
+
+def check(config: RunConfig) -> None:
+    """Look for everything that can be known to be wrong before a run.
 
     Raises
     ------
     ConfigError
         The run would fail.
     """
-    derived = derive(config)
-    disk_at_start(config, derived, cache)
-    _vapour(config)
-    shielding_of(config)
-    return derived
+    span_of(config), motion_at_start(config), chi_of(config)
+    with _fitting_together():
+        _sigma_0(config), _supply_fits(config), _supply_law(config)
+    _others_fit(config)

@@ -15,6 +15,7 @@ from ._jit import call_repairing
 from .cache import CacheStats, RunCache
 from .config import RunConfig, build_config
 from .config_sections import Output
+from .derived import Derived, derive, motion_left
 from .errors import SolverError
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
@@ -35,7 +36,8 @@ from .solver.methods import RODAS5P
 from .solver.netform import CollisionTerms, collision_terms, tau_per_mass
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
-from .start import Derived, Start, derive, disk_at_start, drivers_of, motion_left, shielding_of
+from .stages import Memory, remembering
+from .start import Start, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
@@ -233,14 +235,18 @@ def goes_on_looking_up(config: RunConfig) -> bool:
     return config.numerics.scheme == "imex_bdf1" or config.dynamics.damping is not None or config.energy.enabled
 
 
-def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> Prepared:
-    """All that a run needs before it can be integrated. The three stages of a run can be made for several runs together."""
+def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None, memory: Memory | None = None) -> Prepared:
+    """All that a run needs before it can be integrated. The three stages of a run can be made for several runs together.
+
+    With a memory, what follows from sections of the configuration that an earlier run had is not worked out again.
+    """
     begin = time.perf_counter()
     cache.restart_counts()
-    derived = derive(config)
-    disk = disk_at_start(config, derived, cache)
+    seen = remembering(config, memory)
+    derived = derive(seen)
+    disk = disk_at_start(seen, cache)
     watched: NDArray[np.int64] = np.zeros(1, np.int64) if alarm is None else alarm
-    drivers, limits = drivers_of(config, derived, disk), run_limits(config, derived, disk)._replace(alarm=watched)
+    drivers, limits = drivers_of(seen, derived, disk), run_limits(config, derived, disk)._replace(alarm=watched)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
@@ -248,7 +254,7 @@ def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None 
         solve = functools.partial(_damped, config, derived, disk, drivers, limits, damping, cache)
     else:
         solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache), drivers, limits)
-    shielding, stats = shielding_of(config), cache.stats()
+    shielding, stats = shielding_of(seen), cache.stats()
     return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin, watched)
 
 

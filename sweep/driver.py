@@ -78,40 +78,36 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Sour
     StoreError, ClusterError
         Nothing can go on; what was committed stays.
     """
-    tasks = [block_task(plan, store, block) for block in blocks]
-    if workers == 0 or not tasks:
+    work = Work(lambda block: block_task(plan, store, block), blocks)
+    if workers == 0 or not work:
         scopes = CacheScopes()
         reporter.tally.restart_clock()
-        for task in tasks:
+        while work.waiting:
             if stop.is_set():
                 raise Interrupted
-            reporter.add(run_block(task, scopes))
+            reporter.add(run_block(work.take(), scopes))
         return
     if loud(workers):
         reporter.say(loud(workers))
     limits = Limits.from_config()
     watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
-    while tasks:
+    while work:
         if stop.is_set():
             raise Interrupted
-        before = len(tasks)
+        before = len(work)
         try:
-            with workers_from(workers, tasks[0], len(tasks), limits=limits, say=reporter.say, stop=stop) as cluster:
+            with workers_from(workers, work.first(), before, limits=limits, say=reporter.say, stop=stop) as cluster:
                 was_there = True
                 reporter.tally.restart_clock()
-                window = Window(cluster, tasks, reporter.add, stop, watchdog)
-                try:
-                    window.run()
-                finally:
-                    tasks = window.unfinished()
+                Window(cluster, work, reporter.add, stop, watchdog).run()
         except WorkersLostError as error:
-            restarts_left = RESTARTS if len(tasks) < before else restarts_left - 1
+            restarts_left = RESTARTS if len(work) < before else restarts_left - 1
             if restarts_left < 0 or not was_there:
                 raise
             if isinstance(workers, Scheduler):
                 _until_back(workers, error, limits, reporter.say, stop)
             else:
-                reporter.say(f"{error}; starting new workers for the {len(tasks)} blocks left")
+                reporter.say(f"{error}; starting new workers for the {len(work)} blocks left")
 
 
 def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, say: Callable[[str], None], stop: threading.Event) -> None:
@@ -129,36 +125,76 @@ def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, s
                 raise
 
 
+class Work:
+    """Blocks that are not known to be committed.
+
+    Parameters
+    ----------
+    make : gives the task of a block, which takes a hundred times its memory: when it is handed out
+    blocks : all there are
+    """
+
+    def __init__(self, make: Callable[[Block], BlockTask], blocks: Iterable[Block]) -> None:
+        self._make, self._waiting, self._out = make, deque(blocks), dict[int, Block]()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._out)
+
+    @property
+    def waiting(self) -> int:
+        """How many are not handed out."""
+        return len(self._waiting)
+
+    def first(self) -> BlockTask:
+        """The task of the next block, which stays."""
+        return self._make(self._waiting[0])
+
+    def take(self) -> BlockTask:
+        """Hand out the next block."""
+        block = self._waiting.popleft()
+        self._out[block.index] = block
+        return self._make(block)
+
+    def committed(self, index: int) -> None:
+        """A block that was handed out is done with."""
+        del self._out[index]
+
+    def take_back(self) -> None:
+        """Nobody has any more what was handed out."""
+        self._waiting.extendleft(reversed(self._out.values()))
+        self._out.clear()
+
+
 class Window:
     """Blocks on their way over one cluster: some queued, a bounded number in flight, some suspected of killing workers."""
 
-    def __init__(
-        self, cluster: Cluster, tasks: Iterable[BlockTask], committed: Callable[[Receipt], None], stop: threading.Event, watchdog: Watchdog
-    ) -> None:
+    def __init__(self, cluster: Cluster, work: Work, committed: Callable[[Receipt], None], stop: threading.Event, watchdog: Watchdog) -> None:
         self.cluster, self.client, self.committed, self.stop, self.watchdog = cluster, cluster.client, committed, stop, watchdog
-        self.queue = deque(tasks)
-        self.open = {task.index: task for task in self.queue}  # not known to be committed, wherever they are
+        self.work = work
+        self.queue: deque[BlockTask] = deque()  # to be tried again, when all others were handed out
         self.flying: dict[Future[Any], BlockTask] = {}
         self.suspects: deque[BlockTask] = deque()
         self.serial = itertools.count()
         watchdog.watch(cluster)
 
-    def unfinished(self) -> list[BlockTask]:
-        """Tasks that are not known to be committed."""
-        return list(self.open.values())
-
     def run(self) -> None:
-        """Run everything to its commit."""
-        while self.queue or self.flying or self.suspects:
-            self._look()
-            while self.queue and len(self.flying) < self.watchdog.size:
-                task = self.queue.popleft()
-                self.flying[self._submit(run_block, task)] = task
-            if not self.flying:  # nobody else is there to be blamed for a dead worker
-                self.queue.append(self._acquitted(self.suspects.popleft()))
-                continue
-            for future in self._next_done():
-                self._land(future)
+        """Run everything to its commit; what is not, when an error ends it, is given back."""
+        try:
+            while self.work.waiting or self.queue or self.flying or self.suspects:
+                self._advance()
+        finally:
+            self.work.take_back()
+
+    def _advance(self) -> None:
+        self._look()
+        while (self.work.waiting or self.queue) and len(self.flying) < self.watchdog.size:
+            task = self.work.take() if self.work.waiting else self.queue.popleft()
+            self.flying[self._submit(run_block, task)] = task
+        if not self.flying:  # nobody else is there to be blamed for a dead worker
+            self.queue.append(self._acquitted(self.suspects.popleft()))
+            return
+        for future in self._next_done():
+            self._land(future)
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
         key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"  # one used again would give the old result
@@ -198,7 +234,7 @@ class Window:
             self._lost(self.flying.pop(future), error)
         else:
             self.watchdog.finished(receipt.seconds)
-            self.open.pop(self.flying.pop(future).index, None)
+            self.work.committed(self.flying.pop(future).index)
             self.committed(receipt)
         future.release()
 

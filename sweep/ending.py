@@ -28,11 +28,11 @@ OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 def print_plan(plan: Plan, console: Console) -> None:
     """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
     compile_kernels(lambda text: say(console, text))
-    middle = build_config(merge(plan.sweep.base, plan.cases[len(plan.cases) // 2].overrides))
+    middle = build_config(merge(plan.sweep.base, plan.case(plan.count // 2).overrides))
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()
     run_zero_d(middle)
-    seconds = (time.perf_counter() - begin) * len(plan.cases)
+    seconds = (time.perf_counter() - begin) * plan.count
     checking = _seconds_of_check(middle) * len(plan.checked) if plan.checked else 0.0
     expected, cores = forecast(plan), usable_cores()
     say(console, f"sweep {plan.sweep.spec.name}")
@@ -40,8 +40,8 @@ def print_plan(plan: Plan, console: Console) -> None:
         say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
     counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
     besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
-    say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
+    say(console, f"  {plan.count} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+    say(console, f"  {len(plan.runs.identities)} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)
         say(console, f"  {len(plan.checked)} of them checked with tighter steps and with twice the bins, {share:.0f} % of the time")

@@ -4,6 +4,9 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marsdisk.cache import RunCache
 from marsdisk.config import Variations
 from marsdisk.errors import ConfigError
@@ -19,15 +22,21 @@ PLACES = 6  # of the product at which an axis is tried
 VALUES = 5  # of an axis that are tried at each
 
 
-def coinciding(product: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
-    """A note where cases of the product (run_id and labels) are the same run."""
-    first: dict[str, Mapping[str, Any]] = {}
-    shared = [(first.setdefault(run_id, labels), labels) for run_id, labels in product]
-    pairs = [pair for pair in shared if pair[0] is not pair[1]]
-    if pairs:
-        one, other = ({key: value for key, value in labels.items() if value != beside.get(key)} for labels, beside in (pairs[0], pairs[0][::-1]))
+def coinciding(sweep: "Sweep", runs: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[str]:
+    """A note where cases of the product are the same run.
+
+    Parameters
+    ----------
+    runs : (cases,) which run each case of the product is
+    numbers : (cases,) number of each
+    """
+    _, first, which = np.unique(runs, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[which] != np.arange(runs.size))
+    if again.size:
+        pair = [sweep.case(int(numbers[case]))[1] for case in (first[which[again[0]]], again[0])]
+        one, other = ({key: value for key, value in labels.items() if value != beside.get(key)} for labels, beside in (pair, pair[::-1]))
         yield (
-            f"{len(pairs)} of {len(product)} cases have the same configuration as another ({_words(other)} as {_words(one)}); "
+            f"{again.size} of {runs.size} cases have the same configuration as another ({_words(other)} as {_words(one)}); "
             "each is computed once, and case_run in the store says which run a case is"
         )
 

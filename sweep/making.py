@@ -41,38 +41,52 @@ def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
     variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
     coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6 + (1 + len(plan.sweep.axes)) * plan.has_case_table
-    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * len(plan.cases), len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
+    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * plan.count, len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
 
 
-def _coordinates(plan: Plan) -> dict[str, tuple[Any, Mapping[str, Any]]]:
-    cases, block_of = plan.cases, np.flatnonzero([case is not None for case in plan.rows]) // plan.block_size
+def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]]:
+    """Each along ``run``, with its attributes; unused rows hold NaN, 0, false or nothing."""
+    used, number = plan.rows >= 0, plan.runs.number
     described = config_keys(RunConfig)
-    found: dict[str, tuple[Any, Mapping[str, Any]]] = {
-        "run_id": (writer.coordinate([case.run_id for case in cases]), {"long_name": "digest of configuration, tables and model version"}),
-        "block": (block_of, {"units": "1", "long_name": "block that the run was computed and committed with"}),
+
+    def spread(values: NDArray[Any]) -> NDArray[Any]:
+        if used.all():
+            return values[plan.rows]
+        found = np.full(used.size, np.nan) if values.dtype.kind == "f" else np.zeros(used.size, values.dtype)
+        found[used] = values[plan.rows[used]]
+        return found
+
+    ids = np.array([f"{id:016x}" if id else "" for id in plan.ids.tolist()], dtype=np.dtypes.StringDType())
+    found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
+        "run_id": (ids, {"long_name": "digest of configuration, tables and model version"}),
+        "block": (
+            np.where(used, np.arange(used.size) // plan.block_size, 0),
+            {"units": "1", "long_name": "block that the run was computed and committed with"},
+        ),
         "in_product": (
-            np.array([bool(case.labels) for case in cases]),
+            spread(number < plan.sweep.product_size),
             {"units": "1", "long_name": "run of the product of axes, not an included one"},
         ),
     }
-    for i, (key, name) in enumerate(plan.coordinates.items()):
+    for key, name in plan.coordinates.items():
         unit = metadata(described[key], "unit") if key in described else ""
         attributes = {"config_key": key, "units": unit or "1", "long_name": (described[key].description or "") if key in described else ""}
-        found[name] = (writer.coordinate([case.values[i] for case in cases]), attributes)
-    for axis in plan.sweep.axes:
-        if axis.name not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
-            labels = [case.labels.get(axis.name) for case in cases]
-            found[axis.name] = (writer.coordinate(labels), {"units": "1", "long_name": f"position on the axis {axis.name}"})
-    return {name: (_spread(values, plan), attributes) for name, (values, attributes) in found.items()}
+        found[name] = (spread(plan.runs.values[key]), attributes)
+    for axis, labels in _labels(plan, number).items():
+        if axis not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
+            found[axis] = (spread(labels), {"units": "1", "long_name": f"position on the axis {axis}"})
+    return found
 
 
-def _spread(values: NDArray[Any], plan: Plan) -> NDArray[Any]:
-    """A value for each row of the store: those of its runs, and in unused rows NaN, 0, false or nothing."""
-    if len(values) == len(plan.rows):
-        return values
-    spread = np.full(len(plan.rows), np.nan) if values.dtype.kind == "f" else np.zeros(len(plan.rows), values.dtype)
-    spread[[case is not None for case in plan.rows]] = values
-    return spread
+def _labels(plan: Plan, number: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Where cases of the sweep stand on each axis, by their numbers; nowhere, where they are included ones."""
+    axes, product = plan.sweep.axes, number < plan.sweep.product_size
+    places = np.unravel_index(np.where(product, number, 0), [len(axis.points) for axis in axes]) if axes else ()
+    nowhere = [] if product.all() else [None]
+    return {
+        axis.name: writer.coordinate([*axis.labels, *nowhere])[np.where(product, place, len(axis.labels))]
+        for axis, place in zip(axes, places, strict=True)
+    }
 
 
 def _axis_names(plan: Plan) -> list[str]:
@@ -87,21 +101,21 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         raise StoreError(
             f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
         )
-    config, base = plan.first_config, plan.sweep.base
+    base = plan.sweep.base
     with suppress(ConfigError):  # a base that only its axes make whole is kept as it is given
         base = build_config(base).model_dump()
-    grid = make_grid(plan.cases[0].s_lo, config.sizes.s_max, config.sizes.n_bins) if plan.shared_grid else None
+    grid = make_grid(*plan.runs.identities[0][0]) if plan.shared_grid else None
     attributes = {
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
         "base_config": base,
         "block_size": plan.block_size,
-        "provenance": provenance(plan.tables),
+        "provenance": provenance(plan.runs.tables),
         **_record(plan),
     }
     writer.create_store(
         place,
-        runs=len(plan.rows),
+        runs=plan.rows.size,
         block_size=plan.block_size,
         sizes=_sizes(plan),
         coordinates=_coordinates(plan),
@@ -114,13 +128,18 @@ def create(plan: Plan, store: str | Path | Place) -> None:
 
 def _record(plan: Plan) -> dict[str, Any]:
     """Attributes of a store that an extension renews."""
-    return {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": len(plan.rows), **record(plan.sweep.axes)}
+    return {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": plan.rows.size, **record(plan.sweep.axes)}
 
 
 def cases_of(plan: Plan) -> Table:
     """The table of cases; empty where it would say nothing."""
     names = dict(zip((axis.name for axis in plan.sweep.axes), _axis_names(plan), strict=True))
-    return case_table(plan.product, names, ["" if case is None else case.run_id for case in plan.rows]) if plan.has_case_table else {}
+    if not plan.has_case_table:
+        return {}
+    row = np.zeros(plan.count, dtype=np.int64)
+    used = np.flatnonzero(plan.rows >= 0)
+    row[plan.rows[used]] = used
+    return case_table(row[plan.runs.product], names, _labels(plan, plan.runs.product_number))
 
 
 def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
@@ -154,12 +173,12 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     if problems:
         raise StoreError("\n".join([f"{place} cannot be extended; nothing was changed:", *(f"  {p}" for p in problems), "use another --store"]))
     extensions, was = list(attributes.get("extensions", [])), attributes["provenance"]
-    if len(plan.rows) > before:  # and not the way back from one that was broken off
-        extensions.append({"first_row": plan.starts[-1], "sweep_before": attributes["sweep"], **provenance(plan.tables)})
-    renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.tables}}}
+    if plan.rows.size > before:  # and not the way back from one that was broken off
+        extensions.append({"first_row": plan.starts[-1], "sweep_before": attributes["sweep"], **provenance(plan.runs.tables)})
+    renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
     writer.extend_store(
         place,
-        runs=len(plan.rows),
+        runs=plan.rows.size,
         unused=plan.unused,
         block_size=plan.block_size,
         sizes={**sizes, "bin": bins},

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from marsdisk import model_version
 
 from .design import continuation, redrawn
 from .errors import PlanChangedError
-from .plan import Case, Plan
+from .plan import Plan, ids_of
 from .store import reader
 from .store.place import Place
 
@@ -29,17 +31,18 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
     if attributes["plan_digest"] == plan.digest:
         return plan, 0
     size, rows = int(attributes["block_size"]), int(attributes["rows"])
-    there = reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
+    there = ids_of(reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist())
     starts = (0, *(int(extension["first_row"]) for extension in attributes.get("extensions", [])))
-    named, known = {case.run_id: case for case in plan.cases}, {*there}
-    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or not {name for name in there if name} <= named.keys():
+    order = np.argsort(plan.runs.id)
+    found = order[np.minimum(np.searchsorted(plan.runs.id, there, sorter=order), plan.count - 1)]
+    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or ((plan.runs.id[found] != there) & (there != 0)).any():
         raise PlanChangedError(_refusal(plan, place, attributes))
-    new = [case for case in plan.cases if case.run_id not in known]
-    kept: list[Case | None] = [named[name] if name else None for name in there]
-    if new:
-        kept += [None] * (-rows % size)
-        starts = (*starts, len(kept))
-    return replace(plan, rows=(*kept, *new), block_size=size, starts=starts), len(new)
+    kept = np.where(there != 0, found, -1)
+    new = np.setdiff1d(np.arange(plan.count), kept)
+    if new.size:
+        kept = np.concatenate([kept, np.full(-rows % size, -1)])
+        starts = (*starts, kept.size)
+    return replace(plan, rows=np.concatenate([kept, new]), block_size=size, starts=starts), new.size
 
 
 def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int) -> None:
@@ -70,7 +73,7 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
         for line in _differences(then[name], now[name], words)
     ]
     lines += _differences(was["model_version"], model_version(), "model version")
-    lines += _differences(was["tables"], plan.tables, "table")
+    lines += _differences(was["tables"], plan.runs.tables, "table")
     lines += continuation(then["content"], now["content"])
     lines = lines or redrawn(attributes, plan.sweep.axes) or ["its runs are others, or checked otherwise, though the files say the same"]
     cure = "use another --store, or move the old one away"

@@ -6,23 +6,30 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from marsdisk import model_version
-from marsdisk.cache import RunCache
 from marsdisk.config import RunConfig, Variations
 from marsdisk.config_sections import Output
 from marsdisk.convergence import comparisons
+from marsdisk.derived import cache_identity
 from marsdisk.errors import ConfigError
-from marsdisk.start import Derived, check
+from marsdisk.stages import Memory, stage
+from marsdisk.start import check
 
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
 from .spec import Sweep
 from .store import layout
+from .store.writer import coordinate
 
 BLOCK_MAX = 256  # runs; a block then takes seconds
 BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
@@ -34,14 +41,24 @@ BLOCK_MIN = 16
 class Case:
     """One run of a sweep."""
 
-    run_id: str  #: digest of the resolved configuration, its tables and the model's version: same id, same answer
+    run_id: str
     overrides: Overrides
     labels: dict[str, Any]  #: on each axis of the product; empty for an included case
-    values: tuple[Any, ...]  #: of the swept keys
-    tables: dict[str, str]  #: digest of each table it uses
     identity: tuple[object, ...]  #: what its cached arrays depend on
-    s_lo: float  #: m, where its size grid begins
-    bins: int
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """All different runs of a sweep as columns, so that a million take some tens of megabytes; those that share cached arrays stand together."""
+
+    number: NDArray[np.int64]  #: (runs,) of the first case of the sweep file that is this run
+    id: NDArray[np.uint64]  #: (runs,) its name
+    kind: NDArray[np.int64]  #: (runs,) place of what its cached arrays depend on among ``identities``
+    values: dict[str, NDArray[Any]]  #: (runs,) each swept key
+    identities: tuple[tuple[Any, ...], ...]
+    product: NDArray[np.int64]  #: (cases,) which run each case of the product is, coinciding ones too, in the order of the file
+    product_number: NDArray[np.int64]  #: (cases,) number of each
+    tables: dict[str, str]  #: digest of every table that any run uses
     parts: frozenset[str]  #: of the model that have arrays of their own
 
 
@@ -50,40 +67,55 @@ class Block:
     """The unit of work, of writing and of committing."""
 
     index: int
-    rows: tuple[int, ...]  #: of the store: all that the block has, or those to run again
+    rows: Sequence[int]  #: of the store: all that the block has, or those to run again
     attempt: int = 1
     unused: int = 0  #: rows behind them, up to the end of the block, that hold no run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """All cases of a sweep, ordered so that runs which share cached arrays stand together."""
+    """All runs of a sweep, in the rows of its store."""
 
     sweep: Sweep
-    rows: tuple[Case | None, ...]  #: by their place in the store; None in the part of a block that an extension left unused
+    runs: Runs
+    rows: NDArray[np.int64]  #: run in each row of the store; -1 in the part of a block that an extension left unused
     first_config: RunConfig
     block_size: int
     coordinates: dict[str, str]  #: short name of each swept key
-    duplicates: int
-    product: tuple[tuple[str, dict[str, Any]], ...]  #: run_id and labels of every case of the product, coinciding ones too, as in the file
     warnings: tuple[str, ...] = field(default=())
     starts: tuple[int, ...] = (0,)  #: rows at which the store, and each of its extensions, begins
 
-    @functools.cached_property
-    def cases(self) -> tuple[Case, ...]:
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return self.runs.id.size
+
+    @property
+    def duplicates(self) -> int:
+        """How many cases are left out since they are the same run as another."""
+        return self.runs.product.size + len(self.sweep.spec.include) - self.count
+
+    @property
+    def cases(self) -> list[Case]:
         """All runs, in the order of the store."""
-        return tuple(case for case in self.rows if case is not None)
+        return [self.case(int(row)) for row in np.flatnonzero(self.rows >= 0)]
 
     @property
     def unused(self) -> list[int]:
         """Rows that hold no run."""
-        return [row for row, case in enumerate(self.rows) if case is None]
+        return [int(row) for row in np.flatnonzero(self.rows < 0)]
 
-    def case(self, run: int) -> Case:
+    def case(self, row: int) -> Case:
         """The run in one row of the store."""
-        case = self.rows[run]
-        assert case is not None, f"row {run} is unused"
-        return case
+        run = self.rows[row]
+        assert run >= 0, f"row {row} is unused"
+        overrides, labels = self.sweep.case(int(self.runs.number[run]))
+        return Case(f"{self.runs.id[run]:016x}", overrides, labels, self.runs.identities[self.runs.kind[run]])
+
+    @functools.cached_property
+    def ids(self) -> NDArray[np.uint64]:
+        """(rows,) name of the run in each row, 0 in unused ones."""
+        return np.where(self.rows >= 0, self.runs.id[self.rows], np.uint64(0))
 
     @functools.cached_property
     def checked(self) -> frozenset[int]:
@@ -95,58 +127,53 @@ class Plan:
         if spec is None or spec.fraction == 0.0:
             return frozenset()
         found: set[int] = set()
-        for lo, hi in itertools.pairwise((*self.starts, len(self.rows))):
-            by_id = sorted((case.run_id, lo + i) for i, case in enumerate(self.rows[lo:hi]) if case is not None)
-            found |= {run for _, run in by_id[: max(1, round(spec.fraction * len(by_id)))]}
+        for lo, hi in itertools.pairwise((*self.starts, self.rows.size)):
+            used = lo + np.flatnonzero(self.rows[lo:hi] >= 0)
+            wanted = max(1, round(spec.fraction * used.size))
+            found.update(used[np.argsort(self.ids[used])[:wanted]].tolist())
         return frozenset(found)
 
     @property
     def digest(self) -> str:
-        """Names the cases, their order and their blocks, and which of them are checked: all that decides what a store holds."""
-        text = "\n".join([str(self.block_size), *("" if case is None else case.run_id for case in self.rows)])
-        if self.checked:
-            text += "\nchecked: " + " ".join(map(str, sorted(self.checked)))
-        if self.has_case_table:
-            text += "\nproduct: " + " ".join(run_id for run_id, _ in self.product)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        """Names the runs, their order and their blocks, and which of them are checked: all that decides what a store holds."""
+        digest = hashlib.sha256(f"{self.block_size} {sorted(self.checked)} ".encode())
+        for ids in (self.ids, *([self.runs.id[self.runs.product]] if self.has_case_table else [])):
+            digest.update(ids.astype(">u8").tobytes() + b" ")
+        return digest.hexdigest()[:32]
 
     @property
     def has_case_table(self) -> bool:
         """Whether the store says of each case which run it is: where the order of a design matters, or cases share a run."""
         drawn = any(axis.name in {POINT, ONE_AT_A_TIME} for axis in self.sweep.axes)
-        return drawn or len({run_id for run_id, _ in self.product}) < len(self.product)
-
-    @property
-    def tables(self) -> dict[str, str]:
-        """Digest of every table that any run uses."""
-        return {name: digest for case in self.cases for name, digest in case.tables.items()}
+        return drawn or len(np.unique(self.runs.product)) < self.runs.product.size
 
     @property
     def blocks(self) -> list[Block]:
         size, found = self.block_size, []
-        for lo in range(0, len(self.rows), size):
+        for lo in range(0, self.rows.size, size):
             here = self.rows[lo : lo + size]
-            used = sum(case is not None for case in here)
-            found.append(Block(lo // size, tuple(range(lo, lo + used)), unused=len(here) - used))
+            used = int((here >= 0).sum())
+            found.append(Block(lo // size, range(lo, lo + used), unused=here.size - used))
         return found
 
     @property
     def shared_grid(self) -> bool:
         """Whether all runs have the same size grid."""
-        return len({case.identity[0] for case in self.cases}) == 1
+        return len({identity[0] for identity in self.runs.identities}) == 1
 
     @property
     def parts(self) -> frozenset[str]:
         """Which optional arrays the store has."""
-        return frozenset({"check"} if self.checked else ()).union(*(case.parts for case in self.cases))
+        return self.runs.parts | frozenset({"check"} if self.checked else ())
 
     @property
     def bins(self) -> int:
         """Bins of the largest grid."""
-        return max(case.bins for case in self.cases)
+        return _bins(self.runs)
 
-    def distinct_cache_keys(self) -> int:
-        return len({case.identity for case in self.cases})
+
+def _bins(runs: Runs) -> int:
+    return max(int(n) for (_, _, n), *_ in runs.identities)
 
 
 def usable_cores() -> int:
@@ -166,12 +193,25 @@ def _fitting(bins: int, output: Output) -> int:
 
 
 def run_id(config: RunConfig) -> str:
-    """Name of a run: 16 hex digits of configuration, tables and model version."""
+    """Name of a run: 16 hex digits of configuration, tables and model version; same name, same answer."""
     return hashlib.sha256(f"{config.digest()} {model_version()}".encode()).hexdigest()[:16]
 
 
-def _tables(config: RunConfig) -> dict[str, str]:
-    return {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}
+def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:
+    """Names of runs as they are written, as numbers; 0 for none.
+
+    Raises
+    ------
+    ValueError
+        One is no such name.
+    """
+    return np.array([int(name, 16) if name else 0 for name in run_ids], dtype=np.uint64)
+
+
+@stage
+def _uses(config: RunConfig) -> tuple[dict[str, str], frozenset[str]]:
+    """Digest of each table, and the parts of the model that have arrays of their own."""
+    return {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}, layout.parts_of(config)
 
 
 def value_at(config: RunConfig, key: str) -> Any:
@@ -182,19 +222,21 @@ def value_at(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _validated(sweep: Sweep) -> Iterator[tuple[Overrides, dict[str, Any], RunConfig, Derived]]:
+def _validated(sweep: Sweep) -> Iterator[tuple[int, RunConfig, RunConfig]]:
+    """Number and configuration of each case, the latter also as stages of a set-up remember it; ConfigError at the end where any cannot run."""
     problems: dict[str, tuple[int, str]] = {}
-    variations, cache = Variations(sweep.base), RunCache()
-    for overrides, labels in sweep.cases():
+    variations, memory = Variations(sweep.base), Memory()
+    for number, overrides in sweep.numbered():
         try:
             config = variations.config(overrides)
-            derived = check(config, cache)
+            seen = memory.of(config)
+            check(seen)
         except ConfigError as error:
             for problem in error.problems:
                 count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
                 problems[problem] = (count + 1, first)
             continue
-        yield overrides, labels, config, derived
+        yield number, config, seen
     if problems:
         lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
         lines = _few_of_each(lines)
@@ -223,13 +265,46 @@ def _refuse_uncheckable(plan: Plan) -> None:
             ) from error
 
 
-def _in_cache_order(cases: list[Case]) -> list[Case]:
-    """Sorted so that equal grids, then densities, fragment laws, Q_D* laws and speeds stand together; the file's order within."""
-    ranks: list[dict[object, int]] = [{} for _ in cases[0].identity] if cases else []
-    for case in cases:
-        for rank, part in zip(ranks, case.identity, strict=True):
-            rank.setdefault(part, len(rank))
-    return sorted(cases, key=lambda case: [rank[part] for rank, part in zip(ranks, case.identity, strict=True)])
+def _in_cache_order(identities: Sequence[tuple[object, ...]]) -> NDArray[np.int64]:
+    """Rank of each: equal grids, then densities, fragment laws, Q_D* laws and speeds stand together, in the order of the file within."""
+    ranks: list[dict[object, int]] = [{} for _ in identities[0]]
+    places = [[rank.setdefault(part, len(rank)) for rank, part in zip(ranks, identity, strict=True)] for identity in identities]
+    return np.unique(np.array(places), axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, RunConfig]:
+    """Every case validated, those that are the same run joined; and the configuration of the first."""
+    numbers, ids, kinds = array("q"), array("Q"), array("q")
+    values: list[list[Any]] = [[] for _ in keys]
+    columns = list(zip(values, map(attrgetter, keys), keys, strict=True))
+    kind_of, first = dict[tuple[Any, ...], int](), None
+    tables, parts, last = dict[str, str](), frozenset[str](), None
+    for number, config, seen in _validated(sweep):
+        first = first or config
+        if config.output is not first.output and config.output != first.output:
+            problem = f"{sweep.case(number)[0]} changes the output grid, which all runs of a store share; set it once under output"
+            raise ConfigError([problem], f"sweep {sweep.spec.name}")
+        numbers.append(number)
+        ids.append(int(run_id(config), 16))
+        kinds.append(kind_of.setdefault(cache_identity(seen), len(kind_of)))
+        for column, value, key in columns:
+            try:
+                column.append(value(config))
+            except AttributeError:  # a part that this case does not have, or an element of a list
+                column.append(value_at(config, key))
+        used = _uses(seen)
+        if used is not last:
+            tables, parts, last = tables | used[0], parts | used[1], used
+    if first is None:
+        raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
+    number_of, kind = (np.frombuffer(column, dtype=np.int64) for column in (numbers, kinds))
+    id, begin, of_case = np.unique(np.frombuffer(ids, dtype=np.uint64), return_index=True, return_inverse=True)
+    identities = tuple(kind_of)
+    order = np.lexsort((begin, _in_cache_order(identities)[kind[begin]]))
+    begin, place = begin[order], np.argsort(order)
+    in_product = number_of < sweep.product_size
+    swept = {key: coordinate(column)[begin] for key, column in zip(keys, values, strict=True)}
+    return Runs(number_of[begin], id[order], kind[begin], swept, identities, place[of_case][in_product], number_of[in_product], tables, parts), first
 
 
 def make_plan(sweep: Sweep) -> Plan:
@@ -241,38 +316,11 @@ def make_plan(sweep: Sweep) -> Plan:
         Listing every problem of any case, before anything is run.
     """
     keys = sweep.swept_keys()
-    cases: dict[str, Case] = {}
-    product: list[tuple[str, dict[str, Any]]] = []
-    total, first_config = 0, None
-    for overrides, labels, config, derived in _validated(sweep):
-        total += 1
-        first_config = first_config or config
-        if config.output != first_config.output:
-            raise ConfigError(
-                [f"{overrides} changes the output grid, which all runs of a store share; set it once under output"], f"sweep {sweep.spec.name}"
-            )
-        name = run_id(config)
-        product += [(name, labels)] if labels else []
-        values = tuple(value_at(config, key) for key in keys)
-        identity, parts = derived.cache_identity(config), layout.parts_of(config)
-        cases.setdefault(name, Case(name, overrides, labels, values, _tables(config), identity, derived.s_lo, config.sizes.n_bins, parts))
-    if first_config is None:
-        raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
-    ordered = _in_cache_order(list(cases.values()))
-    bins, block = max(case.bins for case in ordered), sweep.spec.block
-    if block is None:
-        block = default_block(len(ordered), bins, first_config.output)
-    else:  # a chunk is a block, also where the block is not full yet
-        block = min(block, max(len(ordered), _fitting(bins, first_config.output)))
-    plan = Plan(
-        sweep,
-        tuple(ordered),
-        first_config,
-        block,
-        short_names(keys),
-        total - len(ordered),
-        tuple(product),
-        (*sweep.notes(), *coinciding(product), *idle_axes(sweep)),
-    )
+    runs, first = _runs(sweep, keys)
+    count, bins, block = runs.id.size, _bins(runs), sweep.spec.block
+    # a chunk is a block, also where the block is not full yet
+    block = default_block(count, bins, first.output) if block is None else min(block, max(count, _fitting(bins, first.output)))
+    notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
+    plan = Plan(sweep, runs, np.arange(count), first, block, short_names(keys), notes)
     _refuse_uncheckable(plan)
     return plan

@@ -120,7 +120,7 @@ def _run(
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
-        already = len(plan.cases) - tally.runs
+        already = plan.count - tally.runs
         reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop):
             held.on_loss = stop.set

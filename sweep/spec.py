@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from marsdisk.config import merge, read_config, tables_resolved
@@ -79,36 +80,50 @@ class Sweep:
     axes: tuple[Axis, ...]
     given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
 
+    @functools.cached_property
+    def product_size(self) -> int:
+        """Points of all axes together, those to exclude among them."""
+        return math.prod(len(axis.points) for axis in self.axes) if self.axes else 0
+
+    def case(self, number: int) -> tuple[Overrides, dict[str, Any]]:
+        """Overrides of a case and its label on each axis, by its number: in the product the last axis runs fastest; included cases are behind it."""
+        if number >= self.product_size:
+            return dict(self.spec.include[number - self.product_size]), {}
+        overrides, labels = dict[str, Any](), dict[str, Any]()
+        for axis, i in zip(self.axes, np.unravel_index(number, [len(axis.points) for axis in self.axes]), strict=True):
+            overrides |= axis.points[i]
+            labels[axis.name] = axis.labels[i]
+        return overrides, labels
+
+    def numbered(self) -> Iterator[tuple[int, Overrides]]:
+        """Number and overrides of each case that is not excluded."""
+        for number, points in enumerate(itertools.product(*(axis.points for axis in self.axes)) if self.axes else ()):
+            if not (self.spec.exclude and self._is_excluded(number)):
+                yield number, {key: value for point in points for key, value in point.items()}
+        for i, entry in enumerate(self.spec.include):
+            yield self.product_size + i, dict(entry)
+
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
-        """Overrides of each case, with its label on each axis, in the order of the file; included cases last."""
-        for overrides, labels in self._product():
-            if not self._is_excluded(overrides, labels):
-                yield overrides, labels
-        for entry in self.spec.include:
-            yield dict(entry), {}
+        """Overrides of each case, with its label on each axis, in the order of the file."""
+        return (self.case(number) for number, _ in self.numbered())
 
-    def _product(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
-        """The cases of all points of all axes, those to exclude among them."""
-        for choice in itertools.product(*(range(len(axis.points)) for axis in self.axes)) if self.axes else ():
-            overrides: Overrides = {}
-            for axis, i in zip(self.axes, choice, strict=True):
-                overrides |= axis.points[i]
-            yield overrides, {axis.name: axis.labels[i] for axis, i in zip(self.axes, choice, strict=True)}
-
-    def _is_excluded(self, overrides: Overrides, labels: Mapping[str, Any]) -> bool:
+    def _is_excluded(self, number: int) -> bool:
+        overrides, labels = self.case(number)
         return any(_matches({**labels, **overrides}, entry) for entry in self.spec.exclude)
 
     def excluded(self) -> int:
         """How many cases of the product are left out."""
-        return sum(self._is_excluded(*case) for case in self._product()) if self.spec.exclude else 0
+        return sum(map(self._is_excluded, range(self.product_size))) if self.spec.exclude else 0
 
     def notes(self) -> tuple[str, ...]:
         """What the file says that its author may not have meant: exclusions without effect, and keys that a section given whole drops."""
-        product = [{**labels, **overrides} for overrides, labels in self._product()] if self.spec.exclude else []
-        idle = [f"exclude[{i}] matches no case: {entry}" for i, entry in enumerate(self.spec.exclude) if not any(_matches(c, entry) for c in product)]
+        idle = [f"exclude[{i}] matches no case: {entry}" for i, entry in enumerate(self.spec.exclude) if not self._matched(entry)]
         given = [(self.given["base"], self.spec.set), (self.given["base"], self.given["command_line"])]
         given += [(self.base, point) for axis in self.axes for point in axis.points] + [(self.base, entry) for entry in self.spec.include]
         return tuple(dict.fromkeys([*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]))
+
+    def _matched(self, entry: Mapping[str, Any]) -> bool:
+        return any(_matches({**labels, **overrides}, entry) for overrides, labels in map(self.case, range(self.product_size)))
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""

@@ -96,7 +96,7 @@ def check_lines(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
     looked_at = [run for run in sorted(plan.checked) if not np.isnan(errors["err_time"][run]).any()]
     not_compared = [run for run in looked_at if all(np.isinf(of[run]).all() for of in errors.values())]
     compared = sorted({*looked_at} - {*not_compared})
-    lines = [f"checked {len(compared)} of {len(plan.cases)} runs with tighter steps and with twice the bins"]
+    lines = [f"checked {len(compared)} of {plan.count} runs with tighter steps and with twice the bins"]
     if compared:
         lines[0] += ": " + ", ".join(_largest(name, errors[name], compared, limit) for name, limit in limits.items())
     over = {run: [words for name, limit in limits.items() for words in _over(name, errors[name][run], limit)] for run in compared}

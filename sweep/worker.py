@@ -21,6 +21,7 @@ from marsdisk.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
+from marsdisk.stages import Memory
 from marsdisk.zero_d import Prepared, Solved, ensure_compiled, finish, goes_on_looking_up, prepare, solve
 
 from .agreement import Probe, host_and_process
@@ -45,7 +46,7 @@ class BlockTask:
 
     store: str
     index: int
-    rows: tuple[int, ...]  #: of the store, increasing
+    rows: Sequence[int]  #: of the store, increasing
     base: Mapping[str, Any]
     overrides: tuple[Overrides, ...]
     scope: str
@@ -155,10 +156,12 @@ def _run_all(
 ) -> Iterator[RunResult | str]:
     """The result of each case, or what went wrong, a few cases at a time stage by stage; with ``afresh`` each meets an empty cache."""
 
+    memory = Memory()
+
     def prepared(config: RunConfig) -> Prepared:
         if afresh:
             cache.clear()
-        return prepare(config, cache)
+        return prepare(config, cache, memory=memory)
 
     def solved(run: Prepared) -> Solved:
         with WATCH.limited(run.alarm, time_limit):

@@ -14,23 +14,20 @@ from .place import Place
 Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 
 
-def case_table(product: Sequence[tuple[str, Mapping[str, Any]]], axes: Mapping[str, str], run_ids: Sequence[str]) -> Table:
+def case_table(runs: NDArray[np.int64], axes: Mapping[str, str], labels: Mapping[str, NDArray[Any]]) -> Table:
     """Arrays along ``case`` with their attributes.
 
     Parameters
     ----------
-    product : run_id and label on each axis of every case, in the order of the sweep file
+    runs : (cases,) row of the run that each case of the product is, in the order of the sweep file
     axes : name of each axis in the sweep file, with its name in the store
-    run_ids : of the runs of the store, in its order
+    labels : (cases,) where each case stands, by axis in the sweep file
     """
-    place = {run_id: run for run, run_id in enumerate(run_ids)}
-    runs = np.array([place[run_id] for run_id, _ in product], dtype=np.int64)
     found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
         layout.CASE_RUN: (runs, {"units": "1", "long_name": "run, counted from 0, that has the results of the case"})
     }
     for axis, name in axes.items():
-        labels = writer.coordinate([labels[axis] for _, labels in product])
-        found[layout.CASE_LABEL.format(name)] = (labels, {"units": "1", "long_name": f"position of the case on the axis {axis}"})
+        found[layout.CASE_LABEL.format(name)] = (labels[axis], {"units": "1", "long_name": f"position of the case on the axis {axis}"})
     return found
 
 

@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from marsdisk.cache import CacheKind, RunCache, _arrays
 from marsdisk.config import build_config
+from marsdisk.derived import derive
 from marsdisk.physics.smol import ImexWorkspace
 from marsdisk.result import RunResult
-from marsdisk.start import derive, disk_at_start
+from marsdisk.start import disk_at_start
 from marsdisk.zero_d import classic_disk, run_zero_d
 
 BASE: dict[str, Any] = {
@@ -95,7 +96,7 @@ class OneCache(RuleBasedStateMachine):
         derived = derive(config)
         N = {}
         for name, cache in (("shared", self.cache), ("cold", RunCache())):
-            disk = disk_at_start(config, derived, cache)
+            disk = disk_at_start(config, cache)
             classic, workspace = classic_disk(config, derived, disk), ImexWorkspace.for_bins(disk.masses.size)
             N[name] = disk.sigma_0 * disk.shares / disk.masses
             for _ in range(steps):

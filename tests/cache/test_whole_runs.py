@@ -10,10 +10,11 @@ import pytest
 
 from marsdisk.cache import REASONS, CacheKind, CacheStats, RunCache
 from marsdisk.config import RunConfig
+from marsdisk.derived import derive
 from marsdisk.physics.dynamics import dispersion_speed
 from marsdisk.physics.smol import ImexWorkspace
 from marsdisk.result import RunResult
-from marsdisk.start import derive, disk_at_start
+from marsdisk.start import disk_at_start
 from marsdisk.zero_d import classic_disk, run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -85,7 +86,7 @@ def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(sh
 def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Shipped) -> None:
     config = shipped("melt", CLASSIC)
     derived, cache = derive(config), RunCache()
-    disk = disk_at_start(config, derived, cache)
+    disk = disk_at_start(config, cache)
     N = {"cached": disk.sigma_0 * disk.shares / disk.masses}
     N["cold"], workspace = N["cached"], ImexWorkspace.for_bins(20)
     cache.restart_counts()

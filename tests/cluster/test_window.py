@@ -18,9 +18,9 @@ import sweep.cli
 import sweep.driver
 import sweep.watchdog
 from sweep.cluster import Cluster
-from sweep.driver import Window, run_blocks
+from sweep.driver import Window, Work, run_blocks
 from sweep.errors import ClusterError, Interrupted, UnfitWorkerError, WorkersLostError
-from sweep.plan import make_plan
+from sweep.plan import Block, make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.watchdog import Limits, Watchdog
@@ -71,16 +71,20 @@ def one(last_seen: float = 0.0, status: str = "running") -> dict[str, Any]:
     return {"nthreads": 1, "status": status, "last_seen": last_seen, "name": "w"}
 
 
-def tasks(count: int) -> list[BlockTask]:
-    return [BlockTask(f"s{i}.zarr", i, 2 * i, {}, ({}, {}), "task", True, attempt=1) for i in range(count)]
+def task_of(block: Block) -> BlockTask:
+    return BlockTask("s.zarr", block.index, block.rows, {}, ({}, {}), "task", True, attempt=1)
 
 
-def window(given: list[BlockTask], stop: threading.Event | None = None) -> Window:
+def work(count: int) -> Work:
+    return Work(task_of, [Block(i, range(2 * i, 2 * i + 2)) for i in range(count)])
+
+
+def window(given: Work, stop: threading.Event | None = None) -> Window:
     return Window(Described({"a": one()}), given, lambda receipt: None, stop or threading.Event(), Watchdog(Limits(), print))
 
 
 def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(tasks(10))
+    made = window(work(10))
     monkeypatch.setattr(made, "_next_done", lambda: list(itertools.islice(made.flying, 1)))
     most = []
     monkeypatch.setattr(made, "_land", lambda future: most.append(len(made.flying)) or made.flying.pop(future))
@@ -90,7 +94,7 @@ def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(monkeypat
 
 
 def test_a_cluster_that_is_lost_leaves_every_block_among_the_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(tasks(5))
+    made = window(work(5))
 
     def lost() -> None:
         raise WorkersLostError("no worker")
@@ -98,13 +102,12 @@ def test_a_cluster_that_is_lost_leaves_every_block_among_the_unfinished(monkeypa
     monkeypatch.setattr(made, "_next_done", lost)
     with pytest.raises(ClusterError):
         made.run()
-    assert sorted(task.index for task in made.unfinished()) == [0, 1, 2, 3, 4]
+    assert [made.work.take().index for _ in range(len(made.work))] == [0, 1, 2, 3, 4]
 
 
 def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_block_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(tasks(2))
-    made.suspects.extend(made.queue)
-    made.queue.clear()
+    made = window(work(2))
+    made.suspects.extend(made.work.take() for _ in range(2))
 
     def lost(future: object) -> None:
         raise WorkersLostError("no worker")
@@ -112,21 +115,21 @@ def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_bloc
     monkeypatch.setattr(made, "_error_of", lost)
     with pytest.raises(ClusterError):
         made.run()
-    assert sorted(task.index for task in made.unfinished()) == [0, 1]
+    assert [made.work.take().index for _ in range(len(made.work))] == [0, 1]
 
 
 def test_a_stop_is_heeded_before_anything_is_waited_for() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Interrupted):
-        window(tasks(2), stop).run()
+        window(work(2), stop).run()
 
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_result_that_never_comes_from_a_lost_worker_stops_nobody(monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
     stop, outcome = threading.Event(), []
     cluster, watchdog = Described({}, own=True), Watchdog(Limits(no_worker=0.1), print)
-    made = Window(cluster, tasks(1), lambda receipt: None, stop, watchdog)
+    made = Window(cluster, work(1), lambda receipt: None, stop, watchdog)
     monkeypatch.setattr(made, "_next_done", lambda: list(made.flying))  # done, but its worker is dead before its result is fetched
 
     def run() -> None:
@@ -262,7 +265,7 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
 
 
 def test_blocks_on_their_way_are_begun_anew_under_new_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(tasks(2))
+    made = window(work(2))
     looks = iter([False, True])
     monkeypatch.setattr(made.watchdog, "look", lambda: next(looks, False))
     landed: list[int] = []
@@ -279,10 +282,10 @@ def test_blocks_on_their_way_are_begun_anew_under_new_keys(monkeypatch: pytest.M
 
 
 def test_a_worker_that_does_not_agree_costs_a_block_no_attempt_and_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(tasks(1))
+    made = window(work(1))
     made.watchdog._workers = {"a": one(), "b": one()}
     for _ in range(10):
-        made._lost(tasks(1)[0], UnfitWorkerError("b", "host:1 numpy 1 instead of 2"))
+        made._lost(task_of(Block(0, range(2))), UnfitWorkerError("b", "host:1 numpy 1 instead of 2"))
     assert {task.attempt for task in made.queue} == {1}
     assert made.watchdog.usable() == ["a"]
 

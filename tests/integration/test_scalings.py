@@ -8,6 +8,7 @@ import pytest
 from plain_drivers import dust, plain_drivers
 
 from marsdisk.config import RunConfig
+from marsdisk.derived import derive
 from marsdisk.physics import temperature
 from marsdisk.physics.collide import compute_collision_kernel_C1
 from marsdisk.physics.collisions_smol import _fragment_tensor, step_collisions
@@ -18,7 +19,6 @@ from marsdisk.solver.control import Limits
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P
 from marsdisk.solver.netform import collision_terms
-from marsdisk.start import derive
 from marsdisk.zero_d import run_zero_d
 
 RHO, GRID = 3270.0, make_grid(1e-5, 1e-2, 16)

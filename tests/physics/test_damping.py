@@ -14,6 +14,7 @@ from setups import solve as solve_ring
 from marsdisk import zero_d
 from marsdisk.cache import REASONS, CacheKind, RunCache
 from marsdisk.config import RunConfig
+from marsdisk.derived import derive
 from marsdisk.errors import ConfigError, SolverError
 from marsdisk.physics import dynamics, orbit, temperature
 from marsdisk.physics.dynamics import Motion, relaxed
@@ -26,7 +27,6 @@ from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P
 from marsdisk.solver.stretches import Damping, integrate_stretches
 from marsdisk.solver.trajectory import Trajectory, joined
-from marsdisk.start import derive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

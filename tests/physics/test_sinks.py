@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from marsdisk.config import RunConfig
+from marsdisk.derived import derive
 from marsdisk.errors import ConfigError
 from marsdisk.physics.constants import M_MARS, YEAR
 from marsdisk.physics.grid import grain_mass
@@ -15,7 +16,6 @@ from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.sinks import gas_drag_rates
 from marsdisk.physics.sublimation import SETS, grain_heating, shrinking_speed_and_slope, vapour_of
 from marsdisk.result import RunResult, StopReason
-from marsdisk.start import derive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

@@ -15,7 +15,7 @@ from marsdisk.cache import KEY_FIELDS
 from marsdisk.config import build_config, merge
 from marsdisk.zero_d import run_zero_d
 from sweep.cluster import Cluster
-from sweep.driver import Window, block_task
+from sweep.driver import Window, Work, block_task
 from sweep.making import create
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
@@ -65,12 +65,12 @@ def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_da
     run_here(file, tmp_path / "one.zarr")
     plan = make_plan(load_sweep(file))
     create(plan, tmp_path / "other.zarr")
-    tasks = [block_task(plan, str(tmp_path / "other.zarr"), block) for block in plan.blocks]
+    work = Work(lambda block: block_task(plan, str(tmp_path / "other.zarr"), block), plan.blocks)
     receipts: list[Receipt] = []
     local = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0")
     with local, Client(local, set_as_default=False) as client:
-        client.register_plugin(SweepPlugin(tasks[0]))
-        Window(Cluster(client, "here"), tasks, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
+        client.register_plugin(SweepPlugin(work.first()))
+        Window(Cluster(client, "here"), work, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
         (metrics,) = (worker.digests_total for worker in local.workers.values())
     assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
     for name, expected in (("hits", sum(r.hits for r in receipts)), ("lookups", sum(r.lookups for r in receipts))):

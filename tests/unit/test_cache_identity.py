@@ -7,7 +7,7 @@ import pytest
 
 from marsdisk.cache import CacheKind, RunCache
 from marsdisk.config import RunConfig
-from marsdisk.start import derive
+from marsdisk.derived import cache_identity
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -41,7 +41,7 @@ OTHER = [
 
 
 def identity(config: RunConfig) -> tuple[object, ...]:
-    return derive(config).cache_identity(config)
+    return cache_identity(config)
 
 
 def rebuilds(first: RunConfig, second: RunConfig) -> int:

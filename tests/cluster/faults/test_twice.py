@@ -63,7 +63,7 @@ def test_clock_jumps(tmp_path: Path, many_file: Path, whole: Path, start_with: S
         pytest.skip("libfaketime is not installed")
     store, clock = tmp_path / "s.zarr", tmp_path / "clock"
     clock.write_text("+0", encoding="utf-8")
-    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     begin = time.monotonic()
     driver = start_with({"sleep": 0.05}, many_file, store, 2, **fake)
     for blocks, offset in ((10, "+10d"), (30, "-365d")):
