@@ -5,8 +5,9 @@ import hashlib
 import json
 import typing
 from collections.abc import Mapping
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -151,13 +152,19 @@ class RunConfig(Section):
 
     def digest(self) -> str:
         """32 hex digits that name the resolved configuration and the content of its tables, wherever the files lie."""
-        digests = {name: self.__dict__[name].content_digest for name in _SECTIONS}
-        tables: dict[str, tuple[tuple[str, str], ...]] = {}
-        for key, digest in self.table_digests().items():
-            section = key.partition(".")[0]
-            tables[section] = (*tables.get(section, ()), (key, digest))
-        digests |= {section: _digest_with_tables(self.__dict__[section].canonical, within) for section, within in tables.items()}
-        return hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:32]
+        return digest_of_sections(self.__dict__, self.table_digests())
+
+
+def digest_of_sections(sections: Mapping[str, Section], table_digests: Mapping[str, str]) -> str:
+    """What :meth:`RunConfig.digest` is made of."""
+    digests = list(map(_CONTENT_DIGEST, _EVERY_SECTION(sections)))
+    tables: dict[str, tuple[tuple[str, str], ...]] = {}
+    for key, digest in table_digests.items():
+        section = key.partition(".")[0]
+        tables[section] = (*tables.get(section, ()), (key, digest))
+    for section, within in tables.items():
+        digests[_SECTIONS.index(section)] = _digest_with_tables(sections[section].canonical, within)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -173,6 +180,7 @@ def _digest_with_tables(canonical: str, tables: tuple[tuple[str, str], ...]) -> 
 
 
 _SECTIONS = sorted(RunConfig.model_fields)
+_EVERY_SECTION, _CONTENT_DIGEST = itemgetter(*_SECTIONS), attrgetter("content_digest")
 
 
 def merge(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,19 +222,29 @@ class Variations:
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
         """The base with dotted keys overridden, as :func:`build_config` gives it."""
+        sections = self.sections(overrides)
+        try:
+            return cast(RunConfig, self._first).model_copy(update=sections).fitting()
+        except ValueError:
+            return self._built(overrides, self._touched(overrides))  # which tells in full what does not fit
+
+    def sections(self, overrides: Mapping[str, Any]) -> dict[str, Section]:
+        """All sections of such a configuration; whether they fit together is not looked at where none of them is new."""
+        touched = self._touched(overrides)
+        if self._first is None:
+            return self._built(overrides, touched).__dict__
+        try:
+            return {**self._first.__dict__, **{name: self._known[name][words] for name, words in touched.items()}}
+        except KeyError:
+            return self._built(overrides, touched).__dict__
+
+    def _touched(self, overrides: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """What is overridden in each section, also in those that an earlier configuration has overridden."""
         touched: dict[str, tuple[str, ...]] = dict.fromkeys(self._known, ())
         for key, value in overrides.items():
             section = key.partition(".")[0]
             touched[section] = (*touched.get(section, ()), f"{key}={value!r}")
-        try:
-            return self._joined({name: self._known[name][words] for name, words in touched.items()})
-        except (KeyError, ValueError):  # a section that is new, or one that does not fit the others, which the whole way tells in full
-            return self._built(overrides, touched)
-
-    def _joined(self, sections: Mapping[str, Section]) -> RunConfig:
-        if self._first is None:
-            raise KeyError
-        return self._first.model_copy(update=sections).fitting()
+        return touched
 
     def _built(self, overrides: Mapping[str, Any], touched: Mapping[str, tuple[str, ...]]) -> RunConfig:
         first = self._first

@@ -33,18 +33,18 @@ class Memory:
     def __init__(self) -> None:
         self._known: dict[Stage[Any], dict[frozenset[str], _Known]] = {}
 
-    def of(self, config: RunConfig) -> RunConfig:
-        """``config`` for stages that are to remember."""
-        return cast(RunConfig, _Reader(config, self._known))
+    def of(self, sections: dict[str, Any]) -> RunConfig:
+        """A configuration of these sections for stages that are to remember."""
+        return cast(RunConfig, _Reader(sections, self._known))
 
 
 class _Reader:
     """A configuration that notes which of its sections are read."""
 
-    __slots__ = ("_config", "_known", "_read", "_sections")
+    __slots__ = ("_known", "_read", "_sections")
 
-    def __init__(self, config: RunConfig, known: dict[Stage[Any], dict[frozenset[str], _Known]]) -> None:
-        self._config, self._known, self._sections, self._read = config, known, config.__dict__, set[str]()
+    def __init__(self, sections: dict[str, Any], known: dict[Stage[Any], dict[frozenset[str], _Known]]) -> None:
+        self._sections, self._known, self._read = sections, known, set[str]()
 
     def __getattr__(self, name: str) -> Any:
         if name in self._sections:
@@ -59,7 +59,7 @@ class _Reader:
             if there is not None:
                 self._read |= before.names
                 return cast(T, there[0])
-        reader = _Reader(self._config, self._known)
+        reader = _Reader(self._sections, self._known)
         value, names = stage(cast(RunConfig, reader)), frozenset(reader._read)
         self._read |= names
         kept = known.setdefault(names, _Known(names))
@@ -82,4 +82,4 @@ def stage(function: Stage[T]) -> Stage[T]:
 
 def remembering(config: RunConfig, memory: Memory | None = None) -> RunConfig:
     """``config`` for stages that are to remember, if only each other's results."""
-    return config if isinstance(config, _Reader) else (memory or Memory()).of(config)
+    return config if isinstance(config, _Reader) else (memory or Memory()).of(config.__dict__)

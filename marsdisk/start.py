@@ -256,6 +256,14 @@ def _supply_fits(config: RunConfig) -> None:
 
 
 @stage
+def _sections_fit(config: RunConfig) -> None:
+    try:
+        config.fitting()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+
+
+@stage
 def _others_fit(config: RunConfig) -> None:
     _vapour(config), shielding_of(config)
 
@@ -268,7 +276,7 @@ def check(config: RunConfig) -> None:
     ConfigError
         The run would fail.
     """
-    span_of(config), motion_at_start(config), chi_of(config)
+    _sections_fit(config), span_of(config), motion_at_start(config), chi_of(config)
     with _fitting_together():
         _sigma_0(config), _supply_fits(config), _supply_law(config)
     _others_fit(config)

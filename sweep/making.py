@@ -33,8 +33,7 @@ class Forecast:
 
 
 def _sizes(plan: Plan) -> dict[str, int]:
-    output = plan.first_config.output
-    return layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=plan.bins)
+    return layout.dimension_sizes(samples=plan.output.samples, snapshots=plan.output.snapshots, bins=plan.bins)
 
 
 def forecast(plan: Plan) -> Forecast:

@@ -7,17 +7,17 @@ import math
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marsdisk import model_version
-from marsdisk.config import RunConfig, Variations
-from marsdisk.config_sections import Output
+from marsdisk.config import RunConfig, Variations, digest_of_sections
+from marsdisk.config_sections import Output, Section
 from marsdisk.convergence import comparisons
 from marsdisk.derived import cache_identity
 from marsdisk.errors import ConfigError
@@ -79,7 +79,7 @@ class Plan:
     sweep: Sweep
     runs: Runs
     rows: NDArray[np.int64]  #: run in each row of the store; -1 in the part of a block that an extension left unused
-    first_config: RunConfig
+    output: Output  #: of all runs
     block_size: int
     coordinates: dict[str, str]  #: short name of each swept key
     warnings: tuple[str, ...] = field(default=())
@@ -194,7 +194,11 @@ def _fitting(bins: int, output: Output) -> int:
 
 def run_id(config: RunConfig) -> str:
     """Name of a run: 16 hex digits of configuration, tables and model version; same name, same answer."""
-    return hashlib.sha256(f"{config.digest()} {model_version()}".encode()).hexdigest()[:16]
+    return _named(config.digest())
+
+
+def _named(digest: str) -> str:
+    return hashlib.sha256(f"{digest} {model_version()}".encode()).hexdigest()[:16]
 
 
 def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:
@@ -208,10 +212,18 @@ def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:
     return np.array([int(name, 16) if name else 0 for name in run_ids], dtype=np.uint64)
 
 
+class _Uses(NamedTuple):
+    """What a run uses beside its configuration, and what it fills."""
+
+    digests: dict[str, str]  #: of each table, by configuration key
+    tables: dict[str, str]  #: the same by words that name the table
+    parts: frozenset[str]  #: of the model that have arrays of their own
+
+
 @stage
-def _uses(config: RunConfig) -> tuple[dict[str, str], frozenset[str]]:
-    """Digest of each table, and the parts of the model that have arrays of their own."""
-    return {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}, layout.parts_of(config)
+def _uses(config: RunConfig) -> _Uses:
+    digests = config.table_digests()
+    return _Uses(digests, {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()}, layout.parts_of(config))
 
 
 def value_at(config: RunConfig, key: str) -> Any:
@@ -222,21 +234,21 @@ def value_at(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _validated(sweep: Sweep) -> Iterator[tuple[int, RunConfig, RunConfig]]:
-    """Number and configuration of each case, the latter also as stages of a set-up remember it; ConfigError at the end where any cannot run."""
+def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
+    """Number and sections of each case, the latter also as stages of a set-up remember them; ConfigError at the end where any cannot run."""
     problems: dict[str, tuple[int, str]] = {}
     variations, memory = Variations(sweep.base), Memory()
     for number, overrides in sweep.numbered():
         try:
-            config = variations.config(overrides)
-            seen = memory.of(config)
+            sections = variations.sections(overrides)
+            seen = memory.of(sections)
             check(seen)
         except ConfigError as error:
             for problem in error.problems:
                 count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
                 problems[problem] = (count + 1, first)
             continue
-        yield number, config, seen
+        yield number, sections, seen
     if problems:
         lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
         lines = _few_of_each(lines)
@@ -272,30 +284,37 @@ def _in_cache_order(identities: Sequence[tuple[object, ...]]) -> NDArray[np.int6
     return np.unique(np.array(places), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, RunConfig]:
-    """Every case validated, those that are the same run joined; and the configuration of the first."""
+def _value_of(key: str) -> Callable[[dict[str, Section]], Any]:
+    """How to find the value of a key among the sections of a configuration; AttributeError where a law does not have it."""
+    section, _, rest = key.partition(".")
+    get = attrgetter(rest) if rest else None
+    return (lambda sections: get(sections[section])) if get else itemgetter(section)
+
+
+def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
+    """Every case validated, those that are the same run joined; and the output grid that all share."""
     numbers, ids, kinds = array("q"), array("Q"), array("q")
     values: list[list[Any]] = [[] for _ in keys]
-    columns = list(zip(values, map(attrgetter, keys), keys, strict=True))
-    kind_of, first = dict[tuple[Any, ...], int](), None
-    tables, parts, last = dict[str, str](), frozenset[str](), None
-    for number, config, seen in _validated(sweep):
-        first = first or config
-        if config.output is not first.output and config.output != first.output:
+    columns = [(column, key, _value_of(key)) for column, key in zip(values, keys, strict=True)]
+    kind_of, outputs, tables, parts = dict[tuple[Any, ...], int](), list[Output](), dict[str, str](), frozenset[str]()
+    used = _Uses({}, {}, parts)
+    for number, sections, seen in _validated(sweep):
+        numbers.append(number)
+        uses = _uses(seen)
+        ids.append(int(_named(digest_of_sections(sections, uses.digests)), 16))
+        kinds.append(kind_of.setdefault(cache_identity(seen), len(kind_of)))
+        for column, key, value in columns:
+            try:
+                column.append(value(sections))
+            except AttributeError:  # a part that this case does not have, or an element of a list
+                column.append(value_at(seen, key))
+        if uses is not used:  # one for all cases but those that sweep a table
+            used, tables, parts = uses, tables | uses.tables, parts | uses.parts
+        outputs = outputs or [seen.output]
+        if seen.output is not outputs[0] and seen.output != outputs[0]:
             problem = f"{sweep.case(number)[0]} changes the output grid, which all runs of a store share; set it once under output"
             raise ConfigError([problem], f"sweep {sweep.spec.name}")
-        numbers.append(number)
-        ids.append(int(run_id(config), 16))
-        kinds.append(kind_of.setdefault(cache_identity(seen), len(kind_of)))
-        for column, value, key in columns:
-            try:
-                column.append(value(config))
-            except AttributeError:  # a part that this case does not have, or an element of a list
-                column.append(value_at(config, key))
-        used = _uses(seen)
-        if used is not last:
-            tables, parts, last = tables | used[0], parts | used[1], used
-    if first is None:
+    if not outputs:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
     number_of, kind = (np.frombuffer(column, dtype=np.int64) for column in (numbers, kinds))
     id, begin, of_case = np.unique(np.frombuffer(ids, dtype=np.uint64), return_index=True, return_inverse=True)
@@ -304,7 +323,9 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, RunConfig]:
     begin, place = begin[order], np.argsort(order)
     in_product = number_of < sweep.product_size
     swept = {key: coordinate(column)[begin] for key, column in zip(keys, values, strict=True)}
-    return Runs(number_of[begin], id[order], kind[begin], swept, identities, place[of_case][in_product], number_of[in_product], tables, parts), first
+    return Runs(
+        number_of[begin], id[order], kind[begin], swept, identities, place[of_case][in_product], number_of[in_product], tables, parts
+    ), outputs[0]
 
 
 def make_plan(sweep: Sweep) -> Plan:
@@ -316,11 +337,11 @@ def make_plan(sweep: Sweep) -> Plan:
         Listing every problem of any case, before anything is run.
     """
     keys = sweep.swept_keys()
-    runs, first = _runs(sweep, keys)
+    runs, output = _runs(sweep, keys)
     count, bins, block = runs.id.size, _bins(runs), sweep.spec.block
     # a chunk is a block, also where the block is not full yet
-    block = default_block(count, bins, first.output) if block is None else min(block, max(count, _fitting(bins, first.output)))
+    block = default_block(count, bins, output) if block is None else min(block, max(count, _fitting(bins, output)))
     notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
-    plan = Plan(sweep, runs, np.arange(count), first, block, short_names(keys), notes)
+    plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_uncheckable(plan)
     return plan

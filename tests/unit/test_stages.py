@@ -1,0 +1,112 @@
+"""Stages that remember give what stages that do not would give."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marsdisk.cache import RunCache
+from marsdisk.config import RunConfig, Variations, build_config, merge, read_config
+from marsdisk.derived import cache_identity, derive
+from marsdisk.errors import ConfigError
+from marsdisk.stages import Memory, stage
+from marsdisk.start import check, disk_at_start, drivers_of, shielding_of
+
+BASE = read_config(Path(__file__).parents[2] / "configs" / "mars_0d_melt.yaml")
+VALUES: dict[str, list[Any]] = {
+    "disk": [{"r_in_RM": 1.0, "r_out_RM": 2.7}, {"r_in_RM": 2.0, "r_out_RM": 2.0}],
+    "material.rho": [3000.0, 3270.0],
+    "sizes.n_bins": [8, 12],
+    "sizes.s_min": [1e-7, 1e-3, 2.0],  # above all sizes of the start, or above s_max
+    "psd.floor": ["none", "blowout"],
+    "temperature.T0": [3000, 4000.0, 900.0],
+    "temperature": [{"law": "constant", "T0": 2500.0}],
+    "optical_depth.tau0_target": [0.5, 1.0, 1e9],
+    "supply.mu_orbit10pct": [0.5, 2.0],
+    "blowout.chi": ["auto", 0.5],
+    "dynamics.e0": [0.0, 0.5],
+    "dynamics.damping": [None, {"e_eq": 0.1}],
+    "sublimation.method": ["none", "sink"],
+    "numerics.t_end_until_temperature_K": [2000.0, 3500.0],
+}
+
+
+def of_case(config: RunConfig) -> Any:
+    """All that is worked out before a run, as bytes, or what is wrong."""
+    try:
+        check(config)
+        derived = derive(config)
+        disk = disk_at_start(config, RunCache())
+        return pickle.dumps((cache_identity(config), derived, disk, drivers_of(config, derived, disk), shielding_of(config)))
+    except ConfigError as error:
+        return error.problems
+
+
+def made(make: Callable[[], RunConfig]) -> RunConfig | list[str]:
+    try:
+        return make()
+    except ConfigError as error:
+        return error.problems
+
+
+@settings(max_examples=30)
+@given(st.lists(st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}), min_size=2, max_size=12))
+def test_a_memory_changes_nothing_whatever_came_before(cases: list[dict[str, Any]]) -> None:
+    variations, memory = Variations(BASE), Memory()
+    for overrides in cases:
+        alone, together = made(lambda o=overrides: build_config(merge(BASE, o))), made(lambda o=overrides: variations.config(o))
+        assert alone == together
+        if isinstance(alone, RunConfig) and isinstance(together, RunConfig):
+            assert alone.digest() == together.digest()
+            assert of_case(alone) == of_case(memory.of(together.__dict__))
+
+
+def test_a_stage_is_not_done_again_for_the_sections_that_it_read() -> None:
+    asked = []
+
+    @stage
+    def inner(config: RunConfig) -> float:
+        asked.append("inner")
+        return config.temperature.T0 if config.blowout.enabled else 0.0  # type: ignore[union-attr]
+
+    @stage
+    def outer(config: RunConfig) -> float:
+        asked.append("outer")
+        return inner(config) * config.material.rho
+
+    variations, memory = Variations(BASE), Memory()
+
+    def ask(**overrides: Any) -> float:
+        return outer(memory.of(variations.sections({key.replace("__", "."): value for key, value in overrides.items()})))
+
+    assert ask(temperature__T0=3000.0, dynamics__e0=0.1) == ask(temperature__T0=3000.0, dynamics__e0=0.2)
+    assert asked == ["outer", "inner"]
+    ask(temperature__T0=3000.0, material__rho=2000.0)  # read by the outer one alone
+    assert asked == ["outer", "inner", "outer"]
+    assert ask(blowout__enabled=False, temperature__T0=3000.0) == 0.0
+    assert asked[3:] == ["outer", "inner"]
+    assert ask(blowout__enabled=False, temperature__T0=3500.0) == 0.0  # without blow-out it did not look at the temperature
+    assert asked[5:] == []
+    assert inner(variations.config({})) == BASE["temperature"]["T0"]
+    assert asked[5:] == ["inner"]
+
+
+def test_what_a_stage_raises_is_raised_each_time() -> None:
+    variations, memory = Variations(BASE), Memory()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="Mars is between"):
+            check(memory.of(variations.sections({"temperature": {"law": "slab", "T0": 6600.0 - 100.1}, "numerics.t_end_years": 900.0})))
+
+
+def test_more_than_a_memory_holds_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memory, "MANY", 3)
+    monkeypatch.setattr(Variations, "MANY", 3)
+    variations, memory = Variations(BASE), Memory()
+    for T0 in [*np.linspace(3000.0, 4000.0, 9).tolist()] * 2:
+        config = variations.config({"temperature.T0": T0})
+        assert derive(memory.of(config.__dict__)).law.T0 == T0
