@@ -127,9 +127,10 @@ def plan(file: Path, overrides: dict[str, Any]) -> None:
     """Say what running FILE would do: cases, blocks, shared arrays, time, bytes. Starts nothing, but measures one run."""
     from .ending import print_plan
     from .plan import make_plan
+    from .profiles import usable_cores
     from .spec import load_sweep
 
-    print_plan(make_plan(load_sweep(file, overrides)), terminal())
+    print_plan(make_plan(load_sweep(file, overrides), usable_cores()), terminal())
 
 
 @main.command()

@@ -75,7 +75,7 @@ def source_of(
     ConfigError
         The options contradict each other.
     """
-    from .plan import usable_cores
+    from .profiles import usable_cores
     from .profiles import load_profile
 
     given = {"--workers": workers, "--scheduler": scheduler, "--cluster": cluster}

@@ -16,7 +16,7 @@ from distributed.security import Security
 from .agreement import Probe, check_agreement, probing
 from .browse.dashboard import on_dashboard, results_page
 from .errors import ClusterError, Interrupted, WorkersLostError
-from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls
+from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls, usable_cores
 from .watchdog import Limits
 from .worker import BlockTask, SweepPlugin
 
@@ -137,8 +137,6 @@ def naming_loss(address: str) -> Iterator[None]:
 
 def processes_of(source: Source, blocks: int) -> int | None:
     """How many local processes ``source`` asks for, no more than blocks; None where it is something else."""
-    from .plan import usable_cores
-
     if isinstance(source, LocalProfile):
         source = source.workers or usable_cores()
     return min(source, blocks) if isinstance(source, int) else None

@@ -16,7 +16,8 @@ from marsdisk.zero_d import run_zero_d
 from .design import drawn_by
 from .errors import TooManyFailures
 from .making import forecast
-from .plan import Plan, usable_cores
+from .plan import Plan
+from .profiles import usable_cores
 from .progress import Tally, duration, say
 from .store import reader
 from .store.place import Place

@@ -4,7 +4,6 @@ import functools
 import hashlib
 import itertools
 import math
-import os
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -176,14 +175,13 @@ def _bins(runs: Runs) -> int:
     return max(int(n) for (_, _, n), *_ in runs.identities)
 
 
-def usable_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def default_block(cases: int, bins: int, output: Output, workers: int = 2) -> int:
+    """Runs per block: seconds of work, not too much memory, and blocks for all workers even in a small sweep.
 
-
-def default_block(cases: int, bins: int, output: Output) -> int:
-    """Runs per block: seconds of work, not too much memory, and some blocks even in a small sweep. The same on every machine."""
-    return max(1, min(BLOCK_MAX, _fitting(bins, output), max(BLOCK_MIN, math.ceil(cases / BLOCKS_WANTED))))
+    A store keeps the blocks that it was made with, whoever goes on with it.
+    """
+    wanted = max(BLOCKS_WANTED, 2 * workers)
+    return max(1, min(BLOCK_MAX, _fitting(bins, output), max(BLOCK_MIN, math.ceil(cases / wanted))))
 
 
 def _fitting(bins: int, output: Output) -> int:
@@ -328,8 +326,8 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
     ), outputs[0]
 
 
-def make_plan(sweep: Sweep) -> Plan:
-    """Validate every case of ``sweep`` and put them in order.
+def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
+    """Validate every case of ``sweep`` and put them in order, in blocks that so many workers can share.
 
     Raises
     ------
@@ -340,7 +338,7 @@ def make_plan(sweep: Sweep) -> Plan:
     runs, output = _runs(sweep, keys)
     count, bins, block = runs.id.size, _bins(runs), sweep.spec.block
     # a chunk is a block, also where the block is not full yet
-    block = default_block(count, bins, output) if block is None else min(block, max(count, _fitting(bins, output)))
+    block = default_block(count, bins, output, workers) if block is None else min(block, max(count, _fitting(bins, output)))
     notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_uncheckable(plan)

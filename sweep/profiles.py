@@ -1,5 +1,6 @@
 """Where workers come from, as people say it: processes of this machine, a running scheduler, or the profile of a cluster."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,27 @@ class KubernetesProfile(Profile):
 
 #: What :func:`sweep.session.run_sweep` takes: a number of local processes (0: this one), a scheduler, or a profile.
 Source = int | Scheduler | Profile
+
+UNKNOWN = 32  # workers that a scheduler of others is taken to have
+
+
+def expected_workers(source: Source) -> int:
+    """How many workers, of one thread each, there will be at most; 0 stands for this process."""
+    if isinstance(source, int):
+        return source
+    if isinstance(source, LocalProfile):
+        return source.workers or usable_cores()
+    if isinstance(source, JobsProfile):
+        return source.workers_per_job * (source.jobs or (source.adapt.maximum if source.adapt else 1))
+    if isinstance(source, KubernetesProfile):
+        return source.pods or (source.adapt.maximum if source.adapt else 1)
+    return UNKNOWN
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 _KINDS: dict[str, type[Profile]] = {"local": LocalProfile, "slurm": JobsProfile, "pbs": JobsProfile, "kubernetes": KubernetesProfile}
 

@@ -15,7 +15,7 @@ from .heartbeat import Heartbeat
 from .making import cases_of, create, extend
 from .matching import arranged, may_extend, refuse_other_plan
 from .plan import Block, Plan, make_plan
-from .profiles import Source
+from .profiles import Source, expected_workers
 from .progress import Allowance, Reporter, Tally
 from .spec import Sweep, build_sweep
 from .store import layout, reader, schema
@@ -91,7 +91,7 @@ def run_sweep(
     TooManyFailures
         More runs failed than are allowed; what was committed stays.
     """
-    place, plan = Place.of(store), make_plan(sweep)
+    place, plan = Place.of(store), make_plan(sweep, expected_workers(workers))
     if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:

@@ -26,7 +26,7 @@ from .cluster import connect, naming_loss
 from .errors import ClusterError, StoreError
 from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
 from .plan import make_plan
-from .profiles import Scheduler, Tls
+from .profiles import Scheduler, Tls, expected_workers
 from .session import blocks_to_run, made
 from .spec import Sweep
 from .store import reader
@@ -60,7 +60,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     ConfigError, StoreError, ClusterError
         As :func:`sweep.session.run_sweep`, before anything is handed over.
     """
-    given, plan = Place.of(store), make_plan(sweep)
+    given, plan = Place.of(store), make_plan(sweep, expected_workers(scheduler))
     if not given.is_shared:
         raise StoreError(f"{given}: workers cannot see into this process's memory; use a store elsewhere")
     place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given

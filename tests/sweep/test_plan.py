@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sweeps import CONFIGS, T0_AND_RINGS, sweep_file
+from small_sweeps import CONFIGS, T0_AND_RINGS, run_here, sweep_file
 
 from marsdisk.config import load_config
 from marsdisk.config_sections import Output
 from marsdisk.errors import ConfigError
+from sweep.making import create
 from sweep.plan import Plan, default_block, make_plan, run_id
 from sweep.spec import load_sweep
+from sweep.store import reader
 
 Planner = Callable[..., Plan]
 T0 = {"temperature.T0": [3000.0, 4000.0]}
@@ -184,3 +186,13 @@ def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(
     )
     assert any("dynamics.i = 0.1" in line and "[1 case, first: dynamics.i = 0.1]" in line for line in caught.value.problems)
     assert len(caught.value.problems) == 4
+
+
+def test_a_small_sweep_has_blocks_for_all_workers_and_a_store_keeps_them(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000.0, 4000.0, 80]}}, block=None)
+    sweep = load_sweep(file)
+    assert [len(make_plan(sweep, workers).blocks) for workers in (0, 2, 4, 100)] == [4, 4, 5, 5]  # of 16 runs at least
+    create(make_plan(sweep, 4), tmp_path / "s.zarr")
+    plan = run_here(file, tmp_path / "s.zarr")
+    assert [len(block.rows) for block in plan.blocks] == [16] * 5
+    assert reader.counts(reader.open_group(tmp_path / "s.zarr")).blocks_committed == 5
