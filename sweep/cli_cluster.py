@@ -75,8 +75,7 @@ def source_of(
     ConfigError
         The options contradict each other.
     """
-    from .profiles import usable_cores
-    from .profiles import load_profile
+    from .profiles import load_profile, usable_cores
 
     given = {"--workers": workers, "--scheduler": scheduler, "--cluster": cluster}
     several = [name for name, value in given.items() if value is not None]
