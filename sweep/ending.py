@@ -1,26 +1,33 @@
 """What people read before and after a sweep: the plan, the totals, the failures, what to type next."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
+import zarr
 from rich.console import Console
 
-from marsdisk.commands import compile_kernels
+from marsdisk.commands import OK, SOME_FAILED, compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
 from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
+from .checks import Check
 from .design import drawn_by
 from .errors import TooManyFailures
+from .judging import exit_code, judge
 from .making import forecast
 from .plan import Plan, usable_cores
 from .progress import Tally, duration, say
+from .rows import Results
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
+from .tables import text
+from .verdicts import findings, verdicts
 
 OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 
@@ -47,6 +54,8 @@ def print_plan(plan: Plan, console: Console) -> None:
         say(console, f"  {len(plan.checked)} of them checked with tighter steps and with twice the bins, {share:.0f} % of the time")
     say(console, f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run")
     say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
+    for name, check in plan.sweep.checks.items():
+        say(console, f"  judged when it ends: {text(name)}: {check.words}")
     for warning in plan.warnings:
         say(console, f"  note: {warning}")
 
@@ -61,7 +70,7 @@ def _seconds_of_check(config: RunConfig) -> float:
 
 
 def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
-    """Print totals, failures and speed; the number of runs that are not done."""
+    """Print totals, failures, checks and speed; the exit code."""
     group = reader.open_group(store)
     counts = reader.counts(group)
     table = totals(group)
@@ -95,11 +104,23 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
         )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         say(console, line)
+    code = max(OK if counts.done == counts.runs else SOME_FAILED, report_checks(group, plan.sweep.checks, store, console))
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(plan.sweep.axes) == section:
             say(console, f"ask: sweep {verb} {store} --target M_loss")
     say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
-    return counts.runs - counts.done
+    return code
+
+
+def report_checks(group: zarr.Group, checks: Mapping[str, Check], store: Place, console: Console) -> int:
+    """Print which of the user's checks hold in a store, if there are any; the exit code that they ask for."""
+    if not checks:
+        return OK
+    judgements = judge(checks, Results.of(group), f"{store}: checks")
+    console.print(verdicts(judgements))
+    for line in findings(judgements, store):
+        say(console, line)
+    return exit_code(judgements)
 
 
 def interrupted(store: Place, again: str, console: Console) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 from rich.console import Console
 
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
+from marsdisk.errors import ConfigError
 
+from .checks import parse_checks
+from .ending import report_checks
 from .heartbeat import BROKEN_OFF, CANCEL, CANCELLED, FINISHED, RUNNING, STOPPED, SUBMISSION, Follower, ask_to_stop, driver_line, read_note
 from .progress import duration, say
 from .store import reader
@@ -81,7 +84,7 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     if code in (INTERRUPTED, BAD_INPUT) and counts.pending:
         say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
-    return _undriven(place, console) if counts.pending else SOME_FAILED if counts.failed else OK
+    return _undriven(place, console) if counts.pending else _finished(place, console)
 
 
 def _undriven(place: Place, console: Console) -> int:
@@ -90,7 +93,16 @@ def _undriven(place: Place, console: Console) -> int:
         say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs are pending; go on with: sweep resume {place}")
         return BAD_INPUT
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
-    return SOME_FAILED if counts.failed else OK
+    return _finished(place, console)
+
+
+def _finished(place: Place, console: Console) -> int:
+    """Exit code of a sweep that has come to its end."""
+    group = reader.open_group(place)
+    checks, problems = parse_checks(reader.read_descriptions(place)[0]["sweep"]["content"].get("checks", {}))
+    if problems:
+        raise ConfigError(problems, str(place))
+    return max(SOME_FAILED if reader.counts(group).failed else OK, report_checks(group, checks, place, console))
 
 
 def cancel(place: Place, patience: float, console: Console) -> int:

@@ -21,6 +21,7 @@ from marsdisk.start import Derived, check
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
+from .judging import refuse_bad_checks
 from .spec import Sweep
 from .store import layout
 
@@ -275,4 +276,5 @@ def make_plan(sweep: Sweep) -> Plan:
         (*sweep.notes(), *coinciding(product), *idle_axes(sweep)),
     )
     _refuse_uncheckable(plan)
+    refuse_bad_checks(plan)
     return plan
