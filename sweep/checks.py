@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section
+from marsdisk.errors import ConfigError
 
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER
@@ -79,6 +80,14 @@ def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
         except ValidationError as error:
             problems += [f"checks.{name}: {line}" for line in explain(error, Check)]
     return checks, problems
+
+
+def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Check]:
+    """The checks in the content of a sweep file, or of a store's record of one, which ``where`` names; ConfigError if they are no checks."""
+    checks, problems = parse_checks(content.get("checks", {}))
+    if problems:
+        raise ConfigError(problems, where)
+    return checks
 
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:

@@ -51,21 +51,21 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
     from marsdisk.errors import ConfigError
     from marsdisk.yamlfile import read_yaml_mapping
 
-    from .checks import parse_checks
-    from .ending import report_checks
+    from .checks import checks_of
     from .judging import exit_code, judge
     from .rows import Results
     from .store import reader
     from .verdicts import as_json as listed
+    from .verdicts import report_checks
 
     group = reader.open_group(store)
     content = read_yaml_mapping(file) if file is not None else reader.read_descriptions(store)[0]["sweep"]["content"]
-    asked, problems = parse_checks(content.get("checks", {}))
     where = str(file or store)
-    if not asked and not problems:
-        problems = ["there are no checks; write some (see sweep checks --help)" + ("" if file else ", and give their file with --checks")]
-    if problems:
-        raise ConfigError(problems, where)
+    asked = checks_of(content, where)
+    if not asked:
+        raise ConfigError(
+            ["there are no checks; write some (see sweep checks --help)" + ("" if file else ", and give their file with --checks")], where
+        )
     if as_json:
         judgements = judge(asked, Results.of(group), where)
         click.echo(json.dumps({"store": str(store), "exit_code": exit_code(judgements), "checks": listed(judgements)}))

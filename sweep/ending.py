@@ -1,11 +1,9 @@
 """What people read before and after a sweep: the plan, the totals, the failures, what to type next."""
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
-import zarr
 from rich.console import Console
 
 from marsdisk.commands import OK, SOME_FAILED, compile_kernels
@@ -15,19 +13,16 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
-from .checks import Check
 from .design import drawn_by
 from .errors import TooManyFailures
-from .judging import exit_code, judge
 from .making import forecast
 from .plan import Plan, usable_cores
 from .progress import Tally, duration, say
-from .rows import Results
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
 from .tables import text
-from .verdicts import findings, verdicts
+from .verdicts import report_checks
 
 OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 
@@ -110,17 +105,6 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
             say(console, f"ask: sweep {verb} {store} --target M_loss")
     say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
     return code
-
-
-def report_checks(group: zarr.Group, checks: Mapping[str, Check], store: Place, console: Console) -> int:
-    """Print which of the user's checks hold in a store, if there are any; the exit code that they ask for."""
-    if not checks:
-        return OK
-    judgements = judge(checks, Results.of(group), f"{store}: checks")
-    console.print(verdicts(judgements))
-    for line in findings(judgements, store):
-        say(console, line)
-    return exit_code(judgements)
 
 
 def interrupted(store: Place, again: str, console: Console) -> None:

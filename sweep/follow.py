@@ -7,14 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
-from marsdisk.errors import ConfigError
 
-from .checks import parse_checks
-from .ending import report_checks
+from .checks import checks_of
 from .heartbeat import BROKEN_OFF, CANCEL, CANCELLED, FINISHED, RUNNING, STOPPED, SUBMISSION, Follower, ask_to_stop, driver_line, read_note
 from .progress import duration, say
 from .store import reader
 from .store.place import Place
+from .verdicts import report_checks
 
 LOOK_SECONDS = 0.5
 GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
@@ -99,9 +98,7 @@ def _undriven(place: Place, console: Console) -> int:
 def _finished(place: Place, console: Console) -> int:
     """Exit code of a sweep that has come to its end."""
     group = reader.open_group(place)
-    checks, problems = parse_checks(reader.read_descriptions(place)[0]["sweep"]["content"].get("checks", {}))
-    if problems:
-        raise ConfigError(problems, str(place))
+    checks = checks_of(reader.read_descriptions(place)[0]["sweep"]["content"], str(place))
     return max(SOME_FAILED if reader.counts(group).failed else OK, report_checks(group, checks, place, console))
 
 

@@ -1,14 +1,32 @@
 """The user's checks on the terminal and for programs: which hold, and the worst run of those that fail."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import zarr
+from rich.console import Console
 from rich.table import Table
 
-from .judging import Judgement, Offender
+from marsdisk.commands import OK
+
+from .checks import Check
+from .judging import Judgement, Offender, exit_code, judge
+from .progress import say
+from .rows import Results
 from .store.place import Place
 from .tables import text
+
+
+def report_checks(group: zarr.Group, checks: Mapping[str, Check], store: Place, console: Console) -> int:
+    """Print which of the user's checks hold in a store, if there are any; the exit code that they ask for."""
+    if not checks:
+        return OK
+    judgements = judge(checks, Results.of(group), f"{store}: checks")
+    console.print(verdicts(judgements))
+    for line in findings(judgements, store):
+        say(console, line)
+    return exit_code(judgements)
 
 
 def verdicts(judgements: Sequence[Judgement]) -> Table:
@@ -23,7 +41,7 @@ def verdicts(judgements: Sequence[Judgement]) -> Table:
 
 def _others(of: Judgement) -> Iterator[str]:
     for state, count in of.not_judged.items():
-        yield f"{count} {f'with runs {state}' if of.check.axes else state}"
+        yield f"{count} {state}" if not of.check.axes else f"{count} with runs {state}" if " " in state else f"{count} with {state} runs"
     if of.alone:
         yield f"{of.alone} of one run, nothing to compare"
 

@@ -114,6 +114,7 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
     assert counts(checked(store)["spread"]) == ("pass", 4, 0, {"failed": 1}, 0)
     assert counts(checked(store)["stays"]) == ("pass", 1, 0, {"failed": 1}, 0)
     assert checked(store)["exit_code"] == 1
+    assert "│ stays │ pass │ 1 groups │ 0 │ 1 with failed runs │" in in_one_line(ask("checks", store).output)
     forget_block(store, 0)
     found = checked(store)
     e0 = zarr.open_group(store, mode="r")["e0"][:2]
