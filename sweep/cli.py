@@ -11,6 +11,7 @@ from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group
 
 from .cli_ask import ASK
 from .cli_browse import browse
+from .cli_checks import checks
 from .cli_cluster import CLUSTER, source_of, worker_options
 from .cli_look import LOOK
 from .cli_options import FILE, PLACE, STORE
@@ -61,7 +62,7 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
     except TooManyFailures as stopped:
         too_many_failed(store, stopped, again, console)
         sys.exit(SOME_FAILED)
-    sys.exit(SOME_FAILED if finish(store, plan, tally, console) else OK)
+    sys.exit(finish(store, plan, tally, console))
 
 
 @main.command()
@@ -87,7 +88,10 @@ def run(
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
     All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
-    computed again. Exit codes: 0 all done, 1 some runs failed, 2 bad input or store, 130 interrupted.
+    computed again. Conditions that the results must meet (checks: in FILE, see sweep checks --help) are judged at the end.
+
+    Exit codes: 0 all runs are done and all checks hold, 1 some runs failed or some checks could not be judged, 2 bad input or store,
+    3 a check fails, 130 interrupted.
 
     \b
     sweep run configs/sweeps/temperature_supply.yaml
@@ -158,7 +162,7 @@ def status(store: "Place", as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-for other in (*CLUSTER, *LOOK, browse, *ASK):
+for other in (*CLUSTER, *LOOK, browse, *ASK, checks):
     main.add_command(other)
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 from rich.console import Console
 
-from marsdisk.commands import compile_kernels
+from marsdisk.commands import OK, SOME_FAILED, compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
@@ -22,6 +22,8 @@ from .progress import Tally, duration, say
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
+from .tables import text
+from .verdicts import report_checks
 
 OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 
@@ -48,6 +50,8 @@ def print_plan(plan: Plan, console: Console) -> None:
         say(console, f"  {len(plan.checked)} of them checked with tighter steps and with twice the bins, {share:.0f} % of the time")
     say(console, f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run")
     say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
+    for name, check in plan.sweep.checks.items():
+        say(console, f"  judged when it ends: {text(name)}: {check.words}")
     for warning in plan.warnings:
         say(console, f"  note: {warning}")
 
@@ -62,7 +66,7 @@ def _seconds_of_check(config: RunConfig) -> float:
 
 
 def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
-    """Print totals, failures and speed; the number of runs that are not done."""
+    """Print totals, failures, checks and speed; the exit code."""
     group = reader.open_group(store)
     counts = reader.counts(group)
     table = totals(group)
@@ -96,11 +100,12 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
         )
     for line in [*failures(group, store, plan), *check_lines(group, plan)]:
         say(console, line)
+    code = max(OK if counts.done == counts.runs else SOME_FAILED, report_checks(group, plan.sweep.checks, store, console))
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(plan.sweep.axes) == section:
             say(console, f"ask: sweep {verb} {store} --target M_loss")
     say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
-    return counts.runs - counts.done
+    return code
 
 
 def interrupted(store: Place, again: str, console: Console) -> None:

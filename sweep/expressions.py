@@ -6,6 +6,7 @@ methods, numexpr evaluates code that it has made from the text, asteval and simp
 
 import ast
 import difflib
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,15 +18,27 @@ from numpy.typing import NDArray
 from marsdisk.errors import MarsDiskError
 
 MAX_LENGTH, MAX_PARTS = 1000, 200  # characters; names, numbers, texts and operators
-FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int]] = {  # with the number of arguments; 2 means 2 or more
-    "abs": (np.abs, 1),
-    "sqrt": (np.sqrt, 1),
-    "exp": (np.exp, 1),
-    "log": (np.log, 1),
-    "log10": (np.log10, 1),
-    "isfinite": (np.isfinite, 1),
-    "min": (np.minimum, 2),
-    "max": (np.maximum, 2),
+
+
+@dataclass(frozen=True)
+class Function:
+    """What an expression may call."""
+
+    call: Callable[..., Any]  #: of arrays over the runs, or of one value each
+    several: bool = False  #: two arguments or more, folded from the left; else one
+    takes: str = "number"  #: kind of its arguments
+    gives: str = "number"
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "abs": Function(np.abs),
+    "sqrt": Function(np.sqrt),
+    "exp": Function(np.exp),
+    "log": Function(np.log),
+    "log10": Function(np.log10),
+    "isfinite": Function(np.isfinite, gives="truth"),
+    "min": Function(np.minimum, several=True),
+    "max": Function(np.maximum, several=True),
 }
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -99,40 +112,51 @@ class Expression:
         if not self.text:
             raise ExpressionError("the expression is empty; write, for example, T0 > 3500")
         try:
-            self._tree = ast.parse(self.text, mode="eval").body
+            self.tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             at = (error.offset or len(self.text) + 1) - 1
             hint = "; to compare write ==" if self.text[at : at + 1] == "=" else "; see the example in --help"
             raise self._error(f"this cannot be understood{hint}", at) from error
         except (ValueError, MemoryError, RecursionError) as error:  # brackets nested too deep, a number of thousands of digits
             raise ExpressionError(f"{self.text[:40]!r}... is too deeply nested; write it with fewer brackets") from error
-        parts = sum(1 for _ in ast.walk(self._tree))
+        parts = sum(1 for _ in ast.walk(self.tree))
         if parts > 2 * MAX_PARTS:  # with the operators and contexts that the tree holds beside them
             raise ExpressionError(f"the expression has more than {MAX_PARTS} names, numbers, texts and operators; write a shorter one")
 
     @property
     def names(self) -> list[str]:
         """Columns that it needs, in the order of the text."""
-        functions = {id(node.func) for node in ast.walk(self._tree) if isinstance(node, ast.Call)}
-        found = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name) and id(node) not in functions]
+        functions = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
+        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in functions]
         return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset)))
 
-    def condition(self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None = None) -> NDArray[np.bool_]:
+    @property
+    def calls(self) -> list[str]:
+        """Functions that it uses."""
+        return [node.func.id for node in ast.walk(self.tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+
+    def condition(
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        words: Mapping[str, Iterable[str]] | None = None,
+        functions: Mapping[str, Function] = FUNCTIONS,
+    ) -> NDArray[np.bool_]:
         """True where it holds; the expression must be a condition.
 
         Parameters
         ----------
         columns : arrays of one length, each read only when named
         words : all that a column of text can be; another text compared with it is an error, not a condition that never holds
+        functions : all that it may call
         """
-        value = self._evaluate(columns, words)
+        value = self._evaluate(columns, words, functions)
         if value.kind != "truth":
             raise self._error(f"this is a {value.kind}, not a condition; compare it, as in {self.names[0] if self.names else 'T0'} > 1", 0)
         return self._over_runs(value, columns).astype(bool)
 
     def number(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Its value; the expression must be a formula for a number."""
-        value = self._evaluate(columns, None)
+        value = self._evaluate(columns, None, FUNCTIONS)
         if value.kind != "number":
             raise self._error(f"this is a {value.kind}, not a number", 0)
         return self._over_runs(value, columns).astype(float)
@@ -141,9 +165,9 @@ class Expression:
         runs = np.shape(columns[next(iter(columns))])
         return np.array(np.broadcast_to(value.values, runs))
 
-    def _evaluate(self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None) -> _Value:
+    def _evaluate(self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]) -> _Value:
         with np.errstate(all="ignore"):
-            return _Evaluation(self, columns, words or {}).of(self._tree)
+            return Evaluation(self, columns, words or {}, functions).of(self.tree)
 
     def _error(self, what: str, column: int) -> ExpressionError:
         before = max(0, column - 50)
@@ -155,11 +179,13 @@ class Expression:
         return self._error(what, len(self.text.encode()[:offset].decode(errors="ignore")))
 
 
-class _Evaluation:
+class Evaluation:
     """One pass over the tree of an expression; a method for each kind of node that there is."""
 
-    def __init__(self, expression: Expression, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]]) -> None:
-        self.error, self.columns, self.words = expression.error_at, columns, words
+    def __init__(
+        self, expression: Expression, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]], functions: Mapping[str, Function]
+    ) -> None:
+        self.error, self.columns, self.words, self.functions = expression.error_at, columns, words, functions
 
     def of(self, node: ast.AST, where: ast.AST | None = None) -> _Value:
         known: Mapping[type[ast.AST], Callable[[Any], _Value]] = {
@@ -260,15 +286,14 @@ class _Evaluation:
 
     def _call(self, node: ast.Call) -> _Value:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name not in FUNCTIONS:
-            raise self.error(node, f"the functions are {', '.join(FUNCTIONS)}")
-        function, count = FUNCTIONS[name]
+        if name not in self.functions:
+            near = difflib.get_close_matches(name, self.functions, n=1)
+            raise self.error(node, f"the functions are {', '.join(self.functions)}" + (f"; did you mean {near[0]}?" if near else ""))
+        function = self.functions[name]
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.error(node, f"{name} takes plain arguments")
-        if len(node.args) != count and (count == 1 or len(node.args) < count):
-            raise self.error(node, f"{name} takes {'one argument' if count == 1 else 'two arguments or more'}")
-        first, *others = (self._as("number", argument) for argument in node.args)
-        values = function(first, *others[:1]) if others else function(first)
-        for other in others[1:]:
-            values = function(values, other)
-        return _Value("truth" if name == "isfinite" else "number", values)
+        if not (len(node.args) >= 2 if function.several else len(node.args) == 1):
+            raise self.error(node, f"{name} takes {'two arguments or more' if function.several else 'one argument'}")
+        arguments = [self._as(function.takes, argument) for argument in node.args]
+        values = functools.reduce(function.call, arguments) if function.several else function.call(*arguments)
+        return _Value(function.gives, values)

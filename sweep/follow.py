@@ -8,10 +8,12 @@ from rich.console import Console
 
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
+from .checks import checks_of
 from .heartbeat import BROKEN_OFF, CANCEL, CANCELLED, FINISHED, RUNNING, STOPPED, SUBMISSION, Follower, ask_to_stop, driver_line, read_note
 from .progress import duration, say
 from .store import reader
 from .store.place import Place
+from .verdicts import report_checks
 
 LOOK_SECONDS = 0.5
 GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
@@ -81,7 +83,7 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     if code in (INTERRUPTED, BAD_INPUT) and counts.pending:
         say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
-    return _undriven(place, console) if counts.pending else SOME_FAILED if counts.failed else OK
+    return _undriven(place, console) if counts.pending else _finished(place, console)
 
 
 def _undriven(place: Place, console: Console) -> int:
@@ -90,7 +92,14 @@ def _undriven(place: Place, console: Console) -> int:
         say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs are pending; go on with: sweep resume {place}")
         return BAD_INPUT
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
-    return SOME_FAILED if counts.failed else OK
+    return _finished(place, console)
+
+
+def _finished(place: Place, console: Console) -> int:
+    """Exit code of a sweep that has come to its end."""
+    group = reader.open_group(place)
+    checks = checks_of(reader.read_descriptions(place)[0]["sweep"]["content"], str(place))
+    return max(SOME_FAILED if reader.counts(group).failed else OK, report_checks(group, checks, place, console))
 
 
 def cancel(place: Place, patience: float, console: Console) -> int:

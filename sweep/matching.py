@@ -65,12 +65,17 @@ def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
         yield f"{where}: the store has {before!r}, now it is {now!r}"
 
 
+def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what decides nothing of a store."""
+    return {key: value for key, value in given.items() if key != "checks"}
+
+
 def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
     then, now, was = attributes["sweep"], json.loads(json.dumps(plan.sweep.given)), attributes["provenance"]
     lines = [
         line
         for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set"))
-        for line in _differences(then[name], now[name], words)
+        for line in _differences(_of_plan(then[name]), _of_plan(now[name]), words)
     ]
     lines += _differences(was["model_version"], model_version(), "model version")
     lines += _differences(was["tables"], plan.runs.tables, "table")

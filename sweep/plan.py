@@ -26,6 +26,7 @@ from marsdisk.start import check
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
+from .judging import refuse_bad_checks
 from .spec import Sweep
 from .store import layout
 from .store.writer import coordinate
@@ -342,4 +343,5 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_uncheckable(plan)
+    refuse_bad_checks(plan)
     return plan

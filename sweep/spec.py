@@ -20,6 +20,7 @@ from marsdisk.errors import ConfigError
 from marsdisk.yamlfile import read_yaml_mapping
 
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
+from .checks import Check, parse_checks
 from .design import DesignSpec, SampleSpec, design_axis
 from .store import layout
 
@@ -35,6 +36,8 @@ class CacheSpec(Section):
 
 class CheckSpec(Section):
     """Which share of the runs is compared with tighter steps and with twice the bins (:func:`marsdisk.convergence.check_run`).
+
+    Conditions that results must meet are another thing, :class:`sweep.checks.Check`.
 
     Which runs are checked is part of the plan, since it decides what the store holds: a store made for another choice is refused. The
     limits only judge the differences when they are shown; with others the store stays as it is.
@@ -67,6 +70,7 @@ class SweepSpec(Section):
     output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
     cache: CacheSpec = Field(default_factory=CacheSpec)
     check: CheckSpec | None = Field(None, description="numerical errors of some runs, stored with them")
+    checks: dict[str, Any] = Field({}, description="conditions that the results must meet, by name; see sweep checks --help")
     time_limit: float | None = quantity(600.0, "time that one run may take before it is marked as failed, with the state it has come to", "s", gt=0.0)
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
@@ -102,6 +106,11 @@ class Sweep:
                 yield number, {key: value for point in points for key, value in point.items()}
         for i, entry in enumerate(self.spec.include):
             yield self.product_size + i, dict(entry)
+
+    @functools.cached_property
+    def checks(self) -> Mapping[str, Check]:
+        """What the results must meet."""
+        return parse_checks(self.spec.checks)[0]
 
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
         """Overrides of each case, with its label on each axis, in the order of the file."""
@@ -237,7 +246,7 @@ def build_sweep(
         raise ConfigError(explain(error, SweepSpec), where) from error
     command_line = command_line or {}
     axes, problems = _axes(spec)
-    problems += _contradictions(spec, axes, command_line)
+    problems += [*_contradictions(spec, axes, command_line), *parse_checks(spec.checks)[1]]
     if not axes and not spec.include and not problems:
         problems.append("nothing is swept: give axes, zip, sample, design, one_at_a_time, variants or include")
     cases = math.prod(len(axis.points) for axis in axes)

@@ -19,7 +19,7 @@ from typing import Any
 
 from distributed import fire_and_forget, get_client, get_worker, secede
 
-from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
+from marsdisk.commands import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAILED
 
 from .agreement import check_agreement, host_and_process, probing
 from .cluster import connect, naming_loss
@@ -111,7 +111,7 @@ def _stand_by(place: Place, request: Request) -> None:
             return
         code, words = _driven(request)
         beat = read_note(place, HEARTBEAT)
-        if code in {OK, SOME_FAILED} or (code == INTERRUPTED and beat.get("state") == CANCELLED):
+        if code in {OK, SOME_FAILED, CHECK_FAILED} or (code == INTERRUPTED and beat.get("state") == CANCELLED):
             return
         if code == BAD_INPUT and "is driving this sweep" not in words:
             if beat.get("state") != STOPPED:

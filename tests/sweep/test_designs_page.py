@@ -27,6 +27,9 @@ def test_its_sweeps_are_those_that_are_shipped(name: str) -> None:
 def test_its_sections_are_in_the_shipped_files() -> None:
     shipped = [yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES]
     for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)):
+        if "checks" in block:
+            assert any(block["checks"].items() <= content.get("checks", {}).items() for content in shipped)
+            continue
         section = "design" if "design" in block else "sample"
         axes = block[section].pop("axes")
         (file,) = (content for content in shipped if block[section].items() <= content.get(section, {}).items())
@@ -34,7 +37,7 @@ def test_its_sections_are_in_the_shipped_files() -> None:
         assert block.get("axes") in (None, file.get("axes"))
 
 
-@pytest.mark.parametrize("line", re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary) [^`\n]+)", PAGE, re.MULTILINE))
+@pytest.mark.parametrize("line", re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary|checks) [^`\n]+)", PAGE, re.MULTILINE))
 def test_its_questions_are_understood(line: str) -> None:
     _, *words = shlex.split(line)
     done = CliRunner().invoke(sweep.cli.main, words)

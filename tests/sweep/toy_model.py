@@ -72,6 +72,6 @@ def install(monkeypatch: pytest.MonkeyPatch, model: Model, keys: list[str], fail
         u = np.array([(x - BOUNDS[key][0]) / (BOUNDS[key][1] - BOUNDS[key][0]) for x, key in zip(at, keys, strict=True)])
         return dataclasses.replace(like, config=config, M_loss=model(u))
 
-    monkeypatch.setattr(sweep.worker, "prepare", lambda config, cache: SimpleNamespace(config=config, alarm=np.zeros(1, np.int64)))
+    monkeypatch.setattr(sweep.worker, "prepare", lambda config, cache, memory=None: SimpleNamespace(config=config, alarm=np.zeros(1, np.int64)))
     monkeypatch.setattr(sweep.worker, "solve", lambda run: run.config)
     monkeypatch.setattr(sweep.worker, "finish", result)
