@@ -11,15 +11,20 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import dask
 import psutil
 import zarr
 from rich.console import Console
 
-from sweep.driver import run_blocks
+from sweep import worker
+from sweep.driver import block_task, run_blocks
 from sweep.making import create
 from sweep.plan import make_plan
 from sweep.progress import Reporter, Tally
@@ -27,6 +32,7 @@ from sweep.spec import load_sweep
 from sweep.store import layout
 
 HERE = Path(__file__).parent
+SHIPPED = HERE.parents[1] / "configs" / "sweeps" / "temperature_supply.yaml"
 RUNS, MILLION = 100_000, 1_000_000
 SWEEP = f"""
 name: overhead
@@ -94,6 +100,47 @@ def driver_and_scheduler(folder: Path) -> Rows:
     ]
 
 
+PARTS = {
+    "_configs": "configuration",
+    "prepare": "set-up: geometry, start, supply, look-ups in the cache, collision terms",
+    "solve": "integrator and its dense output",
+    "finish": "result",
+    "write_block": "packing, compression, writing",
+}
+
+
+def parts_of_a_run(folder: Path) -> Rows:
+    """Processor time of each part of a run, in blocks of the size that many runs have."""
+    plan, store = make_plan(load_sweep(SHIPPED, {"numerics.t_end_years": 2.0})), folder / "parts.zarr"
+    plan = replace(plan, block_size=256)
+    create(plan, store)
+    spent: dict[str, float] = {}
+
+    def timed(name: str) -> Callable[..., Any]:
+        part = getattr(worker, name)
+
+        def call(*given: Any, **named: Any) -> Any:
+            begin = time.process_time()
+            result = part(*given, **named)
+            spent[name] = spent.get(name, 0.0) + time.process_time() - begin
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        for name in PARTS:
+            stack.enter_context(patch.object(worker, name, timed(name)))
+        scopes = worker.CacheScopes()
+        worker.run_block(block_task(plan, str(store), plan.blocks[0]), scopes)  # which opens the arrays
+        spent.clear()
+        begin, (block, *_) = time.process_time(), plan.blocks[1:]
+        worker.run_block(block_task(plan, str(store), block), scopes)
+        whole, runs = time.process_time() - begin, len(block.rows)
+    found = [(f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()]
+    found += [("the rest", whole - sum(spent.values())), ("all but the integrator", whole - spent["solve"])]
+    return [(what, f"{1e3 * seconds / runs:.3f} ms of processor time") for what, seconds in found]
+
+
 def status_of_a_million(folder: Path) -> Rows:
     """``sweep status`` as a command, on a store of which every block is committed."""
     plan, store = make_plan(load_sweep(sweep_file(folder, MILLION))), folder / "million.zarr"
@@ -143,7 +190,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
 def rows() -> Rows:
     """What was measured, and the figure."""
     found: Rows = []
-    for measure in (driver_and_scheduler, status_of_a_million, blocks_of_a_dead_worker):
+    for measure in (parts_of_a_run, driver_and_scheduler, status_of_a_million, blocks_of_a_dead_worker):
         with tempfile.TemporaryDirectory() as folder:
             found += measure(Path(folder))
     return found

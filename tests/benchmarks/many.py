@@ -1,0 +1,126 @@
+"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...]``, by default 100000.
+
+The sweep is a product of four axes of two-year runs of mars_0d_melt.yaml. Beside its rate stands that of the bare solver in one process, alone
+and with a second one beside it; over time, the memory of the driver (which holds the scheduler) and of the workers; files and bytes.
+"""
+
+import math
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from marsdisk.cache import RunCache
+from marsdisk.config import Variations
+from marsdisk.zero_d import ensure_compiled, prepare, solve
+from sweep.spec import load_sweep
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = 1000  # runs of the bare solver
+Rows = Iterator[tuple[str, str]]
+
+
+def sweep_file(folder: Path, runs: int) -> Path:
+    """A sweep of so many runs, or of a few more."""
+    n = round(runs**0.25)
+    others = (n, n, max(1, n // 2))
+    axes = (math.ceil(runs / math.prod(others)), *others)
+    file = folder / "many.yaml"
+    file.write_text(
+        f"""
+name: many
+base: {ROOT / "configs" / "mars_0d_melt.yaml"}
+axes:
+  temperature.T0: {{linspace: [3000, 5000, {axes[0]}]}}
+  supply.mu_orbit10pct: {{geomspace: [0.1, 10, {axes[1]}]}}
+  initial.melt_psd.f_fine: {{geomspace: [0.01, 0.3, {axes[2]}]}}
+  ring: {{rings: [1.0, 2.7, {axes[3]}]}}
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+def bare(file: Path) -> float:
+    """Runs per second of the integrator and its dense output alone, over runs drawn from the sweep."""
+    sweep, cache = load_sweep(file), RunCache()
+    ensure_compiled()
+    variations, draw, seconds = Variations(sweep.base), random.Random(0), 0.0
+    for i in range(SAMPLE + 20):
+        run = prepare(variations.config(sweep.case(draw.randrange(sweep.product_size))[0]), cache)
+        begin = time.perf_counter()
+        solve(run)
+        seconds += time.perf_counter() - begin if i >= 20 else 0.0
+    return SAMPLE / seconds
+
+
+def bare_rates(file: Path, processes: int) -> float:
+    """Runs per second of the bare solver in each of so many processes at once."""
+    words = [sys.executable, "-m", "tests.benchmarks.many", "--bare", str(file)]
+    running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    return sum(float(process.communicate()[0]) for process in running) / processes
+
+
+def memory_of(process: psutil.Process) -> tuple[float, float]:
+    """MB of a driver, and of its largest worker."""
+    try:
+        return process.memory_info().rss / 1e6, max((child.memory_info().rss / 1e6 for child in process.children(recursive=True)), default=0.0)
+    except psutil.Error:
+        return 0.0, 0.0
+
+
+def rows(runs: int) -> Rows:
+    """What was measured, and the figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, store = sweep_file(Path(folder), runs), Path(folder) / "many.zarr"
+        count = load_sweep(file).product_size
+        alone, both = bare_rates(file, 1), bare_rates(file, 2)
+        yield "bare solver in one process, alone / beside another", f"{alone:.0f} / {both:.0f} runs per second"
+        begin, seen = time.perf_counter(), list[tuple[float, float, float]]()
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store), "--workers", "2"], stdout=subprocess.PIPE, text=True
+        )
+        process = psutil.Process(driver.pid)
+        while driver.poll() is None:
+            if store.exists() or not seen:
+                seen.append((time.perf_counter() - begin, *memory_of(process)))
+            time.sleep(0.5)
+        out, seconds = driver.communicate()[0], time.perf_counter() - begin
+        assert f"{count} of {count} runs done, 0 failed" in out, out
+        told = next(line for line in out.splitlines() if "runs per second" in line)
+        rate = count / seconds
+        yield f"sweep run of {count} runs, 2 workers, from typing to the end", f"{seconds:.0f} s, {rate:.0f} runs per second"
+        yield "the same as the sweep says, from the moment its workers are ready", told
+        yield "share of twice the bare solver alone / of two beside each other", f"{100 * rate / (2 * alone):.0f} % / {100 * rate / (2 * both):.0f} %"
+        yield "planning, until the store is made", f"{next(when for when, *_ in seen[1:]):.1f} s"
+        quarters = [seen[round(share * (len(seen) - 1))] for share in (0.25, 0.5, 0.75, 1.0)]
+        for what, column in (("driver and scheduler", 1), ("largest worker", 2)):
+            most = max(moment[column] for moment in seen)
+            yield (
+                f"memory of the {what} after a quarter, half, three quarters; most",
+                (" / ".join(f"{moment[column]:.0f}" for moment in quarters[:3]) + f" / {most:.0f} MB"),
+            )
+        sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
+        yield "files, bytes", f"{len(sizes)} files, {sum(sizes) / 1e9:.2f} GB, {sum(sizes) / count / 1e3:.1f} kB per run"
+        for verb in ("status", "doctor"):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "sweep.cli", verb, str(store)], check=True, capture_output=True)
+            yield f"sweep {verb}, the command as a whole", f"{time.perf_counter() - begin:.1f} s"
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store)], check=True, capture_output=True)
+        yield "sweep run again, which finds nothing to do", f"{time.perf_counter() - begin:.1f} s"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--bare"]:
+        print(bare(Path(sys.argv[2])))
+    else:
+        for number in map(int, sys.argv[1:] or ["100000"]):
+            print(f"| {number} runs | measured |", "|---|---|", sep="\n", flush=True)
+            for what, figure in rows(number):
+                print(f"| {what} | {figure} |", flush=True)
