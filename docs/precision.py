@@ -39,6 +39,7 @@ from marsdisk.solver.drivers import (
     piece_of,
     set_blowout_rates,
 )
+from marsdisk.solver.eights import no_tiles
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
@@ -183,7 +184,7 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
         for k in range(n):
             if y[k] > y[fullest]:
                 fullest = k
-        mass_rate(y[:n], terms, fullest, np.empty((4, n)), out[:n])
+        mass_rate(y[:n], terms, fullest, np.empty((4, (n + 7) // 8, 8)), out[:n])
         lost = 0.0
         for k in range(n):
             out[k] += supply[k] - S[k] * y[k]
@@ -193,10 +194,11 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
 
     @numba.njit(error_model="numpy")
     def slope(t: float, y: Array) -> Array:
-        S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), np.empty((n, n))
-        jacobian(y[:n], terms, np.empty((n + 4, n)), inner)
+        S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), no_tiles(n)
+        jacobian(y[:n], terms, np.empty((4, inner.shape[0], 8)), inner)
         for k in range(n):
-            J[k, :n] = inner[k]
+            for l in range(n):  # noqa: E741 - as in the formula
+                J[k, l] = inner[k // 8, l // 8, 8 * (k % 8) + l % 8]
             J[k, k] -= S[k]
             J[n, k] = S[k]
         return J
