@@ -39,11 +39,11 @@ from marsdisk.solver.drivers import (
     piece_of,
     set_blowout_rates,
 )
-from marsdisk.solver.eights import no_tiles
+from marsdisk.solver.eights import no_tiles, vector
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, tau_per_mass
+from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for, tau_per_mass
 from marsdisk.start import derive, disk_at_start
 
 mpl.use("Agg")
@@ -184,7 +184,9 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
         for k in range(n):
             if y[k] > y[fullest]:
                 fullest = k
-        mass_rate(y[:n], terms, fullest, np.empty((4, (n + 7) // 8, 8)), out[:n])
+        mass = vector(n)
+        mass.flat[:n] = y[:n]
+        mass_rate(mass, terms, fullest, scratch_for(n), out[:n])
         lost = 0.0
         for k in range(n):
             out[k] += supply[k] - S[k] * y[k]
@@ -195,7 +197,9 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
     @numba.njit(error_model="numpy")
     def slope(t: float, y: Array) -> Array:
         S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), no_tiles(n)
-        jacobian(y[:n], terms, np.empty((4, inner.shape[0], 8)), inner)
+        mass = vector(n)
+        mass.flat[:n] = y[:n]
+        jacobian(mass, terms, scratch_for(n), inner)
         for k in range(n):
             for l in range(n):  # noqa: E741 - as in the formula
                 J[k, l] = inner[k // 8, l // 8, 8 * (k % 8) + l % 8]

@@ -7,6 +7,8 @@ A vector of n numbers is (blocks, 8), a matrix (blocks, blocks, 64) in tiles: ti
 column after the other. What is beyond n is zero.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._jit import inlined_kernel, kernel
@@ -23,6 +25,20 @@ def eights(n: int) -> Array:
     room = np.zeros(8 * blocks + 7)
     first = -(room.ctypes.data // 8) % 8
     return room[first : first + 8 * blocks].reshape((blocks, 8))
+
+
+class Vector(NamedTuple):
+    """Two views of the same memory, made once: compiled code takes longer to reshape an array than to add it to another."""
+
+    eights: Array  #: (blocks, 8)
+    flat: Array  #: (8 blocks,)
+
+
+@kernel
+def vector(n: int) -> Vector:
+    """Zeros for ``n`` numbers."""
+    zeros = eights(n)
+    return Vector(zeros, zeros.reshape(-1))
 
 
 @kernel
@@ -73,6 +89,15 @@ def copy(v: Array, w: Array) -> None:
     """Write ``w`` into ``v``, both (blocks, 8)."""
     for i in range(v.shape[0]):
         store(v, i, 0, load(w, i))
+
+
+@inlined_kernel
+def clear(M: Array) -> None:
+    """Set all tiles to zero."""
+    for j in range(M.shape[0]):
+        for i in range(M.shape[1]):
+            for k in range(8):
+                store_to(M, j, i, k, ZERO)
 
 
 @inlined_kernel

@@ -74,7 +74,7 @@ def _integrate(
     ts, ys = np.empty((64, 1)), np.empty((64, size))
     bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
     room, state = room_for(n, method.alpha.size), np.empty(size)
-    y, y_new = room.y.reshape(-1), room.y_new.reshape(-1)
+    y, y_new = room.y.flat, room.y_new.flat
     ledger = y.size - 8
     masses = ledger + ENTRIES
     y[:n], y[ledger : ledger + c0.size - n] = c0[:n], c0[n:]
@@ -85,14 +85,14 @@ def _integrate(
     tau_max = optical_depth(y, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
     piece, gated_time = piece_of(drivers.blowout, blowout_state(drivers, t)[0]), 0.0
-    pack(room.y, n, ys[0])
+    pack(y, n, ys[0])
     mode = mode_at(drivers, t, ys[0], tau_weight, mode)
     ts[0, 0] = t
     outcome, t_final = REACHED_END, limits.t_end
     fresh, wanted, last_rejected = False, 0.0, False
 
     point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
-    h = first_step(y[:n], room.f.reshape(-1)[:n], limits)
+    h = first_step(y[:n], room.f.flat[:n], limits)
     while t < limits.t_end:
         if fresh:  # a new point
             point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
@@ -169,7 +169,7 @@ def _integrate(
                 tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(state, tau_weight))
                 break
         tau_max = max(tau_max, optical_depth(y_new, tau_weight))
-        copy(room.y, room.y_new)
+        copy(room.y.eights, room.y_new.eights)
         t = t_next
         piece += moved
         mode = next_mode

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
-from .eights import ZERO, eights, load, load_from, plus, product, store, store_to, tiles, times
+from .eights import ZERO, Vector, clear, load, load_from, plus, product, store, store_to, tiles, times, vector
 
 
 class CollisionTerms(NamedTuple):
@@ -66,7 +66,7 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
         i, j = moved[pair, 0], moved[pair, 1]
         moving = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0) * m_sum[i, j]
         fragments[pair], remnant[pair] = moving * unbound[i, j], moving * (1.0 - unbound[i, j])
-    shares, per_share = eights(n).reshape(-1), eights(n).reshape(-1)
+    shares, per_share = vector(n).flat, vector(n).flat
     below = 0.0
     for k in range(n):
         below += share[k]
@@ -75,12 +75,26 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
     return *matrices, moved, first, fragments, remnant, shares, per_share, masses.copy()
 
 
+class Scratch(NamedTuple):
+    """What rates and Jacobian are made in."""
+
+    growing: Vector
+    eroding: Vector
+    totals: Vector
+
+
+@kernel
+def scratch_for(n: int) -> Scratch:
+    """That of ``n`` bins."""
+    return Scratch(vector(n), vector(n), vector(n))
+
+
 @borrowing_kernel
 def busiest_bin(c: Array, J: Array) -> int:
-    """Bin of ``c`` (blocks, 8) through which most mass flows, where round-off of the whole sum is least felt."""
+    """Bin through which most mass flows, where round-off of the whole sum is least felt."""
     busiest, most = 0, 0.0
     for k in range(8 * J.shape[0]):
-        flow = abs(J[k >> 3, k >> 3, 9 * (k & 7)]) * c[k >> 3, k & 7]
+        flow = abs(J[k >> 3, k >> 3, 9 * (k & 7)]) * c[k]
         if flow > most:
             busiest, most = k, flow
     return busiest
@@ -102,18 +116,14 @@ def _rates_per_mass(c: Array, growth: Array, eroded: Array, growing: Array, erod
 
 
 @inlined_kernel
-def mass_rate(eights_c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out: Array) -> None:
+def mass_rate(mass: Vector, terms: CollisionTerms, busiest: int, scratch: Scratch, out: Array) -> None:
     """dc/dt of collisions [kg/(m2 s)], (n,), in O(n^2), its sum exactly balanced in bin ``busiest``.
 
-    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass.
-
-    Parameters
-    ----------
-    eights_c : (blocks, 8) or longer, zeros from n on
-    scratch : (4, blocks, 8)
+    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass. ``mass`` may be longer
+    than n, with zeros up to the next eight.
     """
-    growing, eroding, c = scratch[1].reshape(-1), scratch[2].reshape(-1), eights_c.reshape(-1)
-    _rates_per_mass(eights_c, terms.growth, terms.eroded, scratch[1], scratch[2])
+    c, growing, eroding = mass.flat, scratch.growing.flat, scratch.eroding.flat
+    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
     above, total = 0.0, 0.0
     for K in range(terms.masses.size - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
         fragments, remnants = c[K] * eroding[K], 0.0
@@ -133,15 +143,15 @@ def _add(J: Array, k: int, l: int, rate: float) -> None:  # noqa: E741 - as in t
 
 
 @borrowing_kernel
-def jacobian(eights_c: Array, terms: CollisionTerms, scratch: Array, J: Array) -> None:
+def jacobian(mass: Vector, terms: CollisionTerms, scratch: Scratch, J: Array) -> None:
     """J_kl = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; arguments as of :func:`mass_rate`.
 
     ``J`` gets the tiles of the transpose: tile (k, l) holds rows 8k to 8k+7, one after the other.
     """
-    n, blocks, c = terms.masses.size, J.shape[0], eights_c.reshape(-1)
-    growing, eroding, totals = scratch[1].reshape(-1), scratch[2].reshape(-1), scratch[3].reshape(-1)
-    _rates_per_mass(eights_c, terms.growth, terms.eroded, scratch[1], scratch[2])
-    J[:] = 0.0
+    n, blocks, c = terms.masses.size, J.shape[0], mass.flat
+    growing, eroding, totals = scratch.growing.flat, scratch.eroding.flat, scratch.totals.flat
+    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
+    clear(J)
     for K in range(n):  # what bin K and remnants in it turn into fragments, over the sum of shares
         _add(J, K, K, terms.per_share[K] * eroding[K])
         for pair in range(terms.first[K], terms.first[K + 1]):
@@ -166,7 +176,7 @@ def jacobian(eights_c: Array, terms: CollisionTerms, scratch: Array, J: Array) -
         for a in range(blocks - 1, -1, -1):
             for k in range(7, -1, -1):
                 sums = plus(sums, load_from(J, a, b, k))
-        store(scratch[3], b, 0, sums)
+        store(scratch.totals.eights, b, 0, sums)
     for k in range(n):
         _add(J, k, k, -totals[k])
 

@@ -21,10 +21,10 @@ from .drivers import (
     set_blowout_rates,
     set_ledger_rates,
 )
-from .eights import ZERO, copy, eights, load, load_from, no_tiles, plus, store, store_to, times
+from .eights import ZERO, Vector, clear, copy, eights, load, load_from, no_tiles, plus, store, store_to, times, vector
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth
+from .netform import CollisionTerms, Scratch, busiest_bin, jacobian, mass_rate, optical_depth, scratch_for
 
 
 class Room(NamedTuple):
@@ -35,18 +35,19 @@ class Room(NamedTuple):
     lower: Array  #: (1, blocks, 64)
     pivots: Array  #: (blocks, 8)
     sums: Array  #: (blocks, 8)
-    scratch: Array  #: (4, blocks, 8)
+    scratch: Scratch
     S: Array  #: (n,) blow-out rates [1/s] at the begin of the step
     S_stage: Array  #: (n,)
     entries: Array  #: (4,)
-    response: Array  #: (blocks, 8) of the bins to the supply
-    y: Array  #: (blocks + 1, 8) state at the begin of the step; ledger and ln f are the last eight
-    y_new: Array  #: (blocks + 1, 8)
-    f: Array  #: (blocks + 1, 8) dy/dt at the begin of the step
-    f_t: Array  #: (blocks + 1, 8) what of its time derivative is due to the drivers
-    spare: Array  #: (blocks + 1, 8)
+    response: Vector  #: (n,) of the bins to the supply
+    y: Vector  #: (n + 8,) state at the begin of the step; ledger and ln f begin the last eight
+    y_new: Vector  #: (n + 8,)
+    f: Vector  #: (n + 8,) dy/dt at the begin of the step
+    f_t: Vector  #: (n + 8,) what of its time derivative is due to the drivers
+    spare: Vector  #: (n + 8,)
     weights: Array  #: (stages,)
     U: Array  #: (stages, blocks + 1, 8)
+    U_flat: Array  #: (stages, 8 blocks + 8), the same
 
 
 class Point(NamedTuple):
@@ -67,13 +68,13 @@ class Point(NamedTuple):
 @kernel
 def room_for(n: int, stages: int) -> Room:
     """Room for steps of ``n`` bins."""
-    response = eights(n)
-    size, blocks = response.size, response.shape[0]
-    lower, scratch = eights(8 * size).reshape((1, blocks, 64)), eights(4 * size).reshape((4, blocks, 8))
-    U = eights(stages * (size + 8)).reshape((stages, blocks + 1, 8))
+    response = vector(n)
+    size, blocks = response.flat.size, response.eights.shape[0]
+    lower, U = eights(8 * size).reshape((1, blocks, 64)), eights(stages * (size + 8))
     return Room(
-        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch, np.empty(n), np.empty(n), np.empty(ENTRIES), response),
-        *(eights(size + 8), eights(size + 8), eights(size + 8), eights(size + 8), eights(size + 8), np.empty(stages), U),
+        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n), np.empty(n), np.empty(n), np.empty(ENTRIES), response),
+        *(vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), np.empty(stages)),
+        *(U.reshape((stages, blocks + 1, 8)), U.reshape((stages, size + 8))),
     )
 
 
@@ -107,7 +108,7 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
 def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array, piece: int, mode: int, t: float, room: Room) -> Point:
     """Derivatives of the rates at a new point ``t`` [s], ``room.y``, left in ``room``."""
     n, feedback, linear, rule, S, S_slope = tau_weight.size, drivers.feedback, drivers.linear, drivers.blowout, room.S, room.S_stage
-    y, f, f_t = room.y.reshape(-1), room.f.reshape(-1), room.f_t.reshape(-1)
+    y, f, f_t = room.y.flat, room.f.flat, room.f_t.flat
     ledger = 8 * room.J.shape[0]
     ln_f = ledger + ENTRIES
     s_blow, log_slope, clamped, speed, speed_slope, supply, supply_slope = drive(drivers, t)
@@ -120,9 +121,9 @@ def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array,
         pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
         f[ln_f], f_t[ln_f] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
     jacobian(room.y, terms, room.scratch, room.J)
-    busiest = busiest_bin(room.y, room.J)
+    busiest = busiest_bin(y, room.J)
     if colliding == 0.0:
-        room.J[:] = 0.0
+        clear(room.J)
         f[:n] = 0.0
     else:
         mass_rate(room.y, terms, busiest, room.scratch, f)
@@ -141,14 +142,13 @@ def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array,
     return Point(speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, clamped)
 
 
-@borrowing_kernel
+@inlined_kernel
 def pack(v: Array, n: int, out: Array) -> None:
-    """The bins, ledger and ln f of ``v`` (blocks + 1, 8) without what fills the eights."""
-    flat = v.reshape(-1)
+    """The bins, ledger and ln f of ``v`` without what fills the eights."""
     for k in range(n):
-        out[k] = flat[k]
+        out[k] = v[k]
     for k in range(n, out.size):
-        out[k] = v[-1, k - n]
+        out[k] = v[v.size - 8 + k - n]
 
 
 @borrowing_kernel
@@ -179,7 +179,7 @@ def make_step(
     t, h, t_last = span
     n, stages, feedback, linear, rule = tau_weight.size, method.alpha.size, drivers.feedback, drivers.linear, drivers.blowout
     U, S, S_stage, entries, blocks = room.U, room.S, room.S_stage, room.entries, room.J.shape[0]
-    y_new, response = room.y_new.reshape(-1), room.response.reshape(-1)
+    y, y_new, f, f_t, spare, response = room.y.eights, room.y_new.flat, room.f.eights, room.f_t.eights, room.spare.eights, room.response.flat
     ledger, ln_f = 8 * blocks, 8 * blocks + ENTRIES
     fed_back, clamped, pivot = feedback.rate > 0.0, False, 1.0
     shift = 1.0 / (method.gamma * h)
@@ -187,18 +187,18 @@ def make_step(
     if fed_back:  # one row and one column more, eliminated last
         for k in range(n):
             response[k] = linear.shares[k]
-        substitute(room.M, room.lower, room.response)
+        substitute(room.M, room.lower, room.response.eights)
         pivot = shift + point.pull * point.supply * optical_depth(response, tau_weight)
     speed, supply = point.speed, point.supply
     for i in range(stages):
-        b = U[i].reshape(-1)
+        b = room.U_flat[i]
         for k in range(blocks + 1):
-            state = load(room.y, k)
+            state = load(y, k)
             for j in range(i):
                 state = plus(state, times(method.a[i, j], load_from(U, j, k, 0)))
-            store(room.y_new, k, 0, state)
+            store(room.y_new.eights, k, 0, state)
         if i == 0:
-            copy(U[0], room.f)
+            copy(U[0], f)
         else:
             if method.alpha[i] != method.alpha[i - 1]:
                 s_blow, _, beyond, speed, _, supply, _ = drive(drivers, min(t + method.alpha[i] * h, t_last))
@@ -220,7 +220,7 @@ def make_step(
         for j in range(i):
             room.weights[j] = method.C[i, j] / h
         for k in range(blocks + 1):
-            right = plus(load_from(U, i, k, 0), times(h * method.g[i], load(room.f_t, k)))
+            right = plus(load_from(U, i, k, 0), times(h * method.g[i], load(f_t, k)))
             for j in range(i):
                 right = plus(right, times(room.weights[j], load_from(U, j, k, 0)))
             store_to(U, i, k, 0, right)
@@ -235,17 +235,17 @@ def make_step(
         for k in range(ENTRIES):
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):
-        store(room.y_new, k, 0, plus(load(room.y_new, k), load_from(U, stages - 1, k, 0)))
-    error = error_norm(room.y.reshape(-1), y_new, U[stages - 1].reshape(-1), ln_f, after.size, limits)
+        store(room.y_new.eights, k, 0, plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)))
+    error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, limits)
     if not error <= 1.0:
         return error, 0, clamped
     removed = remove_negatives(y_new, n, n * limits.atol)
-    pack(room.y_new, n, after)
+    pack(y_new, n, after)
     for i in range(3):
         for k in range(blocks + 1):
             v = times(method.D[i, 0], load_from(U, 0, k, 0))
             for j in range(1, stages):
                 v = plus(v, times(method.D[i, j], load_from(U, j, k, 0)))
-            store(room.spare, k, 0, v)
-        pack(room.spare, n, bend[i])
+            store(spare, k, 0, v)
+        pack(room.spare.flat, n, bend[i])
     return error, removed, clamped

@@ -21,10 +21,10 @@ from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.result import RunResult
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import Drivers, blowout_state, drive, set_blowout_rates
-from marsdisk.solver.eights import eights, no_tiles
+from marsdisk.solver.eights import Vector, no_tiles, vector
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
-from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
+from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate, scratch_for
 from marsdisk.solver.trajectory import Trajectory
 
 RHO = 3270.0  # kg/m3
@@ -94,16 +94,11 @@ def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
     return J.reshape(*J.shape[:2], 8, 8).swapaxes(1, 2).reshape(8 * J.shape[0], -1)[:n, :n]
 
 
-def in_eights(c: Array) -> Array:
+def in_eights(c: Array) -> Vector:
     """A vector as the kernels take it."""
-    out = eights(c.size)
-    out.reshape(-1)[: c.size] = c
+    out = vector(c.size)
+    out.flat[: c.size] = c
     return out
-
-
-def scratch_for(n: int) -> Array:
-    """What rates and Jacobian of ``n`` bins are made in."""
-    return np.empty((4, *eights(n).shape))
 
 
 def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
@@ -122,7 +117,7 @@ def busiest_in(c: Array, terms: CollisionTerms) -> int:
     """As :func:`busiest_of`, from the terms alone."""
     J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(c.size), J)
-    return busiest_bin(in_eights(c), J)
+    return busiest_bin(in_eights(c).flat, J)
 
 
 def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Trajectory, method: str, *, rtol: float, atol: float) -> Array:
