@@ -40,10 +40,11 @@ from marsdisk.solver.drivers import (
     piece_of,
     set_blowout_rates,
 )
+from marsdisk.solver.eights import no_tiles, vector
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, tau_per_mass
+from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for, tau_per_mass
 from marsdisk.start import disk_at_start
 
 mpl.use("Agg")
@@ -184,7 +185,9 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
         for k in range(n):
             if y[k] > y[fullest]:
                 fullest = k
-        mass_rate(y[:n], terms, fullest, np.empty((4, n)), out[:n])
+        mass = vector(n)
+        mass.flat[:n] = y[:n]
+        mass_rate(mass, terms, fullest, scratch_for(n), out[:n])
         lost = 0.0
         for k in range(n):
             out[k] += supply[k] - S[k] * y[k]
@@ -194,10 +197,13 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
 
     @numba.njit(error_model="numpy")
     def slope(t: float, y: Array) -> Array:
-        S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), np.empty((n, n))
-        jacobian(y[:n], terms, np.empty((n + 4, n)), inner)
+        S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), no_tiles(n)
+        mass = vector(n)
+        mass.flat[:n] = y[:n]
+        jacobian(mass, terms, scratch_for(n), inner)
         for k in range(n):
-            J[k, :n] = inner[k]
+            for l in range(n):  # noqa: E741 - as in the formula
+                J[k, l] = inner[k // 8, l // 8, 8 * (k % 8) + l % 8]
             J[k, k] -= S[k]
             J[n, k] = S[k]
         return J

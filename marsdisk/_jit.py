@@ -6,6 +6,8 @@ Policies, with their reasons:
 * Never ``parallel=True`` nor ``fastmath=True``: sums would depend on the number of threads or the compiler's mood, and a run
   must give the same bits everywhere.
 * ``error_model="numpy"``: a division by zero gives infinity, which the step control sees and the run reports.
+* The compiler may join equal operations on neighbouring numbers into one instruction (SLP, which Numba leaves out but every C compiler
+  does): it changes no bits.
 * Compiled code is kept on disk in a folder named by a digest of all sources that kernels are made of and of the compiler's
   versions: Numba looks only at the file a kernel stands in and would go on using an old compiled callee after an edit.
 """
@@ -24,6 +26,9 @@ import numba
 import numpy as np
 
 from .errors import MarsDiskError
+
+_settings: Any = numba.config
+_settings.SLP_VECTORIZE = 1  # read whenever something is compiled
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -61,21 +66,24 @@ def compiled_folder() -> Path:
     raise OSError(f"no place to keep compiled kernels: {' and '.join(map(str, roots))} cannot be written; set NUMBA_CACHE_DIR to a writable folder")
 
 
-def kernel(function: _Function, *, inlined: bool = False) -> _Function:
+def kernel(function: _Function, *, inlined: bool = False, borrows: bool = False) -> _Function:
     """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`.
 
-    ``inlined`` puts it into every kernel that calls it: a call copies all arguments, structures with their arrays too, and counts references.
+    ``borrows`` says that it makes and returns no array: then no references are counted, which costs as much as the arithmetic where
+    arrays are small. ``inlined``, which implies that, puts it into every kernel that calls it: a call copies all arguments, structures
+    with their arrays too.
     """
-    settings: Any = numba.config
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
+    before = _settings.CACHE_DIR
+    _settings.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=inlined)(function)
+        njit: Any = numba.njit  # whose stubs leave out _nrt
+        compiled = njit(nogil=True, cache=True, error_model="numpy", forceinline=inlined, _nrt=not (inlined or borrows))(function)
     finally:
-        settings.CACHE_DIR = before
+        _settings.CACHE_DIR = before
     return cast(_Function, compiled)
 
 
+borrowing_kernel = functools.partial(kernel, borrows=True)
 inlined_kernel = functools.partial(kernel, inlined=True)
 
 

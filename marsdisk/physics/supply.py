@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import inlined_kernel, kernel
+from .._jit import borrowing_kernel, inlined_kernel
 from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
@@ -178,7 +178,7 @@ def no_feedback() -> Feedback:
     return Feedback(0.0, 1.0, 0.0, 0.0)
 
 
-@kernel
+@borrowing_kernel
 def feedback_held(feedback: Feedback, ln_f: float, tau: float, before: bool) -> bool:
     """Whether f rests at a bound because its rate points outwards at ``tau``.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import kernel
+from .._jit import borrowing_kernel
 from ..physics.grid import Array
 
 NO_ALARM: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -28,18 +28,18 @@ class Limits(NamedTuple):
     alarm: NDArray[np.int64] = NO_ALARM  #: (1,) looked at before every step; not 0 ends the run. Another thread sets it when time is up
 
 
-@kernel
-def error_norm(y: Array, y_new: Array, error: Array, masses: int, limits: Limits) -> float:
-    """Root mean square of ``error`` over what is allowed; what follows the first ``masses`` components is a logarithm, good to rtol."""
+@borrowing_kernel
+def error_norm(y: Array, y_new: Array, error: Array, masses: int, size: int, limits: Limits) -> float:
+    """Root mean square of ``error`` over what is allowed, of ``size`` components; beyond the first ``masses`` are logarithms, good to rtol."""
     total = 0.0
     for k in range(masses):
         total += (error[k] / (limits.atol + limits.rtol * max(abs(y[k]), abs(y_new[k])))) ** 2
     for k in range(masses, y.size):
         total += (error[k] / limits.rtol) ** 2
-    return math.sqrt(total / y.size)
+    return math.sqrt(total / size)
 
 
-@kernel
+@borrowing_kernel
 def remove_negatives(y: Array, n: int, allowed: float) -> int:
     """Set negative bins to zero at the cost of the others, total kept: how many, or -1 if they hold more than ``allowed``."""
     negative, positive, count = 0.0, 0.0, 0
@@ -59,7 +59,7 @@ def remove_negatives(y: Array, n: int, allowed: float) -> int:
     return count
 
 
-@kernel
+@borrowing_kernel
 def first_step(y: Array, f: Array, limits: Limits) -> float:
     """A hundredth of the time on which the weighted state changes (Hairer, Norsett & Wanner 1993, II.4)."""
     size, speed = 0.0, 0.0

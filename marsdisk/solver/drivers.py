@@ -7,7 +7,7 @@ All losses are linear in the mass per bin: bin k loses S_k c_k to blow-out, D_k 
 import math
 from typing import NamedTuple
 
-from .._jit import inlined_kernel, kernel
+from .._jit import borrowing_kernel, inlined_kernel
 from ..physics.grid import Array
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
@@ -85,7 +85,7 @@ def drive(drivers: Drivers, t: float) -> tuple[float, float, bool, float, float,
     return s_blow, log_slope * cooling / T, clamped, speed, speed_slope, scale * rate, scale * rate_slope + rate * scale_slope * cooling
 
 
-@kernel
+@borrowing_kernel
 def mode_at(drivers: Drivers, t: float, state: Array, tau_weight: Array, before: int) -> int:
     """What may act at ``t`` [s] in ``state``, after mode ``before``.
 
@@ -107,13 +107,13 @@ def gates(drivers: Drivers, mode: int) -> tuple[float, float, float, float]:
     return colliding, 0.0 if mode & EXHAUSTED else supplying, blowing, subliming
 
 
-@kernel
+@borrowing_kernel
 def has_modes(drivers: Drivers) -> bool:
     """Whether the mode can ever change."""
     return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf or drivers.feedback.rate > 0.0
 
 
-@kernel
+@borrowing_kernel
 def piece_of(rule: BlowoutRule, s_blow: float) -> int:
     """Bin that the blow-out size stands in: -1 below the grid, n above it."""
     n = rule.edges.size - 1
@@ -134,7 +134,7 @@ def partial_share(rule: BlowoutRule, piece: int, s_blow: float) -> float:
     return min(max(math.log(s_blow / low) / math.log(high / low), 0.0), 1.0)
 
 
-@kernel
+@borrowing_kernel
 def partial_share_slope(rule: BlowoutRule, piece: int, log_slope: float) -> float:
     """Time derivative [1/s] of :func:`partial_share`."""
     if rule.sharp or piece < 0 or piece >= rule.edges.size - 1:

@@ -2,7 +2,7 @@
 
 import math
 
-from .._jit import kernel
+from .._jit import borrowing_kernel
 from ..physics.grid import Array
 from ..physics.phase import SOLID
 from ..physics.temperature import temperature_and_slope
@@ -22,13 +22,13 @@ from .trajectory import interpolate
 REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME = range(7)
 
 
-@kernel
+@borrowing_kernel
 def can_stop(limits: Limits) -> bool:
     """Whether anything but the end of the run can end it."""
     return limits.tau_stop < math.inf or limits.s_blow_stop >= 0.0 or limits.loss_rate_stop >= 0.0
 
 
-@kernel
+@borrowing_kernel
 def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c: Array, tau_weight: Array, S: Array, rates: Array) -> int:
     """Which stop condition holds at ``t`` for masses ``c``, REACHED_END if none; ``S`` (n) and ``rates`` (4) are overwritten."""
     if mode & PHASES == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
@@ -42,7 +42,17 @@ def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c
     return REACHED_END
 
 
-@kernel
+@borrowing_kernel
+def _highest_tau(dense: tuple[Array, Array, Array], tau_weight: Array) -> float:
+    """A bound of the optical depth over a step: between its ends x (1-x) <= 1/4, x^2 (1-x) <= 4/27 and x^3 (1-x) <= 27/256."""
+    y0, y1, bend = dense
+    tau = 0.0
+    for k in range(tau_weight.size):
+        tau += tau_weight[k] * (max(y0[k], y1[k]) + 0.25 * abs(bend[0, k]) + 4.0 / 27.0 * abs(bend[1, k]) + 27.0 / 256.0 * abs(bend[2, k]))
+    return tau
+
+
+@borrowing_kernel
 def locate_stop(
     drivers: Drivers,
     limits: Limits,
@@ -65,6 +75,8 @@ def locate_stop(
     """
     y0, y1, bend = dense
     before, n = 0.0, tau_weight.size
+    if limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0 and _highest_tau(dense, tau_weight) <= limits.tau_stop:
+        return REACHED_END, 1.0
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
@@ -84,7 +96,7 @@ def locate_stop(
     return REACHED_END, 1.0
 
 
-@kernel
+@borrowing_kernel
 def locate_mode(
     drivers: Drivers, mode: int, t: float, h: float, dense: tuple[Array, Array, Array], tau_weight: Array, state: Array
 ) -> tuple[int, float]:

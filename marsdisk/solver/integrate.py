@@ -10,34 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import inlined_kernel, kernel
 from ..physics.grid import Array
 from ..physics.phase import SOLID, UNKNOWN
-from .control import Limits, error_norm, first_step, remove_negatives
-from .drivers import (
-    ENTRIES,
-    HELD,
-    PHASES,
-    SUPPLIED,
-    Drivers,
-    LinearTerms,
-    add_linear_rates,
-    blowout_state,
-    blows_below,
-    drive,
-    gates,
-    has_modes,
-    mode_at,
-    next_kink,
-    partial_share_slope,
-    piece_of,
-    set_blowout_rates,
-    set_ledger_rates,
-)
+from .control import Limits, first_step
+from .drivers import ENTRIES, PHASES, SUPPLIED, Drivers, blowout_state, has_modes, mode_at, next_kink, piece_of
+from .eights import copy
 from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
-from .linear import factorise, substitute
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, busiest_bin, jacobian, mass_rate, optical_depth, tau_per_mass
+from .netform import CollisionTerms, optical_depth, tau_per_mass
+from .step import make_step, pack, room_for, take_derivatives
 from .trajectory import Trajectory
 
 MODE_TOLERANCE = 1e-6  # of a step, within which a change of mode is at its end, or at its begin (but no less than time is resolved to)
@@ -50,22 +32,12 @@ def _doubled(array: Array) -> Array:
     return larger
 
 
-@kernel
-def _factorise_step(J: Array, S: Array, speed: float, terms: LinearTerms, shift: float, M: Array, scratch: Array) -> None:
-    """Factors of ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column; ``scratch`` is (5, n) or larger."""
-    n, sums = S.size, scratch[4]
-    for j in range(n):
-        sums[j] = shift + S[j] + terms.drag[j] + speed * terms.evaporated[j]  # the columns of J sum to zero
-        for i in range(n):
-            M[j, i] = -J[i, j]
-        M[j, j] += sums[j]
-    if speed != 0.0:
-        sums[0] += speed * terms.down[0]
-        M[0, 0] += speed * terms.down[0]
-        for j in range(1, n):
-            M[j, j] += speed * terms.down[j]
-            M[j, j - 1] -= speed * terms.down[j]
-    factorise(M, sums, scratch)
+@inlined_kernel
+def _sum(y: Array, count: int) -> float:
+    total = 0.0
+    for k in range(count):
+        total += y[k]
+    return total
 
 
 def integrate(
@@ -96,65 +68,34 @@ def integrate(
 def _integrate(
     c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod, t: float, mode: int
 ) -> tuple[Any, ...]:
-    n, stages = sizes.size, method.alpha.size
-    feedback, masses = drivers.feedback, n + ENTRIES
+    n, feedback = sizes.size, drivers.feedback
     fed_back = feedback.rate > 0.0
-    size = masses + 1 if fed_back else masses
-    ts, ys = np.empty((128, 1)), np.empty((128, size))
-    bends, pieces = np.empty((128, 3 * size)), np.empty((128, 2))
-    J, M, scratch = np.empty((n, n)), np.empty((n, n)), np.empty((5, n))
-    U, y_new, f0, f_t, entries = np.empty((stages, size)), np.empty(size), np.empty(size), np.empty(size), np.empty(ENTRIES)
-    S, S_stage, response, pull, pivot = np.empty(n), np.empty(n), np.empty(n), 0.0, 1.0
-
-    y = np.zeros(size)
-    y[: c0.size] = c0
-    start = np.sum(y[:masses]) - 2.0 * y[n + SUPPLIED]
-    h, accepted_h, accepted_error = 0.0, 0.0, 1.0
+    size = n + ENTRIES + 1 if fed_back else n + ENTRIES
+    ts, ys = np.empty((64, 1)), np.empty((64, size))
+    bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
+    room, state = room_for(n, method.alpha.size), np.empty(size)
+    y, y_new = room.y.flat, room.y_new.flat
+    ledger = y.size - 8
+    masses = ledger + ENTRIES
+    y[:n], y[ledger : ledger + c0.size - n] = c0[:n], c0[n:]
+    start = _sum(y, masses) - 2.0 * y[ledger + SUPPLIED]
+    accepted_h, accepted_error = 0.0, 1.0
     steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
     tau_max = optical_depth(y, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
-    rule, linear = drivers.blowout, drivers.linear
-    s_blow, log_slope, beyond = blowout_state(drivers, t)
-    piece = piece_of(rule, s_blow)
-    speed, gated_time, unbound_below = 0.0, 0.0, False
-    mode = mode_at(drivers, t, y, tau_weight, mode)
-    colliding, supplying, blowing, subliming = gates(drivers, mode)
+    piece, gated_time = piece_of(drivers.blowout, blowout_state(drivers, t)[0]), 0.0
+    pack(y, n, ys[0])
+    mode = mode_at(drivers, t, ys[0], tau_weight, mode)
     ts[0, 0] = t
-    ys[0] = y
     outcome, t_final = REACHED_END, limits.t_end
-    fresh, wanted, last_rejected, busiest = True, 0.0, False, 0
+    fresh, wanted, last_rejected = False, 0.0, False
 
+    point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
+    h = first_step(y[:n], room.f.flat[:n], limits)
     while t < limits.t_end:
-        if fresh:  # a new point: derivatives there
-            s_blow, log_slope, beyond, speed, speed_slope, supply, supply_slope = drive(drivers, t)
-            colliding, supplying, blowing, subliming = gates(drivers, mode)
-            speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
-            if fed_back:
-                factor = math.exp(y[masses])
-                supply, supply_slope = factor * supply, factor * supply_slope
-                pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
-                f0[masses], f_t[masses] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
-            jacobian(y[:n], terms, scratch, J)
-            busiest = busiest_bin(y[:n], J)
-            mass_rate(y[:n], terms, busiest, scratch, f0[:n])
-            if colliding == 0.0:
-                J[:] = 0.0
-                f0[:n] = 0.0
-            set_blowout_rates(rule, piece, s_blow, S)
-            if blowing == 0.0:
-                S[:] = 0.0
-            add_linear_rates(linear, S, speed, 1.0, supply, y[:n], f0[:n])
-            unbound_below = blows_below(rule, piece, blowing)
-            set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y[:n], f0[n:])
-            S_stage[:] = 0.0
-            if 0 <= piece < n:
-                S_stage[piece] = blowing * rule.rate * partial_share_slope(rule, piece, log_slope)
-            f_t[:n] = 0.0
-            add_linear_rates(linear, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[:n])
-            set_ledger_rates(linear, unbound_below, S_stage, speed_slope, 0.0, supply_slope, y[:n], f_t[n:])
-            if steps == 0 and rejected == 0:
-                h = first_step(y[:n], f0[:n], limits)
+        if fresh:  # a new point
+            point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
             fresh = False
         h = min(h, limits.t_end - t)
         t_next = limits.t_end if t + 1.001 * h >= limits.t_end else t + h
@@ -174,84 +115,25 @@ def _integrate(
             outcome, t_final = OUT_OF_TIME if limits.alarm[0] != 0 else TOO_MANY_STEPS, t
             break
 
-        shift = 1.0 / (method.gamma * h)
-        _factorise_step(J, S, speed, linear, shift, M, scratch)
-        if fed_back:  # one row and one column more, eliminated last
-            response[:] = linear.shares
-            substitute(M, response)
-            pivot = shift + pull * supply * optical_depth(response, tau_weight)
-        for i in range(stages):
-            b, ledger = U[i, :n], U[i, n:]
-            if i == 0:
-                U[i] = f0
-                y_new[:] = y
-            else:
-                y_new[:] = y
-                for j in range(i):
-                    if method.a[i, j] != 0.0:
-                        for k in range(size):
-                            y_new[k] += method.a[i, j] * U[j, k]
-                t_stage = min(t + method.alpha[i] * h, t_before)
-                at = drive(drivers, t_stage)
-                beyond = beyond or at[2]
-                speed_stage, supply_stage = subliming * at[3], supplying * at[5]
-                if fed_back:
-                    supply_stage *= math.exp(y_new[masses])
-                    U[i, masses] = pull * (feedback.tau_target - optical_depth(y_new, tau_weight))
-                set_blowout_rates(rule, piece, at[0], S_stage)
-                if blowing == 0.0:
-                    S_stage[:] = 0.0
-                if colliding == 0.0:
-                    b[:] = 0.0
-                else:
-                    mass_rate(y_new[:n], terms, busiest, scratch, b)
-                add_linear_rates(linear, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], b)
-                set_ledger_rates(linear, unbound_below, S_stage, speed_stage, 1.0, supply_stage, y_new[:n], ledger)
-            for j in range(i):
-                factor = method.C[i, j] / h
-                for k in range(size):
-                    U[i, k] += factor * U[j, k]
-            if method.g[i] != 0.0:
-                for k in range(size):
-                    U[i, k] += h * method.g[i] * f_t[k]
-            substitute(M, b)
-            supplied = 0.0
-            if fed_back:
-                U[i, masses] = (U[i, masses] - pull * optical_depth(b, tau_weight)) / pivot
-                supplied = supply * U[i, masses]
-                for k in range(n):
-                    b[k] += supplied * response[k]
-            set_ledger_rates(linear, unbound_below, S, speed, 1.0, supplied, b, entries)
-            for k in range(ENTRIES):
-                ledger[k] = (ledger[k] + entries[k]) / shift
-        for k in range(size):
-            y_new[k] += U[stages - 1, k]
-        error = error_norm(y, y_new, U[stages - 1], masses, limits)
-
+        if steps + 2 > ts.shape[0]:
+            ts, ys, bends, pieces = _doubled(ts), _doubled(ys), _doubled(bends), _doubled(pieces)
+        dense = ys[steps], ys[steps + 1], bends[steps].reshape((3, size))
+        span = t, h, t_before
+        error, removed, clamped_here = make_step(terms, drivers, method, tau_weight, point, piece, span, limits, room, dense[1], dense[2])
         factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
         if not error <= 1.0:
             rejected += 1
             last_rejected = True
             h *= factor if math.isfinite(error) else 0.1
             continue
-        removed = remove_negatives(y_new, n, n * limits.atol)
         if removed < 0:
             rejected += 1
             last_rejected = True
             h *= 0.5
             continue
-        if steps + 2 > ts.shape[0]:
-            ts, ys, bends, pieces = _doubled(ts), _doubled(ys), _doubled(bends), _doubled(pieces)
-        bend = bends[steps].reshape((3, size))
-        for i in range(3):
-            for k in range(size):
-                bend[i, k] = 0.0
-            for j in range(stages):
-                for k in range(size):
-                    bend[i, k] += method.D[i, j] * U[j, k]
         next_mode = mode
         if switching:
-            next_mode, x = locate_mode(drivers, mode, t, h, (y, y_new, bend), tau_weight, U[0])
+            next_mode, x = locate_mode(drivers, mode, t, h, dense, tau_weight, state)
             close = max(MODE_TOLERANCE, 1e-15 * t / h)
             if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
                 rejected += 1
@@ -262,7 +144,7 @@ def _integrate(
                     wanted, h = max(wanted, h), x * h
                 continue
 
-        clamped += removed + (1 if beyond else 0)
+        clamped += removed + (1 if point.clamped or clamped_here else 0)
         if mode & PHASES != SOLID:
             gated_time += h
         if steps > 0 and error > 0.0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
@@ -273,21 +155,21 @@ def _integrate(
 
         if fed_back:
             y_new[masses] = min(max(y_new[masses], feedback.ln_floor), feedback.ln_cap)
+            ys[steps + 1, n + ENTRIES] = y_new[masses]
         ts[steps + 1, 0] = t_next
-        ys[steps + 1] = y_new
         pieces[steps, 0], pieces[steps, 1] = piece, mode
         steps += 1
 
-        supplied = y_new[n + SUPPLIED]
-        ledger_error = max(ledger_error, abs(np.sum(y_new[:masses]) - 2.0 * supplied - start) / (start + supplied))
+        supplied = y_new[ledger + SUPPLIED]
+        ledger_error = max(ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
-            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, (y, y_new, bend), tau_weight, U[0], S_stage, entries)
+            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, state, room.S_stage, room.entries)
             if outcome != REACHED_END:
                 t_final = t + x * h
-                tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(U[0, :n], tau_weight))
+                tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(state, tau_weight))
                 break
         tau_max = max(tau_max, optical_depth(y_new, tau_weight))
-        y[:] = y_new
+        copy(room.y.eights, room.y_new.eights)
         t = t_next
         piece += moved
         mode = next_mode

@@ -1,82 +1,136 @@
-"""Dense linear algebra of one step, laid out so that every inner loop runs along memory."""
+"""Dense linear algebra of one step, on eight rows of the matrix at a time."""
 
-from .._jit import kernel
+from .._jit import borrowing_kernel, inlined_kernel
 from ..physics.grid import Array
+from .eights import Eight, after, before, each, less, load, load_from, minus, plus, product, store, store_to, times, total, unit
 
 
-@kernel
-def factorise(M: Array, column_sums: Array, scratch: Array) -> None:
-    """LU factors in place of a matrix whose column sums are known; ``M[j]`` is its column j, ``column_sums`` is overwritten.
+@inlined_kernel
+def _invert_lower(L: Array, b: int) -> None:
+    """Invert diagonal tile ``b`` of the lower factor in place; its diagonal of ones is not stored."""
+    l0, l1, l2, l3, l4, l5, l6 = (
+        load_from(L, 0, b, 0),
+        load_from(L, 0, b, 1),
+        load_from(L, 0, b, 2),
+        load_from(L, 0, b, 3),
+        load_from(L, 0, b, 4),
+        load_from(L, 0, b, 5),
+        load_from(L, 0, b, 6),
+    )
+    x0, x1, x2, x3 = minus(unit(0), l0), minus(unit(1), l1), minus(unit(2), l2), minus(unit(3), l3)
+    x4, x5, x6 = minus(unit(4), l4), minus(unit(5), l5), minus(unit(6), l6)
+    x0 = less(x0, x0[1], l1)
+    x0, x1 = less(x0, x0[2], l2), less(x1, x1[2], l2)
+    x0, x1, x2 = less(x0, x0[3], l3), less(x1, x1[3], l3), less(x2, x2[3], l3)
+    x0, x1, x2, x3 = less(x0, x0[4], l4), less(x1, x1[4], l4), less(x2, x2[4], l4), less(x3, x3[4], l4)
+    x0, x1, x2, x3 = less(x0, x0[5], l5), less(x1, x1[5], l5), less(x2, x2[5], l5), less(x3, x3[5], l5)
+    x4 = less(x4, x4[5], l5)
+    x0, x1, x2, x3 = less(x0, x0[6], l6), less(x1, x1[6], l6), less(x2, x2[6], l6), less(x3, x3[6], l6)
+    x4, x5 = less(x4, x4[6], l6), less(x5, x5[6], l6)
+    store_to(L, 0, b, 0, x0)
+    store_to(L, 0, b, 1, x1)
+    store_to(L, 0, b, 2, x2)
+    store_to(L, 0, b, 3, x3)
+    store_to(L, 0, b, 4, x4)
+    store_to(L, 0, b, 5, x5)
+    store_to(L, 0, b, 6, x6)
+    store_to(L, 0, b, 7, unit(7))
+
+
+@inlined_kernel
+def _invert_upper(M: Array, b: int, pivots: Eight) -> None:
+    """Invert diagonal tile ``b`` of the upper factor in place, given the inverse ``pivots``; its diagonal is not stored."""
+    u1, u2, u3 = times(pivots[1], load_from(M, b, b, 1)), times(pivots[2], load_from(M, b, b, 2)), times(pivots[3], load_from(M, b, b, 3))
+    u4, u5, u6 = times(pivots[4], load_from(M, b, b, 4)), times(pivots[5], load_from(M, b, b, 5)), times(pivots[6], load_from(M, b, b, 6))
+    u7 = times(pivots[7], load_from(M, b, b, 7))
+    x1, x2, x3, x4 = minus(unit(1), u1), minus(unit(2), u2), minus(unit(3), u3), minus(unit(4), u4)
+    x5, x6, x7 = minus(unit(5), u5), minus(unit(6), u6), minus(unit(7), u7)
+    x7 = less(x7, x7[6], u6)
+    x7, x6 = less(x7, x7[5], u5), less(x6, x6[5], u5)
+    x7, x6, x5 = less(x7, x7[4], u4), less(x6, x6[4], u4), less(x5, x5[4], u4)
+    x7, x6, x5, x4 = less(x7, x7[3], u3), less(x6, x6[3], u3), less(x5, x5[3], u3), less(x4, x4[3], u3)
+    x7, x6, x5, x4 = less(x7, x7[2], u2), less(x6, x6[2], u2), less(x5, x5[2], u2), less(x4, x4[2], u2)
+    x3 = less(x3, x3[2], u2)
+    x7, x6, x5, x4 = less(x7, x7[1], u1), less(x6, x6[1], u1), less(x5, x5[1], u1), less(x4, x4[1], u1)
+    x3, x2 = less(x3, x3[1], u1), less(x2, x2[1], u1)
+    store_to(M, b, b, 0, each(pivots, unit(0)))
+    store_to(M, b, b, 1, each(pivots, x1))
+    store_to(M, b, b, 2, each(pivots, x2))
+    store_to(M, b, b, 3, each(pivots, x3))
+    store_to(M, b, b, 4, each(pivots, x4))
+    store_to(M, b, b, 5, each(pivots, x5))
+    store_to(M, b, b, 6, each(pivots, x6))
+    store_to(M, b, b, 7, each(pivots, x7))
+
+
+@inlined_kernel
+def _less_products(s: float, x: Eight, y: Eight) -> float:
+    """s - sum_k x_k y_k."""
+    low = (x[0] * y[0] + x[1] * y[1]) + (x[2] * y[2] + x[3] * y[3])
+    high = (x[4] * y[4] + x[5] * y[5]) + (x[6] * y[6] + x[7] * y[7])
+    return s - (low + high)
+
+
+@borrowing_kernel
+def factorise(M: Array, column_sums: Array, lower: Array, pivots: Array) -> None:
+    """LU factors in place of a matrix whose column sums are known.
 
     Each pivot is what its column sum leaves over, not the rest of a subtraction (Grassmann, Taksar & Heyman 1985): where mass
     moves between bins 1e15 times faster than it leaves them, that keeps the total to round-off. No exchange of rows is needed:
-    what leaves a bin arrives in others, so every column is dominated by its diagonal. Four pivots are taken at a time, so that
-    the rest of the matrix is read and written once for all four; ``scratch`` is (4, n).
+    what leaves a bin arrives in others, so every column is dominated by its diagonal. Eight pivots are taken at a time.
+
+    Parameters
+    ----------
+    M : (blocks, blocks, 64), tiles as :func:`marsdisk.solver.eights.tiles` makes them
+    column_sums : (blocks, 8), overwritten
+    lower : (1, blocks, 64) where to leave the diagonal tiles of the lower factor, inverted like those of the upper one
+    pivots : (blocks, 8), overwritten
     """
-    n = M.shape[0]
-    for first in range(0, n, 4):
-        last = min(first + 4, n)
-        for p in range(first, last):
-            below = n - p - 1
-            s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0  # four partial sums do not wait for each other
-            for i in range(p + 1, n - 3, 4):
-                s0 += M[p, i]
-                s1 += M[p, i + 1]
-                s2 += M[p, i + 2]
-                s3 += M[p, i + 3]
-            for i in range(n - below % 4, n):
-                s0 += M[p, i]
-            inverse = 1.0 / (column_sums[p] - ((s0 + s1) + (s2 + s3)))
-            for i in range(p + 1, n):
-                M[p, i] *= inverse
-            M[p, p] = inverse
-            column_sums[p] *= inverse  # from here on per unit of pivot
-            for j in range(p + 1, last):
-                factor = M[j, p]
-                column_sums[j] -= column_sums[p] * factor
-                for i in range(p + 1, n):
-                    M[j, i] -= factor * M[p, i]
-        if last == n:
-            return
-        for k in range(4):
-            for i in range(n - last):
-                scratch[k, i] = M[first + k, last + i]
-        for j in range(last, n):
-            for p in range(first, last):
-                factor = M[j, p]
-                column_sums[j] -= column_sums[p] * factor
-                for i in range(p + 1, last):
-                    M[j, i] -= factor * M[p, i]
-            a, b, c, d = M[j, first], M[j, first + 1], M[j, first + 2], M[j, first + 3]
-            rest = M[j, last:]
-            for i in range(n - last):
-                rest[i] -= a * scratch[0, i] + b * scratch[1, i] + c * scratch[2, i] + d * scratch[3, i]
+    blocks = M.shape[1]
+    for b in range(blocks):
+        for k in range(8):
+            v = load_from(M, b, b, k)
+            below = after(v, k)
+            off_diagonal = below
+            for i in range(b + 1, blocks):
+                off_diagonal = plus(off_diagonal, load_from(M, b, i, k))
+            of_pivot = 1.0 / (column_sums[b, k] - total(off_diagonal))
+            below = times(of_pivot, below)
+            store_to(lower, 0, b, k, below)
+            store_to(M, b, b, k, before(v, k))
+            for i in range(b + 1, blocks):
+                store_to(M, b, i, k, times(of_pivot, load_from(M, b, i, k)))
+            pivots[b, k] = of_pivot
+            column_sums[b, k] *= of_pivot  # from here on per unit of pivot
+            for j in range(k + 1, 8):
+                factor = M[b, b, 8 * j + k]
+                column_sums[b, j] -= factor * column_sums[b, k]
+                store_to(M, b, b, j, less(load_from(M, b, b, j), factor, below))
+                for i in range(b + 1, blocks):
+                    store_to(M, b, i, j, less(load_from(M, b, i, j), factor, load_from(M, b, i, k)))
+        _invert_lower(lower, b)
+        _invert_upper(M, b, load(pivots, b))
+        sums = load(column_sums, b)
+        for j in range(b + 1, blocks):
+            for k in range(8):
+                v = product(lower, 0, b, load_from(M, j, b, k))
+                store_to(M, j, b, k, v)
+                column_sums[j, k] = _less_products(column_sums[j, k], v, sums)
+                for i in range(b + 1, blocks):
+                    store_to(M, j, i, k, minus(load_from(M, j, i, k), product(M, b, i, v)))
 
 
-@kernel
-def substitute(M: Array, b: Array) -> None:
-    """Solve in place for ``b`` with the factors that :func:`factorise` left."""
-    n = b.size
-    whole = n - n % 4
-    for j in range(0, whole, 4):  # four unknowns at a time, so that the others are read and written once for all four
-        for p in range(j, j + 3):
-            for i in range(p + 1, j + 4):
-                b[i] -= b[p] * M[p, i]
-        x0, x1, x2, x3 = b[j], b[j + 1], b[j + 2], b[j + 3]
-        for i in range(j + 4, n):
-            b[i] -= (x0 * M[j, i] + x1 * M[j + 1, i]) + (x2 * M[j + 2, i] + x3 * M[j + 3, i])
-    for j in range(whole, n):
-        for i in range(j + 1, n):
-            b[i] -= b[j] * M[j, i]
-    for j in range(n - 1, whole - 1, -1):
-        b[j] *= M[j, j]
-        for i in range(j):
-            b[i] -= b[j] * M[j, i]
-    for j in range(whole - 4, -1, -4):
-        for p in range(j + 3, j - 1, -1):
-            b[p] *= M[p, p]
-            for i in range(j, p):
-                b[i] -= b[p] * M[p, i]
-        x0, x1, x2, x3 = b[j], b[j + 1], b[j + 2], b[j + 3]
-        for i in range(j):
-            b[i] -= (x0 * M[j, i] + x1 * M[j + 1, i]) + (x2 * M[j + 2, i] + x3 * M[j + 3, i])
+@borrowing_kernel
+def substitute(M: Array, lower: Array, x: Array) -> None:
+    """Solve in place for ``x`` (blocks, 8) with what :func:`factorise` left."""
+    blocks = M.shape[0]
+    for b in range(blocks):
+        v = product(lower, 0, b, load(x, b))
+        store(x, b, 0, v)
+        for i in range(b + 1, blocks):
+            store(x, i, 0, minus(load(x, i), product(M, b, i, v)))
+    for b in range(blocks - 1, -1, -1):
+        v = product(M, b, b, load(x, b))
+        store(x, b, 0, v)
+        for i in range(b):
+            store(x, i, 0, minus(load(x, i), product(M, b, i, v)))

@@ -12,25 +12,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import inlined_kernel, kernel
+from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
+from .eights import ZERO, Vector, clear, load, load_from, plus, product, store, store_to, tiles, times, vector
 
 
 class CollisionTerms(NamedTuple):
-    """Constant coefficients [m2/(s kg)] of the quadratic right-hand side: mass per time over c_k c_l. ``_T``: transposes in memory."""
+    """Constant coefficients [m2/(s kg)] of the quadratic right-hand side: mass per time over c_k c_l.
+
+    Matrices are in tiles; ``_T`` are transposes. Vectors end in zeros, as many as fill the last eight.
+    """
 
     growth: Array  #: (n, n) what bin k takes up by collisions with bin l, less what leaves it
     eroded: Array  #: (n, n) what leaves bin k as fragments by collisions with bin l <= k, whose remnant stays in k
     growth_T: Array
     eroded_T: Array
-    moved: NDArray[np.int64]  #: (pairs, 2) i and j of the pairs whose remnant moves to another bin K, sorted by K
+    moved: NDArray[np.uint64]  #: (pairs, 2) i and j of the pairs whose remnant moves to another bin K, sorted by K
     first: NDArray[np.int64]  #: (n+1,) where the pairs of each K begin
     fragments: Array  #: (pairs,) what they turn into fragments
     remnant: Array  #: (pairs,) what they bring to bin K
-    masses: Array  #: (n,) kg
     share: Array  #: (n,) fragment integrals I_k / sum I
     per_share: Array  #: (n,) 1 / sum_{l<=K} share_l
+    masses: Array  #: (n,) kg, without zeros at the end
 
 
 def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array) -> CollisionTerms:
@@ -56,62 +60,72 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
                 pairs[count, 0], pairs[count, 1], pairs[count, 2] = i, j, k_lr[i, j]
                 first[k_lr[i, j] + 1 :] += 1
                 count += 1
-    moved = pairs[:count][np.argsort(pairs[:count, 2], kind="mergesort")][:, :2].copy()
+    moved = pairs[:count][np.argsort(pairs[:count, 2], kind="mergesort")][:, :2].astype(np.uint64)  # compiled code need not ask whether < 0
     fragments, remnant = np.empty(count), np.empty(count)
     for pair in range(count):
-        i, j = moved[pair]
+        i, j = moved[pair, 0], moved[pair, 1]
         moving = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0) * m_sum[i, j]
         fragments[pair], remnant[pair] = moving * unbound[i, j], moving * (1.0 - unbound[i, j])
-    per_share = np.empty(n)
+    shares, per_share = vector(n).flat, vector(n).flat
     below = 0.0
     for k in range(n):
         below += share[k]
-        per_share[k] = 1.0 / below
-    return growth, eroded, growth.T.copy(), eroded.T.copy(), moved, first, fragments, remnant, masses.copy(), share.copy(), per_share
+        shares[k], per_share[k] = share[k], 1.0 / below
+    matrices = tiles(growth), tiles(eroded), tiles(growth.T), tiles(eroded.T)
+    return *matrices, moved, first, fragments, remnant, shares, per_share, masses.copy()
+
+
+class Scratch(NamedTuple):
+    """What rates and Jacobian are made in."""
+
+    growing: Vector
+    eroding: Vector
+    totals: Vector
 
 
 @kernel
+def scratch_for(n: int) -> Scratch:
+    """That of ``n`` bins."""
+    return Scratch(vector(n), vector(n), vector(n))
+
+
+@borrowing_kernel
 def busiest_bin(c: Array, J: Array) -> int:
     """Bin through which most mass flows, where round-off of the whole sum is least felt."""
-    busiest = 0
-    for k in range(c.size):
-        if abs(J[k, k]) * c[k] > abs(J[busiest, busiest]) * c[busiest]:
-            busiest = k
+    busiest, most = 0, 0.0
+    for k in range(8 * J.shape[0]):
+        flow = abs(J[k >> 3, k >> 3, 9 * (k & 7)]) * c[k]
+        if flow > most:
+            busiest, most = k, flow
     return busiest
 
 
-@kernel
-def _rates_per_mass(c: Array, G: Array, E: Array, growing: Array, eroding: Array) -> None:
-    """G^T c and E^T c [1/s]: how fast every bin grows, net of what leaves it, and how fast it is turned into fragments.
-
-    Four bins are taken at a time, so that sums are read and written once for all four.
-    """
-    n = c.size
-    for k in range(n):
-        growing[k] = 0.0
-        eroding[k] = 0.0
-    for i in range(0, n - 3, 4):
-        c0, c1, c2, c3 = c[i], c[i + 1], c[i + 2], c[i + 3]
-        for k in range(n):
-            growing[k] += (c0 * G[i, k] + c1 * G[i + 1, k]) + (c2 * G[i + 2, k] + c3 * G[i + 3, k])
-        for k in range(i, n):
-            eroding[k] += (c0 * E[i, k] + c1 * E[i + 1, k]) + (c2 * E[i + 2, k] + c3 * E[i + 3, k])
-    for i in range(n - n % 4, n):
-        for k in range(n):
-            growing[k] += c[i] * G[i, k]
-            eroding[k] += c[i] * E[i, k]
+@borrowing_kernel
+def _rates_per_mass(c: Array, growth: Array, eroded: Array, growing: Array, eroding: Array) -> None:
+    """How fast every bin grows, net of what leaves it, and how fast it is turned into fragments [1/s]; all vectors (blocks, 8)."""
+    blocks = growth.shape[0]
+    for i in range(blocks):
+        rate = product(growth, 0, i, load(c, 0))
+        for j in range(1, blocks):
+            rate = plus(rate, product(growth, j, i, load(c, j)))
+        store(growing, i, 0, rate)
+        rate = product(eroded, 0, i, load(c, 0))
+        for j in range(1, i + 1):  # a body is eroded by those that are no larger
+            rate = plus(rate, product(eroded, j, i, load(c, j)))
+        store(eroding, i, 0, rate)
 
 
 @inlined_kernel
-def mass_rate(c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out: Array) -> None:
-    """dc/dt of collisions [kg/(m2 s)] in O(n^2), its sum exactly balanced in bin ``busiest``; ``scratch`` is (2, n) or larger.
+def mass_rate(mass: Vector, terms: CollisionTerms, busiest: int, scratch: Scratch, out: Array) -> None:
+    """dc/dt of collisions [kg/(m2 s)], (n,), in O(n^2), its sum exactly balanced in bin ``busiest``.
 
-    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass.
+    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass. ``mass`` may be longer
+    than n, with zeros up to the next eight.
     """
-    n, growing, eroding = c.size, scratch[0], scratch[1]
-    _rates_per_mass(c, terms.growth_T, terms.eroded_T, growing, eroding)
+    c, growing, eroding = mass.flat, scratch.growing.flat, scratch.eroding.flat
+    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
     above, total = 0.0, 0.0
-    for K in range(n - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
+    for K in range(terms.masses.size - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
         fragments, remnants = c[K] * eroding[K], 0.0
         for pair in range(terms.first[K], terms.first[K + 1]):
             both = c[terms.moved[pair, 0]] * c[terms.moved[pair, 1]]
@@ -123,37 +137,51 @@ def mass_rate(c: Array, terms: CollisionTerms, busiest: int, scratch: Array, out
     out[busiest] -= total
 
 
-@kernel
-def jacobian(c: Array, terms: CollisionTerms, scratch: Array, J: Array) -> None:
-    """J[k, l] = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; ``scratch`` is (4, n) or larger."""
-    n, growing, eroding, above, total = c.size, scratch[0], scratch[1], scratch[2], scratch[3]
-    _rates_per_mass(c, terms.growth_T, terms.eroded_T, growing, eroding)
-    for k in range(n):
-        above[k] = 0.0
-        total[k] = 0.0
-    for K in range(n - 1, -1, -1):  # ``above``: what all bins from K upwards turn into fragments, each over its sum of shares
-        per_share, share, mass = terms.per_share[K], terms.share[K], c[K]
-        above[K] += per_share * eroding[K]
+@inlined_kernel
+def _add(J: Array, k: int, l: int, rate: float) -> None:  # noqa: E741 - as in the formula
+    J[k >> 3, l >> 3, ((k & 7) << 3) + (l & 7)] += rate
+
+
+@borrowing_kernel
+def jacobian(mass: Vector, terms: CollisionTerms, scratch: Scratch, J: Array) -> None:
+    """J_kl = d(dc_k/dt)/dc_l [1/s], exact, in O(n^2), columns summing to zero; arguments as of :func:`mass_rate`.
+
+    ``J`` gets the tiles of the transpose: tile (k, l) holds rows 8k to 8k+7, one after the other.
+    """
+    n, blocks, c = terms.masses.size, J.shape[0], mass.flat
+    growing, eroding, totals = scratch.growing.flat, scratch.eroding.flat, scratch.totals.flat
+    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
+    clear(J)
+    for K in range(n):  # what bin K and remnants in it turn into fragments, over the sum of shares
+        _add(J, K, K, terms.per_share[K] * eroding[K])
         for pair in range(terms.first[K], terms.first[K + 1]):
-            i, j, fragments = terms.moved[pair, 0], terms.moved[pair, 1], per_share * terms.fragments[pair]
-            above[i] += fragments * c[j]
-            above[j] += fragments * c[i]
-        eroded = per_share * mass
-        for k in range(n):
-            above[k] += eroded * terms.eroded[K, k]
-            J[K, k] = mass * terms.growth[K, k] + share * above[k]
-        J[K, K] += growing[K]
+            i, j, fragments = terms.moved[pair, 0], terms.moved[pair, 1], terms.per_share[K] * terms.fragments[pair]
+            _add(J, K, i, fragments * c[j])
+            _add(J, K, j, fragments * c[i])
+    for b in range(blocks):  # ``above``: that of all bins from K upwards
+        above = ZERO
+        for a in range(blocks - 1, -1, -1):
+            for k in range(7, -1, -1):
+                K = 8 * a + k
+                above = plus(above, plus(load_from(J, a, b, k), times(terms.per_share[K] * c[K], load_from(terms.eroded_T, a, b, k))))
+                store_to(J, a, b, k, plus(times(c[K], load_from(terms.growth_T, a, b, k)), times(terms.share[K], above)))
+    for K in range(n):
+        _add(J, K, K, growing[K])
         for pair in range(terms.first[K], terms.first[K + 1]):
             i, j = terms.moved[pair, 0], terms.moved[pair, 1]
-            J[K, i] += terms.remnant[pair] * c[j]
-            J[K, j] += terms.remnant[pair] * c[i]
-        for k in range(n):
-            total[k] += J[K, k]
+            _add(J, K, i, terms.remnant[pair] * c[j])
+            _add(J, K, j, terms.remnant[pair] * c[i])
+    for b in range(blocks):
+        sums = ZERO
+        for a in range(blocks - 1, -1, -1):
+            for k in range(7, -1, -1):
+                sums = plus(sums, load_from(J, a, b, k))
+        store(scratch.totals.eights, b, 0, sums)
     for k in range(n):
-        J[k, k] -= total[k]
+        _add(J, k, k, -totals[k])
 
 
-@kernel
+@borrowing_kernel
 def optical_depth(c: Array, tau_per_mass: Array) -> float:
     """tau_los of mass per bin ``c`` [kg/m2], each with ``tau_per_mass`` [m2/kg]."""
     tau = 0.0

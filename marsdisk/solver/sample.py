@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
 from ..physics.phase import LIQUID, SOLID
@@ -26,12 +26,13 @@ _REACH = 0.5 * math.sqrt(0.6)
 GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))  #: nodes and weights on [0, 1]
 
 
-@kernel
+@inlined_kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     """State at ``t`` [s], written to ``out``: the step it lies in, looked for from step ``after``; -1 if no step was made."""
     step, last = after, path.bend.shape[0] - 1
     if last < 0:
-        out[:] = path.y[0]
+        for k in range(out.size):
+            out[k] = path.y[0, k]
         return -1
     while step < last and path.t[step + 1] < t:
         step += 1
@@ -68,7 +69,7 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
     return relative, retained
 
 
-@kernel
+@borrowing_kernel
 def hit_rate(c: Array, hits: Array) -> float:
     """Gross collision rate [1/s] of the largest bodies there are, which are hit most often; ``hits`` (n, n) is that of i by a mass of j."""
     top, rate = hits.shape[0] - 1, 0.0
@@ -101,14 +102,14 @@ def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
     return out
 
 
-@kernel
+@borrowing_kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
     """Mass lost [kg/m2] by fraction ``x`` of a step."""
     n, y0, y1, bend = path.bins, path.y[step], path.y[step + 1], path.bend[step]
     return between(y0, y1, bend, n + BLOWOUT, x) + between(y0, y1, bend, n + SUBLIMATION, x) + between(y0, y1, bend, n + OTHER, x)
 
 
-@kernel
+@borrowing_kernel
 def time_of_loss(path: Trajectory, share: float) -> float:
     """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
     last = path.bend.shape[0] - 1
@@ -131,6 +132,33 @@ def time_of_loss(path: Trajectory, share: float) -> float:
     return float(path.t[step] + high * (path.t[step + 1] - path.t[step]))
 
 
+@borrowing_kernel
+def _look(
+    path: Trajectory,
+    drivers: Drivers,
+    shielding: ShieldingLaw,
+    times: Array,
+    tau_weight: Array,
+    f_los: float,
+    room: tuple[Array, Array, Array, Array],
+) -> None:
+    """Fill in the states and series of :func:`look`, the first two of ``room``; the others are (n,) and (4,)."""
+    y, series, S, rates = room
+    n = tau_weight.size
+    step = 0
+    for i in range(times.size):
+        found = _state_at(path, times[i], step, y[i])
+        step = max(found, 0)
+        piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
+        c = y[i, :n]
+        Sigma, tau, T = np.sum(c), optical_depth(c, tau_weight), temperature_and_slope(drivers.temperature, times[i])[0]
+        phi = phi_at(shielding, tau)
+        Sigma_tau1 = surface_density_at_tau1(effective_opacity(tau / (f_los * Sigma) if Sigma > 0.0 else 0.0, phi))
+        s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
+        series[0, i], series[1, i], series[2, i], series[3, i] = Sigma, tau, phi, Sigma_tau1
+        series[4, i], series[5, i], series[6, i], series[7, i] = T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
+
+
 @kernel
 def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, tau_weight: Array, f_los: float) -> tuple[Array, Array, float]:
     """A run at increasing ``times`` [s], in one call, for handing it all over costs.
@@ -144,18 +172,6 @@ def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Arr
     states (times, n+4 or n+5), as :func:`states` gives them; series (8, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K],
     s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
     """
-    n = tau_weight.size
     y, series = np.empty((times.size, path.y.shape[1])), np.empty((8, times.size))
-    S, rates = np.empty(n), np.empty(ENTRIES)
-    step = 0
-    for i in range(times.size):
-        found = _state_at(path, times[i], step, y[i])
-        step = max(found, 0)
-        piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
-        c = y[i, :n]
-        Sigma, tau, T = np.sum(c), optical_depth(c, tau_weight), temperature_and_slope(drivers.temperature, times[i])[0]
-        phi = phi_at(shielding, tau)
-        Sigma_tau1 = surface_density_at_tau1(effective_opacity(tau / (f_los * Sigma) if Sigma > 0.0 else 0.0, phi))
-        s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
-        series[:, i] = Sigma, tau, phi, Sigma_tau1, T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
+    _look(path, drivers, shielding, times, tau_weight, f_los, (y, series, np.empty(tau_weight.size), np.empty(ENTRIES)))
     return y, series, time_of_loss(path, 0.99)

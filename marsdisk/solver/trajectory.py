@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import borrowing_kernel
 from ..physics.grid import Array
 from .drivers import ENTRIES, SUPPLIED
 
@@ -53,13 +53,13 @@ def joined(paths: Sequence[Trajectory]) -> Trajectory:
     )
 
 
-@kernel
+@borrowing_kernel
 def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
     """Component ``k`` at fraction ``x`` of a step, by the method's dense output."""
     return float((1.0 - x) * y0[k] + x * (y1[k] + (1.0 - x) * (bend[0, k] + x * (bend[1, k] + x * bend[2, k]))))
 
 
-@kernel
+@borrowing_kernel
 def interpolate(y0: Array, y1: Array, bend: Array, x: float, n: int, out: Array) -> None:
     """State of ``n`` bins at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
     lacking, fullest = 0.0, 0

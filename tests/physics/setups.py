@@ -21,9 +21,10 @@ from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.result import RunResult
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import Drivers, blowout_state, drive, set_blowout_rates
+from marsdisk.solver.eights import Vector, no_tiles, vector
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
-from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate
+from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate, scratch_for
 from marsdisk.solver.trajectory import Trajectory
 
 RHO = 3270.0  # kg/m3
@@ -88,17 +89,35 @@ def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
 
 def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
     """As :func:`jacobian_of`, from the terms alone."""
-    n = c.size
-    J = np.empty((n, n))
-    jacobian(c, terms, np.empty((n + 4, n)), J)
-    return J
+    n, J = c.size, no_tiles(c.size)
+    jacobian(in_eights(c), terms, scratch_for(n), J)
+    return J.reshape(*J.shape[:2], 8, 8).swapaxes(1, 2).reshape(8 * J.shape[0], -1)[:n, :n]
+
+
+def in_eights(c: Array) -> Vector:
+    """A vector as the kernels take it."""
+    out = vector(c.size)
+    out.flat[: c.size] = c
+    return out
 
 
 def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
     """As :func:`rate_of`, from the terms alone."""
     out = np.empty(c.size)
-    mass_rate(c, terms, busiest_bin(c, collision_jacobian(c, terms)) if busiest is None else busiest, np.empty((4, c.size)), out)
+    mass_rate(in_eights(c), terms, busiest_in(c, terms) if busiest is None else busiest, scratch_for(c.size), out)
     return out
+
+
+def busiest_of(c: Array, ring: Ring) -> int:
+    """The bin in which the solver would balance the rates."""
+    return busiest_in(c, ring.terms)
+
+
+def busiest_in(c: Array, terms: CollisionTerms) -> int:
+    """As :func:`busiest_of`, from the terms alone."""
+    J = no_tiles(c.size)
+    jacobian(in_eights(c), terms, scratch_for(c.size), J)
+    return busiest_bin(in_eights(c).flat, J)
 
 
 def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Trajectory, method: str, *, rtol: float, atol: float) -> Array:

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from setups import RHO, SCALE_HEIGHT, Ring, jacobian_of, make_ring, rate_of
+from setups import RHO, SCALE_HEIGHT, Ring, busiest_of, jacobian_of, make_ring, rate_of
 
 from marsdisk.physics.fragments import mass_exponent
 from marsdisk.physics.grid import Array
 from marsdisk.physics.qstar import QStarLaw
-from marsdisk.solver.netform import busiest_bin
 
 BINS = 8
 GRIDS = {"dust to boulders": (1e-7, 3.0), "twelve decades": (1e-9, 1e3), "one decade": (1e-3, 1e-2)}
@@ -96,7 +95,7 @@ def test_rate_and_jacobian_equal_sixty_digit_arithmetic(grid: str, v_rel: float,
             exact = triple_loop(c, ring, v_rel, exponent)
             assert abs(sum(exact.rate)) <= mpf("1e-30") * sum(exact.rate_moved)
             slope = jacobian_of(c, ring)
-            busiest = busiest_bin(c, slope)
+            busiest = busiest_of(c, ring)
             rate = rate_of(c, ring, busiest)
             for k in range(BINS):
                 allowed = mpf("1e-13") * exact.rate_moved[k] + (mpf("1e-15") * sum(exact.rate_moved) if k == busiest else 0)

@@ -4,10 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from setups import Ring, jacobian_of, make_ring, rate_of
+from setups import Ring, busiest_of, jacobian_of, make_ring, rate_of
 
 from marsdisk.physics.grid import Array
-from marsdisk.solver.netform import busiest_bin
 
 
 def states(n: int) -> list[Array]:
@@ -53,7 +52,7 @@ def test_the_net_form_equals_exact_arithmetic(v_rel: float, state: int, alpha: f
 def test_the_jacobian_equals_central_differences(n: int, state: int) -> None:
     ring, c = make_ring(n), states(n)[state]
     J = jacobian_of(c, ring)
-    busiest = busiest_bin(c, J)
+    busiest = busiest_of(c, ring)
     for k in range(n):  # of a quadratic function central differences are exact, however long
         step = np.zeros(n)
         step[k] = max(c[k], 1e-3 * c.max())

@@ -1,0 +1,251 @@
+"""One step of the integrator: derivatives at a point, factors of its matrix, the stages, and what the dense output needs."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import borrowing_kernel, inlined_kernel, kernel
+from ..physics.grid import Array
+from .control import Limits, error_norm, remove_negatives
+from .drivers import (
+    ENTRIES,
+    HELD,
+    Drivers,
+    LinearTerms,
+    add_linear_rates,
+    blows_below,
+    drive,
+    gates,
+    partial_share_slope,
+    set_blowout_rates,
+    set_ledger_rates,
+)
+from .eights import ZERO, Vector, clear, copy, eights, load, load_from, no_tiles, plus, store, store_to, times, vector
+from .linear import factorise, substitute
+from .methods import RosenbrockMethod
+from .netform import CollisionTerms, Scratch, busiest_bin, jacobian, mass_rate, optical_depth, scratch_for
+
+
+class Room(NamedTuple):
+    """Arrays that a step is made in."""
+
+    J: Array  #: (blocks, blocks, 64) Jacobian of collisions, transposed, in tiles
+    M: Array  #: (blocks, blocks, 64) its factors are left here
+    lower: Array  #: (1, blocks, 64)
+    pivots: Array  #: (blocks, 8)
+    sums: Array  #: (blocks, 8)
+    scratch: Scratch
+    S: Array  #: (n,) blow-out rates [1/s] at the begin of the step
+    S_stage: Array  #: (n,)
+    entries: Array  #: (4,)
+    response: Vector  #: (n,) of the bins to the supply
+    y: Vector  #: (n + 8,) state at the begin of the step; ledger and ln f begin the last eight
+    y_new: Vector  #: (n + 8,)
+    f: Vector  #: (n + 8,) dy/dt at the begin of the step
+    f_t: Vector  #: (n + 8,) what of its time derivative is due to the drivers
+    spare: Vector  #: (n + 8,)
+    weights: Array  #: (stages,)
+    U: Array  #: (stages, blocks + 1, 8)
+    U_flat: Array  #: (stages, 8 blocks + 8), the same
+
+
+class Point(NamedTuple):
+    """What acts at the begin of a step."""
+
+    speed: float  #: m/s
+    supply: float  #: kg/(m2 s)
+    pull: float  #: 1/s, of the feedback on the supply, per optical depth
+    busiest: int
+    colliding: float
+    supplying: float
+    blowing: float
+    subliming: float
+    unbound_below: bool
+    clamped: bool
+
+
+@kernel
+def room_for(n: int, stages: int) -> Room:
+    """Room for steps of ``n`` bins."""
+    response = vector(n)
+    size, blocks = response.flat.size, response.eights.shape[0]
+    lower, U = eights(8 * size).reshape((1, blocks, 64)), eights(stages * (size + 8))
+    return Room(
+        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n), np.empty(n), np.empty(n), np.empty(ENTRIES), response),
+        *(vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), np.empty(stages)),
+        *(U.reshape((stages, blocks + 1, 8)), U.reshape((stages, size + 8))),
+    )
+
+
+@inlined_kernel
+def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) -> None:
+    """Factors of ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column."""
+    J, M, S, sums = room.J, room.M, room.S, room.sums
+    blocks = M.shape[0]
+    for j in range(blocks):
+        for i in range(blocks):
+            for k in range(8):
+                for q in range(8):
+                    M[j, i, 8 * k + q] = -J[i, j, 8 * q + k]
+        for k in range(8):
+            sums[j, k] = shift
+    for j in range(S.size):
+        sums[j // 8, j % 8] += S[j] + terms.drag[j] + speed * terms.evaporated[j]  # the columns of J sum to zero
+    for j in range(blocks):
+        for k in range(8):
+            M[j, j, 9 * k] += sums[j, k]
+    if speed != 0.0:
+        sums[0, 0] += speed * terms.down[0]
+        M[0, 0, 0] += speed * terms.down[0]
+        for j in range(1, S.size):
+            M[j // 8, j // 8, 9 * (j % 8)] += speed * terms.down[j]
+            M[j // 8, (j - 1) // 8, 8 * (j % 8) + (j - 1) % 8] -= speed * terms.down[j]
+    factorise(M, sums, room.lower, room.pivots)
+
+
+@borrowing_kernel
+def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array, piece: int, mode: int, t: float, room: Room) -> Point:
+    """Derivatives of the rates at a new point ``t`` [s], ``room.y``, left in ``room``."""
+    n, feedback, linear, rule, S, S_slope = tau_weight.size, drivers.feedback, drivers.linear, drivers.blowout, room.S, room.S_stage
+    y, f, f_t = room.y.flat, room.f.flat, room.f_t.flat
+    ledger = 8 * room.J.shape[0]
+    ln_f = ledger + ENTRIES
+    s_blow, log_slope, clamped, speed, speed_slope, supply, supply_slope = drive(drivers, t)
+    colliding, supplying, blowing, subliming = gates(drivers, mode)
+    speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
+    pull = 0.0
+    if feedback.rate > 0.0:
+        factor = math.exp(y[ln_f])
+        supply, supply_slope = factor * supply, factor * supply_slope
+        pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
+        f[ln_f], f_t[ln_f] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
+    jacobian(room.y, terms, room.scratch, room.J)
+    busiest = busiest_bin(y, room.J)
+    if colliding == 0.0:
+        clear(room.J)
+        f[:n] = 0.0
+    else:
+        mass_rate(room.y, terms, busiest, room.scratch, f)
+    set_blowout_rates(rule, piece, s_blow, S)
+    if blowing == 0.0:
+        S[:] = 0.0
+    add_linear_rates(linear, S, speed, 1.0, supply, y, f)
+    unbound_below = blows_below(rule, piece, blowing)
+    set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y, f[ledger:])
+    S_slope[:] = 0.0
+    if 0 <= piece < n:
+        S_slope[piece] = blowing * rule.rate * partial_share_slope(rule, piece, log_slope)
+    f_t[:n] = 0.0
+    add_linear_rates(linear, S_slope, speed_slope, 0.0, supply_slope, y, f_t)
+    set_ledger_rates(linear, unbound_below, S_slope, speed_slope, 0.0, supply_slope, y, f_t[ledger:])
+    return Point(speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, clamped)
+
+
+@inlined_kernel
+def pack(v: Array, n: int, out: Array) -> None:
+    """The bins, ledger and ln f of ``v`` without what fills the eights."""
+    for k in range(n):
+        out[k] = v[k]
+    for k in range(n, out.size):
+        out[k] = v[v.size - 8 + k - n]
+
+
+@borrowing_kernel
+def make_step(
+    terms: CollisionTerms,
+    drivers: Drivers,
+    method: RosenbrockMethod,
+    tau_weight: Array,
+    point: Point,
+    piece: int,
+    span: tuple[float, float, float],
+    limits: Limits,
+    room: Room,
+    after: Array,
+    bend: Array,
+) -> tuple[float, int, bool]:
+    """New state of a step, left in ``room``.
+
+    Parameters
+    ----------
+    span : t, h and the last time at which the drivers may be asked [s]
+    after, bend : (size,) and (3, size) where to leave the new state, and what the dense output adds to a straight line
+
+    Returns
+    -------
+    error, in units of what is allowed; how many negative bins were set to zero, or -1 if they held too much; whether <Q_pr> was clamped
+    """
+    t, h, t_last = span
+    n, stages, feedback, linear, rule = tau_weight.size, method.alpha.size, drivers.feedback, drivers.linear, drivers.blowout
+    U, S, S_stage, entries, blocks = room.U, room.S, room.S_stage, room.entries, room.J.shape[0]
+    y, y_new, f, f_t, spare, response = room.y.eights, room.y_new.flat, room.f.eights, room.f_t.eights, room.spare.eights, room.response.flat
+    ledger, ln_f = 8 * blocks, 8 * blocks + ENTRIES
+    fed_back, clamped, pivot = feedback.rate > 0.0, False, 1.0
+    shift = 1.0 / (method.gamma * h)
+    _factorise_step(point.speed, linear, shift, room)
+    if fed_back:  # one row and one column more, eliminated last
+        for k in range(n):
+            response[k] = linear.shares[k]
+        substitute(room.M, room.lower, room.response.eights)
+        pivot = shift + point.pull * point.supply * optical_depth(response, tau_weight)
+    speed, supply = point.speed, point.supply
+    for i in range(stages):
+        b = room.U_flat[i]
+        for k in range(blocks + 1):
+            state = load(y, k)
+            for j in range(i):
+                state = plus(state, times(method.a[i, j], load_from(U, j, k, 0)))
+            store(room.y_new.eights, k, 0, state)
+        if i == 0:
+            copy(U[0], f)
+        else:
+            if method.alpha[i] != method.alpha[i - 1]:
+                s_blow, _, beyond, speed, _, supply, _ = drive(drivers, min(t + method.alpha[i] * h, t_last))
+                speed, supply, clamped = point.subliming * speed, point.supplying * supply, clamped or beyond
+                set_blowout_rates(rule, piece, s_blow, S_stage)
+                if point.blowing == 0.0:
+                    S_stage[:] = 0.0
+            fed = supply
+            store_to(U, i, blocks, 0, ZERO)
+            if fed_back:
+                fed *= math.exp(y_new[ln_f])
+                b[ln_f] = point.pull * (feedback.tau_target - optical_depth(y_new, tau_weight))
+            if point.colliding == 0.0:
+                b[:n] = 0.0
+            else:
+                mass_rate(room.y_new, terms, point.busiest, room.scratch, b)
+            add_linear_rates(linear, S_stage, speed, 1.0, fed, y_new, b)
+            set_ledger_rates(linear, point.unbound_below, S_stage, speed, 1.0, fed, y_new, b[ledger:])
+        for j in range(i):
+            room.weights[j] = method.C[i, j] / h
+        for k in range(blocks + 1):
+            right = plus(load_from(U, i, k, 0), times(h * method.g[i], load(f_t, k)))
+            for j in range(i):
+                right = plus(right, times(room.weights[j], load_from(U, j, k, 0)))
+            store_to(U, i, k, 0, right)
+        substitute(room.M, room.lower, U[i])
+        supplied = 0.0
+        if fed_back:
+            b[ln_f] = (b[ln_f] - point.pull * optical_depth(b, tau_weight)) / pivot
+            supplied = point.supply * b[ln_f]
+            for k in range(n):
+                b[k] += supplied * response[k]
+        set_ledger_rates(linear, point.unbound_below, S, point.speed, 1.0, supplied, b, entries)
+        for k in range(ENTRIES):
+            b[ledger + k] = (b[ledger + k] + entries[k]) / shift
+    for k in range(blocks + 1):
+        store(room.y_new.eights, k, 0, plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)))
+    error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, limits)
+    if not error <= 1.0:
+        return error, 0, clamped
+    removed = remove_negatives(y_new, n, n * limits.atol)
+    pack(y_new, n, after)
+    for i in range(3):
+        for k in range(blocks + 1):
+            v = times(method.D[i, 0], load_from(U, 0, k, 0))
+            for j in range(1, stages):
+                v = plus(v, times(method.D[i, j], load_from(U, j, k, 0)))
+            store(spare, k, 0, v)
+        pack(room.spare.flat, n, bend[i])
+    return error, removed, clamped

@@ -1,0 +1,53 @@
+"""The linear algebra of a step in tiles of eight, and the bound that saves looking for a stop."""
+
+import numpy as np
+import pytest
+
+from marsdisk.solver.eights import eights, tiles, vector
+from marsdisk.solver.events import _highest_tau
+from marsdisk.solver.linear import factorise, substitute
+from marsdisk.solver.trajectory import interpolate
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 13, 40])
+def test_solutions_equal_numpys_whatever_fills_the_last_eight(n: int) -> None:
+    generator = np.random.default_rng(n)
+    moved, left = generator.uniform(-0.3, 1.0, (n, n)), generator.uniform(0.1, 1.0, n)
+    np.fill_diagonal(moved, 0.0)
+    A = np.diag(np.abs(moved).sum(axis=0) + left) - moved
+    M, b, sums = tiles(A), vector(n), vector(n)
+    b.flat[:n], sums.flat[:n] = generator.uniform(0.0, 1.0, n), A.sum(axis=0)
+    for k in range(n, sums.flat.size):  # as a step fills it
+        M[k // 8, k // 8, 9 * (k % 8)] = sums.flat[k] = 1.0
+    expected = np.linalg.solve(A, b.flat[:n])
+    lower = eights(8 * b.flat.size).reshape(1, -1, 64)
+    factorise(M, sums.eights, lower, eights(n))
+    substitute(M, lower, b.eights)
+    assert b.flat[:n] == pytest.approx(expected, rel=1e-12)
+    assert not b.flat[n:].any()
+
+
+def test_mass_is_kept_where_bins_exchange_it_1e15_times_faster_than_they_lose_it() -> None:
+    generator = np.random.default_rng(0)
+    n, left = 13, 1e-15
+    moved = generator.uniform(0.1, 1.0, (n, n))
+    np.fill_diagonal(moved, 0.0)
+    M, b, sums = tiles(np.diag(moved.sum(axis=0) + left) - moved), vector(n), vector(n)
+    b.flat[:n], sums.flat[:n] = generator.uniform(0.0, 1.0, n), left
+    for k in range(n, sums.flat.size):
+        M[k // 8, k // 8, 9 * (k % 8)] = sums.flat[k] = 1.0
+    total, lower = b.flat.sum(), eights(8 * b.flat.size).reshape(1, -1, 64)
+    factorise(M, sums.eights, lower, eights(n))
+    substitute(M, lower, b.eights)
+    assert left * b.flat.sum() == pytest.approx(total, rel=1e-13)
+
+
+def test_no_optical_depth_of_a_step_is_above_its_bound() -> None:
+    generator, n, out = np.random.default_rng(1), 5, np.empty(9)
+    tau_weight = generator.uniform(0.1, 1.0, n)
+    for _ in range(200):
+        y0, y1, bend = generator.uniform(0.0, 1.0, 9), generator.uniform(0.0, 1.0, 9), generator.normal(0.0, 2.0, (3, 9))
+        bound = _highest_tau((y0, y1, bend), tau_weight)
+        for x in np.linspace(0.0, 1.0, 41):
+            interpolate(y0, y1, bend, x, n, out)
+            assert tau_weight @ out[:n] <= bound * (1.0 + 1e-14)
