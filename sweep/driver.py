@@ -19,6 +19,7 @@ from .errors import ClusterError, Interrupted, StoreError, UnfitWorkerError, Wor
 from .plan import Block, Plan
 from .profiles import Scheduler, Source
 from .progress import Reporter
+from .refine import blocks_of_round
 from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
 
@@ -68,8 +69,21 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     )
 
 
-def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Source, reporter: Reporter, stop: threading.Event) -> None:
+def run_blocks(
+    plan: Plan,
+    store: str,
+    blocks: Iterable[Block],
+    *,
+    workers: Source,
+    reporter: Reporter,
+    stop: threading.Event,
+    more: Callable[[], list[BlockTask]] = list,
+) -> None:
     """Run ``blocks`` and commit them, in this process (``workers`` 0) or on workers from elsewhere.
+
+    Parameters
+    ----------
+    more : called when all is committed; the tasks that are to follow, if any
 
     Raises
     ------
@@ -79,31 +93,37 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Sour
         Nothing can go on; what was committed stays.
     """
     tasks = [block_task(plan, store, block) for block in blocks]
-    if workers == 0 or not tasks:
+    tasks = tasks or more()
+    if workers == 0:
         scopes = CacheScopes()
         reporter.tally.restart_clock()
-        for task in tasks:
-            if stop.is_set():
-                raise Interrupted
-            reporter.add(run_block(task, scopes))
+        while tasks:
+            for task in tasks:
+                if stop.is_set():
+                    raise Interrupted
+                reporter.add(run_block(task, scopes))
+            tasks = more()
         return
     if loud(workers):
         reporter.say(loud(workers))
     limits = Limits.from_config()
     watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
+    in_round = blocks_of_round(plan.sweep, plan.block_size)
     while tasks:
         if stop.is_set():
             raise Interrupted
         before = len(tasks)
         try:
-            with workers_from(workers, tasks[0], len(tasks), limits=limits, say=reporter.say, stop=stop) as cluster:
+            with workers_from(workers, tasks[0], max(len(tasks), in_round), limits=limits, say=reporter.say, stop=stop) as cluster:
                 was_there = True
                 reporter.tally.restart_clock()
-                window = Window(cluster, tasks, reporter.add, stop, watchdog)
-                try:
-                    window.run()
-                finally:
-                    tasks = window.unfinished()
+                while tasks:
+                    window = Window(cluster, tasks, reporter.add, stop, watchdog)
+                    try:
+                        window.run()
+                    finally:
+                        tasks = window.unfinished()
+                    tasks = more()
         except WorkersLostError as error:
             restarts_left = RESTARTS if len(tasks) < before else restarts_left - 1
             if restarts_left < 0 or not was_there:

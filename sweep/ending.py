@@ -18,6 +18,7 @@ from .errors import TooManyFailures
 from .making import forecast
 from .plan import Plan, usable_cores
 from .progress import Tally, duration, say
+from .refine import runs_in_all
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
@@ -32,8 +33,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()
     run_zero_d(middle)
-    seconds = (time.perf_counter() - begin) * len(plan.cases)
-    checking = _seconds_of_check(middle) * len(plan.checked) if plan.checked else 0.0
+    seconds, runs = time.perf_counter() - begin, runs_in_all(plan.sweep, len(plan.cases))
+    seconds, share_checked = seconds * runs, len(plan.checked) / len(plan.cases)
+    checking = _seconds_of_check(middle) * share_checked * runs if plan.checked else 0.0
     expected, cores = forecast(plan), usable_cores()
     say(console, f"sweep {plan.sweep.spec.name}")
     for axis in plan.sweep.axes:
@@ -41,6 +43,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
     besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     say(console, f"  {len(plan.cases)} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+    if runs > len(plan.cases):
+        say(console, f"  more in rounds, up to {runs} runs; what follows is of all of them")
     say(console, f"  {plan.distinct_cache_keys()} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)

@@ -21,6 +21,7 @@ from marsdisk.start import Derived, check
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
+from .refine import runs_per_point
 from .spec import Sweep
 from .store import layout
 
@@ -261,7 +262,9 @@ def make_plan(sweep: Sweep) -> Plan:
     ordered = _in_cache_order(list(cases.values()))
     bins, block = max(case.bins for case in ordered), sweep.spec.block
     if block is None:
-        block = default_block(len(ordered), bins, first_config.output)
+        refine = sweep.spec.refine  # whose store is begun with the first round only
+        usual = len(ordered) if refine is None else refine.per_round * runs_per_point(sweep)
+        block = default_block(usual, bins, first_config.output)
     else:  # a chunk is a block, also where the block is not full yet
         block = min(block, max(len(ordered), _fitting(bins, first_config.output)))
     plan = Plan(
