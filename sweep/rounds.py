@@ -10,6 +10,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from marsdisk.errors import ConfigError
+
 from . import simplices
 from .design import POINT
 from .errors import PlanChangedError, StoreError
@@ -78,6 +80,8 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     ------
     StoreError
         Too few runs have a value.
+    ConfigError
+        A point that comes next cannot run.
     """
     refine = plan.sweep.spec.refine
     if refine is None:
@@ -95,12 +99,17 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     reached = refine.goal is not None and largest <= refine.goal
     new = [] if reached else new[len(points) - told : most - told]
     at = f"after round {refine.round_of(len(points) - 1)}: {len(plan.cases)} runs, largest loss {largest:.3g}"
-    without = f"; {(~good).sum()} points have no value, and around them it looks as where nothing happens" if not good.all() else ""
+    without = f"; {(~good).sum()} points have no value and attract none" if not good.all() else ""
     if refine.level is not None and good.any() and not values[good].min() <= 0.0 <= values[good].max():
         without += f"; {refine.target} crosses {refine.level:g} nowhere yet"
     if new:
         say(f"{at}; next {len(new)} points where {refine.words}{without}")
-        return _with(plan, [*_refined(plan), *new])
+        try:
+            return _with(plan, [*_refined(plan), *new])
+        except ConfigError as error:
+            raise ConfigError(
+                error.problems, f"{place}: the next round has cases that cannot run; what is committed stays; narrow refine.axes"
+            ) from error
     why = f"goal {refine.goal:g}" if reached else f"max_runs {refine.max_runs}" if len(points) >= most else "the smallest distance between points"
     say(f"{at}; {why} is reached{without}")
     finish_refinement(plan, place)

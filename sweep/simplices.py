@@ -74,6 +74,8 @@ def next_points(points: NDArray[np.int64], values: Floats, loss: Loss, count: in
     points : (n, D) in steps of 1/:data:`STEPS`, the cube's corners among them
     values : (n,), NaN where there is none; for ``contour`` less the level
     """
+    order = np.lexsort(points.T)  # points on one sphere have several triangulations
+    points, values = points[order], values[order]
     at = points / STEPS
     corners, neighbours = simplices(at)
     losses, share = _losses(at, values, loss, corners, neighbours), 0.5 ** _power(loss, points.shape[1])

@@ -27,7 +27,7 @@ def test_its_sweeps_are_those_that_are_shipped(name: str) -> None:
 def test_its_sections_are_in_the_shipped_files() -> None:
     shipped = [yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES]
     for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)):
-        section = "design" if "design" in block else "sample"
+        section = next(name for name in ("design", "sample", "refine") if name in block)
         axes = block[section].pop("axes")
         (file,) = (content for content in shipped if block[section].items() <= content.get(section, {}).items())
         assert axes.items() <= file[section]["axes"].items()
