@@ -62,7 +62,7 @@ def may_go_on(plan: Plan, place: Place) -> bool:
     if plan.sweep.spec.refine is None:
         return False
     attributes = reader.read_descriptions(place)[0]
-    return attributes.get("refined") is not True or attributes["sweep"]["content"]["refine"] != plan.sweep.given["content"]["refine"]
+    return attributes.get("refined") is not True or attributes["sweep"]["content"].get("refine") != plan.sweep.given["content"]["refine"]
 
 
 def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:
@@ -97,9 +97,10 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
         )
     new, largest = simplices.next_points(points[:told], values[:told], refine.loss, refine.per_round)
     reached = refine.goal is not None and largest <= refine.goal
-    new = [] if reached else new[len(points) - told : most - told]
+    there = points[told:].tolist()  # of this round, which a smaller max_runs may have cut short
+    new = [] if reached else [at for at in new if at not in there][: min(refine.per_round, most - told) - len(there)]
     at = f"after round {refine.round_of(len(points) - 1)}: {len(plan.cases)} runs, largest loss {largest:.3g}"
-    without = f"; {(~good).sum()} points have no value and attract none" if not good.all() else ""
+    without = f"; {(~good).sum()} points have no value, and beside them size alone counts" if not good.all() else ""
     if refine.level is not None and good.any() and not values[good].min() <= 0.0 <= values[good].max():
         without += f"; {refine.target} crosses {refine.level:g} nowhere yet"
     if new:

@@ -216,14 +216,14 @@ def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "goal 0.01 is reached" in told.getvalue()
 
 
-def test_failed_runs_are_counted_and_attract_no_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)  # a quarter of the square
     told = io.StringIO()
     sweep.session.run_sweep(load_sweep(toy(tmp_path, max_runs=120)), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
     failed = counts(tmp_path / "s.zarr").failed
     assert counts(tmp_path / "s.zarr").done == 120 - failed
     assert 3 <= failed < 20
-    assert f"{failed} points have no value and attract none" in told.getvalue()
+    assert f"{failed} points have no value, and beside them size alone counts" in told.getvalue()
 
 
 def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,6 +235,17 @@ def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(tmp_path: Path, 
     install(monkeypatch, ridge, KEYS)
     run_here(file, store, retry_failed=True)
     assert (counts(store).done, counts(store).is_open) == (45, False)
+
+
+def test_a_round_that_was_cut_short_goes_on_with_other_points_where_cured_runs_tell_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)
+    run_here(toy(tmp_path, max_runs=21), tmp_path / "s.zarr")
+    install(monkeypatch, ridge, KEYS)
+    run_here(toy(tmp_path, "longer"), tmp_path / "s.zarr", retry_failed=True, extending=True)
+    assert len({*map(tuple, places(tmp_path / "s.zarr").tolist())}) == counts(tmp_path / "s.zarr").done == 45
+    assert rounds(tmp_path / "s.zarr") == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
 
 
 def test_no_value_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
