@@ -150,15 +150,17 @@ def status(store: "Place", as_json: bool) -> None:
 
     counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
     if as_json:
-        click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.pending else {})}))
+        click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
         return
     click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
-    if beat and counts.pending:
+    if counts.refining:
+        click.echo("the refinement is not finished: more rounds follow those runs")
+    if beat and counts.is_open:
         click.echo(printable(driver_line(beat)))
     if beat.get("state") == RUNNING:
         click.echo(f"follow it with: sweep watch {store}")
-    elif counts.pending:
+    elif counts.is_open:
         click.echo(f"go on with: sweep resume {store}")
 
 

@@ -39,9 +39,11 @@ def _quantiles(context: click.Context, parameter: click.Parameter, text: str) ->
 
 def _found(store: "Place", target: str, log: bool) -> "tuple[zarr.Group, Outcomes]":
     from .outcomes import outcomes
+    from .rounds import refuse_gathered
     from .store import reader
 
     group = reader.open_group(store)
+    refuse_gathered(group, target)
     return group, outcomes(group, target, log=log)
 
 

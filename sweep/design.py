@@ -88,7 +88,8 @@ def _drawn(spec: SampleSpec | DesignSpec) -> NDArray[np.float64]:
     return np.asarray(engine(d, rng=np.random.default_rng(spec.seed)).random(n))
 
 
-def _unknown(key: str) -> str:
+def unknown_key(key: str) -> str:
+    """What to say of a key that no configuration has; nothing of others."""
     keys = list(config_keys(RunConfig))
     if key in keys or any(known.startswith(f"{key}.") for known in keys):
         return ""
@@ -121,7 +122,7 @@ def design_axis(spec: SampleSpec | DesignSpec, section: str) -> tuple[Axis | Non
     for key, given in spec.axes.items():
         try:
             marginals[key] = parse_marginal(given)
-            bad = _unknown(key)
+            bad = unknown_key(key)
             if spec.method == "morris" and not marginals[key].bounded:
                 bad = bad or f"normal needs bounds with method morris, whose levels reach both ends: [mean, sd, low, high], got {given['normal']!r}"
         except ValueError as error:
@@ -163,7 +164,7 @@ def drawn_by(axes: Sequence[Axis]) -> str:
 def record(axes: Sequence[Axis]) -> dict[str, Any]:
     """What a store keeps to notice points that are no longer the same: their digest, and the packages that drew them."""
     axis = _design_axis(axes)
-    if axis is None:
+    if axis is None or axis.section not in {"sample", "design"}:
         return {}
     packages = ["numpy", "scipy", *(["SALib"] if axis.section == "design" else [])]
     return {

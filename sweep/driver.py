@@ -19,6 +19,7 @@ from .errors import ClusterError, Interrupted, StoreError, UnfitWorkerError, Wor
 from .plan import Block, Plan
 from .profiles import Scheduler, Source
 from .progress import Reporter
+from .refine import blocks_of_round
 from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
 
@@ -68,8 +69,21 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     )
 
 
-def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Source, reporter: Reporter, stop: threading.Event) -> None:
+def run_blocks(
+    plan: Plan,
+    store: str,
+    blocks: Iterable[Block],
+    *,
+    workers: Source,
+    reporter: Reporter,
+    stop: threading.Event,
+    more: Callable[[], "Work"] = lambda: Work.none(),
+) -> None:
     """Run ``blocks`` and commit them, in this process (``workers`` 0) or on workers from elsewhere.
+
+    Parameters
+    ----------
+    more : called when all is committed; the blocks that are to follow, if any
 
     Raises
     ------
@@ -78,28 +92,33 @@ def run_blocks(plan: Plan, store: str, blocks: Iterable[Block], *, workers: Sour
     StoreError, ClusterError
         Nothing can go on; what was committed stays.
     """
-    work = Work(lambda block: block_task(plan, store, block), blocks)
-    if workers == 0 or not work:
+    work = Work(lambda block: block_task(plan, store, block), blocks) or more()
+    if workers == 0:
         scopes = CacheScopes()
         reporter.tally.restart_clock()
-        while work.waiting:
-            if stop.is_set():
-                raise Interrupted
-            reporter.add(run_block(work.take(), scopes))
+        while work:
+            while work.waiting:
+                if stop.is_set():
+                    raise Interrupted
+                reporter.add(run_block(work.take(), scopes))
+            work = more()
         return
-    if loud(workers):
+    if work and loud(workers):
         reporter.say(loud(workers))
     limits = Limits.from_config()
     watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
+    in_round = blocks_of_round(plan.sweep, plan.block_size)
     while work:
         if stop.is_set():
             raise Interrupted
         before = len(work)
         try:
-            with workers_from(workers, work.first(), before, limits=limits, say=reporter.say, stop=stop) as cluster:
+            with workers_from(workers, work.first(), max(before, in_round), limits=limits, say=reporter.say, stop=stop) as cluster:
                 was_there = True
                 reporter.tally.restart_clock()
-                Window(cluster, work, reporter.add, stop, watchdog).run()
+                while work:
+                    Window(cluster, work, reporter.add, stop, watchdog).run()
+                    work = more()
         except WorkersLostError as error:
             restarts_left = RESTARTS if len(work) < before else restarts_left - 1
             if restarts_left < 0 or not was_there:
@@ -136,6 +155,11 @@ class Work:
 
     def __init__(self, make: Callable[[Block], BlockTask], blocks: Iterable[Block]) -> None:
         self._make, self._waiting, self._out = make, deque(blocks), dict[int, Block]()
+
+    @classmethod
+    def none(cls) -> "Work":
+        """Nothing to do."""
+        return cls(dict[Block, BlockTask]().__getitem__, ())
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._out)

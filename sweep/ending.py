@@ -19,6 +19,7 @@ from .making import forecast
 from .plan import Plan
 from .profiles import usable_cores
 from .progress import Tally, duration, say
+from .refine import runs_in_all
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
@@ -35,8 +36,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     run_zero_d(middle)  # the first run of a process loads the compiled kernels
     begin = time.perf_counter()
     run_zero_d(middle)
-    seconds = (time.perf_counter() - begin) * plan.count
-    checking = _seconds_of_check(middle) * len(plan.checked) if plan.checked else 0.0
+    seconds, runs = time.perf_counter() - begin, runs_in_all(plan.sweep, plan.count)
+    seconds, share_checked = seconds * runs, len(plan.checked) / plan.count
+    checking = _seconds_of_check(middle) * share_checked * runs if plan.checked else 0.0
     expected, cores = forecast(plan), usable_cores()
     say(console, f"sweep {plan.sweep.spec.name}")
     for axis in plan.sweep.axes:
@@ -44,6 +46,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     counts = {"included": len(plan.sweep.spec.include), "excluded": plan.sweep.excluded(), "that coincide with others are left out": plan.duplicates}
     besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     say(console, f"  {plan.count} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of up to {plan.block_size}")
+    if runs > plan.count:
+        say(console, f"  more in rounds, up to {runs} runs; what follows is of all of them")
     say(console, f"  {len(plan.runs.identities)} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)

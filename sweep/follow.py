@@ -80,16 +80,17 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     counts = reader.counts(reader.open_group(place))
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed, {counts.pending} pending; {driver_line(beat)}")
     code = beat.get("exit_code")
-    if code in (INTERRUPTED, BAD_INPUT) and counts.pending:
+    if code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
         say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
-    return _undriven(place, console) if counts.pending else _finished(place, console)
+    return _undriven(place, console) if counts.is_open else _finished(place, console)
 
 
 def _undriven(place: Place, console: Console) -> int:
     counts = reader.counts(reader.open_group(place))
-    if counts.pending:
-        say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs are pending; go on with: sweep resume {place}")
+    if counts.is_open:
+        rounds = " and further rounds of the refinement" * counts.refining
+        say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are pending; go on with: sweep resume {place}")
         return BAD_INPUT
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
     return _finished(place, console)

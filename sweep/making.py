@@ -1,6 +1,7 @@
 """What a plan's store holds: its forecast, its coordinates and attributes, making it and extending it."""
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
 
-from .design import record
+from .design import POINT, record
 from .errors import StoreError
 from .plan import Plan
 from .provenance import provenance
+from .refine import blocks_of_round, runs_in_all, runs_per_point
 from .store import layout, writer
 from .store.cases import Table, case_table
 from .store.place import Place
@@ -40,7 +42,12 @@ def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
     variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
     coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6 + (1 + len(plan.sweep.axes)) * plan.has_case_table
-    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * plan.count, len(variables) * (len(plan.blocks) + 1) + 2 * coordinates)
+    runs = runs_in_all(plan.sweep, plan.count)
+    refine, blocks = plan.sweep.spec.refine, len(plan.blocks)
+    if refine is not None:  # each round begins a block
+        rounds = math.ceil((runs - plan.count) / (refine.per_round * runs_per_point(plan.sweep)))
+        blocks += rounds * blocks_of_round(plan.sweep, plan.block_size)
+    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * runs, len(variables) * (blocks + 1) + 2 * coordinates)
 
 
 def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]]:
@@ -71,9 +78,16 @@ def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]
         unit = metadata(described[key], "unit") if key in described else ""
         attributes = {"config_key": key, "units": unit or "1", "long_name": (described[key].description or "") if key in described else ""}
         found[name] = (spread(plan.runs.values[key]), attributes)
-    for axis, labels in _labels(plan, number).items():
+    labels, refine = _labels(plan, number), plan.sweep.spec.refine
+    for axis, positions in labels.items():
         if axis not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
-            found[axis] = (spread(labels), {"units": "1", "long_name": f"position on the axis {axis}"})
+            found[axis] = (spread(positions), {"units": "1", "long_name": f"position on the axis {axis}"})
+    if refine is not None:
+        rounds = np.array([refine.round_of(point) for point in labels[POINT].tolist()], dtype=np.int64)
+        found[layout.ROUND] = (
+            spread(rounds),
+            {"units": "1", "long_name": "round of the refinement that chose the point, 0 for the first, regular ones"},
+        )
     return found
 
 
@@ -127,7 +141,13 @@ def create(plan: Plan, store: str | Path | Place) -> None:
 
 def _record(plan: Plan) -> dict[str, Any]:
     """Attributes of a store that an extension renews."""
-    return {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": plan.rows.size, **record(plan.sweep.axes)}
+    held = {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": plan.rows.size, **record(plan.sweep.axes)}
+    return {**held, "refined": False} if plan.sweep.spec.refine is not None else held
+
+
+def finish_refinement(plan: Plan, place: Place) -> None:
+    """Say in the store of ``plan`` that no further round follows."""
+    writer.renew_attributes(place, json.loads(json.dumps({**_record(plan), "refined": True})))
 
 
 def cases_of(plan: Plan) -> Table:
@@ -173,7 +193,11 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         raise StoreError("\n".join([f"{place} cannot be extended; nothing was changed:", *(f"  {p}" for p in problems), "use another --store"]))
     extensions, was = list(attributes.get("extensions", [])), attributes["provenance"]
     if plan.rows.size > before:  # and not the way back from one that was broken off
-        extensions.append({"first_row": plan.starts[-1], "sweep_before": attributes["sweep"], **provenance(plan.runs.tables)})
+        is_round = attributes["sweep"]["content"] == json.loads(json.dumps(plan.sweep.given["content"]))
+        whence = (
+            {} if is_round else {"sweep_before": attributes["sweep"], **provenance(plan.runs.tables)}
+        )  # rounds are many, and made as the store is
+        extensions.append({"first_row": plan.starts[-1], **whence})
     renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
     writer.extend_store(
         place,

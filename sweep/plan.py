@@ -27,6 +27,7 @@ from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
 from .judging import refuse_bad_checks
+from .refine import runs_per_point
 from .spec import Sweep
 from .store import layout
 from .store.writer import coordinate
@@ -337,9 +338,11 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     """
     keys = sweep.swept_keys()
     runs, output = _runs(sweep, keys)
-    count, bins, block = runs.id.size, _bins(runs), sweep.spec.block
-    # a chunk is a block, also where the block is not full yet
-    block = default_block(count, bins, output, workers) if block is None else min(block, max(count, _fitting(bins, output)))
+    count, bins, block, refine = runs.id.size, _bins(runs), sweep.spec.block, sweep.spec.refine
+    if block is None:  # a refinement's store is begun with the first round only
+        block = default_block(count if refine is None else refine.per_round * runs_per_point(sweep), bins, output, workers)
+    else:  # a chunk is a block, also where the block is not full yet
+        block = min(block, max(count, _fitting(bins, output)))
     notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_uncheckable(plan)

@@ -141,6 +141,12 @@ class Reporter:
         self.count_said += 1
         say(self.console, text)
 
+    def expect(self, runs: int) -> None:
+        """So many runs more are to be done."""
+        self.tally.runs += runs
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self.tally.runs)
+
     def stop_beyond(self, allowed: Allowance, stop: threading.Event) -> None:
         """Set ``stop`` as soon as more runs have failed than are allowed."""
 

@@ -2,8 +2,9 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zarr
 from rich.console import Console
@@ -17,12 +18,16 @@ from .matching import arranged, may_extend, refuse_other_plan
 from .plan import Block, Plan, make_plan
 from .profiles import Source, expected_workers
 from .progress import Allowance, Reporter, Tally
+from .rounds import may_go_on, next_round, recorded
 from .spec import Sweep, build_sweep
 from .store import layout, reader, schema
 from .store.cases import renew_cases
 from .store.lock import Driving, driving
 from .store.place import Folder, Place, telling
 from .store.writer import mark_unused
+
+if TYPE_CHECKING:
+    pass
 
 LARGEST_TABLE = 2**30  # bytes
 
@@ -35,6 +40,7 @@ def made(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
         create(plan, place)
         return plan
     attributes = reader.read_descriptions(place)[0]
+    plan = recorded(plan, place, attributes, extending=extending)
     plan, new = arranged(plan, place, attributes)
     if extending and plan.digest != attributes["plan_digest"]:
         may_extend(plan, place, attributes)
@@ -100,8 +106,8 @@ def run_sweep(
         to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(group)
         again = sum(len(block.rows) for block in to_run if block.attempt > 1)
         tally = Tally(sum(len(block.rows) for block in to_run), before.done, before.failed - again)
-        if to_run:
-            _run(plan, place, to_run, tally, workers, console, held, allowed)
+        if to_run or may_go_on(plan, place):
+            plan = _run(plan, place, to_run, tally, workers, console, held, allowed)
         return plan, tally
 
 
@@ -114,14 +120,16 @@ def _run(
     console: Console,
     held: Driving,
     allowed: Allowance | None,
-) -> None:
-    from .driver import run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
+) -> Plan:
+    """Run blocks, and the rounds of a refinement that follow them; the plan with these."""
+    from .driver import Work, block_task, run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = plan.count - tally.runs
-        reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
+        if to_run:
+            reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
         with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop):
             held.on_loss = stop.set
             if allowed is not None:
@@ -129,9 +137,25 @@ def _run(
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
             # other machines have other working folders
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
+
+            def work(blocks: Iterable[Block] = ()) -> "Work":
+                return Work(lambda block: block_task(plan, seen_as, block), blocks)
+
+            def more() -> "Work":
+                nonlocal plan
+                grown = next_round(plan, store, reporter.say)
+                if grown is None:
+                    return work()
+                if stop.is_set():
+                    raise Interrupted
+                plan = made(grown, store, extending=True)
+                blocks = blocks_to_run(plan, reader.open_group(store))
+                reporter.expect(sum(len(block.rows) for block in blocks))
+                return work(blocks)
+
             try:
                 _clear_broken_writes(store)  # of a driver that was killed
-                run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop)
+                run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop, more=more)
                 _clear_broken_writes(store)  # of workers that were killed
             except Interrupted:
                 if held.lost:
@@ -139,6 +163,7 @@ def _run(
                 if reporter.beyond:
                     raise TooManyFailures(reporter.beyond, plan) from None
                 raise
+    return plan
 
 
 def _clear_broken_writes(place: Place) -> None:

@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from marsdisk.yamlfile import read_yaml_mapping
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
 from .checks import Check, parse_checks
 from .design import DesignSpec, SampleSpec, design_axis
+from .refine import RefineSpec, refine_axis
 from .store import layout
 
 MAX_CASES = 10_000_000  # of the product; to check more takes longer than anybody waits
@@ -63,6 +64,7 @@ class SweepSpec(Section):
     zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
     sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
     design: DesignSpec | None = Field(None, description="points for a sensitivity analysis, one axis")
+    refine: RefineSpec | None = Field(None, description="points added in rounds where a result asks for more, one axis")
     one_at_a_time: dict[str, Any] = Field({}, description="values of each key, changed alone around the base, one axis")
     variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
     include: list[dict[str, Any]] = Field([], description="cases besides the product")
@@ -158,7 +160,7 @@ def _dropped(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
             )
 
 
-def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
+def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
     axes, problems = [], []
     attempts: list[tuple[str, Callable[[], Axis]]] = [
         (f"axes.{name}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
@@ -176,6 +178,10 @@ def _axes(spec: SweepSpec) -> tuple[list[Axis], list[str]]:
         problems.append("sample and design both draw points; give one of them")
     for section, given in drawn.items():
         axis, wrong = design_axis(given, section) if given is not None else (None, [])
+        axes += [axis] if axis is not None else []
+        problems += wrong
+    if spec.refine is not None:
+        axis, wrong = refine_axis(spec, refined, axes)
         axes += [axis] if axis is not None else []
         problems += wrong
     return sorted(axes, key=lambda axis: axis.name == "variant"), problems  # variants last, for they may override the others
@@ -237,23 +243,30 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
 
 
 def build_sweep(
-    content: Mapping[str, Any], base: Mapping[str, Any], command_line: Mapping[str, Any] | None = None, base_path: str = "", *, where: str = ""
+    content: Mapping[str, Any],
+    base: Mapping[str, Any],
+    command_line: Mapping[str, Any] | None = None,
+    base_path: str = "",
+    refined: Sequence[Sequence[int]] = (),
+    *,
+    where: str = "",
 ) -> Sweep:
-    """A sweep from the content of its file and of its base, which stands at ``base_path``."""
+    """A sweep from the content of its file and of its base, which stands at ``base_path``, and the points that its refinement has found so far."""
     try:
         spec = SweepSpec.model_validate(dict(content))
     except ValidationError as error:
         raise ConfigError(explain(error, SweepSpec), where) from error
     command_line = command_line or {}
-    axes, problems = _axes(spec)
+    axes, problems = _axes(spec, refined)
     problems += [*_contradictions(spec, axes, command_line), *parse_checks(spec.checks)[1]]
     if not axes and not spec.include and not problems:
-        problems.append("nothing is swept: give axes, zip, sample, design, one_at_a_time, variants or include")
+        problems.append("nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or include")
     cases = math.prod(len(axis.points) for axis in axes)
     if cases > MAX_CASES:
         problems.append(f"the axes make {cases} cases, more than {MAX_CASES}; split the sweep")
     if problems:
         raise ConfigError(problems, where)
     for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}
-    given = {"content": dict(content), "base": dict(base), "command_line": dict(command_line), "base_path": base_path}
+    given: dict[str, Any] = {"content": dict(content), "base": dict(base), "command_line": dict(command_line), "base_path": base_path}
+    given |= {"refined": [[*at] for at in refined]} if refined else {}
     return Sweep(spec, merge(base, for_all), tuple(axes), given)

@@ -27,6 +27,7 @@ from .errors import ClusterError, StoreError
 from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
 from .plan import make_plan
 from .profiles import Scheduler, Tls, expected_workers
+from .rounds import may_go_on
 from .session import blocks_to_run, made
 from .spec import Sweep
 from .store import reader
@@ -66,7 +67,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given
     with driving(place):
         plan = made(plan, place)
-        if not blocks_to_run(plan, reader.open_group(place)):
+        if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
             return None
     limits = Limits.from_config()
     with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):
@@ -136,7 +137,7 @@ def _has_ended(place: Place, request: Request) -> bool:
         _record(place, "", CANCELLED, INTERRUPTED)
         return True
     counts = reader.counts(reader.open_group(place))
-    return beat.get("state") in (CANCELLED, STOPPED) or not counts.pending
+    return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
 
 
 def _driven(request: Request) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from .expressions import Expression
 from .store import layout, reader
 from .store.cases import cases as product_of
 
-BOOKKEEPING = ("run_id", "block", "in_product")  # coordinates of the runs that are no parameters
+BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)  # coordinates of the runs that are no parameters
 #: What the number of a state or of a reason to stop stands for.
 WORDS: Mapping[str, tuple[str, ...]] = {"status": tuple(layout.STATUS.values()), "stop_reason": ("not_yet", *(reason.label for reason in StopReason))}
 _FILLS = {variable.name: variable.fill for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)}

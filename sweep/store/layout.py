@@ -119,9 +119,12 @@ CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 CASE_RUN = "case_run"
 CASE_LABEL = "case_{}"  # with the name of an axis: where on it a case stands
 
+#: Along ``run``, in stores whose sweep is refined: 0 for its first points.
+ROUND = "round"
+
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
-    ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", *INDEXES, *CHECK_INDEXES]
+    ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", ROUND, *INDEXES, *CHECK_INDEXES]
     + [v.name for v in (*VARIABLES, *BOOKKEEPING, *itertools.chain(*OPTIONAL.values()), STATUS_VARIABLE, PER_RUN_SIZES)]
 )
 

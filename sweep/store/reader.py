@@ -112,10 +112,16 @@ class Counts:
     failed: int
     blocks: int
     blocks_committed: int
+    refining: bool = False  #: whether rounds of a refinement are to come that are not counted yet
 
     @property
     def pending(self) -> int:
         return self.runs - self.done - self.failed
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left to be run."""
+        return self.pending > 0 or self.refining
 
 
 def committed_blocks(group: zarr.Group) -> NDArray[np.bool_]:
@@ -138,7 +144,7 @@ def counts(group: zarr.Group) -> Counts:
     status = column(group, "status")
     committed = committed_of(status, block_size(group))
     done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
-    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()))
+    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()), group.attrs.get("refined") is False)
 
 
 def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":

@@ -106,8 +106,12 @@ def read_attributes(text: bytes) -> dict[str, Any]:
         if type(attributes.get(name)) is not kind:
             raise ValueError(f"its attribute {name} is {'missing' if name not in attributes else f'no {kind.__name__}'}")
     given, provenance = attributes["sweep"], attributes["provenance"]
-    if set(given) != {"content", "base", "command_line", "base_path"} or any(type(given[k]) is not dict for k in ("content", "base", "command_line")):
+    if set(given) - {"refined"} != {"content", "base", "command_line", "base_path"} or any(
+        type(given[k]) is not dict for k in ("content", "base", "command_line")
+    ):
         raise ValueError("its attribute sweep is no record of a sweep")
+    if not _are_points(given.get("refined", [])):
+        raise ValueError("its record of refined points is none")
     if type(given["base_path"]) is not str or type(provenance.get("model_version")) is not str or type(provenance.get("tables")) is not dict:
         raise ValueError("its attributes do not say where it comes from")
     if not 1 <= attributes["block_size"] <= MAX_RUNS:
@@ -116,6 +120,10 @@ def read_attributes(text: bytes) -> dict[str, Any]:
     if not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("its axes and coordinates have names that no axis can have")
     return attributes
+
+
+def _are_points(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(at, list) and all(type(n) is int and 0 <= n < 2**53 for n in at) for at in given)
 
 
 def _numbers(given: Any, least: int) -> tuple[int, ...]:

@@ -138,6 +138,12 @@ def extend_store(
         group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})  # in one write, which attrs.update is not
 
 
+def renew_attributes(place: Place, attributes: Mapping[str, Any]) -> None:
+    """Put attributes in the place of those that a store has under the same names."""
+    with telling(place, "cannot be written"):
+        zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3).update_attributes(dict(attributes))
+
+
 def mark_unused(place: Place, rows: Sequence[int]) -> None:
     """Note in the commit record that rows hold no run, where it is not noted yet."""
     if not rows:

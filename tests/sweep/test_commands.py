@@ -98,7 +98,7 @@ def test_status_counts_runs_and_blocks(ran: Finished) -> None:
 
 def test_status_for_programs_is_json(ran: Finished) -> None:
     done = command("sweep", "status", "results/small.zarr", "--json", cwd=ran[1])
-    assert json.loads(done.stdout) == {"runs": 6, "done": 6, "failed": 0, "blocks": 3, "blocks_committed": 3, "pending": 0}
+    assert json.loads(done.stdout) == {"runs": 6, "done": 6, "failed": 0, "blocks": 3, "blocks_committed": 3, "refining": False, "pending": 0}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_its_sections_are_in_the_shipped_files() -> None:
         if "checks" in block:
             assert any(block["checks"].items() <= content.get("checks", {}).items() for content in shipped)
             continue
-        section = "design" if "design" in block else "sample"
+        section = next(name for name in ("design", "sample", "refine") if name in block)
         axes = block[section].pop("axes")
         (file,) = (content for content in shipped if block[section].items() <= content.get(section, {}).items())
         assert axes.items() <= file[section]["axes"].items()

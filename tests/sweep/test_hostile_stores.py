@@ -129,6 +129,7 @@ DECLARED = [
     ("attributes no mapping", described("T0", attributes=[1])),
     ("sweep no mapping", attributes(sweep=["x"])),
     ("sweep of nothing", attributes(sweep={"content": {}, "base": {}, "command_line": {}, "base_path": ""})),
+    ("refined points of text", attributes(sweep={"content": {}, "base": {}, "command_line": {}, "base_path": "", "refined": [["x"]]})),
     (
         "sweep of too much",
         attributes(

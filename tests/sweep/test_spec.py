@@ -132,7 +132,7 @@ def test_the_shipped_sweep_can_be_read() -> None:
         ({"axes": T0, "set": {"temperature.T0": 1e3}}, r"set.temperature.T0 = 1000.0 would be overridden by the axis temperature.T0 in every case"),
         ({"axes": {"ring": {"rings": [1.0, 2.7, 3]}}, "set": {"disk.r_in_RM": 1.0}}, "set.disk.r_in_RM = 1.0 would be overridden by the axis ring"),
         ({"axes": {"output.samples": [8, 16]}}, "axes.output.samples: all runs of a store share their output grid; set it once under output"),
-        ({}, "nothing is swept: give axes, zip, sample, design, one_at_a_time, variants or include"),
+        ({}, "nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or include"),
         ({"axes": T0, "cache": {"scope": "thread"}}, "cache.scope = 'thread': must be one of run, task, worker"),
         ({"axes": T0, "block": 0}, r"block = 0: must be a whole number in \[1, 100000\]"),
         ({"axes": T0, "name": "../a b"}, "name = '../a b': must be letters, digits, points, dashes and underscores, the first a letter or digit"),
