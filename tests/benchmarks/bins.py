@@ -1,0 +1,87 @@
+"""Time and memory of a run over the number of bins; ``python -m tests.benchmarks.bins [--write]``."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from marsdisk.config import load_config
+from marsdisk.zero_d import run_zero_d
+
+from .page import PERFORMANCE, ROOT, publish, table
+
+BINS = (20, 40, 80, 160, 320)
+YEARS = 2.0
+REPEATS = 15
+
+
+def kilobytes(entry: str) -> int:
+    """VmRSS, what this process holds, or VmHWM, the most since that was reset."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(entry))
+
+
+def one(bins: int, years: float, repeats: int) -> dict[str, float]:
+    """A process of its own is needed: memory that a larger run has had would hide that of a smaller one."""
+
+    def run(n: int) -> tuple[float, int]:
+        result = run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt.yaml", {"sizes.n_bins": n, "numerics.t_end_years": years}))
+        return result.wall_time, result.steps + result.steps_rejected
+
+    run(8)  # compiled code and what else a process needs once
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    held = kilobytes("VmRSS")
+    run(bins)
+    memory = 1024.0 * (kilobytes("VmHWM") - held)
+    found = [run(bins) for _ in range(repeats)]
+    return {"seconds": min(seconds for seconds, _ in found), "steps": found[0][1], "memory": memory}
+
+
+def in_a_process(bins: int, years: float, repeats: int) -> dict[str, float]:
+    words = [sys.executable, "-m", "tests.benchmarks.bins", "--one", str(bins), str(years), str(repeats)]
+    done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def slope(bins: Sequence[int], values: Sequence[float]) -> float:
+    """Exponent of the power of ``bins`` that fits best."""
+    return float(np.polyfit(np.log(bins), np.log(values), 1)[0])
+
+
+def lines(bins: Sequence[int] = BINS, years: float = YEARS, repeats: int = REPEATS) -> list[str]:
+    in_a_process(bins[0], years, 1)  # compiles
+    found = [in_a_process(n, years, repeats) for n in bins]
+    rows, local = [], [float("nan")]
+    for (n0, before), (n1, after) in zip(zip(bins, found, strict=True), list(zip(bins, found, strict=True))[1:], strict=False):
+        local.append(slope([n0, n1], [before["seconds"], after["seconds"]]))
+    for n, exponent, of in zip(bins, local, found, strict=True):
+        rows.append(
+            [
+                n,
+                f"{1e3 * of['seconds']:.2f}",
+                f"{of['steps']:.0f}",
+                f"{1e6 * of['seconds'] / of['steps']:.0f}",
+                "" if np.isnan(exponent) else f"{exponent:.2f}",
+                f"{of['memory'] / 1e6:.1f}",
+                f"{of['memory'] / (8.0 * n**2):.0f}",
+                f"{8e-6 * n**3:.1f}",
+            ]
+        )
+    head = ("bins", "run [ms]", "steps", "per step [us]", "exponent since the row above", "memory [MB]", "in n x n arrays", "one n^3 array [MB]")
+    whole = slope(bins, [of["seconds"] for of in found])
+    return [
+        *table(head, rows),
+        "",
+        f"Over all rows the time of a run goes as n^{whole:.2f}, that of a step as n^{slope(bins, [of['seconds'] / of['steps'] for of in found]):.2f}.",
+    ]
+
+
+if __name__ == "__main__":
+    if "--one" in sys.argv:
+        print(json.dumps(one(int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))))
+    else:
+        publish("bins", PERFORMANCE, lines)

@@ -1,0 +1,111 @@
+"""How long one waits for the first result; ``python -m tests.benchmarks.startup [--write]``."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from sweep.store import reader
+
+from .page import PERFORMANCE, ROOT, publish, table
+
+STUDY = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
+SMALL = f"""
+name: small
+base: {ROOT / "configs" / "mars_0d_melt.yaml"}
+set: {{numerics.t_end_years: 0.02}}
+axes: {{temperature.T0: {{linspace: [3000, 4000, 8]}}}}
+block: 1
+"""
+HELP_GOAL, FIRST_RUN_GOALS = 0.3, {2: 6.0, 0: 3.0}  # s; workers: s
+REPEATS = 3
+
+
+class Waited(NamedTuple):
+    """s, on the clock and, where other programs do not count, of the processors."""
+
+    wall: float
+    processor: float
+
+
+def command(module: str, *words: object) -> list[str]:
+    return [sys.executable, "-m", module, *map(str, words)]
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def of_a_command(words: Sequence[str], repeats: int) -> list[Waited]:
+    """From its start to its end, of each repeat."""
+    found = []
+    for _ in range(repeats):
+        begin, before = time.perf_counter(), processor_seconds()
+        subprocess.run(words, check=True, capture_output=True, cwd=ROOT)
+        found.append(Waited(time.perf_counter() - begin, processor_seconds() - before))
+    return found
+
+
+@contextmanager
+def driving(file: Path, store: Path, workers: int) -> Iterator["subprocess.Popen[bytes]"]:
+    words = command("sweep.cli", "run", file, "--store", store, "--workers", workers)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.terminate()  # commits what it is at, and stops
+        process.communicate()
+
+
+def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
+    """From the start of ``sweep run`` to the first committed block, of each repeat; the processors' time is that of the whole command."""
+    found = []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            store = Path(folder) / "first.zarr"
+            records = store / "status" / "c"
+            begin, before = time.perf_counter(), processor_seconds()
+            with driving(file, store, workers) as process:
+                while not (records.is_dir() and any(name.isdigit() for name in os.listdir(records))):
+                    if process.poll() not in (None, 0):
+                        raise RuntimeError(process.communicate()[1].decode())
+                    time.sleep(0.002)
+                wall = time.perf_counter() - begin
+            found.append(Waited(wall, processor_seconds() - before))
+            assert reader.counts(reader.open_group(store)).done
+    return found
+
+
+def lines(repeats: int = REPEATS) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.yaml"
+        small.write_text(SMALL, encoding="utf-8")
+        of_a_command(command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0), 1)  # compiles, and fills the disk's cache
+        rows = []
+        for what, goal, found in (
+            ("python -c pass", None, of_a_command([sys.executable, "-c", "pass"], repeats)),
+            ("sweep --help", HELP_GOAL, of_a_command(command("sweep.cli", "--help"), repeats)),
+            ("marsdisk --help", HELP_GOAL, of_a_command(command("marsdisk.cli", "--help"), repeats)),
+            ("sweep run --help", HELP_GOAL, of_a_command(command("sweep.cli", "run", "--help"), repeats)),
+            *(
+                (f"sweep run {name} --workers {workers}, to its first finished {unit}", goal, to_the_first_run(file, workers, repeats))
+                for name, unit, file in (("of short runs, block: 1", "run", small), ("temperature_supply.yaml", "block of 144 runs", STUDY))
+                for workers, goal in FIRST_RUN_GOALS.items()
+            ),
+        ):
+            walls = sorted(each.wall for each in found)
+            processor = min(each.processor for each in found)
+            rows.append([what, f"{walls[0]:.2f}", f"{walls[len(walls) // 2]:.2f}", f"{processor:.2f}", goal if goal is not None else ""])
+    return table(("what", "best [s]", "median [s]", "processors, whole command [s]", "goal [s]"), rows)
+
+
+if __name__ == "__main__":
+    publish("startup", PERFORMANCE, lines)
