@@ -88,7 +88,9 @@ def lines(repeats: int = REPEATS) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.yaml"
         small.write_text(SMALL, encoding="utf-8")
-        of_a_command(command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0), 1)  # compiles, and fills the disk's cache
+        of_a_command(
+            command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0), 1
+        )  # compiles, and fills the disk's cache
         rows = []
         for what, goal, found in (
             ("python -c pass", None, of_a_command([sys.executable, "-c", "pass"], repeats)),
