@@ -189,7 +189,8 @@ class Folder(Place):
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{below}{entry.name}/")
                     else:
-                        yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
+                        with suppress(FileNotFoundError):  # a file of a running sweep that has got its name since the folder was read
+                            yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
         with (self.path / key).open("rb", buffering=0) as file:

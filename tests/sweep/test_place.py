@@ -129,6 +129,17 @@ def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) ->
     assert [key for key, _ in place.listing()] == ["thesis.tex"]
 
 
+def test_files_that_get_their_names_while_a_folder_is_listed_are_passed_over(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / f"{i}.partial").touch()
+    listing = Place.of(tmp_path).listing()
+    first, _ = next(listing)
+    for i in range(3):
+        (tmp_path / f"{i}.partial").rename(tmp_path / f"{i}")
+    assert first.endswith(".partial")
+    assert list(listing) == []
+
+
 def test_a_missing_client_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "obstore.py").write_text("raise ImportError", encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
