@@ -32,6 +32,15 @@ class Memory:
 
     def __init__(self) -> None:
         self._known: dict[Stage[Any], dict[frozenset[str], _Known]] = {}
+        self._last: dict[Callable[..., Any], tuple[tuple[object, ...], Any]] = {}
+
+    def again(self, make: Callable[..., T], *given: object) -> T:
+        """``make(*given)``, or what it gave the last time if that was for the very same objects and equal numbers."""
+        before, value = self._last.get(make, ((), None))
+        if len(before) != len(given) or not all(a is b or (type(a) is type(b) is float and a == b) for a, b in zip(before, given, strict=True)):
+            value = make(*given)
+            self._last[make] = given, value
+        return cast(T, value)
 
     def of(self, sections: dict[str, Any]) -> RunConfig:
         """A configuration of these sections for stages that are to remember."""

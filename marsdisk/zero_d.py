@@ -60,18 +60,26 @@ def _moving(derived: Derived, damping: Damping | None, stretches: list[Stretch],
     return np.array([damping.motion_at(q) for q in damping.q(stretches, times).tolist()]).T
 
 
-def _collisions(config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache) -> tuple[Array, FragmentTensor]:
-    """Rate coefficient K_ij [m2/s] and outcome of every pair."""
+def _collisions(config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache) -> tuple[Array, float, FragmentTensor]:
+    """Cross-section [m2], the speed [m/s] for its rate and outcome of every pair."""
     grid, masses, rho = disk.grid, disk.masses, config.material.rho
     versions = {"sizes_version": grid.sizes_version, "edges_version": grid.edges_version}
     pairs = pair_workspace(grid.sizes, masses, rho, cache=cache, sizes_version=grid.sizes_version)
     tensor = _fragment_tensor(grid.sizes, masses, grid.edges, motion.v_rel, rho, derived.alpha_mass, law=config.qstar.law(), cache=cache, **versions)
-    return rate_coefficient(pairs.area, motion.H, motion.v_rel if config.collisions.enabled else 0.0), tensor
+    return pairs.area, motion.v_rel if config.collisions.enabled else 0.0, tensor
 
 
-def _collision_terms(config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache) -> CollisionTerms:
+def _terms(area: Array, H: float, speed: float, tensor: FragmentTensor, masses: Array, m_sum: Array) -> CollisionTerms:
+    return collision_terms(rate_coefficient(area, H, speed), tensor, masses, m_sum)
+
+
+def _collision_terms(
+    config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache, memory: Memory | None = None
+) -> CollisionTerms:
+    """What :func:`integrate` needs of the collisions; with a memory, the last run's arrays where this one's would be equal."""
     gain = gain_workspace(disk.masses, config.material.rho, cache=cache, sizes_version=disk.grid.sizes_version)
-    return collision_terms(*_collisions(config, derived, motion, disk, cache), disk.masses, gain.m_sum)
+    area, speed, tensor = _collisions(config, derived, motion, disk, cache)
+    return (memory or Memory()).again(_terms, area, motion.H, speed, tensor, disk.masses, gain.m_sum)
 
 
 def _energies(config: RunConfig, derived: Derived, disk: Start, stretches: list[Stretch], cache: RunCache) -> tuple[float, float]:
@@ -82,8 +90,8 @@ def _energies(config: RunConfig, derived: Derived, disk: Start, stretches: list[
     kept = energy.eps_restitution**2 if energy.f_ke_fragmentation is None else energy.f_ke_fragmentation
     relative, retained = 0.0, 0.0
     for path, motion in stretches:
-        coefficient, tensor = _collisions(config, derived, motion, disk, cache)
-        rates = energy_terms(coefficient, tensor, disk.masses, motion.v_rel, energy.f_ke_cratering, kept)
+        area, speed, tensor = _collisions(config, derived, motion, disk, cache)
+        rates = energy_terms(rate_coefficient(area, motion.H, speed), tensor, disk.masses, motion.v_rel, energy.f_ke_cratering, kept)
         in_stretch = sample.collision_energy(path, rates)
         relative, retained = relative + in_stretch[0], retained + in_stretch[1]
     return relative * derived.area, (relative - retained) * derived.area
@@ -253,7 +261,7 @@ def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None 
     elif damping is not None:
         solve = functools.partial(_damped, config, derived, disk, drivers, limits, damping, cache)
     else:
-        solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache), drivers, limits)
+        solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache, memory), drivers, limits)
     shielding, stats = shielding_of(seen), cache.stats()
     return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin, watched)
 

@@ -32,9 +32,10 @@ from .spec import Sweep
 from .store import layout
 from .store.writer import coordinate
 
-BLOCK_MAX = 256  # runs; a block then takes seconds
 BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
-BLOCKS_WANTED = 4  # of a small sweep, so that some workers share it and an interruption costs a part only
+#: Blocks that a sweep is cut into, besides so many for each worker, and the largest that its blocks become for that, in runs. A few serve a small
+#: sweep, so that some workers share it and an interruption costs a part only; a large one has many, whose files are fewer if they are larger.
+BLOCKS_WANTED = ((4, 2, 256), (64, 16, 1024))
 BLOCK_MIN = 16
 
 
@@ -182,8 +183,8 @@ def default_block(cases: int, bins: int, output: Output, workers: int = 2) -> in
 
     A store keeps the blocks that it was made with, whoever goes on with it.
     """
-    wanted = max(BLOCKS_WANTED, 2 * workers)
-    return max(1, min(BLOCK_MAX, _fitting(bins, output), max(BLOCK_MIN, math.ceil(cases / wanted))))
+    wanted = [min(largest, math.ceil(cases / max(blocks, per_worker * workers))) for blocks, per_worker, largest in BLOCKS_WANTED]
+    return max(1, min(_fitting(bins, output), max(BLOCK_MIN, *wanted)))
 
 
 def _fitting(bins: int, output: Output) -> int:

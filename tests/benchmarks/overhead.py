@@ -31,8 +31,9 @@ from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.store import layout
 
+from . import many
+
 HERE = Path(__file__).parent
-SHIPPED = HERE.parents[1] / "configs" / "sweeps" / "temperature_supply.yaml"
 RUNS, MILLION = 100_000, 1_000_000
 SWEEP = f"""
 name: overhead
@@ -111,8 +112,7 @@ PARTS = {
 
 def parts_of_a_run(folder: Path) -> Rows:
     """Processor time of each part of a run, in blocks of the size that many runs have."""
-    plan, store = make_plan(load_sweep(SHIPPED, {"numerics.t_end_years": 2.0})), folder / "parts.zarr"
-    plan = replace(plan, block_size=256)
+    plan, store = replace(make_plan(load_sweep(many.sweep_file(folder, 10_000))), block_size=1024), folder / "parts.zarr"
     create(plan, store)
     spent: dict[str, float] = {}
 

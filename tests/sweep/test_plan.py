@@ -116,7 +116,7 @@ def test_blocks_cover_all_runs_once(plan: Planner, block: int, sizes: list[int])
 
 @pytest.mark.parametrize("cases", [1, 15, 16, 63, 64, 65, 1000, 2048, 2049, 10**6])
 def test_the_default_block_is_neither_tiny_nor_huge(cases: int) -> None:
-    assert 16 <= default_block(cases, 40, Output()) <= 256
+    assert 16 <= default_block(cases, 40, Output()) <= 1024
     assert cases < 64 or cases / default_block(cases, 40, Output()) > 3
 
 

@@ -16,6 +16,7 @@ from marsdisk.derived import cache_identity, derive
 from marsdisk.errors import ConfigError
 from marsdisk.stages import Memory, stage
 from marsdisk.start import check, disk_at_start, drivers_of, shielding_of
+from marsdisk.zero_d import prepare
 
 BASE = read_config(Path(__file__).parents[2] / "configs" / "mars_0d_melt.yaml")
 VALUES: dict[str, list[Any]] = {
@@ -110,3 +111,34 @@ def test_more_than_a_memory_holds_is_right_too(monkeypatch: pytest.MonkeyPatch) 
     for T0 in [*np.linspace(3000.0, 4000.0, 9).tolist()] * 2:
         config = variations.config({"temperature.T0": T0})
         assert derive(memory.of(config.__dict__)).law.T0 == T0
+
+
+def test_the_last_value_is_given_again_for_the_same_objects_and_equal_numbers_only() -> None:
+    memory, array, made = Memory(), np.ones(2), []
+
+    def make(array: np.ndarray, factor: float) -> np.ndarray:
+        made.append(factor)
+        return array * factor
+
+    first = memory.again(make, array, 2.0)
+    assert memory.again(make, array, float("2")) is first
+    assert memory.again(make, array, 3.0).tolist() == [3.0, 3.0]
+    assert memory.again(make, array.copy(), 3.0) is not first
+    assert memory.again(make, array, 2.0) is not first
+    assert made == [2.0, 3.0, 3.0, 2.0]
+
+
+def test_runs_that_share_their_collisions_share_the_terms_and_others_do_not() -> None:
+    variations, memory, cache = Variations(BASE), Memory(), RunCache()
+
+    def terms(**overrides: Any) -> Any:
+        config = variations.config({key.replace("__", "."): value for key, value in overrides.items()})
+        return prepare(config, cache, memory=memory).solve.args[2]
+
+    first = terms(supply__mu_orbit10pct=0.5)
+    assert terms(supply__mu_orbit10pct=2.0) is first
+    slower = terms(dynamics__i0=0.01)
+    alone = prepare(variations.config({"dynamics.i0": 0.01}), RunCache()).solve.args[2]
+    assert not np.array_equal(slower.growth, first.growth)
+    assert all(np.array_equal(a, b) for a, b in zip(slower, alone, strict=True))
+    assert not terms(collisions__enabled=False).growth.any()
