@@ -4,7 +4,7 @@ PY   ?= python3
 BIN  := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: sweep test faults audit lint bench precision constraints setup clean
+.PHONY: sweep test faults audit lint bench rivals precision constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -26,11 +26,15 @@ lint: setup ## format, style and types
 bench: setup ## measure speed; figures for this machine
 	$(BIN)/python -m tests.benchmarks $(if $(README),--readme)
 
+rivals: setup ## the same runs with joblib, multiprocessing, dask.delayed, xyzpy and pipefunc; into docs/performance.md (some minutes)
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group rivals
+	$(BIN)/python -m tests.benchmarks.rivals --write
+
 precision: setup ## time against error, ours and SciPy's; put into docs/model.md (some minutes)
 	$(BIN)/python docs/precision.py --write
 
 constraints: setup ## renew the pinned versions
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --group rivals --upgrade \
 		--strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-package marsdisk -q -o constraints.txt
 
 setup: $(VENV)/.ok

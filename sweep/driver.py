@@ -21,7 +21,7 @@ from .profiles import Scheduler, Source
 from .progress import Reporter
 from .refine import blocks_of_round
 from .watchdog import Limits, Watchdog
-from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs
+from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 
 RESTARTS = 3  # of a block that was lost, and of a cluster that was lost without having finished anything
 
@@ -52,14 +52,14 @@ def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]
 
 def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
     """What a worker is sent for ``block``."""
-    spec, overrides = plan.sweep.spec, tuple(plan.case(row).overrides for row in block.rows)
+    spec = plan.sweep.spec
     checked = frozenset(i for i, row in enumerate(block.rows) if row in plan.checked)
     return BlockTask(
         store,
         block.index,
         block.rows,
         plan.sweep.base,
-        overrides,
+        plan.overrides(block.rows),
         spec.cache.scope,
         spec.cache.enabled,
         attempt=block.attempt,
@@ -222,7 +222,7 @@ class Window:
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
         key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"  # one used again would give the old result
-        return self.client.submit(function, task, key=key, pure=False, workers=self.watchdog.usable())
+        return self.client.submit(unpacked, function, task.packed(), key=key, pure=False, workers=self.watchdog.usable())
 
     def _look(self) -> bool:
         """Raise if there is nothing left to wait for; whether what is on its way has to be begun anew, and is."""

@@ -33,7 +33,7 @@ def coinciding(sweep: "Sweep", runs: NDArray[np.int64], numbers: NDArray[np.int6
     _, first, which = np.unique(runs, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[which] != np.arange(runs.size))
     if again.size:
-        pair = [sweep.case(int(numbers[case]))[1] for case in (first[which[again[0]]], again[0])]
+        pair = [sweep.labels(int(numbers[case])) for case in (first[which[again[0]]], again[0])]
         one, other = ({key: value for key, value in labels.items() if value != beside.get(key)} for labels, beside in (pair, pair[::-1]))
         yield (
             f"{again.size} of {runs.size} cases have the same configuration as another ({_words(other)} as {_words(one)}); "

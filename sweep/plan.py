@@ -111,8 +111,12 @@ class Plan:
         """The run in one row of the store."""
         run = self.rows[row]
         assert run >= 0, f"row {row} is unused"
-        overrides, labels = self.sweep.case(int(self.runs.number[run]))
-        return Case(f"{self.runs.id[run]:016x}", overrides, labels, self.runs.identities[self.runs.kind[run]])
+        number = int(self.runs.number[run])
+        return Case(f"{self.runs.id[run]:016x}", self.sweep.overrides(number), self.sweep.labels(number), self.runs.identities[self.runs.kind[run]])
+
+    def overrides(self, rows: Sequence[int]) -> tuple[Overrides, ...]:
+        """What the runs in these rows change of the base."""
+        return tuple(self.sweep.overrides_of(self.runs.number[self.rows[rows]]))
 
     @functools.cached_property
     def ids(self) -> NDArray[np.uint64]:
@@ -313,7 +317,7 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
             used, tables, parts = uses, tables | uses.tables, parts | uses.parts
         outputs = outputs or [seen.output]
         if seen.output is not outputs[0] and seen.output != outputs[0]:
-            problem = f"{sweep.case(number)[0]} changes the output grid, which all runs of a store share; set it once under output"
+            problem = f"{sweep.overrides(number)} changes the output grid, which all runs of a store share; set it once under output"
             raise ConfigError([problem], f"sweep {sweep.spec.name}")
     if not outputs:
         raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")

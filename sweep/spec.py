@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from marsdisk.config import merge, read_config, tables_resolved
@@ -91,15 +92,26 @@ class Sweep:
         """Points of all axes together, those to exclude among them."""
         return math.prod(len(axis.points) for axis in self.axes) if self.axes else 0
 
-    def case(self, number: int) -> tuple[Overrides, dict[str, Any]]:
-        """Overrides of a case and its label on each axis, by its number: in the product the last axis runs fastest; included cases are behind it."""
+    def overrides(self, number: int) -> Overrides:
+        """What a case changes, by its number: in the product the last axis runs fastest; included cases are behind it."""
+        return self.overrides_of(np.array([number]))[0]
+
+    def overrides_of(self, numbers: NDArray[np.int64]) -> list[Overrides]:
+        """What many cases change, by their numbers."""
+        in_product = self._points(numbers[numbers < self.product_size])
+        points = [[axis.points[i] for i in of_axis] for axis, of_axis in zip(self.axes, in_product, strict=True)]
+        made = iter([{key: value for point in of_case for key, value in point.items()} for of_case in zip(*points, strict=True)])
+        return [next(made) if n < self.product_size else dict(self.spec.include[n - self.product_size]) for n in numbers.tolist()]
+
+    def labels(self, number: int) -> dict[str, Any]:
+        """Where a case is on each axis; an included one is on none."""
         if number >= self.product_size:
-            return dict(self.spec.include[number - self.product_size]), {}
-        overrides, labels = dict[str, Any](), dict[str, Any]()
-        for axis, i in zip(self.axes, np.unravel_index(number, [len(axis.points) for axis in self.axes]), strict=True):
-            overrides |= axis.points[i]
-            labels[axis.name] = axis.labels[i]
-        return overrides, labels
+            return {}
+        return {axis.name: axis.labels[i] for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)}
+
+    def _points(self, numbers: NDArray[np.int64]) -> list[list[int]]:
+        """Index on each axis of cases of the product."""
+        return [of_axis.tolist() for of_axis in np.unravel_index(numbers, [len(axis.points) for axis in self.axes])] if self.axes else []
 
     def numbered(self) -> Iterator[tuple[int, Overrides]]:
         """Number and overrides of each case that is not excluded."""
@@ -116,11 +128,15 @@ class Sweep:
 
     def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
         """Overrides of each case, with its label on each axis, in the order of the file."""
-        return (self.case(number) for number, _ in self.numbered())
+        return ((overrides, self.labels(number)) for number, overrides in self.numbered())
 
     def _is_excluded(self, number: int) -> bool:
-        overrides, labels = self.case(number)
-        return any(_matches({**labels, **overrides}, entry) for entry in self.spec.exclude)
+        case = self._said_of(number)
+        return any(_matches(case, entry) for entry in self.spec.exclude)
+
+    def _said_of(self, number: int) -> dict[str, Any]:
+        """What an exclusion may name."""
+        return {**self.labels(number), **self.overrides(number)}
 
     def excluded(self) -> int:
         """How many cases of the product are left out."""
@@ -134,7 +150,7 @@ class Sweep:
         return tuple(dict.fromkeys([*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]))
 
     def _matched(self, entry: Mapping[str, Any]) -> bool:
-        return any(_matches({**labels, **overrides}, entry) for overrides, labels in map(self.case, range(self.product_size)))
+        return any(_matches(self._said_of(number), entry) for number in range(self.product_size))
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""

@@ -3,9 +3,11 @@
 import functools
 import gc
 import logging
+import pickle
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -57,6 +59,15 @@ class BlockTask:
     condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
     checked: frozenset[int] = frozenset()  #: runs (counted likewise) whose numerical error is to be found
     condemned_checks: frozenset[int] = frozenset()  #: those of them not to check, as it would kill the worker
+
+    def packed(self) -> bytes:
+        """For the way through a scheduler: it would unpack a task, keep it in the log of its messages, a thousand for each worker, and pack it again."""
+        return zlib.compress(pickle.dumps(self, pickle.HIGHEST_PROTOCOL), level=1)
+
+
+def unpacked(function: Callable[[BlockTask], T], task: bytes) -> T:
+    """Call ``function`` with a task as :meth:`BlockTask.packed` gives it; Dask has packed this call in the same way."""
+    return function(pickle.loads(zlib.decompress(task)))  # noqa: S301
 
 
 @dataclass(frozen=True)

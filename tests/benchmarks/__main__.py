@@ -26,14 +26,12 @@ from sweep.spec import load_sweep
 from sweep.store import reader
 from sweep.worker import CacheScopes, run_block
 
-from . import overhead
-
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
 REPEATS = 200
 
 
-TABLES: dict[str, list[str]] = {"figures": [], "caches": [], "overhead": []}
+TABLES: dict[str, list[str]] = {"figures": [], "caches": []}
 
 
 def row(table: str, what: str, figure: str) -> None:
@@ -168,7 +166,5 @@ if __name__ == "__main__":
     whole_sweep()
     classic_step()
     cache_scopes()
-    for what, figure in overhead.rows():
-        row("overhead", what, figure)
     if "--readme" in sys.argv:
         into_readme()

@@ -1,9 +1,10 @@
-"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...]``, by default 100000.
+"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``, by default 100000.
 
 The sweep is a product of four axes of two-year runs of mars_0d_melt.yaml. Beside its rate stands that of the bare solver in one process, alone
 and with a second one beside it; over time, the memory of the driver (which holds the scheduler) and of the workers; files and bytes.
 """
 
+import functools
 import math
 import random
 import subprocess
@@ -20,7 +21,8 @@ from marsdisk.config import Variations
 from marsdisk.zero_d import ensure_compiled, prepare, solve
 from sweep.spec import load_sweep
 
-ROOT = Path(__file__).parents[2]
+from .page import PERFORMANCE, ROOT, publish, table
+
 SAMPLE = 1000  # runs of the bare solver
 Rows = Iterator[tuple[str, str]]
 
@@ -52,7 +54,7 @@ def bare(file: Path) -> float:
     ensure_compiled()
     variations, draw, seconds = Variations(sweep.base), random.Random(0), 0.0
     for i in range(SAMPLE + 20):
-        run = prepare(variations.config(sweep.case(draw.randrange(sweep.product_size))[0]), cache)
+        run = prepare(variations.config(sweep.overrides(draw.randrange(sweep.product_size))), cache)
         begin = time.perf_counter()
         solve(run)
         seconds += time.perf_counter() - begin if i >= 20 else 0.0
@@ -116,11 +118,13 @@ def rows(runs: int) -> Rows:
         yield "sweep run again, which finds nothing to do", f"{time.perf_counter() - begin:.1f} s"
 
 
+def lines(runs: int) -> list[str]:
+    return table(("what", "measured"), rows(runs))
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--bare"]:
         print(bare(Path(sys.argv[2])))
     else:
-        for number in map(int, sys.argv[1:] or ["100000"]):
-            print(f"| {number} runs | measured |", "|---|---|", sep="\n", flush=True)
-            for what, figure in rows(number):
-                print(f"| {what} | {figure} |", flush=True)
+        for number in [int(word) for word in sys.argv[1:] if word.isdigit()] or [100_000]:
+            publish(f"many {number}", PERFORMANCE, functools.partial(lines, number))

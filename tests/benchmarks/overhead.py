@@ -1,6 +1,6 @@
 """What a sweep costs beside its runs: driver and scheduler per run, their memory, status of a large store, a dead worker's blocks.
 
-``python -m tests.benchmarks.overhead`` measures these alone.
+``python -m tests.benchmarks.overhead [--write]``.
 """
 
 import io
@@ -32,6 +32,7 @@ from sweep.spec import load_sweep
 from sweep.store import layout
 
 from . import many
+from .page import PERFORMANCE, publish, table
 
 HERE = Path(__file__).parent
 RUNS, MILLION = 100_000, 1_000_000
@@ -197,6 +198,4 @@ def rows() -> Rows:
 
 
 if __name__ == "__main__":
-    print("| what | measured |", "|---|---|", sep="\n")
-    for what, figure in rows():
-        print(f"| {what} | {figure} |", flush=True)
+    publish("overhead", PERFORMANCE, lambda: table(("what", "measured"), rows()))

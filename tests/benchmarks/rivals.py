@@ -23,7 +23,7 @@ from .page import PERFORMANCE, ROOT, publish, table
 from .rival_tools import TOOLS, WORKERS
 from .studies import BASE, CASES_PER_RING
 
-RINGS = 22
+RINGS = 64
 REPEATS = 3
 METHODS = ("BDF", "LSODA", "Radau")
 

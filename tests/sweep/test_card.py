@@ -18,7 +18,7 @@ from sweep.card import card
 from sweep.plan import make_plan, run_id
 from sweep.session import create
 from sweep.spec import load_sweep
-from sweep.store import reader
+from sweep.store import layout, reader
 
 
 def carded(store: Path, run: object) -> str:
@@ -39,7 +39,8 @@ def row(text: str, first: str) -> list[str]:
 
 def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     group = reader.open_group(mixed)
-    checked = int(np.flatnonzero(~np.isnan(reader.column(group, "err_time")[:, 0]))[0])
+    done = reader.column(group, "status") == layout.DONE
+    checked = int(np.flatnonzero(done & np.isfinite(reader.column(group, "err_time")[:, 0]))[0])
     text = carded(mixed, checked)
     assert text.startswith(f"# Run {checked} of the sweep small\n")
     assert f"`{reader.column(group, 'run_id')[checked]}`" in text

@@ -1,0 +1,80 @@
+"""The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import bins, many, overhead, page, rivals, simulated_cluster, startup, storage
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_many_runs_are_all_done_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "SAMPLE", 10)
+    found = dict(many.rows(16))
+    assert re.fullmatch(r"\d+ s, \d+ runs per second", found["sweep run of 16 runs, 2 workers, from typing to the end"])
+    assert re.fullmatch(r"\d+ files, [\d.]+ GB, [\d.]+ kB per run", found["files, bytes"])
+
+
+def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
+    milliseconds = {what.partition(": ")[2] or what: float(figure.split()[0]) for what, figure in overhead.parts_of_a_run(tmp_path)}
+    whole = milliseconds.pop("all but the integrator")
+    milliseconds.pop("integrator and its dense output")
+    assert sum(milliseconds.values()) == pytest.approx(whole, abs=0.004)
+
+
+def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
+    assert [cells(line)[0] for line in bins.lines((8, 16), 0.01, 1)[2:4]] == ["8", "16"]
+    assert len(startup.lines(1)) > 4
+    ours, packed = storage.CODECS[0], storage.LAYOUTS[-1]
+    told = storage.lines(36, 1, (ours,), (ours, packed))
+    assert [cells(line)[0] for line in told if line.startswith("| ") and "layout" not in line and "---" not in line] == [
+        ours.title,
+        ours.title,
+        packed.title,
+    ]
+
+
+def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
+    told = rivals.tool_lines(1, 1, ("ours", "pool", "dask_zarr"))
+    assert told[0].startswith("18 runs")
+    assert [cells(line)[0] for line in told[-3:]] == [
+        "**sweep run**",
+        "multiprocessing.Pool, one npz per run",
+        "dask.delayed, a task per run, a row of one Zarr store",
+    ]
+    nobody = {"nobody": (rivals.TOOLS["pool"][0], "no_such_package", "Nobody's tool", "")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rivals, "TOOLS", rivals.TOOLS | nobody)
+        assert "Not installed and left out: Nobody's tool." in rivals.tool_lines(1, 1, ("ours", "nobody"))
+
+
+def test_a_simulated_cluster_does_all_blocks() -> None:
+    row = cells(simulated_cluster.lines(((3, 0.01),), 0.1)[-1])
+    assert row[:2] == ["3", "0.01"]
+    assert float(row[4]) > 0.0
+
+
+@pytest.mark.parametrize("name", ["performance.md", "scale.md"])
+def test_pages_hold_a_table_at_every_place_for_one(name: str) -> None:
+    places = re.findall(
+        r"<!-- (.+?): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert places
+    for title, module, lines in places:
+        assert module == f"tests.benchmarks.{title.split()[0]}"
+        assert "| --- |" in lines
+        assert re.search(r"cores of .+, load average .+ \d{4}-\d\d-\d\d", lines)
+
+
+def test_a_table_that_has_no_place_on_its_page_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "page.md"
+    empty.write_text("# Nothing\n", encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["x", "--write"])
+    with pytest.raises(ValueError, match="no place for the table bins"):
+        page.publish("bins", empty, lambda: ["| a |"])
