@@ -17,15 +17,19 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import filelock
 import llvmlite
 import numba
 import numpy as np
 
 from .errors import MarsDiskError
+
+LONGEST_COMPILATION = 600.0  # s
 
 _settings: Any = numba.config
 _settings.SLP_VECTORIZE = 1  # read whenever something is compiled
@@ -64,6 +68,27 @@ def compiled_folder() -> Path:
         except OSError:
             continue
     raise OSError(f"no place to keep compiled kernels: {' and '.join(map(str, roots))} cannot be written; set NUMBA_CACHE_DIR to a writable folder")
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Around the first call of all kernels: of the processes that find none on disk one compiles, and the others wait for it.
+
+    Without a lock, where a disk has none or its holder takes too long, each would compile for itself, which harms nobody.
+    """
+    folder = compiled_folder()
+    complete, lock = folder / "complete", filelock.FileLock(folder / "lock")
+    if not complete.exists():
+        with suppress(OSError, NotImplementedError):
+            lock.acquire(timeout=LONGEST_COMPILATION)
+    if complete.exists():
+        lock.release()
+    try:
+        yield
+        with suppress(OSError):  # the folder may just be wiped by another process
+            complete.touch()
+    finally:
+        lock.release()
 
 
 def kernel(function: _Function, *, inlined: bool = False, borrows: bool = False) -> _Function:

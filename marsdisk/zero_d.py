@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._jit import call_repairing
+from ._jit import call_repairing, compiling
 from .cache import CacheStats, RunCache
 from .config import RunConfig, build_config
 from .config_sections import Output
@@ -182,9 +182,10 @@ def ensure_compiled() -> None:
         "radiation": {"Q_pr": 1.0},
     }
     with_everything = {"dynamics": {"damping": {"e_eq": 0.1}}, "energy": {"enabled": True}, "numerics": {"t_end_orbits": 1e-12}}
-    for changes in (with_everything, {"numerics": {"scheme": "imex_bdf1", "dt": 1.0, "t_end_orbits": 1e-12}}):
-        config = build_config({**smallest, **changes})
-        call_repairing(functools.partial(_run, config, RunCache()))
+    with compiling():
+        for changes in (with_everything, {"numerics": {"scheme": "imex_bdf1", "dt": 1.0, "t_end_orbits": 1e-12}}):
+            config = build_config({**smallest, **changes})
+            call_repairing(functools.partial(_run, config, RunCache()))
 
 
 def run_zero_d(config: RunConfig, *, cache: RunCache | None = None, alarm: NDArray[np.int64] | None = None) -> RunResult:

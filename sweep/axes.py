@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ class Axis:
 
 def _span(kind: str, numbers: Any) -> list[float]:
     good = isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
+    good = good and all(abs(x) <= sys.float_info.max for x in numbers)  # which NaN is not
     if not good or type(numbers[2]) is not int or numbers[2] < 1:
         raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {numbers!r}")
     first, last, n = numbers
@@ -73,6 +75,8 @@ def _twice(values: list[Any]) -> Any:
 
 def _rings(name: str, numbers: Any) -> Axis:
     """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
+    if "." in name:
+        raise ValueError(f"rings set {' and '.join(RING)}, not {name}; call the axis ring")
     _span("rings", numbers)
     edges = _span("rings", [*numbers[:2], numbers[2] + 1])
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:

@@ -75,6 +75,9 @@ def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
         if not isinstance(name, str) or not name.strip():
             problems.append(f"checks.{name}: the name must be a text; put it in quotes")
             continue
+        if not isinstance(entry, Mapping):
+            problems.append(f"checks.{name} = {entry!r}: must be keys with values, such as {{expect: M_loss > 0}}")
+            continue
         try:
             checks[name] = Check.model_validate(entry)
         except ValidationError as error:

@@ -145,10 +145,10 @@ def status(store: "Place", as_json: bool) -> None:
     """How far STORE has come."""
     import json
 
-    from .heartbeat import HEARTBEAT, RUNNING, driver_line, read_note
+    from .heartbeat import RUNNING, driver_line, heartbeat
     from .store import reader
 
-    counts, beat = reader.counts(reader.open_group(store)), read_note(store, HEARTBEAT)
+    counts, beat = reader.counts(reader.open_group(store)), heartbeat(store)
     if as_json:
         click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
         return

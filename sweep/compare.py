@@ -174,12 +174,10 @@ def _difference(a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64
 
 
 def _rows(group: zarr.Group, name: str, runs: NDArray[np.int64]) -> NDArray[Any]:
-    array = group[name]
-    assert isinstance(array, zarr.Array)
     lo, hi = int(runs.min()), int(runs.max()) + 1
     if hi - lo <= 4 * runs.size:
-        return np.ascontiguousarray(np.asarray(array[lo:hi])[runs - lo])
-    return np.asarray(array.oindex[runs])
+        return np.ascontiguousarray(reader.part(group, name, slice(lo, hi))[runs - lo])
+    return reader.part(group, name, runs)
 
 
 def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

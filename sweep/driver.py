@@ -111,16 +111,16 @@ def run_blocks(
     while work:
         if stop.is_set():
             raise Interrupted
-        before = len(work)
+        before = reporter.tally.finished
         try:
-            with workers_from(workers, work.first(), max(before, in_round), limits=limits, say=reporter.say, stop=stop) as cluster:
+            with workers_from(workers, work.first(), max(len(work), in_round), limits=limits, say=reporter.say, stop=stop) as cluster:
                 was_there = True
                 reporter.tally.restart_clock()
                 while work:
                     Window(cluster, work, reporter.add, stop, watchdog).run()
                     work = more()
         except WorkersLostError as error:
-            restarts_left = RESTARTS if len(work) < before else restarts_left - 1
+            restarts_left = RESTARTS if reporter.tally.finished > before else restarts_left - 1
             if restarts_left < 0 or not was_there:
                 raise
             if isinstance(workers, Scheduler):

@@ -149,25 +149,34 @@ class Expression:
         words : all that a column of text can be; another text compared with it is an error, not a condition that never holds
         functions : all that it may call
         """
-        value = self._evaluate(columns, words, functions)
+        return self.judged(columns, words, functions)[0]
+
+    def judged(
+        self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """As :meth:`condition`, and where a number that was compared is none (NaN), so that the answer means nothing."""
+        value, evaluation = self._evaluate(columns, words, functions)
         if value.kind != "truth":
             raise self._error(f"this is a {value.kind}, not a condition; compare it, as in {self.names[0] if self.names else 'T0'} > 1", 0)
-        return self._over_runs(value, columns).astype(bool)
+        holds, unknown = (self._over_runs(of, columns).astype(bool) for of in (value.values, evaluation.unknown))
+        return holds, unknown
 
     def number(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Its value; the expression must be a formula for a number."""
-        value = self._evaluate(columns, None, FUNCTIONS)
+        value, _ = self._evaluate(columns, None, FUNCTIONS)
         if value.kind != "number":
             raise self._error(f"this is a {value.kind}, not a number", 0)
-        return self._over_runs(value, columns).astype(float)
+        return self._over_runs(value.values, columns).astype(float)
 
-    def _over_runs(self, value: _Value, columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        runs = np.shape(columns[next(iter(columns))])
-        return np.array(np.broadcast_to(value.values, runs))
+    def _over_runs(self, values: Any, columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        return np.array(np.broadcast_to(values, np.shape(columns[next(iter(columns))])))
 
-    def _evaluate(self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]) -> _Value:
+    def _evaluate(
+        self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]
+    ) -> "tuple[_Value, Evaluation]":
+        evaluation = Evaluation(self, columns, words or {}, functions)
         with np.errstate(all="ignore"):
-            return Evaluation(self, columns, words or {}, functions).of(self.tree)
+            return evaluation.of(self.tree), evaluation
 
     def _error(self, what: str, column: int) -> ExpressionError:
         before = max(0, column - 50)
@@ -186,6 +195,7 @@ class Evaluation:
         self, expression: Expression, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]], functions: Mapping[str, Function]
     ) -> None:
         self.error, self.columns, self.words, self.functions = expression.error_at, columns, words, functions
+        self.unknown: Any = False  #: where a number that was compared is NaN
 
     def of(self, node: ast.AST, where: ast.AST | None = None) -> _Value:
         known: Mapping[type[ast.AST], Callable[[Any], _Value]] = {
@@ -282,6 +292,8 @@ class Evaluation:
         for one, other in ((left, right), (right, left)):
             if one.words and isinstance(other.values, str) and other.values not in one.words:
                 raise self.error(node, f"{other.values!r} is none of {', '.join(one.words)}")
+        if left.kind == "number":
+            self.unknown = self.unknown | np.isnan(left.values) | np.isnan(right.values)
         return _COMPARISONS[type(op)](left.values, right.values)
 
     def _call(self, node: ast.Call) -> _Value:

@@ -9,14 +9,26 @@ from rich.console import Console
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from .checks import checks_of
-from .heartbeat import BROKEN_OFF, CANCEL, CANCELLED, FINISHED, RUNNING, STOPPED, SUBMISSION, Follower, ask_to_stop, driver_line, read_note
+from .heartbeat import (
+    BROKEN_OFF,
+    CANCEL,
+    CANCELLED,
+    FINISHED,
+    GONE_SECONDS,
+    RUNNING,
+    STOPPED,
+    SUBMISSION,
+    Follower,
+    ask_to_stop,
+    driver_line,
+    read_note,
+)
 from .progress import duration, say
 from .store import reader
 from .store.place import Place
 from .verdicts import report_checks
 
 LOOK_SECONDS = 0.5
-GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
 
 
 def follow(place: Place, patience: float, console: Console) -> int:

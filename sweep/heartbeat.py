@@ -18,13 +18,15 @@ from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from .errors import Interrupted
 from .progress import Reporter, duration
-from .store.lock import this_driver
+from .store.lock import driver_of, this_driver
 from .store.place import Folder, Place, storage_errors
 
 HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
 SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep
 RUNNING, FINISHED, CANCELLED, BROKEN_OFF, STOPPED = "running", "finished", "cancelled", "interrupted", "stopped"
+KILLED = "killed or cut off"  # written by nobody: said of one that runs no more without having said so
 NOTE_BYTES = 2**20  # more is none of ours
+GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
 BEAT_SECONDS = 1.0
 BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 
@@ -125,11 +127,22 @@ def driver_line(beat: Mapping[str, Any]) -> str:
 
 
 def _age(beat: Mapping[str, Any]) -> str:
+    seconds = _silence(beat)
+    return "at an unknown time" if math.isnan(seconds) else f"{duration(max(0.0, seconds))} ago by this machine's clock"
+
+
+def _silence(beat: Mapping[str, Any]) -> float:
     try:
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(str(beat.get("at")))).total_seconds()
+        return (datetime.now(UTC) - datetime.fromisoformat(str(beat.get("at")))).total_seconds()
     except (ValueError, TypeError):
-        return "at an unknown time"
-    return f"{duration(max(0.0, seconds))} ago by this machine's clock"
+        return math.nan
+
+
+def heartbeat(place: Place) -> Mapping[str, Any]:
+    """The last heartbeat beside a store; of a driver that has been silent for long and holds the store no more, as that of a killed one."""
+    beat = read_note(place, HEARTBEAT)
+    gone = beat.get("state") == RUNNING and not _silence(beat) < GONE_SECONDS and driver_of(place) is None
+    return {**beat, "state": KILLED} if gone else beat
 
 
 class Follower:

@@ -76,7 +76,7 @@ def exit_code(judgements: Sequence[Judgement]) -> int:
 def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Judgement]:
     """Evaluate all checks.
 
-    A group in which a run failed, is pending, or has no value (NaN) of something that is named is not judged, for nobody knows what it would
+    A group in which a run failed, is pending, or has no value (NaN) of something that is named or compared is not judged, for nobody knows what it would
     have been; where ``expect`` asks ``isfinite``, it says itself what a run without a value means.
 
     Raises
@@ -123,8 +123,8 @@ def _judged(name: str, check: Check, results: Results) -> Judgement:
     groups = Groups(*_grouping(check, rows))
     functions = {**FUNCTIONS, **groups.functions}
     with _naming(f"checks.{name}.expect"):
-        holds = expect.condition(rows, WORDS, functions)
-    worst_of = groups.of_each(np.maximum, _state(expect, rows)) if groups.sizes.size else np.zeros(0, np.uint8)
+        holds, unknown = expect.judged(rows, WORDS, functions)
+    worst_of = groups.of_each(np.maximum, _state(expect, rows, unknown)) if groups.sizes.size else np.zeros(0, np.uint8)
     alone = (groups.sizes == 1) & (worst_of == GOOD) & bool(check.axes)
     judged = (worst_of == GOOD) & ~alone
     wrong = judged[groups.number] & ~holds
@@ -157,13 +157,14 @@ def _grouping(check: Check, rows: Rows) -> tuple[NDArray[np.int64], NDArray[Any]
     return label, None if check.along is None else rows.axes[check.along]
 
 
-def _state(expect: Expression, rows: Rows) -> NDArray[np.uint8]:
+def _state(expect: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:
     status = rows["status"]
     state = np.select([status == "failed", status != "done"], [FAILED, PENDING], GOOD).astype(np.uint8)
     if "isfinite" not in expect.calls:
         for values in (rows[name] for name in expect.names):
             if values.dtype.kind == "f":
-                state[np.isnan(values) & (state == GOOD)] = NO_VALUE
+                unknown = unknown | np.isnan(values)
+        state[unknown & (state == GOOD)] = NO_VALUE
     return state
 
 

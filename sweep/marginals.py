@@ -1,6 +1,7 @@
 """Distributions of a sampled key: from a share of probability to a value that is the same bits on every machine."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -23,7 +24,7 @@ class Marginal:
 
 def _numbers(kind: str, given: Any, counts: tuple[int, ...]) -> list[Any]:
     good = isinstance(given, list) and len(given) in counts
-    if not good or not all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in given):
+    if not good or not all(isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max for x in given):
         raise ValueError(f"{kind} takes {' or '.join(map(str, counts))} numbers in brackets, got {given!r}")
     return list(given)
 

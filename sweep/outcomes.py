@@ -1,7 +1,7 @@
 """One scalar result of every case of a sweep, with where it stands and what became of it: what questions to a store are answered from."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from .errors import StoreError
 from .store import layout, reader
 from .store.cases import cases
 from .tables import STOP_LABELS
-from .views import in_order, parameters, ring_axis, runs_of, stopped_early
+from .views import coded, parameters, ring_axis, runs_of, stopped_early
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {GOOD: "used", FAILED: "failed", PENDING: "pending", MISSING: "excluded", NO_NUMBER: "without a finite value"}
@@ -47,11 +47,12 @@ class Outcomes:
         return replace(self, labels=next(parts), columns=next(parts), value=self.value[rows], state=self.state[rows])
 
     def groups(self, by: Mapping[str, NDArray[Any]]) -> list[tuple[dict[str, Any], NDArray[np.int64]]]:
-        """The cases for each combination of values of the columns ``by``, in order; all of them where there is none."""
-        rows: dict[tuple[Any, ...], list[int]] = {}
-        for i, at in enumerate(zip(*(column.tolist() for column in by.values()), strict=True) if by else [()] * self.value.size):
+        """The cases for each combination of values of the columns ``by``, in order, a missing one as ``null``; all of them where there is none."""
+        values, codes = zip(*map(coded, by.values()), strict=True) if by else ((), ())
+        rows: dict[tuple[int, ...], list[int]] = {}
+        for i, at in enumerate(_together(codes, self.value.size)):
             rows.setdefault(at, []).append(i)
-        return [(dict(zip(by, at, strict=True)), np.array(rows[at])) for at in in_order(list(rows))]
+        return [({name: of[code] for name, of, code in zip(by, values, at, strict=True)}, np.array(rows[at])) for at in sorted(rows)]
 
 
 def _target(group: zarr.Group, name: str) -> str:
@@ -63,10 +64,15 @@ def _target(group: zarr.Group, name: str) -> str:
     return str(group[name].attrs.get("units", "1"))
 
 
+def _together(codes: Sequence[NDArray[np.int64]], size: int) -> Iterable[tuple[int, ...]]:
+    """Row by row."""
+    return zip(*(code.tolist() for code in codes), strict=True) if codes else itertools.repeat((), size)
+
+
 def _codes(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int64]:
     """A number for each combination of values that occurs, counted as they come."""
-    known: dict[tuple[Any, ...], int] = {}
-    rows = zip(*(column.tolist() for column in columns), strict=True) if columns else itertools.repeat((), size)
+    known: dict[tuple[int, ...], int] = {}
+    rows = _together([coded(column)[1] for column in columns], size)
     return np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.int64)
 
 

@@ -116,7 +116,7 @@ class Plan:
 
     def overrides(self, rows: Sequence[int]) -> tuple[Overrides, ...]:
         """What the runs in these rows change of the base."""
-        return tuple(self.sweep.overrides_of(self.runs.number[self.rows[rows]]))
+        return tuple(self.sweep.overrides_of(self.runs.number[self.rows[[*rows]]]))
 
     @functools.cached_property
     def ids(self) -> NDArray[np.uint64]:
@@ -133,6 +133,10 @@ class Plan:
         if spec is None or spec.fraction == 0.0:
             return frozenset()
         found: set[int] = set()
+        if self.sweep.spec.refine is not None:  # whose rounds are small and many: whoever is below the line, and one at least
+            first = np.flatnonzero(self.rows[: self.starts[1] if len(self.starts) > 1 else None] >= 0)
+            below = np.flatnonzero((self.rows >= 0) & (self.ids / 2.0**64 <= spec.fraction))
+            return frozenset([*below.tolist(), int(first[np.argmin(self.ids[first])])])
         for lo, hi in itertools.pairwise((*self.starts, self.rows.size)):
             used = lo + np.flatnonzero(self.rows[lo:hi] >= 0)
             wanted = max(1, round(spec.fraction * used.size))
@@ -311,7 +315,7 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
         for column, key, value in columns:
             try:
                 column.append(value(sections))
-            except AttributeError:  # a part that this case does not have, or an element of a list
+            except (AttributeError, KeyError):  # a part that this case does not have, an element of a list, or no key at all
                 column.append(value_at(seen, key))
         if uses is not used:  # one for all cases but those that sweep a table
             used, tables, parts = uses, tables | uses.tables, parts | uses.parts

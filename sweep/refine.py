@@ -30,7 +30,7 @@ class RefineSpec(Section):
     loss: Literal["curvature", "gradient", "contour"] = quantity(
         ..., "curvature: points where the target bends; gradient: where it rises; contour: where it crosses level"
     )
-    level: float | None = quantity(None, "contour: the value of the target whose contour is sought", "that of the target")
+    level: float | None = quantity(None, "contour: the value of the target, in its unit, whose contour is sought", "")
     log: bool = quantity(False, "take log10 of the target, for what varies over decades")
     axes: dict[str, Any] = quantity(..., "range of each key, one to three", allowed=f"keys with ranges: {KINDS}")
     start: int = quantity(5, "points along each axis of the first, regular round, both ends among them", "", ge=2, le=100)

@@ -92,8 +92,8 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     good = np.isfinite(values)
     if good[:told].sum() < 2:
         raise StoreError(
-            f"{place}: {good[:told].sum()} of {told} points have a finite {refine.target}, too few to refine; see sweep show {place} --columns "
-            f"status,error,{refine.target}, cure the failures and run with --retry-failed"
+            f"{place}: {good[:told].sum()} of {told} points have a finite {'log10 of ' * refine.log}{refine.target}, too few to refine; see sweep show "
+            f"{place} --columns status,error,{refine.target}, cure failures and run with --retry-failed{', or drop log' * refine.log}"
         )
     new, largest = simplices.next_points(points[:told], values[:told], refine.loss, refine.per_round)
     reached = refine.goal is not None and largest <= refine.goal

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import zarr
 from rich.console import Console
@@ -25,9 +25,6 @@ from .store.cases import renew_cases
 from .store.lock import Driving, driving
 from .store.place import Folder, Place, telling
 from .store.writer import mark_unused
-
-if TYPE_CHECKING:
-    pass
 
 LARGEST_TABLE = 2**30  # bytes
 
@@ -143,15 +140,15 @@ def _run(
 
             def more() -> "Work":
                 nonlocal plan
-                grown = next_round(plan, store, reporter.say)
-                if grown is None:
-                    return work()
-                if stop.is_set():
-                    raise Interrupted
-                plan = made(grown, store, extending=True)
-                blocks = blocks_to_run(plan, reader.open_group(store))
-                reporter.expect(sum(len(block.rows) for block in blocks))
-                return work(blocks)
+                while (grown := next_round(plan, store, reporter.say)) is not None:
+                    if stop.is_set():
+                        raise Interrupted
+                    plan = made(grown, store, extending=True)
+                    blocks = blocks_to_run(plan, reader.open_group(store))
+                    if blocks:  # none where all points of a round are runs that are there
+                        reporter.expect(sum(len(block.rows) for block in blocks))
+                        return work(blocks)
+                return work()
 
             try:
                 _clear_broken_writes(store)  # of a driver that was killed

@@ -22,7 +22,7 @@ from marsdisk.yamlfile import read_yaml_mapping
 
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
 from .checks import Check, parse_checks
-from .design import DesignSpec, SampleSpec, design_axis
+from .design import POINT, DesignSpec, SampleSpec, design_axis
 from .refine import RefineSpec, refine_axis
 from .store import layout
 
@@ -227,7 +227,7 @@ def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str
         if key.startswith("output."):
             yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
     for i, axis in enumerate(axes):
-        if axis.name in {other.name for other in axes[:i]}:
+        if axis.name in {other.name for other in axes[:i]} - {POINT}:
             yield f"two axes are called {axis.name}; give one of them another name"
         if axis.keys != (axis.name,) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]):
             yield f"axes.{axis.name}: the name of an axis must be letters, digits and underscores"

@@ -11,13 +11,14 @@ from rich.table import Table
 from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 
 from .design import POINT
+from .outcomes import GOOD, STATES, Outcomes, outcomes
 from .plan import Plan
 from .progress import duration
 from .rerun import rerun_command
 from .store import layout, reader
 from .store.place import Place
 from .tables import text
-from .views import in_order, ring_axis
+from .views import coded
 
 ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 
@@ -25,32 +26,25 @@ ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     """``name`` over the axes of the product, summed over rings; None where there is no axis to lay out.
 
-    A cell with a failed or missing run says so instead of showing a sum that lacks it; included runs are not in it.
+    A cell with a failed, pending or excluded run says so instead of showing a sum that lacks it; included runs are not in it.
     """
     if POINT in reader.axis_names(group):
         return None  # points of a design are no table; sweep summary and sweep sensitivity ask them
-    over = ring_axis(group)
-    axes = [axis for axis in reader.axis_names(group) if axis != over]
-    if not axes:
+    found = outcomes(group, name)
+    if not found.axes:
         return None
-    product = reader.column(group, "in_product")
-    labels = {axis: reader.column(group, axis)[product] for axis in axes}
-    status, values = reader.column(group, "status")[product], reader.column(group, name)[product]
-    units = group[name].attrs["units"]
-    column_axis = next((axis for axis in reversed(axes) if len(set(labels[axis].tolist())) <= COLUMNS_SHOWN), None)
-    row_axes = [axis for axis in axes if axis != column_axis]
-    columns = in_order(labels[column_axis].tolist()) if column_axis else [None]
-    rows = in_order(list(zip(*(labels[axis].tolist() for axis in row_axes), strict=True))) if row_axes else [()]
-    what = f"{name} of the whole disk" if over else name
-    table = Table(title=f"{what} [{units}] over {', '.join(axes)}", title_justify="left")
+    codes = {axis: coded(found.labels[axis]) for axis in found.axes}
+    column_axis = next((axis for axis in reversed(found.axes) if len(codes[axis][0]) <= COLUMNS_SHOWN), None)
+    row_axes = [axis for axis in found.axes if axis != column_axis]
+    values, code = codes[column_axis] if column_axis else ([""], np.zeros(found.value.size, np.int64))
+    rows = found.groups({axis: found.labels[axis] for axis in row_axes})
+    table = Table(title=f"{found.words} over {', '.join(found.axes)}", title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
-    for column in columns:
-        table.add_column(f"{column_axis} = {_label(column)}" if column_axis else f"{name} [{units}]", justify="right")
-    for row in rows[:ROWS_SHOWN]:
-        here = np.logical_and.reduce([labels[axis] == value for axis, value in zip(row_axes, row, strict=True)] or [np.ones(status.size, bool)])
-        cells = [_cell(status, values, here & (labels[column_axis] == column) if column_axis else here) for column in columns]
-        table.add_row(*(_label(value) for value in row), *cells)
+    for value in values:
+        table.add_column(f"{column_axis} = {_label(value)}" if column_axis else found.words, justify="right")
+    for at, here in rows[:ROWS_SHOWN]:
+        table.add_row(*map(_label, at.values()), *(_cell(found, here[code[here] == i]) for i in range(len(values))))
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
@@ -60,14 +54,12 @@ def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cell(status: NDArray[Any], values: NDArray[Any], here: NDArray[np.bool_]) -> str:
-    if not here.any():
+def _cell(found: Outcomes, cases: NDArray[np.int64]) -> str:
+    """Of the one case that is there, if any."""
+    if not cases.size:
         return "-"
-    for state in (layout.FAILED, layout.PENDING):
-        count = int((status[here] == state).sum())
-        if count:
-            return f"{count} {layout.STATUS[state]}"
-    return text(float(values[here].sum()))
+    state = int(found.state[cases[0]])
+    return text(float(found.value[cases[0]])) if state == GOOD else STATES[state]
 
 
 def _rerun(plan: Plan, run: int, verb: str = "run") -> str:

@@ -46,9 +46,7 @@ def ended_early(words: NDArray[Any]) -> NDArray[np.bool_]:
 
 def row(group: zarr.Group, name: str, run: int) -> NDArray[Any]:
     """One run's part of an array; nothing else is kept of what is read."""
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return np.asarray(array[run])
+    return reader.part(group, name, run)
 
 
 def in_order(labels: Sequence[Any]) -> list[Any]:

@@ -16,6 +16,8 @@ from ..tables import text
 from ..views import WORDS, adds_up, ring_axis_of
 from . import layout
 
+NULL = np.finfo(np.float64).max  # in the place of NaN in an index, which has no place for it; behind all other values
+
 
 @xarray.register_dataset_accessor("sweep")
 class SweepAccessor:
@@ -50,7 +52,7 @@ class SweepAccessor:
     def grid(self, axes: Sequence[str] | None = None) -> xarray.Dataset:
         """Runs of the product spread over ``axes`` (default: all of them); cells without a run are NaN, with status 0.
 
-        Included runs, which need not lie on the axes, are left out.
+        Included runs, which need not lie on the axes, are left out. The value of an axis is NaN where the configuration has none (``null``).
 
         Raises
         ------
@@ -65,7 +67,9 @@ class SweepAccessor:
             raise ValueError(
                 f"{', '.join(unknown)} is no coordinate of the runs; there are {', '.join(str(n) for n in dataset.coords if dataset[n].dims == ('run',))}"
             )
-        index = pd.MultiIndex.from_arrays([dataset[name].values for name in names], names=names)
+        labels = {name: dataset[name].values for name in names}
+        without = [name for name, values in labels.items() if values.dtype.kind == "f" and np.isnan(values).any()]
+        index = pd.MultiIndex.from_arrays([np.nan_to_num(v, nan=NULL, posinf=np.inf) if n in without else v for n, v in labels.items()], names=names)
         if not index.is_unique:
             others = [name for name in self.axes if name not in names and len(set(dataset[name].values.tolist())) > 1]
             raise ValueError(f"several runs share a cell of {', '.join(names)}; add {', '.join(others) or 'another coordinate'} or select runs first")
@@ -73,7 +77,9 @@ class SweepAccessor:
             xarray.Coordinates.from_pandas_multiindex(index, "run")
         )
         fill = {str(name): 0 for name, array in along_run.variables.items() if array.dtype.kind in "iu"}
-        return along_run.unstack("run", fill_value={**fill}) if fill else along_run.unstack("run")
+        grid = along_run.unstack("run", fill_value={**fill}) if fill else along_run.unstack("run")
+        back = {name: (name, np.where(grid[name] == NULL, np.nan, grid[name]), grid[name].attrs) for name in without}
+        return grid.assign_coords(back)
 
     def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
         """Sums over the rings of each disk, NaN where a ring failed, is not done or is no case of the sweep.

@@ -103,6 +103,16 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
     raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
 
 
+def part(group: zarr.Group, name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
+    """Some runs of an array, to whose chunks nothing else is read."""
+    array = group[name]
+    assert isinstance(array, zarr.Array)
+    try:
+        return np.asarray(array.oindex[runs] if isinstance(runs, np.ndarray) else array[runs])
+    except Exception as error:  # as above
+        raise _damage(place_of(group), name, error) from error
+
+
 @dataclass(frozen=True)
 class Counts:
     """How far a sweep has come."""

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from marsdisk import model_version
 
+from ..errors import StoreError
 from . import layout, reader, schema
 from .chunks import Chunk, Files, damaged, files_of
 from .lock import DRIVER, LOCK, driver_of, driving
 from .objects import MAKING
 from .place import Folder, Place, reason, telling
 from .schema import ArraySpec
+from .writer import mark_unused
 
 #: Arrays that a finished run always fills with something: where their chunk is missing, it was lost.
 ALWAYS_FILLED = ("Sigma_0", "t_end", "wall_time", "stop_reason", "worker", "attempt", "t", "Sigma", "N")
@@ -225,7 +227,8 @@ def _coordinates(store: _Store) -> Iterator[Finding]:
         return
     names_of = reader.column(store.place.group(), "run_id")
     status = _status(store)[: names_of.size] if "status" in store.arrays else np.zeros(0, np.uint8)
-    ids = np.delete(names_of, np.flatnonzero(status == layout.UNUSED)).tolist()
+    unused = (status == layout.UNUSED) | ((status == layout.PENDING) & (names_of[: status.size] == ""))  # the latter in a block that is lost
+    ids = np.delete(names_of, np.flatnonzero(unused)).tolist()
     twice = len(ids) - len(set(ids))
     if twice or not all(ids):
         what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (not all(ids))
@@ -325,6 +328,8 @@ def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
             place.delete([f"status/c/{block}"])
         else:
             array[runs] = layout.PENDING
+        with suppress(StoreError):  # where it cannot be known, the next driver knows it
+            mark_unused(place, (runs.start + np.flatnonzero(reader.part(group, "run_id", runs) == "")).tolist())
 
 
 def _ranges(blocks: set[int]) -> tuple[str, ...]:

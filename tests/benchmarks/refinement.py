@@ -18,7 +18,7 @@ from scipy.interpolate import LinearNDInterpolator, RegularGridInterpolator
 from marsdisk.yamlfile import read_yaml_mapping
 from sweep.design import POINT
 from sweep.outcomes import outcomes
-from sweep.plan import usable_cores
+from sweep.profiles import usable_cores
 from sweep.session import run_sweep
 from sweep.spec import build_sweep, load_sweep
 from sweep.store import reader

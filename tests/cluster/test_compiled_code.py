@@ -50,6 +50,7 @@ def cut(folder: Path, kind: str, length: int) -> None:
         path.write_bytes(path.read_bytes()[:length])
 
 
+@pytest.mark.faults("compiled kernels of a run are cut short")
 def test_cut_kernels_of_a_run_are_repaired(tmp_path: Path) -> None:
     folder = copy_of_kernels(tmp_path / "kernels")
     cut(folder, "nbc", 10)
@@ -91,17 +92,19 @@ def test_where_the_folder_of_kernels_cannot_be_written_the_temporary_one_serves(
     assert one_run(tmp_path, NUMBA_CACHE_DIR="/proc/nowhere", TMPDIR=str(tmp_path)) == run_zero_d(load_config(MELT, SHORT)).M_loss
 
 
-def test_two_drivers_that_start_together_without_kernels_both_succeed(tmp_path: Path, start: Callable[..., Any]) -> None:
-    file = sweep_file(tmp_path, axes=T0_AND_RINGS)
-    drivers = [start(file, tmp_path / f"{name}.zarr", 0, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) for name in ("one", "other")]
+@pytest.mark.faults("eight drivers start at once where no kernels are compiled")
+def test_eight_drivers_that_start_together_without_kernels_all_succeed(tmp_path: Path, start: Callable[..., Any]) -> None:
+    file, stores = sweep_file(tmp_path, axes=T0_AND_RINGS), [tmp_path / f"{i}.zarr" for i in range(8)]
+    drivers = [start(file, store, 0, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) for store in stores]
     for driver in drivers:
         out, err = driver.communicate(timeout=590)
         assert (driver.returncode, err) == (0, ""), out
     run_here(file, tmp_path / "warm.zarr")
-    for name in ("one", "other"):
-        assert_same_bits(tmp_path / f"{name}.zarr", tmp_path / "warm.zarr")
+    for store in stores:
+        assert_same_bits(store, tmp_path / "warm.zarr")
 
 
+@pytest.mark.faults("a constant of the model is edited between two runs")
 def test_an_edited_constant_changes_the_results_and_closes_older_stores(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for package in (marsdisk, sweep):

@@ -70,6 +70,7 @@ def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost(
     assert (stopping, second) == ("True", "stopped at once; what is committed stays, and the same command goes on")
 
 
+@pytest.mark.faults("the driver is interrupted (SIGINT) while kernels are compiled")
 def test_an_interruption_while_kernels_are_compiled_starts_no_block(tmp_path: Path, long_file: Path, start: Start) -> None:
     store = tmp_path / "s.zarr"
     driver = start(long_file, store, 2, NUMBA_CACHE_DIR=str(tmp_path / "cold"), PYTHONUNBUFFERED="1")

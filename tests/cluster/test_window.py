@@ -35,7 +35,7 @@ class Workerless:
     def __init__(self) -> None:
         self.keys: list[str] = []
 
-    def submit(self, function: Any, task: BlockTask, *, key: str, pure: bool, workers: list[str] | None) -> "Future[Any]":
+    def submit(self, call: Any, function: Any, task: bytes, *, key: str, pure: bool, workers: list[str] | None) -> "Future[Any]":
         self.keys.append(key)
         return Released()
 

@@ -7,6 +7,7 @@ import pytest
 
 from marsdisk.physics.orbit import annulus_area
 from sweep.axes import parse_axis, same, short_names, variant_axis, zip_axis
+from sweep.marginals import parse_marginal
 
 
 @pytest.mark.parametrize(
@@ -133,3 +134,26 @@ def test_a_key_is_known_by_its_last_word_and_more_where_two_clash(keys: list[str
 @pytest.mark.parametrize(("a", "b", "equal"), [(3000, 3000.0, True), (0.1 + 0.2, 0.3, True), ("a", "a", True), (None, 0.0, False)])
 def test_numbers_are_the_same_to_round_off(a: Any, b: Any, equal: bool) -> None:
     assert same(a, b) is equal
+
+
+BEYOND = 10**400
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"linspace": [3000, BEYOND, 3]}, "takes .first, last, n."),
+        ({"linspace": [3000, float("inf"), 3]}, "takes .first, last, n."),
+        ({"geomspace": [float("nan"), 1.0, 3]}, "takes .first, last, n."),
+        ({"rings": [1, 2, 3]}, "rings set disk.r_in_RM and disk.r_out_RM, not temperature.T0"),
+    ],
+)
+def test_what_no_key_can_be_is_refused(given: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_axis("temperature.T0", given)
+
+
+@pytest.mark.parametrize("given", [{"uniform": [3000, BEYOND]}, {"integers": [1, BEYOND]}, {"normal": [BEYOND, 1]}])
+def test_numbers_beyond_double_are_no_distribution(given: Any) -> None:
+    with pytest.raises(ValueError, match="numbers in brackets"):
+        parse_marginal(given)

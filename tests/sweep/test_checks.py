@@ -16,10 +16,13 @@ from toy_model import BOUNDS, TINY, install
 import sweep.cli
 from marsdisk.commands import CHECK_FAILED
 from marsdisk.errors import ConfigError
+from sweep.checks import parse_checks
 from sweep.errors import PlanChangedError
 from sweep.heartbeat import FINISHED, HEARTBEAT
+from sweep.judging import judge
 from sweep.plan import Plan
-from sweep.store import layout
+from sweep.rows import Results
+from sweep.store import layout, reader
 from sweep.store.place import Place
 
 STAYS = {"along": "e0", "expect": "M_loss >= 0.5 or not earlier(M_loss >= 0.5)"}
@@ -245,7 +248,7 @@ def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
         ({"expect": "M_loss > 1", "where": "largest(T0) > 1"}, r"checks\.mine\.where: the functions are abs"),
         ({"expect": "M_loss > 1", "were": "T0 > 1"}, r"checks\.mine: were = 'T0 > 1': there is no such key; did you mean where"),
         ({}, r"checks\.mine: expect is missing"),
-        ("M_loss > 1", r"checks\.mine: "),
+        ("M_loss > 1", r"checks\.mine = 'M_loss > 1': must be keys with values, such as \{expect: M_loss > 0\}"),
     ],
 )
 def test_what_is_wrong_with_a_check_is_said_before_anything_runs(plan: Callable[..., Plan], check: Any, message: str) -> None:
@@ -338,3 +341,17 @@ def test_a_record_from_anybody_ends_with_a_message_that_is_only_text(finished: P
         assert code in {2, 3}
         assert output
     assert layout.DONE in zarr.open_group(store, mode="r")["status"][:]
+
+
+@pytest.mark.parametrize(
+    "expect", ["not (M_loss_sublimation / M_loss_sublimation > 0.5)", "not log(-M_loss) > 0", "M_loss_sublimation / M_loss_sublimation > 0.5"]
+)
+def test_a_comparison_with_a_number_that_does_not_exist_is_no_verdict(finished: Path, expect: str) -> None:
+    (judged,) = judge(parse_checks({"a": {"expect": expect}})[0], Results.of(reader.open_group(finished)), "here")
+    assert (judged.verdict, judged.failing, dict(judged.not_judged)) == ("cannot be judged", 0, {"without a value": 6})
+
+
+def test_a_number_that_does_not_exist_is_judged_where_isfinite_asks_for_it(finished: Path) -> None:
+    expect = "not isfinite(M_loss_sublimation / M_loss_sublimation) or M_loss_sublimation / M_loss_sublimation > 0.5"
+    (judged,) = judge(parse_checks({"a": {"expect": expect}})[0], Results.of(reader.open_group(finished)), "here")
+    assert (judged.verdict, judged.judged) == ("pass", 6)

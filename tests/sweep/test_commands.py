@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, in_one_line, sweep_file
+from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, forget_block, in_one_line, run_here, sweep_file
 
 import marsdisk.cli
 import sweep.cli
@@ -20,6 +20,7 @@ from marsdisk.config_errors import config_keys
 from sweep.making import forecast
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
+from sweep.store.lock import driving
 
 Finished = tuple[Any, Path]
 
@@ -301,3 +302,16 @@ def test_runs_that_are_opaque_are_counted_at_the_end(tmp_path: Path, tau0: float
     done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert ("note: tau_los passed 10 in 2 runs (up to 20); blow-out acts on all grains" in done.stdout) == said
     assert ("note: tau_los" in done.stdout) == said
+
+
+def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr")
+    forget_block(tmp_path / "s.zarr", 1)
+    beat = {"state": "running", "pid": 5910, "host": "h", "since": "2020-01-01T00:00:00+00:00", "at": "2020-01-01T01:00:00+00:00"}
+    (tmp_path / ".s.zarr.heartbeat").write_text(json.dumps(beat), encoding="utf-8")
+    done = command("sweep", "status", "s.zarr", cwd=tmp_path)
+    assert "last driven by process 5910 on h, killed or cut off at 2020-01-01T01:00:00+00:00" in done.stdout
+    assert done.stdout.splitlines()[-1] == "go on with: sweep resume s.zarr"
+    assert json.loads(command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)["driver"]["state"] == "killed or cut off"
+    with driving(tmp_path / "s.zarr"):
+        assert "driven by process 5910 on h since" in command("sweep", "status", "s.zarr", cwd=tmp_path).stdout

@@ -14,6 +14,7 @@ from small_sweeps import SMALL, T0_AND_RINGS, forget_block, run_here, sweep_file
 
 import sweep.cli
 from sweep.compare import compare
+from sweep.errors import StoreError
 from sweep.store import reader
 
 
@@ -149,3 +150,10 @@ def test_bad_input_is_exit_code_2(finished: Path, words: tuple[str, ...], messag
     code, text = printed(finished, *([finished] if words[0].startswith("-") else []), *words)
     assert code == 2
     assert message in text
+
+
+def test_a_damaged_store_is_named_with_what_to_do(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "s.zarr")
+    (tmp_path / "s.zarr" / "M_loss" / "c" / "1").write_bytes(b"xx")
+    with pytest.raises(StoreError, match=r"s\.zarr: M_loss .*sweep doctor"):
+        compare(reader.open_group(tmp_path / "s.zarr"), reader.open_group(finished))

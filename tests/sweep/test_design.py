@@ -219,7 +219,6 @@ def test_a_bad_distribution_says_what_it_must_be(load: Load, given: Any, words: 
                 "sample and design both draw points; give one of them",
                 "temperature.T0 is set by two axes, sample and design; keep one",
                 "dynamics.i0 is set by two axes, sample and design; keep one",
-                "two axes are called point; give one of them another name",
             ],
         ),
         (

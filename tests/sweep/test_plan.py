@@ -196,3 +196,16 @@ def test_a_small_sweep_has_blocks_for_all_workers_and_a_store_keeps_them(tmp_pat
     plan = run_here(file, tmp_path / "s.zarr")
     assert [len(block.rows) for block in plan.blocks] == [16] * 5
     assert reader.counts(reader.open_group(tmp_path / "s.zarr")).blocks_committed == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"one_at_a_time": {"T0": [3000.0]}},
+        {"axes": {"temperature.T0": [3000.0]}, "include": [{"T0": 5000.0}]},
+        {"variants": {"a": {}, "b": {"T0": 3.0}}},
+    ],
+)
+def test_a_misspelt_key_is_named_wherever_it_stands(plan: Planner, changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"T0 = .*there is no such key"):
+        plan(**changes)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sweep.progress import Allowance
 from sweep.session import sweep_of_store
 from sweep.simplices import STEPS, next_points
 from sweep.spec import Sweep, load_sweep
-from sweep.store import reader, repair, writer
+from sweep.store import layout, reader, repair, writer
 
 KEYS = list(uniform(2))
 REFINE: dict[str, Any] = {"target": "M_loss", "loss": "curvature", "axes": uniform(2), "start": 3, "per_round": 8, "max_runs": 45}
@@ -250,7 +251,7 @@ def test_a_round_that_was_cut_short_goes_on_with_other_points_where_cured_runs_t
 
 def test_no_value_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, lambda u: 0.0, KEYS)
-    with pytest.raises(StoreError, match="0 of 9 points have a finite M_loss, too few to refine; see sweep show"):
+    with pytest.raises(StoreError, match="0 of 9 points have a finite log10 of M_loss, too few to refine; see sweep show"):
         run_here(toy(tmp_path, log=True), tmp_path / "s.zarr")
 
 
@@ -358,3 +359,46 @@ def test_what_stands_beside_it_and_cannot_is_said(load: Callable[..., Sweep], se
     with pytest.raises(ConfigError) as raised:
         load(**{"refine": REFINE, **sections})
     assert words in str(raised.value)
+
+
+def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_path: Path) -> None:
+    narrow = {
+        "target": "M_loss",
+        "loss": "gradient",
+        "axes": {"temperature.T0": {"uniform": [3000.0, 3000.00000008]}},
+        "max_runs": 30,
+        "per_round": 5,
+    }
+    file = sweep_file(tmp_path, **{**REAL, "refine": narrow})
+    run_here(file, tmp_path / "s.zarr")
+    group = reader.open_group(tmp_path / "s.zarr")
+    assert not reader.counts(group).is_open
+    assert reader.column(group, "case_point").size == 30
+    assert counts(tmp_path / "s.zarr").done == np.unique(reader.column(group, "run_id")[reader.column(group, "case_run")]).size == 8
+
+
+def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checked(name: str, *most: int) -> list[str]:
+        for i, runs in enumerate(most):
+            refine = {**REAL["refine"], "max_runs": runs}
+            run_here(sweep_file(tmp_path, **{**REAL, "refine": refine, "check": {"fraction": 0.2}}), tmp_path / name, extending=i > 0)
+        group = reader.open_group(tmp_path / name)
+        return sorted(reader.column(group, "run_id")[~np.isnan(reader.column(group, "err_time")[:, 0])].tolist())
+
+    at_once = checked("at_once.zarr", 25)
+    assert 1 <= len(at_once) <= 12
+    assert checked("in_two.zarr", 15, 25) == at_once
+
+
+def test_a_repair_keeps_rows_that_hold_no_run(tmp_path: Path, undisturbed: Path) -> None:
+    store = tmp_path / "s.zarr"
+    shutil.copytree(undisturbed, store)
+    group = reader.open_group(store)
+    unused = np.flatnonzero(reader.column(group, "status") == layout.UNUSED)
+    assert unused.size
+    block = int(unused[0]) // reader.block_size(group)
+    (store / "status" / "c" / str(block)).unlink()
+    assert [finding.kind for finding in repair.examine(store).findings if "run_id" in finding.kind] == []
+    (store / "M_loss" / "c" / str(block)).write_bytes(b"xx")
+    repair.repair(store)
+    assert (reader.column(reader.open_group(store), "status") == layout.UNUSED).sum() == unused.size

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_sweeps import run_here, sweep_file
 
 import sweep
+from sweep.outcomes import outcomes
 from sweep.store import reader
 from sweep.summary import COLUMNS_SHOWN, totals
 
@@ -23,3 +25,55 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
     else:
         assert [column.header for column in table.columns] == ["T0", "M_loss [M_Mars]"]
         assert [list(column.cells) for column in table.columns] == [[f"{T:g}" for T in T0], values]
+
+
+def cells_of(store: Path) -> list[list[str]]:
+    table = totals(reader.open_group(store))
+    assert table is not None
+    return [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
+
+
+def test_a_disk_that_lacks_a_ring_has_no_sum_and_says_so(tmp_path: Path) -> None:
+    axes = {"ring": {"rings": [1.0, 2.0, 3]}, "temperature.T0": [3000.0, 4000.0]}
+    run_here(sweep_file(tmp_path, axes=axes, exclude=[{"ring": 0, "temperature.T0": 3000.0}]), tmp_path / "s.zarr")
+    ((lacking, whole),) = cells_of(tmp_path / "s.zarr")
+    assert lacking == "excluded"
+    assert float(whole) == pytest.approx(float(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().M_loss[1]), rel=1e-3)
+
+
+def test_cases_that_share_a_run_each_have_their_cell(tmp_path: Path) -> None:
+    run_here(
+        sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, variants={"a": {}, "b": {"temperature.T0": 3500.0}}), tmp_path / "s.zarr"
+    )
+    (_, *first), (_, *second) = cells_of(tmp_path / "s.zarr")
+    assert first[1] == second[1]
+    assert "-" not in [*first, *second]
+
+
+NULL_AXES = {"optical_depth.tau_stop": [None, 3.0, 2.0], "temperature.T0": [3000.0, 4000.0]}
+
+
+def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
+    run_here(sweep_file(tmp_path, axes=NULL_AXES), tmp_path / "s.zarr")
+    dataset = sweep.open_store(tmp_path / "s.zarr")
+    grid = dataset.sweep.grid()
+    assert dict(grid.sizes)["tau_stop"] == 3
+    assert np.isnan(grid.tau_stop.values).tolist() == [False, False, True]
+    assert (grid.status == 1).all()
+    alone = dataset.M_loss.values[np.isnan(dataset.tau_stop.values) & (dataset.T0.values == 4000.0)]
+    assert grid.M_loss.isel(tau_stop=2).sel(T0=4000.0).values.tolist() == alone[0]
+    table = cells_of(tmp_path / "s.zarr")
+    assert sorted(row[0] for row in table) == ["3000", "4000"]
+    assert all("-" not in row for row in table)
+    found = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    by = found.groups({"tau_stop": found.columns["tau_stop"]})
+    assert sorted((str(at["tau_stop"]), rows.size) for at, rows in by) == [("2.0", 2), ("3.0", 2), ("null", 2)]
+
+
+def test_rings_are_added_up_where_another_axis_has_null(tmp_path: Path) -> None:
+    axes = {"optical_depth.tau_stop": [None, 3.0], "ring": {"rings": [1.0, 2.0, 2]}}
+    run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
+    found = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    assert found.value.size == 2
+    assert np.isfinite(found.value).all()
+    assert dict(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().sizes) == {"tau_stop": 2}
