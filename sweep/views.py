@@ -154,12 +154,12 @@ class Cells:
 
 
 def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
-    """Each of ``values`` once, as :func:`in_order` has them, and for each value its number in that list; NaN is ``null``."""
+    """Each of ``values`` once, as :func:`in_order` has them, and for each value its number in that list; NaN is ``null``, behind the others."""
     if values.dtype.kind in "biu" or (values.dtype.kind == "f" and not np.isnan(values).any()):
         once, codes = np.unique(values, return_inverse=True)
         return once.tolist(), codes.astype(np.int64)
     every = ["null" if value != value else value for value in values.tolist()]
-    words = in_order(every)
+    words = in_order([value for value in every if value != "null"]) + ["null"] * ("null" in every)
     place = {word: i for i, word in enumerate(words)}
     return words, np.fromiter((place[word] for word in every), dtype=np.int64, count=len(every))
 
