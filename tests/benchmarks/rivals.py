@@ -23,8 +23,8 @@ from .page import PERFORMANCE, ROOT, publish, table
 from .rival_tools import TOOLS, WORKERS
 from .studies import BASE, CASES_PER_RING
 
-RINGS = 64
-REPEATS = 3
+RINGS = 32
+REPEATS = 2
 METHODS = ("BDF", "LSODA", "Radau")
 
 
