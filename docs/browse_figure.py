@@ -32,7 +32,8 @@ def choose(page: Page) -> None:
 
 def main(store: str) -> None:
     """Serve the page of ``store``, and take its picture."""
-    with sync_playwright() as playwright, subprocess.Popen(["sweep", "browse", store, "--no-open"], stdout=subprocess.PIPE, text=True) as server:  # noqa: S603, S607
+    command = [sys.executable, "-m", "sweep.cli", "browse", store, "--no-open"]
+    with sync_playwright() as playwright, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         assert server.stdout is not None
         found = re.search(r"http://\S+/", server.stdout.readline())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"])
