@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -53,6 +53,12 @@ set_option = click.option(
 )
 
 
+def _seen_enough() -> NoReturn:
+    """End, as the reader of our output has done, such as head."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(OK)
+
+
 def reporting(context: click.Context, call: Callable[[], R]) -> R:
     """``call()``, its errors as a message and exit code 2; with --debug the traceback too."""
     from .errors import ConfigError, MarsDiskError
@@ -65,6 +71,8 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         message, trace = str(error), traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
+    except BrokenPipeError:
+        _seen_enough()
     except Exception as error:
         message = f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command again with --debug after its name and report what it prints."
         trace = traceback.format_exc()
@@ -105,9 +113,8 @@ def terminal() -> "Console":
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
-        def on_broken_pipe(self) -> None:  # the reader of our output has seen enough, as head does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(OK)
+        def on_broken_pipe(self) -> None:
+            _seen_enough()
 
     return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)  # a unit in brackets is no style
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, environment, forget_block, in_one_line, run_here, sweep_file
 
 import marsdisk.cli
 import sweep.cli
@@ -134,9 +134,12 @@ def test_brackets_in_a_label_are_shown_as_they_are(tmp_path: Path) -> None:
     assert "[red]flat" in command("sweep", "show", "results/small.zarr", cwd=tmp_path).stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(ran: Finished) -> None:
-    words = [str(SCRIPTS / "sweep"), "show", str(ran[1] / "results" / "small.zarr")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as show:
+@pytest.mark.parametrize("words", [["show"], ["show", "--cache"], ["card", "0"], ["doctor"], ["status"]])
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(finished: Path, words: list[str], buffered: str) -> None:
+    line = [SCRIPTS / "sweep", words[0], finished, *words[1:]]
+    extra = environment(PYTHONUNBUFFERED=buffered)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=extra) as show:
         assert show.stdout is not None
         show.stdout.close()
         assert show.stderr is not None
