@@ -19,7 +19,7 @@ from .rerun import RecordedRuns
 from .spec import CheckSpec
 from .store import layout, reader
 from .tables import text
-from .views import parameters, row, without_uncommitted
+from .views import parameters, without_uncommitted
 
 RESULTS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
@@ -97,7 +97,7 @@ def _fenced(content: str, language: str) -> Iterator[str]:
 
 
 def _value(group: zarr.Group, name: str, run: int) -> Any:
-    part = without_uncommitted(name, row(group, name, run)[None], row(group, "status", run)[None])[0]
+    part = without_uncommitted(name, reader.part(group, name, run)[None], reader.part(group, "status", run)[None])[0]
     return part.tolist() if isinstance(part, np.ndarray | np.generic) else part
 
 

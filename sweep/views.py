@@ -44,11 +44,6 @@ def ended_early(words: NDArray[Any]) -> NDArray[np.bool_]:
     return np.isin(words.astype(object), [reason.label for reason in EARLY])
 
 
-def row(group: zarr.Group, name: str, run: int) -> NDArray[Any]:
-    """One run's part of an array; nothing else is kept of what is read."""
-    return reader.part(group, name, run)
-
-
 def in_order(labels: Sequence[Any]) -> list[Any]:
     """Each label once: numbers sorted, texts as they come (runs are stored in cache order)."""
     once = list(dict.fromkeys(labels))
@@ -228,4 +223,4 @@ def _places(group: zarr.Group, columns: Columns, among: NDArray[np.int64]) -> tu
 
 def _differing(group: zarr.Group, one: int, other: int, known: set[str]) -> str:
     rest = (key for key in parameters(group) if key not in known)
-    return ", ".join(key for key in rest if row(group, key, one) != row(group, key, other)) or "another parameter"
+    return ", ".join(key for key in rest if reader.part(group, key, one) != reader.part(group, key, other)) or "another parameter"

@@ -13,7 +13,6 @@ from marsdisk.physics.constants import YEAR
 from ..errors import StoreError
 from ..rerun import RecordedRuns, find_run
 from ..store import layout, reader
-from ..views import row
 from .choice import Choice, source
 from .page import CMAP, Page, folded, plain
 
@@ -34,16 +33,16 @@ def psd(group: zarr.Group, page: Page, *, run: str | None = None, per: str = "ma
         raise StoreError(
             f"run {one} has no result ({choice.lacking()}); choose another with --run, see: sweep show STORE --where 'status == \"done\"'"
         )
-    s = reader.column(group, "s") if group["s"].metadata.dimension_names == ("bin",) else row(group, "s", one)  # type: ignore[union-attr]
+    s = reader.column(group, "s") if group["s"].metadata.dimension_names == ("bin",) else reader.part(group, "s", one)  # type: ignore[union-attr]
     used = np.isfinite(s)
-    N, t = row(group, "N", one)[:, used] / np.log(s[1] / s[0]), row(group, "t_snapshot", one) / YEAR
+    N, t = reader.part(group, "N", one)[:, used] / np.log(s[1] / s[0]), reader.part(group, "t_snapshot", one) / YEAR
     s = s[used]
     if per == "mass":
         N = N * (4.0 / 3.0 * np.pi * RecordedRuns.of(group).config(one).material.rho * s**3)
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
-    times, s_blow = row(group, "t", one) / YEAR, row(group, "s_blow", one)
+    times, s_blow = reader.part(group, "t", one) / YEAR, reader.part(group, "s_blow", one)
     for i, colour in enumerate(colours):
         ax.loglog(s, np.where(N[i] > 0.0, N[i], np.nan), color=colour, gid=f"snapshot-{i}")
         then = s_blow[int(np.argmin(np.abs(times - t[i])))]
@@ -58,6 +57,6 @@ def psd(group: zarr.Group, page: Page, *, run: str | None = None, per: str = "ma
         bar = figure.colorbar(ScalarMappable(Normalize(0, t.size - 1), mpl.colors.ListedColormap(colours)), ax=ax, label="time [yr]")
         places = sorted({round(i) for i in np.linspace(0, t.size - 1, 6)})
         bar.set_ticks([i * (t.size - 1) / t.size + 0.5 * (t.size - 1) / t.size for i in places], labels=[f"{t[i]:.3g}" for i in places])
-    run_id = str(row(group, "run_id", one))
+    run_id = str(reader.part(group, "run_id", one))
     page.title(figure, f"Size distribution of run {one} ({plain(run_id)}); dotted: blow-out size", choice.fixed(), source(group))
     return figure

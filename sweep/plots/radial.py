@@ -12,7 +12,7 @@ from marsdisk.physics.constants import YEAR
 
 from ..errors import StoreError
 from ..store import layout, reader
-from ..views import adds_up, ring_axis, row, stopped_early
+from ..views import adds_up, ring_axis, stopped_early
 from .choice import Choice, quantity, source, unit_of
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
@@ -47,8 +47,8 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     done = [run for run in choice.runs.tolist() if status[run] == layout.DONE]
     if not done:
         raise StoreError(f"no ring can be drawn: {choice.lacking()}; choose another disk with --where")
-    values = {run: row(group, name, run) for run in done}
-    times = {run: row(group, "t", run) / YEAR for run in done}
+    values = {run: reader.part(group, name, run) for run in done}
+    times = {run: reader.part(group, "t", run) / YEAR for run in done}
     first, last = min(t[t > 0.0][0] for t in times.values()), max(t[-1] for t in times.values())
     log_t = first / last < 0.02
     norm = colour_scale(np.concatenate([values[run][times[run] > 0.0] if log_t else values[run] for run in done]))

@@ -17,7 +17,7 @@ from marsdisk.physics.constants import YEAR
 from ..errors import StoreError
 from ..rerun import find_run
 from ..store import layout, reader
-from ..views import labels, ring_axis, row, stopped_early
+from ..views import labels, ring_axis, stopped_early
 from .choice import Choice, counted, quantity, source, unit_of, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 
@@ -75,11 +75,11 @@ def _curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve]
     for runs in sets.values():
         if len(runs) < whole or (status[runs] != layout.DONE).any():
             continue
-        times = np.array([row(group, "t", one) for one in runs])
+        times = np.array([reader.part(group, "t", one) for one in runs])
         if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
             uneven += 1
             continue
-        found.append(_Curve(runs, times[0] / YEAR, np.sum([row(group, name, one) for one in runs], axis=0)))
+        found.append(_Curve(runs, times[0] / YEAR, np.sum([reader.part(group, name, one) for one in runs], axis=0)))
     lacking = ", ".join(filter(None, [choice.lacking(), f"{counted(uneven, 'disk')} whose rings ended at different times" if uneven else ""]))
     if uneven:
         choice.page.notes.append(f"not shown: {counted(uneven, 'disk')} whose rings ended at different times; --ring shows one ring")

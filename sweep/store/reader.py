@@ -104,7 +104,7 @@ def column(group: zarr.Group, name: str) -> NDArray[Any]:
 
 
 def part(group: zarr.Group, name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
-    """Some runs of an array, to whose chunks nothing else is read."""
+    """Some runs of an array, or one; nothing else is kept of what is read."""
     array = group[name]
     assert isinstance(array, zarr.Array)
     try:
