@@ -3,20 +3,18 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import StoreError
-from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, reason
+from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, T, outcome, reason
 
 if TYPE_CHECKING:
     import zarr
     import zarr.storage
 
-T = TypeVar("T")
 
 MAKING = "making"  # the note that a store is being made
 CONCURRENT = 32  # requests at once
@@ -102,13 +100,12 @@ async def _gathered(waiting: Iterable[Awaitable[T]]) -> list[T]:
 
 
 def _together(waiting: Callable[[], Iterable[Awaitable[T]]]) -> list[T]:
-    """Many requests at once, from a thread of its own: this one may run an event loop already."""
+    """Many requests at once."""
 
     async def all_of_them() -> list[T]:
         return await _gathered(waiting())
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, all_of_them()).result()
+    return outcome(all_of_them())
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """Where a store is: a folder, or a prefix in an object store such as S3; and small notes beside it, which Zarr readers do not see."""
 
+import asyncio
 import os
 import re
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 DESCRIPTION = "zarr.json"
 DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,12 @@ def storage_errors() -> tuple[type[Exception], ...]:
     """What storage raises when it fails: an object store's client has exceptions of its own."""
     client: Any = sys.modules.get("obstore.exceptions")
     return (OSError,) if client is None else (OSError, client.BaseError)
+
+
+def outcome(task: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns, run in a thread of its own: this one may run an event loop, as a worker's and a notebook's do."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, task).result()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from sweep.store import layout, reader
+from sweep.store.place import outcome
 
 from .page import PERFORMANCE, publish, table
 from .studies import run_study
@@ -137,7 +138,7 @@ def measure(arrays: Arrays, how: Layout) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "s.zarr"
         make(store, held, how)
-        written = processor_seconds(lambda: asyncio.run(write(store, held, how.block)))
+        written = processor_seconds(lambda: outcome(write(store, held, how.block)))
 
         def opened() -> Any:
             return zarr.open_group(store, mode="r", zarr_format=3)

@@ -1,13 +1,11 @@
 """Stores that are written meanwhile, hostile or very large; the server and its address; Dask's dashboard."""
 
-import asyncio
 import os
 import re
 import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ import sweep
 from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
 from sweep.cluster import workers_from
+from sweep.store.place import outcome
 from sweep.watchdog import Limits
 from sweep.worker import BlockTask
 
@@ -109,8 +108,7 @@ def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path]
         return 101
 
     def answer(origin: str) -> int:
-        with ThreadPoolExecutor(1) as thread:  # playwright has an event loop in this one
-            return thread.submit(asyncio.run, connect(origin)).result()
+        return outcome(connect(origin))
 
     assert answer(f"http://evil.example:{port}") == 403
     assert answer(f"http://127.0.0.1:{int(port) + 1}") == 403
