@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -72,19 +71,13 @@ class RecordedRuns:
         return rerun_command(self.sweep, self.overrides(run), verb)
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
-        included = not self._columns["in_product"][run]
-        found = self.sweep.spec.include if included else self._by_labels[tuple(self._columns[axis][run] for axis in self._telling)]
-        for overrides in found:
+        stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}
+        told = {axis.name: stored[self._names.get(axis.name, axis.name)] for axis in self.sweep.axes if _tells(axis.labels)}
+        for overrides in self.sweep.cases_at(told) if stored["in_product"] else self.sweep.spec.include:
             config = self._variations.config(overrides)
-            if all(self._is_of(run, name, value_at(config, key)) for key, name in self._names.items()):
+            if all(_is_stored(value_at(config, key), stored[name]) for key, name in self._names.items()):
                 return dict(overrides), config
         raise StoreError(f"run {run} is no case of the sweep that the store records; the store was changed, or made by another version")
-
-    def _is_of(self, run: int, name: str, value: Any) -> bool:
-        stored = self._columns[name][run]
-        if isinstance(stored, str):
-            return stored == str(value)
-        return bool(coordinate([value]).tolist()[0] == stored or (value is None and stored != stored))
 
     @cached_property
     def _variations(self) -> Variations:
@@ -95,27 +88,21 @@ class RecordedRuns:
         return short_names(self.sweep.swept_keys())
 
     @cached_property
-    def _columns(self) -> dict[str, list[Any]]:
+    def _columns(self) -> dict[str, NDArray[Any]]:
         names = ["in_product", *self._names.values(), *(self._names.get(axis.name, axis.name) for axis in self.sweep.axes)]
-        return {name: self._column(name).tolist() for name in dict.fromkeys(names)}
+        return {name: self._column(name) for name in dict.fromkeys(names)}
 
-    @cached_property
-    def _telling(self) -> list[str]:
-        """Axes whose stored labels are the labels themselves, not texts of them."""
-        return [self._names.get(axis.name, axis.name) for axis in self.sweep.axes if self._tells(axis.labels)]
 
-    def _tells(self, labels: Sequence[Any]) -> bool:
-        kinds = {type(label) for label in labels}
-        return kinds <= {str} or kinds <= {int, float} or kinds <= {bool}
+def _tells(labels: Sequence[Any]) -> bool:
+    """Whether the stored labels of an axis are the labels themselves, not texts of them."""
+    kinds = {type(label) for label in labels}
+    return kinds <= {str} or kinds <= {int, float} or kinds <= {bool}
 
-    @cached_property
-    def _by_labels(self) -> dict[tuple[Any, ...], list[Overrides]]:
-        axes = [axis.name for axis in self.sweep.axes if self._tells(axis.labels)]
-        found = defaultdict(list)
-        for overrides, labels in self.sweep.cases():
-            if labels:
-                found[tuple(labels[axis] for axis in axes)].append(overrides)
-        return found
+
+def _is_stored(value: Any, stored: Any) -> bool:
+    if isinstance(stored, str):
+        return stored == str(value)
+    return bool(coordinate([value]).tolist()[0] == stored or (value is None and stored != stored))
 
 
 def find_run(group: zarr.Group, name: str) -> int:
@@ -126,9 +113,11 @@ def find_run(group: zarr.Group, name: str) -> int:
     StoreError
         There is none, or several.
     """
-    ids = reader.column(group, "run_id")  # empty in rows that hold no run
-    if name.isascii() and name.isdecimal() and len(name) < 16 and int(name) < ids.size and ids[int(name)]:
-        return int(name)
+    number = int(name) if name.isascii() and name.isdecimal() and len(name) < 16 else -1
+    attributes: Mapping[str, Any] = group.attrs
+    if 0 <= number < attributes["rows"] and reader.part(group, "run_id", number):  # empty in rows that hold no run
+        return number
+    ids = reader.column(group, "run_id")
     found = np.flatnonzero(np.strings.startswith(ids, name)) if name else np.arange(0)
     if found.size == 1:
         return int(found[0])

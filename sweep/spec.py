@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +127,22 @@ class Sweep:
         """What the results must meet."""
         return parse_checks(self.spec.checks)[0]
 
-    def cases(self) -> Iterator[tuple[Overrides, dict[str, Any]]]:
-        """Overrides of each case, with its label on each axis, in the order of the file."""
-        return ((overrides, self.labels(number)) for number, overrides in self.numbered())
+    def cases_at(self, labels: Mapping[str, Any]) -> Iterator[Overrides]:
+        """What those cases of the product change that have these labels on the axes which are named."""
+        places = [self._places[axis.name].get(labels[axis.name], ()) if axis.name in labels else range(len(axis.points)) for axis in self.axes]
+        for place in itertools.product(*places) if self.axes else ():
+            number = int(np.ravel_multi_index(place, [len(axis.points) for axis in self.axes]))
+            if not self._is_excluded(number):
+                yield self.overrides(number)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, dict[Any, list[int]]]:
+        """Where on its axis a label is."""
+        found: dict[str, dict[Any, list[int]]] = {axis.name: defaultdict(list) for axis in self.axes}
+        for axis in self.axes:
+            for i, label in enumerate(axis.labels):
+                found[axis.name][label].append(i)
+        return found
 
     def _is_excluded(self, number: int) -> bool:
         case = self._said_of(number)

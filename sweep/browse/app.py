@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from bokeh.document import Document
 from bokeh.models import Button, Column, Div, RadioButtonGroup, Row, TextInput
+from bokeh.resources import Resources
+from bokeh.server.tornado import BokehTornado
 from jinja2 import Template
 from numpy.typing import NDArray
 
@@ -30,6 +32,7 @@ from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, text_block
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
+MAKE_AFTER = 300  # ms after a page is made, its first picture drawn: what a first choice needs
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
 # a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
@@ -76,9 +79,10 @@ class Page:
         document.title = f"{shown(data.title, 60)} – sweep"
         document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
         self._head()
-        self.details.update()
         self.guarded(self._open)()
+        self.details.update()
         document.add_root(root)
+        document.add_timeout_callback(self.guarded(self.details.make), MAKE_AFTER)
         document.add_periodic_callback(self.guarded(self._look), int(1000 * LOOK_EVERY))
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,8 +91,7 @@ class Page:
         @functools.wraps(call)  # Bokeh looks at the signature
         def guarded(*arguments: Any, **options: Any) -> None:
             try:
-                with self.document.models.freeze():  # else all models are looked through at each change
-                    call(*arguments, **options)
+                call(*arguments, **options)
             except MarsDiskError as error:
                 self._say(str(error))
 
@@ -128,12 +131,13 @@ class Page:
         """Show the view that is chosen, made when first opened."""
         name = self._name
         view = self.views.get(name)
-        if view is None:
-            view = self.views[name] = VIEWS[name](self)
-        if name not in self._fresh:
-            view.update()
-            self._fresh.add(name)
-        self.left.children = [view.root]
+        with self.document.models.freeze():  # else all of them are looked through whenever one is added
+            if view is None:
+                view = self.views[name] = VIEWS[name](self)
+            if name not in self._fresh:
+                view.update()
+                self._fresh.add(name)
+            self.left.children = [view.root]
         alone = name in {"Cache", "Provenance"}
         self.details.root.visible = not alone
         for control in self.choosing:
@@ -214,6 +218,13 @@ def fill(document: Document, data: Callable[[], Data]) -> None:
         Page(document, data())
     except MarsDiskError as error:
         document.add_root(Div(text=f"<p>{escaped(str(error), 1000)}</p>"))
+
+
+class PageTornado(BokehTornado):  # type: ignore[misc]
+    """Bokeh's server without the half of its scripts that the page does not use: WebGL and mathematics, 2 MB that a browser would have to read."""
+
+    def resources(self, absolute_url: str | bool | None = None) -> Resources:
+        return super().resources(absolute_url).clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
 
 
 def data_of(store: str | Path | Place) -> Data:

@@ -27,7 +27,11 @@ class CacheView:
         self.page, self.data = page, page.data
         self.text = text_block(name="cache")
         self.root = Column(
-            self.text, Row(downloads([], self._csv, page.file_name), stylesheets=[APART], margin=0), sizing_mode="stretch_width", spacing=8, margin=0
+            self.text,
+            Row(downloads(None, self._csv, page.file_name), stylesheets=[APART], margin=0),
+            sizing_mode="stretch_width",
+            spacing=8,
+            margin=0,
         )
         self._slots: dict[str, list[Any]] = {}
         self._known: tuple[int, dict[str, NDArray[Any]]] = (-1, {})

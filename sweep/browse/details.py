@@ -39,16 +39,19 @@ class Details:
         chosen = self.page.chosen[:MOST]
         self.heading.text = self._heading(chosen)
         self.choice.visible = bool(chosen)
-        if not chosen:
-            self.root.children = [self.heading, self.choice]
-            return
         which = self.choice.active or 0
+        if chosen:
+            self.make(which)
+            self.parts[which].show(chosen, list(COLOURS))
+        for i, part in self.parts.items():
+            part.root.visible = bool(chosen) and i == which
+
+    def make(self, which: int = 0) -> None:
+        """Make one of the parts, not to be seen yet: ahead of the first choice, which then need not wait for it."""
         if which not in self.parts:
-            self.parts[which] = (SeriesView, SizesView, About)[which](self.data, self.page.file_name)
-        part = self.parts[which]
-        part.show(chosen, list(COLOURS))
-        if self.root.children[-1] is not part.root:
-            self.root.children = [self.heading, self.choice, part.root]
+            part = self.parts[which] = (SeriesView, SizesView, About)[which](self.data, self.page.file_name)
+            part.root.visible = False
+            self.root.children = [*self.root.children, part.root]
 
     def _heading(self, chosen: list[int]) -> str:
         if not chosen:

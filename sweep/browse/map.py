@@ -1,6 +1,7 @@
 """A scalar over two parameters: a cell for each run or disk, or a point for each run where there is no grid of them."""
 
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from bokeh.events import Tap
@@ -21,6 +22,7 @@ from .texts import escaped, shown
 if TYPE_CHECKING:
     from .app import Page
 
+F = TypeVar("F", CellsFigure, PointsFigure)
 SUM = "sum"
 SLIDER_FROM = 7  # values of a parameter, fewer are chosen from a list
 MOST_EMPTY = 20  # a grid with so many times more cells than runs is none
@@ -45,16 +47,16 @@ class MapView:
         self._kept: dict[str, Any] = {}  # last choice of each parameter, also while it is an axis of the map
         self.others = Row(stylesheets=[WRAP], margin=0)
         self.note = text_block()
-        self.cells, self.points = CellsFigure(self.data), PointsFigure(self.data)
-        self.cells.figure.on_event(Tap, page.guarded(self._tapped))
-        self.points.figure.on_event(Tap, page.guarded(self._tapped))
+        self.picture = Column(sizing_mode="stretch_width", margin=0)
+        self._figure: CellsFigure | PointsFigure | None = None
         self._shown: Cells | Points | None = None
-        pictures = downloads([self.cells.figure, self.points.figure], self._csv, f"{self.page.file_name}-map")
-        below = Row(self.note, pictures, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        below = Row(
+            self.note, downloads(self.picture, self._csv, f"{self.page.file_name}-map"), stylesheets=[APART], margin=0, sizing_mode="stretch_width"
+        )
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         self.root = Column(
             Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0),
-            *(self.others, self.cells.figure, self.points.figure, below),
+            *(self.others, self.picture, below),
             sizing_mode="stretch_width",
             spacing=8,
             margin=0,
@@ -63,6 +65,18 @@ class MapView:
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = [(name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)) for name in names]
         return Select(title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0)
+
+    @cached_property
+    def _cells_figure(self) -> CellsFigure:
+        return self._listening(CellsFigure(self.data))
+
+    @cached_property
+    def _points_figure(self) -> PointsFigure:
+        return self._listening(PointsFigure(self.data))
+
+    def _listening(self, made: F) -> F:
+        made.figure.on_event(Tap, self.page.guarded(self._tapped))
+        return made
 
     def _changed(self, attr: str, old: Any, new: Any) -> None:
         self.page.guarded(self.update)()
@@ -75,20 +89,21 @@ class MapView:
         if found is None:
             self._fix([])
             self._shown = Points.of(self.data, runs, x, y if y != x else VALUE, name)
-            self.points.show(self._shown, self._scale(self._shown.value), self._title(name))
+            self._points_figure.show(self._shown, self._scale(self._shown.value), self._title(name))
+            self._figure = self._points_figure
         else:
             self._shown = found
-            self.cells.show(found, self._scale(found.value), self._title(name), x, y)
-        self.cells.figure.visible, self.points.figure.visible = found is not None, found is None
+            self._cells_figure.show(found, self._scale(found.value), self._title(name), x, y)
+            self._figure = self._cells_figure
+        if self.picture.children != [self._figure.figure]:
+            self.picture.children = [self._figure.figure]
         self.note.text = self._notes(left_out)
         self.mark()
 
     def mark(self) -> None:
         """Show which runs are chosen."""
-        if isinstance(self._shown, Cells):
-            self.cells.mark(self.page.chosen)
-        elif self._shown is not None:
-            self.points.mark(self.page.chosen)
+        if self._figure is not None:
+            self._figure.mark(self.page.chosen)
 
     def step(self, by: int) -> int | None:
         """The run ``by`` places after the first chosen one, in the order of the map."""
@@ -209,10 +224,9 @@ class MapView:
         return f"<p class='faint'>{' '.join(lines)}</p>"
 
     def _tapped(self, event: Any) -> None:
-        if event.x is None or event.y is None or self._shown is None:
+        if event.x is None or event.y is None or self._figure is None:
             return
-        figure = self.cells if isinstance(self._shown, Cells) else self.points
-        run = figure.run_at(event.x, event.y)
+        run = self._figure.run_at(event.x, event.y)
         if run is not None:
             held = event.modifiers or {}
             self.page.choose([run], add=bool(held.get("shift") or held.get("ctrl")))

@@ -23,7 +23,7 @@ class OriginView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="origin")
-        self.root = Column(self.text, downloads([], self._csv, page.file_name), sizing_mode="stretch_width", spacing=8, margin=0)
+        self.root = Column(self.text, downloads(None, self._csv, page.file_name), sizing_mode="stretch_width", spacing=8, margin=0)
 
     def update(self) -> None:
         """Write it down."""

@@ -93,7 +93,7 @@ class PointsFigure:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self.figure = plot(400, name="points", visible=False)
+        self.figure = plot(400, name="points")
         self.mapper, self.bar = colour_bar()
         self.sources: dict[str, ColumnDataSource] = {}
         self.items: dict[str, LegendItem] = {}

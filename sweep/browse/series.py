@@ -46,7 +46,7 @@ class SeriesView:
         for row in grid.children:
             for figure in row.children:
                 figure.styles = {"flex": "1 1 0", "min-width": "0"}
-        self.root = Column(grid, downloads([grid], self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
+        self.root = Column(grid, downloads(grid, self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Draw the series of those of ``runs`` that are done."""

@@ -29,17 +29,18 @@ class BrowseServer:
         try:
             from bokeh.application import Application
             from bokeh.application.handlers.function import FunctionHandler
+            from bokeh.document import Document
             from bokeh.server.server import BaseServer
-            from bokeh.server.tornado import BokehTornado
             from bokeh.server.util import bind_sockets
+
+            from .app import PageTornado, data_of, fill
         except ModuleNotFoundError as error:
             raise StoreError("sweep browse needs Bokeh, which is not installed: pip install 'marsdisk[browse]'") from error
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
-        from .app import data_of, fill
-
         data = data_of(store)
+        self._read_ahead = lambda: fill(Document(), lambda: data)  # a page for nobody: the store is read while a browser starts
         logging.getLogger("bokeh").setLevel(logging.ERROR)
         try:
             sockets, self.port = bind_sockets(address, port)
@@ -52,7 +53,7 @@ class BrowseServer:
             names = {socket.gethostname(), socket.getfqdn(), "localhost", "127.0.0.1"}
         origins = [f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}" for name in sorted(names)]
         app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
-        tornado = BokehTornado({"/": app}, extra_websocket_origins=origins, keep_alive_milliseconds=20_000)
+        tornado = PageTornado({"/": app}, extra_websocket_origins=origins, keep_alive_milliseconds=20_000)
         http = HTTPServer(tornado)
         http.add_sockets(sockets)
         self.loop = IOLoop.current()
@@ -66,6 +67,7 @@ class BrowseServer:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
         ready(self.url)
+        self.loop.add_callback(self._read_ahead)
         try:
             self.loop.start()
         except KeyboardInterrupt:

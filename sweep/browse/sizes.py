@@ -39,7 +39,7 @@ class SizesView:
         self.note = text_block()
         controls = Row(self.per, self.slider, stylesheets=[WRAP], margin=0)
         self.root = Column(
-            *(controls, self.figure, self.note, downloads([self.figure], self._csv, f"{file_name}-sizes")),
+            *(controls, self.figure, self.note, downloads(self.figure, self._csv, f"{file_name}-sizes")),
             sizing_mode="stretch_width",
             spacing=6,
             margin=0,

@@ -81,8 +81,7 @@ const save = (blob, name) => {
 _PICTURE = (
     DOWNLOAD
     + """
-const view = Bokeh.index.find_one(shown.find(model => model.visible) ?? shown[0])
-view.export(kind).to_blob().then(blob => save(blob, name + "." + kind))
+Bokeh.index.find_one(shown).export(kind).to_blob().then(blob => save(blob, name + "." + kind))
 """
 )
 _TABLE = (
@@ -99,14 +98,14 @@ def text_block(content: str = "", **options: Any) -> Div:
     return Div(text=content, stylesheets=[TEXT], sizing_mode="stretch_width", margin=0, **options)
 
 
-def downloads(pictures: Sequence[LayoutDOM], csv: Any, name: str) -> Row:
+def downloads(picture: LayoutDOM | None, csv: Any, name: str) -> Row:
     """Buttons that save a view; ``csv()`` gives the text and the name of its table, made when it is asked for."""
     held = ColumnDataSource(data={"text": [], "name": []})
     held.js_on_change("data", CustomJS(code=_TABLE))
     buttons = []
-    for kind in ("png", "svg") if pictures else ():
+    for kind in ("png", "svg") if picture else ():
         button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
-        button.js_on_click(CustomJS(args={"shown": list(pictures), "kind": kind, "name": name}, code=_PICTURE))
+        button.js_on_click(CustomJS(args={"shown": picture, "kind": kind, "name": name}, code=_PICTURE))
         buttons.append(button)
     table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
 

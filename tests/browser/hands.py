@@ -18,6 +18,7 @@ FAILS_AT = (4000.0, 1.0)
 
 _PLACE = """([name, x, y]) => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+  if (!view?.has_finished()) return null
   const box = view.el.getBoundingClientRect()
   return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
 }"""
@@ -29,8 +30,8 @@ _COLUMNS = """([name, index]) => {
 
 
 def place(page: Page, figure: str, x: float, y: float) -> tuple[float, float]:
-    """Where on the screen a place of a figure is."""
-    left, top = page.evaluate(_PLACE, [figure, x, y])
+    """Where on the screen a place of a figure is, once it is drawn."""
+    left, top = page.wait_for_function(_PLACE, arg=[figure, x, y]).json_value()
     return left, top
 
 

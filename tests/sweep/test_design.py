@@ -140,13 +140,13 @@ def test_a_sample_is_one_axis_among_others(plan: Planner) -> None:
 
 def test_one_at_a_time_changes_one_key_and_has_its_base_once(load: Load) -> None:
     given = {"collisions.alpha_frag": [3.0, 4.0], "dynamics.e0": {"linspace": [0.1, 0.7, 3]}}
-    cases = list(load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given).cases())
-    assert [overrides for overrides, _ in cases] == [
+    made = load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given)
+    assert [overrides for _, overrides in made.numbered()] == [
         {},
         *({"collisions.alpha_frag": value} for value in (3.0, 4.0)),
         *({"dynamics.e0": pytest.approx(value)} for value in (0.1, 0.4, 0.7)),
     ]
-    assert [labels["one_at_a_time"] for _, labels in cases][:2] == ["base", "collisions.alpha_frag = 3.0"]
+    assert [made.labels(number)["one_at_a_time"] for number in (0, 1)] == ["base", "collisions.alpha_frag = 3.0"]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_cases_are_the_product_of_all_axes_with_the_last_one_fastest(load: Load)
     sweep = load(
         axes={**T0, **TAU}, zip=[{"material.rho": [3000.0, 3270.0], "qstar.scale": [1.0, 2.0]}], variants={"a": {}, "b": {"dynamics.e0": 0.1}}
     )
-    cases = [overrides for overrides, _ in sweep.cases()]
+    cases = [overrides for _, overrides in sweep.numbered()]
     assert len(cases) == 2 * 2 * 2 * 2
     assert cases[0] == {"temperature.T0": 3000.0, "optical_depth.tau0_target": 0.5, "material.rho": 3000.0, "qstar.scale": 1.0}
     assert cases[1] == {**cases[0], "dynamics.e0": 0.1}
@@ -37,7 +37,7 @@ def test_cases_are_the_product_of_all_axes_with_the_last_one_fastest(load: Load)
 
 def test_labels_tell_where_a_case_stands_on_each_axis(load: Load) -> None:
     sweep = load(axes={**T0, "ring": {"rings": [1.0, 2.7, 2]}}, variants={"plain": {}})
-    assert [labels for _, labels in sweep.cases()] == [
+    assert [sweep.labels(number) for number, _ in sweep.numbered()] == [
         {"temperature.T0": T, "ring": ring, "variant": "plain"} for T in (3000.0, 4000.0) for ring in (0, 1)
     ]
 
@@ -49,7 +49,7 @@ def test_swept_keys_are_named_once_in_the_order_of_the_file(load: Load) -> None:
 
 def test_an_excluded_corner_is_left_out_and_an_included_case_comes_last(load: Load) -> None:
     sweep = load(axes={**T0, **TAU}, exclude=[{"temperature.T0": 3000, "optical_depth.tau0_target": 0.5}], include=[{"temperature.T0": 6000.0}])
-    cases = [overrides for overrides, _ in sweep.cases()]
+    cases = [overrides for _, overrides in sweep.numbered()]
     assert len(cases) == 4
     assert {"temperature.T0": 3000.0, "optical_depth.tau0_target": 0.5} not in cases
     assert cases[-1] == {"temperature.T0": 6000.0}
@@ -61,13 +61,15 @@ def test_an_exclusion_may_name_an_axis_by_its_label(load: Load) -> None:
         variants={"as_is": {}, "flat": {"dynamics.e0": 0.1}},
         exclude=[{"ring": 1}, {"variant": "flat"}],
     )
-    assert [labels for _, labels in sweep.cases()] == [{"ring": 0, "temperature.T0": T, "variant": "as_is"} for T in (3000.0, 4000.0)]
+    assert [sweep.labels(number) for number, _ in sweep.numbered()] == [
+        {"ring": 0, "temperature.T0": T, "variant": "as_is"} for T in (3000.0, 4000.0)
+    ]
     assert (sweep.excluded(), sweep.notes()) == (6, ())
 
 
 def test_what_is_set_for_all_may_be_changed_by_a_variant(load: Load) -> None:
     sweep = load(set={"dynamics.e0": 0.2}, variants={"as_is": {}, "flat": {"dynamics.e0": 0.1}})
-    assert [overrides for overrides, _ in sweep.cases()] == [{}, {"dynamics.e0": 0.1}]
+    assert [overrides for _, overrides in sweep.numbered()] == [{}, {"dynamics.e0": 0.1}]
     assert sweep.base["dynamics"]["e0"] == 0.2
 
 
@@ -83,18 +85,18 @@ def test_keys_that_a_section_given_whole_drops_are_noted_once(load: Load) -> Non
 
 
 def test_a_partial_exclusion_drops_every_case_that_matches(load: Load) -> None:
-    cases = [overrides for overrides, _ in load(axes={**T0, **TAU}, exclude=[{"temperature.T0": 3000.0}]).cases()]
+    cases = [overrides for _, overrides in load(axes={**T0, **TAU}, exclude=[{"temperature.T0": 3000.0}]).numbered()]
     assert [case["temperature.T0"] for case in cases] == [4000.0, 4000.0]
 
 
 def test_an_exclusion_finds_values_of_a_spaced_axis_to_round_off(load: Load) -> None:
     axes = {"dynamics.e0": {"linspace": [0.1, 0.5, 5]}}
-    assert len(list(load(axes=axes, exclude=[{"dynamics.e0": 0.3}]).cases())) == 4
+    assert len(list(load(axes=axes, exclude=[{"dynamics.e0": 0.3}]).numbered())) == 4
 
 
 def test_a_sweep_without_axes_runs_the_included_cases_and_nothing_else(load: Load) -> None:
     included = [{"temperature.T0": 3000.0}, {"temperature.T0": 3500.0}]
-    assert [case for case, _ in load(include=included).cases()] == included
+    assert [case for _, case in load(include=included).numbered()] == included
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_base(load: Load) -> None:
@@ -114,7 +116,7 @@ def test_a_base_is_looked_for_beside_the_sweep_file(tmp_path: Path) -> None:
 
 
 def test_the_shipped_sweep_can_be_read() -> None:
-    assert len(list(load_sweep(CONFIGS / "sweeps" / "temperature_supply.yaml").cases())) == 3 * 2 * 3 * 32
+    assert len(list(load_sweep(CONFIGS / "sweeps" / "temperature_supply.yaml").numbered())) == 3 * 2 * 3 * 32
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_the_command_line_is_never_silently_without_effect_on_an_included_case(l
         message = str(error)
     else:
         message = ""
-        assert [case for case, _ in sweep.cases()][-1].get("temperature.T0", 5000.0) == 5000.0
+        assert [case for _, case in sweep.numbered()][-1].get("temperature.T0", 5000.0) == 5000.0
     assert "temperature.T0" in message or not message
 
 
