@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,11 +95,21 @@ class Columns(Mapping[str, NDArray[Any]]):
             self._known[name] = self._read(name)
         return self._known[name]
 
+    def value(self, name: str, run: int) -> Any:
+        """One value as a plain number or text, without reading all."""
+        if name in self._known or name not in self.group:
+            return self[name][run : run + 1].tolist()[0]
+        one = slice(run, run + 1)
+        return in_words(name, without_uncommitted(name, reader.part(self.group, name, one), self._status[one])).tolist()[0]
+
+    @cached_property
+    def _status(self) -> NDArray[Any]:
+        return reader.column(self.group, "status")
+
     def _read(self, name: str) -> NDArray[Any]:
         if name == "run":
-            return np.arange(self.group["run_id"].shape[0])  # type: ignore[union-attr]
-        values = without_uncommitted(name, reader.column(self.group, name), reader.column(self.group, "status"))
-        return in_words(name, values)
+            return np.arange(self._status.size)
+        return in_words(name, without_uncommitted(name, reader.column(self.group, name), self._status))
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -111,7 +122,7 @@ class Columns(Mapping[str, NDArray[Any]]):
 
     def where(self, condition: str | None) -> NDArray[np.int64]:
         """Numbers of the runs for which ``condition`` holds, all of them without one."""
-        used = runs_of(self.group)
+        used = np.flatnonzero(self._status != layout.UNUSED)
         return used if condition is None else used[Expression(condition).condition(self, WORDS)[used]]
 
 

@@ -149,7 +149,7 @@ class Data:
 
     def value(self, name: str, run: int) -> Any:
         """One value of a column as a plain number or text."""
-        return self.columns[name][run : run + 1].tolist()[0]
+        return self.columns.value(name, run)
 
     def in_words(self, name: str, value: Any, longest: int = 24) -> str:
         """``4000 K``, not escaped."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST = len(COLOURS)  # runs that are compared
 MOST_NAMES = 6  # parameters in a heading
+UNSEEN = {"visibility": "hidden"}  # takes its place
 
 
 class Details:
@@ -44,13 +45,13 @@ class Details:
             self.make(which)
             self.parts[which].show(chosen, list(COLOURS))
         for i, part in self.parts.items():
-            part.root.visible = bool(chosen) and i == which
+            part.root.update(visible=i == which, styles={"visibility": "visible"} if chosen else UNSEEN)
 
     def make(self, which: int = 0) -> None:
-        """Make one of the parts, not to be seen yet: ahead of the first choice, which then need not wait for it."""
+        """Make one of the parts, unseen but drawn: ahead of the first choice, which then need not wait for it."""
         if which not in self.parts:
             part = self.parts[which] = (SeriesView, SizesView, About)[which](self.data, self.page.file_name)
-            part.root.visible = False
+            part.root.styles = UNSEEN
             self.root.children = [*self.root.children, part.root]
 
     def _heading(self, chosen: list[int]) -> str:

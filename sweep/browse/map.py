@@ -4,7 +4,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from bokeh.events import Tap
 from bokeh.models import Column, Row, Select, Slider
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
 from .scales import Scale
-from .style import APART, WIDGET, WRAP, downloads, text_block
+from .style import APART, WIDGET, WRAP, downloads, on_click, text_block
 from .texts import escaped, shown
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class MapView:
         return self._listening(PointsFigure(self.data))
 
     def _listening(self, made: F) -> F:
-        made.figure.on_event(Tap, self.page.guarded(self._tapped))
+        on_click(made.figure, self.page.guarded(self._tapped))
         return made
 
     def _changed(self, attr: str, old: Any, new: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, Column, ColumnDataSource, Row, Select, Span
 from numpy.typing import NDArray
 
@@ -13,7 +13,7 @@ from . import csvtext
 from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
-from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, downloads, plot, set_axis, set_range, text_block
+from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, downloads, on_click, plot, set_axis, set_range, text_block
 from .texts import plain, shown
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ParallelView:
         )  # fmt: skip
         self.figure.add_tools(BoxSelectTool())
         self.figure.on_event(SelectionGeometry, page.guarded(self._brushed))
-        self.figure.on_event(Tap, page.guarded(self._tapped))
+        on_click(self.figure, page.guarded(self._tapped))
         self.figure.add_layout(self.bar, "right")
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
@@ -102,13 +102,10 @@ class ParallelView:
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
         self.bar.visible = bool(done.any())
-        across = np.arange(len(self._uprights), dtype=np.float64)
-        self.lines.data = {
-            "xs": [across] * int(done.sum()),
-            "ys": list(self._heights[:, done].T),
-            "shade": shade[done],
-        }
-        self.failed.data = {"xs": [across[:-1]] * int((~done).sum()), "ys": list(self._heights[:-1, ~done].T)}
+        across = list(range(len(self._uprights)))
+        lines, failed = self._heights[:, done].T.tolist(), self._heights[:-1, ~done].T.tolist()  # lists: each array would be a message of its own
+        self.lines.data = {"xs": [across] * len(lines), "ys": lines, "shade": shade[done]}
+        self.failed.data = {"xs": [across[:-1]] * len(failed), "ys": failed}
         places = [(i, height, words) for i, upright in enumerate(self._uprights) for height, words in upright.ticks()]
         self.ticks.data = {"x": [p[0] for p in places], "y": [p[1] for p in places], "words": [p[2] for p in places]}
         self.figure.center = [part for part in self.figure.center if not isinstance(part, Span)] + [

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Column, ColumnDataSource, Row
+from bokeh.models import Column, ColumnDataSource, FixedTicker, Range1d, Row
 from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
@@ -34,14 +34,18 @@ class SeriesView:
         self.data, self.file_name = data, file_name
         self.runs: list[int] = []
         self.sources = {name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN}
-        self.figures = {name: plot(150, name=name, min_border=2) for name in SHOWN}
+        self.time, ticker = Range1d(0, 1), FixedTicker(ticks=[])
+        self.figures = {name: plot(150, name=name, min_border=2, x_range=self.time) for name in SHOWN}
         for name, figure in self.figures.items():
             figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
             figure.title.text = plain(f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")
             figure.title.standoff = 2
+            figure.xaxis.ticker = ticker
         pairs = list(self.figures.values())
         for figure in pairs:
             figure.min_border_left = 72
+        for figure in pairs[-2:]:
+            figure.xaxis.axis_label = "time [yr]"
         grid = column(*(Row(*pairs[i : i + 2], sizing_mode="stretch_width", spacing=6) for i in (0, 2, 4)), sizing_mode="stretch_width", spacing=2)
         for row in grid.children:
             for figure in row.children:
@@ -57,15 +61,14 @@ class SeriesView:
         times = [self.data.row("t", run) / YEAR for run in runs]
         time = Scale.of(np.concatenate(times) if times else np.empty(0))
         places = [time.place(t) for t in times]
-        for i, (name, figure) in enumerate(self.figures.items()):
+        set_range(self.time, *time.ends(0.01))
+        for name, figure in self.figures.items():
             values = [self.data.row(name, run) for run in runs]
             scale = Scale.of(np.concatenate(values) if values else np.empty(0))
             lines = [_line(place, scale.place(value)) for place, value in zip(places, values, strict=True)]
             self.sources[name].data = {"xs": [x for x, _ in lines], "ys": [y for _, y in lines], "colour": colours}
-            label = "time [yr]" if i >= 4 else ""
-            set_axis(figure.xaxis[0], time.ticks(5) if runs else [], label)
+            set_axis(figure.xaxis[0], time.ticks(5) if runs else [])
             set_axis(figure.yaxis[0], scale.ticks(4, 0.08) if runs else [])
-            set_range(figure.x_range, *time.ends(0.01))
             set_range(figure.y_range, *scale.ends(0.08))
 
     def _csv(self) -> tuple[str, str]:

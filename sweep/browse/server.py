@@ -29,7 +29,6 @@ class BrowseServer:
         try:
             from bokeh.application import Application
             from bokeh.application.handlers.function import FunctionHandler
-            from bokeh.document import Document
             from bokeh.server.server import BaseServer
             from bokeh.server.util import bind_sockets
 
@@ -40,7 +39,6 @@ class BrowseServer:
         from tornado.ioloop import IOLoop
 
         data = data_of(store)
-        self._read_ahead = lambda: fill(Document(), lambda: data)  # a page for nobody: the store is read while a browser starts
         logging.getLogger("bokeh").setLevel(logging.ERROR)
         try:
             sockets, self.port = bind_sockets(address, port)
@@ -67,7 +65,6 @@ class BrowseServer:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
         ready(self.url)
-        self.loop.add_callback(self._read_ahead)
         try:
             self.loop.start()
         except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bokeh.events import DoubleTap, Tap
 from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Range1d, Row, Title
 from bokeh.plotting import figure
 
@@ -125,9 +126,7 @@ def plot(height: int, **options: Any) -> Any:
         height=height,
         sizing_mode="stretch_width",
         toolbar_location=None,
-        x_range=Range1d(0, 1),
-        y_range=Range1d(0, 1),
-        **{"tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, **options},
+        **{"x_range": Range1d(0, 1), "y_range": Range1d(0, 1), "tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, **options},
     )
     made.title = Title(text="", text_font=FONT, text_font_size="12px", text_font_style="normal", text_color=INK, standoff=6)
     made.grid.grid_line_color = "#eef1f4"
@@ -151,6 +150,12 @@ def plot(height: int, **options: Any) -> Any:
     return made
 
 
+def on_click(figure: Any, call: Any) -> None:
+    """Call for every click: Bokeh takes the second of two quick ones for another thing, wherever it is."""
+    for event in (Tap, DoubleTap):
+        figure.on_event(event, call)
+
+
 def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: str | None = None) -> None:
     """Put labels at places of an axis."""
     axis.ticker.ticks = [place for place, _ in ticks]
@@ -160,5 +165,5 @@ def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: str | None = 
 
 
 def set_range(span: Range1d, low: float, high: float) -> None:
-    """Show from ``low`` to ``high``, also after a reset."""
-    span.update(start=low, end=high, reset_start=low, reset_end=high)
+    """Show from ``low`` to ``high``."""
+    span.update(start=low, end=high)

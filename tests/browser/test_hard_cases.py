@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hands import HALF, Open, button, click, contents, drawn, saved_rows
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from small_sweeps import MELT, SCRIPTS, command, in_one_line, run_here
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
@@ -23,6 +23,7 @@ from sweep.cluster import workers_from
 from sweep.store.place import outcome
 from sweep.watchdog import Limits
 from sweep.worker import BlockTask
+from tests.benchmarks import browsing
 
 
 def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest(half: tuple[Path, Path], open_page: Open) -> None:
@@ -82,6 +83,10 @@ def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Pat
     assert len(saved_rows(page)) == 516
     button(page, "Parallel").click()
     expect(page.get_by_text("516 runs. 516 without a value of M_loss, dashed.")).to_be_visible()
+
+
+def test_every_deed_of_the_benchmark_is_done_on_a_large_store(large: Path, serve: Callable[[Path], str], chromium: Browser) -> None:
+    assert len(browsing.visit(chromium, serve(large), rest=0.1)) == 1 + len(browsing.DEEDS)
 
 
 def test_looking_changes_nothing(rings: Path, open_page: Open) -> None:

@@ -1,0 +1,135 @@
+"""How long the page of 100,000 runs takes to answer; ``python -m tests.benchmarks.browsing [--write]``, with Debian's chromium.
+
+``sweep browse`` serves a headless browser on the same machine. Each time is from what a person does until the browser has drawn what was asked
+for; the browser and what drives it share the processors with the server.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ..browser.page_stores import large_store
+from .page import PERFORMANCE, publish, table
+from .studies import run_study
+
+PICTURE_GOAL, GOAL = 2.0, 0.5  # s
+REPEATS = 5
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+OPTIONS += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+_MODEL = "Bokeh.documents[0].get_model_by_name"
+_PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+class Deed(NamedTuple):
+    """What a person does on the page, and how one sees that it is done, in JavaScript."""
+
+    title: str
+    do: Callable[[Page], object]
+    done: str
+
+
+def _drawn(figure: str) -> str:
+    return f"Bokeh.index.find_one({_MODEL}('{figure}'))?.has_finished()"
+
+
+def _says(model: str, words: str) -> str:
+    return f"{_MODEL}('{model}').{words}"
+
+
+def _write(label: str, words: str) -> Callable[[Page], object]:
+    def do(page: Page) -> None:
+        page.get_by_label(label).fill(words)
+        page.get_by_label(label).press("Enter")
+
+    return do
+
+
+def _press(name: str) -> Callable[[Page], object]:
+    return lambda page: page.get_by_role("button", name=name, exact=True).click()
+
+
+def _select(label: str, value: str) -> Callable[[Page], object]:
+    return lambda page: page.get_by_label(label).select_option(label=value)
+
+
+def _slide(which: int) -> Callable[[Page], object]:
+    return lambda page: page.get_by_role("slider").locator("visible=true").nth(which).press("ArrowRight")
+
+
+DEEDS = (
+    Deed("the first run chosen by its number", _write("chosen runs", "17"), _says("heading", "text.includes('run 17<')") + " && " + _drawn("Sigma")),
+    Deed("another run", _write("chosen runs", "40"), _says("heading", "text.includes('run 40<')")),
+    Deed("the next run", _press("next ›"), "!" + _says("heading", "text.includes('run 40<')")),
+    Deed("another colour of the map", _select("colour", "t_end [s]"), _says("cells", "title.text.startsWith('t_end')")),
+    Deed("another value of the third axis", _slide(0), "!" + _says("cells", "title.text.includes('4.789')")),
+    Deed("its size distribution", _press("Sizes"), _drawn("sizes")),
+    Deed("the next snapshot", _slide(1), _says("snapshot", "title.startsWith('snapshot 2 ')")),
+    Deed("all about it", _press("Run"), _drawn("about") + " && " + _says("about", "visible")),
+    Deed("the table of runs", _press("Runs"), _drawn("runs")),
+    Deed("the last of them first", _press("largest first"), _says("runs", "source.data.run[0] != '0'")),
+    Deed("narrowed by a condition", _write("only runs where", "T0 > 3500"), _says("header", "text.includes('pass the filter')")),
+    Deed("parallel coordinates of 75,000 runs", _press("Parallel"), _drawn("parallel")),
+)
+
+
+@contextmanager
+def served(store: Path) -> Iterator[str]:
+    """The address of the page of a store."""
+    words = [sys.executable, "-m", "sweep.cli", "browse", str(store), "--no-open"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+/", server.stdout.readline())
+        assert found
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+def seconds(page: Page, do: Callable[[Page], object], done: str) -> float:
+    begin = time.perf_counter()
+    do(page)
+    page.wait_for_function(done)
+    page.evaluate(_PAINTED)
+    return time.perf_counter() - begin
+
+
+def visit(browser: Browser, url: str, rest: float = 1.0) -> list[float]:
+    """Seconds of the first picture and of each deed, with so many seconds of rest before each."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    found = [seconds(page, lambda page: page.goto(url), f"window.Bokeh?.documents.length && {_drawn('cells')}")]
+    for deed in DEEDS:
+        page.wait_for_timeout(1000 * rest)
+        found.append(seconds(page, deed.do, deed.done))
+    page.close()
+    return found
+
+
+def lines(repeats: int = REPEATS) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        small, store = Path(folder) / "small.zarr", Path(folder) / "large.zarr"
+        run_study(folder, small, 1)
+        large_store(store, small)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
+        with served(store) as url:
+            visits = [visit(browser, url) for _ in range(repeats)]
+        browser.close()
+    first = [("the first picture, first visit", [visits[0][0]], PICTURE_GOAL), ("the first picture, later", [v[0] for v in visits[1:]], PICTURE_GOAL)]
+    rows = [*first, *((deed.title, [v[i] for v in visits], GOAL) for i, deed in enumerate(DEEDS, 1))]
+    return table(
+        ("what", "median [s]", "largest [s]", "goal [s]"), [(what, f"{median(s):.2f}", f"{max(s):.2f}", f"{goal:g}") for what, s, goal in rows if s]
+    )
+
+
+if __name__ == "__main__":
+    publish("browsing", PERFORMANCE, lines)
