@@ -32,7 +32,7 @@ from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, text_block
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
-MAKE_AFTER = 300  # ms after a page is made, its first picture drawn: what a first choice needs
+MAKE_AFTER = 1500  # ms after a page is asked for, when its first picture stands: what a first choice needs is made
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
 # a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
