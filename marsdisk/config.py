@@ -44,7 +44,7 @@ from .config_sections import (
 )
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
-from .physics.sublimation import SETS
+from .physics.vapour import SETS
 from .yamlfile import read_yaml_mapping
 
 #: Keys whose texts are paths of tables, unless they are names of what is shipped.

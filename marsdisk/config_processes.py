@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from .config_sections import Section, quantity
-from .physics.sublimation import SETS as VAPOUR_SETS
+from .physics.vapour import SETS as VAPOUR_SETS
 
 LAW = {"help": "cooling law of Mars", "allowed": "one of constant, slab, linear, table"}
 

@@ -19,7 +19,7 @@ from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.phase import PhaseLaw, never_gated
 from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
-from .physics.sublimation import SETS, Vapour, grain_heating, kink_temperatures, read_vapour_table, tabulated_vapour, transport_rates, vapour_of
+from .physics.sublimation import grain_heating, kink_temperatures, transport_rates
 from .physics.supply import (
     Feedback,
     Injection,
@@ -32,6 +32,7 @@ from .physics.supply import (
     supply_kinks,
     supply_law,
 )
+from .physics.vapour import SETS, Vapour, read_vapour_table, tabulated_vapour, vapour_of
 from .solver.drivers import BlowoutRule, Drivers, LinearTerms
 from .stages import remembering, stage
 

@@ -148,7 +148,7 @@ def status(store: "Place", as_json: bool) -> None:
     from .heartbeat import RUNNING, driver_line, heartbeat
     from .store import reader
 
-    counts, beat = reader.counts(reader.open_group(store)), heartbeat(store)
+    counts, beat = reader.counts(store), heartbeat(store)
     if as_json:
         click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
         return

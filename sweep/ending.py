@@ -72,7 +72,7 @@ def _seconds_of_check(config: RunConfig) -> float:
 def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
     """Print totals, failures, checks and speed; the exit code."""
     group = reader.open_group(store)
-    counts = reader.counts(group)
+    counts = reader.counts(store)
     table = totals(group)
     if table is not None:
         console.print(table)
@@ -115,7 +115,7 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
 def interrupted(store: Place, again: str, console: Console) -> None:
     """Say how far it came and how to go on."""
     if store.exists():
-        counts = reader.counts(reader.open_group(store))
+        counts = reader.counts(store)
         say(console, f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in {store}; go on with: {again}")
     else:
         say(console, "interrupted before anything was started")

@@ -89,7 +89,7 @@ def _progress(beat: Mapping[str, Any]) -> str:
 
 
 def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
-    counts = reader.counts(reader.open_group(place))
+    counts = reader.counts(place)
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed, {counts.pending} pending; {driver_line(beat)}")
     code = beat.get("exit_code")
     if code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
@@ -99,7 +99,7 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
 
 
 def _undriven(place: Place, console: Console) -> int:
-    counts = reader.counts(reader.open_group(place))
+    counts = reader.counts(place)
     if counts.is_open:
         rounds = " and further rounds of the refinement" * counts.refining
         say(console, f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are pending; go on with: sweep resume {place}")
@@ -112,7 +112,7 @@ def _finished(place: Place, console: Console) -> int:
     """Exit code of a sweep that has come to its end."""
     group = reader.open_group(place)
     checks = checks_of(reader.read_descriptions(place)[0]["sweep"]["content"], str(place))
-    return max(SOME_FAILED if reader.counts(group).failed else OK, report_checks(group, checks, place, console))
+    return max(SOME_FAILED if reader.counts(place).failed else OK, report_checks(group, checks, place, console))
 
 
 def cancel(place: Place, patience: float, console: Console) -> int:
@@ -123,7 +123,7 @@ def cancel(place: Place, patience: float, console: Console) -> int:
         beat, submission = follower.read(), read_note(place, SUBMISSION)
         running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
         if asked and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
-            counts = reader.counts(reader.open_group(place))
+            counts = reader.counts(place)
             say(console, f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are committed; go on with: sweep resume {place}")
             return OK
         if not running and not submission:

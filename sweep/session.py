@@ -100,7 +100,7 @@ def run_sweep(
     with driving(place) as held:
         plan = made(plan, place, extending=extending)
         group = reader.open_group(place)
-        to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(group)
+        to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(place)
         again = sum(len(block.rows) for block in to_run if block.attempt > 1)
         tally = Tally(sum(len(block.rows) for block in to_run), before.done, before.failed - again)
         if to_run or may_go_on(plan, place):

@@ -136,7 +136,7 @@ def _has_ended(place: Place, request: Request) -> bool:
         place.note_delete(CANCEL)
         _record(place, "", CANCELLED, INTERRUPTED)
         return True
-    counts = reader.counts(reader.open_group(place))
+    counts = reader.counts(place)
     return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
 
 

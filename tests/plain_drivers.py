@@ -5,9 +5,9 @@ import numpy as np
 from marsdisk.physics.grid import Array
 from marsdisk.physics.phase import never_gated
 from marsdisk.physics.radiation import RadiationPressure
-from marsdisk.physics.sublimation import SETS, vapour_of
 from marsdisk.physics.supply import SupplySegment, no_feedback, supply_law
 from marsdisk.physics.temperature import TABLE, TemperatureLaw
+from marsdisk.physics.vapour import SETS, vapour_of
 from marsdisk.solver.drivers import ENTRIES, SUPPLIED, BlowoutRule, Drivers, LinearTerms
 
 

@@ -11,9 +11,10 @@ from .._jit import borrowing_kernel, inlined_kernel
 from ..physics.grid import Array
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size
-from ..physics.sublimation import Vapour, shrinking_speed_and_slope
+from ..physics.sublimation import shrinking_speed_and_slope
 from ..physics.supply import Feedback, SupplyLaw, feedback_held, supply_rate_and_slope, temperature_scale_and_slope
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
+from ..physics.vapour import Vapour
 from .netform import optical_depth
 
 BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state; the ln f of feedback is last

@@ -1,7 +1,7 @@
 """The files of a store: which chunk of which array each is, and whether it can be read."""
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -181,8 +181,8 @@ def _texts(content: bytes) -> int:
     return int(count)
 
 
-def read_array(place: Place, spec: ArraySpec, array: "zarr.Array[Any]") -> NDArray[Any]:
-    """An array, whole, none of whose chunks takes more memory than it declares.
+def read_array(place: Place, spec: ArraySpec, opened: "Callable[[], zarr.Array[Any]]") -> NDArray[Any]:
+    """An array, whole, none of whose chunks takes more memory than it declares; ``opened`` by Zarr only where numbers are packed, or are none.
 
     Raises
     ------
@@ -194,14 +194,14 @@ def read_array(place: Place, spec: ArraySpec, array: "zarr.Array[Any]") -> NDArr
     if bad or files.odd:
         raise ValueError(f"{', '.join([*files.odd, *(chunk.key for _, chunk in bad)][:3])} cannot be read")
     if len(spec.shape) > 1 or spec.dtype == "string" or {*spec.codecs} - {"bytes", "crc32c"}:
-        return np.asarray(array[...])
-    found = np.full(spec.shape, array.fill_value, dtype=array.dtype)
+        return np.asarray(opened()[...])
+    found = np.full(spec.shape, float(spec.fill) if isinstance(spec.fill, str) else spec.fill, spec.dtype)
     chunks = files.chunks[spec.name]
     for chunk, content in zip(chunks, _contents(place, [chunk.key for chunk in chunks]), strict=True):  # a fiftieth of the time that Zarr takes
         if not _is_read_whole(spec) and not _content_fits(spec, content, chunk.size):
             raise ValueError(f"{chunk.key} is garbled")
         lo = chunk.first * spec.chunks[0]
-        found[lo : lo + spec.chunks[0]] = np.frombuffer(content, array.dtype, spec.chunks[0])[: spec.shape[0] - lo]
+        found[lo : lo + spec.chunks[0]] = np.frombuffer(content, spec.dtype, spec.chunks[0])[: spec.shape[0] - lo]
     return found
 
 

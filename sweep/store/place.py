@@ -1,13 +1,11 @@
 """Where a store is: a folder, or a prefix in an object store such as S3; and small notes beside it, which Zarr readers do not see."""
 
-import asyncio
 import os
 import re
 import shutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,6 +268,9 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 def outcome(task: Coroutine[Any, Any, T]) -> T:
     """What a coroutine returns, run in a thread of its own: this one may run an event loop, as a worker's and a notebook's do."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, task).result()
 

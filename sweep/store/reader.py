@@ -1,14 +1,13 @@
 """Reading a store: what is committed, tables of scalars, and the xarray dataset."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
@@ -17,6 +16,7 @@ from .place import DESCRIPTION, Place, place_of, reason, storage_errors, telling
 
 if TYPE_CHECKING:
     import xarray
+    import zarr
 
 MAX_COLUMN_BYTES = 4 * 2**30
 
@@ -45,7 +45,7 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     return attributes, described
 
 
-def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.Group:
+def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.Group":
     """The group of a store, after a look at all that it declares.
 
     Parameters
@@ -58,13 +58,19 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> zarr.G
         There is none, or of another schema, or one that is damaged or made up.
     """
     place = Place.of(store)
+    _declared(place, same_length=same_length)
+    return place.group()
+
+
+def _declared(place: Place, *, same_length: bool = True) -> tuple[dict[str, Any], dict[str, schema.ArraySpec]]:
+    """Attributes and arrays of a store that is what it must be."""
     attributes, described = read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
     wrong = wrong or (schema.lengths(arrays, attributes["rows"]) if same_length else {})
     if wrong:
         lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
         raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
-    return place.group()
+    return attributes, arrays
 
 
 def is_between_lengths(place: Place) -> bool:
@@ -74,7 +80,7 @@ def is_between_lengths(place: Place) -> bool:
     return not wrong and bool(schema.lengths(arrays, attributes["rows"]))
 
 
-def scalar_names(group: zarr.Group) -> list[str]:
+def scalar_names(group: "zarr.Group") -> list[str]:
     """Arrays with one value per run."""
     found = []
     for name, text in sorted(place_of(group).descriptions().items()):  # Zarr's own listing warns of foreign files, by their names as they are
@@ -88,25 +94,38 @@ def _damage(place: Place, what: str, error: Exception) -> StoreError:
     return StoreError(f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
 
 
-def column(group: zarr.Group, name: str) -> NDArray[Any]:
+def column(group: "zarr.Group", name: str) -> NDArray[Any]:
     """One array, whole."""
     place = place_of(group)
     try:
-        if name in group:
-            array, spec = group[name], schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
-            assert isinstance(array, zarr.Array)
-            if spec.bytes > MAX_COLUMN_BYTES:
-                raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
-            return chunks.read_array(place, spec, array)
-    except Exception as error:  # as above, and codecs
+        spec = schema.read_array(name, place.read(f"{name}/{DESCRIPTION}")) if name in group else None
+    except Exception as error:  # as above
         raise _damage(place, name, error) from error
+    if spec is not None:
+        return _whole(place, spec, lambda: _array(group, name))
     raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
 
 
-def part(group: zarr.Group, name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
-    """Some runs of an array, or one; nothing else is kept of what is read."""
+def _whole(place: Place, spec: schema.ArraySpec, opened: "Callable[[], zarr.Array[Any]]") -> NDArray[Any]:
+    try:
+        if spec.bytes > MAX_COLUMN_BYTES:
+            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+        return chunks.read_array(place, spec, opened)
+    except Exception as error:  # as above, and codecs
+        raise _damage(place, spec.name, error) from error
+
+
+def _array(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
+    import zarr
+
     array = group[name]
     assert isinstance(array, zarr.Array)
+    return array
+
+
+def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
+    """Some runs of an array, or one; nothing else is kept of what is read."""
+    array = _array(group, name)
     try:
         return np.asarray(array.oindex[runs] if isinstance(runs, np.ndarray) else array[runs])
     except Exception as error:  # as above
@@ -134,7 +153,7 @@ class Counts:
         return self.pending > 0 or self.refining
 
 
-def committed_blocks(group: zarr.Group) -> NDArray[np.bool_]:
+def committed_blocks(group: "zarr.Group") -> NDArray[np.bool_]:
     """For each block whether it is committed."""
     return committed_of(column(group, "status"), block_size(group))
 
@@ -145,16 +164,24 @@ def committed_of(status: NDArray[Any], size: int) -> NDArray[np.bool_]:
     return np.logical_and.reduceat(status != layout.PENDING, starts) if status.size else np.zeros(0, dtype=np.bool_)
 
 
-def block_size(group: zarr.Group) -> int:
+def block_size(group: "zarr.Group") -> int:
     return int(group.attrs["block_size"])  # type: ignore[arg-type]
 
 
-def counts(group: zarr.Group) -> Counts:
-    """Runs by state, from the commit records alone."""
-    status = column(group, "status")
-    committed = committed_of(status, block_size(group))
+def counts(store: str | Path | Place) -> Counts:
+    """Runs by state, from the commit records alone; Zarr is not needed for it, which takes longer to import than they to read.
+
+    Raises
+    ------
+    StoreError
+        As of :func:`open_group`.
+    """
+    place = Place.of(store)
+    attributes, arrays = _declared(place)
+    status = _whole(place, arrays["status"], lambda: _array(place.group(), "status"))
+    committed = committed_of(status, attributes["block_size"])
     done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
-    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()), group.attrs.get("refined") is False)
+    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()), attributes.get("refined") is False)
 
 
 def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
@@ -180,6 +207,6 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
     return dataset
 
 
-def axis_names(group: zarr.Group) -> Sequence[str]:
+def axis_names(group: "zarr.Group") -> Sequence[str]:
     """Names of the product's axes, each a coordinate along ``run``."""
     return [str(axis) for axis in group.attrs["axes"]]  # type: ignore[union-attr]

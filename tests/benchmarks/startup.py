@@ -80,7 +80,7 @@ def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
                     time.sleep(0.002)
                 wall = time.perf_counter() - begin
             found.append(Waited(wall, processor_seconds() - before))
-            assert reader.counts(reader.open_group(store)).done
+            assert reader.counts(store).done
     return found
 
 

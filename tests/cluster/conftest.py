@@ -14,7 +14,9 @@ from verdicts import VERDICTS, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
-from small_sweeps import SCRIPTS, counts, environment, run_here, sweep_file
+from small_sweeps import SCRIPTS, environment, run_here, sweep_file
+
+from sweep.store.reader import counts
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import CONFIGS, MELT, T0_AND_RINGS, assert_same_bits, command, counts, environment, run_here, sweep_file
+from small_sweeps import CONFIGS, MELT, T0_AND_RINGS, assert_same_bits, command, environment, run_here, sweep_file
 
 import marsdisk
 import sweep
@@ -18,6 +18,7 @@ from marsdisk._jit import compiled_folder
 from marsdisk.config import load_config
 from marsdisk.physics.constants import YEAR
 from marsdisk.zero_d import ensure_compiled, run_zero_d
+from sweep.store.reader import counts
 
 SHORT = {"numerics.t_end_years": 0.02}
 

@@ -15,11 +15,12 @@ import numpy as np
 import psutil
 import pytest
 from drivers import BLOCKS, Driver, worker_processes
-from small_sweeps import assert_same_bits, command, counts, in_one_line, results, run_here, sweep_file
+from small_sweeps import assert_same_bits, command, in_one_line, results, run_here, sweep_file
 
 import sweep
 import sweep.worker
 from sweep.errors import Interrupted
+from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
 Wait = Callable[[Driver, Path, int], None]

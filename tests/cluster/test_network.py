@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from dask_processes import DaskProcesses, kill, wait_for
 from drivers import BLOCKS
-from small_sweeps import SCRIPTS, assert_same_bits, counts, environment
+from small_sweeps import SCRIPTS, assert_same_bits, environment
+
+from sweep.store.reader import counts
 
 HEAD, NODES = "10.77.31.1", ("10.77.31.11", "10.77.31.12")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from drivers import Driver
-from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here, sweep_file
+from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here, sweep_file
 
 import sweep
 from sweep.errors import StoreError
@@ -24,6 +24,7 @@ from sweep.store import lease
 from sweep.store.lock import driving
 from sweep.store.objects import Objects
 from sweep.store.place import Place
+from sweep.store.reader import counts
 
 BLOCKS = 10
 SECRET = "a-secret-that-nobody-may-see"

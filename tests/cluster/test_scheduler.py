@@ -12,7 +12,9 @@ import psutil
 import pytest
 from dask_processes import DaskProcesses, kill
 from drivers import BLOCKS, Driver
-from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here
+from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here
+
+from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
 Wait = Callable[[Driver, Path, int], None]

@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner
 from dask_processes import DaskProcesses, kill, wait_for
 from drivers import BLOCKS
-from small_sweeps import SCRIPTS, assert_same_bits, command, counts, environment, run_here
+from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here
 
 import sweep.cli
+from sweep.store.reader import counts
 
 
 @pytest.fixture

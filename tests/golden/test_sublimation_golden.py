@@ -10,7 +10,8 @@ import pytest
 
 from marsdisk.physics.constants import R_MARS
 from marsdisk.physics.sinks import gas_drag_rates
-from marsdisk.physics.sublimation import SETS, grain_heating, saturation_pressure, shrinking_speed_and_slope, vapour_of
+from marsdisk.physics.sublimation import grain_heating, saturation_pressure, shrinking_speed_and_slope
+from marsdisk.physics.vapour import SETS, vapour_of
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = json.loads((DATA / "sublimation.json").read_text())

@@ -14,7 +14,8 @@ from marsdisk.physics.constants import M_MARS, YEAR
 from marsdisk.physics.grid import grain_mass
 from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.sinks import gas_drag_rates
-from marsdisk.physics.sublimation import SETS, grain_heating, shrinking_speed_and_slope, vapour_of
+from marsdisk.physics.sublimation import grain_heating, shrinking_speed_and_slope
+from marsdisk.physics.vapour import SETS, vapour_of
 from marsdisk.result import RunResult, StopReason
 from marsdisk.zero_d import run_zero_d
 

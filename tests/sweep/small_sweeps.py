@@ -61,10 +61,6 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def counts(store: Path | str | Place) -> reader.Counts:
-    return reader.counts(reader.open_group(store))
-
-
 def results(store: Path | str | Place) -> dict[str, Any]:
     """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
     group = reader.open_group(store)

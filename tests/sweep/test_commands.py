@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, counts, environment, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, environment, forget_block, in_one_line, run_here, sweep_file
 
 import marsdisk.cli
 import sweep.cli
@@ -21,6 +21,7 @@ from sweep.making import forecast
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
 from sweep.store.lock import driving
+from sweep.store.reader import counts
 
 Finished = tuple[Any, Path]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import assert_same_bits, command, counts, run_here, sweep_file
+from small_sweeps import assert_same_bits, command, run_here, sweep_file
 from zarr.storage import LocalStore
 
 import sweep
@@ -16,6 +16,7 @@ from sweep.errors import PlanChangedError, StoreError
 from sweep.plan import Plan
 from sweep.store import layout, reader, repair
 from sweep.store.place import Place
+from sweep.store.reader import counts
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
 FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}

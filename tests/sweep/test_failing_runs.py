@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import assert_same_bits, command, counts, in_one_line, run_here, sweep_file
+from small_sweeps import assert_same_bits, command, in_one_line, run_here, sweep_file
 
 import sweep
 import sweep.worker
@@ -20,6 +20,7 @@ from marsdisk.errors import SolverError
 from marsdisk.zero_d import finish, prepare, run_zero_d, solve
 from sweep.errors import TooManyFailures
 from sweep.progress import Allowance
+from sweep.store.reader import counts
 from sweep.watch import Watch
 
 Shipped = Callable[..., RunConfig]

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_sweeps import T0_AND_RINGS, assert_same_bits, command, counts, run_here, sweep_file
+from small_sweeps import T0_AND_RINGS, assert_same_bits, command, run_here, sweep_file
 from zarr.storage import ObjectStore
 
 import sweep
@@ -14,6 +14,7 @@ from sweep.errors import StoreError
 from sweep.store.lock import driving
 from sweep.store.objects import MAKING, Objects
 from sweep.store.place import Folder, Place
+from sweep.store.reader import counts
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_a_small_sweep_has_blocks_for_all_workers_and_a_store_keeps_them(tmp_pat
     create(make_plan(sweep, 4), tmp_path / "s.zarr")
     plan = run_here(file, tmp_path / "s.zarr")
     assert [len(block.rows) for block in plan.blocks] == [16] * 5
-    assert reader.counts(reader.open_group(tmp_path / "s.zarr")).blocks_committed == 5
+    assert reader.counts(tmp_path / "s.zarr").blocks_committed == 5
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from small_sweeps import counts, run_here, sweep_file
+from small_sweeps import run_here, sweep_file
 from toy_model import BOUNDS, G_COEFFICIENTS, ISHIGAMI, TINY, g_indices, install, ishigami, sobol_g, uniform
 
 import sweep.cli
@@ -19,6 +19,7 @@ from sweep.sensitivity import Answer, answers
 from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import reader
+from sweep.store.reader import counts
 
 E0 = "dynamics.e0"
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from small_sweeps import MELT, SCRIPTS, assert_same_bits, counts, environment, run_here, sweep_file
+from small_sweeps import MELT, SCRIPTS, assert_same_bits, environment, run_here, sweep_file
 
 import sweep
 from marsdisk.config import load_config
@@ -23,6 +23,7 @@ from sweep.making import create
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.store.reader import counts
 from sweep.worker import CacheScopes, run_block
 
 PLAIN_OPEN = """

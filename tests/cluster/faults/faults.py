@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psutil
 from drivers import Driver
-from small_sweeps import assert_same_bits, command, counts, in_one_line, results
+from small_sweeps import assert_same_bits, command, in_one_line, results
+
+from sweep.store.reader import counts
 
 HERE = Path(__file__).parent
 PATIENCE = 300.0  # s

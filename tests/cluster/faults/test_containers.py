@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from faults import PATIENCE, Fault, wait_until
-from small_sweeps import counts
+
+from sweep.store.reader import counts
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from drivers import Driver
 from faults import Fault, committed, doctor_is_clean, ending, wait_until
-from small_sweeps import assert_same_bits, command, counts
+from small_sweeps import assert_same_bits, command
+
+from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
 

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from drivers import Driver, worker_processes
 from faults import BLOCKS, KILLED, Fault, committed, ending, kill_with_family, wait_until
-from small_sweeps import counts
+
+from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
 
