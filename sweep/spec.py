@@ -150,7 +150,8 @@ class Sweep:
 
     def _said_of(self, number: int) -> dict[str, Any]:
         """What an exclusion may name."""
-        return {**self.labels(number), **self.overrides(number)}
+        at = [(axis, i) for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)]
+        return {**{axis.name: axis.labels[i] for axis, i in at}, **{key: value for axis, i in at for key, value in axis.points[i].items()}}
 
     def excluded(self) -> int:
         """How many cases of the product are left out."""
