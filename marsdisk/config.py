@@ -44,6 +44,7 @@ from .config_sections import (
 )
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
+from .physics.textfile import file_bytes
 from .physics.vapour import SETS
 from .yamlfile import read_yaml_mapping
 
@@ -145,7 +146,7 @@ class RunConfig(Section):
         digests = {"radiation.Q_pr": q_pr.digest} if isinstance(q_pr, QprTable) else {}
         for key, path in self._files().items():
             try:
-                digests[key] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                digests[key] = hashlib.sha256(file_bytes(path)).hexdigest()
             except OSError as error:
                 raise ConfigError([f"{key} = {path!r}: {error.strerror}; give the path of a table"]) from error
         return digests

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marsdisk.physics.csv_table import read_text
 from marsdisk.physics.qpr_table import (
     WIDE_CORNER,
     FloatArray,
     QprTable,
     read_qpr_table,
 )
+from marsdisk.physics.textfile import read_text
 
 Progress = Callable[[float], None]
 

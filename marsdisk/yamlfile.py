@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from .errors import ConfigError
+from .physics.textfile import file_bytes
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,7 +51,7 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         The file is missing, unreadable, not YAML, or holds something else than a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = file_bytes(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError([f"cannot be read: {reason}; check the path"], str(path)) from error

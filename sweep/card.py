@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -111,10 +112,11 @@ def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
     yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
     yield ""
     yield f"- run_id: `{_value(group, 'run_id', run)}` (names configuration, tables and model version: same id, same numbers)"
-    yield f"- state: **{layout.STATUS[status]}**"
+    yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
     if status == layout.DONE:
-        stop = next(reason for reason in StopReason if reason == _value(group, "stop_reason", run))
-        yield f"- ended after {_value(group, 't_end', run) / YEAR:.6g} yr: {escaped(stop.advice)} ({escaped(stop.label)})"
+        code = _value(group, "stop_reason", run)
+        why = next((f"{escaped(reason.advice)} ({escaped(reason.label)})" for reason in StopReason if reason == code), "no reason is recorded")
+        yield f"- ended after {_value(group, 't_end', run) / YEAR:.6g} yr: {why}"
         error = _value(group, "ledger_error", run)
         yield f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply (round-off is some 1e-15)"
     elif status == layout.FAILED:
@@ -166,17 +168,19 @@ def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
 
 
 def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
-    made: Any = group.attrs["provenance"]
+    record: Any = group.attrs["provenance"]
+    made = defaultdict(lambda: "not recorded", record)
+    packages = record.get("packages") if isinstance(record.get("packages"), dict) else {}
     yield "model version", escaped(made["model_version"])
-    commit = made.get("git_commit")
+    commit = record.get("git_commit")
     yield (
         "git commit",
-        escaped(commit or "none: installed from a package") + (" with changes that were not committed" if made.get("git_dirty") else ""),
+        escaped(commit or "none: installed from a package") + (" with changes that were not committed" if record.get("git_dirty") else ""),
     )
     yield "made", f"{escaped(made['created'])} on {escaped(made['host'])}, {escaped(made['platform'])}"
     yield (
         "Python and packages",
-        escaped(", ".join([f"Python {made['python']}", *(f"{name} {version}" for name, version in made["packages"].items())])),
+        escaped(", ".join([f"Python {made['python']}", *(f"{name} {version}" for name, version in packages.items())])),
     )
     yield from _tables(made["tables"], config)
     yield "plan", f"`{group.attrs['plan_digest']}`"

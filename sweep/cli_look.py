@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import OK, SOME_FAILED, command, terminal
+from marsdisk.commands import OK, SOME_FAILED, command, printable, terminal
 
 from .cli_options import PLACE, STORE, WHERE
 
@@ -194,7 +194,7 @@ def card(store: "Place", run: str, out: Path | None) -> None:
     from .store import reader
 
     group = reader.open_group(store)
-    content = carded(group, find_run(group, run), str(store))
+    content = printable(carded(group, find_run(group, run), str(store)))
     if out is None:
         click.echo(content, nl=False)
         return

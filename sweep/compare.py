@@ -136,10 +136,16 @@ def _both(a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64]) -> 
 def _states(pairs: NDArray[np.int64], *columns: NDArray[Any]) -> dict[tuple[str, str], list[tuple[int, int]]]:
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for pair, *state in zip(pairs.tolist(), *(column.tolist() for column in columns), strict=True):
-        one, other = (f"{layout.STATUS[s]}{f' ({STOP_LABELS[r]})' if r else ''}" for s, r in (state[::2], state[1::2]))
+        one, other = (_ending(*of_run) for of_run in (state[::2], state[1::2]))
         if one != other:
             found.setdefault((one, other), []).append((pair[0], pair[1]))
     return found
+
+
+def _ending(status: int, reason: int) -> str:
+    """In words: how a run ended, and why."""
+    words = layout.STATUS.get(status, "unknown")
+    return f"{words} ({STOP_LABELS.get(reason, 'unknown')})" if reason else words
 
 
 def _arrays(a: zarr.Group, b: zarr.Group) -> tuple[list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from marsdisk.config import RunConfig, Variations
 
-from .axes import Overrides, short_names
+from .axes import Axis, Overrides, short_names
 from .errors import StoreError
 from .plan import value_at
 from .spec import Sweep, build_sweep
@@ -72,12 +72,18 @@ class RecordedRuns:
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}
-        told = {axis.name: stored[self._names.get(axis.name, axis.name)] for axis in self.sweep.axes if _tells(axis.labels)}
+        told = {axis.name: stored[self._names.get(axis.name, axis.name)] for axis in self.sweep.axes if self._tells(axis)}
         for overrides in self.sweep.cases_at(told) if stored["in_product"] else self.sweep.spec.include:
             config = self._variations.config(overrides)
             if all(_is_stored(value_at(config, key), stored[name]) for key, name in self._names.items()):
                 return dict(overrides), config
         raise StoreError(f"run {run} is no case of the sweep that the store records; the store was changed, or made by another version")
+
+    def _tells(self, axis: Axis) -> bool:
+        """Whether what is stored for an axis are its labels themselves: not texts of them, nor what a variant has put over them."""
+        kinds = {type(label) for label in axis.labels}
+        alone = all(other is axis or not {*axis.keys} & {*other.keys} for other in self.sweep.axes)
+        return alone and (kinds <= {str} or kinds <= {int, float} or kinds <= {bool})
 
     @cached_property
     def _variations(self) -> Variations:
@@ -91,12 +97,6 @@ class RecordedRuns:
     def _columns(self) -> dict[str, NDArray[Any]]:
         names = ["in_product", *self._names.values(), *(self._names.get(axis.name, axis.name) for axis in self.sweep.axes)]
         return {name: self._column(name) for name in dict.fromkeys(names)}
-
-
-def _tells(labels: Sequence[Any]) -> bool:
-    """Whether the stored labels of an axis are the labels themselves, not texts of them."""
-    kinds = {type(label) for label in labels}
-    return kinds <= {str} or kinds <= {int, float} or kinds <= {bool}
 
 
 def _is_stored(value: Any, stored: Any) -> bool:

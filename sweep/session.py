@@ -1,7 +1,5 @@
 """From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
 
-import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,11 @@ from .profiles import Source, expected_workers
 from .progress import Allowance, Reporter, Tally
 from .rounds import may_go_on, next_round, recorded
 from .spec import Sweep, build_sweep
-from .store import layout, reader, schema
+from .store import layout, reader
 from .store.cases import renew_cases
 from .store.lock import Driving, driving
 from .store.place import Folder, Place, telling
 from .store.writer import mark_unused
-
-LARGEST_TABLE = 2**30  # bytes
 
 
 def made(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
@@ -171,19 +167,6 @@ def _clear_broken_writes(place: Place) -> None:
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
-    """The sweep that a store was made for, from its own record.
-
-    Raises
-    ------
-    StoreError
-        It names something to be read as a table that is none: a store may come from anybody.
-    """
+    """The sweep that a store was made for, from its own record."""
     given: Any = reader.read_descriptions(Place.of(store))[0]["sweep"]
-    for text in schema.texts(given):
-        try:
-            found = os.stat(text)
-        except (OSError, ValueError):  # most are no paths, or of files that are not here, which is for the plan to say
-            continue
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > LARGEST_TABLE:
-            raise StoreError(f"{store}: its record of the sweep names {text!r}, which is no table; run the sweep from its own file")
     return build_sweep(**given, where=str(store))

@@ -4,7 +4,6 @@ import functools
 import itertools
 import math
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,21 +127,12 @@ class Sweep:
         return parse_checks(self.spec.checks)[0]
 
     def cases_at(self, labels: Mapping[str, Any]) -> Iterator[Overrides]:
-        """What those cases of the product change that have these labels on the axes which are named."""
-        places = [self._places[axis.name].get(labels[axis.name], ()) if axis.name in labels else range(len(axis.points)) for axis in self.axes]
+        """What the cases of the product change that have these labels, by name of axis; axes that are not named may have any."""
+        places = [[i for i, label in enumerate(axis.labels) if axis.name not in labels or label == labels[axis.name]] for axis in self.axes]
         for place in itertools.product(*places) if self.axes else ():
             number = int(np.ravel_multi_index(place, [len(axis.points) for axis in self.axes]))
-            if not self._is_excluded(number):
+            if not (self.spec.exclude and self._is_excluded(number)):
                 yield self.overrides(number)
-
-    @functools.cached_property
-    def _places(self) -> dict[str, dict[Any, list[int]]]:
-        """Where on its axis a label is."""
-        found: dict[str, dict[Any, list[int]]] = {axis.name: defaultdict(list) for axis in self.axes}
-        for axis in self.axes:
-            for i, label in enumerate(axis.labels):
-                found[axis.name][label].append(i)
-        return found
 
     def _is_excluded(self, number: int) -> bool:
         case = self._said_of(number)
@@ -150,8 +140,13 @@ class Sweep:
 
     def _said_of(self, number: int) -> dict[str, Any]:
         """What an exclusion may name."""
+        said: dict[str, Any] = {}
         at = [(axis, i) for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)]
-        return {**{axis.name: axis.labels[i] for axis, i in at}, **{key: value for axis, i in at for key, value in axis.points[i].items()}}
+        for axis, i in at:
+            said[axis.name] = axis.labels[i]
+        for axis, i in at:
+            said |= axis.points[i]
+        return said
 
     def excluded(self) -> int:
         """How many cases of the product are left out."""

@@ -85,7 +85,7 @@ class Columns(Mapping[str, NDArray[Any]]):
     """
 
     def __init__(self, group: zarr.Group) -> None:
-        self.group, self._known = group, dict[str, NDArray[Any]]()
+        self.group, self._known, self._single = group, dict[str, NDArray[Any]](), dict[tuple[str, int], Any]()
         self._names = ["run", *dict.fromkeys([*parameters(group), *reader.scalar_names(group)])]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -97,10 +97,13 @@ class Columns(Mapping[str, NDArray[Any]]):
 
     def value(self, name: str, run: int) -> Any:
         """One value as a plain number or text, without reading all."""
-        if name in self._known or name not in self.group:
+        if name in self._known or name == "run":
             return self[name][run : run + 1].tolist()[0]
-        one = slice(run, run + 1)
-        return in_words(name, without_uncommitted(name, reader.part(self.group, name, one), self._status[one])).tolist()[0]
+        if (name, run) not in self._single:
+            one = slice(run, run + 1)
+            values = without_uncommitted(name, reader.part(self.group, name, one), self._status[one])
+            self._single[name, run] = in_words(name, values).tolist()[0]
+        return self._single[name, run]
 
     @cached_property
     def _status(self) -> NDArray[Any]:
@@ -109,7 +112,8 @@ class Columns(Mapping[str, NDArray[Any]]):
     def _read(self, name: str) -> NDArray[Any]:
         if name == "run":
             return np.arange(self._status.size)
-        return in_words(name, without_uncommitted(name, reader.column(self.group, name), self._status))
+        values = reader.column(self.group, name)[: self._status.size]  # an extension may have made it longer since
+        return in_words(name, without_uncommitted(name, values, self._status))
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .grid import Array
+from .textfile import read_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +62,6 @@ class CsvTable:
             wanted = "above" if exclusive else "at least"
             raise ValueError(f"{self.source}, line {self.lines[row]}: {name} = {numbers[row]:g} must be {wanted} {least:g}")
         return numbers
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a file.
-
-    Raises
-    ------
-    ValueError
-        It is not UTF-8.
-    OSError
-        It cannot be read; the message says so in words.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise type(error)(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} cannot be read: it is not UTF-8 text") from error
 
 
 def read_csv_table(path: str | Path) -> CsvTable:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .csv_table import read_text
+from .textfile import read_text
 
 FloatArray = npt.NDArray[np.float64]
 

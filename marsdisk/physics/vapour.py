@@ -1,4 +1,4 @@
-"""What evaporates: constants of materials and tables of their vapour pressure. Nothing here is compiled, so that a configuration is read without it."""
+"""What evaporates: constants of materials and tables of their vapour pressure. Nothing here is compiled: a configuration is read without Numba."""
 
 import math
 from pathlib import Path

@@ -4,7 +4,8 @@ import functools
 import re
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class Page:
         """Show the view that is chosen, made when first opened."""
         name = self._name
         view = self.views.get(name)
-        with self.document.models.freeze():  # else all of them are looked through whenever one is added
+        with self._at_once():
             if view is None:
                 view = self.views[name] = VIEWS[name](self)
             if name not in self._fresh:
@@ -143,6 +144,16 @@ class Page:
         for control in self.choosing:
             control.visible = not alone
         self.bar.visible = name != "Provenance"
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Models that are added here are looked through once, not whenever one is; Bokeh's own would never end where an error leaves it."""
+        frozen = self.document.models.freeze()
+        frozen.__enter__()
+        try:
+            yield
+        finally:
+            frozen.__exit__(None, None, None)
 
     def _update(self) -> None:
         self._fresh = set()

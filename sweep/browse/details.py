@@ -45,13 +45,13 @@ class Details:
             self.make(which)
             self.parts[which].show(chosen, list(COLOURS))
         for i, part in self.parts.items():
-            part.root.update(visible=i == which, styles={"visibility": "visible"} if chosen else UNSEEN)
+            part.root.update(visible=bool(chosen) and i == which, styles={"visibility": "visible"})
 
     def make(self, which: int = 0) -> None:
         """Make one of the parts, unseen but drawn: ahead of the first choice, which then need not wait for it."""
         if which not in self.parts:
             part = self.parts[which] = (SeriesView, SizesView, About)[which](self.data, self.page.file_name)
-            part.root.styles = UNSEEN
+            part.root.update(styles=UNSEEN, visible=not self.page.chosen)
             self.root.children = [*self.root.children, part.root]
 
     def _heading(self, chosen: list[int]) -> str:

@@ -1,23 +1,24 @@
 """The files of a store: which chunk of which array each is, and whether it can be read."""
 
+import itertools
+import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import google_crc32c
 import numcodecs.blosc
+import numcodecs.vlen
 import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 
 from .objects import CONCURRENT
-from .place import DESCRIPTION, Folder, Place
+from .place import DESCRIPTION, FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
-
-if TYPE_CHECKING:
-    import zarr
 
 BLOSC_HEADER = 16  # bytes: version, flags and sizes
 
@@ -27,7 +28,11 @@ class Chunk(NamedTuple):
 
     key: str
     size: int
-    first: int  #: index along the first dimension
+    at: tuple[int, ...]  #: index along each dimension
+
+    @property
+    def first(self) -> int:
+        return self.at[0]
 
 
 @dataclass
@@ -58,7 +63,7 @@ def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> 
         elif len(index) != len(spec.shape) or any(i * chunk >= n for i, chunk, n in zip(index, spec.chunks, spec.shape, strict=True)):
             found.beyond.append(key)
         else:
-            found.chunks[name].append(Chunk(key, size, index[0]))
+            found.chunks[name].append(Chunk(key, size, index))
     return found
 
 
@@ -109,7 +114,7 @@ def _is_read_whole(spec: ArraySpec) -> bool:
 def _size_fits(spec: ArraySpec, size: int) -> bool:
     if not {"blosc", "zstd"} & {*spec.codecs} and spec.dtype != "string":
         return size == spec.chunk_bytes + _tail(spec)
-    return _tail(spec) < size <= 2 * MAX_CHUNK_BYTES
+    return _tail(spec) < size <= FILE_BYTES
 
 
 def _header_fits(spec: ArraySpec, head: bytes, size: int) -> bool:
@@ -121,25 +126,28 @@ def _header_fits(spec: ArraySpec, head: bytes, size: int) -> bool:
 
 def _content_fits(spec: ArraySpec, content: bytes, size: int) -> bool:
     """Whether a chunk can be unpacked: checksum, compression, texts."""
-    if len(content) != size:
-        return False
-    codecs = list(spec.codecs)
     try:
-        if codecs[-1] == "crc32c":
-            content, checksum = content[:-4], content[-4:]
-            if google_crc32c.value(content) != int.from_bytes(checksum, "little"):
-                return False
-            codecs.pop()
-        for codec in reversed(codecs[1:]):
-            content = _unpacked(spec, codec, content)
-        if spec.dtype == "string":
-            return _texts(content) == spec.chunks[0]
-        return len(content) == spec.chunk_bytes
+        return len(content) == size and _values(spec, content).size > 0
     except (ValueError, RuntimeError, MemoryError):
         return False
 
 
-def _unpacked(spec: ArraySpec, codec: str, content: bytes) -> bytes:
+def _values(spec: ArraySpec, content: bytes) -> NDArray[Any]:
+    """What a chunk holds; ValueError where it is not all there, or unpacks to more than it must."""
+    codecs = list(spec.codecs)
+    if codecs[-1] == "crc32c":
+        content, checksum = content[:-4], content[-4:]
+        if google_crc32c.value(content) != int.from_bytes(checksum, "little"):
+            raise ValueError("garbled")
+        codecs.pop()
+    for codec in reversed(codecs[1:]):
+        content = _by_codec(spec, codec, content)
+    if spec.dtype == "string":
+        return _texts(spec, content).reshape(spec.chunks)
+    return np.frombuffer(content, np.dtype(spec.dtype).newbyteorder("<")).reshape(spec.chunks)
+
+
+def _by_codec(spec: ArraySpec, codec: str, content: bytes) -> bytes:
     if codec == "blosc":
         if not _header_fits(spec, content[:BLOSC_HEADER], len(content) + _tail(spec)):
             raise ValueError("no such chunk")
@@ -165,24 +173,15 @@ def zstd_size(content: bytes) -> int | None:
     return int.from_bytes(content[begin : begin + width], "little") + (256 if width == 2 else 0)
 
 
-def _texts(content: bytes) -> int:
-    """How many texts a chunk holds; ValueError where it is torn."""
-    if len(content) < 4:
-        raise ValueError("no texts")
-    (count,), at = struct.unpack_from("<I", content), 4
-    for _ in range(count):
-        if at + 4 > len(content):
-            raise ValueError("torn")
-        (length,) = struct.unpack_from("<I", content, at)
-        content[at + 4 : at + 4 + length].decode("utf-8")
-        at += 4 + length
-    if at != len(content):
-        raise ValueError("torn")
-    return int(count)
+def _texts(spec: ArraySpec, content: bytes) -> NDArray[Any]:
+    """The texts of a chunk; ValueError where it is torn, or declares more than it should have, for which memory would be taken."""
+    if content[:4] != struct.pack("<I", math.prod(spec.chunks)):
+        raise ValueError("not as many texts as a chunk has")
+    return np.asarray(numcodecs.vlen.VLenUTF8().decode(content))
 
 
-def read_array(place: Place, spec: ArraySpec, opened: "Callable[[], zarr.Array[Any]]") -> NDArray[Any]:
-    """An array, whole, none of whose chunks takes more memory than it declares; ``opened`` by Zarr only where numbers are packed, or are none.
+def read_array(place: Place, spec: ArraySpec) -> NDArray[Any]:
+    """An array, whole; chunks that do not exist, and of which a hostile store may declare millions, are not looked for.
 
     Raises
     ------
@@ -190,23 +189,74 @@ def read_array(place: Place, spec: ArraySpec, opened: "Callable[[], zarr.Array[A
         Chunks cannot be read.
     """
     files = files_of(place, {spec.name: spec}, f"{spec.name}/")
-    bad = damaged(place, {spec.name: spec}, files, deep=False)
-    if bad or files.odd:
-        raise ValueError(f"{', '.join([*files.odd, *(chunk.key for _, chunk in bad)][:3])} cannot be read")
-    if len(spec.shape) > 1 or spec.dtype == "string" or {*spec.codecs} - {"bytes", "crc32c"}:
-        return np.asarray(opened()[...])
-    found = np.full(spec.shape, float(spec.fill) if isinstance(spec.fill, str) else spec.fill, spec.dtype)
-    chunks = files.chunks[spec.name]
-    for chunk, content in zip(chunks, _contents(place, [chunk.key for chunk in chunks]), strict=True):  # a fiftieth of the time that Zarr takes
-        if not _is_read_whole(spec) and not _content_fits(spec, content, chunk.size):
-            raise ValueError(f"{chunk.key} is garbled")
-        lo = chunk.first * spec.chunks[0]
-        found[lo : lo + spec.chunks[0]] = np.frombuffer(content, spec.dtype, spec.chunks[0])[: spec.shape[0] - lo]
+    if files.odd:
+        raise ValueError(f"{', '.join(files.odd[:3])} cannot be read")
+    length, n = spec.chunks[0], spec.shape[0]
+    parts = [
+        _Part(chunk.key, slice(lo, min(lo + length, n)), slice(0, min(length, n - lo)), chunk.at[1:])
+        for chunk in files.chunks[spec.name]
+        for lo in [chunk.at[0] * length]
+    ]
+    return _filled(place, spec, n, parts)
+
+
+def read_rows(place: Place, spec: ArraySpec, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Some rows of an array, (rows.size, ...).
+
+    Raises
+    ------
+    ValueError
+        Chunks cannot be read.
+    """
+    number, within = np.divmod(rows, spec.chunks[0])
+    order = np.argsort(number, kind="stable")
+    inner = [range(-(-n // chunk)) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)]
+    parts = [
+        _Part(f"{spec.name}/c/{'/'.join(map(str, (number[here[0]], *index)))}", here, within[here], index)
+        for here in np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+        if here.size
+        for index in itertools.product(*inner)
+    ]
+    return _filled(place, spec, rows.size, parts)
+
+
+class _Part(NamedTuple):
+    """What a chunk has of the rows that are read."""
+
+    key: str
+    rows: slice | NDArray[np.int64]  #: in the result
+    within: slice | NDArray[np.int64]  #: in the chunk
+    inner: tuple[int, ...]  #: index of the chunk along the other dimensions
+
+
+def _filled(place: Place, spec: ArraySpec, rows: int, parts: Sequence[_Part]) -> NDArray[Any]:
+    """Rows of an array, none of whose chunks takes more memory than it declares, which Zarr would believe."""
+    fill = float(spec.fill) if isinstance(spec.fill, str) and spec.fill else spec.fill
+    found = np.full((rows, *spec.shape[1:]), fill, np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype)
+    for part, content in zip(parts, _contents(place, [part.key for part in parts]), strict=True):
+        if content is None:
+            continue
+        try:
+            if not _size_fits(spec, len(content)):
+                raise ValueError("too short or too long")
+            values = _values(spec, content)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise ValueError(f"{part.key} cannot be read: {error}") from error
+        there = tuple(slice(i * chunk, min((i + 1) * chunk, n)) for i, chunk, n in zip(part.inner, spec.chunks[1:], spec.shape[1:], strict=True))
+        held = tuple(slice(0, span.stop - span.start) for span in there)
+        found[:, *there][part.rows] = values[:, *held][part.within]
     return found
 
 
-def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes]:
+def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes | None]:
+    """Of files; None of one that is not there."""
+
+    def one(key: str) -> bytes | None:
+        with suppress(FileNotFoundError):
+            return place.read(key)
+        return None
+
     if isinstance(place, Folder):
-        return map(place.read, keys)
+        return map(one, keys)
     with ThreadPoolExecutor(CONCURRENT) as threads:
-        return list(threads.map(place.read, keys))
+        return list(threads.map(one, keys))

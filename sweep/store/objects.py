@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
-from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, T, outcome, reason
+from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome, reason
 
 if TYPE_CHECKING:
     import zarr
     import zarr.storage
 
-
+T = TypeVar("T")
 MAKING = "making"  # the note that a store is being made
 CONCURRENT = 32  # requests at once
 RETRIES: Mapping[str, Any] = {

@@ -1,8 +1,10 @@
 """Where a store is: a folder, or a prefix in an object store such as S3; and small notes beside it, which Zarr readers do not see."""
 
+import errno
 import os
 import re
 import shutil
+import stat
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 DESCRIPTION = "zarr.json"
 DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
+FILE_BYTES = 2**31  #: and this no file
 T = TypeVar("T")
 
 
@@ -194,6 +197,9 @@ class Folder(Place):
                             yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
+        about = (self.path / key).lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > FILE_BYTES:  # a pipe would hang, a link lead elsewhere
+            raise OSError(errno.EINVAL, "is no plain file, or too large")
         with (self.path / key).open("rb", buffering=0) as file:
             return file.read() if first is None else file.read(first)
 

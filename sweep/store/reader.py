@@ -1,7 +1,7 @@
 """Reading a store: what is committed, tables of scalars, and the xarray dataset."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +82,12 @@ def is_between_lengths(place: Place) -> bool:
 
 def scalar_names(group: "zarr.Group") -> list[str]:
     """Arrays with one value per run."""
+    return _scalar_names(place_of(group))
+
+
+def _scalar_names(place: Place) -> list[str]:
     found = []
-    for name, text in sorted(place_of(group).descriptions().items()):  # Zarr's own listing warns of foreign files, by their names as they are
+    for name, text in sorted(place.descriptions().items()):  # Zarr's own listing warns of foreign files, by their names as they are
         with suppress(ValueError):
             found += [name] * (schema.read_array(name, text).dims == ("run",))
     return found
@@ -97,39 +101,38 @@ def _damage(place: Place, what: str, error: Exception) -> StoreError:
 def column(group: "zarr.Group", name: str) -> NDArray[Any]:
     """One array, whole."""
     place = place_of(group)
-    try:
-        spec = schema.read_array(name, place.read(f"{name}/{DESCRIPTION}")) if name in group else None
-    except Exception as error:  # as above
-        raise _damage(place, name, error) from error
-    if spec is not None:
-        return _whole(place, spec, lambda: _array(group, name))
-    raise StoreError(f"there is no {name!r} in the store; it has {', '.join(scalar_names(group))}")
-
-
-def _whole(place: Place, spec: schema.ArraySpec, opened: "Callable[[], zarr.Array[Any]]") -> NDArray[Any]:
-    try:
-        if spec.bytes > MAX_COLUMN_BYTES:
-            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
-        return chunks.read_array(place, spec, opened)
-    except Exception as error:  # as above, and codecs
-        raise _damage(place, spec.name, error) from error
-
-
-def _array(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
-    import zarr
-
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    return array
+    return _whole(place, _spec(place, name))
 
 
 def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
     """Some runs of an array, or one; nothing else is kept of what is read."""
-    array = _array(group, name)
+    place = place_of(group)
+    spec = _spec(place, name)
     try:
-        return np.asarray(array.oindex[runs] if isinstance(runs, np.ndarray) else array[runs])
-    except Exception as error:  # as above
-        raise _damage(place_of(group), name, error) from error
+        rows = np.arange(spec.shape[0])[runs]
+        found = chunks.read_rows(place, spec, np.atleast_1d(rows))
+    except Exception as error:  # whatever the file of somebody else brings about
+        raise _damage(place, name, error) from error
+    return found if np.ndim(rows) else found.reshape(found.shape[1:])
+
+
+def _spec(place: Place, name: str) -> schema.ArraySpec:
+    try:
+        if schema.NAME.fullmatch(name):
+            with suppress(FileNotFoundError):
+                return schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
+    except Exception as error:
+        raise _damage(place, name, error) from error
+    raise StoreError(f"there is no {name!r} in the store; it has {', '.join(_scalar_names(place))}")
+
+
+def _whole(place: Place, spec: schema.ArraySpec) -> NDArray[Any]:
+    try:
+        if spec.bytes > MAX_COLUMN_BYTES:
+            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+        return chunks.read_array(place, spec)
+    except Exception as error:
+        raise _damage(place, spec.name, error) from error
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,7 @@ def counts(store: str | Path | Place) -> Counts:
     """
     place = Place.of(store)
     attributes, arrays = _declared(place)
-    status = _whole(place, arrays["status"], lambda: _array(place.group(), "status"))
+    status = _whole(place, arrays["status"])
     committed = committed_of(status, attributes["block_size"])
     done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
     return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()), attributes.get("refined") is False)

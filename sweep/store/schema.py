@@ -119,6 +119,8 @@ def read_attributes(text: bytes) -> dict[str, Any]:
     names = [*attributes["axes"], *attributes["coordinates"].split()]
     if not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("its axes and coordinates have names that no axis can have")
+    if not {*attributes["axes"]} <= {*attributes["coordinates"].split()}:
+        raise ValueError("its axes are no coordinates of its runs")
     return attributes
 
 

@@ -34,7 +34,7 @@ def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attrib
     )
 
 
-def _create_alongoutcome(group: zarr.Group, variable: layout.Variable, runs: int, block_size: int, sizes: Mapping[str, int]) -> None:
+def _create_along_run(group: zarr.Group, variable: layout.Variable, runs: int, block_size: int, sizes: Mapping[str, int]) -> None:
     inner = tuple(sizes[dim] for dim in variable.dims)
     group.create_array(
         variable.name,
@@ -92,7 +92,7 @@ def create_store(
         if shared_sizes is not None:
             _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
         for variable in layout.variables(shared_grid=shared_sizes is not None, parts=parts):
-            _create_alongoutcome(group, variable, runs, block_size, sizes)
+            _create_along_run(group, variable, runs, block_size, sizes)
         group.update_attributes({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
 
 
@@ -125,7 +125,7 @@ def extend_store(
             if array.metadata.dimension_names[0] == "run" and name not in known:  # type: ignore[union-attr, index]
                 del group[name]
         for variable in all_others:
-            _lengthen(group, variable.name, runs) if variable.name in group else _create_alongoutcome(group, variable, runs, block_size, sizes)
+            _lengthen(group, variable.name, runs) if variable.name in group else _create_along_run(group, variable, runs, block_size, sizes)
         for name, (values, attrs) in coordinates.items():
             if name in group:
                 _lengthen(group, name, runs)[:] = values  # old runs may have got a place on an axis

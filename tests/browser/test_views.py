@@ -39,6 +39,18 @@ def test_the_table_is_filtered_sorted_and_saved(faulty: Path, open_page: Open, s
     expect(page.locator(".slick-header-column", has_text="steps")).to_be_visible()
 
 
+def test_an_error_leaves_the_page_alive(faulty: Path, open_page: Open) -> None:
+    page = open_page(faulty)
+    button(page, "Runs").click()
+    for label, words in (("columns", "nonsense"), ("only runs where", "T0 > 3100"), ("columns", "T0")):
+        page.get_by_label(label).fill(words)
+        page.get_by_label(label).press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("'nonsense' is no array")
+    button(page, "Parallel").click()
+    page.get_by_label("result").select_option(label="t99 [s]")
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('parallel').title.text.includes('by t99 [s]')")
+
+
 def test_a_filter_that_cannot_be_understood_says_where(faulty: Path, open_page: Open) -> None:
     page = open_page(faulty)
     for condition, answer in (("TO > 3500", "there is no TO"), ("T0 > 9e9", "no run fulfils T0 > 9e9")):

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,12 @@ def test_status_counts_runs_and_blocks(ran: Finished) -> None:
     done = command("sweep", "status", "results/small.zarr", cwd=ran[1])
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["results/small.zarr: 6 done, 0 failed, 0 pending of 6 runs", "3 of 3 blocks committed"]
+
+
+def test_status_waits_for_neither_numba_nor_zarr(ran: Finished) -> None:
+    code = "import sys; from sweep.cli import main; main(sys.argv[1:], standalone_mode=False); print({'numba', 'zarr'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code, "status", "results/small.zarr"], cwd=ran[1], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("blocks committed\nset()\n")
 
 
 def test_status_for_programs_is_json(ran: Finished) -> None:

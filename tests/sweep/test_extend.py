@@ -17,6 +17,7 @@ from sweep.plan import Plan
 from sweep.store import layout, reader, repair
 from sweep.store.place import Place
 from sweep.store.reader import counts
+from sweep.views import Columns
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
 FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
@@ -53,6 +54,14 @@ def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(st
     run_here(sweep_file(store.parent, "at_once.yaml", axes=FIVE), store.parent / "at_once.zarr")
     assert_same_bits(store, store.parent / "at_once.zarr")
     assert (counts(store).runs, counts(store).done, counts(store).pending) == (5, 5, 0)
+
+
+def test_who_has_opened_a_store_before_it_was_extended_still_sees_it_as_it_was(store: Path) -> None:
+    columns = Columns(reader.open_group(store))
+    assert columns["T0"].size == columns.where(None).size == 3
+    extended(store, axes=FIVE)
+    assert columns["M_loss"].size == columns["run"].size == 3
+    assert columns.value("M_loss", 1) == columns["M_loss"][1] > 0.0
 
 
 def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: Path) -> None:

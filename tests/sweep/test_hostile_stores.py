@@ -35,6 +35,7 @@ COMMANDS = [
     ["show"],
     ["show", "--cache"],
     ["show", "--columns", "run_id,error"],
+    ["card", "0"],
     ["doctor", "--deep"],
     ["resume"],
 ]
@@ -173,6 +174,7 @@ DECLARED = [
     ("a pipe for a description", lambda s: ((s / "M_loss" / "zarr.json").unlink(), os.mkfifo(s / "M_loss" / "zarr.json"))),
     ("a pipe for the group", lambda s: ((s / "zarr.json").unlink(), os.mkfifo(s / "zarr.json"))),
     ("a pipe for a chunk", lambda s: ((s / "status" / "c" / "0").unlink(), os.mkfifo(s / "status" / "c" / "0"))),
+    ("a pipe for names", lambda s: ((s / "run_id" / "c" / "0").unlink(), os.mkfifo(s / "run_id" / "c" / "0"))),
     ("a link for an array", lambda s: ((s / "M_loss").rename(s.parent / "elsewhere"), (s / "M_loss").symlink_to(s.parent / "elsewhere"))),
     ("a link for chunks", lambda s: (shutil.rmtree(s / "status" / "c"), (s / "status" / "c").symlink_to("/dev"))),
     ("a hole of a terabyte", lambda s: os.truncate(s / "status" / "c" / "0", 2**40)),
@@ -185,9 +187,9 @@ DECLARED = [
 
 
 @pytest.mark.parametrize("change", [case[1] for case in DECLARED], ids=[case[0] for case in DECLARED])
-def test_whatever_a_store_declares_every_command_ends_with_a_message(store: Path, change: Change) -> None:
+def test_whatever_a_store_declares_every_command_ends_with_a_message(store: Path, finished: Path, change: Change) -> None:
     change(store)
-    for words in COMMANDS:
+    for words in [*COMMANDS, ["compare", str(finished)]]:
         code, output = outcome(store, words)
         assert code in {0, 1, 2, 3}
         assert output
@@ -246,6 +248,8 @@ def bomb(store: Path, name: str) -> None:
         content = b"\x28\xb5\x2f\xfd" + bytes([0xE0]) + struct.pack("<Q", 2**37) + b"\x01\x00\x00"
         codecs = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "zstd", "configuration": {"level": 0, "checksum": False}}]
         chunk = store / name / "c" / "0"
+    elif name == "run_id":
+        content, codecs, chunk = struct.pack("<I", 2**28), [{"name": "vlen-utf8"}], store / name / "c" / "0"
     else:
         whole = (store / name / "c" / "0" / "0").read_bytes()[:-4]
         content = whole[:4] + struct.pack("<I", 2**31 - 100) + whole[8:]
@@ -258,12 +262,13 @@ def bomb(store: Path, name: str) -> None:
     chunk.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["T0", "cache_hits"])
+@pytest.mark.parametrize("name", ["T0", "run_id", "cache_hits"])
 def test_a_chunk_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(store: Path, name: str) -> None:
     bomb(store, name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(StoreError, match=rf"{name} is damaged: .*{name}/c/0.* cannot be read"):
-        reader.column(reader.open_group(store), name)
+    for read in (reader.column, lambda group, name: reader.part(group, name, 0)):
+        with pytest.raises(StoreError, match=rf"{name} is damaged: .*{name}/c/.* cannot be read"):
+            read(reader.open_group(store), name)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
     assert outcome(store, ["doctor"])[0] == 1
 

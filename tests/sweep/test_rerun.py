@@ -30,6 +30,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "axes": {"temperature.T0": [3000, 3500.0]},
         "variants": {"as is": {}, "<b>x</b>": {"blowout.enabled": False}, "damped": {"dynamics.damping": DAMPING}},
     },
+    "sections": {"axes": {"dynamics": [{"e0": 0.5}, {"e0": 0.1}], "temperature.T0": [3000, 4000]}},
+    "put over by a variant": {"axes": {"temperature.T0": [3000, 4000]}, "variants": {"a": {}, "b": {"temperature.T0": 3500}}},
     "coinciding": {
         "axes": {"temperature.T0": [3000, 4000]},
         "variants": {"a": {}, "b": {}, "c": {"dynamics.e0": 0.3}},
