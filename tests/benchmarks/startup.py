@@ -84,7 +84,7 @@ def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
     return found
 
 
-def lines(repeats: int = REPEATS) -> list[str]:
+def lines(repeats: int = REPEATS, workers_of: Sequence[int] = tuple(FIRST_RUN_GOALS)) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.yaml"
         small.write_text(SMALL, encoding="utf-8")
@@ -98,9 +98,13 @@ def lines(repeats: int = REPEATS) -> list[str]:
             ("marsdisk --help", HELP_GOAL, of_a_command(command("marsdisk.cli", "--help"), repeats)),
             ("sweep run --help", HELP_GOAL, of_a_command(command("sweep.cli", "run", "--help"), repeats)),
             *(
-                (f"sweep run {name} --workers {workers}, to its first finished {unit}", goal, to_the_first_run(file, workers, repeats))
+                (
+                    f"sweep run {name} --workers {workers}, to its first finished {unit}",
+                    FIRST_RUN_GOALS[workers],
+                    to_the_first_run(file, workers, repeats),
+                )
                 for name, unit, file in (("of short runs, block: 1", "run", small), ("temperature_supply.yaml", "block of 144 runs", STUDY))
-                for workers, goal in FIRST_RUN_GOALS.items()
+                for workers in workers_of
             ),
         ):
             walls = sorted(each.wall for each in found)

@@ -27,7 +27,13 @@ Wait = Callable[[Driver, Path, int], None]
 
 
 @pytest.mark.parametrize(
-    ("number", "to_group", "workers"), [(signal.SIGINT, True, 2), (signal.SIGINT, False, 2), (signal.SIGINT, True, 0), (signal.SIGTERM, False, 0)]
+    ("number", "to_group", "workers"),
+    [
+        (signal.SIGINT, True, 2),
+        pytest.param(signal.SIGINT, False, 2, marks=pytest.mark.faults("the driver alone is interrupted (SIGINT), not its terminal")),
+        pytest.param(signal.SIGINT, True, 0, marks=pytest.mark.faults("a driver that works itself is interrupted (SIGINT)")),
+        (signal.SIGTERM, False, 0),
+    ],
 )
 def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, number: int, to_group: bool, workers: int
@@ -90,6 +96,7 @@ def _committed(store: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (store / "status" / "c").iterdir()}
 
 
+@pytest.mark.faults("both workers are killed at once")
 def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait) -> None:
     store = tmp_path / "s.zarr"
     driver = start(long_file, store, 2)
@@ -105,6 +112,7 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, u
     assert_same_bits(store, undisturbed)
 
 
+@pytest.mark.faults("the driver is killed")
 def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(
     tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait
 ) -> None:
@@ -148,6 +156,7 @@ sweep.worker.solve = solve
 """
 
 
+@pytest.mark.faults("cases exit, raise, or kill their worker")
 def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, start: Start) -> None:
     (tmp_path / "bad_cases.py").write_text(BAD_CASES, encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -184,6 +193,7 @@ sweep.worker.check_run = check_run
 """
 
 
+@pytest.mark.faults("the check of a run kills its worker")
 def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(tmp_path: Path, start: Start) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -101,6 +101,7 @@ def until_committed(driver: Driver, store: str, blocks: int) -> None:
     assert counts(store).pending > 0
 
 
+@pytest.mark.faults("the driver of a sweep into an object store is killed")
 def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     start: Start, file: Path, undisturbed: Path, store: str, tmp_path: Path
 ) -> None:
@@ -128,6 +129,7 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     assert not any(SECRET in text for done in (again, status, show, doctor) for text in (out, err, done.stdout, done.stderr))
 
 
+@pytest.mark.faults("the driver of a sweep into an object store is interrupted")
 def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(start: Start, undisturbed: Path, store: str, tmp_path: Path) -> None:
     driver = start(store, 0)
     until_committed(driver, store, 1)

@@ -48,6 +48,7 @@ def submit(file: Path, store: Path, dask: DaskProcesses) -> None:
     assert f"next: sweep watch {store}, sweep status {store}, sweep cancel {store}" in done.stdout
 
 
+@pytest.mark.faults("a submitted sweep is cancelled from elsewhere")
 def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_bits(
     tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path
 ) -> None:
