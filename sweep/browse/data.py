@@ -134,9 +134,7 @@ class Data:
 
     def row(self, name: str, run: int) -> NDArray[Any]:
         """One run's part of an array."""
-        array = self.group[name]
-        assert isinstance(array, zarr.Array)
-        return np.asarray(array[run])
+        return reader.part(self.group, name, run)
 
     def sizes(self, run: int) -> NDArray[np.float64]:
         """Grain radii of a run [m]."""
