@@ -12,7 +12,7 @@ from ..tables import text
 from ..views import parameters
 from .data import Data
 from .scales import number
-from .style import text_block
+from .style import apart, text_block
 from .texts import escaped, table
 
 LONGEST_ERROR = 600  # characters
@@ -27,11 +27,12 @@ class About:
 
     def __init__(self, data: Data, file_name: str) -> None:
         self.data = data
-        self.root = text_block(name="about")
+        self.text = text_block(name="about")
+        self.root = apart(self.text)
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Write them for ``runs``."""
-        self.root.text = self._about(runs, colours)
+        self.text.text = self._about(runs, colours)
 
     def _about(self, chosen: list[int], colours: list[str]) -> str:
         differing, same, commands = self._parameters(chosen)
@@ -57,7 +58,7 @@ class About:
         names = [*self.data.varying, *(name for name in parameters(self.data.group) if name not in self.data.varying), "run_id", "worker"]
         rows = [[escaped(self.data.with_unit(name)), *(escaped(self.data.value(name, run)) for run in chosen)] for name in names]
         try:
-            swept = {str(self.data.group[name].attrs.get("config_key")) for name in parameters(self.data.group)}
+            swept = {str(self.data.attributes(name).get("config_key")) for name in parameters(self.data.group)}
             config = _flat(self.data.recorded.config(chosen[0]).model_dump())
             same = [[escaped(key), escaped(value)] for key, value in config if key not in swept]
             commands = [(run, html.escape(text(self.data.recorded.command(run)))) for run in chosen]

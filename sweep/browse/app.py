@@ -24,16 +24,15 @@ from ..store import layout, reader
 from ..store.place import Place
 from .cachepage import CacheView
 from .data import Data
-from .details import Details
+from .details import PARTS, Details
 from .map import MapView
 from .origin import OriginView
 from .parallel import ParallelView
 from .runs import RunsView
-from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, text_block
+from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
-MAKE_AFTER = 1500  # ms after a page is asked for, when its first picture stands: what a first choice needs is made
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
 # a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
@@ -55,7 +54,8 @@ class Page:
         self.chosen: list[int] = []
         self.runs: NDArray[np.int64] = data.columns["run"]
         self._version, self._next_look = data.version, 0.0
-        self.header, self.problem = text_block(name="header"), text_block(name="problem", visible=False)
+        self.header, self.problem = text_block(name="header"), text_block(name="problem")
+        self.alert = apart(self.problem, visible=False)
         self.pages = RadioButtonGroup(labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages")
         self.pages.on_change("active", lambda attr, old, new: self.guarded(self._open)())
         self.filter = TextInput(title="only runs where", placeholder="T0 > 3500 and status == 'done'", stylesheets=[WIDGET], margin=0, name="filter")
@@ -69,21 +69,21 @@ class Page:
             button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
         self.choosing = [self.asked, *steps]
-        self.bar = Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
+        self.bar = apart(Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width"))
         self.views: dict[str, Any] = {}
-        self._fresh: set[str] = set()
+        self._fresh: set[str] = set()  # views that show what is so now
+        self._touched, self._ahead = True, True
         self.left = Column(sizing_mode="stretch_width", margin=0, styles={"flex": "1.15 1 540px", "min-width": "0"})
         self.details = Details(self)
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
         body = Row(self.left, self.details.root, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
-        root = Column(self.header, self.pages, self.bar, self.problem, body, sizing_mode="stretch_width", spacing=10, margin=0)
+        root = Column(apart(self.header), apart(self.pages), self.bar, self.alert, body, sizing_mode="stretch_width", spacing=10, margin=0)
         document.title = f"{shown(data.title, 60)} – sweep"
         document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
         self._head()
         self.guarded(self._open)()
         self.details.update()
         document.add_root(root)
-        document.add_timeout_callback(self.guarded(self.details.make), MAKE_AFTER)
         document.add_periodic_callback(self.guarded(self._look), int(1000 * LOOK_EVERY))
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,6 +91,7 @@ class Page:
 
         @functools.wraps(call)  # Bokeh looks at the signature
         def guarded(*arguments: Any, **options: Any) -> None:
+            self._touched = self._touched or call != self._look
             try:
                 call(*arguments, **options)
             except MarsDiskError as error:
@@ -100,10 +101,10 @@ class Page:
 
     def _say(self, words: str) -> None:
         lines = "<br>".join(escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6])
-        self.problem.update(
-            text=f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else "",
-            visible=bool(words),
+        self.problem.text = (
+            f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else ""
         )
+        self.alert.visible = bool(words)
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
         """Take runs for the right half of the page; ``add`` keeps those that are there, and drops a run that is asked for again."""
@@ -116,7 +117,6 @@ class Page:
         self._say("")
         self.asked.value = ", ".join(map(str, now[:20]))
         self.views[self._name].mark()
-        self._fresh = {self._name} & self._fresh
         self.details.update()
 
     def narrow(self, condition: str) -> None:
@@ -129,21 +129,42 @@ class Page:
         return list(VIEWS)[self.pages.active or 0]
 
     def _open(self) -> None:
-        """Show the view that is chosen, made when first opened."""
+        """Show the view that is chosen."""
         name = self._name
-        view = self.views.get(name)
-        with self._at_once():
-            if view is None:
-                view = self.views[name] = VIEWS[name](self)
-            if name not in self._fresh:
-                view.update()
-                self._fresh.add(name)
-            self.left.children = [view.root]
+        if name in self._fresh:
+            self.views[name].mark()
+        else:
+            self._make(name)
+        for other, view in self.views.items():
+            view.root.visible = other == name
         alone = name in {"Cache", "Provenance"}
         self.details.root.visible = not alone
         for control in self.choosing:
             control.visible = not alone
         self.bar.visible = name != "Provenance"
+
+    def _make(self, name: str) -> None:
+        """Have a view show what is so now; when it is new, it is not seen yet."""
+        with self._at_once():
+            view = self.views.get(name)
+            if view is None:
+                view = self.views[name] = VIEWS[name](self)
+                view.root.visible = False
+            view.update()
+            self._fresh.add(name)
+            if view.root not in self.left.children:
+                self.left.children = [*self.left.children, view.root]
+
+    def _make_ahead(self) -> None:
+        """Make one thing that is not there yet, or not as it is now: who opens it will not wait. One that cannot be made is told of then."""
+        made = self._fresh if self.data.finished else self.views  # what is still written would be made again and again
+        wanted = [functools.partial(self.details.make, part) for part in PARTS if part not in self.details.parts]
+        wanted += [functools.partial(self._make, name) for name in VIEWS if name not in made]
+        try:
+            for make in wanted[:1]:
+                make()
+        except MarsDiskError:
+            self._ahead = False
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
@@ -189,7 +210,8 @@ class Page:
             self.choose([run])
 
     def _look(self) -> None:
-        """See whether the store went on, as often as that costs little."""
+        """See whether the store went on, as often as that costs little; when nothing is going on here either, make what may be wanted next."""
+        quiet, self._touched = not self._touched, False
         now = time.perf_counter()
         if now >= self._next_look:
             self.data.refresh()
@@ -199,6 +221,8 @@ class Page:
             self.runs = self.data.columns.where(self.filter.value.strip() or None) if self.filter.value else self.data.columns["run"]
             self._head()
             self._update()
+        elif quiet and self._ahead:
+            self._make_ahead()
 
     def _head(self) -> None:
         counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}

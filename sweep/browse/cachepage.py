@@ -4,19 +4,19 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, Row
 from numpy.typing import NDArray
 
 from ..progress import duration
 from ..store import layout, reader
 from . import csvtext
 from .scales import number
-from .style import ACCENT, APART, LINE, downloads, text_block
+from .style import ACCENT, LINE, downloads, stack, text_block
 from .texts import escaped, table
 
 if TYPE_CHECKING:
     from .app import Page
 
+MOST = 64  # workers
 COUNTS = ("hits", "misses", "rebuilds", "refused")
 
 
@@ -26,13 +26,7 @@ class CacheView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="cache")
-        self.root = Column(
-            self.text,
-            Row(downloads(None, self._csv, page.file_name), stylesheets=[APART], margin=0),
-            sizing_mode="stretch_width",
-            spacing=8,
-            margin=0,
-        )
+        self.root = stack(self.text, downloads(None, self._csv, page.file_name))
         self._slots: dict[str, list[Any]] = {}
         self._known: tuple[int, dict[str, NDArray[Any]]] = (-1, {})
 
@@ -47,11 +41,12 @@ class CacheView:
         """Add up what is committed."""
         runs = self.page.runs[self.data.status[self.page.runs] == layout.DONE]
         slots, reasons = self.data.labels("cache"), self.data.labels("reason")
-        counts = {name: self._column(name)[runs] for name in COUNTS}
-        seconds = self._column("build_time")[runs]
+        workers, worker = self.data.coded("worker")
+        counts = {name: _sums(self._column(name)[runs], worker[runs], len(workers)).astype(np.int64) for name in COUNTS}
+        seconds = _sums(np.nan_to_num(self._column("build_time")[runs]), worker[runs], len(workers))
         why = self._column("invalidations")[runs].sum(axis=0)
         total = {name: count.sum(axis=0) for name, count in counts.items()}
-        lookups, saved = _lookups(total), _saved(total, np.nansum(seconds, axis=0))
+        lookups, saved = _lookups(total), _saved(total, seconds.sum(axis=0))
         rows = []
         for i, slot in enumerate(slots):
             rows.append(
@@ -69,21 +64,11 @@ class CacheView:
             "<h2>Rebuilds, by the part of the key that differed</h2>"
             + (table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason) if by_reason else "<p class='faint'>None.</p>")
             + "<br>",
-            "<h2>Workers</h2>" + table(["worker", "runs", "hit rate", "lookups", "saved"], self._workers(runs, counts, seconds)),
+            "<h2>Workers</h2>" + table(["worker", "runs", "hit rate", "lookups", "saved"], _workers(workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds)),
         ]
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
         shown = {name: total[name].tolist() for name in COUNTS}
         self._slots = {"slot": slots, **shown, "saved [s]": saved.tolist(), **{f"rebuilt because of {reasons[j]}": why[:, j].tolist() for j in used}}
-
-    def _workers(self, runs: NDArray[np.int64], counts: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> list[list[str]]:
-        names, code = np.unique(self.data.columns["worker"][runs].astype(object), return_inverse=True) if runs.size else (np.array([]), runs)
-        rows = []
-        for i, name in enumerate(names.tolist()[:MOST]):
-            here = code == i
-            total = {key: count[here].sum(axis=0) for key, count in counts.items()}
-            saved, lookups = float(_saved(total, np.nansum(seconds[here], axis=0)).sum()), int(_lookups(total).sum())
-            rows.append([escaped(name), str(int(here.sum())), _rate(total["hits"].sum(), lookups), str(lookups), duration(saved)])
-        return rows + ([[f"and {names.size - MOST} more", "", "", "", ""]] if names.size > MOST else [])
 
     def mark(self) -> None:
         """Nothing here shows single runs."""
@@ -92,7 +77,18 @@ class CacheView:
         return csvtext.table(self._slots), f"{self.page.file_name}-cache.csv"
 
 
-MOST = 64  # workers
+def _sums(values: NDArray[Any], code: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    """Of ``values`` (runs, slots), for each code (codes, slots)."""
+    return np.stack([np.bincount(code, column, size) for column in values.T], axis=1)
+
+
+def _workers(names: list[str], runs: NDArray[np.int64], counts: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> list[list[str]]:
+    rows, present = [], np.flatnonzero(runs).tolist()
+    for i in present[:MOST]:
+        total = {name: count[i] for name, count in counts.items()}
+        lookups, saved = int(_lookups(total).sum()), float(_saved(total, seconds[i]).sum())
+        rows.append([escaped(names[i]), str(runs[i]), _rate(total["hits"].sum(), lookups), str(lookups), duration(saved)])
+    return rows + ([[f"and {len(present) - MOST} more", "", "", "", ""]] if len(present) > MOST else [])
 
 
 def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:

@@ -37,6 +37,7 @@ class Data:
         self.columns = Columns(group)
         self.status: NDArray[Any] = reader.column(group, "status")
         self.codes: dict[str, tuple[list[Any], NDArray[np.int64]]] = {}
+        self._attributes: dict[str, dict[str, Any]] = {}
 
     def refresh(self) -> bool:
         """Look whether more is committed; True where there is."""
@@ -70,14 +71,20 @@ class Data:
     def recorded(self) -> RecordedRuns:
         return RecordedRuns.of(self.group)
 
+    def attributes(self, name: str) -> dict[str, Any]:
+        """What is written of an array."""
+        if name not in self._attributes:
+            self._attributes[name] = dict(self.group[name].attrs)
+        return self._attributes[name]
+
     def unit(self, name: str) -> str:
-        return "1" if name == RUN else str(self.group[name].attrs.get("units", "1"))
+        return "1" if name == RUN else str(self.attributes(name).get("units", "1"))
 
     def with_unit(self, name: str) -> str:
         return name if self.unit(name) == "1" else f"{name} [{self.unit(name)}]"
 
     def meaning(self, name: str) -> str:
-        return "number of the run" if name == RUN else str(self.group[name].attrs.get("long_name", ""))
+        return "number of the run" if name == RUN else str(self.attributes(name).get("long_name", ""))
 
     @cached_property
     def rings(self) -> str | None:
@@ -113,7 +120,7 @@ class Data:
         return [] if any(self._numbers_points(name) for name in names) else names
 
     def _numbers_points(self, name: str) -> bool:
-        is_key = "config_key" in self.group[name].attrs
+        is_key = "config_key" in self.attributes(name)
         return not is_key and name != self.rings and self.columns[name].dtype.kind in "iu"
 
     @property

@@ -1,6 +1,7 @@
 """All about the chosen runs: what they are, how they ended, what the cache did, and how to run them again."""
 
 import html
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bokeh.models import Column, RadioButtonGroup
@@ -10,10 +11,11 @@ from marsdisk.result import StopReason
 
 from ..store import layout
 from .about import LONGEST_ERROR, About
+from .data import Data
 from .scales import number
 from .series import SeriesView
 from .sizes import SizesView
-from .style import COLOURS, PAGES, text_block
+from .style import COLOURS, PAGES, apart, text_block
 from .texts import escaped
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST = len(COLOURS)  # runs that are compared
 MOST_NAMES = 6  # parameters in a heading
-UNSEEN = {"visibility": "hidden"}  # takes its place
+PARTS: dict[str, Callable[[Data, str], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
 
 
 class Details:
@@ -30,28 +32,29 @@ class Details:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.heading = text_block(name="heading")
-        self.choice = RadioButtonGroup(labels=["Series", "Sizes", "Run"], active=0, stylesheets=[PAGES], margin=0)
+        self.choice = RadioButtonGroup(labels=list(PARTS), active=0, stylesheets=[PAGES], margin=0)
         self.choice.on_change("active", lambda attr, old, new: page.guarded(self.update)())
-        self.parts: dict[int, Any] = {}  # made when first opened
-        self.root = Column(self.heading, self.choice, sizing_mode="stretch_width", spacing=8, margin=0)
+        self.choosing = apart(self.choice)
+        self.parts: dict[str, Any] = {}
+        self.root = Column(apart(self.heading), self.choosing, sizing_mode="stretch_width", spacing=8, margin=0)
 
     def update(self) -> None:
         """Show the chosen runs in the part that is open."""
         chosen = self.page.chosen[:MOST]
         self.heading.text = self._heading(chosen)
-        self.choice.visible = bool(chosen)
-        which = self.choice.active or 0
+        self.choosing.visible = bool(chosen)
+        open_part = list(PARTS)[self.choice.active or 0]
         if chosen:
-            self.make(which)
-            self.parts[which].show(chosen, list(COLOURS))
-        for i, part in self.parts.items():
-            part.root.update(visible=bool(chosen) and i == which, styles={"visibility": "visible"})
+            self.make(open_part)
+            self.parts[open_part].show(chosen, list(COLOURS))
+        for name, part in self.parts.items():
+            part.root.visible = bool(chosen) and name == open_part
 
-    def make(self, which: int = 0) -> None:
-        """Make one of the parts, unseen but drawn: ahead of the first choice, which then need not wait for it."""
-        if which not in self.parts:
-            part = self.parts[which] = (SeriesView, SizesView, About)[which](self.data, self.page.file_name)
-            part.root.update(styles=UNSEEN, visible=not self.page.chosen)
+    def make(self, name: str) -> None:
+        """Make a part unless it is there; it is not seen yet."""
+        if name not in self.parts:
+            part = self.parts[name] = PARTS[name](self.data, self.page.file_name)
+            part.root.visible = False
             self.root.children = [*self.root.children, part.root]
 
     def _heading(self, chosen: list[int]) -> str:

@@ -15,7 +15,7 @@ from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
 from .scales import Scale
-from .style import APART, WIDGET, WRAP, downloads, on_click, text_block
+from .style import APART, WIDGET, WRAP, apart, downloads, on_click, stack, text_block
 from .texts import escaped, shown
 
 if TYPE_CHECKING:
@@ -53,13 +53,8 @@ class MapView:
             self.note, downloads(self.picture, self._csv, f"{self.page.file_name}-map"), stylesheets=[APART], margin=0, sizing_mode="stretch_width"
         )
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        self.root = Column(
-            Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0),
-            *(self.others, self.picture, below),
-            sizing_mode="stretch_width",
-            spacing=8,
-            margin=0,
-        )
+        shown = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
+        self.root = stack(shown, self.others, apart(self.picture), below)
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = [(name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)) for name in names]

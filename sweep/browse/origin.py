@@ -4,11 +4,10 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from bokeh.models import Column
 
 from ..tables import text
 from . import csvtext
-from .style import downloads, text_block
+from .style import downloads, stack, text_block
 from .texts import cut, escaped, table
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class OriginView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="origin")
-        self.root = Column(self.text, downloads(None, self._csv, page.file_name), sizing_mode="stretch_width", spacing=8, margin=0)
+        self.root = stack(self.text, downloads(None, self._csv, page.file_name))
 
     def update(self) -> None:
         """Write it down."""

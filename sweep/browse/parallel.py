@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.core.properties import value
 from bokeh.events import SelectionGeometry
-from bokeh.models import BoxSelectTool, Column, ColumnDataSource, Row, Select, Span
+from bokeh.models import BoxSelectTool, ColumnDataSource, Row, Select, Span
 from numpy.typing import NDArray
 
 from . import csvtext
 from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
-from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, downloads, on_click, plot, set_axis, set_range, text_block
+from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, on_click, plot, set_axis, set_range, stack, text_block
 from .texts import plain, shown
 
 if TYPE_CHECKING:
@@ -82,10 +82,8 @@ class ParallelView:
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         pictures = downloads(self.figure, self._csv, f"{page.file_name}-parallel")
-        self.root = Column(
-            *(self.name, self.figure, Row(self.note, pictures, stylesheets=[APART], margin=0, sizing_mode="stretch_width")),
-            sizing_mode="stretch_width", spacing=8, margin=0,
-        )  # fmt: skip
+        below = Row(self.note, pictures, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        self.root = stack(self.name, apart(self.figure), below)
         self._uprights: list[_Upright] = []
         self._runs = np.arange(0)
         self._heights = np.empty((0, 0))

@@ -4,13 +4,13 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, DataTable, Row, Select, StringFormatter, TableColumn, TextInput, Toggle
+from bokeh.models import ColumnDataSource, DataTable, Row, Select, StringFormatter, TableColumn, TextInput, Toggle
 
 from ..tables import in_sequence
 from . import csvtext
 from .data import RUN
 from .scales import number
-from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, downloads, text_block
+from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, stack, text_block
 from .texts import shown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RunsView:
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         below = Row(self.note, downloads(None, self._csv, page.file_name), stylesheets=[APART], margin=0, sizing_mode="stretch_width")
         controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
-        self.root = Column(controls, self.table, below, sizing_mode="stretch_width", spacing=8, margin=0)
+        self.root = stack(controls, apart(self.table), below)
         self._marking = False
         self._order = np.arange(0)
 

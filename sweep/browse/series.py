@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Column, ColumnDataSource, FixedTicker, Range1d, Row
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Row
 from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
@@ -13,7 +13,7 @@ from ..store import layout
 from . import csvtext
 from .data import Data
 from .scales import Scale
-from .style import downloads, plot, set_axis, set_range
+from .style import apart, downloads, plot, set_axis, set_range, stack
 from .texts import plain
 
 #: Series in the order of reading; the word is what they are called in a title.
@@ -50,7 +50,7 @@ class SeriesView:
         for row in grid.children:
             for figure in row.children:
                 figure.styles = {"flex": "1 1 0", "min-width": "0"}
-        self.root = Column(grid, downloads(grid, self._csv, f"{file_name}-series"), sizing_mode="stretch_width", spacing=6, margin=0)
+        self.root = stack(apart(grid), downloads(grid, self._csv, f"{file_name}-series"))
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Draw the series of those of ``runs`` that are done."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, Row, Select, Slider, Span
+from bokeh.models import ColumnDataSource, Row, Select, Slider, Span
 from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
@@ -13,7 +13,7 @@ from ..store import layout
 from . import csvtext
 from .data import Data
 from .scales import Scale, number
-from .style import COLOURS, WIDGET, WRAP, downloads, plot, set_axis, set_range, text_block
+from .style import COLOURS, WIDGET, WRAP, apart, downloads, plot, set_axis, set_range, stack, text_block
 
 DEEPEST = 1e-14  # of the largest value: what is below is no more than round-off of the integration
 PER = {"mass": "mass of grains per ln s [kg m-2]", "number": "number of grains per ln s [m-2]"}
@@ -38,12 +38,7 @@ class SizesView:
             self.figure.add_layout(span)
         self.note = text_block()
         controls = Row(self.per, self.slider, stylesheets=[WRAP], margin=0)
-        self.root = Column(
-            *(controls, self.figure, self.note, downloads(self.figure, self._csv, f"{file_name}-sizes")),
-            sizing_mode="stretch_width",
-            spacing=6,
-            margin=0,
-        )
+        self.root = stack(controls, apart(self.figure), self.note, downloads(self.figure, self._csv, f"{file_name}-sizes"))
         self.runs: list[int] = []
         self.colours: list[str] = []
 

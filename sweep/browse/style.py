@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bokeh.events import DoubleTap, Tap
-from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Range1d, Row, Title
+from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Pane, Range1d, Row, Title, UIElement
 from bokeh.plotting import figure
 
 from .texts import plain
@@ -97,6 +97,16 @@ if (cb_obj.data.text.length > 0)
 def text_block(content: str = "", **options: Any) -> Div:
     """A piece of HTML."""
     return Div(text=content, stylesheets=[TEXT], sizing_mode="stretch_width", margin=0, **options)
+
+
+def apart(part: LayoutDOM, **options: Any) -> Pane:
+    """A part of the page that a browser lays out by itself; without this, whatever changes has all of the page measured anew."""
+    return Pane(elements=[part], stylesheets=[":host { width: 100%; }"], **options)
+
+
+def stack(*parts: UIElement) -> Pane:
+    """Parts below each other, apart from the rest of the page."""
+    return apart(Column(*parts, sizing_mode="stretch_width", spacing=8, margin=0))
 
 
 def downloads(picture: LayoutDOM | None, csv: Any, name: str) -> Row:

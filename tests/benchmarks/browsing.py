@@ -28,7 +28,7 @@ OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 OPTIONS += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 _MODEL = "Bokeh.documents[0].get_model_by_name"
 _BEFORE = f"window.before = window.Bokeh && {{heading: {_MODEL}('heading').text, map: {_MODEL}('cells')?.title.text}}"
-_PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_PAINTED = "async () => { for (let frame = 0; frame < 4; frame++) await new Promise(requestAnimationFrame) }"
 
 
 class Deed(NamedTuple):
@@ -40,7 +40,8 @@ class Deed(NamedTuple):
 
 
 def _drawn(figure: str) -> str:
-    return f"Bokeh.index.find_one({_MODEL}('{figure}'))?.has_finished()"
+    view = f"Bokeh.index.find_one({_MODEL}('{figure}'))"
+    return f"{view}?.has_finished() && {view}.el.checkVisibility({{visibilityProperty: true}})"
 
 
 def _says(model: str, words: str) -> str:
@@ -80,6 +81,8 @@ DEEDS = (
     Deed("the last of them first", _press("largest first"), _says("runs", "source.data.run[0] != '0'")),
     Deed("narrowed by a condition", _write("only runs where", "T0 > 3500"), _says("header", "text.includes('pass the filter')")),
     Deed("parallel coordinates of 75,000 runs", _press("Parallel"), _drawn("parallel")),
+    Deed("what the caches did", _press("Cache"), _drawn("cache")),
+    Deed("where it comes from", _press("Provenance"), _drawn("origin")),
 )
 
 
@@ -106,7 +109,7 @@ def seconds(page: Page, do: Callable[[Page], object], done: str) -> float:
     return time.perf_counter() - begin
 
 
-def visit(browser: Browser, url: str, rest: float = 1.0) -> list[float]:
+def visit(browser: Browser, url: str, rest: float = 2.0) -> list[float]:
     """Seconds of the first picture and of each deed, with so many seconds of rest before each."""
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     found = [seconds(page, lambda page: page.goto(url), f"window.Bokeh?.documents.length && {_drawn('cells')}")]
