@@ -33,6 +33,7 @@ from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, tex
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
+MOST_AHEAD = 200_000  # runs of a sweep whose views are made before somebody opens them; of more, this would take long and much memory
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
 # a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
@@ -158,8 +159,9 @@ class Page:
     def _make_ahead(self) -> None:
         """Make one thing that is not there yet, or not as it is now: who opens it will not wait. One that cannot be made is told of then."""
         made = self._fresh if self.data.finished else self.views  # what is still written would be made again and again
+        views = [name for name in VIEWS if name not in made and self.data.runs <= MOST_AHEAD]
         wanted = [functools.partial(self.details.make, part) for part in PARTS if part not in self.details.parts]
-        wanted += [functools.partial(self._make, name) for name in VIEWS if name not in made]
+        wanted += [functools.partial(self._make, name) for name in views]
         try:
             for make in wanted[:1]:
                 make()

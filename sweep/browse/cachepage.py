@@ -64,7 +64,11 @@ class CacheView:
             "<h2>Rebuilds, by the part of the key that differed</h2>"
             + (table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason) if by_reason else "<p class='faint'>None.</p>")
             + "<br>",
-            "<h2>Workers</h2>" + table(["worker", "runs", "hit rate", "lookups", "saved"], _workers(workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds)),
+            "<h2>Workers</h2>"
+            + table(
+                ["worker", "runs", "hit rate", "lookups", "saved"],
+                _workers(workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds),
+            ),
         ]
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
         shown = {name: total[name].tolist() for name in COUNTS}

@@ -19,7 +19,7 @@ from .texts import plain, shown
 if TYPE_CHECKING:
     from .app import Page
 
-MOST = 1500  # lines that a browser moves without delay and a person can tell apart
+MOST = 1000  # lines that a browser moves without delay and a person can tell apart
 MOST_AXES = 12
 TICKS = 6
 
@@ -62,11 +62,11 @@ class ParallelView:
         self.figure.axis.axis_line_color = None
         self.figure.yaxis.visible = False
         self.mapper, self.bar = colour_bar()
-        self.lines = ColumnDataSource(data={"xs": [], "ys": [], "shade": []})
-        self.failed = ColumnDataSource(data={"xs": [], "ys": []})
-        self.figure.multi_line("xs", "ys", source=self.failed, line_color="#8a96a1", line_dash="dashed", line_width=1)
+        self.lines, self.failed = ColumnDataSource(), ColumnDataSource()
+        ends = ("x0", "y0", "x1", "y1")
+        self.figure.segment(*ends, source=self.failed, line_color="#8a96a1", line_dash="dashed", line_width=1)
         colour: Any = {"field": "shade", "transform": self.mapper}
-        self.figure.multi_line("xs", "ys", source=self.lines, line_color=colour, line_alpha=0.55, line_width=1.2)
+        self.figure.segment(*ends, source=self.lines, line_color=colour, line_alpha=0.55, line_width=1.2)
         self.marked = ColumnDataSource(data={"xs": [], "ys": [], "colour": []})
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="#ffffff", line_width=6)
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="colour", line_width=3)
@@ -100,14 +100,12 @@ class ParallelView:
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
         self.bar.visible = bool(done.any())
-        across = list(range(len(self._uprights)))
-        lines, failed = self._heights[:, done].T.tolist(), self._heights[:-1, ~done].T.tolist()  # lists: each array would be a message of its own
-        self.lines.data = {"xs": [across] * len(lines), "ys": lines, "shade": shade[done]}
-        self.failed.data = {"xs": [across[:-1]] * len(failed), "ys": failed}
+        self.lines.data = _pieces(self._heights[:, done]) | {"shade": np.tile(shade[done], len(names))}
+        self.failed.data = _pieces(self._heights[:-1, ~done])
         places = [(i, height, words) for i, upright in enumerate(self._uprights) for height, words in upright.ticks()]
         self.ticks.data = {"x": [p[0] for p in places], "y": [p[1] for p in places], "words": [p[2] for p in places]}
         self.figure.center = [part for part in self.figure.center if not isinstance(part, Span)] + [
-            Span(location=float(i), dimension="height", line_color=FAINT, line_width=1, level="underlay") for i in across
+            Span(location=float(i), dimension="height", line_color=FAINT, line_width=1, level="underlay") for i in range(len(self._uprights))
         ]
         set_axis(self.figure.xaxis[0], [(float(i), shown(self.data.with_unit(n), 22)) for i, n in enumerate([*names, name])])
         self.figure.xaxis[0].major_label_orientation = 0.35 if len(names) > 4 else 0.0
@@ -173,3 +171,9 @@ class ParallelView:
         columns = {"run": self.page.runs.tolist()}
         columns |= {self.data.with_unit(name): self.data.columns[name][self.page.runs].tolist() for name in names if name != RUN}
         return csvtext.table(columns), f"{self.page.file_name}-parallel.csv"
+
+
+def _pieces(heights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """The lines through ``heights`` (axis, run) from one axis to the next; whole lines would be sent, and read, number by number."""
+    x = np.repeat(np.arange(len(heights) - 1.0), heights.shape[1])
+    return {"x0": x, "y0": heights[:-1].ravel(), "x1": x + 1.0, "y1": heights[1:].ravel()}

@@ -1,5 +1,6 @@
 """The table, parallel coordinates, the cache's page and the record, and the filter over all of them."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,40 @@ def test_the_table_is_filtered_sorted_and_saved(faulty: Path, open_page: Open, s
     page.get_by_label("columns").fill("T0, steps")
     page.get_by_label("columns").press("Enter")
     expect(page.locator(".slick-header-column", has_text="steps")).to_be_visible()
+
+
+def test_what_is_made_ahead_is_not_seen_and_is_of_now_when_it_is_opened(faulty: Path, open_page: Open) -> None:
+    page = open_page(faulty)
+    for name in ("Sigma", "sizes", "about", "runs", "parallel", "cache", "origin"):
+        page.wait_for_function(f"Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('{name}'))")
+    for words in ("12 of 12 runs.", "12 runs. 2 without a value", "Sums over", "Made by", "snapshot", "Run it again"):
+        assert not page.get_by_text(words).locator("visible=true").count()
+    page.get_by_label("chosen runs").fill("3")
+    page.get_by_label("chosen runs").press("Enter")
+    expect(page.get_by_text("ended after")).to_be_visible()
+    button(page, "Runs").click()
+    expect(page.locator(".slick-row.selected, .slick-row:has(.slick-cell.selected)")).to_have_count(1)
+    expect(page.locator(".slick-cell.selected").first).to_have_text("3")
+    page.get_by_label("only runs where").fill("T0 > 3500")
+    page.get_by_label("only runs where").press("Enter")
+    expect(page.get_by_text("8 of 12 runs.")).to_be_visible()
+    button(page, "Parallel").click()
+    expect(page.get_by_text("8 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
+
+
+def test_what_cannot_be_made_ahead_is_told_to_who_opens_it(rings: Path, tmp_path: Path, open_page: Open) -> None:
+    store = Path(shutil.copytree(rings, tmp_path / "damaged.zarr"))
+    for chunk in (store / "cache_hits" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"no chunk")
+    page = open_page(store)
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('parallel')")
+    page.wait_for_timeout(3000)
+    expect(page.get_by_role("alert")).not_to_be_visible()
+    button(page, "Cache").click()
+    expect(page.get_by_role("alert")).to_contain_text("cache_hits")
+    button(page, "Provenance").click()
+    expect(page.get_by_text("Made by")).to_be_visible()
 
 
 def test_an_error_leaves_the_page_alive(faulty: Path, open_page: Open) -> None:
@@ -84,12 +119,12 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(faulty:
     page, dataset = open_page(faulty), sweep.open_store(faulty)
     button(page, "Parallel").click()
     expect(page.get_by_text("12 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
-    assert len(drawn(page, "parallel", 0)["ys"]) == 2
-    lines = drawn(page, "parallel", 1)
-    assert len(lines["ys"]) == 10
-    assert np.allclose(lines["shade"], dataset.M_loss.values[dataset.status.values == 1]) or np.allclose(
-        10.0 ** np.array(lines["shade"]), dataset.M_loss.values[dataset.status.values == 1]
-    )
+    failed, pieces = drawn(page, "parallel", 0), drawn(page, "parallel", 1)
+    assert _lines(failed, "y0").shape == (2, 2)  # they end before the result
+    assert _lines(pieces, "y0").shape == (3, 10)
+    assert (_lines(pieces, "y1")[:-1] == _lines(pieces, "y0")[1:]).all()
+    for shade in _lines(pieces, "shade"):
+        assert np.allclose(10.0**shade, dataset.M_loss.values[dataset.status.values == 1])
     click(page, "parallel", 0.0, 0.99)
     expect(page.get_by_text("ended after").or_(page.get_by_text("RuntimeError")).first).to_be_visible()
     assert dataset.T0.values[run_in(page)[0]] == 5000.0
@@ -104,6 +139,13 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(faulty:
     page.mouse.up()
     expect(page.get_by_text("4 pass the filter")).to_be_visible()
     assert "<= T0 <=" in page.get_by_label("only runs where").input_value()
+
+
+def _lines(pieces: dict[str, Any], name: str) -> Any:
+    """Of the pieces of lines (piece, line): one from each axis to the next."""
+    starts = np.unique(pieces["x0"])
+    assert np.array_equal(pieces["x0"], np.repeat(starts, len(pieces["x0"]) // starts.size))
+    return np.reshape(pieces[name], (starts.size, -1))
 
 
 def test_the_cache_page_adds_up_what_the_store_has(rings: Path, open_page: Open) -> None:
