@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.document import Document
-from bokeh.models import Button, Column, Div, RadioButtonGroup, Row, TextInput
+from bokeh.models import Button, Div, Pane, RadioButtonGroup, Row, TextInput
 from bokeh.resources import Resources
 from bokeh.server.tornado import BokehTornado
 from jinja2 import Template
@@ -29,7 +29,7 @@ from .map import MapView
 from .origin import OriginView
 from .parallel import ParallelView
 from .runs import RunsView
-from .style import ACCENT, APART, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
+from .style import ACCENT, APART, BELOW, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
@@ -74,11 +74,11 @@ class Page:
         self.views: dict[str, Any] = {}
         self._fresh: set[str] = set()  # views that show what is so now
         self._touched, self._ahead = True, True
-        self.left = Column(sizing_mode="stretch_width", margin=0, styles={"flex": "1.15 1 540px", "min-width": "0"})
+        self.left = apart(styles={"flex": "1.15 1 540px", "min-width": "0"})
         self.details = Details(self)
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
-        body = Row(self.left, self.details.root, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
-        root = Column(apart(self.header), apart(self.pages), self.bar, self.alert, body, sizing_mode="stretch_width", spacing=10, margin=0)
+        body = Pane(elements=[self.left, self.details.root], stylesheets=[APART])
+        root = Pane(elements=[self.header, self.pages, self.bar, self.alert, body], stylesheets=[BELOW])
         document.title = f"{shown(data.title, 60)} – sweep"
         document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
         self._head()
@@ -153,8 +153,8 @@ class Page:
                 view.root.visible = False
             view.update()
             self._fresh.add(name)
-            if view.root not in self.left.children:
-                self.left.children = [*self.left.children, view.root]
+            if view.root not in self.left.elements:
+                self.left.elements = [*self.left.elements, view.root]
 
     def _make_ahead(self) -> None:
         """Make one thing that is not there yet, or not as it is now: who opens it will not wait. One that cannot be made is told of then."""

@@ -26,7 +26,7 @@ class CacheView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="cache")
-        self.root = stack(self.text, downloads(None, self._csv, page.file_name))
+        self.root = stack(self.text, downloads([], self._csv, page.file_name))
         self._slots: dict[str, list[Any]] = {}
         self._known: tuple[int, dict[str, NDArray[Any]]] = (-1, {})
 

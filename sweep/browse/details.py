@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import Column, RadioButtonGroup
+from bokeh.models import RadioButtonGroup
 
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
@@ -15,7 +15,7 @@ from .data import Data
 from .scales import number
 from .series import SeriesView
 from .sizes import SizesView
-from .style import COLOURS, PAGES, apart, text_block
+from .style import COLOURS, PAGES, apart, stack, text_block
 from .texts import escaped
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Details:
         self.choice.on_change("active", lambda attr, old, new: page.guarded(self.update)())
         self.choosing = apart(self.choice)
         self.parts: dict[str, Any] = {}
-        self.root = Column(apart(self.heading), self.choosing, sizing_mode="stretch_width", spacing=8, margin=0)
+        self.below = apart()
+        self.root = stack(self.heading, self.choosing, self.below)
 
     def update(self) -> None:
         """Show the chosen runs in the part that is open."""
@@ -55,7 +56,7 @@ class Details:
         if name not in self.parts:
             part = self.parts[name] = PARTS[name](self.data, self.page.file_name)
             part.root.visible = False
-            self.root.children = [*self.root.children, part.root]
+            self.below.elements = [*self.below.elements, part.root]
 
     def _heading(self, chosen: list[int]) -> str:
         if not chosen:

@@ -50,7 +50,7 @@ class MapView:
         self._figure: CellsFigure | PointsFigure | None = None
         self._shown: Cells | Points | None = None
         below = Row(
-            self.note, downloads(self.picture, self._csv, f"{self.page.file_name}-map"), stylesheets=[APART], margin=0, sizing_mode="stretch_width"
+            self.note, downloads([self.picture], self._csv, f"{self.page.file_name}-map"), stylesheets=[APART], margin=0, sizing_mode="stretch_width"
         )
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         shown = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)

@@ -81,7 +81,7 @@ class ParallelView:
         self.figure.add_layout(self.bar, "right")
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        pictures = downloads(self.figure, self._csv, f"{page.file_name}-parallel")
+        pictures = downloads([self.figure], self._csv, f"{page.file_name}-parallel")
         below = Row(self.note, pictures, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
         self.root = stack(self.name, apart(self.figure), below)
         self._uprights: list[_Upright] = []

@@ -62,7 +62,7 @@ class RunsView:
         self.source.selected.on_change("indices", self._selected)
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        below = Row(self.note, downloads(None, self._csv, page.file_name), stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        below = Row(self.note, downloads([], self._csv, page.file_name), stylesheets=[APART], margin=0, sizing_mode="stretch_width")
         controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
         self.root = stack(controls, apart(self.table), below)
         self._marking = False

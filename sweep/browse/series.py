@@ -3,8 +3,7 @@
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, FixedTicker, Range1d, Row
+from bokeh.models import ColumnDataSource, FixedTicker, Pane, Range1d
 from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
@@ -13,7 +12,7 @@ from ..store import layout
 from . import csvtext
 from .data import Data
 from .scales import Scale
-from .style import apart, downloads, plot, set_axis, set_range, stack
+from .style import downloads, plot, set_axis, set_range, stack
 from .texts import plain
 
 #: Series in the order of reading; the word is what they are called in a title.
@@ -25,6 +24,7 @@ SHOWN = {
     "T_M": "temperature of Mars",
     "Sigma": "surface density",
 }
+_GRID = ":host { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 2px 6px; }"
 
 
 class SeriesView:
@@ -46,11 +46,7 @@ class SeriesView:
             figure.min_border_left = 72
         for figure in pairs[-2:]:
             figure.xaxis.axis_label = "time [yr]"
-        grid = column(*(Row(*pairs[i : i + 2], sizing_mode="stretch_width", spacing=6) for i in (0, 2, 4)), sizing_mode="stretch_width", spacing=2)
-        for row in grid.children:
-            for figure in row.children:
-                figure.styles = {"flex": "1 1 0", "min-width": "0"}
-        self.root = stack(apart(grid), downloads(grid, self._csv, f"{file_name}-series"))
+        self.root = stack(Pane(elements=pairs, stylesheets=[_GRID]), downloads(pairs, self._csv, f"{file_name}-series"))
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Draw the series of those of ``runs`` that are done."""

@@ -38,7 +38,7 @@ class SizesView:
             self.figure.add_layout(span)
         self.note = text_block()
         controls = Row(self.per, self.slider, stylesheets=[WRAP], margin=0)
-        self.root = stack(controls, apart(self.figure), self.note, downloads(self.figure, self._csv, f"{file_name}-sizes"))
+        self.root = stack(controls, apart(self.figure), self.note, downloads([self.figure], self._csv, f"{file_name}-sizes"))
         self.runs: list[int] = []
         self.colours: list[str] = []
 

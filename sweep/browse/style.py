@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bokeh.events import DoubleTap, Tap
-from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Pane, Range1d, Row, Title, UIElement
+from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Pane, Range1d, Row, Title, UIElement
 from bokeh.plotting import figure
 
 from .texts import plain
@@ -68,7 +68,8 @@ PAGES = (
 """
 )
 WRAP = ":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }"
-APART = ":host { flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
+BELOW = ":host { display: flex; flex-direction: column; gap: 8px; }"
+APART = ":host { display: flex; flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
 
 DOWNLOAD = """
 const save = (blob, name) => {
@@ -82,7 +83,18 @@ const save = (blob, name) => {
 _PICTURE = (
     DOWNLOAD
     + """
-Bokeh.index.find_one(shown).export(kind).to_blob().then(blob => save(blob, name + "." + kind))
+const views = pictures.map(picture => Bokeh.index.find_one(picture))
+const layers = views.map(view => view.export(kind))
+const boxes = views.map(view => view.el.getBoundingClientRect())
+const left = Math.min(...boxes.map(box => box.left)), top = Math.min(...boxes.map(box => box.top))
+const whole = new layers[0].constructor(layers[0].backend, true)
+const width = Math.max(...boxes.map(box => box.right)) - left, height = Math.max(...boxes.map(box => box.bottom)) - top
+whole.resize(width, height)
+whole.ctx.fillStyle = "#ffffff"
+whole.ctx.fillRect(0, 0, width * whole.pixel_ratio, height * whole.pixel_ratio)
+layers.forEach((layer, i) =>
+  whole.ctx.drawImage(layer.canvas, (boxes[i].left - left) * whole.pixel_ratio, (boxes[i].top - top) * whole.pixel_ratio))
+whole.to_blob().then(blob => save(blob, name + "." + kind))
 """
 )
 _TABLE = (
@@ -99,24 +111,24 @@ def text_block(content: str = "", **options: Any) -> Div:
     return Div(text=content, stylesheets=[TEXT], sizing_mode="stretch_width", margin=0, **options)
 
 
-def apart(part: LayoutDOM, **options: Any) -> Pane:
-    """A part of the page that a browser lays out by itself; without this, whatever changes has all of the page measured anew."""
-    return Pane(elements=[part], stylesheets=[":host { width: 100%; }"], **options)
+def apart(*parts: UIElement, **options: Any) -> Pane:
+    """Parts of the page, each of which is laid out by itself; in Bokeh's rows and columns, whatever changes has all of them measured anew."""
+    return Pane(elements=list(parts), stylesheets=[":host { width: 100%; }"], **options)
 
 
 def stack(*parts: UIElement) -> Pane:
-    """Parts below each other, apart from the rest of the page."""
-    return apart(Column(*parts, sizing_mode="stretch_width", spacing=8, margin=0))
+    """Parts below each other, which can be hidden as a whole."""
+    return apart(Pane(elements=list(parts), stylesheets=[BELOW]))
 
 
-def downloads(picture: LayoutDOM | None, csv: Any, name: str) -> Row:
-    """Buttons that save a view; ``csv()`` gives the text and the name of its table, made when it is asked for."""
+def downloads(pictures: Sequence[LayoutDOM], csv: Any, name: str) -> Row:
+    """Buttons that save a view, with what pictures it has in one; ``csv()`` gives the text and the name of its table, made when it is asked for."""
     held = ColumnDataSource(data={"text": [], "name": []})
     held.js_on_change("data", CustomJS(code=_TABLE))
     buttons = []
-    for kind in ("png", "svg") if picture else ():
+    for kind in ("png", "svg") if pictures else ():
         button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
-        button.js_on_click(CustomJS(args={"shown": picture, "kind": kind, "name": name}, code=_PICTURE))
+        button.js_on_click(CustomJS(args={"pictures": list(pictures), "kind": kind, "name": name}, code=_PICTURE))
         buttons.append(button)
     table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
 
