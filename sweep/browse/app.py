@@ -132,10 +132,12 @@ class Page:
     def _open(self) -> None:
         """Show the view that is chosen."""
         name = self._name
+        if name not in self.views:
+            self._make(name)
         if name in self._fresh:
             self.views[name].mark()
         else:
-            self._make(name)
+            self._fill(name)
         for other, view in self.views.items():
             view.root.visible = other == name
         alone = name in {"Cache", "Provenance"}
@@ -145,23 +147,26 @@ class Page:
         self.bar.visible = name != "Provenance"
 
     def _make(self, name: str) -> None:
-        """Have a view show what is so now; when it is new, it is not seen yet."""
+        """Make a view, which is not seen yet."""
         with self._at_once():
-            view = self.views.get(name)
-            if view is None:
-                view = self.views[name] = VIEWS[name](self)
-                view.root.visible = False
-            view.update()
-            self._fresh.add(name)
-            if view.root not in self.left.elements:
-                self.left.elements = [*self.left.elements, view.root]
+            view = self.views[name] = VIEWS[name](self)
+            view.root.visible = False
+            self.left.elements = [*self.left.elements, view.root]
+
+    def _fill(self, name: str) -> None:
+        """Have a view show what is so now."""
+        self.views[name].update()
+        self._fresh.add(name)
 
     def _make_ahead(self) -> None:
-        """Make one thing that is not there yet, or not as it is now: who opens it will not wait. One that cannot be made is told of then."""
-        made = self._fresh if self.data.finished else self.views  # what is still written would be made again and again
-        views = [name for name in VIEWS if name not in made and self.data.runs <= MOST_AHEAD]
+        """Make, or fill, one thing that is not there yet: who opens it will not wait. One that cannot be made is told of then."""
         wanted = [functools.partial(self.details.make, part) for part in PARTS if part not in self.details.parts]
-        wanted += [functools.partial(self._make, name) for name in views]
+        if self.data.runs <= MOST_AHEAD:
+            for name in VIEWS:
+                if name not in self.views:
+                    wanted.append(functools.partial(self._make, name))
+                elif name not in self._fresh and self.data.finished:  # what is still written would be filled again and again
+                    wanted.append(functools.partial(self._fill, name))
         try:
             for make in wanted[:1]:
                 make()
