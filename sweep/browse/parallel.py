@@ -62,7 +62,8 @@ class ParallelView:
         self.figure.axis.axis_line_color = None
         self.figure.yaxis.visible = False
         self.mapper, self.bar = colour_bar()
-        self.lines, self.failed = ColumnDataSource(), ColumnDataSource()
+        none = _pieces(np.empty((1, 0)))
+        self.lines, self.failed = ColumnDataSource(data=none | {"shade": np.empty(0)}), ColumnDataSource(data=none)
         ends = ("x0", "y0", "x1", "y1")
         self.figure.segment(*ends, source=self.failed, line_color="#8a96a1", line_dash="dashed", line_width=1)
         colour: Any = {"field": "shade", "transform": self.mapper}
