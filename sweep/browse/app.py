@@ -117,7 +117,8 @@ class Page:
         self.chosen = now
         self._say("")
         self.asked.value = ", ".join(map(str, now[:20]))
-        self.views[self._name].mark()
+        if self._name in self._fresh:
+            self.views[self._name].mark()
         self.details.update()
 
     def narrow(self, condition: str) -> None:

@@ -59,17 +59,20 @@ def test_what_is_made_ahead_is_not_seen_and_is_of_now_when_it_is_opened(faulty: 
     expect(page.get_by_text("8 runs. 2 without a value of M_loss, dashed.")).to_be_visible()
 
 
-def test_what_cannot_be_made_ahead_is_told_to_who_opens_it(rings: Path, tmp_path: Path, open_page: Open) -> None:
-    store = Path(shutil.copytree(rings, tmp_path / "damaged.zarr"))
-    for chunk in (store / "cache_hits" / "c").rglob("*"):
+def test_what_cannot_be_made_ahead_is_told_to_who_opens_it(faulty: Path, tmp_path: Path, open_page: Open) -> None:
+    store = Path(shutil.copytree(faulty, tmp_path / "damaged.zarr"))
+    for chunk in (*(store / "cache_hits" / "c").rglob("*"), *(store / "error" / "c").rglob("*")):
         if chunk.is_file():
             chunk.write_bytes(b"no chunk")
     page = open_page(store)
-    page.wait_for_function("Bokeh.documents[0].get_model_by_name('parallel')")
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('about')")
     page.wait_for_timeout(3000)
     expect(page.get_by_role("alert")).not_to_be_visible()
-    button(page, "Cache").click()
-    expect(page.get_by_role("alert")).to_contain_text("cache_hits")
+    for view, damaged in (("Runs", "error"), ("Cache", "cache_hits")):
+        button(page, view).click()
+        expect(page.get_by_role("alert")).to_contain_text(f"{damaged} is damaged")
+        button(page, "next ›").locator("visible=true").click()
+        expect(page.get_by_text("ended after")).to_be_visible()
     button(page, "Provenance").click()
     expect(page.get_by_text("Made by")).to_be_visible()
 
