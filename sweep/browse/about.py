@@ -1,7 +1,7 @@
 """What is known of the chosen runs beside their series: parameters, results, cache, and the command for one more time."""
 
 import html
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,10 +10,12 @@ from marsdisk.errors import MarsDiskError
 from ..store import layout
 from ..tables import text
 from ..views import parameters
-from .data import Data
 from .scales import number
 from .style import apart, text_block
 from .texts import escaped, table
+
+if TYPE_CHECKING:
+    from .app import Page
 
 LONGEST_ERROR = 600  # characters
 RESULTS = (
@@ -25,8 +27,8 @@ RESULTS = (
 class About:
     """Tables, a column for each run."""
 
-    def __init__(self, data: Data, file_name: str) -> None:
-        self.data = data
+    def __init__(self, page: "Page") -> None:
+        self.data = page.data
         self.text = text_block(name="about")
         self.root = apart(self.text)
 

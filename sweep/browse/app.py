@@ -29,7 +29,7 @@ from .map import MapView
 from .origin import OriginView
 from .parallel import ParallelView
 from .runs import RunsView
-from .style import ACCENT, APART, BELOW, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
+from .style import ACCENT, BELOW, BESIDE, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
@@ -58,7 +58,7 @@ class Page:
         self.header, self.problem = text_block(name="header"), text_block(name="problem")
         self.alert = apart(self.problem, visible=False)
         self.pages = RadioButtonGroup(labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages")
-        self.pages.on_change("active", lambda attr, old, new: self.guarded(self._open)())
+        self.pages.on_change("active", lambda attr, old, new: self.guarded(self._turn)())
         self.filter = TextInput(title="only runs where", placeholder="T0 > 3500 and status == 'done'", stylesheets=[WIDGET], margin=0, name="filter")
         self.filter.styles = {"flex": "2 1 260px", "width": "auto"}
         self.filter.on_change("value", lambda attr, old, new: self.guarded(self._filter)())
@@ -73,11 +73,12 @@ class Page:
         self.bar = apart(Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width"))
         self.views: dict[str, Any] = {}
         self._fresh: set[str] = set()  # views that show what is so now
-        self._touched, self._ahead = True, True
+        self._failed: set[str] = set()  # views that could not be filled ahead, until the store goes on
+        self._touched = True  # whether anything was done since the last look
         self.left = apart(styles={"flex": "1.15 1 540px", "min-width": "0"})
         self.details = Details(self)
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
-        body = Pane(elements=[self.left, self.details.root], stylesheets=[APART])
+        body = Pane(elements=[self.left, self.details.root], stylesheets=[BESIDE])
         root = Pane(elements=[self.header, self.pages, self.bar, self.alert, body], stylesheets=[BELOW])
         document.title = f"{shown(data.title, 60)} – sweep"
         document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
@@ -130,28 +131,33 @@ class Page:
     def _name(self) -> str:
         return list(VIEWS)[self.pages.active or 0]
 
+    def _turn(self) -> None:
+        """Go to another view; what was wrong on the last one need not be said there."""
+        self._say("")
+        self._open()
+
     def _open(self) -> None:
-        """Show the view that is chosen."""
+        """Show the view that is chosen; one that cannot be filled is there all the same, with what may mend it."""
         name = self._name
+        alone = name in {"Cache", "Provenance"}
+        self.details.root.visible = not alone
+        for control in self.choosing:
+            control.visible = not alone
+        self.bar.visible = name != "Provenance"
+        for other, view in self.views.items():
+            view.root.visible = other == name
         if name not in self.views:
             self._make(name)
         if name in self._fresh:
             self.views[name].mark()
         else:
             self._fill(name)
-        for other, view in self.views.items():
-            view.root.visible = other == name
-        alone = name in {"Cache", "Provenance"}
-        self.details.root.visible = not alone
-        for control in self.choosing:
-            control.visible = not alone
-        self.bar.visible = name != "Provenance"
 
     def _make(self, name: str) -> None:
-        """Make a view, which is not seen yet."""
+        """Make a view."""
         with self._at_once():
             view = self.views[name] = VIEWS[name](self)
-            view.root.visible = False
+            view.root.visible = name == self._name
             self.left.elements = [*self.left.elements, view.root]
 
     def _fill(self, name: str) -> None:
@@ -159,20 +165,26 @@ class Page:
         self.views[name].update()
         self._fresh.add(name)
 
-    def _make_ahead(self) -> None:
-        """Make, or fill, one thing that is not there yet: who opens it will not wait. One that cannot be made is told of then."""
-        wanted = [functools.partial(self.details.make, part) for part in PARTS if part not in self.details.parts]
-        if self.data.runs <= MOST_AHEAD:
-            for name in VIEWS:
-                if name not in self.views:
-                    wanted.append(functools.partial(self._make, name))
-                elif name not in self._fresh and self.data.finished:  # what is still written would be filled again and again
-                    wanted.append(functools.partial(self._fill, name))
+    def _wanted(self) -> Iterator[Callable[[], None]]:
+        """What would make somebody wait who opens it next."""
+        for part in PARTS:
+            if part not in self.details.parts:
+                yield functools.partial(self.details.make, part)
+        filled = (
+            {self._name, *self._fresh, *self._failed} if self.data.finished else VIEWS
+        )  # a store that goes on would have them filled again and again
+        for name in VIEWS if self.data.runs <= MOST_AHEAD else ():
+            if name not in self.views:
+                yield functools.partial(self._make, name)
+            elif name not in filled:
+                yield functools.partial(self._fill_ahead, name)
+
+    def _fill_ahead(self, name: str) -> None:
+        """Fill a view that nobody sees; what is wrong with it is told to who opens it."""
         try:
-            for make in wanted[:1]:
-                make()
+            self._fill(name)
         except MarsDiskError:
-            self._ahead = False
+            self._failed.add(name)
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
@@ -226,11 +238,12 @@ class Page:
             self._next_look = now + max(0.9 * LOOK_EVERY, self.data.reading_time / BUSY_SHARE)
         if self._version != self.data.version:
             self._version = self.data.version
+            self._failed = set()
             self.runs = self.data.columns.where(self.filter.value.strip() or None) if self.filter.value else self.data.columns["run"]
             self._head()
             self._update()
-        elif quiet and self._ahead:
-            self._make_ahead()
+        elif quiet:
+            next(self._wanted(), lambda: None)()
 
     def _head(self) -> None:
         counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import duration
-from ..store import layout, reader
+from ..store import layout
 from . import csvtext
 from .scales import number
 from .style import ACCENT, LINE, downloads, stack, text_block
@@ -26,25 +26,17 @@ class CacheView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="cache")
-        self.root = stack(self.text, downloads([], self._csv, page.file_name))
+        self.root = stack(self.text, downloads(page, [], self._csv))
         self._slots: dict[str, list[Any]] = {}
-        self._known: tuple[int, dict[str, NDArray[Any]]] = (-1, {})
-
-    def _column(self, name: str) -> NDArray[Any]:
-        if self._known[0] != self.data.version:
-            self._known = (self.data.version, {})
-        if name not in self._known[1]:
-            self._known[1][name] = reader.column(self.data.group, f"cache_{name}")
-        return self._known[1][name]
 
     def update(self) -> None:
         """Add up what is committed."""
         runs = self.page.runs[self.data.status[self.page.runs] == layout.DONE]
         slots, reasons = self.data.labels("cache"), self.data.labels("reason")
         workers, worker = self.data.coded("worker")
-        counts = {name: _sums(self._column(name)[runs], worker[runs], len(workers)).astype(np.int64) for name in COUNTS}
-        seconds = _sums(np.nan_to_num(self._column("build_time")[runs]), worker[runs], len(workers))
-        why = self._column("invalidations")[runs].sum(axis=0)
+        counts = {name: _sums(self.data.array(f"cache_{name}")[runs], worker[runs], len(workers)).astype(np.int64) for name in COUNTS}
+        seconds = _sums(np.nan_to_num(self.data.array("cache_build_time")[runs]), worker[runs], len(workers))
+        why = self.data.array("cache_invalidations")[runs].sum(axis=0)
         total = {name: count.sum(axis=0) for name, count in counts.items()}
         lookups, saved = _lookups(total), _saved(total, seconds.sum(axis=0))
         rows = []

@@ -38,6 +38,7 @@ class Data:
         self.status: NDArray[Any] = reader.column(group, "status")
         self.codes: dict[str, tuple[list[Any], NDArray[np.int64]]] = {}
         self._attributes: dict[str, dict[str, Any]] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
 
     def refresh(self) -> bool:
         """Look whether more is committed; True where there is."""
@@ -138,6 +139,12 @@ class Data:
         for name, value in fixed.items():
             runs = runs[equal(self.columns[name][runs], value)]
         return runs
+
+    def array(self, name: str) -> NDArray[Any]:
+        """A whole array (run, ...)."""
+        if name not in self._arrays:
+            self._arrays[name] = reader.column(self.group, name)
+        return self._arrays[name]
 
     def row(self, name: str, run: int) -> NDArray[Any]:
         """One run's part of an array."""

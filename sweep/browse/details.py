@@ -11,7 +11,6 @@ from marsdisk.result import StopReason
 
 from ..store import layout
 from .about import LONGEST_ERROR, About
-from .data import Data
 from .scales import number
 from .series import SeriesView
 from .sizes import SizesView
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST = len(COLOURS)  # runs that are compared
 MOST_NAMES = 6  # parameters in a heading
-PARTS: dict[str, Callable[[Data, str], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
+PARTS: dict[str, Callable[["Page"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
 
 
 class Details:
@@ -52,9 +51,9 @@ class Details:
             part.root.visible = bool(chosen) and name == open_part
 
     def make(self, name: str) -> None:
-        """Make a part unless it is there; it is not seen yet."""
+        """Make a part unless it is there; a new one is not seen yet."""
         if name not in self.parts:
-            part = self.parts[name] = PARTS[name](self.data, self.page.file_name)
+            part = self.parts[name] = PARTS[name](self.page)
             part.root.visible = False
             self.below.elements = [*self.below.elements, part.root]
 

@@ -15,7 +15,7 @@ from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
 from .scales import Scale
-from .style import APART, WIDGET, WRAP, apart, downloads, on_click, stack, text_block
+from .style import BESIDE, WIDGET, WRAP, apart, downloads, on_click, stack, text_block
 from .texts import escaped, shown
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class MapView:
         self.picture = Column(sizing_mode="stretch_width", margin=0)
         self._figure: CellsFigure | PointsFigure | None = None
         self._shown: Cells | Points | None = None
-        below = Row(
-            self.note, downloads([self.picture], self._csv, f"{self.page.file_name}-map"), stylesheets=[APART], margin=0, sizing_mode="stretch_width"
-        )
+        below = Row(self.note, downloads(page, [self.picture], self._csv, "-map"), stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         shown = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
         self.root = stack(shown, self.others, apart(self.picture), below)

@@ -22,7 +22,7 @@ class OriginView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.text = text_block(name="origin")
-        self.root = stack(self.text, downloads([], self._csv, page.file_name))
+        self.root = stack(self.text, downloads(page, [], self._csv))
 
     def update(self) -> None:
         """Write it down."""

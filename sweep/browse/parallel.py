@@ -13,7 +13,7 @@ from . import csvtext
 from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
-from .style import APART, COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, on_click, plot, set_axis, set_range, stack, text_block
+from .style import BESIDE, COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, on_click, plot, set_axis, set_range, stack, text_block
 from .texts import plain, shown
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class ParallelView:
         self.figure.add_layout(self.bar, "right")
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        pictures = downloads([self.figure], self._csv, f"{page.file_name}-parallel")
-        below = Row(self.note, pictures, stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        pictures = downloads(page, [self.figure], self._csv, "-parallel")
+        below = Row(self.note, pictures, stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
         self.root = stack(self.name, apart(self.figure), below)
         self._uprights: list[_Upright] = []
         self._runs = np.arange(0)

@@ -10,7 +10,7 @@ from ..tables import in_sequence
 from . import csvtext
 from .data import RUN
 from .scales import number
-from .style import ACCENT, APART, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, stack, text_block
+from .style import ACCENT, BESIDE, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, stack, text_block
 from .texts import shown
 
 if TYPE_CHECKING:
@@ -31,19 +31,14 @@ class RunsView:
 
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
-        first = ["status", "M_loss", "t99", "tau_max", "stop_reason", "error"]
         names = ["run", *(name for name in self.data.columns if name not in {"run", "block", "in_product"})]
         options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in names]
-        failed = (self.data.columns["error"] != "").any()
-        chosen = [*self.data.axes, *(name for name in self.data.varying if name not in self.data.axes and not self._told(name))]
-        chosen += [name for name in first if name != "error" or failed]
         self.sort = Select(title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0)
         self.down = Toggle(label="largest first", width=110, height=31, stylesheets=[WIDGET], margin=(20, 0, 0, 0))
-        self._default = chosen
-        self.names = TextInput(title="columns", value=", ".join(chosen), stylesheets=[WIDGET], margin=0)
+        self.names = TextInput(title="columns", value="", stylesheets=[WIDGET], margin=0)
         self.names.styles = {"flex": "1 1 320px", "width": "auto"}
         for control, what in ((self.sort, "value"), (self.down, "active"), (self.names, "value")):
-            control.on_change(what, lambda attr, old, new: page.guarded(self.update)())
+            control.on_change(what, self._changed)
         self.source = ColumnDataSource(data={"run": []})
         self.table = DataTable(
             source=self.source,
@@ -62,17 +57,33 @@ class RunsView:
         self.source.selected.on_change("indices", self._selected)
         self.note = text_block()
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        below = Row(self.note, downloads([], self._csv, page.file_name), stylesheets=[APART], margin=0, sizing_mode="stretch_width")
+        below = Row(self.note, downloads(page, [], self._csv), stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
         controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
         self.root = stack(controls, apart(self.table), below)
-        self._marking = False
+        self._usual: list[str] = []
+        self._marking = False  # whether something here is set that a person may set, too
         self._order = np.arange(0)
+
+    def _changed(self, attr: str, old: Any, new: Any) -> None:
+        if not self._marking:
+            self.page.guarded(self.update)()
 
     def _told(self, name: str) -> bool:
         return any(self.data.follows(name, axis) for axis in self.data.axes)
 
+    def _offer(self) -> None:
+        """Parameters that differ and what came of them, unless other columns were written."""
+        found = ["status", "M_loss", "t99", "tau_max", "stop_reason", *(["error"] if (self.data.columns["error"] != "").any() else [])]
+        differ = [name for name in self.data.varying if name not in self.data.axes and not self._told(name)]
+        before, self._usual = self._usual, [*self.data.axes, *differ, *found]
+        if self.names.value == ", ".join(before):
+            self._marking = True
+            self.names.value = ", ".join(self._usual)
+            self._marking = False
+
     def update(self) -> None:
         """Fill the table anew."""
+        self._offer()
         by = ("-" if self.down.active else "") + self.sort.value
         self._order = in_sequence(self.data.columns, self.page.runs, by)
         rows = self._order[:MOST]
@@ -95,7 +106,7 @@ class RunsView:
     def _names(self) -> list[str]:
         """Columns to show; without any the parameters and what came of them."""
         names = [name.strip() for name in self.names.value.split(",")]
-        return [name for name in dict.fromkeys(names) if name not in {"", RUN}] or self._default
+        return [name for name in dict.fromkeys(names) if name not in {"", RUN}] or self._usual
 
     def _column(self, i: int, name: str, cells: list[str], *, right: bool) -> TableColumn:
         title = shown(self.data.with_unit(name), 32)

@@ -1,6 +1,6 @@
 """What happened in the chosen runs over time, one above the other in the same figures."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Pane, Range1d
@@ -10,10 +10,12 @@ from marsdisk.physics.constants import YEAR
 
 from ..store import layout
 from . import csvtext
-from .data import Data
 from .scales import Scale
 from .style import downloads, plot, set_axis, set_range, stack
 from .texts import plain
+
+if TYPE_CHECKING:
+    from .app import Page
 
 #: Series in the order of reading; the word is what they are called in a title.
 SHOWN = {
@@ -30,15 +32,15 @@ _GRID = ":host { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr))
 class SeriesView:
     """Six small figures over one time axis."""
 
-    def __init__(self, data: Data, file_name: str) -> None:
-        self.data, self.file_name = data, file_name
+    def __init__(self, page: "Page") -> None:
+        self.page, self.data = page, page.data
         self.runs: list[int] = []
         self.sources = {name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN}
         self.time, ticker = Range1d(0, 1), FixedTicker(ticks=[])
         self.figures = {name: plot(150, name=name, min_border=2, x_range=self.time) for name in SHOWN}
         for name, figure in self.figures.items():
             figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
-            figure.title.text = plain(f"{name}{'' if data.unit(name) == '1' else f' [{data.unit(name)}]'}, {SHOWN[name]}")
+            figure.title.text = plain(f"{name}{'' if self.data.unit(name) == '1' else f' [{self.data.unit(name)}]'}, {SHOWN[name]}")
             figure.title.standoff = 2
             figure.xaxis.ticker = ticker
         pairs = list(self.figures.values())
@@ -46,7 +48,7 @@ class SeriesView:
             figure.min_border_left = 72
         for figure in pairs[-2:]:
             figure.xaxis.axis_label = "time [yr]"
-        self.root = stack(Pane(elements=pairs, stylesheets=[_GRID]), downloads(pairs, self._csv, f"{file_name}-series"))
+        self.root = stack(Pane(elements=pairs, stylesheets=[_GRID]), downloads(page, pairs, self._csv, "-series"))
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Draw the series of those of ``runs`` that are done."""
@@ -75,7 +77,7 @@ class SeriesView:
             columns["t [s]"] += t.tolist()
             for name in SHOWN:
                 columns[self.data.with_unit(name)] += self.data.row(name, run).tolist()
-        return csvtext.table(columns), f"{self.file_name}-series.csv"
+        return csvtext.table(columns), f"{self.page.file_name}-series.csv"
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 """Size distributions of the chosen runs at one of their snapshots."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, Row, Select, Slider, Span
@@ -11,9 +11,11 @@ from marsdisk.physics.constants import YEAR
 
 from ..store import layout
 from . import csvtext
-from .data import Data
 from .scales import Scale, number
 from .style import COLOURS, WIDGET, WRAP, apart, downloads, plot, set_axis, set_range, stack, text_block
+
+if TYPE_CHECKING:
+    from .app import Page
 
 DEEPEST = 1e-14  # of the largest value: what is below is no more than round-off of the integration
 PER = {"mass": "mass of grains per ln s [kg m-2]", "number": "number of grains per ln s [m-2]"}
@@ -22,14 +24,14 @@ PER = {"mass": "mass of grains per ln s [kg m-2]", "number": "number of grains p
 class SizesView:
     """A figure with a slider over the snapshots."""
 
-    def __init__(self, data: Data, file_name: str) -> None:
-        self.data, self.file_name = data, file_name
+    def __init__(self, page: "Page") -> None:
+        self.page, self.data = page, page.data
         self.held: list[tuple[int, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
         self.slider = Slider(title="snapshot", start=0, end=1, step=1, value=0, show_value=False, width=300, margin=(0, 8, 0, 8))
         self.slider.update(stylesheets=[WIDGET], bar_color="#9fb9cc", name="snapshot")
         self.per = Select(title="distribution of", options=list(PER), value="mass", width=110, stylesheets=[WIDGET], margin=0)
-        self.slider.on_change("value", lambda attr, old, new: self._draw())
-        self.per.on_change("value", lambda attr, old, new: self._prepare())
+        self.slider.on_change("value", lambda attr, old, new: page.guarded(self._draw)())
+        self.per.on_change("value", lambda attr, old, new: page.guarded(self._prepare)())
         self.source = ColumnDataSource(data={"xs": [], "ys": [], "colour": []})
         self.figure = plot(380, name="sizes", min_border_left=62)
         self.figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.source)
@@ -38,7 +40,7 @@ class SizesView:
             self.figure.add_layout(span)
         self.note = text_block()
         controls = Row(self.per, self.slider, stylesheets=[WRAP], margin=0)
-        self.root = stack(controls, apart(self.figure), self.note, downloads([self.figure], self._csv, f"{file_name}-sizes"))
+        self.root = stack(controls, apart(self.figure), self.note, downloads(page, [self.figure], self._csv, "-sizes"))
         self.runs: list[int] = []
         self.colours: list[str] = []
 
@@ -110,4 +112,4 @@ class SizesView:
                 columns["t [yr]"] += [t[k]] * s.size
                 columns["s [m]"] += s.tolist()
                 columns[PER[self.per.value]] += density[k].tolist()
-        return csvtext.table(columns), f"{self.file_name}-sizes.csv"
+        return csvtext.table(columns), f"{self.page.file_name}-sizes.csv"

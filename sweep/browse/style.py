@@ -1,13 +1,16 @@
 """How the page looks, and the parts that all its views are made of."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bokeh.events import DoubleTap, Tap
 from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Pane, Range1d, Row, Title, UIElement
 from bokeh.plotting import figure
 
 from .texts import plain
+
+if TYPE_CHECKING:
+    from .app import Page
 
 #: Told apart by colour-blind readers (Okabe & Ito 2008): of runs that are compared.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -69,7 +72,7 @@ PAGES = (
 )
 WRAP = ":host { flex-wrap: wrap; gap: 6px 12px; align-items: end; }"
 BELOW = ":host { display: flex; flex-direction: column; gap: 8px; }"
-APART = ":host { display: flex; flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
+BESIDE = ":host { display: flex; flex-wrap: wrap; gap: 12px 28px; align-items: start; }"
 
 DOWNLOAD = """
 const save = (blob, name) => {
@@ -80,6 +83,7 @@ const save = (blob, name) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000)
 }
 """
+# figures side by side are drawn onto one more layer of Bokeh's, whose class is only to be had from one that is there (Bokeh 3.9)
 _PICTURE = (
     DOWNLOAD
     + """
@@ -117,18 +121,18 @@ def apart(*parts: UIElement, **options: Any) -> Pane:
 
 
 def stack(*parts: UIElement) -> Pane:
-    """Parts below each other, which can be hidden as a whole."""
+    """Parts below each other; in a pane within a pane, as one that has its own ``display`` could not be hidden."""
     return apart(Pane(elements=list(parts), stylesheets=[BELOW]))
 
 
-def downloads(pictures: Sequence[LayoutDOM], csv: Any, name: str) -> Row:
+def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str = "") -> Row:
     """Buttons that save a view, with what pictures it has in one; ``csv()`` gives the text and the name of its table, made when it is asked for."""
     held = ColumnDataSource(data={"text": [], "name": []})
     held.js_on_change("data", CustomJS(code=_TABLE))
     buttons = []
     for kind in ("png", "svg") if pictures else ():
         button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
-        button.js_on_click(CustomJS(args={"pictures": list(pictures), "kind": kind, "name": name}, code=_PICTURE))
+        button.js_on_click(CustomJS(args={"pictures": list(pictures), "kind": kind, "name": f"{page.file_name}{name}"}, code=_PICTURE))
         buttons.append(button)
     table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
 
@@ -137,7 +141,7 @@ def downloads(pictures: Sequence[LayoutDOM], csv: Any, name: str) -> Row:
         held.data = {"text": [text], "name": [called]}
         held.data = {"text": [], "name": []}  # it need not stay here
 
-    table.on_click(make)
+    table.on_click(page.guarded(make))
     label = Div(text="download", stylesheets=[TEXT], margin=(4, 0, 0, 0), styles={"color": FAINT})
     return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])  # the tag brings the table into the document
 

@@ -24,6 +24,7 @@ from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
 
 import sweep.worker
 from sweep.browse.server import BrowseServer
+from sweep.store import layout, reader
 from tests.benchmarks.browsing import OPTIONS
 
 expect.set_options(timeout=30_000)
@@ -177,6 +178,18 @@ def half(tmp_path: Path) -> tuple[Path, Path]:
     run_here(file, tmp_path / "half.zarr")
     forget_block(tmp_path / "half.zarr", 0)
     return file, tmp_path / "half.zarr"
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> tuple[Path, Callable[[], None]]:
+    """A store whose failed runs are not committed yet, and what goes on with it."""
+    file, store = grid_file(tmp_path), tmp_path / "failing.zarr"
+    run_faulty(file, store)
+    group = reader.open_group(store)
+    failed = reader.column(group, "block")[reader.column(group, "status") == layout.FAILED]
+    for block in set(failed.tolist()):
+        forget_block(store, block)
+    return store, lambda: run_faulty(file, store)
 
 
 @pytest.fixture(scope="session")

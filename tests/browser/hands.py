@@ -18,7 +18,7 @@ FAILS_AT = (4000.0, 1.0)
 
 _PLACE = """([name, x, y]) => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
-  if (!view?.has_finished()) return null
+  if (!view?.has_finished() || !view.el.checkVisibility()) return null
   const box = view.el.getBoundingClientRect()
   return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
 }"""

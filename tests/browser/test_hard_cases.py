@@ -43,6 +43,18 @@ def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest
     assert (value[known] == pending[known]).all()
 
 
+def test_a_table_made_before_anything_failed_has_the_errors_that_come(failing: tuple[Path, Callable[[], None]], open_page: Open) -> None:
+    store, go_on = failing
+    page = open_page(store)
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('runs')")
+    assert not page.get_by_label("columns").locator("visible=true").count()
+    go_on()
+    expect(page.get_by_text("10 done, 2 failed, 0 pending of 12 runs; finished")).to_be_visible()
+    button(page, "Runs").click()
+    expect(page.locator(".slick-header-column", has_text="error")).to_be_visible()
+    assert page.get_by_label("columns").input_value().endswith("stop_reason, error")
+
+
 def test_hostile_text_is_shown_as_text(hostile: Path, open_page: Open) -> None:
     page = open_page(hostile, HALF)
     page.on("dialog", lambda dialog: pytest.fail(f"the page asked {dialog.message}"))

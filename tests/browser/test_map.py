@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 import sweep
 from marsdisk.physics.constants import YEAR
 from sweep.browse.scales import number as shown_number
+from sweep.browse.series import SHOWN
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
@@ -41,6 +42,9 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_pag
     expect(page.get_by_text("Parameters that differ")).to_be_visible()
     expect(page.get_by_role("row", name="ledger_error")).to_contain_text(shown_number(float(dataset.ledger_error.values[run]), 6))
     expect(page.get_by_role("row", name="fragment_tensor")).to_be_visible()
+
+
+_BOX = "name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
 
 
 def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(faulty: Path, open_page: Open) -> None:
@@ -99,7 +103,12 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
     expect(button(page, "Series")).to_be_visible()
     series = saved_rows(page, 1)
     assert [float(row["Sigma [kg m-2]"]) for row in series] == dataset.Sigma.values[run_in(page)[0]].tolist()
-    assert "M_out_dot" in saved(page, "SVG", 1).decode()
+    svg = saved(page, "SVG", 1).decode()
+    assert all(name in svg for name in SHOWN)
+    width, height = (int.from_bytes(saved(page, "PNG", 1)[at : at + 4]) for at in (16, 20))
+    first, last = (page.evaluate(_BOX, name) for name in (next(iter(SHOWN)), list(SHOWN)[-1]))
+    assert width == pytest.approx(last["right"] - first["left"], abs=1)
+    assert height == pytest.approx(last["bottom"] - first["top"], abs=1)
 
 
 def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_page: Open) -> None:
