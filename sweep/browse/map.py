@@ -51,8 +51,8 @@ class MapView:
         self._shown: Cells | Points | None = None
         below = Row(self.note, downloads(page, [self.picture], self._csv, "-map"), stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
         self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        shown = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
-        self.root = stack(shown, self.others, apart(self.picture), below)
+        controls = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
+        self.root = stack(controls, self.others, apart(self.picture), below)
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = [(name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)) for name in names]

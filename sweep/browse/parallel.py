@@ -105,9 +105,11 @@ class ParallelView:
         self.failed.data = _pieces(self._heights[:-1, ~done])
         places = [(i, height, words) for i, upright in enumerate(self._uprights) for height, words in upright.ticks()]
         self.ticks.data = {"x": [p[0] for p in places], "y": [p[1] for p in places], "words": [p[2] for p in places]}
-        self.figure.center = [part for part in self.figure.center if not isinstance(part, Span)] + [
-            Span(location=float(i), dimension="height", line_color=FAINT, line_width=1, level="underlay") for i in range(len(self._uprights))
-        ]
+        rest = [part for part in self.figure.center if not isinstance(part, Span)]
+        if len(self.figure.center) - len(rest) != len(self._uprights):  # a new model has the server look through all
+            self.figure.center = rest + [
+                Span(location=float(i), dimension="height", line_color=FAINT, line_width=1, level="underlay") for i in range(len(self._uprights))
+            ]
         set_axis(self.figure.xaxis[0], [(float(i), shown(self.data.with_unit(n), 22)) for i, n in enumerate([*names, name])])
         self.figure.xaxis[0].major_label_orientation = 0.35 if len(names) > 4 else 0.0
         set_range(self.figure.x_range, -0.15, len(names) + 0.45)
