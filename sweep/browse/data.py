@@ -134,6 +134,10 @@ class Data:
         (values, code), (others, other_code) = self.coded(name), self.coded(other)
         return np.unique(code + len(values) * other_code).size == len(others)
 
+    def told(self, name: str) -> bool:
+        """Whether a parameter is no axis, and known once one of the axes is."""
+        return name not in self.axes and any(self.follows(name, axis) for axis in self.axes)
+
     def at(self, runs: NDArray[np.int64], fixed: dict[str, Any]) -> NDArray[np.int64]:
         """Those of ``runs`` with these values."""
         for name, value in fixed.items():

@@ -15,7 +15,7 @@ from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
 from .scales import Scale
-from .style import BESIDE, WIDGET, WRAP, apart, downloads, on_click, stack, text_block
+from .style import WIDGET, WRAP, apart, downloads, foot, on_click, stack, text_block
 from .texts import escaped, shown
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ class MapView:
         self.picture = Column(sizing_mode="stretch_width", margin=0)
         self._figure: CellsFigure | PointsFigure | None = None
         self._shown: Cells | Points | None = None
-        below = Row(self.note, downloads(page, [self.picture], self._csv, "-map"), stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
-        self.note.styles = {"flex": "1 1 300px", "width": "auto"}
         controls = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
-        self.root = stack(controls, self.others, apart(self.picture), below)
+        self.root = stack(controls, self.others, apart(self.picture), foot(self.note, downloads(page, [self.picture], self._csv, "-map")))
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
         options: Any = [(name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)) for name in names]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.core.properties import value
 from bokeh.events import SelectionGeometry
-from bokeh.models import BoxSelectTool, ColumnDataSource, Row, Select, Span
+from bokeh.models import BoxSelectTool, ColumnDataSource, Select, Span
 from numpy.typing import NDArray
 
 from . import csvtext
 from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
-from .style import BESIDE, COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, on_click, plot, set_axis, set_range, stack, text_block
+from .style import COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, foot, on_click, plot, set_axis, set_range, stack, text_block
 from .texts import plain, shown
 
 if TYPE_CHECKING:
@@ -81,10 +81,7 @@ class ParallelView:
         on_click(self.figure, page.guarded(self._tapped))
         self.figure.add_layout(self.bar, "right")
         self.note = text_block()
-        self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        pictures = downloads(page, [self.figure], self._csv, "-parallel")
-        below = Row(self.note, pictures, stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
-        self.root = stack(self.name, apart(self.figure), below)
+        self.root = stack(self.name, apart(self.figure), foot(self.note, downloads(page, [self.figure], self._csv, "-parallel")))
         self._uprights: list[_Upright] = []
         self._runs = np.arange(0)
         self._heights = np.empty((0, 0))
@@ -124,9 +121,7 @@ class ParallelView:
         self.mark()
 
     def _names(self) -> list[str]:
-        names = self.data.dimensions
-        told = [name for name in names if name not in self.data.axes and any(self.data.follows(name, axis) for axis in self.data.axes)]
-        return [name for name in names if name not in told][:MOST_AXES] or [RUN]
+        return [name for name in self.data.dimensions if not self.data.told(name)][:MOST_AXES] or [RUN]
 
     def mark(self) -> None:
         """Draw the chosen runs above the others."""

@@ -10,7 +10,7 @@ from ..tables import in_sequence
 from . import csvtext
 from .data import RUN
 from .scales import number
-from .style import ACCENT, BESIDE, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, stack, text_block
+from .style import ACCENT, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, foot, stack, text_block
 from .texts import shown
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ class RunsView:
         )
         self.source.selected.on_change("indices", self._selected)
         self.note = text_block()
-        self.note.styles = {"flex": "1 1 300px", "width": "auto"}
-        below = Row(self.note, downloads(page, [], self._csv), stylesheets=[BESIDE], margin=0, sizing_mode="stretch_width")
         controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
-        self.root = stack(controls, apart(self.table), below)
+        self.root = stack(controls, apart(self.table), foot(self.note, downloads(page, [], self._csv)))
         self._usual: list[str] = []
         self._marking = False  # whether something here is set that a person may set, too
         self._order = np.arange(0)
@@ -68,13 +66,10 @@ class RunsView:
         if not self._marking:
             self.page.guarded(self.update)()
 
-    def _told(self, name: str) -> bool:
-        return any(self.data.follows(name, axis) for axis in self.data.axes)
-
     def _offer(self) -> None:
         """Parameters that differ and what came of them, unless other columns were written."""
         found = ["status", "M_loss", "t99", "tau_max", "stop_reason", *(["error"] if (self.data.columns["error"] != "").any() else [])]
-        differ = [name for name in self.data.varying if name not in self.data.axes and not self._told(name)]
+        differ = [name for name in self.data.varying if name not in self.data.axes and not self.data.told(name)]
         before, self._usual = self._usual, [*self.data.axes, *differ, *found]
         if self.names.value == ", ".join(before):
             self._marking = True

@@ -146,6 +146,12 @@ def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str =
     return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])  # the tag brings the table into the document
 
 
+def foot(note: Div, buttons: Row) -> Pane:
+    """What is below a picture or table: a note, and beside it the buttons that save the view."""
+    note.styles = {"flex": "1 1 300px", "width": "auto"}
+    return Pane(elements=[note, buttons], stylesheets=[BESIDE])
+
+
 def plot(height: int, **options: Any) -> Any:
     """A figure in the page's style, whose axes are labelled by :func:`set_axis`."""
     made = figure(

@@ -15,6 +15,8 @@ from sweep.browse.series import SHOWN
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
+_BOX = "name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
+
 
 def run_at(dataset: Any, **labels: Any) -> int:
     """The run with these coordinates."""
@@ -42,9 +44,6 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_pag
     expect(page.get_by_text("Parameters that differ")).to_be_visible()
     expect(page.get_by_role("row", name="ledger_error")).to_contain_text(shown_number(float(dataset.ledger_error.values[run]), 6))
     expect(page.get_by_role("row", name="fragment_tensor")).to_be_visible()
-
-
-_BOX = "name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
 
 
 def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(faulty: Path, open_page: Open) -> None:
