@@ -41,7 +41,7 @@ setup: $(VENV)/.ok
 $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
 	$(BIN)/pip install -q "uv$$(sed -n 's/^uv//p' constraints.txt)"
-	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc]" --group dev
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c constraints.txt -e ".[qpr,plot,export,design,remote,browse,hpc,k8s]" --group dev
 	touch $@
 
 clean:
