@@ -9,8 +9,8 @@ export UV_PYTHON_DOWNLOADS = never
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest -q -m "not faults"
+test: setup ## run the tests; some of them with ARGS="tests/sweep -k extend"
+	$(BIN)/python -m pytest -q -n logical --dist loadfile -m "not faults and not thorough" $(ARGS)
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
 	$(BIN)/python -m pytest -q -m faults tests/cluster/faults tests/cluster --faults-page docs/faults.md

@@ -1,14 +1,49 @@
-"""Shared by all tests."""
+"""Shared by all tests: the profiles of Hypothesis, signals as a terminal gives them, kernels compiled before the first test."""
 
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from marsdisk._jit import compiled_folder
 from marsdisk.config import RunConfig, load_config
+from marsdisk.zero_d import ensure_compiled
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+
+#: Neither profile has a deadline: how long an example takes says nothing but how busy the machine is.
+COMMON = {"deadline": None, "stateful_step_count": 20, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=20, derandomize=True, database=None, **COMMON)
+settings.register_profile("thorough", max_examples=300, derandomize=False, print_blob=True, **COMMON)
+settings.load_profile("quick")
+
+SIGNALS_OF_A_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes that tests start the signals that a terminal would give them.
+
+    What ``nohup`` or a script's background ignores, children go on ignoring, and tests that interrupt them would wait for ever.
+    """
+    for number in SIGNALS_OF_A_TERMINAL:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile all kernels once, before the first test and before other processes are started that would wait for them."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    cold = not (compiled_folder() / "complete").exists()
+    begin = time.monotonic()
+    ensure_compiled()
+    if cold:
+        print(f"compiled the kernels of this version of the model in {time.monotonic() - begin:.0f} s")
 
 
 @pytest.fixture(scope="session")

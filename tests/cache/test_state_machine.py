@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -115,5 +114,4 @@ class OneCache(RuleBasedStateMachine):
         assert held == self.cache.stats().bytes.sum() <= LARGEST
 
 
-OneCache.TestCase.settings = settings(max_examples=100, stateful_step_count=20, deadline=None, derandomize=True)
 test_one_cache_through_anything = OneCache.TestCase

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plain_drivers import dust, lost
 from setups import collision_jacobian, collision_rate, make_ring, watched
@@ -19,7 +19,6 @@ from marsdisk.solver.integrate import integrate
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
-few = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 
 def log(low: float, high: float) -> st.SearchStrategy[float]:
@@ -50,7 +49,6 @@ DRAWN = st.fixed_dictionaries(
 )
 
 
-@few
 @given(drawn=DRAWN)
 def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shipped, drawn: dict[str, Any]) -> None:
     given, path, result = watched(shipped("melt", drawn))
@@ -63,7 +61,6 @@ def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shippe
     assert result.ledger_error <= 1e-10
 
 
-@few
 @given(seed=st.integers(0, 2**32), n=st.integers(2, 40), v_rel=log(10.0, 1e4), power=st.integers(-30, 30))
 def test_collisions_are_quadratic_to_the_last_bit(seed: int, n: int, v_rel: float, power: int) -> None:
     """Times a power of two no sum rounds differently: twice the dust is twice the rate per mass, four times the rate."""
@@ -74,7 +71,6 @@ def test_collisions_are_quadratic_to_the_last_bit(seed: int, n: int, v_rel: floa
     assert np.array_equal(collision_jacobian(factor * c, ring.terms), factor * collision_jacobian(c, ring.terms))
 
 
-@few
 @given(drawn=DRAWN)
 def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(shipped: Shipped, drawn: dict[str, Any]) -> None:
     """Twice the dust, fed four times and blown out and cooled twice as fast, for half the time: twice the dust, tau and loss throughout."""
@@ -96,7 +92,6 @@ def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(shipped: Shipped,
     assert np.array_equal(once.T_M, twice.T_M)
 
 
-@few
 @given(drawn=DRAWN, middle=st.integers(96, 160), half_width=st.integers(1, 32))
 def test_the_loss_is_proportional_to_the_area_of_the_ring(shipped: Shipped, drawn: dict[str, Any], middle: int, half_width: int) -> None:
     results, areas = [], []
@@ -110,7 +105,6 @@ def test_the_loss_is_proportional_to_the_area_of_the_ring(shipped: Shipped, draw
     assert np.array_equal(wide.Sigma, narrow.Sigma)
 
 
-@few
 @given(drawn=DRAWN, share=st.floats(0.01, 0.99))
 def test_a_run_stopped_and_gone_on_with_equals_one_that_was_not(shipped: Shipped, drawn: dict[str, Any], share: float) -> None:
     """Nothing but the temperature knows what time it is."""
@@ -137,7 +131,6 @@ LOOKS = st.fixed_dictionaries(
 )
 
 
-@few
 @given(drawn=DRAWN, looks=LOOKS)
 def test_where_the_solution_is_looked_at_does_not_change_a_bit(shipped: Shipped, drawn: dict[str, Any], looks: dict[str, Any]) -> None:
     plain, other = run_zero_d(shipped("melt", drawn)), run_zero_d(shipped("melt", {**drawn, "output": looks}))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
@@ -288,7 +288,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(
         [
@@ -318,7 +317,6 @@ def test_any_value_in_a_description_gives_an_array_or_a_refusal(finished: Path, 
     assert spec.chunk_bytes <= schema.MAX_CHUNK_BYTES
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from([*schema.ATTRIBUTES]), value=JSON)
 def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(finished: Path, key: str, value: Any) -> None:
     of = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marsdisk.cache import RunCache
@@ -55,7 +55,6 @@ def made(make: Callable[[], RunConfig]) -> RunConfig | list[str]:
         return error.problems
 
 
-@settings(max_examples=30)
 @given(st.lists(st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}), min_size=2, max_size=12))
 def test_a_memory_changes_nothing_whatever_came_before(cases: list[dict[str, Any]]) -> None:
     variations, memory = Variations(BASE), Memory()
