@@ -1,16 +1,31 @@
 # Needs: python3 (3.11 or newer) with venv, and make. Everything else is installed into $(VENV).
 VENV ?= .venv
 PY   ?= python3
-BIN  := $(VENV)/bin
+BIN   = $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: sweep test faults audit lint bench rivals precision constraints setup clean
+PYTEST = $(BIN)/python -m pytest -q -n logical --dist loadfile
+PY313 := $(shell .ci/python-3.13)
+# What may differ between versions of Python: bits, imports, warnings, how processes are started.
+DEPENDS_ON_PYTHON := tests/unit tests/golden tests/cache tests/sweep/test_same_bits.py tests/cluster/test_scheduler.py
+
+.PHONY: sweep test test-3.13 thorough load faults audit lint bench rivals precision constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
 
 test: setup ## run the tests; some of them with ARGS="tests/sweep -k extend"
-	$(BIN)/python -m pytest -q -n logical --dist loadfile -m "not faults and not thorough" $(ARGS)
+	$(PYTEST) -m "not faults and not thorough" $(ARGS)
+
+test-3.13: ## the tests that depend on the version of Python, on 3.13
+	$(if $(PY313),$(MAKE) test VENV=.venv-3.13 PY=$(PY313) ARGS="$(DEPENDS_ON_PYTHON)",@echo "note: there is no Python 3.13 here")
+
+thorough: setup ## what make test has more cheaply, too: all references and more examples, on Python 3.13 as well (half an hour)
+	$(PYTEST) -m "not faults" --hypothesis-profile=thorough $(ARGS)
+	$(if $(PY313),$(MAKE) thorough VENV=.venv-3.13 PY=$(PY313) PY313=)
+
+load: setup ## run the tests twice beside eight busy loops
+	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test && $(MAKE) test'
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
 	$(BIN)/python -m pytest -q -m faults tests/cluster/faults tests/cluster --faults-page docs/faults.md

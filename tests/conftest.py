@@ -21,7 +21,12 @@ settings.register_profile("quick", max_examples=20, derandomize=True, database=N
 settings.register_profile("thorough", max_examples=300, derandomize=False, print_blob=True, **COMMON)
 settings.load_profile("quick")
 
+STARTED = pytest.StashKey[float]()  # s, when the suite began
 SIGNALS_OF_A_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-times", metavar="COMMAND", help="put what the tests of each folder took into docs/testing.md, below COMMAND")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,11 +44,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile all kernels once, before the first test and before other processes are started that would wait for them."""
     if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return
+    session.config.stash[STARTED] = time.monotonic()
     cold = not (compiled_folder() / "complete").exists()
     begin = time.monotonic()
     ensure_compiled()
     if cold:
         print(f"compiled the kernels of this version of the model in {time.monotonic() - begin:.0f} s")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    command = config.getoption("--write-times")
+    if command:
+        import times_page  # which imports what documents are made with
+
+        reports = [report for group in terminalreporter.stats.values() for report in group if isinstance(report, pytest.TestReport)]
+        times_page.write(command, reports, time.monotonic() - config.stash[STARTED])
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def test_the_default_tolerances_are_good_to_a_thousandth(shipped: Callable[..., 
     assert default.M_loss_cum == pytest.approx(tight.M_loss_cum, abs=1e-3 * tight.M_loss), "on the way"
 
 
-@pytest.mark.parametrize("solver", ["Radau", "BDF"])
+@pytest.mark.parametrize("solver", ["Radau", pytest.param("BDF", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("law", [temperature.constant(3000.0), temperature.slab(4000.0, depth=20.0)], ids=["steady", "cooling"])
 def test_scipy_finds_the_same_solution(law: temperature.TemperatureLaw, solver: str) -> None:
     ring = make_ring(20, sigma=0.05)

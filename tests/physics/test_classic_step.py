@@ -359,7 +359,7 @@ def test_another_density_or_grid_after_many_hits_is_noticed() -> None:
         assert same_bits(step, step_collisions(NUMBERS, grid.sizes, **arguments))
 
 
-def test_a_matrix_of_speeds_is_never_cached() -> None:
+def test_a_step_caches_no_matrix_of_speeds() -> None:
     cache = RunCache()
     for v in (1000.0, 2000.0):
         matrix = np.full((16, 16), v)

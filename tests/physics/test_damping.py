@@ -239,6 +239,6 @@ def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:
         ({"dynamics.t_damp_orbits": 20.0}, "it is now dynamics.damping: {epsilon, e_eq}"),
     ],
 )
-def test_what_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
+def test_damping_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         derive(shipped("melt", {"dynamics.damping": {"e_eq": 0.1}, **changes}))

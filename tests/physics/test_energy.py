@@ -59,6 +59,6 @@ def test_summing_energy_changes_nothing_else(shipped: Shipped) -> None:
 
 
 @pytest.mark.parametrize("energy", [{"eps_restitution": 0.3}, {"enabled": True, "eps_restitution": 0.3, "f_ke_fragmentation": 0.2}])
-def test_what_contradicts_itself_is_refused(shipped: Shipped, energy: dict[str, float]) -> None:
+def test_shares_of_energy_that_contradict_each_other_are_refused(shipped: Shipped, energy: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"energy: .*(drop it|give one)"):
         shipped("melt", {"energy": energy})

@@ -187,6 +187,6 @@ def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -
         ({"supply.feedback": {}, "numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}}, "has no supply.feedback; set scheme: rosenbrock"),
     ],
 )
-def test_what_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
+def test_a_feedback_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         shipped("melt", changes)

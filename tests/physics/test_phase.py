@@ -111,6 +111,6 @@ def test_an_optical_depth_that_keeps_grains_solid_does_so(shipped: Shipped) -> N
         ({"enabled": True, "T_condense": 2000.0, "T_vaporize": 1000.0}, "exchange them"),
     ],
 )
-def test_what_contradicts_itself_is_refused(shipped: Shipped, phase: dict[str, Any], words: str) -> None:
+def test_phases_that_contradict_each_other_are_refused(shipped: Shipped, phase: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         shipped("melt", {"phase": phase})

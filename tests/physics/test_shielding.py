@@ -62,7 +62,7 @@ def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(ship
         ({"mode": "table", "path": "nowhere.csv"}, r"shielding\.path = .*nowhere\.csv"),
     ],
 )
-def test_what_contradicts_itself_is_refused(shipped: Callable[..., RunConfig], shielding: dict[str, Any], words: str) -> None:
+def test_shielding_that_contradicts_itself_is_refused(shipped: Callable[..., RunConfig], shielding: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         run_zero_d(shipped("melt", {"shielding": shielding}))
 

@@ -199,7 +199,7 @@ def test_a_run_stops_when_its_loss_rate_has_fallen(shipped: Shipped) -> None:
         ({"numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}, "sublimation": {"method": "advection"}}, "knows sublimation.method none and sink"),
     ],
 )
-def test_what_contradicts_itself_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
+def test_sinks_that_contradict_each_other_are_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         run_zero_d(shipped("melt", changes))
 
