@@ -109,9 +109,13 @@ def seconds(page: Page, do: Callable[[Page], object], done: str) -> float:
     return time.perf_counter() - begin
 
 
-def visit(browser: Browser, url: str, rest: float = 2.0) -> list[float]:
-    """Seconds of the first picture and of each deed, with so many seconds of rest before each."""
+def visit(browser: Browser, url: str, rest: float = 2.0, patience: float = 30.0) -> list[float]:
+    """Seconds of the first picture and of each deed, with so many seconds of rest before each.
+
+    What takes longer than ``patience`` seconds is an error.
+    """
     page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.set_default_timeout(1000.0 * patience)
     found = [seconds(page, lambda page: page.goto(url), f"window.Bokeh?.documents.length && {_drawn('cells')}")]
     for deed in DEEDS:
         page.wait_for_timeout(1000 * rest)

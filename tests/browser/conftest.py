@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
-from hands import EARLY, FAILS_AT, FULL, LAPTOP, T0, TAU0, Open
+from hands import EARLY, FAILS_AT, FULL, LAPTOP, PATIENCE, T0, TAU0, Open
 from page_stores import large_store
 from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
 
@@ -27,7 +27,7 @@ from sweep.browse.server import BrowseServer
 from sweep.store import layout, reader
 from tests.benchmarks.browsing import OPTIONS
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000.0 * PATIENCE)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARTEFACTS = Path(__file__).parents[2] / "results" / "browser"  # ignored by git
 
@@ -44,7 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        patience = 1000.0 * PATIENCE
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=OPTIONS,
+            timeout=patience,
+        )
         yield browser
         browser.close()
 
@@ -68,13 +73,13 @@ def serve() -> Iterator[Callable[[Path], str]]:
             made: Future[BrowseServer] = Future()
             thread = threading.Thread(target=start, args=(store, made), daemon=True)
             thread.start()
-            servers[store] = made.result(timeout=60), thread
+            servers[store] = made.result(timeout=PATIENCE), thread
         return servers[store][0].url
 
     yield serve
     for server, thread in servers.values():
         server.loop.add_callback(server.loop.stop)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -85,7 +90,7 @@ def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.F
 
     def open_page(store: Path | str, size: Any = None) -> Page:
         page = chromium.new_page(viewport=size or LAPTOP, accept_downloads=True)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000.0 * PATIENCE)
         page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: None if _is_local(request.url) else complaints.append(f"asked for {request.url}"))

@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+#: Seconds for what takes one or two on a quiet machine; what takes longer hangs.
+PATIENCE = 300.0
 LAPTOP, HALF = {"width": 1366, "height": 768}, {"width": 700, "height": 900}
 Open = Callable[..., Page]
 #: Of the sweep that most tests look at.
@@ -16,6 +18,27 @@ FULL, EARLY = "full", "early"
 T0, TAU0 = [3000.0, 4000.0, 5000.0], [0.5, 1.0]
 FAILS_AT = (4000.0, 1.0)
 
+#: What is drawn last in each view, where the map is one of cells.
+VIEWS = {
+    "Map": "cells",
+    "Runs": "runs",
+    "Parallel": "parallel",
+    "Cache": "cache",
+    "Provenance": "origin",
+}
+
+_IS_THERE = """name => {
+  const model = Bokeh.documents[0].get_model_by_name(name)
+  return model != null && Bokeh.index.find_one(model) != null
+}"""
+_IS_DRAWN = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+  return view?.has_finished() && view.el.checkVisibility({visibilityProperty: true})
+}"""
+_HAS_LINES = """([name, count]) => {
+  const glyphs = Bokeh.documents[0].get_model_by_name(name)?.renderers
+  return glyphs != null && glyphs[0].data_source.get("ys").length == count
+}"""
 _PLACE = """([name, x, y]) => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
   if (!view?.has_finished() || !view.el.checkVisibility()) return null
@@ -48,6 +71,35 @@ def drawn(page: Page, figure: str, glyph: int = 0) -> dict[str, Any]:
     """What a figure's glyph is drawn from, as the browser has it."""
     columns: dict[str, Any] = page.evaluate(_COLUMNS, [figure, glyph])
     return columns
+
+
+def wait_until_there(page: Page, model: str) -> None:
+    """Until a part of the page is made, whether it is seen or not."""
+    page.wait_for_function(_IS_THERE, arg=model)
+
+
+def wait_until_drawn(page: Page, model: str) -> None:
+    """Until a part of the page is seen, with all that it shows."""
+    page.wait_for_function(_IS_DRAWN, arg=model)
+
+
+def wait_for_lines(page: Page, figure: str, count: int) -> None:
+    """Until a figure has so many lines; what is said of their runs comes before them."""
+    page.wait_for_function(_HAS_LINES, arg=[figure, count])
+
+
+def turn_to(page: Page, view: str) -> None:
+    """Go to another view, until it is seen."""
+    button(page, view).click()
+    wait_until_drawn(page, VIEWS[view])
+
+
+def axis_labels(page: Page, figure: str) -> tuple[str, str]:
+    """What is written along the axes of a figure, across and upwards."""
+    model = f"Bokeh.documents[0].get_model_by_name('{figure}')"
+    across = page.evaluate(f"{model}.below[0].axis_label")
+    upwards = page.evaluate(f"{model}.left[0].axis_label")
+    return across, upwards
 
 
 def button(page: Page, name: str) -> Locator:

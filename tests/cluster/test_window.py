@@ -1,16 +1,29 @@
-"""The window of blocks in flight loses no block, and a sweep with blocks left is not called finished."""
+"""The window of blocks in flight loses no block; a sweep with blocks left is not finished."""
 
+import functools
 import io
-import itertools
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 from click.testing import CliRunner
+from fake_cluster import (
+    LOST,
+    PENDING,
+    Clock,
+    FakeClient,
+    FakeCluster,
+    FakeFuture,
+    Outcome,
+    StopEvent,
+    described_worker,
+    receipt_of,
+    wait,
+)
 from rich.console import Console
 from small_sweeps import sweep_file
 
@@ -18,279 +31,470 @@ import sweep.cli
 import sweep.driver
 import sweep.watchdog
 from sweep.cluster import Cluster
-from sweep.driver import Window, Work, run_blocks
-from sweep.errors import ClusterError, Interrupted, UnfitWorkerError, WorkersLostError
+from sweep.driver import RESTARTS, Window, Work, run_blocks
+from sweep.errors import (
+    ClusterError,
+    Interrupted,
+    StoreError,
+    UnfitWorkerError,
+    WorkersLostError,
+)
 from sweep.plan import Block, make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.watchdog import Limits, Watchdog
-from sweep.worker import BlockTask
+from sweep.worker import BlockTask, Receipt
+
+KILLED = distributed.KilledWorker("task", "worker", 1)
+LOSSES = ("of the connection", "of all futures", "of answers", "of a result")
+KILLER = "killed its worker process twice, as a crash in compiled code or too much memory does"
 
 
-class Workerless:
-    """A client that takes tasks and never runs one."""
-
-    id, status = "workerless", "running"
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-
-    def submit(self, call: Any, function: Any, task: bytes, *, key: str, pure: bool, workers: list[str] | None) -> "Future[Any]":
-        self.keys.append(key)
-        return Released()
-
-
-class Released(Future[Any]):
-    def release(self) -> None:
-        pass
+def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
+    """A task whose runs are told apart by their rows."""
+    overrides = tuple({"row": row} for row in block.rows)
+    return BlockTask(
+        "s.zarr",
+        block.index,
+        block.rows,
+        base={},
+        overrides=overrides,
+        scope="task",
+        cache_enabled=True,
+        attempt=1,
+        checked=checked,
+    )
 
 
-class Described(Cluster):
-    """A cluster whose workers are what a test says."""
+def rows_of(task: BlockTask) -> list[int]:
+    """The runs that a worker starts for a task."""
+    return [run["row"] for i, run in enumerate(task.overrides) if i not in task.condemned]
 
-    def __init__(self, workers: dict[str, dict[str, Any]], *, own: bool = False, wanted: int = 0, queue: str = "") -> None:
-        super().__init__(Workerless(), "tcp://head:8786")  # type: ignore[arg-type]
-        self.described, self.own, self.wanted, self.queue, self.asked = workers, own, wanted, queue, 0
 
-    def workers(self) -> dict[str, dict[str, Any]]:
-        return self.described
+def commit(future: FakeFuture) -> Receipt:
+    """What a worker does with which all is well."""
+    return receipt_of(future.task)
 
-    def waiting(self) -> str:
-        return self.queue
 
-    def replace_lost(self) -> str:
-        self.asked += 1
-        return "" if self.own else "asked for one more"
+class Drive:
+    """Blocks on their way over a fake cluster, and what came of them."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        outcome_of: Callable[[FakeFuture], Outcome],
+        blocks: int,
+        *,
+        runs: int = 2,
+        checked: frozenset[int] = frozenset(),
+        workers: dict[str, dict[str, Any]] | None = None,
+        own: bool = False,
+        **limits: float,
+    ) -> None:
+        self.clock = Clock()
+        monkeypatch.setattr(sweep.watchdog, "time", self.clock)
+        monkeypatch.setattr(sweep.driver, "wait", wait)
+        described = {"a": described_worker()} if workers is None else workers
+        self.client = FakeClient(self.clock, outcome_of)
+        self.cluster = FakeCluster(self.client, described, own=own)
+        self.stop = StopEvent(self.clock)
+        every = [Block(i, range(runs * i, runs * (i + 1))) for i in range(blocks)]
+        self.work = Work(functools.partial(task_of, checked=checked), every)
+        self.said: list[str] = []
+        self.receipts: list[Receipt] = []
+        self.watchdog = Watchdog(Limits(**limits), self.said.append)
+
+    def run(self) -> None:
+        """Run all blocks to their commit, or to an error."""
+        receive = self.receipts.append
+        Window(self.cluster, self.work, receive, self.stop, self.watchdog).run()
 
     @property
-    def patience(self) -> float:
-        return 3600.0
+    def committed(self) -> list[int]:
+        return [receipt.index for receipt in self.receipts]
+
+    def take_what_is_left(self) -> list[int]:
+        """Blocks that another window would begin, in its order."""
+        return [self.work.take().index for _ in range(self.work.waiting)]
+
+    def sent(self, function: str = "run_block") -> list[FakeFuture]:
+        return [future for future in self.client.submitted if future.function == function]
 
 
-def one(last_seen: float = 0.0, status: str = "running") -> dict[str, Any]:
-    return {"nthreads": 1, "status": status, "last_seen": last_seen, "name": "w"}
+@pytest.fixture
+def drive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drive]:
+    """Sets up a window: ``drive(outcome_of, blocks)``."""
+    return functools.partial(Drive, monkeypatch)
 
 
-def task_of(block: Block) -> BlockTask:
-    return BlockTask("s.zarr", block.index, block.rows, {}, ({}, {}), "task", True, attempt=1)
-
-
-def work(count: int) -> Work:
-    return Work(task_of, [Block(i, range(2 * i, 2 * i + 2)) for i in range(count)])
-
-
-def window(given: Work, stop: threading.Event | None = None) -> Window:
-    return Window(Described({"a": one()}), given, lambda receipt: None, stop or threading.Event(), Watchdog(Limits(), print))
-
-
-def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(work(10))
-    monkeypatch.setattr(made, "_next_done", lambda: list(itertools.islice(made.flying, 1)))
-    most = []
-    monkeypatch.setattr(made, "_land", lambda future: most.append(len(made.flying)) or made.flying.pop(future))
+@pytest.mark.parametrize(("threads", "most"), [((1,), 3), ((1, 2), 9)])
+def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(
+    drive: Callable[..., Drive],
+    threads: Sequence[int],
+    most: int,
+) -> None:
+    workers = {f"w{i}": described_worker(threads=count) for i, count in enumerate(threads)}
+    made = drive(commit, 20, workers=workers)
     made.run()
-    assert max(most) == 3
-    assert len(most) == len(set(made.client.keys)) == 10  # type: ignore[attr-defined]
+    assert made.client.most_in_flight == most
+    assert made.committed == list(range(20))
+    assert len(made.client.keys) == len(set(made.client.keys)) == 20
+    assert made.client.in_flight == []
+    assert len(made.work) == 0
 
 
-def test_a_cluster_that_is_lost_leaves_every_block_among_the_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(work(5))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_cluster_that_is_lost_leaves_every_block_among_the_unfinished(
+    drive: Callable[..., Drive],
+    loss: str,
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.task.index == 0:
+            return receipt_of(future.task)
+        if loss == "of the connection":
+            made.client.status = "connecting"
+        if loss == "of answers":
+            made.cluster.error = WorkersLostError("the scheduler has not answered")
+        if loss == "of all futures":
+            return CancelledError()
+        if loss == "of a result":
+            return CancelledError() if future.outcome == LOST else LOST
+        return PENDING
 
-    def lost() -> None:
-        raise WorkersLostError("no worker")
-
-    monkeypatch.setattr(made, "_next_done", lost)
-    with pytest.raises(ClusterError):
+    made = drive(outcome_of, 5)
+    with pytest.raises(WorkersLostError):
         made.run()
-    assert [made.work.take().index for _ in range(len(made.work))] == [0, 1, 2, 3, 4]
+    assert made.committed == [0]
+    assert made.take_what_is_left() == [1, 2, 3, 4]
 
 
-def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_block_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(work(2))
-    made.suspects.extend(made.work.take() for _ in range(2))
+def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_block_too(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.function == "run_block":
+            return KILLED
+        made.client.status = "connecting"
+        return CancelledError()
 
-    def lost(future: object) -> None:
-        raise WorkersLostError("no worker")
-
-    monkeypatch.setattr(made, "_error_of", lost)
-    with pytest.raises(ClusterError):
+    made = drive(outcome_of, 2)
+    with pytest.raises(WorkersLostError):
         made.run()
-    assert [made.work.take().index for _ in range(len(made.work))] == [0, 1]
+    assert len(made.sent("try_runs")) == 1
+    assert made.take_what_is_left() == [0, 1]
 
 
-def test_a_stop_is_heeded_before_anything_is_waited_for() -> None:
-    stop = threading.Event()
-    stop.set()
+def test_a_stop_is_heeded_before_anything_is_begun(drive: Callable[..., Drive]) -> None:
+    made = drive(commit, 2)
+    made.stop.set()
     with pytest.raises(Interrupted):
-        window(work(2), stop).run()
+        made.run()
+    assert made.client.submitted == []
+    assert made.take_what_is_left() == [0, 1]
 
 
-@pytest.mark.parametrize("stopped", [True, False])
-def test_a_result_that_never_comes_from_a_lost_worker_stops_nobody(monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
-    stop, outcome = threading.Event(), []
-    cluster, watchdog = Described({}, own=True), Watchdog(Limits(no_worker=0.1), print)
-    made = Window(cluster, work(1), lambda receipt: None, stop, watchdog)
-    monkeypatch.setattr(made, "_next_done", lambda: list(made.flying))  # done, but its worker is dead before its result is fetched
+@pytest.mark.parametrize("function", ["run_block", "try_runs"])
+def test_a_stop_ends_every_wait(drive: Callable[..., Drive], function: str) -> None:
+    """That for a block, and that for a trial of runs that are suspected of killing workers."""
 
-    def run() -> None:
-        try:
-            made.run()
-        except (Interrupted, WorkersLostError) as error:
-            outcome.append(type(error))
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.function == function:
+            made.stop.set()
+            return PENDING
+        return KILLED
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    if stopped:
-        stop.set()
-    thread.join(timeout=60.0)
-    assert outcome == [Interrupted] if stopped else outcome == [WorkersLostError]
+    made = drive(outcome_of, 2)
+    with pytest.raises(Interrupted):
+        made.run()
+    assert made.clock.now <= 1002.0
+    assert made.take_what_is_left() == [0, 1]
 
 
-def test_a_cluster_that_is_lost_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    starts = []
+@pytest.mark.parametrize(("stopped", "end"), [(True, Interrupted), (False, WorkersLostError)])
+def test_a_result_that_never_comes_from_a_lost_worker_stops_nobody(
+    drive: Callable[..., Drive],
+    stopped: bool,
+    end: type[Exception],
+) -> None:
+    """Its block is done, but the worker is dead before anybody has fetched its result."""
+
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if stopped and made.clock.now > 1010.0:
+            made.stop.set()
+        return LOST
+
+    made = drive(outcome_of, 1, workers={}, own=True, no_worker=120.0)
+    with pytest.raises(end):
+        made.run()
+    assert 10.0 < made.clock.now - 1000.0 < (20.0 if stopped else 130.0)
+    assert made.take_what_is_left() == [0]
+
+
+def test_a_result_that_was_lost_is_fetched_when_its_block_has_run_again(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if made.clock.now < 1010.0:
+            return LOST
+        return receipt_of(future.task)
+
+    made = drive(outcome_of, 2)
+    made.run()
+    assert sorted(made.committed) == [0, 1]
+    assert len(made.client.submitted) == 2  # it is Dask that runs it again
+
+
+def test_a_block_that_raises_an_error_is_tried_again_until_it_is_clear_that_it_repeats(
+    drive: Callable[..., Drive],
+) -> None:
+    made = drive(lambda future: ValueError("no such luck"), 1)
+    with pytest.raises(ClusterError, match="block 0 could not be run: ValueError: no such luck"):
+        made.run()
+    assert [future.task.attempt for future in made.sent()] == list(range(1, RESTARTS + 2))
+    assert made.take_what_is_left() == [0]
+
+
+def test_a_block_that_raises_an_error_once_is_committed_after_the_others(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.task.index == 0 and future.task.attempt == 1:
+            return OSError("a lost connection looks like many things")
+        return receipt_of(future.task)
+
+    made = drive(outcome_of, 5)
+    made.run()
+    assert made.committed == [1, 2, 3, 4, 0]
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), SystemExit(3)])
+def test_an_error_that_no_other_worker_can_help_ends_the_window_at_once(
+    drive: Callable[..., Drive],
+    error: BaseException,
+) -> None:
+    made = drive(lambda future: error, 4)
+    with pytest.raises(type(error)) as caught:
+        made.run()
+    assert caught.value is error
+    assert len(made.client.submitted) == 3
+    assert made.take_what_is_left() == [0, 1, 2, 3]
+
+
+def test_blocks_on_their_way_are_begun_anew_under_new_keys(drive: Callable[..., Drive]) -> None:
+    """Without the worker that hangs, and as the same attempt."""
+
+    def outcome_of(future: FakeFuture) -> Outcome:
+        return PENDING if future.workers is None else receipt_of(future.task)
+
+    workers = {"a": described_worker(last_seen=500.0), "b": described_worker(last_seen=400.0)}
+    made = drive(outcome_of, 2, workers=workers, quiet=10.0)
+    made.run()
+    assert made.committed == [0, 1]
+    assert [future.task.index for future in made.sent()] == [0, 1, 0, 1]
+    assert [future.task.attempt for future in made.sent()] == [1] * 4
+    assert [future.workers for future in made.sent()] == [None, None, ["a"], ["a"]]
+    assert len(set(made.client.keys)) == 4
+    assert made.client.in_flight == []
+
+
+def test_own_workers_on_which_nothing_moves_are_given_up(drive: Callable[..., Drive]) -> None:
+    made = drive(lambda future: PENDING, 2, own=True, quiet=10.0)
+    with pytest.raises(WorkersLostError, match=r"nothing was finished for 1[01] s"):
+        made.run()
+    assert made.take_what_is_left() == [0, 1]
+
+
+def test_a_block_may_take_much_longer_than_those_that_are_finished(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.task.index == 0:
+            return receipt_of(future.task, seconds=30.0)
+        return PENDING if made.clock.now < 1500.0 else receipt_of(future.task)
+
+    made = drive(outcome_of, 2, quiet=10.0, quiet_factor=20.0)
+    made.run()
+    assert made.committed == [0, 1]
+    assert len(made.client.submitted) == 2
+
+
+def test_a_worker_that_does_not_agree_costs_a_block_no_attempt_and_is_not_asked_again(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.workers is None:
+            return UnfitWorkerError("b", "host:1 numpy 1 instead of 2")
+        return receipt_of(future.task)
+
+    made = drive(outcome_of, 5, workers={"a": described_worker(), "b": described_worker()})
+    made.run()
+    assert sorted(made.committed) == [0, 1, 2, 3, 4]
+    assert [future.workers for future in made.sent()] == [None] * 5 + [["a"]] * 5
+    assert {future.task.attempt for future in made.sent()} == {1}
+    assert made.said == ["worker b is not used: host:1 numpy 1 instead of 2"]
+
+
+def test_where_no_worker_agrees_the_sweep_ends_and_says_why(drive: Callable[..., Drive]) -> None:
+    made = drive(lambda future: UnfitWorkerError("a", "host:1 numpy 1 instead of 2"), 2)
+    with pytest.raises(ClusterError, match=r"all 1 workers .* do not agree .*numpy 1 instead of 2"):
+        made.run()
+    assert made.clock.now > 1000.0 + made.watchdog.limits.no_worker
+    assert {future.task.attempt for future in made.sent()} == {1}
+    assert made.take_what_is_left() == [0, 1]
+
+
+def test_runs_that_kill_their_worker_are_found_while_nothing_else_runs(
+    drive: Callable[..., Drive],
+) -> None:
+    """Block 1 has the runs 4 to 7, of which run 6 kills whatever starts it."""
+    company = []
+
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.function == "try_runs":
+            company.append([other for other in made.client.in_flight if other is not future])
+        if 6 in rows_of(future.task):
+            return KILLED
+        return None if future.function == "try_runs" else receipt_of(future.task)
+
+    made = drive(outcome_of, 3, runs=4)
+    made.run()
+    trials = [rows_of(future.task) for future in made.sent("try_runs")]
+    assert trials == [[4, 5, 6, 7], [4, 5], [6, 7], [6], [7]]
+    assert company == [[]] * len(trials)
+    assert made.committed == [0, 2, 1]
+    last = made.sent()[-1].task
+    assert (last.index, last.attempt, last.condemned) == (1, 2, {2: KILLER})
+    assert last.condemned_checks == frozenset()
+
+
+def test_a_check_that_kills_its_worker_costs_only_the_check(drive: Callable[..., Drive]) -> None:
+    """Runs 1 and 3 are checked, and the check of run 3 is fatal."""
+
+    def outcome_of(future: FakeFuture) -> Outcome:
+        task = future.task
+        checked = {task.overrides[i]["row"] for i in task.checked - task.condemned_checks}
+        if 3 in checked:
+            return KILLED
+        return None if future.function == "try_runs" else receipt_of(task)
+
+    made = drive(outcome_of, 1, runs=4, checked=frozenset({1, 3}))
+    made.run()
+    last = made.sent()[-1].task
+    assert made.committed == [0]
+    assert (dict(last.condemned), last.condemned_checks) == ({}, frozenset({3}))
+
+
+def test_a_block_that_kills_its_worker_though_no_run_does_is_given_up(
+    drive: Callable[..., Drive],
+) -> None:
+    made = drive(lambda future: None if future.function == "try_runs" else KILLED, 1)
+    with pytest.raises(ClusterError, match="block 0 kills its worker though none of its runs does"):
+        made.run()
+    assert [future.task.attempt for future in made.sent()] == list(range(1, RESTARTS + 2))
+    assert made.take_what_is_left() == [0]
+
+
+def test_a_trial_that_hangs_or_meets_an_unfit_worker_is_begun_anew_elsewhere(
+    drive: Callable[..., Drive],
+) -> None:
+    def outcome_of(future: FakeFuture) -> Outcome:
+        if future.function == "run_block":
+            return KILLED if future.task.attempt == 1 else receipt_of(future.task)
+        usable = future.workers or ["a", "b", "c"]
+        if "c" in usable:
+            return PENDING
+        return UnfitWorkerError("b", "numpy 1 instead of 2") if "b" in usable else None
+
+    hanging = described_worker(last_seen=400.0)
+    seen = described_worker(last_seen=500.0)
+    made = drive(outcome_of, 1, workers={"a": seen, "b": seen, "c": hanging}, quiet=10.0)
+    made.run()
+    trials = made.sent("try_runs")
+    assert [future.workers for future in trials] == [None, ["a", "b"], ["a"]]
+    assert [rows_of(future.task) for future in trials] == [[0, 1]] * 3
+    assert made.committed == [0]
+    assert dict(made.sent()[-1].task.condemned) == {}
+
+
+@pytest.fixture
+def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reporter]:
+    """Runs six blocks on whatever a function starts for them; gives what was reported."""
+    axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, 6]}}
+    plan = make_plan(load_sweep(sweep_file(tmp_path, axes=axes, block=1)))
+    reporter = Reporter(Console(file=io.StringIO()), Tally(6))
+    stop = StopEvent(Clock())
+
+    def run_on(workers_from: Callable[..., Any]) -> Reporter:
+        monkeypatch.setattr(sweep.driver, "workers_from", workers_from)
+        monkeypatch.setattr(sweep.driver, "wait", wait)
+        run_blocks(plan, "s.zarr", plan.blocks, workers=2, reporter=reporter, stop=stop)
+        return reporter
+
+    return run_on
+
+
+def losing_clusters(commits: int, started: list[FakeClient]) -> Callable[..., Any]:
+    """Starts clusters, each of which commits so many blocks before its scheduler is gone."""
 
     @contextmanager
-    def no_cluster(*given: Any, **options: Any) -> Iterator[Cluster]:
+    def workers_from(*given: Any, **options: Any) -> Iterator[Cluster]:
+        committed = []
+
+        def outcome_of(future: FakeFuture) -> Outcome:
+            if len(committed) < commits:
+                committed.append(future.task.index)
+                return receipt_of(future.task)
+            client.status = "connecting"
+            return PENDING
+
+        client = FakeClient(Clock(), outcome_of)
+        started.append(client)
+        yield FakeCluster(client, {"a": described_worker()})
+
+    return workers_from
+
+
+def test_a_cluster_that_is_lost_again_and_again_is_given_up(
+    run_on: Callable[..., Reporter],
+) -> None:
+    started: list[FakeClient] = []
+    with pytest.raises(ClusterError, match="the scheduler of tcp://head:8786 is gone"):
+        run_on(losing_clusters(0, started))
+    assert len(started) == 1 + RESTARTS
+
+
+def test_a_cluster_that_is_lost_again_and_again_is_replaced_as_long_as_it_gets_on(
+    run_on: Callable[..., Reporter],
+) -> None:
+    started: list[FakeClient] = []
+    reporter = run_on(losing_clusters(1, started))
+    assert reporter.tally.finished == 6
+    first = [client.submitted[0].task.index for client in started]
+    assert first == [0, 1, 2, 3, 4, 5]
+    announced = [line.partition("; ")[2] for line in reporter.said]
+    assert announced == [f"starting new workers for the {n} blocks left" for n in (5, 4, 3, 2, 1)]
+
+
+def test_a_cluster_that_was_never_there_is_not_started_again(
+    run_on: Callable[..., Reporter],
+) -> None:
+    starts = []
+
+    def workers_from(*given: Any, **options: Any) -> Any:
         starts.append(given)
-        yield Described({})
+        raise WorkersLostError("no scheduler answers")
 
-    def lost(self: Window) -> None:
-        raise WorkersLostError("no worker for 30 s")
-
-    monkeypatch.setattr(sweep.driver, "workers_from", no_cluster)
-    monkeypatch.setattr(Window, "run", lost)
-    plan = make_plan(load_sweep(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]})))
-    reporter = Reporter(Console(file=io.StringIO()), Tally(2))
-    with pytest.raises(ClusterError, match="no worker for 30 s"):
-        run_blocks(plan, str(tmp_path / "s.zarr"), plan.blocks, workers=2, reporter=reporter, stop=threading.Event())
-    assert 1 < len(starts) < 10
+    with pytest.raises(ClusterError, match="no scheduler answers"):
+        run_on(workers_from)
+    assert len(starts) == 1
 
 
-def test_a_sweep_with_runs_left_does_not_end_with_exit_code_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_with_runs_left_does_not_end_with_exit_code_0(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(tmp_path)
     sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]})
     monkeypatch.setattr(sweep.driver, "run_blocks", lambda *arguments, **options: None)
     done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--workers", "0"])
     assert done.exit_code != 0
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(sweep.watchdog, "time", self)
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def watched(cluster: Described, **limits: float) -> tuple[Watchdog, list[str]]:
-    said: list[str] = []
-    dog = Watchdog(Limits(**limits), said.append)
-    dog.watch(cluster)
-    return dog, said
-
-
-@pytest.mark.parametrize(("own", "error"), [(True, WorkersLostError), (False, ClusterError)])
-@pytest.mark.parametrize("workers", [{}, {"a": one(status="paused"), "b": one(status="paused")}])
-def test_where_nobody_takes_blocks_the_wait_has_an_end(
-    monkeypatch: pytest.MonkeyPatch, own: bool, error: type[Exception], workers: dict[str, dict[str, Any]]
-) -> None:
-    clock = Clock(monkeypatch)
-    dog, said = watched(Described(workers, own=own), no_worker=120.0)
-    clock.now += 119.0
-    assert not dog.look()
-    clock.now += 2.0
-    with pytest.raises(error, match="paused" if workers else "no worker") as caught:
-        dog.look()
-    assert isinstance(caught.value, WorkersLostError) == own  # others are not restarted
-    assert len([line for line in said if "is paused by its memory limit" in line]) == len(workers)
-
-
-def test_jobs_that_wait_in_the_queue_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    dog, _ = watched(Described({}, queue="2 jobs in the queue"), no_worker=120.0)
-    clock.now += 3000.0
-    assert not dog.look()
-    clock.now += 601.0
-    with pytest.raises(ClusterError, match="no worker"):
-        dog.look()
-
-
-def test_lost_workers_are_asked_for_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, cluster = Clock(monkeypatch), Described({"a": one()}, wanted=2)
-    dog, said = watched(cluster, too_few=30.0)
-    for _ in range(65):
-        clock.now += 1.0
-        dog.look()
-    assert cluster.asked == 2
-    assert said == ["1 of 2 workers; asked for one more"]  # once
-
-
-def test_own_workers_that_do_not_come_back_cost_the_cluster_unless_they_wait_in_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, cluster = Clock(monkeypatch), Described({"a": one()}, own=True, wanted=2, queue="1 job in the queue")
-    dog, _ = watched(cluster, too_few=30.0, no_worker=120.0)
-    for _ in range(300):
-        clock.now += 1.0
-        dog.look()
-    cluster.queue = ""
-    clock.now += 31.0
-    with pytest.raises(WorkersLostError, match="only 1 of 2 workers for 120 s"):
-        dog.look()
-
-
-def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_patiently(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    cluster = Described({"a": one(last_seen=500.0), "b": one(last_seen=400.0)})
-    dog, said = watched(cluster, quiet=10.0, quiet_factor=20.0)
-    dog.finished(2.0)
-    anew = []
-
-    def look_on() -> None:
-        for second in range(10_000):
-            clock.now += 1.0
-            if dog.look():
-                anew.append(second)
-                assert dog.usable() == ["a"]  # b has not been heard of for 100 s
-
-    with pytest.raises(ClusterError, match=r"nothing was finished for .* though all blocks were begun anew 3 times"):
-        look_on()
-    assert [round(later - earlier, -1) for earlier, later in itertools.pairwise([0, *anew])] == [
-        40,
-        80,
-        160,
-    ]  # twenty times the longest block, and twice that
-    assert "all blocks on their way are begun anew without b" in said[0]
-
-
-def test_blocks_on_their_way_are_begun_anew_under_new_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(work(2))
-    looks = iter([False, True])
-    monkeypatch.setattr(made.watchdog, "look", lambda: next(looks, False))
-    landed: list[int] = []
-
-    def next_done() -> list[Any]:
-        made._look()
-        return list(made.flying)
-
-    monkeypatch.setattr(made, "_next_done", next_done)
-    monkeypatch.setattr(made, "_land", lambda future: landed.append(made.flying.pop(future).index))
-    made.run()
-    assert sorted(landed) == [0, 1]
-    assert len(set(made.client.keys)) == len(made.client.keys) == 4  # type: ignore[attr-defined]
-
-
-def test_a_worker_that_does_not_agree_costs_a_block_no_attempt_and_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = window(work(1))
-    made.watchdog._workers = {"a": one(), "b": one()}
-    for _ in range(10):
-        made._lost(task_of(Block(0, range(2))), UnfitWorkerError("b", "host:1 numpy 1 instead of 2"))
-    assert {task.attempt for task in made.queue} == {1}
-    assert made.watchdog.usable() == ["a"]
-
-
-def test_limits_are_settings_of_dask() -> None:
-    with sweep.watchdog.dask.config.set({"sweep.no-worker": "2 minutes", "sweep.quiet": 7}):
-        limits = Limits.from_config()
-    assert (limits.no_worker, limits.quiet, limits.too_few) == (120.0, 7.0, Limits().too_few)

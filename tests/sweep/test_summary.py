@@ -41,7 +41,7 @@ def test_a_disk_that_lacks_a_ring_has_no_sum_and_says_so(tmp_path: Path) -> None
     assert float(whole) == pytest.approx(float(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().M_loss[1]), rel=1e-3)
 
 
-def test_cases_that_share_a_run_each_have_their_cell(tmp_path: Path) -> None:
+def test_a_shared_run_stands_in_the_table_of_totals_for_each_of_its_cases(tmp_path: Path) -> None:
     run_here(
         sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, variants={"a": {}, "b": {"temperature.T0": 3500.0}}), tmp_path / "s.zarr"
     )
