@@ -64,7 +64,7 @@ def gate(tmp_path: Path) -> Gate:
 def launch() -> Iterator[Launch]:
     """Starts a command in a process group of its own; none of it outlives the test.
 
-    ``launch(words, folder, NAME="value")``: the folder it runs in, and additions to our environment.
+    ``launch(words, folder, NAME="value")``: its folder, and additions to our environment.
     """
     launched: list[Driver] = []
 
@@ -92,7 +92,7 @@ def launch() -> Iterator[Launch]:
 def start(launch: Launch) -> Launch:
     """Starts a driver: ``start(file, store, workers)``.
 
-    ``inside`` is what goes wrong in its workers, or in the driver that works itself, in the words of
+    ``inside`` is what goes wrong in its workers, or in the driver that works itself, in words of
     preloads/inside_workers.py; ``through`` are the words to start it with, in place of ``sweep``.
     """
 

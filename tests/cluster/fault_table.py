@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_sweeps import in_one_line
 
-#: Of a report, which carries its row from a process of pytest-xdist to the one that writes the table.
+#: Of a report: it carries the row from a process of pytest-xdist to the one that writes the table.
 PROPERTY = "fault"
 NOT_TRIED = "not tried: "
 

@@ -107,7 +107,7 @@ def run_tiny(script: Path, kernels: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A script with a tiny kernel, and beside it ``kernels``, where it is compiled. Only to be read."""
+    """A script with a tiny kernel; beside it ``kernels``, where it is compiled. Only to be read."""
     folder = tmp_path_factory.mktemp("tiny")
     script = folder / "tiny.py"
     script.write_text(TINY_KERNEL, encoding="utf-8")

@@ -67,8 +67,8 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert code == 130
     assert out.count("stopping; what is committed stays, and the same command goes on") == 1
     wait_for_death(workers_then)
-    words = rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)"
-    told = re.search(words, out)
+    count, command_line = rf"(\d+) of {BLOCKS} runs are committed in {store}", r"(sweep run .*)"
+    told = re.search(f"interrupted: {count}; go on with: {command_line}", out)
     assert told is not None
     committed, again = told.groups()
     assert 3 <= int(committed) == counts(store).done < BLOCKS

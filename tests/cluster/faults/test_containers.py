@@ -32,8 +32,9 @@ WARM = next(part for word, rest in instructions() if word == "RUN" for part in r
 
 def run(*words: object, **options: Any) -> str:
     """Standard output of a command that has to succeed."""
-    pipes = {"capture_output": True, "text": True}
-    done = subprocess.run([str(word) for word in words], **pipes, timeout=PATIENCE, check=False, **options)
+    line = [str(word) for word in words]
+    options |= {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
+    done = subprocess.run(line, **options)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return str(done.stdout)
 

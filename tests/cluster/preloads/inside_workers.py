@@ -1,4 +1,4 @@
-"""Loaded by every worker of a disturbed sweep: ``FAULT_`` variables say what goes wrong inside it."""
+"""Loaded by every worker of a disturbed sweep: ``FAULT_`` variables say what goes wrong in it."""
 
 import ctypes
 import math
