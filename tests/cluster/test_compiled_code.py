@@ -221,8 +221,8 @@ def test_an_edited_constant_reaches_a_kernel_through_its_callee(tmp_path: Path) 
     env = environment(PYTHONPATH=str(source), NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
 
     def flux() -> float:
-        words = [sys.executable, "-c", CALL]
-        return float(subprocess.run(words, env=env, capture_output=True, check=True).stdout)
+        options = {"cwd": tmp_path, "env": env, "capture_output": True, "check": True}
+        return float(subprocess.run([sys.executable, "-c", CALL], **options).stdout)
 
     assert flux() == pytest.approx(2.0 * SIGMA_SB * 1000.0**4, rel=1e-14)
     edit_constant(source)
