@@ -28,7 +28,7 @@ load: setup ## run the tests twice beside eight busy loops
 	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test && $(MAKE) test'
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
-	$(BIN)/python -m pytest -q -m faults tests/cluster/faults tests/cluster --faults-page docs/faults.md
+	$(PYTEST) --dist loadgroup -m faults tests/cluster --faults-page docs/faults.md $(ARGS)
 
 audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit

@@ -4,27 +4,37 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from drivers import BLOCKS, Driver
-from verdicts import VERDICTS, verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sweep"))
 
-from small_sweeps import SCRIPTS, environment, run_here, sweep_file
+from dask_processes import DaskProcesses
+from drivers import BLOCKS, SWEEP, SWEEP_WITH_FAULTS, environment_inside
+from fault_table import FaultTable, add_row
+from gate import Gate
+from small_sweeps import environment, run_here, sweep_file
+from waiting import Driver
 
-from sweep.store.reader import counts
+Launch = Callable[..., Driver]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults-page", type=Path, help="page to put the table of faults into")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the table in the process that hears of all tests."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FaultTable(config.getoption("--faults-page", None)))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
     report: pytest.TestReport = yield
-    marker = item.get_closest_marker("faults")
-    if marker and marker.args and "fault" not in getattr(item, "fixturenames", ()) and (report.when == "call" or not report.passed):
-        VERDICTS[marker.args[0]] = verdict(report)
+    add_row(item, report)
     return report
 
 
@@ -32,7 +42,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
 def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of 30 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
-    return sweep_file(tmp_path_factory.mktemp("long"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
+    folder = tmp_path_factory.mktemp("long")
+    return sweep_file(folder, axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
 
 
 @pytest.fixture(scope="session")
@@ -44,37 +55,66 @@ def undisturbed(long_file: Path) -> Path:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Driver]]:
-    """Starts a driver in a process group of its own: ``start(file, store, workers)``; none of it outlives the test.
-
-    ``through`` are the words to start it with, in place of ``sweep``.
-    """
-    drivers: list[Driver] = []
-
-    def start(file: Path, store: Path, workers: int, *, through: Sequence[str] = (str(SCRIPTS / "sweep"),), **extra: str) -> Driver:
-        words = [*through, "run", str(file), "--store", str(store), "--workers", str(workers)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        driver = subprocess.Popen(words, cwd=store.parent, env=environment(**extra), start_new_session=True, **pipes)  # type: ignore[call-overload]
-        drivers.append(driver)
-        return driver
-
-    yield start
-    for driver in drivers:
-        if driver.poll() is None:
-            os.killpg(driver.pid, signal.SIGKILL)
-        driver.communicate()
+def gate(tmp_path: Path) -> Gate:
+    """A gate, open."""
+    return Gate(tmp_path / "gate")
 
 
 @pytest.fixture
-def until_committed() -> Callable[[Driver, Path, int], None]:
-    """Waits until a living driver has committed some blocks but not all."""
+def launch() -> Iterator[Launch]:
+    """Starts a command in a process group of its own; none of it outlives the test.
 
-    def wait(driver: Driver, store: Path, blocks: int) -> None:
-        deadline = time.monotonic() + 300.0
-        while not store.exists() or counts(store).blocks_committed < blocks:
-            assert driver.poll() is None, driver.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert counts(store).pending > 0
+    ``launch(words, folder, NAME="value")``: its folder, and additions to our environment.
+    """
+    launched: list[Driver] = []
 
-    return wait
+    def launch(words: Sequence[object], folder: Path, **extra: str) -> Driver:
+        process = subprocess.Popen(
+            [str(word) for word in words],
+            cwd=folder,
+            env=environment(**extra),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        launched.append(process)
+        return process
+
+    yield launch
+    for process in launched:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.fixture
+def start(launch: Launch) -> Launch:
+    """Starts a driver: ``start(file, store, workers)``.
+
+    ``inside`` is what goes wrong in its workers, or in the driver that works itself, in words of
+    preloads/inside_workers.py; ``through`` are the words to start it with, in place of ``sweep``.
+    """
+
+    def start(
+        file: Path,
+        store: Path | str,
+        workers: int,
+        *,
+        inside: Mapping[str, object] | None = None,
+        through: Sequence[str] = SWEEP,
+        **extra: str,
+    ) -> Driver:
+        program = SWEEP_WITH_FAULTS if inside and workers == 0 else through
+        words = [*program, "run", file, "--store", store, "--workers", workers]
+        folder = store.parent if isinstance(store, Path) else file.parent
+        return launch(words, folder, **environment_inside(inside or {}), **extra)
+
+    return start
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
+    """A scheduler, to which tests add workers."""
+    with DaskProcesses(tmp_path) as processes:
+        yield processes

@@ -1,12 +1,45 @@
-"""Drivers and their workers as processes."""
+"""Drivers and their workers as processes, and what is loaded into them before anything else."""
 
-import subprocess
+import os
+import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
+from small_sweeps import SCRIPTS
+from waiting import Driver
 
 BLOCKS = 30  # of the long sweep, one run each
-Driver = subprocess.Popen[str]
+HERE = Path(__file__).parent
+PRELOADS = HERE / "preloads"
+
+SWEEP = (str(SCRIPTS / "sweep"),)
+#: Starts a driver that works itself and does what preloads/inside_workers.py understands.
+SWEEP_WITH_FAULTS = (
+    sys.executable,
+    "-c",
+    "import inside_workers; from sweep.cli import main; main()",
+)
+#: Starts one that compiles a single kernel, see there.
+SWEEP_WITH_ONE_KERNEL = (sys.executable, str(HERE / "one_kernel.py"))
+
+
+def preloading(module: str, folder: Path = PRELOADS) -> dict[str, str]:
+    """The environment of workers that load a module of ``folder`` first."""
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "PYTHONPATH": os.pathsep.join(path),
+        "DASK_DISTRIBUTED__WORKER__PRELOAD": module,
+    }
+
+
+def environment_inside(settings: Mapping[str, object]) -> dict[str, str]:
+    """The environment of workers that do what preloads/inside_workers.py understands."""
+    if not settings:
+        return {}
+    variables = {f"FAULT_{name.upper()}": str(value) for name, value in settings.items()}
+    return {**preloading("inside_workers"), **variables}
 
 
 def worker_processes(driver: Driver) -> list[psutil.Process]:
@@ -17,3 +50,10 @@ def worker_processes(driver: Driver) -> list[psutil.Process]:
             if any("spawn_main" in word for word in child.cmdline()):
                 found.append(child)
     return found
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """Addresses that a process and its children listen on."""
+    family = [process, *process.children(recursive=True)]
+    connections = [connection for each in family for connection in each.net_connections("inet")]
+    return {connection.laddr.ip for connection in connections if connection.status == "LISTEN"}

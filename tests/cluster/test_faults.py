@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from drivers import BLOCKS, Driver, worker_processes
+from drivers import BLOCKS, SWEEP_WITH_ONE_KERNEL, preloading, worker_processes
+from gate import Gate
 from small_sweeps import assert_same_bits, command, in_one_line, results, run_here, sweep_file
+from waiting import Driver, wait_for, wait_for_blocks, wait_for_death, wait_for_end
 
 import sweep
 import sweep.worker
@@ -23,31 +25,52 @@ from sweep.errors import Interrupted
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
-Wait = Callable[[Driver, Path, int], None]
 
 
 @pytest.mark.parametrize(
     ("number", "to_group", "workers"),
     [
         (signal.SIGINT, True, 2),
-        pytest.param(signal.SIGINT, False, 2, marks=pytest.mark.faults("the driver alone is interrupted (SIGINT), not its terminal")),
-        pytest.param(signal.SIGINT, True, 0, marks=pytest.mark.faults("a driver that works itself is interrupted (SIGINT)")),
+        pytest.param(
+            signal.SIGINT,
+            False,
+            2,
+            marks=pytest.mark.faults("the driver alone is interrupted (SIGINT), not its terminal"),
+        ),
+        pytest.param(
+            signal.SIGINT,
+            True,
+            0,
+            marks=pytest.mark.faults("a driver that works itself is interrupted (SIGINT)"),
+        ),
         (signal.SIGTERM, False, 0),
     ],
 )
 def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
-    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait, number: int, to_group: bool, workers: int
+    tmp_path: Path,
+    long_file: Path,
+    undisturbed: Path,
+    start: Start,
+    gate: Gate,
+    number: int,
+    to_group: bool,
+    workers: int,
 ) -> None:
     store = tmp_path / "s.zarr"
-    driver = start(long_file, store, workers)
-    until_committed(driver, store, 3)
+    gate.close_at(3)
+    driver = start(long_file, store, workers, inside=gate.settings(store))
+    wait_for_blocks(store, 3, driver)
     workers_then = worker_processes(driver)
     (os.killpg if to_group else os.kill)(driver.pid, number)
-    out, err = driver.communicate(timeout=150)
-    assert driver.returncode == 130
+    gate.open()
+    out, err, code = wait_for_end(driver)
+    assert code == 130
     assert out.count("stopping; what is committed stays, and the same command goes on") == 1
-    assert not psutil.wait_procs(workers_then, timeout=60)[1]
-    committed, again = re.search(rf"interrupted: (\d+) of {BLOCKS} runs are committed in {store}; go on with: (sweep run .*)", out).groups()  # type: ignore[union-attr]
+    wait_for_death(workers_then)
+    count, command_line = rf"(\d+) of {BLOCKS} runs are committed in {store}", r"(sweep run .*)"
+    told = re.search(f"interrupted: {count}; go on with: {command_line}", out)
+    assert told is not None
+    committed, again = told.groups()
     assert 3 <= int(committed) == counts(store).done < BLOCKS
     before = _committed(store)
     done = command(*shlex.split(again), cwd=tmp_path)
@@ -78,18 +101,42 @@ def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost(
 
 
 @pytest.mark.faults("the driver is interrupted (SIGINT) while kernels are compiled")
-def test_an_interruption_while_kernels_are_compiled_starts_no_block(tmp_path: Path, long_file: Path, start: Start) -> None:
-    store = tmp_path / "s.zarr"
-    driver = start(long_file, store, 2, NUMBA_CACHE_DIR=str(tmp_path / "cold"), PYTHONUNBUFFERED="1")
-    assert driver.stdout is not None
-    lines = iter(driver.stdout.readline, "")
-    assert any(line.startswith("compiling the kernels, once for each version of the model") for line in lines)
+def test_an_interruption_while_kernels_are_compiled_starts_no_block(
+    tmp_path: Path,
+    long_file: Path,
+    start: Start,
+) -> None:
+    store, kernels, notes = tmp_path / "s.zarr", tmp_path / "cold", tmp_path / "notes"
+    notes.mkdir()
+    extra = {"NUMBA_CACHE_DIR": str(kernels), "ONE_KERNEL": str(notes)}
+    driver = start(long_file, store, 2, through=SWEEP_WITH_ONE_KERNEL, **extra)
+    wait_for(lambda: list(notes.glob("compiling-*")), driver)
     driver.send_signal(signal.SIGINT)
-    out, err = driver.communicate(timeout=150)
-    assert (driver.returncode, err) == (130, "")
+    (notes / "go_on").touch()
+    _assert_interrupted_before_any_block(driver, store)
+    assert list(notes.glob("compiled-*")), "what was begun is there for the next driver"
+
+
+@pytest.mark.thorough
+def test_an_interruption_while_all_kernels_are_compiled_starts_no_block(
+    tmp_path: Path,
+    long_file: Path,
+    start: Start,
+) -> None:
+    store, kernels = tmp_path / "s.zarr", tmp_path / "cold"
+    driver = start(long_file, store, 2, NUMBA_CACHE_DIR=str(kernels))
+    wait_for(lambda: list(kernels.rglob("*.nbc")), driver)
+    driver.send_signal(signal.SIGINT)
+    _assert_interrupted_before_any_block(driver, store)
+
+
+def _assert_interrupted_before_any_block(driver: Driver, store: Path) -> None:
+    out, err, code = wait_for_end(driver)
+    assert (code, err) == (130, "")
+    assert "compiling the kernels, once for each version of the model" in out
     assert "stopping; what is committed stays" in out
     assert f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
-    assert [path.name for path in tmp_path.iterdir() if "lock" in path.name] == []
+    assert [path.name for path in store.parent.iterdir() if "lock" in path.name] == []
 
 
 def _committed(store: Path) -> dict[str, int]:
@@ -97,16 +144,24 @@ def _committed(store: Path) -> dict[str, int]:
 
 
 @pytest.mark.faults("both workers are killed at once")
-def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait) -> None:
+def test_killed_workers_cost_nothing_but_time(
+    tmp_path: Path,
+    long_file: Path,
+    undisturbed: Path,
+    start: Start,
+    gate: Gate,
+) -> None:
     store = tmp_path / "s.zarr"
-    driver = start(long_file, store, 2)
-    until_committed(driver, store, 3)
+    gate.close_at(3)
+    driver = start(long_file, store, 2, inside=gate.settings(store))
+    wait_for_blocks(store, 3, driver)
     workers_then = worker_processes(driver)
     assert len(workers_then) == 2
     for process in workers_then:
         process.kill()
-    out, err = driver.communicate(timeout=150)
-    assert driver.returncode == 0, (out, err)
+    gate.open()
+    out, err, code = wait_for_end(driver)
+    assert code == 0, (out, err)
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed (none)" in out
     assert "Traceback" not in err
     assert_same_bits(store, undisturbed)
@@ -114,33 +169,42 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path, long_file: Path, u
 
 @pytest.mark.faults("the driver is killed")
 def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(
-    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait
+    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, gate: Gate
 ) -> None:
     store = tmp_path / "s.zarr"
-    driver = start(long_file, store, 2)
-    until_committed(driver, store, 3)
+    gate.close_at(3)
+    driver = start(long_file, store, 2, inside=gate.settings(store))
+    wait_for_blocks(store, 3, driver)
     family = psutil.Process(driver.pid).children(recursive=True)
     driver.kill()
-    driver.wait(timeout=60)
-    assert not psutil.wait_procs(family, timeout=60)[1]
+    wait_for_end(driver)
+    wait_for_death(family)
     assert 3 <= counts(store).done < BLOCKS
     run_here(long_file, store)
     assert_same_bits(store, undisturbed)
 
 
 def test_a_second_driver_is_refused_while_the_first_lives(
-    tmp_path: Path, long_file: Path, undisturbed: Path, start: Start, until_committed: Wait
+    tmp_path: Path,
+    long_file: Path,
+    undisturbed: Path,
+    start: Start,
+    gate: Gate,
 ) -> None:
     store = tmp_path / "s.zarr"
-    first = start(long_file, store, 0)
-    until_committed(first, store, 1)
-    os.kill(first.pid, signal.SIGSTOP)  # it lives, and is still in the middle when the second one comes
-    second = command("sweep", "run", long_file, "--store", store, "--workers", 0, cwd=tmp_path)
-    os.kill(first.pid, signal.SIGCONT)
+    gate.close_at(1)
+    first = start(long_file, store, 0, inside=gate.settings(store))
+    wait_for_blocks(store, 1, first)
+    words = ["sweep", "run", long_file, "--store", store, "--workers", 0]
+    second = command(*words, cwd=tmp_path)
+    gate.open()
     assert second.returncode == 2
-    assert re.match(rf"error: {store}: process {first.pid} on \S+ since \S+ is driving this sweep; wait for it .* or stop it first", second.stderr)
-    assert first.communicate(timeout=150)[1] == ""
-    assert first.returncode == 0
+    assert re.match(
+        rf"error: {store}: process {first.pid} on \S+ since \S+ is driving this sweep; "
+        r"wait for it .* or stop it first",
+        second.stderr,
+    )
+    assert wait_for_end(first)[1:] == ("", 0)
     assert_same_bits(store, undisturbed)
 
 
@@ -157,14 +221,16 @@ sweep.worker.solve = solve
 
 
 @pytest.mark.faults("cases exit, raise, or kill their worker")
-def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(tmp_path: Path, start: Start) -> None:
+def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(
+    tmp_path: Path,
+    start: Start,
+) -> None:
     (tmp_path / "bad_cases.py").write_text(BAD_CASES, encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     axes = {"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0, 3400.0, 3500.0]}
     file = sweep_file(tmp_path, axes=axes)
-    driver = start(file, tmp_path / "s.zarr", 2, PYTHONPATH=path, DASK_DISTRIBUTED__WORKER__PRELOAD="bad_cases")
-    out, err = driver.communicate(timeout=590)
-    assert driver.returncode == 1, (out, err)
+    driver = start(file, tmp_path / "s.zarr", 2, **preloading("bad_cases", tmp_path))
+    out, err, code = wait_for_end(driver)
+    assert code == 1, (out, err)
     dataset = sweep.open_store(tmp_path / "s.zarr")
     errors = dict(zip(dataset.T0.values.tolist(), dataset.error.values.tolist(), strict=True))
     assert {T0 for T0, error in errors.items() if error} == set(BAD_T0)
@@ -194,13 +260,15 @@ sweep.worker.check_run = check_run
 
 
 @pytest.mark.faults("the check of a run kills its worker")
-def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(tmp_path: Path, start: Start) -> None:
+def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
+    tmp_path: Path,
+    start: Start,
+) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0})
-    driver = start(file, tmp_path / "s.zarr", 2, PYTHONPATH=path, DASK_DISTRIBUTED__WORKER__PRELOAD="bad_checks")
-    out, err = driver.communicate(timeout=590)
-    assert driver.returncode == 0, (out, err)
+    driver = start(file, tmp_path / "s.zarr", 2, **preloading("bad_checks", tmp_path))
+    out, err, code = wait_for_end(driver)
+    assert code == 0, (out, err)
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert dataset.status.values.tolist() == [1, 1, 1, 1]
     assert np.isinf(dataset.err_bins.values).all(axis=1).tolist() == [False, False, False, True]
@@ -212,7 +280,11 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(tm
 @pytest.mark.parametrize(
     "error", [SystemExit(7), RuntimeError("no such luck"), MemoryError(), RecursionError("deep"), GeneratorExit(), ValueError("x" * 10_000)]
 )
-def test_in_this_process_too_a_case_that_raises_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+def test_in_this_process_too_a_case_that_raises_fails_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
     really = sweep.worker.solve
 
     def solve(run: Any) -> Any:
@@ -227,7 +299,10 @@ def test_in_this_process_too_a_case_that_raises_fails_alone(tmp_path: Path, monk
     assert str(dataset.error.values[1]).startswith(type(error).__name__)
 
 
-def test_interrupting_a_run_never_marks_it_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupting_a_run_never_marks_it_as_failed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     really = sweep.worker.solve
 
     def solve(run: Any) -> Any:

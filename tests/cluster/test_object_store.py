@@ -12,11 +12,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from drivers import Driver
-from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here, sweep_file
+from gate import Gate
+from small_sweeps import assert_same_bits, command, run_here, sweep_file
+from waiting import PATIENCE, Driver, wait_for_blocks, wait_for_end
 
 import sweep
 from sweep.errors import StoreError
@@ -28,7 +28,7 @@ from sweep.store.reader import counts
 
 BLOCKS = 10
 SECRET = "a-secret-that-nobody-may-see"
-Start = Callable[[str, int], Driver]
+Start = Callable[..., Driver]
 
 
 @pytest.fixture(scope="module")
@@ -74,41 +74,15 @@ def undisturbed(file: Path) -> Path:
     return file.parent / "undisturbed.zarr"
 
 
-@pytest.fixture
-def start(file: Path) -> Iterator[Start]:
-    """Starts a driver of the long sweep; none of it outlives the test."""
-    drivers: list[Driver] = []
-
-    def start(store: str, workers: int) -> Driver:
-        words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", store, "--workers", str(workers)]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        drivers.append(subprocess.Popen(words, cwd=file.parent, env=environment(), start_new_session=True, **pipes))
-        return drivers[-1]
-
-    yield start
-    for driver in drivers:
-        if driver.poll() is None:
-            os.killpg(driver.pid, signal.SIGKILL)
-        driver.communicate()
-
-
-def until_committed(driver: Driver, store: str, blocks: int) -> None:
-    deadline = time.monotonic() + 300.0
-    while not Place.of(store).exists() or counts(store).blocks_committed < blocks:
-        assert driver.poll() is None, driver.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert counts(store).pending > 0
-
-
 @pytest.mark.faults("the driver of a sweep into an object store is killed")
 def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
-    start: Start, file: Path, undisturbed: Path, store: str, tmp_path: Path
+    start: Start, gate: Gate, file: Path, undisturbed: Path, store: str, tmp_path: Path
 ) -> None:
-    driver = start(store, 2)
-    until_committed(driver, store, 2)
+    gate.close_at(2)
+    driver = start(file, store, 2, inside=gate.settings(store))
+    wait_for_blocks(store, 2, driver)
     os.killpg(driver.pid, signal.SIGKILL)
-    out, err = driver.communicate()
+    out, err, _ = wait_for_end(driver)
     before = counts(store).done
     assert 2 <= before < BLOCKS
     again = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)  # at once: its holder was a process of this machine, and is gone
@@ -130,15 +104,18 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
 
 
 @pytest.mark.faults("the driver of a sweep into an object store is interrupted")
-def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(start: Start, undisturbed: Path, store: str, tmp_path: Path) -> None:
-    driver = start(store, 0)
-    until_committed(driver, store, 1)
-    driver.send_signal(signal.SIGSTOP)  # it lives, and is still in the middle when the others come
-    second, doctor = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path), command("sweep", "doctor", store, "--json", cwd=tmp_path)
+def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(
+    start: Start, gate: Gate, file: Path, undisturbed: Path, store: str, tmp_path: Path
+) -> None:
+    gate.close_at(1)
+    driver = start(file, store, 0, inside=gate.settings(store))
+    wait_for_blocks(store, 1, driver)
+    second = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)
+    doctor = command("sweep", "doctor", store, "--json", cwd=tmp_path)
     driver.send_signal(signal.SIGINT)
-    driver.send_signal(signal.SIGCONT)
-    out, _ = driver.communicate(timeout=150)
-    assert driver.returncode == 130
+    gate.open()
+    out, _, code = wait_for_end(driver)
+    assert code == 130
     assert second.returncode == 2
     assert re.search(rf"error: {store}: process {driver.pid} on \S+ since \S+ is driving this sweep; wait for it", second.stderr)
     assert json.loads(doctor.stdout)["driver"].startswith(f"process {driver.pid} on ")
@@ -150,38 +127,54 @@ def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(start: S
     assert_same_bits(store, undisturbed)
 
 
-def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(lease, "GONE_SECONDS", 2.0)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
     place = Place.of(store)
     assert isinstance(place, Objects)
-    place.note_create("lock", json.dumps({"pid": 1, "host": "elsewhere", "since": "long ago", "id": "x", "state": "held"}).encode())
+    place.note_create("lock", note_of(1, "long ago"))
     begin = time.monotonic()
     with driving(place) as held:
         assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
         assert not held.lost
-        with pytest.raises(StoreError, match="is driving this sweep"):  # noqa: PT012
-            monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
-            stop = threading.Event()
-            beating = threading.Thread(target=lambda: [held._replace() for _ in iter(lambda: stop.wait(0.2), True)])  # type: ignore[attr-defined]
-            beating.start()
-            try:
-                with driving(place):
-                    pass
-            finally:
-                stop.set()
-                beating.join()
     with driving(place):  # released: at once
         pass
 
 
-def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
+    place = Place.of(store)
+    with driving(place) as held:
+        with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
+            pass
+        assert not held.lost
+    with driving(place):  # released: at once
+        pass
+
+
+def note_of(pid: int, since: str) -> bytes:
+    """The note of a driver on another machine that holds the lease."""
+    note = {"pid": pid, "host": "elsewhere", "since": since, "id": "x", "state": "held"}
+    return json.dumps(note).encode()
+
+
+def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
     place, stopped = Place.of(store), threading.Event()
     with driving(place) as held:
         held.on_loss = stopped.set
-        place.note_write("lock", json.dumps({"pid": 7, "host": "elsewhere", "since": "just now", "id": "x", "state": "held"}).encode())
-        assert stopped.wait(30.0)
+        place.note_write("lock", note_of(7, "just now"))
+        assert stopped.wait(PATIENCE)
         assert held.lost == "process 7 on elsewhere since just now"
     assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"  # and leaves the other's lease alone
 
@@ -194,7 +187,13 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(st
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "s3://bucket/x.zarr", "the object store cannot be reached"),
     ],
 )
-def test_a_bucket_that_cannot_be_had_is_told_in_a_line(file: Path, settings: dict[str, str], store: str, words: str, tmp_path: Path) -> None:
+def test_a_bucket_that_cannot_be_had_is_told_in_a_line(
+    file: Path,
+    settings: dict[str, str],
+    store: str,
+    words: str,
+    tmp_path: Path,
+) -> None:
     done = command("sweep", "run", file, "--store", store, "--workers", 0, cwd=tmp_path, **settings)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {store}: ")

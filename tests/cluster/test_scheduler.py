@@ -5,50 +5,72 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from dask_processes import DaskProcesses, kill
-from drivers import BLOCKS, Driver
-from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here
+from drivers import BLOCKS, SWEEP, listening
+from gate import Gate
+from small_sweeps import assert_same_bits, command, run_here
+from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
+from sweep.heartbeat import read_note
+from sweep.store.place import Place
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
-Wait = Callable[[Driver, Path, int], None]
 
 
 @pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
-    with DaskProcesses(tmp_path) as processes:
-        yield processes
+def drive(launch: Start, dask: DaskProcesses) -> Start:
+    """Starts a driver on the scheduler: ``drive(file, store)``."""
+
+    def drive(file: Path, store: Path, **extra: str) -> Driver:
+        words = [*SWEEP, "run", file, "--store", store, "--scheduler", dask.address]
+        return launch(words, store.parent, **extra)
+
+    return drive
 
 
-def drive(file: Path, store: Path, dask: DaskProcesses, *options: str, **extra: str) -> Driver:
-    words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(store), "--scheduler", dask.address, *options]
-    return subprocess.Popen(words, cwd=store.parent, env=environment(**extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def told(store: Path, words: str) -> bool:
+    """Whether the driver of a store has said something with these words."""
+    lines = read_note(Place.of(store), "heartbeat").get("said", [])
+    return any(words in line for line in lines)
 
 
 def test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_is_not_used(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+    tmp_path: Path,
+    dask: DaskProcesses,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
 ) -> None:
-    dask.add_worker("two", "--nthreads", "2", preload="slow_cases")
+    store = tmp_path / "s.zarr"
+    gate.close_at(3)
+    dask.add_worker("two", "--nthreads", "2", inside=gate.settings(store))
     dask.wait_for_workers(1)
-    driver = drive(long_file, tmp_path / "s.zarr", dask)
-    until_committed(driver, tmp_path / "s.zarr", 3)
+    driver = drive(long_file, store)
+    wait_for_blocks(store, 3, driver)
     dask.add_worker("late", preload="other_model")
-    out, err = driver.communicate(timeout=150)
-    assert (driver.returncode, err) == (0, ""), out
+    wait_for(lambda: told(store, "is not used"), driver)
+    gate.open()
+    out, err, code = wait_for_end(driver)
+    assert (code, err) == (0, ""), out
     assert f"1 worker of {dask.address}, 2 at a time" in out
     assert "processes of one thread each are faster (dask worker --nthreads 1)" in out
     assert re.search(r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+ marsdisk 9\.9\.9\+other instead of ", out)
-    assert_same_bits(tmp_path / "s.zarr", undisturbed)
+    assert_same_bits(store, undisturbed)
     assert not list(tmp_path.glob(".s.zarr.probe*"))
 
 
-def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_starts(tmp_path: Path, dask: DaskProcesses, long_file: Path) -> None:
+def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_starts(
+    tmp_path: Path,
+    dask: DaskProcesses,
+    long_file: Path,
+) -> None:
     (tmp_path / "shared").mkdir()
     hidden = os.geteuid() == 0 and shutil.which("unshare") is not None
     if hidden:  # a worker before whose eyes another file system lies over the store's folder
@@ -86,15 +108,21 @@ def test_where_no_scheduler_answers_that_is_said(tmp_path: Path, long_file: Path
 
 @pytest.mark.faults("scheduler killed for good")
 def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command_goes_on(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+    tmp_path: Path,
+    dask: DaskProcesses,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
 ) -> None:
     store = tmp_path / "s.zarr"
-    dask.add_worker("one", preload="slow_cases")
-    driver = drive(long_file, store, dask, DASK_SWEEP__RECONNECT="1", DASK_SWEEP__CONNECT="2")
-    until_committed(driver, store, 3)
+    gate.close_at(3)
+    dask.add_worker("one", inside=gate.settings(store))
+    driver = drive(long_file, store, DASK_SWEEP__RECONNECT="1", DASK_SWEEP__CONNECT="10")
+    wait_for_blocks(store, 3, driver)
     dask.scheduler.send_signal(signal.SIGKILL)
-    out, err = driver.communicate(timeout=150)
-    assert driver.returncode == 2, (out, err)
+    out, err, code = wait_for_end(driver)
+    assert code == 2, (out, err)
     assert re.search(rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out), (out, err)
     assert err.startswith(f"error: no scheduler answers at {dask.address}: ")
     assert "Traceback" not in err
@@ -105,46 +133,74 @@ def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command
 
 @pytest.mark.faults("scheduler killed and started anew at the same address")
 def test_a_scheduler_that_comes_back_is_used_again(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+    tmp_path: Path,
+    dask: DaskProcesses,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
 ) -> None:
     store = tmp_path / "s.zarr"
-    dask.add_worker("one", preload="slow_cases")
-    driver = drive(long_file, store, dask)
-    until_committed(driver, store, 3)
+    gate.close_at(3)
+    dask.add_worker("one", inside=gate.settings(store))
+    driver = drive(long_file, store)
+    wait_for_blocks(store, 3, driver)
     kill(dask.scheduler)
+    gate.open()
     dask.start_scheduler()
-    dask.add_worker("two", preload="slow_cases")
-    out, err = driver.communicate(timeout=200)
-    assert (driver.returncode, err) == (0, ""), out
+    dask.add_worker("two")
+    out, err, code = wait_for_end(driver)
+    assert (code, err) == (0, ""), out
     assert "is gone" in out
     assert_same_bits(store, undisturbed)
 
 
 @pytest.mark.faults("worker that hangs (SIGSTOP) and another that is killed, on a scheduler of others")
 def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, until_committed: Wait
+    tmp_path: Path,
+    dask: DaskProcesses,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
 ) -> None:
     store = tmp_path / "s.zarr"
+    gate.close_at(3)
     for name in ("good", "hanging", "dying"):
-        dask.add_worker(name, preload="slow_cases")
+        dask.add_worker(name, inside=gate.settings(store))
     dask.wait_for_workers(3)
-    driver = drive(long_file, store, dask, DASK_SWEEP__QUIET="25")
-    until_committed(driver, store, 3)
-    dask.workers["hanging"].send_signal(signal.SIGSTOP)
-    kill(dask.workers["dying"])
-    out, err = driver.communicate(timeout=300)
-    assert (driver.returncode, err) == (0, ""), out
+    # a block that waited for the gate counts as a long one, which makes drivers more patient
+    driver = drive(long_file, store, DASK_SWEEP__QUIET="25", DASK_SWEEP__QUIET_FACTOR="0")
+    wait_for_blocks(store, 3, driver)
+    hanging, dying = dask.workers["hanging"], dask.workers["dying"]
+    wait_for(lambda: {hanging.pid, dying.pid} <= gate.waiting(), driver)
+    hanging.send_signal(signal.SIGSTOP)
+    kill(dying)
+    gate.open()
+    out, err, code = wait_for_end(driver)
+    assert (code, err) == (0, ""), out
     assert re.search(r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://", out)
     assert_same_bits(store, undisturbed)
 
 
 @pytest.mark.faults("workers that are paused between the memory limits")
-def test_paused_workers_are_named_and_the_wait_ends(tmp_path: Path, dask: DaskProcesses, long_file: Path) -> None:
-    dask.add_worker("full", "--memory-limit", "4GiB", DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
-    dask.wait_for_workers(1)
-    driver = drive(long_file, tmp_path / "s.zarr", dask, DASK_SWEEP__NO_WORKER="4")
-    out, err = driver.communicate(timeout=150)
-    assert driver.returncode == 2
+def test_paused_workers_are_named_and_the_wait_ends(
+    tmp_path: Path,
+    dask: DaskProcesses,
+    drive: Start,
+    long_file: Path,
+) -> None:
+    pause = {"DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.001"}
+    dask.add_worker("full", "--memory-limit", "4GiB", **pause)
+    with dask.client() as client:
+
+        def states() -> list[str]:
+            return [worker["status"] for worker in client.scheduler_info()["workers"].values()]
+
+        wait_for(lambda: states() == ["paused"])
+    driver = drive(long_file, tmp_path / "s.zarr", DASK_SWEEP__NO_WORKER="4")
+    out, err, code = wait_for_end(driver)
+    assert code == 2
     assert re.search(r"worker tcp://\S+ is paused by its memory limit and takes no blocks", out)
     assert re.search(r"error: all 1 workers are paused .* for 4 s at tcp://\S+; restart them with more memory", err)
 
@@ -163,7 +219,11 @@ def _authority(folder: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
-def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(tmp_path: Path, long_file: Path, undisturbed: Path) -> None:
+def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(
+    tmp_path: Path,
+    long_file: Path,
+    undisturbed: Path,
+) -> None:
     _authority(tmp_path)
     us = ["--tls-ca", "ca.pem", "--tls-cert", "us.pem", "--tls-key", "us.key"]
     with DaskProcesses(tmp_path, "--protocol", "tls", "--tls-ca-file", *us[1:]) as dask:
@@ -189,13 +249,14 @@ def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(tmp_path
         assert_same_bits(tmp_path / "s.zarr", undisturbed)
 
 
-def listening(process: psutil.Process) -> set[str]:
-    """Addresses that a process and its children listen on."""
-    family = [process, *process.children(recursive=True)]
-    return {connection.laddr.ip for each in family for connection in each.net_connections("inet") if connection.status == "LISTEN"}
-
-
-def test_nothing_listens_beyond_this_machine(tmp_path: Path, long_file: Path, start: Start, until_committed: Wait) -> None:
-    driver = start(long_file, tmp_path / "s.zarr", 2)
-    until_committed(driver, tmp_path / "s.zarr", 1)
+def test_nothing_listens_beyond_this_machine(
+    tmp_path: Path,
+    long_file: Path,
+    start: Start,
+    gate: Gate,
+) -> None:
+    store = tmp_path / "s.zarr"
+    gate.close_at(1)
+    driver = start(long_file, store, 2, inside=gate.settings(store))
+    wait_for_blocks(store, 1, driver)
     assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}

@@ -1,78 +1,99 @@
 """SLURM for real, on this machine: a sweep on its jobs, a job taken away in the middle, and jobs shorter than the sweep."""
 
 import json
+import math
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from dask_processes import SLOW, wait_for
-from drivers import BLOCKS, Driver
-from small_sweeps import SCRIPTS, assert_same_bits, environment
-from test_scheduler import listening
+from drivers import BLOCKS, SWEEP, environment_inside, listening
+from gate import Gate
+from ports import free_port
+from small_sweeps import assert_same_bits
+from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
-MISSING = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None]
+PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+MISSING = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
+INSTALL = "apt-get install --no-install-recommends slurm-wlm munge"
 pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} missing: apt-get install --no-install-recommends slurm-wlm munge"),
+    pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} missing: {INSTALL}"),
     pytest.mark.skipif(os.geteuid() != 0, reason="SLURM's daemons need root"),
+    pytest.mark.xdist_group("slurm"),  # one batch system for all
 ]
 
-Wait = Callable[[Driver, Path, int], None]
+Start = Callable[..., Driver]
 
 
 @dataclass
 class Slurm:
     """A batch system of one machine, and what its users need in their environment."""
 
-    root: Path
     environment: dict[str, str]
 
     def call(self, *words: str) -> str:
-        env = {**os.environ, **self.environment}
-        return subprocess.run(words, env=env, capture_output=True, text=True, timeout=60, check=True).stdout
+        done = subprocess.run(
+            words,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        return done.stdout
 
     def jobs(self) -> list[str]:
         return self.call("squeue", "--noheader", "--format=%i").split()
 
+    def is_idle(self) -> bool:
+        with suppress(subprocess.CalledProcessError):  # its controller has just been started
+            return "idle" in self.call("sinfo", "--noheader")
+        return False
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+
+def configure(root: Path) -> None:
+    """Write what the daemons read."""
+    host = socket.gethostname().partition(".")[0]
+    for name in ("munge", "state", "spool"):
+        (root / name).mkdir(mode=0o755)
+    text = (Path(__file__).parent / "data" / "slurm.conf").read_text(encoding="utf-8")
+    ports = {"port": free_port(), "node_port": free_port()}
+    text = text.format(root=root, host=host, **ports)
+    (root / "slurm.conf").write_text(text, encoding="utf-8")
+    (root / "munge" / "key").write_bytes(os.urandom(1024))
+    (root / "munge" / "key").chmod(0o600)
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     root = tmp_path_factory.mktemp("slurm")
-    host = socket.gethostname().partition(".")[0]
-    for name in ("munge", "state", "spool"):
-        (root / name).mkdir(mode=0o755)
-    text = (Path(__file__).parent / "data" / "slurm.conf").read_text(encoding="utf-8")
-    (root / "slurm.conf").write_text(text.format(root=root, host=host, port=_free_port(), node_port=_free_port()), encoding="utf-8")
-    (root / "munge" / "key").write_bytes(os.urandom(1024))
-    (root / "munge" / "key").chmod(0o600)
-    env = {"SLURM_CONF": str(root / "slurm.conf"), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-    munge = ["munged", "--force", "--foreground", f"--socket={root}/munge/munge.sock", f"--key-file={root}/munge/key"]
+    configure(root)
+    file, socket_of_munge = str(root / "slurm.conf"), root / "munge" / "munge.sock"
+    system = Slurm({"SLURM_CONF": file, "PATH": PATH})
+    munge = ["munged", "--force", "--foreground"]
+    munge += [f"--socket={socket_of_munge}", f"--key-file={root}/munge/key"]
     munge += [f"--{name}={root}/munge/{name}" for name in ("pid-file", "log-file", "seed-file")]
     daemons: list[subprocess.Popen[bytes]] = []
     try:
-        for words in (munge, ["slurmctld", "-D", "-f", env["SLURM_CONF"]], ["slurmd", "-D", "-f", env["SLURM_CONF"]]):
-            daemons.append(subprocess.Popen(words, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        for words in (munge, ["slurmctld", "-D", "-f", file], ["slurmd", "-D", "-f", file]):
+            silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            env = {**os.environ, **system.environment}
+            daemons.append(subprocess.Popen(words, env=env, **silent))
             if words is munge:
-                wait_for((root / "munge" / "munge.sock").exists)
-        system = Slurm(root, env)
-        wait_for(
-            lambda: "idle" in subprocess.run(["sinfo", "--noheader"], env={**os.environ, **env}, capture_output=True, text=True, check=False).stdout
-        )
+                wait_for(socket_of_munge.exists)
+        wait_for(system.is_idle)
         yield system
         for job in system.jobs():
             system.call("scancel", job)
@@ -86,73 +107,130 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
                 daemon.kill()
 
 
-def drive(folder: Path, slurm: Slurm, file: Path, *, slow: bool, **changes: Any) -> Driver:
-    """``sweep run --cluster slurm-test`` in a folder that has that profile."""
-    (folder / "slow_cases.py").write_text(SLOW, encoding="utf-8")
-    profile = {
-        "kind": "slurm",
-        "jobs": 2,
-        "memory": "1 GiB",
-        "walltime": "00:05:00",
-        "queue": "debug",
-        "interface": "lo",
-        "log_folder": str(folder / "logs"),
-    }
-    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    profile["prologue"] = [f"export PYTHONPATH={path}", *(["export DASK_DISTRIBUTED__WORKER__PRELOAD=slow_cases"] if slow else [])]
-    (folder / "configs" / "clusters").mkdir(parents=True)
-    (folder / "configs" / "clusters" / "slurm-test.yaml").write_text(json.dumps({**profile, **changes}), encoding="utf-8")
-    words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(folder / "s.zarr"), "--cluster", "slurm-test"]
-    env = environment(**slurm.environment, DASK_SWEEP__TOO_FEW="2")
-    return subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def drive(launch: Start, slurm: Slurm, tmp_path: Path) -> Start:
+    """Starts ``sweep run --cluster slurm-test``: ``drive(file)``, with changes of its profile."""
+
+    def drive(file: Path, inside: Mapping[str, object] | None = None, **changes: Any) -> Driver:
+        variables = environment_inside(inside or {})
+        profile = {
+            "kind": "slurm",
+            "jobs": 2,
+            "memory": "1 GiB",
+            "walltime": "00:15:00",
+            "queue": "debug",
+            "interface": "lo",
+            "log_folder": str(tmp_path / "logs"),
+            "prologue": [f"export {name}={value}" for name, value in variables.items()],
+        }
+        folder = tmp_path / "configs" / "clusters"
+        folder.mkdir(parents=True)
+        text = json.dumps({**profile, **changes})
+        (folder / "slurm-test.yaml").write_text(text, encoding="utf-8")
+        words = [*SWEEP, "run", file, "--store", tmp_path / "s.zarr", "--cluster", "slurm-test"]
+        return launch(words, tmp_path, **slurm.environment, DASK_SWEEP__TOO_FEW="2")
+
+    return drive
 
 
 def finish(driver: Driver) -> str:
-    out, err = driver.communicate(timeout=300)
-    assert (driver.returncode, err) == (0, ""), out
+    out, err, code = wait_for_end(driver)
+    assert (code, err) == (0, ""), out
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in out
     return out
 
 
+def workers_of_jobs(folder: Path) -> list[psutil.Process]:
+    """Processes of jobs that were submitted in ``folder``."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            is_worker = "distributed.cli.dask_worker" in process.cmdline()
+            if is_worker and process.environ().get("SLURM_SUBMIT_DIR") == str(folder):
+                found.append(process)
+    return found
+
+
 @pytest.mark.faults("SLURM: nothing happens")
-@pytest.mark.parametrize("jobs", [{"jobs": 2}, {"jobs": None, "adapt": {"minimum": 1, "maximum": 2}}], ids=["fixed", "adaptive"])
+@pytest.mark.parametrize(
+    "jobs",
+    [{"jobs": 2}, {"jobs": None, "adapt": {"minimum": 1, "maximum": 2}}],
+    ids=["fixed", "adaptive"],
+)
 def test_a_sweep_on_jobs_of_slurm(
-    tmp_path: Path, slurm: Slurm, long_file: Path, undisturbed: Path, until_committed: Wait, jobs: dict[str, Any]
+    tmp_path: Path,
+    slurm: Slurm,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
+    jobs: dict[str, Any],
 ) -> None:
-    driver = drive(tmp_path, slurm, long_file, slow=True, workers_per_job=2, **jobs)
-    until_committed(driver, tmp_path / "s.zarr", 2)
+    store = tmp_path / "s.zarr"
+    gate.close_at(2)
+    driver = drive(long_file, gate.settings(store), workers_per_job=2, **jobs)
+    wait_for_blocks(store, 2, driver)
     assert 1 <= len(slurm.jobs()) <= 2
     assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}
-    workers = [each for each in psutil.process_iter(["cmdline"]) if "distributed.cli.dask_worker" in (each.info["cmdline"] or [])]
+    workers = workers_of_jobs(tmp_path)
     assert workers
     assert {ip for each in workers for ip in listening(each)} == {"127.0.0.1"}
+    gate.open()
     assert re.search(r"[1-4] workers? of SLURM jobs, [1-4] at a time", finish(driver))
-    assert_same_bits(tmp_path / "s.zarr", undisturbed)
+    assert_same_bits(store, undisturbed)
     wait_for(lambda: not slurm.jobs())
 
 
 @pytest.mark.faults("SLURM: a job is cancelled in the middle")
-def test_a_cancelled_job_is_replaced(tmp_path: Path, slurm: Slurm, long_file: Path, undisturbed: Path, until_committed: Wait) -> None:
-    driver = drive(tmp_path, slurm, long_file, slow=True, jobs=1)  # nothing goes on without another
-    until_committed(driver, tmp_path / "s.zarr", 3)
+def test_a_cancelled_job_is_replaced(
+    tmp_path: Path,
+    slurm: Slurm,
+    drive: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
+) -> None:
+    store = tmp_path / "s.zarr"
+    gate.close_at(3)
+    driver = drive(long_file, gate.settings(store), jobs=1)  # nothing goes on without another
+    wait_for_blocks(store, 3, driver)
     lost = slurm.jobs()[0]
     slurm.call("scancel", lost)
+    wait_for(lambda: lost not in slurm.jobs(), driver)
+    gate.open()
     assert re.search(rf"0 of 1 workers; job {lost} is gone; submitting 1 in its place", finish(driver))
-    assert_same_bits(tmp_path / "s.zarr", undisturbed)
+    assert_same_bits(store, undisturbed)
+
+
+def seconds_to_start() -> float:
+    """How long a worker takes to be ready, on this machine as busy as it is."""
+    begin = time.monotonic()
+    words = [sys.executable, "-c", "import sweep.worker; sweep.worker.ensure_compiled()"]
+    subprocess.run(words, check=True)
+    return time.monotonic() - begin
 
 
 @pytest.mark.faults("SLURM: jobs shorter than the sweep")
-def test_jobs_that_end_before_the_sweep_are_followed_by_others(tmp_path: Path, slurm: Slurm, long_file: Path, undisturbed: Path) -> None:
-    driver = drive(tmp_path, slurm, long_file, slow=True, jobs=1, walltime="00:01:00", lifetime="00:00:06", lifetime_stagger="00:00:01")
-    out = finish(driver)
-    assert "is gone; submitting 1 in its place" in out
-    assert_same_bits(tmp_path / "s.zarr", undisturbed)
+def test_jobs_that_end_before_the_sweep_are_followed_by_others(
+    tmp_path: Path, slurm: Slurm, drive: Start, gate: Gate, long_file: Path, undisturbed: Path
+) -> None:
+    store = tmp_path / "s.zarr"
+    lifetime = math.ceil(4.0 * seconds_to_start())
+    minutes, seconds = divmod(lifetime, 60)
+    short = {"lifetime": f"00:{minutes:02}:{seconds:02}", "lifetime_stagger": "00:00:01"}
+    gate.close_at(10)
+    driver = drive(long_file, gate.settings(store), jobs=1, **short)
+    wait_for(slurm.jobs, driver)
+    first = slurm.jobs()[0]
+    wait_for(lambda: first not in slurm.jobs(), driver)
+    gate.open()
+    assert "is gone; submitting 1 in its place" in finish(driver)
+    assert_same_bits(store, undisturbed)
 
 
 @pytest.mark.faults("SLURM: the batch system refuses the job")
-def test_a_job_that_is_refused_is_said(tmp_path: Path, slurm: Slurm, long_file: Path) -> None:
-    driver = drive(tmp_path, slurm, long_file, slow=False, queue="nowhere")
-    _, err = driver.communicate(timeout=100)
-    assert driver.returncode == 2
+def test_a_job_that_is_refused_is_said(drive: Start, long_file: Path) -> None:
+    _, err, code = wait_for_end(drive(long_file, queue="nowhere"))
+    assert code == 2
     assert err.startswith("error: jobs of SLURM cannot be had: ")
     assert "invalid partition" in err

@@ -5,27 +5,32 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from click.testing import CliRunner
-from dask_processes import DaskProcesses, kill, wait_for
-from drivers import BLOCKS
-from small_sweeps import SCRIPTS, assert_same_bits, command, environment, run_here
+from dask_processes import DaskProcesses, kill
+from drivers import BLOCKS, SWEEP
+from gate import Gate
+from small_sweeps import assert_same_bits, command, run_here
+from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
 import sweep.cli
 from sweep.store.reader import counts
 
+Start = Callable[..., Driver]
+
+PATIENTLY = ("--patience", PATIENCE)
+
 
 @pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
-    with DaskProcesses(tmp_path) as processes:
-        yield processes
-        end_driver(tmp_path)
+def dask(dask: DaskProcesses, tmp_path: Path) -> Iterator[DaskProcesses]:
+    """A scheduler whose drivers end with the test."""
+    yield dask
+    end_driver(tmp_path)
 
 
 def heartbeat(store: Path) -> dict[str, Any]:
@@ -42,7 +47,8 @@ def end_driver(folder: Path) -> None:
 
 
 def submit(file: Path, store: Path, dask: DaskProcesses) -> None:
-    done = command("sweep", "submit", file, "--store", store, "--scheduler", dask.address, cwd=store.parent)
+    words = ["sweep", "submit", file, "--store", store, "--scheduler", dask.address]
+    done = command(*words, cwd=store.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(rf"submitted small, id [0-9a-f]{{12}}, to {dask.address}", done.stdout)
     assert f"next: sweep watch {store}, sweep status {store}, sweep cancel {store}" in done.stdout
@@ -50,85 +56,111 @@ def submit(file: Path, store: Path, dask: DaskProcesses) -> None:
 
 @pytest.mark.faults("a submitted sweep is cancelled from elsewhere")
 def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_bits(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path
+    tmp_path: Path, dask: DaskProcesses, gate: Gate, long_file: Path, undisturbed: Path
 ) -> None:
     store = tmp_path / "s.zarr"
-    dask.add_worker("one", preload="slow_cases", SLOW_SECONDS="0.4")
+    gate.close_at(2)
+    dask.add_worker("one", inside=gate.settings(store))
     submit(long_file, store, dask)
-    wait_for(lambda: counts(store).blocks_committed >= 2)
+    wait_for_blocks(store, 2)
     status = command("sweep", "status", store, cwd=tmp_path).stdout
     driver = heartbeat(store)
     assert f"driven by process {driver['pid']} on {driver['host']} since" in status
     assert f"follow it with: sweep watch {store}" in status
-    cancelled = command("sweep", "cancel", store, cwd=tmp_path)
+    cancelled = command("sweep", "cancel", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
     assert cancelled.returncode == 0, cancelled
-    assert re.search(rf"stopped; \d+ of {BLOCKS} runs are committed; go on with: sweep resume {store}", cancelled.stdout)
-    watched = command("sweep", "watch", store, cwd=tmp_path)
+    assert re.search(
+        rf"stopped; \d+ of {BLOCKS} runs are committed; go on with: sweep resume {store}",
+        cancelled.stdout,
+    )
+    watched = command("sweep", "watch", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
     assert watched.returncode == 130
     assert re.search(r"stopping, as \S+ on \S+ \(process \d+\) asked; what is committed stays", watched.stdout)
     assert counts(store).pending > 0
 
+    gate.open()
     submit(long_file, store, dask)
-    watched = command("sweep", "watch", store, cwd=tmp_path)
+    watched = command("sweep", "watch", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
     assert watched.returncode == 0, watched
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in watched.stdout
     assert_same_bits(store, undisturbed)
-    again = command("sweep", "submit", long_file, "--store", store, "--scheduler", dask.address, cwd=tmp_path)
-    assert (again.returncode, again.stdout) == (0, f"{store}: everything is committed already; nothing was submitted\n")
+    words = ["sweep", "submit", long_file, "--store", store, "--scheduler", dask.address]
+    again = command(*words, cwd=tmp_path)
+    said = f"{store}: everything is committed already; nothing was submitted\n"
+    assert (again.returncode, again.stdout) == (0, said)
     nobody = command("sweep", "cancel", store, cwd=tmp_path)
     assert nobody.returncode == 2
     assert f"{store}: nobody drives it; there is nothing to cancel (last driven by process" in nobody.stdout
 
 
-def test_a_driver_of_this_machine_is_cancelled_and_watched_alike(tmp_path: Path, long_file: Path) -> None:
+def test_a_driver_of_this_machine_is_cancelled_and_watched_alike(
+    tmp_path: Path,
+    long_file: Path,
+    start: Start,
+    launch: Start,
+    gate: Gate,
+) -> None:
     store = tmp_path / "s.zarr"
-    words = [str(SCRIPTS / "sweep"), "run", str(long_file), "--store", str(store), "--workers", "0"]
-    driver = subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: store.exists() and counts(store).blocks_committed >= 1)
-    os.kill(driver.pid, signal.SIGSTOP)  # so that the request comes in its middle
-    request = subprocess.Popen([str(SCRIPTS / "sweep"), "cancel", str(store)], cwd=tmp_path, env=environment())
-    wait_for((tmp_path / ".s.zarr.cancel").exists)
-    os.kill(driver.pid, signal.SIGCONT)
-    out, _ = driver.communicate(timeout=60)
-    assert driver.returncode == 130
-    assert "asked; what is committed stays" in out
+    gate.close_at(1)
+    driver = start(long_file, store, 0, inside=gate.settings(store))
+    wait_for_blocks(store, 1, driver)
+    request = launch([*SWEEP, "cancel", store, *PATIENTLY], tmp_path)
+    asked = "asked; what is committed stays"
+    wait_for(lambda: any(asked in line for line in heartbeat(store)["said"]), driver)
+    gate.open()
+    out, _, code = wait_for_end(driver)
+    assert code == 130
+    assert asked in out
     assert f"go on with: sweep run {long_file}" in out
-    assert request.wait(timeout=60) == 0
+    assert wait_for_end(request)[2] == 0
     assert heartbeat(store)["state"] == "cancelled"
 
 
 @pytest.mark.faults("worker that carries a submitted driver killed, alone and with its driver")
 @pytest.mark.parametrize("driver_too", [False, True])
 def test_a_driver_whose_worker_dies_goes_on_or_is_replaced(
-    tmp_path: Path, dask: DaskProcesses, long_file: Path, undisturbed: Path, driver_too: bool
+    tmp_path: Path,
+    dask: DaskProcesses,
+    launch: Start,
+    gate: Gate,
+    long_file: Path,
+    undisturbed: Path,
+    driver_too: bool,
 ) -> None:
     store = tmp_path / "s.zarr"
-    dask.add_worker("first", preload="slow_cases")
+    gate.close_at(2)
+    dask.add_worker("first", inside=gate.settings(store))
     dask.wait_for_workers(1)
     submit(long_file, store, dask)  # the only worker carries the driver
-    wait_for(lambda: counts(store).blocks_committed >= 2)
+    wait_for_blocks(store, 2)
     before = heartbeat(store)
-    dask.add_worker("second", preload="slow_cases")
+    dask.add_worker("second", inside=gate.settings(store))
     dask.wait_for_workers(2)
-    watching = subprocess.Popen([str(SCRIPTS / "sweep"), "watch", str(store)], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
+    watching = launch([*SWEEP, "watch", store, *PATIENTLY], tmp_path)
     kill(dask.workers["first"])
     if driver_too:
         os.kill(before["pid"], signal.SIGKILL)
-    out, _ = watching.communicate(timeout=200)
-    assert watching.returncode == 0, out
+    gate.open()
+    out, _, code = wait_for_end(watching)
+    assert code == 0, out
     assert (heartbeat(store)["pid"] != before["pid"]) == driver_too
     assert counts(store).done == BLOCKS
     assert_same_bits(store, undisturbed)
     wait_for(lambda: not list(tmp_path.glob(".s.zarr.submission*")))
 
 
-def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_asked(tmp_path: Path, long_file: Path) -> None:
+def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_asked(
+    tmp_path: Path,
+    long_file: Path,
+    start: Start,
+    gate: Gate,
+) -> None:
     store = tmp_path / "s.zarr"
-    words = [str(SCRIPTS / "sweep"), "run", str(long_file), "--store", str(store), "--workers", "0"]
-    driver = subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL)
-    wait_for(lambda: store.exists() and counts(store).blocks_committed >= 1)
+    gate.close_at(1)
+    driver = start(long_file, store, 0, inside=gate.settings(store))
+    wait_for_blocks(store, 1, driver)
     driver.kill()
-    driver.wait()
+    wait_for_end(driver)
     watched = command("sweep", "watch", store, "--patience", 2, cwd=tmp_path)
     assert watched.returncode == 2
     assert re.search(rf"{store}: no sign of a driver for \S+ s; driven by process {driver.pid} on ", watched.stdout)
@@ -141,7 +173,11 @@ def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_aske
     "note",
     [b"[1]", b"{", b'{"state": ["running"], "said": {"a": 1}}', b'{"state": "running", "left": Infinity, "said": [1]}', b'{"state": "\\u001b[2J"}'],
 )
-def test_a_note_from_anybody_harms_no_command(tmp_path: Path, undisturbed: Path, note: bytes) -> None:
+def test_a_note_from_anybody_harms_no_command(
+    tmp_path: Path,
+    undisturbed: Path,
+    note: bytes,
+) -> None:
     store = tmp_path / "s.zarr"
     shutil.copytree(undisturbed, store)
     (tmp_path / ".s.zarr.heartbeat").write_bytes(note)

@@ -1,35 +1,24 @@
-"""What every fault must leave behind, and the table that tells of it."""
+"""What every fault must leave behind."""
 
 import re
 import subprocess
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from drivers import Driver
-from small_sweeps import assert_same_bits, command, in_one_line, results
+from click.testing import CliRunner
+from fault_table import Outcome
+from small_sweeps import assert_same_bits, command, results
+from waiting import Driver, wait_for_death
 
+import sweep.cli
 from sweep.store.reader import counts
 
-HERE = Path(__file__).parent
-PATIENCE = 300.0  # s
 BLOCKS = 60  # of the sweep that is disturbed, two runs each
 KILLED = -9
 
 Done = subprocess.CompletedProcess[str]
-
-
-@dataclass
-class Outcome:
-    """A row of the table."""
-
-    fault: str
-    ended: str = ""
-    said: str = ""
-    again: str = ""
-    verdict: str = "FAILED"
 
 
 @dataclass
@@ -61,7 +50,14 @@ class Fault:
         assert_same_bits(store, undisturbed)
         self.outcome.again = f"{done.returncode}, same bits{doctor_is_clean(store)}"
 
-    def failed_alone(self, file: Path, store: Path, undisturbed: Path, T0: float, reason: str) -> None:
+    def failed_alone(
+        self,
+        file: Path,
+        store: Path,
+        undisturbed: Path,
+        T0: float,
+        reason: str,
+    ) -> None:
         """Only the runs with ``T0`` failed, for ``reason``; the same command leaves them so, all others have the bits of an undisturbed sweep."""
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
@@ -81,8 +77,8 @@ class Fault:
 
 def doctor_is_clean(store: Path) -> str:
     """Words for the table, once ``sweep doctor`` has found nothing wrong."""
-    done = command("sweep", "doctor", store, cwd=store.parent)
-    assert done.returncode == 0, done
+    done = CliRunner().invoke(sweep.cli.main, ["doctor", str(store)])
+    assert done.exit_code == 0, done.output
     return ", doctor clean"
 
 
@@ -91,45 +87,25 @@ def committed(store: Path) -> int:
     return sum(not path.name.endswith(".partial") for path in (store / "status" / "c").glob("*"))
 
 
-def wait_until(condition: Callable[[], bool], driver: Driver | None = None) -> None:
-    """Until it holds; the driver has to live as long."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert driver is None or driver.poll() is None, driver.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def ending(driver: Driver) -> tuple[str, str, int]:
-    """What a driver said, and its exit code."""
-    out, err = driver.communicate(timeout=PATIENCE)
-    return out, err, driver.returncode
-
-
 def kill_with_family(driver: Driver, victims: Iterable[psutil.Process] = ()) -> None:
     """SIGKILL to the driver and some of its processes at once; waits for all the others, which must end by themselves."""
     family = psutil.Process(driver.pid).children(recursive=True)
     for process in [*victims, psutil.Process(driver.pid)]:
         process.kill()
-    assert not psutil.wait_procs(family, timeout=60.0)[1]
+    wait_for_death(family)
+
+
+#: What differs from one run of the tests to the next, and the word for it in the table.
+PLACES_AND_TIMES = {
+    r"/\S*/(\S+\.zarr)": "STORE",
+    r"tcp://[\w.:]+": "ADDRESS",
+    r"process \d+ on \S+": "process N on HOST",
+    r"since \S+": "since TIME",
+}
 
 
 def _without_places(line: str) -> str:
-    line = re.sub(r"tcp://[\w.:]+", "ADDRESS", re.sub(r"/\S*/(\S+\.zarr)", r"STORE", line))
-    return re.sub(r"since \S+", "since TIME", re.sub(r"process \d+ on \S+", "process N on HOST", line.removeprefix("error: ")))
-
-
-def as_table(outcomes: Iterable[Outcome]) -> str:
-    """Markdown."""
-    heads = "| fault | exit code | what is said | the same command again | |\n|---|---|---|---|---|"
-    rows = [in_one_line(f"| {o.fault} | {o.ended} | {o.said} | {o.again} | {o.verdict} |") for o in sorted(outcomes, key=lambda o: o.fault)]
-    return "\n".join([heads, *rows])
-
-
-def into_page(page: Path, table: str) -> None:
-    """Put the table between its markers."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition("<!-- faults: make faults -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    assert begin
-    assert end
-    page.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
+    line = line.removeprefix("error: ")
+    for pattern, word in PLACES_AND_TIMES.items():
+        line = re.sub(pattern, word, line)
+    return line

@@ -5,18 +5,18 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import PATIENCE, Fault, wait_until
+from faults import Fault
+from ports import free_port
+from waiting import PATIENCE, wait_for
 
 from sweep.store.reader import counts
 
@@ -24,21 +24,24 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
 
 from containers import DOCKER, ROOT, SERVICES, environment_of_image, instructions, last, seconds
 
+pytestmark = pytest.mark.xdist_group("containers")  # which are started once for all
+
 NOBODY = 65534
 WARM = next(part for word, rest in instructions() if word == "RUN" for part in rest.split("&&") if "NUMBA_CACHE_DIR" in part)
 
 
-def free_port() -> str:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return str(listening.getsockname()[1])
-
-
 def run(*words: object, **options: Any) -> str:
     """Standard output of a command that has to succeed."""
-    done = subprocess.run([*map(str, words)], capture_output=True, text=True, timeout=500.0, check=False, **options)
+    line = [str(word) for word in words]
+    options |= {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
+    done = subprocess.run(line, **options)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return str(done.stdout)
+
+
+def free_ports() -> dict[str, str]:
+    """Ports of this machine in place of those that the containers share."""
+    return {port: str(free_port()) for port in ("8786", "8787", "5006")}
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Containers:
 
     place: Path
     python: Path
-    ports: dict[str, str] = field(default_factory=lambda: {port: free_port() for port in ("8786", "8787", "5006")})
+    ports: dict[str, str] = field(default_factory=free_ports)
     started: list[tuple[str, subprocess.Popen[bytes], dict[str, str]]] = field(default_factory=list)
 
     def _here(self, word: str, ports: dict[str, str]) -> str:
@@ -63,7 +66,14 @@ class Containers:
         own = {"PATH": path, "TMPDIR": ports["tmp"], "BAKED_KERNELS": str(self.place / "opt" / "kernels")}
         return {**{name: self._here(value, ports) for name, value in given.items()}, **own}
 
-    def process(self, service: str, words: list[str], ports: dict[str, str], *, through_entry: bool = True) -> "subprocess.Popen[bytes]":
+    def process(
+        self,
+        service: str,
+        words: list[str],
+        ports: dict[str, str],
+        *,
+        through_entry: bool = True,
+    ) -> "subprocess.Popen[bytes]":
         entry = [str(self.place / "opt" / json.loads(last("ENTRYPOINT"))[0])] if through_entry else []
         options: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         log = (self.place / "logs" / f"{service}-{len(self.started)}").open("wb")
@@ -81,7 +91,7 @@ class Containers:
         """Where one container's ports and its /tmp are."""
         folder = Path(tempfile.mkdtemp(dir=self.place / "tmp"))
         folder.chmod(0o1777)
-        return {**self.ports, "8788": free_port(), "tmp": str(folder)}
+        return {**self.ports, "8788": str(free_port()), "tmp": str(folder)}
 
     def start(self, service: str) -> None:
         ports = self.own()
@@ -90,7 +100,21 @@ class Containers:
     def is_healthy(self, service: str, ports: dict[str, str]) -> bool:
         kind, *words = SERVICES[service]["healthcheck"]["test"]
         assert kind == "CMD"
-        return self.process(service, words, ports, through_entry=False).wait(timeout=60.0) == 0
+        return self.process(service, words, ports, through_entry=False).wait(timeout=PATIENCE) == 0
+
+    def wait_for_health(
+        self,
+        service: str,
+        process: "subprocess.Popen[bytes]",
+        ports: dict[str, str],
+    ) -> None:
+        """Wait until the service's own check says that it is healthy."""
+
+        def is_healthy() -> bool:
+            assert process.poll() is None, self.log()
+            return self.is_healthy(service, ports)
+
+        wait_for(is_healthy)
 
     def log(self) -> str:
         return "\n".join(path.read_text(encoding="utf-8") for path in (self.place / "logs").iterdir())
@@ -150,20 +174,16 @@ def cluster(containers: Containers) -> Containers:
     for service in ("scheduler", "worker", "worker"):
         containers.start(service)
         _, process, ports = containers.started[-1]
-        begin = time.monotonic()
-        while not containers.is_healthy(service, ports):
-            assert process.poll() is None, containers.log()
-            assert time.monotonic() - begin < PATIENCE, containers.log()
-            time.sleep(0.5)
+        containers.wait_for_health(service, process, ports)
     return containers
 
 
 @pytest.mark.faults
 def test_the_sweep_that_compose_submits_is_finished(cluster: Containers) -> None:
     submitted = cluster.process("submit", SERVICES["submit"]["command"], cluster.own())
-    assert submitted.wait(timeout=120.0) == 0, cluster.log()
+    assert submitted.wait(timeout=PATIENCE) == 0, cluster.log()
     store = cluster.place / "data" / "temperature_supply.zarr"
-    wait_until(lambda: store.exists() and counts(store).pending == 0)
+    wait_for(lambda: store.exists() and counts(store).pending == 0)
     assert counts(store).failed == 0
 
 
@@ -171,7 +191,7 @@ def test_the_sweep_that_compose_submits_is_finished(cluster: Containers) -> None
 def test_the_page_of_results_is_served(cluster: Containers) -> None:
     cluster.start("browse")
     _, process, ports = cluster.started[-1]
-    wait_until(lambda: cluster.is_healthy("browse", ports))
+    cluster.wait_for_health("browse", process, ports)
     assert process.poll() is None
 
 

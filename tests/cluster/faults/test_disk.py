@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from drivers import Driver
-from faults import Fault, committed, doctor_is_clean, ending, wait_until
+from faults import Fault, committed, doctor_is_clean
+from gate import Gate
 from small_sweeps import assert_same_bits, command
+from waiting import Driver, wait_for, wait_for_end
 
 from sweep.store.reader import counts
 
@@ -40,14 +41,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.faults("the disk fills up in the middle")
-def test_disk_full(small_disk: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+def test_disk_full(
+    small_disk: Path,
+    many_file: Path,
+    whole: Path,
+    start: Start,
+    gate: Gate,
+    fault: Fault,
+) -> None:
     store, other = small_disk / "s.zarr", small_disk / "something_else"
-    driver = start_with({"sleep": 0.05}, many_file, store, 2)
-    wait_until(lambda: committed(store) >= 5, driver)
+    gate.close_at(5)
+    driver = start(many_file, store, 2, inside=gate.settings(store))
+    wait_for(lambda: committed(store) >= 5, driver)
     with suppress(OSError), other.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
-    out, err, code = ending(driver)
+    gate.open()
+    out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
     fault.told(err, "No space left on device; free space")
     assert 5 <= counts(store).blocks_committed < counts(store).blocks
@@ -56,20 +66,31 @@ def test_disk_full(small_disk: Path, many_file: Path, whole: Path, start_with: S
 
 
 @pytest.mark.faults("the store becomes read-only in the middle")
-def test_store_made_read_only(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+def test_store_made_read_only(
+    tmp_path: Path,
+    many_file: Path,
+    whole: Path,
+    start: Start,
+    gate: Gate,
+    fault: Fault,
+) -> None:
     store = tmp_path / "s.zarr"
-    driver = start_with({"sleep": 0.05}, many_file, store, 2)
-    wait_until(lambda: committed(store) >= 5, driver)
+    gate.close_at(5)
+    driver = start(many_file, store, 2, inside=gate.settings(store))
+    wait_for(lambda: committed(store) >= 5, driver)
     if os.geteuid() == 0:  # whom no file's mode keeps from writing
         mount("--bind", "-o", "ro", store, store)
+        undo, reason = ["umount", "-l", str(store)], "Read-only file system; "
     else:
         subprocess.run(["chmod", "-R", "a-w", str(store)], check=True)
+        undo, reason = ["chmod", "-R", "u+w", str(store)], "Permission denied; "
     try:
-        out, err, code = ending(driver)
+        gate.open()
+        out, err, code = wait_for_end(driver)
     finally:
-        subprocess.run(["umount", "-l", str(store)] if os.geteuid() == 0 else ["chmod", "-R", "u+w", str(store)], check=True)
+        subprocess.run(undo, check=True)
     fault.ended(out, err, code, expected=2)
-    fault.told(err, "Read-only file system; " if os.geteuid() == 0 else "Permission denied; ")
+    fault.told(err, reason)
     assert 5 <= counts(store).blocks_committed < counts(store).blocks
     fault.recovered(many_file, store, whole)
 
@@ -88,7 +109,13 @@ def cut(store: Path, array: str) -> None:
 
 @pytest.mark.parametrize("array", ["M_loss", "Sigma", "N", "worker"])
 @pytest.mark.faults("a chunk of {array} is cut short before its block is committed")
-def test_a_cut_chunk_of_an_uncommitted_block(finished: Path, many_file: Path, whole: Path, fault: Fault, array: str) -> None:
+def test_a_cut_chunk_of_an_uncommitted_block(
+    finished: Path,
+    many_file: Path,
+    whole: Path,
+    fault: Fault,
+    array: str,
+) -> None:
     (finished / "status" / "c" / "1").unlink()
     cut(finished, array)
     fault.recovered(many_file, finished, whole)
@@ -96,7 +123,13 @@ def test_a_cut_chunk_of_an_uncommitted_block(finished: Path, many_file: Path, wh
 
 @pytest.mark.parametrize("array", ["M_loss", "status"])
 @pytest.mark.faults("a chunk of {array} is cut short after its block was committed")
-def test_a_cut_chunk_of_a_committed_block(finished: Path, many_file: Path, whole: Path, fault: Fault, array: str) -> None:
+def test_a_cut_chunk_of_a_committed_block(
+    finished: Path,
+    many_file: Path,
+    whole: Path,
+    fault: Fault,
+    array: str,
+) -> None:
     cut(finished, array)
     done = command("sweep", "run", many_file, "--store", finished, "--workers", 0, cwd=finished.parent)
     fault.ended(done.stdout, done.stderr, done.returncode, expected=2)

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from drivers import Driver
-from faults import Fault, ending
+from drivers import SWEEP
+from faults import Fault
 from small_sweeps import SCRIPTS, results, run_here, sweep_file
+from waiting import Driver, wait_for_end
 
 Start = Callable[..., Driver]
 
@@ -37,11 +38,18 @@ def limited(megabytes: int) -> list[str]:
 @pytest.mark.parametrize(("what", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")])
 @pytest.mark.faults("a case {title} every time (in a block of four)")
 def test_a_case_that_takes_its_worker_with_it(
-    tmp_path: Path, file: Path, undisturbed: Path, start_with: Start, fault: Fault, what: str, title: str
+    tmp_path: Path,
+    file: Path,
+    undisturbed: Path,
+    start: Start,
+    fault: Fault,
+    what: str,
+    title: str,
 ) -> None:
-    through = limited(600) if what == "eat" else [str(SCRIPTS / "sweep")]
+    through = limited(600) if what == "eat" else SWEEP
     store = tmp_path / "s.zarr"
-    out, err, code = ending(start_with({"bad_T0": BAD_T0, "do": what}, file, store, 2, through=through))
+    inside = {"bad_T0": BAD_T0, "do": what}
+    out, err, code = wait_for_end(start(file, store, 2, inside=inside, through=through))
     fault.ended(out, err, code, expected=1)
     fault.told(out, KILLER)
     assert results(store)["T0"].size == 8

@@ -4,18 +4,22 @@ import multiprocessing
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from drivers import Driver
-from faults import Fault, committed, ending, wait_until
+from faults import Fault, committed
+from gate import Gate
+from waiting import PATIENCE, Driver, wait_for, wait_for_end
 
 from sweep.driver import block_task
+from sweep.heartbeat import read_note
 from sweep.plan import make_plan
 from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import reader
+from sweep.store.place import Place
 from sweep.worker import BlockTask, CacheScopes, run_block
 
 Start = Callable[..., Driver]
@@ -24,12 +28,24 @@ FAKETIME = next((path for path in Path("/usr/lib").glob("*/faketime/libfaketime.
 
 
 @pytest.mark.faults("two drivers are started on one store at once")
-def test_two_drivers_at_once(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+def test_two_drivers_at_once(
+    tmp_path: Path,
+    many_file: Path,
+    whole: Path,
+    start: Start,
+    gate: Gate,
+    fault: Fault,
+) -> None:
     store = tmp_path / "s.zarr"
-    ends = [ending(driver) for driver in [start_with({"sleep": 0.05}, many_file, store, 1) for _ in range(2)]]
-    for (out, err, code), expected in zip(sorted(ends, key=lambda end: end[2]), (0, 2), strict=True):
-        fault.ended(out, err, code, expected=expected)
-    fault.told(max(ends, key=lambda end: end[2])[1], r"is driving this sweep; wait for it")
+    gate.close_at(1)  # one of them goes on until the other has been refused
+    drivers = [start(many_file, store, 1, inside=gate.settings(store)) for _ in range(2)]
+    wait_for(lambda: any(driver.poll() is not None for driver in drivers))
+    gate.open()
+    ends = [wait_for_end(driver) for driver in drivers]
+    winner, refused = sorted(ends, key=lambda end: end[2])
+    fault.ended(*winner, expected=0)
+    fault.ended(*refused, expected=2)
+    fault.told(refused[1], r"is driving this sweep; wait for it")
     fault.recovered(many_file, store, whole)
 
 
@@ -37,12 +53,17 @@ def run_all(tasks: list[BlockTask], together: Barrier) -> None:
     """Run the blocks, each at the moment when the other process does."""
     scopes = CacheScopes()
     for task in tasks:
-        together.wait(timeout=300.0)
+        together.wait(timeout=PATIENCE)
         run_block(task, scopes)
 
 
 @pytest.mark.faults("every block is run by two workers at once")
-def test_every_block_run_twice_at_once(tmp_path: Path, many_file: Path, whole: Path, fault: Fault) -> None:
+def test_every_block_run_twice_at_once(
+    tmp_path: Path,
+    many_file: Path,
+    whole: Path,
+    fault: Fault,
+) -> None:
     plan, store = make_plan(load_sweep(many_file)), tmp_path / "s.zarr"
     create(plan, store)
     tasks = [block_task(plan, str(store), block) for block in plan.blocks]
@@ -57,24 +78,49 @@ def test_every_block_run_twice_at_once(tmp_path: Path, many_file: Path, whole: P
     fault.recovered(many_file, store, whole)
 
 
+def days_ahead(store: Path) -> float:
+    """By how much the clock of the driver is ahead of ours."""
+    said = read_note(Place.of(store), "heartbeat")["at"]
+    return (datetime.fromisoformat(str(said)) - datetime.now(UTC)) / timedelta(days=1)
+
+
 @pytest.mark.faults("the clock jumps forwards by ten days and back by a year")
-def test_clock_jumps(tmp_path: Path, many_file: Path, whole: Path, start_with: Start, fault: Fault) -> None:
+def test_clock_jumps(
+    tmp_path: Path,
+    many_file: Path,
+    whole: Path,
+    start: Start,
+    gate: Gate,
+    fault: Fault,
+) -> None:
     if FAKETIME is None:
         pytest.skip("libfaketime is not installed")
     store, clock = tmp_path / "s.zarr", tmp_path / "clock"
     clock.write_text("+0", encoding="utf-8")
-    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    fake = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
     begin = time.monotonic()
-    driver = start_with({"sleep": 0.05}, many_file, store, 2, **fake)
-    for blocks, offset in ((10, "+10d"), (30, "-365d")):
-        wait_until(lambda wanted=blocks: committed(store) >= wanted, driver)
-        clock.write_text(offset, encoding="utf-8")
-    out, err, code = ending(driver)
+    gate.close_at(10)
+    driver = start(many_file, store, 2, inside={"sleep": 0.05, **gate.settings(store)}, **fake)
+    wait_for(lambda: committed(store) >= 10, driver)
+    clock.write_text("+10d", encoding="utf-8")
+    wait_for(lambda: days_ahead(store) > 9.0, driver)
+    gate.close_at(30)
+    wait_for(lambda: committed(store) >= 30, driver)
+    clock.write_text("-365d", encoding="utf-8")
+    wait_for(lambda: days_ahead(store) < -364.0, driver)
+    gate.open()
+    out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
     seconds = time.monotonic() - begin
     told = re.match(r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.told(out, "runs per second"))
     assert told is not None
-    assert 0.0 < 60.0 * float(told[1] or 0.0) + float(told[2]) <= seconds  # durations come from a clock that nobody sets
+    # durations come from a clock that nobody sets
+    assert 0.0 < 60.0 * float(told[1] or 0.0) + float(told[2]) <= seconds
     fault.outcome.said = "durations are right"
     walls = reader.column(reader.open_group(store), "wall_time")
     assert (walls > 0.0).all()

@@ -1,0 +1,101 @@
+"""Loaded by every worker of a disturbed sweep: ``FAULT_`` variables say what goes wrong in it."""
+
+import ctypes
+import math
+import os
+import select
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+import sweep.worker
+from sweep.store.place import Folder, Place
+from sweep.store.reader import counts
+
+SLEEP = float(os.environ.get("FAULT_SLEEP", "0"))  # s before each run: long enough to be disturbed
+BAD_T0 = float(os.environ.get("FAULT_BAD_T0", "nan"))
+BLOCKS_BEFORE = int(os.environ.get("FAULT_BLOCKS_BEFORE", "0"))  # committed, before one is held up
+WORKING = os.environ.get("FAULT_WORKING")  # a folder for a file of each worker that has begun a run
+HOLD = os.environ.get("FAULT_HOLD_BEFORE_COMMIT")  # a file made at that moment
+GATE = os.environ.get("FAULT_GATE")  # a folder, see gate.py
+STORE = os.environ.get("FAULT_STORE", "")  # whose committed blocks close the gate
+
+FOR_EVER = 3600.0  # s, longer than any test
+EATEN_BYTES = 1_500_000_000  # of memory: above the limit, and a machine is still well
+BITE_BYTES = 50_000_000
+
+really_solve, really_set = sweep.worker.solve, zarr.AsyncArray.setitem
+
+
+def pause(seconds: float) -> None:
+    """Sleep; ``time.sleep()`` fails under libfaketime."""
+    select.select([], [], [], seconds)
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def eat() -> None:
+    """Take memory, and keep it until somebody ends this process."""
+    held = []
+    for _ in range(EATEN_BYTES // BITE_BYTES):
+        held.append(bytearray(b"x") * BITE_BYTES)
+        pause(0.05)
+    pause(FOR_EVER)
+
+
+def committed_blocks() -> int:
+    """Blocks of the store that have a commit record."""
+    place = Place.of(STORE)
+    if isinstance(place, Folder):  # quicker, and serves on a disk that is full
+        names = [path.name for path in (place.path / "status" / "c").glob("*")]
+        return sum(not name.endswith(".partial") for name in names)
+    return counts(place).blocks_committed
+
+
+def let_through(gate: Path) -> float:
+    """How many committed blocks close the gate."""
+    try:
+        return float((gate / "limit").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return math.inf
+
+
+def pass_gate() -> None:
+    """Wait while the gate is closed; a file says so meanwhile."""
+    if GATE is None:
+        return
+    gate = Path(GATE)
+    mine = gate / f"held-{os.getpid()}-{threading.get_ident()}"
+    while let_through(gate) <= committed_blocks():
+        mine.touch()
+        pause(0.05)
+    mine.unlink(missing_ok=True)
+
+
+def solve(run: Any) -> Any:
+    if WORKING:
+        with (Path(WORKING) / str(os.getpid())).open("a", encoding="utf-8") as began:
+            began.write(f"{run.config.temperature.T0} {time.monotonic()}\n")
+    pass_gate()
+    pause(SLEEP)
+    if run.config.temperature.T0 == BAD_T0:
+        {"segfault": segfault, "eat": eat}[os.environ["FAULT_DO"]]()
+    return really_solve(run)
+
+
+async def setitem(array: Any, selection: Any, value: Any, **options: Any) -> None:
+    folder = Path(str(array.store_path).removeprefix("file://"))
+    if HOLD and folder.name == "status" and len(list(folder.glob("c/*"))) >= BLOCKS_BEFORE:
+        with Path(HOLD).open("a", encoding="utf-8") as flag:
+            flag.write(f"{os.getpid()} {selection}\n")
+        pause(FOR_EVER)
+    await really_set(array, selection, value, **options)
+
+
+sweep.worker.solve = solve
+zarr.AsyncArray.setitem = setitem
