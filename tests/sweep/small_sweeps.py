@@ -1,17 +1,26 @@
-"""Sweeps that run in seconds, the commands as processes, and stores compared bit for bit."""
+"""Sweeps that run in seconds, the commands in this process and as processes, and stores compared bit for bit."""
 
+import contextlib
 import io
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import zarr
+from click.testing import CliRunner
 from rich.console import Console
 
+import marsdisk.cli
+import sweep.cli
 from sweep.plan import Plan
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
@@ -55,6 +64,67 @@ def command(*words: object, cwd: Path, timeout: float = 300.0, **extra: str) -> 
     return subprocess.run(
         [str(SCRIPTS / program), *arguments], cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=timeout, check=False
     )
+
+
+#: Warnings that Python does not show unless it is asked to.
+NOT_SHOWN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+
+
+def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run ``sweep ...`` or ``marsdisk ...`` in this process, which saves its imports; the result is that of :func:`command`.
+
+    What a program does not catch is raised. A test of what a process has of its own (its environment
+    and imports, pipes, signals) takes :func:`command`.
+    """
+    program, *arguments = map(str, words)
+    main = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}[program]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.chdir(cwd))
+        stack.enter_context(settings_kept())
+        caught = stack.enter_context(warnings.catch_warnings(record=True))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sys, "argv", [program, *arguments])  # the commands that it prints repeat it
+        done = CliRunner().invoke(main, arguments, prog_name=program, catch_exceptions=False)
+    shown = [warning for warning in caught if not issubclass(warning.category, NOT_SHOWN)]
+    stderr = done.stderr + "".join(map(as_printed, shown))
+    return subprocess.CompletedProcess([program, *arguments], done.exit_code, done.stdout, stderr)
+
+
+def as_printed(warning: warnings.WarningMessage) -> str:
+    """What Python prints of a warning."""
+    return warnings.formatwarning(str(warning.message), warning.category, warning.filename, warning.lineno)
+
+
+@contextlib.contextmanager
+def settings_kept() -> Iterator[None]:
+    """Put back what a program sets for its process: environment, signal handlers, logging.
+
+    Meanwhile log records go where the program sends them, and not to pytest.
+    """
+    environment_before = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    root = logging.getLogger()
+    receivers = root.handlers[:]
+    levels = {logger: logger.level for logger in known_loggers()}
+    root.handlers.clear()
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        root.handlers[:] = receivers
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if os.environ != environment_before:
+            os.environ.clear()
+            os.environ.update(environment_before)
+
+
+def known_loggers() -> list[logging.Logger]:
+    """Loggers that exist, those of our programs first."""
+    ours = [logging.getLogger(name) for name in (None, "marsdisk", "sweep")]
+    others = logging.root.manager.loggerDict.values()
+    return ours + [logger for logger in others if isinstance(logger, logging.Logger)]
 
 
 def in_one_line(text: str) -> str:

@@ -1,4 +1,7 @@
-"""The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything."""
+"""The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything.
+
+``make test`` takes only those tests that run no benchmark; that all of them can be imported is seen there, too.
+"""
 
 import re
 from pathlib import Path
@@ -14,6 +17,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.mark.thorough
 def test_many_runs_are_all_done_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "SAMPLE", 10)
     found = dict(many.rows(16))
@@ -21,6 +25,7 @@ def test_many_runs_are_all_done_and_measured(monkeypatch: pytest.MonkeyPatch) ->
     assert re.fullmatch(r"\d+ files, [\d.]+ GB, [\d.]+ kB per run", found["files, bytes"])
 
 
+@pytest.mark.thorough
 def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
     milliseconds = {what.partition(": ")[2] or what: float(figure.split()[0]) for what, figure in overhead.parts_of_a_run(tmp_path)}
     whole = milliseconds.pop("all but the integrator")
@@ -28,6 +33,7 @@ def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
     assert sum(milliseconds.values()) == pytest.approx(whole, abs=0.004)
 
 
+@pytest.mark.thorough
 def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
     assert [cells(line)[0] for line in bins.lines((8, 16), 0.01, 1)[2:4]] == ["8", "16"]
     assert len(startup.lines(1, (0,))) > 4
@@ -40,6 +46,7 @@ def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
     told = rivals.tool_lines(1, 1, ("ours", "pool"))
     assert told[0].startswith("18 runs")
@@ -50,6 +57,7 @@ def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
         assert "Not installed and left out: Nobody's tool." in rivals.tool_lines(1, 1, ("ours", "nobody"))
 
 
+@pytest.mark.thorough
 def test_a_simulated_cluster_does_all_blocks() -> None:
     row = cells(simulated_cluster.lines(((3, 0.01),), 0.1)[-1])
     assert row[:2] == ["3", "0.01"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from small_sweeps import HOSTILE, MELT, command, sweep_file
+from small_sweeps import HOSTILE, MELT, run_command, sweep_file
 
 import sweep.cli
 from marsdisk.config import build_config
@@ -73,7 +73,7 @@ def test_commands_and_configuration_on_the_card_repeat_the_run(mixed: Path, tmp_
     config = build_config(yaml.safe_load(fenced(text, "yaml")))
     assert run_id(config) == wanted
     assert run_zero_d(config).M_loss == reader.column(group, "M_loss")[8]
-    done = command(*shlex.split(again), "--out", "run.csv", cwd=tmp_path)
+    done = run_command(*shlex.split(again), "--out", "run.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
     assert series[:, 1].tobytes() == reader.column(group, "Sigma")[8].tobytes()

@@ -1,8 +1,11 @@
 """The commands as a person types them: what they print, what they leave behind, and their exit codes."""
 
 import json
+import logging
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +13,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from small_sweeps import CONFIGS, MELT, SCRIPTS, T0_AND_RINGS, command, environment, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import (
+    CONFIGS,
+    MELT,
+    SCRIPTS,
+    T0_AND_RINGS,
+    assert_same_bits,
+    command,
+    environment,
+    forget_block,
+    in_one_line,
+    run_command,
+    run_here,
+    sweep_file,
+)
 
-import marsdisk.cli
-import sweep.cli
 from marsdisk import _jit
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys
+from marsdisk.zero_d import ensure_compiled
 from sweep.making import forecast
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
@@ -29,7 +43,7 @@ Finished = tuple[Any, Path]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """What ``sweep run small.yaml`` printed, and the folder it ran in."""
+    """What the installed ``sweep run small.yaml`` printed, and the folder it ran in."""
     folder = tmp_path_factory.mktemp("ran")
     sweep_file(folder, axes=T0_AND_RINGS)
     return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
@@ -42,7 +56,7 @@ def partly_failed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     set_ = {"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None, "collisions.enabled": True}
     variants = {"good": {}, "short": {"numerics.max_steps": 3}, "flat": {"dynamics.e0": 0.4}}
     sweep_file(folder, set=set_, variants=variants, block=3)
-    return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
+    return run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
 
 
 def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None:
@@ -55,17 +69,21 @@ def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None
     assert "next: sweep show results/small.zarr, or in Python: import sweep; sweep.open_store('results/small.zarr')" in text
 
 
+def test_the_installed_program_gives_the_bits_of_this_process(ran: Finished, finished: Path) -> None:
+    assert_same_bits(ran[1] / "results" / "small.zarr", finished)
+
+
 def test_the_same_command_again_runs_nothing(ran: Finished) -> None:
     _, folder = ran
     before = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")}
-    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder)
+    done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "everything was committed already; nothing was run" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")} == before
 
 
 def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
-    done = command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=ran[1])
+    done = run_command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=ran[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert "nothing was run" in done.stdout
 
@@ -73,7 +91,7 @@ def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
 def test_a_plan_counts_cases_and_blocks_and_leaves_nothing_behind(tmp_path: Path) -> None:
     included, excluded = [{"temperature.T0": 3000.0}, {"temperature.T0": 3000}], [{"ring": 0, "temperature.T0": 4000}]
     sweep_file(tmp_path, axes=T0_AND_RINGS, include=included, exclude=excluded)
-    done = command("sweep", "plan", "small.yaml", cwd=tmp_path)
+    done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
         *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, r = 1 to 2.7 R_M"),
@@ -94,7 +112,7 @@ def test_the_forecast_of_files_is_an_upper_bound_and_a_close_one(ran: Finished) 
 
 
 def test_status_counts_runs_and_blocks(ran: Finished) -> None:
-    done = command("sweep", "status", "results/small.zarr", cwd=ran[1])
+    done = run_command("sweep", "status", "results/small.zarr", cwd=ran[1])
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["results/small.zarr: 6 done, 0 failed, 0 pending of 6 runs", "3 of 3 blocks committed"]
 
@@ -106,7 +124,7 @@ def test_status_waits_for_neither_numba_nor_zarr(ran: Finished) -> None:
 
 
 def test_status_for_programs_is_json(ran: Finished) -> None:
-    done = command("sweep", "status", "results/small.zarr", "--json", cwd=ran[1])
+    done = run_command("sweep", "status", "results/small.zarr", "--json", cwd=ran[1])
     assert json.loads(done.stdout) == {"runs": 6, "done": 6, "failed": 0, "blocks": 3, "blocks_committed": 3, "refining": False, "pending": 0}
 
 
@@ -120,14 +138,14 @@ def test_status_for_programs_is_json(ran: Finished) -> None:
     ],
 )
 def test_show_prints_a_table_with_units(ran: Finished, options: list[str], words: list[str]) -> None:
-    done = command("sweep", "show", "results/small.zarr", *options, cwd=ran[1])
+    done = run_command("sweep", "show", "results/small.zarr", *options, cwd=ran[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert [word for word in words if word not in in_one_line(done.stdout)] == []
 
 
 @pytest.mark.parametrize("columns", ["T0,M_los", "N", "Sigma"])
 def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: Finished, columns: str) -> None:
-    done = command("sweep", "show", "results/small.zarr", "--columns", columns, cwd=ran[1])
+    done = run_command("sweep", "show", "results/small.zarr", "--columns", columns, cwd=ran[1])
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert f"{columns.split(',')[-1]!r}" in done.stderr
@@ -137,16 +155,19 @@ def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: 
 
 def test_brackets_in_a_label_are_shown_as_they_are(tmp_path: Path) -> None:
     sweep_file(tmp_path, variants={"[x] as is": {}, "[red]flat": {"dynamics.e0": 0.4}})
-    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert "variant = [x] as is" in in_one_line(done.stdout)
-    assert "[red]flat" in command("sweep", "show", "results/small.zarr", cwd=tmp_path).stdout
+    assert "[red]flat" in run_command("sweep", "show", "results/small.zarr", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("words", [["show"], ["show", "--cache"], ["card", "0"], ["doctor"], ["status"]])
-@pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_has_seen_enough_is_no_error(finished: Path, words: list[str], buffered: str) -> None:
+QUESTIONS = [["show"], ["show", "--cache"], ["card", "0"], ["doctor"], ["status"]]
+AGAIN = [pytest.param(words, "1", marks=pytest.mark.thorough) for words in QUESTIONS[1:4]]
+
+
+@pytest.mark.parametrize(("words", "unbuffered"), [*((words, "") for words in QUESTIONS), (["show"], "1"), (["status"], "1"), *AGAIN])
+def test_a_reader_that_has_seen_enough_is_no_error(finished: Path, words: list[str], unbuffered: str) -> None:
     line = [SCRIPTS / "sweep", words[0], finished, *words[1:]]
-    extra = environment(PYTHONUNBUFFERED=buffered)
+    extra = environment(PYTHONUNBUFFERED=unbuffered)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=extra) as show:
         assert show.stdout is not None
         show.stdout.close()
@@ -160,9 +181,16 @@ HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resum
 ]
 
 
+@pytest.mark.parametrize("program", ["sweep", "marsdisk"])
+def test_an_installed_program_explains_itself(tmp_path: Path, program: str) -> None:
+    done = command(program, "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {program} ")
+
+
 @pytest.mark.parametrize(("program", "name"), HELP)
 def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) -> None:
-    done = command(program, *([name] if name else []), "--help", cwd=tmp_path)
+    done = run_command(program, *([name] if name else []), "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: {program}{' ' + name if name else ''} ")
 
@@ -192,15 +220,11 @@ def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) 
         (f"marsdisk run {MELT} --set numerics.t_end_years=0.01 --out no/where.csv", "no/where.csv cannot be written: No such file or directory"),
     ],
 )
-def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str
-) -> None:
+def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(tmp_path: Path, words: str, message: str) -> None:
     sweep_file(tmp_path, "good.yaml", axes={"temperature.T0": [3000.0]})
     sweep_file(tmp_path, "typo.yaml", axes={"temperature.T_0": [3000.0]})
-    monkeypatch.chdir(tmp_path)
-    program, *arguments = shlex.split(words)
-    done = CliRunner().invoke({"sweep": sweep.cli, "marsdisk": marsdisk.cli}[program].main, arguments)
-    assert done.exit_code == 2
+    done = run_command(*shlex.split(words), cwd=tmp_path)
+    assert done.returncode == 2
     assert message in in_one_line(done.stderr)
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.yaml", "typo.yaml"]
@@ -215,7 +239,7 @@ def test_without_debug_an_error_is_its_message_alone(tmp_path: Path, words: str)
 
 @pytest.mark.parametrize("words", ["sweep --debug run missing.yaml", "marsdisk --debug run missing.yaml"])
 def test_with_debug_an_error_comes_with_its_traceback(tmp_path: Path, words: str) -> None:
-    done = command(*words.split(), cwd=tmp_path)
+    done = run_command(*words.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback (most recent call last)" in done.stderr
     assert done.stderr.splitlines()[-2:][0].startswith("error: missing.yaml:")
@@ -234,15 +258,15 @@ def test_the_command_it_prints_shows_the_same_error(partly_failed: Finished) -> 
     done, folder = partly_failed
     (line,) = re.findall(r"run it alone: (marsdisk run .*)", done.stdout)
     (error,) = re.findall(r"failed: SolverError: (.*)", done.stdout)
-    alone = command(*shlex.split(line), cwd=folder)
+    alone = run_command(*shlex.split(line), cwd=folder)
     assert alone.returncode == 2
     assert error in in_one_line(alone.stderr)
 
 
 def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
     small = ("--set", "numerics.t_end_years=0.02", "--set", "output.samples=8", "--set", "output.snapshots=2")
-    for name in ("run.npz", "run.csv"):
-        done = command("marsdisk", "run", MELT, *small, "--out", name, cwd=tmp_path)
+    for run, name in ((command, "run.npz"), (run_command, "run.csv")):  # by the installed program, too
+        done = run("marsdisk", "run", MELT, *small, "--out", name, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         assert "ended after 0.02 yr: " in done.stdout
         assert f"written to {name}" in done.stdout
@@ -256,7 +280,7 @@ def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
 
 
 def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path: Path) -> None:
-    done = command("marsdisk", "show", MELT, "--set", "temperature.T0=3333", cwd=tmp_path)
+    done = run_command("marsdisk", "show", MELT, "--set", "temperature.T0=3333", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = in_one_line(done.stdout)
     assert "temperature.T0 3333 K temperature of Mars at t = 0" in text
@@ -268,7 +292,7 @@ def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path:
 
 
 def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path: Path) -> None:
-    done = command("marsdisk", "show", MELT, "--all", cwd=tmp_path)
+    done = run_command("marsdisk", "show", MELT, "--all", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert set(config_keys(RunConfig)) <= {words[0] for words in lines if words}
@@ -282,19 +306,18 @@ def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path
 @pytest.mark.parametrize("words", [f"marsdisk run {MELT}", "sweep plan small.yaml"])
 def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     sweep_file(tmp_path, axes={"temperature.T0": [3000.0]})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)  # this process has its kernels already
-    program, *arguments = words.split()
-    done = CliRunner().invoke({"sweep": sweep.cli, "marsdisk": marsdisk.cli}[program].main, arguments)
-    assert (done.exit_code, done.stderr) == (0, "")
+    ensure_compiled()  # so that this process has its kernels already
+    monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)
+    done = run_command(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("compiling the kernels, once for each version of the model; about half a minute\n")
 
 
 def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
-    done = command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
+    done = run_command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
     note = r"note: the run ended after \S+e-07 orbits, before the dust went round once: tau_los exceeded optical_depth\.tau_stop; set tau_stop: null"
     assert re.search(note, in_one_line(done.stdout))
-    assert "note:" not in command("marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path).stdout
+    assert "note:" not in run_command("marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path).stdout
 
 
 HOT = {"numerics.t_end_years": 0.02, "phase": {"enabled": True, "T_condense": 900.0, "T_vaporize": 900.0}}
@@ -302,7 +325,7 @@ HOT = {"numerics.t_end_years": 0.02, "phase": {"enabled": True, "T_condense": 90
 
 def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Path) -> None:
     sweep_file(tmp_path, set=HOT, axes={"temperature.T0": [3000.0, 4000.0]})
-    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert "note: in 2 runs grains were never solid and phase.* held processes back throughout; see the column gated_time" in done.stdout
 
 
@@ -310,7 +333,7 @@ def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Pat
 def test_runs_that_are_opaque_are_counted_at_the_end(tmp_path: Path, tau0: float, said: bool) -> None:
     changes = {"numerics.t_end_years": 1e-6, "optical_depth.tau_stop": None, "optical_depth.tau0_target": tau0}
     sweep_file(tmp_path, set=changes, axes={"temperature.T0": [3000.0, 4000.0]})
-    done = command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
+    done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert ("note: tau_los passed 10 in 2 runs (up to 20); blow-out acts on all grains" in done.stdout) == said
     assert ("note: tau_los" in done.stdout) == said
 
@@ -320,9 +343,22 @@ def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Pat
     forget_block(tmp_path / "s.zarr", 1)
     beat = {"state": "running", "pid": 5910, "host": "h", "since": "2020-01-01T00:00:00+00:00", "at": "2020-01-01T01:00:00+00:00"}
     (tmp_path / ".s.zarr.heartbeat").write_text(json.dumps(beat), encoding="utf-8")
-    done = command("sweep", "status", "s.zarr", cwd=tmp_path)
+    done = run_command("sweep", "status", "s.zarr", cwd=tmp_path)
     assert "last driven by process 5910 on h, killed or cut off at 2020-01-01T01:00:00+00:00" in done.stdout
     assert done.stdout.splitlines()[-1] == "go on with: sweep resume s.zarr"
-    assert json.loads(command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)["driver"]["state"] == "killed or cut off"
+    assert json.loads(run_command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)["driver"]["state"] == "killed or cut off"
     with driving(tmp_path / "s.zarr"):
-        assert "driven by process 5910 on h since" in command("sweep", "status", "s.zarr", cwd=tmp_path).stdout
+        assert "driven by process 5910 on h since" in run_command("sweep", "status", "s.zarr", cwd=tmp_path).stdout
+
+
+def settings() -> tuple[object, ...]:
+    """What a program may set for its process."""
+    logs = logging.getLogger("sweep").level, logging.getLogger().handlers[:]
+    return signal.getsignal(signal.SIGINT), logs, dict(os.environ), sys.argv[:], Path.cwd()
+
+
+@pytest.mark.parametrize("words", ["marsdisk --debug show no.yaml", "sweep --debug status no.zarr"])
+def test_a_command_run_here_leaves_the_settings_of_this_process_alone(tmp_path: Path, words: str) -> None:
+    before = settings()
+    assert run_command(*words.split(), cwd=tmp_path).returncode == 2
+    assert settings() == before

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import assert_same_bits, command, run_here, sweep_file
+from small_sweeps import assert_same_bits, run_command, run_here, sweep_file
 from zarr.storage import LocalStore
 
 import sweep
@@ -89,7 +89,7 @@ def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Pa
     extended(store, axes=FIVE)
     file = sweep_file(store.parent, "more.yaml", axes=FIVE)
     for words in (("run", file, "--store", store, "--workers", 0), ("resume", store, "--workers", 0), ("run", file, "--store", store, "--extend")):
-        done = command("sweep", *words, cwd=store.parent)
+        done = run_command("sweep", *words, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, "")
         assert "5 of 5 runs done" in done.stdout
         assert "nothing was run" in done.stdout
@@ -215,7 +215,7 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
     assert_same_bits(tmp_path / "finished.zarr", whole)
-    command_of_the_store = command("sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path)
+    command_of_the_store = run_command("sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path)
     assert (command_of_the_store.returncode, command_of_the_store.stderr) == (0, "")
     assert_same_bits(tmp_path / "taken_back.zarr", store)
     run_here(file, tmp_path / "taken_back.zarr", extending=True)

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from small_sweeps import assert_same_bits, command, in_one_line, run_here, sweep_file
+from small_sweeps import assert_same_bits, in_one_line, run_command, run_here, sweep_file
 
 import sweep
 import sweep.worker
@@ -17,7 +18,7 @@ from marsdisk.cache import RunCache
 from marsdisk.config import RunConfig
 from marsdisk.convergence import check_run
 from marsdisk.errors import SolverError
-from marsdisk.zero_d import finish, prepare, run_zero_d, solve
+from marsdisk.zero_d import ensure_compiled, finish, prepare, run_zero_d, solve
 from sweep.errors import TooManyFailures
 from sweep.progress import Allowance
 from sweep.store.reader import counts
@@ -102,21 +103,21 @@ def test_a_share_is_judged_once_enough_runs_have_finished(text: str, failed: int
 def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> None:
     variants = {f"short_{i}": {"numerics.max_steps": i} for i in (2, 3, 4)} | {"good": {}}
     sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None}, variants=variants, block=1)
-    done = command("sweep", "run", "small.yaml", "--workers", 0, "--max-failures", 1, cwd=tmp_path)
+    done = run_command("sweep", "run", "small.yaml", "--workers", 0, "--max-failures", 1, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     text = in_one_line(done.stdout)
     assert "stopped: 2 of 2 finished runs failed, and --max-failures 1 allows no more" in text
     assert text.count("run it alone: marsdisk run ") == 2
     assert "when the cause is cured: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed" in text
-    assert command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=tmp_path).returncode == 1
-    again = command("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path)
+    assert run_command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=tmp_path).returncode == 1
+    again = run_command("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path)
     assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in again.stdout
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5", "101%", "nan", "inf"])
 def test_what_is_no_number_of_runs_is_refused(tmp_path: Path, text: str) -> None:
     sweep_file(tmp_path, axes=T0)
-    done = command("sweep", "run", "small.yaml", "--max-failures", text, cwd=tmp_path)
+    done = run_command("sweep", "run", "small.yaml", "--max-failures", text, cwd=tmp_path)
     assert done.returncode == 2
     assert "is neither a number of runs, such as 10, nor a percentage, such as 5%" in in_one_line(done.stderr.replace("│", ""))
 
@@ -134,25 +135,41 @@ def test_an_alarm_ends_a_run_with_its_last_state(shipped: Shipped, changes: dict
         check_run(config, alarm=np.ones(1, np.int64))
 
 
+def set_alarm_of_a_run_that_has_begun(alarm: np.ndarray) -> None:
+    """Wait until this process, which integrates, has been given a processor for 50 ms, whatever else runs on the machine."""
+    begin = time.process_time()
+    while time.process_time() - begin < 0.05:
+        time.sleep(0.001)
+    alarm.fill(1)
+
+
 def test_another_thread_ends_a_run_in_its_middle(shipped: Shipped) -> None:
+    ensure_compiled()
     run = prepare(shipped("melt", {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9}), RunCache())
-    timer = threading.Timer(0.01, lambda: run.alarm.fill(1))
-    timer.start()
+    threading.Thread(target=set_alarm_of_a_run_that_has_begun, args=(run.alarm,)).start()
     with pytest.raises(SolverError, match=OUT_OF_TIME) as error:
         finish(solve(run))
     assert int(re.search(r"after (\d+) steps", str(error.value)).group(1)) > 0  # type: ignore[union-attr]
 
 
+class Alarm(threading.Event):
+    """An alarm that can be waited for: the watch sets it as it sets the element of an array."""
+
+    def __setitem__(self, index: int, value: int) -> None:
+        assert (index, value) == (0, 1)
+        self.set()
+
+
 def test_a_watch_sets_the_alarm_of_what_takes_too_long_only() -> None:
-    watch, short, long, free = Watch(), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    watch, short, long, free = Watch(), Alarm(), Alarm(), Alarm()
     with watch.limited(long, 3600.0), watch.limited(free, None), watch.limited(short, 0.01):
-        deadline = time.monotonic() + 60.0
-        while not short[0] and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert (short[0], long[0], free[0]) == (1, 0, 0)
+        short.wait()
+    assert [alarm.is_set() for alarm in (short, long, free)] == [True, False, False]
 
 
-def test_a_run_over_the_time_limit_fails_alone(tmp_path: Path) -> None:
+def test_a_run_over_the_time_limit_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=time.process_time, sleep=time.sleep)
+    monkeypatch.setattr("sweep.watch.time", clock)  # of this process: a busy machine does not make the quick run slow
     slow = {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9, "numerics.t_end_years": 50.0, "sizes.n_bins": 160}
     file = sweep_file(
         tmp_path, set={"optical_depth.tau_stop": None}, variants={"slow": slow, "quick": {"numerics.t_end_years": 1e-4}}, time_limit=0.05

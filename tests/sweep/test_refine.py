@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from small_sweeps import assert_same_bits, command, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import assert_same_bits, command, forget_block, in_one_line, run_command, run_here, sweep_file
 from toy_model import BOUNDS, TINY, install, uniform
 
 import sweep.session
@@ -161,7 +161,7 @@ def test_interrupted_within_a_round_and_resumed_from_the_store_it_ends_with_the_
     blocks = reader.committed_blocks(reader.open_group(store)).size
     forget_block(store, blocks - 1)
     assert counts(store).pending > 0
-    done = command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)
+    done = command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)  # another process
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_bits(store, undisturbed)
 
@@ -291,16 +291,16 @@ def test_over_rings_the_whole_disks_mass_is_looked_at(tmp_path: Path, monkeypatc
 def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> None:
     file, store = sweep_file(tmp_path, **REAL), tmp_path / "s.zarr"
     run_until(file, store, 2)
-    told = command("sweep", "status", store, cwd=tmp_path)
+    told = run_command("sweep", "status", store, cwd=tmp_path)
     assert "15 done, 0 failed, 0 pending of 15 runs" in told.stdout
     assert "the refinement is not finished: more rounds follow" in told.stdout
     assert f"go on with: sweep resume {store}" in told.stdout
-    assert json.loads(command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"] is True
-    watched = command("sweep", "watch", store, cwd=tmp_path)
+    assert json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"] is True
+    watched = run_command("sweep", "watch", store, cwd=tmp_path)
     assert (watched.returncode, "go on with: sweep resume" in watched.stdout) == (130, True)
-    done = command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)
+    done = run_command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)
     assert "after round 3: 25 runs, largest loss" in done.stdout
-    assert "refinement" not in command("sweep", "status", store, cwd=tmp_path).stdout
+    assert "refinement" not in run_command("sweep", "status", store, cwd=tmp_path).stdout
 
 
 def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None:
@@ -315,7 +315,7 @@ def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None
 def test_shares_and_quantiles_over_gathered_points_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     install(monkeypatch, ridge, KEYS)
     run_here(toy(tmp_path), tmp_path / "s.zarr")
-    done = command("sweep", question, tmp_path / "s.zarr", cwd=tmp_path)
+    done = run_command("sweep", question, tmp_path / "s.zarr", cwd=tmp_path)
     assert done.returncode == 2
     assert "quantiles of M_loss over them mean nothing; run a sweep with sample: or design:" in in_one_line(done.stderr)
 

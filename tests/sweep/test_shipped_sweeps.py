@@ -1,11 +1,13 @@
 """The sweeps of configs/sweeps/: each can be planned, has its file's name, and as many runs as its comment says."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 from small_sweeps import CONFIGS, run_here
 
+from sweep.axes import Axis
 from sweep.judging import judge
 from sweep.plan import make_plan
 from sweep.rows import Results
@@ -13,15 +15,43 @@ from sweep.spec import load_sweep
 from sweep.store import reader
 
 FILES = sorted((CONFIGS / "sweeps").glob("*.yaml"))
+#: Files of thousands of cases, each of which a plan validates.
+LARGE = {"map1", "map1b", "map3", "mass_loss_prior", "mass_loss_sensitivity"}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def marked(file: Path) -> object:
+    """The file as a parameter; the large ones are planned by ``make thorough`` only."""
+    marks = [pytest.mark.thorough] if file.stem in LARGE else []
+    return pytest.param(file, marks=marks, id=file.stem)
+
+
+def sizes_in_comment(file: Path) -> set[int]:
+    """Every number of runs that the comment names."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    comment = " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+    return {int(number.replace(",", "")) for number in re.findall(r"([\d,]+) runs", comment)}
+
+
+def ends(axis: Axis) -> Axis:
+    """The axis with its first and its last point only."""
+    return dataclasses.replace(axis, points=axis.points[:: len(axis.points) - 1], labels=axis.labels[:: len(axis.labels) - 1])
+
+
+@pytest.mark.parametrize("file", map(marked, FILES))
 def test_a_shipped_sweep_is_what_its_comment_says(file: Path) -> None:
     sweep = load_sweep(file)
     assert sweep.spec.name == file.stem
-    comment = " ".join(line.removeprefix("# ") for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# "))
-    sizes = {int(number.replace(",", "")) for number in re.findall(r"([\d,]+) runs", comment)}
-    assert len(make_plan(sweep).cases) in sizes
+    assert len(make_plan(sweep).cases) in sizes_in_comment(file)
+
+
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends_can_run(name: str) -> None:
+    file = CONFIGS / "sweeps" / f"{name}.yaml"
+    sweep = load_sweep(file)
+    assert sweep.spec.name == name
+    assert sum(1 for _ in sweep.numbered()) in sizes_in_comment(file)
+    at_ends = dataclasses.replace(sweep, axes=tuple(map(ends, sweep.axes)))
+    assert len(make_plan(at_ends).cases) == 2 ** len(sweep.axes)
 
 
 @pytest.mark.parametrize("name", ["map2", "shielding_temperature", "temperature_supply_36"])  # the short ones
