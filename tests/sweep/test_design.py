@@ -295,6 +295,7 @@ def test_a_continued_design_has_the_runs_of_the_smaller_one_bit_for_bit(tmp_path
     assert small.M_loss.values.tobytes() == large.M_loss.values[large.point.values < 4].tobytes()
 
 
+@pytest.mark.thorough
 def test_a_design_in_workers_is_the_design_in_this_process(tmp_path: Path) -> None:
     file = sweep_file(tmp_path, design={"method": "morris", "n": 2, "axes": AXES})
     run_here(file, tmp_path / "here.zarr")

@@ -30,18 +30,34 @@ def files_of(store: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes()) for path in chunks}
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of three runs in blocks of two. Only to be read."""
+    folder = tmp_path_factory.mktemp("three")
+    run_here(sweep_file(folder, axes=THREE), folder / "s.zarr")
+    return folder / "s.zarr"
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of five runs made at once, those of ``three`` among them. Only to be read."""
+    folder = tmp_path_factory.mktemp("five")
+    run_here(sweep_file(folder, axes=FIVE), folder / "s.zarr")
+    return folder / "s.zarr"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """Three runs in blocks of two."""
-    run_here(sweep_file(tmp_path, axes=THREE), tmp_path / "s.zarr")
-    return tmp_path / "s.zarr"
+def store(tmp_path: Path, three: Path) -> Path:
+    """A copy of ``three``, to be extended; its file small.yaml stands beside it."""
+    shutil.copy(three.parent / "small.yaml", tmp_path)
+    return Path(shutil.copytree(three, tmp_path / "s.zarr"))
 
 
 def extended(store: Path, **changes: Any) -> Plan:
     return run_here(sweep_file(store.parent, "more.yaml", **changes), store, extending=True)
 
 
-def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(store: Path) -> None:
+def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(store: Path, five: Path) -> None:
     before = files_of(store)
     ids = reader.column(reader.open_group(store), "run_id").tolist()
     extended(store, axes=FIVE)
@@ -51,8 +67,7 @@ def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(st
     assert dataset.status.values.tolist() == [1, 1, 1, 3, 1, 1]
     assert np.isnan(dataset.T0.values[3])
     assert dataset.block.values.tolist() == [0, 0, 1, 0, 2, 2]
-    run_here(sweep_file(store.parent, "at_once.yaml", axes=FIVE), store.parent / "at_once.zarr")
-    assert_same_bits(store, store.parent / "at_once.zarr")
+    assert_same_bits(store, five)
     assert (counts(store).runs, counts(store).done, counts(store).pending) == (5, 5, 0)
 
 
@@ -64,10 +79,9 @@ def test_who_has_opened_a_store_before_it_was_extended_still_sees_it_as_it_was(s
     assert columns.value("M_loss", 1) == columns["M_loss"][1] > 0.0
 
 
-def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: Path) -> None:
+def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: Path, five: Path) -> None:
     extended(store, axes=FIVE)
-    run_here(sweep_file(store.parent, "at_once.yaml", axes=FIVE), store.parent / "at_once.zarr")
-    grids = [sweep.open_store(path).sweep.grid() for path in (store, store.parent / "at_once.zarr")]
+    grids = [sweep.open_store(path).sweep.grid() for path in (store, five)]
     assert grids[0].T0.values.tolist() == grids[1].T0.values.tolist() == FIVE["temperature.T0"]
     assert grids[0].M_loss.values.tolist() == grids[1].M_loss.values.tolist()
 
@@ -165,8 +179,10 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing of ours catches it."""
 
 
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], int]]:
+Dying = Callable[[float], Callable[[], int]]
+
+
+def watch_changes(patch: pytest.MonkeyPatch) -> Dying:
     """``dying(n)`` lets the process die before its n-th change of a store from now on; what it gives back counts changes."""
     made, die_at = [0], [math.inf]
 
@@ -180,7 +196,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], int
         return change
 
     for name in ("set", "delete", "delete_dir"):
-        monkeypatch.setattr(LocalStore, name, watched(getattr(LocalStore, name)))
+        patch.setattr(LocalStore, name, watched(getattr(LocalStore, name)))
 
     def dying(changes: float) -> Callable[[], int]:
         made[0], die_at[0] = 0, changes
@@ -190,21 +206,30 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], int
 
 
 PARTS = 5
+INCLUDED = [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]
+
+
+@pytest.fixture(scope="module")
+def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The store of an extension that nothing broke off, and how often the extending changed it. Only to be read."""
+    folder = tmp_path_factory.mktemp("whole")
+    file, store = sweep_file(folder, "more.yaml", axes=FIVE, include=INCLUDED), folder / "whole.zarr"
+    shutil.copytree(three, store)
+    with pytest.MonkeyPatch.context() as only_extending:
+        only_extending.setattr("sweep.session._run", lambda *arguments: None)
+        changes = watch_changes(only_extending)(math.inf)
+        run_here(file, store, extending=True)
+        total = changes()
+    run_here(file, store)
+    return store, total
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
-    store: Path, tmp_path: Path, dying: Callable[[float], Callable[[], int]], monkeypatch: pytest.MonkeyPatch, part: int
+    store: Path, whole: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    included = [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]
-    file, whole = sweep_file(tmp_path, "more.yaml", axes=FIVE, include=included), tmp_path / "whole.zarr"
-    shutil.copytree(store, whole)
-    with monkeypatch.context() as only_extending:
-        only_extending.setattr("sweep.session._run", lambda *arguments: None)
-        changes = dying(math.inf)
-        run_here(file, whole, extending=True)
-        total, between = changes(), 0
-    run_here(file, whole)
+    file = sweep_file(tmp_path, "more.yaml", axes=FIVE, include=INCLUDED)
+    (undisturbed, total), dying, between = whole, watch_changes(monkeypatch), 0
     for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr"):
         shutil.copytree(store, place)
         dying(part * (total - 1) // (PARTS - 1))
@@ -214,12 +239,12 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
         between += reader.is_between_lengths(Place.of(place))
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
-    assert_same_bits(tmp_path / "finished.zarr", whole)
+    assert_same_bits(tmp_path / "finished.zarr", undisturbed)
     command_of_the_store = run_command("sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path)
     assert (command_of_the_store.returncode, command_of_the_store.stderr) == (0, "")
     assert_same_bits(tmp_path / "taken_back.zarr", store)
     run_here(file, tmp_path / "taken_back.zarr", extending=True)
-    assert_same_bits(tmp_path / "taken_back.zarr", whole)
+    assert_same_bits(tmp_path / "taken_back.zarr", undisturbed)
     assert [repair.examine(place).findings for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")] == [[], []]
 
 

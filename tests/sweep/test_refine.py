@@ -17,7 +17,7 @@ import sweep.session
 from marsdisk.errors import ConfigError
 from sweep.ending import print_plan
 from sweep.errors import Interrupted, PlanChangedError, StoreError, TooManyFailures
-from sweep.plan import make_plan
+from sweep.plan import Plan, make_plan
 from sweep.progress import Allowance
 from sweep.session import sweep_of_store
 from sweep.simplices import STEPS, next_points
@@ -43,8 +43,12 @@ REAL: dict[str, Any] = {
 }
 
 
+#: For many points at the price of few rounds.
+LONG: dict[str, Any] = {"per_round": 16, "max_runs": 120}
+
+
 def toy(folder: Path, name: str = "toy", **changes: Any) -> Path:
-    return sweep_file(folder, f"{name}.yaml", **{**TINY, "block": 4, "refine": {**REFINE, **changes}})
+    return sweep_file(folder, f"{name}.yaml", **{**TINY, "block": 8, "refine": {**REFINE, **changes}})
 
 
 def places(store: Path) -> np.ndarray[Any, Any]:
@@ -89,18 +93,29 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "s.zarr"
 
 
-def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, ridge, KEYS)
-    plan = run_here(toy(tmp_path), tmp_path / "s.zarr")
-    assert rounds(tmp_path / "s.zarr") == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
-    assert len(plan.cases) == counts(tmp_path / "s.zarr").done == 45
-    assert not counts(tmp_path / "s.zarr").is_open
-    assert repair.examine(tmp_path / "s.zarr").findings == []
+Refined = tuple[Plan, Path]
+
+
+@pytest.fixture(scope="module")
+def ridged(tmp_path_factory: pytest.TempPathFactory) -> Refined:
+    """The plan and the store of the toy over a ridge, run to its end. Only to be read."""
+    folder = tmp_path_factory.mktemp("ridged")
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch, ridge, KEYS)
+        return run_here(toy(folder), folder / "s.zarr"), folder / "s.zarr"
+
+
+def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(ridged: Refined) -> None:
+    plan, store = ridged
+    assert rounds(store) == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
+    assert len(plan.cases) == counts(store).done == 45
+    assert not counts(store).is_open
+    assert repair.examine(store).findings == []
 
 
 def test_curvature_gathers_points_at_a_ridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS)
-    run_here(toy(tmp_path, max_runs=120), tmp_path / "s.zarr")
+    run_here(toy(tmp_path, **LONG), tmp_path / "s.zarr")
     near = np.abs(places(tmp_path / "s.zarr") @ [1.0, 0.4] - 0.73) < 0.1
     assert near[-60:].mean() > 3 * 0.2  # of the square, it is a fifth
 
@@ -108,7 +123,7 @@ def test_curvature_gathers_points_at_a_ridge(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("log", [False, True])
 def test_contour_gathers_points_where_the_level_is_crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: bool) -> None:
     install(monkeypatch, lambda u: 10.0 ** (6.0 * (u[0] ** 2 + u[1] ** 2)) if log else u[0] ** 2 + u[1] ** 2, KEYS)
-    run_here(toy(tmp_path, loss="contour", level=10.0**3.6 if log else 0.6, log=log, max_runs=120), tmp_path / "s.zarr")
+    run_here(toy(tmp_path, loss="contour", level=10.0**3.6 if log else 0.6, log=log, **LONG), tmp_path / "s.zarr")
     away = np.abs(np.hypot(*places(tmp_path / "s.zarr").T) - 0.6**0.5)
     assert np.median(away[-60:]) < 0.02
     assert np.median(away[:9]) > 0.2
@@ -187,9 +202,11 @@ def test_two_workers_choose_the_points_of_one_process(tmp_path: Path, undisturbe
     assert rounds(undisturbed) == rounds(tmp_path / "two.zarr")
 
 
-def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridged: Refined
+) -> None:
     install(monkeypatch, ridge, KEYS)
-    run_here(toy(tmp_path), tmp_path / "s.zarr")
+    shutil.copytree(ridged[1], tmp_path / "s.zarr")
     longer = toy(tmp_path, "longer", max_runs=70)
     with pytest.raises(PlanChangedError, match=r"(?s)sweep file\.refine\.max_runs: the store has 45, now it is 70\n--extend keeps all"):
         run_here(longer, tmp_path / "s.zarr")
@@ -200,9 +217,8 @@ def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_onc
 
 
 @pytest.mark.parametrize("changes", [{"loss": "gradient"}, {"per_round": 9}, {"max_runs": 30}, {"axes": uniform(1)}])
-def test_a_store_of_another_refinement_is_refused_with_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
-    install(monkeypatch, ridge, KEYS)
-    run_here(toy(tmp_path), tmp_path / "s.zarr")
+def test_a_store_of_another_refinement_is_refused_with_what_differs(tmp_path: Path, ridged: Refined, changes: dict[str, Any]) -> None:
+    shutil.copytree(ridged[1], tmp_path / "s.zarr")
     for extending in (False, True):
         with pytest.raises(PlanChangedError, match=rf"nothing was changed:\s+sweep file\.refine\.{next(iter(changes))}"):
             run_here(toy(tmp_path, "other", **changes), tmp_path / "s.zarr", extending=extending)
@@ -221,7 +237,7 @@ def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)  # a quarter of the square
     told = io.StringIO()
-    sweep.session.run_sweep(load_sweep(toy(tmp_path, max_runs=120)), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
+    sweep.session.run_sweep(load_sweep(toy(tmp_path, **LONG)), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
     failed = counts(tmp_path / "s.zarr").failed
     assert counts(tmp_path / "s.zarr").done == 120 - failed
     assert 3 <= failed < 20
@@ -271,21 +287,20 @@ def test_a_point_that_cannot_run_is_named_and_what_is_committed_stays(tmp_path: 
 def test_a_level_that_is_never_crossed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS)
     told = io.StringIO()
-    file = toy(tmp_path, loss="contour", level=7.0)
+    file = toy(tmp_path, loss="contour", level=7.0, max_runs=25)
     sweep.session.run_sweep(load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
-    assert told.getvalue().count("M_loss crosses 7 nowhere yet") == 6
+    assert told.getvalue().count("M_loss crosses 7 nowhere yet") == 3
 
 
-def test_over_rings_the_whole_disks_mass_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_rings_the_whole_disks_mass_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridged: Refined) -> None:
     install(monkeypatch, ridge, KEYS)
-    run_here(toy(tmp_path, max_runs=25), tmp_path / "one.zarr")
     file = sweep_file(tmp_path, "rings.yaml", **{**TINY, "axes": {"ring": {"rings": [1.0, 2.7, 2]}}, "refine": {**REFINE, "max_runs": 51}})
     run_here(file, tmp_path / "two.zarr")
     assert counts(tmp_path / "two.zarr").runs == 50  # whole disks
     points = reader.column(reader.open_group(tmp_path / "two.zarr"), "case_point")
     assert np.bincount(points).tolist() == [2] * 25
-    both = [sweep_of_store(tmp_path / f"{name}.zarr").axes[-1].points for name in ("one", "two")]
-    assert both[0] == both[1]  # twice the mass is as bent
+    one, two = (sweep_of_store(store).axes[-1].points for store in (ridged[1], tmp_path / "two.zarr"))
+    assert one[:25] == two  # twice the mass is as bent
 
 
 def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> None:
@@ -312,10 +327,8 @@ def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None
 
 
 @pytest.mark.parametrize("question", ["summary", "sensitivity"])
-def test_shares_and_quantiles_over_gathered_points_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
-    install(monkeypatch, ridge, KEYS)
-    run_here(toy(tmp_path), tmp_path / "s.zarr")
-    done = run_command("sweep", question, tmp_path / "s.zarr", cwd=tmp_path)
+def test_shares_and_quantiles_over_gathered_points_are_refused(tmp_path: Path, ridged: Refined, question: str) -> None:
+    done = run_command("sweep", question, ridged[1], cwd=tmp_path)
     assert done.returncode == 2
     assert "quantiles of M_loss over them mean nothing; run a sweep with sample: or design:" in in_one_line(done.stderr)
 
@@ -362,20 +375,17 @@ def test_what_stands_beside_it_and_cannot_is_said(load: Callable[..., Sweep], se
     assert words in str(raised.value)
 
 
-def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_path: Path) -> None:
-    narrow = {
-        "target": "M_loss",
-        "loss": "gradient",
-        "axes": {"temperature.T0": {"uniform": [3000.0, 3000.00000008]}},
-        "max_runs": 30,
-        "per_round": 5,
-    }
-    file = sweep_file(tmp_path, **{**REAL, "refine": narrow})
+def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, lambda u: float(u[0]), KEYS[:1])
+    narrow = {"dynamics.e0": {"uniform": [0.3, 0.300000000008]}}  # of 9 numbers in 12 digits
+    file = toy(tmp_path, loss="gradient", axes=narrow, per_round=5, max_runs=30)
     run_here(file, tmp_path / "s.zarr")
     group = reader.open_group(tmp_path / "s.zarr")
     assert not counts(tmp_path / "s.zarr").is_open
     assert reader.column(group, "case_point").size == 30
-    assert counts(tmp_path / "s.zarr").done == np.unique(reader.column(group, "run_id")[reader.column(group, "case_run")]).size == 8
+    of_points = reader.column(group, "run_id")[reader.column(group, "case_run")]
+    assert counts(tmp_path / "s.zarr").done == np.unique(of_points).size == 9
+    assert max(rounds(tmp_path / "s.zarr")) == 2  # and there are 6
 
 
 def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from sweep.watchdog import Limits, Watchdog
 from sweep.worker import Receipt, SweepPlugin
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.thorough), 2])
 def test_any_number_of_workers_gives_the_same_bits(finished: Path, tmp_path: Path, workers: int) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr", workers=workers)
     assert_same_bits(finished, tmp_path / "s.zarr")
@@ -38,7 +38,7 @@ def test_any_cache_scope_and_no_cache_give_the_same_bits(finished: Path, tmp_pat
 
 CLASSIC: dict[str, Any] = {
     "set": {
-        "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 3e-5},
+        "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 3e-5, "dt": 0.01},  # some 80 steps
         "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20},
         "initial": {"s0_mode": "upper"},
         "optical_depth.tau_stop": None,
@@ -48,21 +48,43 @@ CLASSIC: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of CLASSIC, run in this process. Only to be read."""
+    folder = tmp_path_factory.mktemp("classic")
+    run_here(sweep_file(folder, **CLASSIC), folder / "s.zarr")
+    return folder / "s.zarr"
+
+
 @pytest.mark.parametrize(
-    ("workers", "changes"), [(2, {}), (0, {"cache": {"scope": "run"}}), (0, {"cache": {"scope": "worker"}}), (0, {"cache": {"enabled": False}})]
+    ("workers", "changes"),
+    [
+        pytest.param(2, {}, marks=pytest.mark.thorough),
+        (0, {"cache": {"scope": "run"}}),
+        (0, {"cache": {"scope": "worker"}}),
+        (0, {"cache": {"enabled": False}}),
+    ],
 )
-def test_the_classic_scheme_too_gives_the_same_bits_however_it_is_run(tmp_path: Path, workers: int, changes: dict[str, Any]) -> None:
+def test_the_classic_scheme_too_gives_the_same_bits_however_it_is_run(tmp_path: Path, classic: Path, workers: int, changes: dict[str, Any]) -> None:
     turned = {key: values[::-1] for key, values in reversed(CLASSIC["axes"].items())}
-    run_here(sweep_file(tmp_path, **CLASSIC), tmp_path / "one.zarr")
     run_here(sweep_file(tmp_path, **{**CLASSIC, "axes": turned, **changes}), tmp_path / "other.zarr", workers=workers)
-    assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
+    assert_same_bits(classic, tmp_path / "other.zarr")
+
+
+DENSITIES: dict[str, Any] = {**T0_AND_RINGS, "material.rho": [3000.0, 3270.0]}
+
+
+@pytest.fixture(scope="module")
+def densities(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a sweep over DENSITIES, run in this process by one thread. Only to be read."""
+    folder = tmp_path_factory.mktemp("densities")
+    run_here(sweep_file(folder, axes=DENSITIES, block=12), folder / "s.zarr")
+    return folder / "s.zarr"
 
 
 @pytest.mark.parametrize("scope", ["run", "task", "worker"])
-def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_dashboard(tmp_path: Path, scope: str) -> None:
-    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "ring": {"rings": [1.0, 2.7, 3]}}
-    file = sweep_file(tmp_path, axes=axes, block=1, cache={"scope": scope})
-    run_here(file, tmp_path / "one.zarr")
+def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_dashboard(tmp_path: Path, densities: Path, scope: str) -> None:
+    file = sweep_file(tmp_path, axes=DENSITIES, block=1, cache={"scope": scope})
     plan = make_plan(load_sweep(file))
     create(plan, tmp_path / "other.zarr")
     work = Work(lambda block: block_task(plan, str(tmp_path / "other.zarr"), block), plan.blocks)
@@ -72,7 +94,7 @@ def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_da
         client.register_plugin(SweepPlugin(work.first()))
         Window(Cluster(client, "here"), work, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
         (metrics,) = (worker.digests_total for worker in local.workers.values())
-    assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
+    assert_same_bits(densities, tmp_path / "other.zarr")
     for name, expected in (("hits", sum(r.hits for r in receipts)), ("lookups", sum(r.lookups for r in receipts))):
         measured = sum(value for key, value in metrics.items() if isinstance(key, tuple) and f"sweep-cache-{name}" in key)
         assert measured == expected

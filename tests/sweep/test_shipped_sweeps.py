@@ -37,7 +37,7 @@ def ends(axis: Axis) -> Axis:
     return dataclasses.replace(axis, points=axis.points[:: len(axis.points) - 1], labels=axis.labels[:: len(axis.labels) - 1])
 
 
-@pytest.mark.parametrize("file", map(marked, FILES))
+@pytest.mark.parametrize("file", [*map(marked, FILES)])
 def test_a_shipped_sweep_is_what_its_comment_says(file: Path) -> None:
     sweep = load_sweep(file)
     assert sweep.spec.name == file.stem
