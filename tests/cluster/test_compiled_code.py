@@ -33,13 +33,18 @@ def copy_of_kernels(root: Path) -> Path:
     return Path(shutil.copytree(compiled_folder(), root / compiled_folder().name))
 
 
-def one_run(folder: Path, **extra: str) -> Any:
-    """M_loss of a run in a process of its own."""
-    words = ["marsdisk", "run", MELT, "--set", "numerics.t_end_years=0.02", "--out", "run.npz"]
-    done = command(*words, cwd=folder, timeout=PATIENCE, **extra)
+def run_alone(file: Path, folder: Path, *words: str, **extra: str) -> dict[str, Any]:
+    """The results of a run in a process of its own."""
+    line = ["marsdisk", "run", file, *words, "--out", "run.npz"]
+    done = command(*line, cwd=folder, timeout=PATIENCE, **extra)
     assert (done.returncode, done.stderr) == (0, "")
     with np.load(folder / "run.npz") as arrays:
-        return arrays["M_loss"][()]
+        return dict(arrays)
+
+
+def one_run(folder: Path, **extra: str) -> Any:
+    """M_loss of a run in a process of its own."""
+    return run_alone(MELT, folder, "--set", "numerics.t_end_years=0.02", **extra)["M_loss"][()]
 
 
 def test_kernels_of_another_process_are_used_as_they_are(tmp_path: Path) -> None:
@@ -60,13 +65,28 @@ def lengths(folder: Path) -> list[int]:
     return [path.stat().st_size for path in folder.rglob("*.nb?")]
 
 
+#: Grains alike enough for the classic step.
+CLASSIC = """
+disk: {r_in_RM: 2.0, r_out_RM: 2.1}
+sizes: {s_min: 1e-4, s_max: 1e-2, n_bins: 20}
+initial: {s0_mode: upper}
+temperature: {law: constant, T0: 4000.0}
+radiation: {Q_pr: 1.0}
+numerics: {scheme: imex_bdf1, t_end_orbits: 1e-4}
+"""
+
+
 @pytest.mark.faults("compiled kernels of a run are cut short")
 def test_a_cut_kernel_of_a_run_is_repaired(tmp_path: Path) -> None:
     folder = copy_of_kernels(tmp_path / "kernels")
-    cut(folder, "sample.look-*.nbc", 10)  # it reads off a run's results, and is loaded near the end
-    expected = run_zero_d(load_config(MELT, SHORT)).M_loss
-    assert one_run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) == expected
-    assert list(folder.rglob("sample.look-*.nbc"))
+    cut(folder, "smol._advance-*.nbc", 10)  # the classic step, which is loaded last of all
+    file = tmp_path / "classic.yaml"
+    file.write_text(CLASSIC, encoding="utf-8")
+    found = run_alone(file, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    expected = run_zero_d(load_config(file))
+    assert found["N"].tobytes() == expected.N.tobytes()
+    assert found["steps"] == expected.steps > 100
+    assert list(folder.rglob("smol._advance-*.nbc"))
     assert min(lengths(folder)) > 10
 
 
