@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGES = ("marsdisk", "sweep")
+SLOW = ("tests/cluster/", "tests/browser/", "tests/docker/")
 
 
 class Imports:
@@ -42,17 +43,31 @@ class Imports:
             found[file] = found[file] or {package} - {file}
         return found
 
-    def distances(self, module: str) -> dict[str, int]:
-        """Test files by the number of imports from them to a module; 1 if they are named like it."""
-        found = {file: 1 for file in self.files if is_test(file) and is_named_like(file, module)}
-        reached, edge, distance = {module}, {module}, 0
+    def reached_from(self, module: str) -> dict[str, int]:
+        """The file itself and all that import it, directly or through others: how many steps."""
+        found = {module: 0}
+        edge = {module}
         while edge:
-            distance += 1
-            edge = {importer for file in edge for importer in self.importers[file]} - reached
-            reached |= edge
-            for file in filter(is_test, edge):
-                found.setdefault(file, distance)
+            distance = found[min(edge)] + 1
+            edge = {importer for file in edge for importer in self.importers[file]} - found.keys()
+            found |= dict.fromkeys(edge, distance)
         return found
+
+    def tests_of(self, module: str) -> list[str]:
+        """Test files that reach a module, the nearest first.
+
+        One that is named like it is nearer than any; of equally near ones, those that take minutes
+        come last, and those that import least, which are about less, come first.
+        """
+        tests = set(filter(is_test, self.files))
+        named_alike = {file: 0 for file in tests if is_named_like(file, module)}
+        distances = self.reached_from(module) | named_alike
+
+        def order(file: str) -> tuple[int, bool, int, str]:
+            imported = sum(file in importers for importers in self.importers.values())
+            return distances[file], file.startswith(SLOW), imported, file
+
+        return sorted(tests & distances.keys(), key=order)
 
 
 def dotted(file: str) -> str:
@@ -60,7 +75,8 @@ def dotted(file: str) -> str:
 
 
 def is_test(file: str) -> bool:
-    return Path(file).name.startswith("test_")
+    """Whether it has tests of ``make test``; those of the faults are not."""
+    return Path(file).name.startswith("test_") and not file.startswith("tests/cluster/faults/")
 
 
 def is_named_like(test: str, module: str) -> bool:
