@@ -9,7 +9,7 @@ PY313 := $(shell .ci/python-3.13)
 # What may differ between versions of Python: bits, imports, warnings, how processes are started.
 DEPENDS_ON_PYTHON := tests/unit tests/golden tests/cache tests/sweep/test_same_bits.py tests/cluster/test_scheduler.py
 
-.PHONY: sweep test test-3.13 thorough load faults audit lint bench rivals precision constraints setup clean
+.PHONY: sweep test test-3.13 thorough load faults mutants audit lint bench rivals precision constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -29,6 +29,9 @@ load: setup ## run the tests twice beside eight busy loops
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
 	$(PYTEST) --dist loadgroup -m faults tests/cluster --faults-page docs/faults.md $(ARGS)
+
+mutants: setup ## flip 60 places of the sources, one at a time; some test must notice each (an hour); ARGS="--help" for more
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit

@@ -1,0 +1,97 @@
+"""Which tests are near a module: they import it, or are named like it, or import an importer."""
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+PACKAGES = ("marsdisk", "sweep")
+SLOW = ("tests/cluster/", "tests/browser/", "tests/docker/")
+
+
+class Imports:
+    """Who imports whom, of the sources and tests of a checkout."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        paths = [path for folder in (*PACKAGES, "tests") for path in (root / folder).rglob("*.py")]
+        self.files = sorted(path.relative_to(root).as_posix() for path in paths)
+
+    @property
+    def modules(self) -> list[str]:
+        return [file for file in self.files if file.startswith(PACKAGES)]
+
+    @cached_property
+    def importers(self) -> dict[str, set[str]]:
+        """The files that import a file, or that reach it in another way.
+
+        The tests of a folder use its conftest.py; a module that nobody imports is imported by
+        its name, in its package.
+        """
+        homes = {dotted(file): file for file in self.files}
+        homes |= {Path(file).stem: file for file in self.files if file.startswith("tests/")}
+        found: dict[str, set[str]] = {file: set() for file in self.files}
+        for file in self.files:
+            for name in imported_names(self.root / file, dotted(file)):
+                if name in homes:
+                    found[homes[name]].add(file)
+            conftest = f"{Path(file).parent.as_posix()}/conftest.py"
+            if is_test(file) and conftest in found:
+                found[conftest].add(file)
+        for file in self.modules:
+            package = f"{Path(file).parent.as_posix()}/__init__.py"
+            found[file] = found[file] or {package} - {file}
+        return found
+
+    def reached_from(self, module: str) -> dict[str, int]:
+        """The file itself and all that import it, directly or through others: how many steps."""
+        found = {module: 0}
+        edge = {module}
+        while edge:
+            distance = found[min(edge)] + 1
+            edge = {importer for file in edge for importer in self.importers[file]} - found.keys()
+            found |= dict.fromkeys(edge, distance)
+        return found
+
+    def tests_of(self, module: str) -> list[str]:
+        """Test files that reach a module, the nearest first.
+
+        One that is named like it is nearer than any; of equally near ones, those that take minutes
+        come last, and those that import least, which are about less, come first.
+        """
+        tests = set(filter(is_test, self.files))
+        named_alike = {file: 0 for file in tests if is_named_like(file, module)}
+        distances = self.reached_from(module) | named_alike
+
+        def order(file: str) -> tuple[int, bool, int, str]:
+            imported = sum(file in importers for importers in self.importers.values())
+            return distances[file], file.startswith(SLOW), imported, file
+
+        return sorted(tests & distances.keys(), key=order)
+
+
+def dotted(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def is_test(file: str) -> bool:
+    """Whether it has tests of ``make test``; those of the faults are not."""
+    return Path(file).name.startswith("test_") and not file.startswith("tests/cluster/faults/")
+
+
+def is_named_like(test: str, module: str) -> bool:
+    name = Path(test).stem.removeprefix("test_")
+    return name == Path(module).stem or name.startswith(f"{Path(module).stem}_")
+
+
+def imported_names(path: Path, module: str) -> Iterator[str]:
+    """Names of the modules that a file imports, and of what it takes from them: maybe modules."""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            home = ".".join([*above, *([node.module] if node.module else [])])
+            yield home
+            yield from (f"{home}.{alias.name}" for alias in node.names)
