@@ -119,6 +119,7 @@ def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Pat
     expect(page.get_by_text("516 runs. 516 without a value of M_loss, dashed.")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_every_deed_of_the_benchmark_is_done_on_a_large_store(large: Path, serve: Callable[[Path], str], chromium: Browser) -> None:
     seconds = browsing.visit(chromium, serve(large), rest=0.0, patience=PATIENCE)
     assert len(seconds) == 1 + len(browsing.DEEDS)

@@ -109,7 +109,7 @@ def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(fini
 
 
 @pytest.mark.parametrize(("arguments", "message"), [(["77"], "there is no run '77'"), (["0", "--out", "no/run.md"], "no/run.md cannot be written")])
-def test_bad_input_is_exit_code_2(finished: Path, arguments: list[str], message: str) -> None:
+def test_a_card_of_nothing_is_exit_code_2(finished: Path, arguments: list[str], message: str) -> None:
     done = CliRunner().invoke(sweep.cli.main, ["card", str(finished), *arguments])
     assert done.exit_code == 2
     assert message in done.stderr

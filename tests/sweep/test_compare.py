@@ -146,7 +146,7 @@ def test_what_made_the_stores_is_compared(finished: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"), [(("nothing.zarr",), "there is no store of a sweep here"), (("--rtol", "2"), "2.0 is not in the range")]
 )
-def test_bad_input_is_exit_code_2(finished: Path, words: tuple[str, ...], message: str) -> None:
+def test_a_comparison_with_nothing_is_exit_code_2(finished: Path, words: tuple[str, ...], message: str) -> None:
     code, text = printed(finished, *([finished] if words[0].startswith("-") else []), *words)
     assert code == 2
     assert message in text

@@ -139,7 +139,7 @@ def set_alarm_of_a_run_that_has_begun(alarm: np.ndarray) -> None:
     """Wait until this process, which integrates, has been given a processor for 50 ms, whatever else runs on the machine."""
     begin = time.process_time()
     while time.process_time() - begin < 0.05:
-        time.sleep(0.001)
+        time.sleep(0.001)  # the loop waits for processor time of the integrator, not of this thread
     alarm.fill(1)
 
 
