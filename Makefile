@@ -4,7 +4,8 @@ PY   ?= python3
 BIN   = $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 
-PYTEST = $(BIN)/python -m pytest -q -n logical --dist loadfile
+JOBS ?= logical
+PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PY313 := $(shell .ci/python-3.13)
 # What may differ between versions of Python: bits, imports, warnings, how processes are started.
 DEPENDS_ON_PYTHON := tests/unit tests/golden tests/cache tests/sweep/test_same_bits.py tests/cluster/test_scheduler.py
@@ -24,8 +25,8 @@ thorough: setup ## what make test has more cheaply, too: all references and more
 	$(PYTEST) -m "not faults" --hypothesis-profile=thorough $(ARGS)
 	$(if $(PY313),$(MAKE) thorough VENV=.venv-3.13 PY=$(PY313) PY313=)
 
-load: setup ## run the tests twice beside eight busy loops
-	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test && $(MAKE) test'
+load: setup ## run the tests twice beside eight busy loops, eight files at a time
+	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test JOBS=8 && $(MAKE) test JOBS=8'
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
 	$(PYTEST) --dist loadgroup -m faults tests/cluster --faults-page docs/faults.md $(ARGS)

@@ -13,7 +13,10 @@ from marsdisk._jit import compiled_folder
 from marsdisk.config import RunConfig, load_config
 from marsdisk.zero_d import ensure_compiled
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+TESTS = Path(__file__).parent
+CONFIGS = TESTS.parent / "configs"
+#: The folders of tests, by what a file of them takes.
+LONGEST_FIRST = ("cluster", "browser", "cache", "sweep", "integration", "physics", "golden", "docker", "unit")
 
 #: Neither profile has a deadline: how long an example takes says nothing but how busy the machine is.
 COMMON = {"deadline": None, "stateful_step_count": 20, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
@@ -37,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in SIGNALS_OF_A_TERMINAL:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no core waits for the others at the end."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
 
 
 @pytest.hookimpl(tryfirst=True)
