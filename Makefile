@@ -29,7 +29,7 @@ load: setup ## run the tests twice beside eight busy loops, eight files at a tim
 	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test JOBS=8 && $(MAKE) test JOBS=8'
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (some minutes)
-	$(PYTEST) --dist loadgroup -m faults tests/cluster --faults-page docs/faults.md $(ARGS)
+	$(PYTEST) -m faults tests/cluster --faults-page docs/faults.md $(ARGS)
 
 mutants: setup ## flip 60 places of the sources, one at a time; some test must notice each (an hour); ARGS="--help" for more
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -24,8 +24,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
 
 from containers import DOCKER, ROOT, SERVICES, environment_of_image, instructions, last, seconds
 
-pytestmark = pytest.mark.xdist_group("containers")  # which are started once for all
-
 NOBODY = 65534
 WARM = next(part for word, rest in instructions() if word == "RUN" for part in rest.split("&&") if "NUMBA_CACHE_DIR" in part)
 
