@@ -31,7 +31,7 @@ COMPILE = f"import marsdisk.zero_d; marsdisk.zero_d.ensure_compiled(); {PRINT_KE
 class Verdict:
     """What the tests said to a flip."""
 
-    outcome: str  #: killed, timed out, survived, explained, or unclear
+    outcome: str  #: killed, timed out, survived, or unclear
     by: str
     seconds: float
 

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from marsdisk import qpr, qpr_compare
+from marsdisk.cli import qpr as qpr_command
 from marsdisk.physics.qpr_table import QprTable, qpr_lookup, read_qpr_table, shipped_qpr_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:miepython runs without numba")
@@ -266,3 +268,10 @@ def test_compare_with_a_bad_file_exits_with_the_reason(tmp_path: Path, capsys: p
         qpr_compare.main(["forsterite", str(tmp_path / "none.csv")])
     assert stop.value.code == 2
     assert "none.csv" in capsys.readouterr().err
+
+
+def test_the_command_computes_the_table_that_the_function_does() -> None:
+    defaults = {name: p.default for name, p in signature(qpr.build_table).parameters.items()}
+    options = {option.name: option.default for option in qpr_command.params}
+    for name in ("sizes_per_decade", "temperature_step"):
+        assert options[name] == defaults[name]

@@ -34,6 +34,12 @@ def test_phi_is_a_share_that_falls_with_depth(law: ShieldingLaw) -> None:
     assert np.all(np.diff(phi) <= 0.0)
 
 
+def test_scattering_is_isotropic_and_absent_unless_it_is_asked_for() -> None:
+    for tau in (0.0, 0.5, 3.0):
+        assert phi_at(analytic(), tau) == pytest.approx(math.exp(-tau), rel=1e-15)
+        assert phi_at(analytic(0.4), tau) == pytest.approx(math.exp(-0.6 * tau), rel=1e-15)
+
+
 @pytest.mark.parametrize(("tau", "expected"), [(0.0, 1.0), (0.75, 1.0), (1.0, 0.8), (2.0, 0.5), (3.0, 0.2), (4.5, 0.0), (99.0, 0.0)])
 def test_a_table_is_linear_held_at_its_ends_and_limited(tau: float, expected: float) -> None:
     assert phi_at(TABLE, tau) == pytest.approx(expected, abs=1e-15)

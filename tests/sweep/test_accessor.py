@@ -112,4 +112,8 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     loss = runs.M_loss.values[runs.status.values == 1]
     assert f"<td>M_loss</td><td>M_Mars</td><td>run</td><td>{loss.min():.6g} to {loss.max():.6g}</td><td>mass lost</td>" in page
     assert page.index("<td>T0</td>") < page.index("<td>ring</td>") < page.index("<td>variant</td>") < page.index("<td>max_steps</td>")
+    parameters, arrays = page.split("<summary>Arrays</summary>")
+    head = "<th>name</th><th>unit</th><th>dimensions</th>"
+    assert f"{head}<th>values</th><th>meaning</th>" in parameters
+    assert f"{head}<th>range</th><th>meaning</th>" in arrays
     assert "T0" in sweep.open_store(mixed, chunks={}).sweep._repr_html_()

@@ -13,9 +13,10 @@ from toy_model import BOUNDS, G_COEFFICIENTS, ISHIGAMI, TINY, g_indices, install
 
 import sweep.cli
 from marsdisk.config import RunConfig
+from sweep.cli_ask import verdict
 from sweep.outcomes import Outcomes, outcomes
 from sweep.plan import make_plan
-from sweep.sensitivity import Answer, answers
+from sweep.sensitivity import Answer, Indices, answers
 from sweep.session import create
 from sweep.spec import load_sweep
 from sweep.store import reader
@@ -225,13 +226,29 @@ def test_the_table_ranks_tells_whether_n_was_enough_and_draws(toy: Callable[...,
 
 
 def test_the_verdict_follows_the_intervals_and_the_change() -> None:
-    from sweep.sensitivity import Indices
-
     def answer(half: float, change: float) -> Answer:
         steps = tuple(Indices(n, {"ST": np.array([st]), "ST_conf": np.array([half])}) for n, st in ((8, 0.5), (16, 0.5 + change)))
         return Answer({}, "saltelli", ["a"], steps[-1], steps, 0, {})
 
     assert [answer(*given).settled for given in ((0.04, 0.04), (0.06, 0.0), (0.0, -0.06))] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("method", "main", "words"),
+    [
+        ("morris", "mu_star", "interval +- 0.1 of the largest (limit"),
+        ("saltelli", "ST", "interval +- 0.2 (limit"),
+    ],
+)
+def test_an_interval_is_told_relative_to_the_largest_index_where_indices_have_a_unit(
+    method: str,
+    main: str,
+    words: str,
+) -> None:
+    columns = {main: np.array([2.0]), f"{main}_conf": np.array([0.2]), "S1": np.array([0.5])}
+    final = Indices(8, columns)
+    (*_, line) = verdict(Answer({}, method, ["a"], final, (final,), 0, {}))
+    assert words in line
 
 
 assert len(G_COEFFICIENTS) == len(BOUNDS)
