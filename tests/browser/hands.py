@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 #: Seconds for what takes one or two on a quiet machine; what takes longer hangs.
 PATIENCE = 300.0
@@ -119,10 +120,17 @@ def saved_rows(page: Page, which: int = 0) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(saved(page, "CSV", which).decode())))
 
 
-def run_in(page: Page) -> list[int]:
-    """Numbers of the chosen runs, as they are written on the page."""
-    words = page.get_by_label("chosen runs").input_value()
-    return [int(word) for word in words.split(",") if word.strip()]
+def wait_for_runs(page: Page, runs: Sequence[int]) -> None:
+    """Until the chosen runs are these, as they are written on the page."""
+    numbers = r",\s*".join(map(str, runs))
+    expect(page.get_by_label("chosen runs")).to_have_value(re.compile(rf"^\s*{numbers}\s*$"))
+
+
+def run_in(page: Page) -> int:
+    """Number of the first of the chosen runs, once there is one."""
+    field = page.get_by_label("chosen runs")
+    expect(field).to_have_value(re.compile(r"\d"))
+    return int(field.input_value().split(",")[0])
 
 
 def contents(store: Path) -> str:

@@ -20,6 +20,7 @@ from hands import (
     saved,
     saved_rows,
     wait_for_lines,
+    wait_for_runs,
     wait_until_drawn,
 )
 from playwright.sync_api import expect
@@ -48,7 +49,7 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_pag
     click(page, "cells", 2.5, 1.5)
     expect(page.get_by_text(f"run {run}", exact=True)).to_be_visible()
     expect(page.get_by_text("numerics.t_end_years was reached")).to_be_visible()
-    assert run_in(page) == [run]
+    wait_for_runs(page, [run])
     wait_for_lines(page, "Sigma", 1)  # which is the last of them
     for name in ("M_out_dot", "M_loss_cum", "tau_los", "s_blow", "T_M", "Sigma"):
         x, y = (np.array(drawn(page, name)[key][0], dtype=float) for key in ("xs", "ys"))
@@ -73,7 +74,7 @@ def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(fa
     assert sum(drawn(page, "cells", 3)["w"]) == 5  # early
     click(page, "cells", 1.5, 1.5)
     expect(page.get_by_text("RuntimeError: no such luck")).to_be_visible()
-    assert run_in(page) == [run_at(dataset, T0=FAILS_AT[0], tau0_target=FAILS_AT[1], variant=EARLY)]
+    wait_for_runs(page, [run_at(dataset, T0=FAILS_AT[0], tau0_target=FAILS_AT[1], variant=EARLY)])
     click(page, "cells", 0.5, 0.5)
     expect(page.get_by_text("the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s")).to_be_visible()
 
@@ -85,7 +86,7 @@ def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(fau
     expect(page.get_by_text(f"run {runs[0]}", exact=True)).to_be_visible()
     click(page, "cells", 2.5, 0.5, shift=True)
     expect(page.get_by_text(f"run {runs[1]}", exact=True)).to_be_visible()
-    assert run_in(page) == runs
+    wait_for_runs(page, runs)
     wait_for_lines(page, "Sigma", 2)
     assert len(drawn(page, "Sigma")["ys"]) == 2
     button(page, "Sizes").click()
@@ -119,7 +120,7 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
     click(page, "cells", 0.5, 0.5)
     expect(button(page, "Series")).to_be_visible()
     series = saved_rows(page, 1)
-    assert [float(row["Sigma [kg m-2]"]) for row in series] == dataset.Sigma.values[run_in(page)[0]].tolist()
+    assert [float(row["Sigma [kg m-2]"]) for row in series] == dataset.Sigma.values[run_in(page)].tolist()
     wait_until_drawn(page, "Sigma")
     svg = saved(page, "SVG", 1).decode()
     assert all(name in svg for name in SHOWN)

@@ -16,6 +16,7 @@ from hands import (
     drawn,
     run_in,
     saved_rows,
+    wait_for_runs,
     wait_until_there,
 )
 from playwright.sync_api import expect
@@ -45,7 +46,7 @@ def test_the_table_is_filtered_sorted_and_saved(faulty: Path, open_page: Open, s
     assert [float(row["M_loss [M_Mars]"]) for row in rows] == dataset.M_loss.values[wanted].tolist()
     page.locator(".slick-row").nth(1).locator(".slick-cell").nth(1).click()
     expect(page.get_by_text(f"run {wanted[1]}", exact=True)).to_be_visible()
-    assert run_in(page) == [wanted[1]]
+    wait_for_runs(page, [wanted[1]])
     page.get_by_label("columns").fill("T0, steps")
     page.get_by_label("columns").press("Enter")
     expect(page.locator(".slick-header-column", has_text="steps")).to_be_visible()
@@ -133,7 +134,7 @@ def test_without_a_mouse_runs_are_chosen_and_views_opened(faulty: Path, open_pag
     expect(page.get_by_text("ended after")).to_be_visible()
     first = run_in(page)
     page.keyboard.press("Enter")
-    page.wait_for_function("first => document && Bokeh.documents[0].get_model_by_name('chosen').value != first", arg=str(first[0]))
+    page.wait_for_function("first => document && Bokeh.documents[0].get_model_by_name('chosen').value != first", arg=str(first))
     button(page, "Parallel").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Draw a box over an axis to filter")).to_be_visible()
@@ -151,7 +152,7 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(faulty:
         assert np.allclose(10.0**shade, dataset.M_loss.values[dataset.status.values == 1])
     click(page, "parallel", 0.0, 0.99)
     expect(page.get_by_text("ended after").or_(page.get_by_text("RuntimeError")).first).to_be_visible()
-    assert dataset.T0.values[run_in(page)[0]] == 5000.0
+    assert dataset.T0.values[run_in(page)] == 5000.0
     box = page.evaluate("""() => {
       const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("parallel"))
       const at = view.el.getBoundingClientRect()
