@@ -70,7 +70,7 @@ def parse_options() -> argparse.Namespace:
     add = parser.add_argument
     add("--seed", type=int, default=15, help="equal seeds draw equal flips of equal sources")
     add("--count", type=int, default=60, help="how many flips")
-    add("--only", metavar="TEXT", default="", help="those whose file:line contains this text")
+    add("--only", metavar="TEXT", nargs="+", default=[""], help="those whose file:line has one")
     add("--jobs", type=int, default=2, help="how many at a time")
     add("--files", type=int, default=5, help="how many test files a flip is shown to at most")
     add("--folder", type=Path, help="where the copies are made and stay, for another run")
@@ -82,7 +82,7 @@ def main() -> int:
     options = parse_options()
     begin = time.monotonic()
     drawn = draw(ROOT, Imports(ROOT).modules, options.count, options.seed)
-    flips = [flip for flip in drawn if options.only in f"{flip.file}:{flip.number}"]
+    flips = [flip for flip in drawn if any(text in flip.place for text in options.only)]
     if options.list:
         print(*flips, sep="\n")
         return 0

@@ -55,6 +55,10 @@ class Flip:
         return self.source.count(b"\n", 0, self.start) + 1
 
     @property
+    def place(self) -> str:
+        return f"{self.file}:{self.number}"
+
+    @property
     def line(self) -> str:
         return self.source.splitlines()[self.number - 1].decode().strip()
 
@@ -64,7 +68,7 @@ class Flip:
 
     def __str__(self) -> str:
         what = f"{self.source[self.start : self.end].decode()} -> {self.after}"
-        return f"{self.file}:{self.number}: {what}\n  - {self.line}\n  + {self.flipped_line}"
+        return f"{self.place}: {what}\n  - {self.line}\n  + {self.flipped_line}"
 
 
 def flips(root: Path, file: str) -> list[Flip]:
