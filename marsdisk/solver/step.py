@@ -207,6 +207,7 @@ def make_step(
                 if point.blowing == 0.0:
                     S_stage[:] = 0.0
             fed = supply
+            store_to(U, i, blocks - 1, 0, ZERO)  # what fills the eights, too: a step that overflowed left NaN there
             store_to(U, i, blocks, 0, ZERO)
             if fed_back:
                 fed *= math.exp(y_new[ln_f])

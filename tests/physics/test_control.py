@@ -1,9 +1,13 @@
-"""The control of the step: what is done about bins that a step leaves below zero."""
+"""The control of the step: what is done about bins that a step leaves below zero, and about a step that overflows."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from marsdisk.config import RunConfig
 from marsdisk.solver.control import remove_negatives
+from marsdisk.zero_d import run_zero_d
 
 
 def test_negative_bins_are_paid_for_by_the_others_and_the_total_is_kept() -> None:
@@ -22,3 +26,22 @@ def test_more_below_zero_than_is_allowed_or_there_is_left_alone(
     bins = np.array(y)
     assert remove_negatives(bins, 2, allowed) == -1
     assert bins.tolist() == y
+
+
+def test_a_step_that_overflows_is_tried_again_with_a_shorter_one(shipped: Callable[..., RunConfig]) -> None:
+    """Five bins fill no eight. When s_blow falls to nothing, the first step after it is of the longest length so far, and overflows."""
+    changes = {
+        "material.rho": 1000.0,
+        "sizes": {"s_min": 1e-8, "s_max": 1.0, "n_bins": 5},
+        "optical_depth": {"tau0_target": 1.0},
+        "supply": {"mu_orbit10pct": 1.0, "injection": "min_bin"},
+        "collisions": {"fragment_law": "mass", "alpha_frag": 1.0},
+        "blowout": {"chi": 1.0},
+        "dynamics": {"e0": 0.0, "i0": 0.1, "v_rel": "dispersion"},
+        "qstar": {"table": "forsterite", "scale": 1.0},
+        "temperature": {"law": "slab", "T0": 2000.0, "depth": 1e5},
+        "numerics": {"t_end_orbits": 10000.0},
+    }
+    run = run_zero_d(shipped("melt", changes))
+    exact = run_zero_d(shipped("melt", {**changes, "numerics.rtol": 1e-6}))
+    assert run.M_loss == pytest.approx(exact.M_loss, rel=1e-6)
