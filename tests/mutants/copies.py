@@ -22,6 +22,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cac
 KERNELS_ON_DEMAND = ("-p", "tests.mutants.kernels_on_demand")
 LONGEST_TEST = 300  # s, with a flip; without one each takes a fraction of it
 LONGEST_RUN = 1500.0  # s, of all tests of a flip
+NOTHING_RAN = (4, 5)  # pytest: a file is missing or conftest.py cannot be imported; there are no tests
 COMPILED = ("marsdisk/_jit.py", "marsdisk/physics/", "marsdisk/solver/")
 PRINT_KERNELS = "import marsdisk._jit; print(marsdisk._jit.compiled_folder())"
 COMPILE = f"import marsdisk.zero_d; marsdisk.zero_d.ensure_compiled(); {PRINT_KERNELS}"
@@ -63,16 +64,18 @@ class Copy:
         finally:
             shutil.copy2(self.root / flip.file, flipped)  # with its time
             shutil.rmtree(self.folder / "flipped-kernels", ignore_errors=True)
-        outcome, by = self._outcome(code, printed)
+        outcome, by = self._outcome(code, printed, tests)
         return Verdict(outcome, by, time.monotonic() - begin)
 
-    def _outcome(self, code: int | None, printed: str) -> tuple[str, str]:
+    def _outcome(self, code: int | None, printed: str, tests: Sequence[str]) -> tuple[str, str]:
         if code == 0:
             return "survived", ""
         if code is None:
             return "timed out", f"after {LONGEST_RUN:.0f} s"
         failed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - (.*)|$)", printed, re.MULTILINE)
         if not failed:
+            if code in NOTHING_RAN and self._test(["--collect-only", *tests])[0]:
+                return "unclear", f"exit code {code} without the flip, too"
             return "killed", f"exit code {code}: {''.join(printed.splitlines()[-1:])}"
         test, error = failed.groups(default="")
         if self._test([test])[0]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.copies import Copy
 from tests.mutants.flips import draw, flips
 from tests.mutants.nearby import Imports
 
@@ -67,3 +68,17 @@ def test_the_tests_of_a_module_are_those_named_like_it_and_then_those_that_impor
     assert imports.tests_of("marsdisk/physics/energy.py")[0] == "tests/physics/test_energy.py"
     assert imports.tests_of("sweep/plots/heatmap.py")[0] == "tests/sweep/test_plots.py"
     assert all(imports.tests_of(module) for module in imports.modules)
+
+
+@pytest.mark.parametrize(
+    ("code_without_the_flip", "outcome"),
+    [(0, "killed"), (4, "unclear")],
+)
+def test_tests_that_cannot_be_collected_notice_a_flip_only_if_they_can_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+    code_without_the_flip: int,
+    outcome: str,
+) -> None:
+    copy = Copy.__new__(Copy)
+    monkeypatch.setattr(copy, "_test", lambda tests: (code_without_the_flip, ""))
+    assert copy._outcome(4, "file not found", ["tests/test_gone.py"])[0] == outcome
