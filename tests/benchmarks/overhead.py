@@ -30,6 +30,7 @@ from sweep.plan import make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.store import layout
+from tests.preloading import preloading
 
 from . import many
 from .page import PERFORMANCE, publish, table
@@ -55,12 +56,6 @@ def sweep_file(folder: Path, runs: int) -> Path:
     file = folder / f"{runs}.yaml"
     file.write_text(SWEEP.replace("COUNT", str(runs)), encoding="utf-8")
     return file
-
-
-def preloaded(module: str, folder: Path) -> dict[str, str]:
-    """Environment of workers that load ``module`` of ``folder`` when they start."""
-    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {"PYTHONPATH": path, "DASK_DISTRIBUTED__WORKER__PRELOAD": module}
 
 
 def driver_and_scheduler(folder: Path) -> Rows:
@@ -163,7 +158,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
     file.write_text(file.read_text(encoding="utf-8") + "block: 1\n", encoding="utf-8")
     working.mkdir()
     faults = {"FAULT_SLEEP": "0.5", "FAULT_WORKING": str(working)}
-    environment = {**os.environ, **preloaded("inside_workers", HERE.parent / "cluster" / "faults"), **faults}
+    environment = {**os.environ, **preloading("inside_workers"), **faults}
     words = [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store), "--workers", "2"]
     driver = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     try:

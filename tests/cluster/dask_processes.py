@@ -10,10 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from distributed import Client
-from drivers import environment_inside, preloading
+from drivers import environment_inside
 from ports import free_port
 from small_sweeps import SCRIPTS, environment
 from waiting import PATIENCE, wait_for
+
+from tests.preloading import preloading
 
 
 class DaskProcesses:

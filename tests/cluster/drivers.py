@@ -1,6 +1,5 @@
-"""Drivers and their workers as processes, and what is loaded into them before anything else."""
+"""Drivers and their workers as processes."""
 
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,9 +9,10 @@ import psutil
 from small_sweeps import SCRIPTS
 from waiting import Driver
 
+from tests.preloading import preloading
+
 BLOCKS = 30  # of the long sweep, one run each
 HERE = Path(__file__).parent
-PRELOADS = HERE / "preloads"
 
 SWEEP = (str(SCRIPTS / "sweep"),)
 #: Starts a driver that works itself and does what preloads/inside_workers.py understands.
@@ -23,15 +23,6 @@ SWEEP_WITH_FAULTS = (
 )
 #: Starts one that compiles a single kernel, see there.
 SWEEP_WITH_ONE_KERNEL = (sys.executable, str(HERE / "one_kernel.py"))
-
-
-def preloading(module: str, folder: Path = PRELOADS) -> dict[str, str]:
-    """The environment of workers that load a module of ``folder`` first."""
-    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        "PYTHONPATH": os.pathsep.join(path),
-        "DASK_DISTRIBUTED__WORKER__PRELOAD": module,
-    }
 
 
 def environment_inside(settings: Mapping[str, object]) -> dict[str, str]:

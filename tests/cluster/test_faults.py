@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from drivers import BLOCKS, SWEEP_WITH_ONE_KERNEL, preloading, worker_processes
+from drivers import BLOCKS, SWEEP_WITH_ONE_KERNEL, worker_processes
 from gate import Gate
 from small_sweeps import assert_same_bits, command, in_one_line, results, run_here, sweep_file
 from waiting import Driver, wait_for, wait_for_blocks, wait_for_death, wait_for_end
@@ -23,6 +23,7 @@ import sweep
 import sweep.worker
 from sweep.errors import Interrupted
 from sweep.store.reader import counts
+from tests.preloading import preloading
 
 Start = Callable[..., Driver]
 

@@ -34,6 +34,12 @@ def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
+def test_the_block_of_a_dead_worker_runs_on_another(tmp_path: Path) -> None:
+    ((_, figure),) = overhead.blocks_of_a_dead_worker(tmp_path)
+    assert re.fullmatch(r"[\d.]+ s", figure)
+
+
+@pytest.mark.thorough
 def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
     assert [cells(line)[0] for line in bins.lines((8, 16), 0.01, 1)[2:4]] == ["8", "16"]
     assert len(startup.lines(1, (0,))) > 4
