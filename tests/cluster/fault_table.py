@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from small_sweeps import in_one_line
 
+from tests.benchmarks.page import put_between_markers
+
 #: Of a report: it carries the row from a process of pytest-xdist to the one that writes the table.
 PROPERTY = "fault"
 NOT_TRIED = "not tried: "
@@ -88,11 +90,17 @@ class FaultTable:
             terminalreporter.section("faults and outcomes")
             terminalreporter.write_line(as_table(self.rows.values()))
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the page, unless a fault was not tried: what a smaller machine leaves out stays."""
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write the page if all went well and every fault was tried.
+
+        What a smaller machine leaves out stays.
+        """
+        if self.page is None or exitstatus != pytest.ExitCode.OK:
+            return
         passed = [outcome.verdict == "passed" for outcome in self.rows.values()]
-        if self.page and passed and all(passed):
-            into_page(self.page, as_table(self.rows.values()))
+        if passed and all(passed):
+            lines = as_table(self.rows.values()).splitlines()
+            put_between_markers("faults", "make faults", lines, self.page)
 
 
 def as_table(outcomes: Iterable[Outcome]) -> str:
@@ -104,13 +112,3 @@ def as_table(outcomes: Iterable[Outcome]) -> str:
     for outcome in sorted(outcomes, key=lambda outcome: outcome.fault):
         lines.append(in_one_line(f"| {' | '.join(asdict(outcome).values())} |"))
     return "\n".join(lines)
-
-
-def into_page(page: Path, table: str) -> None:
-    """Put the table between its markers."""
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition("<!-- faults: make faults -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    assert begin
-    assert end
-    page.write_text(f"{before}{begin}{table}\n{end}{after}", encoding="utf-8")
