@@ -7,7 +7,7 @@ FOLDERS = {
     "cache": "a cache never changes a number; every key field counts",
     "sweep": "sweep files, plans, stores, tables, figures, and commands; hostile files and stores",
     "integration": "whole runs: mass, scalings, the wave behind the blow-out edge",
-    "physics": "exact solutions, conservation, limits, the integrator's order, SciPy's solvers, Mie",
+    "physics": "exact solutions, conservation, limits, order of steps, SciPy's solvers, Mie",
     "golden": "formulas against numbers of an independent program, to 1e-12",
     "docker": "image and services, read as files",
     "unit": "configuration, errors, files, compiled code, and the rules of the house",
