@@ -48,7 +48,10 @@ class Copy:
         for file in listed.stdout.rstrip("\0").split("\0"):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / file, folder / file)
-        self.kernels = Path(self._run([sys.executable, "-c", COMPILE])[1].strip())
+        code, printed = self._run([sys.executable, "-c", COMPILE])
+        if code != 0:
+            raise RuntimeError(f"exit code {code} where kernels are compiled:\n{printed}")
+        self.kernels = Path(printed.splitlines()[-1])
 
     def verdict(self, flip: Flip, tests: Sequence[str]) -> Verdict:
         """Show a flip to some test files, up to the first failure."""
@@ -87,13 +90,14 @@ class Copy:
 
         They are copied to where the flipped model looks for them.
         """
-        _, printed = self._run([sys.executable, "-c", PRINT_KERNELS], "flipped-kernels")
-        looked_for = Path(printed.strip())
+        code, printed = self._run([sys.executable, "-c", PRINT_KERNELS], "flipped-kernels")
+        if code != 0:  # the flipped model cannot be imported, which its tests will say
+            return
+        looked_for = Path(printed.splitlines()[-1])
         if not looked_for.is_dir():
             return
         stale = {Path(file).stem for file in Imports(self.root).reached_from(flipped)}
-        left_out = [f"{name}*" for name in ("complete", "lock", *(f"{stem}." for stem in stale))]
-        ignore = shutil.ignore_patterns(*left_out)
+        ignore = shutil.ignore_patterns("complete*", "lock*", *(f"{stem}.*" for stem in stale))
         shutil.copytree(self.kernels, looked_for, ignore=ignore, dirs_exist_ok=True)
 
     def _test(self, tests: Sequence[str], kernels: str = "kernels") -> tuple[int | None, str]:

@@ -86,7 +86,7 @@ def flips(root: Path, file: str) -> list[Flip]:
         assert node.end_col_offset is not None
         return begins[node.end_lineno - 1] + node.end_col_offset
 
-    def of_operator(operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[Flip]:
+    def operator_flips(operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[Flip]:
         """Flips of an operator, which stands between its operands with brackets and spaces."""
         before, after = OPERATORS.get(type(operator), ("", ""))
         between = source[end(left) : begin(right)].decode()
@@ -94,16 +94,16 @@ def flips(root: Path, file: str) -> list[Flip]:
             start = end(left) + between.index(before)
             yield Flip(file, start, start + len(before), after, source)
 
-    def of_node(node: ast.AST) -> Iterator[Flip]:
+    def node_flips(node: ast.AST) -> Iterator[Flip]:
         if isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
             for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
-                yield from of_operator(operator, left, right)
+                yield from operator_flips(operator, left, right)
         elif isinstance(node, ast.BoolOp):
             for left, right in zip(node.values, node.values[1:], strict=False):
-                yield from of_operator(node.op, left, right)
+                yield from operator_flips(node.op, left, right)
         elif isinstance(node, ast.BinOp):
-            yield from of_operator(node.op, node.left, node.right)
+            yield from operator_flips(node.op, node.left, node.right)
         elif isinstance(node, ast.If | ast.IfExp):
             test = source[begin(node.test) : end(node.test)].decode()
             if test != "TYPE_CHECKING":
@@ -111,8 +111,8 @@ def flips(root: Path, file: str) -> list[Flip]:
         elif isinstance(node, ast.Constant) and (after := other_constant(node.value)):
             yield Flip(file, begin(node), end(node), after, source)
 
-    found = [flip for node in running_nodes(ast.parse(source)) for flip in of_node(node)]
-    return sorted(found, key=lambda flip: (flip.start, flip.end))
+    every = [flip for node in running_nodes(ast.parse(source)) for flip in node_flips(node)]
+    return sorted(every, key=lambda flip: (flip.start, flip.end))
 
 
 def running_nodes(node: ast.AST) -> Iterator[ast.AST]:

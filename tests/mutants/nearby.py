@@ -1,9 +1,9 @@
 """Which tests are near a module: they import it, or are named like it, or import an importer."""
 
-import ast
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+
+from tests.imports import imports, module_name
 
 PACKAGES = ("marsdisk", "sweep")
 SLOW = ("tests/cluster/", "tests/browser/", "tests/docker/")
@@ -28,30 +28,31 @@ class Imports:
         The tests of a folder use its conftest.py; a module that nobody imports is imported by
         its name, in its package.
         """
-        homes = {dotted(file): file for file in self.files}
+        homes = {module_name(Path(file)): file for file in self.files}
         homes |= {Path(file).stem: file for file in self.files if file.startswith("tests/")}
-        found: dict[str, set[str]] = {file: set() for file in self.files}
+        importers: dict[str, set[str]] = {file: set() for file in self.files}
         for file in self.files:
-            for name in imported_names(self.root / file, dotted(file)):
-                if name in homes:
-                    found[homes[name]].add(file)
+            names = set(imports(self.root, Path(file)))
+            names |= {name.rpartition(".")[0] for name in names}
+            for name in names & homes.keys():
+                importers[homes[name]].add(file)
             conftest = f"{Path(file).parent.as_posix()}/conftest.py"
-            if is_test(file) and conftest in found:
-                found[conftest].add(file)
+            if is_test(file) and conftest in importers:
+                importers[conftest].add(file)
         for file in self.modules:
             package = f"{Path(file).parent.as_posix()}/__init__.py"
-            found[file] = found[file] or {package} - {file}
-        return found
+            importers[file] = importers[file] or {package} - {file}
+        return importers
 
     def reached_from(self, module: str) -> dict[str, int]:
         """The file itself and all that import it, directly or through others: how many steps."""
-        found = {module: 0}
+        steps = {module: 0}
         edge = {module}
         while edge:
-            distance = found[min(edge)] + 1
-            edge = {importer for file in edge for importer in self.importers[file]} - found.keys()
-            found |= dict.fromkeys(edge, distance)
-        return found
+            distance = steps[min(edge)] + 1
+            edge = {importer for file in edge for importer in self.importers[file]} - steps.keys()
+            steps |= dict.fromkeys(edge, distance)
+        return steps
 
     def tests_of(self, module: str) -> list[str]:
         """Test files that reach a module, the nearest first.
@@ -70,10 +71,6 @@ class Imports:
         return sorted(tests & distances.keys(), key=order)
 
 
-def dotted(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
 def is_test(file: str) -> bool:
     """Whether it has tests of ``make test``; those of the faults are not."""
     return Path(file).name.startswith("test_") and not file.startswith("tests/cluster/faults/")
@@ -82,16 +79,3 @@ def is_test(file: str) -> bool:
 def is_named_like(test: str, module: str) -> bool:
     name = Path(test).stem.removeprefix("test_")
     return name == Path(module).stem or name.startswith(f"{Path(module).stem}_")
-
-
-def imported_names(path: Path, module: str) -> Iterator[str]:
-    """Names of the modules that a file imports, and of what it takes from them: maybe modules."""
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            home = ".".join([*above, *([node.module] if node.module else [])])
-            yield home
-            yield from (f"{home}.{alias.name}" for alias in node.names)

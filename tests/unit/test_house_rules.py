@@ -1,8 +1,10 @@
-"""Rules of the house: which way imports run, what is compiled how, who reads the environment, and how tests are written."""
+"""Rules of the house: which way imports run, what is compiled how, and how tests are written."""
 
 import ast
 import importlib
-import pkgutil
+import io
+import re
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +13,23 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import marsdisk
+from tests.imports import imports as imports_of_file
+from tests.imports import module_name
 
 ROOT = Path(marsdisk.__file__).parents[1]
 MODEL_SOURCES = sorted((ROOT / "marsdisk").rglob("*.py"))
 SWEEP_SOURCES = sorted((ROOT / "sweep").rglob("*.py"))
 SOURCES = MODEL_SOURCES + SWEEP_SOURCES
 TEST_SOURCES = sorted((ROOT / "tests").rglob("*.py"))
+#: Benchmarks watch by the clock what they measure.
+WAITING_SOURCES = [path for path in TEST_SOURCES if path.parent.name != "benchmarks"]
+WAITS = ("sleep", "wait_for_timeout")
+FOR_TOOLS = re.compile(r"#\s*(noqa|type: ignore)[^#]*")
 MAX_LINES = 400
 
 
 def name_of(path: Path) -> str:
-    relative = path.relative_to(ROOT).with_suffix("")
-    return ".".join(relative.parts).removesuffix(".__init__")
+    return module_name(path.relative_to(ROOT))
 
 
 def parse(path: Path) -> ast.Module:
@@ -30,17 +37,7 @@ def parse(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Full names of what a module imports, in functions and for type checkers too."""
-    package = name_of(path).split(".")
-    if path.name != "__init__.py":
-        package.pop()
-    for node in ast.walk(parse(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+    return imports_of_file(ROOT, path.relative_to(ROOT))
 
 
 def within(name: str, *packages: str) -> bool:
@@ -53,7 +50,8 @@ def folder(name: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", MODEL_SOURCES, ids=name_of)
 def test_the_model_knows_nothing_of_sweeps(path: Path) -> None:
-    assert not [name for name in imports(path) if within(name, "sweep", "dask", "distributed", "zarr", "xarray")]
+    of_sweeps = ("sweep", "dask", "distributed", "zarr", "xarray")
+    assert not [name for name in imports(path) if within(name, *of_sweeps)]
 
 
 @pytest.mark.parametrize("path", folder("physics"), ids=name_of)
@@ -65,10 +63,12 @@ def test_physics_imports_only_physics_and_the_compiler(path: Path) -> None:
 @pytest.mark.parametrize("path", folder("solver"), ids=name_of)
 def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
     ours = [name for name in imports(path) if within(name, "marsdisk")]
-    assert not [name for name in ours if not within(name, "marsdisk.solver", "marsdisk.physics", "marsdisk._jit")]
+    below = ("marsdisk.solver", "marsdisk.physics", "marsdisk._jit")
+    assert not [name for name in ours if not within(name, *below)]
 
 
-#: The layers of ``sweep`` from the bottom up, with the modules of each; a package stands for all in it that is not named elsewhere.
+#: The layers of ``sweep`` from the bottom up, with the modules of each. A package stands for all
+#: in it that is not named elsewhere.
 LAYERS = {
     "common": ["errors", "extras"],
     "store": ["store"],
@@ -98,7 +98,8 @@ UPWARD = {
     ("sweep.store.accessor", "sweep.tables"),
     ("sweep.store.reader", "sweep.store.accessor"),
 }
-#: Modules of one layer that import each other in a circle today. These lists may only become shorter, too.
+#: Modules of one layer that import each other in a circle today. These lists may only become
+#: shorter, too.
 KNOTS = [
     {"sweep.cluster", "sweep.jobs", "sweep.watchdog"},
     {"sweep.store.place", "sweep.store.objects"},
@@ -116,7 +117,9 @@ KNOTS = [
 
 def layer_of(name: str) -> int:
     """Index of a module's layer: that of the longest name in :data:`LAYERS` that it lies within."""
-    places = [(len(part), i) for i, parts in enumerate(LAYERS.values()) for part in parts if within(name, f"sweep.{part}")]
+    places = []
+    for index, parts in enumerate(LAYERS.values()):
+        places += [(len(part), index) for part in parts if within(name, f"sweep.{part}")]
     assert places, f"{name} stands in no layer; add it to LAYERS"
     return max(places)[1]
 
@@ -124,16 +127,17 @@ def layer_of(name: str) -> int:
 def sweep_imports() -> set[tuple[str, str]]:
     """Pairs of a module of ``sweep`` and a module of it that it imports."""
     modules = {name_of(path) for path in SWEEP_SOURCES}
-    found = set()
+    pairs = set()
     for path in SWEEP_SOURCES:
         for name in imports(path):
             module = name if name in modules else name.rpartition(".")[0]
             if module in modules - {name_of(path)}:
-                found.add((name_of(path), module))
-    return found
+                pairs.add((name_of(path), module))
+    return pairs
 
 
-ARROWS = sorted((start, end) for start, end in sweep_imports() if start != "sweep")  # the package's face imports what it shows
+#: Without those of the package's face, which imports what it shows.
+ARROWS = sorted((start, end) for start, end in sweep_imports() if start != "sweep")
 
 
 def test_imports_of_sweep_go_down() -> None:
@@ -155,7 +159,9 @@ def test_modules_of_a_layer_do_not_import_each_other_in_a_circle() -> None:
     inside = [(start, end) for start, end in ARROWS if layer_of(start) == layer_of(end)]
     modules = {name for arrow in inside for name in arrow}
     reach = {name: reachable(name, inside) for name in modules}
-    knots = {frozenset(other for other in reach[name] if name in reach[other]) for name in modules}
+    knots = set()
+    for name in modules:
+        knots.add(frozenset(module for module in reach[name] if name in reach[module]))
     assert sorted(map(sorted, knots - {frozenset()})) == sorted(map(sorted, KNOTS))
 
 
@@ -169,7 +175,8 @@ def test_only_one_module_compiles(path: Path) -> None:
 def test_only_the_compiler_reads_the_environment(path: Path) -> None:
     attributes = {node.attr for node in ast.walk(parse(path)) if isinstance(node, ast.Attribute)}
     named = attributes | {name.split(".")[-1] for name in imports(path)}
-    if name_of(path) not in {"marsdisk._jit", "marsdisk.qpr"}:  # the latter tells miepython to compile, which has no other switch
+    # marsdisk.qpr tells miepython to compile, which has no other switch
+    if name_of(path) not in {"marsdisk._jit", "marsdisk.qpr"}:
         assert not named & {"environ", "environb", "getenv", "getenvb"}
 
 
@@ -182,32 +189,94 @@ def test_a_file_fits_in_a_head(path: Path) -> None:
 def test_no_test_has_examples_or_a_deadline_of_its_own(path: Path) -> None:
     if path == ROOT / "tests" / "conftest.py":  # where the two profiles are
         return
-    assert not [name for name in imports(path) if within(name, "hypothesis.settings")]
+    assert not settings_of_hypothesis(parse(path))
 
 
-@pytest.mark.parametrize("path", [path for path in TEST_SOURCES if path.name.startswith("test_")], ids=name_of)
+def settings_of_hypothesis(source: ast.Module) -> list[int]:
+    """Lines that import the settings of Hypothesis, or take them from the package."""
+    lines = []
+    for node in ast.walk(source):
+        if isinstance(node, ast.ImportFrom) and node.module == "hypothesis":
+            lines += [node.lineno for alias in node.names if alias.name == "settings"]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "hypothesis.settings":
+            lines.append(node.lineno)
+    return lines
+
+
+@pytest.mark.parametrize("path", WAITING_SOURCES, ids=name_of)
 def test_a_test_that_waits_by_the_clock_says_why(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    calls = [node.func for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
-    waits = [call.lineno for call in calls if isinstance(call, ast.Attribute) and call.attr in {"sleep", "wait_for_timeout"}]
-    assert not [f"{path.name}:{number}" for number in waits if "#" not in lines[number - 1]]
+    assert not unexplained_waits(path.read_text(encoding="utf-8"))
+
+
+def unexplained_waits(text: str) -> list[int]:
+    """Lines that wait by the clock and do not say why, in a comment at their end."""
+    reasons = comments(text)
+    waits = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else ""
+            name = function.id if isinstance(function, ast.Name) else name
+            if name in WAITS and not reasons.get(node.lineno):
+                waits.append(node.lineno)
+    return waits
+
+
+def comments(text: str) -> dict[int, str]:
+    """The comments of a source by their lines, without what is said to tools."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    texts = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
+    return {line: FOR_TOOLS.sub("", comment).strip("# ") for line, comment in texts.items()}
+
+
+@pytest.mark.parametrize(
+    ("line", "explained"),
+    [
+        ("time.sleep(1.0)", False),
+        ("sleep(1.0)", False),
+        ("time.sleep(1.0)  # noqa: S101", False),
+        ("page.wait_for_timeout(100)  # type: ignore[attr-defined]", False),
+        ('time.sleep(len("#"))', False),
+        ("time.sleep(1.0)  # at a random moment", True),
+        ("time.sleep(1.0)  # noqa: S101  # at a random moment", True),
+    ],
+)
+def test_a_reason_for_a_wait_is_a_comment_for_people(line: str, explained: bool) -> None:
+    assert unexplained_waits(f"{line}\n") == ([] if explained else [1])
+
+
+@pytest.mark.parametrize(
+    ("line", "has_settings"),
+    [
+        ("from hypothesis import given, settings", True),
+        ("@hypothesis.settings(max_examples=1)\ndef test() -> None: ...", True),
+        ("from hypothesis import given", False),
+    ],
+)
+def test_settings_of_hypothesis_are_seen_however_they_are_imported(
+    line: str,
+    has_settings: bool,
+) -> None:
+    assert bool(settings_of_hypothesis(ast.parse(line))) == has_settings
 
 
 def test_every_test_has_a_name_of_its_own() -> None:
-    names = Counter(
-        node.name for path in TEST_SOURCES for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    )
+    names: Counter[str] = Counter()
+    for path in TEST_SOURCES:
+        functions = [node for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef)]
+        names.update(node.name for node in functions if node.name.startswith("test_"))
     assert [name for name, count in names.items() if count > 1] == []
 
 
 def dispatchers() -> dict[str, Dispatcher]:
-    modules = [module.name for module in pkgutil.walk_packages([str(ROOT / "marsdisk")], "marsdisk.") if not module.name.endswith("__main__")]
-    found = {}
-    for name in modules:
+    kernels = {}
+    for name in map(name_of, MODEL_SOURCES):
+        if name.endswith("__main__"):
+            continue
         for attribute, value in vars(importlib.import_module(name)).items():
             if isinstance(value, Dispatcher) and value.py_func.__module__ == name:
-                found[f"{name}.{attribute}"] = value
-    return found
+                kernels[f"{name}.{attribute}"] = value
+    return kernels
 
 
 KERNELS = dispatchers()
