@@ -1,4 +1,7 @@
-"""Run a command beside busy loops: ``python -m tests.busy_loops 8 -- make test``. They end with it, whatever ends it."""
+"""Run a command while eight busy loops run: ``python -m tests.busy_loops 8 -- make test``.
+
+The loops end with it, whatever ends it.
+"""
 
 import os
 import subprocess
@@ -21,8 +24,8 @@ def main(arguments: list[str]) -> int:
     loops = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(int(arguments[0]))]
     try:
         code = subprocess.run(arguments[2:], check=False).returncode
-        load = os.getloadavg()
-        print(f"exit code {code} beside {len(loops)} busy loops; load average {load[0]:.1f}, {load[1]:.1f}, {load[2]:.1f}")
+        load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
+        print(f"exit code {code} with {len(loops)} busy loops; load average {load}")
         return code
     finally:
         for loop in loops:

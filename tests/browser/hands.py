@@ -85,7 +85,7 @@ def wait_until_drawn(page: Page, model: str) -> None:
 
 
 def wait_for_lines(page: Page, figure: str, count: int) -> None:
-    """Until a figure has so many lines; what is said of their runs comes before them."""
+    """Until a figure has ``count`` lines; what is said of their runs comes before them."""
     page.wait_for_function(_HAS_LINES, arg=[figure, count])
 
 

@@ -22,7 +22,9 @@ class DaskProcesses:
     """Scheduler and workers, gone when the context ends; what they print is kept in ``folder``."""
 
     def __init__(self, folder: Path, *options: str, **extra: str) -> None:
-        self.folder, self.options, self.extra = folder, options, extra
+        self.folder = folder
+        self.options = options
+        self.extra = extra
         self.port = free_port()
         self.host = "127.0.0.1"
         self.before: tuple[str, ...] = ()
@@ -89,7 +91,7 @@ class DaskProcesses:
         return self.workers[name]
 
     def wait_for_workers(self, count: int, **options: Any) -> None:
-        """Wait until so many have joined."""
+        """Wait until ``count`` of them have joined."""
         with self.client(**options) as client:
             client.wait_for_workers(count, timeout=PATIENCE)
 

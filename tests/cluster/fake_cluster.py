@@ -60,8 +60,11 @@ class FakeFuture:
         key: str,
         workers: list[str] | None,
     ) -> None:
-        self.client, self.function, self.task = client, function, task
-        self.key, self.workers = key, workers
+        self.client = client
+        self.function = function
+        self.task = task
+        self.key = key
+        self.workers = workers
         self.outcome: Outcome = PENDING
         self.released = False
 
@@ -111,7 +114,8 @@ class FakeClient:
         clock: Clock,
         outcome_of: Callable[[FakeFuture], Outcome] = lambda future: PENDING,
     ) -> None:
-        self.clock, self.outcome_of = clock, outcome_of
+        self.clock = clock
+        self.outcome_of = outcome_of
         self.submitted: list[FakeFuture] = []
         self.most_in_flight = 0
         self.is_current = False
@@ -213,7 +217,10 @@ class FakeCluster(Cluster):
         queue: str = "",
     ) -> None:
         super().__init__(client, "tcp://head:8786")  # type: ignore[arg-type]
-        self.described, self.own, self.wanted, self.queue = workers, own, wanted, queue
+        self.described = workers
+        self.own = own
+        self.wanted = wanted
+        self.queue = queue
         self.requests = 0  #: for workers in the place of lost ones
         self.error: WorkersLostError | None = None  #: in place of an answer of the scheduler
 

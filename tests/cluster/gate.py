@@ -1,4 +1,4 @@
-"""A gate in the middle of a sweep, which holds it until a disturbance has happened."""
+"""A gate in the middle of a sweep, which holds it until it has been disturbed."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ import psutil
 
 
 class Gate:
-    """Runs wait before it while so many blocks are committed, until the test opens it.
+    """Runs wait before it once a number of blocks is committed, until the test opens it.
 
-    The workers' side is preloads/inside_workers.py. With W workers at most ``blocks - 1 + W`` blocks
-    are committed while it is closed.
+    The workers' side is preloads/inside_workers.py. With W workers at most ``blocks - 1 + W``
+    blocks are committed while it is closed.
 
     Parameters
     ----------
@@ -33,7 +33,10 @@ class Gate:
         self._limit.unlink()
 
     def settings(self, store: Path | str) -> dict[str, object]:
-        """What workers, or a driver that works itself, are told; as ``inside`` of the fixture ``start``."""
+        """What workers, or a driver that works itself, are told.
+
+        It is given to the fixture ``start`` as ``inside``.
+        """
         return {"gate": self.folder, "store": store}
 
     def waiting(self) -> set[int]:

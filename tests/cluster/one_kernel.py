@@ -1,7 +1,8 @@
-"""``sweep`` for which compiling all kernels means compiling a single one, as soon as a test lets it.
+"""``sweep`` for which compiling all kernels means compiling a single one, when a test lets it.
 
-What it does is told by empty files in the folder ``ONE_KERNEL``, named after its process: arrived-PID where it needs kernels,
-compiling-PID where it has the right to compile them, then compiled-PID or loaded-PID. It goes on when ``go_on`` is there.
+What it does is told by empty files in the folder ``ONE_KERNEL``, named after its process:
+arrived-PID where it needs kernels, compiling-PID where it has the right to compile them, then
+compiled-PID or loaded-PID. It goes on when ``go_on`` is there.
 """
 
 import os
@@ -34,7 +35,7 @@ def compile_or_load(*_: object) -> None:
     """What a run that needs every kernel does."""
     note("compiling")
     while not (NOTES / "go_on").exists():
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks at an event
     double(21.0)
     note("compiled" if double.stats.cache_misses else "loaded")  # type: ignore[attr-defined]
 

@@ -1,6 +1,7 @@
 """Compiled kernels on disk: shared, never stale, repaired when damaged, and done without where no folder can be written."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import marsdisk
 import sweep
 from marsdisk._jit import compiled_folder
 from marsdisk.config import load_config
-from marsdisk.physics.constants import YEAR
+from marsdisk.physics.constants import SIGMA_SB, YEAR
 from marsdisk.zero_d import ensure_compiled, run_zero_d
 from sweep.store.reader import counts
 
@@ -155,8 +156,9 @@ def test_of_eight_drivers_that_start_together_without_kernels_one_compiles(
     tmp_path: Path,
     start: Start,
 ) -> None:
-    folder, notes = copy_of_kernels(tmp_path / "kernels"), tmp_path / "notes"
-    (folder / "complete").unlink()  # one is missing, with which they think that all are
+    folder = copy_of_kernels(tmp_path / "kernels")
+    (folder / "complete").unlink()  # without this file they believe that nothing is compiled
+    notes = tmp_path / "notes"
     notes.mkdir()
     file = sweep_file(tmp_path, axes=T0_AND_RINGS)
     stores = [tmp_path / f"{i}.zarr" for i in range(8)]
@@ -202,14 +204,14 @@ def copy_of_sources(folder: Path) -> Path:
     return source
 
 
-SIGMA_SB, EDITED_SIGMA_SB = 5.670374419e-8, 5.0e-8
+EDITED_SIGMA_SB = 5.0e-8
 
 
 def edit_constant(source: Path) -> None:
     """Give the Stefan-Boltzmann constant another value."""
     constants = source / "marsdisk" / "physics" / "constants.py"
     text = constants.read_text(encoding="utf-8")
-    edited = text.replace("SIGMA_SB = 5.670374419e-8", "SIGMA_SB = 5.0e-8")
+    edited = re.sub(r"SIGMA_SB = [\d.e-]+", f"SIGMA_SB = {EDITED_SIGMA_SB}", text)
     assert edited != text
     constants.write_text(edited, encoding="utf-8")
 

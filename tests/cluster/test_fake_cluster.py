@@ -75,14 +75,14 @@ def ends(client: Any, wait: Callable[..., Any], key: str) -> dict[str, str]:
         return len(wait([future], timeout=timeout, return_when="FIRST_COMPLETED").done)
 
     with client.as_current():
-        found = {
+        seen = {
             "wait": end_of(count_done),
             "result": end_of(lambda: future.result(timeout=timeout)),
             "exception": end_of(lambda: future.exception(timeout=timeout)),
             "status": future.status,
         }
     future.release()
-    return found
+    return seen
 
 
 @pytest.mark.parametrize("key", ["finished", "failed", "pending", "cancelled"])
@@ -91,9 +91,9 @@ def test_tasks_of_the_fake_client_end_as_those_of_dask(
     key: str,
 ) -> None:
     fake = FakeClient(Clock(), outcome_of)
-    found = ends(fake, fake_cluster.wait, key)
+    ended = ends(fake, fake_cluster.wait, key)
     assert (
-        found["wait"]
+        ended["wait"]
         == {
             "finished": "1",
             "failed": "1",
@@ -101,13 +101,13 @@ def test_tasks_of_the_fake_client_end_as_those_of_dask(
             "cancelled": "raises CancelledError",
         }[key]
     )
-    assert found == ends(client, distributed.wait, key)
+    assert ended == ends(client, distributed.wait, key)
 
 
 def test_nobody_waits_for_nothing(client: distributed.Client) -> None:
     fake = FakeClient(Clock(), outcome_of)
-    for some, wait in ((fake, fake_cluster.wait), (client, distributed.wait)):
-        with some.as_current():
+    for either, wait in ((fake, fake_cluster.wait), (client, distributed.wait)):
+        with either.as_current():
             done, not_done = wait([], timeout=300.0, return_when="FIRST_COMPLETED")
         assert (done, not_done) == (set(), set())
 

@@ -68,10 +68,10 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert code == 130
     assert out.count("stopping; what is committed stays, and the same command goes on") == 1
     wait_for_death(workers_then)
-    count, command_line = rf"(\d+) of {BLOCKS} runs are committed in {store}", r"(sweep run .*)"
-    told = re.search(f"interrupted: {count}; go on with: {command_line}", out)
-    assert told is not None
-    committed, again = told.groups()
+    count = rf"(\d+) of {BLOCKS} runs are committed in {store}"
+    line = re.search(f"interrupted: {count}; go on with: (sweep run .*)", out)
+    assert line is not None
+    committed, again = line.groups()
     assert 3 <= int(committed) == counts(store).done < BLOCKS
     before = _committed(store)
     done = command(*shlex.split(again), cwd=tmp_path)
@@ -107,7 +107,9 @@ def test_an_interruption_while_kernels_are_compiled_starts_no_block(
     long_file: Path,
     start: Start,
 ) -> None:
-    store, kernels, notes = tmp_path / "s.zarr", tmp_path / "cold", tmp_path / "notes"
+    store = tmp_path / "s.zarr"
+    kernels = tmp_path / "cold"
+    notes = tmp_path / "notes"
     notes.mkdir()
     extra = {"NUMBA_CACHE_DIR": str(kernels), "ONE_KERNEL": str(notes)}
     driver = start(long_file, store, 2, through=SWEEP_WITH_ONE_KERNEL, **extra)
@@ -124,7 +126,8 @@ def test_an_interruption_while_all_kernels_are_compiled_starts_no_block(
     long_file: Path,
     start: Start,
 ) -> None:
-    store, kernels = tmp_path / "s.zarr", tmp_path / "cold"
+    store = tmp_path / "s.zarr"
+    kernels = tmp_path / "cold"
     driver = start(long_file, store, 2, NUMBA_CACHE_DIR=str(kernels))
     wait_for(lambda: list(kernels.rglob("*.nbc")), driver)
     driver.send_signal(signal.SIGINT)
@@ -312,7 +315,8 @@ def test_interrupting_a_run_never_marks_it_as_failed(
         return really(run)
 
     assert threading.current_thread() is threading.main_thread()
-    file, store = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=1), tmp_path / "s.zarr"
+    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=1)
+    store = tmp_path / "s.zarr"
     monkeypatch.setattr(sweep.worker, "solve", solve)
     with pytest.raises(Interrupted):
         run_here(file, store)

@@ -135,8 +135,8 @@ def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
     place = Place.of(store)
     assert isinstance(place, Objects)
-    place.note_create("lock", note_of(1, "long ago"))
     begin = time.monotonic()
+    place.note_create("lock", note_of(1, "long ago"))
     with driving(place) as held:
         assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
         assert not held.lost

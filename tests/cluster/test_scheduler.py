@@ -34,7 +34,7 @@ def drive(launch: Start, dask: DaskProcesses) -> Start:
     return drive
 
 
-def told(store: Path, words: str) -> bool:
+def has_said(store: Path, words: str) -> bool:
     """Whether the driver of a store has said something with these words."""
     lines = read_note(Place.of(store), "heartbeat").get("said", [])
     return any(words in line for line in lines)
@@ -55,7 +55,7 @@ def test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_
     driver = drive(long_file, store)
     wait_for_blocks(store, 3, driver)
     dask.add_worker("late", preload="other_model")
-    wait_for(lambda: told(store, "is not used"), driver)
+    wait_for(lambda: has_said(store, "is not used"), driver)
     gate.open()
     out, err, code = wait_for_end(driver)
     assert (code, err) == (0, ""), out

@@ -141,13 +141,13 @@ def finish(driver: Driver) -> str:
 
 def workers_of_jobs(folder: Path) -> list[psutil.Process]:
     """Processes of jobs that were submitted in ``folder``."""
-    found = []
+    workers = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             is_worker = "distributed.cli.dask_worker" in process.cmdline()
             if is_worker and process.environ().get("SLURM_SUBMIT_DIR") == str(folder):
-                found.append(process)
-    return found
+                workers.append(process)
+    return workers
 
 
 @pytest.mark.faults("SLURM: nothing happens")
@@ -205,7 +205,7 @@ def seconds_to_start() -> float:
     """How long a worker takes to be ready, on this machine as busy as it is."""
     begin = time.monotonic()
     words = [sys.executable, "-c", "import sweep.worker; sweep.worker.ensure_compiled()"]
-    subprocess.run(words, check=True)
+    subprocess.run(words, check=True, timeout=PATIENCE)
     return time.monotonic() - begin
 
 
@@ -213,6 +213,9 @@ def seconds_to_start() -> float:
 def test_jobs_that_end_before_the_sweep_are_followed_by_others(
     tmp_path: Path, slurm: Slurm, drive: Start, long_file: Path, undisturbed: Path
 ) -> None:
+    # A worker's lifetime is counted by its own clock from its start, before it has joined, and is
+    # given before any job starts: no event can stand for it. So it is long enough to do something
+    # on this machine as busy as it is, and the sweep lasts longer, however fast its runs are.
     lifetime = math.ceil(4.0 * seconds_to_start())
     minutes, seconds = divmod(lifetime, 60)
     short = {"lifetime": f"00:{minutes:02}:{seconds:02}", "lifetime_stagger": "00:00:01"}

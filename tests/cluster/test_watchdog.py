@@ -29,7 +29,7 @@ def cluster_of(clock: Clock, workers: dict[str, dict[str, Any]], **options: Any)
     return FakeCluster(FakeClient(clock), workers, **options)
 
 
-def watching(cluster: FakeCluster, **limits: float) -> tuple[Watchdog, list[str]]:
+def watch_cluster(cluster: FakeCluster, **limits: float) -> tuple[Watchdog, list[str]]:
     """A watchdog of a cluster, and the list of what it says."""
     said: list[str] = []
     watchdog = Watchdog(Limits(**limits), said.append)
@@ -45,7 +45,7 @@ def test_where_nobody_takes_blocks_the_wait_has_an_end(
     error: type[Exception],
     workers: dict[str, dict[str, Any]],
 ) -> None:
-    watchdog, said = watching(cluster_of(clock, workers, own=own), no_worker=120.0)
+    watchdog, said = watch_cluster(cluster_of(clock, workers, own=own), no_worker=120.0)
     clock.advance(119.0)
     assert not watchdog.look()
     clock.advance(2.0)
@@ -58,7 +58,7 @@ def test_where_nobody_takes_blocks_the_wait_has_an_end(
 
 
 def test_jobs_that_wait_in_the_queue_are_waited_for(clock: Clock) -> None:
-    watchdog, _ = watching(cluster_of(clock, {}, queue="2 jobs in the queue"), no_worker=120.0)
+    watchdog, _ = watch_cluster(cluster_of(clock, {}, queue="2 jobs in the queue"), no_worker=120.0)
     clock.advance(3000.0)
     assert not watchdog.look()
     clock.advance(601.0)
@@ -68,7 +68,7 @@ def test_jobs_that_wait_in_the_queue_are_waited_for(clock: Clock) -> None:
 
 def test_lost_workers_are_asked_for_again_and_again(clock: Clock) -> None:
     cluster = cluster_of(clock, {"a": described_worker()}, wanted=2)
-    watchdog, said = watching(cluster, too_few=30.0)
+    watchdog, said = watch_cluster(cluster, too_few=30.0)
     for _ in range(65):
         clock.advance(1.0)
         watchdog.look()
@@ -81,7 +81,7 @@ def test_own_workers_that_do_not_come_back_cost_the_cluster_unless_they_wait_in_
 ) -> None:
     queue = "1 job in the queue"
     cluster = cluster_of(clock, {"a": described_worker()}, own=True, wanted=2, queue=queue)
-    watchdog, _ = watching(cluster, too_few=30.0, no_worker=120.0)
+    watchdog, _ = watch_cluster(cluster, too_few=30.0, no_worker=120.0)
     for _ in range(300):
         clock.advance(1.0)
         watchdog.look()
@@ -95,7 +95,7 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
     clock: Clock,
 ) -> None:
     workers = {"a": described_worker(last_seen=500.0), "b": described_worker(last_seen=400.0)}
-    watchdog, said = watching(cluster_of(clock, workers), quiet=10.0, quiet_factor=20.0)
+    watchdog, said = watch_cluster(cluster_of(clock, workers), quiet=10.0, quiet_factor=20.0)
     watchdog.finished(2.0)
     anew = []
 
@@ -117,7 +117,7 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
 
 def test_a_finished_block_takes_the_impatience_away(clock: Clock) -> None:
     """As often as blocks are begun anew, all is well once one of them ends."""
-    watchdog, _ = watching(cluster_of(clock, {"a": described_worker()}), quiet=100.0)
+    watchdog, _ = watch_cluster(cluster_of(clock, {"a": described_worker()}), quiet=100.0)
     for _ in range(10):
         clock.advance(101.0)
         assert watchdog.look()
@@ -130,7 +130,7 @@ def test_a_finished_block_takes_the_impatience_away(clock: Clock) -> None:
 
 def test_the_window_is_as_wide_as_the_threads_of_workers_that_take_blocks(clock: Clock) -> None:
     cluster = cluster_of(clock, {"a": described_worker(threads=2), "b": described_worker()})
-    watchdog, said = watching(cluster)
+    watchdog, said = watch_cluster(cluster)
     assert watchdog.size == BLOCKS_PER_WORKER
     watchdog.look()
     assert watchdog.size == 3 * BLOCKS_PER_WORKER

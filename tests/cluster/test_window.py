@@ -134,13 +134,13 @@ def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(
     most: int,
 ) -> None:
     workers = {f"w{i}": described_worker(threads=count) for i, count in enumerate(threads)}
-    made = drive(commit, 20, workers=workers)
-    made.run()
-    assert made.client.most_in_flight == most
-    assert made.committed == list(range(20))
-    assert len(made.client.keys) == len(set(made.client.keys)) == 20
-    assert made.client.in_flight == []
-    assert len(made.work) == 0
+    window = drive(commit, 20, workers=workers)
+    window.run()
+    assert window.client.most_in_flight == most
+    assert window.committed == list(range(20))
+    assert len(window.client.keys) == len(set(window.client.keys)) == 20
+    assert window.client.in_flight == []
+    assert len(window.work) == 0
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -152,20 +152,20 @@ def test_a_cluster_that_is_lost_leaves_every_block_among_the_unfinished(
         if future.task.index == 0:
             return receipt_of(future.task)
         if loss == "of the connection":
-            made.client.status = "connecting"
+            window.client.status = "connecting"
         if loss == "of answers":
-            made.cluster.error = WorkersLostError("the scheduler has not answered")
+            window.cluster.error = WorkersLostError("the scheduler has not answered")
         if loss == "of all futures":
             return CancelledError()
         if loss == "of a result":
             return CancelledError() if future.outcome == LOST else LOST
         return PENDING
 
-    made = drive(outcome_of, 5)
+    window = drive(outcome_of, 5)
     with pytest.raises(WorkersLostError):
-        made.run()
-    assert made.committed == [0]
-    assert made.take_what_is_left() == [1, 2, 3, 4]
+        window.run()
+    assert window.committed == [0]
+    assert window.take_what_is_left() == [1, 2, 3, 4]
 
 
 def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_block_too(
@@ -174,23 +174,23 @@ def test_a_cluster_that_is_lost_while_a_block_is_under_suspicion_keeps_that_bloc
     def outcome_of(future: FakeFuture) -> Outcome:
         if future.function == "run_block":
             return KILLED
-        made.client.status = "connecting"
+        window.client.status = "connecting"
         return CancelledError()
 
-    made = drive(outcome_of, 2)
+    window = drive(outcome_of, 2)
     with pytest.raises(WorkersLostError):
-        made.run()
-    assert len(made.sent("try_runs")) == 1
-    assert made.take_what_is_left() == [0, 1]
+        window.run()
+    assert len(window.sent("try_runs")) == 1
+    assert window.take_what_is_left() == [0, 1]
 
 
 def test_a_stop_is_heeded_before_anything_is_begun(drive: Callable[..., Drive]) -> None:
-    made = drive(commit, 2)
-    made.stop.set()
+    window = drive(commit, 2)
+    window.stop.set()
     with pytest.raises(Interrupted):
-        made.run()
-    assert made.client.submitted == []
-    assert made.take_what_is_left() == [0, 1]
+        window.run()
+    assert window.client.submitted == []
+    assert window.take_what_is_left() == [0, 1]
 
 
 @pytest.mark.parametrize("function", ["run_block", "try_runs"])
@@ -199,15 +199,15 @@ def test_a_stop_ends_every_wait(drive: Callable[..., Drive], function: str) -> N
 
     def outcome_of(future: FakeFuture) -> Outcome:
         if future.function == function:
-            made.stop.set()
+            window.stop.set()
             return PENDING
         return KILLED
 
-    made = drive(outcome_of, 2)
+    window = drive(outcome_of, 2)
     with pytest.raises(Interrupted):
-        made.run()
-    assert made.clock.now <= 1002.0
-    assert made.take_what_is_left() == [0, 1]
+        window.run()
+    assert window.clock.now <= 1002.0
+    assert window.take_what_is_left() == [0, 1]
 
 
 @pytest.mark.parametrize(("stopped", "end"), [(True, Interrupted), (False, WorkersLostError)])
@@ -219,39 +219,39 @@ def test_a_result_that_never_comes_from_a_lost_worker_stops_nobody(
     """Its block is done, but the worker is dead before anybody has fetched its result."""
 
     def outcome_of(future: FakeFuture) -> Outcome:
-        if stopped and made.clock.now > 1010.0:
-            made.stop.set()
+        if stopped and window.clock.now > 1010.0:
+            window.stop.set()
         return LOST
 
-    made = drive(outcome_of, 1, workers={}, own=True, no_worker=120.0)
+    window = drive(outcome_of, 1, workers={}, own=True, no_worker=120.0)
     with pytest.raises(end):
-        made.run()
-    assert 10.0 < made.clock.now - 1000.0 < (20.0 if stopped else 130.0)
-    assert made.take_what_is_left() == [0]
+        window.run()
+    assert 10.0 < window.clock.now - 1000.0 < (20.0 if stopped else 130.0)
+    assert window.take_what_is_left() == [0]
 
 
 def test_a_result_that_was_lost_is_fetched_when_its_block_has_run_again(
     drive: Callable[..., Drive],
 ) -> None:
     def outcome_of(future: FakeFuture) -> Outcome:
-        if made.clock.now < 1010.0:
+        if window.clock.now < 1010.0:
             return LOST
         return receipt_of(future.task)
 
-    made = drive(outcome_of, 2)
-    made.run()
-    assert sorted(made.committed) == [0, 1]
-    assert len(made.client.submitted) == 2  # it is Dask that runs it again
+    window = drive(outcome_of, 2)
+    window.run()
+    assert sorted(window.committed) == [0, 1]
+    assert len(window.client.submitted) == 2  # it is Dask that runs it again
 
 
 def test_a_block_that_raises_an_error_is_tried_again_until_it_is_clear_that_it_repeats(
     drive: Callable[..., Drive],
 ) -> None:
-    made = drive(lambda future: ValueError("no such luck"), 1)
+    window = drive(lambda future: ValueError("no such luck"), 1)
     with pytest.raises(ClusterError, match="block 0 could not be run: ValueError: no such luck"):
-        made.run()
-    assert [future.task.attempt for future in made.sent()] == list(range(1, RESTARTS + 2))
-    assert made.take_what_is_left() == [0]
+        window.run()
+    assert [future.task.attempt for future in window.sent()] == list(range(1, RESTARTS + 2))
+    assert window.take_what_is_left() == [0]
 
 
 def test_a_block_that_raises_an_error_once_is_committed_after_the_others(
@@ -262,9 +262,9 @@ def test_a_block_that_raises_an_error_once_is_committed_after_the_others(
             return OSError("a lost connection looks like many things")
         return receipt_of(future.task)
 
-    made = drive(outcome_of, 5)
-    made.run()
-    assert made.committed == [1, 2, 3, 4, 0]
+    window = drive(outcome_of, 5)
+    window.run()
+    assert window.committed == [1, 2, 3, 4, 0]
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), SystemExit(3)])
@@ -272,12 +272,12 @@ def test_an_error_that_no_other_worker_can_help_ends_the_window_at_once(
     drive: Callable[..., Drive],
     error: BaseException,
 ) -> None:
-    made = drive(lambda future: error, 4)
+    window = drive(lambda future: error, 4)
     with pytest.raises(type(error)) as caught:
-        made.run()
+        window.run()
     assert caught.value is error
-    assert len(made.client.submitted) == 3
-    assert made.take_what_is_left() == [0, 1, 2, 3]
+    assert len(window.client.submitted) == 3
+    assert window.take_what_is_left() == [0, 1, 2, 3]
 
 
 def test_blocks_on_their_way_are_begun_anew_under_new_keys(drive: Callable[..., Drive]) -> None:
@@ -287,21 +287,21 @@ def test_blocks_on_their_way_are_begun_anew_under_new_keys(drive: Callable[..., 
         return PENDING if future.workers is None else receipt_of(future.task)
 
     workers = {"a": described_worker(last_seen=500.0), "b": described_worker(last_seen=400.0)}
-    made = drive(outcome_of, 2, workers=workers, quiet=10.0)
-    made.run()
-    assert made.committed == [0, 1]
-    assert [future.task.index for future in made.sent()] == [0, 1, 0, 1]
-    assert [future.task.attempt for future in made.sent()] == [1] * 4
-    assert [future.workers for future in made.sent()] == [None, None, ["a"], ["a"]]
-    assert len(set(made.client.keys)) == 4
-    assert made.client.in_flight == []
+    window = drive(outcome_of, 2, workers=workers, quiet=10.0)
+    window.run()
+    assert window.committed == [0, 1]
+    assert [future.task.index for future in window.sent()] == [0, 1, 0, 1]
+    assert [future.task.attempt for future in window.sent()] == [1] * 4
+    assert [future.workers for future in window.sent()] == [None, None, ["a"], ["a"]]
+    assert len(set(window.client.keys)) == 4
+    assert window.client.in_flight == []
 
 
 def test_own_workers_on_which_nothing_moves_are_given_up(drive: Callable[..., Drive]) -> None:
-    made = drive(lambda future: PENDING, 2, own=True, quiet=10.0)
+    window = drive(lambda future: PENDING, 2, own=True, quiet=10.0)
     with pytest.raises(WorkersLostError, match=r"nothing was finished for 1[01] s"):
-        made.run()
-    assert made.take_what_is_left() == [0, 1]
+        window.run()
+    assert window.take_what_is_left() == [0, 1]
 
 
 def test_a_block_may_take_much_longer_than_those_that_are_finished(
@@ -310,12 +310,12 @@ def test_a_block_may_take_much_longer_than_those_that_are_finished(
     def outcome_of(future: FakeFuture) -> Outcome:
         if future.task.index == 0:
             return receipt_of(future.task, seconds=30.0)
-        return PENDING if made.clock.now < 1500.0 else receipt_of(future.task)
+        return PENDING if window.clock.now < 1500.0 else receipt_of(future.task)
 
-    made = drive(outcome_of, 2, quiet=10.0, quiet_factor=20.0)
-    made.run()
-    assert made.committed == [0, 1]
-    assert len(made.client.submitted) == 2
+    window = drive(outcome_of, 2, quiet=10.0, quiet_factor=20.0)
+    window.run()
+    assert window.committed == [0, 1]
+    assert len(window.client.submitted) == 2
 
 
 def test_a_worker_that_does_not_agree_costs_a_block_no_attempt_and_is_not_asked_again(
@@ -326,21 +326,21 @@ def test_a_worker_that_does_not_agree_costs_a_block_no_attempt_and_is_not_asked_
             return UnfitWorkerError("b", "host:1 numpy 1 instead of 2")
         return receipt_of(future.task)
 
-    made = drive(outcome_of, 5, workers={"a": described_worker(), "b": described_worker()})
-    made.run()
-    assert sorted(made.committed) == [0, 1, 2, 3, 4]
-    assert [future.workers for future in made.sent()] == [None] * 5 + [["a"]] * 5
-    assert {future.task.attempt for future in made.sent()} == {1}
-    assert made.said == ["worker b is not used: host:1 numpy 1 instead of 2"]
+    window = drive(outcome_of, 5, workers={"a": described_worker(), "b": described_worker()})
+    window.run()
+    assert sorted(window.committed) == [0, 1, 2, 3, 4]
+    assert [future.workers for future in window.sent()] == [None] * 5 + [["a"]] * 5
+    assert {future.task.attempt for future in window.sent()} == {1}
+    assert window.said == ["worker b is not used: host:1 numpy 1 instead of 2"]
 
 
 def test_where_no_worker_agrees_the_sweep_ends_and_says_why(drive: Callable[..., Drive]) -> None:
-    made = drive(lambda future: UnfitWorkerError("a", "host:1 numpy 1 instead of 2"), 2)
+    window = drive(lambda future: UnfitWorkerError("a", "host:1 numpy 1 instead of 2"), 2)
     with pytest.raises(ClusterError, match=r"all 1 workers .* do not agree .*numpy 1 instead of 2"):
-        made.run()
-    assert made.clock.now > 1000.0 + made.watchdog.limits.no_worker
-    assert {future.task.attempt for future in made.sent()} == {1}
-    assert made.take_what_is_left() == [0, 1]
+        window.run()
+    assert window.clock.now > 1000.0 + window.watchdog.limits.no_worker
+    assert {future.task.attempt for future in window.sent()} == {1}
+    assert window.take_what_is_left() == [0, 1]
 
 
 def test_runs_that_kill_their_worker_are_found_while_nothing_else_runs(
@@ -351,18 +351,18 @@ def test_runs_that_kill_their_worker_are_found_while_nothing_else_runs(
 
     def outcome_of(future: FakeFuture) -> Outcome:
         if future.function == "try_runs":
-            company.append([other for other in made.client.in_flight if other is not future])
+            company.append([sent for sent in window.client.in_flight if sent is not future])
         if 6 in rows_of(future.task):
             return KILLED
         return None if future.function == "try_runs" else receipt_of(future.task)
 
-    made = drive(outcome_of, 3, runs=4)
-    made.run()
-    trials = [rows_of(future.task) for future in made.sent("try_runs")]
+    window = drive(outcome_of, 3, runs=4)
+    window.run()
+    trials = [rows_of(future.task) for future in window.sent("try_runs")]
     assert trials == [[4, 5, 6, 7], [4, 5], [6, 7], [6], [7]]
     assert company == [[]] * len(trials)
-    assert made.committed == [0, 2, 1]
-    last = made.sent()[-1].task
+    assert window.committed == [0, 2, 1]
+    last = window.sent()[-1].task
     assert (last.index, last.attempt, last.condemned) == (1, 2, {2: KILLER})
     assert last.condemned_checks == frozenset()
 
@@ -377,21 +377,21 @@ def test_a_check_that_kills_its_worker_costs_only_the_check(drive: Callable[...,
             return KILLED
         return None if future.function == "try_runs" else receipt_of(task)
 
-    made = drive(outcome_of, 1, runs=4, checked=frozenset({1, 3}))
-    made.run()
-    last = made.sent()[-1].task
-    assert made.committed == [0]
+    window = drive(outcome_of, 1, runs=4, checked=frozenset({1, 3}))
+    window.run()
+    last = window.sent()[-1].task
+    assert window.committed == [0]
     assert (dict(last.condemned), last.condemned_checks) == ({}, frozenset({3}))
 
 
 def test_a_block_that_kills_its_worker_though_no_run_does_is_given_up(
     drive: Callable[..., Drive],
 ) -> None:
-    made = drive(lambda future: None if future.function == "try_runs" else KILLED, 1)
+    window = drive(lambda future: None if future.function == "try_runs" else KILLED, 1)
     with pytest.raises(ClusterError, match="block 0 kills its worker though none of its runs does"):
-        made.run()
-    assert [future.task.attempt for future in made.sent()] == list(range(1, RESTARTS + 2))
-    assert made.take_what_is_left() == [0]
+        window.run()
+    assert [future.task.attempt for future in window.sent()] == list(range(1, RESTARTS + 2))
+    assert window.take_what_is_left() == [0]
 
 
 def test_a_trial_that_hangs_or_meets_an_unfit_worker_is_begun_anew_elsewhere(
@@ -407,13 +407,13 @@ def test_a_trial_that_hangs_or_meets_an_unfit_worker_is_begun_anew_elsewhere(
 
     hanging = described_worker(last_seen=400.0)
     seen = described_worker(last_seen=500.0)
-    made = drive(outcome_of, 1, workers={"a": seen, "b": seen, "c": hanging}, quiet=10.0)
-    made.run()
-    trials = made.sent("try_runs")
+    window = drive(outcome_of, 1, workers={"a": seen, "b": seen, "c": hanging}, quiet=10.0)
+    window.run()
+    trials = window.sent("try_runs")
     assert [future.workers for future in trials] == [None, ["a", "b"], ["a"]]
     assert [rows_of(future.task) for future in trials] == [[0, 1]] * 3
-    assert made.committed == [0]
-    assert dict(made.sent()[-1].task.condemned) == {}
+    assert window.committed == [0]
+    assert dict(window.sent()[-1].task.condemned) == {}
 
 
 @pytest.fixture
@@ -434,7 +434,7 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rep
 
 
 def losing_clusters(commits: int, started: list[FakeClient]) -> Callable[..., Any]:
-    """Starts clusters, each of which commits so many blocks before its scheduler is gone."""
+    """Starts clusters, each of which commits ``commits`` blocks before its scheduler is gone."""
 
     @contextmanager
     def workers_from(*given: Any, **options: Any) -> Iterator[Cluster]:

@@ -23,11 +23,11 @@ def wait_for(condition: Callable[[], object], driver: Driver | None = None) -> N
         if driver is not None:
             assert driver.poll() is None, driver.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks at an event
 
 
 def wait_for_blocks(store: Path | str, blocks: int, driver: Driver | None = None) -> None:
-    """Wait until so many blocks are committed, which must not be all."""
+    """Wait until ``blocks`` blocks are committed, which must not be all."""
     place = Place.of(store)
 
     def are_committed() -> bool:

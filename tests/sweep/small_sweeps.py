@@ -80,7 +80,7 @@ def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]"
     main = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}[program]
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(cwd))
-        stack.enter_context(settings_kept())
+        stack.enter_context(keep_settings())
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sys, "argv", [program, *arguments])  # the commands that it prints repeat it
@@ -96,7 +96,7 @@ def as_printed(warning: warnings.WarningMessage) -> str:
 
 
 @contextlib.contextmanager
-def settings_kept() -> Iterator[None]:
+def keep_settings() -> Iterator[None]:
     """Put back what a program sets for its process: environment, signal handlers, logging.
 
     Meanwhile log records go where the program sends them, and not to pytest.

@@ -91,7 +91,7 @@ def test_a_map_may_be_laid_over_axes_first_and_then_over_what_else_differs(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "implied"),
     [
         ("a product", []),
         ("rings", ["r_in_RM", "r_out_RM"]),
@@ -105,10 +105,10 @@ def test_a_map_may_be_laid_over_axes_first_and_then_over_what_else_differs(
 def test_a_parameter_that_an_axis_tells_need_not_be_told_again(
     data_of: Callable[..., Data],
     name: str,
-    told: list[str],
+    implied: list[str],
 ) -> None:
     data = data_of(**SWEEPS[name][0])
-    assert [dimension for dimension in data.dimensions if data.told(dimension)] == told
+    assert [dimension for dimension in data.dimensions if data.told(dimension)] == implied
 
 
 def test_one_parameter_follows_another_where_no_value_of_that_stands_for_two(

@@ -37,9 +37,9 @@ def test_each_run_is_a_point_up_to_a_limit_above_which_some_are_left_out(
     data: Data, monkeypatch: pytest.MonkeyPatch, most: int, drawn: list[int], words: str
 ) -> None:
     monkeypatch.setattr(points, "MOST", most)
-    found = points.Points.of(data, data.columns["run"], "T0", "tau0_target", "M_loss")
-    assert found.run.tolist() == drawn
-    assert found.in_words() == words
+    shown = points.Points.of(data, data.columns["run"], "T0", "tau0_target", "M_loss")
+    assert shown.run.tolist() == drawn
+    assert shown.in_words() == words
 
 
 @pytest.mark.parametrize(("most", "left_out"), [(3, 0), (2, 0), (1, 1)])

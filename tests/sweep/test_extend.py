@@ -229,7 +229,9 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     store: Path, whole: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     file = sweep_file(tmp_path, "more.yaml", axes=FIVE, include=INCLUDED)
-    (undisturbed, total), dying, between = whole, watch_changes(monkeypatch), 0
+    undisturbed, total = whole
+    dying = watch_changes(monkeypatch)
+    between = 0
     for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr"):
         shutil.copytree(store, place)
         dying(part * (total - 1) // (PARTS - 1))

@@ -70,11 +70,11 @@ def pass_gate() -> None:
     if GATE is None:
         return
     gate = Path(GATE)
-    mine = gate / f"held-{os.getpid()}-{threading.get_ident()}"
+    note = gate / f"held-{os.getpid()}-{threading.get_ident()}"
     while let_through(gate) <= committed_blocks():
-        mine.touch()
+        note.touch()
         pause(0.05)
-    mine.unlink(missing_ok=True)
+    note.unlink(missing_ok=True)
 
 
 def solve(run: Any) -> Any:
