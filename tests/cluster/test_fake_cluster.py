@@ -106,8 +106,8 @@ def test_tasks_of_the_fake_client_end_as_those_of_dask(
 
 def test_nobody_waits_for_nothing(client: distributed.Client) -> None:
     fake = FakeClient(Clock(), outcome_of)
-    for either, wait in ((fake, fake_cluster.wait), (client, distributed.wait)):
-        with either.as_current():
+    for each_client, wait in ((fake, fake_cluster.wait), (client, distributed.wait)):
+        with each_client.as_current():
             done, not_done = wait([], timeout=300.0, return_when="FIRST_COMPLETED")
         assert (done, not_done) == (set(), set())
 
