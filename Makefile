@@ -18,29 +18,29 @@ sweep: setup ## run the temperature-supply sweep on all cores
 # TIMES=1 puts what the tests took into docs/testing.md.
 WRITE_TIMES = $(if $(TIMES),--write-times "make $@")
 
-test: setup ## every check in its cheapest form (8 minutes); some of them with ARGS="tests/sweep -k extend"
+test: setup ## every check in its cheapest form; some of them with ARGS="tests/sweep -k extend"
 	$(PYTEST) -m "not faults and not thorough" $(WRITE_TIMES) $(ARGS)
 
-test-3.13: ## the tests that depend on the Python version again on 3.13 (6 minutes)
+test-3.13: ## the tests that depend on the Python version again on 3.13
 	$(if $(PY313),$(MAKE) test VENV=.venv-3.13 PY=$(PY313) TIMES= ARGS="$(DEPENDS_ON_PYTHON)",@echo "note: there is no Python 3.13 here")
 
-thorough: setup ## also what make test has more cheaply: all references, more examples; on 3.13, too (half an hour or more)
+thorough: setup ## also what make test has more cheaply: all references, more examples; on 3.13, too
 	$(PYTEST) -m "not faults" --hypothesis-profile=thorough $(WRITE_TIMES) $(ARGS)
 	$(if $(PY313),$(MAKE) thorough VENV=.venv-3.13 PY=$(PY313) PY313= TIMES=)
 
-load: setup ## run the tests twice, eight files at a time, while eight busy loops run (half an hour or more)
+load: setup ## run the tests twice, eight files at a time, while eight busy loops run
 	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test JOBS=8 TIMES= && $(MAKE) test JOBS=8 TIMES='
 
-faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md (10 minutes)
+faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md
 	$(PYTEST) -m faults tests/cluster $(if $(ARGS),$(ARGS),--faults-page docs/faults.md)
 
-mutants: setup ## flip 60 places of the sources, one at a time; some test must notice each (half an hour or more); ARGS="--help" for more
+mutants: setup ## flip 60 places of the sources, one at a time; some test must notice each; ARGS="--help" for more
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 audit: setup ## ask for known vulnerabilities of the pinned versions
 	$(BIN)/python .ci/audit
 
-lint: setup ## format, style and types (25 seconds)
+lint: setup ## format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
