@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -68,6 +68,12 @@ class Cluster:
             raise WorkersLostError(f"the scheduler of {self.address} is gone") from error
         found: Mapping[str, Mapping[str, Any]] = identity["workers"]
         return found
+
+    def count_executing(self, keys: Collection[str]) -> int:
+        """Count the tasks among ``keys`` that workers are at; those that wait in a worker do not count."""
+        processing = self.client.processing()
+        workers = self.workers()
+        return sum(min(len(set(keys).intersection(sent)), workers[address]["nthreads"]) for address, sent in processing.items() if address in workers)
 
     def replace_lost(self) -> str:
         """Ask for workers in the place of lost ones; what was done, in words."""

@@ -1,5 +1,6 @@
 """The driver: hands blocks to workers, keeps a bounded window in flight, and comes back from what goes wrong."""
 
+import functools
 import itertools
 import signal
 import threading
@@ -20,6 +21,8 @@ from .plan import Block, Plan
 from .profiles import Scheduler, Source
 from .progress import Reporter
 from .refine import blocks_of_round
+from .store.fence import Fence
+from .store.reader import read_fence
 from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 
@@ -50,8 +53,8 @@ def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]
             signal.signal(number, handler)
 
 
-def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
-    """What a worker is sent for ``block``."""
+def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
+    """Make the task for ``block`` of the store that ``fence`` is of."""
     spec = plan.sweep.spec
     checked = frozenset(i for i, row in enumerate(block.rows) if row in plan.checked)
     return BlockTask(
@@ -63,10 +66,18 @@ def block_task(plan: Plan, store: str, block: Block) -> BlockTask:
         spec.cache.scope,
         spec.cache.enabled,
         attempt=block.attempt,
+        fence=fence,
+        retry=block.attempt > 1,
         time_limit=spec.time_limit,
         unused=block.unused,
         checked=checked,
     )
+
+
+def task_maker(plan: Plan, store: str) -> Callable[[Block], BlockTask]:
+    """Return what makes the tasks of a plan's blocks; the store's fence is read once, for the first."""
+    fence = functools.cache(lambda: read_fence(store))
+    return lambda block: block_task(plan, store, block, fence())
 
 
 def run_blocks(
@@ -92,7 +103,7 @@ def run_blocks(
     StoreError, ClusterError
         Nothing can go on; what was committed stays.
     """
-    work = Work(lambda block: block_task(plan, store, block), blocks) or more()
+    work = Work(task_maker(plan, store), blocks) or more()
     if workers == 0:
         scopes = CacheScopes()
         reporter.tally.restart_clock()
@@ -100,7 +111,9 @@ def run_blocks(
             while work.waiting:
                 if stop.is_set():
                     raise Interrupted
-                reporter.add(run_block(work.take(), scopes))
+                receipt = run_block(work.take(), scopes)
+                refuse_changed_store(store, receipt)
+                reporter.add(receipt)
             work = more()
         return
     if work and loud(workers):
@@ -142,6 +155,21 @@ def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, s
         except WorkersLostError:
             if time.monotonic() > end:
                 raise
+
+
+def refuse_changed_store(store: str, receipt: Receipt) -> None:
+    """Raise where a store did not take a block, since it is not the one that the block was for.
+
+    Raises
+    ------
+    StoreError
+        It was replaced, extended, or removed while this driver ran.
+    """
+    if receipt.refusal:
+        raise StoreError(
+            f"{store}: {receipt.refusal}: the store was changed while workers ran; "
+            "nothing was written to it since. Run the command for the store that you want"
+        )
 
 
 class Work:
@@ -206,8 +234,24 @@ class Window:
         try:
             while self.work.waiting or self.queue or self.flying or self.suspects:
                 self._advance()
+        except BaseException:
+            self._forget_blocks()
+            raise
         finally:
             self.work.take_back()
+
+    def _forget_blocks(self) -> None:
+        """Ask the scheduler to drop what it was sent, and say how much goes on: nobody can stop a thread."""
+        if self.cluster.own or not self.flying:
+            return
+        with suppress(Exception):  # of a scheduler that is gone there is nothing to be asked
+            running = self.cluster.count_executing({future.key for future in self.flying})
+            self.client.cancel(list(self.flying))
+            if running:
+                self.watchdog.say(
+                    f"{running} block{'s' * (running > 1)} still run{'s' * (running == 1)} on workers of "
+                    f"{self.cluster.address}; each is written only if store and plan are still the same when it ends"
+                )
 
     def _advance(self) -> None:
         self._look()
@@ -251,6 +295,7 @@ class Window:
     def _land(self, future: Future[Any]) -> None:
         try:
             receipt = future.result(timeout=2.0)
+            refuse_changed_store(self.flying[future].store, receipt)
         except TimeoutError:  # its worker died before the receipt was fetched; Dask runs the block again, where it can
             self._look()
             return

@@ -2,6 +2,7 @@
 
 import json
 import math
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ def create(plan: Plan, store: str | Path | Place) -> None:
     attributes = {
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
+        "uid": uuid.uuid4().hex,
         "base_config": base,
         "block_size": plan.block_size,
         "provenance": provenance(plan.runs.tables),
@@ -201,6 +203,7 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
     writer.extend_store(
         place,
+        rows_before=before,
         runs=plan.rows.size,
         unused=plan.unused,
         block_size=plan.block_size,

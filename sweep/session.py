@@ -115,7 +115,7 @@ def _run(
     allowed: Allowance | None,
 ) -> Plan:
     """Run blocks, and the rounds of a refinement that follow them; the plan with these."""
-    from .driver import Work, block_task, run_blocks, stopping_on_signals  # brings Dask, which a finished sweep need not wait for
+    from .driver import Work, run_blocks, stopping_on_signals, task_maker  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
@@ -132,7 +132,7 @@ def _run(
             seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
 
             def work(blocks: Iterable[Block] = ()) -> "Work":
-                return Work(lambda block: block_task(plan, seen_as, block), blocks)
+                return Work(task_maker(plan, seen_as), blocks)
 
             def more() -> "Work":
                 nonlocal plan

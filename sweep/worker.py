@@ -30,7 +30,8 @@ from .agreement import Probe, host_and_process
 from .axes import Overrides
 from .errors import UnfitWorkerError
 from .store import layout
-from .store.writer import open_arrays, write_block
+from .store.fence import CommittedAlreadyError, Fence, LateBlockError
+from .store.writer import count_committed, open_arrays, write_block
 from .watch import WATCH
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class BlockTask:
     scope: str
     cache_enabled: bool
     attempt: int
+    fence: Fence  #: the store and the plan that it is for
+    retry: bool = False  #: whether its rows are failed runs that somebody has asked to run again
     time_limit: float | None = None  #: s that one run may take
     unused: int = 0  #: rows behind them that hold no run
     condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
@@ -72,7 +75,7 @@ def unpacked(function: Callable[[BlockTask], T], task: bytes) -> T:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a committed block sends back: counts and timings, no results."""
+    """What a block sends back: counts and timings, no results."""
 
     index: int
     done: int
@@ -82,6 +85,8 @@ class Receipt:
     solver_seconds: float  #: s inside the integrator, checks included
     seconds: float  #: s for the whole block
     worker: str
+    repeated: bool = False  #: whether another attempt had committed it, so that this one was thrown away
+    refusal: str = ""  #: why the store did not take it, where nobody has committed it
 
 
 class CacheScopes:
@@ -250,9 +255,36 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     if on_dask:
         context_meter.digest_metric("sweep-cache-hits", hits, "count")
         context_meter.digest_metric("sweep-cache-lookups", lookups, "count")
+    receipt = Receipt(
+        task.index,
+        len(done),
+        len(results) - len(done),
+        hits,
+        lookups,
+        solver_seconds,
+        time.perf_counter() - begin,
+        host_and_process(),
+    )
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
-        write_block(task.store, task.rows, results, errors, worker=host_and_process(), attempt=task.attempt, checks=checks, unused=task.unused)
-    return Receipt(task.index, len(done), len(results) - len(done), hits, lookups, solver_seconds, time.perf_counter() - begin, host_and_process())
+        try:
+            write_block(
+                task.store,
+                task.rows,
+                results,
+                errors,
+                fence=task.fence,
+                worker=host_and_process(),
+                attempt=task.attempt,
+                retry=task.retry,
+                checks=checks,
+                unused=task.unused,
+            )
+        except CommittedAlreadyError:
+            done_there, failed_there = count_committed(task.store, task.rows)
+            receipt = replace(receipt, done=done_there, failed=failed_there, repeated=True)
+        except LateBlockError as error:
+            receipt = replace(receipt, done=0, failed=0, refusal=str(error))
+    return replace(receipt, seconds=time.perf_counter() - begin)
 
 
 def try_runs(task: BlockTask) -> None:

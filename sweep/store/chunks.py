@@ -1,9 +1,10 @@
 """The files of a store: which chunk of which array each is, and whether it can be read."""
 
+import errno
 import itertools
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from .objects import CONCURRENT
 from .place import DESCRIPTION, FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
+#: What reading a file raises where the medium has lost it: a bad sector, a checksum of the file system that is wrong.
+BAD_MEDIUM = {errno.EIO, errno.ENXIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)}
 BLOSC_HEADER = 16  # bytes: version, flags and sizes
 
 
@@ -96,6 +99,10 @@ def damaged(place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep
             return not (_content_fits if whole else _header_fits)(arrays[name], place.read(chunk.key, None if whole else BLOSC_HEADER), chunk.size)
         except FileNotFoundError:  # removed since it was listed
             return False
+        except OSError as error:
+            if error.errno not in BAD_MEDIUM:
+                raise
+            return True
 
     if isinstance(place, Folder):
         return bad + [one for one in to_read if is_bad(one)]
@@ -180,8 +187,20 @@ def _texts(spec: ArraySpec, content: bytes) -> NDArray[Any]:
     return np.asarray(numcodecs.vlen.VLenUTF8().decode(content))
 
 
-def read_array(place: Place, spec: ArraySpec) -> NDArray[Any]:
-    """An array, whole; chunks that do not exist, and of which a hostile store may declare millions, are not looked for.
+def absent(spec: ArraySpec, chunks: Iterable[Chunk]) -> list[int]:
+    """Indices along the first dimension at which some chunk of an array does not exist."""
+    inner = math.prod(-(-n // chunk) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True))
+    count = np.bincount([chunk.first for chunk in chunks], minlength=-(-spec.shape[0] // spec.chunks[0]))
+    return [int(index) for index in np.flatnonzero(count < inner)]
+
+
+def read_array(place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]) -> NDArray[Any]:
+    """An array, whole; chunks that do not exist are not looked for: a hostile store may declare millions.
+
+    Parameters
+    ----------
+    refuse : callable
+        Given the indices along the first dimension of chunks that do not exist, if there are any.
 
     Raises
     ------
@@ -191,17 +210,30 @@ def read_array(place: Place, spec: ArraySpec) -> NDArray[Any]:
     files = files_of(place, {spec.name: spec}, f"{spec.name}/")
     if files.odd:
         raise ValueError(f"{', '.join(files.odd[:3])} cannot be read")
+    gone = absent(spec, files.chunks[spec.name])
+    if gone:
+        refuse(gone)
     length, n = spec.chunks[0], spec.shape[0]
     parts = [
         _Part(chunk.key, slice(lo, min(lo + length, n)), slice(0, min(length, n - lo)), chunk.at[1:])
         for chunk in files.chunks[spec.name]
         for lo in [chunk.at[0] * length]
     ]
-    return _filled(place, spec, n, parts)
+    return _filled(place, spec, n, parts, refuse)
 
 
-def read_rows(place: Place, spec: ArraySpec, rows: NDArray[np.int64]) -> NDArray[Any]:
+def read_rows(
+    place: Place,
+    spec: ArraySpec,
+    rows: NDArray[np.int64],
+    refuse: Callable[[Sequence[int]], None],
+) -> NDArray[Any]:
     """Some rows of an array, (rows.size, ...).
+
+    Parameters
+    ----------
+    refuse : callable
+        As of :func:`read_array`.
 
     Raises
     ------
@@ -217,7 +249,7 @@ def read_rows(place: Place, spec: ArraySpec, rows: NDArray[np.int64]) -> NDArray
         if here.size
         for index in itertools.product(*inner)
     ]
-    return _filled(place, spec, rows.size, parts)
+    return _filled(place, spec, rows.size, parts, refuse)
 
 
 class _Part(NamedTuple):
@@ -229,12 +261,19 @@ class _Part(NamedTuple):
     inner: tuple[int, ...]  #: index of the chunk along the other dimensions
 
 
-def _filled(place: Place, spec: ArraySpec, rows: int, parts: Sequence[_Part]) -> NDArray[Any]:
+def _filled(
+    place: Place,
+    spec: ArraySpec,
+    rows: int,
+    parts: Sequence[_Part],
+    refuse: Callable[[Sequence[int]], None],
+) -> NDArray[Any]:
     """Rows of an array, none of whose chunks takes more memory than it declares, which Zarr would believe."""
     fill = float(spec.fill) if isinstance(spec.fill, str) and spec.fill else spec.fill
     found = np.full((rows, *spec.shape[1:]), fill, np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype)
     for part, content in zip(parts, _contents(place, [part.key for part in parts]), strict=True):
         if content is None:
+            refuse([int(part.key.split("/")[2])])
             continue
         try:
             if not _size_fits(spec, len(content)):

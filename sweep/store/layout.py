@@ -13,7 +13,10 @@ from marsdisk.config import RunConfig
 from marsdisk.convergence import QUANTITIES
 from marsdisk.result import RunResult, StopReason
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+#: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that was lost cannot be told from it.
+FIRST_WITH_EVERY_CHUNK = 2
+READABLE = (1, 2)
 PENDING, DONE, FAILED, UNUSED = range(4)
 #: ``unused`` are rows that hold no run: the end of a block that was not full when the store was extended.
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
@@ -115,6 +118,8 @@ PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 
+_BY_BLOCK = frozenset(variable.name for variable in (*VARIABLES, *itertools.chain(*OPTIONAL.values()), PER_RUN_SIZES, *BOOKKEEPING, STATUS_VARIABLE))
+
 #: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a case's results.
 CASE_RUN = "case_run"
 CASE_LABEL = "case_{}"  # with the name of an axis: where on it a case stands
@@ -127,6 +132,11 @@ RESERVED = frozenset(
     ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", ROUND, *INDEXES, *CHECK_INDEXES]
     + [v.name for v in (*VARIABLES, *BOOKKEEPING, *itertools.chain(*OPTIONAL.values()), STATUS_VARIABLE, PER_RUN_SIZES)]
 )
+
+
+def is_by_block(name: str) -> bool:
+    """Whether an array is written by workers, block by block."""
+    return name in _BY_BLOCK
 
 
 def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:

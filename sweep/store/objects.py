@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
+from .fence import CommittedAlreadyError
 from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome, reason
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ class Objects(Place):
 
     async def description(self, array: str) -> bytes:
         obstore = _client()
-        return bytes(await (await obstore.get_async(self.inside, f"{array}/{DESCRIPTION}")).bytes_async())
+        key = f"{array}/{DESCRIPTION}".lstrip("/")
+        return bytes(await (await obstore.get_async(self.inside, key)).bytes_async())
 
     def read(self, key: str, first: int | None = None) -> bytes:
         obstore = _client()
@@ -192,6 +194,30 @@ class Objects(Place):
     def delete(self, keys: Iterable[str]) -> None:
         obstore = _client()
         obstore.delete(self.inside, list(keys))
+
+    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Write all chunks at once, check, and write the commit record over the version checked."""
+        obstore = _client()
+        records = {key: chunk for key, chunk in chunks.items() if key.startswith(record)}
+        others = [(key, chunk) for key, chunk in chunks.items() if key not in records]
+        await _gathered(obstore.put_async(self.inside, key, chunk) for key, chunk in others)
+        tags = {key: await self._tag(key) for key in records}
+        await check()
+        for key, chunk in records.items():
+            mode = "create" if tags[key] is None else {"e_tag": tags[key]}
+            try:
+                await obstore.put_async(self.inside, key, chunk, mode=mode)
+            except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
+                found = await obstore.get_async(self.inside, key)
+                if bytes(await found.bytes_async()) != chunk:  # not our own, whose answer was lost
+                    raise CommittedAlreadyError("another attempt has committed it") from None
+
+    async def _tag(self, key: str) -> str | None:
+        """Tag of the version of an object that is there, None where there is none."""
+        try:
+            return str((await _client().head_async(self.inside, key))["e_tag"])
+        except FileNotFoundError:
+            return None
 
     def leftovers(self) -> list[str]:
         obstore = _client()

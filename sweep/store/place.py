@@ -6,8 +6,9 @@ import re
 import shutil
 import stat
 import sys
+import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,20 @@ class Place(ABC):
         """Remove files of the store."""
 
     @abstractmethod
+    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Write the chunks of a block, last of all those below ``record``, unless ``check`` raises.
+
+        Parameters
+        ----------
+        chunks : mapping of str to bytes
+            By their keys in the store.
+        record : str
+            Prefix of the commit record's keys.
+        check : callable
+            Awaited when nothing is left to be done but to make the block visible.
+        """
+
+    @abstractmethod
     def leftovers(self) -> list[str]:
         """What lies beside the store under names made from its own: notes, and what an unfinished making has left."""
 
@@ -204,8 +219,31 @@ class Folder(Place):
             return file.read() if first is None else file.read(first)
 
     def delete(self, keys: Iterable[str]) -> None:
+        root = self.path.resolve()
         for key in keys:
+            folder = (self.path / key).parent
+            if folder.resolve() != root / Path(key).parent:
+                raise StoreError(f"{folder} is a link, or below one; nothing beyond it was removed. Put a plain folder in its place")
             (self.path / key).unlink(missing_ok=True)
+
+    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
+        """Write to files of other names, check, and rename them.
+
+        Where the store was deleted, moved, or replaced in the meantime, these files are no longer
+        there to be renamed: not even a process that was frozen after the check changes the new one.
+        """
+        mark = uuid.uuid4().hex
+        partial = {key: self.path / f"{key}.{mark}.partial" for key in chunks}
+        try:
+            for key, path in partial.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(chunks[key])
+            await check()
+            for key in sorted(chunks, key=lambda key: key.startswith(record)):
+                partial[key].replace(self.path / key)
+        finally:
+            for path in partial.values():
+                path.unlink(missing_ok=True)
 
     def leftovers(self) -> list[str]:
         return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))

@@ -1,7 +1,7 @@
 """Reading a store: what is committed, tables of scalars, and the xarray dataset."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from . import chunks, layout, schema
+from .fence import Fence
 from .place import DESCRIPTION, Place, place_of, reason, storage_errors, telling
 
 if TYPE_CHECKING:
@@ -38,11 +39,23 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     except ValueError as error:
         what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
-    if attributes["schema_version"] != layout.SCHEMA_VERSION:
+    if attributes["schema_version"] not in layout.READABLE:
         raise StoreError(
-            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.SCHEMA_VERSION}; read it with the version that wrote it"
+            f"{place}: has schema {attributes['schema_version']}, this program reads {' and '.join(map(str, layout.READABLE))}; read it with the version that wrote it"
         )
     return attributes, described
+
+
+def read_fence(store: str | Path | Place) -> Fence:
+    """Read what blocks of a store are compared with before they are written.
+
+    Raises
+    ------
+    StoreError
+        There is no store, or it cannot be read.
+    """
+    attributes, _ = read_descriptions(Place.of(store))
+    return Fence(attributes.get("uid", ""), attributes["plan_digest"])
 
 
 def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.Group":
@@ -110,7 +123,7 @@ def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) 
     spec = _spec(place, name)
     try:
         rows = np.arange(spec.shape[0])[runs]
-        found = chunks.read_rows(place, spec, np.atleast_1d(rows))
+        found = chunks.read_rows(place, spec, np.atleast_1d(rows), lambda absent: _refuse_lost(place, spec, absent))
     except Exception as error:  # whatever the file of somebody else brings about
         raise _damage(place, name, error) from error
     return found if np.ndim(rows) else found.reshape(found.shape[1:])
@@ -130,9 +143,58 @@ def _whole(place: Place, spec: schema.ArraySpec) -> NDArray[Any]:
     try:
         if spec.bytes > MAX_COLUMN_BYTES:
             raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
-        return chunks.read_array(place, spec)
+        return chunks.read_array(place, spec, lambda absent: _refuse_lost(place, spec, absent))
     except Exception as error:
         raise _damage(place, spec.name, error) from error
+
+
+def _refuse_lost(place: Place, spec: schema.ArraySpec, absent: Sequence[int]) -> None:
+    """Raise where chunks do not exist that must.
+
+    Raises
+    ------
+    ValueError
+        The first of them.
+    """
+    if spec.name == layout.STATUS_VARIABLE.name:  # without it, a block is not committed
+        return
+    attributes, arrays = _declared(place, same_length=False)
+    lost = lost_chunks(attributes, arrays, spec, absent, _whole(place, arrays["status"]))
+    if lost:
+        raise ValueError(f"{lost[0]} is missing{' and others' * (len(lost) > 1)}")
+
+
+def lost_chunks(
+    attributes: Mapping[str, Any],
+    arrays: Mapping[str, schema.ArraySpec],
+    spec: schema.ArraySpec,
+    absent: Sequence[int],
+    status: NDArray[Any],
+) -> list[str]:
+    """Keys of the chunks that must exist, of those that do not.
+
+    Every chunk of an array that workers write exists once its block is committed, and every chunk
+    of all other arrays from the beginning. Stores of schema 1 leave out what is all fill value.
+
+    Parameters
+    ----------
+    absent : sequence of int
+        Indices along the first dimension of chunks of which (a part) does not exist.
+    status : (runs,) array
+        The commit records.
+    """
+    if attributes["schema_version"] < layout.FIRST_WITH_EVERY_CHUNK:
+        return []
+    size = int(attributes["block_size"])
+    committed = committed_of(status, size)
+
+    def must_exist(index: int) -> bool:
+        first = index * spec.chunks[0] // size
+        last = min((index + 1) * spec.chunks[0], spec.shape[0]) - 1
+        return bool(committed[first : last // size + 1].any())
+
+    by_block = layout.is_by_block(spec.name) and spec.dims[0] == "run"
+    return [f"{spec.name}/c/{index}" for index in absent if not by_block or must_exist(index)]
 
 
 @dataclass(frozen=True)
@@ -206,8 +268,27 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 
     place = Place.of(store)
     open_group(place)
+    refuse_lost_chunks(place)
     dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3)
     return dataset
+
+
+def refuse_lost_chunks(place: Place) -> None:
+    """Raise where a chunk is gone that xarray would read as if it were full of fill values.
+
+    Raises
+    ------
+    StoreError
+        It names the first ones.
+    """
+    attributes, arrays = _declared(place)
+    status = _whole(place, arrays["status"])
+    with telling(place, "cannot be read"):
+        files = chunks.files_of(place, arrays)
+    lost = [key for name, spec in arrays.items() for key in lost_chunks(attributes, arrays, spec, chunks.absent(spec, files.chunks[name]), status)]
+    if lost:
+        names = ", ".join(lost[:5]) + " and others" * (len(lost) > 5)
+        raise StoreError(f"{place}: {names} {'is' if len(lost) == 1 else 'are'} missing; see what can be done: sweep doctor {place}")
 
 
 def axis_names(group: "zarr.Group") -> Sequence[str]:

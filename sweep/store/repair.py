@@ -15,14 +15,14 @@ from marsdisk import model_version
 
 from ..errors import StoreError
 from . import layout, reader, schema
-from .chunks import Chunk, Files, damaged, files_of
+from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
 from .lock import DRIVER, LOCK, driver_of, driving
 from .objects import MAKING
 from .place import Folder, Place, reason, telling
 from .schema import ArraySpec
 from .writer import mark_unused
 
-#: Arrays that a finished run always fills with something: where their chunk is missing, it was lost.
+#: Arrays that a finished run always fills with something: where their chunk is missing in a store of schema 1, it was lost.
 ALWAYS_FILLED = ("Sigma_0", "t_end", "wall_time", "stop_reason", "worker", "attempt", "t", "Sigma", "N")
 
 
@@ -143,15 +143,13 @@ def _status(store: _Store) -> NDArray[np.uint8]:
     """The commit records; pending where their chunk cannot be read."""
     spec = store.arrays["status"]
     bad = {chunk.first for name, chunk in store.bad if name == "status"}
-    array = store.place.group()["status"]
-    assert isinstance(array, zarr.Array)
-    if not bad:
-        return np.asarray(array[...], dtype=np.uint8)
     status = np.full(spec.shape, layout.PENDING, np.uint8)
     for chunk in store.files.chunks["status"]:
-        if chunk.first not in bad:
-            runs = slice(chunk.first * spec.chunks[0], (chunk.first + 1) * spec.chunks[0])
-            status[runs] = np.asarray(array[runs])
+        if chunk.first in bad:
+            continue
+        first = chunk.first * spec.chunks[0]
+        rows = np.arange(first, min(first + spec.chunks[0], spec.shape[0]))
+        status[rows] = read_rows(store.place, spec, rows, lambda absent: None)
     return status
 
 
@@ -172,7 +170,9 @@ def _blocks(store: _Store) -> Iterator[Finding]:
         yield _again(store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)")
     lost = set(_lost(store, status, committed)) - marked - unknown
     if lost:
-        yield _again(store, "lost chunks", lost, "committed, but files with their results are gone")
+        names = [name for name in store.arrays if layout.is_by_block(name) and _lost_of(store, name, status)]
+        shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
+        yield _again(store, "lost chunks", lost, f"committed, but files with their results are gone (of {shown})")
     if store.driver:
         return
     resume = f"sweep resume {store.place}"
@@ -209,8 +209,23 @@ def _is_by_block(store: _Store, name: str) -> bool:
     return name in by_block and store.arrays[name].dims[0] == "run"
 
 
+def _lost_of(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:
+    """Keys of the chunks of an array that must exist and do not."""
+    spec = store.arrays[name]
+    gone = absent(spec, store.files.chunks[name])
+    return reader.lost_chunks(store.attributes, store.arrays, spec, gone, status)
+
+
 def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]) -> Iterator[int]:
-    """Committed blocks with finished runs of which a chunk that must be there is not."""
+    """Committed blocks of which a chunk that must be there is not."""
+    if store.attributes["schema_version"] >= layout.FIRST_WITH_EVERY_CHUNK:
+        for name in store.arrays:
+            if not _is_by_block(store, name):
+                continue
+            for key in _lost_of(store, name, status):
+                chunk = Chunk(key, 0, (int(key.rpartition("/")[2]),))
+                yield from (block for block in store.blocks_of(name, chunk) if committed[block])
+        return
     done = _blocks_of_runs(store, status == layout.DONE) & set(np.flatnonzero(committed).tolist())
     for name in ALWAYS_FILLED:
         spec = store.arrays[name]
@@ -219,14 +234,18 @@ def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
 
 
 def _coordinates(store: _Store) -> Iterator[Finding]:
+    status = _status(store) if "status" in store.arrays else np.zeros(0, np.uint8)
+    lost = [key for name in sorted(store.arrays) if not _is_by_block(store, name) for key in _lost_of(store, name, status)]
     names = sorted({name for name, _ in store.bad if not _is_by_block(store, name)})
     anew = f"results can still be read by run; for a whole store, sweep run it into another --store than {store.place}"
+    if lost:
+        yield Finding("lost coordinates", tuple(lost), "files that say which run is which are gone", anew)
     if names:
         yield Finding("unreadable coordinates", tuple(names), "what says which run is which cannot be read", anew)
-    if "run_id" in names or "run_id" not in store.arrays:
+    if "run_id" in {*names, *(key.partition("/")[0] for key in lost)} or "run_id" not in store.arrays:
         return
     names_of = reader.column(store.place.group(), "run_id")
-    status = _status(store)[: names_of.size] if "status" in store.arrays else np.zeros(0, np.uint8)
+    status = status[: names_of.size]
     unused = (status == layout.UNUSED) | ((status == layout.PENDING) & (names_of[: status.size] == ""))  # the latter in a block that is lost
     ids = np.delete(names_of, np.flatnonzero(unused)).tolist()
     twice = len(ids) - len(set(ids))

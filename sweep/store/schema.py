@@ -100,11 +100,13 @@ def read_attributes(text: bytes) -> dict[str, Any]:
         raise ValueError("is no Zarr group of format 3 with attributes")
     deque(texts(attributes), maxlen=0)
     version = attributes.get("schema_version")
-    if type(version) is int and version != layout.SCHEMA_VERSION:
+    if type(version) is int and version not in layout.READABLE:
         return attributes  # what another schema's attributes are, it alone knows
     for name, kind in ATTRIBUTES.items():
         if type(attributes.get(name)) is not kind:
             raise ValueError(f"its attribute {name} is {'missing' if name not in attributes else f'no {kind.__name__}'}")
+    if type(attributes.get("uid", "")) is not str:
+        raise ValueError("its attribute uid is no str")
     given, provenance = attributes["sweep"], attributes["provenance"]
     if set(given) - {"refined"} != {"content", "base", "command_line", "base_path"} or any(
         type(given[k]) is not dict for k in ("content", "base", "command_line")

@@ -133,7 +133,8 @@ def cache_scopes() -> None:
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "s.zarr"
             create(plan, store)
-            tasks = [replace(block_task(plan, str(store), block), scope=scope, cache_enabled=enabled) for block in plan.blocks[:2]]
+            fence = reader.read_fence(store)
+            tasks = [replace(block_task(plan, str(store), block, fence), scope=scope, cache_enabled=enabled) for block in plan.blocks[:2]]
             receipts = [run_block(task, CacheScopes()) for task in tasks]
             runs = sum(receipt.done for receipt in receipts)
             whole, beside = (1e3 * sum(part) / runs for part in zip(*((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True))

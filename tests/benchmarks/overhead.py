@@ -31,6 +31,7 @@ from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.store import layout
 from tests.preloading import preloading
+from sweep.store.reader import read_fence
 
 from . import many
 from .page import PERFORMANCE, publish, table
@@ -127,10 +128,10 @@ def parts_of_a_run(folder: Path) -> Rows:
         for name in PARTS:
             stack.enter_context(patch.object(worker, name, timed(name)))
         scopes = worker.CacheScopes()
-        worker.run_block(block_task(plan, str(store), plan.blocks[0]), scopes)  # which opens the arrays
+        worker.run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), scopes)  # which opens the arrays
         spent.clear()
         begin, (block, *_) = time.process_time(), plan.blocks[1:]
-        worker.run_block(block_task(plan, str(store), block), scopes)
+        worker.run_block(block_task(plan, str(store), block, read_fence(store)), scopes)
         whole, runs = time.process_time() - begin, len(block.rows)
     found = [(f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()]
     found += [("the rest", whole - sum(spent.values())), ("all but the integrator", whole - spent["solve"])]

@@ -28,6 +28,7 @@ from sweep.cluster import SETTINGS, Cluster, connect
 from sweep.driver import Window, Work, block_task
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
+from sweep.store.fence import Fence
 from sweep.watchdog import Limits, Watchdog
 from sweep.worker import BlockTask, Receipt
 
@@ -86,7 +87,7 @@ def drive(address: str, blocks: int) -> dict[str, float]:
     many = (replace(block, index=i) for i, block in zip(range(blocks), itertools.cycle(full), strict=False))
     process, receipts = psutil.Process(), list[Receipt]()
     with dask.config.set(SETTINGS), connect(sweep.profiles.Scheduler(address), 15.0) as client:
-        work = Work(lambda block: block_task(plan, "memory://nothing.zarr", block), many)
+        work = Work(lambda block: block_task(plan, "memory://nothing.zarr", block, Fence("", plan.digest)), many)
         message, begin, clock = len(work.first().packed()), used(process), time.perf_counter()
         Window(Cluster(client, address), work, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
         assert len(receipts) == blocks

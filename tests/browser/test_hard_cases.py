@@ -33,6 +33,7 @@ import sweep
 from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
 from sweep.cluster import workers_from
+from sweep.store.fence import Fence
 from sweep.store.place import outcome
 from sweep.watchdog import Limits
 from sweep.worker import BlockTask
@@ -197,7 +198,7 @@ def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) ->
 
 
 def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(rings: Path, open_page: Open) -> None:
-    task = BlockTask(str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1)
+    task = BlockTask(str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1, Fence("", ""))
     with workers_from(1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()) as cluster:
         client = cluster.client
         said = results_page(client.dashboard_link)

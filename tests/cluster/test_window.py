@@ -42,6 +42,7 @@ from sweep.errors import (
 from sweep.plan import Block, make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
+from sweep.store.fence import Fence
 from sweep.watchdog import Limits, Watchdog
 from sweep.worker import BlockTask, Receipt
 
@@ -62,6 +63,7 @@ def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
         scope="task",
         cache_enabled=True,
         attempt=1,
+        fence=Fence("", ""),
         checked=checked,
     )
 

@@ -24,6 +24,7 @@ from sweep.making import create, forecast
 from sweep.plan import Plan, make_plan
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.store.fence import Fence
 from sweep.worker import CacheScopes, run_block
 
 Planner = Callable[..., Plan]
@@ -65,7 +66,7 @@ def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) ->
 
 def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
     made = plan(axes=T0_AND_RINGS, check={"fraction": 0.5}, block=4)
-    tasks = [block_task(made, "nowhere", block) for block in made.blocks]
+    tasks = [block_task(made, "nowhere", block, Fence("", made.digest)) for block in made.blocks]
     assert {task.rows[i] for task in tasks for i in task.checked} == made.checked
     assert all(i < len(task.overrides) for task in tasks for i in task.checked)
 
@@ -147,7 +148,7 @@ def test_an_interrupted_sweep_goes_on_with_the_same_checks(checked: Path, tmp_pa
     file, store = sweep_file(tmp_path, **SOME), tmp_path / "s.zarr"
     plan = make_plan(load_sweep(file))
     create(plan, store)
-    run_block(block_task(plan, str(store), plan.blocks[1]), CacheScopes())
+    run_block(block_task(plan, str(store), plan.blocks[1], reader.read_fence(store)), CacheScopes())
     run_here(file, store)
     assert_same_bits(checked, store)
 
@@ -177,7 +178,7 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(t
     create(plan, tmp_path / "s.zarr")
     seen: list[object] = []
     monkeypatch.setattr(sweep.worker, "check_run", lambda config, **given: seen.append(config) or check_run(config, **given))  # type: ignore[func-returns-value]
-    task = block_task(plan, str(tmp_path / "s.zarr"), plan.blocks[0])
+    task = block_task(plan, str(tmp_path / "s.zarr"), plan.blocks[0], reader.read_fence(tmp_path / "s.zarr"))
     run_block(dataclasses.replace(task, condemned_checks=frozenset([2])), CacheScopes())
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert len(seen) == 5

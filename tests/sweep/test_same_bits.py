@@ -20,6 +20,7 @@ from sweep.making import create
 from sweep.plan import make_plan
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.store.reader import read_fence
 from sweep.watchdog import Limits, Watchdog
 from sweep.worker import Receipt, SweepPlugin
 
@@ -87,7 +88,7 @@ def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_da
     file = sweep_file(tmp_path, axes=DENSITIES, block=1, cache={"scope": scope})
     plan = make_plan(load_sweep(file))
     create(plan, tmp_path / "other.zarr")
-    work = Work(lambda block: block_task(plan, str(tmp_path / "other.zarr"), block), plan.blocks)
+    work = Work(lambda block: block_task(plan, str(tmp_path / "other.zarr"), block, read_fence(tmp_path / "other.zarr")), plan.blocks)
     receipts: list[Receipt] = []
     local = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0")
     with local, Client(local, set_as_default=False) as client:

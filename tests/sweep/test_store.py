@@ -282,7 +282,7 @@ def test_an_array_that_is_damaged_while_workers_run_is_named(tmp_path: Path, dam
     create(plan, store)
     damage(store / "Sigma" / "zarr.json")
     with pytest.raises(StoreError, match=r"Sigma is missing or damaged: the store was changed while workers ran"):
-        run_block(block_task(plan, str(store), plan.blocks[0]), CacheScopes())
+        run_block(block_task(plan, str(store), plan.blocks[0], reader.read_fence(store)), CacheScopes())
     assert not np.any(zarr.open_array(store / "status", mode="r")[:])
 
 
@@ -290,7 +290,7 @@ def test_a_run_that_fails_keeps_nothing_of_a_torn_earlier_attempt(tmp_path: Path
     changes = {"energy": {"enabled": True}, "numerics.t_end_years": 1e-6}
     plan, store = make_plan(load_sweep(sweep_file(tmp_path, set=changes, axes={"temperature.T0": [3000.0]}))), tmp_path / "s.zarr"
     create(plan, store)
-    task = block_task(plan, str(store), plan.blocks[0])
+    task = block_task(plan, str(store), plan.blocks[0], reader.read_fence(store))
     run_block(task, CacheScopes())
     assert np.isfinite(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
     run_block(dataclasses.replace(task, condemned={0: "killed its worker"}), CacheScopes())

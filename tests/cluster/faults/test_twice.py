@@ -66,7 +66,7 @@ def test_every_block_run_twice_at_once(
 ) -> None:
     plan, store = make_plan(load_sweep(many_file)), tmp_path / "s.zarr"
     create(plan, store)
-    tasks = [block_task(plan, str(store), block) for block in plan.blocks]
+    tasks = [block_task(plan, str(store), block, reader.read_fence(store)) for block in plan.blocks]
     context = multiprocessing.get_context("spawn")  # as Dask starts its workers
     together = context.Barrier(2)
     twins = [context.Process(target=run_all, args=(tasks, together)) for _ in range(2)]

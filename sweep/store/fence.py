@@ -1,0 +1,90 @@
+"""Who may write a block: only a task of the store and the plan that stand there now, over rows that nobody has committed.
+
+Nobody can stop a thread of a worker elsewhere. A driver that was stopped, a store that was deleted and made anew under the
+same name, a machine that was frozen for an hour: each leaves blocks behind that end some time and would be written then.
+A block is therefore compared with the store twice, before its first array and right before its commit record.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import layout
+
+
+class LateBlockError(Exception):
+    """A block that may not be written (any more); nothing of it is committed."""
+
+
+class CommittedAlreadyError(LateBlockError):
+    """Another attempt at the same block has committed it."""
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The store and the plan that a block was handed out for.
+
+    Parameters
+    ----------
+    uid : str
+        Of the store, made with it; empty for a store of a version that made none.
+    plan_digest : str
+        Of the plan that the store had when the block was handed out.
+    """
+
+    uid: str
+    plan_digest: str
+
+    @classmethod
+    def of(cls, description: bytes) -> "Fence":
+        """Read the fence of a store from its group's ``zarr.json``.
+
+        Raises
+        ------
+        ValueError
+            It is no description of a group with attributes.
+        """
+        attributes = json.loads(description)["attributes"]
+        return cls(str(attributes.get("uid", "")), str(attributes["plan_digest"]))
+
+    def refuse_other(self, description: bytes) -> None:
+        """Raise unless the store that stands there now is the one of this fence.
+
+        Raises
+        ------
+        LateBlockError
+            It is another one, or has another plan.
+        """
+        try:
+            now = Fence.of(description)
+        except (ValueError, KeyError, TypeError) as error:
+            raise LateBlockError("the store is gone or damaged") from error
+        if now.uid != self.uid:
+            raise LateBlockError("another store stands in its place")
+        if now.plan_digest != self.plan_digest:
+            raise LateBlockError("the store has another plan by now")
+
+
+def refuse_committed(status: NDArray[np.uint8], attempts: NDArray[np.int64], attempt: int, *, retry: bool) -> None:
+    """Raise where rows of a block are committed, unless this is a retry of them with a higher attempt.
+
+    Parameters
+    ----------
+    status, attempts : (rows,) arrays
+        What the store holds of the block's rows.
+    attempt : int
+        Of the task.
+    retry : bool
+        Whether the task is a retry of failed runs that somebody has asked for.
+
+    Raises
+    ------
+    CommittedAlreadyError
+        They are committed.
+    """
+    committed = np.isin(status, (layout.DONE, layout.FAILED))
+    replaceable = retry & (attempts < attempt)
+    if np.any(committed & ~replaceable):
+        raise CommittedAlreadyError("another attempt has committed it")
