@@ -1,11 +1,10 @@
 """What the command lines of marsdisk and sweep share: overrides, errors without traceback, exit codes."""
 
 import functools
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -53,10 +52,14 @@ set_option = click.option(
 )
 
 
-def _seen_enough() -> NoReturn:
-    """End, as the reader of our output has done, such as head."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(OK)
+class Program(click.Group):
+    """A command group whose commands go on, and end with their own exit code, when nobody reads what they print."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        from .streams import outlive_readers
+
+        outlive_readers()
+        return super().main(*args, **options)
 
 
 def reporting(context: click.Context, call: Callable[[], R]) -> R:
@@ -71,8 +74,6 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         message, trace = str(error), traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
-    except BrokenPipeError:
-        _seen_enough()
     except Exception as error:
         message = f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command again with --debug after its name and report what it prints."
         trace = traceback.format_exc()
@@ -96,7 +97,7 @@ def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
     """A command group with --debug and --version."""
 
     def decorate(function: Callable[..., None]) -> click.Group:
-        group = click.group(help=help, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(function)
+        group = click.group(cls=Program, help=help, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(function)
         group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
         return click.option("--debug", is_flag=True, help="Show tracebacks and one log line per run.")(group)
 
@@ -112,9 +113,6 @@ def terminal() -> "Console":
         def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> "Iterable[Segment]":
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-        def on_broken_pipe(self) -> None:
-            _seen_enough()
 
     return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)  # a unit in brackets is no style
 

@@ -31,7 +31,10 @@ RESTARTS = 3  # of a block that was lost, and of a cluster that was lost without
 
 @contextmanager
 def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that no block is torn; a second signal ends the process at once. Both are answered."""
+    """An event that a signal sets, so that no block is torn; a second one ends the process at once. Both are answered.
+
+    The signals are Ctrl-C (SIGINT), SIGTERM, and that of a closed terminal (SIGHUP), unless nohup has it ignored.
+    """
     stop = threading.Event()
 
     def handle(number: int, frame: object) -> None:
@@ -45,7 +48,11 @@ def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield stop
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    obeyed = [signal.SIGINT, signal.SIGTERM]
+    closed_terminal = getattr(signal, "SIGHUP", None)
+    if closed_terminal is not None and signal.getsignal(closed_terminal) is not signal.SIG_IGN:
+        obeyed.append(closed_terminal)
+    before = {number: signal.signal(number, handle) for number in obeyed}
     try:
         yield stop
     finally:

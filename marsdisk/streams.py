@@ -1,0 +1,43 @@
+"""Standard output and error of a command that must not end because nobody reads them."""
+
+import io
+import os
+import sys
+from typing import TextIO
+
+
+class _Outlet(io.FileIO):
+    """A file that drops what cannot be written: its reader has gone, its disk is full, its terminal was closed."""
+
+    def write(self, data: "io.Buffer") -> int:  # type: ignore[override, name-defined]
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def outlive_readers() -> None:
+    """Make the standard streams of this process ones that drop what cannot be written or encoded.
+
+    Streams that somebody has replaced, such as a test or a notebook, stay as they are.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # a closed one: the next file opened would take its place
+        pass
+    os.close(number)
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _lasting(sys.stdout, 1)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _lasting(sys.stderr, 2)
+
+
+def _lasting(stream: TextIO | None, number: int) -> TextIO:
+    """Return a stream to the same file, in the same encoding, buffered alike."""
+    outlet = _Outlet(number, "w", closefd=False)
+    if not isinstance(stream, io.TextIOWrapper):  # it was closed
+        return io.TextIOWrapper(io.BufferedWriter(outlet), "utf-8", "backslashreplace")
+    stream.flush()
+    if stream.write_through:
+        return io.TextIOWrapper(outlet, stream.encoding, "backslashreplace", write_through=True)
+    buffered = io.BufferedWriter(outlet)
+    by_line = stream.line_buffering
+    return io.TextIOWrapper(buffered, stream.encoding, "backslashreplace", line_buffering=by_line)
