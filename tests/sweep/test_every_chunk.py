@@ -1,0 +1,122 @@
+"""Every chunk of a committed block exists as a file, and one that is gone is missed: by the doctor, and by all that read."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from click.testing import CliRunner
+from small_sweeps import MIXED, T0_AND_RINGS, assert_same_bits, run_here, sweep_file
+
+import sweep
+from sweep.cli import main
+from sweep.errors import StoreError
+from sweep.store import chunks, layout, reader, repair, schema
+from sweep.store.place import Place
+
+SWEEPS = {
+    "rings": {"axes": T0_AND_RINGS},
+    "failed, stopped, checked": MIXED,
+    "damping, energy": {
+        "axes": {"temperature.T0": [3000.0, 4000.0]},
+        "set": {"numerics.t_end_years": 0.001},
+        "variants": {"plain": {}, "damped": {"dynamics.damping": {"e_eq": 0.1}}, "summed": {"energy.enabled": True}},
+    },
+    "design": {
+        "sample": {"method": "sobol", "n": 4, "seed": 1, "axes": {"dynamics.i0": {"loguniform": [0.005, 0.1]}}},
+        "set": {"numerics.t_end_years": 0.001},
+    },
+}
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished store with its sweep file beside it. Only to be read."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_here(sweep_file(folder, **SWEEPS[request.param]), folder / "s.zarr")
+    return folder / "s.zarr"
+
+
+def keys_of_chunks(store: Path) -> dict[str, list[str]]:
+    """Keys of the files with chunks, by array."""
+    place = Place.of(store)
+    attributes, described = reader.read_descriptions(place)
+    arrays, _ = schema.read_arrays(described, attributes)
+    files = chunks.files_of(place, arrays)
+    return {name: [chunk.key for chunk in found] for name, found in files.chunks.items()}
+
+
+def test_every_array_has_all_its_chunks(whole: Path) -> None:
+    place = Place.of(whole)
+    attributes, described = reader.read_descriptions(place)
+    arrays, _ = schema.read_arrays(described, attributes)
+    files = chunks.files_of(place, arrays)
+    assert {name: chunks.absent(spec, files.chunks[name]) for name, spec in arrays.items()} == {name: [] for name in arrays}
+
+
+def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    found = keys_of_chunks(whole)
+    assert len(found) > 40
+    for name, keys in found.items():
+        for key in (keys[0], keys[-1]):
+            if store.exists():
+                shutil.rmtree(store)
+            shutil.copytree(whole, store)
+            (store / key).unlink()
+            findings = repair.examine(store).findings
+            assert any(name in f"{finding.names} {finding.meaning}" or finding.blocks for finding in findings) or name == "status", key
+            assert findings, key
+            if name == "status":
+                continue
+            with pytest.raises(StoreError, match=rf"{name}.* missing; see what can be done: sweep doctor"):
+                sweep.open_store(store)
+            with pytest.raises(StoreError, match=rf"{name} is damaged: {name}/c/\d+ is missing"):
+                reader.column(reader.open_group(store), name)
+
+
+def test_lost_chunks_are_computed_again_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    shutil.copytree(whole, store)
+    for name, keys in keys_of_chunks(store).items():
+        if layout.is_by_block(name) and name != "s":
+            (store / keys[0]).unlink()
+    done = CliRunner().invoke(main, ["doctor", str(store), "--repair"])
+    assert done.exit_code == 1
+    shutil.copy(whole.parent / "small.yaml", tmp_path / "small.yaml")
+    run_here(tmp_path / "small.yaml", store)
+    assert_same_bits(store, whole)
+    assert repair.examine(store, deep=True).is_clean
+
+
+def test_arrays_that_an_extension_brings_have_chunks_for_the_blocks_that_were_there(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0]}
+    short = {"numerics.t_end_years": 0.001}
+    run_here(sweep_file(tmp_path, axes=axes, set=short, variants={"plain": {}}), tmp_path / "s.zarr")
+    both = {"plain": {}, "summed": {"energy.enabled": True}}
+    run_here(sweep_file(tmp_path, axes=axes, set=short, variants=both), tmp_path / "s.zarr", extending=True)
+    assert repair.examine(tmp_path / "s.zarr", deep=True).is_clean
+    summed = sweep.open_store(tmp_path / "s.zarr").E_collisions.values
+    assert np.isfinite(summed).tolist() == [False, False, True, True]
+
+
+def test_coordinates_that_were_never_written_are_no_values(whole: Path) -> None:
+    group = zarr.open_group(whole, mode="r")
+    for name in str(group.attrs["coordinates"]).split():
+        array = group[name]
+        assert isinstance(array, zarr.Array)
+        kind = array.dtype.kind
+        if kind == "f":
+            assert np.isnan(array.fill_value), name
+        elif kind == "i":
+            assert array.fill_value == np.iinfo(array.dtype).min, name
+
+
+def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    shutil.copytree(whole, store)
+    zarr.open_group(store, mode="r+").update_attributes({"schema_version": 1})
+    (store / keys_of_chunks(store)["cache_refused"][0]).unlink()
+    assert repair.examine(store).is_clean
+    assert (sweep.open_store(store).cache_refused.values == 0).all()
