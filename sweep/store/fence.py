@@ -7,6 +7,7 @@ A block is therefore compared with the store twice, before its first array and r
 
 import json
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,16 @@ class LateBlockError(Exception):
 
 class CommittedAlreadyError(LateBlockError):
     """Another attempt at the same block has committed it."""
+
+
+class Guard(Protocol):
+    """Holds a block against what stands in the store now."""
+
+    async def refuse_other_store(self) -> None:
+        """Raise if another store, or another plan, stands there."""
+
+    async def refuse_late(self) -> None:
+        """Raise if the block may not be written: that, or its rows are committed already."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
-from .fence import CommittedAlreadyError
+from .fence import CommittedAlreadyError, Guard
 from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome, reason
 
 if TYPE_CHECKING:
@@ -195,22 +195,46 @@ class Objects(Place):
         obstore = _client()
         obstore.delete(self.inside, list(keys))
 
-    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
-        """Write all chunks at once, check, and write the commit record over the version checked."""
+    async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
+        """Write each chunk where nobody else has written one, then the commit record over the version checked."""
+        records = [key for key in chunks if key.startswith(record)]
+        others = [key for key in chunks if key not in records]
+        tags = await self._tags(records)
+        await guard.refuse_late()
+
+        async def refuse_change() -> None:
+            await guard.refuse_other_store()
+            if await self._tags(records) != tags:
+                raise CommittedAlreadyError("another attempt has committed it")
+
+        await _gathered(self._put_chunk(key, chunks[key], refuse_change) for key in others)
+        await guard.refuse_other_store()
+        for key in records:
+            if not await self._put_over(key, chunks[key], tags[key]):
+                await guard.refuse_other_store()
+                raise CommittedAlreadyError("another attempt has committed it")
+
+    async def _put_chunk(self, key: str, chunk: bytes, refuse_change: Callable[[], Awaitable[None]]) -> None:
+        """Write an object that is new, or over what a broken-off attempt has left of it."""
+        tag = None
+        while not await self._put_over(key, chunk, tag):
+            tag = (await self._tags([key]))[key]
+            await refuse_change()
+
+    async def _put_over(self, key: str, chunk: bytes, tag: str | None) -> bool:
+        """Write an object over one version of it, or where there is none; return whether that is what stands there now."""
         obstore = _client()
-        records = {key: chunk for key, chunk in chunks.items() if key.startswith(record)}
-        others = [(key, chunk) for key, chunk in chunks.items() if key not in records]
-        await _gathered(obstore.put_async(self.inside, key, chunk) for key, chunk in others)
-        tags = {key: await self._tag(key) for key in records}
-        await check()
-        for key, chunk in records.items():
-            mode = "create" if tags[key] is None else {"e_tag": tags[key]}
-            try:
-                await obstore.put_async(self.inside, key, chunk, mode=mode)
-            except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-                found = await obstore.get_async(self.inside, key)
-                if bytes(await found.bytes_async()) != chunk:  # not our own, whose answer was lost
-                    raise CommittedAlreadyError("another attempt has committed it") from None
+        mode = "create" if tag is None else {"e_tag": tag}
+        try:
+            await obstore.put_async(self.inside, key, chunk, mode=mode)
+        except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
+            found = await obstore.get_async(self.inside, key)
+            return bytes(await found.bytes_async()) == chunk  # our own, whose answer was lost
+        return True
+
+    async def _tags(self, keys: Iterable[str]) -> dict[str, str | None]:
+        """Look up which version of each object is there, None where there is none."""
+        return {key: await self._tag(key) for key in keys}
 
     async def _tag(self, key: str) -> str | None:
         """Tag of the version of an object that is there, None where there is none."""

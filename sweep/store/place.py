@@ -8,13 +8,14 @@ import stat
 import sys
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
+from .fence import Guard
 
 if TYPE_CHECKING:
     import zarr
@@ -113,8 +114,8 @@ class Place(ABC):
         """Remove files of the store."""
 
     @abstractmethod
-    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
-        """Write the chunks of a block, last of all those below ``record``, unless ``check`` raises.
+    async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
+        """Write the chunks of a block, last of all those below ``record``, unless ``guard`` refuses them.
 
         Parameters
         ----------
@@ -122,8 +123,8 @@ class Place(ABC):
             By their keys in the store.
         record : str
             Prefix of the commit record's keys.
-        check : callable
-            Awaited when nothing is left to be done but to make the block visible.
+        guard : Guard
+            Asked when nothing is left to be done but to make the block visible.
         """
 
     @abstractmethod
@@ -226,7 +227,7 @@ class Folder(Place):
                 raise StoreError(f"{folder} is a link, or below one; nothing beyond it was removed. Put a plain folder in its place")
             (self.path / key).unlink(missing_ok=True)
 
-    async def commit(self, chunks: Mapping[str, bytes], record: str, check: Callable[[], Awaitable[None]]) -> None:
+    async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
         """Write to files of other names, check, and rename them.
 
         Where the store was deleted, moved, or replaced in the meantime, these files are no longer
@@ -238,7 +239,7 @@ class Folder(Place):
             for key, path in partial.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(chunks[key])
-            await check()
+            await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
                 partial[key].replace(self.path / key)
         finally:

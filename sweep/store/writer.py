@@ -238,7 +238,7 @@ def write_block(
     }
     place = Place.of(store)
     with telling(place, "writing failed", "free space or cure the disk, then run the same command again"):
-        outcome(_write(place, rows, unused, results, written, _Guard(place, fence, rows, attempt, retry)))
+        outcome(_write(place, rows, unused, results, written, BlockGuard(place, fence, rows, attempt, retry)))
 
 
 def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
@@ -313,7 +313,7 @@ def _staged(array: zarr.AsyncArray[Any], staging: _Staging) -> zarr.AsyncArray[A
 
 
 @dataclass(frozen=True)
-class _Guard:
+class BlockGuard:
     """Holds a block against what stands in the store."""
 
     place: Place
@@ -322,13 +322,17 @@ class _Guard:
     attempt: int
     retry: bool
 
-    async def check(self) -> None:
-        """Raise if the block may not be written."""
+    async def refuse_other_store(self) -> None:
+        """Raise if another store, or another plan, stands there now."""
         try:
             description = await self.place.description("")
         except FileNotFoundError as error:
             raise LateBlockError("the store is gone") from error
         self.fence.refuse_other(description)
+
+    async def refuse_late(self) -> None:
+        """Raise if the block may not be written."""
+        await self.refuse_other_store()
         span = slice(self.rows[0], self.rows[-1] + 1)
         within = np.array(self.rows) - self.rows[0]
         status = np.asarray(await (await _array(self.place, "status")).getitem(span))[within]
@@ -342,10 +346,10 @@ async def _write(
     unused: int,
     results: Sequence[RunResult | None],
     written: Mapping[str, Any],
-    guard: _Guard,
+    guard: BlockGuard,
 ) -> None:
     """Pack all arrays, then write them with the commit record last, if the block may still be written."""
-    await guard.check()
+    await guard.refuse_late()
     staging = _Staging((await _array(place, layout.STATUS_VARIABLE.name)).store_path.store)
     lo, hi = rows[0], rows[-1] + 1
     finished = {i: result for i, result in enumerate(results) if result is not None}
@@ -380,4 +384,4 @@ async def _write(
         has["check"] = bool(written.keys() & {variable.name for variable in layout.CHECKS})
     *all_others, record = layout.variables(shared_grid=shared_grid, parts=[name for name, held in has.items() if held])
     await asyncio.gather(*map(write, [*all_others, record]))
-    await place.commit(staging.chunks, f"{record.name}/", guard.check)
+    await place.commit(staging.chunks, f"{record.name}/", guard)

@@ -1,5 +1,6 @@
 """A block is written only into the store and plan it was handed out for, over rows that nobody has committed."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sweep.making import create
 from sweep.plan import Plan, make_plan
 from sweep.spec import load_sweep
 from sweep.store import layout, reader
+from sweep.store.objects import Objects
 from sweep.store.place import Place
 from sweep.worker import BlockTask, CacheScopes, run_block
 
@@ -80,8 +82,7 @@ def test_a_block_of_a_store_that_is_gone_makes_none(tmp_path: Path, store: str) 
     create(plan, store)
     late = tasks_of(plan, store)[0]
     remove(store)
-    with pytest.raises(StoreError, match="the store was changed while workers ran"):
-        run_block(late, CacheScopes())
+    assert run_block(late, CacheScopes()).refusal == "the store is gone"
     with pytest.raises(StoreError, match=r"is no store of a sweep"):
         reader.counts(store)
 
@@ -194,6 +195,61 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
         assert_same_bits(store, tmp_path / "other.zarr")
     else:
         assert not (store / "zarr.json").exists()
+
+
+SOLVE, PUT_OVER = sweep.worker.solve, Objects._put_over
+
+
+def disturb_puts(monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]) -> None:
+    """Disturb before the put of that number, or of that array."""
+    keys: list[str] = []
+
+    async def put_late(self: Objects, key: str, chunk: bytes, tag: str | None) -> bool:
+        keys.append(key)
+        if at in (len(keys), key.partition("/")[0]):
+            await asyncio.to_thread(disturb)
+        return await PUT_OVER(self, key, chunk, tag)
+
+    monkeypatch.setattr(Objects, "_put_over", put_late)
+
+
+@pytest.mark.parametrize("at", [1, 20, "status"])
+@pytest.mark.parametrize("elsewhere", ["another store", "another attempt"])
+def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, elsewhere: str
+) -> None:
+    pytest.importorskip("obstore")
+    store = f"memory://{tmp_path.name}/s.zarr"
+    replaced = elsewhere == "another store"
+    plan = planned(tmp_path)
+    create(plan, store)
+    late, *_ = tasks_of(plan, store)
+    committed: dict[str, np.ndarray] = {}
+
+    def commit_elsewhere() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sweep.worker, "solve", SOLVE)
+            patch.setattr(Objects, "_put_over", PUT_OVER)
+            there = plan
+            if replaced:
+                remove(store)
+                there = planned(tmp_path, set={"numerics.t_end_years": 0.01})
+                create(there, store)
+            for task in tasks_of(there, store):
+                run_block(task, CacheScopes())
+        committed.update(results(store))
+
+    with monkeypatch.context() as patch:
+        fail_all(patch)
+        disturb_puts(patch, at, commit_elsewhere)
+        receipt = run_block(late, CacheScopes())
+    assert committed
+    if replaced:
+        assert receipt.refusal == "another store stands in its place"
+    else:
+        assert (receipt.repeated, receipt.done, receipt.failed) == (True, 2, 0)
+    now = results(store)
+    assert all(now[name].tobytes() == value.tobytes() for name, value in committed.items() if value.dtype.kind == "f")
 
 
 def test_a_store_without_a_uid_is_written_all_the_same(tmp_path: Path) -> None:
