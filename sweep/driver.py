@@ -252,7 +252,7 @@ class Window:
         if self.cluster.own or not self.flying:
             return
         with suppress(Exception):  # of a scheduler that is gone there is nothing to be asked
-            running = self.cluster.count_executing({future.key for future in self.flying})
+            running = self.cluster.count_executing({str(future.key) for future in self.flying})
             self.client.cancel(list(self.flying))
             if running:
                 self.watchdog.say(

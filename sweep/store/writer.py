@@ -247,8 +247,9 @@ def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
 
     async def status_of_rows() -> NDArray[np.uint8]:
         array = await _array(place, layout.STATUS_VARIABLE.name)
-        whole = np.asarray(await array.getitem(slice(rows[0], rows[-1] + 1)))
-        return whole[np.array(rows) - rows[0]]
+        whole: NDArray[np.uint8] = np.asarray(await array.getitem(slice(rows[0], rows[-1] + 1)))
+        status: NDArray[np.uint8] = whole[np.array(rows) - rows[0]]
+        return status
 
     status = outcome(status_of_rows())
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())

@@ -6,10 +6,9 @@ import os
 import select
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import zarr
 
 import sweep.worker
 from sweep.store.place import Folder, Place
@@ -27,7 +26,7 @@ FOR_EVER = 3600.0  # s, longer than any test
 EATEN_BYTES = 1_500_000_000  # of memory: above the limit, and a machine is still well
 BITE_BYTES = 50_000_000
 
-really_solve, really_set = sweep.worker.solve, zarr.AsyncArray.setitem
+really_solve, really_commit = sweep.worker.solve, Folder.commit
 
 
 def pause(seconds: float) -> None:
@@ -48,12 +47,17 @@ def eat() -> None:
     pause(FOR_EVER)
 
 
+def commit_records(place: Folder) -> int:
+    """Files with a commit record."""
+    names = [path.name for path in (place.path / "status" / "c").glob("*")]
+    return sum(not name.endswith(".partial") for name in names)
+
+
 def committed_blocks() -> int:
     """Blocks of the store that have a commit record."""
     place = Place.of(STORE)
     if isinstance(place, Folder):  # quicker, and serves on a disk that is full
-        names = [path.name for path in (place.path / "status" / "c").glob("*")]
-        return sum(not name.endswith(".partial") for name in names)
+        return commit_records(place)
     return counts(place).blocks_committed
 
 
@@ -88,14 +92,23 @@ def solve(run: Any) -> Any:
     return really_solve(run)
 
 
-async def setitem(array: Any, selection: Any, value: Any, **options: Any) -> None:
-    folder = Path(str(array.store_path).removeprefix("file://"))
-    if HOLD and folder.name == "status" and len(list(folder.glob("c/*"))) >= BLOCKS_BEFORE:
-        with Path(HOLD).open("a", encoding="utf-8") as flag:
-            flag.write(f"{os.getpid()} {selection}\n")
+class Hold:
+    """A guard at which a worker stays for good, with nothing left to do but to make its block visible."""
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+
+    async def refuse_late(self) -> None:
+        with Path(str(HOLD)).open("a", encoding="utf-8") as flag:
+            flag.write(f"{os.getpid()} {self.record}\n")
         pause(FOR_EVER)
-    await really_set(array, selection, value, **options)
+
+
+async def commit(self: Folder, chunks: Mapping[str, bytes], record: str, guard: Any) -> None:
+    if HOLD and commit_records(self) >= BLOCKS_BEFORE:
+        guard = Hold(record)
+    await really_commit(self, chunks, record, guard)
 
 
 sweep.worker.solve = solve
-zarr.AsyncArray.setitem = setitem
+Folder.commit = commit  # type: ignore[method-assign]
