@@ -39,6 +39,7 @@ from sweep.errors import (
     UnfitWorkerError,
     WorkersLostError,
 )
+from sweep.making import create
 from sweep.plan import Block, make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
@@ -423,13 +424,15 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rep
     """Runs six blocks on whatever a function starts for them; gives what was reported."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, 6]}}
     plan = make_plan(load_sweep(sweep_file(tmp_path, axes=axes, block=1)))
+    store = str(tmp_path / "s.zarr")
+    create(plan, store)
     reporter = Reporter(Console(file=io.StringIO()), Tally(6))
     stop = StopEvent(Clock())
 
     def run_on(workers_from: Callable[..., Any]) -> Reporter:
         monkeypatch.setattr(sweep.driver, "workers_from", workers_from)
         monkeypatch.setattr(sweep.driver, "wait", wait)
-        run_blocks(plan, "s.zarr", plan.blocks, workers=2, reporter=reporter, stop=stop)
+        run_blocks(plan, store, plan.blocks, workers=2, reporter=reporter, stop=stop)
         return reporter
 
     return run_on
