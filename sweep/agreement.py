@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import platform
-import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from marsdisk import model_version
 
-from .errors import ClusterError
+from .errors import ClusterError, StorageOutageError
+from .store.identity import process_name, recorded_process
 from .store.place import Folder, Place, reason, storage_errors
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "numba", "zarr", "dask", "distributed")
 PROBE = "probe"  # note beside the store
 ANSWER_SECONDS = 120.0  # for all workers to answer; importing on a slow shared disk takes its time
+STORAGE_SECONDS = 90.0  # of these, for the object store to answer a worker
+JOINING_SECONDS = 5.0  # for it to answer a worker that joins later, which does nothing else meanwhile
 
 
 @functools.cache
@@ -46,11 +48,6 @@ def _environment() -> dict[str, str]:
     }
 
 
-def host_and_process() -> str:
-    """As recorded with each run."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 class Probe:
     """What a worker is compared with; sent to each, those that join later too."""
 
@@ -63,16 +60,18 @@ class Probe:
         return different or self._storage_problem(answer)
 
     def _storage_problem(self, answer: bool) -> str:
-        place = Place.of(self.store)
+        place = Place.of(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
         try:
             if place.note_read(f"{PROBE}-{self.id}") != self.id.encode():
                 return f"does not see what the driver wrote beside {place}"
-            mine = f"{PROBE}-{self.id}-{host_and_process().replace(':', '-')}"
-            place.note_write(mine, host_and_process().encode())
+            mine = f"{PROBE}-{self.id}-{process_name()}"
+            place.note_write(mine, recorded_process().encode())
             if not answer:
                 place.note_delete(mine)
             if isinstance(place, Folder) and not os.access(place.path / "status", os.W_OK | os.X_OK):
                 return f"may not write into {place}"
+        except StorageOutageError as error:  # a worker that joins meanwhile is fit, and its blocks are tried again
+            return str(error.problem) if answer else ""
         except storage_errors() as error:
             return f"cannot write beside {place}: {reason(error)}"
         return ""
@@ -129,19 +128,19 @@ def check_agreement(client: "Client", probe: Probe) -> None:
     place = Place.of(probe.store)
     for address, answer in answers.items():
         who = hosts.get(address, f"worker {address}")
-        host, problem = answer if isinstance(answer, tuple) else ("", f"cannot be asked: {type(answer).__name__}: {answer}")
-        note = f"{PROBE}-{probe.id}-{host.replace(':', '-')}"
-        if not problem and place.note_read(note) != host.encode():
+        process, problem = answer if isinstance(answer, tuple) else ("", f"cannot be asked: {type(answer).__name__}: {answer}")
+        note = f"{PROBE}-{probe.id}-{process.rpartition(':')[2]}"
+        if not problem and place.note_read(note) != process.encode():
             problem = f"writes another {place} than the driver sees"
         place.note_delete(note)
         if problem:
-            problems[f"{who} ({host.partition(':')[0]})" if host else who] = problem
+            problems[f"{who} ({process.partition(':')[0]})" if process else who] = problem
     raise_disagreement(problems)
 
 
 def _scheduler(client: "Client") -> str:
-    assert client.scheduler is not None
-    return str(client.scheduler.address)
+    scheduler: Any = client.scheduler
+    return str(scheduler.address)
 
 
 def _host(address: str) -> str:
@@ -180,6 +179,7 @@ def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]
         if versions_only:
             mine.expected.pop("sweep")  # a scheduler passes our messages on unread
             return agreement.differences(mine.expected, agreement._environment())
-        return agreement.host_and_process(), mine.problem(answer=True)
+        process = getattr(agreement, "recorded_process", socket.gethostname)  # which older versions do not have
+        return process(), mine.problem(answer=True)
 
     return look

@@ -17,10 +17,13 @@ from .agreement import Probe, check_agreement, probing
 from .browse.dashboard import on_dashboard, results_page
 from .errors import ClusterError, Interrupted, WorkersLostError
 from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls, usable_cores
+from .quiet import quiet_loggers
 from .watchdog import Limits
 from .worker import BlockTask, SweepPlugin
 
 SCHEDULER_SECONDS = 30.0  # for it to say who its workers are, which takes milliseconds
+MEMORY_TOPIC = "worker-restart-memory"  # of Dask's log of events
+WORKER_MB = 300  # of a worker with our packages, before its first run
 LOOPBACK_WORKER = ["--host", "127.0.0.1"]  # it would listen on all interfaces
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -56,12 +59,14 @@ class Cluster:
 
     def __init__(self, client: Client, address: str) -> None:
         self.client, self.address = client, address
+        ended = self._ended_for_memory()
+        self._last_ended = ended[-1][0] if ended else 0.0  # before our time, by the scheduler's clock
 
     def workers(self) -> Mapping[str, Mapping[str, Any]]:
         """By address, as the scheduler describes them."""
         try:
-            assert self.client.scheduler is not None
-            identity: Any = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS)
+            scheduler: Any = self.client.scheduler
+            identity: Any = self.client.sync(scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS)
         except TimeoutError as error:
             raise WorkersLostError(f"the scheduler of {self.address} has not answered for {SCHEDULER_SECONDS:.0f} s") from error
         except OSError as error:
@@ -74,6 +79,26 @@ class Cluster:
         processing = self.client.processing()
         workers = self.workers()
         return sum(min(len(set(keys).intersection(sent)), workers[address]["nthreads"]) for address, sent in processing.items() if address in workers)
+
+    def _ended_for_memory(self) -> list[tuple[float, Mapping[str, Any]]]:
+        """What nannies have told the scheduler of workers that they ended for lack of memory, with the time."""
+        with suppress(Exception):  # of a scheduler that is gone there is nothing to be asked
+            scheduler: Any = self.client.scheduler
+            waiting = {"topic": MEMORY_TOPIC, "callback_timeout": SCHEDULER_SECONDS}
+            return list(self.client.sync(scheduler.events, **waiting))
+        return []
+
+    def out_of_memory(self) -> str:
+        """Say that nannies end workers for lack of memory; empty where none has done so since we came."""
+        sizes = [event["rss"] for time, event in self._ended_for_memory() if time > self._last_ended]
+        if not sizes:
+            return ""
+        times = f"{len(sizes)} times" if len(sizes) > 1 else "once"
+        return (
+            f"a nanny has ended its worker {times} for taking more memory than its limit allows, "
+            f"the last one at {sizes[-1] / 1e6:.0f} MB; a worker takes some {WORKER_MB} MB before "
+            "its first run: give it more (--memory-limit of dask worker, memory: of a profile)"
+        )
 
     def replace_lost(self) -> str:
         """Ask for workers in the place of lost ones; what was done, in words."""
@@ -161,9 +186,8 @@ def workers_from(
     Interrupted
         ``stop`` was set while waiting for them.
     """
-    for name in ["asyncio", "tornado.application", *(name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the driver says in its own words what happens to workers
-    with dask.config.set(SETTINGS), ExitStack() as stack:
+    # the driver says in its own words what happens to workers
+    with quiet_loggers(_loggers_of_dask(), logging.CRITICAL), dask.config.set(SETTINGS), ExitStack() as stack:
         count = processes_of(source, blocks)
         if count is not None:
             stack.enter_context(dask.config.set(LOCAL_SETTINGS))
@@ -190,6 +214,12 @@ def workers_from(
                 "note: some workers have several threads, which hinder each other; processes of one thread each are faster (dask worker --nthreads 1)"
             )
         yield cluster
+
+
+def _loggers_of_dask() -> list[str]:
+    """Names of the loggers that tell of lost workers and connections."""
+    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    return ["asyncio", "tornado.application", *known]
 
 
 def _unregister(client: Client, name: str) -> None:
@@ -238,6 +268,7 @@ def _until_some(cluster: Cluster, limits: Limits, say: Callable[[str], None], st
     """Wait for the first worker."""
     begin = last = time.monotonic()
     said = False
+    starved = ""
     while not cluster.workers():
         if stop.wait(0.3):
             raise Interrupted
@@ -245,13 +276,17 @@ def _until_some(cluster: Cluster, limits: Limits, say: Callable[[str], None], st
         if not said and now - begin > 2.0:
             say(f"waiting for workers of {cluster.address}{': ' * bool(cluster.waiting())}{cluster.waiting()}")
             said = True
+        if said and not starved:
+            starved = cluster.out_of_memory()
+            if starved:
+                say(starved)
         if now - last > limits.too_few:
             last = now
             done = cluster.replace_lost()
             if done:
                 say(done)
         if now - begin > max(limits.no_worker, cluster.patience if cluster.waiting() else 0.0):
-            raise ClusterError(f"no worker of {cluster.address} within {now - begin:.0f} s; {cluster.cure}")
+            raise ClusterError(f"no worker of {cluster.address} within {now - begin:.0f} s; {starved or cluster.cure}")
 
 
 def loud(source: Source) -> str:

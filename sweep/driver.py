@@ -2,13 +2,12 @@
 
 import functools
 import itertools
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,8 @@ from distributed import Future, KilledWorker, wait
 
 from .agreement import check_agreement
 from .cluster import Cluster, connect, loud, naming_loss, workers_from
-from .errors import ClusterError, Interrupted, StoreError, UnfitWorkerError, WorkersLostError
+from .errors import ClusterError, Interrupted, StorageOutageError, StoreError, UnfitWorkerError, WorkersLostError
+from .outage import Outage
 from .plan import Block, Plan
 from .profiles import Scheduler, Source
 from .progress import Reporter
@@ -27,37 +27,6 @@ from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 
 RESTARTS = 3  # of a block that was lost, and of a cluster that was lost without having finished anything
-
-
-@contextmanager
-def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """An event that a signal sets, so that no block is torn; a second one ends the process at once. Both are answered.
-
-    The signals are Ctrl-C (SIGINT), SIGTERM, and that of a closed terminal (SIGHUP), unless nohup has it ignored.
-    """
-    stop = threading.Event()
-
-    def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            say("stopped at once; what is committed stays, and the same command goes on")
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stop.set()
-        say("stopping; what is committed stays, and the same command goes on (a second signal stops at once)")
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-        yield stop
-        return
-    obeyed = [signal.SIGINT, signal.SIGTERM]
-    closed_terminal = getattr(signal, "SIGHUP", None)
-    if closed_terminal is not None and signal.getsignal(closed_terminal) is not signal.SIG_IGN:
-        obeyed.append(closed_terminal)
-    before = {number: signal.signal(number, handle) for number in obeyed}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
@@ -112,15 +81,9 @@ def run_blocks(
     """
     work = Work(task_maker(plan, store), blocks) or more()
     if workers == 0:
-        scopes = CacheScopes()
         reporter.tally.restart_clock()
         while work:
-            while work.waiting:
-                if stop.is_set():
-                    raise Interrupted
-                receipt = run_block(work.take(), scopes)
-                refuse_changed_store(store, receipt)
-                reporter.add(receipt)
+            _run_here(work, store, reporter, stop)
             work = more()
         return
     if work and loud(workers):
@@ -147,6 +110,26 @@ def run_blocks(
                 _until_back(workers, error, limits, reporter.say, stop)
             else:
                 reporter.say(f"{error}; starting new workers for the {len(work)} blocks left")
+
+
+def _run_here(work: "Work", store: str, reporter: Reporter, stop: threading.Event) -> None:
+    """Run all blocks that wait, in this process."""
+    scopes, outage = CacheScopes(), Outage(reporter.say)
+    while work.waiting:
+        if stop.is_set():
+            raise Interrupted
+        task = work.take()
+        try:
+            receipt = run_block(task, scopes)
+        except StorageOutageError as error:
+            outage.add(error)
+            work.take_back()
+            stop.wait(outage.pause)
+            continue
+        outage.end()
+        refuse_changed_store(store, receipt)
+        work.committed(task.index)
+        reporter.add(receipt)
 
 
 def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, say: Callable[[str], None], stop: threading.Event) -> None:
@@ -234,6 +217,7 @@ class Window:
         self.flying: dict[Future[Any], BlockTask] = {}
         self.suspects: deque[BlockTask] = deque()
         self.serial = itertools.count()
+        self.outage = Outage(watchdog.say)
         watchdog.watch(cluster)
 
     def run(self) -> None:
@@ -262,14 +246,23 @@ class Window:
 
     def _advance(self) -> None:
         self._look()
-        while (self.work.waiting or self.queue) and len(self.flying) < self.watchdog.size:
-            task = self.work.take() if self.work.waiting else self.queue.popleft()
-            self.flying[self._submit(run_block, task)] = task
+        pause = self.outage.pause
+        if pause == 0.0:
+            self._hand_out()
+        elif not self.flying:
+            self.stop.wait(min(0.5, pause))
+            return
         if not self.flying:  # nobody else is there to be blamed for a dead worker
             self.queue.append(self._acquitted(self.suspects.popleft()))
             return
         for future in self._next_done():
             self._land(future)
+
+    def _hand_out(self) -> None:
+        """Fill the window."""
+        while (self.work.waiting or self.queue) and len(self.flying) < self.watchdog.size:
+            task = self.work.take() if self.work.waiting else self.queue.popleft()
+            self.flying[self._submit(run_block, task)] = task
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
         key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"  # one used again would give the old result
@@ -310,6 +303,7 @@ class Window:
             self._lost(self.flying.pop(future), error)
         else:
             self.watchdog.finished(receipt.seconds)
+            self.outage.end()
             self.work.committed(self.flying.pop(future).index)
             self.committed(receipt)
         future.release()
@@ -318,6 +312,11 @@ class Window:
         """What becomes of a block whose task ended with an error."""
         if isinstance(error, CancelledError):  # we cancel nothing that we still wait for
             raise self._dropped() from error
+        if isinstance(error, StorageOutageError):
+            self.watchdog.came_back()
+            self.outage.add(error)
+            self.queue.append(task)
+            return
         if isinstance(error, StoreError) or not isinstance(error, Exception):
             raise error
         if isinstance(error, UnfitWorkerError):

@@ -12,6 +12,17 @@ class StoreError(MarsDiskError, OSError):
     """A store that cannot be made, read, written or gone on with."""
 
 
+class StorageOutageError(StoreError):
+    """An object store that does not answer or is busy: the same may work a little later."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem}; run the same command again when it answers"
+
+
 class PlanChangedError(StoreError):
     """The store holds another plan than the one asked for."""
 

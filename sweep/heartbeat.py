@@ -27,6 +27,7 @@ RUNNING, FINISHED, CANCELLED, BROKEN_OFF, STOPPED = "running", "finished", "canc
 KILLED = "killed or cut off"  # written by nobody: said of one that runs no more without having said so
 NOTE_BYTES = 2**20  # more is none of ours
 GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
+ANSWER_SECONDS = 5.0  # for an object store to answer a heartbeat, which another one follows
 BEAT_SECONDS = 1.0
 BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 
@@ -35,7 +36,7 @@ class Heartbeat:
     """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it."""
 
     def __init__(self, place: Place, reporter: Reporter, stop: threading.Event) -> None:
-        self.place, self.reporter, self.stop = place, reporter, stop
+        self.place, self.reporter, self.stop = place.within(ANSWER_SECONDS), reporter, stop
         self.fixed = {**this_driver(), "id": uuid.uuid4().hex}
         self.beats, self.cancelled = 0, False
         self._interval = BEAT_SECONDS if isinstance(place, Folder) else BEAT_SECONDS_OF_OBJECTS

@@ -18,6 +18,7 @@ from .profiles import Source, expected_workers
 from .progress import Allowance, Reporter, Tally
 from .rounds import may_go_on, next_round, recorded
 from .spec import Sweep, build_sweep
+from .stopping import stopping_on_signals
 from .store import layout, reader
 from .store.cases import renew_cases
 from .store.lock import Driving, driving
@@ -115,7 +116,7 @@ def _run(
     allowed: Allowance | None,
 ) -> Plan:
     """Run blocks, and the rounds of a refinement that follow them; the plan with these."""
-    from .driver import Work, run_blocks, stopping_on_signals, task_maker  # brings Dask, which a finished sweep need not wait for
+    from .driver import Work, run_blocks, task_maker  # brings Dask, which a finished sweep need not wait for
 
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:

@@ -21,7 +21,7 @@ from distributed import fire_and_forget, get_client, get_worker, secede
 
 from marsdisk.commands import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAILED
 
-from .agreement import check_agreement, host_and_process, probing
+from .agreement import check_agreement, probing
 from .cluster import connect, naming_loss
 from .errors import ClusterError, StoreError
 from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
@@ -31,6 +31,7 @@ from .rounds import may_go_on
 from .session import blocks_to_run, made
 from .spec import Sweep
 from .store import reader
+from .store.identity import this_process, unique_mark
 from .store.lock import driving, this_driver
 from .store.place import Folder, Place, storage_errors
 from .watchdog import Limits
@@ -90,7 +91,7 @@ def drive(request: Request) -> None:
     """The task: take care that the sweep has a driver until it ends."""
     secede()  # this worker takes blocks, too
     place = Place.of(request.store)
-    if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", host_and_process().encode()):
+    if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
         successor = replace(request, turn=request.turn + 1)
         fire_and_forget(get_client().submit(drive, successor, key=successor.key, pure=False))
         return
@@ -119,7 +120,7 @@ def _stand_by(place: Place, request: Request) -> None:
                 _record(place, words)
             return
         time.sleep(STANDBY_SECONDS)  # it was killed, or told to end because its machine does
-    _record(place, f"{DEATHS} drivers in a row were killed on {host_and_process()}; look at that machine, then submit again")
+    _record(place, f"{DEATHS} drivers in a row were killed on {this_process()['host']}; look at that machine, then submit again")
 
 
 def _is_free(place: Place) -> bool:

@@ -50,7 +50,7 @@ class Watchdog:
         now = time.monotonic()
         self.cluster, self.unfit, self._hanging = cluster, {}, set[str]()
         self._looked, self._alive, self._full, self._asked, self._moved = 0.0, now, now, now, now
-        self._done = ""
+        self._done = self._starved = ""
         self._workers: Mapping[str, Mapping[str, Any]] = {}
         self.size = BLOCKS_PER_WORKER
 
@@ -58,6 +58,10 @@ class Watchdog:
         """A block has been committed."""
         self.longest, self.repeats = max(self.longest, seconds), 0
         self._alive = self._moved = time.monotonic()
+
+    def came_back(self) -> None:
+        """A worker has given a block back that storage did not take: it does not hang."""
+        self._moved = time.monotonic()
 
     def usable(self) -> list[str] | None:
         """The workers to choose from; None for all."""
@@ -92,6 +96,8 @@ class Watchdog:
         takers = [address for address, worker in self._workers.items() if worker.get("status", "running") == "running" and address not in self.unfit]
         self.size = BLOCKS_PER_WORKER * max(1, sum(self._workers[address]["nthreads"] for address in takers))
         self._report_paused()
+        if not takers or before.keys() - self._workers.keys():
+            self._report_lack_of_memory()
         self._any_taker(bool(takers), now)
         self._enough(now)
         return self._not_quiet(now)
@@ -102,6 +108,13 @@ class Watchdog:
             self.say(f"worker {address} is paused by its memory limit and takes no blocks")
         self._paused = paused
 
+    def _report_lack_of_memory(self) -> None:
+        """Say, once of a cluster, that its nannies end workers for lack of memory."""
+        if not self._starved:
+            self._starved = self.cluster.out_of_memory()
+            if self._starved:
+                self.say(self._starved)
+
     def _any_taker(self, there: bool, now: float) -> None:
         if there:
             self._alive = now
@@ -110,9 +123,9 @@ class Watchdog:
             return
         why = f"all {len(self._workers)} workers are paused or do not agree with the driver" if self._workers else "no worker"
         what = f"{why} for {self.limits.no_worker:.0f} s"
-        if self.cluster.own:
+        if self.cluster.own and not self._starved:
             raise WorkersLostError(what)
-        cure = "restart them with more memory" if self._paused else self.cluster.cure
+        cure = self._starved or ("restart them with more memory" if self._paused else self.cluster.cure)
         raise ClusterError("; ".join([f"{what} at {self.cluster.address}", *self.unfit.values(), cure]))
 
     def _enough(self, now: float) -> None:

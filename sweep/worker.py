@@ -26,11 +26,12 @@ from marsdisk.result import RunResult
 from marsdisk.stages import Memory
 from marsdisk.zero_d import Prepared, Solved, ensure_compiled, finish, goes_on_looking_up, prepare, solve
 
-from .agreement import Probe, host_and_process
+from .agreement import Probe
 from .axes import Overrides
 from .errors import UnfitWorkerError
 from .store import layout
 from .store.fence import CommittedAlreadyError, Fence, LateBlockError
+from .store.identity import recorded_process
 from .store.writer import count_committed, open_arrays, write_block
 from .watch import WATCH
 
@@ -141,7 +142,7 @@ def _plugin(task: BlockTask) -> SweepPlugin:
     plugin = worker.plugins.get(plugin_name(task.store))
     problem = plugin.problem if isinstance(plugin, SweepPlugin) else "could not read what the driver sent it to prepare itself"
     if problem or not isinstance(plugin, SweepPlugin):
-        raise UnfitWorkerError(worker.address, f"{host_and_process()} {problem}")
+        raise UnfitWorkerError(worker.address, f"{recorded_process()} {problem}")
     return plugin
 
 
@@ -263,7 +264,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
         lookups,
         solver_seconds,
         time.perf_counter() - begin,
-        host_and_process(),
+        recorded_process(),
     )
     with context_meter.meter("sweep-write") if on_dask else nullcontext():
         try:
@@ -273,7 +274,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
                 results,
                 errors,
                 fence=task.fence,
-                worker=host_and_process(),
+                worker=recorded_process(),
                 attempt=task.attempt,
                 retry=task.retry,
                 checks=checks,

@@ -1,8 +1,6 @@
 """One driver at a time: in a folder the operating system's file lock, which a killed process cannot leave behind; elsewhere a lease."""
 
 import json
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +11,7 @@ from typing import Any
 import filelock
 
 from ..errors import StoreError
+from .identity import this_process, unique_mark
 from .place import Folder, Place
 
 LOCK, DRIVER = "lock", "driver"  # notes beside the store: what is locked, and who holds it
@@ -22,7 +21,7 @@ ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands
 
 def this_driver() -> dict[str, Any]:
     """Who drives, for the message of a driver that is refused."""
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {**this_process(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def named(driver: Mapping[str, Any]) -> str:
@@ -127,7 +126,7 @@ def _locked(place: Folder) -> filelock.BaseFileLock:
 
 
 def _refuse_where_no_file_can_be_made(place: Folder) -> None:
-    probe = place.note_path(f"probe-{os.getpid()}")
+    probe = place.note_path(f"probe-{unique_mark()}")
     try:
         probe.touch()
         probe.unlink()

@@ -1,28 +1,39 @@
-"""Stores in an object store: S3 and what speaks like it, Google Cloud Storage, Azure, or the memory of this process."""
+"""Stores in an object store: S3 and what speaks like it, Google Cloud Storage, Azure, or the memory of this process.
+
+Every request is repeated for as long as the place's patience lasts, and an answer may be lost though
+the request was done. That harms no request that may be done twice. One that is conditional fails the
+second time, for what stands there is what the first has written: then that is read and compared.
+"""
 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from .fence import CommittedAlreadyError, Guard
+from .identity import unique_mark
+from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
 from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome, reason
 
 if TYPE_CHECKING:
     import zarr
-    import zarr.storage
 
 T = TypeVar("T")
 MAKING = "making"  # the note that a store is being made
 CONCURRENT = 32  # requests at once
+#: Of the client, which no signal interrupts; sweep.store.patience goes on from there.
 RETRIES: Mapping[str, Any] = {
-    "max_retries": 6,
-    "retry_timeout": timedelta(seconds=60),
-    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2.0},
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(seconds=0.1),
+        "max_backoff": timedelta(seconds=2),
+        "base": 2.0,
+    },
 }
 
 
@@ -75,8 +86,9 @@ def _client() -> Any:
     try:
         import obstore.exceptions
         import obstore.store
+        import tenacity  # noqa: F401 - of sweep.store.patience
     except ImportError as error:
-        raise StoreError("stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'") from error
+        raise StoreError(f"stores beyond a folder need the package {error.name or 'obstore'}; pip install 'marsdisk[remote]'") from error
     return obstore
 
 
@@ -113,9 +125,25 @@ def _together(waiting: Callable[[], Iterable[Awaitable[T]]]) -> list[T]:
 class Objects(Place):
     """A prefix in a bucket."""
 
+    patience: float | None = field(default=None, compare=False)  #: s; None for what is configured
+
     @property
     def name(self) -> str:
         return self.text.rpartition("/")[2]
+
+    @property
+    def bucket(self) -> str:
+        """URL of the bucket."""
+        return "/".join(self.text.split("/")[:3])
+
+    def within(self, seconds: float) -> "Objects":
+        return replace(self, patience=seconds)
+
+    def for_a_block(self) -> "Objects":
+        return self.within(configured_patience() * SHARE_OF_A_BLOCK)
+
+    def _patience(self) -> Patience:
+        return Patience(self, self.bucket, self.patience)
 
     @property
     def is_shared(self) -> bool:
@@ -135,15 +163,20 @@ class Objects(Place):
     def exists(self) -> bool:
         obstore = _client()
         try:
-            obstore.head(self.inside, DESCRIPTION)
+            self._patience().call(lambda: obstore.head(self.inside, DESCRIPTION))
             return True
         except FileNotFoundError:
-            return self.note_read(MAKING) is None and bool(next(iter(obstore.list(self.inside, chunk_size=1)), []))
+            return self.note_read(MAKING) is None and self._holds_something()
 
-    def zarr_store(self) -> "zarr.storage.ObjectStore[Any]":
-        import zarr.storage
+    def _holds_something(self) -> bool:
+        obstore = _client()
+        some: Any = self._patience().call(lambda: next(iter(obstore.list(self.inside, chunk_size=1)), []))
+        return bool(some)
 
-        return zarr.storage.ObjectStore(self.inside)
+    def zarr_store(self) -> Any:
+        from .patient_zarr import PatientObjectStore
+
+        return PatientObjectStore(self.inside, self._patience)
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
@@ -151,52 +184,115 @@ class Objects(Place):
         import zarr
         import zarr.storage
 
-        obstore = _client()
         made: dict[str, Any] = {}
         yield zarr.open_group(zarr.storage.MemoryStore(made), mode="w", zarr_format=3)
-        if not self.note_create(MAKING, b"a store is being made here\n"):
+        if not self.note_create(MAKING, f"a store is being made here by {unique_mark()}\n".encode()):
             self.delete([key for key, _ in self.listing()])  # what was left by one that was broken off
         contents = {key: value.to_bytes() for key, value in made.items()}
         root = contents.pop(DESCRIPTION)
-        _together(lambda: [obstore.put_async(self.inside, key, value) for key, value in contents.items()])
-        obstore.put(self.inside, DESCRIPTION, root, mode="create")
+        _together(lambda: [self._put(key, value) for key, value in contents.items()])
+        if not self._put_if(self.inside, DESCRIPTION, root, "create"):
+            raise StoreError(f"{self}: somebody else has made a store here meanwhile; look at it: sweep status {self}")
         self.note_delete(MAKING)
+
+    async def _put(self, key: str, content: bytes) -> None:
+        obstore = _client()
+        await self._patience().acall(lambda: obstore.put_async(self.inside, key, content))
+
+    def _put_if(self, store: Any, key: str, content: bytes, mode: Any) -> bool:
+        """Write an object on a condition; whether what stands there then is what we have written.
+
+        Parameters
+        ----------
+        store : obstore store
+            Of the client.
+        key, content : str, bytes
+            The object, with a content that nobody else writes: that is how our own is known, whose answer was lost.
+        mode : str or dict
+            The condition, in the client's words.
+        """
+        obstore = _client()
+        try:
+            self._patience().call(lambda: obstore.put(store, key, content, mode=mode))
+        except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
+            return self._content(store, key) == content
+        return True
+
+    def _content(self, store: Any, key: str) -> bytes | None:
+        """Return an object whole, None where there is none."""
+        obstore = _client()
+        try:
+            return self._patience().call(lambda: bytes(obstore.get(store, key).bytes()))
+        except FileNotFoundError:
+            return None
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
         obstore = _client()
-        for batch in obstore.list(self.inside, prefix=below or None, chunk_size=1000):
-            for found in batch:
-                yield found["path"], found["size"]
+        found: list[tuple[str, int]] = []
+
+        def list_the_rest() -> None:
+            last = found[-1][0] if found else None
+            for batch in obstore.list(self.inside, prefix=below or None, offset=last, chunk_size=1000):
+                found.extend((entry["path"], entry["size"]) for entry in batch)
+
+        self._patience().call(list_the_rest)
+        return iter(found)
 
     def descriptions(self) -> dict[str, bytes]:
         obstore = _client()
-        folders = obstore.list_with_delimiter(self.inside)["common_prefixes"]
-        names = ["", *sorted(prefix.rstrip("/") for prefix in folders)]
+        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.inside))
+        names = ["", *sorted(prefix.rstrip("/") for prefix in listed["common_prefixes"])]
+
+        async def read_one(name: str) -> bytes:
+            found = await obstore.get_async(self.inside, f"{name}/{DESCRIPTION}".lstrip("/"))
+            return b"" if found.meta["size"] > DESCRIPTION_BYTES else bytes(await found.bytes_async())
 
         async def one(name: str) -> bytes | None:
             try:
-                found = await obstore.get_async(self.inside, f"{name}/{DESCRIPTION}".lstrip("/"))
-                return b"" if found.meta["size"] > DESCRIPTION_BYTES else bytes(await found.bytes_async())
+                return await self._patience().acall(lambda: read_one(name))
             except FileNotFoundError:
                 return None
 
-        return {name: text for name, text in zip(names, _together(lambda: map(one, names)), strict=True) if text is not None}
+        texts = _together(lambda: map(one, names))
+        return {name: text for name, text in zip(names, texts, strict=True) if text is not None}
 
     async def description(self, array: str) -> bytes:
+        return await self._read_async(f"{array}/{DESCRIPTION}".lstrip("/"))
+
+    async def _read_async(self, key: str) -> bytes:
         obstore = _client()
-        key = f"{array}/{DESCRIPTION}".lstrip("/")
-        return bytes(await (await obstore.get_async(self.inside, key)).bytes_async())
+
+        async def read_it() -> bytes:
+            return bytes(await (await obstore.get_async(self.inside, key)).bytes_async())
+
+        return await self._patience().acall(read_it)
 
     def read(self, key: str, first: int | None = None) -> bytes:
         obstore = _client()
-        return bytes(obstore.get(self.inside, key).bytes() if first is None else obstore.get_range(self.inside, key, start=0, length=first))
+
+        def read_it() -> bytes:
+            if first is None:
+                return bytes(obstore.get(self.inside, key).bytes())
+            return bytes(obstore.get_range(self.inside, key, start=0, length=first))
+
+        return self._patience().call(read_it)
 
     def delete(self, keys: Iterable[str]) -> None:
         obstore = _client()
-        obstore.delete(self.inside, list(keys))
+        listed = list(keys)
+        try:
+            self._patience().call(lambda: obstore.delete(self.inside, listed))
+        except FileNotFoundError:  # one of them is gone, which some stores do not mind and others do
+            for key in listed:
+                self._delete_one(self.inside, key)
+
+    def _delete_one(self, store: Any, key: str) -> None:
+        obstore = _client()
+        with suppress(FileNotFoundError):
+            self._patience().call(lambda: obstore.delete(store, key))
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
-        """Write each chunk where nobody else has written one, then the commit record over the version checked."""
+        """Write each chunk where nobody else has, then the commit record over the version checked."""
         records = [key for key in chunks if key.startswith(record)]
         others = [key for key in chunks if key not in records]
         tags = await self._tags(records)
@@ -214,22 +310,36 @@ class Objects(Place):
                 await guard.refuse_other_store()
                 raise CommittedAlreadyError("another attempt has committed it")
 
-    async def _put_chunk(self, key: str, chunk: bytes, refuse_change: Callable[[], Awaitable[None]]) -> None:
+    async def _put_chunk(
+        self,
+        key: str,
+        chunk: bytes,
+        refuse_change: Callable[[], Awaitable[None]],
+    ) -> None:
         """Write an object that is new, or over what a broken-off attempt has left of it."""
         tag = None
         while not await self._put_over(key, chunk, tag):
-            tag = (await self._tags([key]))[key]
+            tag = await self._tag(key)
             await refuse_change()
 
     async def _put_over(self, key: str, chunk: bytes, tag: str | None) -> bool:
-        """Write an object over one version of it, or where there is none; return whether that is what stands there now."""
+        """Write an object over one version of it; return whether it is what stands there now.
+
+        Parameters
+        ----------
+        key, chunk : str, bytes
+            The object.
+        tag : str or None
+            Of the version that it is to replace, None where there is to be none.
+        """
         obstore = _client()
-        mode = "create" if tag is None else {"e_tag": tag}
+        mode: Any = "create" if tag is None else {"e_tag": tag}
         try:
-            await obstore.put_async(self.inside, key, chunk, mode=mode)
+            await self._patience().acall(
+                lambda: obstore.put_async(self.inside, key, chunk, mode=mode),
+            )
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-            found = await obstore.get_async(self.inside, key)
-            return bytes(await found.bytes_async()) == chunk  # our own, whose answer was lost
+            return await self._read_async(key) == chunk  # our own, whose answer was lost
         return True
 
     async def _tags(self, keys: Iterable[str]) -> dict[str, str | None]:
@@ -238,18 +348,20 @@ class Objects(Place):
 
     async def _tag(self, key: str) -> str | None:
         """Tag of the version of an object that is there, None where there is none."""
+        obstore = _client()
         try:
-            return str((await _client().head_async(self.inside, key))["e_tag"])
+            found: Any = await self._patience().acall(lambda: obstore.head_async(self.inside, key))
         except FileNotFoundError:
             return None
+        return str(found["e_tag"])
 
     def leftovers(self) -> list[str]:
         obstore = _client()
-        return sorted(o["path"] for o in obstore.list_with_delimiter(self.beside)["objects"] if o["path"].startswith(f".{self.name}."))
+        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
+        return sorted(o["path"] for o in listed["objects"] if o["path"].startswith(f".{self.name}."))
 
     def delete_leftover(self, name: str) -> None:
-        obstore = _client()
-        obstore.delete(self.beside, name)
+        self._delete_one(self.beside, name)
 
     def free_bytes(self) -> None:
         return None
@@ -260,38 +372,42 @@ class Objects(Place):
     def note_tagged(self, note: str) -> Tagged | None:
         """A note with the tag of this version of it."""
         obstore = _client()
-        try:
+
+        def read_it() -> Tagged:
             found = obstore.get(self.beside, self._note(note))
+            return Tagged(bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"])
+
+        try:
+            return self._patience().call(read_it)
         except FileNotFoundError:
             return None
-        return Tagged(bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"])
 
     def note_replace(self, note: str, data: bytes, tag: str) -> bool:
-        """Write a note over the version with ``tag``; False where that has changed."""
-        obstore = _client()
+        """Write a note over the version with ``tag``; False where that has changed, but for our own writing it.
+
+        Parameters
+        ----------
+        note : str
+            Its name.
+        data : bytes
+            What nobody else would write.
+        tag : str
+            Of the version that it is to replace.
+        """
         try:
-            obstore.put(self.beside, self._note(note), data, mode={"e_tag": tag})
-        except (obstore.exceptions.PreconditionError, FileNotFoundError):
+            return self._put_if(self.beside, self._note(note), data, {"e_tag": tag})
+        except FileNotFoundError:
             return False
-        return True
 
     def note_read(self, note: str) -> bytes | None:
-        found = self.note_tagged(note)
-        return None if found is None else found.data
+        return self._content(self.beside, self._note(note))
 
     def note_write(self, note: str, data: bytes) -> None:
         obstore = _client()
-        obstore.put(self.beside, self._note(note), data)
+        self._patience().call(lambda: obstore.put(self.beside, self._note(note), data))
 
     def note_create(self, note: str, data: bytes) -> bool:
-        obstore = _client()
-        try:
-            obstore.put(self.beside, self._note(note), data, mode="create")
-        except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-            return False
-        return True
+        return self._put_if(self.beside, self._note(note), data, "create")
 
     def note_delete(self, note: str) -> None:
-        obstore = _client()
-        with suppress(FileNotFoundError):
-            obstore.delete(self.beside, self._note(note))
+        self._delete_one(self.beside, self._note(note))

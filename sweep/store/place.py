@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import stat
-import sys
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
+from .failures import reason, storage_errors, telling
 from .fence import Guard
+from .identity import unique_mark
 
 if TYPE_CHECKING:
     import zarr
@@ -25,6 +25,8 @@ DESCRIPTION = "zarr.json"
 DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
 FILE_BYTES = 2**31  #: and this no file
 T = TypeVar("T")
+
+__all__ = ["Folder", "Place", "outcome", "place_of", "reason", "storage_errors", "telling"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,19 @@ class Place(ABC):
     @abstractmethod
     def name(self) -> str:
         """Its last part, which names the store."""
+
+    def within(self, seconds: float) -> "Place":
+        """Return the same place for those who wait no longer than that for an object store that does not answer."""
+        return self
+
+    def for_a_block(self) -> "Place":
+        """Return the same place for those who read or write a block, which goes back to the driver otherwise."""
+        return self
+
+    @property
+    def cure_of_writing(self) -> str:
+        """What to do where it cannot be written."""
+        return "run the same command again"
 
     @property
     def is_shared(self) -> bool:
@@ -149,7 +164,11 @@ class Place(ABC):
 
     @abstractmethod
     def note_create(self, note: str, data: bytes) -> bool:
-        """Write a note if there is none; of several that try at once, one gets True."""
+        """Write a note if there is none; of several that try at once, one gets True.
+
+        ``data`` must be what nobody else would write: in an object store, whose answer may be lost, that is how
+        a note of our own is told from that of another.
+        """
 
     @abstractmethod
     def note_delete(self, note: str) -> None:
@@ -168,6 +187,10 @@ class Folder(Place):
     def name(self) -> str:
         return self.path.name
 
+    @property
+    def cure_of_writing(self) -> str:
+        return "free space or cure the disk, then run the same command again"
+
     def exists(self) -> bool:
         return self.path.exists()
 
@@ -178,7 +201,7 @@ class Folder(Place):
     def making(self) -> Iterator["zarr.Group"]:
         import zarr
 
-        making = self.path.with_name(f".{self.name}.making-{os.getpid()}")
+        making = self.path.with_name(f".{self.name}.making-{unique_mark()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             yield zarr.open_group(making, mode="w", zarr_format=3)
@@ -233,7 +256,7 @@ class Folder(Place):
         Where the store was deleted, moved, or replaced in the meantime, these files are no longer
         there to be renamed: not even a process that was frozen after the check changes the new one.
         """
-        mark = uuid.uuid4().hex
+        mark = unique_mark()
         partial = {key: self.path / f"{key}.{mark}.partial" for key in chunks}
         try:
             for key, path in partial.items():
@@ -273,7 +296,7 @@ class Folder(Place):
             return None
 
     def note_write(self, note: str, data: bytes) -> None:
-        partial = self.path.with_name(f".{self.name}.{note}.{os.getpid()}.partial")
+        partial = self.path.with_name(f".{self.name}.{note}.{unique_mark()}.partial")
         try:
             partial.write_bytes(data)
             partial.replace(self.note_path(note))
@@ -305,12 +328,6 @@ def place_of(group: "zarr.Group") -> Place:
     return Objects(url_of(store))
 
 
-def storage_errors() -> tuple[type[Exception], ...]:
-    """What storage raises when it fails: an object store's client has exceptions of its own."""
-    client: Any = sys.modules.get("obstore.exceptions")
-    return (OSError,) if client is None else (OSError, client.BaseError)
-
-
 def outcome(task: Coroutine[Any, Any, T]) -> T:
     """What a coroutine returns, run in a thread of its own: this one may run an event loop, as a worker's and a notebook's do."""
     import asyncio
@@ -318,29 +335,3 @@ def outcome(task: Coroutine[Any, Any, T]) -> T:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, task).result()
-
-
-@contextmanager
-def telling(place: Place, what: str, advice: str = "") -> Iterator[None]:
-    """What storage raises in this context as a StoreError: what failed, why, and what to do."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except storage_errors() as error:
-        raise StoreError(f"{place}: {what}: {reason(error)}" + f"; {advice}" * bool(advice)) from error
-
-
-def reason(error: BaseException) -> str:
-    """A failure of storage in few words: an object store's own text runs over pages, and may name who asked."""
-    text = str(error)
-    if not type(error).__module__.startswith("obstore") and "Debug source:" not in text:
-        return str(getattr(error, "strerror", None) or error)
-    if "169.254." in text:
-        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
-    answer, code = re.search(r"status code: (\d+ [A-Za-z ]+)", text), re.search(r"<Code>(\w+)</Code>", text)
-    if answer or code:
-        return "the object store answered " + ", ".join(found.group(1).strip() for found in (answer, code) if found)
-    if "builder error" in text and "http://" in text:
-        return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if that is meant"
-    return "the object store cannot be reached or its settings are incomplete; look at the environment's settings (address, region, credentials)"

@@ -86,6 +86,22 @@ def _declared(place: Place, *, same_length: bool = True) -> tuple[dict[str, Any]
     return attributes, arrays
 
 
+def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
+    """Return an array of an opened store.
+
+    Raises
+    ------
+    StoreError
+        What has the name is none.
+    """
+    import zarr
+
+    found = group[name]
+    if not isinstance(found, zarr.Array):
+        raise StoreError(f"{place_of(group)}: {name} is no array; see what can be done: sweep doctor {place_of(group)}")
+    return found
+
+
 def is_between_lengths(place: Place) -> bool:
     """Whether a change of the store's length was broken off."""
     attributes, described = read_descriptions(place)
@@ -107,6 +123,8 @@ def _scalar_names(place: Place) -> list[str]:
 
 
 def _damage(place: Place, what: str, error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
     how = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
     return StoreError(f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
 

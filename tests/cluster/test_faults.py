@@ -84,7 +84,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
 
 TWO_SIGNALS = """
 import functools, signal
-from sweep.driver import stopping_on_signals
+from sweep.stopping import stopping_on_signals
 with stopping_on_signals(functools.partial(print, flush=True)) as stop:
     signal.raise_signal(signal.SIGINT)
     print(stop.is_set(), flush=True)

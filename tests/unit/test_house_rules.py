@@ -70,7 +70,7 @@ def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
 #: The layers of ``sweep`` from the bottom up, with the modules of each. A package stands for all
 #: in it that is not named elsewhere.
 LAYERS = {
-    "common": ["errors", "extras"],
+    "common": ["errors", "extras", "quiet"],
     "store": ["store"],
     "spec": ["spec", "axes", "marginals", "design", "refine", "checks", "expressions", "groups"],
     "results": [
@@ -79,7 +79,7 @@ LAYERS = {
     ],
     "plan": ["plan", "idle", "making", "matching", "provenance"],
     "workers": ["worker", "watch", "profiles", "cluster", "jobs", "agreement", "watchdog"],
-    "run": ["driver", "session", "rounds", "heartbeat", "progress", "submit"],
+    "run": ["driver", "session", "rounds", "heartbeat", "progress", "submit", "outage", "stopping"],
     "report": ["tables", "summary", "ending", "verdicts", "doctor", "card", "follow"],
     "figures": ["plots", "sensitivity_figure"],
     "browse": ["browse"],

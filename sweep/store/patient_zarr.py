@@ -1,0 +1,89 @@
+"""What Zarr opens in an object store: its own adapter, with requests repeated as all of ours are."""
+
+import functools
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import ObjectStore
+
+if TYPE_CHECKING:
+    from .patience import Patience
+
+
+class PatientObjectStore(ObjectStore[Any]):
+    """Zarr's adapter with patience.
+
+    Parameters
+    ----------
+    store : obstore store
+        Of the client.
+    patience : callable
+        Gives what repeats a request.
+    read_only : bool
+        Whether nothing may be written.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        patience: "Callable[[], Patience]",
+        *,
+        read_only: bool = False,
+    ) -> None:
+        super().__init__(store, read_only=read_only)
+        self._patience = patience
+
+    def with_read_only(self, read_only: bool = False) -> "PatientObjectStore":
+        return PatientObjectStore(self.store, self._patience, read_only=read_only)
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        request = functools.partial(ObjectStore.get, self, key, prototype, byte_range)
+        return await self._patience().acall(request)
+
+    async def get_partial_values(
+        self,
+        prototype: BufferPrototype,
+        key_ranges: Iterable[tuple[str, ByteRequest | None]],
+    ) -> list[Buffer | None]:
+        ranges = list(key_ranges)
+        request = functools.partial(ObjectStore.get_partial_values, self, prototype, ranges)
+        return await self._patience().acall(request)
+
+    async def exists(self, key: str) -> bool:
+        return await self._patience().acall(lambda: ObjectStore.exists(self, key))
+
+    async def set(self, key: str, value: Buffer) -> None:
+        await self._patience().acall(lambda: ObjectStore.set(self, key, value))
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        await self._patience().acall(lambda: ObjectStore.set_if_not_exists(self, key, value))
+
+    async def delete(self, key: str) -> None:
+        await self._patience().acall(lambda: ObjectStore.delete(self, key))
+
+    async def delete_dir(self, prefix: str) -> None:
+        await self._patience().acall(lambda: ObjectStore.delete_dir(self, prefix))
+
+    async def getsize(self, key: str) -> int:
+        return await self._patience().acall(lambda: ObjectStore.getsize(self, key))
+
+    async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
+        async def all_of_it() -> list[str]:
+            return [name async for name in ObjectStore.list_dir(self, prefix)]
+
+        for name in await self._patience().acall(all_of_it):
+            yield name
+
+    async def _list(self, prefix: str | None = None) -> AsyncGenerator[Any, None]:
+        async def all_of_it() -> list[Any]:
+            return [found async for found in ObjectStore._list(self, prefix)]
+
+        for found in await self._patience().acall(all_of_it):
+            yield found

@@ -1,0 +1,167 @@
+"""An object store that does what it is asked and does not say so: what is ours is known as ours."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+import pytest
+from unreliable_server import (
+    SLOW_DOWN,
+    UnreliableServer,
+    cut_some,
+    do_no_harm,
+    refuse_some,
+    s3_server,
+    settings_of,
+)
+from waiting import wait_for
+
+from sweep.errors import StorageOutageError, StoreError
+from sweep.store import lease, objects
+from sweep.store.failures import ANSWERED
+from sweep.store.lock import driver_of, driving
+from sweep.store.objects import Objects, _opened
+from sweep.store.place import Place
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Port of an S3 server that does as it is told."""
+    with s3_server() as number:
+        yield number
+
+
+@pytest.fixture
+def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServer]:
+    """What stands before it, and what this process speaks with."""
+    with UnreliableServer(port) as server:
+        for name, value in settings_of(server.address).items():
+            monkeypatch.setenv(name, value)
+        _opened.cache_clear()
+        yield server
+        _opened.cache_clear()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, proxy: UnreliableServer) -> Objects:
+    """Where a store may be."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
+    found = Place.of(f"s3://bucket/{name}.zarr")
+    assert isinstance(found, Objects)
+    return found
+
+
+def state_of_lease(place: Place) -> str:
+    return str(json.loads(place.note_read("lock") or b"")["state"])
+
+
+def test_a_driver_whose_renewals_are_done_without_an_answer_keeps_its_lease(
+    proxy: UnreliableServer,
+    place: Objects,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
+    proxy.chance = cut_some(0.5, below=".lock")
+    losses: list[str] = []
+    with driving(place) as held:
+        held.on_loss = lambda: losses.append(held.lost)
+        wait_for(lambda: losses or proxy.harmed >= 30)
+        assert losses == []
+        proxy.chance = do_no_harm
+    assert losses == []
+    assert state_of_lease(place) == "released"
+
+
+def test_a_lease_that_could_not_be_given_up_is_free_on_this_machine_at_once(
+    proxy: UnreliableServer,
+    place: Objects,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
+    with driving(place) as held:
+        assert driver_of(place) is not None
+        with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
+            pass
+        monkeypatch.setattr(held, "_soon", place.within(0.0))
+        proxy.chance = refuse_some(1.0, SLOW_DOWN)
+    proxy.chance = do_no_harm
+    assert state_of_lease(place) == "held"
+    assert driver_of(place) is None
+    with driving(place):
+        pass
+    assert state_of_lease(place) == "released"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_that_was_created_without_an_answer_is_known_as_our_own(
+    proxy: UnreliableServer,
+    place: Objects,
+) -> None:
+    proxy.chance = cut_some(0.5)
+    for number in range(8):
+        assert place.note_create(f"note-{number}", b"ours")
+        assert not place.note_create(f"note-{number}", b"another's")
+        assert place.note_read(f"note-{number}") == b"ours"
+    assert proxy.harmed > 8
+
+
+def test_a_note_that_was_replaced_without_an_answer_is_known_as_our_own(
+    proxy: UnreliableServer,
+    place: Objects,
+) -> None:
+    place.note_create("note", b"0")
+    proxy.chance = cut_some(0.5)
+    for number in range(1, 8):
+        known = place.note_tagged("note")
+        assert known is not None
+        assert place.note_replace("note", str(number).encode(), known.tag)
+        assert not place.note_replace("note", b"late", known.tag)
+    assert place.note_read("note") == b"7"
+
+
+def test_a_listing_that_breaks_off_goes_on_where_it_was(
+    proxy: UnreliableServer,
+    place: Objects,
+) -> None:
+    proxy.chance = cut_some(0.3)
+    names = {f"{i:04d}/c/0" for i in range(40)}
+    for name in names:
+        assert place._put_if(place.inside, name, b"x", "overwrite")
+    assert sorted(key for key, _ in place.listing()) == sorted(names)
+    place.delete(names)
+    assert list(place.listing()) == []
+
+
+def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
+    proxy: UnreliableServer,
+    place: Objects,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(objects, "RETRIES", {**objects.RETRIES, "max_retries": 0})
+    place.note_write("note", b"there")
+    assert place._patience().seconds == 300.0
+    assert replace(place, patience=20.0)._patience().seconds == 20.0
+    assert replace(place, patience=900.0)._patience().seconds == 300.0
+    proxy.chance = refuse_some(1.0, SLOW_DOWN)
+    at_once = dask.config.set({"sweep.storage-patience": "0 s"})
+    with at_once, pytest.raises(StorageOutageError) as caught:
+        place.note_read("note")
+    assert str(caught.value) == (
+        f"{place}: the object store answered 503 Service Unavailable, SlowDown: "
+        "it asks for fewer requests; run the same command again when it answers"
+    )
+    with dask.config.set({"sweep.storage-patience": "20 minutes"}):
+        assert place._patience().seconds == 1200.0
+        assert place.for_a_block()._patience().seconds == 80.0
+
+
+def test_a_bucket_that_has_never_answered_is_not_waited_for_as_long(
+    place: Objects,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sweep.store.patience.ANSWERED", ANSWERED - {place.bucket})
+    assert place._patience().seconds == 10.0
