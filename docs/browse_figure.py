@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -34,8 +35,8 @@ def main(store: str) -> None:
     """Serve the page of ``store``, and take its picture."""
     command = [sys.executable, "-m", "sweep.cli", "browse", store, "--no-open"]
     with sync_playwright() as playwright, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
-        assert server.stdout is not None
-        found = re.search(r"http://\S+/", server.stdout.readline())
+        lines: Any = server.stdout
+        found = re.search(r"http://\S+/", lines.readline())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"])
         page = browser.new_page(viewport={"width": 1366, "height": 768}, device_scale_factor=1.5)
         page.goto(found[0] if found else "")

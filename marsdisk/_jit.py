@@ -7,7 +7,8 @@ Policies, with their reasons:
   must give the same bits everywhere.
 * ``error_model="numpy"``: a division by zero gives infinity, which the step control sees and the run reports.
 * The compiler may join equal operations on neighbouring numbers into one instruction (SLP, which Numba leaves out but every C compiler
-  does): it changes no bits.
+  does): it changes no bits. Numba has a setting for that, which is of the whole process: it is made while a kernel is compiled, and
+  taken back.
 * Compiled code is kept on disk in a folder named by a digest of all sources that kernels are made of and of the compiler's
   versions: Numba looks only at the file a kernel stands in and would go on using an old compiled callee after an edit.
 """
@@ -26,13 +27,13 @@ import filelock
 import llvmlite
 import numba
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
 from .errors import MarsDiskError
 
 LONGEST_COMPILATION = 600.0  # s
 
 _settings: Any = numba.config
-_settings.SLP_VECTORIZE = 1  # read whenever something is compiled
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -105,7 +106,27 @@ def kernel(function: _Function, *, inlined: bool = False, borrows: bool = False)
         compiled = njit(nogil=True, cache=True, error_model="numpy", forceinline=inlined, _nrt=not (inlined or borrows))(function)
     finally:
         _settings.CACHE_DIR = before
+    compiled.compile = _joining_operations(compiled.compile)
     return cast(_Function, compiled)
+
+
+def _joining_operations(compile_signature: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a dispatcher's way to compile itself, called when arguments of new types come, with the setting for SLP.
+
+    The lock is the one that Numba compiles under, so that nobody else's functions are compiled with our setting.
+    """
+
+    @functools.wraps(compile_signature)
+    def compile_joining(signature: Any) -> Any:
+        with global_compiler_lock:
+            before = _settings.SLP_VECTORIZE
+            _settings.SLP_VECTORIZE = 1
+            try:
+                return compile_signature(signature)
+            finally:
+                _settings.SLP_VECTORIZE = before
+
+    return compile_joining
 
 
 borrowing_kernel = functools.partial(kernel, borrows=True)

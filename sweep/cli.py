@@ -36,12 +36,10 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Allowance":
         from .progress import Allowance
 
-        allowed = Allowance(str(value))
         try:
-            assert allowed.limit >= 0.0
+            return Allowance(str(value))
         except ValueError:
             self.fail(f"{value!r} is neither a number of runs, such as 10, nor a percentage, such as 5%", param, ctx)
-        return allowed
 
 
 RETRY = click.option("--retry-failed", is_flag=True, help="Run failed runs again, too; all others stay as they are.")

@@ -57,8 +57,7 @@ class Selection:
                 yield runs, held
 
     def _read(self, name: str, lo: int, step: int) -> NDArray[Any]:
-        array = self.group[name]
-        assert isinstance(array, zarr.Array)
+        array = reader.array_of(self.group, name)
         try:
             return np.asarray(array[lo : lo + step])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -185,8 +184,7 @@ def _netcdf(selection: Selection, out: Path) -> int:
 def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[str]) -> None:
     import h5py
 
-    array = selection.group[name]
-    assert isinstance(array, zarr.Array)
+    array = reader.array_of(selection.group, name)
     kind = array.dtype.kind
     dims = ("run", "sample") if name in selection.series else ("run",)
     variable = file.create_variable(name, dims, h5py.string_dtype() if kind == "T" else "i1" if kind == "b" else array.dtype)

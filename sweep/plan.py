@@ -110,7 +110,8 @@ class Plan:
     def case(self, row: int) -> Case:
         """The run in one row of the store."""
         run = self.rows[row]
-        assert run >= 0, f"row {row} is unused"
+        if run < 0:
+            raise IndexError(f"row {row} is unused")
         number = int(self.runs.number[run])
         return Case(f"{self.runs.id[run]:016x}", self.sweep.overrides(number), self.sweep.labels(number), self.runs.identities[self.runs.kind[run]])
 

@@ -90,15 +90,16 @@ class Allowance:
 
     JUDGED: ClassVar[int] = 20  #: finished runs, before which a share says nothing
 
+    def __post_init__(self) -> None:
+        """Refuse a text that is neither with a ValueError."""
+        self._read_limit()
+
     @property
     def limit(self) -> float:
-        """The number, or the percentage.
+        """The number, or the percentage."""
+        return self._read_limit()
 
-        Raises
-        ------
-        ValueError
-            It is neither.
-        """
+    def _read_limit(self) -> float:
         limit = float(self.text.removesuffix("%"))
         if not 0.0 <= limit < math.inf or ("%" in self.text and limit > 100.0) or ("%" not in self.text and limit != int(limit)):
             raise ValueError(self.text)

@@ -104,7 +104,8 @@ def refine_axis(spec: "SweepSpec", refined: Sequence[Sequence[int]], others: Seq
     others : axes of the sweep's other sections
     """
     refine, marginals = spec.refine, dict[str, Marginal]()
-    assert refine is not None
+    if refine is None:
+        raise ValueError("the sweep is not refined")
     problems = _problems(spec, refine, others)
     for key, given in refine.axes.items():
         try:

@@ -36,8 +36,20 @@ VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "
 MOST_AHEAD = 200_000  # runs of a sweep whose views are made before somebody opens them; of more, this would take long and much memory
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
-# a browser may name a part of a view that was made a moment ago as if it were its own; nothing is wrong then
-warnings.filterwarnings("ignore", message="reference already known")
+
+def _taking_known_parts(apply: Callable[..., None]) -> Callable[..., None]:
+    """Return a document's way to take what a browser sends, without a warning where nothing is wrong.
+
+    A browser may name a part of a view that was made a moment ago as if it were its own.
+    """
+
+    @functools.wraps(apply)
+    def apply_quietly(*arguments: Any, **options: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="reference already known")
+            apply(*arguments, **options)
+
+    return apply_quietly
 
 
 class Page:
@@ -51,6 +63,7 @@ class Page:
 
     def __init__(self, document: Document, data: Data) -> None:
         self.data, self.document = data, document
+        document.apply_json_patch = _taking_known_parts(document.apply_json_patch)
         self.file_name = re.sub(r"[^A-Za-z0-9_-]+", "-", data.title)[:60] or "sweep"
         self.chosen: list[int] = []
         self.runs: NDArray[np.int64] = data.columns["run"]

@@ -157,14 +157,16 @@ class CellsFigure:
 
     def run_at(self, x: float, y: float) -> int | None:
         """The run of the cell at a place, if there is one."""
-        assert self.found is not None
+        if self.found is None:
+            return None
         i, j = int(np.floor(x)), int(np.floor(y))
         inside = 0 <= i < len(self.found.x) and 0 <= j < len(self.found.y)
         return int(self.found.run[j, i]) if inside and self.found.run[j, i] >= 0 else None
 
     def mark(self, chosen: Sequence[int]) -> None:
         """Outline the cells of runs."""
-        assert self.found is not None
+        if self.found is None:
+            return
         places = [(np.argwhere(self.found.run == run), colour) for run, colour in zip(chosen, COLOURS, strict=False)]
         here = [(place[0], colour) for place, colour in places if place.size]
         self.outline.data = {

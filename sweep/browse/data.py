@@ -156,8 +156,7 @@ class Data:
 
     def sizes(self, run: int) -> NDArray[np.float64]:
         """Grain radii of a run [m]."""
-        array = self.group["s"]
-        assert isinstance(array, zarr.Array)
+        array = reader.array_of(self.group, "s")
         return reader.column(self.group, "s") if array.metadata.dimension_names == ("bin",) else self.row("s", run)  # type: ignore[union-attr]
 
     def has(self, name: str) -> bool:

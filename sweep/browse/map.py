@@ -234,7 +234,8 @@ class MapView:
                 "state": state[j, i].tolist(),
                 "first run" if SUM in {self._value(axis) for axis in self.fixed} else "run": found.run[j, i].tolist(),
             }
-        else:
-            assert self._shown is not None
+        elif self._shown is not None:
             columns = self._shown.table(self.data)
+        else:
+            raise StoreError("nothing is shown that could be saved")
         return csvtext.table(columns), f"{self.page.file_name}-map.csv"

@@ -154,7 +154,8 @@ class PointsFigure:
 
     def run_at(self, x: float, y: float) -> int | None:
         """The run whose point is nearest to a place, if one is near."""
-        assert self.points is not None
+        if self.points is None:
+            return None
         spans = [span.end - span.start for span in (self.figure.x_range, self.figure.y_range)]
         far = np.hypot((self.place[0] - x) / spans[0], (self.place[1] - y) / spans[1])
         far = np.where(np.isfinite(far), far, np.inf)
@@ -162,7 +163,8 @@ class PointsFigure:
 
     def mark(self, chosen: Sequence[int]) -> None:
         """Ring the points of runs."""
-        assert self.points is not None
+        if self.points is None:
+            return
         at = [(np.flatnonzero(self.points.run == run), colour) for run, colour in zip(chosen, COLOURS, strict=False)]
         here = [(int(index[0]), colour) for index, colour in at if index.size]
         self.outline.data = {

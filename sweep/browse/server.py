@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import StoreError
+from ..quiet import quiet_loggers
 from ..store.place import Place
 
 
@@ -39,7 +40,6 @@ class BrowseServer:
         from tornado.ioloop import IOLoop
 
         data = data_of(store)
-        logging.getLogger("bokeh").setLevel(logging.ERROR)
         try:
             sockets, self.port = bind_sockets(address, port)
         except OSError as error:
@@ -66,7 +66,8 @@ class BrowseServer:
             signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
         ready(self.url)
         try:
-            self.loop.start()
+            with quiet_loggers(["bokeh"], logging.ERROR):
+                self.loop.start()
         except KeyboardInterrupt:
             pass
         finally:
