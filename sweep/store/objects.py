@@ -6,18 +6,18 @@ second time, for what stands there is what the first has written: then that is r
 """
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import StoreError
 from .fence import CommittedAlreadyError, Guard
 from .identity import unique_mark
+from .object_client import client, opened
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
-from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome, reason
+from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome
 
 if TYPE_CHECKING:
     import zarr
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAKING = "making"  # the note that a store is being made
 CONCURRENT = 32  # requests at once
-#: Of the client, which no signal interrupts; sweep.store.patience goes on from there.
-RETRIES: Mapping[str, Any] = {
-    "max_retries": 4,
-    "retry_timeout": timedelta(seconds=10),
-    "backoff": {
-        "init_backoff": timedelta(seconds=0.1),
-        "max_backoff": timedelta(seconds=2),
-        "base": 2.0,
-    },
-}
 
 
 class Tagged(NamedTuple):
@@ -64,42 +54,6 @@ def object_place(scheme: str, rest: str) -> "Objects":
     if any(part in {"", ".", ".."} for part in parts):
         raise StoreError(f"{shown}: has an empty part, . or .. in it; give the plain path of the store")
     return Objects(f"{scheme}://{'/'.join(parts)}")
-
-
-_urls: dict[int, str] = {}  # by the identity of the client's stores, which stay for good
-
-
-def url_of(store: Any) -> str:
-    """What the store that Zarr has opened was opened as."""
-    return _urls[id(store.store)]
-
-
-@functools.cache
-def _opened(url: str) -> Any:
-    """The client's store below ``url``, set up from the environment; in memory it lives as long as this process."""
-    opened = _open(url)
-    _urls[id(opened)] = url
-    return opened
-
-
-def _client() -> Any:
-    try:
-        import obstore.exceptions
-        import obstore.store
-        import tenacity  # noqa: F401 - of sweep.store.patience
-    except ImportError as error:
-        raise StoreError(f"stores beyond a folder need the package {error.name or 'obstore'}; pip install 'marsdisk[remote]'") from error
-    return obstore
-
-
-def _open(url: str) -> Any:
-    obstore = _client()
-    if url.startswith("memory://"):
-        return obstore.store.MemoryStore()
-    try:
-        return obstore.store.from_url(url, retry_config=RETRIES)
-    except Exception as error:  # a setting that is missing or unreadable
-        raise StoreError(f"{url}: {reason(error)}") from error
 
 
 async def _gathered(waiting: Iterable[Awaitable[T]]) -> list[T]:
@@ -152,16 +106,16 @@ class Objects(Place):
     @property
     def inside(self) -> Any:
         """The client's store of what lies in the Zarr group."""
-        return _opened(self.text)
+        return opened(self.text)
 
     @property
     def beside(self) -> Any:
         """The client's store of the notes."""
         parent = self.text.rpartition("/")[0]
-        return _opened(parent + "/" if parent.endswith("/") else parent)
+        return opened(parent + "/" if parent.endswith("/") else parent)
 
     def exists(self) -> bool:
-        obstore = _client()
+        obstore = client()
         try:
             self._patience().call(lambda: obstore.head(self.inside, DESCRIPTION))
             return True
@@ -169,7 +123,7 @@ class Objects(Place):
             return self.note_read(MAKING) is None and self._holds_something()
 
     def _holds_something(self) -> bool:
-        obstore = _client()
+        obstore = client()
         some: Any = self._patience().call(lambda: next(iter(obstore.list(self.inside, chunk_size=1)), []))
         return bool(some)
 
@@ -196,7 +150,7 @@ class Objects(Place):
         self.note_delete(MAKING)
 
     async def _put(self, key: str, content: bytes) -> None:
-        obstore = _client()
+        obstore = client()
         await self._patience().acall(lambda: obstore.put_async(self.inside, key, content))
 
     def _put_if(self, store: Any, key: str, content: bytes, mode: Any) -> bool:
@@ -211,7 +165,7 @@ class Objects(Place):
         mode : str or dict
             The condition, in the client's words.
         """
-        obstore = _client()
+        obstore = client()
         try:
             self._patience().call(lambda: obstore.put(store, key, content, mode=mode))
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
@@ -220,14 +174,14 @@ class Objects(Place):
 
     def _content(self, store: Any, key: str) -> bytes | None:
         """Return an object whole, None where there is none."""
-        obstore = _client()
+        obstore = client()
         try:
             return self._patience().call(lambda: bytes(obstore.get(store, key).bytes()))
         except FileNotFoundError:
             return None
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
-        obstore = _client()
+        obstore = client()
         found: list[tuple[str, int]] = []
 
         def list_the_rest() -> None:
@@ -239,7 +193,7 @@ class Objects(Place):
         return iter(found)
 
     def descriptions(self) -> dict[str, bytes]:
-        obstore = _client()
+        obstore = client()
         listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.inside))
         names = ["", *sorted(prefix.rstrip("/") for prefix in listed["common_prefixes"])]
 
@@ -260,7 +214,7 @@ class Objects(Place):
         return await self._read_async(f"{array}/{DESCRIPTION}".lstrip("/"))
 
     async def _read_async(self, key: str) -> bytes:
-        obstore = _client()
+        obstore = client()
 
         async def read_it() -> bytes:
             return bytes(await (await obstore.get_async(self.inside, key)).bytes_async())
@@ -268,7 +222,7 @@ class Objects(Place):
         return await self._patience().acall(read_it)
 
     def read(self, key: str, first: int | None = None) -> bytes:
-        obstore = _client()
+        obstore = client()
 
         def read_it() -> bytes:
             if first is None:
@@ -278,7 +232,7 @@ class Objects(Place):
         return self._patience().call(read_it)
 
     def delete(self, keys: Iterable[str]) -> None:
-        obstore = _client()
+        obstore = client()
         listed = list(keys)
         try:
             self._patience().call(lambda: obstore.delete(self.inside, listed))
@@ -287,7 +241,7 @@ class Objects(Place):
                 self._delete_one(self.inside, key)
 
     def _delete_one(self, store: Any, key: str) -> None:
-        obstore = _client()
+        obstore = client()
         with suppress(FileNotFoundError):
             self._patience().call(lambda: obstore.delete(store, key))
 
@@ -332,7 +286,7 @@ class Objects(Place):
         tag : str or None
             Of the version that it is to replace, None where there is to be none.
         """
-        obstore = _client()
+        obstore = client()
         mode: Any = "create" if tag is None else {"e_tag": tag}
         try:
             await self._patience().acall(
@@ -348,7 +302,7 @@ class Objects(Place):
 
     async def _tag(self, key: str) -> str | None:
         """Tag of the version of an object that is there, None where there is none."""
-        obstore = _client()
+        obstore = client()
         try:
             found: Any = await self._patience().acall(lambda: obstore.head_async(self.inside, key))
         except FileNotFoundError:
@@ -356,7 +310,7 @@ class Objects(Place):
         return str(found["e_tag"])
 
     def leftovers(self) -> list[str]:
-        obstore = _client()
+        obstore = client()
         listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
         return sorted(o["path"] for o in listed["objects"] if o["path"].startswith(f".{self.name}."))
 
@@ -371,7 +325,7 @@ class Objects(Place):
 
     def note_tagged(self, note: str) -> Tagged | None:
         """A note with the tag of this version of it."""
-        obstore = _client()
+        obstore = client()
 
         def read_it() -> Tagged:
             found = obstore.get(self.beside, self._note(note))
@@ -403,7 +357,7 @@ class Objects(Place):
         return self._content(self.beside, self._note(note))
 
     def note_write(self, note: str, data: bytes) -> None:
-        obstore = _client()
+        obstore = client()
         self._patience().call(lambda: obstore.put(self.beside, self._note(note), data))
 
     def note_create(self, note: str, data: bytes) -> bool:

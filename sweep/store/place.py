@@ -323,7 +323,8 @@ def place_of(group: "zarr.Group") -> Place:
     store = group.store_path.store
     if isinstance(store, LocalStore):
         return Folder(str(store.root))
-    from .objects import Objects, url_of
+    from .object_client import url_of
+    from .objects import Objects
 
     return Objects(url_of(store))
 

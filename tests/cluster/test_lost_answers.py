@@ -20,10 +20,11 @@ from unreliable_server import (
 from waiting import wait_for
 
 from sweep.errors import StorageOutageError, StoreError
-from sweep.store import lease, objects
+from sweep.store import lease, object_client
 from sweep.store.failures import ANSWERED
 from sweep.store.lock import driver_of, driving
-from sweep.store.objects import Objects, _opened
+from sweep.store.object_client import opened
+from sweep.store.objects import Objects
 from sweep.store.place import Place
 
 
@@ -40,9 +41,9 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
     with UnreliableServer(port) as server:
         for name, value in settings_of(server.address).items():
             monkeypatch.setenv(name, value)
-        _opened.cache_clear()
+        opened.cache_clear()
         yield server
-        _opened.cache_clear()
+        opened.cache_clear()
 
 
 @pytest.fixture
@@ -141,7 +142,8 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
     place: Objects,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(objects, "RETRIES", {**objects.RETRIES, "max_retries": 0})
+    no_retries = {**object_client.RETRIES, "max_retries": 0}
+    monkeypatch.setattr(object_client, "RETRIES", no_retries)
     place.note_write("note", b"there")
     assert place._patience().seconds == 300.0
     assert replace(place, patience=20.0)._patience().seconds == 20.0

@@ -26,7 +26,7 @@ from unreliable_server import (
 )
 from waiting import Driver, wait_for_blocks, wait_for_end
 
-from sweep.store.objects import _opened
+from sweep.store.object_client import opened
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
@@ -59,9 +59,9 @@ def store(
     """A place in the bucket, which this process reaches directly."""
     for name, value in settings_of(f"http://127.0.0.1:{port}").items():
         monkeypatch.setenv(name, value)
-    _opened.cache_clear()
+    opened.cache_clear()
     yield f"s3://bucket/{re.sub('[^a-z0-9]+', '-', request.node.name.lower())}.zarr"
-    _opened.cache_clear()
+    opened.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,65 @@
+"""The client of object stores: set up from the environment, and kept."""
+
+import functools
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ..errors import StoreError
+from .failures import reason
+
+#: Of the client, which no signal interrupts; sweep.store.patience goes on from there.
+RETRIES: Mapping[str, Any] = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(seconds=0.1),
+        "max_backoff": timedelta(seconds=2),
+        "base": 2.0,
+    },
+}
+
+_urls: dict[int, str] = {}  # by the identity of the client's stores, which stay for good
+
+
+def url_of(store: Any) -> str:
+    """What the store that Zarr has opened was opened as."""
+    return _urls[id(store.store)]
+
+
+@functools.cache
+def opened(url: str) -> Any:
+    """Return the client's store below ``url``, set up from the environment.
+
+    One in memory lives as long as this process.
+    """
+    found = _open(url)
+    _urls[id(found)] = url
+    return found
+
+
+def client() -> Any:
+    """Return the client of object stores.
+
+    Raises
+    ------
+    StoreError
+        It is not installed.
+    """
+    try:
+        import obstore.exceptions
+        import obstore.store
+        import tenacity  # noqa: F401 - of sweep.store.patience
+    except ImportError as error:
+        raise StoreError(f"stores beyond a folder need the package {error.name or 'obstore'}; pip install 'marsdisk[remote]'") from error
+    return obstore
+
+
+def _open(url: str) -> Any:
+    obstore = client()
+    if url.startswith("memory://"):
+        return obstore.store.MemoryStore()
+    try:
+        return obstore.store.from_url(url, retry_config=RETRIES)
+    except Exception as error:  # a setting that is missing or unreadable
+        raise StoreError(f"{url}: {reason(error)}") from error
