@@ -3,14 +3,11 @@
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, set_option, set_up_logging
-
-if TYPE_CHECKING:
-    from .result import RunResult
+from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, force_option, set_option, set_up_logging
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
 
@@ -24,9 +21,10 @@ def main(debug: bool) -> None:
 @main.command()
 @CONFIG
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), help="Write the result: .npz (everything) or .csv (the time series).")
+@click.option("--out", type=click.Path(), metavar="FILE", help="Write the result: .npz (everything) or .csv (the time series); - prints the latter.")
+@force_option
 @command
-def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
+def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -> None:
     """Integrate CONFIG and print how it went.
 
     \b
@@ -34,18 +32,22 @@ def run(config: Path, overrides: dict[str, Any], out: Path | None) -> None:
     marsdisk run configs/mars_0d_melt.yaml --set temperature.T0=3000 --out run.npz
     """
     from .config import load_config
-    from .report import print_result, write_result
+    from .outfile import OutFile
+    from .report import RESULT_FORMATS, print_result, write_result
     from .zero_d import run_zero_d
 
-    if out is not None and out.suffix not in {".npz", ".csv"}:
-        raise click.BadParameter(f"{out}: must end in .npz or .csv", param_hint="--out")
     checked = load_config(config, overrides)
-    compile_kernels(click.echo)
-    result: RunResult = run_zero_d(checked)
-    print_result(result)
-    if out is not None:
-        write_result(result, out)
-        click.echo(f"written to {out}")
+    if out is None:
+        compile_kernels(click.echo)
+        print_result(run_zero_d(checked))
+        return
+    file = OutFile.of(out, RESULT_FORMATS, unnamed="csv", force=force)
+    with file.messages():
+        compile_kernels(click.echo)
+        result = run_zero_d(checked)
+        print_result(result)
+        write_result(result, file)
+        click.echo(f"written to {file}")
 
 
 @main.command()
@@ -136,30 +138,34 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
 
 @main.command()
 @click.argument("constants", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write the table.")
+@click.option("--out", type=click.Path(), metavar="FILE", required=True, help="Where to write the table; - prints it.")
+@force_option
 @click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")
 @click.option("--temperature-step", type=click.FloatRange(1.0, 1000.0), default=100.0, show_default=True, help="Largest step in T [K].")
 @command
-def qpr(constants: Path, out: Path, sizes_per_decade: int, temperature_step: float) -> None:
+def qpr(constants: Path, out: str, force: bool, sizes_per_decade: int, temperature_step: float) -> None:
     """Compute a table of Planck-mean Q_pr by Mie theory from CONSTANTS, a CSV file with columns (axis,) wavelength_um, n, k.
 
     Use it with radiation.Q_pr: the path of the table. Needs: pip install 'marsdisk[qpr]'.
     """
     from .errors import ConfigError
-    from .qpr import build_table
+    from .outfile import OutFile
+    from .qpr import TABLE_FORMATS, build_table
 
-    try:
-        with click.progressbar(length=1000, label="Mie sums") as bar:
-            table = build_table(
-                constants,
-                out,
-                sizes_per_decade=sizes_per_decade,
-                temperature_step=temperature_step,
-                progress=lambda share: bar.update(int(1000 * share) - bar.pos),
-            )
-    except (OSError, ValueError, ImportError) as error:
-        raise ConfigError([str(error)], str(constants)) from error
-    click.echo(f"{out}: {table.T.size} temperatures, {table.log_s.size} sizes, digest {table.digest[:16]}")
+    file = OutFile.of(out, TABLE_FORMATS, force=force)
+    with file.messages():
+        try:
+            with click.progressbar(length=1000, label="Mie sums") as bar:
+                table = build_table(
+                    constants,
+                    file,
+                    sizes_per_decade=sizes_per_decade,
+                    temperature_step=temperature_step,
+                    progress=lambda share: bar.update(int(1000 * share) - bar.pos),
+                )
+        except (OSError, ValueError, ImportError) as error:
+            raise ConfigError([str(error)], str(constants)) from error
+        click.echo(f"{file}: {table.T.size} temperatures, {table.log_s.size} sizes, digest {table.digest[:16]}")
 
 
 if __name__ == "__main__":

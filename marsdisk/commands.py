@@ -50,6 +50,7 @@ def _overrides(context: click.Context, parameter: click.Parameter, values: tuple
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_overrides, help="Override a key of the configuration; may be given again."
 )
+force_option = click.option("--force", is_flag=True, help="Write over a file that is there already.")
 
 
 class Program(click.Group):

@@ -23,11 +23,15 @@ from marsdisk.physics.qpr_table import (
     WIDE_CORNER,
     FloatArray,
     QprTable,
-    read_qpr_table,
+    parse_qpr_table,
 )
 from marsdisk.physics.textfile import read_text
 
+from .outfile import OutFile
+
 Progress = Callable[[float], None]
+
+TABLE_FORMATS = ("csv",)
 
 C2 = 1.438776877e-2
 """Second radiation constant h c / k_B [m K] (CODATA 2018)."""
@@ -270,8 +274,8 @@ def temperature_grid(temperature_step: float = 100.0) -> FloatArray:
     return np.unique(np.rint(np.concatenate([cold, hot])))
 
 
-def write_table(path: str | Path, table: QprTable, *, header: Sequence[str] = (), digits: int = 5) -> None:
-    """Write `table` as a wide text file: `header` as ``#`` lines, the temperatures [K], one row per size [m].
+def table_text(table: QprTable, *, header: Sequence[str] = (), digits: int = 5) -> str:
+    """Return `table` as a wide text: `header` as ``#`` lines, the temperatures [K], one row per size [m].
 
     Q_pr gets `digits` significant digits, sizes and temperatures ten.
     """
@@ -279,25 +283,37 @@ def write_table(path: str | Path, table: QprTable, *, header: Sequence[str] = ()
     lines.append(",".join([WIDE_CORNER, *(f"{T:.10g}" for T in table.T)]))
     for s, column in zip(np.exp(table.log_s), table.Q.T, strict=True):
         lines.append(",".join([f"{s:.10g}", *(f"{Q:.{digits}g}" for Q in column)]))
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    return "\n".join(lines) + "\n"
+
+
+def write_table(path: str | Path | OutFile, table: QprTable, *, header: Sequence[str] = (), digits: int = 5) -> None:
+    """Write :func:`table_text` into a file; one at a path is written over.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with OutFile.of(path, TABLE_FORMATS, force=True).writing() as file:
+        file.write(table_text(table, header=header, digits=digits).encode())
 
 
 def build_table(
     nk_path: str | Path,
-    out_path: str | Path,
+    out_path: str | Path | OutFile,
     *,
     sizes_per_decade: float = 46,
     temperature_step: float = 100.0,
     progress: Progress | None = None,
 ) -> QprTable:
-    """Compute <Q_pr>(s, T) from optical constants, write it to `out_path` and give it back as read from there.
+    """Compute <Q_pr>(s, T) from optical constants, write it to `out_path` and give it back as read from its text.
 
     Parameters
     ----------
     nk_path : str or Path
         Optical constants (`read_optical_constants`).
-    out_path : str or Path
-        File to write; replaced if it exists.
+    out_path : str or Path or OutFile
+        File to write; one at a path is written over.
     sizes_per_decade : float
         Sizes per decade below 1 um (`size_grid`).
     temperature_step : float
@@ -311,8 +327,11 @@ def build_table(
         If miepython is not installed.
     ValueError
         If the input file is malformed or a grid option is out of range.
+    OutputError
+        If the file cannot be written.
     """
-    nk_path, out_path = Path(nk_path), Path(out_path)
+    nk_path, out = Path(nk_path), OutFile.of(out_path, TABLE_FORMATS, force=True)
+    out_name = Path(out.given)
     s, T = size_grid(sizes_per_decade), temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)
     if not _load_miepython().USE_JIT:
@@ -321,10 +340,12 @@ def build_table(
             stacklevel=2,
         )
     Q = planck_mean_qpr(constants, s, T, progress=progress)
-    header = _header(nk_path, out_path, constants)
+    header = _header(nk_path, out_name, constants)
     header.append(f"grid: sizes_per_decade = {sizes_per_decade:g}, temperature_step = {temperature_step:g} K")
-    write_table(out_path, QprTable(np.log(s), T, Q, out_path.stem), header=header)
-    return read_qpr_table(out_path)
+    text = table_text(QprTable(np.log(s), T, Q, out_name.stem), header=header)
+    with out.writing() as file:
+        file.write(text.encode())
+    return parse_qpr_table(text, source=str(out), name=out_name.stem)
 
 
 def _header(nk_path: Path, out_path: Path, constants: Sequence[OpticalConstants]) -> list[str]:

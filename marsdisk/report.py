@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +19,13 @@ from .config_errors import allowed, config_keys, metadata
 from .config_sections import START_KEYS, Section
 from .convergence import QUANTITIES, Convergence, relative_difference
 from .derived import derive
-from .errors import MarsDiskError
+from .outfile import OutFile
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult, StopReason, never_solid
 
+RESULT_FORMATS = ("npz", "csv")
 SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
 
@@ -218,24 +220,45 @@ def print_result(result: RunResult) -> None:
         _say(f"note: the run ended after {orbits:.2g} orbits, before the dust went round once: {result.stop_reason.advice}")
 
 
-def write_result(result: RunResult, path: Path) -> None:
-    """Everything as ``.npz``, or the series with units in their names as ``.csv``.
+def write_result(result: RunResult, out: str | Path | OutFile) -> None:
+    """Write everything as ``.npz``, or the series with units in their names as ``.csv``.
+
+    Parameters
+    ----------
+    result : RunResult
+        Of one run.
+    out : str or Path or OutFile
+        Where to; a file at a path is written over.
 
     Raises
     ------
-    MarsDiskError
+    OutputError
         The file cannot be written.
     """
+    out = OutFile.of(out, RESULT_FORMATS, unnamed="csv", force=True)
+    with out.writing() as file:
+        if out.format == "csv":
+            file.write(_series_table(result).encode())
+        else:
+            np.savez_compressed(file, **_arrays(result))
+
+
+def _series_table(result: RunResult) -> str:
     names = SERIES if result.config.dynamics.damping is None else (*SERIES, "e", "v_rel")
     units = {field.name: field.metadata.get("units", "1") for field in dataclasses.fields(result)}
-    try:
-        if path.suffix == ".csv":
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow([f"{name} [{units[name]}]" for name in names])
-                writer.writerows(zip(*(getattr(result, name).tolist() for name in names), strict=True))
-            return
-        arrays = {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in {"config", "cache", "stop_reason"}}
-        np.savez_compressed(path, config=result.config.model_dump_json(), stop_reason=result.stop_reason.label, **arrays)
-    except OSError as error:
-        raise MarsDiskError(f"{path} cannot be written: {error.strerror or error}") from error
+    columns = [getattr(result, name).tolist() for name in names]
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow([f"{name} [{units[name]}]" for name in names])
+    writer.writerows(zip(*columns, strict=True))
+    return table.getvalue()
+
+
+def _arrays(result: RunResult) -> dict[str, Any]:
+    others = {"config", "cache", "stop_reason"}
+    names = [field.name for field in dataclasses.fields(result) if field.name not in others]
+    return {
+        "config": result.config.model_dump_json(),
+        "stop_reason": result.stop_reason.label,
+        **{name: getattr(result, name) for name in names},
+    }

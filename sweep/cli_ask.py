@@ -2,12 +2,13 @@
 
 import json
 import math
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import command, terminal
+from marsdisk.commands import command, force_option, terminal
 
 from .cli_options import STORE
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
     from rich.table import Table
+
+    from marsdisk.outfile import OutFile
 
     from .outcomes import Outcomes
     from .sensitivity import Answer
@@ -64,10 +67,20 @@ def _listed(values: "NDArray[np.float64]") -> list[Any]:
 @LOG
 @click.option("--method", type=click.Choice(["saltelli", "morris", "fast", "pawn"]), help="Default: that of the design in the store, else pawn.")
 @click.option("--left-out", type=click.FloatRange(0.0, 1.0), default=0.05, show_default=True, help="Share of the design that may be no result.")
-@click.option("--out", type=click.Path(path_type=Path), help="Draw the indices, and how they settled with n, into this picture.")
+@click.option("--out", type=click.Path(), metavar="FILE", help="Draw the indices, and how they settled with n, into this picture (.png, .svg, .pdf).")
+@force_option
 @JSON
 @command
-def sensitivity(store: "Place", target: str, log: bool, method: str | None, left_out: float, out: Path | None, as_json: bool) -> None:
+def sensitivity(
+    store: "Place",
+    target: str,
+    log: bool,
+    method: str | None,
+    left_out: float,
+    out: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Which parameters control a result of STORE, and how surely.
 
     A sweep file with design: {method: saltelli, n: 512, axes: {...}} gives first-order indices S1 (the share of the variance that a parameter
@@ -80,19 +93,36 @@ def sensitivity(store: "Place", target: str, log: bool, method: str | None, left
     sweep sensitivity results/loss.zarr --target M_loss --log --out loss.png
     sweep sensitivity results/temperature_supply.zarr --target t99 --method pawn
     """
-    from .outcomes import remarks
+    from marsdisk.outfile import PICTURES, OutFile
+
     from .sensitivity import answers
 
+    file = None if out is None else OutFile.of(out, PICTURES, force=force)
     group, found = _found(store, target, log)
     given = answers(group, found, method=method, allowed=left_out)
-    if out is not None:
+    if file is not None:
         from .sensitivity_figure import draw
 
-        draw(given, found, out)
-    if as_json:
-        content = [_as_json(answer) for answer in given]
-        click.echo(json.dumps({"store": str(store), "target": target, "unit": found.unit, "log": log, "notes": remarks(found), "groups": content}))
-        return
+        draw(given, found, file)
+    beside = nullcontext() if file is None else file.messages()
+    with beside:
+        if as_json:
+            _print_json(given, found, str(store))
+        else:
+            _print_answers(given, found, file)
+
+
+def _print_json(given: "Sequence[Answer]", found: "Outcomes", store: str) -> None:
+    from .outcomes import remarks
+
+    about = {"store": store, "target": found.target, "unit": found.unit, "log": found.log}
+    groups = [_as_json(answer) for answer in given]
+    click.echo(json.dumps({**about, "notes": remarks(found), "groups": groups}))
+
+
+def _print_answers(given: "Sequence[Answer]", found: "Outcomes", file: "OutFile | None") -> None:
+    from .outcomes import remarks
+
     console = terminal()
     for answer in given:
         console.print(heading(answer, found), soft_wrap=True)
@@ -100,8 +130,10 @@ def sensitivity(store: "Place", target: str, log: bool, method: str | None, left
         console.print("\n".join(f"{name}: {meaning}" for name, meaning in answer.measure.columns.items()), soft_wrap=True)
         console.print("\n".join(verdict(answer)), soft_wrap=True)
         console.print(_convergence_table(answer))
-    for line in [*(f"note: {note}" for note in remarks(found)), *([f"drawn: {out}"] if out is not None else [])]:
-        console.print(line, soft_wrap=True)
+    for note in remarks(found):
+        console.print(f"note: {note}", soft_wrap=True)
+    if file is not None:
+        console.print(f"drawn: {file}", soft_wrap=True)
 
 
 def _as_json(answer: "Answer") -> dict[str, Any]:

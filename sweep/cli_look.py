@@ -1,12 +1,11 @@
 """Commands that look at a store: tables, figures, comparisons, files for other programs."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import OK, SOME_FAILED, command, printable, terminal
+from marsdisk.commands import OK, SOME_FAILED, command, force_option, printable, terminal
 
 from .cli_options import PLACE, STORE, WHERE
 
@@ -71,9 +70,10 @@ def show(store: "Place", where: str | None, sort: str | None, columns: list[str]
 @click.option("--run", multiple=True, metavar="RUN", help="Number or run_id, or the beginning of one (psd: one; series: any number).")
 @click.option("--per", type=click.Choice(["mass", "number"]), help="psd: of which the distribution is.  [default: mass]")
 @click.option("--style", type=click.Choice(["screen", "paper"]), default="screen", show_default=True, help="paper: column width, 300 dpi.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="A .png, .svg or .pdf file.  [default: NAME-KIND.png]")
+@click.option("--out", type=click.Path(), metavar="FILE", help="A .png, .svg or .pdf file; - prints it.  [default: NAME-KIND.png]")
+@force_option
 @command
-def plot(store: "Place", kind: str, style: str, out: Path | None, **asked: Any) -> None:
+def plot(store: "Place", kind: str, style: str, out: str | None, force: bool, **asked: Any) -> None:
     """A figure of STORE for a paper or a screen.
 
     \b
@@ -94,6 +94,8 @@ def plot(store: "Place", kind: str, style: str, out: Path | None, **asked: Any) 
     sweep plot results/temperature_supply.zarr psd --run 17 --per number
     sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
     """
+    from marsdisk.outfile import PICTURES, OutFile, plain_name
+
     from .plots import draw, save
     from .store import reader
 
@@ -105,12 +107,14 @@ def plot(store: "Place", kind: str, style: str, out: Path | None, **asked: Any) 
             given[option] = given[option][0]
     notes: list[str] = []
     group = reader.open_group(store)
+    default = f"{plain_name(str(group.attrs['title']))}-{kind}.png"
+    file = OutFile.of(out if out is not None else default, PICTURES, force=force)
     figure = draw(group, kind, style=style, notes=notes, **given)
-    out = out or Path(f"{group.attrs['title']}-{kind}.png")
-    save(figure, out, style=style)
-    for note in dict.fromkeys(notes):
-        click.echo(f"note: {note}")
-    click.echo(f"written to {out}")
+    with file.messages():
+        save(figure, file, style=style)
+        for note in dict.fromkeys(notes):
+            click.echo(f"note: {note}")
+        click.echo(f"written to {file}")
 
 
 @click.command()
@@ -146,39 +150,53 @@ def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
 @click.command()
 @STORE
 @click.option("--to", type=click.Choice(["csv", "parquet", "netcdf"]), required=True, help="Format of the file.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.  [default: NAME.csv, .parquet or .nc]")
+@click.option("--out", type=click.Path(), metavar="FILE", help="The file to write; - prints it.  [default: NAME.csv, .parquet or .nc]")
+@force_option
 @WHERE
 @click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.  [default: all; with --series the parameters and the status]")
 @click.option("--series", is_flag=True, help="All time series too: a row for each run and sample (NetCDF: a dimension sample).")
 @command
-def export(store: "Place", to: str, out: Path | None, where: str | None, columns: list[str] | None, series: bool) -> None:
+def export(
+    store: "Place",
+    to: str,
+    out: str | None,
+    force: bool,
+    where: str | None,
+    columns: list[str] | None,
+    series: bool,
+) -> None:
     """Runs of STORE as a file for other programs, with units.
 
     CSV has units in its heads and numbers with all their digits; Parquet in the metadata of its columns and in DataFrame.attrs of
     pandas; NetCDF in CF attributes. Runs that failed or are not done have no numbers; status says so. Large stores are written some
-    blocks at a time.
+    blocks at a time. FILE may be a pipe or a device; a file that is there already is only written over with --force.
 
     \b
     sweep export results/temperature_supply.zarr --to csv --where 'ring == 0' --columns T0,M_loss,t99
     sweep export results/temperature_supply.zarr --to parquet --series
     sweep export results/temperature_supply.zarr --to netcdf --out all.nc
     """
+    from marsdisk.outfile import OutFile
+
     from .export import Selection, default_out
     from .export import export as exported
     from .store import reader
 
     group = reader.open_group(store)
-    out = out or default_out(group, to, series=series)
-    rows = exported(Selection.of(group, where, columns, series=series), to, out)
-    click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {out}")
+    name = out if out is not None else default_out(group, to, series=series)
+    file = OutFile.of(name, [to], force=force)
+    rows = exported(Selection.of(group, where, columns, series=series), to, file)
+    with file.messages():
+        click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
 
 
 @click.command()
 @STORE
 @click.argument("run")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there instead of printing it.")
+@click.option("--out", type=click.Path(), metavar="FILE", help="Write it there instead of printing it.")
+@force_option
 @command
-def card(store: "Place", run: str, out: Path | None) -> None:
+def card(store: "Place", run: str, out: str | None, force: bool) -> None:
     """All about one RUN of STORE, as Markdown: what is needed to trust it and to repeat it.
 
     RUN is a number, a run_id or the beginning of one. The card has the parameters (those that differ between runs first), the results,
@@ -188,21 +206,22 @@ def card(store: "Place", run: str, out: Path | None) -> None:
     sweep card results/temperature_supply.zarr 17
     sweep card results/temperature_supply.zarr d9ff7e --out run.md
     """
+    from marsdisk.outfile import OutFile
+
     from .card import card as carded
-    from .errors import StoreError
     from .rerun import find_run
     from .store import reader
 
     group = reader.open_group(store)
+    file = None if out is None else OutFile.of(out, ["markdown"], force=force)
     content = printable(carded(group, find_run(group, run), str(store)))
-    if out is None:
+    if file is None:
         click.echo(content, nl=False)
         return
-    try:
-        out.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
-    click.echo(f"written to {out}")
+    with file.writing() as opened:
+        opened.write(content.encode())
+    with file.messages():
+        click.echo(f"written to {file}")
 
 
 LOOK = [show, plot, compare, export, card]

@@ -1,28 +1,29 @@
 """A store's tables as files for other programs: CSV, Parquet, NetCDF; read and written some blocks at a time."""
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
+from marsdisk.outfile import ENDINGS, OutFile, plain_name
 
 from .errors import StoreError
 from .store import reader
 from .views import WORDS, Columns, in_words, label, parameters, without_uncommitted
 
-FORMATS = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}
 AT_ONCE = 2000  # runs read and written at a time, at least a block
 
 
 class ExportError(MarsDiskError, RuntimeError):
-    """A file that cannot be written, or a package that is not there to write it."""
+    """A format whose package is not installed."""
 
 
 @dataclass(frozen=True)
@@ -86,45 +87,63 @@ class Selection:
         return dict(self.group[name].attrs) if name in self.group else {}
 
 
-def export(selection: Selection, to: str, out: Path) -> int:
-    """Write a selection to a file; the number of rows, or of runs in a NetCDF file.
+def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
+    """Write a selection into a file.
+
+    Parameters
+    ----------
+    selection : Selection
+        Runs and arrays.
+    to : str
+        csv, parquet or netcdf.
+    out : str or Path or OutFile
+        Where to; a file at a path is written over.
+
+    Returns
+    -------
+    int
+        Number of rows, or of runs in a NetCDF file.
 
     Raises
     ------
     ExportError
-        The file cannot be written, or the package that writes it is not installed.
+        The package that writes it is not installed.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> group = reader.open_group("results/temperature_supply.zarr")
+    >>> export(Selection.of(group, "T0 > 3500"), "csv", "hot.csv")
+    360
     """
     write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
-    making = out.with_name(f".{out.name}.making")
+    out = OutFile.of(out, [to], force=True)
     try:
-        making.touch()  # an error of the system, where there is one, is plainer than that of a library
-        rows = write(selection, making)
-        making.replace(out)
+        with out.writing() as file:
+            return write(selection, file)
     except ModuleNotFoundError as error:
         raise ExportError(f"{to} needs {error.name}, which is not installed: pip install 'marsdisk[export]'") from error
-    except OSError as error:
-        if isinstance(error, StoreError):
-            raise
-        raise ExportError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
-    finally:
-        making.unlink(missing_ok=True)
-    return rows
 
 
-def _csv(selection: Selection, out: Path) -> int:
+def _csv(selection: Selection, file: BinaryIO) -> int:
     """Units in the heads; numbers with as many digits as it takes to read the same number."""
+    file.write(_csv_lines([tuple(selection.heads.values())]))
     rows = 0
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(selection.heads.values())
-        for table in selection.rows():
-            columns = [values.tolist() for values in table.values()]
-            writer.writerows(zip(*columns, strict=True))
-            rows += len(columns[0])
+    for table in selection.rows():
+        columns = [values.tolist() for values in table.values()]
+        file.write(_csv_lines(zip(*columns, strict=True)))
+        rows += len(columns[0])
     return rows
 
 
-def _parquet(selection: Selection, out: Path) -> int:
+def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
+    lines = io.StringIO(newline="")
+    csv.writer(lines).writerows(rows)
+    return lines.getvalue().encode()
+
+
+def _parquet(selection: Selection, file: BinaryIO) -> int:
     """Units and meanings in the metadata of the columns, and all of them in ``DataFrame.attrs`` of pandas."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -141,7 +160,7 @@ def _parquet(selection: Selection, out: Path) -> int:
     about_store = {"units": {name: str(about.get("units", "1")) for name, about in described.items()}, **_of_store(selection.group)}
     schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(about_store)})
     rows = 0
-    with pq.ParquetWriter(out, schema) as writer:
+    with pq.ParquetWriter(file, schema) as writer:
         for table in selection.rows():
             columns = [
                 pa.array(values.tolist() if values.dtype.kind == "T" else values, type=field.type)
@@ -152,7 +171,7 @@ def _parquet(selection: Selection, out: Path) -> int:
     return rows
 
 
-def _netcdf(selection: Selection, out: Path) -> int:
+def _netcdf(selection: Selection, out: BinaryIO) -> int:
     """A file after the CF conventions: states and reasons to stop are flags, series have the dimension ``sample``."""
     import h5netcdf
 
@@ -207,6 +226,7 @@ def _of_store(group: zarr.Group) -> dict[str, Any]:
     return {"sweep": group.attrs["sweep"], "provenance": group.attrs["provenance"]}
 
 
-def default_out(group: zarr.Group, to: str, *, series: bool) -> Path:
+def default_out(group: zarr.Group, to: str, *, series: bool) -> str:
     """NAME.csv, or NAME-series.csv."""
-    return Path(f"{group.attrs['title']}{'-series' if series else ''}{FORMATS[to]}")
+    name = plain_name(str(group.attrs["title"]))
+    return f"{name}{'-series' * series}{ENDINGS[to][0]}"

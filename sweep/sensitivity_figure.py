@@ -1,10 +1,11 @@
 """The picture of a sensitivity analysis: indices with their intervals, and how they settled with n."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from marsdisk.outfile import OutFile
 
 from .errors import StoreError
 from .extras import extra
@@ -16,13 +17,15 @@ LINES = ("-", "--", ":")
 GROUPS_MAX = 6
 
 
-def draw(answers: Sequence[Answer], found: Outcomes, out: Path) -> None:
-    """A row of two panels for each group.
+def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
+    """Draw a row of two panels for each group.
 
     Raises
     ------
     StoreError
-        Too many groups, or the picture cannot be written.
+        Too many groups.
+    OutputError
+        The picture cannot be written.
     """
     if len(answers) > GROUPS_MAX:
         raise StoreError(f"--out: {len(answers)} groups do not fit into one picture, {GROUPS_MAX} do; fix some axes in a sweep of their own")
@@ -34,9 +37,8 @@ def draw(answers: Sequence[Answer], found: Outcomes, out: Path) -> None:
         _bars(left, answer, found)
         _settling(right, answer)
     try:
-        figure.savefig(out, dpi=110)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"--out {out}: the picture cannot be written: {error}") from error
+        with out.writing() as file:
+            figure.savefig(file, format=out.format, dpi=110)
     finally:
         pyplot.close(figure)
 

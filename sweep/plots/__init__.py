@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marsdisk.errors import MarsDiskError
+from marsdisk.outfile import PICTURES, OutFile
 
 from ..store import reader
 
@@ -29,7 +30,6 @@ KINDS = {
     "cache": "numerics",
     "convergence": "numerics",
 }
-FORMATS = (".png", ".svg", ".pdf")
 
 
 class PlotError(MarsDiskError, ValueError):
@@ -82,22 +82,30 @@ def draw(store: "zarr.Group | str | Path", kind: str, *, style: str = "screen", 
         return drawer(reader.open_group(store) if isinstance(store, str | Path) else store, page, **asked)
 
 
-def save(figure: "Figure", out: str | Path, *, style: str = "screen") -> None:
-    """Write a figure to a .png, .svg or .pdf file, the same bytes every time.
+def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") -> None:
+    """Write a figure into a .png, .svg or .pdf file, the same bytes every time.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        As :func:`draw` gives it.
+    out : str or Path or OutFile
+        Where to; a file at a path is written over.
+    style : str
+        That it was drawn in.
 
     Raises
     ------
-    PlotError
+    OutputError
         The file cannot be written, or has another ending.
+
+    Examples
+    --------
+    >>> save(draw("results/temperature_supply.zarr", "psd", run="17"), "sizes.svg")
     """
     from .page import Page
 
-    suffix = Path(out).suffix.lower()
-    if suffix not in FORMATS:
-        raise PlotError(f"{out}: must end in {', '.join(FORMATS)}")
-    undated: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with Page(style, []).context():
-        try:
-            figure.savefig(out, metadata=undated.get(suffix))
-        except OSError as error:
-            raise PlotError(f"{out} cannot be written: {error.strerror or error}; choose another place with --out") from error
+    out = OutFile.of(out, PICTURES, force=True)
+    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with Page(style, []).context(), out.writing() as file:
+        figure.savefig(file, format=out.format, metadata=undated.get(out.format))

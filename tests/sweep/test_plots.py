@@ -206,7 +206,7 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
         ("mixed", "series --where T0>9e9", "no run is left to show"),
         ("mixed", "psd --run 2", "run 2 has no result (1 not done); choose another with --run"),
         ("mixed", "psd --run zz", "there is no run 'zz'"),
-        ("mixed", "cache --out cache.gif", "cache.gif: must end in .png, .svg, .pdf"),
+        ("mixed", "cache --out cache.gif", "cache.gif: must end in .png, .svg or .pdf"),
         ("mixed", "cache --out no/cache.png", "no/cache.png cannot be written: No such file or directory"),
         ("finished", "convergence", "no run of this store was checked; give the sweep file check:"),
         ("single", "heatmap", "a heat map needs two parameters that differ"),

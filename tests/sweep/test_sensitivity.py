@@ -199,7 +199,7 @@ def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None
         (["--target", "Sigma"], "--target Sigma: is no result"),
         (["--method", "morris"], "the store has a design of method saltelli; use --method pawn, which takes any runs"),
         (["--target", "M_supplied"], "in all runs: nothing varies"),
-        (["--out", "nowhere/fig.png"], "--out nowhere/fig.png: the picture cannot be written"),
+        (["--out", "nowhere/fig.png"], "nowhere/fig.png cannot be written: No such file or directory"),
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(toy: Callable[..., Path], words: list[str], message: str) -> None:
