@@ -1,6 +1,5 @@
 """A run's card: everything needed to trust one run and to repeat it, as Markdown."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +9,7 @@ import numpy as np
 import yaml
 import zarr
 
-from marsdisk.config import RunConfig, read_config
-from marsdisk.errors import ConfigError
+from marsdisk.config import RunConfig
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
@@ -19,6 +17,7 @@ from .plan import value_at
 from .rerun import RecordedRuns
 from .spec import CheckSpec
 from .store import layout, reader
+from .store.recorded_tables import change_of_table
 from .tables import text
 from .views import parameters, without_uncommitted
 
@@ -188,30 +187,27 @@ def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]
 
 def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence[str]]:
     """The tables of the run as they were, and whether they still are."""
-    try:
-        now = {f"{key} = {value_at(config, key)}": digest for key, digest in config.table_digests().items()}
-        lost = ""
-    except ConfigError as error:
-        now, lost = {}, f"; cannot be read any more: {escaped(error.problems[0])}"
     for name, digest in recorded.items():
-        key, _, value = name.partition(" = ")
-        if str(value_at(config, key)) == value:
-            changed = lost or ("" if now.get(name) == digest else "; **has been changed since**")
+        key, _, path = name.partition(" = ")
+        if str(value_at(config, key)) == path:
+            change = change_of_table(name, digest)
+            changed = f"; **{escaped(change)}**" if change else ""
             yield f"table {escaped(name)}", f"SHA-256 {digest}{changed}"
 
 
 def _again(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
-    given = recorded.sweep.given
-    yield "The run alone, and the run against tighter steps and twice the bins:"
-    yield ""
-    yield from _fenced(f"{recorded.command(run)}\n{recorded.command(run, 'check')}", "sh")
-    yield ""
-    try:
-        if json.loads(json.dumps(read_config(given["base_path"]))) != given["base"]:
-            yield "The base of the sweep has been changed since: put the configuration below into a file and run that."
-            yield ""
-    except ConfigError:
-        yield "The base of the sweep is not there any more: put the configuration below into a file and run that."
+    repetition = recorded.repetition(run)
+    if repetition.command:
+        yield "The run alone, and the run against tighter steps and twice the bins:"
+        yield ""
+        lines = [repetition.command, recorded.command(run, "check")]
+        yield from _fenced("\n".join(lines), "sh")
+        yield ""
+    if repetition.words:
+        yield f"Note: {escaped(repetition.words)}."
+        yield ""
+    if repetition.changes:
+        yield "The configuration below is the run's own, whatever has become of its files."
         yield ""
     yield "In Python:"
     yield ""

@@ -53,14 +53,14 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
 
     console = terminal()
     try:
-        plan, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
+        _, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, again, console)
         sys.exit(INTERRUPTED)
     except TooManyFailures as stopped:
-        too_many_failed(store, stopped, again, console)
+        too_many_failed(store, stopped, sweep, again, console)
         sys.exit(SOME_FAILED)
-    sys.exit(finish(store, plan, tally, console))
+    sys.exit(finish(store, sweep, tally, console))
 
 
 @main.command()
@@ -115,10 +115,22 @@ def run(
 @command
 def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **where: Any) -> None:
     """Go on with STORE from its own record of the sweep, without the sweep file."""
-    from .session import sweep_of_store
+    from marsdisk.errors import ConfigError
 
-    source = source_of(**where)
-    _go(sweep_of_store(store), store, source, shlex.join(["sweep", *sys.argv[1:]]), retry_failed=retry_failed, allowed=allowed)
+    from .ending import finish
+    from .progress import Tally
+    from .session import is_complete, sweep_of_store
+
+    source, sweep = source_of(**where), sweep_of_store(store)
+    again = shlex.join(["sweep", *sys.argv[1:]])
+    try:
+        _go(sweep, store, source, again, retry_failed=retry_failed, allowed=allowed)
+    except ConfigError as error:  # such as a table that is no longer where it was
+        if not is_complete(store, retry_failed=retry_failed):
+            raise
+        problems = printable("; ".join(error.problems))
+        click.echo(f"note: nothing is left to be run, which would not go any more: {problems}")
+        sys.exit(finish(store, sweep, Tally(0), terminal()))
 
 
 @main.command()
@@ -200,7 +212,7 @@ def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
         terminal().print(findings_table(diagnosis))
     if diagnosis.driver:
         click.echo(printable(f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"))
-    click.echo(f"{store}: {'nothing is wrong' if not diagnosis.findings else 'repaired' if diagnosis.is_clean else 'something is to be done'}")
+    click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 
 

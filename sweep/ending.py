@@ -20,6 +20,7 @@ from .plan import Plan
 from .profiles import usable_cores
 from .progress import Tally, duration, say
 from .refine import runs_in_all
+from .spec import Sweep
 from .store import reader
 from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
@@ -69,7 +70,7 @@ def _seconds_of_check(config: RunConfig) -> float:
     return time.perf_counter() - begin
 
 
-def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
+def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     """Print totals, failures, checks and speed; the exit code."""
     group = reader.open_group(store)
     counts = reader.counts(store)
@@ -102,11 +103,11 @@ def finish(store: Place, plan: Plan, tally: Tally, console: Console) -> int:
             console,
             f"note: tau_los passed {OPAQUE:g} in {opaque} runs (up to {np.nanmax(tau_max):.2g}); blow-out acts on all grains, also where no light reaches them",
         )
-    for line in [*failures(group, store, plan), *check_lines(group, plan)]:
+    for line in [*failures(group, store, sweep), *check_lines(group, sweep)]:
         say(console, line)
-    code = max(OK if counts.done == counts.runs else SOME_FAILED, report_checks(group, plan.sweep.checks, store, console))
+    code = max(OK if counts.done == counts.runs else SOME_FAILED, report_checks(group, sweep.checks, store, console))
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
-        if drawn_by(plan.sweep.axes) == section:
+        if drawn_by(sweep.axes) == section:
             say(console, f"ask: sweep {verb} {store} --target M_loss")
     say(console, f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})")
     return code
@@ -121,9 +122,9 @@ def interrupted(store: Place, again: str, console: Console) -> None:
         say(console, "interrupted before anything was started")
 
 
-def too_many_failed(store: Place, stopped: TooManyFailures, again: str, console: Console) -> None:
+def too_many_failed(store: Place, stopped: TooManyFailures, sweep: Sweep, again: str, console: Console) -> None:
     """Say why it stopped, which runs failed and how to go on."""
     say(console, f"stopped: {stopped}")
-    for line in failures(reader.open_group(store), store, stopped.plan):
+    for line in failures(reader.open_group(store), store, sweep):
         say(console, line)
     say(console, f"when the cause is cured: {again} --retry-failed; to go on all the same, allow more with --max-failures")

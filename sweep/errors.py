@@ -1,11 +1,6 @@
 """Errors of sweeps and their stores."""
 
-from typing import TYPE_CHECKING
-
 from marsdisk.errors import MarsDiskError
-
-if TYPE_CHECKING:
-    from .plan import Plan
 
 
 class StoreError(MarsDiskError, OSError):
@@ -34,9 +29,9 @@ class Interrupted(Exception):
 class TooManyFailures(Exception):
     """More runs failed than are allowed; what was committed stays."""
 
-    def __init__(self, why: str, plan: "Plan") -> None:
-        super().__init__(why)
-        self.plan = plan
+
+class RunChangedWarning(UserWarning):
+    """What a run was computed from has changed, so that its command may give other numbers."""
 
 
 class ClusterError(MarsDiskError, RuntimeError):

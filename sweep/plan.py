@@ -208,7 +208,20 @@ def run_id(config: RunConfig) -> str:
 
 
 def _named(digest: str) -> str:
-    return hashlib.sha256(f"{digest} {model_version()}".encode()).hexdigest()[:16]
+    return name_of_run(digest, model_version())
+
+
+def name_of_run(digest: str, version: str) -> str:
+    """Return the name that a run has under a version of the model.
+
+    Parameters
+    ----------
+    digest : str
+        Of its configuration and tables.
+    version : str
+        As :func:`marsdisk.model_version` gives it.
+    """
+    return hashlib.sha256(f"{digest} {version}".encode()).hexdigest()[:16]
 
 
 def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:

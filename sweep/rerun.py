@@ -1,32 +1,203 @@
-"""One run of a store again: its overrides, its configuration, and the command that runs it alone."""
+"""One run of a store again: its configuration, and the command that repeats it."""
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from marsdisk.config import RunConfig, Variations
+from marsdisk import model_version
+from marsdisk.config import RunConfig, Variations, load_config, merge, read_config
+from marsdisk.errors import ConfigError
+from marsdisk.yamlfile import parse_yaml
 
 from .axes import Axis, Overrides, short_names
 from .errors import StoreError
-from .plan import value_at
+from .plan import name_of_run, value_at
 from .spec import Sweep, build_sweep
 from .store import reader
+from .store.recorded_tables import change_of_table
 from .store.writer import coordinate
 
+#: Packages whose version may change the last digits of a result.
+PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
 
-def rerun_command(sweep: Sweep, overrides: Mapping[str, Any], verb: str = "run") -> str:
-    """The command that runs (or checks) one case of a sweep alone."""
-    spec, given = sweep.spec, sweep.given
-    output = {f"output.{key}": value for key, value in spec.output.items()}
-    settings = {**spec.set, **output, **given["command_line"], **overrides}
-    words = (part for key, value in settings.items() for part in ("--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"))
-    return shlex.join(["marsdisk", verb, given["base_path"], *words])
+
+@dataclass(frozen=True)
+class Repetition:
+    """The command that repeats a run, or what has changed since it was computed."""
+
+    command: str  #: that runs (or checks) it alone; empty where none can
+    changes: tuple[str, ...] = ()  #: why its numbers may be others; empty where it repeats the run
+    set_back: str = ""  #: what of an edited base the command sets back
+
+    @property
+    def words(self) -> str:
+        """What is to be said beside the command; empty where there is nothing to be said."""
+        if not self.changes:
+            return self.set_back
+        what = "this may not repeat the run bit for bit"
+        if not self.command:
+            what = "no command repeats it"
+        return " ".join(f"{what}: {'; '.join(self.changes)}".split())
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run was computed from, by the record of its store."""
+
+    run_id: str
+    config: RunConfig
+    model_version: str
+    tables: Mapping[str, str]  #: digest of each table, by its key and path
+    packages: Mapping[str, str]  #: version of each
+
+    def is_of(self, config: RunConfig) -> bool:
+        """Whether it was computed from this configuration, and from tables of this content."""
+        return name_of_run(config.digest(), self.model_version) == self.run_id
+
+    def other_tables(self) -> Iterator[str]:
+        """A line for each table of the run that is no longer what it was."""
+        for name, digest in self.tables.items():
+            key, _, path = name.partition(" = ")
+            if str(value_at(self.config, key)) != path:  # of another run
+                continue
+            change = change_of_table(name, digest)
+            if change:
+                yield f"the table {name}: {change}"
+
+    def other_code(self) -> Iterator[str]:
+        """A line for the model, and for each package, that is another one here."""
+        if self.model_version != model_version():
+            yield f"the model was {self.model_version} and is {model_version()} here"
+        for name in PACKAGES_OF_BITS:
+            then = self.packages.get(name, version(name))
+            if then != version(name):
+                yield f"{name} was {then} and is {version(name)} here"
+
+
+def repetition(
+    sweep: Sweep,
+    overrides: Mapping[str, Any],
+    origin: Origin,
+    verb: str = "run",
+) -> Repetition:
+    """Return the command that runs a case of a sweep alone, after a look at all that it depends on.
+
+    A base that was edited is no obstacle: the command sets back what is other in it.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        That the case belongs to.
+    overrides : mapping
+        What the case sets.
+    origin : Origin
+        What its run was computed from.
+    verb : str
+        Of ``marsdisk``: run or check.
+
+    Returns
+    -------
+    Repetition
+        It was read as the command would read it, and compared with the run's name.
+    """
+    base, settings = sweep.given["base_path"], _settings(sweep, overrides)
+    code = tuple(origin.other_code())
+    try:
+        edited = _edited_sections(sweep)
+    except ConfigError as error:
+        gone = f"the base {base} cannot be read any more ({'; '.join(error.problems)})"
+        return Repetition("", (gone, *origin.other_tables(), *code))
+    found = _found(_line(verb, base, settings), origin)
+    if edited and found.changes:
+        sections = ", ".join(edited)
+        found = _found(_line(verb, base, _set_back(sweep, settings, edited)), origin)
+        note = f"the base {base} was edited since; {sections} is set back to what it was"
+        found = Repetition(found.command, found.changes, note)
+    return Repetition(found.command, (*found.changes, *code), found.set_back)
+
+
+def _found(line: str, origin: Origin) -> Repetition:
+    """A line with what stands against its configuration and tables being those of the run."""
+    try:
+        if origin.is_of(_read(line)):
+            return Repetition(line)
+    except ConfigError as error:
+        return Repetition("", tuple(origin.other_tables()) or tuple(error.problems))
+    return Repetition(line, tuple(origin.other_tables()) or ("its configuration is another",))
+
+
+def _settings(sweep: Sweep, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What a case sets beyond the base, in the order in which it is to be set."""
+    output = {f"output.{key}": value for key, value in sweep.spec.output.items()}
+    settings: dict[str, Any] = {}
+    for part in (sweep.spec.set, output, sweep.given["command_line"], overrides):
+        for key, value in part.items():
+            settings.pop(key, None)  # what is set again is set last
+            settings[key] = value
+    return settings
+
+
+def _edited_sections(sweep: Sweep) -> list[str]:
+    """Sections of the base that are others now than in the sweep's record of it.
+
+    Raises
+    ------
+    ConfigError
+        The base cannot be read.
+    """
+    then = sweep.given["base"]
+    now = json.loads(json.dumps(read_config(sweep.given["base_path"]), default=str))
+    then = json.loads(json.dumps(then, default=str))
+    return [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
+
+
+def _set_back(sweep: Sweep, settings: Mapping[str, Any], edited: list[str]) -> dict[str, Any]:
+    """Settings that bring an edited base to the configuration of the case."""
+    then = merge(sweep.given["base"], settings)
+    kept = {key: value for key, value in settings.items() if key.partition(".")[0] not in edited}
+    return {**{section: then.get(section, {}) for section in edited}, **kept}
+
+
+def _line(verb: str, base: str, settings: Mapping[str, Any]) -> str:
+    words = ["marsdisk", verb, base]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={_as_yaml(value)}"]
+    return shlex.join(words)
+
+
+def _as_yaml(value: Any) -> str:
+    """Text that is read back as the value."""
+    if isinstance(value, str):
+        try:
+            if parse_yaml(value, "") == value:
+                return value
+        except ConfigError:
+            pass
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _read(line: str) -> RunConfig:
+    """Read the configuration that a line stands for, as the command does.
+
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
+    _, _, base, *words = shlex.split(line)
+    settings = {}
+    for word in words[1::2]:
+        key, _, value = word.partition("=")
+        settings[key] = parse_yaml(value, f"--set {word}")
+    return load_config(base, settings)
 
 
 class RecordedRuns:
@@ -36,6 +207,7 @@ class RecordedRuns:
     ----------
     attributes : of the store
     column : gives a coordinate along ``run`` by its name
+    sweep : the same by other files, where those that the record names may have been moved
 
     Examples
     --------
@@ -44,19 +216,31 @@ class RecordedRuns:
     'marsdisk run .../mars_0d_melt.yaml --set numerics.t_end_until_temperature_K=2000.0 ...'
     """
 
-    def __init__(self, attributes: Mapping[str, Any], column: Callable[[str], NDArray[Any]]) -> None:
-        self._given = attributes["sweep"]
+    def __init__(
+        self,
+        attributes: Mapping[str, Any],
+        column: Callable[[str], NDArray[Any]],
+        sweep: Sweep | None = None,
+    ) -> None:
+        self._attributes = attributes
         self._column = column
+        self._sweep = sweep
 
     @classmethod
-    def of(cls, group: zarr.Group) -> "RecordedRuns":
-        """Of an open store."""
-        return cls(group.attrs, lambda name: reader.column(group, name))
+    def of(cls, group: zarr.Group, sweep: Sweep | None = None) -> "RecordedRuns":
+        """Of an open store; with ``sweep``, by the files that this was read from."""
+        return cls(group.attrs, lambda name: reader.column(group, name), sweep)
 
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep that the store was made for."""
-        return build_sweep(**self._given, where="the store's record of its sweep")
+        given: Mapping[str, Any] = self._attributes["sweep"]
+        if self._sweep is None:
+            return build_sweep(**given, where="the store's record of its sweep")
+        points = given.get("refined", [])
+        if points == self._sweep.given.get("refined", []):
+            return self._sweep
+        return build_sweep(**{**self._sweep.given, "refined": points})
 
     def overrides(self, run: int) -> Overrides:
         """What the case of a run sets, beside what holds for all cases."""
@@ -67,8 +251,43 @@ class RecordedRuns:
         return self._case(run)[1]
 
     def command(self, run: int, verb: str = "run") -> str:
-        """The command that runs (or checks) a run of the store alone."""
-        return rerun_command(self.sweep, self.overrides(run), verb)
+        """Return the command that runs (or checks) a run of the store alone.
+
+        Raises
+        ------
+        StoreError
+            There is none any more.
+        """
+        found = self.repetition(run, verb)
+        if not found.command:
+            raise StoreError(f"run {run}: {found.words}")
+        return found.command
+
+    def repetition(self, run: int, verb: str = "run") -> Repetition:
+        """Return how a run of the store is repeated; see :func:`repetition`."""
+        overrides, config = self._case(run)
+        record = self._attributes["provenance"]
+        packages = self._made(run).get("packages")
+        origin = Origin(
+            str(self._columns["run_id"][run]),
+            config,
+            record["model_version"],
+            record["tables"],
+            packages if isinstance(packages, dict) else {},
+        )
+        return repetition(self.sweep, overrides, origin, verb)
+
+    def _made(self, run: int) -> Mapping[str, Any]:
+        """Where the part of the store was made that a run stands in: the first, or an extension."""
+        made: Mapping[str, Any] = self._attributes["provenance"]
+        extensions = self._attributes.get("extensions", [])
+        if not extensions:
+            return made
+        first = int(self._column("block")[run]) * int(self._attributes["block_size"])
+        for extension in extensions:
+            if extension["first_row"] <= first and "packages" in extension:
+                made = extension
+        return made
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}
@@ -95,7 +314,8 @@ class RecordedRuns:
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[Any]]:
-        names = ["in_product", *self._names.values(), *(self._names.get(axis.name, axis.name) for axis in self.sweep.axes)]
+        names = ["run_id", "in_product", *self._names.values()]
+        names += [self._names.get(axis.name, axis.name) for axis in self.sweep.axes]
         return {name: self._column(name) for name in dict.fromkeys(names)}
 
 

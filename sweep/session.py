@@ -129,8 +129,7 @@ def _run(
             if allowed is not None:
                 reporter.stop_beyond(allowed, stop)
             compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
-            # other machines have other working folders
-            seen_as = str(store) if isinstance(workers, int) or not isinstance(store, Folder) else str(store.path.absolute())
+            seen_as = _for_workers(store, workers)
 
             def work(blocks: Iterable[Block] = ()) -> "Work":
                 return Work(task_maker(plan, seen_as), blocks)
@@ -155,9 +154,18 @@ def _run(
                 if held.lost:
                     raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
                 if reporter.beyond:
-                    raise TooManyFailures(reporter.beyond, plan) from None
+                    raise TooManyFailures(reporter.beyond) from None
                 raise
     return plan
+
+
+def _for_workers(store: Place, workers: Source) -> str:
+    """Name of the store for workers: of the folder itself, wherever a link may lead by then."""
+    if not isinstance(store, Folder):
+        return str(store)
+    if isinstance(workers, int):
+        return str(store.path)
+    return str(store.path.absolute())  # other machines have other working folders
 
 
 def _clear_broken_writes(place: Place) -> None:

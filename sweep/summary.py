@@ -12,13 +12,13 @@ from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
 
 from .design import POINT
 from .outcomes import GOOD, STATES, Outcomes, outcomes
-from .plan import Plan
 from .progress import duration
-from .rerun import rerun_command
+from .rerun import RecordedRuns
+from .spec import Sweep
 from .store import layout, reader
 from .store.place import Place
 from .tables import text
-from .views import coded
+from .views import coded, runs_of
 
 ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
 
@@ -62,45 +62,60 @@ def _cell(found: Outcomes, cases: NDArray[np.int64]) -> str:
     return text(float(found.value[cases[0]])) if state == GOOD else STATES[state]
 
 
-def _rerun(plan: Plan, run: int, verb: str = "run") -> str:
-    return rerun_command(plan.sweep, plan.case(run).overrides, verb)
-
-
-def failures(group: zarr.Group, store: Place, plan: Plan, shown: int = 10) -> list[str]:
+def failures(group: zarr.Group, store: Place, sweep: Sweep, shown: int = 10) -> list[str]:
     """A line for each failed run, and the command that reruns it."""
     failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
     errors = reader.column(group, "error").tolist() if failed.size else []
+    recorded = RecordedRuns.of(group, sweep)
     lines = []
-    for i in failed[:shown]:
-        lines += [f"run {i} failed: {errors[i]}", f"  run it alone: {_rerun(plan, int(i))}"]
+    for run in failed[:shown].tolist():
+        lines += [f"run {run} failed: {errors[run]}", *_again("  run it alone: ", recorded, run)]
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
 
 
-def check_lines(group: zarr.Group, plan: Plan, shown: int = 10) -> list[str]:
+def _again(
+    invitation: str,
+    recorded: RecordedRuns,
+    run: int,
+    verb: str = "run",
+    options: str = "",
+) -> list[str]:
+    """Lines with the command that runs (or checks) a run alone, and with what has changed since."""
+    repetition = recorded.repetition(run, verb)
+    if not repetition.command:
+        return [f"  note: {repetition.words}"]
+    line = f"{invitation}{repetition.command}{options}"
+    return [line, f"  note: {repetition.words}"] if repetition.words else [line]
+
+
+def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
     """How many runs were checked, the largest differences, and the runs beyond a limit; nothing where the sweep asks for no checks."""
-    spec = plan.sweep.spec.check
-    if spec is None or not plan.checked:
+    spec = sweep.spec.check
+    if spec is None or "err_time" not in group:
         return []
     limits = {"err_time": spec.time_limit, "err_bins": spec.bins_limit}
     errors = {name: reader.column(group, name) for name in limits}
-    looked_at = [run for run in sorted(plan.checked) if not np.isnan(errors["err_time"][run]).any()]
+    looked_at = np.flatnonzero(~np.isnan(errors["err_time"]).any(axis=1)).tolist()
     not_compared = [run for run in looked_at if all(np.isinf(of[run]).all() for of in errors.values())]
     compared = sorted({*looked_at} - {*not_compared})
-    lines = [f"checked {len(compared)} of {plan.count} runs with tighter steps and with twice the bins"]
+    lines = [f"checked {len(compared)} of {runs_of(group).size} runs with tighter steps and with twice the bins"]
     if compared:
         lines[0] += ": " + ", ".join(_largest(name, errors[name], compared, limit) for name, limit in limits.items())
     over = {run: [words for name, limit in limits.items() for words in _over(name, errors[name][run], limit)] for run in compared}
     beyond = [run for run in compared if over[run]]
+    recorded = RecordedRuns.of(group, sweep)
     if beyond:
         lines.append(f"{len(beyond)} of them beyond a limit; they count as done, but are no more exact than this:")
         lines += [f"  run {run}: {', '.join(over[run])}" for run in beyond[:shown]]
         lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
         own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
-        options = [f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default]
-        lines.append("  look closer: " + _rerun(plan, beyond[0], "check") + "".join(options))
-    lines += [f"run {run} could not be compared; see why: {_rerun(plan, run, 'check')}" for run in not_compared[:shown]]
+        options = "".join(f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default)
+        lines += _again("  look closer: ", recorded, beyond[0], "check", options)
+    for run in not_compared[:shown]:
+        invitation = f"run {run} could not be compared; see why: "
+        lines += _again(invitation, recorded, run, "check")
     lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
     return lines
 

@@ -48,25 +48,25 @@ class About:
             f"<details><summary>{len(same)} more, the same in all runs</summary>{table([], same)}</details><br>",
             "<h2>Results</h2>" + table(head, results) + "<br>",
             *(f"<h2>Cache of run {run}</h2>{self._cache(run)}<br>" for run in chosen[:1]),
-            "<h2>Run it again</h2>" + "".join(f"<p class='faint'>run {run}</p><code>{command}</code>" for run, command in commands),
+            "<h2>Run it again</h2>" + "".join(_again(run, words, command) for run, words, command in commands),
         ]
         return f"<div class='wide'>{''.join(parts)}</div>"
 
     def _cells(self, name: str, chosen: list[int]) -> list[str]:
         return [escaped(self.data.value(name, run)) if self.data.status[run] == layout.DONE else "–" for run in chosen]
 
-    def _parameters(self, chosen: list[int]) -> tuple[list[list[str]], list[list[str]], list[tuple[int, str]]]:
-        """Rows of what differs in the sweep, of the rest of the configuration, and a command for each run."""
+    def _parameters(self, chosen: list[int]) -> tuple[list[list[str]], list[list[str]], list[tuple[int, str, str]]]:
+        """Rows of what differs in the sweep, of the rest of the configuration, and for each run what is to be said of its command, and the command."""
         names = [*self.data.varying, *(name for name in parameters(self.data.group) if name not in self.data.varying), "run_id", "worker"]
         rows = [[escaped(self.data.with_unit(name)), *(escaped(self.data.value(name, run)) for run in chosen)] for name in names]
         try:
             swept = {str(self.data.attributes(name).get("config_key")) for name in parameters(self.data.group)}
             config = _flat(self.data.recorded.config(chosen[0]).model_dump())
             same = [[escaped(key), escaped(value)] for key, value in config if key not in swept]
-            commands = [(run, html.escape(text(self.data.recorded.command(run)))) for run in chosen]
+            repetitions = [self.data.recorded.repetition(run) for run in chosen]
         except MarsDiskError as error:
-            return rows, [], [(chosen[0], escaped(str(error), LONGEST_ERROR))]
-        return rows, same, commands
+            return rows, [], [(chosen[0], str(error), "")]
+        return rows, same, [(run, found.words, found.command) for run, found in zip(chosen, repetitions, strict=True)]
 
     def _cache(self, run: int) -> str:
         slots, reasons = self.data.labels("cache"), self.data.labels("reason")
@@ -80,6 +80,13 @@ class About:
             milliseconds = number(1e3 * float(seconds), 3) if np.isfinite(seconds) else "–"
             rows.append([html.escape(slot), *(str(found[name][i]) for name in ("hits", "misses", "rebuilds")), milliseconds, html.escape(why) or "–"])
         return table(["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows)
+
+
+def _again(run: int, words: str, command: str) -> str:
+    """The command that repeats a run, below what is to be said of it."""
+    said = f"<p>{escaped(words, LONGEST_ERROR)}</p>" if words else ""
+    line = f"<code>{html.escape(text(command))}</code>" if command else ""
+    return f"<p class='faint'>run {run}</p>{said}{line}"
 
 
 def _flat(section: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:

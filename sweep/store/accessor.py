@@ -1,6 +1,7 @@
 """``dataset.sweep``: a product sweep with one dimension per axis, whole disks, what failed, and how each run was set up."""
 
 import html
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -11,6 +12,7 @@ import xarray
 from marsdisk.config import RunConfig
 from marsdisk.physics.constants import YEAR
 
+from ..errors import RunChangedWarning, StoreError
 from ..rerun import RecordedRuns
 from ..tables import text
 from ..views import WORDS, adds_up, ring_axis_of
@@ -134,8 +136,37 @@ class SweepAccessor:
         return self._recorded.config(self._place(run))
 
     def command(self, run: int | str) -> str:
-        """The command that runs a run alone; ``run`` as in :meth:`config`."""
-        return self._recorded.command(self._place(run))
+        """Return the command that repeats a run, to the same bits.
+
+        Parameters
+        ----------
+        run : int or str
+            Its place in this dataset, or its run_id.
+
+        Returns
+        -------
+        str
+            For a shell. A base that was edited since is set back in it; where a table or the code
+            has changed, a RunChangedWarning says so.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        StoreError
+            No command repeats it: its base or a table is gone.
+
+        Examples
+        --------
+        >>> ds.sweep.command(17)
+        'marsdisk run .../mars_0d_melt.yaml --set temperature.T0=4000.0 ...'
+        """
+        repetition = self._recorded.repetition(self._place(run))
+        if not repetition.command:
+            raise StoreError(f"run {run}: {repetition.words}")
+        if repetition.changes:
+            warnings.warn(f"run {run}: {repetition.words}", RunChangedWarning, stacklevel=2)
+        return repetition.command
 
     def _place(self, run: int | str) -> int:
         ids = self._dataset.run_id.values

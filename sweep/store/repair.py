@@ -1,6 +1,5 @@
 """What is wrong with a store, and setting right what can be without losing a readable result."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,8 @@ from . import layout, reader, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
 from .lock import DRIVER, LOCK, driver_of, driving
 from .objects import MAKING
-from .place import Folder, Place, reason, telling
+from .place import Folder, Place, telling
+from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
 from .writer import mark_unused
 
@@ -39,6 +39,7 @@ class Finding:
     files: tuple[str, ...] = ()  #: in the store, to be removed
     leftovers: tuple[str, ...] = field(default=())  #: beside the store, to be removed
     repaired: bool = False
+    is_to_do: bool = True  #: whether anything has to be done about it
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,18 @@ class Diagnosis:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is left to be done: what was repaired is no finding any more, unless its runs are to be computed again."""
-        return all(finding.repaired and not finding.blocks for finding in self.findings)
+        to_do = [finding for finding in self.findings if finding.is_to_do]
+        return all(finding.repaired and not finding.blocks for finding in to_do)
+
+    @property
+    def verdict(self) -> str:
+        """All of it in some words."""
+        if not self.findings:
+            return "nothing is wrong"
+        if not self.is_clean:
+            return "something is to be done"
+        has_repaired = any(finding.repaired for finding in self.findings)
+        return "repaired" if has_repaired else "nothing is to be done"
 
 
 @dataclass(frozen=True)
@@ -263,34 +275,36 @@ def _code(store: _Store) -> Iterator[Finding]:
             "the numbers here would be others; sweep run and sweep resume refuse to go on",
             "go on with the version that made it, or sweep run into another --store",
         )
-    changed = [f"{name}: {what}" for name, digest in was["tables"].items() if (what := _table_differs(str(name), digest))]
+    tables = was["tables"]
+    missing = tuple(name for name in tables if is_missing(str(name)))
+    changes = {name: change_of_table(str(name), digest) for name, digest in tables.items() if name not in missing}
+    changed = tuple(f"{name}: {change}" for name, change in changes.items() if change)
     if changed:
         yield Finding(
             "changed tables",
-            tuple(changed),
+            changed,
             "the numbers here would be others; sweep run and sweep resume refuse to go on",
             "put the table back, or sweep run into another --store",
         )
+    if missing:
+        yield _missing_tables(missing, is_complete=_is_complete(store))
 
 
-def _table_differs(name: str, digest: Any) -> str:
-    from marsdisk.physics.qpr_table import read_qpr_table, shipped_qpr_table
-
-    key, _, value = name.partition(" = ")
-    try:
-        if key == "radiation.Q_pr":
-            now = shipped_qpr_table(value).digest if value == "forsterite" else read_qpr_table(_plain_file(value)).digest
-        else:
-            now = hashlib.sha256(_plain_file(value).read_bytes()).hexdigest()
-    except (OSError, ValueError) as error:
-        return f"cannot be read here ({reason(error)})"
-    return "" if now == digest else "its content has changed"
+def _missing_tables(names: tuple[str, ...], *, is_complete: bool) -> Finding:
+    kind = "missing tables"
+    if is_complete:
+        meaning = "no longer where they were; all runs are committed, and none of them needs its tables"
+        return Finding(kind, names, meaning, "nothing, unless a run is to be repeated: then put them back", is_to_do=False)
+    meaning = "no longer where they were; sweep resume cannot compute the runs that are left"
+    cure = "put them back, or sweep run FILE, which goes on where FILE names the same tables elsewhere"
+    return Finding(kind, names, meaning, cure)
 
 
-def _plain_file(path: str) -> Path:
-    if not Path(path).is_file():
-        raise ValueError("no file")
-    return Path(path)
+def _is_complete(store: _Store) -> bool:
+    """Whether no run is left to be computed."""
+    if "status" not in store.arrays or store.attributes.get("refined") is False:
+        return False
+    return bool((_status(store) != layout.PENDING).all())
 
 
 def _beside(store: _Store) -> Iterator[Finding]:

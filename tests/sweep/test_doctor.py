@@ -173,7 +173,7 @@ LEFT = [
     ("run_ids", lambda s: zarr.open_array(s / "run_id", mode="r+").__setitem__(0, ""), "run_ids that name nothing"),
     ("code", lambda s: attribute(s, lambda a: a["provenance"].update(model_version="0.0.1+abc")), "another version of the model"),
     ("table", lambda s: attribute(s, lambda a: a["provenance"]["tables"].update({"radiation.Q_pr = forsterite": "0" * 64})), "changed tables"),
-    ("no table", lambda s: attribute(s, lambda a: a["provenance"]["tables"].update({"shielding.path = gone.csv": "0" * 64})), "changed tables"),
+    ("no table", lambda s: attribute(s, lambda a: a["provenance"]["tables"].update({"shielding.path = gone.csv": "0" * 64})), "missing tables"),
 ]
 
 

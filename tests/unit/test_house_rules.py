@@ -89,7 +89,6 @@ LAYERS = {
 UPWARD = {
     ("sweep.cluster", "sweep.browse.dashboard"),
     ("sweep.compare", "sweep.tables"),
-    ("sweep.errors", "sweep.plan"),
     ("sweep.judging", "sweep.plan"),
     ("sweep.outcomes", "sweep.tables"),
     ("sweep.refine", "sweep.simplices"),

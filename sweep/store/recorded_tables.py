@@ -1,0 +1,57 @@
+"""Tables that runs were computed from, and whether they still are what they were."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from .place import reason
+
+SHIPPED_TABLE = "forsterite"
+
+
+def change_of_table(name: str, digest: object) -> str:
+    """Say in words what has become of a table since a store was made.
+
+    Parameters
+    ----------
+    name : str
+        Configuration key and path, such as ``radiation.Q_pr = /data/q.csv``.
+    digest : str
+        Of its content then.
+
+    Returns
+    -------
+    str
+        Empty where it is the same.
+    """
+    try:
+        now = _digest(name)
+    except (OSError, ValueError) as error:
+        return f"cannot be read here ({reason(error)})"
+    return "" if now == digest else "its content has changed"
+
+
+def is_missing(name: str) -> bool:
+    """Whether there is no file any more where a table was."""
+    _, _, path = name.partition(" = ")
+    return path != SHIPPED_TABLE and not os.path.exists(path)
+
+
+def _digest(name: str) -> str:
+    from marsdisk.physics.qpr_table import read_qpr_table, shipped_qpr_table
+
+    key, _, path = name.partition(" = ")
+    if key != "radiation.Q_pr":
+        return hashlib.sha256(_plain_file(path).read_bytes()).hexdigest()
+    if path == SHIPPED_TABLE:
+        return shipped_qpr_table(path).digest
+    return read_qpr_table(_plain_file(path)).digest
+
+
+def _plain_file(path: str) -> Path:
+    """Refuse what would hang when it is read: the record may come from anybody."""
+    if not os.path.exists(path):
+        raise ValueError("there is no such file")
+    if not Path(path).is_file():
+        raise ValueError("no file")
+    return Path(path)
