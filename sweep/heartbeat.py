@@ -95,7 +95,7 @@ def read_note(place: Place, note: str) -> Mapping[str, Any]:
     """The plain values of a note, empty where there is none that can be read; it may come from anybody."""
     if isinstance(place, Folder):
         path = place.note_path(note)
-        if not path.is_file() or path.stat().st_size > NOTE_BYTES:  # a pipe would hang
+        if not os.path.isfile(path) or path.stat().st_size > NOTE_BYTES:  # a pipe would hang
             return {}
     try:
         content = json.loads(place.note_read(note) or b"{}")

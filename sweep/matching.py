@@ -81,7 +81,7 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
     lines += _differences(was["tables"], plan.runs.tables, "table")
     lines += continuation(then["content"], now["content"])
     lines = lines or redrawn(attributes, plan.sweep.axes) or ["its runs are others, or checked otherwise, though the files say the same"]
-    cure = "use another --store, or move the old one away"
+    cure = "use another --store"
     if new:
         cure = f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use another --store"
     return "\n".join([f"{place} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), cure])

@@ -91,7 +91,9 @@ def run_sweep(
     TooManyFailures
         More runs failed than are allowed; what was committed stays.
     """
-    place, plan = Place.of(store), make_plan(sweep, expected_workers(workers))
+    place = Place.of(store)
+    place.refuse_bad_name()
+    plan = make_plan(sweep, expected_workers(workers))
     if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:
@@ -173,6 +175,20 @@ def _clear_broken_writes(place: Place) -> None:
     if isinstance(place, Folder):
         with telling(place, "cannot be written"):
             place.delete([key for key, _ in place.listing() if key.endswith(".partial")])
+
+
+def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> bool:
+    """Whether a store has nothing left to be run.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Where it is.
+    retry_failed : bool
+        Whether failed runs are to be run again.
+    """
+    counts = reader.counts(store)
+    return not counts.is_open and not (retry_failed and counts.failed)
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:

@@ -66,8 +66,7 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
         Another driver lives, or the place cannot be written.
     """
     place = Place.of(store)
-    if not place.name:
-        raise StoreError(f"--store {place}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
+    place.refuse_bad_name()
     if not isinstance(place, Folder):
         from .lease import leased  # brings the object store's client
 
@@ -94,7 +93,7 @@ def driver_of(place: Place) -> str | None:
 
         return holder_of(place)
     path = place.note_path(LOCK)
-    if not path.exists():
+    if not os.path.exists(path):  # nor can be, where the store has too long a name
         return None
     lock = filelock.FileLock(path, blocking=False)
     try:
@@ -120,6 +119,8 @@ def _locked(place: Folder) -> filelock.BaseFileLock:
                 elif attempt >= GLANCES:
                     break
                 time.sleep(0.01)
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(f"{place}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
     raise refusal(place, holder(place))

@@ -16,6 +16,7 @@ from ..errors import StoreError
 from .failures import reason, storage_errors, telling
 from .fence import Guard
 from .identity import unique_mark
+from .naming import folder_behind, refuse_long_name
 
 if TYPE_CHECKING:
     import zarr
@@ -42,7 +43,8 @@ class Place(ABC):
         Raises
         ------
         StoreError
-            A URL that is no place for a store, or that carries a password.
+            A URL that is no place for a store, or that carries a password; a symbolic link that
+            leads nowhere.
 
         Examples
         --------
@@ -56,10 +58,10 @@ class Place(ABC):
             lost = re.match(rf"({'|'.join(OBJECT_SCHEMES)}):/[^/]", text) if isinstance(given, Path) else None
             if lost:
                 raise StoreError(f"{text}: a URL has lost a slash by becoming a Path; give it as text")
-            return Folder(text)
+            return folder_at(text)
         scheme, _, rest = text.partition("://")
         if scheme == "file":
-            return Folder(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
+            return folder_at(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
         from .objects import object_place
 
         return object_place(scheme, rest)
@@ -84,6 +86,17 @@ class Place(ABC):
     def cure_of_writing(self) -> str:
         """What to do where it cannot be written."""
         return "run the same command again"
+
+    def refuse_bad_name(self) -> None:
+        """Raise where no store can be made under this name, or no notes beside it.
+
+        Raises
+        ------
+        StoreError
+            It says why.
+        """
+        if not self.name:
+            raise StoreError(f"--store {self}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
 
     @property
     def is_shared(self) -> bool:
@@ -177,11 +190,22 @@ class Place(ABC):
 
 @dataclass(frozen=True)
 class Folder(Place):
-    """A folder of this machine, or one that several machines share."""
+    """A folder of this machine, or one that several machines share.
+
+    Parameters
+    ----------
+    text : str
+        What it was called.
+    target : str
+        The folder itself, where that is a symbolic link or no name.
+    """
+
+    target: str = ""
 
     @property
     def path(self) -> Path:
-        return Path(self.text)
+        """The folder, which is no link."""
+        return Path(self.target or self.text)
 
     @property
     def name(self) -> str:
@@ -190,6 +214,11 @@ class Folder(Place):
     @property
     def cure_of_writing(self) -> str:
         return "free space or cure the disk, then run the same command again"
+
+    def refuse_bad_name(self) -> None:
+        super().refuse_bad_name()
+        if not os.path.exists(self.path):
+            refuse_long_name(self.path, self.text)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -216,9 +245,10 @@ class Folder(Place):
 
     @staticmethod
     def _description(file: Path) -> bytes:
-        if not file.is_file() or file.parent.is_symlink() or file.stat().st_size > DESCRIPTION_BYTES:  # a pipe would hang, a link lead elsewhere
+        is_link = file.is_symlink() or file.parent.is_symlink()  # which would lead elsewhere
+        if is_link or not file.is_file():  # a pipe would hang
             return b""
-        return file.read_bytes()
+        return b"" if file.stat().st_size > DESCRIPTION_BYTES else file.read_bytes()
 
     async def description(self, array: str) -> bytes:
         return (self.path / array / DESCRIPTION).read_bytes()
@@ -316,13 +346,24 @@ class Folder(Place):
             self.note_path(note).unlink()
 
 
+def folder_at(text: str) -> Folder:
+    """Return the folder of a store that may be called by a symbolic link.
+
+    Raises
+    ------
+    StoreError
+        The link leads nowhere.
+    """
+    return Folder(text, folder_behind(text))
+
+
 def place_of(group: "zarr.Group") -> Place:
     """Where an opened store is."""
     from zarr.storage import LocalStore
 
     store = group.store_path.store
     if isinstance(store, LocalStore):
-        return Folder(str(store.root))
+        return folder_at(str(store.root))
     from .object_client import url_of
     from .objects import Objects
 

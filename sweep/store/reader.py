@@ -38,7 +38,7 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
             attributes = schema.read_attributes(described.get("", b""))
     except ValueError as error:
         what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
-        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; move it away, or choose another --store") from error
+        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; nothing was changed; choose another --store") from error
     if attributes["schema_version"] not in layout.READABLE:
         raise StoreError(
             f"{place}: has schema {attributes['schema_version']}, this program reads {' and '.join(map(str, layout.READABLE))}; read it with the version that wrote it"

@@ -274,7 +274,7 @@ async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
             known = _opened[place, name] = (description, array)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"{place}/{name} is missing or damaged: the store was changed while workers ran; move it away, or choose another --store"
+            f"{place}/{name} is missing or damaged: the store was changed while workers ran; see what can be done: sweep doctor {place}"
         ) from error
     return known[1]
 

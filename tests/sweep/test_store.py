@@ -266,7 +266,7 @@ def test_a_garbled_chunk_is_named_with_its_array(tmp_path: Path, finished: Path)
 def test_a_garbled_store_is_refused_by_name(tmp_path: Path, finished: Path, text: str) -> None:
     store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
     (store / "zarr.json").write_text(text, encoding="utf-8")
-    with pytest.raises(StoreError, match=r"s\.zarr: is no store of a sweep, or a damaged one.*; move it away, or choose another --store"):
+    with pytest.raises(StoreError, match=r"s\.zarr: is no store of a sweep, or a damaged one.*; nothing was changed; choose another --store"):
         reader.open_group(store)
 
 

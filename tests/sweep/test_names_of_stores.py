@@ -1,0 +1,216 @@
+"""What a store may be called: by links, by its place in the working folder, and by names that are too long."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from small_sweeps import T0_AND_RINGS, assert_same_bits, command, forget_block, in_one_line, run_here, sweep_file
+
+import sweep
+import sweep.cli
+from sweep.cli_options import PlaceParameter
+from sweep.errors import StoreError
+from sweep.store.lock import driving
+from sweep.store.naming import NOTE_BYTES
+from sweep.store.place import Folder, Place
+from sweep.store.reader import counts
+
+SOURCES = Path(sweep.__file__).parent
+#: Every command that takes the place of a store, with what else it needs and the exit code that it ends with for a finished one.
+COMMANDS: dict[str, tuple[list[str], int]] = {
+    "cancel": (["STORE"], 2),
+    "card": (["STORE", "2"], 0),
+    "checks": (["STORE"], 2),
+    "compare": (["STORE", "STORE"], 0),
+    "doctor": (["STORE"], 0),
+    "export": (["STORE", "--to", "csv", "--out", "-"], 0),
+    "plot": (["STORE", "psd", "--out", "/dev/null"], 0),
+    "resume": (["STORE", "--workers", "0"], 0),
+    "run": (["FILE", "--store", "STORE", "--workers", "0"], 0),
+    "sensitivity": (["STORE"], 2),
+    "show": (["STORE"], 0),
+    "status": (["STORE", "--json"], 0),
+    "summary": (["STORE"], 0),
+    "watch": (["STORE"], 0),
+}
+APART = {"browse", "submit"}  # which need a server, or a cluster
+
+
+@pytest.fixture
+def folder(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a store on another disk, so to speak, and a link to it."""
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "here").mkdir()
+    shutil.copytree(finished, tmp_path / "scratch" / "x.zarr")
+    shutil.copy(finished.with_name("small.yaml"), tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def typed(name: str, store: str) -> tuple[int, str, str]:
+    words = [{"STORE": store, "FILE": "small.yaml"}.get(word, word) for word in COMMANDS[name][0]]
+    done = CliRunner().invoke(sweep.cli.main, [name, *words])
+    assert "defect of the program" not in done.output, done.output
+    return done.exit_code, done.stdout.replace(store, "STORE"), done.stderr.replace(store, "STORE")
+
+
+def takes_a_store(option: click.Command) -> bool:
+    return any(isinstance(parameter.type, PlaceParameter) for parameter in option.params)
+
+
+def test_every_command_that_takes_a_store_is_tried_here() -> None:
+    found = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
+    assert found == {*COMMANDS} | APART
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("link", ["x.zarr", "another name"])
+def test_a_store_behind_a_link_is_that_store(folder: Path, name: str, link: str) -> None:
+    (folder / link).symlink_to(Path("..") / "scratch" / "x.zarr")
+    direct = typed(name, "../scratch/x.zarr")
+    assert direct[0] == COMMANDS[name][1]
+    assert typed(name, link) == direct
+    assert typed(name, f"./{link}/") == direct
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["small.yaml", link])
+    assert (folder / link).is_symlink()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_link_that_leads_nowhere_is_named_with_where_it_leads(folder: Path, name: str) -> None:
+    (folder / "x.zarr").symlink_to("/not/mounted/x.zarr")
+    code, said, complained = typed(name, "x.zarr")
+    assert (code, said) == (2, "")
+    assert "STORE: is a symbolic link to /not/mounted/STORE, where there is nothing" in complained
+    assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "x.zarr"]
+
+
+def test_two_names_are_not_two_drivers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "x.zarr").symlink_to(folder.parent / "scratch" / "x.zarr")
+    (folder / "twice").symlink_to("x.zarr")
+    target = folder.parent / "scratch" / "x.zarr"
+    names: list[str | Path] = ["x.zarr", "twice", target, target / "T0" / "..", target / "status" / ".." / "."]
+    for held in names:
+        with driving(held):
+            for other in names:
+                with pytest.raises(StoreError, match="is driving this sweep"), driving(other):
+                    pass
+            beside = [".x.zarr.driver", ".x.zarr.lock", "x.zarr"]
+            assert sorted(path.name for path in target.parent.iterdir()) == beside
+    monkeypatch.chdir(target)
+    with driving("."), pytest.raises(StoreError, match="is driving this sweep"), driving(target):
+        pass
+
+
+def test_workers_write_into_the_store_behind_a_link(folder: Path, finished: Path) -> None:
+    target = folder.parent / "scratch" / "new.zarr"
+    target.mkdir()
+    (folder / "results").mkdir()
+    (folder / "results" / "small.zarr").symlink_to(target)
+    target.rmdir()
+    done = command("sweep", "run", "small.yaml", "--workers", 1, cwd=folder)
+    assert done.returncode == 2
+    assert "where there is nothing" in done.stderr
+    run_here(folder / "small.yaml", target)
+    shutil.rmtree(target / "status" / "c")
+    done = command("sweep", "run", "small.yaml", "--workers", 1, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (folder / "results").iterdir()] == ["small.zarr"]
+    assert_same_bits(target, finished)
+
+
+def test_links_inside_a_store_are_not_followed(folder: Path) -> None:
+    store = folder.parent / "scratch" / "x.zarr"
+    for name in ("zarr.json", "M_loss/zarr.json"):
+        (store / name).rename(store.parent / "elsewhere")
+        (store / name).symlink_to(store.parent / "elsewhere")
+        with pytest.raises(StoreError):
+            sweep.open_store(store)
+        (store / name).unlink()
+        (store.parent / "elsewhere").rename(store / name)
+    sweep.open_store(store)
+
+
+def test_a_store_may_be_called_by_where_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = folder.parent / "scratch" / "x.zarr"
+    for here, name in ((store, "."), (store / "T0", ".."), (store.parent, "x.zarr/T0/..")):
+        monkeypatch.chdir(here)
+        assert CliRunner().invoke(sweep.cli.main, ["status", name]).exit_code == 0
+        assert CliRunner().invoke(sweep.cli.main, ["resume", name, "--workers", "0"]).exit_code == 0
+    assert [path.name for path in store.parent.iterdir() if path.name != "x.zarr"] == []
+    assert sorted(path.name for path in (store / "T0").iterdir()) == ["c", "zarr.json"]
+
+
+@pytest.mark.parametrize("name", ["x" * 121, "x" * 236, "x" * 250, "ü" * 70])
+@pytest.mark.parametrize("begin", [lambda name: [f"--store={name}"], lambda name: [f"--store=new/{name}"]])
+def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(folder: Path, name: str, begin: Callable[[str], list[str]]) -> None:
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", *begin(name), "--workers", "0"])
+    assert done.exit_code == 2
+    assert f"the name of a store may have 120 bytes here, as notes beside it have longer ones, and this has {len(name.encode())}" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["small.yaml"]
+
+
+def test_the_longest_name_leaves_room_for_the_longest_note(folder: Path) -> None:
+    limit = os.pathconf(folder, "PC_NAME_MAX") - NOTE_BYTES
+    store = folder / ("x" * limit)
+    run_here(folder / "small.yaml", store)
+    assert counts(store).done == 6
+    place = Place.of(store)
+    longest = f"probe-{'0' * 32}-{'h' * 64}-4194304"
+    place.note_write(longest, b"")
+    assert place.note_read(longest) == b""
+
+
+def test_a_store_that_was_given_too_long_a_name_can_still_be_read(folder: Path) -> None:
+    long = "x" * 250
+    (folder.parent / "scratch" / "x.zarr").rename(folder / long)
+    for verb, *options in (["status"], ["show"], ["doctor"], ["card", "0"]):
+        done = CliRunner().invoke(sweep.cli.main, [verb, long, *options])
+        assert done.exit_code == 0, done.output
+    assert "File name too long" in CliRunner().invoke(sweep.cli.main, ["resume", long, "--workers", "0"]).stderr
+
+
+def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(folder: Path, finished: Path) -> None:
+    store = (folder.parent / "scratch" / "x.zarr").rename(folder / ("x" * 200))
+    forget_block(store, 1)
+    done = CliRunner().invoke(sweep.cli.main, ["resume", store.name, "--workers", "0"])
+    assert done.exit_code == 0, done.output
+    assert_same_bits(store, finished)
+
+
+@pytest.mark.parametrize("place", ["/proc/x.zarr", "/proc/new/x.zarr"])
+def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str) -> None:
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"])
+    assert done.exit_code == 2
+    assert in_one_line(done.stderr).count("choose another place with --store") == 1
+
+
+def test_nobody_is_told_to_move_away_what_may_be_good() -> None:
+    told = re.compile(r"move (it|them|that|the old one) away")
+    root = SOURCES.parent
+    sources = [*SOURCES.rglob("*.py"), *(root / "marsdisk").rglob("*.py")]
+    documents = [root / "README.md", *(root / "docs").glob("*.md")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in [*sources, *documents]}
+    assert [name for name, text in texts.items() if told.search(text)] == []
+
+
+def test_a_folder_of_somebody_else_is_refused_and_left_alone(folder: Path) -> None:
+    (folder / "thesis").mkdir()
+    (folder / "thesis" / "chapter.tex").write_text("mine", encoding="utf-8")
+    with pytest.raises(StoreError, match="nothing was changed; choose another --store"):
+        run_here(sweep_file(folder, "again.yaml", axes=T0_AND_RINGS), folder / "thesis")
+    assert (folder / "thesis" / "chapter.tex").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_link_is_followed_once(folder: Path) -> None:
+    (folder / "x.zarr").symlink_to(folder.parent / "scratch" / "x.zarr")
+    place = Place.of("x.zarr")
+    (folder / "x.zarr").unlink()
+    (folder / "x.zarr").symlink_to(folder)
+    assert isinstance(place, Folder)
+    assert place.path == folder.parent / "scratch" / "x.zarr"
+    assert str(place) == "x.zarr"
