@@ -1,6 +1,7 @@
 """One driver at a time: in a folder the operating system's file lock, which a killed process cannot leave behind; elsewhere a lease."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress

@@ -61,7 +61,7 @@ def test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_
     assert (code, err) == (0, ""), out
     assert f"1 worker of {dask.address}, 2 at a time" in out
     assert "processes of one thread each are faster (dask worker --nthreads 1)" in out
-    assert re.search(r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+ marsdisk 9\.9\.9\+other instead of ", out)
+    assert re.search(r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+:\w+ marsdisk 9\.9\.9\+other instead of ", out)
     assert_same_bits(store, undisturbed)
     assert not list(tmp_path.glob(".s.zarr.probe*"))
 
