@@ -290,7 +290,7 @@ class Folder(Place):
         partial = {key: self.path / f"{key}.{mark}.partial" for key in chunks}
         try:
             for key, path in partial.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folders_of(key)
                 path.write_bytes(chunks[key])
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
@@ -298,6 +298,14 @@ class Folder(Place):
         finally:
             for path in partial.values():
                 path.unlink(missing_ok=True)
+
+    def _make_folders_of(self, key: str) -> None:
+        """Make the folders of a chunk within its array's; that of an array is not made anew where it is gone."""
+        folder, *below, _ = key.split("/")
+        inner = self.path / folder
+        for name in below:
+            inner /= name
+            inner.mkdir(exist_ok=True)
 
     def leftovers(self) -> list[str]:
         return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))

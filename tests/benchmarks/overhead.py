@@ -30,8 +30,8 @@ from sweep.plan import make_plan
 from sweep.progress import Reporter, Tally
 from sweep.spec import load_sweep
 from sweep.store import layout
-from tests.preloading import preloading
 from sweep.store.reader import read_fence
+from tests.preloading import preloading
 
 from . import many
 from .page import PERFORMANCE, publish, table

@@ -16,7 +16,10 @@ from drivers import BLOCKS, SWEEP, SWEEP_WITH_FAULTS, environment_inside
 from fault_table import FaultTable, add_row
 from gate import Gate
 from small_sweeps import environment, run_here, sweep_file
+from unreliable_server import s3_server, settings_of
 from waiting import Driver
+
+from sweep.store.object_client import opened
 
 Launch = Callable[..., Driver]
 
@@ -118,3 +121,20 @@ def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
     """A scheduler, to which tests add workers."""
     with DaskProcesses(tmp_path) as processes:
         yield processes
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """Port of an S3 server that does as it is told."""
+    with s3_server() as number:
+        yield number
+
+
+@pytest.fixture
+def s3(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process, and those that it starts, reach the S3 server directly."""
+    for name, value in settings_of(f"http://127.0.0.1:{port}").items():
+        monkeypatch.setenv(name, value)
+    opened.cache_clear()
+    yield
+    opened.cache_clear()

@@ -14,7 +14,6 @@ from unreliable_server import (
     cut_some,
     do_no_harm,
     refuse_some,
-    s3_server,
     settings_of,
 )
 from waiting import wait_for
@@ -26,13 +25,6 @@ from sweep.store.lock import driver_of, driving
 from sweep.store.object_client import opened
 from sweep.store.objects import Objects
 from sweep.store.place import Place
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """Port of an S3 server that does as it is told."""
-    with s3_server() as number:
-        yield number
 
 
 @pytest.fixture

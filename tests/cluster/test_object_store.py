@@ -5,17 +5,15 @@ import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gate import Gate
 from small_sweeps import assert_same_bits, command, run_here, sweep_file
+from unreliable_server import SECRET
 from waiting import PATIENCE, Driver, wait_for_blocks, wait_for_end
 
 import sweep
@@ -27,32 +25,8 @@ from sweep.store.place import Place
 from sweep.store.reader import counts
 
 BLOCKS = 10
-SECRET = "a-secret-that-nobody-may-see"
 Start = Callable[..., Driver]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[dict[str, str]]:
-    """Settings of a running S3 server with an empty bucket."""
-    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("s3_server.py"))], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    address = f"http://127.0.0.1:{int(process.stdout.readline())}"
-    urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT")).close()
-    yield {
-        "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_ENDPOINT_URL": address,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "us-east-1",
-    }
-    process.kill()
-    process.communicate()
-
-
-@pytest.fixture(autouse=True)
-def _settings(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in server.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("s3")
 
 
 @pytest.fixture

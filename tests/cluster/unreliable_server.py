@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+#: Of clients; nothing that we write or print may hold it.
+SECRET = "a-secret-that-nobody-may-see"
 SLOW_DOWN = (503, "Service Unavailable", "SlowDown")
 EXPIRED = (400, "Bad Request", "ExpiredToken")
 
@@ -40,7 +42,7 @@ def settings_of(address: str) -> dict[str, str]:
     """Environment of those who use the server at an address."""
     return {
         "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_ENDPOINT_URL": address,
         "AWS_ALLOW_HTTP": "true",
         "AWS_REGION": "us-east-1",

@@ -262,3 +262,24 @@ def test_a_store_without_a_uid_is_written_all_the_same(tmp_path: Path) -> None:
     run_here(tmp_path / "small.yaml", store)
     assert reader.counts(store).done == 6
     assert (reader.column(reader.open_group(store), "status") == layout.DONE).all()
+
+
+def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(tmp_path)
+    store = tmp_path / "s.zarr"
+    create(plan, store)
+    task = tasks_of(plan, str(store))[0]
+    really = Path.write_bytes
+    written: list[Path] = []
+
+    def write_late(self: Path, data: bytes) -> int:
+        size = really(self, data)
+        written.append(self)
+        if len(written) == 10:
+            shutil.rmtree(store)
+        return size
+
+    monkeypatch.setattr(Path, "write_bytes", write_late)
+    with pytest.raises(StoreError, match="writing failed"):
+        run_block(task, CacheScopes())
+    assert not store.exists()

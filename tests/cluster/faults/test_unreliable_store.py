@@ -21,12 +21,10 @@ from unreliable_server import (
     do_no_harm,
     from_then_on,
     refuse_some,
-    s3_server,
     settings_of,
 )
 from waiting import Driver, wait_for_blocks, wait_for_end
 
-from sweep.store.object_client import opened
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
@@ -34,13 +32,6 @@ Start = Callable[..., Driver]
 BLOCKS = 5  # of one run each, so that a slow store does not take minutes
 PATIENCE = "30"  # s, in place of five minutes
 IN_THE_MIDDLE = ("PUT", "/status/c/2")  # the commit record of the third block
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """Port of an S3 server that does as it is told."""
-    with s3_server() as number:
-        yield number
 
 
 @pytest.fixture
@@ -51,17 +42,9 @@ def proxy(port: int) -> Iterator[UnreliableServer]:
 
 
 @pytest.fixture
-def store(
-    request: pytest.FixtureRequest,
-    port: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[str]:
+def store(request: pytest.FixtureRequest, s3: None) -> str:
     """A place in the bucket, which this process reaches directly."""
-    for name, value in settings_of(f"http://127.0.0.1:{port}").items():
-        monkeypatch.setenv(name, value)
-    opened.cache_clear()
-    yield f"s3://bucket/{re.sub('[^a-z0-9]+', '-', request.node.name.lower())}.zarr"
-    opened.cache_clear()
+    return f"s3://bucket/{re.sub('[^a-z0-9]+', '-', request.node.name.lower())}.zarr"
 
 
 @pytest.fixture(scope="module")
