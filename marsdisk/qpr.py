@@ -4,7 +4,6 @@
 ``pip install 'marsdisk[qpr]'``. ``python -m marsdisk.qpr_compare TABLE OTHER.csv`` compares two tables.
 """
 
-import csv
 import hashlib
 import importlib
 import itertools
@@ -19,13 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marsdisk.physics.csv_table import parse_csv_table
 from marsdisk.physics.qpr_table import (
     WIDE_CORNER,
     FloatArray,
     QprTable,
     parse_qpr_table,
 )
-from marsdisk.physics.textfile import read_text
+from marsdisk.physics.textfile import read_text, shown
 
 from .outfile import OutFile
 
@@ -101,33 +101,22 @@ def read_optical_constants(path: str | Path) -> tuple[OpticalConstants, ...]:
         If a column or number is missing, n <= 0, k < 0, an axis has fewer than 2 wavelengths, or its wavelengths do
         not increase. The message names the file and the line.
     """
-    lines = read_text(path).splitlines()
-    kept = [(i, line) for i, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
-    reader = csv.DictReader(line for _, line in kept)
-    lacking = {"wavelength_um", "n", "k"} - set(reader.fieldnames or ())
-    if lacking:
-        raise ValueError(f"{path}: no column {', '.join(sorted(lacking))}; the header must be [axis,]wavelength_um,n,k")
-    by_axis: dict[str, list[tuple[float, float, float]]] = {}
-    for (line, _), row in zip(kept[1:], reader, strict=True):
-        values = _optical_row(row, f"{path}, line {line}")
-        rows = by_axis.setdefault((row.get("axis") or "").strip(), [])
-        if rows and values[0] <= rows[-1][0]:
-            raise ValueError(f"{path}, line {line}: wavelengths of an axis must increase strictly; sort the file")
-        rows.append(values)
-    short = [axis for axis, rows in by_axis.items() if len(rows) < 2]
-    if short or not by_axis:
-        raise ValueError(f"{path}: fewer than 2 wavelengths for axis {short[0] if short else ''!r}; add rows")
-    return tuple(OpticalConstants(axis, np.array(rows)[:, 0] * 1e-6, np.array(rows)[:, 1], np.array(rows)[:, 2]) for axis, rows in by_axis.items())
-
-
-def _optical_row(row: dict[str, str], where: str) -> tuple[float, float, float]:
-    try:
-        um, n, k = (float(row[name]) for name in ("wavelength_um", "n", "k"))
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}: wavelength_um, n and k must be numbers; complete the row") from None
-    if not (np.isfinite([um, n, k]).all() and um > 0 and n > 0 and k >= 0):
-        raise ValueError(f"{where}: need finite wavelength_um > 0, n > 0, k >= 0, got {um:g}, {n:g}, {k:g}")
-    return um, n, k
+    table = parse_csv_table(read_text(path), str(path))
+    wavelength = table.not_below("wavelength_um", 0.0, exclusive=True) * 1e-6
+    n = table.not_below("n", 0.0, exclusive=True)
+    k = table.not_below("k", 0.0)
+    axes = table.texts("axis") if "axis" in table.header else ("",) * n.size
+    constants = []
+    for axis in dict.fromkeys(axes):
+        rows = np.flatnonzero([name == axis for name in axes])
+        if rows.size < 2:
+            raise ValueError(f"{path}: fewer than 2 wavelengths for axis {shown(axis)}; add rows")
+        unsorted = rows[1:][np.diff(wavelength[rows]) <= 0.0]
+        if unsorted.size:
+            problem = "wavelengths of an axis must increase strictly; sort the file"
+            raise ValueError(f"{table.place(unsorted[0])}: {problem}")
+        constants.append(OpticalConstants(axis, wavelength[rows], n[rows], k[rows]))
+    return tuple(constants)
 
 
 def refine(constants: OpticalConstants, max_log_step: float = MAX_LOG_STEP) -> OpticalConstants:

@@ -1,26 +1,30 @@
-"""Small CSV tables that users write: numbers under a header. Lines that begin with ``#`` and empty lines are skipped."""
+"""Small CSV tables that users write: cells under a header.
 
-import math
+Lines that begin with ``#`` and empty lines are skipped.
+"""
+
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .grid import Array
-from .textfile import read_text
+from .textfile import read_number, read_plain_numbers, read_text, shown, shown_text
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class CsvTable:
-    """Finite numbers under the names of their columns, with the places that messages need."""
+    """Cells under the names of their columns, with the places that messages need."""
 
     source: str
     header: tuple[str, ...]
-    values: Array  #: (rows, columns)
+    rows: tuple[tuple[str, ...], ...]  #: as many cells in each as the header has
     lines: tuple[int, ...]  #: (rows,) line of each row in the file
+    header_line: int = 1
 
-    def column(self, name: str) -> Array:
-        """(rows,) numbers of one column.
+    def texts(self, name: str) -> tuple[str, ...]:
+        """(rows,) cells of one column as they are written.
 
         Raises
         ------
@@ -28,8 +32,29 @@ class CsvTable:
             No column of that name.
         """
         if name not in self.header:
-            raise ValueError(f"{self.source}: no column {name!r}; the columns are {', '.join(self.header)}")
-        return np.ascontiguousarray(self.values[:, self.header.index(name)])
+            columns = shown_text(", ".join(self.header))
+            raise ValueError(f"{self.source}: no column {shown(name)}; the columns are {columns}")
+        place = self.header.index(name)
+        return tuple(row[place] for row in self.rows)
+
+    def column(self, name: str) -> Array:
+        """(rows,) numbers of one column.
+
+        Raises
+        ------
+        ValueError
+            No column of that name, or a cell that is no finite number.
+        """
+        cells = self.texts(name)
+        try:
+            return np.array(read_plain_numbers(cells))
+        except ValueError:  # slower, and says which cell it is
+            places = (f"{self.place(row)}, column {name}" for row in range(len(cells)))
+            return np.array([cell_number(*pair) for pair in zip(cells, places, strict=True)])
+
+    def place(self, row: int) -> str:
+        """Where a row stands, for messages."""
+        return f"{self.source}, line {self.lines[row]}"
 
     def increasing(self, name: str) -> Array:
         """(rows,) numbers of one column, which must increase strictly.
@@ -37,30 +62,30 @@ class CsvTable:
         Raises
         ------
         ValueError
-            No column of that name, or a number that is not above the one before.
+            As of :meth:`column`, or a number that is not above the one before.
         """
         numbers = self.column(name)
         steps = np.diff(numbers)
         if np.any(steps <= 0.0):
             row = int(np.argmax(steps <= 0.0)) + 1
-            before, number = numbers[row - 1], numbers[row]
-            raise ValueError(f"{self.source}, line {self.lines[row]}: {name} = {number:g} after {before:g}; sort the rows, each {name} once")
+            wrong = f"{name} = {numbers[row]:g} after {numbers[row - 1]:g}"
+            raise ValueError(f"{self.place(row)}: {wrong}; sort the rows, each {name} once")
         return numbers
 
     def not_below(self, name: str, least: float, *, exclusive: bool = False) -> Array:
-        """(rows,) numbers of one column, none of which may be below ``least``, nor equal to it when ``exclusive``.
+        """(rows,) numbers of one column, none below ``least``, nor equal to it when ``exclusive``.
 
         Raises
         ------
         ValueError
-            No column of that name, or a number below.
+            As of :meth:`column`, or a number below.
         """
         numbers = self.column(name)
         bad = numbers <= least if exclusive else numbers < least
         if np.any(bad):
             row = int(np.argmax(bad))
-            wanted = "above" if exclusive else "at least"
-            raise ValueError(f"{self.source}, line {self.lines[row]}: {name} = {numbers[row]:g} must be {wanted} {least:g}")
+            wanted = f"above {least:g}" if exclusive else f"at least {least:g}"
+            raise ValueError(f"{self.place(row)}: {name} = {numbers[row]:g} must be {wanted}")
         return numbers
 
 
@@ -70,34 +95,72 @@ def read_csv_table(path: str | Path) -> CsvTable:
     Raises
     ------
     ValueError
-        A name twice in the header, no rows, a row of another length, or a cell that is no finite number; the message names the line.
+        As of :func:`parse_csv_table`, or a cell that is no finite number; both name the line.
     OSError
         The file cannot be read.
     """
-    text = read_text(path)
-    rows = [
-        (line, [cell.strip() for cell in content.split(",")])
-        for line, content in enumerate(text.splitlines(), start=1)
-        if content.strip() and not content.lstrip().startswith("#")
-    ]
-    if len(rows) < 2:
-        raise ValueError(f"{path}: no data; give a header and at least one row")
-    header = rows[0][1]
-    if len(set(header)) < len(header):
-        raise ValueError(f"{path}, line {rows[0][0]}: the header {','.join(header)} has a name twice")
-    values = []
-    for line, cells in rows[1:]:
+    table = parse_csv_table(read_text(path), str(path))
+    for name in table.header:
+        table.column(name)
+    return table
+
+
+def parse_csv_table(text: str, source: str) -> CsvTable:
+    """Table from the text of a CSV file, which ``source`` names in messages.
+
+    Raises
+    ------
+    ValueError
+        A name twice in the header, no rows, a row of another length, or quotes that do not pair.
+    """
+    filled = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if _has_cells(line)]
+    if len(filled) < 2:
+        raise ValueError(f"{source}: no data; give a header and at least one row")
+    header_line, names = filled[0]
+    header = _cells(names, f"{source}, line {header_line}")
+    _refuse_bad_header(header, names, f"{source}, line {header_line}")
+    rows = []
+    for number, line in filled[1:]:
+        cells = _cells(line, f"{source}, line {number}")
         if len(cells) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(cells)} cells where the header has {len(header)}")
-        values.append([_number(cell, f"{path}, line {line}, column {name}") for cell, name in zip(cells, header, strict=True)])
-    return CsvTable(str(path), tuple(header), np.array(values), tuple(line for line, _ in rows[1:]))
+            counts = f"{len(cells)} cells where the header has {len(header)}"
+            advice = "; write decimals after a point" if len(cells) > len(header) else ""
+            raise ValueError(f"{source}, line {number}: {counts}{advice}")
+        rows.append(cells)
+    lines = tuple(number for number, _ in filled[1:])
+    return CsvTable(source, header, tuple(rows), lines, header_line)
 
 
-def _number(cell: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        raise ValueError(f"{where}: {'is empty' if not cell else f'{cell!r} is not a number'}; give a finite number") from None
-    if not math.isfinite(value):
+def cell_number(cell: str, where: str) -> float:
+    """The finite number in a cell; else a ValueError that says ``where`` and what it is instead."""
+    if not cell:
+        raise ValueError(f"{where}: is empty; give a finite number")
+    if cell.lower().strip("+-") in {"nan", "inf", "infinity"}:
         raise ValueError(f"{where}: {cell} is not finite; give a finite number")
-    return value
+    try:
+        return read_number(cell)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _has_cells(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _cells(line: str, where: str) -> tuple[str, ...]:
+    """The cells of one line; none goes on in the next one, as no number does."""
+    try:
+        (cells,) = csv.reader([line], strict=True, skipinitialspace=True)
+    except csv.Error:
+        wrong = f"the quotes in {shown(line)} do not pair"
+        raise ValueError(f"{where}: {wrong}; put a whole cell in quotes, or none of it") from None
+    return tuple(cell.strip() for cell in cells)
+
+
+def _refuse_bad_header(header: tuple[str, ...], line: str, where: str) -> None:
+    if len(set(header)) < len(header):
+        raise ValueError(f"{where}: the header {shown_text(','.join(header))} has a name twice")
+    separators = [separator for separator in ";\t" if separator in line]
+    if len(header) == 1 and separators:
+        wrong = f"the columns are separated by {separators[0]!r}"
+        raise ValueError(f"{where}: {wrong}; take commas, and write decimals after a point")

@@ -9,8 +9,7 @@ Two kinds of text file are read. Lines that begin with ``#`` and empty lines are
 import functools
 import hashlib
 import importlib.resources
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .textfile import read_text
+from .csv_table import CsvTable, cell_number, parse_csv_table
+from .textfile import read_text, shown
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -146,90 +146,65 @@ def shipped_qpr_table(name: str) -> QprTable:
 
 def parse_qpr_table(text: str, *, source: str, name: str) -> QprTable:
     """Q_pr table from the text of a file; `source` is the name that messages use. See `read_qpr_table`."""
-    rows = [
-        (number, [cell.strip() for cell in line.split(",")])
-        for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not rows:
-        raise ValueError(f"{source}: no data; expected a Q_pr table, wide or long (see marsdisk.physics.qpr_table)")
-    line, head = rows[0]
-    if head[0] == WIDE_CORNER:
-        s, T, Q = _parse_wide(rows, source)
-    elif set(LONG_COLUMNS) <= set(head):
-        s, T, Q = _parse_long(rows, source)
+    table = parse_csv_table(text, source)
+    if table.header[0] == WIDE_CORNER:
+        s, T, Q = _read_wide(table)
+    elif set(LONG_COLUMNS) <= set(table.header):
+        s, T, Q = _read_long(table)
     else:
-        raise ValueError(
-            f"{source}, line {line}: unknown header {','.join(head)[:60]!r}; start a wide table with "
-            f"{WIDE_CORNER!r} and the temperatures, or a long one with {','.join(LONG_COLUMNS)}"
-        )
+        header = shown(",".join(table.header))
+        where = f"{source}, line {table.header_line}: unknown header {header}"
+        wide = f"start a wide table with {WIDE_CORNER!r} and the temperatures"
+        raise ValueError(f"{where}; {wide}, or a long one with {','.join(LONG_COLUMNS)}")
     return QprTable(log_s=np.log(s), T=T, Q=Q, name=name)
 
 
-_Rows = Sequence[tuple[int, list[str]]]
 _Grid = tuple[FloatArray, FloatArray, FloatArray]
 
 
-def _parse_wide(rows: _Rows, source: str) -> _Grid:
-    head_line, head = rows[0]
-    T = [_positive(cell, f"{source}, line {head_line}, T cell {j}") for j, cell in enumerate(head[1:], start=1)]
-    _check_increasing(T, lambda j: f"{source}, line {head_line}, T cell {j + 1}", "temperatures")
-    _check_two(len(T), source, "temperatures")
-    _check_two(len(rows) - 1, source, "sizes")
-    values = []
-    for line, cells in rows[1:]:
-        if len(cells) != len(head):
-            raise ValueError(
-                f"{source}, line {line}: {len(cells)} cells where the first row has {len(head)}; give a size and one Q_pr per temperature"
-            )
-        values.append([_positive(cell, f"{source}, line {line}, cell {j + 1}") for j, cell in enumerate(cells)])
-    table = np.array(values)
-    _check_increasing(table[:, 0], lambda j: f"{source}, line {rows[1 + j][0]}", "sizes")
-    return table[:, 0], np.array(T), table[:, 1:].T
+def _read_wide(table: CsvTable) -> _Grid:
+    temperatures = table.header[1:]
+    where = f"{table.source}, line {table.header_line}, column"
+    T = np.array([cell_number(cell, f"{where} {cell}") for cell in temperatures])
+    _refuse_unsorted(T, lambda column: f"{where} {temperatures[column]}", "temperatures")
+    _refuse_few(T.size, table.source, "temperatures")
+    s = table.not_below(WIDE_CORNER, 0.0, exclusive=True)
+    _refuse_few(s.size, table.source, "sizes")
+    _refuse_unsorted(s, table.place, "sizes")
+    Q = np.array([table.not_below(name, 0.0, exclusive=True) for name in temperatures])
+    return s, T, Q
 
 
-def _parse_long(rows: _Rows, source: str) -> _Grid:
-    head = rows[0][1]
-    columns = [head.index(name) for name in LONG_COLUMNS]
-    cells: dict[tuple[float, float], tuple[float, int]] = {}
-    for line, row in rows[1:]:
-        if len(row) != len(head):
-            raise ValueError(f"{source}, line {line}: {len(row)} cells where the header has {len(head)}")
-        T, s, Q = (_positive(row[j], f"{source}, line {line}, column {head[j]}") for j in columns)
-        if (T, s) in cells:
-            raise ValueError(f"{source}, line {line}: cell T_M={T:g}, s={s:g} was given in line {cells[T, s][1]}; keep one of them")
-        cells[T, s] = Q, line
-    all_T, all_s = sorted({T for T, _ in cells}), sorted({s for _, s in cells})
-    _check_two(len(all_T), source, "temperatures")
-    _check_two(len(all_s), source, "sizes")
-    missing = [(T, s) for T in all_T for s in all_s if (T, s) not in cells]
-    if missing:
-        raise ValueError(
-            f"{source}: no row for T_M={missing[0][0]!r}, s={missing[0][1]!r} ({len(missing)} of "
-            f"{len(all_T) * len(all_s)} cells missing); the table must be a full grid, with each value of T_M and s "
-            "written alike in all rows"
-        )
-    return np.array(all_s), np.array(all_T), np.array([[cells[T, s][0] for s in all_s] for T in all_T])
+def _read_long(table: CsvTable) -> _Grid:
+    T, s, Q = (table.not_below(name, 0.0, exclusive=True) for name in LONG_COLUMNS)
+    all_T, at_T = np.unique(T, return_inverse=True)
+    all_s, at_s = np.unique(s, return_inverse=True)
+    _refuse_few(all_T.size, table.source, "temperatures")
+    _refuse_few(all_s.size, table.source, "sizes")
+    row_of = np.full((all_T.size, all_s.size), -1)
+    for row, cell in enumerate(zip(at_T, at_s, strict=True)):
+        if row_of[cell] >= 0:
+            first = table.lines[row_of[cell]]
+            twice = f"cell T_M={T[row]:g}, s={s[row]:g} was given in line {first}"
+            raise ValueError(f"{table.place(row)}: {twice}; keep one of them")
+        row_of[cell] = row
+    missing = np.argwhere(row_of < 0)
+    if missing.size:
+        i, j = missing[0]
+        place = f"T_M={float(all_T[i])!r}, s={float(all_s[j])!r}"
+        count = f"{len(missing)} of {row_of.size} cells missing"
+        cure = "the table must be a full grid, with each value of T_M and s written alike in all rows"
+        raise ValueError(f"{table.source}: no row for {place} ({count}); {cure}")
+    return all_s, all_T, Q[row_of]
 
 
-def _positive(cell: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        what = "is empty" if not cell else f"{cell!r} is not a number"
-        raise ValueError(f"{where}: {what}; give a positive number") from None
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{where}: {cell} is not finite and positive; give a positive number")
-    return value
-
-
-def _check_increasing(values: Iterable[float], where: Callable[[int], str], what: str) -> None:
-    steps = np.diff(np.asarray(list(values)))
+def _refuse_unsorted(values: FloatArray, where: Callable[[int], str], what: str) -> None:
+    steps = np.diff(values)
     if (steps <= 0).any():
         raise ValueError(f"{where(int(np.argmax(steps <= 0)) + 1)}: {what} must increase strictly; sort the table")
 
 
-def _check_two(count: int, source: str, what: str) -> None:
+def _refuse_few(count: int, source: str, what: str) -> None:
     if count < 2:
         raise ValueError(f"{source}: {count} {what}; an interpolation table needs at least 2")
 
