@@ -3,13 +3,15 @@
 import functools
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from .errors import ConfigError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,20 +32,34 @@ def printable(text: str) -> str:
 
 def parse_override(text: str) -> tuple[str, Any]:
     """``key=value`` with the value read as YAML."""
+    from .physics.textfile import shown, shown_text
     from .yamlfile import parse_yaml
 
     key, separator, value = text.partition("=")
+    key = key.strip()
     if not separator or not key:
-        raise click.BadParameter(f"{text!r} is not key=value, for example temperature.T0=3000")
-    return key, parse_yaml(value, f"--set {text}")
+        example = "for example temperature.T0=3000"
+        raise click.BadParameter(f"{shown(text)} is not key=value, {example}")
+    return key, parse_yaml(value, f"--set {shown_text(text)}")
+
+
+def override_text(key: str, value: Any) -> str:
+    """``key=value`` that :func:`parse_override` reads as the same value."""
+    from .yamlfile import yaml_text
+
+    document = yaml_text(value, default_flow_style=True, width=float("inf"))
+    text = document.rstrip().removesuffix("\n...")
+    return f"{key}={text}"
 
 
 def _overrides(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    from .physics.textfile import shown_text
+
     pairs = reporting(context, lambda: [parse_override(value) for value in values])
     keys = [key for key, _ in pairs]
     twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
     if twice is not None:
-        raise click.BadParameter(f"{twice} is given twice; drop one")
+        raise click.BadParameter(f"{shown_text(twice)} is given twice; drop one")
     return dict(pairs)
 
 
@@ -71,7 +87,7 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         return call()
     except MarsDiskError as error:
         if isinstance(error, ConfigError) and not error.where:  # found in the physics, which knows no file
-            error = ConfigError(error.problems, str(context.params.get("config", "")))
+            error = _in_its_file(error, context.params)
         message, trace = str(error), traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
@@ -82,6 +98,16 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
         click.echo(trace, err=True)
     click.echo(f"error: {printable(message)}", err=True)
     sys.exit(BAD_INPUT)
+
+
+def _in_its_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigError":
+    """The same error with the file that a command was given, and the lines that it is about."""
+    from .errors import ConfigError
+    from .yamlfile import with_lines
+
+    file = str(parameters.get("config", ""))
+    named = ConfigError(error.problems, file)
+    return with_lines(named, file, parameters.get("overrides") or ()) if file else named
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:

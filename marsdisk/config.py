@@ -44,9 +44,9 @@ from .config_sections import (
 )
 from .errors import ConfigError
 from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
-from .physics.textfile import file_bytes
+from .physics.textfile import file_bytes, shown
 from .physics.vapour import SETS
-from .yamlfile import read_yaml_mapping
+from .yamlfile import read_yaml_mapping, with_lines
 
 #: Keys whose texts are paths of tables, unless they are names of what is shipped.
 TABLE_KEYS = (
@@ -122,7 +122,7 @@ class RunConfig(Section):
         try:
             return read_qpr_table(Path(source))
         except (OSError, ValueError) as error:
-            raise ConfigError([f"radiation.Q_pr = {source!r}: {error}; give a number, forsterite, or the path of a table"]) from error
+            raise ConfigError([f"radiation.Q_pr = {shown(source)}: {error}; give a number, forsterite, or the path of a table"]) from error
 
     def _files(self) -> dict[str, str]:
         """Path of each table that is read as it is, by configuration key."""
@@ -148,7 +148,7 @@ class RunConfig(Section):
             try:
                 digests[key] = hashlib.sha256(file_bytes(path)).hexdigest()
             except OSError as error:
-                raise ConfigError([f"{key} = {path!r}: {error.strerror}; give the path of a table"]) from error
+                raise ConfigError([f"{key} = {shown(path)}: {error.strerror}; give the path of a table"]) from error
         return digests
 
     def digest(self) -> str:
@@ -292,4 +292,8 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     >>> load_config("configs/mars_0d_melt.yaml", {"temperature.T0": 3000}).temperature.T0
     3000.0
     """
-    return build_config(merge(read_config(path), tables_resolved(overrides or {}, Path())), str(path))
+    overrides = tables_resolved(overrides or {}, Path())
+    try:
+        return build_config(merge(read_config(path), overrides), str(path))
+    except ConfigError as error:
+        raise with_lines(error, path, overrides) from error.__cause__

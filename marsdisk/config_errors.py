@@ -1,6 +1,7 @@
 """Keys described and validation errors explained in the words of a scientist: which key, which value, what is allowed."""
 
 import difflib
+import re
 import types
 import typing
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import annotated_types
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+
+from .physics.textfile import number_advice, shown, shown_text
+from .yaml_errors import missing_blank_advice
 
 Model = type[BaseModel]
 
@@ -143,28 +147,43 @@ def _suggestion(path: list[str], model: Model, root: Model) -> str:
     return f"; did you mean {near[0]}?" if near else f"; this section takes {', '.join(model.model_fields)}"
 
 
+def _advice(given: Any, field: FieldInfo) -> str:
+    """What to write instead, where it can be told from what is given."""
+    options = _options(field.annotation)
+    advice = ""
+    if isinstance(given, str) and (float in options or int in options):
+        advice = number_advice(given)
+    elif str in options and isinstance(given, bool | int | float):
+        pattern = next((bound.pattern for bound in field.metadata if getattr(bound, "pattern", None)), "")
+        if re.search(pattern, str(given)):
+            advice = "put the text in quotes, for without them it is no text"
+    return f"; {advice}" if advice else ""
+
+
 def explain(error: ValidationError, root: Model) -> list[str]:
     """One line for each thing that is wrong, in the order of the configuration."""
     lines: dict[tuple[str, str], str] = {}  # by key and kind of error: a union reports once for each of its members
     for item in error.errors():
         path, field, model = _locate(item["loc"], root)
-        key, given, kind = ".".join(path), item["input"], item["type"]
+        key, given, kind = shown_text(".".join(path)), item["input"], item["type"]
         if kind == "extra_forbidden":
-            line = f"{key} = {given!r}: there is no such key{_suggestion(path, model, root)}"
+            line = f"{key} = {shown(given)}: there is no such key{_suggestion(path, model, root)}"
         elif kind == "missing":
             line = f"{key} is missing: " + (
                 f"give {allowed(field)} ({field.description})" if field else f"this section takes {', '.join(model.model_fields)}"
             )
         elif kind in {"union_tag_not_found", "union_tag_invalid"}:
             context = item.get("ctx", {})
-            tag = f" = {context['tag']!r}: must be" if "tag" in context else " is missing: give"
+            tag = f" = {shown(context['tag'])}: must be" if "tag" in context else " is missing: give"
             tags = [tag for c in _sections(root.model_fields[key].annotation) for tag in typing.get_args(c.model_fields["law"].annotation)]
             line = f"{key}.law{tag} one of {', '.join(tags)}"
         elif field is not None:
-            line = f"{key} = {given!r}: must be {allowed(field)}"
+            line = f"{key} = {shown(given)}: must be {allowed(field)}{_advice(given, field)}"
         elif kind == "value_error":
             line = f"{key}: {item['msg'].removeprefix('Value error, ')}" if key else item["msg"].removeprefix("Value error, ")
         else:
-            line = f"{key} = {given!r}: must be a section with keys"
+            advice = missing_blank_advice(given)
+            line = f"{key} = {shown(given)}: must be a section with keys"
+            line += f"; {advice}" if advice else ""
         lines.setdefault((key, "" if field is not None else line), line)
     return list(lines.values())

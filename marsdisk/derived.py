@@ -14,6 +14,7 @@ from .physics.csv_table import read_csv_table
 from .physics.fragments import mass_exponent
 from .physics.qpr_table import QprTable, qpr_lookup
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
+from .physics.textfile import shown
 from .result import StopReason
 from .stages import remembering, stage
 
@@ -79,7 +80,7 @@ def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
         return temperature.table(columns.column(given.time_column) * unit, columns.column(given.temperature_column))
     except (OSError, ValueError) as error:
         raise ConfigError(
-            [f"temperature.path = {given.path!r}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
+            [f"temperature.path = {shown(given.path)}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
         ) from error
 
 

@@ -32,6 +32,7 @@ from .physics.supply import (
     supply_kinks,
     supply_law,
 )
+from .physics.textfile import shown
 from .physics.vapour import SETS, Vapour, read_vapour_table, tabulated_vapour, vapour_of
 from .solver.drivers import BlowoutRule, Drivers, LinearTerms
 from .stages import remembering, stage
@@ -90,7 +91,7 @@ def _segments(config: RunConfig) -> list[SupplySegment]:
             try:
                 times, rates = read_supply_table(table.path, place.r)
             except (OSError, ValueError) as error:
-                raise ConfigError([f"{key}.path = {table.path!r}: {error}"]) from error
+                raise ConfigError([f"{key}.path = {shown(table.path)}: {error}"]) from error
             times = times * (YEAR if table.time_unit == "yr" else 1.0)
             return SupplySegment(begin, end, times=tuple(times.tolist()), rates=tuple((mixed * rates).tolist()))
         return SupplySegment(begin, end, mixed * (rate or 0.0))
@@ -126,7 +127,7 @@ def _vapour(config: RunConfig) -> Vapour:
         T, P_sat = read_vapour_table(given.vapour_pressure)
         return tabulated_vapour(T, P_sat, given.alpha_evap or 1.0, given.mu or 1.0, rho, given.P_gas)
     except (OSError, ValueError) as error:
-        problem = f"sublimation.vapour_pressure = {given.vapour_pressure!r}: {error}; give forsterite, sio, or the path of a table"
+        problem = f"sublimation.vapour_pressure = {shown(given.vapour_pressure)}: {error}; give forsterite, sio, or the path of a table"
         raise ConfigError([problem]) from error
 
 
@@ -141,7 +142,7 @@ def shielding_of(config: RunConfig) -> ShieldingLaw:
     try:
         return read_phi_table(given.path or "")
     except (OSError, ValueError) as error:
-        raise ConfigError([f"shielding.path = {given.path!r}: {error}; give a CSV file with columns tau and phi"]) from error
+        raise ConfigError([f"shielding.path = {shown(given.path)}: {error}; give a CSV file with columns tau and phi"]) from error
 
 
 def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:

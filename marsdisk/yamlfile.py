@@ -1,62 +1,180 @@
-"""YAML as people write it: 1e-7 is a number, `off` is a word, and a key given twice is an error."""
+"""YAML 1.2 as people write it: 1e-7 is a number, 010 is 10, 1:30 and dates are texts."""
 
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .errors import ConfigError
-from .physics.textfile import file_bytes
+from .physics.textfile import NUMBER, decode_text, file_bytes, shown_text, with_line
+from .yaml_errors import YamlProblem, missing_blank_advice
+from .yaml_reader import NUMBERS_BEGIN, OTHER_BASE, TAG, read_document
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 1e-7 as text and on/off/yes/no as booleans; YAML 1.2 and people do not."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class declares it
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((i for i, key in enumerate(keys) if key in keys[:i]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {keys[twice]!r} is given twice", node.value[twice][0].start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"),
-    list("-+0123456789."),
-)
+def _text_of(path: Path) -> str:
+    try:
+        return decode_text(file_bytes(path))
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}; check the path"
+        raise ConfigError([problem], str(path)) from error
+    except ValueError as error:
+        raise ConfigError([f"cannot be read: {error}"], str(path)) from error
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """The content of a YAML text; ``where`` names it in errors."""
+    """The content of a YAML text.
+
+    Parameters
+    ----------
+    text : str
+        One document.
+    where : str
+        What errors call it.
+
+    Returns
+    -------
+    dict, list, str, int, float, bool or None
+
+    Raises
+    ------
+    ConfigError
+        The text is not YAML 1.2, or asks for more than mappings, lists, texts and numbers.
+    """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError([" ".join(str(error).replace("<unicode string>", "the file").split())], where) from error
+        return read_document(text)[0]
+    except YamlProblem as wrong:
+        words = wrong.with_line(text) if "\n" in text else wrong.problem
+        raise ConfigError([words], where) from None
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Its sections by their names.
+
     Raises
     ------
     ConfigError
-        The file is missing, unreadable, not YAML, or holds something else than a mapping.
+        The file is missing, unreadable, not YAML 1.2, or holds something else than a mapping.
+    """
+    text = _text_of(path)
+    try:
+        content = read_document(text)[0]
+    except YamlProblem as wrong:
+        raise ConfigError([wrong.with_line(text)], str(path)) from None
+    if isinstance(content, dict):
+        return content
+    names = {type(None): "an empty file", list: "a list", str: "a text"}
+    problem = f"must hold sections with keys, not {names.get(type(content), 'a single value')}"
+    advice = missing_blank_advice(content)
+    problem += f"; {advice}" if advice else ""
+    raise ConfigError([with_line(problem, 1, text.split("\n")[0])], str(path))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what would be no text in YAML 1.1 or in YAML 1.2."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whether a value is written out wherever it stands, which is always."""
+        return True
+
+
+for _kind, _pattern in (("float", NUMBER.pattern), ("int", OTHER_BASE.pattern)):
+    _whole_text = re.compile(f"(?:{_pattern})$")
+    _Dumper.add_implicit_resolver(f"{TAG}{_kind}", _whole_text, [*NUMBERS_BEGIN])
+
+
+def yaml_text(content: Any, **layout: Any) -> str:
+    """The YAML of some content; whoever reads it gets the same texts and the same bits of numbers.
+
+    Parameters
+    ----------
+    content : dict, list, str, int, float, bool or None
+        Mappings and lists may hold each other.
+    **layout
+        Options of PyYAML, such as its ``width``.
+
+    Returns
+    -------
+    str
+        Read alike by YAML 1.1 and YAML 1.2.
+
+    Examples
+    --------
+    >>> print(yaml_text({"rtol": 1e-07, "name": "1e3"}), end="")
+    rtol: 1.0e-07
+    name: '1e3'
+    """
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **layout))
+
+
+def with_lines(
+    error: ConfigError,
+    path: str | Path,
+    overridden: Collection[str] = (),
+    *,
+    anywhere: bool = False,
+) -> ConfigError:
+    """The same problems, each with the line of a file that it is about.
+
+    Parameters
+    ----------
+    error : ConfigError
+        Its problems begin with the keys that they are about.
+    path : str or Path
+        The YAML file.
+    overridden : collection of str
+        Keys whose values were given elsewhere.
+    anywhere : bool
+        Whether the keys may stand under others, as those of runs do in a sweep file.
+
+    Returns
+    -------
+    ConfigError
+        Unchanged where the file cannot be read any more.
     """
     try:
-        text = file_bytes(path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError([f"cannot be read: {reason}; check the path"], str(path)) from error
-    content = parse_yaml(text, str(path))
-    if not isinstance(content, dict):
-        what = {type(None): "an empty file", list: "a list", str: "a text"}.get(type(content), "a single value")
-        raise ConfigError([f"must hold sections with keys, not {what}"], str(path))
-    return content
+        text = _text_of(Path(path))
+        lines = read_document(text)[1]
+    except (ConfigError, YamlProblem):
+        return error
+    texts = text.split("\n")
+    problems = []
+    for problem in error.problems:
+        key = _key_of(problem, lines) or (_key_within(problem, lines) if anywhere else "")
+        if not key or "\n" in problem or any(_within_each_other(key, name) for name in overridden):
+            problems.append(problem)
+        else:
+            problems.append(with_line(problem, lines[key], texts[lines[key] - 1]))
+    return ConfigError(problems, error.where)
+
+
+def _key_within(problem: str, keys: Iterable[str]) -> str:
+    """The first key of a file that ends as a problem begins; empty if there is none."""
+    found = re.match(r"[\w.\[\]-]*\w", problem)
+    return next((key for key in keys if found and key.endswith(f".{found[0]}")), "")
+
+
+def _within_each_other(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def _key_of(problem: str, keys: Iterable[str]) -> str:
+    """The longest key of a file that a problem begins with; empty if it begins with none."""
+    longest = ""
+    for key in keys:
+        name = shown_text(key)
+        ends = not re.match(r"[\w-]", problem[len(name) :])
+        if len(key) > len(longest) and problem.startswith(name) and ends:
+            longest = key
+    return longest

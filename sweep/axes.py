@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from marsdisk.physics.textfile import shown, shown_text
+
 from .store import layout
 
 Overrides = dict[str, Any]
@@ -53,12 +55,12 @@ def _span(kind: str, numbers: Any) -> list[float]:
     good = isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
     good = good and all(abs(x) <= sys.float_info.max for x in numbers)  # which NaN is not
     if not good or type(numbers[2]) is not int or numbers[2] < 1:
-        raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {numbers!r}")
+        raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {shown(numbers)}")
     first, last, n = numbers
     if n > MAX_POINTS:
         raise ValueError(f"{kind} asks for {n} points, more than {MAX_POINTS}; split the sweep")
     if kind == "geomspace" and not (first > 0 and last > 0):
-        raise ValueError(f"geomspace needs positive ends, got {numbers!r}")
+        raise ValueError(f"geomspace needs positive ends, got {shown(numbers)}")
     values = np.geomspace(first, last, n) if kind == "geomspace" else np.linspace(first, last, n)
     return [float(value) for value in values]
 
@@ -76,11 +78,11 @@ def _twice(values: list[Any]) -> Any:
 def _rings(name: str, numbers: Any) -> Axis:
     """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
     if "." in name:
-        raise ValueError(f"rings set {' and '.join(RING)}, not {name}; call the axis ring")
+        raise ValueError(f"rings set {' and '.join(RING)}, not {shown_text(name)}; call the axis ring")
     _span("rings", numbers)
     edges = _span("rings", [*numbers[:2], numbers[2] + 1])
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
-        raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {numbers!r}")
+        raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {shown(numbers)}")
     points = tuple(dict(zip(RING, ends, strict=True)) for ends in itertools.pairwise(edges))
     return Axis(name, points, tuple(range(len(points))))
 
@@ -95,7 +97,7 @@ def parse_axis(name: str, given: Any) -> Axis:
     """
     if isinstance(given, Mapping):
         if len(given) != 1:
-            raise ValueError(f"must be {KINDS}, got the keys {', '.join(map(str, given)) or '(none)'}")
+            raise ValueError(f"must be {KINDS}, got the keys {shown_text(', '.join(given)) or '(none)'}")
         ((kind, numbers),) = given.items()
         if kind == "rings":
             return _rings(name, numbers)
@@ -104,28 +106,31 @@ def parse_axis(name: str, given: Any) -> Axis:
         elif kind == "values":
             given = numbers
         else:
-            raise ValueError(f"there is no kind of axis {kind!r}; must be {KINDS}")
+            raise ValueError(f"there is no kind of axis {shown(kind)}; must be {KINDS}")
     if not isinstance(given, list):
-        raise ValueError(f"must be {KINDS}, got {given!r}")
+        raise ValueError(f"must be {KINDS}, got {shown(given)}")
     if not given:
         raise ValueError("is empty; give at least one value or drop the axis")
     twice = _twice(given)
     if twice is not None:
-        raise ValueError(f"has the value {twice!r} twice; drop one")
+        raise ValueError(f"has the value {shown(twice)} twice; drop one")
     return Axis(name, tuple({name: value} for value in given), tuple(given))
 
 
 def zip_axis(given: Any) -> Axis:
     """Keys that move together: {key: [values], key: [values]}, all of one length."""
     if not isinstance(given, Mapping) or not given or not all(isinstance(values, list) and values for values in given.values()):
-        raise ValueError(f"must be keys with lists of values, got {given!r}")
+        raise ValueError(f"must be keys with lists of values, got {shown(given)}")
     lengths = {key: len(values) for key, values in given.items()}
     if len(set(lengths.values())) != 1:
-        raise ValueError("lists that move together must be equally long, got " + ", ".join(f"{n} for {key}" for key, n in lengths.items()))
+        counts = ", ".join(f"{n} for {key}" for key, n in lengths.items())
+        raise ValueError(f"lists that move together must be equally long, got {shown_text(counts)}")
     points = tuple(dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
     distinct = [key for key, values in given.items() if all(value not in values[:i] for i, value in enumerate(values))]
     if not distinct:
-        raise ValueError(f"no key of {', '.join(given)} has a different value at every point, so that the points have no name; use variants")
+        raise ValueError(
+            f"no key of {shown_text(', '.join(given))} has a different value at every point, so that the points have no name; use variants"
+        )
     return Axis(distinct[0], points, tuple(given[distinct[0]]))
 
 
@@ -138,7 +143,7 @@ def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
             axis = parse_axis(key, values)
             moves |= {f"{key} = {label}": point for label, point in zip(axis.labels, axis.points, strict=True)}
         except ValueError as error:
-            problems.append(f"{key} {error}")
+            problems.append(f"{shown_text(key)} {error}")
     if problems:
         raise ValueError("; ".join(problems))
     words = f"the base and {len(moves)} changes of one of {len(given)} keys"
@@ -149,7 +154,7 @@ def variant_axis(given: Mapping[str, Any]) -> Axis:
     """Named sets of overrides."""
     bad = [name for name, overrides in given.items() if not isinstance(overrides, Mapping)]
     if bad:
-        raise ValueError(f"{bad[0]} must be a set of overrides (possibly empty: {{}}), got {given[bad[0]]!r}")
+        raise ValueError(f"{shown_text(bad[0])} must be a set of overrides (possibly empty: {{}}), got {shown(given[bad[0]])}")
     return Axis("variant", tuple(dict(overrides) for overrides in given.values()), tuple(given))
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import yaml
 import zarr
 
 from marsdisk.config import RunConfig
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
+from marsdisk.yamlfile import yaml_text
 
 from .plan import value_at
 from .rerun import RecordedRuns
@@ -76,7 +76,7 @@ def _exact(value: Any) -> str:
 
 def _configuration(config: RunConfig) -> Iterator[str]:
     content = config.model_dump(mode="json", exclude_unset=True)
-    return _fenced(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "yaml")
+    return _fenced(yaml_text(content), "yaml")
 
 
 def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:

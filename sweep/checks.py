@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section
 from marsdisk.errors import ConfigError
+from marsdisk.physics.textfile import shown, shown_text
 
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER
@@ -37,7 +38,7 @@ class Check(Section):
         if self.over is not None and self.along is not None:
             raise ValueError("over and along both make groups; give one of them")
         if self.over is not None and (not self.axes or len(set(self.axes)) < len(self.axes)):
-            raise ValueError(f"over = {self.over!r} must name one axis or more, each once")
+            raise ValueError(f"over = {shown(self.over)} must name one axis or more, each once")
         expect = Expression(self.expect)
         called = {*expect.calls}
         lonely = [name for name in expect.calls if name in (*OF_GROUP, *OF_ORDER) and not self.axes]
@@ -49,7 +50,7 @@ class Check(Section):
         if self.axes and not called & {*OF_GROUP, *OF_ORDER}:
             raise ValueError(f"expect asks nothing of a group: use {', '.join((*OF_GROUP, *OF_ORDER))}, or drop over and along")
         if not expect.names:
-            raise ValueError(f"expect = {self.expect!r} names no result and no parameter, so that it checks nothing")
+            raise ValueError(f"expect = {shown(self.expect)} names no result and no parameter, so that it checks nothing")
         if self.where is not None:
             Expression(self.where)
         return self
@@ -69,19 +70,19 @@ class Check(Section):
 def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
     """The checks of a sweep file by their names, and a line for everything that is wrong with them before any store is looked at."""
     if not isinstance(given, Mapping):
-        return {}, [f"checks = {given!r}: must be names with checks, such as {{blow-out stays: {{along: T0, expect: ...}}}}"]
+        return {}, [f"checks = {shown(given)}: must be names with checks, such as {{blow-out stays: {{along: T0, expect: ...}}}}"]
     checks, problems = dict[str, Check](), []
     for name, entry in given.items():
         if not isinstance(name, str) or not name.strip():
-            problems.append(f"checks.{name}: the name must be a text; put it in quotes")
+            problems.append(f"checks.{shown_text(name)}: the name must be a text; put it in quotes")
             continue
         if not isinstance(entry, Mapping):
-            problems.append(f"checks.{name} = {entry!r}: must be keys with values, such as {{expect: M_loss > 0}}")
+            problems.append(f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as {{expect: M_loss > 0}}")
             continue
         try:
             checks[name] = Check.model_validate(entry)
         except ValidationError as error:
-            problems += [f"checks.{name}: {line}" for line in explain(error, Check)]
+            problems += [f"checks.{shown_text(name)}: {line}" for line in explain(error, Check)]
     return checks, problems
 
 

@@ -49,7 +49,7 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
     import json
 
     from marsdisk.errors import ConfigError
-    from marsdisk.yamlfile import read_yaml_mapping
+    from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
     from .checks import checks_of
     from .judging import exit_code, judge
@@ -61,7 +61,10 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
     group = reader.open_group(store)
     content = read_yaml_mapping(file) if file is not None else reader.read_descriptions(store)[0]["sweep"]["content"]
     where = str(file or store)
-    asked = checks_of(content, where)
+    try:
+        asked = checks_of(content, where)
+    except ConfigError as error:
+        raise (with_lines(error, file) if file is not None else error) from None
     if not asked:
         raise ConfigError(
             ["there are no checks; write some (see sweep checks --help)" + ("" if file else ", and give their file with --checks")], where

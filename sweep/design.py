@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys
 from marsdisk.config_sections import Section, quantity
+from marsdisk.physics.textfile import shown
 
 from .axes import Axis
 from .extras import extra
@@ -124,7 +125,10 @@ def design_axis(spec: SampleSpec | DesignSpec, section: str) -> tuple[Axis | Non
             marginals[key] = parse_marginal(given)
             bad = unknown_key(key)
             if spec.method == "morris" and not marginals[key].bounded:
-                bad = bad or f"normal needs bounds with method morris, whose levels reach both ends: [mean, sd, low, high], got {given['normal']!r}"
+                bad = (
+                    bad
+                    or f"normal needs bounds with method morris, whose levels reach both ends: [mean, sd, low, high], got {shown(given['normal'])}"
+                )
         except ValueError as error:
             bad = str(error)
         problems += [f"{section}.axes.{key}: {bad}"] if bad else []

@@ -12,6 +12,8 @@ from typing import Any
 from distributed import Client
 from distributed.core import Status
 
+from marsdisk.yamlfile import yaml_text
+
 from .cluster import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
 from .errors import ClusterError
 from .profiles import LOOPBACK, Adapt, JobsProfile, KubernetesProfile, Profile
@@ -61,9 +63,7 @@ def _job_options(profile: JobsProfile) -> dict[str, Any]:
 def script(profile: Profile) -> str:
     """What would be submitted, nothing started: a job's script, or the manifest of the pods."""
     if isinstance(profile, KubernetesProfile):
-        import yaml
-
-        return str(yaml.safe_dump(json.loads(json.dumps(_manifest(profile))), sort_keys=False))  # without references of YAML
+        return yaml_text(json.loads(json.dumps(_manifest(profile))))
     if not isinstance(profile, JobsProfile):
         return "processes of this machine; no job is submitted\n"
     classes = _package("dask_jobqueue", "hpc")

@@ -16,6 +16,7 @@ from marsdisk.config import RunConfig, build_config
 from marsdisk.config_errors import config_keys, metadata
 from marsdisk.errors import ConfigError
 from marsdisk.physics.grid import make_grid
+from marsdisk.physics.textfile import shown
 
 from .design import POINT, record
 from .errors import StoreError
@@ -185,7 +186,7 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     problems = [f"{name} was swept and is no longer: keep its axis" for name in str(attributes["coordinates"]).split() if name not in coordinates]
     for name, (values, _) in coordinates.items():
         if name in there and there[name].dtype.kind != values.dtype.kind:
-            problems.append(f"{name} has values of another kind ({values[-1]!r}) than those there")
+            problems.append(f"{name} has values of another kind ({shown(values[-1])}) than those there")
     shared, bins = there["s"].metadata.dimension_names == ("bin",), there["N"].shape[-1]
     if shared and not plan.shared_grid:
         problems.append("all its runs share one size grid, and the new ones have others (sizes, psd.floor)")

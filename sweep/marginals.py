@@ -8,6 +8,8 @@ from decimal import Decimal, localcontext
 from statistics import NormalDist
 from typing import Any
 
+from marsdisk.physics.textfile import shown
+
 KINDS = "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high], {choice: [values]} or {integers: [first, last]}"
 DIGITS = 12  # of a drawn number: what is typed to run it alone, and what round-off of another machine's logarithm leaves alone
 SMALLEST = 2.0**-31  # half a step of a scrambled Sobol sequence: beyond it, 6.2 sd out, an unbounded normal has no tail
@@ -25,7 +27,7 @@ class Marginal:
 def _numbers(kind: str, given: Any, counts: tuple[int, ...]) -> list[Any]:
     good = isinstance(given, list) and len(given) in counts
     if not good or not all(isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max for x in given):
-        raise ValueError(f"{kind} takes {' or '.join(map(str, counts))} numbers in brackets, got {given!r}")
+        raise ValueError(f"{kind} takes {' or '.join(map(str, counts))} numbers in brackets, got {shown(given)}")
     return list(given)
 
 
@@ -48,7 +50,7 @@ def _loguniform(given: Any) -> Marginal:
     a, b = map(float, _numbers("loguniform", given, (2,)))
     _ordered("loguniform", a, b)
     if a <= 0.0:
-        raise ValueError(f"loguniform needs bounds above 0, got {given!r}; use uniform, or raise the first")
+        raise ValueError(f"loguniform needs bounds above 0, got {shown(given)}; use uniform, or raise the first")
 
     def values(shares: Sequence[float]) -> list[Any]:
         with localcontext() as context:  # decimal rounds correctly, where exp of a C library may differ in its last bit
@@ -84,17 +86,17 @@ def _normal(given: Any) -> Marginal:
 
 def _choice(given: Any) -> Marginal:
     if not isinstance(given, list) or len(given) < 2:
-        raise ValueError(f"choice takes a list of two values or more, got {given!r}; a single value belongs under set")
+        raise ValueError(f"choice takes a list of two values or more, got {shown(given)}; a single value belongs under set")
     twice = next((value for i, value in enumerate(given) if value in given[:i]), None)
     if twice is not None:
-        raise ValueError(f"choice has the value {twice!r} twice; drop one, for all are drawn equally often")
+        raise ValueError(f"choice has the value {shown(twice)} twice; drop one, for all are drawn equally often")
     return Marginal(f"one of {', '.join(map(str, given))}", lambda shares: [given[min(int(u * len(given)), len(given) - 1)] for u in shares])
 
 
 def _integers(given: Any) -> Marginal:
     first, last = _numbers("integers", given, (2,))
     if type(first) is not int or type(last) is not int:
-        raise ValueError(f"integers takes whole numbers, got {given!r}")
+        raise ValueError(f"integers takes whole numbers, got {shown(given)}")
     _ordered("integers", first, last)
     n = last - first + 1
     return Marginal(f"whole numbers {first} to {last}", lambda shares: [first + min(int(u * n), n - 1) for u in shares])
@@ -117,8 +119,8 @@ def parse_marginal(given: Any) -> Marginal:
     [0.01, 0.1, 1.0]
     """
     if not isinstance(given, dict) or len(given) != 1:
-        raise ValueError(f"must be {KINDS}, got {given!r}")
+        raise ValueError(f"must be {KINDS}, got {shown(given)}")
     ((kind, numbers),) = given.items()
     if kind not in _PARSERS:
-        raise ValueError(f"there is no distribution {kind!r}; must be {KINDS}")
+        raise ValueError(f"there is no distribution {shown(kind)}; must be {KINDS}")
     return _PARSERS[kind](numbers)

@@ -1,5 +1,6 @@
 """A plan and a store that is already there: the same runs, more runs, or others."""
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from marsdisk import model_version
+from marsdisk.physics.textfile import LONGEST_SHOWN, shown
 
 from .design import continuation, redrawn
 from .errors import PlanChangedError
@@ -61,8 +63,23 @@ def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
             yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
-    elif before != now:
-        yield f"{where}: the store has {before!r}, now it is {now!r}"
+    elif before == now:
+        return
+    elif isinstance(before, list) and isinstance(now, list) and _is_long(before, now):
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
+        place = len(list(same))
+        yield from _differences(_at(before, place), _at(now, place), f"{where}[{place}]")
+    else:
+        yield f"{where}: the store has {shown(before)}, now it is {shown(now)}"
+
+
+def _is_long(*values: Any) -> bool:
+    return any(len(repr(value)) > LONGEST_SHOWN for value in values)
+
+
+def _at(values: list[Any], place: int) -> Any:
+    """A value of a list, None behind its end."""
+    return values[place] if place < len(values) else None
 
 
 def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -275,7 +275,8 @@ def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfi
     if problems:
         lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
         lines = _few_of_each(lines)
-        raise ConfigError(lines, f"sweep {sweep.spec.name} has cases that cannot run; nothing was started")
+        where = f"sweep {sweep.spec.name} has cases that cannot run; nothing was started"
+        raise sweep.with_lines(ConfigError(lines, where))
 
 
 def _few_of_each(lines: list[str], shown: int = 3) -> list[str]:

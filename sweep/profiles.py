@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError, model_validator
 from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section, quantity
 from marsdisk.errors import ConfigError
-from marsdisk.yamlfile import read_yaml_mapping
+from marsdisk.physics.textfile import shown
+from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BYTES = {"allowed": "a size such as 2 GiB", "pattern": r"^[0-9.]+ ?[kMGT]i?B$"}
-_TIME = {"allowed": "hours, minutes and seconds in quotes, such as '01:30:00'", "pattern": r"^\d+:[0-5]\d:[0-5]\d$"}
+_TIME = {"allowed": "hours, minutes and seconds, such as 01:30:00", "pattern": r"^\d+:[0-5]\d:[0-5]\d$"}
 
 
 class Tls(Section):
@@ -200,8 +201,9 @@ def load_profile(given: str) -> Profile:
     content: dict[str, Any] = read_yaml_mapping(path)
     model = _KINDS.get(str(content.get("kind")))
     if model is None:
-        raise ConfigError([f"kind = {content.get('kind')!r}: must be one of {', '.join(_KINDS)}"], str(path))
+        problem = f"kind = {shown(content.get('kind'))}: must be one of {', '.join(_KINDS)}"
+        raise with_lines(ConfigError([problem], str(path)), path)
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(explain(error, model), str(path)) from error
+        raise with_lines(ConfigError(explain(error, model), str(path)), path) from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from marsdisk.config_sections import Section, quantity
+from marsdisk.physics.textfile import shown
 
 from .axes import RING, Axis
 from .design import POINT, unknown_key
@@ -65,14 +66,14 @@ class RefineSpec(Section):
 
 def _marginal(given: Any) -> Marginal:
     if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= {"uniform", "loguniform"}:
-        raise ValueError(f"must be {KINDS}, got {given!r}")
+        raise ValueError(f"must be {KINDS}, got {shown(given)}")
     return parse_marginal(given)
 
 
 def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> list[str]:
     problems, rings = [], [axis for axis in axes if axis.keys == RING]
     if refine.target not in UNITS:
-        problems.append(f"refine.target: {refine.target!r} is no result with one number per run; there are {', '.join(sorted(UNITS))}")
+        problems.append(f"refine.target: {shown(refine.target)} is no result with one number per run; there are {', '.join(sorted(UNITS))}")
     if refine.loss == "contour" and refine.level is None:
         problems.append("refine.level is missing: loss contour gathers points where the target crosses it; give a value of the target")
     if refine.loss != "contour" and refine.level is not None:

@@ -13,9 +13,9 @@ import zarr
 from numpy.typing import NDArray
 
 from marsdisk import model_version
+from marsdisk.commands import override_text, parse_override
 from marsdisk.config import RunConfig, Variations, load_config, merge, read_config
 from marsdisk.errors import ConfigError
-from marsdisk.yamlfile import parse_yaml
 
 from .axes import Axis, Overrides, short_names
 from .errors import StoreError
@@ -169,19 +169,8 @@ def _set_back(sweep: Sweep, settings: Mapping[str, Any], edited: list[str]) -> d
 def _line(verb: str, base: str, settings: Mapping[str, Any]) -> str:
     words = ["marsdisk", verb, base]
     for key, value in settings.items():
-        words += ["--set", f"{key}={_as_yaml(value)}"]
+        words += ["--set", override_text(key, value)]
     return shlex.join(words)
-
-
-def _as_yaml(value: Any) -> str:
-    """Text that is read back as the value."""
-    if isinstance(value, str):
-        try:
-            if parse_yaml(value, "") == value:
-                return value
-        except ConfigError:
-            pass
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _read(line: str) -> RunConfig:
@@ -193,11 +182,7 @@ def _read(line: str) -> RunConfig:
         There is none.
     """
     _, _, base, *words = shlex.split(line)
-    settings = {}
-    for word in words[1::2]:
-        key, _, value = word.partition("=")
-        settings[key] = parse_yaml(value, f"--set {word}")
-    return load_config(base, settings)
+    return load_config(base, dict(map(parse_override, words[1::2])))
 
 
 class RecordedRuns:

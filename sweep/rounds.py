@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from marsdisk.errors import ConfigError
+from marsdisk.physics.textfile import shown
 
 from . import simplices
 from .design import POINT
@@ -50,7 +51,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
     if not {*changed} <= GROWING or refine.max_runs < (refine.first + len(points)) * runs_per_point(plan.sweep):
         return plan  # which is then found to be another one, unless the store has no round but the first
     if changed and not extending:
-        lines = "\n".join(f"  sweep file.refine.{key}: the store has {then.get(key)!r}, now it is {now.get(key)!r}" for key in changed)
+        lines = "\n".join(f"  sweep file.refine.{key}: the store has {shown(then.get(key))}, now it is {shown(now.get(key))}" for key in changed)
         raise PlanChangedError(
             f"{place} holds another plan; nothing was changed:\n{lines}\n--extend keeps all that the store has and goes on from there; or use another --store"
         )

@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,8 @@ from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section, quantity
 from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT
 from marsdisk.errors import ConfigError
-from marsdisk.yamlfile import read_yaml_mapping
+from marsdisk.physics.textfile import shown, shown_text
+from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
 from .checks import Check, parse_checks
@@ -86,6 +87,7 @@ class Sweep:
     base: dict[str, Any]
     axes: tuple[Axis, ...]
     given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
+    file: str = ""  #: that it was read from, if it was
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -162,6 +164,13 @@ class Sweep:
     def _matched(self, entry: Mapping[str, Any]) -> bool:
         return any(_matches(self._said_of(number), entry) for number in range(self.product_size))
 
+    def with_lines(self, error: ConfigError) -> ConfigError:
+        """The same problems of its runs, each with its line of the file, or of the base."""
+        if self.file:
+            error = with_lines(error, self.file, self.given["command_line"], anywhere=True)
+        base = self.given["base_path"]
+        return with_lines(error, base, self.given["command_line"]) if base else error
+
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""
         keys = [key for axis in self.axes for key in axis.keys] + [key for entry in self.spec.include for key in entry]
@@ -189,7 +198,7 @@ def _dropped(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
 def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
     axes, problems = [], []
     attempts: list[tuple[str, Callable[[], Axis]]] = [
-        (f"axes.{name}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
+        (f"axes.{shown_text(name)}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
     ]
     attempts += [(f"zip[{i}]", functools.partial(zip_axis, entry)) for i, entry in enumerate(spec.zip)]
     attempts += [("one_at_a_time", functools.partial(one_at_a_time_axis, spec.one_at_a_time))] if spec.one_at_a_time else []
@@ -214,33 +223,37 @@ def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis]
 
 
 def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]) -> Iterator[str]:
+    def given_there(key: str) -> str:
+        return shown_text(f"{key}={command_line[key]}")
+
     setters: dict[str, str] = {}
     for axis in axes:
         for key in axis.keys:
             if key in setters and axis.name != "variant":  # variants come last and may override an axis
-                yield f"{key} is set by two axes, {setters[key]} and {axis.source}; keep one"
+                yield f"{shown_text(key)} is set by two axes, {shown_text(setters[key])} and {shown_text(axis.source)}; keep one"
             setters[key] = axis.source
     for key in command_line:
         if key in setters:
-            yield f"--set {key}={command_line[key]} would override the axis {setters[key]}; drop one of them"
+            yield f"--set {given_there(key)} would override the axis {shown_text(setters[key])}; drop one of them"
         if any(key in entry for entry in spec.include):
-            yield f"--set {key}={command_line[key]} would be overridden by include; drop one of them"
+            yield f"--set {given_there(key)} would be overridden by include; drop one of them"
     for axis in axes:
         for key in spec.set:
             if all(key in point for point in axis.points):
-                yield f"set.{key} = {spec.set[key]!r} would be overridden by the axis {axis.source} in every case; drop one of them"
+                yield f"set.{shown_text(key)} = {shown(spec.set[key])} would be overridden by the axis {shown_text(axis.source)} in every case; drop one of them"
     names = {*setters, *(axis.name for axis in axes)}
     for i, entry in enumerate(spec.exclude):
         if set(entry) - names:
-            yield f"exclude[{i}] names {', '.join(sorted(set(entry) - names))}, which no axis sets; there are {', '.join(sorted(names))}"
+            unknown = shown_text(", ".join(sorted(set(entry) - names)))
+            yield f"exclude[{i}] names {unknown}, which no axis sets; there are {', '.join(sorted(names))}"
     for key in setters:
         if key.startswith("output."):
-            yield f"axes.{key}: all runs of a store share their output grid; set it once under output"
+            yield f"axes.{shown_text(key)}: all runs of a store share their output grid; set it once under output"
     for i, axis in enumerate(axes):
         if axis.name in {other.name for other in axes[:i]} - {POINT}:
-            yield f"two axes are called {axis.name}; give one of them another name"
+            yield f"two axes are called {shown_text(axis.name)}; give one of them another name"
         if axis.keys != (axis.name,) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]):
-            yield f"axes.{axis.name}: the name of an axis must be letters, digits and underscores"
+            yield f"axes.{shown_text(axis.name)}: the name of an axis must be letters, digits and underscores"
         if axis.name in layout.RESERVED:
             yield f"axes.{axis.name}: the store has an array of that name; choose another, such as my_{axis.name}"
 
@@ -264,8 +277,17 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
         base_path = str((path.parent / content["base"]).resolve()) if isinstance(content.get("base"), str) else ""
         base = read_config(base_path) if base_path else {}
     except ConfigError as error:
-        raise ConfigError([f"base = {content['base']!r}: {'; '.join(error.problems)}"], str(path)) from error
-    return build_sweep(tables_resolved(content, path.parent), base, tables_resolved(command_line or {}, Path()), base_path, where=str(path))
+        if Path(base_path).is_file():
+            raise ConfigError(error.problems, f"{path}, base = {shown(content['base'])}") from error
+        problem = f"base = {shown(content['base'])}: {error.problems[0]}"
+        raise with_lines(ConfigError([problem], str(path)), path) from error
+    content = tables_resolved(content, path.parent)
+    command_line = tables_resolved(command_line or {}, Path())
+    try:
+        sweep = build_sweep(content, base, command_line, base_path, where=str(path))
+    except ConfigError as error:
+        raise with_lines(error, path) from error.__cause__
+    return replace(sweep, file=str(path))
 
 
 def build_sweep(

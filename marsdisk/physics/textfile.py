@@ -18,17 +18,17 @@ LONGEST_PATH = 400  # characters of the path of a file in a message
 #: A decimal number.
 NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
-_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_THOUSANDS = r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 _UNIT = r"\s*[A-Za-z%°µ][\w/%^*. -]*"
-#: What people write besides: what to change in it, and how to say so.
+#: What people write besides: what to change in it, and how to say so; compiled when it is needed.
 _HABITS = (
-    (re.compile(","), ".", "with a decimal point"),
-    (re.compile("_"), "", "without underscores"),
-    (re.compile(r"(?<=[0-9])[ '\u00a0\u2009\u202f](?=[0-9]{3})"), "", "without gaps"),
-    (re.compile(r"(?<=[0-9.])[dD](?=[-+0-9])"), "e", "with e before the exponent"),
-    (re.compile("^[\u2012\u2013\u2212]"), "-", "with the minus sign of the keyboard"),
-    (re.compile(rf"^({NUMBER.pattern})#.*$"), r"\1", "with a blank before the #"),
-    (re.compile(rf"^(?!0[xob])({NUMBER.pattern}){_UNIT}$"), r"\1", "without its unit"),
+    (",", ".", "with a decimal point"),
+    ("_", "", "without underscores"),
+    (r"(?<=[0-9])[ '\u00a0\u2009\u202f](?=[0-9]{3})", "", "without gaps"),
+    (r"(?<=[0-9.])[dD](?=[-+0-9])", "e", "with e before the exponent"),
+    ("^[\u2012\u2013\u2212]", "-", "with the minus sign of the keyboard"),
+    (rf"^({NUMBER.pattern})#.*$", r"\1", "with a blank before the #"),
+    (rf"^(?!0[xob])({NUMBER.pattern}){_UNIT}$", r"\1", "without its unit"),
 )
 
 
@@ -116,10 +116,10 @@ def read_plain_numbers(texts: Sequence[str]) -> list[float]:
 def number_advice(text: str) -> str:
     """What to write in place of a text that was meant as a number; empty where nothing is known."""
     text = text[:LONGEST_SHOWN].strip()
-    if _THOUSANDS.fullmatch(text):
+    if re.fullmatch(_THOUSANDS, text):
         return "write decimals after a point, and thousands without commas"
     for pattern, replacement, how in _HABITS:
-        better = pattern.sub(replacement, text)
+        better = re.sub(pattern, replacement, text)
         if better != text and NUMBER.fullmatch(better):
             return f"write {better} {how}"
     return ""

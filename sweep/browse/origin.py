@@ -3,7 +3,7 @@
 import html
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from marsdisk.yamlfile import yaml_text
 
 from ..tables import text
 from . import csvtext
@@ -64,5 +64,5 @@ class OriginView:
 
 
 def _code(content: Any) -> str:
-    lines = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100).splitlines()
+    lines = yaml_text(content, default_flow_style=None, width=100).splitlines()
     return f"<code>{html.escape(cut(chr(10).join(text(cut(line, 400)) for line in lines), LONGEST))}</code><br>"

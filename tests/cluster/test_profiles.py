@@ -38,7 +38,7 @@ def test_the_profiles_that_come_with_the_project_are_valid_and_found_by_name(pat
         ({"wall_time": "01:00:00"}, "wall_time = '01:00:00': there is no such key"),
         ({"kind": "lsf"}, "kind = 'lsf': must be one of local, slurm, pbs, kubernetes"),
         ({"memory": "lots"}, "memory = 'lots': must be a size such as 2 GiB"),
-        ({"walltime": 3600}, "walltime = 3600: must be hours, minutes and seconds in quotes"),
+        ({"walltime": 3600}, "walltime = 3600: must be hours, minutes and seconds, such as 01:30:00\n"),
         ({"jobs": None}, "give either jobs or adapt"),
         ({"adapt": {"maximum": 3}}, "give either jobs or adapt"),
         ({"jobs": None, "adapt": {"minimum": 4, "maximum": 3}}, "minimum = 4 is above maximum = 3"),

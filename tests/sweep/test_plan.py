@@ -178,8 +178,9 @@ def test_a_case_that_cannot_run_is_named_with_what_to_do(plan: Planner, changes:
 def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(plan: Planner) -> None:
     with pytest.raises(ConfigError) as caught:
         plan(axes={"temperature.T0": [300.0, 3000.0, 9000.0], "dynamics.e0": [0.1, 1.5]}, include=[{"dynamics.i": 0.1}])
-    lines = [line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")]
-    assert lines == ["temperature.T0 = 300.0: must be a number in [1000, 6500] K  [2 cases, first: temperature.T0 = 300.0, dynamics.e0 = 0.1]"]
+    (told,) = [line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")]
+    cases = "[2 cases, first: temperature.T0 = 300.0, dynamics.e0 = 0.1]"
+    assert told.startswith(f"temperature.T0 = 300.0: must be a number in [1000, 6500] K  {cases}\n      line 1: ")
     assert any("temperature.T0 = 9000.0" in line and "[2 cases, " in line for line in caught.value.problems)
     assert any(
         "dynamics.e0 = 1.5" in line and "[3 cases, first: temperature.T0 = 300.0, dynamics.e0 = 1.5]" in line for line in caught.value.problems

@@ -1,0 +1,317 @@
+"""From the text of a YAML file to its content, by the core schema of YAML 1.2.
+
+libyaml takes a text apart. What its parts mean is said here; none of the meanings of YAML 1.1 that
+PyYAML has for them is used. Nothing but mappings, lists, texts, numbers, true, false and null can
+come out.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from .physics.textfile import NUMBER, number_advice, read_number, shown, shown_text
+from .yaml_errors import YamlProblem, parser_problem, unreadable_character
+
+MAX_DEPTH = 50  # levels of mappings and lists; a configuration has six
+MAX_REPEATED = 100_000  # values that aliases may add to those that are written out
+MAX_PATH = 1000  # characters of a path of keys whose line is known
+
+TAG = "tag:yaml.org,2002:"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # without libyaml: slower, the same events
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+OTHER_BASE = re.compile("0o[0-7]+|0x[0-9a-fA-F]+")
+NUMBERS_BEGIN = frozenset("+-.0123456789")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "null": (type(None),),
+}
+
+
+def plain_value(text: str) -> Any:
+    """What a text without quotes means.
+
+    Parameters
+    ----------
+    text : str
+        A scalar of a YAML file, without blanks around it.
+
+    Returns
+    -------
+    str, int, float, bool or None
+
+    Raises
+    ------
+    ValueError
+        A number that is too large or too small to be held.
+
+    Examples
+    --------
+    >>> [plain_value(text) for text in ("010", "1e-7", "1:30", "2024-01-20", "off", "true", "~")]
+    [10, 1e-07, '1:30', '2024-01-20', 'off', True, None]
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in NUMBERS_BEGIN:
+        return text
+    if OTHER_BASE.fullmatch(text):
+        whole = int(text, 0)
+        if whole > sys.float_info.max:
+            raise ValueError(f"{shown_text(text)} is too large; numbers end at 1.8e308")
+        return whole
+    if not NUMBER.fullmatch(text):
+        return text
+    number = read_number(text)
+    return int(text) if _WHOLE.fullmatch(text) else number
+
+
+_UNFINISHED = object()  # what an anchor names while it is being read
+
+
+class _Reader:
+    """Builds the content of a document from the events of its parser."""
+
+    def __init__(self, parsed: Iterator[Event]) -> None:
+        #: number of the line of each key, by its path in messages
+        self.lines: dict[str, int] = {}
+        self._events = parsed
+        self._anchored: dict[str, Any] = {}
+        self._depth = 0
+        self._repeated = 0
+
+    def content(self) -> Any:
+        """The content of the only document."""
+        content, documents = None, 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _problem("a second document begins; write one, without ---", event)
+                if event.version == (1, 1):
+                    raise _problem("the file is read as YAML 1.2; drop this line", event)
+            elif isinstance(event, NodeEvent):
+                content = self._value(event, "")
+        return content
+
+    def _value(self, event: Event, path: str | None) -> Any:
+        if isinstance(event, AliasEvent):
+            return self._repeat(self._named(event), self._depth, event)
+        if isinstance(event, NodeEvent) and event.anchor:
+            self._anchored[event.anchor] = _UNFINISHED
+        if isinstance(event, ScalarEvent):
+            value = _scalar(event)
+        else:
+            self._depth += 1
+            self._refuse_deeper(self._depth, event)
+            value = self._collection(event, path)
+            self._depth -= 1
+        if isinstance(event, NodeEvent) and event.anchor:
+            self._anchored[event.anchor] = value
+        return value
+
+    def _collection(self, event: Event, path: str | None) -> list[Any] | dict[str, Any]:
+        if isinstance(event, MappingStartEvent):
+            _refuse_tag(event, event.tag, "map")
+            return self._mapping(event, path)
+        if isinstance(event, SequenceStartEvent):
+            _refuse_tag(event, event.tag, "seq")
+        return self._list(path)
+
+    def _list(self, path: str | None) -> list[Any]:
+        values: list[Any] = []
+        for event in self._events:
+            if isinstance(event, SequenceEndEvent):
+                break
+            here = self._path(path, f"[{len(values)}]", event)
+            values.append(self._value(event, here))
+        return values
+
+    def _path(self, path: str | None, step: str, event: Event) -> str | None:
+        """The path of what a step leads to, noted with its line; None, and no note, if long."""
+        if path is None or len(path) + len(step) > MAX_PATH:
+            return None
+        self.lines.setdefault(path + step, _line(event))
+        return path + step
+
+    def _mapping(self, start: Event, path: str | None) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] | None = None
+        before: Event = start
+        for event in self._events:
+            if isinstance(event, MappingEndEvent):
+                break
+            if not isinstance(event, ScalarEvent):
+                raise _problem("a key must be a word, in quotes if it has signs in it", event)
+            key = self._key(event)
+            after = next(self._events)
+            _refuse_typing_errors(before, event, after)
+            here = self._path(path, f".{key}" if path else key, event)
+            value = self._value(after, here)
+            if key == "<<" and _is_plain(event):
+                if merged is not None:
+                    raise _problem("<< is given twice; write <<: [*one, *other]", event)
+                merged = _merged(value, event)
+            elif key in own:
+                raise _problem(f"the key {shown(key)} is given twice; drop one", event)
+            else:
+                own[key] = value
+            before = after
+        return {**(merged or {}), **own}
+
+    def _key(self, event: ScalarEvent) -> str:
+        """A key, which is always the text that is written."""
+        if event.anchor:
+            self._anchored[event.anchor] = event.value
+        if not event.value:
+            raise _problem("a key is missing before the colon", event)
+        return event.value
+
+    def _named(self, event: AliasEvent) -> Any:
+        """What an alias stands for."""
+        name = shown_text(str(event.anchor))
+        if event.anchor not in self._anchored:
+            advice = f"put *{name} in quotes, or write &{name} before what it repeats"
+            raise _problem(f"there is no value called {name}; {advice}", event)
+        value = self._anchored[event.anchor]
+        if value is _UNFINISHED:
+            raise _problem(f"the value called {name} holds itself; write out what *{name} is", event)
+        return value
+
+    def _repeat(self, value: Any, depth: int, event: Event) -> Any:
+        """A copy of a value for an alias, as if it were written out."""
+        self._repeated += 1
+        if self._repeated > MAX_REPEATED:
+            raise _problem(f"aliases repeat more than {MAX_REPEATED} values; write axes", event)
+        if isinstance(value, dict | list):
+            depth += 1
+            self._refuse_deeper(depth, event)
+        if isinstance(value, dict):
+            return {key: self._repeat(inner, depth, event) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._repeat(inner, depth, event) for inner in value]
+        return value
+
+    def _refuse_deeper(self, depth: int, event: Event) -> None:
+        if depth > MAX_DEPTH:
+            raise _problem(f"there are more than {MAX_DEPTH} levels of brackets; take fewer", event)
+
+
+def _line(event: Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _refuse_tag(event: Event, tag: str | None, *known: str) -> None:
+    if tag not in {None, "!", *(f"{TAG}{name}" for name in known)}:
+        name = shown_text(str(tag).replace(TAG, "!!"))
+        raise _problem(f"the tag {name} means nothing here; drop it", event)
+
+
+def _problem(problem: str, event: Event) -> YamlProblem:
+    return YamlProblem(problem, _line(event))
+
+
+def _is_plain(event: ScalarEvent) -> bool:
+    """Whether a text has neither quotes nor a tag."""
+    return event.tag is None and bool(event.implicit[0])
+
+
+def _scalar(event: ScalarEvent) -> Any:
+    _refuse_tag(event, event.tag, "str", *_TYPES)
+    if event.style in {"|", ">"} and not event.value:
+        raise _problem("> and | begin a text of several lines; put the text in quotes", event)
+    kind = str(event.tag or "!").removeprefix(TAG)
+    if not _is_plain(event) and kind in {"!", "str"}:
+        return event.value
+    try:
+        value = plain_value(event.value)
+    except ValueError as error:
+        raise _problem(str(error), event) from None
+    if _is_plain(event):
+        return value
+    if type(value) not in _TYPES[kind]:
+        raise _problem(f"{shown(event.value)} is no {kind}; drop the tag !!{kind}", event)
+    return float(value) if kind == "float" else value
+
+
+def _merged(value: Any, event: Event) -> dict[str, Any]:
+    """The keys that ``<<: value`` stands for; of several mappings the first counts."""
+    mappings = value if isinstance(value, list) else [value]
+    merged: dict[str, Any] = {}
+    for mapping in reversed(mappings):
+        if not isinstance(mapping, dict):
+            raise _problem("<< takes keys of a section; write <<: *name, or [*one, *other]", event)
+        merged |= mapping
+    return merged
+
+
+def _refuse_typing_errors(before: Event, key: ScalarEvent, after: Event) -> None:
+    """Refuse a key without a value that is half a number, or a key and its value in one word."""
+    empty = isinstance(after, ScalarEvent) and _is_plain(after) and not after.value
+    if not empty or not _is_plain(key):
+        return
+    if isinstance(before, ScalarEvent) and _is_plain(before) and before.value:
+        advice = number_advice(f"{before.value},{key.value}")
+        if advice and _touch(before, key):
+            raise _problem(f"{before.value},{key.value} is no number; {advice}", key)
+    name, colon, value = key.value.partition(":")
+    if colon and value:
+        word = shown_text(key.value)
+        raise _problem(f"{word}: a blank is missing after the colon; write {name}: {value}", key)
+
+
+def read_document(text: str) -> tuple[Any, dict[str, int]]:
+    """The content of a text, and the number of the line of each of its keys.
+
+    Parameters
+    ----------
+    text : str
+        One document.
+
+    Returns
+    -------
+    content : dict, list, str, int, float, bool or None
+    lines : dict
+        By paths of keys as messages write them, such as ``axes.temperature.T0[2]``.
+
+    Raises
+    ------
+    YamlProblem
+        The text is not YAML 1.2, or asks for more than mappings, lists, texts and numbers.
+    """
+    unreadable = unreadable_character(text)
+    if unreadable is not None:
+        raise unreadable
+    reader = _Reader(yaml.parse(text, Loader=_LOADER))
+    try:
+        return reader.content(), reader.lines
+    except yaml.MarkedYAMLError as error:
+        raise parser_problem(error, text) from None
+
+
+def _touch(before: Event, after: Event) -> bool:
+    """Whether there is only one character between two parts of a text."""
+    end, begin = before.end_mark, after.start_mark
+    return bool(end and begin and end.index + 1 == begin.index)
