@@ -9,12 +9,16 @@ Policies, with their reasons:
 * The compiler may join equal operations on neighbouring numbers into one instruction (SLP, which Numba leaves out but every C compiler
   does): it changes no bits. Numba has a setting for that, which is of the whole process: it is made while a kernel is compiled, and
   taken back.
-* Compiled code is kept on disk in a folder named by a digest of all sources that kernels are made of and of the compiler's
-  versions: Numba looks only at the file a kernel stands in and would go on using an old compiled callee after an edit.
+* Compiled code is kept on disk, in a folder named by a digest of all sources that kernels are made of
+  and of the compiler's versions: Numba looks only at the file a kernel stands in and would go on using
+  an old compiled callee after an edit.
+* That folder belongs to this user, and nobody else may write into it: what Numba reads is run.
 """
 
+import atexit
 import functools
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -30,8 +34,12 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
 from .errors import MarsDiskError
+from .private_folders import FOR_THE_OWNER_ONLY, SharedFolderError, close_to_others, make_private
+
+logger = logging.getLogger(__name__)
 
 LONGEST_COMPILATION = 600.0  # s
+HANDED_DOWN = "MARSDISK_FRESH_KERNELS"  #: a process's fresh folder, for the processes that it starts
 
 _settings: Any = numba.config
 
@@ -50,25 +58,76 @@ def source_digest(*parts: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def _roots() -> Iterator[Path]:
+    """Where compiled kernels may be kept, the best first, without links in the paths."""
+    handed_down = os.environ.get(HANDED_DOWN)
+    if handed_down:
+        yield Path(os.path.realpath(handed_down))
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if given:
+        yield Path(os.path.realpath(given))
+    elif os.path.isabs(home):  # a user without a home has none
+        ours = Path(os.path.realpath(Path(home, "marsdisk")))
+        close_to_others(ours)
+        yield ours
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    ours = Path(os.path.realpath(tempfile.gettempdir()), f"marsdisk-{user}")
+    close_to_others(ours)
+    yield ours  # as it is: where this is a link, somebody else has made it
+
+
+def _fresh_folder(name: str) -> Path:
+    """Make a folder below one that nobody else knows of, which is gone when this process ends."""
+    root = Path(os.path.realpath(tempfile.mkdtemp(prefix="marsdisk-")))
+    maker = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == maker:  # a forked child ends first
+            shutil.rmtree(root, ignore_errors=True)
+
+    atexit.register(remove)
+    os.environ[HANDED_DOWN] = str(root)
+    folder = root / name
+    folder.mkdir(mode=FOR_THE_OWNER_ONLY)
+    return folder
+
+
 @functools.cache
 def compiled_folder() -> Path:
-    """Folder of the compiled kernels: under ``NUMBA_CACHE_DIR`` or the user's cache folder, else in the temporary folder."""
-    versions = f"{source_digest('_jit.py', 'physics', 'solver')} {numba.__version__} {llvmlite.__version__} {np.__version__}"
+    """Return the folder of the compiled kernels, which are code that this process will run.
+
+    It is under ``NUMBA_CACHE_DIR`` or in the user's cache folder, else in the temporary folder: the first
+    that can be written, that this user owns, and that nobody else may write. Where all of them may hold
+    somebody else's files, it is a fresh one for this process and those that it starts.
+
+    Raises
+    ------
+    OSError
+        There is none.
+    """
+    sources = source_digest("_jit.py", "physics", "solver")
+    versions = f"{sources} {numba.__version__} {llvmlite.__version__} {np.__version__}"
     name = hashlib.sha256(versions.encode()).hexdigest()[:16]
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    roots = [
-        Path(os.environ.get("NUMBA_CACHE_DIR") or Path(home) / "marsdisk"),
-        Path(tempfile.gettempdir()) / f"marsdisk-{os.getuid() if hasattr(os, 'getuid') else 'user'}",
-    ]
-    for root in roots:
-        folder = root / name
+    shared, unwritable = [], []
+    for root in _roots():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = make_private(root, name)
             with tempfile.TemporaryFile(dir=folder):
-                return folder
+                break
+        except SharedFolderError as error:
+            shared.append(str(error))
         except OSError:
-            continue
-    raise OSError(f"no place to keep compiled kernels: {' and '.join(map(str, roots))} cannot be written; set NUMBA_CACHE_DIR to a writable folder")
+            unwritable.append(str(root))
+    else:
+        if not shared:
+            places = " and ".join(unwritable)
+            cure = "set NUMBA_CACHE_DIR to a writable folder"
+            raise OSError(f"no place to keep compiled kernels: {places} cannot be written; {cure}")
+        folder = _fresh_folder(name)
+    for reason in shared:
+        logger.warning("%s; compiled kernels are kept in %s instead", reason, folder.parent)
+    return folder
 
 
 @contextmanager
@@ -148,6 +207,7 @@ def call_repairing(call: Callable[[], Any]) -> Any:
     except (numba.core.errors.NumbaError, MarsDiskError):  # no file's fault
         raise
     except Exception:  # whatever it is, the second call raises it again if the files were not its cause
-        shutil.rmtree(compiled_folder(), ignore_errors=True)
-        compiled_folder().mkdir(parents=True, exist_ok=True)
+        folder = compiled_folder()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=FOR_THE_OWNER_ONLY, exist_ok=True)
         return call()
