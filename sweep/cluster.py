@@ -14,7 +14,7 @@ from distributed.comm.core import CommClosedError
 from distributed.security import Security
 
 from .agreement import Probe, check_agreement, probing
-from .browse.dashboard import on_dashboard, results_page
+from .browse.dashboard import close_to_other_sites, on_dashboard, results_page
 from .errors import ClusterError, Interrupted, WorkersLostError
 from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls, usable_cores
 from .quiet import quiet_loggers
@@ -244,6 +244,7 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
         )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise ClusterError(f"{count} workers could not be started: {error}; {LocalProcesses.cure}") from error
+    close_to_other_sites(cluster.scheduler)
     with cluster, Client(cluster, set_as_default=False) as client:
         yield LocalProcesses(client, count)
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import dask
+
 if TYPE_CHECKING:
     from bokeh.document import Document
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PATH = "/sweep"
+ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin"
 
 
 @contextmanager
@@ -43,9 +46,28 @@ def on_dashboard(store: str) -> Iterator[bool]:
 
     applications[PATH] = page
     try:
-        yield True
+        with dask.config.set({ORIGINS: _origins()}):  # by default those of all web sites
+            yield True
     finally:
         applications.pop(PATH, None)
+
+
+def _origins() -> list[str]:
+    """Hosts whose pages may connect to the dashboard besides its own, as the user's settings of Dask name them."""
+    return [origin for origin in dask.config.get(ORIGINS, []) if "*" not in origin]
+
+
+def close_to_other_sites(scheduler: Any) -> None:
+    """Let the dashboard of a scheduler in this process answer nobody but people at this machine.
+
+    By itself, Dask's dashboard answers whoever asks, by whatever name; web sites that a browser shows ask, too.
+    """
+    from .visitors import LOOPBACK, Names, answer_only, name_in
+
+    given = frozenset(map(name_in, _origins()))
+    cure = f"for another, name it in Dask's setting {ORIGINS}"
+    names = Names(frozenset(LOOPBACK), given, cure=cure)
+    answer_only(scheduler.http_application, names)
 
 
 def results_page(dashboard: str) -> str:

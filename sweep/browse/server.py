@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from ..errors import StoreError
@@ -17,8 +17,14 @@ class BrowseServer:
 
     Parameters
     ----------
-    store : what to show
-    address, port : to listen on; port 0 is one that is free
+    store : str, Path or Place
+        What to show.
+    address : str
+        Name or address to listen on.
+    port : int
+        To listen on; 0 takes one that is free.
+    names : collection of str
+        Names by which people reach the page besides, as through a proxy: it answers to no others.
 
     Raises
     ------
@@ -26,7 +32,14 @@ class BrowseServer:
         There is no such store, or the address is taken.
     """
 
-    def __init__(self, store: str | Path | Place, *, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        store: str | Path | Place,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        names: Collection[str] = (),
+    ) -> None:
         try:
             from bokeh.application import Application
             from bokeh.application.handlers.function import FunctionHandler
@@ -39,29 +52,46 @@ class BrowseServer:
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
+        from .visitors import answer_only, is_loopback, name_server, reachable_addresses
+
         data = data_of(store)
         try:
             sockets, self.port = bind_sockets(address, port)
         except OSError as error:
-            raise StoreError(f"{address}:{port} cannot be listened on: {error.strerror or error}; give another --port, or none") from error
-        names = {address, "localhost"} if address in {"127.0.0.1", "::1", "localhost"} else {address}
-        if address in {"0.0.0.0", "::", ""}:  # noqa: S104 - names, not a choice to listen there
-            import socket
-
-            names = {socket.gethostname(), socket.getfqdn(), "localhost", "127.0.0.1"}
-        origins = [f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}" for name in sorted(names)]
+            reason = error.strerror or error
+            cure = "give another --port, or none"
+            raise StoreError(f"{address}:{port} cannot be listened on: {reason}; {cure}") from error
+        bound = [(int(each.family), str(each.getsockname()[0])) for each in sockets]
+        self.names = name_server(address, [number for _, number in bound], names)
+        origins = [self._with_port(name) for name in sorted(self.names.own)]
         app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
-        tornado = PageTornado({"/": app}, extra_websocket_origins=origins, keep_alive_milliseconds=20_000)
+        tornado = PageTornado(
+            {"/": app},
+            extra_websocket_origins=[*origins, *sorted(self.names.given)],
+            keep_alive_milliseconds=20_000,
+        )
+        answer_only(tornado, self.names)
         http = HTTPServer(tornado)
         http.add_sockets(sockets)
         self.loop = IOLoop.current()
         self._server = BaseServer(self.loop, tornado, http)
         self._server.start()
-        host = "127.0.0.1" if address in {"0.0.0.0", "::", ""} else address  # noqa: S104
-        self.url = f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        reached = reachable_addresses(bound)
+        #: where the page is, the addresses of this machine alone first
+        self.urls = [f"http://{self._with_port(number)}/" for number in reached]
+        #: whether other machines may reach it
+        self.listens_widely = not all(is_loopback(number) for _, number in bound)
+
+    @property
+    def url(self) -> str:
+        """Where the page is for whoever sits at this machine."""
+        return self.urls[0]
+
+    def _with_port(self, name: str) -> str:
+        return f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until the process is interrupted or told to end."""
+        """Serve until the process is interrupted or told to end; ``ready`` is given the page's URL."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
         ready(self.url)

@@ -1,0 +1,165 @@
+"""Whom a server of pages answers: who asks for it by a name that it was started for, and is no other web site.
+
+A browser runs what any web site sends it, and reaches what listens on this machine only. What keeps such
+a site from reading the answers is that they come from elsewhere; so that they do not seem to come from
+itself, its name, which it may let point to 127.0.0.1, is not answered to (DNS rebinding). And as scripts
+and websockets may be had from elsewhere, no request is answered that another site has made a browser send.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, RequestHandler
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def name_in(authority: str) -> str:
+    """Return the name or address in a Host header, without its port; empty where there is none.
+
+    Examples
+    --------
+    >>> name_in("LocalHost:5006"), name_in("[::1]:5006"), name_in("somebody@127.0.0.1")
+    ('localhost', '::1', '')
+    """
+    try:
+        parts = urlsplit(f"//{authority}")
+        return "" if parts.netloc != authority or parts.username is not None else parts.hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address, which nobody can let point elsewhere."""
+    with suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that a server was started for.
+
+    Attributes
+    ----------
+    own : frozenset of str
+        Names and addresses of what it listens on.
+    given : frozenset of str
+        Further names, by which people reach it through a proxy that may put another Host.
+    any_address : bool
+        Whether it listens on all addresses, of which it does not know those that others see.
+    cure : str
+        How further names are given, in words.
+    """
+
+    own: frozenset[str]
+    given: frozenset[str] = frozenset()
+    any_address: bool = False
+    cure: str = "for another, start it with --host NAME"
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.own or name in self.given or (self.any_address and is_address(name))
+
+    def __str__(self) -> str:
+        return ", ".join([*sorted(self.own | self.given), *["any address"] * self.any_address])
+
+    def refuse(self, request: HTTPServerRequest) -> str:
+        """Return why a request is not answered, in words; empty where it is."""
+        if name_in(request.host) not in self:
+            return f"this page answers only to the names that it was started for: {self}; {self.cure}"
+        origin = request.headers.get("Origin")
+        if origin is not None and not self._is_own(origin, request.host):
+            return "this page does not answer other web sites"
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        is_link = request.headers.get("Sec-Fetch-Mode") == "navigate"  # what it shows, the other site cannot read
+        if site not in {"same-origin", "none"} and not is_link:
+            return "this page does not answer other web sites"
+        return ""
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        try:
+            authority = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return False
+        return authority == host.lower() or name_in(authority) in self.given
+
+
+class Refusal(RequestHandler):
+    """What is said to those who are not answered, whatever they have asked for."""
+
+    def initialize(self, words: str) -> None:
+        self.words = words
+
+    def prepare(self) -> None:
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        self.finish(self.words + "\n")
+
+
+def answer_only(application: Application, names: Names) -> None:
+    """Let a Tornado application refuse, on all its paths, whoever asks for it by another name or from another web site."""
+    find_handler = application.find_handler
+
+    def find_allowed(request: HTTPServerRequest, **options: Any) -> Any:
+        words = names.refuse(request)
+        if words:
+            return application.get_handler_delegate(request, Refusal, {"words": words})
+        return find_handler(request, **options)
+
+    application.find_handler = find_allowed  # type: ignore[method-assign]
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches an address, given as a number."""
+    return ipaddress.ip_address(address).is_loopback
+
+
+def is_unspecified(address: str) -> bool:
+    """Whether an address, given as a number, stands for all that the machine has."""
+    return ipaddress.ip_address(address).is_unspecified
+
+
+def name_server(asked: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
+    """Return the names of a server.
+
+    Parameters
+    ----------
+    asked : str
+        Name or address that it was told to listen on.
+    bound : collection of str
+        Addresses that it listens on, as numbers.
+    further : collection of str
+        Names by which people reach it besides.
+    """
+    own = {asked.lower(), *bound}
+    has_all = any(map(is_unspecified, bound))
+    if has_all:
+        own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+    if has_all or any(map(is_loopback, bound)):
+        own |= {*LOOPBACK}
+    return Names(frozenset(own), frozenset(name.lower() for name in further), any_address=has_all)
+
+
+def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:
+    """Return the addresses, as numbers, at which a server is reached, those of this machine alone first.
+
+    Parameters
+    ----------
+    bound : collection of (int, str)
+        Family and address of every socket that it listens on.
+    """
+    found = [address for _, address in bound if not is_unspecified(address)]
+    families = {family for family, address in bound if is_unspecified(address)}
+    if families:
+        import psutil  # which Dask brings
+
+        of_interfaces = [a for addresses in psutil.net_if_addrs().values() for a in addresses]
+        found += [a.address for a in of_interfaces if a.family in families and "%" not in a.address]
+    return sorted(dict.fromkeys(found), key=lambda address: not is_loopback(address))
