@@ -18,6 +18,7 @@ from .identity import unique_mark
 from .object_client import client, opened
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
 from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome
+from .url_secrets import hide_secrets, refuse_secrets
 
 if TYPE_CHECKING:
     import zarr
@@ -36,20 +37,18 @@ class Tagged(NamedTuple):
 
 
 def object_place(scheme: str, rest: str) -> "Objects":
-    """The place ``scheme://rest``; what is refused is named without what may be a password."""
-    authority, _, key = rest.partition("/")
-    shown = f"{scheme}://{'***@' if '@' in authority else ''}{authority.rpartition('@')[2]}/{key.partition('?')[0]}"
-    user, at, _ = authority.rpartition("@")
-    if at and (":" in user or scheme not in {"abfs", "abfss"}):  # Azure's URLs name a container before the @
-        raise StoreError(f"{shown}: a URL with credentials would be printed and logged; put them into the environment and leave them out")
-    if "?" in key or "#" in key:
-        raise StoreError(f"{shown}: takes no ? or #; settings come from the environment")
+    """The place ``scheme://rest``; what is refused is named without what may be a secret."""
+    refuse_secrets(scheme, rest)
+    shown = hide_secrets(scheme, rest)
     if scheme not in OBJECT_SCHEMES:
-        raise StoreError(f"{shown}: there is no {scheme}:// store; give a path or one of {', '.join(f'{s}://' for s in OBJECT_SCHEMES)}")
+        kinds = ", ".join(f"{known}://" for known in OBJECT_SCHEMES)
+        raise StoreError(f"{shown}: there is no {shown.partition('://')[0]}:// store; give a path or one of {kinds}")
+    authority, _, key = rest.partition("/")
     if scheme == "memory" and not authority:
         authority, _, key = key.partition("/")
     if not authority or (not key and scheme != "memory"):
-        raise StoreError(f"{shown}: is no name for a store; give a bucket and a name in it, such as {scheme}://BUCKET/NAME.zarr")
+        cure = f"give a bucket and a name in it, such as {scheme}://BUCKET/NAME.zarr"
+        raise StoreError(f"{shown}: is no name for a store; {cure}")
     parts = [authority, *key.rstrip("/").split("/")] if key else [authority]
     if any(part in {"", ".", ".."} for part in parts):
         raise StoreError(f"{shown}: has an empty part, . or .. in it; give the plain path of the store")

@@ -17,6 +17,7 @@ from .failures import reason, storage_errors, telling
 from .fence import Guard
 from .identity import unique_mark
 from .naming import folder_behind, refuse_long_name
+from .url_secrets import hide_secrets, refuse_secrets
 
 if TYPE_CHECKING:
     import zarr
@@ -54,13 +55,16 @@ class Place(ABC):
         if isinstance(given, Place):
             return given
         text = str(given)
+        lost = re.match(rf"({'|'.join([*OBJECT_SCHEMES, 'https?'])}):/([^/].*)", text, re.IGNORECASE)
+        if lost:
+            whole = "give it as text" if isinstance(given, Path) else f"give {lost[1]}://BUCKET/NAME.zarr"
+            how = " by becoming a Path" * isinstance(given, Path)
+            raise StoreError(f"{hide_secrets(lost[1], lost[2])}: a URL has lost a slash{how}; {whole}")
         if isinstance(given, Path) or "://" not in text:
-            lost = re.match(rf"({'|'.join(OBJECT_SCHEMES)}):/[^/]", text) if isinstance(given, Path) else None
-            if lost:
-                raise StoreError(f"{text}: a URL has lost a slash by becoming a Path; give it as text")
             return folder_at(text)
         scheme, _, rest = text.partition("://")
         if scheme == "file":
+            refuse_secrets(scheme, rest)
             return folder_at(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
         from .objects import object_place
 

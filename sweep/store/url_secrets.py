@@ -1,0 +1,50 @@
+"""Secrets in the URL of a store: never printed, never stored, wherever somebody has put them.
+
+Settings and credentials come from the environment. A URL that holds some all the same is refused, and named
+without them: as a user with a password before the host, or as a signature after it.
+"""
+
+import re
+
+from ..errors import StoreError
+
+
+def hide_secrets(scheme: str, rest: str) -> str:
+    """Return the URL ``scheme://rest`` for people, without what may be a password, a token or a signature.
+
+    Examples
+    --------
+    >>> hide_secrets("s3", "key:pass/word@bucket/x.zarr?X-Amz-Signature=1#2")
+    's3://***@bucket/x.zarr'
+    >>> hide_secrets("s3", "key:pass/word")
+    's3://***'
+    """
+    known = scheme if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else "***"
+    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    _, at, host = plain.rpartition("@")
+    if at:
+        return f"{known}://***@{host}"
+    authority = plain.lstrip("/").partition("/")[0]
+    return f"{known}://{'***' if _holds_password(authority) else plain}"
+
+
+def _holds_password(authority: str) -> bool:
+    """Whether a URL's host has a colon that is not before a port, or is written in a way that hides one."""
+    return "%" in authority or re.search(r":(?!\d*$)", authority) is not None
+
+
+def refuse_secrets(scheme: str, rest: str) -> None:
+    """Raise StoreError if a URL may hold a secret: it would be printed, logged, sent to workers and stored."""
+    shown = hide_secrets(scheme, rest)
+    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host_first = plain if scheme == "file" else plain.lstrip("/")  # a slash too many hides no password
+    authority, _, key = host_first.partition("/")
+    user = authority.rpartition("@")[0]
+    is_container = scheme in {"abfs", "abfss"} and ":" not in user  # Azure's URLs name it before the @
+    has_user = bool(user) and not is_container
+    has_user_with_slash = ":" in authority and "@" in key
+    if has_user or has_user_with_slash or _holds_password(authority):
+        cure = "put them into the environment and leave them out"
+        raise StoreError(f"{shown}: a URL with credentials would be printed and logged; {cure}")
+    if plain != rest:
+        raise StoreError(f"{shown}: takes no ? or #; settings come from the environment")

@@ -1,0 +1,105 @@
+"""A secret anywhere in the URL of a store is neither printed nor stored."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from small_sweeps import sweep_file
+
+from sweep.cli import main
+from sweep.cli_options import PlaceParameter
+from sweep.errors import StoreError
+from sweep.store.place import OBJECT_SCHEMES, Place
+
+SECRET = "hunter2"
+#: Where people have put passwords, tokens and signatures.
+FORMS = {
+    "password": "{}://key:hunter2@bucket/x.zarr",
+    "user": "{}://hunter2@bucket/x.zarr",
+    "password with a slash": "{}://key:hunt/hunter2/er@bucket/x.zarr",
+    "password with an at": "{}://key:hunter2@hunter2@bucket/x.zarr",
+    "password without a host": "{}://key:hunter2/x.zarr",
+    "password behind a slash too many": "{}:///key:hunter2@bucket/x.zarr",
+    "escaped": "{}://key%3Ahunter2%40bucket/x.zarr",
+    "query": "{}://bucket/x.zarr?X-Amz-Signature=hunter2",
+    "query of the host": "{}://bucket?sig=hunter2",
+    "query and fragment": "{}://bucket/x.zarr?a=hunter2#hunter2",
+    "fragment": "{}://bucket/x.zarr#hunter2",
+    "fragment of the host": "{}://bucket#hunter2/x.zarr",
+    "fragment and query": "{}://bucket/x.zarr#hunter2?b=hunter2",
+    "a slash that is lost": "{}:/key:hunter2@bucket/x.zarr",
+}
+SCHEMES = (*OBJECT_SCHEMES, "https", "S3")
+URLS = {f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()}
+for azure in ("abfs", "abfss"):
+    del URLS[f"user in {azure}"]  # which is a container
+URLS |= {f"{form} of a file": FORMS[form].format("file") for form in ("password", "user", "query", "fragment")}
+URLS["secret as a scheme"] = "key:hunter2@s3://bucket/x.zarr"
+
+#: Every parameter of every command that takes a store.
+PARAMETERS = [
+    pytest.param(command, parameter, id=f"{name} {parameter.name}")
+    for name, command in main.commands.items()
+    for parameter in command.params
+    if isinstance(parameter.type, PlaceParameter)
+]
+
+
+@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+def test_a_url_with_a_secret_is_refused_without_it(url: str) -> None:
+    for given_as in (url, Path(url)):
+        try:
+            shown = str(Place.of(given_as))
+        except StoreError as error:
+            shown = str(error)
+        else:
+            assert isinstance(given_as, Path), shown  # of which an ordinary path is left
+            continue
+        assert SECRET not in shown
+
+
+def words_of(command: click.Command, parameter: click.Parameter, url: str) -> list[str]:
+    """A command line with a URL for one parameter and something for all others that it must have."""
+    words = []
+    for other in command.params:
+        value = url if other is parameter else "x.zarr"
+        if isinstance(other, click.Argument):
+            words.append(value)
+        elif other is parameter or other.required:
+            words += [other.opts[0], value]
+    return words
+
+
+def test_there_are_commands_that_take_a_store() -> None:
+    names = {str(parameter.id).split()[0] for parameter in PARAMETERS}
+    assert {"run", "resume", "status", "show", "doctor", "browse", "export", "submit", "compare"} <= names
+
+
+@pytest.mark.parametrize(("command", "parameter"), PARAMETERS)
+def test_no_command_prints_or_keeps_a_secret_of_a_url(
+    command: click.Command, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep_file(tmp_path, "x.zarr", axes={"temperature.T0": [3000.0]})
+    before = {path.name for path in tmp_path.iterdir()}
+    for form in FORMS.values():
+        words = words_of(command, parameter, form.format("s3"))
+        done = CliRunner().invoke(main, [str(command.name), *words])
+        assert done.exit_code == 2, (words, done.output)
+        assert SECRET not in done.output, words
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@given(
+    scheme=st.sampled_from(SCHEMES),
+    before=st.text("a1:/@%?#", max_size=5),
+    behind=st.text("a1:/@%?#", max_size=5),
+    where=st.sampled_from(["{}://key:{}@bucket/x.zarr", "{}://bucket/x.zarr?{}", "{}://bucket/x.zarr#{}"]),
+)
+def test_no_spelling_of_a_password_is_shown(scheme: str, before: str, behind: str, where: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Place.of(where.format(scheme, before + SECRET + behind))
+    assert SECRET not in str(caught.value)
