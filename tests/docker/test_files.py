@@ -55,6 +55,16 @@ def test_a_service_may_do_only_what_it_needs(name: str) -> None:
     assert isinstance(service["command"], list)  # no shell, which would keep signals to itself
 
 
+def test_the_image_of_all_services_is_built_once() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["scheduler"]
+    assert len({service["image"] for service in SERVICES.values()}) == 1
+    assert {service["pull_policy"] for service in SERVICES.values()} == {"never"}
+
+
+def test_a_page_whose_store_is_missing_is_not_started_again_and_again() -> None:
+    assert SERVICES["browse"]["restart"] == "no"
+
+
 def test_the_image_is_run_by_a_user_without_rights_and_hears_signals() -> None:
     assert int(last("USER").split(":")[0]) > 0
     assert last("STOPSIGNAL") == "SIGTERM"
