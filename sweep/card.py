@@ -176,7 +176,8 @@ def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]
         "git commit",
         escaped(commit or "none: installed from a package") + (" with changes that were not committed" if record.get("git_dirty") else ""),
     )
-    yield "made", f"{escaped(made['created'])} on {escaped(made['host'])}, {escaped(made['platform'])}"
+    host = f" on {escaped(record['host'])}" if "host" in record else ""
+    yield "made", f"{escaped(made['created'])}{host}, {escaped(made['platform'])}"
     yield (
         "Python and packages",
         escaped(", ".join([f"Python {made['python']}", *(f"{name} {version}" for name, version in packages.items())])),
@@ -198,7 +199,7 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
 def _again(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
-        yield "The run alone, and the run against tighter steps and twice the bins:"
+        yield f"The run alone, and the run against tighter steps and twice the bins{recorded.place}:"
         yield ""
         lines = [repetition.command, recorded.command(run, "check")]
         yield from _fenced("\n".join(lines), "sh")

@@ -210,7 +210,8 @@ def reasons(a: zarr.Group, b: zarr.Group) -> Iterator[str]:
             yield f"{key} is swept in {has} ({name}) and {text(_of_base(word, key))} in {lacks}"
     was: Any = mine["provenance"]
     now: Any = others["provenance"]
-    for what in ("model_version", "git_commit", "git_dirty", "python", "platform", "host"):
+    both_named = ["host"] if "host" in was and "host" in now else []  # a store says it where that is asked for
+    for what in ("model_version", "git_commit", "git_dirty", "python", "platform", *both_named):
         yield from _unequal(was.get(what), now.get(what), what.replace("_", " "))
     yield from _unequal(was.get("packages", {}), now.get("packages", {}), "package")
     yield from _unequal(was.get("tables", {}), now.get("tables", {}), "table")

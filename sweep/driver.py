@@ -43,6 +43,7 @@ def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
         spec.cache.enabled,
         attempt=block.attempt,
         fence=fence,
+        names_host=spec.provenance.host,
         retry=block.attempt > 1,
         time_limit=spec.time_limit,
         unused=block.unused,

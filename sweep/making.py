@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -124,9 +124,10 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
         "uid": uuid.uuid4().hex,
+        "sweep_file": _file_for_everybody(plan),
         "base_config": base,
         "block_size": plan.block_size,
-        "provenance": provenance(plan.runs.tables),
+        "provenance": _provenance(plan),
         **_record(plan),
     }
     writer.create_store(
@@ -140,6 +141,17 @@ def create(plan: Plan, store: str | Path | Place) -> None:
         attributes=json.loads(json.dumps(attributes)),
         cases=cases_of(plan),
     )
+
+
+def _file_for_everybody(plan: Plan) -> str:
+    """Return the sweep file as it was typed, where that does not say on whose machine it lies."""
+    path = PurePath(plan.sweep.file)
+    is_below = not path.is_absolute() and ".." not in path.parts
+    return path.as_posix() if is_below else path.name
+
+
+def _provenance(plan: Plan) -> dict[str, Any]:
+    return provenance(plan.runs.tables, with_host=plan.sweep.spec.provenance.host)
 
 
 def _record(plan: Plan) -> dict[str, Any]:
@@ -197,9 +209,7 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     extensions, was = list(attributes.get("extensions", [])), attributes["provenance"]
     if plan.rows.size > before:  # and not the way back from one that was broken off
         is_round = attributes["sweep"]["content"] == json.loads(json.dumps(plan.sweep.given["content"]))
-        whence = (
-            {} if is_round else {"sweep_before": attributes["sweep"], **provenance(plan.runs.tables)}
-        )  # rounds are many, and made as the store is
+        whence = {} if is_round else {"sweep_before": attributes["sweep"], **_provenance(plan)}  # rounds are many, and made as the store is
         extensions.append({"first_row": plan.starts[-1], **whence})
     renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
     writer.extend_store(

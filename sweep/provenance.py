@@ -1,4 +1,4 @@
-"""Where numbers come from: model version, git commit, packages, host, tables."""
+"""Where numbers come from: model version, git commit, packages, tables, and the host where that is asked for."""
 
 import platform
 import socket
@@ -22,8 +22,22 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def provenance(table_digests: dict[str, str]) -> dict[str, Any]:
-    """What is recorded with a store; the commit only where the package is installed from a git checkout."""
+def provenance(table_digests: dict[str, str], *, with_host: bool) -> dict[str, Any]:
+    """Return what is recorded with a store.
+
+    Parameters
+    ----------
+    table_digests : dict of str to str
+        By the names of the tables that runs use.
+    with_host : bool
+        Whether the name of this machine is part of it: a store may be published.
+
+    Returns
+    -------
+    dict
+        With the commit only where the package is installed from a git checkout.
+    """
+    host = {"host": socket.gethostname()} if with_host else {}
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
         "model_version": marsdisk.model_version(),
@@ -31,7 +45,7 @@ def provenance(table_digests: dict[str, str]) -> dict[str, Any]:
         "git_dirty": bool(_git("status", "--porcelain", ".")) if tracked else None,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "host": socket.gethostname(),
+        **host,
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tables": table_digests,

@@ -1,9 +1,10 @@
 """One run of a store again: its configuration, and the command that repeats it."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -27,6 +28,7 @@ from .store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
 PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
+IN_ITS_FOLDER = ", in the folder of the sweep file"
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,10 @@ def repetition(
     Repetition
         It was read as the command would read it, and compared with the run's name.
     """
-    base, settings = sweep.given["base_path"], _settings(sweep, overrides)
+    base, settings = sweep.base_file, _settings(sweep, overrides)
     code = tuple(origin.other_code())
+    if not base:
+        return _unread(_line(verb, sweep.given["base_path"], settings), sweep, origin)
     try:
         edited = _edited_sections(sweep)
     except ConfigError as error:
@@ -122,6 +126,13 @@ def repetition(
         note = f"the base {base} was edited since; {sections} is set back to what it was"
         found = Repetition(found.command, found.changes, note)
     return Repetition(found.command, (*found.changes, *code), found.set_back)
+
+
+def _unread(line: str, sweep: Sweep, origin: Origin) -> Repetition:
+    """A line whose base is known only as seen from the sweep file, and does not lie there as seen from here."""
+    base = sweep.given["base_path"]
+    unread = f"the base {base} was not found from here, and not read"
+    return Repetition(line, (unread, *origin.other_tables(), *origin.other_code()))
 
 
 def _found(line: str, origin: Origin) -> Repetition:
@@ -154,7 +165,7 @@ def _edited_sections(sweep: Sweep) -> list[str]:
         The base cannot be read.
     """
     then = sweep.given["base"]
-    now = json.loads(json.dumps(read_config(sweep.given["base_path"]), default=str))
+    now = json.loads(json.dumps(read_config(sweep.base_file), default=str))
     then = json.loads(json.dumps(then, default=str))
     return [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
 
@@ -198,7 +209,7 @@ class RecordedRuns:
     --------
     >>> group = reader.open_group("results/temperature_supply.zarr")
     >>> RecordedRuns.of(group).command(17)
-    'marsdisk run .../mars_0d_melt.yaml --set numerics.t_end_until_temperature_K=2000.0 ...'
+    'marsdisk run ../mars_0d_melt.yaml --set numerics.t_end_until_temperature_K=2000.0 ...'
     """
 
     def __init__(
@@ -221,11 +232,25 @@ class RecordedRuns:
         """The sweep that the store was made for."""
         given: Mapping[str, Any] = self._attributes["sweep"]
         if self._sweep is None:
-            return build_sweep(**given, where="the store's record of its sweep")
+            sweep = build_sweep(**given, where="the store's record of its sweep")
+            return replace(sweep, base_file=self._base_file(sweep))
         points = given.get("refined", [])
         if points == self._sweep.given.get("refined", []):
             return self._sweep
-        return build_sweep(**{**self._sweep.given, "refined": points})
+        sweep = build_sweep(**{**self._sweep.given, "refined": points})
+        return replace(sweep, file=self._sweep.file, base_file=self._sweep.base_file)
+
+    def _base_file(self, sweep: Sweep) -> str:
+        """Where the base lies as seen from here; empty where it does not.
+
+        A store knows it as seen from the sweep file, and that as it was typed.
+        """
+        folder = os.path.dirname(str(self._attributes.get("sweep_file", "")))
+        base = sweep.given["base_path"]
+        paths = [os.path.normpath(os.path.join(folder, base)), base]
+        if os.path.isabs(base):  # an older store
+            return str(base)
+        return next((path for path in paths if base and os.path.isfile(path)), "")
 
     def overrides(self, run: int) -> Overrides:
         """What the case of a run sets, beside what holds for all cases."""
@@ -273,6 +298,11 @@ class RecordedRuns:
             if extension["first_row"] <= first and "packages" in extension:
                 made = extension
         return made
+
+    @property
+    def place(self) -> str:
+        """Where to give :meth:`command`, in words; empty where it is the same everywhere."""
+        return "" if self.sweep.base_file else IN_ITS_FOLDER
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}

@@ -4,6 +4,7 @@ What comes next depends on the sweep file and the results in the store alone: no
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ def _refined(plan: Plan) -> Points:
 
 def _with(plan: Plan, refined: Points) -> Plan:
     """The plan with other points behind those of the first round."""
-    return make_plan(build_sweep(**{**plan.sweep.given, "refined": refined}, where=f"sweep {plan.sweep.spec.name}"))
+    given = {**plan.sweep.given, "refined": refined}
+    sweep = build_sweep(**given, where=f"sweep {plan.sweep.spec.name}")
+    return make_plan(replace(sweep, file=plan.sweep.file, base_file=plan.sweep.base_file))
 
 
 def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extending: bool) -> Plan:

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,12 @@ class CheckSpec(Section):
     bins_limit: float = quantity(BINS_LIMIT, "relative difference with twice the bins that is reported when exceeded", "", gt=0.0, le=1.0)
 
 
+class ProvenanceSpec(Section):
+    """What a store says of the machines that it was made on, besides versions; it may be published one day."""
+
+    host: bool = quantity(False, "record the names of the machines: of the driver's, and with each run of its worker's")
+
+
 class SweepSpec(Section):
     """A sweep file as given."""
 
@@ -75,6 +82,7 @@ class SweepSpec(Section):
     cache: CacheSpec = Field(default_factory=CacheSpec)
     check: CheckSpec | None = Field(None, description="numerical errors of some runs, stored with them")
     checks: dict[str, Any] = Field({}, description="conditions that the results must meet, by name; see sweep checks --help")
+    provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
     time_limit: float | None = quantity(600.0, "time that one run may take before it is marked as failed, with the state it has come to", "s", gt=0.0)
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
@@ -88,6 +96,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
     file: str = ""  #: that it was read from, if it was
+    base_file: str = ""  #: where its base was read; empty where only the record of a store tells of it
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -168,8 +177,7 @@ class Sweep:
         """The same problems of its runs, each with its line of the file, or of the base."""
         if self.file:
             error = with_lines(error, self.file, self.given["command_line"], anywhere=True)
-        base = self.given["base_path"]
-        return with_lines(error, base, self.given["command_line"]) if base else error
+        return with_lines(error, self.base_file, self.given["command_line"]) if self.base_file else error
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""
@@ -273,21 +281,33 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     """
     path = Path(path)
     content = read_yaml_mapping(path)
+    base = content.get("base")
+    base_file = str((path.parent / base).resolve()) if isinstance(base, str) else ""
     try:
-        base_path = str((path.parent / content["base"]).resolve()) if isinstance(content.get("base"), str) else ""
-        base = read_config(base_path) if base_path else {}
+        base_content = read_config(base_file) if base_file else {}
     except ConfigError as error:
-        if Path(base_path).is_file():
-            raise ConfigError(error.problems, f"{path}, base = {shown(content['base'])}") from error
-        problem = f"base = {shown(content['base'])}: {error.problems[0]}"
+        if Path(base_file).is_file():
+            raise ConfigError(error.problems, f"{path}, base = {shown(base)}") from error
+        problem = f"base = {shown(base)}: {error.problems[0]}"
         raise with_lines(ConfigError([problem], str(path)), path) from error
+    base_path = _seen_from(path.parent, str(base)) if base_file else ""
     content = tables_resolved(content, path.parent)
     command_line = tables_resolved(command_line or {}, Path())
     try:
-        sweep = build_sweep(content, base, command_line, base_path, where=str(path))
+        sweep = build_sweep(content, base_content, command_line, base_path, where=str(path))
     except ConfigError as error:
         raise with_lines(error, path) from error.__cause__
-    return replace(sweep, file=str(path))
+    return replace(sweep, file=str(path), base_file=base_file)
+
+
+def _seen_from(folder: Path, file: str) -> str:
+    """Return a path in a sweep file as seen from its folder, so that it does not say where that is."""
+    if not Path(file).is_absolute():
+        return Path(file).as_posix()
+    try:
+        return Path(os.path.relpath(file, folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return Path(file).name
 
 
 def build_sweep(
@@ -299,7 +319,10 @@ def build_sweep(
     *,
     where: str = "",
 ) -> Sweep:
-    """A sweep from the content of its file and of its base, which stands at ``base_path``, and the points that its refinement has found so far."""
+    """A sweep from the content of its file and of its base, and the points that its refinement has found so far.
+
+    The base stands at ``base_path``, as seen from the sweep file.
+    """
     try:
         spec = SweepSpec.model_validate(dict(content))
     except ValidationError as error:

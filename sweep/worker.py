@@ -31,7 +31,7 @@ from .axes import Overrides
 from .errors import UnfitWorkerError
 from .store import layout
 from .store.fence import CommittedAlreadyError, Fence, LateBlockError
-from .store.identity import recorded_process
+from .store.identity import process_name, recorded_process
 from .store.writer import count_committed, open_arrays, write_block
 from .watch import WATCH
 
@@ -57,6 +57,7 @@ class BlockTask:
     cache_enabled: bool
     attempt: int
     fence: Fence  #: the store and the plan that it is for
+    names_host: bool = False  #: whether its host is recorded with its results
     retry: bool = False  #: whether its rows are failed runs that somebody has asked to run again
     time_limit: float | None = None  #: s that one run may take
     unused: int = 0  #: rows behind them that hold no run
@@ -274,7 +275,7 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
                 results,
                 errors,
                 fence=task.fence,
-                worker=recorded_process(),
+                worker=recorded_process() if task.names_host else process_name(),
                 attempt=task.attempt,
                 retry=task.retry,
                 checks=checks,

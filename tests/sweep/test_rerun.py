@@ -42,7 +42,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", SWEEPS)
-def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it(tmp_path: Path, kind: str) -> None:
+def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the folder of the sweep file
     plan = make_plan(load_sweep(sweep_file(tmp_path, **SWEEPS[kind]), {"sizes.s_max": 2.0}))
     create(plan, tmp_path / "small.zarr")
     group = reader.open_group(tmp_path / "small.zarr")

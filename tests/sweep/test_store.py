@@ -104,7 +104,7 @@ def test_swept_parameters_are_coordinates_with_their_full_key(finished: Path) ->
 def test_a_store_says_where_it_comes_from(finished: Path) -> None:
     attributes = sweep.open_store(finished).attrs
     provenance = attributes["provenance"]
-    assert {"model_version", "packages", "host", "tables", "git_commit", "git_dirty", "python", "created"} <= provenance.keys()
+    assert {"model_version", "packages", "tables", "git_commit", "git_dirty", "python", "created"} <= provenance.keys()
     assert {"numpy", "numba", "zarr", "dask"} <= provenance["packages"].keys()
     assert len(provenance["tables"]["radiation.Q_pr = forsterite"]) >= 32
     assert attributes["sweep"]["content"] == json.loads((finished.parent / "small.yaml").read_text(encoding="utf-8"))

@@ -1,0 +1,183 @@
+"""A store may be published: it names no machine unless it is told to, and no folder of the one who made it."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from small_sweeps import MELT, command, in_one_line, run_here
+
+import sweep
+from sweep.card import card
+from sweep.plan import make_plan
+from sweep.rerun import IN_ITS_FOLDER, RecordedRuns
+from sweep.rounds import _with
+from sweep.spec import load_sweep
+from sweep.store import reader
+
+HOST = "a-host-that-nobody-may-see"
+#: Another name of the machine, for every process.
+WITH_THAT_NAME = f"import socket\nsocket.gethostname = lambda: {HOST!r}\n"
+SWEEP: dict[str, Any] = {
+    "name": "small",
+    "base": "../base.yaml",
+    "set": {"numerics.t_end_years": 0.02},
+    "output": {"samples": 8, "snapshots": 2},
+    "block": 2,
+    "axes": {"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0]},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a base, and a folder for sweep files in it."""
+    folder = tmp_path / "a-folder-that-nobody-may-see"
+    (folder / "sweeps").mkdir(parents=True)
+    shutil.copy(MELT, folder / "base.yaml")
+    (folder / "python").mkdir()
+    (folder / "python" / "sitecustomize.py").write_text(WITH_THAT_NAME, encoding="utf-8")
+    return folder
+
+
+def sweep_file_of(project: Path, **changes: Any) -> Path:
+    path = project / "sweeps" / "small.yaml"
+    path.write_text(json.dumps({**SWEEP, **changes}), encoding="utf-8")
+    return path
+
+
+def texts_in(store: Path) -> str:
+    """Every text in a store: attributes and descriptions as they stand, arrays unpacked."""
+    group = zarr.open_group(store, mode="r")
+    arrays = [array[...] for _, array in group.arrays()]
+    unpacked = ["\n".join(values.ravel().tolist()) for values in arrays if values.dtype.kind in "TUO"]
+    files = [path.read_bytes().decode("latin-1") for path in store.rglob("*") if path.is_file()]
+    names = [path.relative_to(store).as_posix() for path in store.rglob("*")]
+    return "\n".join([*unpacked, *files, *names])
+
+
+def run_in(project: Path, *options: object) -> Path:
+    """Run the sweep file by the command, on a machine with that name."""
+    words = ["sweep", "run", "sweeps/small.yaml", *options]
+    done = command(*words, cwd=project, PYTHONPATH=str(project / "python"))
+    assert done.returncode == 0, done.stderr
+    return project / "results" / "small.zarr"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_store_names_neither_the_machine_nor_its_folders(project: Path, workers: int) -> None:
+    sweep_file_of(project)
+    store = run_in(project, "--workers", workers)
+    sweep_file_of(project, axes={"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]})
+    run_in(project, "--workers", workers, "--extend")
+    found = texts_in(store)
+    assert HOST not in found
+    assert project.name not in found
+    workers_there = sweep.open_store(store).worker.values.tolist()
+    assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in workers_there)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_store_names_the_machines_where_it_is_told_to(project: Path, workers: int) -> None:
+    sweep_file_of(project, provenance={"host": True})
+    store = run_in(project, "--workers", workers)
+    dataset = sweep.open_store(store)
+    assert dataset.attrs["provenance"]["host"] == HOST
+    assert all(str(name).startswith(f"{HOST}:") for name in dataset.worker.values)
+    assert project.name not in texts_in(store)
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ("../base.yaml", "../base.yaml"),
+        ("../sweeps/../base.yaml", "../sweeps/../base.yaml"),
+        ("here.yaml", "here.yaml"),
+        ("{project}/base.yaml", "../base.yaml"),
+    ],
+)
+def test_the_path_of_the_base_is_recorded_as_seen_from_the_sweep_file(project: Path, given: str, recorded: str) -> None:
+    shutil.copy(MELT, project / "sweeps" / "here.yaml")
+    file = sweep_file_of(project, base=given.format(project=project))
+    loaded = load_sweep(file)
+    assert loaded.given["base_path"] == recorded
+    assert Path(loaded.base_file).is_file()
+
+
+def as_older_versions_wrote(store: Path, base: Path) -> None:
+    """Record the absolute path of the base and the host, and number workers by host and process."""
+    description = json.loads((store / "zarr.json").read_text(encoding="utf-8"))
+    description["attributes"]["sweep"]["base_path"] = str(base)
+    description["attributes"]["provenance"]["host"] = HOST
+    (store / "zarr.json").write_text(json.dumps(description), encoding="utf-8")
+    names = zarr.open_group(store, mode="r+")["worker"]
+    assert isinstance(names, zarr.Array)
+    names[:] = np.array([f"{HOST}:17"] * names.shape[0], dtype=np.dtypes.StringDType())
+
+
+def make_store(project: Path, *, older: bool) -> Path:
+    file, store = sweep_file_of(project), project / "small.zarr"
+    run_here(file, store)
+    if older:
+        as_older_versions_wrote(store, project / "base.yaml")
+    return store
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new", "older"])
+def test_stores_of_both_kinds_are_read_resumed_and_extended(project: Path, older: bool) -> None:
+    store = make_store(project, older=older)
+    for words in (["status"], ["show"], ["doctor", "--deep"], ["resume"], ["card"], ["compare"]):
+        further = {"card": ["0"], "compare": [str(store)]}.get(words[0], [])
+        done = command("sweep", *words, store, *further, cwd=project)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    file = sweep_file_of(project, axes={"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]})
+    run_here(file, store, extending=True)
+    assert sweep.open_store(store).sizes["run"] >= 5
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new", "older"])
+def test_the_command_of_a_run_repeats_it_in_the_folder_of_the_sweep_file(project: Path, older: bool) -> None:
+    store = make_store(project, older=older)
+    dataset = sweep.open_store(store)
+    words = shlex.split(dataset.sweep.command(2))
+    assert words[2] == (str(project / "base.yaml") if older else "../base.yaml")
+    done = command(*words, "--out", "run.npz", cwd=project / "sweeps")
+    assert done.returncode == 0, done.stderr
+    with np.load(project / "sweeps" / "run.npz") as arrays:
+        assert arrays["M_loss"][()] == dataset.M_loss.values[2]
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new", "older"])
+def test_views_say_where_the_command_of_a_run_is_to_be_given(project: Path, older: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = reader.open_group(make_store(project, older=older))
+    assert RecordedRuns.of(group).place == ("" if older else IN_ITS_FOLDER)
+    monkeypatch.chdir(project)
+    text = card(group, 0, "small.zarr")
+    assert (f"twice the bins{IN_ITS_FOLDER}:" in text) != older
+    assert ("is not found from here" in text) != older
+    assert (f"on {HOST}" in text) == older
+    assert "not recorded" not in text
+    monkeypatch.chdir(project / "sweeps")
+    assert "put the configuration below" not in card(group, 0, "small.zarr")
+
+
+def test_a_sweep_that_runs_gives_commands_for_any_folder(project: Path) -> None:
+    failing = {"variants": {"as is": {}, "short": {"numerics.max_steps": 3}}}
+    sweep_file_of(project, **failing)
+    done = command("sweep", "run", "sweeps/small.yaml", "--workers", 0, cwd=project)
+    assert done.returncode == 1
+    lines = re.findall(r"run it alone: (marsdisk run .*)", done.stdout)
+    assert shlex.split(lines[0])[2] == str((project / "base.yaml").resolve())
+    again = command("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=project)
+    assert f"run it alone{IN_ITS_FOLDER}: marsdisk run ../base.yaml" in in_one_line(again.stdout)
+
+
+def test_rounds_of_a_refinement_know_where_the_base_is(project: Path) -> None:
+    span = {"uniform": [3000.0, 5000.0]}
+    refine = {"target": "M_loss", "loss": "gradient", "axes": {"temperature.T0": span}, "max_runs": 9}
+    plan = make_plan(load_sweep(sweep_file_of(project, axes={}, refine=refine)))
+    assert _with(plan, []).sweep.base_file == str((project / "base.yaml").resolve())
