@@ -199,7 +199,7 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
 def _again(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
-        yield f"The run alone, and the run against tighter steps and twice the bins{recorded.place}:"
+        yield "The run alone, and the run against tighter steps and twice the bins:"
         yield ""
         lines = [repetition.command, recorded.command(run, "check")]
         yield from _fenced("\n".join(lines), "sh")

@@ -28,7 +28,6 @@ from .store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
 PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
-IN_ITS_FOLDER = ", in the folder of the sweep file"
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def repetition(
 def _unread(line: str, sweep: Sweep, origin: Origin) -> Repetition:
     """A line whose base is known only as seen from the sweep file, and does not lie there as seen from here."""
     base = sweep.given["base_path"]
-    unread = f"the base {base} was not found from here, and not read"
+    unread = f"the base {base} is not found from here; give this in the folder of the sweep file"
     return Repetition(line, (unread, *origin.other_tables(), *origin.other_code()))
 
 
@@ -298,11 +297,6 @@ class RecordedRuns:
             if extension["first_row"] <= first and "packages" in extension:
                 made = extension
         return made
-
-    @property
-    def place(self) -> str:
-        """Where to give :meth:`command`, in words; empty where it is the same everywhere."""
-        return "" if self.sweep.base_file else IN_ITS_FOLDER
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}

@@ -48,16 +48,9 @@ class About:
             f"<details><summary>{len(same)} more, the same in all runs</summary>{table([], same)}</details><br>",
             "<h2>Results</h2>" + table(head, results) + "<br>",
             *(f"<h2>Cache of run {run}</h2>{self._cache(run)}<br>" for run in chosen[:1]),
-            f"<h2>Run it again{self._place()}</h2>" + "".join(_again(run, words, command) for run, words, command in commands),
+            "<h2>Run it again</h2>" + "".join(_again(run, words, command) for run, words, command in commands),
         ]
         return f"<div class='wide'>{''.join(parts)}</div>"
-
-    def _place(self) -> str:
-        """Where to give the commands."""
-        try:
-            return self.data.recorded.place
-        except MarsDiskError:  # said in place of the commands
-            return ""
 
     def _cells(self, name: str, chosen: list[int]) -> list[str]:
         return [escaped(self.data.value(name, run)) if self.data.status[run] == layout.DONE else "–" for run in chosen]

@@ -32,16 +32,17 @@ RUN = 1
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Path:
-    """A folder with a base, a table and a sweep of two runs, which are done."""
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of this process, with a base, a table and a sweep of two runs, which are done."""
     folder = tmp_path / "a #1: study"
     folder.mkdir()
+    monkeypatch.chdir(folder)
     shutil.copy(MELT, folder / "base.yaml")
     (folder / "cooling.csv").write_text(TABLE, encoding="utf-8")
     law = {"temperature": {"law": "table", "path": "cooling.csv"}}
     settings = {"numerics.t_end_years": 0.02, **law}
     file = sweep_file(folder, base="base.yaml", set=settings, axes={"dynamics.e0": [0.3, 0.4]}, block=1)
-    run_here(file, folder / "small.zarr")
+    run_here(Path(file.name), folder / "small.zarr")
     return folder
 
 
@@ -134,7 +135,12 @@ def other_code(study: Path) -> None:
     record.write_text(json.dumps(content), encoding="utf-8")
 
 
+def gone_base(study: Path) -> None:
+    (study / "base.yaml").unlink()
+
+
 CHANGES = {
+    "the base": (gone_base, "the base base.yaml is not found from here"),
     "a table": (other_table, "cooling.csv: its content has changed"),
     "numpy": (other_numpy, "numpy was 1.0 and is "),
     "the model": (other_code, "the model was 0.0.1+0123456789abcdef and is "),
@@ -154,10 +160,6 @@ def test_what_has_changed_otherwise_is_said_wherever_the_command_is_given(study:
     assert words in on_the_page(study)
 
 
-def gone_base(study: Path) -> None:
-    (study / "base.yaml").unlink()
-
-
 def base_that_is_none(study: Path) -> None:
     (study / "base.yaml").write_text("[", encoding="utf-8")
 
@@ -171,7 +173,6 @@ def moved_table(study: Path) -> None:
 
 
 LOST = {
-    "no base": (gone_base, "base.yaml cannot be read any more"),
     "no YAML": (base_that_is_none, "base.yaml cannot be read any more"),
     "a key too many": (base_with_a_key_too_many, "no_such_section"),
     "no table": (moved_table, "cooling.csv: cannot be read here (there is no such file)"),
@@ -207,10 +208,14 @@ def test_an_extension_has_the_packages_that_it_was_made_with(study: Path) -> Non
     assert [bool(recorded.repetition(run).changes) for run in range(3)] == [True, True, False]
 
 
-def test_what_is_set_twice_is_set_in_the_order_of_its_making(tmp_path: Path) -> None:
+def test_what_is_set_twice_is_set_in_the_order_of_its_making(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     variants = {"all": {"dynamics": {"e0": 0.2, "i0": 0.1}}, "one": {"dynamics.e0": 0.3}}
     file = sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "dynamics": {"e0": 0.4}}, variants=variants)
-    run_here(file, tmp_path / "s.zarr")
+    run_here(Path(file.name), tmp_path / "s.zarr")
     recorded = RecordedRuns.of(reader.open_group(tmp_path / "s.zarr"))
     assert [recorded.repetition(run).changes for run in range(2)] == [(), ()]
 

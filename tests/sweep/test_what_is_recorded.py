@@ -15,7 +15,7 @@ from small_sweeps import MELT, command, in_one_line, run_here
 import sweep
 from sweep.card import card
 from sweep.plan import make_plan
-from sweep.rerun import IN_ITS_FOLDER, RecordedRuns
+from sweep.rerun import RecordedRuns
 from sweep.rounds import _with
 from sweep.spec import load_sweep
 from sweep.store import reader
@@ -140,9 +140,13 @@ def test_stores_of_both_kinds_are_read_resumed_and_extended(project: Path, older
 
 
 @pytest.mark.parametrize("older", [False, True], ids=["new", "older"])
-def test_the_command_of_a_run_repeats_it_in_the_folder_of_the_sweep_file(project: Path, older: bool) -> None:
-    store = make_store(project, older=older)
-    dataset = sweep.open_store(store)
+def test_the_command_of_a_run_repeats_it_in_the_folder_of_the_sweep_file(
+    project: Path,
+    older: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset = sweep.open_store(make_store(project, older=older))
+    monkeypatch.chdir(project / "sweeps")
     words = shlex.split(dataset.sweep.command(2))
     assert words[2] == (str(project / "base.yaml") if older else "../base.yaml")
     done = command(*words, "--out", "run.npz", cwd=project / "sweeps")
@@ -152,28 +156,37 @@ def test_the_command_of_a_run_repeats_it_in_the_folder_of_the_sweep_file(project
 
 
 @pytest.mark.parametrize("older", [False, True], ids=["new", "older"])
-def test_views_say_where_the_command_of_a_run_is_to_be_given(project: Path, older: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    group = reader.open_group(make_store(project, older=older))
-    assert RecordedRuns.of(group).place == ("" if older else IN_ITS_FOLDER)
+def test_views_say_where_the_command_is_to_be_given_when_the_base_is_not_seen(
+    project: Path,
+    older: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = make_store(project, older=older)
     monkeypatch.chdir(project)
+    group = reader.open_group(store)
+    repetition = RecordedRuns.of(group).repetition(0)
+    assert ("give this in the folder of the sweep file" in repetition.words) != older
     text = card(group, 0, "small.zarr")
-    assert (f"twice the bins{IN_ITS_FOLDER}:" in text) != older
-    assert ("is not found from here" in text) != older
+    assert (repetition.words in in_one_line(text)) != older
     assert (f"on {HOST}" in text) == older
     assert "not recorded" not in text
     monkeypatch.chdir(project / "sweeps")
-    assert "put the configuration below" not in card(group, 0, "small.zarr")
+    assert "is not found from here" not in card(group, 0, "small.zarr")
 
 
-def test_a_sweep_that_runs_gives_commands_for_any_folder(project: Path) -> None:
+def test_a_store_knows_its_sweep_file_as_it_was_typed_below_the_folder_of_the_project(
+    project: Path,
+) -> None:
     failing = {"variants": {"as is": {}, "short": {"numerics.max_steps": 3}}}
     sweep_file_of(project, **failing)
     done = command("sweep", "run", "sweeps/small.yaml", "--workers", 0, cwd=project)
     assert done.returncode == 1
     lines = re.findall(r"run it alone: (marsdisk run .*)", done.stdout)
     assert shlex.split(lines[0])[2] == str((project / "base.yaml").resolve())
-    again = command("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=project)
-    assert f"run it alone{IN_ITS_FOLDER}: marsdisk run ../base.yaml" in in_one_line(again.stdout)
+    again = ("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed")
+    done = command(*again, cwd=project)
+    assert "run it alone: marsdisk run base.yaml" in in_one_line(done.stdout)
+    assert "not found from here" not in done.stdout
 
 
 def test_rounds_of_a_refinement_know_where_the_base_is(project: Path) -> None:
