@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, force_option, set_option, set_up_logging
+from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, force_option, print_whole, set_option, set_up_logging
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
 
@@ -101,7 +101,7 @@ def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bin
         compile_kernels(click.echo)
     found = check_run(checked, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT)
     if as_json:
-        click.echo(json.dumps(convergence_record(found), allow_nan=False))
+        print_whole(json.dumps(convergence_record(found), allow_nan=False))
     else:
         print_convergence(found)
     sys.exit(OK if found.passed else SOME_FAILED)
@@ -131,7 +131,7 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
         compile_kernels(click.echo)
     found = profile_step(checked, steps)
     if as_json:
-        click.echo(json.dumps(profile_record(found)))
+        print_whole(json.dumps(profile_record(found)))
     else:
         print_profile(found, steps)
 

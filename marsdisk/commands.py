@@ -69,6 +69,25 @@ set_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Write over a file that is there already.")
 
 
+def print_whole(text: str) -> None:
+    """Print a line for programs, which may not miss its end without a word.
+
+    Parameters
+    ----------
+    text : str
+        Without its newline.
+
+    Raises
+    ------
+    OutputError
+        Standard output did not take all of it.
+    """
+    from .outfile import STANDARD_OUTPUT, OutFile
+
+    with OutFile(STANDARD_OUTPUT, "csv").writing() as out:
+        out.write(f"{text}\n".encode())
+
+
 class Program(click.Group):
     """A command group whose commands go on, and end with their own exit code, when nobody reads what they print."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, printable, set_option, set_up_logging, terminal
+from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, print_whole, printable, set_option, set_up_logging, terminal
 
 from .cli_ask import ASK
 from .cli_browse import browse
@@ -160,7 +160,7 @@ def status(store: "Place", as_json: bool) -> None:
 
     counts, beat = reader.counts(store), heartbeat(store)
     if as_json:
-        click.echo(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
+        print_whole(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
         return
     click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
@@ -206,7 +206,7 @@ def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
 
     diagnosis = (doctors.repair if repair else doctors.examine)(store, deep=deep)
     if as_json:
-        click.echo(json.dumps(findings_json(diagnosis, str(store))))
+        print_whole(json.dumps(findings_json(diagnosis, str(store))))
         sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
     if diagnosis.findings:
         terminal().print(findings_table(diagnosis))

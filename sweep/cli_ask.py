@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import command, force_option, terminal
+from marsdisk.commands import command, force_option, print_whole, terminal
 
 from .cli_options import STORE
 
@@ -117,7 +117,7 @@ def _print_json(given: "Sequence[Answer]", found: "Outcomes", store: str) -> Non
 
     about = {"store": store, "target": found.target, "unit": found.unit, "log": found.log}
     groups = [_as_json(answer) for answer in given]
-    click.echo(json.dumps({**about, "notes": remarks(found), "groups": groups}))
+    print_whole(json.dumps({**about, "notes": remarks(found), "groups": groups}))
 
 
 def _print_answers(given: "Sequence[Answer]", found: "Outcomes", file: "OutFile | None") -> None:
@@ -256,7 +256,7 @@ def summary(store: "Place", target: str, log: bool, by: str, bins: int | None, q
             for group in groups
         ]
         head = {"store": str(store), "target": target, "unit": found.unit, "log": log, "probabilities": quantiles, "notes": notes}
-        click.echo(json.dumps({**head, "groups": content}))
+        print_whole(json.dumps({**head, "groups": content}))
         return
     console = terminal()
     console.print(f"quantiles of {found.words}, with their intervals of 95 %", soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marsdisk.commands import command, terminal
+from marsdisk.commands import command, print_whole, terminal
 
 from .cli_options import STORE
 
@@ -71,6 +71,6 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
         )
     if as_json:
         judgements = judge(asked, Results.of(group), where)
-        click.echo(json.dumps({"store": str(store), "exit_code": exit_code(judgements), "checks": listed(judgements)}))
+        print_whole(json.dumps({"store": str(store), "exit_code": exit_code(judgements), "checks": listed(judgements)}))
         sys.exit(exit_code(judgements))
     sys.exit(report_checks(group, asked, store, terminal()))

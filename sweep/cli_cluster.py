@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from marsdisk.commands import OK, command, set_option, terminal
+from marsdisk.commands import OK, command, print_whole, set_option, terminal
 from marsdisk.errors import ConfigError
 
 from .cli_options import FILE, PLACE, STORE
@@ -92,7 +92,7 @@ def source_of(
         if dry_run:
             from .jobs import script
 
-            click.echo(script(profile), nl=False)
+            print_whole(script(profile).removesuffix("\n"))
             raise click.exceptions.Exit(OK)
         return profile
     return usable_cores() if workers is None else workers

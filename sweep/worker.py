@@ -112,6 +112,13 @@ def plugin_name(store: str) -> str:
     return f"sweep {store}"
 
 
+def _ignore_the_terminal() -> None:
+    """Leave Ctrl-C and the end of a terminal, which reach the whole process group, to the driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 class SweepPlugin(WorkerPlugin):
     """What a Dask worker holds: warm kernels and its cache scopes.
 
@@ -127,7 +134,7 @@ class SweepPlugin(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         if self.probe is None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches the whole process group; it is the driver that answers it
+            _ignore_the_terminal()
         self.problem = "" if self.probe is None else self.probe.problem()
         if self.problem:  # raising here would not keep the worker from being given blocks
             return

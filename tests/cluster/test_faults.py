@@ -22,6 +22,8 @@ from waiting import Driver, wait_for, wait_for_blocks, wait_for_death, wait_for_
 import sweep
 import sweep.worker
 from sweep.errors import Interrupted
+from sweep.heartbeat import read_note
+from sweep.store.place import Place
 from sweep.store.reader import counts
 from tests.preloading import preloading
 
@@ -45,6 +47,12 @@ Start = Callable[..., Driver]
             marks=pytest.mark.faults("a driver that works itself is interrupted (SIGINT)"),
         ),
         (signal.SIGTERM, False, 0),
+        pytest.param(
+            signal.SIGHUP,
+            True,
+            2,
+            marks=pytest.mark.faults("the terminal of a sweep is closed (SIGHUP to all its processes)"),
+        ),
     ],
 )
 def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
@@ -66,7 +74,9 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     gate.open()
     out, err, code = wait_for_end(driver)
     assert code == 130
-    assert out.count("stopping; what is committed stays, and the same command goes on") == 1
+    said = "stopping; what is committed stays, and the same command goes on"
+    assert out.count(said) == 1
+    assert any(said in line for line in read_note(Place.of(store), "heartbeat")["said"])
     wait_for_death(workers_then)
     count = rf"(\d+) of {BLOCKS} runs are committed in {store}"
     line = re.search(f"interrupted: {count}; go on with: (sweep run .*)", out)

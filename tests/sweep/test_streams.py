@@ -1,0 +1,215 @@
+"""A command is not ended, nor its exit code changed, by what becomes of its output; unless that was data."""
+
+import errno
+import os
+import pty
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, assert_same_bits, environment, sweep_file
+
+import marsdisk.cli
+import sweep.cli
+from sweep.store.reader import counts
+
+PROGRAMS = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}
+SHORT = f"{MELT} --set numerics.t_end_years=0.001"
+#: A line for each command that prints texts for people and ends by itself, with its exit code.
+TEXTS = {
+    "marsdisk check": (f"{SHORT} --bins-limit 1", 0),
+    "marsdisk profile": (f"{SHORT} --steps 1", 0),
+    "marsdisk qpr": ("no-such-file.csv --out x.csv", 2),
+    "marsdisk run": (SHORT, 0),
+    "marsdisk show": (SHORT, 0),
+    "sweep browse": ("no-such-store.zarr", 2),
+    "sweep cancel": ("no-such-store.zarr", 2),
+    "sweep card": ("FINISHED 1", 0),
+    "sweep checks": ("FINISHED --checks CHECKS", 3),
+    "sweep compare": ("FINISHED FINISHED", 0),
+    "sweep doctor": ("FINISHED", 0),
+    "sweep export": ("FINISHED --to csv --out new.csv", 0),
+    "sweep plan": ("FILE", 0),
+    "sweep plot": ("FINISHED psd --out new.png", 0),
+    "sweep resume": ("FINISHED --workers 0", 0),
+    "sweep run": ("FILE --workers 0 --store new.zarr", 0),
+    "sweep sensitivity": ("FINISHED", 2),
+    "sweep show": ("FINISHED", 0),
+    "sweep status": ("FINISHED", 0),
+    "sweep submit": ("FILE --store new.zarr --scheduler 127.0.0.1:9", 2),
+    "sweep summary": ("FINISHED --by T0", 0),
+    "sweep watch": ("FINISHED", 0),
+}
+#: Lines that print what programs read.
+DATA = {
+    "marsdisk check": f"{SHORT} --bins-limit 1 --json",
+    "marsdisk profile": f"{SHORT} --steps 1 --json",
+    "marsdisk run": f"{SHORT} --out -",
+    "sweep card": "FINISHED 1 --out -",
+    "sweep checks": "FINISHED --checks CHECKS --json",
+    "sweep doctor": "FINISHED --json",
+    "sweep export": "FINISHED --to csv --out -",
+    "sweep status": "FINISHED --json",
+    "sweep summary": "FINISHED --by T0 --json",
+}
+CHECKS = '{"checks": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
+
+
+@contextmanager
+def reader_gone() -> Iterator[int]:
+    """Give a pipe that nobody reads."""
+    there, here = os.pipe()
+    os.close(there)
+    yield here
+    os.close(here)
+
+
+@contextmanager
+def full_disk() -> Iterator[int]:
+    """Give a file on a disk that is full."""
+    number = os.open("/dev/full", os.O_WRONLY)
+    yield number
+    os.close(number)
+
+
+@contextmanager
+def closed_terminal() -> Iterator[int]:
+    """Give a terminal that nobody sits at any more."""
+    here, there = pty.openpty()
+    os.close(here)
+    yield there
+    os.close(there)
+
+
+BROKEN = {
+    "reader gone": reader_gone,
+    "full disk": full_disk,
+    "closed terminal": closed_terminal,
+}
+
+
+@pytest.fixture
+def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
+    """A command's line as words: ``typed("sweep show", "FINISHED")``."""
+    (tmp_path / "checks.yaml").write_text(CHECKS, encoding="utf-8")
+    places = {
+        "FINISHED": str(finished),
+        "CHECKS": str(tmp_path / "checks.yaml"),
+        "FILE": str(sweep_file(tmp_path, axes=T0_AND_RINGS)),
+    }
+
+    def words(command: str, line: str) -> list[str]:
+        program, verb = command.split()
+        return [str(SCRIPTS / program), verb, *(places.get(word, word) for word in line.split())]
+
+    return words
+
+
+def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
+    """Exit code of a command both of whose streams go to ``output``."""
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=environment(**extra),
+        check=False,
+        timeout=600,
+    )
+    return done.returncode
+
+
+def test_every_command_has_a_line_here() -> None:
+    known = {f"{name} {verb}" for name, main in PROGRAMS.items() for verb in main.commands}
+    assert known == set(TEXTS)
+
+
+@pytest.mark.parametrize("command", TEXTS)
+def test_a_command_whose_reader_has_gone_ends_as_it_would(
+    typed: Callable[[str, str], list[str]],
+    tmp_path: Path,
+    command: str,
+) -> None:
+    line, expected = TEXTS[command]
+    with reader_gone() as output:
+        assert code_of(typed(command, line), tmp_path, output) == expected
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", [how for how in BROKEN if how != "reader gone"])
+@pytest.mark.parametrize("command", TEXTS)
+def test_a_command_whose_output_cannot_be_written_ends_as_it_would(
+    typed: Callable[[str, str], list[str]],
+    tmp_path: Path,
+    command: str,
+    how: str,
+) -> None:
+    line, expected = TEXTS[command]
+    with BROKEN[how]() as output:
+        assert code_of(typed(command, line), tmp_path, output) == expected
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("command", TEXTS)
+def test_a_command_in_an_ascii_terminal_or_without_streams_ends_as_it_would(
+    typed: Callable[[str, str], list[str]],
+    tmp_path: Path,
+    command: str,
+) -> None:
+    line, expected = TEXTS[command]
+    words = typed(command, line)
+    with open(os.devnull, "wb") as nowhere:
+        found = code_of(words, tmp_path, nowhere.fileno(), PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert found == expected
+    for path in tmp_path.glob("new.*"):
+        path.rename(path.with_name(f"first-{path.name}"))
+    closing = ["sh", "-c", f"exec {shlex.join(words)} <&- >&- 2>&-"]
+    with open(os.devnull, "wb") as nowhere:
+        assert code_of(closing, tmp_path, nowhere.fileno()) == expected
+
+
+@pytest.mark.parametrize("how", ["reader gone", "full disk"])
+@pytest.mark.parametrize("command", DATA)
+def test_data_that_nobody_takes_is_no_success(
+    typed: Callable[[str, str], list[str]],
+    tmp_path: Path,
+    command: str,
+    how: str,
+) -> None:
+    words = typed(command, DATA[command])
+    with BROKEN[how]() as output:
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+    reasons = {"reader gone": "nobody reads it any more", "full disk": os.strerror(errno.ENOSPC)}
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: standard output cannot be written")
+    assert reasons[how] in last
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_sweep_whose_output_cannot_be_written_goes_on_to_its_end(
+    finished: Path,
+    tmp_path: Path,
+    how: str,
+    workers: int,
+) -> None:
+    file = sweep_file(tmp_path, axes=T0_AND_RINGS)
+    store = tmp_path / "new.zarr"
+    run = ["run", str(file), "--store", str(store), "--workers", str(workers)]
+    with BROKEN[how]() as output:
+        assert code_of([str(SCRIPTS / "sweep"), *run], tmp_path, output) == 0
+    assert counts(store).pending == 0
+    assert_same_bits(store, finished)
