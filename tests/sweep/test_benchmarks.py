@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import bins, many, overhead, page, rivals, simulated_cluster, startup, storage
+from tests.benchmarks import bins, flushing, many, overhead, page, rivals, simulated_cluster, startup, storage
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -53,6 +53,14 @@ def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
 
 
 @pytest.mark.thorough
+def test_a_block_is_committed_flushed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flushing, "RUNS", 18)
+    told = flushing.lines(2)
+    assert [cells(line)[0] for line in told[-3:]] == list(flushing.WAYS)
+    assert all(float(cells(line)[1]) > 0.0 for line in told[-3:])
+
+
+@pytest.mark.thorough
 def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
     told = rivals.tool_lines(1, 1, ("ours", "pool"))
     assert told[0].startswith("18 runs")
@@ -70,7 +78,7 @@ def test_a_simulated_cluster_does_all_blocks() -> None:
     assert float(row[4]) > 0.0
 
 
-@pytest.mark.parametrize("name", ["performance.md", "scale.md"])
+@pytest.mark.parametrize("name", ["performance.md", "scale.md", "stores.md"])
 def test_pages_hold_a_table_at_every_place_for_one(name: str) -> None:
     places = re.findall(
         r"<!-- (.+?): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL
