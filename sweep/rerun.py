@@ -1,7 +1,6 @@
 """One run of a store again: its configuration, and the command that repeats it."""
 
 import json
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from marsdisk.errors import ConfigError
 from .axes import Axis, Overrides, short_names
 from .errors import StoreError
 from .plan import name_of_run, value_at
-from .spec import Sweep, build_sweep
+from .spec import Sweep, build_sweep, recorded_sweep
 from .store import reader
 from .store.recorded_tables import change_of_table
 from .store.writer import coordinate
@@ -231,25 +230,12 @@ class RecordedRuns:
         """The sweep that the store was made for."""
         given: Mapping[str, Any] = self._attributes["sweep"]
         if self._sweep is None:
-            sweep = build_sweep(**given, where="the store's record of its sweep")
-            return replace(sweep, base_file=self._base_file(sweep))
+            return recorded_sweep(self._attributes, "the store's record of its sweep")
         points = given.get("refined", [])
         if points == self._sweep.given.get("refined", []):
             return self._sweep
         sweep = build_sweep(**{**self._sweep.given, "refined": points})
         return replace(sweep, file=self._sweep.file, base_file=self._sweep.base_file)
-
-    def _base_file(self, sweep: Sweep) -> str:
-        """Where the base lies as seen from here; empty where it does not.
-
-        A store knows it as seen from the sweep file, and that as it was typed.
-        """
-        folder = os.path.dirname(str(self._attributes.get("sweep_file", "")))
-        base = sweep.given["base_path"]
-        paths = [os.path.normpath(os.path.join(folder, base)), base]
-        if os.path.isabs(base):  # an older store
-            return str(base)
-        return next((path for path in paths if base and os.path.isfile(path)), "")
 
     def overrides(self, run: int) -> Overrides:
         """What the case of a run sets, beside what holds for all cases."""

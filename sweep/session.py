@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import zarr
 from rich.console import Console
@@ -17,7 +16,7 @@ from .plan import Block, Plan, make_plan
 from .profiles import Source, expected_workers
 from .progress import Allowance, Reporter, Tally
 from .rounds import may_go_on, next_round, recorded
-from .spec import Sweep, build_sweep
+from .spec import Sweep, recorded_sweep
 from .stopping import stopping_on_signals
 from .store import layout, reader
 from .store.cases import renew_cases
@@ -193,5 +192,4 @@ def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> boo
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
     """The sweep that a store was made for, from its own record."""
-    given: Any = reader.read_descriptions(Place.of(store))[0]["sweep"]
-    return build_sweep(**given, where=str(store))
+    return recorded_sweep(reader.read_descriptions(Place.of(store))[0], str(store))

@@ -341,3 +341,26 @@ def build_sweep(
     given: dict[str, Any] = {"content": dict(content), "base": dict(base), "command_line": dict(command_line), "base_path": base_path}
     given |= {"refined": [[*at] for at in refined]} if refined else {}
     return Sweep(spec, merge(base, for_all), tuple(axes), given)
+
+
+def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
+    """Return the sweep that a store was made for, from its own record.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the store.
+    where : str
+        What the record is called in messages.
+    """
+    sweep = build_sweep(**attributes["sweep"], where=where)
+    file = str(attributes.get("sweep_file", ""))
+    return replace(sweep, base_file=_base_seen_from_here(file, sweep.given["base_path"]))
+
+
+def _base_seen_from_here(file: str, base: str) -> str:
+    """Where a base lies that is known as seen from its sweep file, and that as it was typed; empty where it does not lie there."""
+    if os.path.isabs(base):  # in a store of an older version
+        return base
+    beside = os.path.normpath(os.path.join(os.path.dirname(file), base))
+    return next((path for path in (beside, base) if base and os.path.isfile(path)), "")

@@ -126,6 +126,7 @@ def test_kernels_are_not_read_below_a_root_that_others_may_have_filled(root: Pat
     assert is_private(found.parent)
 
 
+@pytest.mark.parametrize("root", [TEMPORARY_ROOT], indirect=True)
 def test_a_fresh_folder_is_that_of_the_processes_started_from_here_too(root: Path) -> None:
     let_all_write(folder_now())
     fresh = folder_now()
