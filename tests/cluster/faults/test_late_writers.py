@@ -1,5 +1,6 @@
 """Workers that nobody waits for any more go on with their blocks: what stands at the path by then keeps its bits."""
 
+import itertools
 import random
 import shutil
 import signal
@@ -23,7 +24,6 @@ from sweep.store import reader
 from sweep.store.objects import Objects
 from sweep.store.place import Folder, Place
 
-ROUNDS = 20
 BLOCKS = 8
 LONGEST_PAUSE = 0.3  # s after which all that a worker does in a block has begun
 TIME_LIMIT = 1.5  # s, of runs that take milliseconds
@@ -123,6 +123,7 @@ class Late:
     gate: Gate
     launch: Launch
     dice: random.Random
+    rounds: int
 
     def freeze(self, file: Path, number: signal.Signals) -> tuple[str, str, int]:
         """Start a driver, freeze its workers at a random moment, and end it; return what it said."""
@@ -176,7 +177,8 @@ def late(
         for name in ("one", "two"):
             dask.add_worker(name, inside={"sleep": 0.02, **gate.settings(store)})
         dask.wait_for_workers(2)
-        yield Late(store, sweeps, dask, gate, launch, random.Random(16))
+        rounds = request.config.getoption("--rounds")
+        yield Late(store, sweeps, dask, gate, launch, random.Random(16), rounds)
 
 
 def stay_deleted(late: Late) -> None:
@@ -251,11 +253,10 @@ MEANWHILE: dict[str, Callable[[Late], None]] = {
 
 
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
-@pytest.mark.faults(
-    f"workers are frozen, their driver is interrupted or killed, the store in {{place}} {{meanwhile}}, and the workers go on, {ROUNDS} times"
-)
+@pytest.mark.faults("frozen workers; their driver is ended; the store in {place} {meanwhile}; they go on")
 def test_late_blocks_change_nothing(late: Late, place: str, meanwhile: str, fault: Fault) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL) * (ROUNDS // 2):
+    endings = itertools.cycle((signal.SIGINT, signal.SIGKILL))
+    for number in itertools.islice(endings, late.rounds):
         out, err, code = late.freeze(late.sweeps.file, number)
         expected = 130 if number == signal.SIGINT else -signal.SIGKILL
         fault.ended(out, err, code, expected=expected)
@@ -264,16 +265,16 @@ def test_late_blocks_change_nothing(late: Late, place: str, meanwhile: str, faul
         MEANWHILE[meanwhile](late)
         if Place.of(late.store).exists():
             delete(late.store)
-    fault.outcome.again = "not one bit is changed"
+    fault.outcome.again = "no bit of what was committed is changed"
 
 
 @pytest.mark.parametrize("place", ["a folder"], indirect=True)
-@pytest.mark.faults(f"a worker is frozen past its time limit, its run is done by others, and it goes on, {ROUNDS} times")
+@pytest.mark.faults("a worker is frozen past its time limit; others do its run; it goes on")
 def test_a_run_past_its_time_limit_that_others_have_done_is_not_failed(
     late: Late,
     fault: Fault,
 ) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(late.rounds):
         fault.ended(*late.freeze(late.sweeps.limited, signal.SIGKILL), expected=-signal.SIGKILL)
         frozen = time.monotonic()
         run_here(late.sweeps.limited, late.store)
@@ -283,4 +284,4 @@ def test_a_run_past_its_time_limit_that_others_have_done_is_not_failed(
         assert_untouched(late.store, before)
         assert reader.counts(late.store).failed == 0
         delete(late.store)
-    fault.outcome.again = "not one bit is changed"
+    fault.outcome.again = "no bit of what was committed is changed"
