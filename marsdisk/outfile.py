@@ -4,6 +4,8 @@ They are written through links, into pipes and devices, and to standard output (
 is there already is written over only if that was asked for, and then stands complete or as it was.
 """
 
+import errno
+import io
 import os
 import re
 import shutil
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from .errors import MarsDiskError
+from .streams import PatientFile, closed_at_start
 
 STANDARD_OUTPUT = "-"
 #: Endings of the files of each format, the usual one first.
@@ -198,7 +201,8 @@ class OutFile:
     def _unwritable(self, error: OSError) -> OutputError:
         if isinstance(error, BrokenPipeError):
             return OutputError(f"{self} cannot be written to its end: nobody reads it any more")
-        return OutputError(f"{self} cannot be written: {error.strerror or error}; {OTHER_PLACE}")
+        cure = "" if self.given == STANDARD_OUTPUT else f"; {OTHER_PLACE}"
+        return OutputError(f"{self} cannot be written: {error.strerror or error}{cure}")
 
     @contextmanager
     def messages(self) -> Iterator[None]:
@@ -252,7 +256,9 @@ class OutFile:
             with open(self.given, "wb") as file:
                 yield file
             return
-        with os.fdopen(os.dup(number), "wb") as file:
+        if number in closed_at_start:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        with io.BufferedWriter(PatientFile(os.dup(number), "w")) as file:
             yield file
 
     @contextmanager

@@ -6,17 +6,27 @@ import select
 import sys
 from typing import TextIO
 
+#: Standard streams that were closed when this process began.
+closed_at_start: set[int] = set()
 
-class _Outlet(io.FileIO):
+
+class PatientFile(io.FileIO):
+    """A file that waits for a pipe which takes nothing at the moment, though the pipe does not block."""
+
+    def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
+        while (written := super().write(data)) is None:
+            select.select([], [self], [])
+        return written
+
+
+class _Outlet(PatientFile):
     """A file that drops what cannot be written: its reader has gone, its disk is full, its terminal was closed."""
 
     def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
         try:
-            while (written := super().write(data)) is None:  # a pipe that takes nothing at the moment
-                select.select([], [self], [])
+            return super().write(data)
         except OSError:
             return memoryview(data).nbytes
-        return written
 
 
 def outlive_readers() -> None:
@@ -24,8 +34,8 @@ def outlive_readers() -> None:
 
     Streams that somebody has replaced, such as a test or a notebook, stay as they are.
     """
-    while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # a closed one: the next file opened would take its place
-        pass
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # the next file opened would take its place
+        closed_at_start.add(number)
     os.close(number)
     if sys.stdout is sys.__stdout__:
         sys.stdout = _lasting(sys.stdout, 1)

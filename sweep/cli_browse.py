@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 def browse(store: "Place", port: int, address: str, hosts: tuple[str, ...], no_open: bool) -> None:
     """Look at STORE in a browser, also while its sweep runs: map, table, series, size distributions, caches, provenance.
 
-    The page is served by this command until Ctrl-C, on this machine only, and changes nothing. Nothing is loaded from elsewhere. For a
+    The page is served by this command until Ctrl-C, to this machine only unless --address says otherwise, and changes nothing. Nothing is loaded from elsewhere. For a
     store on another machine: start it there with a port of your choice, and here: ssh -L 5006:localhost:5006 MACHINE.
 
-    It answers only to the name or address that it listens on, so that no web site can read it through your browser.
+    It answers only to the names that it was started for, its own address and those of --host, so that no web site can read it through your browser.
 
     \b
     sweep browse results/temperature_supply.zarr

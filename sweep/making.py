@@ -212,6 +212,8 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         whence = {} if is_round else {"sweep_before": attributes["sweep"], **_provenance(plan)}  # rounds are many, and made as the store is
         extensions.append({"first_row": plan.starts[-1], **whence})
     renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
+    if plan.sweep.file:
+        renewed["sweep_file"] = _file_for_everybody(plan)
     writer.extend_store(
         place,
         rows_before=before,

@@ -292,6 +292,8 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
         raise with_lines(ConfigError([problem], str(path)), path) from error
     base_path = _seen_from(path.parent, str(base)) if base_file else ""
     content = tables_resolved(content, path.parent)
+    if base_path:
+        content = {**content, "base": base_path}
     command_line = tables_resolved(command_line or {}, Path())
     try:
         sweep = build_sweep(content, base_content, command_line, base_path, where=str(path))
@@ -301,13 +303,16 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
 
 
 def _seen_from(folder: Path, file: str) -> str:
-    """Return a path in a sweep file as seen from its folder, so that it does not say where that is."""
-    if not Path(file).is_absolute():
-        return Path(file).as_posix()
-    try:
-        return Path(os.path.relpath(file, folder.resolve())).as_posix()
-    except ValueError:  # on another drive of Windows
-        return Path(file).name
+    """Return a path in a sweep file as seen from its folder, or its name alone where it is far from there.
+
+    So it does not say where that folder is.
+    """
+    path = Path(file)
+    if not path.is_absolute():
+        return path.as_posix()
+    here = folder.resolve()
+    is_near = len(set(here.parents) & set(path.parents)) > 1  # more than the root
+    return Path(os.path.relpath(path, here)).as_posix() if is_near else path.name
 
 
 def build_sweep(

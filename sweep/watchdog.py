@@ -118,6 +118,7 @@ class Watchdog:
     def _any_taker(self, there: bool, now: float) -> None:
         if there:
             self._alive = now
+            self._starved = ""
         silent = now - self._alive
         if silent <= self.limits.no_worker or (silent < self.cluster.patience and self.cluster.waiting()):
             return

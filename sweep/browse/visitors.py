@@ -30,9 +30,10 @@ def name_in(authority: str) -> str:
     """
     try:
         parts = urlsplit(f"//{authority}")
-        return "" if parts.netloc != authority or parts.username is not None else parts.hostname or ""
     except ValueError:
         return ""
+    is_plain = parts.netloc == authority and parts.username is None
+    return (parts.hostname or "") if is_plain else ""
 
 
 def is_address(name: str) -> bool:
@@ -78,8 +79,7 @@ class Names:
         if origin is not None and not self._is_own(origin, request.host):
             return "this page does not answer other web sites"
         site = request.headers.get("Sec-Fetch-Site", "none")
-        is_link = request.headers.get("Sec-Fetch-Mode") == "navigate"  # what it shows, the other site cannot read
-        if site not in {"same-origin", "none"} and not is_link:
+        if site not in {"same-origin", "none"} and not _is_link(request):
             return "this page does not answer other web sites"
         return ""
 
@@ -89,6 +89,13 @@ class Names:
         except ValueError:
             return False
         return authority == host.lower() or name_in(authority) in self.given
+
+
+def _is_link(request: HTTPServerRequest) -> bool:
+    """Whether somebody has followed a link to the page, which then stands in a tab of its own and not within another site."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    destination = request.headers.get("Sec-Fetch-Dest", "document")
+    return mode == "navigate" and destination == "document"
 
 
 class Refusal(RequestHandler):
@@ -144,7 +151,8 @@ def name_server(asked: str, bound: Collection[str], further: Collection[str] = (
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     if has_all or any(map(is_loopback, bound)):
         own |= {*LOOPBACK}
-    return Names(frozenset(own), frozenset(name.lower() for name in further), any_address=has_all)
+    given = frozenset(filter(None, map(name_in, further)))
+    return Names(frozenset(own), given, any_address=has_all)
 
 
 def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:

@@ -96,6 +96,6 @@ def refuse_committed(status: NDArray[np.uint8], attempts: NDArray[np.int64], att
         They are committed.
     """
     committed = np.isin(status, (layout.DONE, layout.FAILED))
-    replaceable = retry & (attempts < attempt)
+    replaceable = retry & (status == layout.FAILED) & (attempts < attempt)
     if np.any(committed & ~replaceable):
         raise CommittedAlreadyError("another attempt has committed it")

@@ -292,8 +292,17 @@ class Objects(Place):
                 lambda: obstore.put_async(self.inside, key, chunk, mode=mode),
             )
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-            return await self._read_async(key) == chunk  # our own, whose answer was lost
+            return await self._holds(key, chunk)  # our own, whose answer was lost
+        except FileNotFoundError:  # the version that was to be replaced is gone
+            return False
         return True
+
+    async def _holds(self, key: str, chunk: bytes) -> bool:
+        """Whether an object is there and has this content."""
+        try:
+            return await self._read_async(key) == chunk
+        except FileNotFoundError:
+            return False
 
     async def _tags(self, keys: Iterable[str]) -> dict[str, str | None]:
         """Look up which version of each object is there, None where there is none."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
 from .failures import reason, storage_errors, telling
-from .fence import Guard
+from .fence import Guard, LateBlockError
 from .identity import unique_mark
 from .naming import folder_behind, refuse_long_name
 from .url_secrets import hide_secrets, refuse_secrets
@@ -55,11 +55,11 @@ class Place(ABC):
         if isinstance(given, Place):
             return given
         text = str(given)
-        lost = re.match(rf"({'|'.join([*OBJECT_SCHEMES, 'https?'])}):/([^/].*)", text, re.IGNORECASE)
-        if lost:
+        lost = re.match(rf"({'|'.join([*OBJECT_SCHEMES, 'https?', 'ftp'])}):(/?[^/].*)", text, re.IGNORECASE)
+        if lost and (lost[2].startswith("/") or "@" in lost[2]):
             whole = "give it as text" if isinstance(given, Path) else f"give {lost[1]}://BUCKET/NAME.zarr"
             how = " by becoming a Path" * isinstance(given, Path)
-            raise StoreError(f"{hide_secrets(lost[1], lost[2])}: a URL has lost a slash{how}; {whole}")
+            raise StoreError(f"{hide_secrets(lost[1], lost[2].lstrip('/'))}: a URL has lost a slash{how}; {whole}")
         if isinstance(given, Path) or "://" not in text:
             return folder_at(text)
         scheme, _, rest = text.partition("://")
@@ -299,6 +299,9 @@ class Folder(Place):
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
                 partial[key].replace(self.path / key)
+        except FileNotFoundError as error:
+            await guard.refuse_other_store()
+            raise LateBlockError("the store was changed while the block was written") from error
         finally:
             for path in partial.values():
                 path.unlink(missing_ok=True)

@@ -177,7 +177,12 @@ def _refuse_lost(place: Place, spec: schema.ArraySpec, absent: Sequence[int]) ->
     if spec.name == layout.STATUS_VARIABLE.name:  # without it, a block is not committed
         return
     attributes, arrays = _declared(place, same_length=False)
-    lost = lost_chunks(attributes, arrays, spec, absent, _whole(place, arrays["status"]))
+    status = _whole(place, arrays["status"])
+    lost = lost_chunks(attributes, arrays, spec, absent, status)
+    if lost:  # unless they came with their block since they were looked for
+        files = chunks.files_of(place, {spec.name: spec}, f"{spec.name}/")
+        still = set(chunks.absent(spec, files.chunks[spec.name])).intersection(absent)
+        lost = lost_chunks(attributes, arrays, spec, sorted(still), status)
     if lost:
         raise ValueError(f"{lost[0]} is missing{' and others' * (len(lost) > 1)}")
 
@@ -211,8 +216,7 @@ def lost_chunks(
         last = min((index + 1) * spec.chunks[0], spec.shape[0]) - 1
         return bool(committed[first : last // size + 1].any())
 
-    by_block = layout.is_by_block(spec.name) and spec.dims[0] == "run"
-    return [f"{spec.name}/c/{index}" for index in absent if not by_block or must_exist(index)]
+    return [f"{spec.name}/c/{index}" for index in absent if not spec.is_by_block or must_exist(index)]
 
 
 @dataclass(frozen=True)

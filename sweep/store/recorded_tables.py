@@ -4,9 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from .place import reason
-
-SHIPPED_TABLE = "forsterite"
+from .failures import reason
 
 
 def change_of_table(name: str, digest: object) -> str:
@@ -33,17 +31,19 @@ def change_of_table(name: str, digest: object) -> str:
 
 def is_missing(name: str) -> bool:
     """Whether there is no file any more where a table was."""
+    from marsdisk.physics.qpr_table import SHIPPED
+
     _, _, path = name.partition(" = ")
-    return path != SHIPPED_TABLE and not os.path.exists(path)
+    return path not in SHIPPED and not os.path.exists(path)
 
 
 def _digest(name: str) -> str:
-    from marsdisk.physics.qpr_table import read_qpr_table, shipped_qpr_table
+    from marsdisk.physics.qpr_table import SHIPPED, read_qpr_table, shipped_qpr_table
 
     key, _, path = name.partition(" = ")
     if key != "radiation.Q_pr":
         return hashlib.sha256(_plain_file(path).read_bytes()).hexdigest()
-    if path == SHIPPED_TABLE:
+    if path in SHIPPED:
         return shipped_qpr_table(path).digest
     return read_qpr_table(_plain_file(path)).digest
 

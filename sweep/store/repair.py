@@ -108,7 +108,9 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
     arrays, wrong = schema.read_arrays(described, attributes)
     findings = list(_structure(place, wrong, arrays, int(attributes["rows"])))
     with telling(place, "cannot be read"):
+        records = _commit_records(place, arrays)
         files = files_of(place, arrays)
+        files.chunks |= records
         files.foreign = [key for key in files.foreign if key.partition("/")[0] not in wrong]
         store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
         findings += _files(store)
@@ -116,6 +118,12 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
             findings += _blocks(store)
         findings += [*_coordinates(store), *_code(store), *_beside(store)]
     return findings
+
+
+def _commit_records(place: Place, arrays: Mapping[str, ArraySpec]) -> dict[str, list[Chunk]]:
+    """The files with commit records, listed before all others: what they say is committed is there by then."""
+    of_status = {name: spec for name, spec in arrays.items() if name == "status"}
+    return files_of(place, of_status, "status/").chunks if of_status else {}
 
 
 def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int) -> Iterator[Finding]:
@@ -182,7 +190,7 @@ def _blocks(store: _Store) -> Iterator[Finding]:
         yield _again(store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)")
     lost = set(_lost(store, status, committed)) - marked - unknown
     if lost:
-        names = [name for name in store.arrays if layout.is_by_block(name) and _lost_of(store, name, status)]
+        names = [name for name in store.arrays if store.arrays[name].is_by_block and _lost_of(store, name, status)]
         shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
         yield _again(store, "lost chunks", lost, f"committed, but files with their results are gone (of {shown})")
     if store.driver:
@@ -206,19 +214,13 @@ def _again(store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequ
 
 
 def _unreadable(store: _Store) -> list[Finding]:
-    along_run = [(name, chunk) for name, chunk in store.bad if _is_by_block(store, name)]
+    along_run = [(name, chunk) for name, chunk in store.bad if store.arrays[name].is_by_block]
     blocks = {block for name, chunk in along_run for block in store.blocks_of(name, chunk)}
     if not blocks:
         return []
     names = sorted({name for name, _ in along_run})
     meaning = f"chunks of {', '.join(names[:5])}{' and others' * (len(names) > 5)} are truncated or garbled, and their runs as good as lost"
     return [_again(store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run])]
-
-
-def _is_by_block(store: _Store, name: str) -> bool:
-    """Whether workers write the array, and can write it again."""
-    by_block = {variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)}
-    return name in by_block and store.arrays[name].dims[0] == "run"
 
 
 def _lost_of(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:
@@ -232,7 +234,7 @@ def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
     """Committed blocks of which a chunk that must be there is not."""
     if store.attributes["schema_version"] >= layout.FIRST_WITH_EVERY_CHUNK:
         for name in store.arrays:
-            if not _is_by_block(store, name):
+            if not store.arrays[name].is_by_block:
                 continue
             for key in _lost_of(store, name, status):
                 chunk = Chunk(key, 0, (int(key.rpartition("/")[2]),))
@@ -247,8 +249,8 @@ def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
 
 def _coordinates(store: _Store) -> Iterator[Finding]:
     status = _status(store) if "status" in store.arrays else np.zeros(0, np.uint8)
-    lost = [key for name in sorted(store.arrays) if not _is_by_block(store, name) for key in _lost_of(store, name, status)]
-    names = sorted({name for name, _ in store.bad if not _is_by_block(store, name)})
+    lost = [key for name in sorted(store.arrays) if not store.arrays[name].is_by_block for key in _lost_of(store, name, status)]
+    names = sorted({name for name, _ in store.bad if not store.arrays[name].is_by_block})
     anew = f"results can still be read by run; for a whole store, sweep run it into another --store than {store.place}"
     if lost:
         yield Finding("lost coordinates", tuple(lost), "files that say which run is which are gone", anew)

@@ -53,6 +53,11 @@ class ArraySpec:
     fill: Any
 
     @property
+    def is_by_block(self) -> bool:
+        """Whether workers write it, a chunk for each block, and can write it again."""
+        return layout.is_by_block(self.name) and self.dims[0] == "run"
+
+    @property
     def chunk_bytes(self) -> int:
         """Uncompressed size of a chunk; of texts, what they take beside their letters."""
         return WIDTHS[self.dtype] * math.prod(self.chunks)

@@ -20,12 +20,17 @@ def hide_secrets(scheme: str, rest: str) -> str:
     's3://***'
     """
     known = scheme if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else "***"
-    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    plain = _before_settings(rest)
     _, at, host = plain.rpartition("@")
     if at:
         return f"{known}://***@{host}"
     authority = plain.lstrip("/").partition("/")[0]
     return f"{known}://{'***' if _holds_password(authority) else plain}"
+
+
+def _before_settings(rest: str) -> str:
+    """Return what stands before the first ? or #, be it written as it is or escaped."""
+    return re.split("[?#]|%3f|%23", rest, maxsplit=1, flags=re.IGNORECASE)[0]
 
 
 def _holds_password(authority: str) -> bool:
@@ -36,7 +41,7 @@ def _holds_password(authority: str) -> bool:
 def refuse_secrets(scheme: str, rest: str) -> None:
     """Raise StoreError if a URL may hold a secret: it would be printed, logged, sent to workers and stored."""
     shown = hide_secrets(scheme, rest)
-    plain = re.split(r"[?#]", rest, maxsplit=1)[0]
+    plain = _before_settings(rest)
     host_first = plain if scheme == "file" else plain.lstrip("/")  # a slash too many hides no password
     authority, _, key = host_first.partition("/")
     user = authority.rpartition("@")[0]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ _COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 ROWS_AT_LEAST = 4096
 #: A chunk that is all fill value is a file, too, so that what is missing is known to be missing.
 EVERY_CHUNK: ArrayConfigLike = {"write_empty_chunks": True}
+#: Attribute of an array that an extension has made and not yet filled for the runs that were there before.
+UNFILLED = "unfilled"
 
 
 def _missing(dtype: np.dtype[Any]) -> Any:
@@ -148,10 +150,11 @@ def extend_store(
             if array.metadata.dimension_names[0] == "run" and name not in known:  # type: ignore[union-attr, index]
                 del group[name]
         for variable in all_others:
-            if variable.name in group:
+            if variable.name in group and not array_of(group, variable.name).attrs.get(UNFILLED):
                 _lengthen(group, variable.name, runs)
             else:
-                _create_along_run(group, variable, runs, block_size, sizes)
+                unfilled = {**variable.attributes, UNFILLED: True}
+                _create_along_run(group, replace(variable, attributes=unfilled), runs, block_size, sizes)
                 _fill(group, variable, rows_before)
         for name, (values, attrs) in coordinates.items():
             if name in group:
@@ -165,10 +168,11 @@ def extend_store(
 
 
 def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
-    """Write chunks of fill values for the first rows of an array that was just made."""
+    """Write chunks of fill values for the first rows of an array that was just made, and note that this is done."""
     array = array_of(group, variable.name)
     if rows:
         array[:rows] = variable.fill
+    array.attrs.put(dict(variable.attributes))
 
 
 def renew_attributes(place: Place, attributes: Mapping[str, Any]) -> None:

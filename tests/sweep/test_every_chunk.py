@@ -2,6 +2,8 @@
 
 import shutil
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,3 +122,59 @@ def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(whol
     (store / keys_of_chunks(store)["cache_refused"][0]).unlink()
     assert repair.examine(store).is_clean
     assert (sweep.open_store(store).cache_refused.values == 0).all()
+
+
+def commit_after_the_first_listing(
+    patch: pytest.MonkeyPatch,
+    place: Path,
+    whole: Path,
+    modules: tuple[ModuleType, ...],
+) -> None:
+    """Let a driver commit all blocks as soon as files have been listed once."""
+    really = chunks.files_of
+    listed: list[str] = []
+
+    def list_files(*arguments: Any, **options: Any) -> chunks.Files:
+        found = really(*arguments, **options)
+        listed.append("")
+        if len(listed) == 1:
+            shutil.copytree(whole, place, dirs_exist_ok=True)
+        return found
+
+    for module in modules:
+        patch.setattr(module, "files_of", list_files)
+
+
+@pytest.fixture
+def begun(whole: Path, tmp_path: Path) -> Path:
+    """The same store before any of its blocks was run."""
+    store = tmp_path / "s.zarr"
+    shutil.copytree(whole, store)
+    for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL):
+        chunks_of = store / variable.name / "c"
+        if chunks_of.exists() and layout.is_by_block(variable.name):
+            shutil.rmtree(chunks_of)
+    return store
+
+
+def test_blocks_that_are_committed_while_a_reader_looks_are_not_lost(
+    whole: Path,
+    begun: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        commit_after_the_first_listing(patch, begun, whole, (chunks,))
+        found = reader.column(reader.open_group(begun), "M_loss")
+    assert found.shape == reader.column(reader.open_group(whole), "M_loss").shape
+
+
+def test_blocks_that_are_committed_while_the_doctor_looks_are_not_lost(
+    whole: Path,
+    begun: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        commit_after_the_first_listing(patch, begun, whole, (repair,))
+        kinds = [finding.kind for finding in repair.examine(begun).findings]
+    assert "lost chunks" not in kinds
+    assert repair.examine(begun).findings == []

@@ -5,6 +5,7 @@ import os
 import pty
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -213,3 +214,42 @@ def test_a_sweep_whose_output_cannot_be_written_goes_on_to_its_end(
         assert code_of([str(SCRIPTS / "sweep"), *run], tmp_path, output) == 0
     assert counts(store).pending == 0
     assert_same_bits(store, finished)
+
+
+@pytest.mark.parametrize("command", ["sweep status", "sweep export"])
+def test_data_into_a_closed_standard_output_is_no_success(
+    typed: Callable[[str, str], list[str]],
+    tmp_path: Path,
+    command: str,
+) -> None:
+    closing = ["sh", "-c", f"exec {shlex.join(typed(command, DATA[command]))} >&-"]
+    done = subprocess.run(
+        closing,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(os.strerror(errno.EBADF))
+
+
+LONG = 300_000  # characters, more than a pipe takes at once
+PRINT = {
+    "text": "from marsdisk.streams import outlive_readers; outlive_readers(); print",
+    "data": "from marsdisk.commands import print_whole; print_whole",
+}
+
+
+@pytest.mark.parametrize("what", PRINT)
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(what: str) -> None:
+    there, here = os.pipe()
+    os.set_blocking(here, False)
+    words = [sys.executable, "-c", f"{PRINT[what]}('x' * {LONG})"]
+    with subprocess.Popen(words, stdout=here) as process:
+        os.close(here)
+        with os.fdopen(there, "rb", buffering=0) as reader:
+            found = b"".join(iter(lambda: reader.read(1000), b""))
+    assert process.returncode == 0
+    assert found == b"x" * LONG + b"\n"

@@ -31,6 +31,9 @@ FORMS = {
     "fragment of the host": "{}://bucket#hunter2/x.zarr",
     "fragment and query": "{}://bucket/x.zarr#hunter2?b=hunter2",
     "a slash that is lost": "{}:/key:hunter2@bucket/x.zarr",
+    "both slashes lost": "{}:key:hunter2@bucket/x.zarr",
+    "escaped query": "{}://bucket/x.zarr%3fsig=hunter2",
+    "escaped fragment": "{}://bucket/x.zarr%23hunter2",
 }
 SCHEMES = (*OBJECT_SCHEMES, "https", "S3")
 URLS = {f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()}

@@ -212,6 +212,18 @@ def test_a_refusal_tells_nothing_and_lets_nobody_read_it(site: Site) -> None:
 def test_a_link_on_another_page_may_be_followed(site: Site) -> None:
     headers = {"Host": f"127.0.0.1:{site.port}", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert site.status(site.pages[0], headers) == 200
+    assert site.status(site.pages[0], {**headers, "Sec-Fetch-Dest": "document"}) == 200
+
+
+@pytest.mark.parametrize("within", ["iframe", "frame", "embed", "object"])
+def test_no_page_is_shown_within_another_web_site(site: Site, within: str) -> None:
+    headers = {
+        "Host": f"127.0.0.1:{site.port}",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": within,
+    }
+    assert site.status(site.pages[0], headers) == REFUSED
 
 
 def test_a_name_that_the_page_is_started_for_is_answered(finished: Path) -> None:
@@ -255,6 +267,12 @@ def test_a_server_has_the_names_of_what_it_listens_on(asked: str, bound: list[st
     names = name_server(asked, bound)
     assert [name for name in answered if name not in names] == []
     assert [name for name in refused if name in names] == []
+
+
+def test_a_name_may_be_given_with_its_port() -> None:
+    names = name_server("127.0.0.1", ["127.0.0.1"], ["Proxy.example:8443", "[2001:db8::1]:8443"])
+    assert names.given == {"proxy.example", "2001:db8::1"}
+    assert "proxy.example" in str(names)
 
 
 def test_all_addresses_are_those_of_the_interfaces() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import MELT, command, in_one_line, run_here
+from small_sweeps import MELT, command, in_one_line, run_here, sweep_file
 
 import sweep
 from sweep.card import card
@@ -104,8 +104,31 @@ def test_the_path_of_the_base_is_recorded_as_seen_from_the_sweep_file(project: P
     shutil.copy(MELT, project / "sweeps" / "here.yaml")
     file = sweep_file_of(project, base=given.format(project=project))
     loaded = load_sweep(file)
-    assert loaded.given["base_path"] == recorded
+    assert loaded.given["base_path"] == loaded.given["content"]["base"] == recorded
     assert Path(loaded.base_file).is_file()
+
+
+def test_a_base_far_from_the_sweep_file_is_recorded_by_its_name_alone(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, axes=SWEEP["axes"])
+    given = load_sweep(file).given
+    assert given["base_path"] == given["content"]["base"] == MELT.name
+
+
+def test_an_extension_records_the_sweep_file_that_it_was_made_from(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(project)
+    sweep_file_of(project)
+    run_here(Path("sweeps/small.yaml"), project / "small.zarr")
+    other = project / "others" / "deep"
+    other.mkdir(parents=True)
+    more = {"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]}
+    content = {**SWEEP, "base": "../../base.yaml", "axes": more}
+    (other / "more.yaml").write_text(json.dumps(content), encoding="utf-8")
+    run_here(Path("others/deep/more.yaml"), project / "small.zarr", extending=True)
+    recorded = RecordedRuns.of(reader.open_group(project / "small.zarr"))
+    assert [recorded.repetition(run).changes for run in range(5)] == [()] * 5
 
 
 def as_older_versions_wrote(store: Path, base: Path) -> None:
