@@ -74,7 +74,7 @@ def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
     checks, problems = dict[str, Check](), []
     for name, entry in given.items():
         if not isinstance(name, str) or not name.strip():
-            problems.append(f"checks.{shown_text(name)}: the name must be a text; put it in quotes")
+            problems.append(f"checks.{shown_text(str(name))}: the name must be a text; put it in quotes")
             continue
         if not isinstance(entry, Mapping):
             problems.append(f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as {{expect: M_loss > 0}}")

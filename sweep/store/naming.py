@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import StoreError
 
 NAME_BYTES = 255  # that a name has at most, where the system does not say
-NOTE_BYTES = 135  # of them that a note puts around the name of its store, a long host name included
+NOTE_BYTES = 100  # of them that a note puts around the name of its store, while it is being written
 
 
 def folder_behind(text: str) -> str:
