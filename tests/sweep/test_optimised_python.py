@@ -38,7 +38,7 @@ COMMANDS = [
 
 
 #: Of lines about the clock or a process, which differ from one call to the next.
-DIFFERENT_EACH_TIME = re.compile(r"\d (m?s|min|h|runs/s)\b|second|time|worker|version")
+DIFFERENT_EACH_TIME = re.compile(r"\d (m?s|min|h|runs/s)\b|second|time|worker|version|^\| made ")
 
 
 def lasting_lines(text: str) -> list[str]:
