@@ -11,12 +11,18 @@ closed_at_start: set[int] = set()
 
 
 class PatientFile(io.FileIO):
-    """A file that waits for a pipe which takes nothing at the moment, though the pipe does not block."""
+    """A file that takes all that it is given, and waits for a pipe that takes nothing at the moment though it does not block."""
 
     def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
-        while (written := super().write(data)) is None:
-            select.select([], [self], [])
-        return written
+        rest = memoryview(data).cast("B")
+        size = rest.nbytes
+        while rest:
+            written = super().write(rest)
+            if written is None:
+                select.select([], [self], [])
+            else:
+                rest = rest[written:]
+        return size
 
 
 class _Outlet(PatientFile):

@@ -204,7 +204,7 @@ class UnreliableServer:
             def pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 fate = server.decide(Request(self.command, self.path))
-                time.sleep(fate.delay)
+                time.sleep(fate.delay)  # what a slow network does
                 if fate.lost:
                     self._cut()
                     return

