@@ -319,7 +319,8 @@ def build_table(
     OutputError
         If the file cannot be written.
     """
-    nk_path, out = Path(nk_path), OutFile.of(out_path, TABLE_FORMATS, force=True)
+    nk_path = Path(nk_path)
+    out = OutFile.of(out_path, TABLE_FORMATS, force=True)
     out_name = Path(out.given)
     s, T = size_grid(sizes_per_decade), temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)

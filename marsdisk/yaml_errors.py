@@ -80,7 +80,8 @@ def unreadable_character(text: str) -> YamlProblem | None:
 def parser_problem(error: MarkedYAMLError, text: str) -> YamlProblem:
     """What the parser says, told by the lines between where it was and where it stopped."""
     lines = text.rstrip().split("\n")
-    said, doing = str(error.problem), str(error.context)
+    said = str(error.problem)
+    doing = str(error.context)
     stop = _number(error.problem_mark, lines) or 1
     begin = _number(error.context_mark, lines) or max(1, stop - 1)
     plain = _meaning(_PLAIN, said)

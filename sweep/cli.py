@@ -121,7 +121,8 @@ def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **wh
     from .progress import Tally
     from .session import is_complete, sweep_of_store
 
-    source, sweep = source_of(**where), sweep_of_store(store)
+    source = source_of(**where)
+    sweep = sweep_of_store(store)
     again = shlex.join(["sweep", *sys.argv[1:]])
     try:
         _go(sweep, store, source, again, retry_failed=retry_failed, allowed=allowed)

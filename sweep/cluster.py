@@ -76,9 +76,13 @@ class Cluster:
 
     def count_executing(self, keys: Collection[str]) -> int:
         """Count the tasks among ``keys`` that workers are at; those that wait in a worker do not count."""
-        processing = self.client.processing()
-        workers = self.workers()
-        return sum(min(len(set(keys).intersection(sent)), workers[address]["nthreads"]) for address, sent in processing.items() if address in workers)
+        asked = set(keys)
+        sent_to = self.client.processing()
+        count = 0
+        for address, worker in self.workers().items():
+            held = asked.intersection(sent_to.get(address, ()))
+            count += min(len(held), worker["nthreads"])
+        return count
 
     def _ended_for_memory(self) -> list[tuple[float, Mapping[str, Any]]]:
         """What nannies have told the scheduler of workers that they ended for lack of memory, with the time."""

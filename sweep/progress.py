@@ -92,14 +92,11 @@ class Allowance:
 
     def __post_init__(self) -> None:
         """Refuse a text that is neither with a ValueError."""
-        self._read_limit()
+        _ = self.limit
 
     @property
     def limit(self) -> float:
         """The number, or the percentage."""
-        return self._read_limit()
-
-    def _read_limit(self) -> float:
         limit = float(self.text.removesuffix("%"))
         if not 0.0 <= limit < math.inf or ("%" in self.text and limit > 100.0) or ("%" not in self.text and limit != int(limit)):
             raise ValueError(self.text)

@@ -108,32 +108,33 @@ def repetition(
     Repetition
         It was read as the command would read it, and compared with the run's name.
     """
-    base, settings = sweep.base_file, _settings(sweep, overrides)
+    base = sweep.base_file
+    settings = _settings(sweep, overrides)
     code = tuple(origin.other_code())
     if not base:
-        return _unread(_line(verb, sweep.given["base_path"], settings), sweep, origin)
+        return _without_base(_line(verb, sweep.given["base_path"], settings), sweep, origin)
     try:
         edited = _edited_sections(sweep)
     except ConfigError as error:
         gone = f"the base {base} cannot be read any more ({'; '.join(error.problems)})"
         return Repetition("", (gone, *origin.other_tables(), *code))
-    found = _found(_line(verb, base, settings), origin)
-    if edited and found.changes:
+    repeated = _compared_with_run(_line(verb, base, settings), origin)
+    if edited and repeated.changes:
         sections = ", ".join(edited)
-        found = _found(_line(verb, base, _set_back(sweep, settings, edited)), origin)
+        line = _line(verb, base, _set_back(sweep, settings, edited))
         note = f"the base {base} was edited since; {sections} is set back to what it was"
-        found = Repetition(found.command, found.changes, note)
-    return Repetition(found.command, (*found.changes, *code), found.set_back)
+        repeated = replace(_compared_with_run(line, origin), set_back=note)
+    return replace(repeated, changes=(*repeated.changes, *code))
 
 
-def _unread(line: str, sweep: Sweep, origin: Origin) -> Repetition:
+def _without_base(line: str, sweep: Sweep, origin: Origin) -> Repetition:
     """A line whose base is known only as seen from the sweep file, and does not lie there as seen from here."""
     base = sweep.given["base_path"]
     unread = f"the base {base} is not found from here; give this in the folder of the sweep file"
     return Repetition(line, (unread, *origin.other_tables(), *origin.other_code()))
 
 
-def _found(line: str, origin: Origin) -> Repetition:
+def _compared_with_run(line: str, origin: Origin) -> Repetition:
     """A line with what stands against its configuration and tables being those of the run."""
     try:
         if origin.is_of(_read(line)):
@@ -262,7 +263,7 @@ class RecordedRuns:
         """Return how a run of the store is repeated; see :func:`repetition`."""
         overrides, config = self._case(run)
         record = self._attributes["provenance"]
-        packages = self._made(run).get("packages")
+        packages = self._provenance_of(run).get("packages")
         origin = Origin(
             str(self._columns["run_id"][run]),
             config,
@@ -272,7 +273,7 @@ class RecordedRuns:
         )
         return repetition(self.sweep, overrides, origin, verb)
 
-    def _made(self, run: int) -> Mapping[str, Any]:
+    def _provenance_of(self, run: int) -> Mapping[str, Any]:
         """Where the part of the store was made that a run stands in: the first, or an extension."""
         made: Mapping[str, Any] = self._attributes["provenance"]
         extensions = self._attributes.get("extensions", [])

@@ -62,7 +62,8 @@ def close_to_other_sites(scheduler: Any) -> None:
 
     By itself, Dask's dashboard answers whoever asks, by whatever name; web sites that a browser shows ask, too.
     """
-    from .visitors import LOOPBACK, Names, answer_only, name_in
+    from ..profiles import LOOPBACK
+    from .visitors import Names, answer_only, name_in
 
     given = frozenset(map(name_in, _origins()))
     cure = f"for another, name it in Dask's setting {ORIGINS}"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from ..profiles import LOOPBACK
 
 
 def name_in(authority: str) -> str:

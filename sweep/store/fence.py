@@ -6,8 +6,9 @@ A block is therefore compared with the store twice, before its first array and r
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class Fence:
     plan_digest: str
 
     @classmethod
-    def of(cls, description: bytes) -> "Fence":
+    def from_description(cls, description: bytes) -> "Fence":
         """Read the fence of a store from its group's ``zarr.json``.
 
         Raises
@@ -57,7 +58,11 @@ class Fence:
         ValueError
             It is no description of a group with attributes.
         """
-        attributes = json.loads(description)["attributes"]
+        return cls.from_attributes(json.loads(description)["attributes"])
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Any]) -> "Fence":
+        """Take the fence of a store from its attributes; one of an older version has no uid."""
         return cls(str(attributes.get("uid", "")), str(attributes["plan_digest"]))
 
     def refuse_other(self, description: bytes) -> None:
@@ -69,7 +74,7 @@ class Fence:
             It is another one, or has another plan.
         """
         try:
-            now = Fence.of(description)
+            now = Fence.from_description(description)
         except (ValueError, KeyError, TypeError) as error:
             raise LateBlockError("the store is gone or damaged") from error
         if now.uid != self.uid:

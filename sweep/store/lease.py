@@ -135,17 +135,20 @@ class Lease(Driving):
         return True  # it was ours whenever it was read
 
     def _keep_alive(self) -> None:
-        seconds, silent = BEAT_SECONDS, False
+        seconds = BEAT_SECONDS
+        silent = False
         while not self._ended.wait(seconds):
             try:
                 if not self._replace():
                     self.lose(_named(self._soon.note_read(LOCK)))
                     return
-                seconds, silent = BEAT_SECONDS, False
+                seconds = BEAT_SECONDS
+                silent = False
             except storage_errors() as error:  # it may come back; what others may do meanwhile shows then
                 if not silent:
                     logger.info("the lease could not be renewed: %s", reason(error))
-                seconds, silent = BEAT_SECONDS / 10.0, True
+                seconds = BEAT_SECONDS / 10.0
+                silent = True
 
     def _wait_for_its_end(self, known: Tagged) -> None:
         """Return when the holder of ``known`` is gone for good; refuse if it shows a sign of life."""

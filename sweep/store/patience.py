@@ -52,7 +52,8 @@ class Patience:
     _mentioned = float("-inf")  # when some request of this process was last said to wait
 
     def __init__(self, place: object, bucket: str, seconds: float | None) -> None:
-        self.place, self.bucket = place, bucket
+        self.place = place
+        self.bucket = bucket
         self.is_long = seconds is None
         self._seconds = seconds
         self._began = time.monotonic()

@@ -55,7 +55,7 @@ def read_fence(store: str | Path | Place) -> Fence:
         There is no store, or it cannot be read.
     """
     attributes, _ = read_descriptions(Place.of(store))
-    return Fence(attributes.get("uid", ""), attributes["plan_digest"])
+    return Fence.from_attributes(attributes)
 
 
 def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.Group":
@@ -307,7 +307,10 @@ def refuse_lost_chunks(place: Place) -> None:
     status = _whole(place, arrays["status"])
     with telling(place, "cannot be read"):
         files = chunks.files_of(place, arrays)
-    lost = [key for name, spec in arrays.items() for key in lost_chunks(attributes, arrays, spec, chunks.absent(spec, files.chunks[name]), status)]
+    lost: list[str] = []
+    for name, spec in arrays.items():
+        absent = chunks.absent(spec, files.chunks[name])
+        lost += lost_chunks(attributes, arrays, spec, absent, status)
     if lost:
         names = ", ".join(lost[:5]) + " and others" * (len(lost) > 5)
         raise StoreError(f"{place}: {names} {'is' if len(lost) == 1 else 'are'} missing; see what can be done: sweep doctor {place}")
