@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_sweeps import MELT, run_here, sweep_file
@@ -11,28 +12,29 @@ from small_sweeps import MELT, run_here, sweep_file
 FILE = "small.yaml"
 STORE = "made.zarr"
 
-#: Commands with what they are to be told from, some of them wrong.
+#: Commands with what they are to be told from, some of them wrong; those that stand first with every check.
+WITH_EVERY_CHECK = 4
 COMMANDS = [
+    ("sweep", "run", FILE, "--store", "new.zarr", "--workers", "0", "--max-failures", "50%"),
+    ("sweep", "run", FILE, "--store", STORE, "--set", "material.rho=-1"),
+    ("sweep", "doctor", STORE, "--deep"),
+    ("marsdisk", "show", str(MELT), "--set", "sizes.n_bins=1"),
     ("sweep", "run", FILE, "--store", "x.zarr", "--workers", "0", "--max-failures", "nonsense"),
     ("sweep", "run", FILE, "--store", "x.zarr", "--workers", "0", "--max-failures", "101%"),
     ("sweep", "run", FILE, "--store", "x.zarr", "--workers", "0", "--max-failures", "-1"),
     ("sweep", "run", FILE, "--store", "x.zarr", "--workers", "0", "--max-failures", "nan"),
     ("sweep", "run", FILE, "--store", "x.zarr", "--workers", "0", "--max-failures", "1.5"),
-    ("sweep", "run", FILE, "--store", "new.zarr", "--workers", "0", "--max-failures", "50%"),
     ("sweep", "run", FILE, "--store", STORE, "--set", "material.rho=3000"),
-    ("sweep", "run", FILE, "--store", STORE, "--set", "material.rho=-1"),
     ("sweep", "resume", STORE),
     ("sweep", "status", STORE),
     ("sweep", "status", "nothing.zarr"),
     ("sweep", "show", STORE, "--columns", "T0,M_loss"),
     ("sweep", "show", STORE, "--where", "T0 >"),
     ("sweep", "summary", STORE),
-    ("sweep", "doctor", STORE, "--deep"),
     ("sweep", "export", STORE, "--to", "csv", "--out", "table.csv"),
     ("sweep", "card", STORE, "1"),
     ("sweep", "compare", STORE, STORE),
     ("marsdisk", "show", str(MELT)),
-    ("marsdisk", "show", str(MELT), "--set", "sizes.n_bins=1"),
     ("marsdisk", "run", str(MELT), "--set", "numerics.t_end_years=0.01"),
 ]
 
@@ -68,7 +70,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words[:2] + words[-1:]))
+def in_turn() -> list[Any]:
+    """Return the commands, most of them for the thorough tests."""
+    commands = []
+    for number, words in enumerate(COMMANDS):
+        marks = () if number < WITH_EVERY_CHECK else pytest.mark.thorough
+        commands.append(pytest.param(words, id=" ".join(words[:2] + words[-1:]), marks=marks))
+    return commands
+
+
+@pytest.mark.parametrize("words", in_turn())
 def test_a_command_answers_under_optimisation_as_without(
     made: Path,
     words: tuple[str, ...],

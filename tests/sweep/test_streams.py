@@ -6,9 +6,10 @@ import pty
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, assert_same_bits, environment, sweep_file
@@ -56,6 +57,8 @@ DATA = {
     "sweep status": "FINISHED --json",
     "sweep summary": "FINISHED --by T0 --json",
 }
+#: Commands that are tried with every check; the others with the thorough ones.
+WITH_EVERY_CHECK = {"marsdisk show", "sweep doctor", "sweep export", "sweep run"}
 CHECKS = '{"checks": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
 
 
@@ -124,12 +127,21 @@ def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
     return done.returncode
 
 
+def in_turn(commands: Iterable[str]) -> list[Any]:
+    """Return commands, most of them for the thorough tests."""
+    found = []
+    for command in commands:
+        marks = () if command in WITH_EVERY_CHECK else pytest.mark.thorough
+        found.append(pytest.param(command, marks=marks))
+    return found
+
+
 def test_every_command_has_a_line_here() -> None:
     known = {f"{name} {verb}" for name, main in PROGRAMS.items() for verb in main.commands}
     assert known == set(TEXTS)
 
 
-@pytest.mark.parametrize("command", TEXTS)
+@pytest.mark.parametrize("command", in_turn(TEXTS))
 def test_a_command_whose_reader_has_gone_ends_as_it_would(
     typed: Callable[[str, str], list[str]],
     tmp_path: Path,
@@ -174,7 +186,7 @@ def test_a_command_in_an_ascii_terminal_or_without_streams_ends_as_it_would(
 
 
 @pytest.mark.parametrize("how", ["reader gone", pytest.param("full disk", marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("command", DATA)
+@pytest.mark.parametrize("command", in_turn(DATA))
 def test_data_that_nobody_takes_is_no_success(
     typed: Callable[[str, str], list[str]],
     tmp_path: Path,
@@ -200,7 +212,14 @@ def test_data_that_nobody_takes_is_no_success(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize(
+    "how",
+    [
+        "reader gone",
+        pytest.param("full disk", marks=pytest.mark.thorough),
+        pytest.param("closed terminal", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_sweep_whose_output_cannot_be_written_goes_on_to_its_end(
     finished: Path,
     tmp_path: Path,

@@ -25,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
 from containers import DOCKER, ROOT, SERVICES, environment_of_image, instructions, last, seconds
 
 NOBODY = 65534
-WARM = next(part for word, rest in instructions() if word == "RUN" for part in rest.split("&&") if "NUMBA_CACHE_DIR" in part)
+STEPS = [part for word, rest in instructions() if word == "RUN" for part in rest.split("&&")]
+#: How the image comes to its compiled kernels.
+WARM = " && ".join(step for step in STEPS if "/opt/marsdisk/kernels" in step)
 
 
 def run(*words: object, **options: Any) -> str:
