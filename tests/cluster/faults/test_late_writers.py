@@ -79,7 +79,7 @@ def delete(store: str) -> None:
 
 def move(store: str) -> str:
     """Give a store another name, and return it."""
-    moved = store.replace("late", "moved")
+    moved = store.removesuffix("late.zarr") + "moved.zarr"
     place = Place.of(store)
     if isinstance(place, Folder):
         place.path.rename(moved)
