@@ -32,6 +32,11 @@ class Gate:
         """Let all runs go on."""
         self._limit.unlink()
 
+    def forget_waiting(self) -> None:
+        """Remove what runs have left that ended before the gate, such as those whose store is gone."""
+        for path in self.folder.glob("held-*"):
+            path.unlink()
+
     def settings(self, store: Path | str) -> dict[str, object]:
         """What workers, or a driver that works itself, are told.
 

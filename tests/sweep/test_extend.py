@@ -17,6 +17,7 @@ from sweep.plan import Plan
 from sweep.store import layout, reader, repair
 from sweep.store.place import Place
 from sweep.store.reader import counts
+from sweep.store.writer import UNFILLED
 from sweep.views import Columns
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
@@ -248,6 +249,26 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     run_here(file, tmp_path / "taken_back.zarr", extending=True)
     assert_same_bits(tmp_path / "taken_back.zarr", undisturbed)
     assert [repair.examine(place).findings for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")] == [[], []]
+
+
+def test_an_array_that_a_broken_off_extension_has_not_filled_is_filled_by_the_next(
+    store: Path,
+    whole: tuple[Path, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def die(*arguments: object) -> None:
+        raise Killed
+
+    file = sweep_file(tmp_path, "more.yaml", axes=FIVE, include=INCLUDED)
+    with monkeypatch.context() as patch:
+        patch.setattr("sweep.store.writer._fill", die)
+        with pytest.raises(Killed):
+            run_here(file, store, extending=True)
+    run_here(file, store, extending=True)
+    assert repair.examine(store).findings == []
+    assert_same_bits(store, whole[0])
+    assert UNFILLED not in sweep.open_store(store).E_collisions.attrs
 
 
 def test_an_included_run_that_comes_to_lie_on_an_axis_gets_its_place_there(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ class Late:
 
     def freeze(self, file: Path, number: signal.Signals) -> tuple[str, str, int]:
         """Start a driver, freeze its workers at a random moment, and end it; return what it said."""
+        self.gate.forget_waiting()
         self.gate.close_at(1)
         words = [*SWEEP, "run", file, "--store", self.store, "--scheduler", self.dask.address]
         driver = self.launch(words, self.dask.folder)
