@@ -31,8 +31,8 @@ thorough: setup ## also what make test has more cheaply: all references, more ex
 load: setup ## run the tests twice, eight files at a time, while eight busy loops run
 	$(BIN)/python -m tests.busy_loops 8 -- sh -c '$(MAKE) test JOBS=8 TIMES= && $(MAKE) test JOBS=8 TIMES='
 
-# What is a matter of moments is repeated so often; 20 times take 15 minutes longer.
-ROUNDS ?= 4
+# What is a matter of moments is repeated so often.
+ROUNDS ?= 2
 
 faults: setup ## disturb sweeps in every way they have to survive; the table of outcomes goes into docs/faults.md
 	$(PYTEST) -m faults tests/cluster --rounds $(ROUNDS) $(if $(ARGS),$(ARGS),--faults-page docs/faults.md)

@@ -27,7 +27,7 @@ Launch = Callable[..., Driver]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults-page", type=Path, help="page to put the table of faults into")
     times = "how often faults are repeated whose outcome is a matter of moments"
-    parser.addoption("--rounds", type=int, default=4, help=times)
+    parser.addoption("--rounds", type=int, default=2, help=times)
 
 
 def pytest_configure(config: pytest.Config) -> None:
