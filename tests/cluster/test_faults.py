@@ -89,7 +89,8 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert f"({committed} are committed already)" in done.stdout
     assert before.items() <= _committed(store).items()  # nothing committed was written again
     assert_same_bits(store, undisturbed)
-    assert "Traceback" not in err
+    if number != signal.SIGHUP:  # which ends a process of multiprocessing, too; its complaint goes to a closed terminal
+        assert "Traceback" not in err
 
 
 TWO_SIGNALS = """
