@@ -75,11 +75,14 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 @pytest.mark.faults("two workers have one host name and one process number, as containers do")
 def test_workers_of_one_host_name_and_one_number_are_two(tmp_path: Path, long_file: Path, undisturbed: Path) -> None:
     store = tmp_path / "s.zarr"
+    file = tmp_path / "named.yaml"
+    content = json.loads(long_file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**content, "provenance": {"host": True}}), encoding="utf-8")
     with DaskProcesses(tmp_path) as dask:
         for name in ("one", "other"):
             dask.add_worker(name, before=IN_NAMESPACES, inside={"sleep": 0.3})
         dask.wait_for_workers(2)
-        words = [str(SCRIPTS / "sweep"), "run", str(long_file), "--store", str(store), "--scheduler", dask.address]
+        words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(store), "--scheduler", dask.address]
         done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in done.stdout
