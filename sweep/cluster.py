@@ -93,10 +93,12 @@ class Cluster:
         return []
 
     def out_of_memory(self) -> str:
-        """Say that nannies end workers for lack of memory; empty where none has done so since we came."""
-        sizes = [event["rss"] for time, event in self._ended_for_memory() if time > self._last_ended]
-        if not sizes:
+        """Say that nannies end workers for lack of memory; empty where none has done so since this was last asked."""
+        new = [(time, event["rss"]) for time, event in self._ended_for_memory() if time > self._last_ended]
+        if not new:
             return ""
+        self._last_ended = new[-1][0]
+        sizes = [size for _, size in new]
         times = f"{len(sizes)} times" if len(sizes) > 1 else "once"
         return (
             f"a nanny has ended its worker {times} for taking more memory than its limit allows, "

@@ -51,6 +51,7 @@ class Watchdog:
         self.cluster, self.unfit, self._hanging = cluster, {}, set[str]()
         self._looked, self._alive, self._full, self._asked, self._moved = 0.0, now, now, now, now
         self._done = self._starved = ""
+        self._has_told_of_memory = False
         self._workers: Mapping[str, Mapping[str, Any]] = {}
         self.size = BLOCKS_PER_WORKER
 
@@ -109,11 +110,13 @@ class Watchdog:
         self._paused = paused
 
     def _report_lack_of_memory(self) -> None:
-        """Say, once of a cluster, that its nannies end workers for lack of memory."""
-        if not self._starved:
-            self._starved = self.cluster.out_of_memory()
-            if self._starved:
-                self.say(self._starved)
+        """Note that nannies have ended workers for lack of memory since blocks were last taken; say so once of a cluster."""
+        if self._starved:
+            return
+        self._starved = self.cluster.out_of_memory()
+        if self._starved and not self._has_told_of_memory:
+            self._has_told_of_memory = True
+            self.say(self._starved)
 
     def _any_taker(self, there: bool, now: float) -> None:
         if there:

@@ -93,6 +93,7 @@ def test_what_nannies_have_ended_before_our_time_is_not_told(clock: Clock) -> No
     assert cluster.out_of_memory() == ""
     cluster.ended += ((901.0, {"rss": 2e9}),)
     assert cluster.out_of_memory().startswith("a nanny has ended its worker once for taking")
+    assert cluster.out_of_memory() == ""  # told already
 
 
 @pytest.mark.faults("the nanny of a worker restarts it again and again, for lack of memory")
