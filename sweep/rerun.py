@@ -20,7 +20,7 @@ from marsdisk.errors import ConfigError
 from .axes import Axis, Overrides, short_names
 from .errors import StoreError
 from .plan import name_of_run, value_at
-from .spec import Sweep, build_sweep, recorded_sweep
+from .spec import Sweep, recorded_sweep, with_points
 from .store import reader
 from .store.recorded_tables import change_of_table
 from .store.writer import coordinate
@@ -235,8 +235,7 @@ class RecordedRuns:
         points = given.get("refined", [])
         if points == self._sweep.given.get("refined", []):
             return self._sweep
-        sweep = build_sweep(**{**self._sweep.given, "refined": points})
-        return replace(sweep, file=self._sweep.file, base_file=self._sweep.base_file)
+        return with_points(self._sweep, points)
 
     def overrides(self, run: int) -> Overrides:
         """What the case of a run sets, beside what holds for all cases."""

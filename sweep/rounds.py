@@ -4,7 +4,6 @@ What comes next depends on the sweep file and the results in the store alone: no
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from .making import finish_refinement
 from .outcomes import outcomes
 from .plan import Plan, make_plan
 from .refine import GROWING, Points, RefineSpec, first_points, runs_per_point
-from .spec import build_sweep
+from .spec import with_points
 from .store import reader
 from .store.place import Place
 
@@ -32,9 +31,7 @@ def _refined(plan: Plan) -> Points:
 
 def _with(plan: Plan, refined: Points) -> Plan:
     """The plan with other points behind those of the first round."""
-    given = {**plan.sweep.given, "refined": refined}
-    sweep = build_sweep(**given, where=f"sweep {plan.sweep.spec.name}")
-    return make_plan(replace(sweep, file=plan.sweep.file, base_file=plan.sweep.base_file))
+    return make_plan(with_points(plan.sweep, refined))
 
 
 def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extending: bool) -> Plan:

@@ -348,6 +348,13 @@ def build_sweep(
     return Sweep(spec, merge(base, for_all), tuple(axes), given)
 
 
+def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
+    """Return a sweep with other points that its refinement has found, read from the same files."""
+    where = f"sweep {sweep.spec.name}"
+    other = build_sweep(**{**sweep.given, "refined": refined}, where=where)
+    return replace(other, file=sweep.file, base_file=sweep.base_file)
+
+
 def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
     """Return the sweep that a store was made for, from its own record.
 
