@@ -130,7 +130,7 @@ def repetition(
 def _without_base(line: str, sweep: Sweep, origin: Origin) -> Repetition:
     """A line whose base is known only as seen from the sweep file, and does not lie there as seen from here."""
     base = sweep.given["base_path"]
-    unread = f"the base {base} is not found from here; give this in the folder of the sweep file"
+    unread = f"the base {base} is not found from here; give this in the folder of the sweep file, with a copy of the base there if it lay elsewhere"
     return Repetition(line, (unread, *origin.other_tables(), *origin.other_code()))
 
 

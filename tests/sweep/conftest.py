@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sweeps import MIXED, T0_AND_RINGS, forget_block, run_here, sweep_file
+from small_sweeps import MIXED, T0_AND_RINGS, base_in, forget_block, run_here, sweep_file
 
 from sweep.plan import Plan, make_plan
 from sweep.spec import Sweep, load_sweep
@@ -43,6 +43,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a sweep with failed, early-stopped and pending runs and a variant with a hostile name; see MIXED. Only to be read."""
     folder = tmp_path_factory.mktemp("mixed")
-    run_here(sweep_file(folder, **MIXED), folder / "small.zarr")
+    run_here(sweep_file(folder, base=base_in(folder), **MIXED), folder / "small.zarr")
     forget_block(folder / "small.zarr", 1)
     return folder / "small.zarr"

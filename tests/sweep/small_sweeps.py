@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,11 @@ def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> P
     path = folder / file_name
     path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
     return path
+
+
+def base_in(folder: Path) -> str:
+    """A copy of the melt base in a folder, by its name: a base far from its sweep file is recorded by its name alone."""
+    return shutil.copy(MELT, folder / "base.yaml").name
 
 
 def run_here(file: Path, store: Path | str | Place, workers: int = 0, **options: Any) -> Plan:

@@ -66,14 +66,19 @@ def test_what_differs_comes_first(tmp_path: Path) -> None:
     assert "- no result yet: its block is not committed" in text
 
 
-def test_commands_and_configuration_on_the_card_repeat_the_run(mixed: Path, tmp_path: Path) -> None:
+def test_commands_and_configuration_on_the_card_repeat_the_run(
+    mixed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(mixed.parent)
     text, group = carded(mixed, 8), reader.open_group(mixed)
     again, check = fenced(text, "sh").splitlines()
     wanted = str(reader.column(group, "run_id")[8])
     config = build_config(yaml.safe_load(fenced(text, "yaml")))
     assert run_id(config) == wanted
     assert run_zero_d(config).M_loss == reader.column(group, "M_loss")[8]
-    done = run_command(*shlex.split(again), "--out", "run.csv", cwd=tmp_path)
+    done = run_command(*shlex.split(again), "--out", tmp_path / "run.csv", cwd=mixed.parent)
     assert (done.returncode, done.stderr) == (0, "")
     series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
     assert series[:, 1].tobytes() == reader.column(group, "Sigma")[8].tobytes()

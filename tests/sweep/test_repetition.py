@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner
-from small_sweeps import MELT, assert_same_bits, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import assert_same_bits, base_in, forget_block, in_one_line, run_here, sweep_file
 
 import marsdisk.cli
 import sweep
@@ -37,11 +37,10 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "a #1: study"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    shutil.copy(MELT, folder / "base.yaml")
     (folder / "cooling.csv").write_text(TABLE, encoding="utf-8")
     law = {"temperature": {"law": "table", "path": "cooling.csv"}}
     settings = {"numerics.t_end_years": 0.02, **law}
-    file = sweep_file(folder, base="base.yaml", set=settings, axes={"dynamics.e0": [0.3, 0.4]}, block=1)
+    file = sweep_file(folder, base=base_in(folder), set=settings, axes={"dynamics.e0": [0.3, 0.4]}, block=1)
     run_here(Path(file.name), folder / "small.zarr")
     return folder
 
@@ -214,7 +213,8 @@ def test_what_is_set_twice_is_set_in_the_order_of_its_making(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     variants = {"all": {"dynamics": {"e0": 0.2, "i0": 0.1}}, "one": {"dynamics.e0": 0.3}}
-    file = sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "dynamics": {"e0": 0.4}}, variants=variants)
+    settings = {"numerics.t_end_years": 0.02, "dynamics": {"e0": 0.4}}
+    file = sweep_file(tmp_path, base=base_in(tmp_path), set=settings, variants=variants)
     run_here(Path(file.name), tmp_path / "s.zarr")
     recorded = RecordedRuns.of(reader.open_group(tmp_path / "s.zarr"))
     assert [recorded.repetition(run).changes for run in range(2)] == [(), ()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sweeps import T0_AND_RINGS, sweep_file
+from small_sweeps import T0_AND_RINGS, base_in, sweep_file
 
 from marsdisk.commands import parse_override
 from marsdisk.config import load_config
@@ -44,7 +44,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", SWEEPS)
 def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the folder of the sweep file
-    plan = make_plan(load_sweep(sweep_file(tmp_path, **SWEEPS[kind]), {"sizes.s_max": 2.0}))
+    file = sweep_file(tmp_path, base=base_in(tmp_path), **SWEEPS[kind])
+    plan = make_plan(load_sweep(file, {"sizes.s_max": 2.0}))
     create(plan, tmp_path / "small.zarr")
     group = reader.open_group(tmp_path / "small.zarr")
     recorded = RecordedRuns.of(group)
