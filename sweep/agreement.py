@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from marsdisk import model_version
 
 from .errors import ClusterError, StorageOutageError
+from .store.failures import reason, storage_errors
 from .store.identity import process_name, recorded_process
-from .store.place import Folder, Place, reason, storage_errors
+from .store.place import Folder, Place
 
 if TYPE_CHECKING:
     from distributed import Client

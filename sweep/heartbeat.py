@@ -18,8 +18,9 @@ from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from .errors import Interrupted
 from .progress import Reporter, duration
+from .store.failures import storage_errors
 from .store.lock import driver_of, this_driver
-from .store.place import Folder, Place, storage_errors
+from .store.place import Folder, Place
 
 HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
 SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep

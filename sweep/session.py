@@ -20,8 +20,9 @@ from .spec import Sweep, recorded_sweep
 from .stopping import stopping_on_signals
 from .store import layout, reader
 from .store.cases import renew_cases
+from .store.failures import telling
 from .store.lock import Driving, driving
-from .store.place import Folder, Place, telling
+from .store.place import Folder, Place
 from .store.writer import mark_unused
 
 

@@ -31,9 +31,10 @@ from .rounds import may_go_on
 from .session import blocks_to_run, made
 from .spec import Sweep
 from .store import reader
+from .store.failures import storage_errors
 from .store.identity import this_process, unique_mark
 from .store.lock import driving, this_driver
-from .store.place import Folder, Place, storage_errors
+from .store.place import Folder, Place
 from .watchdog import Limits
 
 STANDBY_SECONDS = 2.0  # between two looks whether the store's driver has ended

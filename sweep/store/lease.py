@@ -26,10 +26,11 @@ from typing import Any
 import filelock
 
 from ..errors import StoreError
+from .failures import reason, storage_errors, telling
 from .identity import unique_mark
 from .lock import GLANCES, LOCK, Driving, named, refusal, this_driver
 from .objects import Objects, Tagged
-from .place import Place, reason, storage_errors, telling
+from .place import Place
 
 logger = logging.getLogger(__name__)
 

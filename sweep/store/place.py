@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
-from .failures import reason, storage_errors, telling
 from .fence import Guard, LateBlockError
 from .identity import unique_mark
 from .naming import folder_behind, refuse_long_name
@@ -27,8 +26,6 @@ DESCRIPTION = "zarr.json"
 DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
 FILE_BYTES = 2**31  #: and this no file
 T = TypeVar("T")
-
-__all__ = ["Folder", "Place", "outcome", "place_of", "reason", "storage_errors", "telling"]
 
 
 @dataclass(frozen=True)

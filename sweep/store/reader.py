@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from . import chunks, layout, schema
+from .failures import reason, storage_errors, telling
 from .fence import Fence
-from .place import DESCRIPTION, Place, place_of, reason, storage_errors, telling
+from .place import DESCRIPTION, Place, place_of
 
 if TYPE_CHECKING:
     import xarray

@@ -15,9 +15,10 @@ from marsdisk import model_version
 from ..errors import StoreError
 from . import layout, reader, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
+from .failures import telling
 from .lock import DRIVER, LOCK, driver_of, driving
 from .objects import MAKING
-from .place import Folder, Place, telling
+from .place import Folder, Place
 from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
 from .writer import mark_unused

@@ -20,8 +20,9 @@ from marsdisk.result import RunResult
 
 from ..errors import StoreError
 from . import layout
+from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
-from .place import Place, outcome, telling
+from .place import Place, outcome
 from .reader import array_of
 
 #: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a block takes to write.
