@@ -1,7 +1,6 @@
 """The page: a header, the views, and beside them all about the runs that are chosen."""
 
 import functools
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from jinja2 import Template
 from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
+from marsdisk.outfile import plain_name
 
 from ..rerun import find_run
 from ..store import layout, reader
@@ -64,7 +64,7 @@ class Page:
     def __init__(self, document: Document, data: Data) -> None:
         self.data, self.document = data, document
         document.apply_json_patch = _taking_known_parts(document.apply_json_patch)
-        self.file_name = re.sub(r"[^A-Za-z0-9_-]+", "-", data.title)[:60] or "sweep"
+        self.file_name = plain_name(data.title)
         self.chosen: list[int] = []
         self.runs: NDArray[np.int64] = data.columns["run"]
         self._version, self._next_look = data.version, 0.0
