@@ -41,7 +41,7 @@ def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -
         compile_kernels(click.echo)
         print_result(run_zero_d(checked))
         return
-    file = OutFile.of(out, RESULT_FORMATS, unnamed="csv", force=force)
+    file = OutFile.from_name(out, RESULT_FORMATS, unnamed="csv", force=force)
     with file.messages():
         compile_kernels(click.echo)
         result = run_zero_d(checked)
@@ -152,7 +152,7 @@ def qpr(constants: Path, out: str, force: bool, sizes_per_decade: int, temperatu
     from .outfile import OutFile
     from .qpr import TABLE_FORMATS, build_table
 
-    file = OutFile.of(out, TABLE_FORMATS, force=force)
+    file = OutFile.from_name(out, TABLE_FORMATS, force=force)
     with file.messages():
         try:
             with click.progressbar(length=1000, label="Mie sums") as bar:

@@ -67,7 +67,7 @@ class OutFile:
     stream: TextIO = field(default_factory=lambda: sys.stdout, compare=False, repr=False)
 
     @classmethod
-    def of(
+    def from_name(
         cls,
         given: "str | Path | OutFile",
         formats: Sequence[str],
@@ -95,7 +95,7 @@ class OutFile:
 
         Examples
         --------
-        >>> OutFile.of("new.csv", ["npz", "csv"]).format
+        >>> OutFile.from_name("new.csv", ["npz", "csv"]).format
         'csv'
         """
         if isinstance(given, OutFile):

@@ -283,7 +283,7 @@ def write_table(path: str | Path | OutFile, table: QprTable, *, header: Sequence
     OutputError
         If it cannot be written.
     """
-    with OutFile.of(path, TABLE_FORMATS, force=True).writing() as file:
+    with OutFile.from_name(path, TABLE_FORMATS, force=True).writing() as file:
         file.write(table_text(table, header=header, digits=digits).encode())
 
 
@@ -320,7 +320,7 @@ def build_table(
         If the file cannot be written.
     """
     nk_path = Path(nk_path)
-    out = OutFile.of(out_path, TABLE_FORMATS, force=True)
+    out = OutFile.from_name(out_path, TABLE_FORMATS, force=True)
     out_name = Path(out.given)
     s, T = size_grid(sizes_per_decade), temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)

@@ -38,7 +38,7 @@ def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
     terminal().print(table)
 
 
-def _at(config: RunConfig, key: str) -> Any:
+def _value_of(config: RunConfig, key: str) -> Any:
     value: Any = config
     for word in key.split("."):
         value = getattr(value, word, None)
@@ -52,27 +52,35 @@ def _in_use(config: RunConfig, key: str) -> bool:
         return name in type(config.temperature).model_fields
     if section == "initial" and key.split(".")[1] in START_KEYS:
         return config.initial.s0_mode == START_KEYS[key.split(".")[1]]
-    return key.count(".") < 2 or isinstance(_at(config, key.rpartition(".")[0]), Section)  # not of a part that is not given, nor in a list
+    if key.count(".") < 2:
+        return True
+    part = _value_of(config, key.rpartition(".")[0])
+    return isinstance(part, Section)  # neither a part that is not given, nor a list
 
 
 def _shown(value: Any) -> str:
     if value is None or value == ():
         return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def print_config(config: RunConfig, every_key: bool = False) -> None:
     """Keys in use with value, unit and meaning, then what follows from them; or every key there is, and what it takes."""
     keys = config_keys(RunConfig)
     if every_key:
-        rows = [
-            (key, _shown(_at(config, key)) if _in_use(config, key) else "(not in use)", allowed(field), field.description or "")
-            for key, field in keys.items()
-        ]
+        rows = []
+        for key, field in keys.items():
+            value = _shown(_value_of(config, key)) if _in_use(config, key) else "(not in use)"
+            rows.append((key, value, allowed(field), field.description or ""))
         _table("every key", rows, "key", "value", "takes", "meaning")
         return
     used = {key: field for key, field in keys.items() if _in_use(config, key)}
-    rows = [(key, _shown(_at(config, key)), metadata(field, "unit"), field.description or allowed(field)) for key, field in used.items()]
+    rows = []
+    for key, field in used.items():
+        value = _shown(_value_of(config, key))
+        rows.append((key, value, metadata(field, "unit"), field.description or allowed(field)))
     _table("configuration", rows, "key", "value", "unit", "meaning")
     _say(f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all shows them, and what every key takes")
     d = derive(config)
@@ -101,7 +109,9 @@ def print_profile(profile: StepProfile, steps: int) -> None:
     """Cumulative times with the cache on and off, their ratios, and what the cache did."""
 
     def ratio(off: float, on: float) -> str:
-        return f"{off / on:.1f}" if on > 0.0 else "-" if off == 0.0 else "not called"
+        if on > 0.0:
+            return f"{off / on:.1f}"
+        return "-" if off == 0.0 else "not called"
 
     rows = [
         (name, f"{1e3 * profile.cached[name]:.2f}", f"{1e3 * profile.uncached[name]:.2f}", ratio(profile.uncached[name], profile.cached[name]))
@@ -235,7 +245,7 @@ def write_result(result: RunResult, out: str | Path | OutFile) -> None:
     OutputError
         The file cannot be written.
     """
-    out = OutFile.of(out, RESULT_FORMATS, unnamed="csv", force=True)
+    out = OutFile.from_name(out, RESULT_FORMATS, unnamed="csv", force=True)
     with out.writing() as file:
         if out.format == "csv":
             file.write(_series_table(result).encode())

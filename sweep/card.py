@@ -50,7 +50,7 @@ def card(group: zarr.Group, run: int, place: str) -> str:
             else []
         ),
         ["## Where it comes from", "", *_table(("what", "value"), _provenance(group, config))],
-        ["## Again", "", *_again(group, recorded, run, place)],
+        ["## Again", "", *_rerun_lines(group, recorded, run, place)],
         [
             "## Configuration",
             "",
@@ -196,7 +196,7 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
             yield f"table {escaped(name)}", f"SHA-256 {digest}{changed}"
 
 
-def _again(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
+def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
         yield "The run alone, and the run against tighter steps and twice the bins:"

@@ -97,7 +97,7 @@ def sensitivity(
 
     from .sensitivity import answers
 
-    file = None if out is None else OutFile.of(out, PICTURES, force=force)
+    file = None if out is None else OutFile.from_name(out, PICTURES, force=force)
     group, found = _found(store, target, log)
     given = answers(group, found, method=method, allowed=left_out)
     if file is not None:

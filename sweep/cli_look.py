@@ -108,7 +108,7 @@ def plot(store: "Place", kind: str, style: str, out: str | None, force: bool, **
     notes: list[str] = []
     group = reader.open_group(store)
     default = f"{plain_name(str(group.attrs['title']))}-{kind}.png"
-    file = OutFile.of(out if out is not None else default, PICTURES, force=force)
+    file = OutFile.from_name(out if out is not None else default, PICTURES, force=force)
     figure = draw(group, kind, style=style, notes=notes, **given)
     with file.messages():
         save(figure, file, style=style)
@@ -184,7 +184,7 @@ def export(
 
     group = reader.open_group(store)
     name = out if out is not None else default_out(group, to, series=series)
-    file = OutFile.of(name, [to], force=force)
+    file = OutFile.from_name(name, [to], force=force)
     rows = exported(Selection.of(group, where, columns, series=series), to, file)
     with file.messages():
         click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
@@ -213,7 +213,7 @@ def card(store: "Place", run: str, out: str | None, force: bool) -> None:
     from .store import reader
 
     group = reader.open_group(store)
-    file = None if out is None else OutFile.of(out, ["markdown"], force=force)
+    file = None if out is None else OutFile.from_name(out, ["markdown"], force=force)
     content = printable(carded(group, find_run(group, run), str(store)))
     if file is None:
         click.echo(content, nl=False)

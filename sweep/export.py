@@ -39,7 +39,12 @@ class Selection:
     def of(cls, group: zarr.Group, where: str | None = None, columns: Sequence[str] | None = None, *, series: bool = False) -> "Selection":
         """Runs for which ``where`` holds, the scalars ``columns`` (default: all; with series the parameters and the state), and all series if asked for."""
         held = Columns(group)
-        names = list(columns) if columns is not None else ["run_id", *parameters(group), "status"] if series else list(held)
+        if columns is not None:
+            names = list(columns)
+        elif series:
+            names = ["run_id", *parameters(group), "status"]
+        else:
+            names = list(held)
         for name in names:
             held[name]  # an unknown one is refused before anything is written
         dims = {name: array.metadata.dimension_names for name, array in sorted(group.arrays())}  # type: ignore[union-attr]
@@ -118,7 +123,7 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
     360
     """
     write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
-    out = OutFile.of(out, [to], force=True)
+    out = OutFile.from_name(out, [to], force=True)
     try:
         with out.writing() as file:
             return write(selection, file)
@@ -188,16 +193,18 @@ def _netcdf(selection: Selection, out: BinaryIO) -> int:
         lo = 0
         for runs, held in selection.parts():
             for name, values in held.items():
-                kept = (
-                    values.astype("i1")
-                    if values.dtype.kind == "b"
-                    else np.array(values.tolist(), dtype=object)
-                    if values.dtype.kind == "T"
-                    else values
-                )
-                file.variables[name][lo : lo + runs.size] = kept
+                file.variables[name][lo : lo + runs.size] = _netcdf_values(values)
             lo += runs.size
     return int(selection.runs.size)
+
+
+def _netcdf_values(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values of a type that NetCDF has: truth as bytes, texts as objects."""
+    if values.dtype.kind == "b":
+        return values.astype("i1")
+    if values.dtype.kind == "T":
+        return np.array(values.tolist(), dtype=object)
+    return values
 
 
 def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[str]) -> None:
@@ -206,7 +213,8 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
     array = reader.array_of(selection.group, name)
     kind = array.dtype.kind
     dims = ("run", "sample") if name in selection.series else ("run",)
-    variable = file.create_variable(name, dims, h5py.string_dtype() if kind == "T" else "i1" if kind == "b" else array.dtype)
+    types = {"T": h5py.string_dtype(), "b": "i1"}
+    variable = file.create_variable(name, dims, types.get(kind, array.dtype))
     for key, value in _plain(selection.attributes(name)).items():
         variable.attrs[key] = np.array(value, dtype=array.dtype) if key == "flag_values" else value
     if kind == "b":

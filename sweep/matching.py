@@ -68,7 +68,7 @@ def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     elif isinstance(before, list) and isinstance(now, list) and _is_long(before, now):
         same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
         place = len(list(same))
-        yield from _differences(_at(before, place), _at(now, place), f"{where}[{place}]")
+        yield from _differences(_item(before, place), _item(now, place), f"{where}[{place}]")
     else:
         yield f"{where}: the store has {shown(before)}, now it is {shown(now)}"
 
@@ -77,9 +77,9 @@ def _is_long(*values: Any) -> bool:
     return any(len(repr(value)) > LONGEST_SHOWN for value in values)
 
 
-def _at(values: list[Any], place: int) -> Any:
-    """A value of a list, None behind its end."""
-    return values[place] if place < len(values) else None
+def _item(values: list[Any], index: int) -> Any:
+    """Return an item of a list, None behind its end."""
+    return values[index] if index < len(values) else None
 
 
 def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,13 +69,13 @@ def failures(group: zarr.Group, store: Place, sweep: Sweep, shown: int = 10) -> 
     recorded = RecordedRuns.of(group, sweep)
     lines = []
     for run in failed[:shown].tolist():
-        lines += [f"run {run} failed: {errors[run]}", *_again("  run it alone: ", recorded, run)]
+        lines += [f"run {run} failed: {errors[run]}", *_rerun_lines("  run it alone: ", recorded, run)]
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
 
 
-def _again(
+def _rerun_lines(
     invitation: str,
     recorded: RecordedRuns,
     run: int,
@@ -112,10 +112,10 @@ def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
         lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
         own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
         options = "".join(f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default)
-        lines += _again("  look closer: ", recorded, beyond[0], "check", options)
+        lines += _rerun_lines("  look closer: ", recorded, beyond[0], "check", options)
     for run in not_compared[:shown]:
         invitation = f"run {run} could not be compared; see why: "
-        lines += _again(invitation, recorded, run, "check")
+        lines += _rerun_lines(invitation, recorded, run, "check")
     lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
     return lines
 

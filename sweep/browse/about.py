@@ -48,7 +48,7 @@ class About:
             f"<details><summary>{len(same)} more, the same in all runs</summary>{table([], same)}</details><br>",
             "<h2>Results</h2>" + table(head, results) + "<br>",
             *(f"<h2>Cache of run {run}</h2>{self._cache(run)}<br>" for run in chosen[:1]),
-            "<h2>Run it again</h2>" + "".join(_again(run, words, command) for run, words, command in commands),
+            "<h2>Run it again</h2>" + "".join(_rerun_html(run, words, command) for run, words, command in commands),
         ]
         return f"<div class='wide'>{''.join(parts)}</div>"
 
@@ -82,7 +82,7 @@ class About:
         return table(["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows)
 
 
-def _again(run: int, words: str, command: str) -> str:
+def _rerun_html(run: int, words: str, command: str) -> str:
     """The command that repeats a run, below what is to be said of it."""
     said = f"<p>{escaped(words, LONGEST_ERROR)}</p>" if words else ""
     line = f"<code>{html.escape(text(command))}</code>" if command else ""

@@ -105,7 +105,7 @@ def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") 
     """
     from .page import Page
 
-    out = OutFile.of(out, PICTURES, force=True)
+    out = OutFile.from_name(out, PICTURES, force=True)
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with Page(style, []).context(), out.writing() as file:
         figure.savefig(file, format=out.format, metadata=undated.get(out.format))

@@ -73,7 +73,7 @@ class Patience:
         try:
             found: T = tenacity.Retrying(**self._manner())(request)
         except Exception as error:
-            raise self._told(error) from error
+            raise self._translate(error) from error
         ANSWERED.add(self.bucket)
         return found
 
@@ -87,7 +87,7 @@ class Patience:
         try:
             found: T = await tenacity.AsyncRetrying(**self._manner())(wait_for_it)
         except Exception as error:
-            raise self._told(error) from error
+            raise self._translate(error) from error
         ANSWERED.add(self.bucket)
         return found
 
@@ -132,7 +132,7 @@ class Patience:
         words = "" if error is None else reason(error)
         logger.warning("%s: %s; waiting for up to %.0f s", self.place, words, self.seconds)
 
-    def _told(self, error: Exception) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         """Return an error in our words, unless it is what the object store answers of an object."""
         is_answer_of_object = isinstance(error, FileNotFoundError) or type(error).__name__ in ANSWERS
         if is_answer_of_object or not is_of_client(error):

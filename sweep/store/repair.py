@@ -188,12 +188,14 @@ def _blocks(store: _Store) -> Iterator[Finding]:
     marked = {block for finding in unreadable for block in finding.blocks}
     unknown = _blocks_of_runs(store, ~np.isin(status, list(layout.STATUS))) - marked
     if unknown:
-        yield _again(store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)")
+        yield _finding_to_recompute(
+            store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)"
+        )
     lost = set(_lost(store, status, committed)) - marked - unknown
     if lost:
         names = [name for name in store.arrays if store.arrays[name].is_by_block and _lost_of(store, name, status)]
         shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
-        yield _again(store, "lost chunks", lost, f"committed, but files with their results are gone (of {shown})")
+        yield _finding_to_recompute(store, "lost chunks", lost, f"committed, but files with their results are gone (of {shown})")
     if store.driver:
         return
     resume = f"sweep resume {store.place}"
@@ -209,7 +211,7 @@ def _blocks_of_runs(store: _Store, which: NDArray[np.bool_]) -> set[int]:
     return {int(block) for block in np.unique(np.flatnonzero(which) // store.block_size)}
 
 
-def _again(store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()) -> Finding:
+def _finding_to_recompute(store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()) -> Finding:
     cure = f"{_repair_command(store)}, then sweep resume {store.place}"
     return Finding(kind, _ranges(blocks), meaning, cure, "marked as pending", blocks=tuple(sorted(blocks)), files=tuple(files))
 
@@ -221,7 +223,7 @@ def _unreadable(store: _Store) -> list[Finding]:
         return []
     names = sorted({name for name, _ in along_run})
     meaning = f"chunks of {', '.join(names[:5])}{' and others' * (len(names) > 5)} are truncated or garbled, and their runs as good as lost"
-    return [_again(store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run])]
+    return [_finding_to_recompute(store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run])]
 
 
 def _lost_of(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:

@@ -256,13 +256,13 @@ def test_output_that_nobody_reads_to_its_end_is_no_success(paths: dict[str, str]
 def test_another_descriptor_that_is_a_file_is_written_on_at_its_end(folder: Path) -> None:
     log = folder / "log"
     log.write_bytes(MINE)
-    with log.open("ab") as file, OutFile.of(f"/dev/fd/{file.fileno()}", ["csv"]).writing() as out:
+    with log.open("ab") as file, OutFile.from_name(f"/dev/fd/{file.fileno()}", ["csv"]).writing() as out:
         out.write(b"a,b\n")
     assert log.read_bytes() == MINE + b"a,b\n"
 
 
 def test_a_file_that_comes_to_be_there_while_it_is_computed_stays(folder: Path) -> None:
-    out = OutFile.of("late.csv", ["csv"])
+    out = OutFile.from_name("late.csv", ["csv"])
 
     def compute() -> None:
         with out.writing() as file:
@@ -280,7 +280,7 @@ def test_a_computation_that_fails_leaves_what_was_there(folder: Path, format: st
     there.write_bytes(MINE)
 
     def compute() -> None:
-        with OutFile.of(there, [format], force=True).writing() as file:
+        with OutFile.from_name(there, [format], force=True).writing() as file:
             file.write(b"half")
             raise ZeroDivisionError
 
@@ -313,7 +313,7 @@ def test_what_may_not_be_written_is_named_before_anything_is_computed(of_root: P
     for name in ("new.csv", "there.csv"):
         said = f"{name} cannot be written: Permission denied; choose another place with --out"
         with as_nobody(), pytest.raises(OutputError, match=re.escape(said)):
-            OutFile.of(of_root / name, ["csv"], force=True)
+            OutFile.from_name(of_root / name, ["csv"], force=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
@@ -323,7 +323,7 @@ def test_a_file_in_a_folder_where_none_can_be_made_is_written_as_a_whole(of_root
     there.chmod(0o666)
 
     def compute(*, fails: bool) -> None:
-        with OutFile.of(there, ["csv"], force=True).writing() as file:
+        with OutFile.from_name(there, ["csv"], force=True).writing() as file:
             file.write(b"a,b\n")
             if fails:
                 raise ZeroDivisionError
@@ -340,7 +340,7 @@ def test_links_that_lead_round_in_a_circle_are_said(folder: Path) -> None:
     (folder / "a.csv").symlink_to("b.csv")
     (folder / "b.csv").symlink_to("a.csv")
     with pytest.raises(OutputError, match=r"a\.csv cannot be written: Too many levels of symbolic links"):
-        OutFile.of("a.csv", ["csv"])
+        OutFile.from_name("a.csv", ["csv"])
 
 
 @pytest.mark.parametrize(
