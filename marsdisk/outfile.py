@@ -36,8 +36,8 @@ ENDINGS = {
 }
 TEXTS = ("csv", "markdown")  #: written from beginning to end; other formats go back in the file
 PICTURES = ("png", "svg", "pdf")
-MOST_LINKS = 40  # one after the other, as the system follows them
-LONGEST_NAME = 100  # characters of a sweep's name in that of a file
+MAX_LINKS = 40  # one after the other, as the system follows them
+MAX_NAME_LENGTH = 100  # characters of a sweep's name in that of a file
 OTHER_PLACE = "choose another place with --out"
 
 
@@ -88,6 +88,11 @@ class OutFile:
         force : bool
             Whether a file that is there may be written over.
 
+        Returns
+        -------
+        OutFile
+            With the format that its ending, or else ``formats`` or ``unnamed``, says.
+
         Raises
         ------
         OutputError
@@ -101,9 +106,9 @@ class OutFile:
         if isinstance(given, OutFile):
             return given
         named = cls(str(given), unnamed or formats[0], force)
-        named._refuse_no_file()
+        named._refuse_bad_name()
         out = replace(named, format=named._format_of(formats))
-        out._refuse()
+        out._refuse_unwritable()
         return out
 
     def __str__(self) -> str:
@@ -117,11 +122,11 @@ class OutFile:
     @property
     def _descriptor(self) -> int | None:
         """Number of the open file that a name such as /dev/stderr or /dev/fd/3 stands for."""
-        opened = Path(f"/proc/{os.getpid()}/fd")
+        open_files = Path(f"/proc/{os.getpid()}/fd")
         path = Path(self.given)
         with suppress(OSError, RuntimeError):  # links that lead round in a circle
-            for _ in range(MOST_LINKS):
-                if path.parent.resolve() == opened and path.name.isdecimal():
+            for _ in range(MAX_LINKS):
+                if path.parent.resolve() == open_files and path.name.isdecimal():
                     return int(path.name)
                 path = path.parent / path.readlink()
         return None
@@ -149,7 +154,7 @@ class OutFile:
         cure = f"let it end in {usual[0]}"
         raise OutputError(f"{self}: has the ending of {meant}, not of {formats[0]}; {cure}")
 
-    def _refuse_no_file(self) -> None:
+    def _refuse_bad_name(self) -> None:
         """Raise where the name is none, or that of a folder."""
         if self.given == STANDARD_OUTPUT:
             return
@@ -163,7 +168,7 @@ class OutFile:
         if self.given.endswith(os.sep):
             raise OutputError(f"{self} is the name of a folder; give that of a file")
 
-    def _refuse(self) -> None:
+    def _refuse_unwritable(self) -> None:
         """Raise where it is known already that it cannot or must not be written."""
         if self.is_standard_output:
             if self.format not in TEXTS and self.stream.isatty():
@@ -173,13 +178,13 @@ class OutFile:
         try:
             kind = os.stat(self.given).st_mode
         except FileNotFoundError:
-            self._refuse_without_folder()
+            self._refuse_unwritable_folder()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._write_error(error) from error
         else:
             self._refuse_kind(kind)
 
-    def _refuse_without_folder(self) -> None:
+    def _refuse_unwritable_folder(self) -> None:
         folder = Path(os.path.realpath(self.given)).parent
         if not folder.is_dir():
             raise OutputError(f"{self} cannot be written: No such file or directory; {OTHER_PLACE}")
@@ -190,15 +195,15 @@ class OutFile:
         if stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
             raise OutputError(f"{self} is a disk or a socket; {OTHER_PLACE}")
         if self._is_plain and not self.force:
-            raise self._unasked()
+            raise self._exists_error()
         if self._descriptor is None and not os.access(self.given, os.W_OK):
             raise OutputError(f"{self} cannot be written: Permission denied; {OTHER_PLACE}")
 
-    def _unasked(self) -> OutputError:
+    def _exists_error(self) -> OutputError:
         cure = "choose another name with --out, or write over it with --force"
         return OutputError(f"{self} is there already; {cure}")
 
-    def _unwritable(self, error: OSError) -> OutputError:
+    def _write_error(self, error: OSError) -> OutputError:
         if isinstance(error, BrokenPipeError):
             return OutputError(f"{self} cannot be written to its end: nobody reads it any more")
         cure = "" if self.given == STANDARD_OUTPUT else f"; {OTHER_PLACE}"
@@ -206,7 +211,7 @@ class OutFile:
 
     @contextmanager
     def messages(self) -> Iterator[None]:
-        """What is printed in this context goes to standard error where the file is printed."""
+        """Print to standard error, in this context, where standard output gets the file."""
         elsewhere = redirect_stdout(sys.stderr) if self.is_standard_output else nullcontext()
         with elsewhere:
             yield
@@ -215,26 +220,29 @@ class OutFile:
     def writing(self) -> Iterator[BinaryIO]:
         """Give a binary file to write to; its content stands in place when the context ends.
 
-        Files of formats that are no text may be read and sought in as well.
+        Yields
+        ------
+        BinaryIO
+            Readable and seekable, too, unless the format is a text.
 
         Raises
         ------
         OutputError
             It cannot be written.
         """
-        way = self._replacing if self._is_plain else self._pouring
+        write = self._write_beside if self._is_plain else self._write_in_place
         try:
-            with way() as file:
+            with write() as file:
                 yield file
         except MarsDiskError:
             raise
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._write_error(error) from error
 
     @contextmanager
-    def _pouring(self) -> Iterator[BinaryIO]:
+    def _write_in_place(self) -> Iterator[BinaryIO]:
         """Into something that stays where it is: at once, or what was made elsewhere."""
-        with self._opened() as sink:
+        with self._open_sink() as sink:
             if self.format in TEXTS:
                 yield sink
                 return
@@ -243,7 +251,7 @@ class OutFile:
                 _copy(whole, sink)
 
     @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _open_sink(self) -> Iterator[BinaryIO]:
         number = self._descriptor
         if self.given == STANDARD_OUTPUT:
             self.stream.flush()
@@ -262,7 +270,7 @@ class OutFile:
             yield file
 
     @contextmanager
-    def _replacing(self) -> Iterator[BinaryIO]:
+    def _write_beside(self) -> Iterator[BinaryIO]:
         """A file of another name, which then takes the name that all links lead to."""
         target = Path(os.path.realpath(self.given))
         if target.exists() and not os.access(target.parent, os.W_OK):
@@ -287,7 +295,7 @@ class OutFile:
         except FileNotFoundError:
             return
         if not self.force:  # it has come to be there in the meantime
-            raise self._unasked()
+            raise self._exists_error()
         partial.chmod(stat.S_IMODE(before.st_mode))
         with suppress(OSError):
             os.chown(partial, before.st_uid, before.st_gid)
@@ -317,4 +325,4 @@ def plain_name(text: str) -> str:
     'my-sweep'
     """
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip(".-")
-    return plain[:LONGEST_NAME] or "sweep"
+    return plain[:MAX_NAME_LENGTH] or "sweep"

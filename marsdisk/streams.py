@@ -11,7 +11,10 @@ closed_at_start: set[int] = set()
 
 
 class PatientFile(io.FileIO):
-    """A file that takes all that it is given, and waits for a pipe that takes nothing at the moment though it does not block."""
+    """A file that takes all that it is given.
+
+    It waits for a pipe that does not block, and takes nothing at the moment.
+    """
 
     def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
         rest = memoryview(data).cast("B")
@@ -26,7 +29,10 @@ class PatientFile(io.FileIO):
 
 
 class _Outlet(PatientFile):
-    """A file that drops what cannot be written: its reader has gone, its disk is full, its terminal was closed."""
+    """A file that drops what cannot be written.
+
+    Its reader may have gone, its disk may be full, its terminal may have been closed.
+    """
 
     def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
         try:
@@ -40,17 +46,18 @@ def outlive_readers() -> None:
 
     Streams that somebody has replaced, such as a test or a notebook, stay as they are.
     """
-    while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # the next file opened would take its place
+    # the next file opened would take the number of a standard stream that is closed
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         closed_at_start.add(number)
     os.close(number)
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _lasting(sys.stdout, 1)
+        sys.stdout = _outliving(sys.stdout, 1)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _lasting(sys.stderr, 2)
+        sys.stderr = _outliving(sys.stderr, 2)
 
 
-def _lasting(stream: TextIO | None, number: int) -> TextIO:
-    """Return a stream to the same file, in the same encoding, buffered alike."""
+def _outliving(stream: TextIO | None, number: int) -> TextIO:
+    """Return a stream to the same file that outlives its readers, encoded and buffered alike."""
     outlet = _Outlet(number, "w", closefd=False)
     if not isinstance(stream, io.TextIOWrapper):  # it was closed
         return io.TextIOWrapper(io.BufferedWriter(outlet), "utf-8", "backslashreplace")

@@ -13,17 +13,17 @@ _UNREADABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]",
 )
 
-_NO_BLANK = r"[ -]*(?P<key>[A-Za-z_][\w.]*):(?P<value>[^\s:/]\S*)"
+_MISSING_BLANK = r"[ -]*(?P<key>[A-Za-z_][\w.]*):(?P<value>[^\s:/]\S*)"
 _BLANK_ADVICE = "a blank is missing after the colon; write {key}: {value}"
 _TWO_COLONS = r".*\S:\s.*\S:(?:\s|$)"
 
 #: Mistakes that a line shows by itself, whatever the parser says of it.
-_IN_LINES = (
+_MISTAKES_IN_LINES = (
     (
         r"[ -]*\t\s*[^\s#]",
         "a tab stands where the line is indented; YAML takes only blanks there",
     ),
-    (_NO_BLANK, _BLANK_ADVICE),
+    (_MISSING_BLANK, _BLANK_ADVICE),
     (
         r".*(?:^\s*|[:,-]\s+|[{\[]\s*)(?P<sign>[@`%])",
         "no text begins with {sign} in YAML; put it in quotes",
@@ -36,13 +36,13 @@ _LEFT_OPEN = {
     "quoted scalar": "the quote is not closed; write it behind the text, too",
 }
 #: What the parser says that leaves no question.
-_PLAIN = {
+_CLEAR_MESSAGES = {
     "escape character": "a backslash begins a code in double quotes; take single quotes",
     "incompatible": "the file is read as YAML 1.2; drop this line",
     "comment or line break": "> and | begin a text of several lines; put the text in quotes",
 }
 #: What else the parser says, and what it means to those who write.
-_MEANINGS = {
+_OTHER_MESSAGES = {
     "two colons": "there are two colons in the line; put a text with a colon in quotes",
     "mapping values": "the line is indented more than the one above it; align them",
     "sequence entries": "a list begins behind a colon; write it in brackets",
@@ -56,7 +56,15 @@ _MEANINGS = {
 
 
 class YamlProblem(Exception):
-    """One thing that is wrong with a YAML text, and the number of the line that it is in."""
+    """One thing that is wrong with a YAML text.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and the cure.
+    line : int
+        Number of the line that it is in, from 1.
+    """
 
     def __init__(self, problem: str, line: int) -> None:
         super().__init__(problem)
@@ -64,12 +72,12 @@ class YamlProblem(Exception):
         self.line = line
 
     def with_line(self, text: str) -> str:
-        """The problem and its line of the text."""
+        """Return the problem with its line of ``text``, the whole document."""
         return with_line(self.problem, self.line, text.split("\n")[self.line - 1])
 
 
 def unreadable_character(text: str) -> YamlProblem | None:
-    """The problem of a text with a character that no YAML file can hold."""
+    """Return the first character of a text that no YAML file can hold as a problem, else None."""
     found = _UNREADABLE.search(text)
     if found is None:
         return None
@@ -78,38 +86,52 @@ def unreadable_character(text: str) -> YamlProblem | None:
 
 
 def parser_problem(error: MarkedYAMLError, text: str) -> YamlProblem:
-    """What the parser says, told by the lines between where it was and where it stopped."""
+    """Return what the parser complains of in words that help whoever wrote the text.
+
+    Parameters
+    ----------
+    error : MarkedYAMLError
+        Of the parser.
+    text : str
+        The document; its lines between where the parser was and where it stopped are looked at.
+
+    Returns
+    -------
+    YamlProblem
+        With the line to be mended.
+    """
     lines = text.rstrip().split("\n")
-    said = str(error.problem)
-    doing = str(error.context)
-    stop = _number(error.problem_mark, lines) or 1
-    begin = _number(error.context_mark, lines) or max(1, stop - 1)
-    plain = _meaning(_PLAIN, said)
-    if plain:
-        return YamlProblem(plain, stop)
-    unclosed = _meaning(_LEFT_OPEN, doing)
+    message = str(error.problem)
+    context = str(error.context)
+    stop = _line_number(error.problem_mark, lines) or 1
+    begin = _line_number(error.context_mark, lines) or max(1, stop - 1)
+    clear = _meaning(_CLEAR_MESSAGES, message)
+    if clear:
+        return YamlProblem(clear, stop)
+    unclosed = _meaning(_LEFT_OPEN, context)
     if unclosed:
         return YamlProblem(unclosed, begin)
     for number in range(begin, stop + 1):
-        for pattern, meaning in _IN_LINES:
+        for pattern, meaning in _MISTAKES_IN_LINES:
             found = re.match(pattern, lines[number - 1])
             if found:
                 return YamlProblem(meaning.format(**found.groupdict()), number)
-    if "mapping values" in said and re.match(_TWO_COLONS, lines[stop - 1]):
-        said = "two colons"
-    return YamlProblem(_meaning(_MEANINGS, said) or f"cannot be read as YAML: {said}", stop)
+    if "mapping values" in message and re.match(_TWO_COLONS, lines[stop - 1]):
+        message = "two colons"
+    meaning = _meaning(_OTHER_MESSAGES, message) or f"cannot be read as YAML: {message}"
+    return YamlProblem(meaning, stop)
 
 
-def _meaning(meanings: Mapping[str, str], said: str) -> str:
-    return next((meaning for name, meaning in meanings.items() if name in said), "")
+def _meaning(meanings: Mapping[str, str], message: str) -> str:
+    return next((meaning for part, meaning in meanings.items() if part in message), "")
 
 
-def _number(mark: Mark | None, lines: list[str]) -> int:
-    """The number of a line, 0 for no mark; where a text ends is in its last line."""
+def _line_number(mark: Mark | None, lines: list[str]) -> int:
+    """Return the number of a mark's line, 0 for no mark; the end of a text is in its last line."""
     return min(mark.line + 1, len(lines)) if mark else 0
 
 
 def missing_blank_advice(value: object) -> str:
-    """What to write in place of a text that was meant as a key and its value; else empty."""
-    found = re.match(_NO_BLANK, value) if isinstance(value, str) else None
+    """Return what to write in place of a text that was meant as a key and its value; else empty."""
+    found = re.match(_MISSING_BLANK, value) if isinstance(value, str) else None
     return _BLANK_ADVICE.format(**found.groupdict()) if found else ""

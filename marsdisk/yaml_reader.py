@@ -52,7 +52,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def plain_value(text: str) -> Any:
-    """What a text without quotes means.
+    """Return what a text without quotes means.
 
     Parameters
     ----------
@@ -103,8 +103,9 @@ class _Reader:
         self._repeated = 0
 
     def content(self) -> Any:
-        """The content of the only document."""
-        content, documents = None, 0
+        """Return the content of the only document."""
+        content = None
+        documents = 0
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 documents += 1
@@ -118,11 +119,11 @@ class _Reader:
 
     def _value(self, event: Event, path: str | None) -> Any:
         if isinstance(event, AliasEvent):
-            return self._repeat(self._named(event), self._depth, event)
+            return self._repeat(self._anchored_value(event), self._depth, event)
         if isinstance(event, NodeEvent) and event.anchor:
             self._anchored[event.anchor] = _UNFINISHED
         if isinstance(event, ScalarEvent):
-            value = _scalar(event)
+            value = _scalar_value(event)
         else:
             self._depth += 1
             self._refuse_deeper(self._depth, event)
@@ -150,10 +151,10 @@ class _Reader:
         return values
 
     def _path(self, path: str | None, step: str, event: Event) -> str | None:
-        """The path of what a step leads to, noted with its line; None, and no note, if long."""
+        """Return the path that a step leads to, its line noted; None, and no note, if long."""
         if path is None or len(path) + len(step) > MAX_PATH:
             return None
-        self.lines.setdefault(path + step, _line(event))
+        self.lines.setdefault(path + step, _line_number(event))
         return path + step
 
     def _mapping(self, start: Event, path: str | None) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class _Reader:
             if key == "<<" and _is_plain(event):
                 if merged is not None:
                     raise _problem("<< is given twice; write <<: [*one, *other]", event)
-                merged = _merged(value, event)
+                merged = _merge_keys(value, event)
             elif key in own:
                 raise _problem(f"the key {shown(key)} is given twice; drop one", event)
             else:
@@ -182,26 +183,27 @@ class _Reader:
         return {**(merged or {}), **own}
 
     def _key(self, event: ScalarEvent) -> str:
-        """A key, which is always the text that is written."""
+        """Return a key, which is always the text that is written."""
         if event.anchor:
             self._anchored[event.anchor] = event.value
         if not event.value:
             raise _problem("a key is missing before the colon", event)
         return event.value
 
-    def _named(self, event: AliasEvent) -> Any:
-        """What an alias stands for."""
+    def _anchored_value(self, event: AliasEvent) -> Any:
+        """Return what an alias stands for."""
         name = shown_text(str(event.anchor))
         if event.anchor not in self._anchored:
             advice = f"put *{name} in quotes, or write &{name} before what it repeats"
             raise _problem(f"there is no value called {name}; {advice}", event)
         value = self._anchored[event.anchor]
         if value is _UNFINISHED:
-            raise _problem(f"the value called {name} holds itself; write out what *{name} is", event)
+            advice = f"write out what *{name} is"
+            raise _problem(f"the value called {name} holds itself; {advice}", event)
         return value
 
     def _repeat(self, value: Any, depth: int, event: Event) -> Any:
-        """A copy of a value for an alias, as if it were written out."""
+        """Copy a value for an alias, as if it were written out."""
         self._repeated += 1
         if self._repeated > MAX_REPEATED:
             raise _problem(f"aliases repeat more than {MAX_REPEATED} values; write axes", event)
@@ -219,7 +221,7 @@ class _Reader:
             raise _problem(f"there are more than {MAX_DEPTH} levels of brackets; take fewer", event)
 
 
-def _line(event: Event) -> int:
+def _line_number(event: Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
@@ -230,7 +232,7 @@ def _refuse_tag(event: Event, tag: str | None, *known: str) -> None:
 
 
 def _problem(problem: str, event: Event) -> YamlProblem:
-    return YamlProblem(problem, _line(event))
+    return YamlProblem(problem, _line_number(event))
 
 
 def _is_plain(event: ScalarEvent) -> bool:
@@ -238,7 +240,7 @@ def _is_plain(event: ScalarEvent) -> bool:
     return event.tag is None and bool(event.implicit[0])
 
 
-def _scalar(event: ScalarEvent) -> Any:
+def _scalar_value(event: ScalarEvent) -> Any:
     _refuse_tag(event, event.tag, "str", *_TYPES)
     if event.style in {"|", ">"} and not event.value:
         raise _problem("> and | begin a text of several lines; put the text in quotes", event)
@@ -256,8 +258,8 @@ def _scalar(event: ScalarEvent) -> Any:
     return float(value) if kind == "float" else value
 
 
-def _merged(value: Any, event: Event) -> dict[str, Any]:
-    """The keys that ``<<: value`` stands for; of several mappings the first counts."""
+def _merge_keys(value: Any, event: Event) -> dict[str, Any]:
+    """Return the keys that ``<<: value`` stands for; of several mappings the first counts."""
     mappings = value if isinstance(value, list) else [value]
     merged: dict[str, Any] = {}
     for mapping in reversed(mappings):
@@ -274,7 +276,7 @@ def _refuse_typing_errors(before: Event, key: ScalarEvent, after: Event) -> None
         return
     if isinstance(before, ScalarEvent) and _is_plain(before) and before.value:
         advice = number_advice(f"{before.value},{key.value}")
-        if advice and _touch(before, key):
+        if advice and _are_adjacent(before, key):
             raise _problem(f"{before.value},{key.value} is no number; {advice}", key)
     name, colon, value = key.value.partition(":")
     if colon and value:
@@ -283,7 +285,7 @@ def _refuse_typing_errors(before: Event, key: ScalarEvent, after: Event) -> None
 
 
 def read_document(text: str) -> tuple[Any, dict[str, int]]:
-    """The content of a text, and the number of the line of each of its keys.
+    """Return the content of a text, and the number of the line of each of its keys.
 
     Parameters
     ----------
@@ -311,7 +313,8 @@ def read_document(text: str) -> tuple[Any, dict[str, int]]:
         raise parser_problem(error, text) from None
 
 
-def _touch(before: Event, after: Event) -> bool:
+def _are_adjacent(before: Event, after: Event) -> bool:
     """Whether there is only one character between two parts of a text."""
-    end, begin = before.end_mark, after.start_mark
+    end = before.end_mark
+    begin = after.start_mark
     return bool(end and begin and end.index + 1 == begin.index)

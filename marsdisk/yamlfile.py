@@ -13,7 +13,7 @@ from .yaml_errors import YamlProblem, missing_blank_advice
 from .yaml_reader import NUMBERS_BEGIN, OTHER_BASE, TAG, read_document
 
 
-def _text_of(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return decode_text(file_bytes(path))
     except OSError as error:
@@ -24,7 +24,7 @@ def _text_of(path: Path) -> str:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """The content of a YAML text.
+    """Return the content of a YAML text.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ def parse_yaml(text: str, where: str) -> Any:
     """
     try:
         return read_document(text)[0]
-    except YamlProblem as wrong:
-        words = wrong.with_line(text) if "\n" in text else wrong.problem
-        raise ConfigError([words], where) from None
+    except YamlProblem as error:
+        problem = error.with_line(text) if "\n" in text else error.problem
+        raise ConfigError([problem], where) from None
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """Return the mapping in a YAML file.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     ConfigError
         The file is missing, unreadable, not YAML 1.2, or holds something else than a mapping.
     """
-    text = _text_of(path)
+    text = _read_file(path)
     try:
         content = read_document(text)[0]
-    except YamlProblem as wrong:
-        raise ConfigError([wrong.with_line(text)], str(path)) from None
+    except YamlProblem as error:
+        raise ConfigError([error.with_line(text)], str(path)) from None
     if isinstance(content, dict):
         return content
     names = {type(None): "an empty file", list: "a list", str: "a text"}
@@ -95,7 +95,7 @@ for _kind, _pattern in (("float", NUMBER.pattern), ("int", OTHER_BASE.pattern)):
 
 
 def yaml_text(content: Any, **layout: Any) -> str:
-    """The YAML of some content; whoever reads it gets the same texts and the same bits of numbers.
+    """Write some content as YAML; whoever reads it gets the same texts and bits of numbers.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def with_lines(
     *,
     anywhere: bool = False,
 ) -> ConfigError:
-    """The same problems, each with the line of a file that it is about.
+    """Return the same problems, each with the line of a file that it is about.
 
     Parameters
     ----------
@@ -144,33 +144,37 @@ def with_lines(
         Unchanged where the file cannot be read any more.
     """
     try:
-        text = _text_of(Path(path))
+        text = _read_file(Path(path))
         lines = read_document(text)[1]
     except (ConfigError, YamlProblem):
         return error
     texts = text.split("\n")
     problems = []
     for problem in error.problems:
-        key = _key_of(problem, lines) or (_key_within(problem, lines) if anywhere else "")
-        if not key or "\n" in problem or any(_within_each_other(key, name) for name in overridden):
+        key = _longest_key(problem, lines)
+        if not key and anywhere:
+            key = _first_key_ending(problem, lines)
+        is_overridden = any(_overlap(key, name) for name in overridden)
+        if not key or "\n" in problem or is_overridden:
             problems.append(problem)
         else:
             problems.append(with_line(problem, lines[key], texts[lines[key] - 1]))
     return ConfigError(problems, error.where)
 
 
-def _key_within(problem: str, keys: Iterable[str]) -> str:
-    """The first key of a file that ends as a problem begins; empty if there is none."""
+def _first_key_ending(problem: str, keys: Iterable[str]) -> str:
+    """Return the first key of a file that ends as a problem begins; empty if there is none."""
     found = re.match(r"[\w.\[\]-]*\w", problem)
     return next((key for key in keys if found and key.endswith(f".{found[0]}")), "")
 
 
-def _within_each_other(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+def _overlap(key: str, override: str) -> bool:
+    """Whether a key is, or lies within, one that was overridden, or the other way round."""
+    return f"{key}.".startswith(f"{override}.") or f"{override}.".startswith(f"{key}.")
 
 
-def _key_of(problem: str, keys: Iterable[str]) -> str:
-    """The longest key of a file that a problem begins with; empty if it begins with none."""
+def _longest_key(problem: str, keys: Iterable[str]) -> str:
+    """Return the longest key of a file that a problem begins with; empty if there is none."""
     longest = ""
     for key in keys:
         name = shown_text(key)
