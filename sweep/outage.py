@@ -18,7 +18,7 @@ class Outage:
     Parameters
     ----------
     say : callable
-        Given a line for people when it begins, and when it ends.
+        Given a line for people when an outage begins, and when it ends.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -35,14 +35,20 @@ class Outage:
         return max(0.0, self._held_until - time.monotonic())
 
     def add(self, error: StorageOutageError) -> None:
-        """A block has come back.
+        """Take note of a block that has come back.
+
+        Parameters
+        ----------
+        error : StorageOutageError
+            Why it was not taken.
 
         Raises
         ------
         StorageOutageError
             The same, when no block was taken for too long.
         """
-        now, patience = time.monotonic(), configured_patience()
+        now = time.monotonic()
+        patience = configured_patience()
         if self._began is None:
             self._began = now
             self._say(f"{error.problem}; blocks are tried again, for up to {duration(patience)}")
@@ -54,7 +60,7 @@ class Outage:
             self._pause = min(2.0 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:
-        """A block was taken."""
+        """Take note of a block that was taken, which ends an outage."""
         if self._began is None:
             return
         lasted = duration(time.monotonic() - self._began)

@@ -12,9 +12,9 @@ def quiet_loggers(names: Iterable[str], level: int) -> Iterator[None]:
     Parameters
     ----------
     names : iterable of str
-        Of the loggers.
+        Names of the loggers.
     level : int
-        Of the records that still pass.
+        Of the records that still pass, as in :mod:`logging`.
     """
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]

@@ -8,21 +8,33 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping_on_signals(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """An event that a signal sets, so that no block is torn; a second one ends the process at once. Both are answered.
+    """Give an event that a signal sets, so that no block is torn; a second signal ends the process.
 
-    The signals are Ctrl-C (SIGINT), SIGTERM, and that of a closed terminal (SIGHUP), unless nohup has it ignored.
+    The signals are Ctrl-C (SIGINT), SIGTERM, and that of a closed terminal (SIGHUP), unless nohup
+    has it ignored. Only the main thread can obey them.
+
+    Parameters
+    ----------
+    say : callable
+        Given a line for people at each signal.
+
+    Yields
+    ------
+    threading.Event
+        Set when the sweep is to stop.
     """
     stop = threading.Event()
+    prospect = "what is committed stays, and the same command goes on"
 
     def handle(number: int, frame: object) -> None:
         if stop.is_set():
-            say("stopped at once; what is committed stays, and the same command goes on")
+            say(f"stopped at once; {prospect}")
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
-        say("stopping; what is committed stays, and the same command goes on (a second signal stops at once)")
+        say(f"stopping; {prospect} (a second signal stops at once)")
 
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield stop
         return
     obeyed = [signal.SIGINT, signal.SIGTERM]

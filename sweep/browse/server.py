@@ -52,7 +52,7 @@ class BrowseServer:
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
-        from .visitors import answer_only, is_loopback, name_server, reachable_addresses
+        from .visitors import answer_only, is_loopback, reachable_addresses, server_names
 
         data = data_of(store)
         try:
@@ -62,7 +62,7 @@ class BrowseServer:
             cure = "give another --port, or none"
             raise StoreError(f"{address}:{port} cannot be listened on: {reason}; {cure}") from error
         bound = [(int(each.family), str(each.getsockname()[0])) for each in sockets]
-        self.names = name_server(address, [number for _, number in bound], names)
+        self.names = server_names(address, [number for _, number in bound], names)
         origins = [self._with_port(name) for name in sorted(self.names.own)]
         app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
         tornado = PageTornado(

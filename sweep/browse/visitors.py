@@ -1,12 +1,14 @@
-"""Whom a server of pages answers: who asks for it by a name that it was started for, and is no other web site.
+"""Whom a server of pages answers: who asks by a name that it was started for; no other web site.
 
-A browser runs what any web site sends it, and reaches what listens on this machine only. What keeps such
-a site from reading the answers is that they come from elsewhere; so that they do not seem to come from
-itself, its name, which it may let point to 127.0.0.1, is not answered to (DNS rebinding). And as scripts
-and websockets may be had from elsewhere, no request is answered that another site has made a browser send.
+A browser runs what any web site sends it, and reaches what listens on this machine only. What keeps
+such a site from reading the answers is that they come from elsewhere; so that they do not seem to
+come from itself, its name, which it may let point to 127.0.0.1, is not answered to (DNS rebinding).
+And as scripts and websockets may be had from elsewhere, no request is answered that another site
+has made a browser send.
 """
 
 import ipaddress
+import itertools
 import socket
 from collections.abc import Collection
 from contextlib import suppress
@@ -21,7 +23,17 @@ from ..profiles import LOOPBACK
 
 
 def name_in(authority: str) -> str:
-    """Return the name or address in a Host header, without its port; empty where there is none.
+    """Return the name or address in a Host header, without its port.
+
+    Parameters
+    ----------
+    authority : str
+        Such as ``localhost:5006``.
+
+    Returns
+    -------
+    str
+        In lower case; empty where there is none, or something else besides.
 
     Examples
     --------
@@ -71,10 +83,22 @@ class Names:
     def __str__(self) -> str:
         return ", ".join([*sorted(self.own | self.given), *["any address"] * self.any_address])
 
-    def refuse(self, request: HTTPServerRequest) -> str:
-        """Return why a request is not answered, in words; empty where it is."""
+    def refusal(self, request: HTTPServerRequest) -> str:
+        """Return why a request is not answered.
+
+        Parameters
+        ----------
+        request : HTTPServerRequest
+            With its headers.
+
+        Returns
+        -------
+        str
+            In words; empty where it is answered.
+        """
         if name_in(request.host) not in self:
-            return f"this page answers only to the names that it was started for: {self}; {self.cure}"
+            only = "this page answers only to the names that it was started for"
+            return f"{only}: {self}; {self.cure}"
         origin = request.headers.get("Origin")
         if origin is not None and not self._is_own(origin, request.host):
             return "this page does not answer other web sites"
@@ -92,7 +116,10 @@ class Names:
 
 
 def _is_link(request: HTTPServerRequest) -> bool:
-    """Whether somebody has followed a link to the page, which then stands in a tab of its own and not within another site."""
+    """Whether somebody has followed a link to the page.
+
+    It then stands in a tab of its own, and not within another site.
+    """
     mode = request.headers.get("Sec-Fetch-Mode")
     destination = request.headers.get("Sec-Fetch-Dest", "document")
     return mode == "navigate" and destination == "document"
@@ -111,11 +138,19 @@ class Refusal(RequestHandler):
 
 
 def answer_only(application: Application, names: Names) -> None:
-    """Let a Tornado application refuse, on all its paths, whoever asks for it by another name or from another web site."""
+    """Let an application refuse whoever asks by another name or from another web site.
+
+    Parameters
+    ----------
+    application : tornado.web.Application
+        All its paths are guarded from now on.
+    names : Names
+        That it answers to.
+    """
     find_handler = application.find_handler
 
     def find_allowed(request: HTTPServerRequest, **options: Any) -> Any:
-        words = names.refuse(request)
+        words = names.refusal(request)
         if words:
             return application.get_handler_delegate(request, Refusal, {"words": words})
         return find_handler(request, **options)
@@ -133,7 +168,7 @@ def is_unspecified(address: str) -> bool:
     return ipaddress.ip_address(address).is_unspecified
 
 
-def name_server(asked: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
+def server_names(asked: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
     """Return the names of a server.
 
     Parameters
@@ -144,6 +179,11 @@ def name_server(asked: str, bound: Collection[str], further: Collection[str] = (
         Addresses that it listens on, as numbers.
     further : collection of str
         Names by which people reach it besides.
+
+    Returns
+    -------
+    Names
+        With those of this machine where it listens on all addresses.
     """
     own = {asked.lower(), *bound}
     has_all = any(map(is_unspecified, bound))
@@ -156,18 +196,24 @@ def name_server(asked: str, bound: Collection[str], further: Collection[str] = (
 
 
 def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:
-    """Return the addresses, as numbers, at which a server is reached, those of this machine alone first.
+    """Return the addresses at which a server is reached.
 
     Parameters
     ----------
     bound : collection of (int, str)
         Family and address of every socket that it listens on.
+
+    Returns
+    -------
+    list of str
+        As numbers, those that only this machine reaches first.
     """
     found = [address for _, address in bound if not is_unspecified(address)]
     families = {family for family, address in bound if is_unspecified(address)}
     if families:
         import psutil  # which Dask brings
 
-        of_interfaces = [a for addresses in psutil.net_if_addrs().values() for a in addresses]
-        found += [a.address for a in of_interfaces if a.family in families and "%" not in a.address]
+        for interface in itertools.chain(*psutil.net_if_addrs().values()):
+            if interface.family in families and "%" not in interface.address:
+                found.append(interface.address)
     return sorted(dict.fromkeys(found), key=lambda address: not is_loopback(address))

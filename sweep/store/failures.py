@@ -8,15 +8,18 @@ from typing import Any
 
 from ..errors import StorageOutageError, StoreError
 
+ACCESS_KEY = "AWS_ACCESS_KEY_ID"
+SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
+RIGHTS = "they need to read, write, list and delete there"
 #: What an object store calls its refusals, with what they mean and what to do.
 MEANINGS = {
     "ExpiredToken": "the credentials have expired; renew them",
     "ExpiredTokenException": "the credentials have expired; renew them",
     "TokenRefreshRequired": "the credentials have expired; renew them",
     "InvalidToken": "the session token is none that it gave; renew the credentials",
-    "InvalidAccessKeyId": "it does not know this access key; look at AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "the secret is not that of the access key; look at AWS_SECRET_ACCESS_KEY",
-    "AccessDenied": ("these credentials may not do that; they need to read, write, list and delete there"),
+    "InvalidAccessKeyId": f"it does not know this access key; look at {ACCESS_KEY}",
+    "SignatureDoesNotMatch": f"the secret is not that of the access key; look at {SECRET_KEY}",
+    "AccessDenied": f"these credentials may not do that; {RIGHTS}",
     "NoSuchBucket": "there is no such bucket; check its name, or make it",
     "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
     "SlowDown": "it asks for fewer requests",
@@ -27,13 +30,22 @@ MEANINGS = {
 PASSING_STATUS = {408, 409, 425, 429}
 PASSING_CODES = {"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"}
 FULL_STATUS = 507
-UNREACHED = "the object store cannot be reached or its settings are incomplete; look at the environment's settings (address, region, credentials)"
+_WHERE = "the environment's settings (address, region, credentials)"
+UNREACHED = f"the object store cannot be reached or its settings are incomplete; look at {_WHERE}"
+_KEYS = f"{ACCESS_KEY} and {SECRET_KEY}, or the like"
+NO_CREDENTIALS = f"no credentials were found in the environment ({_KEYS})"
 #: Buckets that have answered this process, by whatever: their settings are no longer doubted.
 ANSWERED: set[str] = set()
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """Return what storage raises when it fails; an object store's client has its own exceptions."""
+    """Return what storage raises when it fails, for an ``except`` clause.
+
+    Returns
+    -------
+    tuple of exception types
+        OSError, and the base of the exceptions of an object store's client if that is loaded.
+    """
     client: Any = sys.modules.get("obstore.exceptions")
     return (OSError,) if client is None else (OSError, client.BaseError)
 
@@ -77,6 +89,16 @@ def reason(error: BaseException) -> str:
     """Return a failure of storage in few words.
 
     An object store's own text runs over pages, and may name who asked.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of a file, of an object store's client, or one of ours.
+
+    Returns
+    -------
+    str
+        Without credentials, and with what to do where that is known.
     """
     if isinstance(error, StorageOutageError):
         return error.problem
@@ -84,7 +106,7 @@ def reason(error: BaseException) -> str:
         return str(getattr(error, "strerror", None) or error)
     text = str(error)
     if "169.254." in text:
-        return "no credentials were found in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
+        return NO_CREDENTIALS
     code = _code(text)
     status = re.search(r"status code: (\d+ [A-Za-z ]+)", text)
     if status or code:
@@ -102,7 +124,7 @@ def reason(error: BaseException) -> str:
 
 
 def _silence(text: str) -> str:
-    """How a connection failed, from the client's own record of it."""
+    """Say how a connection failed, from the client's own record of it."""
     if "kind: Timeout" in text or "TimedOut" in text:
         return "no answer in time"
     if "kind: Connect" in text or "ConnectionRefused" in text:
@@ -123,6 +145,11 @@ def failure(place: object, error: Exception, what: str = "", seconds: float = 0.
         What could not be done.
     seconds : float
         For how long it was tried, where that was worth it.
+
+    Returns
+    -------
+    StoreError
+        A StorageOutageError where the same request may succeed a little later.
     """
     words = f"{place}: {what}{': ' * bool(what)}{reason(error)}"
     if not is_passing(error):
@@ -132,7 +159,22 @@ def failure(place: object, error: Exception, what: str = "", seconds: float = 0.
 
 @contextmanager
 def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
-    """What storage raises in this context as a StoreError: what failed, why, and what to do."""
+    """Raise as a StoreError what storage raises in this context.
+
+    Parameters
+    ----------
+    place : object
+        The store, whose text names it.
+    what : str
+        What could not be done if it fails.
+    advice : str
+        What to do then, where it is no object store.
+
+    Raises
+    ------
+    StoreError
+        It says what failed, why, and what to do; a StorageOutageError as of :func:`failure`.
+    """
     try:
         yield
     except StoreError:
@@ -140,4 +182,5 @@ def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
     except storage_errors() as error:
         if is_of_client(error):
             raise failure(place, error, what) from error
-        raise StoreError(f"{place}: {what}: {reason(error)}" + f"; {advice}" * bool(advice)) from error
+        cure = f"; {advice}" if advice else ""
+        raise StoreError(f"{place}: {what}: {reason(error)}{cure}") from error

@@ -1,8 +1,9 @@
-"""Who may write a block: only a task of the store and the plan that stand there now, over rows that nobody has committed.
+"""Who may write a block: a task of the store and plan that stand there now, over uncommitted rows.
 
-Nobody can stop a thread of a worker elsewhere. A driver that was stopped, a store that was deleted and made anew under the
-same name, a machine that was frozen for an hour: each leaves blocks behind that end some time and would be written then.
-A block is therefore compared with the store twice, before its first array and right before its commit record.
+Nobody can stop a thread of a worker elsewhere. A driver that was stopped, a store that was deleted
+and made anew under the same name, a machine that was frozen for an hour: each leaves blocks behind
+that end some time and would be written then. A block is therefore compared with the store twice,
+before its first array and right before its commit record.
 """
 
 import json
@@ -28,10 +29,24 @@ class Guard(Protocol):
     """Holds a block against what stands in the store now."""
 
     async def refuse_other_store(self) -> None:
-        """Raise if another store, or another plan, stands there."""
+        """Refuse to go on where another store, or one of another plan, stands there.
+
+        Raises
+        ------
+        LateBlockError
+            It does, or there is none any more.
+        """
 
     async def refuse_late(self) -> None:
-        """Raise if the block may not be written: that, or its rows are committed already."""
+        """Refuse a block that may not be written.
+
+        Raises
+        ------
+        LateBlockError
+            As of :meth:`refuse_other_store`.
+        CommittedAlreadyError
+            Its rows are committed already.
+        """
 
 
 @dataclass(frozen=True)
@@ -51,22 +66,53 @@ class Fence:
 
     @classmethod
     def from_description(cls, description: bytes) -> "Fence":
-        """Read the fence of a store from its group's ``zarr.json``.
+        """Read the fence of a store from the description of its group.
+
+        Parameters
+        ----------
+        description : bytes
+            Content of the group's ``zarr.json``.
+
+        Returns
+        -------
+        Fence
+            Of the store that it describes.
 
         Raises
         ------
-        ValueError
-            It is no description of a group with attributes.
+        ValueError, KeyError, TypeError
+            It describes no group with the attributes of a store.
         """
         return cls.from_attributes(json.loads(description)["attributes"])
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> "Fence":
-        """Take the fence of a store from its attributes; one of an older version has no uid."""
+        """Take the fence of a store from its attributes.
+
+        Parameters
+        ----------
+        attributes : mapping
+            Of the store's group; those that an older version wrote have no ``uid``.
+
+        Returns
+        -------
+        Fence
+            Of that store.
+
+        Raises
+        ------
+        KeyError
+            There is no ``plan_digest``.
+        """
         return cls(str(attributes.get("uid", "")), str(attributes["plan_digest"]))
 
     def refuse_other(self, description: bytes) -> None:
-        """Raise unless the store that stands there now is the one of this fence.
+        """Refuse a store that is not the one of this fence.
+
+        Parameters
+        ----------
+        description : bytes
+            Content of the ``zarr.json`` that stands there now.
 
         Raises
         ------
@@ -74,31 +120,37 @@ class Fence:
             It is another one, or has another plan.
         """
         try:
-            now = Fence.from_description(description)
+            present = Fence.from_description(description)
         except (ValueError, KeyError, TypeError) as error:
             raise LateBlockError("the store is gone or damaged") from error
-        if now.uid != self.uid:
+        if present.uid != self.uid:
             raise LateBlockError("another store stands in its place")
-        if now.plan_digest != self.plan_digest:
+        if present.plan_digest != self.plan_digest:
             raise LateBlockError("the store has another plan by now")
 
 
-def refuse_committed(status: NDArray[np.uint8], attempts: NDArray[np.int64], attempt: int, *, retry: bool) -> None:
-    """Raise where rows of a block are committed, unless this is a retry of them with a higher attempt.
+def refuse_committed(
+    status: NDArray[np.uint8],
+    attempts: NDArray[np.int64],
+    attempt: int,
+    *,
+    retry: bool,
+) -> None:
+    """Refuse to write committed rows of a block, unless a retry replaces failed runs in them.
 
     Parameters
     ----------
     status, attempts : (rows,) arrays
         What the store holds of the block's rows.
     attempt : int
-        Of the task.
+        Of the task; a retry replaces only what a lower one has written.
     retry : bool
         Whether the task is a retry of failed runs that somebody has asked for.
 
     Raises
     ------
     CommittedAlreadyError
-        They are committed.
+        Some of them are committed.
     """
     committed = np.isin(status, (layout.DONE, layout.FAILED))
     replaceable = retry & (status == layout.FAILED) & (attempts < attempt)

@@ -14,7 +14,7 @@ from typing import Any
 NAME_DIGITS = 12  #: hexadecimal ones, of a process's name
 
 
-class _Self:
+class _Process:
     """This process."""
 
     def __init__(self) -> None:
@@ -26,9 +26,9 @@ class _Self:
         self.marks = itertools.count()
 
 
-_self = _Self()
+_process = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_self.begin)
+    os.register_at_fork(after_in_child=_process.begin)
 
 
 def process_name() -> str:
@@ -39,7 +39,7 @@ def process_name() -> str:
     >>> len(process_name()), process_name() == process_name()
     (12, True)
     """
-    return _self.name
+    return _process.name
 
 
 def unique_mark() -> str:
@@ -50,12 +50,18 @@ def unique_mark() -> str:
     >>> unique_mark() == unique_mark()
     False
     """
-    return f"{_self.name}-{next(_self.marks)}"
+    return f"{_process.name}-{next(_process.marks)}"
 
 
 def this_process() -> dict[str, Any]:
-    """Return host, number and random name of this process, as notes hold them."""
-    return {"pid": os.getpid(), "host": socket.gethostname(), "process": _self.name}
+    """Return who this process is, as notes hold it.
+
+    Returns
+    -------
+    dict
+        Its number ``pid``, its ``host``, and its random name ``process``.
+    """
+    return {"pid": os.getpid(), "host": socket.gethostname(), "process": _process.name}
 
 
 def recorded_process() -> str:
@@ -66,4 +72,4 @@ def recorded_process() -> str:
     >>> recorded_process().count(":")
     2
     """
-    return f"{socket.gethostname()}:{os.getpid()}:{_self.name}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_process.name}"

@@ -48,7 +48,7 @@ def folder_behind(text: str) -> str:
 
 
 def refuse_long_name(path: Path, text: str) -> None:
-    """Raise where the names of notes beside a store would be longer than the file system takes.
+    """Refuse a store whose notes beside it would have longer names than the file system takes.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def refuse_long_name(path: Path, text: str) -> None:
 
 
 def _longest_name(folder: Path) -> int:
-    """Bytes that a name may have in a folder that may be still to be made."""
+    """Return how many bytes a name may have in a folder, which need not exist yet."""
     folder = folder.absolute()
     while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     try:
-        most = os.pathconf(folder, "PC_NAME_MAX")
+        longest = os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError):
         return NAME_BYTES
-    return most if most > 0 else NAME_BYTES
+    return longest if longest > 0 else NAME_BYTES

@@ -23,23 +23,52 @@ _urls: dict[int, str] = {}  # by the identity of the client's stores, which stay
 
 
 def url_of(store: Any) -> str:
-    """What the store that Zarr has opened was opened as."""
+    """Return the URL of a store that Zarr has opened.
+
+    Parameters
+    ----------
+    store : zarr.storage.ObjectStore
+        Around a store of :func:`client_store`.
+
+    Returns
+    -------
+    str
+        What the client's store was opened as.
+    """
     return _urls[id(store.store)]
 
 
 @functools.cache
-def opened(url: str) -> Any:
-    """Return the client's store below ``url``, set up from the environment.
+def client_store(url: str) -> Any:
+    """Return the client's store below a URL, set up from the environment, the same one each time.
 
-    One in memory lives as long as this process.
+    Parameters
+    ----------
+    url : str
+        Such as ``s3://bucket/results``.
+
+    Returns
+    -------
+    obstore store
+        One in memory lives as long as this process.
+
+    Raises
+    ------
+    StoreError
+        The client is not installed, or a setting is missing or unreadable.
     """
-    found = _open(url)
-    _urls[id(found)] = url
-    return found
+    store = _open(url)
+    _urls[id(store)] = url
+    return store
 
 
 def client() -> Any:
     """Return the client of object stores.
+
+    Returns
+    -------
+    module
+        ``obstore``, with its exceptions and stores.
 
     Raises
     ------
@@ -51,7 +80,8 @@ def client() -> Any:
         import obstore.store
         import tenacity  # noqa: F401 - of sweep.store.patience
     except ImportError as error:
-        raise StoreError(f"stores beyond a folder need the package {error.name or 'obstore'}; pip install 'marsdisk[remote]'") from error
+        need = f"stores beyond a folder need the package {error.name or 'obstore'}"
+        raise StoreError(f"{need}; pip install 'marsdisk[remote]'") from error
     return obstore
 
 

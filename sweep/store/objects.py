@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from ..errors import StoreError
 from .fence import CommittedAlreadyError, Guard
 from .identity import unique_mark
-from .object_client import client, opened
+from .object_client import client, client_store
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
 from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome
 from .url_secrets import hide_secrets, refuse_secrets
@@ -105,13 +105,13 @@ class Objects(Place):
     @property
     def inside(self) -> Any:
         """The client's store of what lies in the Zarr group."""
-        return opened(self.text)
+        return client_store(self.text)
 
     @property
     def beside(self) -> Any:
         """The client's store of the notes."""
         parent = self.text.rpartition("/")[0]
-        return opened(parent + "/" if parent.endswith("/") else parent)
+        return client_store(parent + "/" if parent.endswith("/") else parent)
 
     def exists(self) -> bool:
         obstore = client()

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 300.0  # unless sweep.storage-patience of Dask's configuration says otherwise
 SHARE_OF_A_BLOCK = 1.0 / 15.0  # of that, for a block to be written; then it goes back to the driver
-FIRST_SECONDS = 10.0  # for a bucket that has never answered: its address may be wrong
+SECONDS_WITHOUT_ANSWER = 10.0  # for a bucket that has never answered: its address may be wrong
 MENTIONED_AFTER_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 15.0
 #: What the client says of an object is no failure, but an answer.
@@ -29,7 +29,13 @@ ANSWERS = ("AlreadyExistsError", "PreconditionError")
 
 
 def configured_patience() -> float:
-    """Return ``sweep.storage-patience`` of Dask's configuration, in seconds."""
+    """Return ``sweep.storage-patience`` of Dask's configuration.
+
+    Returns
+    -------
+    float
+        s, for which a request to an object store is repeated.
+    """
     import dask.config
     from dask.utils import parse_timedelta
 
@@ -46,7 +52,8 @@ class Patience:
     bucket : str
         Its bucket.
     seconds : float or None
-        For how long a request is repeated, if less than what is configured; None for that.
+        For how long a request is repeated, if that is less than what is configured; None for what
+        is configured.
     """
 
     _mentioned = float("-inf")  # when some request of this process was last said to wait
@@ -59,39 +66,49 @@ class Patience:
         self._began = time.monotonic()
 
     def call(self, request: Callable[[], T]) -> T:
-        """Return what ``request`` gives, repeated until it does.
+        """Return what a request gives, repeated until it gives something.
+
+        Parameters
+        ----------
+        request : callable
+            It may have been done though it raises: its answer may be lost.
+
+        Returns
+        -------
+        object
+            What ``request`` returns.
 
         Raises
         ------
-        FileNotFoundError, obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError
-            What the object store answers of the object.
+        FileNotFoundError, AlreadyExistsError, PreconditionError
+            What the object store answers of the object; the latter two are obstore's.
         StoreError
             All else: the object store refuses the request, or has not answered for too long.
         """
         import tenacity
 
         try:
-            found: T = tenacity.Retrying(**self._manner())(request)
+            answer: T = tenacity.Retrying(**self._retry_settings())(request)
         except Exception as error:
             raise self._translate(error) from error
         ANSWERED.add(self.bucket)
-        return found
+        return answer
 
     async def acall(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Return the same for a request that is to be awaited."""
+        """Return what a request gives that is to be awaited; as :meth:`call`."""
         import tenacity
 
-        async def wait_for_it() -> T:
+        async def await_request() -> T:
             return await request()
 
         try:
-            found: T = await tenacity.AsyncRetrying(**self._manner())(wait_for_it)
+            answer: T = await tenacity.AsyncRetrying(**self._retry_settings())(await_request)
         except Exception as error:
             raise self._translate(error) from error
         ANSWERED.add(self.bucket)
-        return found
+        return answer
 
-    def _manner(self) -> dict[str, Any]:
+    def _retry_settings(self) -> dict[str, Any]:
         import tenacity  # which stores in folders do without
 
         return {
@@ -109,11 +126,11 @@ class Patience:
 
     @property
     def seconds(self) -> float:
-        """For how long requests are repeated now."""
+        """For how long requests are repeated now, in s."""
         limit = configured_patience()
         if self._seconds is not None:
             limit = min(limit, self._seconds)
-        return limit if self.bucket in ANSWERED else min(limit, FIRST_SECONDS)
+        return limit if self.bucket in ANSWERED else min(limit, SECONDS_WITHOUT_ANSWER)
 
     def _is_over(self, state: "tenacity.RetryCallState") -> bool:
         return (state.seconds_since_start or 0.0) >= self.seconds
@@ -134,7 +151,7 @@ class Patience:
 
     def _translate(self, error: Exception) -> Exception:
         """Return an error in our words, unless it is what the object store answers of an object."""
-        is_answer_of_object = isinstance(error, FileNotFoundError) or type(error).__name__ in ANSWERS
-        if is_answer_of_object or not is_of_client(error):
+        is_missing = isinstance(error, FileNotFoundError)
+        if is_missing or type(error).__name__ in ANSWERS or not is_of_client(error):
             return error
         return failure(self.place, error, seconds=time.monotonic() - self._began)

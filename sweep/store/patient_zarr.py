@@ -1,4 +1,4 @@
-"""What Zarr opens in an object store: its own adapter, with requests repeated as all of ours are."""
+"""What Zarr opens in an object store: its own adapter, with requests repeated as ours are."""
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -18,9 +18,9 @@ class PatientObjectStore(ObjectStore[Any]):
     Parameters
     ----------
     store : obstore store
-        Of the client.
+        The client's own.
     patience : callable
-        Gives what repeats a request.
+        Returns the Patience of one request.
     read_only : bool
         Whether nothing may be written.
     """
@@ -75,15 +75,15 @@ class PatientObjectStore(ObjectStore[Any]):
         return await self._patience().acall(lambda: ObjectStore.getsize(self, key))
 
     async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
-        async def all_of_it() -> list[str]:
+        async def collect_names() -> list[str]:
             return [name async for name in ObjectStore.list_dir(self, prefix)]
 
-        for name in await self._patience().acall(all_of_it):
+        for name in await self._patience().acall(collect_names):
             yield name
 
     async def _list(self, prefix: str | None = None) -> AsyncGenerator[Any, None]:
-        async def all_of_it() -> list[Any]:
-            return [found async for found in ObjectStore._list(self, prefix)]
+        async def collect_entries() -> list[Any]:
+            return [entry async for entry in ObjectStore._list(self, prefix)]
 
-        for found in await self._patience().acall(all_of_it):
-            yield found
+        for entry in await self._patience().acall(collect_entries):
+            yield entry

@@ -8,14 +8,14 @@ from .failures import reason
 
 
 def change_of_table(name: str, digest: object) -> str:
-    """Say in words what has become of a table since a store was made.
+    """Return what has become of a table since a store was made, in words.
 
     Parameters
     ----------
     name : str
         Configuration key and path, such as ``radiation.Q_pr = /data/q.csv``.
-    digest : str
-        Of its content then.
+    digest : object
+        SHA-256 of its content then, as the store's record has it.
 
     Returns
     -------
@@ -30,7 +30,13 @@ def change_of_table(name: str, digest: object) -> str:
 
 
 def is_missing(name: str) -> bool:
-    """Whether there is no file any more where a table was."""
+    """Whether there is no file any more where a table was.
+
+    Parameters
+    ----------
+    name : str
+        As of :func:`change_of_table`.
+    """
     from marsdisk.physics.qpr_table import SHIPPED
 
     _, _, path = name.partition(" = ")

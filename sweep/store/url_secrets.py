@@ -1,7 +1,7 @@
 """Secrets in the URL of a store: never printed, never stored, wherever somebody has put them.
 
-Settings and credentials come from the environment. A URL that holds some all the same is refused, and named
-without them: as a user with a password before the host, or as a signature after it.
+Settings and credentials come from the environment. A URL that holds some all the same is refused,
+and named without them: as a user with a password before the host, or as a signature after it.
 """
 
 import re
@@ -10,7 +10,19 @@ from ..errors import StoreError
 
 
 def hide_secrets(scheme: str, rest: str) -> str:
-    """Return the URL ``scheme://rest`` for people, without what may be a password, a token or a signature.
+    """Return a URL for people, without what may be a password, a token or a signature.
+
+    Parameters
+    ----------
+    scheme : str
+        What stands before ``://``.
+    rest : str
+        What stands behind it.
+
+    Returns
+    -------
+    str
+        With ``***`` in place of what may be a secret.
 
     Examples
     --------
@@ -34,18 +46,30 @@ def _before_settings(rest: str) -> str:
 
 
 def _holds_password(authority: str) -> bool:
-    """Whether a URL's host has a colon that is not before a port, or is written in a way that hides one."""
+    """Whether a URL's host has a colon that is not before a port, or may hide one."""
     return "%" in authority or re.search(r":(?!\d*$)", authority) is not None
 
 
 def refuse_secrets(scheme: str, rest: str) -> None:
-    """Raise StoreError if a URL may hold a secret: it would be printed, logged, sent to workers and stored."""
+    """Refuse a URL that may hold a secret: it would be printed, logged, sent to workers, stored.
+
+    Parameters
+    ----------
+    scheme, rest : str
+        As of :func:`hide_secrets`.
+
+    Raises
+    ------
+    StoreError
+        It names the URL without what may be secret.
+    """
     shown = hide_secrets(scheme, rest)
     plain = _before_settings(rest)
-    host_first = plain if scheme == "file" else plain.lstrip("/")  # a slash too many hides no password
+    host_first = plain if scheme == "file" else plain.lstrip("/")  # one too many hides no password
     authority, _, key = host_first.partition("/")
     user = authority.rpartition("@")[0]
-    is_container = scheme in {"abfs", "abfss"} and ":" not in user  # Azure's URLs name it before the @
+    is_azure = scheme in {"abfs", "abfss"}
+    is_container = is_azure and ":" not in user  # which Azure's URLs name before the @
     has_user = bool(user) and not is_container
     has_user_with_slash = ":" in authority and "@" in key
     if has_user or has_user_with_slash or _holds_password(authority):

@@ -19,7 +19,7 @@ from small_sweeps import environment, run_here, sweep_file
 from unreliable_server import s3_server, settings_of
 from waiting import Driver
 
-from sweep.store.object_client import opened
+from sweep.store.object_client import client_store
 
 Launch = Callable[..., Driver]
 
@@ -137,6 +137,6 @@ def s3(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process, and those that it starts, reach the S3 server directly."""
     for name, value in settings_of(f"http://127.0.0.1:{port}").items():
         monkeypatch.setenv(name, value)
-    opened.cache_clear()
+    client_store.cache_clear()
     yield
-    opened.cache_clear()
+    client_store.cache_clear()

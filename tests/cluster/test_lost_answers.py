@@ -22,7 +22,7 @@ from sweep.errors import StorageOutageError, StoreError
 from sweep.store import lease, object_client
 from sweep.store.failures import ANSWERED
 from sweep.store.lock import driver_of, driving
-from sweep.store.object_client import opened
+from sweep.store.object_client import client_store
 from sweep.store.objects import Objects
 from sweep.store.place import Place
 
@@ -33,9 +33,9 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
     with UnreliableServer(port) as server:
         for name, value in settings_of(server.address).items():
             monkeypatch.setenv(name, value)
-        opened.cache_clear()
+        client_store.cache_clear()
         yield server
-        opened.cache_clear()
+        client_store.cache_clear()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from small_sweeps import SCRIPTS
 from marsdisk.config import load_config
 from sweep.browse.dashboard import ORIGINS
 from sweep.browse.server import BrowseServer
-from sweep.browse.visitors import name_server, reachable_addresses
+from sweep.browse.visitors import reachable_addresses, server_names
 from sweep.cluster import workers_from
 from sweep.store.fence import Fence
 from sweep.watchdog import Limits
@@ -264,13 +264,13 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
     ],
 )
 def test_a_server_has_the_names_of_what_it_listens_on(asked: str, bound: list[str], answered: list[str], refused: list[str]) -> None:
-    names = name_server(asked, bound)
+    names = server_names(asked, bound)
     assert [name for name in answered if name not in names] == []
     assert [name for name in refused if name in names] == []
 
 
 def test_a_name_may_be_given_with_its_port() -> None:
-    names = name_server("127.0.0.1", ["127.0.0.1"], ["Proxy.example:8443", "[2001:db8::1]:8443"])
+    names = server_names("127.0.0.1", ["127.0.0.1"], ["Proxy.example:8443", "[2001:db8::1]:8443"])
     assert names.given == {"proxy.example", "2001:db8::1"}
     assert "proxy.example" in str(names)
 
