@@ -17,7 +17,7 @@ import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 
-from .objects import CONCURRENT
+from .objects import MAX_REQUESTS
 from .place import DESCRIPTION, FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
@@ -106,7 +106,7 @@ def damaged(place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep
 
     if isinstance(place, Folder):
         return bad + [one for one in to_read if is_bad(one)]
-    with ThreadPoolExecutor(CONCURRENT) as threads:
+    with ThreadPoolExecutor(MAX_REQUESTS) as threads:
         return bad + [one for one, found in zip(to_read, threads.map(is_bad, to_read), strict=True) if found]
 
 
@@ -297,5 +297,5 @@ def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes | None]:
 
     if isinstance(place, Folder):
         return map(one, keys)
-    with ThreadPoolExecutor(CONCURRENT) as threads:
+    with ThreadPoolExecutor(MAX_REQUESTS) as threads:
         return list(threads.map(one, keys))

@@ -1,8 +1,8 @@
-"""Stores in an object store: S3 and what speaks like it, Google Cloud Storage, Azure, or the memory of this process.
+"""Stores in an object store: S3 and its like, Google Cloud Storage, Azure, this process's memory.
 
-Every request is repeated for as long as the place's patience lasts, and an answer may be lost though
-the request was done. That harms no request that may be done twice. One that is conditional fails the
-second time, for what stands there is what the first has written: then that is read and compared.
+Every request is repeated for as long as the place's patience lasts, and an answer may be lost
+though the request was done. That harms no request that may be done twice. A conditional one fails
+the second time, as what stands there is what the first has written: that is read and compared.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAKING = "making"  # the note that a store is being made
-CONCURRENT = 32  # requests at once
+MAX_REQUESTS = 32  # requests at once
 
 
 class Tagged(NamedTuple):
@@ -37,12 +37,19 @@ class Tagged(NamedTuple):
 
 
 def object_place(scheme: str, rest: str) -> "Objects":
-    """The place ``scheme://rest``; what is refused is named without what may be a secret."""
+    """Return the place ``scheme://rest``.
+
+    Raises
+    ------
+    StoreError
+        It is no URL of a store; it is named without what may be a secret.
+    """
     refuse_secrets(scheme, rest)
     shown = hide_secrets(scheme, rest)
     if scheme not in OBJECT_SCHEMES:
         kinds = ", ".join(f"{known}://" for known in OBJECT_SCHEMES)
-        raise StoreError(f"{shown}: there is no {shown.partition('://')[0]}:// store; give a path or one of {kinds}")
+        unknown = shown.partition("://")[0]
+        raise StoreError(f"{shown}: there is no {unknown}:// store; give a path or one of {kinds}")
     authority, _, key = rest.partition("/")
     if scheme == "memory" and not authority:
         authority, _, key = key.partition("/")
@@ -51,27 +58,29 @@ def object_place(scheme: str, rest: str) -> "Objects":
         raise StoreError(f"{shown}: is no name for a store; {cure}")
     parts = [authority, *key.rstrip("/").split("/")] if key else [authority]
     if any(part in {"", ".", ".."} for part in parts):
-        raise StoreError(f"{shown}: has an empty part, . or .. in it; give the plain path of the store")
+        cure = "give the plain path of the store"
+        raise StoreError(f"{shown}: has an empty part, . or .. in it; {cure}")
     return Objects(f"{scheme}://{'/'.join(parts)}")
 
 
-async def _gathered(waiting: Iterable[Awaitable[T]]) -> list[T]:
-    limit = asyncio.Semaphore(CONCURRENT)
+async def _gather(requests: Iterable[Awaitable[T]]) -> list[T]:
+    """Return what requests give that are made at once, but not too many of them."""
+    limit = asyncio.Semaphore(MAX_REQUESTS)
 
-    async def one(task: Awaitable[T]) -> T:
+    async def await_request(request: Awaitable[T]) -> T:
         async with limit:
-            return await task
+            return await request
 
-    return await asyncio.gather(*map(one, waiting))
+    return await asyncio.gather(*map(await_request, requests))
 
 
-def _together(waiting: Callable[[], Iterable[Awaitable[T]]]) -> list[T]:
-    """Many requests at once."""
+def _gather_outside(make_requests: Callable[[], Iterable[Awaitable[T]]]) -> list[T]:
+    """Return the same to whoever cannot await it; the requests are made where they are awaited."""
 
-    async def all_of_them() -> list[T]:
-        return await _gathered(waiting())
+    async def gather_all() -> list[T]:
+        return await _gather(make_requests())
 
-    return outcome(all_of_them())
+    return outcome(gather_all())
 
 
 @dataclass(frozen=True)
@@ -123,8 +132,11 @@ class Objects(Place):
 
     def _holds_something(self) -> bool:
         obstore = client()
-        some: Any = self._patience().call(lambda: next(iter(obstore.list(self.inside, chunk_size=1)), []))
-        return bool(some)
+
+        def list_one() -> Any:
+            return next(iter(obstore.list(self.inside, chunk_size=1)), [])
+
+        return bool(self._patience().call(list_one))
 
     def zarr_store(self) -> Any:
         from .patient_zarr import PatientObjectStore
@@ -133,19 +145,21 @@ class Objects(Place):
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
-        """Made in memory; its objects are put in place with the group's own description last, without which there is no store."""
+        """Made in memory; then its objects are put in place, the one that makes it a store last."""
         import zarr
         import zarr.storage
 
         made: dict[str, Any] = {}
         yield zarr.open_group(zarr.storage.MemoryStore(made), mode="w", zarr_format=3)
-        if not self.note_create(MAKING, f"a store is being made here by {unique_mark()}\n".encode()):
-            self.delete([key for key, _ in self.listing()])  # what was left by one that was broken off
+        note = f"a store is being made here by {unique_mark()}\n".encode()
+        if not self.note_create(MAKING, note):  # an earlier making was broken off
+            self.delete([key for key, _ in self.listing()])
         contents = {key: value.to_bytes() for key, value in made.items()}
         root = contents.pop(DESCRIPTION)
-        _together(lambda: [self._put(key, value) for key, value in contents.items()])
+        _gather_outside(lambda: [self._put(key, value) for key, value in contents.items()])
         if not self._put_if(self.inside, DESCRIPTION, root, "create"):
-            raise StoreError(f"{self}: somebody else has made a store here meanwhile; look at it: sweep status {self}")
+            problem = "somebody else has made a store here meanwhile"
+            raise StoreError(f"{self}: {problem}; look at it: sweep status {self}")
         self.note_delete(MAKING)
 
     async def _put(self, key: str, content: bytes) -> None:
@@ -153,14 +167,15 @@ class Objects(Place):
         await self._patience().acall(lambda: obstore.put_async(self.inside, key, content))
 
     def _put_if(self, store: Any, key: str, content: bytes, mode: Any) -> bool:
-        """Write an object on a condition; whether what stands there then is what we have written.
+        """Write an object on a condition; return whether what stands there then is our own.
 
         Parameters
         ----------
         store : obstore store
             Of the client.
         key, content : str, bytes
-            The object, with a content that nobody else writes: that is how our own is known, whose answer was lost.
+            The object, with a content that nobody else writes: that is how our own is known, whose
+            answer was lost.
         mode : str or dict
             The condition, in the client's words.
         """
@@ -181,15 +196,16 @@ class Objects(Place):
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
         obstore = client()
-        found: list[tuple[str, int]] = []
+        files: list[tuple[str, int]] = []
 
         def list_the_rest() -> None:
-            last = found[-1][0] if found else None
-            for batch in obstore.list(self.inside, prefix=below or None, offset=last, chunk_size=1000):
-                found.extend((entry["path"], entry["size"]) for entry in batch)
+            last = files[-1][0] if files else None
+            listed = obstore.list(self.inside, prefix=below or None, offset=last, chunk_size=1000)
+            for batch in listed:
+                files.extend((entry["path"], entry["size"]) for entry in batch)
 
         self._patience().call(list_the_rest)
-        return iter(found)
+        return iter(files)
 
     def descriptions(self) -> dict[str, bytes]:
         obstore = client()
@@ -198,15 +214,17 @@ class Objects(Place):
 
         async def read_one(name: str) -> bytes:
             found = await obstore.get_async(self.inside, f"{name}/{DESCRIPTION}".lstrip("/"))
-            return b"" if found.meta["size"] > DESCRIPTION_BYTES else bytes(await found.bytes_async())
+            if found.meta["size"] > DESCRIPTION_BYTES:
+                return b""
+            return bytes(await found.bytes_async())
 
-        async def one(name: str) -> bytes | None:
+        async def read_if_there(name: str) -> bytes | None:
             try:
                 return await self._patience().acall(lambda: read_one(name))
             except FileNotFoundError:
                 return None
 
-        texts = _together(lambda: map(one, names))
+        texts = _gather_outside(lambda: map(read_if_there, names))
         return {name: text for name, text in zip(names, texts, strict=True) if text is not None}
 
     async def description(self, array: str) -> bytes:
@@ -235,7 +253,7 @@ class Objects(Place):
         listed = list(keys)
         try:
             self._patience().call(lambda: obstore.delete(self.inside, listed))
-        except FileNotFoundError:  # one of them is gone, which some stores do not mind and others do
+        except FileNotFoundError:  # one of them is gone, which only some stores mind
             for key in listed:
                 self._delete_one(self.inside, key)
 
@@ -245,7 +263,7 @@ class Objects(Place):
             self._patience().call(lambda: obstore.delete(store, key))
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
-        """Write each chunk where nobody else has, then the commit record over the version checked."""
+        """Write each chunk where nobody else has, then the record over the version checked."""
         records = [key for key in chunks if key.startswith(record)]
         others = [key for key in chunks if key not in records]
         tags = await self._tags(records)
@@ -256,7 +274,7 @@ class Objects(Place):
             if await self._tags(records) != tags:
                 raise CommittedAlreadyError("another attempt has committed it")
 
-        await _gathered(self._put_chunk(key, chunks[key], refuse_change) for key in others)
+        await _gather(self._put_chunk(key, chunks[key], refuse_change) for key in others)
         await guard.refuse_other_store()
         for key in records:
             if not await self._put_over(key, chunks[key], tags[key]):
@@ -320,7 +338,8 @@ class Objects(Place):
     def leftovers(self) -> list[str]:
         obstore = client()
         listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
-        return sorted(o["path"] for o in listed["objects"] if o["path"].startswith(f".{self.name}."))
+        names = [entry["path"] for entry in listed["objects"]]
+        return sorted(name for name in names if name.startswith(f".{self.name}."))
 
     def delete_leftover(self, name: str) -> None:
         self._delete_one(self.beside, name)
@@ -332,12 +351,13 @@ class Objects(Place):
         return f".{self.name}.{note}"
 
     def note_tagged(self, note: str) -> Tagged | None:
-        """A note with the tag of this version of it."""
+        """Return a note with the tag of this version of it, None where there is none."""
         obstore = client()
 
         def read_it() -> Tagged:
             found = obstore.get(self.beside, self._note(note))
-            return Tagged(bytes(found.bytes()), str(found.meta["e_tag"]), found.meta["last_modified"])
+            written = found.meta["last_modified"]
+            return Tagged(bytes(found.bytes()), str(found.meta["e_tag"]), written)
 
         try:
             return self._patience().call(read_it)
@@ -345,7 +365,7 @@ class Objects(Place):
             return None
 
     def note_replace(self, note: str, data: bytes, tag: str) -> bool:
-        """Write a note over the version with ``tag``; False where that has changed, but for our own writing it.
+        """Write a note over one version of it; False where that has changed, other than by us.
 
         Parameters
         ----------
