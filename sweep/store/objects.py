@@ -17,7 +17,7 @@ from .fence import CommittedAlreadyError, Guard
 from .identity import unique_mark
 from .object_client import client, client_store
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
-from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, outcome
+from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, run_coroutine
 from .url_secrets import hide_secrets, refuse_secrets
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _gather_outside(make_requests: Callable[[], Iterable[Awaitable[T]]]) -> list
     async def gather_all() -> list[T]:
         return await _gather(make_requests())
 
-    return outcome(gather_all())
+    return run_coroutine(gather_all())
 
 
 @dataclass(frozen=True)

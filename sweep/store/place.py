@@ -1,8 +1,7 @@
-"""Where a store is: a folder, or a prefix in an object store such as S3; and small notes beside it, which Zarr readers do not see."""
+"""Where a store is, a folder or a prefix in an object store, and notes that Zarr does not see."""
 
 import errno
 import os
-import re
 import shutil
 import stat
 from abc import ABC, abstractmethod
@@ -16,7 +15,7 @@ from ..errors import StoreError
 from .fence import Guard, LateBlockError
 from .identity import unique_mark
 from .naming import folder_behind, refuse_long_name
-from .url_secrets import hide_secrets, refuse_secrets
+from .url_secrets import refuse_lost_slash, refuse_secrets
 
 if TYPE_CHECKING:
     import zarr
@@ -30,13 +29,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place(ABC):
-    """Where a store is or will be. Holds what people typed and no credentials: it may be sent to workers, printed and logged."""
+    """Where a store is or will be.
+
+    It holds what people typed and no credentials: it may be sent to workers, printed and logged.
+    """
 
     text: str
 
     @staticmethod
     def of(given: "str | Path | Place") -> "Place":
-        """The place that a path or URL names.
+        """Return the place that a path or URL names.
 
         Raises
         ------
@@ -52,11 +54,7 @@ class Place(ABC):
         if isinstance(given, Place):
             return given
         text = str(given)
-        lost = re.match(rf"({'|'.join([*OBJECT_SCHEMES, 'https?', 'ftp'])}):(/?[^/].*)", text, re.IGNORECASE)
-        if lost and (lost[2].startswith("/") or "@" in lost[2]):
-            whole = "give it as text" if isinstance(given, Path) else f"give {lost[1]}://BUCKET/NAME.zarr"
-            how = " by becoming a Path" * isinstance(given, Path)
-            raise StoreError(f"{hide_secrets(lost[1], lost[2].lstrip('/'))}: a URL has lost a slash{how}; {whole}")
+        refuse_lost_slash(given, OBJECT_SCHEMES)
         if isinstance(given, Path) or "://" not in text:
             return folder_at(text)
         scheme, _, rest = text.partition("://")
@@ -76,11 +74,11 @@ class Place(ABC):
         """Its last part, which names the store."""
 
     def within(self, seconds: float) -> "Place":
-        """Return the same place for those who wait no longer than that for an object store that does not answer."""
+        """Return the same place for those who wait no longer for an object store's answer."""
         return self
 
     def for_a_block(self) -> "Place":
-        """Return the same place for those who read or write a block, which goes back to the driver otherwise."""
+        """Return the same place for those who read or write a block, and can give it back."""
         return self
 
     @property
@@ -89,7 +87,7 @@ class Place(ABC):
         return "run the same command again"
 
     def refuse_bad_name(self) -> None:
-        """Raise where no store can be made under this name, or no notes beside it.
+        """Refuse a name under which no store can be made, or no notes beside it.
 
         Raises
         ------
@@ -97,7 +95,8 @@ class Place(ABC):
             It says why.
         """
         if not self.name:
-            raise StoreError(f"--store {self}: is no name for a store; give the path of a folder to make, such as results/NAME.zarr")
+            cure = "give the path of a folder to make, such as results/NAME.zarr"
+            raise StoreError(f"--store {self}: is no name for a store; {cure}")
 
     @property
     def is_shared(self) -> bool:
@@ -106,21 +105,22 @@ class Place(ABC):
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether something stands there, a store or not; one whose making was broken off does not count."""
+        """Whether something stands there, a store or not; what is half made does not count."""
 
     @abstractmethod
     def zarr_store(self) -> Any:
         """What Zarr opens."""
 
     def group(self) -> "zarr.Group":
-        """The Zarr group, to be read. Only format 3: arrays of format 2 may name a codec that loads pickled objects."""
+        """Open the Zarr group to read it."""
         import zarr
 
+        # only format 3: arrays of format 2 may name a codec that loads pickled objects
         return zarr.open_group(self.zarr_store(), mode="r", zarr_format=3)
 
     @abstractmethod
-    def making(self) -> "Any":
-        """Context manager of an empty group that stands complete at this place when the context ends, or not at all."""
+    def making(self) -> Any:
+        """Give an empty group in a context, at whose end it stands here complete, or not at all."""
 
     @abstractmethod
     def descriptions(self) -> dict[str, bytes]:
@@ -132,7 +132,7 @@ class Place(ABC):
 
     @abstractmethod
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
-        """Path within the store and size of every file below a folder; size -1 of what is no plain file."""
+        """Path in the store and bytes of every file below a folder; -1 of what is no plain file."""
 
     @abstractmethod
     def read(self, key: str, first: int | None = None) -> bytes:
@@ -144,7 +144,7 @@ class Place(ABC):
 
     @abstractmethod
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
-        """Write the chunks of a block, last of all those below ``record``, unless ``guard`` refuses them.
+        """Write the chunks of a block, those below ``record`` last, unless ``guard`` refuses it.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Place(ABC):
 
     @abstractmethod
     def leftovers(self) -> list[str]:
-        """What lies beside the store under names made from its own: notes, and what an unfinished making has left."""
+        """What lies beside the store under its name: notes, and what a broken-off making left."""
 
     @abstractmethod
     def delete_leftover(self, name: str) -> None:
@@ -166,7 +166,7 @@ class Place(ABC):
 
     @abstractmethod
     def free_bytes(self) -> int | None:
-        """What still fits, None where nobody knows."""
+        """Return how many bytes still fit, None where nobody knows."""
 
     @abstractmethod
     def note_read(self, note: str) -> bytes | None:
@@ -180,8 +180,8 @@ class Place(ABC):
     def note_create(self, note: str, data: bytes) -> bool:
         """Write a note if there is none; of several that try at once, one gets True.
 
-        ``data`` must be what nobody else would write: in an object store, whose answer may be lost, that is how
-        a note of our own is told from that of another.
+        ``data`` must be what nobody else would write: in an object store, whose answer may be lost,
+        that is how a note of our own is told from that of another.
         """
 
     @abstractmethod
@@ -241,8 +241,10 @@ class Folder(Place):
             raise
 
     def descriptions(self) -> dict[str, bytes]:
-        found = {"": self._description(self.path / DESCRIPTION)}
-        return found | {file.parent.name: self._description(file) for file in sorted(self.path.glob(f"*/{DESCRIPTION}"))}
+        described = {"": self._description(self.path / DESCRIPTION)}
+        for file in sorted(self.path.glob(f"*/{DESCRIPTION}")):
+            described[file.parent.name] = self._description(file)
+        return described
 
     @staticmethod
     def _description(file: Path) -> bytes:
@@ -263,12 +265,15 @@ class Folder(Place):
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{below}{entry.name}/")
                     else:
-                        with suppress(FileNotFoundError):  # a file of a running sweep that has got its name since the folder was read
-                            yield below + entry.name, entry.stat().st_size if entry.is_file(follow_symlinks=False) else -1
+                        # a file of a running sweep may have been renamed since the folder was read
+                        with suppress(FileNotFoundError):
+                            is_plain = entry.is_file(follow_symlinks=False)
+                            yield below + entry.name, entry.stat().st_size if is_plain else -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
         about = (self.path / key).lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > FILE_BYTES:  # a pipe would hang, a link lead elsewhere
+        is_plain = stat.S_ISREG(about.st_mode)  # a pipe would hang, a link lead elsewhere
+        if not is_plain or about.st_size > FILE_BYTES:
             raise OSError(errno.EINVAL, "is no plain file, or too large")
         with (self.path / key).open("rb", buffering=0) as file:
             return file.read() if first is None else file.read(first)
@@ -278,7 +283,8 @@ class Folder(Place):
         for key in keys:
             folder = (self.path / key).parent
             if folder.resolve() != root / Path(key).parent:
-                raise StoreError(f"{folder} is a link, or below one; nothing beyond it was removed. Put a plain folder in its place")
+                problem = f"{folder} is a link, or below one; nothing beyond it was removed"
+                raise StoreError(f"{problem}. Put a plain folder in its place")
             (self.path / key).unlink(missing_ok=True)
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
@@ -304,7 +310,7 @@ class Folder(Place):
                 path.unlink(missing_ok=True)
 
     def _make_folders_of(self, key: str) -> None:
-        """Make the folders of a chunk within its array's; that of an array is not made anew where it is gone."""
+        """Make the folders of a chunk within its array's, which is not made anew if it is gone."""
         folder, *below, _ = key.split("/")
         inner = self.path / folder
         for name in below:
@@ -312,7 +318,8 @@ class Folder(Place):
             inner.mkdir(exist_ok=True)
 
     def leftovers(self) -> list[str]:
-        return sorted(entry.name for entry in self.path.parent.iterdir() if entry.name.startswith(f".{self.name}."))
+        names = [entry.name for entry in self.path.parent.iterdir()]
+        return sorted(name for name in names if name.startswith(f".{self.name}."))
 
     def delete_leftover(self, name: str) -> None:
         path = self.path.with_name(name)
@@ -370,7 +377,7 @@ def folder_at(text: str) -> Folder:
 
 
 def place_of(group: "zarr.Group") -> Place:
-    """Where an opened store is."""
+    """Return where an opened store is."""
     from zarr.storage import LocalStore
 
     store = group.store_path.store
@@ -382,8 +389,8 @@ def place_of(group: "zarr.Group") -> Place:
     return Objects(url_of(store))
 
 
-def outcome(task: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns, run in a thread of its own: this one may run an event loop, as a worker's and a notebook's do."""
+def run_coroutine(task: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, run in another thread: this one may run an event loop."""
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 

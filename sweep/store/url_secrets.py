@@ -5,6 +5,8 @@ and named without them: as a user with a password before the host, or as a signa
 """
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from ..errors import StoreError
 
@@ -77,3 +79,29 @@ def refuse_secrets(scheme: str, rest: str) -> None:
         raise StoreError(f"{shown}: a URL with credentials would be printed and logged; {cure}")
     if plain != rest:
         raise StoreError(f"{shown}: takes no ? or #; settings come from the environment")
+
+
+def refuse_lost_slash(given: object, schemes: Iterable[str]) -> None:
+    """Refuse a URL that has lost a slash: it would be taken for a path, and its secrets shown.
+
+    Parameters
+    ----------
+    given : object
+        A path or URL, as text or as a Path, which turns two slashes into one.
+    schemes : iterable of str
+        What URLs of stores begin with.
+
+    Raises
+    ------
+    StoreError
+        It names the URL without what may be secret.
+    """
+    known = "|".join([*schemes, "https?", "ftp"])
+    lost = re.match(rf"({known}):(/?[^/].*)", str(given), re.IGNORECASE)
+    if lost is None or not (lost[2].startswith("/") or "@" in lost[2]):
+        return
+    shown = hide_secrets(lost[1], lost[2].lstrip("/"))
+    if isinstance(given, Path):
+        raise StoreError(f"{shown}: a URL has lost a slash by becoming a Path; give it as text")
+    cure = f"give {lost[1]}://BUCKET/NAME.zarr"
+    raise StoreError(f"{shown}: a URL has lost a slash; {cure}")

@@ -22,7 +22,7 @@ from ..errors import StoreError
 from . import layout
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
-from .place import Place, outcome
+from .place import Place, run_coroutine
 from .reader import array_of
 
 #: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a block takes to write.
@@ -243,7 +243,7 @@ def write_block(
     place = Place.of(store).for_a_block()
     with telling(place, "writing failed", place.cure_of_writing):
         guard = BlockGuard(place, fence, rows, attempt, retry)
-        outcome(_write(place, rows, unused, results, written, guard))
+        run_coroutine(_write(place, rows, unused, results, written, guard))
 
 
 def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
@@ -257,7 +257,7 @@ def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
         return of_rows
 
     with telling(place, "cannot be read"):
-        status = outcome(status_of_rows())
+        status = run_coroutine(status_of_rows())
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())
 
 
@@ -291,7 +291,7 @@ def open_arrays(store: str) -> None:
     async def open_all() -> None:
         await asyncio.gather(*(_array(place, name) for name in place.descriptions() if name))
 
-    outcome(open_all())
+    run_coroutine(open_all())
 
 
 async def _has(place: Place, name: str) -> bool:

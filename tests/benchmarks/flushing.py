@@ -18,7 +18,7 @@ from rich.console import Console
 
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
-from sweep.store.place import Folder, outcome
+from sweep.store.place import Folder, run_coroutine
 
 from .page import ROOT, publish, table
 from .studies import CASES_PER_RING, study_file
@@ -87,7 +87,7 @@ def real_block(folder: str) -> tuple[dict[str, bytes], float]:
 def seconds_to_commit(place: Folder, chunks: Mapping[str, bytes], guard: FlushingGuard) -> float:
     """Return the seconds until a block is committed."""
     begin = time.perf_counter()
-    outcome(place.commit(chunks, "status/", guard))
+    run_coroutine(place.commit(chunks, "status/", guard))
     return time.perf_counter() - begin
 
 

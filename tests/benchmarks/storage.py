@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from sweep.store import layout, reader
-from sweep.store.place import outcome
+from sweep.store.place import run_coroutine
 
 from .page import PERFORMANCE, publish, table
 from .studies import run_study
@@ -138,7 +138,7 @@ def measure(arrays: Arrays, how: Layout) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "s.zarr"
         make(store, held, how)
-        written = processor_seconds(lambda: outcome(write(store, held, how.block)))
+        written = processor_seconds(lambda: run_coroutine(write(store, held, how.block)))
 
         def opened() -> Any:
             return zarr.open_group(store, mode="r", zarr_format=3)

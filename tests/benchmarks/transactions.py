@@ -24,7 +24,7 @@ import zarr
 import zarr.api.asynchronous
 
 from sweep.store.fence import CommittedAlreadyError, Fence
-from sweep.store.place import Folder, outcome
+from sweep.store.place import Folder, run_coroutine
 from sweep.store.writer import BlockGuard, _staged, _Staging
 
 from .page import ROOT, publish, table
@@ -68,7 +68,7 @@ class Ours:
 
     def write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None) -> None:
         """Write a block; CommittedAlreadyError if another one has."""
-        outcome(self._write(arrays, rows, before_record))
+        run_coroutine(self._write(arrays, rows, before_record))
 
     async def _write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None]) -> None:
         place = Folder(str(self.path))
@@ -108,7 +108,7 @@ class Icechunk:
     def write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None) -> None:
         """Write and commit a block; CommittedAlreadyError if another one has."""
         session = icechunk.Repository.open(self._storage()).writable_session("main")
-        outcome(self._write(session.store, arrays, rows))
+        run_coroutine(self._write(session.store, arrays, rows))
         before_record()
         try:
             session.commit(f"runs {rows.start} to {rows.stop}", rebase_with=icechunk.ConflictDetector())

@@ -34,7 +34,7 @@ from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
 from sweep.cluster import workers_from
 from sweep.store.fence import Fence
-from sweep.store.place import outcome
+from sweep.store.place import run_coroutine
 from sweep.watchdog import Limits
 from sweep.worker import BlockTask
 from tests.benchmarks import browsing
@@ -151,7 +151,7 @@ def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path]
         return 101
 
     def answer(origin: str) -> int:
-        return outcome(connect(origin))
+        return run_coroutine(connect(origin))
 
     assert answer(f"http://evil.example:{port}") == 403
     assert answer(f"http://127.0.0.1:{int(port) + 1}") == 403
