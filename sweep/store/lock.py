@@ -21,12 +21,18 @@ ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands
 
 
 def this_driver() -> dict[str, Any]:
-    """Who drives, for the message of a driver that is refused."""
+    """Return who drives, for the message of a driver that is refused.
+
+    Returns
+    -------
+    dict
+        As of :func:`sweep.store.identity.this_process`, and ``since`` when.
+    """
     return {**this_process(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def named(driver: Mapping[str, Any]) -> str:
-    """A driver in words."""
+def describe_driver(driver: Mapping[str, Any]) -> str:
+    """Return a driver as :func:`this_driver` gives it in words."""
     return f"process {driver['pid']} on {driver['host']} since {driver['since']}"
 
 
@@ -39,7 +45,7 @@ def holder(store: str | Path | Place) -> str:
     """Who wrote last that it drives the store."""
     place = Place.of(store)
     try:
-        return named(json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b""))
+        return describe_driver(json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b""))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 

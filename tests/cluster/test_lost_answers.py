@@ -79,7 +79,7 @@ def test_a_lease_that_could_not_be_given_up_is_free_on_this_machine_at_once(
         assert driver_of(place) is not None
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
-        monkeypatch.setattr(held, "_soon", place.within(0.0))
+        monkeypatch.setattr(held, "_quick_place", place.within(0.0))
         proxy.chance = refuse_some(1.0, SLOW_DOWN)
     proxy.chance = do_no_harm
     assert state_of_lease(place) == "held"
