@@ -1,8 +1,9 @@
 """One run of a store again: its configuration, and the command that repeats it."""
 
+import itertools
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -39,13 +40,13 @@ class Repetition:
 
     @property
     def words(self) -> str:
-        """What is to be said beside the command; empty where there is nothing to be said."""
+        """What a person should know of the command; empty where there is nothing to know."""
         if not self.changes:
             return self.set_back
-        what = "this may not repeat the run bit for bit"
+        effect = "this may not repeat the run bit for bit"
         if not self.command:
-            what = "no command repeats it"
-        return " ".join(f"{what}: {'; '.join(self.changes)}".split())
+            effect = "no command repeats it"
+        return " ".join(f"{effect}: {'; '.join(self.changes)}".split())
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class Origin:
     tables: Mapping[str, str]  #: digest of each table, by its key and path
     packages: Mapping[str, str]  #: version of each
 
-    def is_of(self, config: RunConfig) -> bool:
+    def matches(self, config: RunConfig) -> bool:
         """Whether it was computed from this configuration, and from tables of this content."""
         return name_of_run(config.digest(), self.model_version) == self.run_id
 
-    def other_tables(self) -> Iterator[str]:
-        """A line for each table of the run that is no longer what it was."""
+    def changed_tables(self) -> Iterator[str]:
+        """Yield a line for each table of the run that is no longer what it was."""
         for name, digest in self.tables.items():
             key, _, path = name.partition(" = ")
             if str(value_at(self.config, key)) != path:  # of another run
@@ -72,8 +73,8 @@ class Origin:
             if change:
                 yield f"the table {name}: {change}"
 
-    def other_code(self) -> Iterator[str]:
-        """A line for the model, and for each package, that is another one here."""
+    def changed_code(self) -> Iterator[str]:
+        """Yield a line for the model, and for each package, that is another one here."""
         if self.model_version != model_version():
             yield f"the model was {self.model_version} and is {model_version()} here"
         for name in PACKAGES_OF_BITS:
@@ -90,7 +91,7 @@ def repetition(
 ) -> Repetition:
     """Return the command that runs a case of a sweep alone, after a look at all that it depends on.
 
-    A base that was edited is no obstacle: the command sets back what is other in it.
+    A base that was edited is no obstacle: the command sets back what differs in it.
 
     Parameters
     ----------
@@ -106,46 +107,48 @@ def repetition(
     Returns
     -------
     Repetition
-        It was read as the command would read it, and compared with the run's name.
+        Its command was read as ``marsdisk`` would read it, and compared with the run's name.
     """
     base = sweep.base_file
     settings = _settings(sweep, overrides)
-    code = tuple(origin.other_code())
+    code = tuple(origin.changed_code())
     if not base:
-        return _without_base(_line(verb, sweep.given["base_path"], settings), sweep, origin)
+        return _without_base(_command(verb, sweep.given["base_path"], settings), sweep, origin)
     try:
         edited = _edited_sections(sweep)
     except ConfigError as error:
         gone = f"the base {base} cannot be read any more ({'; '.join(error.problems)})"
-        return Repetition("", (gone, *origin.other_tables(), *code))
-    repeated = _compared_with_run(_line(verb, base, settings), origin)
+        return Repetition("", (gone, *origin.changed_tables(), *code))
+    repeated = _compared_with_run(_command(verb, base, settings), origin)
     if edited and repeated.changes:
         sections = ", ".join(edited)
-        line = _line(verb, base, _set_back(sweep, settings, edited))
+        line = _command(verb, base, _restoring_settings(sweep, settings, edited))
         note = f"the base {base} was edited since; {sections} is set back to what it was"
         repeated = replace(_compared_with_run(line, origin), set_back=note)
     return replace(repeated, changes=(*repeated.changes, *code))
 
 
 def _without_base(line: str, sweep: Sweep, origin: Origin) -> Repetition:
-    """A line whose base is known only as seen from the sweep file, and does not lie there as seen from here."""
-    base = sweep.given["base_path"]
-    unread = f"the base {base} is not found from here; give this in the folder of the sweep file, with a copy of the base there if it lay elsewhere"
-    return Repetition(line, (unread, *origin.other_tables(), *origin.other_code()))
+    """Return a command whose base is known as seen from the sweep file, and not found from here."""
+    problem = f"the base {sweep.given['base_path']} is not found from here"
+    folder = "give this in the folder of the sweep file"
+    cure = f"{folder}, with a copy of the base there if it lay elsewhere"
+    changes = (f"{problem}; {cure}", *origin.changed_tables(), *origin.changed_code())
+    return Repetition(line, changes)
 
 
 def _compared_with_run(line: str, origin: Origin) -> Repetition:
-    """A line with what stands against its configuration and tables being those of the run."""
+    """Return a command with what stands against its being that of the run."""
     try:
-        if origin.is_of(_read(line)):
+        if origin.matches(_config_of_command(line)):
             return Repetition(line)
     except ConfigError as error:
-        return Repetition("", tuple(origin.other_tables()) or tuple(error.problems))
-    return Repetition(line, tuple(origin.other_tables()) or ("its configuration is another",))
+        return Repetition("", tuple(origin.changed_tables()) or tuple(error.problems))
+    return Repetition(line, tuple(origin.changed_tables()) or ("its configuration is another",))
 
 
 def _settings(sweep: Sweep, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """What a case sets beyond the base, in the order in which it is to be set."""
+    """Return what a case sets beyond the base, in the order in which it is to be set."""
     output = {f"output.{key}": value for key, value in sweep.spec.output.items()}
     settings: dict[str, Any] = {}
     for part in (sweep.spec.set, output, sweep.given["command_line"], overrides):
@@ -156,35 +159,40 @@ def _settings(sweep: Sweep, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _edited_sections(sweep: Sweep) -> list[str]:
-    """Sections of the base that are others now than in the sweep's record of it.
+    """Return the sections of the base that differ from the sweep's record of it.
 
     Raises
     ------
     ConfigError
         The base cannot be read.
     """
-    then = sweep.given["base"]
-    now = json.loads(json.dumps(read_config(sweep.base_file), default=str))
-    then = json.loads(json.dumps(then, default=str))
-    return [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
+    present = json.loads(json.dumps(read_config(sweep.base_file), default=str))
+    recorded = json.loads(json.dumps(sweep.given["base"], default=str))
+    names = dict.fromkeys([*recorded, *present])
+    return [name for name in names if recorded.get(name) != present.get(name)]
 
 
-def _set_back(sweep: Sweep, settings: Mapping[str, Any], edited: list[str]) -> dict[str, Any]:
-    """Settings that bring an edited base to the configuration of the case."""
-    then = merge(sweep.given["base"], settings)
+def _restoring_settings(
+    sweep: Sweep,
+    settings: Mapping[str, Any],
+    edited: list[str],
+) -> dict[str, Any]:
+    """Return settings that bring an edited base to the configuration of the case."""
+    recorded = merge(sweep.given["base"], settings)
+    restored = {section: recorded.get(section, {}) for section in edited}
     kept = {key: value for key, value in settings.items() if key.partition(".")[0] not in edited}
-    return {**{section: then.get(section, {}) for section in edited}, **kept}
+    return {**restored, **kept}
 
 
-def _line(verb: str, base: str, settings: Mapping[str, Any]) -> str:
+def _command(verb: str, base: str, settings: Mapping[str, Any]) -> str:
     words = ["marsdisk", verb, base]
     for key, value in settings.items():
         words += ["--set", override_text(key, value)]
     return shlex.join(words)
 
 
-def _read(line: str) -> RunConfig:
-    """Read the configuration that a line stands for, as the command does.
+def _config_of_command(line: str) -> RunConfig:
+    """Read the configuration that a command line stands for, as the command does.
 
     Raises
     ------
@@ -196,13 +204,18 @@ def _read(line: str) -> RunConfig:
 
 
 class RecordedRuns:
-    """The runs of a store as its own record of the sweep gives them, found by their coordinates: no case is validated but those asked for.
+    """The runs of a store as its own record of the sweep gives them.
+
+    They are found by their coordinates: no case is validated but those asked for.
 
     Parameters
     ----------
-    attributes : of the store
-    column : gives a coordinate along ``run`` by its name
-    sweep : the same by other files, where those that the record names may have been moved
+    attributes : mapping
+        Of the store.
+    column : callable
+        Returns a coordinate along ``run`` by its name.
+    sweep : Sweep, optional
+        The same sweep read from files; those that the record names may have been moved.
 
     Examples
     --------
@@ -223,7 +236,7 @@ class RecordedRuns:
 
     @classmethod
     def of(cls, group: zarr.Group, sweep: Sweep | None = None) -> "RecordedRuns":
-        """Of an open store; with ``sweep``, by the files that this was read from."""
+        """Return the runs of an open store; with ``sweep``, by the files that it was read from."""
         return cls(group.attrs, lambda name: reader.column(group, name), sweep)
 
     @cached_property
@@ -238,15 +251,22 @@ class RecordedRuns:
         return with_points(self._sweep, points)
 
     def overrides(self, run: int) -> Overrides:
-        """What the case of a run sets, beside what holds for all cases."""
+        """Return what the case of a run sets, besides what holds for all cases."""
         return self._case(run)[0]
 
     def config(self, run: int) -> RunConfig:
-        """The resolved configuration of a run."""
+        """Return the resolved configuration of a run."""
         return self._case(run)[1]
 
     def command(self, run: int, verb: str = "run") -> str:
-        """Return the command that runs (or checks) a run of the store alone.
+        """Return the command that runs a run of the store alone.
+
+        Parameters
+        ----------
+        run : int
+            Its number.
+        verb : str
+            Of ``marsdisk``: run or check.
 
         Raises
         ------
@@ -273,7 +293,7 @@ class RecordedRuns:
         return repetition(self.sweep, overrides, origin, verb)
 
     def _provenance_of(self, run: int) -> Mapping[str, Any]:
-        """Where the part of the store was made that a run stands in: the first, or an extension."""
+        """Return where a run's part of the store was made: the first part, or an extension."""
         made: Mapping[str, Any] = self._attributes["provenance"]
         extensions = self._attributes.get("extensions", [])
         if not extensions:
@@ -286,18 +306,31 @@ class RecordedRuns:
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         stored = {name: column[run : run + 1].tolist()[0] for name, column in self._columns.items()}
-        told = {axis.name: stored[self._names.get(axis.name, axis.name)] for axis in self.sweep.axes if self._tells(axis)}
-        for overrides in self.sweep.cases_at(told) if stored["in_product"] else self.sweep.spec.include:
+        for overrides in self._candidates(stored):
             config = self._variations.config(overrides)
-            if all(_is_stored(value_at(config, key), stored[name]) for key, name in self._names.items()):
+            values = ((value_at(config, key), stored[name]) for key, name in self._names.items())
+            if all(itertools.starmap(_is_stored, values)):
                 return dict(overrides), config
-        raise StoreError(f"run {run} is no case of the sweep that the store records; the store was changed, or made by another version")
+        problem = f"run {run} is no case of the sweep that the store records"
+        raise StoreError(f"{problem}; the store was changed, or made by another version")
 
-    def _tells(self, axis: Axis) -> bool:
-        """Whether what is stored for an axis are its labels themselves: not texts of them, nor what a variant has put over them."""
+    def _candidates(self, stored: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Return overrides of the cases that a run may be, by what the store holds of it."""
+        if not stored["in_product"]:
+            return self.sweep.spec.include
+        axes = [axis for axis in self.sweep.axes if self._stores_labels(axis)]
+        labels = {axis.name: stored[self._names.get(axis.name, axis.name)] for axis in axes}
+        return self.sweep.cases_at(labels)
+
+    def _stores_labels(self, axis: Axis) -> bool:
+        """Whether what is stored for an axis are its labels themselves.
+
+        It may also be their texts, or what a variant has put over them.
+        """
         kinds = {type(label) for label in axis.labels}
-        alone = all(other is axis or not {*axis.keys} & {*other.keys} for other in self.sweep.axes)
-        return alone and (kinds <= {str} or kinds <= {int, float} or kinds <= {bool})
+        others = [other for other in self.sweep.axes if other is not axis]
+        is_alone = not any({*axis.keys} & {*other.keys} for other in others)
+        return is_alone and (kinds <= {str} or kinds <= {int, float} or kinds <= {bool})
 
     @cached_property
     def _variations(self) -> Variations:
@@ -321,7 +354,19 @@ def _is_stored(value: Any, stored: Any) -> bool:
 
 
 def find_run(group: zarr.Group, name: str) -> int:
-    """The run that a number, a run_id or the beginning of one names.
+    """Return the run that a name stands for.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Of the store.
+    name : str
+        The number of a run, its run_id, or the beginning of that.
+
+    Returns
+    -------
+    int
+        Its number.
 
     Raises
     ------
@@ -330,7 +375,8 @@ def find_run(group: zarr.Group, name: str) -> int:
     """
     number = int(name) if name.isascii() and name.isdecimal() and len(name) < 16 else -1
     attributes: Mapping[str, Any] = group.attrs
-    if 0 <= number < attributes["rows"] and reader.part(group, "run_id", number):  # empty in rows that hold no run
+    is_row = 0 <= number < attributes["rows"]
+    if is_row and reader.part(group, "run_id", number):  # empty in rows that hold no run
         return number
     ids = reader.column(group, "run_id")
     found = np.flatnonzero(np.strings.startswith(ids, name)) if name else np.arange(0)
@@ -338,8 +384,8 @@ def find_run(group: zarr.Group, name: str) -> int:
         return int(found[0])
     if found.size:
         some = ", ".join(str(ids[run]) for run in found[:3])
-        raise StoreError(f"{found.size} runs have a run_id that begins with {name!r} ({some}, ...); give more of it")
-    raise StoreError(
-        f"there is no run {name!r}, neither by number nor by the beginning of its run_id; give a number from 0 to {ids.size - 1}, "
-        "or see: sweep show STORE --columns run_id"
-    )
+        problem = f"{found.size} runs have a run_id that begins with {name!r} ({some}, ...)"
+        raise StoreError(f"{problem}; give more of it")
+    problem = f"there is no run {name!r}, neither by number nor by the beginning of its run_id"
+    cure = f"give a number from 0 to {ids.size - 1}, or see: sweep show STORE --columns run_id"
+    raise StoreError(f"{problem}; {cure}")
