@@ -58,7 +58,8 @@ class Cluster:
     probe: Probe | None = None  #: what they were compared with
 
     def __init__(self, client: Client, address: str) -> None:
-        self.client, self.address = client, address
+        self.client = client
+        self.address = address
         ended = self._ended_for_memory()
         self._last_ended = ended[-1][0] if ended else 0.0  # before our time, by the scheduler's clock
 

@@ -90,7 +90,9 @@ def run_blocks(
     if work and loud(workers):
         reporter.say(loud(workers))
     limits = Limits.from_config()
-    watchdog, restarts_left, was_there = Watchdog(limits, reporter.say), RESTARTS, False
+    watchdog = Watchdog(limits, reporter.say)
+    restarts_left = RESTARTS
+    was_there = False
     in_round = blocks_of_round(plan.sweep, plan.block_size)
     while work:
         if stop.is_set():
@@ -115,7 +117,8 @@ def run_blocks(
 
 def _run_here(work: "Work", store: str, reporter: Reporter, stop: threading.Event) -> None:
     """Run all blocks that wait, in this process."""
-    scopes, outage = CacheScopes(), Outage(reporter.say)
+    scopes = CacheScopes()
+    outage = Outage(reporter.say)
     while work.waiting:
         if stop.is_set():
             raise Interrupted
@@ -173,7 +176,9 @@ class Work:
     """
 
     def __init__(self, make: Callable[[Block], BlockTask], blocks: Iterable[Block]) -> None:
-        self._make, self._waiting, self._out = make, deque(blocks), dict[int, Block]()
+        self._make = make
+        self._waiting = deque(blocks)
+        self._out = dict[int, Block]()
 
     @classmethod
     def none(cls) -> "Work":
@@ -212,7 +217,11 @@ class Window:
     """Blocks on their way over one cluster: some queued, a bounded number in flight, some suspected of killing workers."""
 
     def __init__(self, cluster: Cluster, work: Work, committed: Callable[[Receipt], None], stop: threading.Event, watchdog: Watchdog) -> None:
-        self.cluster, self.client, self.committed, self.stop, self.watchdog = cluster, cluster.client, committed, stop, watchdog
+        self.cluster = cluster
+        self.client = cluster.client
+        self.committed = committed
+        self.stop = stop
+        self.watchdog = watchdog
         self.work = work
         self.queue: deque[BlockTask] = deque()  # to be tried again, when all others were handed out
         self.flying: dict[Future[Any], BlockTask] = {}

@@ -26,8 +26,28 @@ from .store.place import Folder, Place
 from .store.writer import mark_unused
 
 
-def made(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
-    """The plan in the order of its store, which is made, extended, or the one that it was made for."""
+def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
+    """Make the store of a plan, extend it, or go on with the one that was made for it.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is to be run.
+    place : Place
+        Of the store.
+    extending : bool
+        Whether runs that the store does not have may be added.
+
+    Returns
+    -------
+    Plan
+        In the order of the store.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be made, read or extended, or holds another plan.
+    """
     with telling(place, "cannot be read"):
         is_there = place.exists()
     if not is_there:
@@ -97,7 +117,7 @@ def run_sweep(
     if workers != 0 and not place.is_shared:
         raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
     with driving(place) as held:
-        plan = made(plan, place, extending=extending)
+        plan = prepare_store(plan, place, extending=extending)
         group = reader.open_group(place)
         to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(place)
         again = sum(len(block.rows) for block in to_run if block.attempt > 1)
@@ -141,7 +161,7 @@ def _run(
                 while (grown := next_round(plan, store, reporter.say)) is not None:
                     if stop.is_set():
                         raise Interrupted
-                    plan = made(grown, store, extending=True)
+                    plan = prepare_store(grown, store, extending=True)
                     blocks = blocks_to_run(plan, reader.open_group(store))
                     if blocks:  # none where all points of a round are runs that are there
                         reporter.expect(sum(len(block.rows) for block in blocks))

@@ -28,7 +28,7 @@ from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_n
 from .plan import make_plan
 from .profiles import Scheduler, Tls, expected_workers
 from .rounds import may_go_on
-from .session import blocks_to_run, made
+from .session import blocks_to_run, prepare_store
 from .spec import Sweep
 from .store import reader
 from .store.failures import storage_errors
@@ -68,7 +68,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
         raise StoreError(f"{given}: workers cannot see into this process's memory; use a store elsewhere")
     place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given
     with driving(place):
-        plan = made(plan, place)
+        plan = prepare_store(plan, place)
         if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
             return None
     limits = Limits.from_config()

@@ -39,7 +39,8 @@ class Watchdog:
     """Looks at a cluster about once a second; it outlives the cluster, so that its patience grows with every restart."""
 
     def __init__(self, limits: Limits, say: Callable[[str], None]) -> None:
-        self.limits, self.say = limits, say
+        self.limits = limits
+        self.say = say
         self.longest = 0.0  #: s of a block
         self.unfit: dict[str, str] = {}  #: workers that do not agree with the driver, by address, with the reason
         self.repeats = 0  #: of all blocks in flight, since something was finished
@@ -48,17 +49,26 @@ class Watchdog:
     def watch(self, cluster: "Cluster") -> None:
         """Begin with a cluster."""
         now = time.monotonic()
-        self.cluster, self.unfit, self._hanging = cluster, {}, set[str]()
-        self._looked, self._alive, self._full, self._asked, self._moved = 0.0, now, now, now, now
-        self._done = self._starved = ""
+        self.cluster = cluster
+        self.unfit = {}
+        self._hanging: set[str] = set()
+        self._looked = 0.0
+        self._alive = now
+        self._full = now
+        self._asked = now
+        self._moved = now
+        self._done = ""
+        self._starved = ""
         self._has_told_of_memory = False
         self._workers: Mapping[str, Mapping[str, Any]] = {}
         self.size = BLOCKS_PER_WORKER
 
     def finished(self, seconds: float) -> None:
         """A block has been committed."""
-        self.longest, self.repeats = max(self.longest, seconds), 0
-        self._alive = self._moved = time.monotonic()
+        self.longest = max(self.longest, seconds)
+        self.repeats = 0
+        self._alive = time.monotonic()
+        self._moved = self._alive
 
     def came_back(self) -> None:
         """A worker has given a block back that storage did not take: it does not hang."""
@@ -91,7 +101,9 @@ class Watchdog:
             raise WorkersLostError(f"the scheduler of {self.cluster.address} is gone")
         if now - self._looked < 1.0:
             return False
-        before, self._workers, self._looked = self._workers, self.cluster.workers(), now
+        before = self._workers
+        self._workers = self.cluster.workers()
+        self._looked = now
         for address in sorted(before.keys() - self._workers.keys()):
             self.say(f"worker {address} is gone; its blocks run on others")
         takers = [address for address, worker in self._workers.items() if worker.get("status", "running") == "running" and address not in self.unfit]

@@ -129,7 +129,9 @@ class SweepPlugin(WorkerPlugin):
     """
 
     def __init__(self, first: BlockTask, probe: Probe | None = None) -> None:
-        self.first, self.probe, self.name = first, probe, plugin_name(first.store)
+        self.first = first
+        self.probe = probe
+        self.name = plugin_name(first.store)
         self.problem = ""
 
     def setup(self, worker: Any) -> None:

@@ -290,12 +290,12 @@ def _filled(
 def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes | None]:
     """Of files; None of one that is not there."""
 
-    def one(key: str) -> bytes | None:
+    def read_if_there(key: str) -> bytes | None:
         with suppress(FileNotFoundError):
             return place.read(key)
         return None
 
     if isinstance(place, Folder):
-        return map(one, keys)
+        return map(read_if_there, keys)
     with ThreadPoolExecutor(MAX_REQUESTS) as threads:
-        return list(threads.map(one, keys))
+        return list(threads.map(read_if_there, keys))
