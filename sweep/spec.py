@@ -349,7 +349,20 @@ def build_sweep(
 
 
 def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
-    """Return a sweep with other points that its refinement has found, read from the same files."""
+    """Return a sweep with other points that its refinement has found, read from the same files.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        With a refinement.
+    refined : sequence of sequences of int
+        The points, as :func:`build_sweep` takes them.
+
+    Returns
+    -------
+    Sweep
+        The others of its settings are the same.
+    """
     where = f"sweep {sweep.spec.name}"
     other = build_sweep(**{**sweep.given, "refined": refined}, where=where)
     return replace(other, file=sweep.file, base_file=sweep.base_file)
@@ -364,6 +377,11 @@ def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
         Of the store.
     where : str
         What the record is called in messages.
+
+    Returns
+    -------
+    Sweep
+        Its base is read from the file that the record names, where that is found from here.
     """
     sweep = build_sweep(**attributes["sweep"], where=where)
     file = str(attributes.get("sweep_file", ""))

@@ -21,13 +21,23 @@ ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_ori
 
 @contextmanager
 def on_dashboard(store: str) -> Iterator[bool]:
-    """Schedulers started meanwhile show ``store`` at :data:`PATH`; False where they cannot.
+    """Let schedulers that are started in this context show a store at :data:`PATH`.
 
-    Dask has no public way for it, and no dashboard without Bokeh, so that a sweep must run as well without. Nothing of the page is imported
-    before somebody opens it.
+    Dask has no public way for it, and no dashboard without Bokeh, so that a sweep must run as well
+    without. Nothing of the page is imported before somebody opens it.
+
+    Parameters
+    ----------
+    store : str
+        What is shown.
+
+    Yields
+    ------
+    bool
+        False where it cannot be shown.
     """
     try:
-        from distributed.dashboard.scheduler import applications  # which a scheduler imports in any case
+        from distributed.dashboard.scheduler import applications  # as a scheduler does in any case
     except Exception as error:
         logger.debug("no page on Dask's dashboard: %s", error)
         yield False
@@ -53,14 +63,20 @@ def on_dashboard(store: str) -> Iterator[bool]:
 
 
 def _origins() -> list[str]:
-    """Hosts whose pages may connect to the dashboard besides its own, as the user's settings of Dask name them."""
+    """Return hosts whose pages may connect to the dashboard, as the user's settings name them."""
     return [origin for origin in dask.config.get(ORIGINS, []) if "*" not in origin]
 
 
 def close_to_other_sites(scheduler: Any) -> None:
     """Let the dashboard of a scheduler in this process answer nobody but people at this machine.
 
-    By itself, Dask's dashboard answers whoever asks, by whatever name; web sites that a browser shows ask, too.
+    By itself, Dask's dashboard answers whoever asks, by whatever name; web sites that a browser
+    shows ask, too.
+
+    Parameters
+    ----------
+    scheduler : distributed.Scheduler
+        That has a dashboard.
     """
     from ..profiles import LOOPBACK
     from .visitors import Names, answer_only, name_in
@@ -72,6 +88,17 @@ def close_to_other_sites(scheduler: Any) -> None:
 
 
 def results_page(dashboard: str) -> str:
-    """For people: where the page is, from the address of the dashboard; nothing where there is none."""
+    """Return words for people on where the page is.
+
+    Parameters
+    ----------
+    dashboard : str
+        Address of Dask's dashboard.
+
+    Returns
+    -------
+    str
+        Empty where there is no page.
+    """
     shown = PATH in getattr(sys.modules.get("distributed.dashboard.scheduler"), "applications", {})
     return f", results so far {dashboard.removesuffix('/status')}{PATH}" if shown else ""

@@ -48,7 +48,8 @@ class BrowseServer:
 
             from .app import PageTornado, data_of, fill
         except ModuleNotFoundError as error:
-            raise StoreError("sweep browse needs Bokeh, which is not installed: pip install 'marsdisk[browse]'") from error
+            problem = "sweep browse needs Bokeh, which is not installed"
+            raise StoreError(f"{problem}: pip install 'marsdisk[browse]'") from error
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
@@ -91,9 +92,19 @@ class BrowseServer:
         return f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until the process is interrupted or told to end; ``ready`` is given the page's URL."""
+        """Serve until the process is interrupted or told to end.
+
+        Parameters
+        ----------
+        ready : callable
+            Given the page's URL when it can be opened.
+        """
+
+        def stop(number: int, frame: object) -> None:
+            self.loop.add_callback_from_signal(self.loop.stop)
+
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda number, frame: self.loop.add_callback_from_signal(self.loop.stop))
+            signal.signal(signal.SIGTERM, stop)
         ready(self.url)
         try:
             with quiet_loggers(["bokeh"], logging.ERROR):
@@ -105,10 +116,22 @@ class BrowseServer:
 
 
 def open_in_browser(url: str) -> bool:
-    """Show a page in the browser of whoever sits here, if there is one; a browser of text would take the terminal."""
+    """Show a page in the browser of whoever sits at this machine.
+
+    Parameters
+    ----------
+    url : str
+        Of the page.
+
+    Returns
+    -------
+    bool
+        False where there is no browser, or only one of text, which would take the terminal.
+    """
     try:
-        found = webbrowser.get()
+        browser = webbrowser.get()
     except webbrowser.Error:
         return False
-    of_text = isinstance(found, webbrowser.GenericBrowser) and not isinstance(found, webbrowser.BackgroundBrowser)
-    return not of_text and found.open(url)
+    is_background = isinstance(browser, webbrowser.BackgroundBrowser)
+    is_of_text = isinstance(browser, webbrowser.GenericBrowser) and not is_background
+    return not is_of_text and browser.open(url)

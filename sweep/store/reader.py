@@ -24,7 +24,19 @@ MAX_COLUMN_BYTES = 4 * 2**30
 
 
 def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Attributes of a store, and the raw description of each of its arrays.
+    """Read the attributes of a store, and the raw description of each of its arrays.
+
+    Parameters
+    ----------
+    place : Place
+        Of the store.
+
+    Returns
+    -------
+    attributes : dict
+        Of its group, of a schema that this program reads.
+    described : dict of str to bytes
+        Content of each ``zarr.json`` by the name of its array, that of the group by ``""``.
 
     Raises
     ------
@@ -49,6 +61,16 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def read_fence(store: str | Path | Place) -> Fence:
     """Read what blocks of a store are compared with before they are written.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Where it is.
+
+    Returns
+    -------
+    Fence
+        Of the store as it stands there now.
 
     Raises
     ------
@@ -90,6 +112,13 @@ def _declared(place: Place, *, same_length: bool = True) -> tuple[dict[str, Any]
 def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
     """Return an array of an opened store.
 
+    Parameters
+    ----------
+    group : zarr.Group
+        Of the store.
+    name : str
+        Of the array.
+
     Raises
     ------
     StoreError
@@ -104,7 +133,7 @@ def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
 
 
 def is_between_lengths(place: Place) -> bool:
-    """Whether a change of the store's length was broken off."""
+    """Whether a change of the length of the store at ``place`` was broken off."""
     attributes, described = read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
     return not wrong and bool(schema.lengths(arrays, attributes["rows"]))
@@ -195,17 +224,28 @@ def lost_chunks(
     absent: Sequence[int],
     status: NDArray[Any],
 ) -> list[str]:
-    """Keys of the chunks that must exist, of those that do not.
+    """Return the keys of those absent chunks of an array that must exist.
 
     Every chunk of an array that workers write exists once its block is committed, and every chunk
     of all other arrays from the beginning. Stores of schema 1 leave out what is all fill value.
 
     Parameters
     ----------
+    attributes : mapping
+        Of the store.
+    arrays : mapping of str to ArraySpec
+        All arrays of the store.
+    spec : ArraySpec
+        The array.
     absent : sequence of int
-        Indices along the first dimension of chunks of which (a part) does not exist.
+        Indices along the first dimension of its chunks of which (a part) does not exist.
     status : (runs,) array
         The commit records.
+
+    Returns
+    -------
+    list of str
+        Empty where nothing is lost.
     """
     if attributes["schema_version"] < layout.FIRST_WITH_EVERY_CHUNK:
         return []
@@ -297,7 +337,12 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 
 
 def refuse_lost_chunks(place: Place) -> None:
-    """Raise where a chunk is gone that xarray would read as if it were full of fill values.
+    """Refuse a store without a chunk that xarray would read as if it were full of fill values.
+
+    Parameters
+    ----------
+    place : Place
+        Of the store.
 
     Raises
     ------
