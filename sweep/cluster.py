@@ -232,7 +232,7 @@ def _loggers_of_dask() -> list[str]:
 def _unregister(client: Client, name: str) -> None:
     with suppress(Exception):  # whoever is gone needs no clean-up
         if client.status == "running":
-            client.sync(client._unregister_worker_plugin, name=name, callback_timeout=10.0)
+            client.sync(client._unregister_worker_plugin, name=name, callback_timeout=2.0)
 
 
 @contextmanager

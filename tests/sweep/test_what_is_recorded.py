@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import MELT, command, in_one_line, run_here
+from small_sweeps import MELT, command, in_one_line, run_command, run_here
 
 import sweep
 from sweep.card import card
@@ -165,7 +165,7 @@ def test_stores_of_both_kinds_are_read_resumed_and_extended(project: Path, older
     store = make_store(project, older=older)
     for words in (["status"], ["show"], ["doctor", "--deep"], ["resume"], ["card"], ["compare"]):
         further = {"card": ["0"], "compare": [str(store)]}.get(words[0], [])
-        done = command("sweep", *words, store, *further, cwd=project)
+        done = run_command("sweep", *words, store, *further, cwd=project)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
     file = sweep_file_of(project, axes={"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]})
     run_here(file, store, extending=True)
