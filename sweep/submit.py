@@ -39,6 +39,8 @@ from .watchdog import Limits
 
 STANDBY_SECONDS = 2.0  # between two looks whether the store's driver has ended
 DEATHS = 5  # of drivers under one task, before it is given up
+PASSING = ("is driving this sweep", "no scheduler answers at")  # what may be otherwise a moment later
+CONNECTIONS = 10  # to the scheduler that a task tries, half a minute each
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,7 @@ def drive(request: Request) -> None:
     secede()  # this worker takes blocks, too
     place = Place.of(request.store)
     if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
-        successor = replace(request, turn=request.turn + 1)
-        fire_and_forget(get_client().submit(drive, successor, key=successor.key, pure=False))
+        _hand_over(place, replace(request, turn=request.turn + 1))
         return
     try:
         _stand_by(place, request)
@@ -104,6 +105,19 @@ def drive(request: Request) -> None:
         place.note_delete(f"{SUBMISSION}-{request.id}-{turn}")
     if read_note(place, SUBMISSION).get("id") == request.id:
         place.note_delete(SUBMISSION)
+
+
+def _hand_over(place: Place, successor: Request) -> None:
+    """Let another task take care of the sweep, also where the scheduler is not found for a while."""
+    for _ in range(CONNECTIONS):
+        try:
+            fire_and_forget(get_client().submit(drive, successor, key=successor.key, pure=False))
+        except OSError as error:
+            problem = str(error)
+            time.sleep(STANDBY_SECONDS)
+        else:
+            return
+    _record(place, f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again")
 
 
 def _stand_by(place: Place, request: Request) -> None:
@@ -116,12 +130,13 @@ def _stand_by(place: Place, request: Request) -> None:
         beat = read_note(place, HEARTBEAT)
         if code in {OK, SOME_FAILED, CHECK_FAILED} or (code == INTERRUPTED and beat.get("state") == CANCELLED):
             return
-        if code == BAD_INPUT and "is driving this sweep" not in words:
+        if code == BAD_INPUT and not any(passing in words for passing in PASSING):
             if beat.get("state") != STOPPED:
                 _record(place, words)
             return
         time.sleep(STANDBY_SECONDS)  # it was killed, or told to end because its machine does
-    _record(place, f"{DEATHS} drivers in a row were killed on {this_process()['host']}; look at that machine, then submit again")
+    what = f"the last of {DEATHS} drivers in a row said: {words}" if words else f"{DEATHS} drivers in a row were killed"
+    _record(place, f"{what}; look at {this_process()['host']}, then submit again")
 
 
 def _is_free(place: Place) -> bool:

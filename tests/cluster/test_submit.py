@@ -19,7 +19,10 @@ from small_sweeps import assert_same_bits, command, run_here
 from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
 import sweep.cli
+from sweep.heartbeat import STOPPED
+from sweep.store.place import Place
 from sweep.store.reader import counts
+from sweep.submit import Request, _hand_over
 
 Start = Callable[..., Driver]
 
@@ -191,3 +194,50 @@ def test_a_note_from_anybody_harms_no_command(
         assert done.exit_code in codes, done.output
         assert "\x1b" not in done.output
         assert "defect" not in done.output
+
+
+class ClientOnce:
+    """``get_client`` whose scheduler is found at the third attempt."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.keys: list[str] = []
+
+    def __call__(self) -> "ClientOnce":
+        self.attempts += 1
+        if self.attempts < 3:
+            raise OSError("Timed out trying to connect to tcp://scheduler:8786 after 30 s")
+        return self
+
+    def submit(self, task: object, request: Request, *, key: str, pure: bool) -> object:
+        self.keys.append(key)
+        return task
+
+
+def test_a_sweep_keeps_its_driver_where_a_scheduler_is_not_found_for_a_while(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = ClientOnce()
+    monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
+    monkeypatch.setattr("sweep.submit.get_client", client)
+    monkeypatch.setattr("sweep.submit.fire_and_forget", lambda future: None)
+    _hand_over(Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
+    assert client.attempts == 3
+    assert client.keys == ["sweep-driver-abc-1"]
+    assert not heartbeat(tmp_path / "s.zarr")
+
+
+def test_a_sweep_whose_scheduler_is_never_found_again_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise OSError("Timed out")
+
+    monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
+    monkeypatch.setattr("sweep.submit.get_client", fail)
+    _hand_over(Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
+    beat = heartbeat(tmp_path / "s.zarr")
+    assert beat["state"] == STOPPED
+    assert re.fullmatch(r"the scheduler cannot be reached from \S+: Timed out; submit again", beat["error"])
