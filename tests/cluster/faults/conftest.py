@@ -1,10 +1,15 @@
 """The sweep that faults disturb, and the record of what they left behind."""
 
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dask_processes import DaskProcesses
 from fault_table import OUTCOME, Outcome, title_of
 from faults import BLOCKS, Fault
+from gate import Gate
+from late_writers import Late, Launch, Sweeps
 from small_sweeps import run_here, sweep_file
 
 
@@ -32,3 +37,27 @@ def whole(many_file: Path) -> Path:
     store = many_file.parent / "whole.zarr"
     run_here(many_file, store)
     return store
+
+
+@pytest.fixture(scope="session")
+def late_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Sweeps:
+    """The sweep whose blocks are late, and what others may want in its place."""
+    return Sweeps(tmp_path_factory.mktemp("late"))
+
+
+@pytest.fixture
+def late(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    late_store: str,
+    late_sweeps: Sweeps,
+    gate: Gate,
+    launch: Launch,
+) -> Iterator[Late]:
+    """A scheduler with two workers, whose blocks will be late."""
+    with DaskProcesses(tmp_path) as dask:
+        for name in ("one", "two"):
+            dask.add_worker(name, inside={"sleep": 0.02, **gate.settings(late_store)})
+        dask.wait_for_workers(2)
+        rounds = request.config.getoption("--rounds")
+        yield Late(late_store, late_sweeps, dask, gate, launch, random.Random(16), rounds)

@@ -1,275 +1,37 @@
-"""Workers that nobody waits for any more go on with their blocks: what stands at the path by then keeps its bits."""
+"""Workers that nobody waits for any more go on with their blocks: what stands in a folder by then keeps its bits."""
 
-import itertools
-import random
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from dask_processes import DaskProcesses
-from drivers import SWEEP
 from faults import Fault
-from gate import Gate
-from small_sweeps import assert_same_bits, run_here, sweep_file
-from waiting import Driver, wait_for, wait_for_end
+from late_writers import (
+    MEANWHILE,
+    TIME_LIMIT,
+    Late,
+    assert_late_blocks_change_nothing,
+    assert_untouched,
+    columns,
+    delete,
+)
+from small_sweeps import run_here
 
-from sweep.errors import StoreError
 from sweep.store import reader
-from sweep.store.objects import Objects
-from sweep.store.place import Folder, Place
-
-BLOCKS = 8
-LONGEST_PAUSE = 0.3  # s after which all that a worker does in a block has begun
-TIME_LIMIT = 1.5  # s, of runs that take milliseconds
-T0 = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
-COLUMNS = {"set": {"numerics.t_end_years": 0.1}, "block": 1}
-
-Columns = dict[str, np.ndarray[Any, Any]]
-Launch = Callable[..., Driver]
-
-
-@dataclass
-class Sweeps:
-    """A sweep, what others may want in its place, and their stores without a disturbance."""
-
-    folder: Path
-
-    def __post_init__(self) -> None:
-        longer = {"numerics.t_end_years": 0.2}
-        hotter = {"temperature.T0": {"linspace": [3000.0, 5000.0, 2 * BLOCKS - 1]}}
-        self.file = sweep_file(self.folder, "first.yaml", axes=T0, **COLUMNS)
-        self.corrected = sweep_file(self.folder, "corrected.yaml", axes=T0, set=longer, block=1)
-        self.extended = sweep_file(self.folder, "extended.yaml", axes=hotter, **COLUMNS)
-        self.limited = sweep_file(
-            self.folder,
-            "limited.yaml",
-            axes=T0,
-            time_limit=TIME_LIMIT,
-            **COLUMNS,
-        )
-
-    def undisturbed(self, file: Path) -> Path:
-        """Return the store of a file that was run in this process. Only to be read."""
-        store = file.with_suffix(".zarr")
-        if not store.exists():
-            run_here(file, store)
-        return store
-
-
-@pytest.fixture(scope="module")
-def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Sweeps:
-    """The sweeps whose drivers are ended."""
-    return Sweeps(tmp_path_factory.mktemp("late"))
-
-
-def delete(store: str) -> None:
-    """Delete what stands there, as a person would."""
-    place = Place.of(store)
-    if isinstance(place, Folder):
-        shutil.rmtree(place.path)
-    else:
-        place.delete([key for key, _ in place.listing()])
-
-
-def move(store: str) -> str:
-    """Give a store another name, and return it."""
-    moved = store.removesuffix("late.zarr") + "moved.zarr"
-    place = Place.of(store)
-    if isinstance(place, Folder):
-        place.path.rename(moved)
-        return moved
-    there = Place.of(moved)
-    assert isinstance(place, Objects)
-    assert isinstance(there, Objects)
-    for key, _ in place.listing():
-        there.inside.put(key, place.read(key))
-    delete(store)
-    return moved
-
-
-def columns(store: str) -> Columns:
-    """Every array along ``run``, with what tells of the day."""
-    group = reader.open_group(store)
-    names = [name for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"]
-    return {name: reader.column(group, name) for name in names}
-
-
-def assert_untouched(store: str, before: Columns) -> None:
-    """Not one array of a store has changed, neither worker nor attempt nor times."""
-    after = columns(store)
-    assert after.keys() == before.keys()
-    changed = [name for name in after if after[name].tolist() != before[name].tolist()]
-    assert not [name for name in changed if not same_bytes(after[name], before[name])]
-
-
-def same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays are the same, where NaN are the same, too."""
-    return one.dtype.kind != "T" and one.tobytes() == other.tobytes()
-
-
-@dataclass
-class Late:
-    """Workers in the middle of a block, frozen, whose driver has ended."""
-
-    store: str
-    sweeps: Sweeps
-    dask: DaskProcesses
-    gate: Gate
-    launch: Launch
-    dice: random.Random
-    rounds: int
-
-    def freeze(self, file: Path, number: signal.Signals) -> tuple[str, str, int]:
-        """Start a driver, freeze its workers at a random moment, and end it; return what it said."""
-        self.gate.forget_waiting()
-        self.gate.close_at(1)
-        words = [*SWEEP, "run", file, "--store", self.store, "--scheduler", self.dask.address]
-        driver = self.launch(words, self.dask.folder)
-        pids = {process.pid for process in self.dask.workers.values()}
-        wait_for(lambda: pids <= self.gate.waiting(), driver)
-        self.gate.open()
-        time.sleep(self.dice.uniform(0.0, LONGEST_PAUSE))  # anywhere in a block
-        self._send(signal.SIGSTOP)
-        driver.send_signal(number)
-        return wait_for_end(driver)
-
-    def wake(self) -> None:
-        """Let the workers go on, and wait until they have nothing left to do."""
-        self._send(signal.SIGCONT)
-        with self.dask.client() as client:
-
-            def tasks() -> dict[str, int]:
-                return client.run(lambda dask_worker: len(dask_worker.state.tasks))
-
-            wait_for(lambda: not any(tasks().values()))
-
-    def _send(self, number: signal.Signals) -> None:
-        for process in self.dask.workers.values():
-            process.send_signal(number)
-
-
-@pytest.fixture(params=["a folder", "an object store"])
-def place(request: pytest.FixtureRequest) -> str:
-    """The kind of place where the store is."""
-    return str(request.param)
 
 
 @pytest.fixture
-def late(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    place: str,
-    sweeps: Sweeps,
-    gate: Gate,
-    launch: Launch,
-) -> Iterator[Late]:
-    """A scheduler with two workers, whose blocks will be late."""
-    store = str(tmp_path / "late.zarr")
-    if place == "an object store":
-        request.getfixturevalue("s3")
-        store = f"s3://bucket/{tmp_path.name}/late.zarr"
-    with DaskProcesses(tmp_path) as dask:
-        for name in ("one", "two"):
-            dask.add_worker(name, inside={"sleep": 0.02, **gate.settings(store)})
-        dask.wait_for_workers(2)
-        rounds = request.config.getoption("--rounds")
-        yield Late(store, sweeps, dask, gate, launch, random.Random(16), rounds)
-
-
-def stay_deleted(late: Late) -> None:
-    """Delete the store: nobody makes a new one."""
-    delete(late.store)
-    late.wake()
-    with pytest.raises(StoreError):
-        reader.counts(late.store)
-    assert not Path(late.store).exists()
-
-
-def stay_moved(late: Late) -> None:
-    """Move the store away: it is finished there, and nothing stands in its place."""
-    moved = move(late.store)
-    run_here(late.sweeps.file, moved)
-    before = columns(moved)
-    late.wake()
-    with pytest.raises(StoreError):
-        reader.counts(late.store)
-    assert_untouched(moved, before)
-    assert_same_bits(moved, late.sweeps.undisturbed(late.sweeps.file))
-    delete(moved)
-
-
-def stay_as_rerun(late: Late, file: Path, *, anew: bool = True, **options: bool) -> None:
-    """Run a sweep into the place, which keeps its bits."""
-    if anew:
-        delete(late.store)
-    run_here(file, late.store, **options)
-    before = columns(late.store)
-    late.wake()
-    assert_untouched(late.store, before)
-    assert_same_bits(late.store, late.sweeps.undisturbed(file))
-
-
-def stay_corrected(late: Late) -> None:
-    """Delete the store, and run a corrected sweep into its place."""
-    stay_as_rerun(late, late.sweeps.corrected)
-
-
-def stay_as_made_anew(late: Late) -> None:
-    """Delete the store, and run the same sweep into its place."""
-    stay_as_rerun(late, late.sweeps.file)
-
-
-def stay_resumed(late: Late) -> None:
-    """Give the same command again, which finishes the store."""
-    stay_as_rerun(late, late.sweeps.file, anew=False)
-
-
-def stay_extended(late: Late) -> None:
-    """Finish the store with more runs."""
-    stay_as_rerun(late, late.sweeps.extended, anew=False, extending=True)
-
-
-def go_on(late: Late) -> None:
-    """Do nothing: the blocks are those that the store waits for, and the same command does the rest."""
-    late.wake()
-    run_here(late.sweeps.file, late.store)
-    assert_same_bits(late.store, late.sweeps.undisturbed(late.sweeps.file))
-
-
-MEANWHILE: dict[str, Callable[[Late], None]] = {
-    "is deleted": stay_deleted,
-    "is moved": stay_moved,
-    "is made anew for a corrected sweep": stay_corrected,
-    "is made anew for the same sweep": stay_as_made_anew,
-    "is finished by the same command": stay_resumed,
-    "is extended": stay_extended,
-    "stays as it is": go_on,
-}
+def late_store(tmp_path: Path) -> str:
+    """A folder."""
+    return str(tmp_path / "late.zarr")
 
 
 @pytest.mark.parametrize("meanwhile", MEANWHILE)
-@pytest.mark.faults("frozen workers; their driver is ended; the store in {place} {meanwhile}; they go on")
-def test_late_blocks_change_nothing(late: Late, place: str, meanwhile: str, fault: Fault) -> None:
-    endings = itertools.cycle((signal.SIGINT, signal.SIGKILL))
-    for number in itertools.islice(endings, late.rounds):
-        out, err, code = late.freeze(late.sweeps.file, number)
-        expected = 130 if number == signal.SIGINT else -signal.SIGKILL
-        fault.ended(out, err, code, expected=expected)
-        if "still run" in out:
-            fault.told(out, r"blocks? still runs? on workers of")
-        MEANWHILE[meanwhile](late)
-        if Place.of(late.store).exists():
-            delete(late.store)
-    fault.outcome.again = "no bit of what was committed is changed"
+@pytest.mark.faults("frozen workers; their driver is ended; the store in a folder {meanwhile}; they go on")
+def test_late_blocks_change_nothing_in_a_folder(late: Late, meanwhile: str, fault: Fault) -> None:
+    assert_late_blocks_change_nothing(late, meanwhile, fault)
 
 
-@pytest.mark.parametrize("place", ["a folder"], indirect=True)
 @pytest.mark.faults("a worker is frozen past its time limit; others do its run; it goes on")
 def test_a_run_past_its_time_limit_that_others_have_done_is_not_failed(
     late: Late,

@@ -1,0 +1,19 @@
+"""Workers that nobody waits for any more go on with their blocks: what stands in an object store by then keeps its bits."""
+
+from pathlib import Path
+
+import pytest
+from faults import Fault
+from late_writers import MEANWHILE, Late, assert_late_blocks_change_nothing
+
+
+@pytest.fixture
+def late_store(tmp_path: Path, s3: object) -> str:
+    """A place in the bucket."""
+    return f"s3://bucket/{tmp_path.name}/late.zarr"
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.faults("frozen workers; their driver is ended; the store in an object store {meanwhile}; they go on")
+def test_late_blocks_change_nothing_in_an_object_store(late: Late, meanwhile: str, fault: Fault) -> None:
+    assert_late_blocks_change_nothing(late, meanwhile, fault)
