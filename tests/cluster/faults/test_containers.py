@@ -1,209 +1,183 @@
-"""The services of docker/compose.yaml as plain processes: the wheel in an environment of its own, read-only, run by a user without rights."""
+"""docker/compose.yaml on a container engine: what its containers do when some of them are killed, stopped, and started."""
 
 import json
-import os
-import re
-import shutil
+import secrets
 import signal
 import subprocess
-import sys
-import tempfile
+import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from faults import Fault
+from engine import Services, find_engine
+from faults import Fault, doctor_is_clean
 from ports import free_port
+from small_sweeps import CONFIGS, assert_same_bits, command
 from waiting import PATIENCE, wait_for
 
 from sweep.store.reader import counts
+from tests.docker.containers import SERVICES, seconds
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "docker"))
-
-from containers import DOCKER, ROOT, SERVICES, environment_of_image, instructions, last, seconds
-
-NOBODY = 65534
-STEPS = [part for word, rest in instructions() if word == "RUN" for part in rest.split("&&")]
-#: How the image comes to its compiled kernels.
-WARM = " && ".join(step for step in STEPS if "/opt/marsdisk/kernels" in step)
-
-
-def run(*words: object, **options: Any) -> str:
-    """Standard output of a command that has to succeed."""
-    line = [str(word) for word in words]
-    options |= {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
-    done = subprocess.run(line, **options)
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
-    return str(done.stdout)
-
-
-def free_ports() -> dict[str, str]:
-    """Ports of this machine in place of those that the containers share."""
-    return {port: str(free_port()) for port in ("8786", "8787", "5006")}
-
-
-@dataclass
-class Containers:
-    """Services as processes, with the folders, hosts and ports of the containers in places of this machine."""
-
-    place: Path
-    python: Path
-    ports: dict[str, str] = field(default_factory=free_ports)
-    started: list[tuple[str, subprocess.Popen[bytes], dict[str, str]]] = field(default_factory=list)
-
-    def _here(self, word: str, ports: dict[str, str]) -> str:
-        word = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word)  # nothing is set: the default
-        places = {"/tmp": ports["tmp"], "/opt/marsdisk": str(self.place / "opt"), "/data": str(self.place / "data")}
-        word = re.sub(r"^(/tmp|/opt/marsdisk|/data)\b", lambda place: places[place[0]], word)
-        word = word.replace("//scheduler:", "//127.0.0.1:").replace("0.0.0.0", "127.0.0.1")
-        return re.sub(r"\b(8786|8787|8788|5006)\b", lambda port: ports[port[0]], word)
-
-    def environment(self, service: str, ports: dict[str, str]) -> dict[str, str]:
-        given = {**environment_of_image(), **SERVICES[service]["environment"]}
-        path = f"{self.python.parent}:/usr/bin:/bin"
-        own = {"PATH": path, "TMPDIR": ports["tmp"], "BAKED_KERNELS": str(self.place / "opt" / "kernels")}
-        return {**{name: self._here(value, ports) for name, value in given.items()}, **own}
-
-    def process(
-        self,
-        service: str,
-        words: list[str],
-        ports: dict[str, str],
-        *,
-        through_entry: bool = True,
-    ) -> "subprocess.Popen[bytes]":
-        entry = [str(self.place / "opt" / json.loads(last("ENTRYPOINT"))[0])] if through_entry else []
-        options: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-        log = (self.place / "logs" / f"{service}-{len(self.started)}").open("wb")
-        return subprocess.Popen(
-            [*entry, *(self._here(word, ports) for word in words)],
-            env=self.environment(service, ports),
-            cwd=self.place / "data",
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **options,
-        )
-
-    def own(self) -> dict[str, str]:
-        """Where one container's ports and its /tmp are."""
-        folder = Path(tempfile.mkdtemp(dir=self.place / "tmp"))
-        folder.chmod(0o1777)
-        return {**self.ports, "8788": str(free_port()), "tmp": str(folder)}
-
-    def start(self, service: str) -> None:
-        ports = self.own()
-        self.started.append((service, self.process(service, SERVICES[service]["command"], ports), ports))
-
-    def is_healthy(self, service: str, ports: dict[str, str]) -> bool:
-        kind, *words = SERVICES[service]["healthcheck"]["test"]
-        assert kind == "CMD"
-        return self.process(service, words, ports, through_entry=False).wait(timeout=PATIENCE) == 0
-
-    def wait_for_health(
-        self,
-        service: str,
-        process: "subprocess.Popen[bytes]",
-        ports: dict[str, str],
-    ) -> None:
-        """Wait until the service's own check says that it is healthy."""
-
-        def is_healthy() -> bool:
-            assert process.poll() is None, self.log()
-            return self.is_healthy(service, ports)
-
-        wait_for(is_healthy)
-
-    def log(self) -> str:
-        return "\n".join(path.read_text(encoding="utf-8") for path in (self.place / "logs").iterdir())
-
-
-def python_for_nobody() -> str:
-    """An interpreter that a user without rights may run."""
-    options: dict[str, Any] = {"user": NOBODY} if os.geteuid() == 0 else {}
-    for python in (sys._base_executable, shutil.which("python3", path="/usr/local/bin:/usr/bin")):  # type: ignore[attr-defined]
-        try:
-            subprocess.run([str(python), "-c", "import sys; assert sys.version_info >= (3, 11)"], check=True, capture_output=True, **options)
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return str(python)
-    pytest.skip("no Python of 3.11 or newer that a user without rights may run")
+BLOCKS = 20  # of two runs, long enough to be disturbed
+BROWSE = ("--profile", "browse")
+PORTS = ("SCHEDULER_PORT", "DASHBOARD_PORT", "BROWSE_PORT")
 
 
 @pytest.fixture(scope="module")
-def containers() -> Iterator[Containers]:
-    """The image's steps, done here, and nothing started."""
-    place = Path(tempfile.mkdtemp(prefix="marsdisk-containers-"))
-    place.chmod(0o755)
-    containers = Containers(place, place / "venv" / "bin" / "python")
-    for name in ("data", "tmp", "logs", "opt"):
-        (place / name).mkdir()
-    for name in ("data", "tmp"):
-        (place / name).chmod(0o1777)
-    uv, python = Path(sys.executable).with_name("uv"), python_for_nobody()
-    without_sources = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    extras = next(rest for word, rest in instructions() if rest.startswith("EXTRAS=")).removeprefix("EXTRAS=")
+def services() -> Iterator[Services]:
+    """A scheduler and its workers from an image that is built now, healthy as their own checks say."""
+    engine = find_engine()
+    ports = {name: str(free_port()) for name in PORTS}
+    services = Services(engine, f"marsdisk-{secrets.token_hex(4)}", ports)
+    services.compose("build", "--build-arg", f"PYTHON={engine.python_of_base()}")
     try:
-        run(uv, "build", "-q", "--wheel", "--out-dir", place / "wheels", ROOT, env=without_sources)
-        run(uv, "venv", "-q", "--python", python, place / "venv", env=without_sources)
-        wheel = next((place / "wheels").glob("*.whl"))
-        copied = ["--link-mode", "copy", "-c", ROOT / "constraints.txt"]
-        run(uv, "pip", "install", "-q", "--python", containers.python, *copied, f"{wheel}[{extras}]", env=without_sources)
-    except AssertionError as error:
-        if re.search(r"(?i)dns|connect|network|offline|fetch", str(error)):
-            pytest.skip("the wheel cannot be built and installed without its index")
-        raise
-    shutil.copytree(ROOT / "configs", place / "opt" / "configs")
-    shutil.copy(DOCKER / "with-kernels", place / "opt")
-    baked = {**environment_of_image(), "PATH": f"{containers.python.parent}:/usr/bin:/bin", "HOME": str(place / "tmp")}
-    run("sh", "-c", WARM.replace("/opt/marsdisk", str(place / "opt")), env=baked, cwd=place)
-    run("chmod", "-R", "a-w", place / "venv", place / "opt")
-    yield containers
-    for _, process, _ in containers.started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    run("chmod", "-R", "u+w", place)
-    shutil.rmtree(place)
+        services.compose("up", "--detach")
+        wait_until_healthy(services)
+        yield services
+    finally:
+        services.compose("--profile", "submit", "--profile", "browse", "down", "--volumes")
 
 
 @pytest.fixture(scope="module")
-def cluster(containers: Containers) -> Containers:
-    """A scheduler and two workers, healthy as their own checks say."""
-    for service in ("scheduler", "worker", "worker"):
-        containers.start(service)
-        _, process, ports = containers.started[-1]
-        containers.wait_for_health(service, process, ports)
-    return containers
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the same sweep, run outside of any container."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    file = folder / "long.yaml"
+    file.write_text(json.dumps(long_sweep(CONFIGS / "mars_0d_melt.yaml")), encoding="utf-8")
+    done = command("sweep", "run", file, "--store", "long.zarr", "--workers", 2, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return folder / "long.zarr"
+
+
+def long_sweep(base: Path) -> dict[str, object]:
+    """A sweep file over a base."""
+    return {
+        "name": "long",
+        "base": str(base),
+        "axes": {
+            "temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]},
+            "optical_depth.tau0_target": [0.5, 1.0],
+        },
+        "set": {"numerics.t_end_years": 20.0, "sizes.n_bins": 200},
+        "output": {"samples": 8, "snapshots": 2},
+        "block": 2,
+    }
+
+
+def wait_until_healthy(services: Services) -> None:
+    """Wait until the checks of the scheduler and of all workers say so; podman makes them only when it is asked to."""
+    for service in ("scheduler", "worker"):
+        for name in services.containers(service):
+            wait_for(lambda name=name: services.is_healthy(name))  # type: ignore[misc]
+
+
+class Submitted:
+    """A sweep that was submitted in a container, and its store in the volume."""
+
+    def __init__(self, services: Services, name: str) -> None:
+        self.services = services
+        self.name = name
+        self.settings = {"SWEEP": f"/data/{name}.yaml", "STORE": f"{name}.zarr"}
+        content = json.dumps(long_sweep(Path("/opt/marsdisk/configs/mars_0d_melt.yaml")))
+        self._in_scheduler("sh", "-c", f"cat > /data/{name}.yaml", input=content)
+
+    def _in_scheduler(self, *words: str, **options: str) -> str:
+        (container,) = self.services.containers("scheduler")
+        return self.services.engine("exec", "--interactive", container, *words, **options)
+
+    def submit(self) -> str:
+        """Hand it to the scheduler; what that said."""
+        return self.services.compose("--profile", "submit", "run", "--rm", "-T", "submit", settings=self.settings)
+
+    def blocks(self) -> int:
+        """Blocks that are committed."""
+        return len(self._in_scheduler("sh", "-c", f"ls /data/{self.name}.zarr/status/c 2> /dev/null || true").split())
+
+    def wait_for_blocks(self, blocks: int) -> None:
+        wait_for(lambda: self.blocks() >= blocks)
+        assert self.blocks() < BLOCKS
+
+    def fetched(self, folder: Path) -> Path:
+        """A copy of the store, once all blocks are committed."""
+        wait_for(lambda: self.blocks() == BLOCKS)
+        (container,) = self.services.containers("scheduler")
+        self.services.engine("cp", f"{container}:/data/{self.name}.zarr", folder)
+        return folder / f"{self.name}.zarr"
+
+
+def assert_undisturbed(store: Path, undisturbed: Path, fault: Fault) -> None:
+    assert counts(store).pending == counts(store).failed == 0
+    assert_same_bits(store, undisturbed)
+    fault.outcome.again = f"0, same bits{doctor_is_clean(store)}"
+
+
+def killed(services: Services, container: str, fault: Fault) -> None:
+    """Kill a container, which says so, and start it again."""
+    services.engine("kill", "--signal", "KILL", container)
+    wait_for(lambda: not services.state(container)["Running"])
+    code = services.state(container)["ExitCode"]
+    assert code == 128 + signal.SIGKILL
+    fault.outcome.ended = "killed"
+    services.engine("start", container)
+
+
+@pytest.mark.faults("docker/compose.yaml: the container of a worker is killed")
+def test_a_worker_s_container_is_killed(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+    sweep = Submitted(services, "worker")
+    sweep.submit()
+    sweep.wait_for_blocks(3)
+    killed(services, services.containers("worker")[0], fault)
+    assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
+
+
+@pytest.mark.faults("docker/compose.yaml: the container of the scheduler is killed")
+def test_the_scheduler_s_container_is_killed(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+    sweep = Submitted(services, "scheduler")
+    sweep.submit()
+    sweep.wait_for_blocks(3)
+    killed(services, services.containers("scheduler")[0], fault)
+    wait_until_healthy(services)
+    fault.told(sweep.submit(), "submitted|committed")
+    assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
+
+
+@pytest.mark.faults("docker/compose.yaml: all containers are stopped (SIGTERM) and started again")
+def test_all_containers_are_stopped_and_started(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+    sweep = Submitted(services, "all")
+    sweep.submit()
+    sweep.wait_for_blocks(3)
+    services.compose("stop", "--timeout", int(seconds(SERVICES["worker"]["stop_grace_period"])))
+    for name in [*services.containers("scheduler"), *services.containers("worker")]:
+        fault.ended("", "", services.state(name)["ExitCode"], expected=0)
+    services.compose("start")
+    wait_until_healthy(services)
+    fault.told(sweep.submit(), "submitted|committed")
+    assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
 
 
 @pytest.mark.faults
-def test_the_sweep_that_compose_submits_is_finished(cluster: Containers) -> None:
-    submitted = cluster.process("submit", SERVICES["submit"]["command"], cluster.own())
-    assert submitted.wait(timeout=PATIENCE) == 0, cluster.log()
-    store = cluster.place / "data" / "temperature_supply.zarr"
-    wait_for(lambda: store.exists() and counts(store).pending == 0)
-    assert counts(store).failed == 0
+def test_the_page_of_results_is_served(services: Services) -> None:
+    services.compose(*BROWSE, "up", "--detach", "browse", settings={"STORE": "worker.zarr"})
+    address = f"http://127.0.0.1:{services.settings['BROWSE_PORT']}/"
+    wait_for(lambda: is_served(address))
 
 
 @pytest.mark.faults
-def test_the_page_of_results_is_served(cluster: Containers) -> None:
-    cluster.start("browse")
-    _, process, ports = cluster.started[-1]
-    cluster.wait_for_health("browse", process, ports)
-    assert process.poll() is None
+def test_a_page_without_its_store_ends_and_says_so(services: Services) -> None:
+    for container in services.containers("browse"):
+        services.engine("rm", "--force", container)
+    services.compose(*BROWSE, "up", "--detach", "browse", settings={"STORE": "absent.zarr"})
+    (container,) = services.containers("browse")
+    wait_for(lambda: not services.state(container)["Running"])
+    assert services.state(container)["ExitCode"] == 2
+    assert services.state(container).get("RestartCount", 0) == 0
+    said = subprocess.run([services.engine.program, "logs", container], env=services.engine.environment, capture_output=True, text=True, check=True)
+    assert "absent.zarr" in said.stdout + said.stderr
 
 
-@pytest.mark.faults("the containers of docker/compose.yaml are stopped (SIGTERM)")
-def test_every_service_ends_when_it_is_told_to(cluster: Containers, fault: Fault) -> None:
-    for service, process, _ in reversed(cluster.started):
-        process.send_signal(signal.SIGTERM)
-        try:
-            code = process.wait(timeout=seconds(SERVICES[service]["stop_grace_period"]))
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{service} did not end:\n{cluster.log()}") from None
-        fault.ended("", "", code, expected=0)
-    baked = {path.name for path in (cluster.place / "opt").rglob("*.nb?")}
-    for _, _, own in cluster.started:
-        assert {path.name for path in Path(own["tmp"]).rglob("*.nb?")} == baked  # they served; nothing was compiled
+def is_served(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
