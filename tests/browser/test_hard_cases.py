@@ -101,6 +101,7 @@ def test_hostile_text_is_shown_as_text(hostile: Path, open_page: Open) -> None:
     assert questions == []
 
 
+@pytest.mark.thorough
 def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Path, open_page: Open) -> None:
     page, dataset = open_page(large), sweep.open_store(large)
     expect(page.get_by_text("99484 done, 516 failed, 0 pending of 100000 runs")).to_be_visible()

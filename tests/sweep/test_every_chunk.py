@@ -34,7 +34,14 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module", params=SWEEPS)
+#: What the others have as well.
+COVERED = ("rings", "design")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.thorough if name in COVERED else ()) for name in SWEEPS],
+)
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished store with its sweep file beside it. Only to be read."""
     folder = tmp_path_factory.mktemp("whole")

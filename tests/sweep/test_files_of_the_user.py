@@ -222,8 +222,8 @@ def as_process(writer: Writer, paths: dict[str, str], out: str, **options: objec
     return subprocess.run(words, stderr=subprocess.PIPE, check=False, timeout=300, **options)  # type: ignore[call-overload, no-any-return]
 
 
-@pytest.mark.parametrize("out", ["-", "/dev/stdout", "/dev/fd/1"])
-@pytest.mark.parametrize("name", ["export netcdf", "card"])
+@pytest.mark.parametrize("out", ["-", "/dev/stdout", pytest.param("/dev/fd/1", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("name", ["export netcdf", pytest.param("card", marks=pytest.mark.thorough)])
 def test_standard_output_under_any_name_gets_the_file_and_nothing_else(paths: dict[str, str], folder: Path, name: str, out: str) -> None:
     done = as_process(WRITERS[name], paths, out, stdout=subprocess.PIPE)
     assert (done.returncode, list(folder.iterdir())) == (0, [])
@@ -239,7 +239,7 @@ def test_standard_output_under_any_name_gets_the_file_and_nothing_else(paths: di
     assert b"written to" not in content
 
 
-@pytest.mark.parametrize("name", ["export csv", "export parquet"])
+@pytest.mark.parametrize("name", ["export csv", pytest.param("export parquet", marks=pytest.mark.thorough)])
 def test_output_that_nobody_reads_to_its_end_is_no_success(paths: dict[str, str], folder: Path, name: str) -> None:
     ends = os.pipe()
     os.close(ends[0])

@@ -202,6 +202,7 @@ def test_two_workers_choose_the_points_of_one_process(tmp_path: Path, undisturbe
     assert rounds(undisturbed) == rounds(tmp_path / "two.zarr")
 
 
+@pytest.mark.thorough
 def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridged: Refined
 ) -> None:
@@ -234,6 +235,7 @@ def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "goal 0.01 is reached" in told.getvalue()
 
 
+@pytest.mark.thorough
 def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)  # a quarter of the square
     told = io.StringIO()
@@ -255,6 +257,7 @@ def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(tmp_path: Path, 
     assert (counts(store).done, counts(store).is_open) == (45, False)
 
 
+@pytest.mark.thorough
 def test_a_round_that_was_cut_short_goes_on_with_other_points_where_cured_runs_tell_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +378,7 @@ def test_what_stands_beside_it_and_cannot_is_said(load: Callable[..., Sweep], se
     assert words in str(raised.value)
 
 
+@pytest.mark.thorough
 def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, lambda u: float(u[0]), KEYS[:1])
     narrow = {"dynamics.e0": {"uniform": [0.3, 0.300000000008]}}  # of 9 numbers in 12 digits
@@ -388,6 +392,7 @@ def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_pa
     assert max(rounds(tmp_path / "s.zarr")) == 2  # and there are 6
 
 
+@pytest.mark.thorough
 def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def checked(name: str, *most: int) -> list[str]:
         for i, runs in enumerate(most):

@@ -242,6 +242,7 @@ def test_a_name_that_the_page_is_started_for_is_answered(finished: Path) -> None
         assert site.status("/", {"Host": EVIL}) == REFUSED
 
 
+@pytest.mark.thorough
 def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finished: Path) -> None:
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
@@ -288,7 +289,7 @@ def test_all_addresses_are_those_of_the_interfaces() -> None:
     assert "0.0.0.0" not in found
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("address", ["0.0.0.0", pytest.param("127.0.0.1", marks=pytest.mark.thorough)])
 def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(finished: Path, address: str) -> None:
     words = [str(SCRIPTS / "sweep"), "browse", str(finished), "--no-open", "--address", address]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

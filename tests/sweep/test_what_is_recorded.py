@@ -68,7 +68,7 @@ def run_in(project: Path, *options: object) -> Path:
     return project / "results" / "small.zarr"
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [pytest.param(0, marks=pytest.mark.thorough), 2])
 def test_a_store_names_neither_the_machine_nor_its_folders(project: Path, workers: int) -> None:
     sweep_file_of(project)
     store = run_in(project, "--workers", workers)
@@ -81,7 +81,7 @@ def test_a_store_names_neither_the_machine_nor_its_folders(project: Path, worker
     assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in workers_there)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.thorough)])
 def test_a_store_names_the_machines_where_it_is_told_to(project: Path, workers: int) -> None:
     sweep_file_of(project, provenance={"host": True})
     store = run_in(project, "--workers", workers)
