@@ -173,6 +173,12 @@ def check_contents(store: Any, arrays: Arrays) -> None:
         assert np.array_equal(group[name][:], values, equal_nan=values.dtype.kind == "f"), name
 
 
+def lost_blocks(store: Any, arrays: Arrays) -> int:
+    """Blocks whose writer was told that they are committed, and of which that is not to be seen."""
+    record = store.group()[RECORD][:]
+    return sum(not np.array_equal(record[rows], arrays[RECORD][rows]) for rows in blocks(len(record)))
+
+
 def write_all(store: Any, arrays: Arrays) -> None:
     for rows in blocks(len(arrays[RECORD])):
         store.write(arrays, rows)
@@ -189,19 +195,19 @@ def race(kind: Any, path: Path, arrays: Arrays, sign: float, begin: Any) -> None
 
 def raced(kind: Any, folder: Path, arrays: Arrays) -> str:
     """Let two processes commit one block at the same moment."""
-    refused = mixed = lost = 0
+    refused = mixed = lost = unexpected = 0
     for i in range(RACES):
         path = folder / f"race-{i}"
         kind(path).make(arrays)
         codes = processes(2, race, lambda process, path=path: (kind, path, arrays, float(process + 1)))
-        assert set(codes) <= {0, 3}, codes
+        unexpected += len(set(codes) - {0, 3})
         refused += codes.count(3)
         group = kind(path).group()
         writers = {float(group[name][0].ravel()[0]) for name in arrays if name != RECORD and arrays[name].dtype.kind == "f"}
         mixed += len(writers) > 1
         lost += not np.array_equal(group[RECORD][:BLOCK], arrays[RECORD][:BLOCK])
         shutil.rmtree(path)
-    return f"{refused} refused, {mixed} blocks of both, {lost} lost"
+    return f"{refused} refused, {mixed} blocks of both, {lost} lost, {unexpected} errors of other kinds"
 
 
 def killed_in(kind: Any, path: Path, arrays: Arrays, begin: Any) -> None:
@@ -242,7 +248,7 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
     """All about one kind of store."""
     size = sum(values.nbytes for values in arrays.values())
     halves = [list(blocks(len(arrays[RECORD])))[half::2] for half in range(2)]
-    alone, together, reading = [], [], []
+    alone, together, reading, lost = [], [], [], 0
     for i in range(REPEATS):
         store = kind(folder / f"alone-{i}")
         store.make(arrays)
@@ -255,7 +261,7 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
         codes = processes(2, write_some, lambda half, path=path: (kind, path, arrays, halves[half]))
         together.append(time.perf_counter() - begin)
         assert codes == [0, 0]
-        check_contents(kind(path), arrays)
+        lost += lost_blocks(kind(path), arrays)
     path = folder / "alone-0"
     on_disk = Size.of(path)
     count = len(arrays[RECORD]) / BLOCK
@@ -263,6 +269,7 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
         "a block written and committed, one process [ms]": f"{1e3 * min(alone) / count:.0f}",
         "rate, one process [MB/s]": f"{size / min(alone) / 1e6:.0f}",
         "two processes, each its own blocks, with their start [s]": f"{min(together):.2f}",
+        f"of {REPEATS} x {count:.0f} blocks that two processes have committed so, lost": f"{lost}",
         "everything read [ms]": f"{1e3 * min(reading):.0f}",
         "files": f"{on_disk.files}",
         "bytes [MB]": f"{on_disk.bytes / 1e6:.1f}",

@@ -5,7 +5,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,6 +217,11 @@ MEANWHILE: dict[str, Callable[[Late], None]] = {
     "is extended": stay_extended,
     "stays as it is": go_on,
 }
+
+
+def forms(with_every_change: Sequence[str]) -> list[Any]:
+    """What may happen meanwhile, as parameters of a test; the others are left to ``make faults``."""
+    return [pytest.param(name, marks=() if name in with_every_change else pytest.mark.thorough) for name in MEANWHILE]
 
 
 def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) -> None:

@@ -19,16 +19,16 @@ from sweep.watchdog import BLOCKS_PER_WORKER
 
 Start = Callable[..., Driver]
 
-KILLS = 50
 
-
-@pytest.mark.faults("a worker is killed at a random moment, 50 times over one sweep")
+@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.mark.faults("a worker is killed at a random moment, up to 50 times over one sweep")
 def test_workers_killed_at_random(
     tmp_path: Path,
     many_file: Path,
     whole: Path,
     start: Start,
     gate: Gate,
+    kills: int,
     fault: Fault,
 ) -> None:
     dice, store, working = random.Random(5), tmp_path / "s.zarr", tmp_path / "working"
@@ -41,8 +41,8 @@ def test_workers_killed_at_random(
         workers = worker_processes(driver)
         return [process for process in workers if (working / str(process.pid)).exists()]
 
-    for kill in range(KILLS):
-        wanted = kill * (BLOCKS - 5) // KILLS
+    for kill in range(kills):
+        wanted = kill * (BLOCKS - 5) // kills
         gate.close_at(wanted + 4)  # the sweep must not end before the last blow
         wait_for(lambda wanted=wanted: committed(store) >= wanted and victims(), driver)
         time.sleep(dice.uniform(0.0, 0.5))  # anywhere between its start and its writing

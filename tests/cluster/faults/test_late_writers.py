@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from faults import Fault
 from late_writers import (
-    MEANWHILE,
     TIME_LIMIT,
     Late,
     assert_late_blocks_change_nothing,
     assert_untouched,
     columns,
     delete,
+    forms,
 )
 from small_sweeps import run_here
 
@@ -26,7 +26,7 @@ def late_store(tmp_path: Path) -> str:
     return str(tmp_path / "late.zarr")
 
 
-@pytest.mark.parametrize("meanwhile", MEANWHILE)
+@pytest.mark.parametrize("meanwhile", forms(["is deleted", "is made anew for a corrected sweep", "is finished by the same command"]))
 @pytest.mark.faults("frozen workers; their driver is ended; the store in a folder {meanwhile}; they go on")
 def test_late_blocks_change_nothing_in_a_folder(late: Late, meanwhile: str, fault: Fault) -> None:
     assert_late_blocks_change_nothing(late, meanwhile, fault)

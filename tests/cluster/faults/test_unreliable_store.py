@@ -93,7 +93,7 @@ def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("workers", [2, 0])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.thorough), 0])
 def test_a_sweep_through_an_unreliable_connection(
     start: Start,
     proxy: UnreliableServer,
@@ -125,7 +125,7 @@ def read_until(driver: Driver, words: str) -> str:
 
 
 @pytest.mark.faults("an object store is away in the middle and comes back")
-@pytest.mark.parametrize("workers", [2, 0])
+@pytest.mark.parametrize("workers", [2, pytest.param(0, marks=pytest.mark.thorough)])
 def test_a_store_that_goes_away_and_comes_back(
     start: Start,
     proxy: UnreliableServer,
@@ -148,7 +148,7 @@ def test_a_store_that_goes_away_and_comes_back(
 
 
 @pytest.mark.faults("an object store stays away")
-@pytest.mark.parametrize("workers", [2, 0])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.thorough), 0])
 def test_a_store_that_stays_away(
     start: Start,
     proxy: UnreliableServer,
@@ -171,7 +171,7 @@ def test_a_store_that_stays_away(
 
 
 @pytest.mark.faults("the credentials for an object store expire in the middle")
-@pytest.mark.parametrize("workers", [2, 0])
+@pytest.mark.parametrize("workers", [2, pytest.param(0, marks=pytest.mark.thorough)])
 def test_credentials_that_expire(
     start: Start,
     proxy: UnreliableServer,
