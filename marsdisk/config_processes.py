@@ -21,20 +21,22 @@ class ConstantTemperature(_Cooling):
     law: Literal["constant"] = quantity(..., **LAW)
 
 
-class SlabTemperature(_Cooling):
-    """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
-
-    law: Literal["slab"] = quantity(..., **LAW)
-    depth: float = quantity(1e5, "thickness of the layer", "m", gt=0.0)
+class _CoolingLayer(_Cooling):
+    depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
     rho: float = quantity(3000.0, "its density", "kg m-3", gt=0.0)
     c_p: float = quantity(1000.0, "its heat capacity", "J kg-1 K-1", gt=0.0)
 
 
-class LinearTemperature(_Cooling):
-    """A straight line to 0 K (Hyodo et al. 2018)."""
+class SlabTemperature(_CoolingLayer):
+    """An isothermal layer that radiates: T^-3 = T0^-3 + 3 sigma t / (depth rho c_p)."""
+
+    law: Literal["slab"] = quantity(..., **LAW)
+
+
+class LinearTemperature(_CoolingLayer):
+    """A layer that loses heat as fast as at the start: T = T0 - t sigma T0^4 / (depth rho c_p)."""
 
     law: Literal["linear"] = quantity(..., **LAW)
-    depth: float = quantity(1e5, "thickness of the cooling layer", "m", gt=0.0)
 
 
 class TableTemperature(Section):

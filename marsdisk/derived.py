@@ -69,7 +69,7 @@ def temperature_law(config: RunConfig) -> temperature.TemperatureLaw:
     if isinstance(given, SlabTemperature):
         return temperature.slab(given.T0, given.depth, given.rho, given.c_p)
     if isinstance(given, LinearTemperature):
-        return temperature.linear(given.T0, given.depth)
+        return temperature.linear(given.T0, given.depth, given.rho, given.c_p)
     return _temperature_table(given)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import inlined_kernel, interpreted
-from .constants import DAY, SIGMA_SB
+from .constants import SIGMA_SB
 from .grid import Array
 
 CONSTANT, SLAB, LINEAR, TABLE = range(4)
@@ -32,15 +32,68 @@ def constant(T0: float) -> TemperatureLaw:
     return TemperatureLaw(CONSTANT, T0, 0.0, _NO_TABLE, _NO_TABLE)
 
 
-def slab(T0: float, depth: float = 1e5, rho: float = 3000.0, c_p: float = 1000.0) -> TemperatureLaw:
-    """An isothermal layer of ``depth`` [m], ``rho`` [kg/m3] and ``c_p`` [J/(kg K)] that radiates sigma T^4."""
+def slab(
+    T0: float,
+    depth: float = 1e5,
+    rho: float = 3000.0,
+    c_p: float = 1000.0,
+) -> TemperatureLaw:
+    """Return the cooling law of an isothermal layer that radiates sigma T^4.
+
+    Parameters
+    ----------
+    T0 : float
+        Temperature at the start [K].
+    depth, rho, c_p : float
+        Thickness [m], density [kg/m3], and heat capacity [J/(kg K)] of the layer.
+
+    Returns
+    -------
+    TemperatureLaw
+        T^-3 = T_0^-3 + 3 sigma t / (depth rho c_p).
+
+    Examples
+    --------
+    >>> law = slab(4000.0)
+    >>> round(first_time_at_or_below(law, 2000.0) / 31557600.0, 3)  # yr
+    6.112
+    """
     return TemperatureLaw(SLAB, T0, 3.0 * SIGMA_SB / (depth * rho * c_p), _NO_TABLE, _NO_TABLE)
 
 
-def linear(T0: float, depth: float = 1e5) -> TemperatureLaw:
-    """A straight line to 0 K in 717 d (D/100 km)(dT/3000 K)(T_0/4000 K) with dT = T_0 (Hyodo et al. 2018)."""
-    duration = 717.0 * DAY * (depth / 1e5) * (T0 / 3000.0) * (T0 / 4000.0)
-    return TemperatureLaw(LINEAR, T0, T0 / duration, _NO_TABLE, _NO_TABLE)
+def linear(
+    T0: float,
+    depth: float = 1e5,
+    rho: float = 3000.0,
+    c_p: float = 1000.0,
+) -> TemperatureLaw:
+    """Return the cooling law of a layer that keeps radiating as it does at the start.
+
+    Parameters
+    ----------
+    T0 : float
+        Temperature at the start [K].
+    depth, rho, c_p : float
+        Thickness [m], density [kg/m3], and heat capacity [J/(kg K)] of the layer.
+
+    Returns
+    -------
+    TemperatureLaw
+        T = T_0 - t sigma T_0^4 / (depth rho c_p), down to 0 K.
+
+    Notes
+    -----
+    The heat content of the layer over its loss at the start, the estimate of Hyodo et al. (2018): it
+    cools by dT in 717.6 d (depth/100 km)(rho/3000)(c_p/1000)(dT/3000 K)(T_0/4000 K)^-4.
+
+    Examples
+    --------
+    >>> law = linear(4000.0)
+    >>> round(first_time_at_or_below(law, 1000.0) / 86400.0, 1)  # days
+    717.6
+    """
+    rate = SIGMA_SB * T0**4 / (depth * rho * c_p)
+    return TemperatureLaw(LINEAR, T0, rate, _NO_TABLE, _NO_TABLE)
 
 
 def table(times: Array, temperatures: Array) -> TemperatureLaw:
