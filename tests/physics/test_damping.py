@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from points import one_at_a_time
 from setups import SCALE_HEIGHT, make_drivers, make_ring
 from setups import solve as solve_ring
 
@@ -75,6 +76,38 @@ def test_e_relaxes_exponentially_where_height_follows_inclination(shipped: Shipp
     assert exponent[-1] > 3.0
     assert result.e == pytest.approx(0.1 + 0.4 * np.exp(-exponent), rel=1e-12)
     assert result.v_rel == pytest.approx(v_0 * result.e / 0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "given",
+    one_at_a_time(
+        {"e0": 0.5, "i0": 0.05, "epsilon": 0.5, "e_eq": 0.1, "tau0_target": 1.0},
+        e0=(0.05, 0.8),
+        i0=(0.01, 0.2),
+        epsilon=(0.1, 0.9),
+        e_eq=(1e-3, 0.3),
+        tau0_target=(0.1, 3.0),
+    ),
+)
+def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
+    shipped: Shipped,
+    given: dict[str, float],
+) -> None:
+    damping = {"epsilon": given["epsilon"], "e_eq": given["e_eq"]}
+    dynamics_of_run = {"e0": given["e0"], "i0": given["i0"], "damping": damping}
+    changes = {
+        **BOULDERS,
+        "dynamics": dynamics_of_run,
+        "optical_depth": {"tau0_target": given["tau0_target"]},
+        "numerics": {"t_end_orbits": 1.0},
+    }
+    config = shipped("melt", changes)
+    derived, result = derive(config), run_zero_d(config)
+    area = math.pi * (2.0 * result.s[-1]) ** 2
+    rate = area * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
+    left = np.exp(-(given["epsilon"] ** 2) * rate * result.t)
+    expected = given["e_eq"] + (given["e0"] - given["e_eq"]) * left
+    assert result.e == pytest.approx(expected, rel=1e-11)
 
 
 def test_e_relaxes_ever_more_slowly_where_the_height_is_fixed(shipped: Shipped) -> None:

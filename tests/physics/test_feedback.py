@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from points import one_at_a_time
 from scipy import integrate as scipy_integrate
 from setups import Ring, jacobian_of, make_drivers, make_ring, rate_of, solve
 
@@ -83,6 +84,30 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
         path = solve(ring._replace(c0=step["tau"] / tau * ring.c0), still, step["dt"])
         assert path.y[-1, -1] == pytest.approx(step["feedback_scale"] / before - 1.0, rel=1e-9, abs=1e-15)
         before = step["feedback_scale"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    one_at_a_time(
+        {"rate": 1e-4, "tau_target": 2.0, "tau": 0.5, "t": 1e4, "floor": 1e-3, "cap": 1e3},
+        rate=(1e-6, 1e-3),
+        tau_target=(0.3, 40.0),
+        tau=(1e-3, 7.0),
+        t=(1.0, 1e5),
+        floor=(0.5, 1e-6),
+        cap=(1.3, 1e6),
+    ),
+)
+def test_at_a_depth_that_stays_the_factor_is_an_exponential_up_to_its_bound(
+    given: dict[str, float],
+) -> None:
+    bounds = (math.log(given["floor"]), math.log(given["cap"]))
+    feedback = Feedback(given["rate"], given["tau_target"], *bounds)
+    ring = make_ring(4, collisions=False)
+    ring = ring._replace(c0=given["tau"] / float(weights(ring) @ ring.c0) * ring.c0)
+    path = solve(ring, fed(ring, 0.0, feedback), given["t"])
+    free = given["rate"] * given["t"] * (1.0 - given["tau"] / given["tau_target"])
+    assert path.y[-1, -1] == pytest.approx(min(max(free, bounds[0]), bounds[1]), rel=1e-9)
 
 
 def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Array:
