@@ -89,6 +89,14 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Escape what YAML 1.1 takes for the end of a line and the reader refuses."""
+    style = '"' if _ENDS_OF_LINES.search(text) else None
+    return dumper.represent_scalar(f"{TAG}str", text, style=style)
+
+
+_ENDS_OF_LINES = re.compile("[\x85\u2028\u2029]")
+_Dumper.add_representer(str, _represent_text)
 for _kind, _pattern in (("float", NUMBER.pattern), ("int", OTHER_BASE.pattern)):
     _whole_text = re.compile(f"(?:{_pattern})$")
     _Dumper.add_implicit_resolver(f"{TAG}{_kind}", _whole_text, [*NUMBERS_BEGIN])

@@ -35,6 +35,9 @@ def hide_secrets(scheme: str, rest: str) -> str:
     """
     known = scheme if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else "***"
     plain = _before_settings(rest)
+    settings = rest[len(plain) :]
+    if re.search("@|%40", settings, re.IGNORECASE):  # a password may have held the ? or #
+        return f"{known}://***"
     _, at, host = plain.rpartition("@")
     if at:
         return f"{known}://***@{host}"

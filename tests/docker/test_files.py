@@ -21,7 +21,8 @@ from sweep.cluster import SETTINGS
 
 def check(compose: dict[str, Any]) -> None:
     """Raise ValueError unless it follows the Compose specification and refers to nothing that it does not define."""
-    parsed = PyCompose.from_yaml(yaml.safe_dump(compose))
+    defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", yaml.safe_dump(compose))  # which the parser does not put in
+    parsed = PyCompose.from_yaml(defaults)
     for validate in (parsed.validate, parsed.validate_networks, parsed.validate_volumes):
         validate()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
@@ -96,6 +96,7 @@ def test_no_command_prints_or_keeps_a_secret_of_a_url(
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
+@example(scheme="s3", before="@", behind="?", where="{}://key:{}@bucket/x.zarr")
 @given(
     scheme=st.sampled_from(SCHEMES),
     before=st.text("a1:/@%?#", max_size=5),

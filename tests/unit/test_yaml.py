@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from marsdisk.commands import override_text, parse_override
@@ -127,6 +127,7 @@ CONTENT = st.recursive(
 )
 
 
+@example(content={"\x85": None, "a": "\u2028 \u2029"}, flow=True)
 @given(content=CONTENT, flow=st.sampled_from([True, False, None]))
 def test_content_that_is_written_as_yaml_is_the_same_when_read(content: Any, flow: bool | None) -> None:
     text = yaml_text(content, default_flow_style=flow)
