@@ -28,14 +28,6 @@ def test_more_below_zero_than_is_allowed_or_there_is_left_alone(
     assert bins.tolist() == y
 
 
-def test_steps_come_to_the_length_that_their_error_allows(
-    shipped: Callable[..., RunConfig],
-) -> None:
-    """A new length goes with the error to the power of -1/order: any other overshoots, and every other step is tried in vain."""
-    result = run_zero_d(shipped("melt"))
-    assert result.steps_rejected <= result.steps // 4
-
-
 def test_a_step_that_overflows_is_tried_again_with_a_shorter_one(shipped: Callable[..., RunConfig]) -> None:
     """Five bins fill no eight. When s_blow falls to nothing, the first step after it is of the longest length so far, and overflows."""
     changes = {

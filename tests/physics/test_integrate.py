@@ -1,0 +1,14 @@
+"""The loop over steps."""
+
+from collections.abc import Callable
+
+from marsdisk.config import RunConfig
+from marsdisk.zero_d import run_zero_d
+
+
+def test_steps_come_to_the_length_that_their_error_allows(
+    shipped: Callable[..., RunConfig],
+) -> None:
+    """A new length goes with the error to the power of -1/order: any other overshoots, and every other step is tried in vain."""
+    result = run_zero_d(shipped("melt"))
+    assert result.steps_rejected <= result.steps // 4
