@@ -102,9 +102,13 @@ def span_of(config: RunConfig) -> Span:
         ends.append((numerics.t_end_orbits * geometry(config).T_orb, StopReason.T_END_ORBITS))
     if numerics.t_end_until_temperature_K is not None:
         T_stop = numerics.t_end_until_temperature_K
-        t_stop = temperature.first_time_at_or_below(law, T_stop)
-        if t_stop == 0.0:
-            raise ConfigError([f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars starts at {law.T0:g} K, not above it; lower it or raise T0"])
+        t_stop = temperature.first_time_of_cooling_to(law, T_stop)
+        if T_stop >= law.T0 and t_stop is None:
+            raise ConfigError(
+                [
+                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars starts at {law.T0:g} K, not above it, and does not cool to it later; lower it or raise T0"
+                ]
+            )
         if t_stop is not None:
             ends.append((t_stop, StopReason.TEMPERATURE))
         elif not ends:

@@ -140,13 +140,32 @@ def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
     if law.kind == LINEAR:
         return (law.T0 - T_stop) / law.rate
     if law.kind == TABLE:
-        below = np.flatnonzero((law.temperatures <= T_stop) & (law.times > 0.0))
-        if below.size:
-            after = int(below[0])
-            T_before, t_before = law.temperatures[after - 1], law.times[after - 1]
-            share = (T_before - T_stop) / (T_before - law.temperatures[after])
-            return float(t_before + share * (law.times[after] - t_before))
+        return _fall_in_table(law, T_stop, 0.0)
     return None
+
+
+def _fall_in_table(law: TemperatureLaw, T_stop: float, after: float) -> float | None:
+    """First time [s] at which a table that is above ``T_stop`` [K] at ``after`` [s] falls to it."""
+    below = np.flatnonzero((law.temperatures <= T_stop) & (law.times > after))
+    if not below.size:
+        return None
+    end = int(below[0])
+    T_before, t_before = law.temperatures[end - 1], law.times[end - 1]
+    share = (T_before - T_stop) / (T_before - law.temperatures[end])
+    return float(t_before + share * (law.times[end] - t_before))
+
+
+def first_time_of_cooling_to(law: TemperatureLaw, T_stop: float) -> float | None:
+    """First time [s] at which T_M, having been above ``T_stop`` [K], falls to it: None if never.
+
+    Only a table can begin below it and be above it later.
+    """
+    if T_stop < law.T0:
+        return first_time_at_or_below(law, T_stop)
+    if law.kind != TABLE:
+        return None
+    above = np.flatnonzero((law.temperatures > T_stop) & (law.times > 0.0))
+    return _fall_in_table(law, T_stop, float(law.times[above[0]])) if above.size else None
 
 
 def lowest_and_highest(law: TemperatureLaw, t_end: float) -> tuple[float, float]:
