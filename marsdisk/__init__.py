@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .cache import CacheKind, CacheStats, RunCache
     from .config import RunConfig, load_config
     from .convergence import Convergence, check_run
-    from .result import RunResult, StopReason
+    from .result import Note, RunResult, StopReason
     from .zero_d import run_zero_d
 
 __version__ = "0.1.0"
@@ -22,7 +22,7 @@ _HOMES = {
     **dict.fromkeys(("RunCache", "CacheKind", "CacheStats"), "cache"),
     **dict.fromkeys(("RunConfig", "load_config"), "config"),
     **dict.fromkeys(("Convergence", "check_run"), "convergence"),
-    **dict.fromkeys(("RunResult", "StopReason"), "result"),
+    **dict.fromkeys(("Note", "RunResult", "StopReason"), "result"),
     "run_zero_d": "zero_d",
 }
 
@@ -30,6 +30,7 @@ __all__ = [
     "CacheKind",
     "CacheStats",
     "Convergence",
+    "Note",
     "RunCache",
     "RunConfig",
     "RunResult",

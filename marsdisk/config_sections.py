@@ -233,9 +233,13 @@ class Numerics(Section):
     t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
     t_end_orbits: float | None = quantity(None, "end after this many orbits", "T_orb", gt=0.0, le=1e9)
     t_end_until_temperature_K: float | None = quantity(None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0)
-    mass_loss_rate_stop_Mmars_s: float | None = quantity(None, "stop when the annulus loses no more than this", "M_Mars s-1", gt=0.0)
-    stop_on_blowout_below_smin: bool = quantity(False, "stop when s_blow has fallen to sizes.s_min")
-    min_duration_years: float | None = quantity(None, "time before which the last two do not stop a run", "yr", gt=0.0, le=1e6)
+    mass_loss_rate_stop_Mmars_s: float | None = quantity(
+        None, "stop when the annulus' loss rate has been above this and falls to it", "M_Mars s-1", gt=0.0
+    )
+    stop_on_blowout_below_smin: bool = quantity(False, "stop when s_blow has been above sizes.s_min and falls to it, or to nothing")
+    min_duration_years: float | None = quantity(
+        None, "time before which the last two do not stop a run; what has fallen by then stops it then", "yr", gt=0.0, le=1e6
+    )
 
     @model_validator(mode="after")
     def _ends(self) -> "Numerics":

@@ -215,9 +215,11 @@ def print_result(result: RunResult) -> None:
         value = getattr(result, field.name)
         if isinstance(value, float):
             rows.append((field.name, f"{value:.6g}", str(field.metadata.get("units", "")), str(field.metadata.get("long_name", ""))))
-        elif isinstance(value, int) and field.name != "stop_reason":
+        elif isinstance(value, int) and field.name not in {"stop_reason", "notes"}:
             rows.append((field.name, str(value), "", ""))
     _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
+    for sentence in result.notes.sentences:
+        _say(f"note: {sentence}")
     if never_solid(result.gated_time, result.t_end):
         _say(
             "note: grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
@@ -265,10 +267,11 @@ def _series_table(result: RunResult) -> str:
 
 
 def _arrays(result: RunResult) -> dict[str, Any]:
-    others = {"config", "cache", "stop_reason"}
+    others = {"config", "cache", "stop_reason", "notes"}
     names = [field.name for field in dataclasses.fields(result) if field.name not in others]
     return {
         "config": result.config.model_dump_json(),
         "stop_reason": result.stop_reason.label,
+        "notes": int(result.notes),
         **{name: getattr(result, name) for name in names},
     }

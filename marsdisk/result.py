@@ -20,7 +20,7 @@ class StopReason(enum.IntEnum):
     TEMPERATURE = 3, "Mars cooled to numerics.t_end_until_temperature_K"
     OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
     BLOWOUT_BELOW_GRID = 5, "s_blow fell to sizes.s_min; set numerics.stop_on_blowout_below_smin: false to run on"
-    LOSS_RATE = 6, "the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s"
+    LOSS_RATE = 6, "the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s; set it to null to run on"
 
     advice: str
 
@@ -33,6 +33,30 @@ class StopReason(enum.IntEnum):
     @property
     def label(self) -> str:
         return self.name.lower()
+
+
+class Note(enum.IntFlag):
+    """What makes a result doubtful, or a key of its configuration void; a bit each."""
+
+    LOSS_RATE_NEVER_ABOVE_STOP = 1
+    S_BLOW_NEVER_ABOVE_SMIN = 2
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for each note that is set."""
+        return tuple(NOTE_SENTENCES[note] for note in Note if note in self)
+
+
+NOTE_SENTENCES = {
+    Note.LOSS_RATE_NEVER_ABOVE_STOP: (
+        "the loss rate was never above numerics.mass_loss_rate_stop_Mmars_s, so it could not fall to it,"
+        " and that stop did not act; lower it or set it to null"
+    ),
+    Note.S_BLOW_NEVER_ABOVE_SMIN: (
+        "s_blow was never above sizes.s_min, so it could not fall to it,"
+        " and numerics.stop_on_blowout_below_smin did not act; lower s_min or set it to false"
+    ),
+}
 
 
 def described(unit: str, long_name: str) -> Any:
@@ -49,6 +73,7 @@ class RunResult:
 
     config: RunConfig
     stop_reason: StopReason
+    notes: Note
 
     # series, (samples,)
     t: Array = described("s", "time")

@@ -25,11 +25,20 @@ from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .physics.shielding import ShieldingLaw
-from .result import RunResult, StopReason
+from .result import Note, RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
 from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
-from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, OUT_OF_TIME, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS
+from .solver.events import (
+    BLOWOUT_BELOW_GRID,
+    LOSS_RATE_ABOVE,
+    LOSS_RATE_STOP,
+    OUT_OF_TIME,
+    S_BLOW_ABOVE,
+    STEP_TOO_SMALL,
+    TAU_STOP,
+    TOO_MANY_STEPS,
+)
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
@@ -148,8 +157,9 @@ def _damped(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, 
     """The run in stretches, each with the collisions of its own speed."""
     sizes = disk.grid.sizes.copy()
 
-    def solve(motion: Motion, y: Array, limits: Limits, t: float, mode: int) -> Trajectory:
-        return integrate(y, sizes, _collision_terms(config, derived, motion, disk, cache), drivers, limits, RODAS5P, t=t, mode=mode)
+    def solve(motion: Motion, y: Array, limits: Limits, t: float, mode: int, above: int) -> Trajectory:
+        terms = _collision_terms(config, derived, motion, disk, cache)
+        return integrate(y, sizes, terms, drivers, limits, RODAS5P, t=t, mode=mode, above=above)
 
     return integrate_stretches(disk.sigma_0 * disk.shares, damping, limits, solve, tolerance=config.numerics.rtol)
 
@@ -301,6 +311,16 @@ def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
 _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLOWOUT_BELOW_GRID, LOSS_RATE_STOP: StopReason.LOSS_RATE}
 
 
+def notes_of(config: RunConfig, path: Trajectory) -> Note:
+    """What makes a run doubtful."""
+    notes, numerics = Note(0), config.numerics
+    if numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE:
+        notes |= Note.LOSS_RATE_NEVER_ABOVE_STOP
+    if numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE:
+        notes |= Note.S_BLOW_NEVER_ABOVE_SMIN
+    return notes
+
+
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
@@ -317,6 +337,7 @@ def finish(solved: Solved) -> RunResult:
     return RunResult(
         config=config,
         stop_reason=_STOPS.get(path.outcome, derived.end_reason),
+        notes=notes_of(config, path),
         t=times,
         Sigma=Sigma,
         tau_los=tau_los,

@@ -22,8 +22,8 @@ class Limits(NamedTuple):
     max_steps: int
     tau_stop: float  #: infinity runs on
     f_los: float
-    s_blow_stop: float = -1.0  #: m; negative runs on
-    loss_rate_stop: float = -1.0  #: kg/(m2 s); negative runs on
+    s_blow_stop: float = -1.0  #: m, to which s_blow must fall; negative runs on
+    loss_rate_stop: float = -1.0  #: kg/(m2 s), to which the rate must fall; negative runs on
     t_stop_after: float = 0.0  #: s before which the last two do not stop
     alarm: NDArray[np.int64] = NO_ALARM  #: (1,) looked at before every step; not 0 ends the run. Another thread sets it when time is up
 

@@ -15,6 +15,7 @@ from ..physics.sublimation import shrinking_speed_and_slope
 from ..physics.supply import Feedback, SupplyLaw, feedback_held, supply_rate_and_slope, temperature_scale_and_slope
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
 from ..physics.vapour import Vapour
+from .instants import ACCURACY
 from .netform import optical_depth
 
 BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state; the ln f of feedback is last
@@ -236,6 +237,8 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
     Returns
     -------
     time of the kink [s], last time before it [s], bins by which s_blow moves there
+
+    Both times are ``t_next`` where there is no kink.
     """
     t_before = t_next
     for node in drivers.kinks:
@@ -249,7 +252,7 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
         if beyond == side:
             continue
         low, high = t, t_next
-        while high - low > 1e-13 * high:
+        while high - low > ACCURACY * high:
             middle = 0.5 * (low + high)
             if middle == low:
                 break

@@ -20,26 +20,82 @@ from .netform import optical_depth
 from .trajectory import interpolate
 
 REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME = range(7)
+S_BLOW_ABOVE, LOSS_RATE_ABOVE = 1, 2  # bits of what has been above its stop
+
+
+@borrowing_kernel
+def watches_falls(limits: Limits) -> bool:
+    """Whether s_blow or the loss rate ends a run when it falls."""
+    return limits.s_blow_stop >= 0.0 or limits.loss_rate_stop >= 0.0
 
 
 @borrowing_kernel
 def can_stop(limits: Limits) -> bool:
     """Whether anything but the end of the run can end it."""
-    return limits.tau_stop < math.inf or limits.s_blow_stop >= 0.0 or limits.loss_rate_stop >= 0.0
+    return limits.tau_stop < math.inf or watches_falls(limits)
 
 
 @borrowing_kernel
-def stop_at(drivers: Drivers, limits: Limits, piece: int, mode: int, t: float, c: Array, tau_weight: Array, S: Array, rates: Array) -> int:
-    """Which stop condition holds at ``t`` for masses ``c``, REACHED_END if none; ``S`` (n) and ``rates`` (4) are overwritten."""
+def above_stops(
+    drivers: Drivers,
+    limits: Limits,
+    piece: int,
+    mode: int,
+    t: float,
+    c: Array,
+    S: Array,
+    rates: Array,
+) -> int:
+    """Bits that say which of s_blow and the loss rate is above its stop at ``t`` for masses ``c``.
+
+    What has no stop always is. ``S`` (n) and ``rates`` (4) are overwritten.
+    """
+    T = temperature_and_slope(drivers.temperature, t)[0]
+    above = 0
+    if set_loss_rates(drivers, piece, mode, T, c, S, rates) > limits.s_blow_stop:
+        above |= S_BLOW_ABOVE
+    if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] > limits.loss_rate_stop:
+        above |= LOSS_RATE_ABOVE
+    return above
+
+
+@borrowing_kernel
+def stop_at(
+    drivers: Drivers,
+    limits: Limits,
+    piece: int,
+    mode: int,
+    t: float,
+    c: Array,
+    tau_weight: Array,
+    S: Array,
+    rates: Array,
+    above: int,
+) -> tuple[int, int]:
+    """Which stop has come at ``t`` for masses ``c``.
+
+    The optical depth stops a run that is above; s_blow and the loss rate stop one that has been
+    above and is so no more. ``S`` (n) and ``rates`` (4) are overwritten.
+
+    Parameters
+    ----------
+    above : which of s_blow and the loss rate have been above their stops
+
+    Returns
+    -------
+    the stop, REACHED_END if none has come; ``above``, with those that are above now
+    """
     if mode & PHASES == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
-        return TAU_STOP
-    if (limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0) or t < limits.t_stop_after:
-        return REACHED_END
-    if set_loss_rates(drivers, piece, mode, temperature_and_slope(drivers.temperature, t)[0], c, S, rates) <= limits.s_blow_stop:
-        return BLOWOUT_BELOW_GRID
-    if rates[BLOWOUT] + rates[SUBLIMATION] + rates[OTHER] <= limits.loss_rate_stop:
-        return LOSS_RATE_STOP
-    return REACHED_END
+        return TAU_STOP, above
+    if not watches_falls(limits):
+        return REACHED_END, above
+    now = above_stops(drivers, limits, piece, mode, t, c, S, rates)
+    if t >= limits.t_stop_after:
+        if above & S_BLOW_ABOVE and not now & S_BLOW_ABOVE:
+            return BLOWOUT_BELOW_GRID, above
+        if above & LOSS_RATE_ABOVE and not now & LOSS_RATE_ABOVE:
+            return LOSS_RATE_STOP, above
+    return REACHED_END, above | now
 
 
 @borrowing_kernel
@@ -62,38 +118,70 @@ def locate_stop(
     h: float,
     dense: tuple[Array, Array, Array],
     tau_weight: Array,
-    state: Array,
-    S: Array,
-    rates: Array,
-) -> tuple[int, float]:
-    """First stop condition met in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which it is met.
+    scratch: tuple[Array, Array, Array],
+    above: int,
+) -> tuple[int, float, int]:
+    """First stop that comes in the step of ``h`` from ``t``, looked for at eighths of it.
 
     Parameters
     ----------
     dense : y0, y1 and bend of the step
-    state, S, rates : as y0, (n,) and (4,), overwritten
+    scratch : as y0, (n,) and (4,), overwritten
+    above : which of s_blow and the loss rate have been above their stops before the step
+
+    Returns
+    -------
+    the stop, REACHED_END if none comes; the fraction of the step at which it does; ``above`` then
     """
     y0, y1, bend = dense
+    state, S, rates = scratch
+    c = state[: tau_weight.size]
     before, n = 0.0, tau_weight.size
-    if limits.s_blow_stop < 0.0 and limits.loss_rate_stop < 0.0 and _highest_tau(dense, tau_weight) <= limits.tau_stop:
-        return REACHED_END, 1.0
+    falls = watches_falls(limits)
+    if not falls and _highest_tau(dense, tau_weight) <= limits.tau_stop:
+        return REACHED_END, 1.0, above
+    if falls:  # a rate may jump up at a kink and fall within the first eighth
+        interpolate(y0, y1, bend, 0.0, n, state)
+        above |= above_stops(drivers, limits, piece, mode, t, c, S, rates)
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
-        met = stop_at(drivers, limits, piece, mode, t + x * h, state[:n], tau_weight, S, rates)
+        met, now = stop_at(
+            drivers,
+            limits,
+            piece,
+            mode,
+            t + x * h,
+            c,
+            tau_weight,
+            S,
+            rates,
+            above,
+        )
         if met != REACHED_END:
             low, high = before, x
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
-                at_middle = stop_at(drivers, limits, piece, mode, t + middle * h, state[:n], tau_weight, S, rates)
+                at_middle, _ = stop_at(
+                    drivers,
+                    limits,
+                    piece,
+                    mode,
+                    t + middle * h,
+                    c,
+                    tau_weight,
+                    S,
+                    rates,
+                    above,
+                )
                 if at_middle != REACHED_END:
                     high, met = middle, at_middle
                 else:
                     low = middle
-            return met, high
-        before = x
-    return REACHED_END, 1.0
+            return met, high, above
+        before, above = x, now
+    return REACHED_END, 1.0, above
 
 
 @borrowing_kernel

@@ -115,6 +115,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     now, straight = y[0].copy(), np.zeros((3, n + ENTRIES))
     located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
     stoppable = can_stop(limits)
+    above = 0
     start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
     for outer in range(count):
         s_blow, _, beyond, speed, _, supply, _ = drive(drivers, t[outer])
@@ -146,8 +147,17 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             after[n + SUPPLIED] += done.dt_eff * made.source
             share = 1.0
             if stoppable:
-                outcome, share = locate_stop(
-                    drivers, limits, piece, mode, at, done.dt_eff, (now, after, straight), tau_weight, located, scratch, rates
+                outcome, share, above = locate_stop(
+                    drivers,
+                    limits,
+                    piece,
+                    mode,
+                    at,
+                    done.dt_eff,
+                    (now, after, straight),
+                    tau_weight,
+                    (located, scratch, rates),
+                    above,
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
@@ -161,5 +171,19 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     kept = t.size
     flat = np.zeros((kept - 1, 3, n + ENTRIES))  # straight lines between outer steps
     return Trajectory(
-        outcome, t[-1], n, t, y[:kept], flat, pieces[: kept - 1], modes[: kept - 1], substeps, 0, clamped, ledger_error, tau_max, gated_time
+        outcome,
+        t[-1],
+        n,
+        t,
+        y[:kept],
+        flat,
+        pieces[: kept - 1],
+        modes[: kept - 1],
+        substeps,
+        0,
+        clamped,
+        ledger_error,
+        tau_max,
+        gated_time,
+        above,
     )

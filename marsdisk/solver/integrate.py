@@ -3,6 +3,7 @@
 The ledger runs along as extra components of the state, filled by the same stages as the bins, so that
 sum c + losses - supplied is conserved to round-off. The factor of a feedback on the supply is one more component, its logarithm.
 Kinks of the drivers are landed on; stop events are located on the dense output.
+What must be landed on and what is here already is decided in :mod:`.instants`.
 """
 
 import math
@@ -17,12 +18,11 @@ from .control import Limits, first_step
 from .drivers import ENTRIES, PHASES, SUPPLIED, Drivers, blowout_state, has_modes, mode_at, next_kink, piece_of
 from .eights import copy
 from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
+from .instants import end_of_step, is_here, margin
 from .methods import RosenbrockMethod
 from .netform import CollisionTerms, optical_depth, tau_per_mass
 from .step import make_step, pack, room_for, take_derivatives
 from .trajectory import Trajectory
-
-MODE_TOLERANCE = 1e-6  # of a step, within which a change of mode is at its end, or at its begin (but no less than time is resolved to)
 
 
 @kernel
@@ -50,6 +50,7 @@ def integrate(
     *,
     t: float = 0.0,
     mode: int = UNKNOWN,
+    above: int = 0,
 ) -> Trajectory:
     """Integrate collisions and what the drivers do to the mass per bin until ``limits`` end it.
 
@@ -59,14 +60,23 @@ def integrate(
     sizes : (n,) m
     t : s, when it starts
     mode : that of the step before
+    above : which of s_blow and the loss rate have been above their stops before
     """
     # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
-    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method, t, mode))
+    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method, t, mode, above))
 
 
 @kernel
 def _integrate(
-    c0: Array, sizes: Array, terms: CollisionTerms, drivers: Drivers, limits: Limits, method: RosenbrockMethod, t: float, mode: int
+    c0: Array,
+    sizes: Array,
+    terms: CollisionTerms,
+    drivers: Drivers,
+    limits: Limits,
+    method: RosenbrockMethod,
+    t: float,
+    mode: int,
+    above: int,
 ) -> tuple[Any, ...]:
     n, feedback = sizes.size, drivers.feedback
     fed_back = feedback.rate > 0.0
@@ -90,6 +100,7 @@ def _integrate(
     ts[0, 0] = t
     outcome, t_final = REACHED_END, limits.t_end
     fresh, wanted, last_rejected = False, 0.0, False
+    aimed = False  # whether the step is made to a change of mode that an earlier trial has found
 
     point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
     h = first_step(y[:n], room.f.flat[:n], limits)
@@ -98,16 +109,21 @@ def _integrate(
             point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
             fresh = False
         h = min(h, limits.t_end - t)
-        t_next = limits.t_end if t + 1.001 * h >= limits.t_end else t + h
+        t_next = end_of_step(t, h, limits.t_end, aimed)
+        aimed = False
         t_kink, t_before, moved = next_kink(drivers, piece, t, t_next)
+        to_instant = t_before < t_kink or t_next == limits.t_end
         if t_kink < t_next:
             wanted = max(wanted, h)
             t_next = t_kink
-        h = t_next - t
-        if moved != 0 and h <= 1e-12 * t_next + 1e-15 * limits.t_end:  # already there: only the piece changes
+        if to_instant and is_here(t, t_next):
+            if moved == 0:  # which side of an edge s_blow is on is said by the piece, not by the time
+                t = t_next
+                ts[steps, 0] = t
             piece += moved
-            fresh, h, wanted = True, wanted, 0.0
+            fresh, h, wanted = True, max(h, wanted), 0.0
             continue
+        h = t_next - t
         if not h > 1e-15 * t:
             outcome, t_final = STEP_TOO_SMALL, t
             break
@@ -134,14 +150,14 @@ def _integrate(
         next_mode = mode
         if switching:
             next_mode, x = locate_mode(drivers, mode, t, h, dense, tau_weight, state)
-            close = max(MODE_TOLERANCE, 1e-15 * t / h)
+            close = margin(t, h)
             if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
                 rejected += 1
                 if x <= close:  # it changes here
                     mode, fresh = next_mode, True
                     h *= 0.1 if fed_back else 1.0  # an optical depth that only just touches its target must not switch for ever
                 else:
-                    wanted, h = max(wanted, h), x * h
+                    wanted, h, aimed = max(wanted, h), x * h, True
                 continue
 
         clamped += removed + (1 if point.clamped or clamped_here else 0)
@@ -163,7 +179,8 @@ def _integrate(
         supplied = y_new[ledger + SUPPLIED]
         ledger_error = max(ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
-            outcome, x = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, state, room.S_stage, room.entries)
+            scratch = state, room.S_stage, room.entries
+            outcome, x, above = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, scratch, above)
             if outcome != REACHED_END:
                 t_final = t + x * h
                 tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(state, tau_weight))
@@ -191,4 +208,5 @@ def _integrate(
         ledger_error,
         tau_max,
         gated_time,
+        above,
     )

@@ -17,6 +17,7 @@ from ..physics.phase import LIQUID, UNKNOWN
 from .control import Limits
 from .drivers import PHASES
 from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TOO_MANY_STEPS
+from .instants import end_of_step
 from .sample import hit_rate, hits_until
 from .trajectory import Trajectory
 
@@ -71,7 +72,7 @@ def _mean(x: float) -> float:
 
 
 def integrate_stretches(
-    c0: Array, damping: Damping, limits: Limits, solve: Callable[[Motion, Array, Limits, float, int], Trajectory], *, tolerance: float
+    c0: Array, damping: Damping, limits: Limits, solve: Callable[[Motion, Array, Limits, float, int, int], Trajectory], *, tolerance: float
 ) -> list[Stretch]:
     """Integrate from t = 0 until ``limits`` end it.
 
@@ -82,10 +83,12 @@ def integrate_stretches(
     Parameters
     ----------
     c0 : (n,) kg/m2
-    solve : the integrator, given the motion to hold, a state (n, or n+4 and more), limits, the time [s] and the mode to go on from
+    solve : the integrator, given the motion to hold, a state (n, or n+4 and more), limits, and to go on from the time [s], the mode
+        and what has been above its stop
     """
     n, t, q, y, mode, made, dropped = c0.size, 0.0, 1.0, c0, UNKNOWN, 0, 0
     stretches: list[Stretch] = []
+    above, aimed = 0, False  # aimed at the instant at which collisions set in
 
     def rate() -> float:
         return 0.0 if mode & PHASES == LIQUID else damping.strength * hit_rate(y[:n], damping.hits(damping.motion_at(q)))
@@ -97,10 +100,10 @@ def integrate_stretches(
         if 3.0 * damping.change(q, 0.0) <= tolerance:
             h = math.inf
         h = max(h, SHORTEST * t)
-        end = limits.t_end if t + 1.001 * h >= limits.t_end else t + h
+        end = end_of_step(t, h, limits.t_end, aimed)
         q_held = q * _mean(expected * (end - t))
         motion = damping.motion_at(q_held)
-        stretch = Stretch(solve(motion, y, limits._replace(t_end=end, max_steps=limits.max_steps - made), t, mode), motion)
+        stretch = Stretch(solve(motion, y, limits._replace(t_end=end, max_steps=limits.max_steps - made), t, mode, above), motion)
         steps = stretch.path.accepted + stretch.path.rejected
         stretch = stretch._replace(path=stretch.path._replace(rejected=stretch.path.rejected + dropped))
         path, made = stretch.path, made + steps
@@ -112,11 +115,12 @@ def integrate_stretches(
         if error > tolerance and span > 2.0 * SHORTEST * t:
             at_rest = int(np.argmax(path.mode.astype(np.int64) & PHASES != LIQUID))  # steps made before collisions set in
             expected, h = (0.0, (1.0 - 1e-12) * (path.t[at_rest] - t)) if at_rest else (fallen / span, min(h, span / max(fallen, 1.0)))
+            aimed = at_rest > 0
             dropped += steps
             continue
         stretches.append(stretch)
-        dropped = 0
+        dropped, aimed = 0, False
         if path.outcome != REACHED_END or end == limits.t_end:
             return stretches
-        t, q, y, mode = end, q * math.exp(-fallen), path.y[-1], int(path.mode[-1])
+        t, q, y, mode, above = end, q * math.exp(-fallen), path.y[-1], int(path.mode[-1]), path.above
         expected = rate()

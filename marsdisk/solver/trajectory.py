@@ -30,6 +30,7 @@ class Trajectory(NamedTuple):
     ledger_error: float  #: largest |sum c + losses - start - supplied| / (start + supplied)
     tau_max: float
     gated_time: float  #: s during which grains were not solid
+    above: int  #: which of s_blow and the loss rate have been above their stops
 
 
 def joined(paths: Sequence[Trajectory]) -> Trajectory:
