@@ -128,7 +128,7 @@ def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
 
 def grid_file(folder: Path, **changes: Any) -> Path:
     """3 temperatures x 2 depths, once to the end and once to a loss rate."""
-    variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-10}}
+    variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-16}}
     return sweep_file(folder, **{"axes": {"temperature.T0": T0, "optical_depth.tau0_target": TAU0}, "variants": variants, **changes})
 
 
