@@ -104,11 +104,9 @@ def span_of(config: RunConfig) -> Span:
         T_stop = numerics.t_end_until_temperature_K
         t_stop = temperature.first_time_of_cooling_to(law, T_stop)
         if T_stop >= law.T0 and t_stop is None:
-            raise ConfigError(
-                [
-                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars starts at {law.T0:g} K, not above it, and does not cool to it later; lower it or raise T0"
-                ]
-            )
+            problem = f"Mars starts at {law.T0:g} K, not above it, and does not cool to it later"
+            key = f"numerics.t_end_until_temperature_K = {T_stop:g}"
+            raise ConfigError([f"{key}: {problem}; lower it or raise T0"])
         if t_stop is not None:
             ends.append((t_stop, StopReason.TEMPERATURE))
         elif not ends:

@@ -164,7 +164,10 @@ def test_a_sweep_whose_every_case_is_excluded_is_refused(plan: Planner) -> None:
         ({"axes": {"temperature.T0": ["hot"]}}, r"temperature\.T0 = 'hot': must be a number"),
         ({"axes": T0, "set": {"numerics": {}}}, "numerics: nothing ends the run"),
         ({"axes": T0, "output": {"samples": 1}}, r"output\.samples = 1: must be a whole number in \[2, 100000\]"),
-        ({"axes": T0, "set": {"numerics": {"t_end_until_temperature_K": 3500.0}}}, "Mars starts at 3000 K, not above it; lower it or raise T0"),
+        (
+            {"axes": T0, "set": {"numerics": {"t_end_until_temperature_K": 3500.0}}},
+            "Mars starts at 3000 K, not above it, and does not cool to it later; lower it or raise T0",
+        ),
         ({"variants": {"a": {}, "b": {"numerics.max_step": 3}}}, "numerics.max_step = 3: there is no such key; did you mean numerics.max_steps"),
         ({"axes": T0, "include": [{"dynamics.e": 0.5}]}, "dynamics.e = 0.5: there is no such key"),
     ],
