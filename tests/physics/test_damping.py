@@ -149,8 +149,11 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
         e = relaxed(0.2, 0.1, q)
         return Motion(e, 1200.0 * e / 0.2, SCALE_HEIGHT)
 
-    def solve(motion: Motion, y: Array, limits: Limits, t: float, mode: int) -> Trajectory:
-        return integrate(y, ring.sizes, make_ring(8, v_rel=motion.v_rel, **sizes).terms, drivers, limits, RODAS5P, t=t, mode=mode)
+    def solve(motion: Motion, y: Array, limits: Limits, *begin: Any) -> Trajectory:
+        t, mode, above = begin
+        terms = make_ring(8, v_rel=motion.v_rel, **sizes).terms
+        given = y, ring.sizes, terms, drivers, limits, RODAS5P
+        return integrate(*given, t=t, mode=mode, above=above)
 
     def end(tolerance: float) -> tuple[Array, int]:
         limits = Limits(2e4, 1e-8, 1e-14 * float(ring.c0.sum()), 100_000, math.inf, 1.0)
