@@ -29,7 +29,8 @@ def services() -> Iterator[Services]:
     engine = find_engine()
     ports = {name: str(free_port()) for name in PORTS}
     services = Services(engine, f"marsdisk-{secrets.token_hex(4)}", ports)
-    services.compose("build", "--build-arg", f"PYTHON={engine.python_of_base()}")
+    # podman's cache does not see that the wheels, which come through a mount, are others
+    services.compose("build", "--no-cache", "--build-arg", f"PYTHON={engine.python_of_base()}")
     try:
         services.compose("up", "--detach")
         wait_until_healthy(services)
