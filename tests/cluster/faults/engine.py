@@ -16,11 +16,13 @@ from waiting import PATIENCE
 
 from tests.docker.containers import DOCKER, instructions, last
 
-#: The shared library of the engine's images, kept from one run of the tests to the next.
+#: The images of podman, kept from one run of the tests to the next.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "marsdisk-tests" / "containers"
 #: Of the base image where it is made here, whose Python is the one of that distribution.
 DEBIAN, DEBIAN_PYTHON = "bookworm", "3.11"
 PACKAGES = "ca-certificates,python3,python3-pip,python3-venv,python3-dev,gcc"
+#: Of open files and processes in a container.
+MOST = 20_000
 CERTIFICATES = Path("usr/local/share/ca-certificates")
 
 
@@ -118,7 +120,8 @@ def _settings_of_podman() -> dict[str, str]:
     """Images in a place of their own; in containers the limits that this process has, as it may not raise them."""
     CACHE.mkdir(parents=True, exist_ok=True)
     limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
-    given = [f'"{name}={min(20_000, resource.getrlimit(limit)[1])}:{min(20_000, resource.getrlimit(limit)[1])}"' for name, limit in limits.items()]
+    hard = {name: min(MOST, resource.getrlimit(limit)[1]) for name, limit in limits.items()}
+    given = [f'"{name}={limit}:{limit}"' for name, limit in hard.items()]
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     settings = CACHE / "containers.conf"
     settings.write_text(f"[containers]\ndefault_ulimits = [{', '.join(given)}]\n[engine]\n{runtime}", encoding="utf-8")
