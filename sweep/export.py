@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from marsdisk.errors import MarsDiskError
 from marsdisk.outfile import ENDINGS, OutFile, plain_name
 
-from .errors import StoreError
 from .store import reader
 from .views import WORDS, Columns, in_words, label, parameters, without_uncommitted
 
@@ -58,16 +57,9 @@ class Selection:
         for lo in range(0, int(self.group["status"].shape[0]), step):  # type: ignore[union-attr]
             runs = self.runs[(self.runs >= lo) & (self.runs < lo + step)]
             if runs.size:
-                status = self._read("status", lo, step)
-                held = {name: without_uncommitted(name, self._read(name, lo, step), status)[runs - lo] for name in (*self.scalars, *self.series)}
-                yield runs, held
-
-    def _read(self, name: str, lo: int, step: int) -> NDArray[Any]:
-        array = reader.array_of(self.group, name)
-        try:
-            return np.asarray(array[lo : lo + step])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise StoreError(f"{name} of the runs from {lo} is damaged: {error}") from error
+                status = reader.part(self.group, "status", runs)
+                read = {name: reader.part(self.group, name, runs) for name in (*self.scalars, *self.series)}
+                yield runs, {name: without_uncommitted(name, values, status) for name, values in read.items()}
 
     def rows(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Columns of a table, some blocks at a time: a row for each run, or for each run and sample; states in words."""

@@ -28,6 +28,7 @@ from .store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
 PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
+DIGITS_OF_ID = 9  #: of a name that may be a run_id's beginning though it has no letter; no run has so large a number
 
 
 @dataclass(frozen=True)
@@ -361,7 +362,8 @@ def find_run(group: zarr.Group, name: str) -> int:
     group : zarr.Group
         Of the store.
     name : str
-        The number of a run, its run_id, or the beginning of that.
+        The number of a run, its run_id, or the beginning of that; fewer than
+        :data:`DIGITS_OF_ID` digits alone are a number.
 
     Returns
     -------
@@ -373,13 +375,14 @@ def find_run(group: zarr.Group, name: str) -> int:
     StoreError
         There is none, or several.
     """
-    number = int(name) if name.isascii() and name.isdecimal() and len(name) < 16 else -1
+    is_number = name.isascii() and name.isdecimal() and len(name) < DIGITS_OF_ID
     attributes: Mapping[str, Any] = group.attrs
-    is_row = 0 <= number < attributes["rows"]
-    if is_row and reader.part(group, "run_id", number):  # empty in rows that hold no run
-        return number
+    is_row = is_number and int(name) < attributes["rows"]
+    if is_row and reader.part(group, "run_id", int(name)):  # empty in rows that hold no run
+        return int(name)
     ids = reader.column(group, "run_id")
-    found = np.flatnonzero(np.strings.startswith(ids, name)) if name else np.arange(0)
+    begins_id = bool(name) and not is_number
+    found = np.flatnonzero(np.strings.startswith(ids, name)) if begins_id else np.arange(0)
     if found.size == 1:
         return int(found[0])
     if found.size:

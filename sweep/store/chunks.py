@@ -30,7 +30,7 @@ class Chunk(NamedTuple):
     """A file that holds a chunk."""
 
     key: str
-    size: int
+    size: int  #: bytes, -1 of what is no plain file
     at: tuple[int, ...]  #: index along each dimension
 
     @property
@@ -57,7 +57,11 @@ def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> 
         spec = arrays.get(name)
         if key == DESCRIPTION or rest == DESCRIPTION:
             continue
-        index = _index(rest)
+        index = _index(rest.removesuffix("/"))
+        if key.endswith("/"):  # an empty folder, which is in the way only where a chunk belongs
+            if spec is not None and index is not None and len(index) == len(spec.shape):
+                found.chunks[name].append(Chunk(key.removesuffix("/"), size, index))
+            continue
         if spec is None or (index is None and (size < 0 or not key.endswith(".partial"))):
             found.foreign.append(key)
             found.odd += [key] * (size < 0)

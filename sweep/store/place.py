@@ -132,7 +132,10 @@ class Place(ABC):
 
     @abstractmethod
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
-        """Path in the store and bytes of every file below a folder; -1 of what is no plain file."""
+        """Path in the store and bytes of every file below a folder; -1 of what is no plain file.
+
+        The path of an empty folder, which only a file system has, ends in a slash.
+        """
 
     @abstractmethod
     def read(self, key: str, first: int | None = None) -> bytes:
@@ -260,8 +263,10 @@ class Folder(Place):
         folders = [below]
         while folders:
             below = folders.pop()
+            is_empty = True
             with os.scandir(self.path / below) as entries:
                 for entry in entries:
+                    is_empty = False
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{below}{entry.name}/")
                     else:
@@ -269,6 +274,8 @@ class Folder(Place):
                         with suppress(FileNotFoundError):
                             is_plain = entry.is_file(follow_symlinks=False)
                             yield below + entry.name, entry.stat().st_size if is_plain else -1
+            if is_empty and below:
+                yield below, -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
         about = (self.path / key).lstat()
@@ -285,7 +292,7 @@ class Folder(Place):
             if folder.resolve() != root / Path(key).parent:
                 problem = f"{folder} is a link, or below one; nothing beyond it was removed"
                 raise StoreError(f"{problem}. Put a plain folder in its place")
-            (self.path / key).unlink(missing_ok=True)
+            _remove(self.path / key)
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
         """Write to files of other names, check, and rename them.
@@ -301,7 +308,7 @@ class Folder(Place):
                 path.write_bytes(chunks[key])
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
-                partial[key].replace(self.path / key)
+                _put_in_place(partial[key], self.path / key)
         except FileNotFoundError as error:
             await guard.refuse_other_store()
             raise LateBlockError("the store was changed while the block was written") from error
@@ -363,6 +370,34 @@ class Folder(Place):
     def note_delete(self, note: str) -> None:
         with suppress(FileNotFoundError):
             self.note_path(note).unlink()
+
+
+def _put_in_place(file: Path, target: Path) -> None:
+    try:
+        file.replace(target)
+    except IsADirectoryError:
+        _remove(target)
+        file.replace(target)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that may not be there, or the empty folder that is there instead.
+
+    Raises
+    ------
+    StoreError
+        A folder is there with something in it.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        problem = f"{path} is a folder where a file of the store belongs, and not empty"
+        raise StoreError(f"{problem}; look at it and move it elsewhere") from error
 
 
 def folder_at(text: str) -> Folder:

@@ -339,6 +339,8 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 def refuse_lost_chunks(place: Place) -> None:
     """Refuse a store without a chunk that xarray would read as if it were full of fill values.
 
+    So would it read what a link leads to, and wait for ever for what comes out of a pipe.
+
     Parameters
     ----------
     place : Place
@@ -357,9 +359,12 @@ def refuse_lost_chunks(place: Place) -> None:
     for name, spec in arrays.items():
         absent = chunks.absent(spec, files.chunks[name])
         lost += lost_chunks(attributes, arrays, spec, absent, status)
-    if lost:
-        names = ", ".join(lost[:5]) + " and others" * (len(lost) > 5)
-        raise StoreError(f"{place}: {names} {'is' if len(lost) == 1 else 'are'} missing; see what can be done: sweep doctor {place}")
+    odd = [chunk.key for found in files.chunks.values() for chunk in found if chunk.size < 0]
+    for names, problem in ((odd, "no plain file"), (lost, "missing")):
+        if names:
+            shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
+            verb = "is" if len(names) == 1 else "are"
+            raise StoreError(f"{place}: {shown} {verb} {problem}; see what can be done: sweep doctor {place}")
 
 
 def axis_names(group: "zarr.Group") -> Sequence[str]:

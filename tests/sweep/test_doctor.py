@@ -14,8 +14,10 @@ from click.testing import CliRunner
 from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 
 from sweep.cli import main
+from sweep import open_store
 from sweep.doctor import findings_json
 from sweep.errors import StoreError
+from sweep.export import Selection
 from sweep.plan import make_plan
 from sweep.session import create, sweep_of_store
 from sweep.spec import load_sweep
@@ -53,6 +55,23 @@ def garble(*parts: str) -> Damage:
 
 def remove(*parts: str) -> Damage:
     return lambda store: shutil.rmtree(store.joinpath(*parts)) if store.joinpath(*parts).is_dir() else store.joinpath(*parts).unlink()
+
+
+def no_plain_file(kind: str, *parts: str) -> Damage:
+    """Something else in place of a chunk."""
+    make = {
+        "a link": lambda path: path.symlink_to("/dev/zero"),
+        "a link to another": lambda path: path.symlink_to("1"),
+        "a pipe": os.mkfifo,
+        "a folder": Path.mkdir,
+    }[kind]
+
+    def replace(store: Path) -> None:
+        chunk = store.joinpath(*(parts or ("M_loss", "c", "0")))
+        chunk.unlink()
+        make(chunk)
+
+    return replace
 
 
 def put(*parts: str) -> Damage:
@@ -100,12 +119,11 @@ LOST = [
     ("truncated commit record", truncate("status", "c", "2", to=3), "unreadable blocks", ("2",)),
     ("removed chunk", remove("Sigma", "c", "2"), "lost chunks", ("2",)),
     ("unknown status", status(1, 77), "unknown states", ("1",)),
-    (
-        "a link for a chunk",
-        lambda s: (remove("M_loss", "c", "0")(s), (s / "M_loss" / "c" / "0").symlink_to("/dev/zero")),
-        "unreadable blocks",
-        ("0",),
-    ),
+    ("a link for a chunk", no_plain_file("a link"), "unreadable blocks", ("0",)),
+    ("a link to another chunk", no_plain_file("a link to another"), "unreadable blocks", ("0",)),
+    ("a pipe for a chunk", no_plain_file("a pipe"), "unreadable blocks", ("0",)),
+    ("a folder for a chunk", no_plain_file("a folder"), "unreadable blocks", ("0",)),
+    ("a folder for a chunk of two dimensions", no_plain_file("a folder", "t", "c", "0", "0"), "unreadable blocks", ("0",)),
 ]
 
 
@@ -122,6 +140,34 @@ def test_results_that_cannot_be_read_become_pending_and_are_computed_again(
     assert kinds(examine(store)) == ["torn blocks"]
     run_here(store.parent / "small.yaml", store)
     assert_same_bits(store, finished)
+    assert examine(store, deep=True) == Diagnosis([], None)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a link to another", "a pipe", "a folder"])
+def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) -> None:
+    no_plain_file(kind)(store)
+    with pytest.raises(StoreError, match=r"M_loss/c/0 is no plain file; see what can be done: sweep doctor"):
+        open_store(store)
+    with pytest.raises(StoreError, match="M_loss is damaged|M_loss cannot be read"):
+        reader.column(reader.open_group(store), "M_loss")
+    with pytest.raises(StoreError, match="M_loss is damaged|M_loss cannot be read"):
+        list(Selection.of(reader.open_group(store), columns=["M_loss"]).parts())
+
+
+def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(store: Path, finished: Path) -> None:
+    no_plain_file("a folder")(store)
+    kept = store / "M_loss" / "c" / "0" / "mine.txt"
+    kept.write_text("mine", encoding="utf-8")
+    assert kinds(repair(store)) == ["foreign files", "lost chunks"]
+    with pytest.raises(StoreError, match=r"M_loss/c/0 is a folder where a file of the store belongs.* move it elsewhere"):
+        run_here(store.parent / "small.yaml", store)
+    kept.rename(store.parent / "mine.txt")
+    run_here(store.parent / "small.yaml", store)
+    assert_same_bits(store, finished)
+
+
+def test_an_empty_folder_where_chunks_come_to_lie_is_nothing(store: Path) -> None:
+    (store / "N" / "c" / "3").mkdir()
     assert examine(store, deep=True) == Diagnosis([], None)
 
 

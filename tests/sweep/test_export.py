@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from small_sweeps import HOSTILE
 
 import sweep.cli
 from sweep import export
+from sweep.errors import StoreError
 from sweep.store import reader
 from sweep.views import Columns
 
@@ -154,3 +156,13 @@ def test_a_missing_package_is_named_with_what_to_install(
     with pytest.raises(export.ExportError, match=rf"{to} needs {package}, which is not installed: pip install 'marsdisk\[export\]'"):
         export.export(export.Selection.of(reader.open_group(finished)), to, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_chunk_that_is_gone_is_no_hole_in_the_file(finished: Path, tmp_path: Path, to: str) -> None:
+    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
+    (store / "Sigma" / "c" / "1" / "0").unlink()
+    chosen = export.Selection.of(reader.open_group(store), series=True)
+    with pytest.raises(StoreError, match=r"Sigma is damaged: Sigma/c/1 is missing"):
+        export.export(chosen, to, tmp_path / f"out.{to}")
+    assert not (tmp_path / f"out.{to}").exists()

@@ -75,6 +75,18 @@ def test_a_run_that_is_not_there_is_named(finished: Path, name: str, message: st
         find_run(reader.open_group(finished), name)
 
 
+def test_a_number_is_not_taken_for_the_beginning_of_a_run_id(tmp_path: Path) -> None:
+    axes = {"temperature.T0": {"linspace": [3000, 3100, 60]}}
+    create(make_plan(load_sweep(sweep_file(tmp_path, axes=axes))), tmp_path / "small.zarr")
+    group = reader.open_group(tmp_path / "small.zarr")
+    beginnings = [name[:2] for name in reader.column(group, "run_id").tolist()]
+    numbers = [name for name in beginnings if name.isdecimal() and int(name) >= 60]
+    assert numbers
+    for name in numbers:
+        with pytest.raises(StoreError, match=f"there is no run '{name}'"):
+            find_run(group, name)
+
+
 def test_a_beginning_that_several_share_asks_for_more(tmp_path: Path) -> None:
     create(make_plan(load_sweep(sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000, 3100, 60]}}))), tmp_path / "small.zarr")
     group = reader.open_group(tmp_path / "small.zarr")
