@@ -3,6 +3,7 @@
 Numbers in them have digits, a point and an exponent, in YAML as in CSV; here is what that means.
 """
 
+import codecs
 import errno
 import math
 import re
@@ -19,17 +20,24 @@ LONGEST_PATH = 400  # characters of the path of a file in a message
 NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 _THOUSANDS = r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
-_UNIT = r"\s*[A-Za-z%°µ][\w/%^*. -]*"
+_WITH_UNIT = rf"(?!0[xob]){NUMBER.pattern}\s*[A-Za-z%°µ][\w/%^*. -]*"  # or with a prefix, such as 4k
 #: What people write besides: what to change in it, and how to say so; compiled when it is needed.
 _HABITS = (
     (",", ".", "with a decimal point"),
     ("_", "", "without underscores"),
-    (r"(?<=[0-9])[ '\u00a0\u2009\u202f](?=[0-9]{3})", "", "without gaps"),
+    (r"(?<=[0-9])[ '\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))", "", "without gaps"),
+    (r"\s+(?=[eE][-+0-9])|(?<=[0-9.][eE])\s+", "", "without gaps"),
     (r"(?<=[0-9.])[dD](?=[-+0-9])", "e", "with e before the exponent"),
+    (r"\s*[x*×·]\s*10\s*(?:\^|\*\*|(?=[-+]))\s*", "e", "with e before the exponent"),
+    (r"^10\s*(?:\^|\*\*)\s*", "1e", "with e before the exponent"),
     ("^[\u2012\u2013\u2212]", "-", "with the minus sign of the keyboard"),
     (rf"^({NUMBER.pattern})#.*$", r"\1", "with a blank before the #"),
-    (rf"^(?!0[xob])({NUMBER.pattern}){_UNIT}$", r"\1", "without its unit"),
 )
+#: What files in other encodings begin with; that of UTF-32 begins like that of UTF-16.
+_MARKS = {
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
 
 
 def shown(value: object) -> str:
@@ -122,6 +130,8 @@ def number_advice(text: str) -> str:
         better = re.sub(pattern, replacement, text)
         if better != text and NUMBER.fullmatch(better):
             return f"write {better} {how}"
+    if re.fullmatch(_WITH_UNIT, text):  # whose number may have to be converted
+        return "write the number alone, in the unit that is asked for"
     return ""
 
 
@@ -151,12 +161,15 @@ def decode_text(content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(_encoding_problem(content, error.start)) from None
+    if "\0" in text:
+        raise ValueError("it has zero bytes, as UTF-16 and UTF-32 text have; save it as UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _encoding_problem(content: bytes, place: int) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "it is not UTF-8 but UTF-16 text; save it as UTF-8"
+    for encoding, marks in _MARKS.items():
+        if content.startswith(marks):
+            return f"it is not UTF-8 but {encoding} text; save it as UTF-8"
     begin = content.rfind(b"\n", 0, place) + 1
     line = content[begin:].partition(b"\n")[0].decode("latin-1").strip()
     number = content.count(b"\n", 0, place) + 1

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from marsdisk.outfile import store_around
+
 from ..errors import StoreError
 
 NAME_BYTES = 255  # that a name has at most, where the system does not say
@@ -69,6 +71,26 @@ def refuse_long_name(path: Path, text: str) -> None:
             f"{text}: the name of a store may have {limit} bytes here, as notes beside it have "
             f"longer ones, and this has {size}; give a shorter one with --store"
         )
+
+
+def refuse_name_in_store(path: Path, text: str) -> None:
+    """Refuse to make a store within another one, which would be damaged by it.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be.
+    text : str
+        What people call it.
+
+    Raises
+    ------
+    StoreError
+        It names the other one.
+    """
+    around = store_around(Path(os.path.realpath(path)))
+    if around is not None:
+        raise StoreError(f"{text}: lies in the store {around}; choose another place with --store")
 
 
 def _longest_name(folder: Path) -> int:

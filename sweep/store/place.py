@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import StoreError
 from .fence import Guard, LateBlockError
 from .identity import unique_mark
-from .naming import folder_behind, refuse_long_name
+from .naming import folder_behind, refuse_long_name, refuse_name_in_store
 from .url_secrets import refuse_lost_slash, refuse_secrets
 
 if TYPE_CHECKING:
@@ -223,6 +223,7 @@ class Folder(Place):
         super().refuse_bad_name()
         if not os.path.exists(self.path):
             refuse_long_name(self.path, self.text)
+            refuse_name_in_store(self.path, self.text)
 
     def exists(self) -> bool:
         return self.path.exists()

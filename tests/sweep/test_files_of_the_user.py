@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -133,6 +134,33 @@ def test_a_file_that_is_there_is_written_over_with_force_only(ask: Ask, writer: 
     assert there.read_bytes().startswith(writer.begins)
     assert stat.S_IMODE(there.stat().st_mode) == 0o640
     assert [path.name for path in folder.iterdir()] == [there.name]
+
+
+IN_A_STORE = {
+    "a description": "s.zarr/zarr.json",
+    "a chunk": "s.zarr/M_loss/c/0",
+    "a new file": "s.zarr/new",
+    "a new file of an array": "s.zarr/M_loss/new",
+    "a link into it": "link",
+    "its lock": ".s.zarr.lock",
+    "a note of a driver that is starting": ".s.zarr.driver.0123456789.partial",
+}
+
+
+@pytest.mark.parametrize("name", IN_A_STORE.values(), ids=IN_A_STORE)
+def test_no_file_of_a_store_or_of_its_notes_is_written_over(ask: Ask, finished: Path, folder: Path, name: str) -> None:
+    shutil.copytree(finished, folder / "s.zarr")
+    (folder / "link").symlink_to(folder / "s.zarr" / "M_loss" / "c" / "0")
+    (folder / ".s.zarr.lock").write_bytes(MINE)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    said = ask.refused(WRITERS["card"], "--out", name, "--force")
+    assert f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another place with --out" in said
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_hidden_file_of_another_name_beside_a_store_is_written(ask: Ask, finished: Path, folder: Path) -> None:
+    shutil.copytree(finished, folder / "s.zarr")
+    ask.accepted(WRITERS["card"], "--out", ".mine.md")
 
 
 def test_a_link_is_followed_and_stays_one(ask: Ask, writer: Writer, folder: Path) -> None:

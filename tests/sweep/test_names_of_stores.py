@@ -214,3 +214,15 @@ def test_a_link_is_followed_once(folder: Path) -> None:
     assert isinstance(place, Folder)
     assert place.path == folder.parent / "scratch" / "x.zarr"
     assert str(place) == "x.zarr"
+
+
+@pytest.mark.parametrize("name", ["s.zarr/inner.zarr", "s.zarr/M_loss/c/new.zarr", "link/new.zarr"])
+def test_no_store_is_made_within_another(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shutil.copytree(finished, tmp_path / "s.zarr")
+    (tmp_path / "link").symlink_to("s.zarr")
+    sweep_file(tmp_path, axes=T0_AND_RINGS)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
+    assert done.exit_code == 2
+    assert f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store" in in_one_line(done.stderr)
+    assert not (tmp_path / name).exists()

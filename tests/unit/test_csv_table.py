@@ -126,7 +126,11 @@ def test_every_table_is_read_in_quotes_too(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("0,5", "write 0.5 with a decimal point"), ("5_0", "write 50 without underscores"), ("5 K", "write 5 without its unit")],
+    [
+        ("0,5", "write 0.5 with a decimal point"),
+        ("5_0", "write 50 without underscores"),
+        ("5 K", "write the number alone, in the unit that is asked for"),
+    ],
 )
 @pytest.mark.parametrize("kind", READERS)
 def test_every_table_says_how_a_number_is_written(kind: str, cell: str, words: str, tmp_path: Path) -> None:

@@ -99,9 +99,12 @@ def test_a_mistake_is_told_with_file_line_text_and_cure(mistake: str, tmp_path: 
     assert problem[1:] == [f"      line {number}: {raw.strip()}"]
 
 
-def test_a_file_in_utf_16_is_told_to_be_saved_as_utf_8(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="it is not UTF-8 but UTF-16 text; save it as UTF-8"):
-        read_yaml_mapping(written(tmp_path, GOOD.encode("utf-16")))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-be"])
+def test_a_file_in_another_encoding_is_told_to_be_saved_as_utf_8(encoding: str, tmp_path: Path) -> None:
+    is_marked = encoding in {"utf-16", "utf-32"}
+    words = f"not UTF-8 but {encoding.upper()} text" if is_marked else "zero bytes, as UTF-16 and UTF-32 text have"
+    with pytest.raises(ConfigError, match=f"it (is|has) {words}; save it as UTF-8"):
+        read_yaml_mapping(written(tmp_path, GOOD.encode(encoding)))
 
 
 @pytest.mark.parametrize("value", ["0,5", "4,000", "4_000", "1:30", "[1", "{a: 1", "'x", "@x", "a: b: c", "&", "1e400", "\x07", "\udce9"])
@@ -121,8 +124,13 @@ ADVICE = {
     "1.5d-3": "write 1.5e-3 with e before the exponent",
     "\u22125": "write -5 with the minus sign of the keyboard",
     "4000#K": "write 4000 with a blank before the #",
-    "4000 K": "write 4000 without its unit",
-    "3e3 kg/m3": "write 3e3 without its unit",
+    "4 E3": "write 4E3 without gaps",
+    "4e 3": "write 4e3 without gaps",
+    "4x10^3": "write 4e3 with e before the exponent",
+    "4 × 10**3": "write 4e3 with e before the exponent",
+    "4*10-3": "write 4e-3 with e before the exponent",
+    "10^3": "write 1e3 with e before the exponent",
+    **dict.fromkeys(["4000 K", "3e3 kg/m3", "4k", "300 cm", "4x103"], "write the number alone, in the unit that is asked for"),
 }
 
 
