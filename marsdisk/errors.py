@@ -1,15 +1,34 @@
 """Errors that a user can act on: what happened, where, what to do. The command line prints their text without a traceback."""
 
+import re
+
+#: A URL with a user before its host, also one that has lost a slash; the containers that Azure's have there are no secret.
+_PASSWORD = re.compile(r"(?i)\b(?!abfss?://[^\s/:@]+@[^\s@]*(?:\s|$))([a-z][a-z0-9+.-]*)(?:://|:/(?=[^\s/@]*:))[^\s'\"]*@")
+
+
+def without_passwords(text: str) -> str:
+    """Return a message with ``***`` for what stands before the host of a URL.
+
+    Examples
+    --------
+    >>> without_passwords("tcp://me:secret@host:8786 does not answer")
+    'tcp://***@host:8786 does not answer'
+    """
+    return _PASSWORD.sub(r"\1://***@", text)
+
 
 class MarsDiskError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose; what people typed is in its text, but no password of a URL."""
+
+    def __str__(self) -> str:
+        return without_passwords(super().__str__())
 
 
 class ConfigError(MarsDiskError, ValueError):
     """A configuration that cannot be run; ``problems`` has one line for each thing that is wrong."""
 
     def __init__(self, problems: list[str], where: str = "") -> None:
-        self.problems = list(problems)
+        self.problems = [without_passwords(problem) for problem in problems]
         self.where = where
         super().__init__("\n".join([f"{where}:" if where else "bad configuration:", *(f"  {problem}" for problem in self.problems)]))
 

@@ -36,6 +36,11 @@ class Scheduler:
 
     def __post_init__(self) -> None:
         protocol, separator, rest = self.address.rpartition("://")
+        if "@" in rest:
+            shown = f"{protocol}{separator}***@{rest.rpartition('@')[2]}"
+            raise ConfigError(
+                [f"{shown}: a scheduler takes no user and no password; give HOST:PORT, and certificates where it asks for them"], "--scheduler"
+            )
         if not separator:
             object.__setattr__(self, "address", f"{'tls' if self.tls else 'tcp'}://{rest}")
         elif protocol not in {"tcp", "tls"}:

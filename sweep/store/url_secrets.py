@@ -10,6 +10,12 @@ from pathlib import Path
 
 from ..errors import StoreError
 
+#: A setting that is a secret, as people put it into a path: ``;token=...``, ``&AWS_SECRET_ACCESS_KEY=...``.
+_SETTING = re.compile(
+    r"(?:^|(?<=[/;&,]))(?:[\w.-]*(?:token|secret|passw|signature|credential|access.?key|account.?key|api.?key)[\w.-]*|sig|sas)=",
+    re.IGNORECASE,
+)
+
 
 def hide_secrets(scheme: str, rest: str) -> str:
     """Return a URL for people, without what may be a password, a token or a signature.
@@ -41,6 +47,7 @@ def hide_secrets(scheme: str, rest: str) -> str:
     _, at, host = plain.rpartition("@")
     if at:
         return f"{known}://***@{host}"
+    plain = _before_setting(plain)
     authority = plain.lstrip("/").partition("/")[0]
     return f"{known}://{'***' if _holds_password(authority) else plain}"
 
@@ -48,6 +55,12 @@ def hide_secrets(scheme: str, rest: str) -> str:
 def _before_settings(rest: str) -> str:
     """Return what stands before the first ? or #, be it written as it is or escaped."""
     return re.split("[?#]|%3f|%23", rest, maxsplit=1, flags=re.IGNORECASE)[0]
+
+
+def _before_setting(plain: str) -> str:
+    """Return a path, with ``***`` for all that follows the name of a secret setting."""
+    found = _SETTING.search(plain)
+    return plain if found is None else f"{plain[: found.end()]}***"
 
 
 def _holds_password(authority: str) -> bool:
@@ -77,7 +90,9 @@ def refuse_secrets(scheme: str, rest: str) -> None:
     is_container = is_azure and ":" not in user  # which Azure's URLs name before the @
     has_user = bool(user) and not is_container
     has_user_with_slash = ":" in authority and "@" in key
-    if has_user or has_user_with_slash or _holds_password(authority):
+    has_user_further_on = re.search(":[^/]*@", key) is not None
+    has_setting = _SETTING.search(plain) is not None
+    if has_user or has_user_with_slash or has_user_further_on or has_setting or _holds_password(authority):
         cure = "put them into the environment and leave them out"
         raise StoreError(f"{shown}: a URL with credentials would be printed and logged; {cure}")
     if plain != rest:

@@ -34,6 +34,11 @@ FORMS = {
     "both slashes lost": "{}:key:hunter2@bucket/x.zarr",
     "escaped query": "{}://bucket/x.zarr%3fsig=hunter2",
     "escaped fragment": "{}://bucket/x.zarr%23hunter2",
+    "password further on": "{}://bucket/a/key:hunter2@x.zarr",
+    "token behind a semicolon": "{}://bucket/x.zarr;token=hunter2",
+    "token as a folder": "{}://bucket/token=hunter2/x.zarr",
+    "setting": "{}://bucket/x.zarr&AWS_SECRET_ACCESS_KEY=hunter2",
+    "setting of the host": "{}://sig=hunter2/x.zarr",
 }
 SCHEMES = (*OBJECT_SCHEMES, "https", "S3")
 URLS = {f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()}
@@ -62,6 +67,41 @@ def test_a_url_with_a_secret_is_refused_without_it(url: str) -> None:
             assert isinstance(given_as, Path), shown  # of which an ordinary path is left
             continue
         assert SECRET not in shown
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/date=2026-11-29/x.zarr", "s3://bucket/me@home/x.zarr", "s3://bucket/signal=3/tokens/x.zarr"])
+def test_a_path_that_holds_no_secret_is_taken(url: str) -> None:
+    assert str(Place.of(url)) == url
+
+
+URL_ELSEWHERE = "s3://key:hunter2@host/a.yaml"
+ELSEWHERE = {
+    "a sweep file": ["run", URL_ELSEWHERE],
+    "a scheduler": ["run", "small.yaml", "--scheduler", "tcp://key:hunter2@host:8786"],
+    "a scheduler of another kind": ["run", "small.yaml", "--scheduler", "ws://key:hunter2@host:8786"],
+    "a scheduler without a protocol": ["run", "small.yaml", "--scheduler", "key:hunter2@host:8786"],
+    "a profile": ["run", "small.yaml", "--cluster", URL_ELSEWHERE],
+    "a key": ["run", "small.yaml", "--set", f"temperature.T0={URL_ELSEWHERE}"],
+    "a table": ["run", "small.yaml", "--set", f"radiation.Q_pr={URL_ELSEWHERE}"],
+    "a plan": ["plan", URL_ELSEWHERE],
+    "checks": ["checks", "FINISHED", "--checks", URL_ELSEWHERE],
+    "a run": ["card", "FINISHED", URL_ELSEWHERE],
+    "a file to write": ["card", "FINISHED", "1", "--out", URL_ELSEWHERE],
+    "a condition": ["show", "FINISHED", "--where", f"T0 > {URL_ELSEWHERE}"],
+    "a column": ["show", "FINISHED", "--columns", URL_ELSEWHERE],
+}
+
+
+@pytest.mark.parametrize("words", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_url_in_the_wrong_place_is_named_without_its_password(
+    words: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep_file(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, [str(finished) if word == "FINISHED" else word for word in words])
+    assert done.exit_code == 2, done.output
+    assert SECRET not in done.output
+    assert SECRET not in str(done.exception)
 
 
 def words_of(command: click.Command, parameter: click.Parameter, url: str) -> list[str]:
