@@ -19,7 +19,7 @@ from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 from .errors import Interrupted
 from .progress import Reporter, duration
 from .store.failures import storage_errors
-from .store.lock import driver_of, this_driver
+from .store.lock import Driving, driver_of, this_driver
 from .store.place import Folder, Place
 
 HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
@@ -34,9 +34,13 @@ BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 
 
 class Heartbeat:
-    """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it."""
+    """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it.
 
-    def __init__(self, place: Place, reporter: Reporter, stop: threading.Event) -> None:
+    It also looks as often whether the store is still ours to drive.
+    """
+
+    def __init__(self, place: Place, reporter: Reporter, stop: threading.Event, held: Driving) -> None:
+        self.held = held
         self.place, self.reporter, self.stop = place.within(ANSWER_SECONDS), reporter, stop
         self.fixed = {**this_driver(), "id": uuid.uuid4().hex}
         self.beats, self.cancelled = 0, False
@@ -84,6 +88,7 @@ class Heartbeat:
         while not self._ended.wait(self._interval):
             self._write(RUNNING)
             with suppress(*storage_errors()):
+                self.held.look()
                 request = read_note(self.place, CANCEL)
                 if request.get("id") == self.fixed["id"] and not self.cancelled:
                     self.cancelled = True

@@ -146,7 +146,7 @@ def _run(
         already = plan.count - tally.runs
         if to_run:
             reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
-        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop):
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, held):
             held.on_loss = stop.set
             if allowed is not None:
                 reporter.stop_beyond(allowed, stop)
@@ -172,13 +172,22 @@ def _run(
                 _clear_broken_writes(store)  # of a driver that was killed
                 run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop, more=more)
                 _clear_broken_writes(store)  # of workers that were killed
+                _refuse_commits_undone(store)
             except Interrupted:
                 if held.lost:
-                    raise StoreError(f"{store}: {held.lost} has taken over this sweep, as this one gave no sign of life for too long") from None
+                    raise StoreError(f"{store}: {held.loss}") from None
                 if reporter.beyond:
                     raise TooManyFailures(reporter.beyond) from None
                 raise
     return plan
+
+
+def _refuse_commits_undone(store: Place) -> None:
+    """Raise where runs are pending at the end, all of which were committed."""
+    pending = reader.counts(store).pending
+    if pending:
+        problem = f"{pending} runs are pending again: somebody has changed or replaced the store meanwhile"
+        raise StoreError(f"{store}: {problem}; the same command runs them")
 
 
 def _for_workers(store: Place, workers: Source) -> str:

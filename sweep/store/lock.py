@@ -51,16 +51,57 @@ def holder(store: str | Path | Place) -> str:
 
 
 class Driving:
-    """The right to drive a store."""
+    """The right to drive a store.
+
+    Its subclasses say how it may be lost.
+    """
 
     def __init__(self) -> None:
         self.on_loss: Callable[[], None] = lambda: None
         self.lost = ""  #: who has it now
 
+    @property
+    def loss(self) -> str:
+        """How it was lost, in words."""
+        return f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
+
     def lose(self, to: str) -> None:
         """Another driver has it: tell ours to stop."""
         self.lost = to
         self.on_loss()
+
+    def look(self) -> None:
+        """See whether it is still held, where nobody else tells."""
+
+
+class FileOfLock(Driving):
+    """The right that a locked file gives, as long as that file is there for others to see.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, which is locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._locked = self._number()
+
+    @property
+    def loss(self) -> str:
+        return f"{self.lost} has removed the lock of this driver, {self.path}; the same command goes on where it stopped"
+
+    def look(self) -> None:
+        if not self.lost and self._number() != self._locked:
+            self.lose("somebody")
+
+    def _number(self) -> tuple[int, int] | None:
+        try:
+            about = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return about.st_dev, about.st_ino
 
 
 @contextmanager
@@ -81,16 +122,23 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
             yield held
         return
     lock = _locked(place)
+    held = FileOfLock(place.note_path(LOCK))
     try:
         with suppress(OSError):  # the note only serves the message of a driver that is refused
             place.note_write(DRIVER, json.dumps(this_driver()).encode())
-        yield Driving()
+        yield held
     finally:
-        with suppress(OSError):
-            place.note_delete(DRIVER)
-        with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
-            place.note_delete(LOCK)  # before it is released: filelock takes no lock on a file that is gone
+        held.look()
+        if not held.lost:  # else they are another driver's
+            _remove_notes(place)
         lock.release()
+
+
+def _remove_notes(place: Folder) -> None:
+    with suppress(OSError):
+        place.note_delete(DRIVER)
+    with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
+        place.note_delete(LOCK)  # before it is released: filelock takes no lock on a file that is gone
 
 
 def driver_of(place: Place) -> str | None:

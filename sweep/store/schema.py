@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marsdisk.physics.textfile import shown_text
+
 from . import layout
 
 MAX_RUNS = 100_000_000
@@ -51,6 +53,7 @@ class ArraySpec:
     dtype: str
     codecs: tuple[str, ...]
     fill: Any
+    units: str = "1"
 
     @property
     def is_by_block(self) -> bool:
@@ -182,7 +185,8 @@ def read_array(name: str, text: bytes) -> ArraySpec:
     shape, chunks = _numbers(of.get("shape"), 0), _numbers(configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1)
     if not shape or len(shape) != len(chunks) or not isinstance(dims, list) or len(dims) != len(shape) or not all(isinstance(d, str) for d in dims):
         raise ValueError("has shape, chunks and names of dimensions that do not fit together")
-    spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), fill)
+    units = attributes.get("units", "1")
+    spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), fill, units)
     count = math.prod(-(-n // chunk) for n, chunk in zip(shape, chunks, strict=True))
     if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
         raise ValueError(f"declares the shape {shape} in chunks of {chunks}, more than this program reads")
@@ -190,7 +194,7 @@ def read_array(name: str, text: bytes) -> ArraySpec:
 
 
 def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]) -> tuple[dict[str, ArraySpec], dict[str, str]]:
-    """All arrays, and what is wrong with those that cannot be read: missing, damaged, or not of the type and dimensions that they must have."""
+    """All arrays, and what is wrong with those that cannot be read: missing, damaged, or not of the type, dimensions and units that they must have."""
     found, wrong = {}, {}
     known = {variable.name: variable for variable in layout.variables(shared_grid=True, parts=layout.OPTIONAL)}
     must = {*str(attributes["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True)), "s", *layout.INDEXES}
@@ -202,6 +206,8 @@ def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]
                 raise ValueError(
                     f"is {spec.dtype} over {', '.join(spec.dims)}, not {TYPES[variable.dtype]} over {', '.join(('run', *variable.dims))}"
                 )
+            if variable and spec.units != variable.attributes.get("units", "1"):
+                raise ValueError(f"is in {shown_text(spec.units)}, not in {variable.attributes.get('units', '1')}")
             if name in str(attributes["coordinates"]).split() and spec.dims != ("run",):
                 raise ValueError(f"is no coordinate along run, but over {', '.join(spec.dims)}")
             found[name] = spec

@@ -80,6 +80,8 @@ def test_variants_are_points_with_names_and_may_set_nothing() -> None:
         ({"linspace": [0.0, 1.0]}, r"linspace takes \[first, last, n\] .*got \[0.0, 1.0\]"),
         ({"linspace": [0.0, 1.0, 2.5]}, "whole number n >= 1"),
         ({"linspace": [0.0, 1.0, 0]}, "whole number n >= 1"),
+        ({"linspace": [-1.7e308, 1.7e308, 3]}, "no further apart than numbers reach"),
+        ({"rings": [-1.7e308, 1.7e308, 3]}, "no further apart than numbers reach"),
         ({"linspace": [0.0, 1.0, True]}, "whole number n >= 1"),
         ({"linspace": ["0", 1.0, 3]}, "takes"),
         ({"linspace": 3}, "takes"),

@@ -143,6 +143,14 @@ def test_results_that_cannot_be_read_become_pending_and_are_computed_again(
     assert examine(store, deep=True) == Diagnosis([], None)
 
 
+def test_a_description_of_another_array_is_no_description(store: Path) -> None:
+    shutil.copy(store / "M_loss" / "zarr.json", store / "t_end" / "zarr.json")
+    (finding,) = examine(store).findings
+    assert (finding.kind, finding.names) == ("damaged arrays", ("t_end is in M_Mars, not in s",))
+    with pytest.raises(StoreError, match="t_end is in M_Mars, not in s"):
+        open_store(store)
+
+
 UNREAD_M_LOSS = r"M_loss (is damaged|cannot be read)"
 
 

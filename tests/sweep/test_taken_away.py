@@ -1,0 +1,109 @@
+"""What a driver works on or holds is taken away while it runs: it says so, and the same command goes on."""
+
+import itertools
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
+
+import sweep.worker
+from sweep import heartbeat
+from sweep.errors import StoreError
+from sweep.store.lock import LOCK, FileOfLock, driving
+from sweep.store.place import Folder
+from sweep.store.reader import counts
+
+PATIENCE = 300.0  # s
+RUNS = 6
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return sweep_file(tmp_path, axes=T0_AND_RINGS)
+
+
+def before_runs(acts: Mapping[int, Callable[[], object]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do something before the first, second, ... run is integrated."""
+    really, number = sweep.worker.solve, itertools.count(1)
+
+    def solve(run: Any) -> Any:
+        acts.get(next(number), lambda: None)()
+        return really(run)
+
+    monkeypatch.setattr(sweep.worker, "solve", solve)
+
+
+def lock_of(store: Path) -> Path:
+    return Folder(str(store)).note_path(LOCK)
+
+
+def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
+    file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, lost = tmp_path / "s.zarr", threading.Event()
+    really = FileOfLock.lose
+
+    def lose(held: FileOfLock, to: str) -> None:
+        really(held, to)
+        lost.set()
+
+    monkeypatch.setattr(FileOfLock, "lose", lose)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
+
+    def remove_lock() -> None:
+        lock_of(store).unlink()
+        assert lost.wait(PATIENCE)
+
+    with monkeypatch.context() as patch:
+        before_runs({3: remove_lock}, patch)
+        with pytest.raises(StoreError, match=r"somebody has removed the lock of this driver, .*; the same command goes on"):
+            run_here(file, store)
+    assert 0 < counts(store).pending < RUNS
+    run_here(file, store)
+    assert_same_bits(store, finished)
+
+
+def test_a_lock_of_another_driver_is_left_alone(tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    with driving(store) as first:
+        lock_of(store).unlink()
+        with driving(store):
+            first.look()
+            assert first.lost
+            with pytest.raises(StoreError, match="is driving this sweep"), driving(store):
+                pass
+    assert not lock_of(store).exists()
+
+
+def test_the_lock_of_a_driver_that_began_after_ours_was_removed_outlives_ours(tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    first = driving(store)
+    first.__enter__()
+    lock_of(store).unlink()
+    with driving(store):
+        first.__exit__(None, None, None)
+        assert lock_of(store).exists()
+
+
+def test_a_store_that_is_replaced_by_its_backup_is_not_called_finished(
+    file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, backup = tmp_path / "s.zarr", tmp_path / "backup.zarr"
+
+    def save() -> None:
+        shutil.copytree(store, backup)
+
+    def restore() -> None:
+        shutil.rmtree(store)
+        shutil.copytree(backup, store)
+
+    with monkeypatch.context() as patch:
+        before_runs({1: save, 5: restore}, patch)
+        with pytest.raises(StoreError, match=r"\d runs are pending again: somebody has changed or replaced the store .*; the same command runs them"):
+            run_here(file, store)
+    run_here(file, store)
+    assert_same_bits(store, finished)
