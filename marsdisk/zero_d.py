@@ -298,7 +298,7 @@ def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
     return Limits(
         derived.t_end,
         numerics.rtol,
-        numerics.atol * disk.sigma_0,
+        numerics.atol,
         numerics.max_steps,
         math.inf if tau_stop is None else tau_stop,
         disk.f_los,

@@ -13,12 +13,16 @@ NO_ALARM: NDArray[np.int64] = np.zeros(1, np.int64)
 """For runs that nobody watches. Not to be written to."""
 
 
+SMALLEST = 1e-280
+"""kg/m2: a share of it is still a normal number."""
+
+
 class Limits(NamedTuple):
     """How long and how exactly to integrate."""
 
     t_end: float  #: s
     rtol: float
-    atol: float  #: kg/m2 per bin
+    atol: float  #: per bin, of the mass per area that is there at the begin of a step
     max_steps: int
     tau_stop: float  #: infinity runs on
     f_los: float
@@ -29,11 +33,23 @@ class Limits(NamedTuple):
 
 
 @borrowing_kernel
-def error_norm(y: Array, y_new: Array, error: Array, masses: int, size: int, limits: Limits) -> float:
-    """Root mean square of ``error`` over what is allowed, of ``size`` components; beyond the first ``masses`` are logarithms, good to rtol."""
+def least_error(y: Array, n: int, limits: Limits) -> float:
+    """What a step may miss [kg/m2] of a bin however little it holds: a share of all that the ``n`` bins hold when it begins."""
+    present = SMALLEST
+    for k in range(n):
+        present += y[k]
+    return limits.atol * present
+
+
+@borrowing_kernel
+def error_norm(y: Array, y_new: Array, error: Array, masses: int, size: int, least: float, limits: Limits) -> float:
+    """Root mean square of ``error`` over what is allowed, of ``size`` components; beyond the first ``masses`` are logarithms, good to rtol.
+
+    ``least`` [kg/m2] is allowed even where nothing is.
+    """
     total = 0.0
     for k in range(masses):
-        total += (error[k] / (limits.atol + limits.rtol * max(abs(y[k]), abs(y_new[k])))) ** 2
+        total += (error[k] / (least + limits.rtol * max(abs(y[k]), abs(y_new[k])))) ** 2
     for k in range(masses, y.size):
         total += (error[k] / limits.rtol) ** 2
     return math.sqrt(total / size)
@@ -62,9 +78,9 @@ def remove_negatives(y: Array, n: int, allowed: float) -> int:
 @borrowing_kernel
 def first_step(y: Array, f: Array, limits: Limits) -> float:
     """A hundredth of the time on which the weighted state changes (Hairer, Norsett & Wanner 1993, II.4)."""
-    size, speed = 0.0, 0.0
+    size, speed, least = 0.0, 0.0, least_error(y, y.size, limits)
     for k in range(f.size):
-        weight = limits.atol + limits.rtol * abs(y[k])
+        weight = least + limits.rtol * abs(y[k])
         size += (y[k] / weight) ** 2
         speed += (f[k] / weight) ** 2
     return 0.01 * math.sqrt(size / speed) if size > 0.0 and speed > 0.0 else 1e-6 * limits.t_end

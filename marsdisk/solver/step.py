@@ -7,7 +7,7 @@ import numpy as np
 
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.grid import Array
-from .control import Limits, error_norm, remove_negatives
+from .control import Limits, error_norm, least_error, remove_negatives
 from .drivers import (
     ENTRIES,
     HELD,
@@ -237,10 +237,11 @@ def make_step(
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):
         store(room.y_new.eights, k, 0, plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)))
-    error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, limits)
+    least = least_error(room.y.flat, n, limits)
+    error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, least, limits)
     if not error <= 1.0:
         return error, 0, clamped
-    removed = remove_negatives(y_new, n, n * limits.atol)
+    removed = remove_negatives(y_new, n, n * least)
     pack(y_new, n, after)
     for i in range(3):
         for k in range(blocks + 1):

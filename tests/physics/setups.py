@@ -72,8 +72,8 @@ def make_drivers(
 
 
 def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
-    """The ring integrated to ``t_end`` [s]; ``atol`` in units of its surface density."""
-    limits = Limits(t_end, rtol, atol * float(ring.c0.sum()), 100_000, tau_stop, 1.0)
+    """The ring integrated to ``t_end`` [s]; ``atol`` in units of the surface density that there is."""
+    limits = Limits(t_end, rtol, atol, 100_000, tau_stop, 1.0)
     return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS5P)
 
 
