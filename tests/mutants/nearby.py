@@ -1,5 +1,6 @@
 """Which tests are near a module: they import it, or are named like it, or import an importer."""
 
+import ast
 from functools import cached_property
 from pathlib import Path
 
@@ -57,11 +58,12 @@ class Imports:
     def tests_of(self, module: str) -> list[str]:
         """Test files that reach a module, the nearest first.
 
-        One that is named like it is nearer than any; of equally near ones, those that take minutes
+        One that is named like it, or like a class of it, is nearer than any; of equally near ones, those that take minutes
         come last, and those that import least, which are about less, come first.
         """
         tests = set(filter(is_test, self.files))
-        named_alike = {file: 0 for file in tests if is_named_like(file, module)}
+        names = {Path(module).stem, *classes(self.root / module)}
+        named_alike = {file: 0 for file in tests if is_named_like(file, names)}
         distances = self.reached_from(module) | named_alike
 
         def order(file: str) -> tuple[int, bool, int, str]:
@@ -76,6 +78,12 @@ def is_test(file: str) -> bool:
     return Path(file).name.startswith("test_") and not file.startswith("tests/cluster/faults/")
 
 
-def is_named_like(test: str, module: str) -> bool:
+def classes(module: Path) -> set[str]:
+    """Names of the classes of a module, in lower case."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return {node.name.lower() for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def is_named_like(test: str, names: set[str]) -> bool:
     name = Path(test).stem.removeprefix("test_")
-    return name == Path(module).stem or name.startswith(f"{Path(module).stem}_")
+    return any(name == known or name.startswith(f"{known}_") for known in names)

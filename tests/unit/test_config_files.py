@@ -2,16 +2,15 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError, create_model
+from pydantic import ValidationError
 
 import marsdisk
 from marsdisk.config import RunConfig, Variations, build_config, load_config, merge, read_config
-from marsdisk.config_sections import Section
 from marsdisk.errors import ConfigError
 
 MINIMAL = """\
@@ -98,28 +97,6 @@ def test_variations_of_a_base_are_the_configurations_built_alone(file: Callable[
 @pytest.mark.parametrize("name", ["melt", "baseline"])
 def test_shipped_configurations_are_valid(shipped: Callable[..., RunConfig], name: str) -> None:
     assert len(shipped(name).digest()) == 32
-
-
-def below(model: type[Section]) -> Iterator[type[Section]]:
-    """A section and all that are made from it."""
-    yield model
-    for derived in model.__subclasses__():
-        yield from below(derived)
-
-
-DEFAULTS = {
-    f"{model.__name__}.{name}": field
-    for model in below(Section)
-    for name, field in model.model_fields.items()
-    if isinstance(field.default, int | float)
-}
-
-
-@pytest.mark.parametrize("key", DEFAULTS)
-def test_a_default_is_a_value_that_its_key_takes(key: str) -> None:
-    field = DEFAULTS[key]
-    alone: Any = create_model("Alone", __config__=Section.model_config, value=(field.annotation, field))
-    assert alone(value=field.default).value == field.default
 
 
 def test_a_configuration_is_frozen(shipped: Callable[..., RunConfig]) -> None:
