@@ -57,6 +57,7 @@ rivals: setup ## the same runs with joblib, multiprocessing, dask.delayed, xyzpy
 
 precision: setup ## time against error, ours and SciPy's; put into docs/model.md (some minutes)
 	$(BIN)/python docs/precision.py --write
+	$(BIN)/python -m tests.physics.error_control --write
 
 constraints: setup ## renew the pinned versions
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev --group rivals --upgrade \

@@ -154,8 +154,8 @@ def bins_and_loss(y: Array) -> Array:
 
 
 def ours(problem: Problem, rtol: float, atol: float) -> Solve:
-    """Our integrator; ``atol`` in units of the surface density at the start, as for all."""
-    limits = problem.limits._replace(rtol=rtol, atol=atol * float(problem.c0.sum()))
+    """Our integrator; ``atol`` in units of the surface density that there is, not of that at the start, as for all others."""
+    limits = problem.limits._replace(rtol=rtol, atol=atol)
     given = (problem.c0, problem.sizes, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
 
     def solve(times: Array | None) -> Array:

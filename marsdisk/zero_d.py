@@ -17,6 +17,7 @@ from .config import RunConfig, build_config
 from .config_sections import Output
 from .derived import Derived, derive, motion_left
 from .errors import SolverError
+from .ledger import LEDGER_LIMIT, explain_imbalance
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
 from .physics.constants import M_MARS, YEAR
@@ -42,15 +43,13 @@ from .solver.events import (
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
-from .solver.netform import CollisionTerms, collision_terms, tau_per_mass
+from .solver.netform import CollisionTerms, collision_terms, emptying_rate, tau_per_mass
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
 from .stages import Memory, remembering
 from .start import Start, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
-
-LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
 
 
 def _damping(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> Damping | None:
@@ -115,7 +114,8 @@ def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
     return shares, np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
 
 
-def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
+def _check(run: "Prepared", path: Trajectory, stretches: list[Stretch]) -> None:
+    config, derived = run.config, run.derived
     classic = config.numerics.scheme == "imex_bdf1"  # which cannot keep the limit, and says itself why it collapses
     if path.outcome not in {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME} and (classic or path.ledger_error <= LEDGER_LIMIT):
         return
@@ -131,10 +131,13 @@ def _check(config: RunConfig, derived: Derived, path: Trajectory) -> None:
         raise SolverError(f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}")
     if path.outcome == STEP_TOO_SMALL or math.isnan(path.ledger_error):
         raise SolverError(f"the step size fell below round-off {at}; {rtol} or check the configuration's extremes")
-    raise SolverError(
-        f"mass is not conserved {at}: {path.ledger_error:.1e} of start and supply, {LEDGER_LIMIT:g} is allowed. "
-        f"Collisions are faster than double precision can balance (scale height {derived.H:.3g} m); raise dynamics.i0"
-    )
+
+    def collision_rate(t: float, c: Array) -> float:
+        motion = next(stretch.motion for stretch in reversed(stretches) if stretch.path.t[0] <= t)
+        return emptying_rate(c, _collision_terms(config, derived, motion, run.disk, run.cache))
+
+    why = explain_imbalance(config, path, run.drivers, collision_rate)
+    raise SolverError(f"mass is not conserved {at}: {path.ledger_error:.1e} of start and supply, {LEDGER_LIMIT:g} is allowed; {why}")
 
 
 def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
@@ -282,7 +285,7 @@ def solve(run: Prepared) -> Solved:
     begin, disk = time.perf_counter(), run.disk
     stretches = run.solve()
     path = joined([stretch.path for stretch in stretches])
-    _check(run.config, run.derived, path)
+    _check(run, path, stretches)
     shares, snapshots = _sample_shares(run.config.output)
     times, tau_weight, n = shares * path.t_final, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), path.bins
     y, series, t99 = sample.look(path, run.drivers, run.shielding, times, tau_weight, disk.f_los)

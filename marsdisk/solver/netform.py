@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
-from .eights import ZERO, Vector, clear, load, load_from, plus, product, store, store_to, tiles, times, vector
+from .eights import ZERO, Vector, clear, load, load_from, no_tiles, plus, product, store, store_to, tiles, times, vector
 
 
 class CollisionTerms(NamedTuple):
@@ -98,6 +98,15 @@ def busiest_bin(c: Array, J: Array) -> int:
         if flow > most:
             busiest, most = k, flow
     return busiest
+
+
+def emptying_rate(c: Array, terms: CollisionTerms) -> float:
+    """Largest rate [1/s] at which collisions take the mass ``c`` (n,) [kg/m2] out of a bin."""
+    n = c.size
+    mass, J = vector(n), no_tiles(n)
+    mass.flat[:n] = c
+    jacobian(mass, terms, scratch_for(n), J)
+    return max(-float(J[k // 8, k // 8, 9 * (k % 8)]) for k in range(n))
 
 
 @borrowing_kernel

@@ -33,25 +33,29 @@ class Trajectory(NamedTuple):
     above: int  #: which of s_blow and the loss rate have been above their stops
 
 
+def imbalance(path: Trajectory) -> Array:
+    """What the ledger has too much or too little after each step, over start and supply: (steps+1,)."""
+    n, supplied = path.bins, path.y[:, path.bins + SUPPLIED]
+    start = path.y[0, :n].sum()
+    found: Array = (path.y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start) / (start + supplied)
+    return found
+
+
 def joined(paths: Sequence[Trajectory]) -> Trajectory:
     """One trajectory of those that follow each other in time, each from where the one before it ended."""
     if len(paths) == 1:
         return paths[0]
     first, last = paths[0], paths[-1]
-    y = np.concatenate([first.y[:1], *(path.y[1:] for path in paths)])
-    n, start = first.bins, first.y[0, : first.bins].sum()
-    supplied = y[:, n + SUPPLIED]
-    imbalance = np.abs(y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start) / (start + supplied)
     of_steps: Any = {name: np.concatenate([getattr(path, name) for path in paths]) for name in ("bend", "piece", "mode")}
     totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "clamped", "gated_time")}
-    return last._replace(
+    whole = last._replace(
         t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
-        y=y,
-        ledger_error=float(imbalance.max()),
+        y=np.concatenate([first.y[:1], *(path.y[1:] for path in paths)]),
         tau_max=max(path.tau_max for path in paths),
         **of_steps,
         **totals,
     )
+    return whole._replace(ledger_error=float(np.abs(imbalance(whole)).max()))
 
 
 @borrowing_kernel

@@ -1,0 +1,60 @@
+"""The ledger closes with sinks that empty a bin many times over within a step; where it cannot, the message names the process and a cure that cures."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marsdisk.config import RunConfig
+from marsdisk.errors import SolverError
+from marsdisk.zero_d import run_zero_d
+
+Shipped = Callable[..., RunConfig]
+EDGES = np.linspace(1.0, 2.7, 33).tolist()
+#: Collisions, supply, and sublimation begin when the grains are solid, into a step that has grown for months.
+GATED = {
+    "optical_depth": {"tau_stop": None},
+    "numerics": {"t_end_until_temperature_K": 2000.0},
+    "phase": {"enabled": True, "T_condense": 2162.0, "T_vaporize": 2163.0, "q_abs": 0.4},
+}
+#: Rings that were told apart from the others by their ledgers, which the thorough tests look at, too.
+RINGS = (0, 1, 3, 6, 12, 17)
+
+
+@pytest.mark.parametrize("T0", [4000.0, 4500.0, 5000.0, 5500.0, 6000.0])
+@pytest.mark.parametrize("method", ["none", "sink", "advection"])
+@pytest.mark.parametrize("rings", [pytest.param(RINGS, id="some"), pytest.param(range(32), id="all", marks=pytest.mark.thorough)])
+def test_the_ledger_closes_after_a_gate_has_opened(shipped: Shipped, rings: tuple[int, ...], method: str, T0: float) -> None:
+    for ring in rings:
+        place = {"r_in_RM": EDGES[ring], "r_out_RM": EDGES[ring + 1]}
+        changes = {**GATED, "disk": place, "sublimation": {"method": method}, "temperature.T0": T0}
+        assert run_zero_d(shipped("melt", changes)).ledger_error <= 1e-12, f"ring {ring}"
+
+
+HOT = {**GATED, "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625}, "temperature.T0": 4500.0, "sublimation": {"method": "advection"}}
+FLAT = {"psd.floor": "blowout", "optical_depth": {}}
+OPEN = {
+    "sublimation": ({**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
+    "sublimation, very loose": ({**HOT, "numerics.atol": 1e-4}, "sublimation would empty a bin", "lower numerics.atol from 0.0001 to 1e-10"),
+    "collisions": ({**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
+    "collisions, less flat": ({**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
+    "collisions, damped": (
+        {**FLAT, "dynamics": {"e0": 0.5, "i0": 1e-13, "damping": {"e_eq": 0.4}}},
+        "collisions would empty a bin",
+        "raise dynamics.i0 from 1e-13 to",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "process", "cure"), OPEN.values(), ids=OPEN)
+def test_a_ledger_that_does_not_close_names_the_process_and_a_cure(shipped: Shipped, changes: dict[str, Any], process: str, cure: str) -> None:
+    with pytest.raises(SolverError, match="mass is not conserved") as caught:
+        run_zero_d(shipped("melt", changes))
+    message = str(caught.value)
+    assert process in message
+    assert cure in message
+    found = re.search(r"(numerics\.atol|dynamics\.i0) from \S+ to (\S+)$", message)
+    assert found is not None
+    run_zero_d(shipped("melt", {**changes, found[1]: float(found[2])}))
