@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .cache import CacheKind, CacheStats, RunCache
     from .config import RunConfig, load_config
     from .convergence import Convergence, check_run
-    from .result import Note, RunResult, StopReason
+    from .notes import Note
+    from .result import RunResult, StopReason
     from .zero_d import run_zero_d
 
 __version__ = "0.1.0"
@@ -22,7 +23,7 @@ _HOMES = {
     **dict.fromkeys(("RunCache", "CacheKind", "CacheStats"), "cache"),
     **dict.fromkeys(("RunConfig", "load_config"), "config"),
     **dict.fromkeys(("Convergence", "check_run"), "convergence"),
-    **dict.fromkeys(("Note", "RunResult", "StopReason"), "result"),
+    **dict.fromkeys(("RunResult", "StopReason"), "result"),
     "run_zero_d": "zero_d",
 }
 

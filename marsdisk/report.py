@@ -23,7 +23,7 @@ from .outfile import OutFile
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
-from .result import RunResult, StopReason, never_solid
+from .result import RunResult, StopReason
 
 RESULT_FORMATS = ("npz", "csv")
 SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
@@ -220,16 +220,6 @@ def print_result(result: RunResult) -> None:
     _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
     for sentence in result.notes.sentences:
         _say(f"note: {sentence}")
-    if never_solid(result.gated_time, result.t_end):
-        _say(
-            "note: grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures"
-        )
-    config = result.config
-    if config.psd.floor == "blowout" and config.blowout.enabled and config.temperature.law != "constant":
-        _say("note: psd.floor: blowout begins the grid at s_blow(0), and as Mars cools no grain on it is unbound; psd.floor: none lets blow-out act")
-    orbits = result.t_end / derive(config).T_orb
-    if orbits < 1.0:
-        _say(f"note: the run ended after {orbits:.2g} orbits, before the dust went round once: {result.stop_reason.advice}")
 
 
 def write_result(result: RunResult, out: str | Path | OutFile) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .cache import CacheStats
 from .config import RunConfig
+from .notes import Note
 from .physics.grid import Array
 
 
@@ -33,30 +34,6 @@ class StopReason(enum.IntEnum):
     @property
     def label(self) -> str:
         return self.name.lower()
-
-
-class Note(enum.IntFlag):
-    """What makes a result doubtful, or a key of its configuration void; a bit each."""
-
-    LOSS_RATE_NEVER_ABOVE_STOP = 1
-    S_BLOW_NEVER_ABOVE_SMIN = 2
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """One for each note that is set."""
-        return tuple(NOTE_SENTENCES[note] for note in Note if note in self)
-
-
-NOTE_SENTENCES = {
-    Note.LOSS_RATE_NEVER_ABOVE_STOP: (
-        "the loss rate was never above numerics.mass_loss_rate_stop_Mmars_s, so it could not fall to it,"
-        " and that stop did not act; lower it or set it to null"
-    ),
-    Note.S_BLOW_NEVER_ABOVE_SMIN: (
-        "s_blow was never above sizes.s_min, so it could not fall to it,"
-        " and numerics.stop_on_blowout_below_smin did not act; lower s_min or set it to false"
-    ),
-}
 
 
 def described(unit: str, long_name: str) -> Any:
@@ -114,10 +91,16 @@ class RunResult:
     # how the numbers came about
     steps: int
     steps_rejected: int
-    clamped: int  #: steps that used <Q_pr> beyond its table, plus bins whose round-off below zero was set to zero
+    steps_beyond_qpr: int  #: steps that used <Q_pr> beyond its table
+    bins_repaired: int  #: bins that ended a step below zero and were set to zero
     wall_time: float = described("s", "time the run took")
     solver_time: float = described("s", "part of it spent in the integrator and its dense output")
     cache: CacheStats
+
+    @property
+    def clamped(self) -> int:
+        """Both of what was held back from going where it cannot."""
+        return self.steps_beyond_qpr + self.bins_repaired
 
 
 def never_solid(gated_time: float | Array, t_end: float | Array) -> bool | NDArray[np.bool_]:

@@ -39,20 +39,21 @@ from .stages import remembering, stage
 
 
 @stage
-def _grid(config: RunConfig) -> SizeGrid:
+def size_grid(config: RunConfig) -> SizeGrid:
+    """Bins of a configuration."""
     return make_grid(smallest_size(config), config.sizes.s_max, config.sizes.n_bins)
 
 
 @stage
 def _masses(config: RunConfig) -> Array:
-    masses = grain_mass(_grid(config).sizes, config.material.rho)
+    masses = grain_mass(size_grid(config).sizes, config.material.rho)
     read_only(masses)
     return masses
 
 
 @stage
 def _initial_shares(config: RunConfig) -> Array:
-    initial, grid = config.initial, _grid(config)
+    initial, grid = config.initial, size_grid(config)
     if initial.s0_mode == "upper":
         shares = psd.three_slope(grid, config.psd.alpha, config.psd.wavy_strength)
     elif initial.s0_mode == "melt_lognormal_mixture":
@@ -69,7 +70,7 @@ def _initial_shares(config: RunConfig) -> Array:
 def _opacity(config: RunConfig) -> tuple[float, float]:
     """Opacity [m2/kg] of the start, and the factor from tau to tau along the line of sight."""
     masses, optical = _masses(config), config.optical_depth
-    kappa = opacity.opacity(_grid(config).sizes, _initial_shares(config) / masses, masses)
+    kappa = opacity.opacity(size_grid(config).sizes, _initial_shares(config) / masses, masses)
     return kappa, opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
 
 
@@ -209,7 +210,7 @@ def _injection(config: RunConfig) -> Injection:
 
 def _injected(config: RunConfig, cache: RunCache) -> Array:
     """(n,) share of the supply that each bin gets."""
-    return supply_weights(_injection(config), _grid(config), _masses(config), config.material.rho, cache=cache)
+    return supply_weights(_injection(config), size_grid(config), _masses(config), config.material.rho, cache=cache)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +249,7 @@ def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
     config = remembering(config)
     with _fitting_together():
         sigma_0, injected = _sigma_0(config), _injected(config, cache)
-        grid, shares, f_los = _grid(config), _initial_shares(config), _opacity(config)[1]
+        grid, shares, f_los = size_grid(config), _initial_shares(config), _opacity(config)[1]
         return Start(grid, _masses(config), shares, sigma_0, f_los, _injection(config), _supply_law(config), injected)
 
 

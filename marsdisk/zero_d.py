@@ -18,6 +18,8 @@ from .config_sections import Output
 from .derived import Derived, derive, motion_left
 from .errors import SolverError
 from .ledger import LEDGER_LIMIT, explain_imbalance
+from .notes import Note
+from .noting import Course, notes_of_course, notes_of_setup
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
 from .physics.constants import M_MARS, YEAR
@@ -26,16 +28,14 @@ from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .physics.shielding import ShieldingLaw
-from .result import Note, RunResult, StopReason
+from .result import RunResult, StopReason
 from .solver import sample
 from .solver.control import Limits
 from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
 from .solver.events import (
     BLOWOUT_BELOW_GRID,
-    LOSS_RATE_ABOVE,
     LOSS_RATE_STOP,
     OUT_OF_TIME,
-    S_BLOW_ABOVE,
     STEP_TOO_SMALL,
     TAU_STOP,
     TOO_MANY_STEPS,
@@ -230,6 +230,7 @@ class Prepared:
     disk: Start
     drivers: Drivers
     shielding: ShieldingLaw
+    notes: Note  #: of the set-up
     damping: Damping | None
     solve: Callable[[], list[Stretch]]
     cache: RunCache
@@ -277,7 +278,9 @@ def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None 
     else:
         solve = functools.partial(_undamped, derived, disk, _collision_terms(config, derived, derived.motion, disk, cache, memory), drivers, limits)
     shielding, stats = shielding_of(seen), cache.stats()
-    return Prepared(config, derived, disk, drivers, shielding, damping, solve, cache, stats, time.perf_counter() - begin, watched)
+    return Prepared(
+        config, derived, disk, drivers, shielding, notes_of_setup(seen), damping, solve, cache, stats, time.perf_counter() - begin, watched
+    )
 
 
 def solve(run: Prepared) -> Solved:
@@ -314,16 +317,6 @@ def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
 _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLOWOUT_BELOW_GRID, LOSS_RATE_STOP: StopReason.LOSS_RATE}
 
 
-def notes_of(config: RunConfig, path: Trajectory) -> Note:
-    """What makes a run doubtful."""
-    notes, numerics = Note(0), config.numerics
-    if numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE:
-        notes |= Note.LOSS_RATE_NEVER_ABOVE_STOP
-    if numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE:
-        notes |= Note.S_BLOW_NEVER_ABOVE_SMIN
-    return notes
-
-
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
@@ -336,11 +329,14 @@ def finish(solved: Solved) -> RunResult:
         logger.debug("cache: %s", stats.line())
     Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     to_mars = derived.area / M_MARS
+    reason = _STOPS.get(path.outcome, derived.end_reason)
+    tau_weight = tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los)
+    course = Course(derived, run.drivers, path, tau_weight, reason, T_M, s_blow)
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
         config=config,
-        stop_reason=_STOPS.get(path.outcome, derived.end_reason),
-        notes=notes_of(config, path),
+        stop_reason=reason,
+        notes=run.notes | notes_of_course(config, course),
         t=times,
         Sigma=Sigma,
         tau_los=tau_los,
@@ -373,7 +369,8 @@ def finish(solved: Solved) -> RunResult:
         gated_time=path.gated_time,
         steps=path.accepted,
         steps_rejected=path.rejected,
-        clamped=path.clamped,
+        steps_beyond_qpr=path.beyond_qpr,
+        bins_repaired=path.repaired,
         wall_time=run.seconds + solver_time + time.perf_counter() - begin,
         solver_time=solver_time,
         cache=stats,

@@ -47,6 +47,17 @@ def melt_lognormal_mixture(grid: SizeGrid, f_fine: float, s_fine: float, s_meter
     return _normalised((1.0 - f_fine) * shares[0] + f_fine * shares[1], "melt-mixture")
 
 
+def share_within(low: float, high: float, centre: float, width_dex: float) -> float:
+    """Share of the mass of a component of :func:`melt_lognormal_mixture` on a boundless grid that lies between two sizes [m]."""
+    sigma = width_dex * math.log(10.0)
+    middle = math.log(centre) + sigma**2  # of the mass per ln s
+
+    def below(s: float) -> float:
+        return 0.5 * math.erfc((middle - math.log(s)) / (math.sqrt(2.0) * sigma))
+
+    return max(below(high) - below(low), 0.0)
+
+
 def melt_truncated_powerlaw(grid: SizeGrid, alpha_solid: float, s_min_solid: float, s_max_solid: float, s_cut: float) -> Array:
     """Mass share per bin of one power law dN/ds ~ s^-alpha between two sizes (Jutzi et al. 2010: alpha 3.2 to 3.7).
 

@@ -182,6 +182,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
         substeps,
         0,
         clamped,
+        0,
         ledger_error,
         tau_max,
         gated_time,

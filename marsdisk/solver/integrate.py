@@ -90,7 +90,7 @@ def _integrate(
     y[:n], y[ledger : ledger + c0.size - n] = c0[:n], c0[n:]
     start = _sum(y, masses) - 2.0 * y[ledger + SUPPLIED]
     accepted_h, accepted_error = 0.0, 1.0
-    steps, rejected, clamped, ledger_error = 0, 0, 0, 0.0
+    steps, rejected, beyond_qpr, repaired, ledger_error = 0, 0, 0, 0, 0.0
     tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
     tau_max = optical_depth(y, tau_weight)
     stoppable, switching = can_stop(limits), has_modes(drivers)
@@ -160,7 +160,8 @@ def _integrate(
                     wanted, h, aimed = max(wanted, h), x * h, True
                 continue
 
-        clamped += removed + (1 if point.clamped or clamped_here else 0)
+        repaired += removed
+        beyond_qpr += 1 if point.clamped or clamped_here else 0
         if mode & PHASES != SOLID:
             gated_time += h
         if steps > 0 and error > 0.0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
@@ -204,7 +205,8 @@ def _integrate(
         pieces[:steps, 1].copy(),
         steps,
         rejected,
-        clamped,
+        beyond_qpr,
+        repaired,
         ledger_error,
         tau_max,
         gated_time,

@@ -26,7 +26,8 @@ class Trajectory(NamedTuple):
     mode: Array  #: (steps,) what could act during the step
     accepted: int  #: steps made, which for the classic scheme are shorter than those kept
     rejected: int
-    clamped: int
+    beyond_qpr: int  #: steps that used <Q_pr> beyond its table
+    repaired: int  #: bins that ended a step below zero and were set to zero
     ledger_error: float  #: largest |sum c + losses - start - supplied| / (start + supplied)
     tau_max: float
     gated_time: float  #: s during which grains were not solid
@@ -47,7 +48,7 @@ def joined(paths: Sequence[Trajectory]) -> Trajectory:
         return paths[0]
     first, last = paths[0], paths[-1]
     of_steps: Any = {name: np.concatenate([getattr(path, name) for path in paths]) for name in ("bend", "piece", "mode")}
-    totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "clamped", "gated_time")}
+    totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time")}
     whole = last._replace(
         t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
         y=np.concatenate([first.y[:1], *(path.y[1:] for path in paths)]),

@@ -14,10 +14,11 @@ from marsdisk.cli import main
 from marsdisk.config import RunConfig
 from marsdisk.derived import derive
 from marsdisk.errors import ConfigError
+from marsdisk.notes import Note
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.phase import SOLID, PhaseLaw
-from marsdisk.result import Note, StopReason
+from marsdisk.result import StopReason
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import ENTRIES, Drivers, blowout_state, piece_of, set_loss_rates
 from marsdisk.solver.events import (

@@ -1,0 +1,134 @@
+"""Which notes a run has: what makes its numbers doubtful, found in its set-up and in its steps."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .config import RunConfig
+from .derived import Derived, derive
+from .notes import COARSE, MOSTLY, OPAQUE, TRUNCATED, Note
+from .physics.collisions_smol import pair_workspace
+from .physics.constants import R_MARS
+from .physics.fragments import reduced_specific_energy
+from .physics.grid import Array, SizeGrid, grain_mass
+from .physics.phase import SOLID
+from .physics.psd import share_within
+from .physics.qstar import compute_q_d_star_array
+from .physics.sublimation import grain_heating, shrinking_speed_and_slope
+from .physics.supply import SupplyLaw
+from .physics.temperature import TABLE, TemperatureLaw
+from .result import StopReason, never_solid
+from .solver.drivers import PHASES, SUPPLIED, Drivers
+from .solver.events import LOSS_RATE_ABOVE, S_BLOW_ABOVE
+from .solver.trajectory import Trajectory
+from .stages import stage
+from .start import size_grid
+
+STOPS = {StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE}
+
+
+def _those(found: dict[Note, bool]) -> Note:
+    notes = Note(0)
+    for note, holds in found.items():
+        if holds:
+            notes |= note
+    return notes
+
+
+@stage
+def notes_of_setup(config: RunConfig) -> Note:
+    """What is doubtful before the first step."""
+    grid, derived = size_grid(config), derive(config)
+    bins_per_decade = grid.sizes.size / math.log10(grid.edges[-1] / grid.edges[0])
+    return _those(
+        {
+            Note.COARSE_GRID: bins_per_decade < COARSE,
+            Note.MELT_TRUNCATED: _truncates_melt(config, grid),
+            Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS,
+            Note.NOTHING_BREAKS: config.collisions.enabled and not _breaks(config, grid, derived.v_rel),
+        }
+    )
+
+
+def _truncates_melt(config: RunConfig, grid: SizeGrid) -> bool:
+    melt = config.initial.melt_psd
+    if config.initial.s0_mode != "melt_lognormal_mixture":
+        return False
+    low, high = max(float(grid.edges[0]), melt.s_cut), float(grid.edges[-1])
+    centres = [melt.s_fine] * (melt.f_fine > 0.0) + [melt.s_meter] * (melt.f_fine < 1.0)
+    return any(share_within(low, high, centre, melt.width_dex) < 1.0 - TRUNCATED for centre in centres)
+
+
+def _breaks(config: RunConfig, grid: SizeGrid, v_rel: float) -> bool:
+    """Whether any two grains of the finest decade hit each other hard enough to break the larger one."""
+    rho, sizes = config.material.rho, grid.sizes[grid.sizes <= 10.0 * grid.edges[0]]
+    pairs = pair_workspace(sizes, grain_mass(sizes, rho), rho, sizes_version=0)
+    threshold = compute_q_d_star_array(pairs.size_ref, rho, v_rel / 1e3, config.qstar.law())
+    return bool((reduced_specific_energy(pairs.m1, pairs.m2, v_rel) >= threshold).any())
+
+
+class Course(NamedTuple):
+    """A run that has ended, as far as notes look at it."""
+
+    derived: Derived
+    drivers: Drivers
+    path: Trajectory
+    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los
+    reason: StopReason
+    T_M: Array  #: (samples,) K
+    s_blow: Array  #: (samples,) m
+
+
+def notes_of_course(config: RunConfig, course: Course) -> Note:
+    """What became doubtful on the way."""
+    derived, drivers, path = course.derived, course.drivers, course.path
+    n, rule, numerics = path.bins, drivers.blowout, config.numerics
+    start, supplied = path.y[0, :n].sum(), path.y[-1, n + SUPPLIED]
+    unbound = path.piece >= 0
+    has_blowout = rule.rate > 0.0 and path.piece.size > 0
+    return _those(
+        {
+            Note.LOSS_RATE_NEVER_ABOVE_STOP: numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE,
+            Note.S_BLOW_NEVER_ABOVE_SMIN: numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE,
+            Note.STOPPED_EARLY: course.reason in STOPS,
+            Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
+            Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and _is_opaque(drivers, path, course.tau_weight),
+            Note.MOSTLY_SUPPLIED: supplied > MOSTLY * start,
+            Note.SUBLIMATION_LEFT_OUT: has_blowout and config.sublimation.method == "none" and _evaporates(config, course),
+            Note.NOTHING_UNBOUND: has_blowout and not unbound.any(),
+            Note.S_BLOW_BELOW_GRID: has_blowout and not unbound[0],
+            Note.NEVER_SOLID: bool(never_solid(path.gated_time, path.t_final)),
+            Note.BEYOND_QPR_TABLE: path.beyond_qpr > 0,
+            Note.ROUND_OFF_REPAIRED: path.repaired > 0,
+            Note.TABLE_ENDS_FIRST: _temperature_ends(derived.law, path.t_final) or _supply_ends(drivers.supply, path.t_final),
+        }
+    )
+
+
+def _is_opaque(drivers: Drivers, path: Trajectory, tau_weight: Array) -> bool:
+    """Whether tau_los was above :data:`OPAQUE` at the begin or end of a step in which grains were blown out."""
+    is_blown_out = path.piece >= 0
+    if drivers.phase.blowout_of_solids_only:
+        is_blown_out &= path.mode.astype(np.int64) & PHASES == SOLID
+    is_opaque = path.y[:, : path.bins] @ tau_weight > OPAQUE
+    return bool((is_blown_out & (is_opaque[:-1] | is_opaque[1:])).any())
+
+
+def _evaporates(config: RunConfig, course: Course) -> bool:
+    """Whether a grain of the blow-out size, when Mars is hottest, would evaporate sooner than it is blown out."""
+    hottest = int(course.T_M.argmax())
+    T_grain = grain_heating(course.derived.r, config.sublimation.Q_abs) * float(course.T_M[hottest])
+    speed = shrinking_speed_and_slope(course.drivers.vapour, T_grain)[0]
+    return bool(course.s_blow[hottest] * course.drivers.blowout.rate < speed)
+
+
+def _temperature_ends(law: TemperatureLaw, t_end: float) -> bool:
+    return law.kind == TABLE and bool(law.times[-1] < t_end)
+
+
+def _supply_ends(law: SupplyLaw, t_end: float) -> bool:
+    """Whether a table of the supply ends within the segment that it is for."""
+    has_table = np.diff(law.first_node) > 0
+    last_nodes = law.times[law.first_node[1:][has_table] - 1]
+    return bool((last_nodes < np.minimum(law.end, t_end)[has_table]).any())
