@@ -73,6 +73,11 @@ def _sections(annotation: Any) -> list[Model]:
     return [option for option in inner if isinstance(option, type) and issubclass(option, BaseModel)]
 
 
+def bound(field: FieldInfo, name: str) -> float:
+    """Lowest (``ge``) or highest (``le``) value that a key takes."""
+    return next(float(getattr(limit, name)) for limit in field.metadata if hasattr(limit, name))
+
+
 def config_keys(model: Model, prefix: str = "") -> dict[str, FieldInfo]:
     """Every key by its dotted path, with the field that describes it."""
     keys: dict[str, FieldInfo] = {}

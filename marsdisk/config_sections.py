@@ -226,7 +226,7 @@ class Numerics(Section):
 
     scheme: Literal["rosenbrock", "imex_bdf1"] = quantity("rosenbrock", "the integrator; imex_bdf1 is the classic one, to compare with")
     rtol: float = quantity(1e-3, "relative tolerance per step and bin", "", ge=1e-12, le=0.1)
-    atol: float = quantity(1e-10, "absolute tolerance per step and bin, in units of the Sigma that there is", "", ge=1e-20, le=1e-3)
+    atol: float = quantity(1e-10, "absolute tolerance per step and bin, in units of the current Sigma", "", ge=1e-20, le=1e-3)
     max_steps: int = quantity(100_000, "give up after this many steps", "", ge=1)
     dt: float | None = quantity(None, "imex_bdf1: outer step; default a thousandth of the run", "s", gt=0.0)
     max_substeps: int = quantity(10_000, "imex_bdf1: give up when an outer step takes more steps than this", "", ge=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .cache import RunCache
 from .config import RunConfig, build_config, merge
-from .config_errors import config_keys
+from .config_errors import bound, config_keys
 from .errors import ConfigError, SolverError
 from .result import RunResult
 
@@ -65,11 +65,6 @@ class Convergence:
         return not self.failures
 
 
-def _bound(key: str, name: str) -> float:
-    """Lowest (``ge``) or highest (``le``) value that a configuration may have at ``key``."""
-    return next(float(getattr(bound, name)) for bound in config_keys(RunConfig)[key].metadata if hasattr(bound, name))
-
-
 def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
     """What a run of ``config`` is compared with: tighter steps, and twice the bins; see :func:`check_run`.
 
@@ -78,7 +73,7 @@ def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
     ConfigError
         Twice the bins are more than a run may have, or the run would never end.
     """
-    numerics, bins, most = config.numerics, config.sizes.n_bins, _bound("sizes.n_bins", "le")
+    numerics, bins, most = config.numerics, config.sizes.n_bins, bound(config_keys(RunConfig)["sizes.n_bins"], "le")
     if 2 * bins > most:
         raise ConfigError([f"sizes.n_bins = {bins}: a check needs a run with twice as many, and {most:g} are allowed; give at most {most // 2:g}"])
     more: dict[str, Any]
@@ -87,7 +82,10 @@ def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
         more, steps = {}, {"numerics.dt": 0.5 * _outer_step(config)}
     else:
         more = {"numerics.max_steps": MORE_STEPS * numerics.max_steps}
-        steps = {f"numerics.{name}": max(getattr(numerics, name) / TIGHTER, _bound(f"numerics.{name}", "ge")) for name in ("rtol", "atol")}
+        steps = {
+            f"numerics.{name}": max(getattr(numerics, name) / TIGHTER, bound(config_keys(RunConfig)[f"numerics.{name}"], "ge"))
+            for name in ("rtol", "atol")
+        }
     given = config.model_dump(exclude_unset=True)
     return build_config(merge(given, {**more, **steps})), build_config(merge(given, {**more, "sizes.n_bins": 2 * bins}))
 

@@ -1,24 +1,10 @@
 """Errors that a user can act on: what happened, where, what to do. The command line prints their text without a traceback."""
 
-import re
-
-#: A URL with a user before its host, also one that has lost a slash; the containers that Azure's have there are no secret.
-_PASSWORD = re.compile(r"(?i)\b(?!abfss?://[^\s/:@]+@[^\s@]*(?:\s|$))([a-z][a-z0-9+.-]*)(?:://|:/(?=[^\s/@]*:))[^\s'\"]*@")
-
-
-def without_passwords(text: str) -> str:
-    """Return a message with ``***`` for what stands before the host of a URL.
-
-    Examples
-    --------
-    >>> without_passwords("tcp://me:secret@host:8786 does not answer")
-    'tcp://***@host:8786 does not answer'
-    """
-    return _PASSWORD.sub(r"\1://***@", text)
+from .url_secrets import without_passwords
 
 
 class MarsDiskError(Exception):
-    """Base of every error this project raises on purpose; what people typed is in its text, but no password of a URL."""
+    """Base of every error this project raises on purpose; what people typed is in its text, but no secret of a URL."""
 
     def __str__(self) -> str:
         return without_passwords(super().__str__())

@@ -97,7 +97,7 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
             Note.MOSTLY_SUPPLIED: supplied > MOSTLY * start,
             Note.SUBLIMATION_LEFT_OUT: has_blowout and config.sublimation.method == "none" and _evaporates(config, course),
             Note.NOTHING_UNBOUND: has_blowout and not unbound.any(),
-            Note.S_BLOW_BELOW_GRID: has_blowout and not unbound[0],
+            Note.S_BLOW_BELOW_GRID: has_blowout and course.s_blow[0] > 0.0 and not unbound[0],
             Note.NEVER_SOLID: bool(never_solid(path.gated_time, path.t_final)),
             Note.BEYOND_QPR_TABLE: path.beyond_qpr > 0,
             Note.ROUND_OFF_REPAIRED: path.repaired > 0,
@@ -120,7 +120,8 @@ def _evaporates(config: RunConfig, course: Course) -> bool:
     hottest = int(course.T_M.argmax())
     T_grain = grain_heating(course.derived.r, config.sublimation.Q_abs) * float(course.T_M[hottest])
     speed = shrinking_speed_and_slope(course.drivers.vapour, T_grain)[0]
-    return bool(course.s_blow[hottest] * course.drivers.blowout.rate < speed)
+    s_blow = course.s_blow[hottest]
+    return bool(s_blow > 0.0 and s_blow * course.drivers.blowout.rate < speed)
 
 
 def _temperature_ends(law: TemperatureLaw, t_end: float) -> bool:

@@ -21,6 +21,7 @@ from typing import BinaryIO, TextIO
 
 from .errors import MarsDiskError
 from .streams import PatientFile, closed_at_start
+from .zarr_folder import store_around, store_of_note
 
 STANDARD_OUTPUT = "-"
 #: Endings of the files of each format, the usual one first.
@@ -36,7 +37,6 @@ ENDINGS = {
 }
 TEXTS = ("csv", "markdown")  #: written from beginning to end; other formats go back in the file
 PICTURES = ("png", "svg", "pdf")
-STORE_DESCRIPTION = "zarr.json"  # the file in a folder that makes it a Zarr store, or a part of one
 MAX_LINKS = 40  # one after the other, as the system follows them
 MAX_NAME_LENGTH = 100  # characters of a sweep's name in that of a file
 OTHER_PLACE = "choose another place with --out"
@@ -189,7 +189,7 @@ class OutFile:
     def _refuse_place_in_store(self) -> None:
         """Raise where it would be a file of a store, or of what a store keeps beside it."""
         path = Path(os.path.realpath(self.given))
-        store = store_around(path) or _store_of_note(path)
+        store = store_around(path) or store_of_note(path)
         if store is not None:
             raise OutputError(f"{self} belongs to the store {store}, which it would damage; {OTHER_PLACE}")
 
@@ -313,34 +313,6 @@ class OutFile:
 def _copy(whole: BinaryIO, sink: BinaryIO) -> None:
     whole.seek(0)
     shutil.copyfileobj(whole, sink)
-
-
-def store_around(path: Path) -> Path | None:
-    """Return the outermost Zarr store that a path lies in.
-
-    Parameters
-    ----------
-    path : Path
-        Of a file or folder that need not exist.
-
-    Returns
-    -------
-    Path or None
-        A folder above it; None where it lies in no store.
-    """
-    stores = [folder for folder in path.parents if (folder / STORE_DESCRIPTION).exists()]
-    return stores[-1] if stores else None
-
-
-def _store_of_note(path: Path) -> Path | None:
-    """Return the store that keeps a note of this name, .NAME.lock of NAME, beside it."""
-    name = path.name
-    while name.startswith(".") and "." in name[1:]:
-        name = name.rpartition(".")[0]
-        store = path.with_name(name[1:])
-        if name[1:] and (store / STORE_DESCRIPTION).exists():
-            return store
-    return None
 
 
 def plain_name(text: str) -> str:

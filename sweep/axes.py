@@ -62,7 +62,7 @@ def _span(kind: str, numbers: Any) -> list[float]:
     if kind == "geomspace" and not (first > 0 and last > 0):
         raise ValueError(f"geomspace needs positive ends, got {shown(numbers)}")
     if not math.isfinite(last - first):
-        raise ValueError(f"{kind} takes ends that are no further apart than numbers reach, got {shown(numbers)}")
+        raise ValueError(f"{kind}: the ends are too far apart for floating-point numbers, got {shown(numbers)}")
     values = np.geomspace(first, last, n) if kind == "geomspace" else np.linspace(first, last, n)
     return [float(value) for value in values]
 

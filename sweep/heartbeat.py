@@ -36,7 +36,7 @@ BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
 class Heartbeat:
     """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it.
 
-    It also looks as often whether the store is still ours to drive.
+    It also checks, as often, that this driver still holds the store.
     """
 
     def __init__(self, place: Place, reporter: Reporter, stop: threading.Event, held: Driving) -> None:
@@ -87,8 +87,9 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._ended.wait(self._interval):
             self._write(RUNNING)
+            with suppress(OSError):
+                self.held.notice_loss()
             with suppress(*storage_errors()):
-                self.held.look()
                 request = read_note(self.place, CANCEL)
                 if request.get("id") == self.fixed["id"] and not self.cancelled:
                     self.cancelled = True

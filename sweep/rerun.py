@@ -24,11 +24,12 @@ from .plan import name_of_run, value_at
 from .spec import Sweep, recorded_sweep, with_points
 from .store import reader
 from .store.recorded_tables import change_of_table
+from .store.schema import MAX_RUNS
 from .store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
 PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
-DIGITS_OF_ID = 9  #: of a name that may be a run_id's beginning though it has no letter; no run has so large a number
+DIGITS_OF_ID = len(str(MAX_RUNS))  #: of a name without a letter that begins a run_id, as no run has such a number
 
 
 @dataclass(frozen=True)

@@ -183,11 +183,12 @@ def _run(
 
 
 def _refuse_commits_undone(store: Place) -> None:
-    """Raise where runs are pending at the end, all of which were committed."""
+    """Raise where runs that were committed are pending again."""
     pending = reader.counts(store).pending
     if pending:
-        problem = f"{pending} runs are pending again: somebody has changed or replaced the store meanwhile"
-        raise StoreError(f"{store}: {problem}; the same command runs them")
+        runs = "1 run is" if pending == 1 else f"{pending} runs are"
+        problem = f"{runs} pending again: the store was changed or replaced during the sweep"
+        raise StoreError(f"{store}: {problem}; resume with the same command")
 
 
 def _for_workers(store: Place, workers: Source) -> str:

@@ -22,7 +22,7 @@ class Limits(NamedTuple):
 
     t_end: float  #: s
     rtol: float
-    atol: float  #: per bin, of the mass per area that is there at the begin of a step
+    atol: float  #: per bin, of the mass per area at the beginning of a step
     max_steps: int
     tau_stop: float  #: infinity runs on
     f_los: float
@@ -34,7 +34,7 @@ class Limits(NamedTuple):
 
 @borrowing_kernel
 def least_error(y: Array, n: int, limits: Limits) -> float:
-    """What a step may miss [kg/m2] of a bin however little it holds: a share of all that the ``n`` bins hold when it begins."""
+    """Absolute error [kg/m2] allowed per bin: ``atol`` times the mass in the ``n`` bins at the start of the step."""
     present = SMALLEST
     for k in range(n):
         present += y[k]
@@ -78,7 +78,8 @@ def remove_negatives(y: Array, n: int, allowed: float) -> int:
 @borrowing_kernel
 def first_step(y: Array, f: Array, limits: Limits) -> float:
     """A hundredth of the time on which the weighted state changes (Hairer, Norsett & Wanner 1993, II.4)."""
-    size, speed, least = 0.0, 0.0, least_error(y, y.size, limits)
+    size, speed = 0.0, 0.0
+    least = least_error(y, y.size, limits)
     for k in range(f.size):
         weight = least + limits.rtol * abs(y[k])
         size += (y[k] / weight) ** 2

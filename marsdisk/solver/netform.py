@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._jit import borrowing_kernel, inlined_kernel, kernel
+from .._jit import borrowing_kernel, inlined_kernel, interpreted, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
 from .eights import ZERO, Vector, clear, load, load_from, no_tiles, plus, product, store, store_to, tiles, times, vector
@@ -89,12 +89,19 @@ def scratch_for(n: int) -> Scratch:
     return Scratch(vector(n), vector(n), vector(n))
 
 
+@inlined_kernel
+def _diagonal(J: Array, k: int) -> float:
+    """Element (k, k) of a matrix in tiles."""
+    element: float = J[k >> 3, k >> 3, 9 * (k & 7)]
+    return element
+
+
 @borrowing_kernel
 def busiest_bin(c: Array, J: Array) -> int:
     """Bin through which most mass flows, where round-off of the whole sum is least felt."""
     busiest, most = 0, 0.0
     for k in range(8 * J.shape[0]):
-        flow = abs(J[k >> 3, k >> 3, 9 * (k & 7)]) * c[k]
+        flow = abs(_diagonal(J, k)) * c[k]
         if flow > most:
             busiest, most = k, flow
     return busiest
@@ -106,7 +113,7 @@ def emptying_rate(c: Array, terms: CollisionTerms) -> float:
     mass, J = vector(n), no_tiles(n)
     mass.flat[:n] = c
     jacobian(mass, terms, scratch_for(n), J)
-    return max(-float(J[k // 8, k // 8, 9 * (k % 8)]) for k in range(n))
+    return max(-interpreted(_diagonal)(J, k) for k in range(n))
 
 
 @borrowing_kernel

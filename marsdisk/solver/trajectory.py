@@ -38,8 +38,9 @@ def imbalance(path: Trajectory) -> Array:
     """What the ledger has too much or too little after each step, over start and supply: (steps+1,)."""
     n, supplied = path.bins, path.y[:, path.bins + SUPPLIED]
     start = path.y[0, :n].sum()
-    found: Array = (path.y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start) / (start + supplied)
-    return found
+    missing = path.y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start
+    relative: Array = missing / (start + supplied)
+    return relative
 
 
 def joined(paths: Sequence[Trajectory]) -> Trajectory:

@@ -17,8 +17,10 @@ import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 
+from marsdisk.zarr_folder import DESCRIPTION
+
 from .objects import MAX_REQUESTS
-from .place import DESCRIPTION, FILE_BYTES, Folder, Place
+from .place import FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
 #: What reading a file raises where the medium has lost it: a bad sector, a checksum of the file system that is wrong.
@@ -53,25 +55,33 @@ def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> 
     """Every file of a store or of one of its folders, sorted by what it is."""
     found = Files({name: [] for name in arrays})
     for key, size in place.listing(below):
+        is_empty_folder = key.endswith("/")
+        key = key.removesuffix("/")
         name, _, rest = key.partition("/")
-        spec = arrays.get(name)
+        spec, index = arrays.get(name), _index(rest)
+        if is_empty_folder:
+            if spec is not None and index is not None and _is_within(spec, index):
+                found.chunks[name].append(Chunk(key, size, index))
+            continue  # elsewhere it is in the way of no chunk
         if key == DESCRIPTION or rest == DESCRIPTION:
-            continue
-        index = _index(rest.removesuffix("/"))
-        if key.endswith("/"):  # an empty folder, which is in the way only where a chunk belongs
-            if spec is not None and index is not None and len(index) == len(spec.shape):
-                found.chunks[name].append(Chunk(key.removesuffix("/"), size, index))
             continue
         if spec is None or (index is None and (size < 0 or not key.endswith(".partial"))):
             found.foreign.append(key)
             found.odd += [key] * (size < 0)
         elif index is None:
             found.partial.append(key)
-        elif len(index) != len(spec.shape) or any(i * chunk >= n for i, chunk, n in zip(index, spec.chunks, spec.shape, strict=True)):
+        elif not _is_within(spec, index):
             found.beyond.append(key)
         else:
             found.chunks[name].append(Chunk(key, size, index))
     return found
+
+
+def _is_within(spec: ArraySpec, index: tuple[int, ...]) -> bool:
+    """Whether an array has a chunk of this index."""
+    if len(index) != len(spec.shape):
+        return False
+    return all(i * chunk < n for i, chunk, n in zip(index, spec.chunks, spec.shape, strict=True))
 
 
 def _index(rest: str) -> tuple[int, ...] | None:

@@ -94,6 +94,13 @@ class Lease(Driving):
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep_alive, name="sweep-lease", daemon=True)
 
+    @property
+    def loss(self) -> str:
+        return f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
+
+    def notice_loss(self) -> None:
+        """Do nothing: the thread that renews the lease notices."""
+
     def take(self) -> None:
         """Take the lease, and keep it alive.
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -50,32 +51,30 @@ def holder(store: str | Path | Place) -> str:
         return "another process"
 
 
-class Driving:
-    """The right to drive a store.
-
-    Its subclasses say how it may be lost.
-    """
+class Driving(ABC):
+    """The right to drive a store, which may be lost."""
 
     def __init__(self) -> None:
         self.on_loss: Callable[[], None] = lambda: None
-        self.lost = ""  #: who has it now
+        self.lost = ""  #: who took it, or "somebody"
 
     @property
+    @abstractmethod
     def loss(self) -> str:
         """How it was lost, in words."""
-        return f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
 
     def lose(self, to: str) -> None:
-        """Another driver has it: tell ours to stop."""
+        """Another driver has it, or may: tell ours to stop."""
         self.lost = to
         self.on_loss()
 
-    def look(self) -> None:
-        """See whether it is still held, where nobody else tells."""
+    @abstractmethod
+    def notice_loss(self) -> None:
+        """See whether the right is still held, where nobody else tells."""
 
 
-class FileOfLock(Driving):
-    """The right that a locked file gives, as long as that file is there for others to see.
+class LockFile(Driving):
+    """The right that a locked file gives, as long as it is the file that others see.
 
     Parameters
     ----------
@@ -86,17 +85,20 @@ class FileOfLock(Driving):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self._locked = self._number()
+        self._locked = self._identity()
 
     @property
     def loss(self) -> str:
-        return f"{self.lost} has removed the lock of this driver, {self.path}; the same command goes on where it stopped"
+        return f"{self.lost} has removed the lock of this driver, {self.path}; resume with the same command"
 
-    def look(self) -> None:
-        if not self.lost and self._number() != self._locked:
+    def notice_loss(self) -> None:
+        if self.lost:
+            return
+        identity = self._identity()
+        if identity is None or identity != self._locked:
             self.lose("somebody")
 
-    def _number(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, int] | None:
         try:
             about = self.path.stat()
         except FileNotFoundError:
@@ -122,15 +124,18 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
             yield held
         return
     lock = _locked(place)
-    held = FileOfLock(place.note_path(LOCK))
     try:
+        right = LockFile(place.note_path(LOCK))
         with suppress(OSError):  # the note only serves the message of a driver that is refused
             place.note_write(DRIVER, json.dumps(this_driver()).encode())
-        yield held
+        try:
+            yield right
+        finally:
+            with suppress(OSError):  # what cannot be seen is not lost
+                right.notice_loss()
+            if not right.lost:  # else they are another driver's
+                _remove_notes(place)
     finally:
-        held.look()
-        if not held.lost:  # else they are another driver's
-            _remove_notes(place)
         lock.release()
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from marsdisk.outfile import store_around
+from marsdisk.zarr_folder import store_around
 
 from ..errors import StoreError
 

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from marsdisk.url_secrets import hide_secrets
+from marsdisk.zarr_folder import DESCRIPTION, note_name
+
 from ..errors import StoreError
+from .coroutines import run_coroutine
 from .fence import CommittedAlreadyError, Guard
 from .identity import unique_mark
 from .object_client import client, client_store
 from .patience import SHARE_OF_A_BLOCK, Patience, configured_patience
-from .place import DESCRIPTION, DESCRIPTION_BYTES, OBJECT_SCHEMES, Place, run_coroutine
-from .url_secrets import hide_secrets, refuse_secrets
+from .place import DESCRIPTION_BYTES, OBJECT_SCHEMES, Place
+from .url_secrets import refuse_secrets
 
 if TYPE_CHECKING:
     import zarr
@@ -339,7 +343,7 @@ class Objects(Place):
         obstore = client()
         listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
         names = [entry["path"] for entry in listed["objects"]]
-        return sorted(name for name in names if name.startswith(f".{self.name}."))
+        return sorted(name for name in names if name.startswith(note_name(self.name, "")))
 
     def delete_leftover(self, name: str) -> None:
         self._delete_one(self.beside, name)
@@ -348,7 +352,7 @@ class Objects(Place):
         return None
 
     def _note(self, note: str) -> str:
-        return f".{self.name}.{note}"
+        return note_name(self.name, note)
 
     def note_tagged(self, note: str) -> Tagged | None:
         """Return a note with the tag of this version of it, None where there is none."""

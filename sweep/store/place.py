@@ -5,14 +5,17 @@ import os
 import shutil
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from marsdisk.zarr_folder import DESCRIPTION, note_name
 
 from ..errors import StoreError
 from .fence import Guard, LateBlockError
+from .files import put_in_place, remove_file
 from .identity import unique_mark
 from .naming import folder_behind, refuse_long_name, refuse_name_in_store
 from .url_secrets import refuse_lost_slash, refuse_secrets
@@ -21,10 +24,8 @@ if TYPE_CHECKING:
     import zarr
 
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
-DESCRIPTION = "zarr.json"
 DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
 FILE_BYTES = 2**31  #: and this no file
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class Folder(Place):
     def making(self) -> Iterator["zarr.Group"]:
         import zarr
 
-        making = self.path.with_name(f".{self.name}.making-{unique_mark()}")
+        making = self.note_path(f"making-{unique_mark()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             yield zarr.open_group(making, mode="w", zarr_format=3)
@@ -293,7 +294,7 @@ class Folder(Place):
             if folder.resolve() != root / Path(key).parent:
                 problem = f"{folder} is a link, or below one; nothing beyond it was removed"
                 raise StoreError(f"{problem}. Put a plain folder in its place")
-            _remove(self.path / key)
+            remove_file(self.path / key)
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
         """Write to files of other names, check, and rename them.
@@ -309,7 +310,7 @@ class Folder(Place):
                 path.write_bytes(chunks[key])
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
-                _put_in_place(partial[key], self.path / key)
+                put_in_place(partial[key], self.path / key)
         except FileNotFoundError as error:
             await guard.refuse_other_store()
             raise LateBlockError("the store was changed while the block was written") from error
@@ -327,7 +328,7 @@ class Folder(Place):
 
     def leftovers(self) -> list[str]:
         names = [entry.name for entry in self.path.parent.iterdir()]
-        return sorted(name for name in names if name.startswith(f".{self.name}."))
+        return sorted(name for name in names if name.startswith(note_name(self.name, "")))
 
     def delete_leftover(self, name: str) -> None:
         path = self.path.with_name(name)
@@ -344,7 +345,7 @@ class Folder(Place):
 
     def note_path(self, note: str) -> Path:
         """Where a note is kept."""
-        return self.path.with_name(f".{self.name}.{note}")
+        return self.path.with_name(note_name(self.name, note))
 
     def note_read(self, note: str) -> bytes | None:
         try:
@@ -353,7 +354,7 @@ class Folder(Place):
             return None
 
     def note_write(self, note: str, data: bytes) -> None:
-        partial = self.path.with_name(f".{self.name}.{note}.{unique_mark()}.partial")
+        partial = self.note_path(f"{note}.{unique_mark()}.partial")
         try:
             partial.write_bytes(data)
             partial.replace(self.note_path(note))
@@ -371,34 +372,6 @@ class Folder(Place):
     def note_delete(self, note: str) -> None:
         with suppress(FileNotFoundError):
             self.note_path(note).unlink()
-
-
-def _put_in_place(file: Path, target: Path) -> None:
-    try:
-        file.replace(target)
-    except IsADirectoryError:
-        _remove(target)
-        file.replace(target)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file that may not be there, or the empty folder that is there instead.
-
-    Raises
-    ------
-    StoreError
-        A folder is there with something in it.
-    """
-    try:
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        if error.errno != errno.ENOTEMPTY:
-            raise
-        problem = f"{path} is a folder where a file of the store belongs, and not empty"
-        raise StoreError(f"{problem}; look at it and move it elsewhere") from error
 
 
 def folder_at(text: str) -> Folder:
@@ -423,12 +396,3 @@ def place_of(group: "zarr.Group") -> Place:
     from .objects import Objects
 
     return Objects(url_of(store))
-
-
-def run_coroutine(task: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns, run in another thread: this one may run an event loop."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, task).result()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marsdisk.zarr_folder import DESCRIPTION
+
 from ..errors import StoreError
 from . import chunks, layout, schema
 from .failures import reason, storage_errors, telling
 from .fence import Fence
-from .place import DESCRIPTION, Place, place_of
+from .place import Place, place_of
 
 if TYPE_CHECKING:
     import xarray
@@ -339,7 +341,7 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 def refuse_lost_chunks(place: Place) -> None:
     """Refuse a store without a chunk that xarray would read as if it were full of fill values.
 
-    So would it read what a link leads to, and wait for ever for what comes out of a pipe.
+    It would also follow a link, and wait forever for a pipe.
 
     Parameters
     ----------
@@ -359,8 +361,8 @@ def refuse_lost_chunks(place: Place) -> None:
     for name, spec in arrays.items():
         absent = chunks.absent(spec, files.chunks[name])
         lost += lost_chunks(attributes, arrays, spec, absent, status)
-    odd = [chunk.key for found in files.chunks.values() for chunk in found if chunk.size < 0]
-    for names, problem in ((odd, "no plain file"), (lost, "missing")):
+    not_plain = [chunk.key for found in files.chunks.values() for chunk in found if chunk.size < 0]
+    for names, problem in ((not_plain, "no plain file"), (lost, "missing")):
         if names:
             shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
             verb = "is" if len(names) == 1 else "are"

@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from marsdisk import model_version
+from marsdisk.zarr_folder import note_name
 
 from ..errors import StoreError
 from . import layout, reader, schema
@@ -315,10 +316,10 @@ def _is_complete(store: _Store) -> bool:
 def _beside(store: _Store) -> Iterator[Finding]:
     if store.driver:
         return
-    lasting = {f".{store.place.name}.{note}" for note in ((LOCK,) if not isinstance(store.place, Folder) else ())}
+    lasting = {note_name(store.place.name, note) for note in ((LOCK,) if not isinstance(store.place, Folder) else ())}
     ours = (LOCK, DRIVER, "json", MAKING, "probe-", "clock-", "making-", "cancel")
     names = [name for name in store.place.leftovers() if name not in lasting]
-    stale = tuple(n for n in names if n.endswith(".partial") or n.removeprefix(f".{store.place.name}.").startswith(ours))
+    stale = tuple(n for n in names if n.endswith(".partial") or n.removeprefix(note_name(store.place.name, "")).startswith(ours))
     if stale:
         yield Finding("stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale)
 
@@ -335,7 +336,7 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     reader.read_descriptions(place)  # refuses what is no store before anything is made beside it
     with driving(place):
         findings = _examine(place, None, deep=deep)
-        held = {f".{place.name}.{note}" for note in (LOCK, DRIVER)}
+        held = {note_name(place.name, note) for note in (LOCK, DRIVER)}
         findings = [
             f
             for f in (replace(f, leftovers=tuple(n for n in f.leftovers if n not in held)) for f in findings)

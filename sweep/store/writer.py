@@ -20,9 +20,10 @@ from marsdisk.result import RunResult
 
 from ..errors import StoreError
 from . import layout
+from .coroutines import run_coroutine
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
-from .place import Place, run_coroutine
+from .place import Place
 from .reader import array_of
 
 #: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a block takes to write.

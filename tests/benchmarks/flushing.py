@@ -18,7 +18,8 @@ from rich.console import Console
 
 from sweep.session import run_sweep
 from sweep.spec import load_sweep
-from sweep.store.place import Folder, run_coroutine
+from sweep.store.coroutines import run_coroutine
+from sweep.store.place import Folder
 
 from .page import ROOT, publish, table
 from .studies import CASES_PER_RING, study_file

@@ -122,7 +122,9 @@ def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str
         [name, f"{1.0 / seconds:.0f}", f"{1e3 * seconds:.2f}", f"{mine / seconds:.3f}", f"{case.error_of_series(states):.0e}"]
         for name, (seconds, states) in found.items()
     ]
-    about = f"`mars_0d_melt.yaml`, one process, rtol {tolerances[0]:g}, atol {tolerances[1]:g} Sigma_0; `make precision` compares at equal errors."
+    rtol, atol = (f"{tolerance:g}" for tolerance in tolerances)
+    of_what = f"atol {atol} (ours of the current Sigma, SciPy's of Sigma_0)"
+    about = f"`mars_0d_melt.yaml`, one process, rtol {rtol}, {of_what}; `make precision` compares at equal errors."
     return [about, "", *table(("integrator", "runs/s", "run [ms]", "over ours", "largest error of a series"), rows)]
 
 

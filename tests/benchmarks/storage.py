@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from sweep.store import layout, reader
-from sweep.store.place import run_coroutine
+from sweep.store.coroutines import run_coroutine
 
 from .page import PERFORMANCE, publish, table
 from .studies import run_study

@@ -33,8 +33,8 @@ import sweep
 from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
 from sweep.cluster import workers_from
+from sweep.store.coroutines import run_coroutine
 from sweep.store.fence import Fence
-from sweep.store.place import run_coroutine
 from sweep.watchdog import Limits
 from sweep.worker import BlockTask
 from tests.benchmarks import browsing

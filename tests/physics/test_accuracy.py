@@ -45,12 +45,18 @@ def test_the_default_tolerances_are_good_to_a_thousandth(shipped: Callable[..., 
     assert default.M_loss_cum == pytest.approx(tight.M_loss_cum, abs=1e-3 * tight.M_loss), "on the way"
 
 
-#: What the others have as well, or what costs more.
-DEAR = {"melt, cools to 2000 K", "melt, a reservoir of 1e-8 M_Mars", "three slopes, no supply", "sublimation as a sink", "collisions alone"}
+#: Set-ups that others cover, or that take long.
+THOROUGH_SETUPS = {
+    "melt, cools to 2000 K",
+    "melt, a reservoir of 5e-10 M_Mars",
+    "three slopes, no supply",
+    "sublimation as a sink",
+    "collisions alone",
+}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.thorough if name in DEAR else ()) for name in SETUPS])
-def test_the_default_tolerances_are_good_to_a_hundredth_wherever_the_disk_has_decayed_to(name: str) -> None:
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.thorough if name in THOROUGH_SETUPS else ()) for name in SETUPS])
+def test_default_tolerances_are_good_to_a_percent_while_the_disk_decays(name: str) -> None:
     assert max(errors(name, tight_run(name)).largest.values()) < 1e-2
 
 

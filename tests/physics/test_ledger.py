@@ -9,6 +9,7 @@ import pytest
 
 from marsdisk.config import RunConfig
 from marsdisk.errors import SolverError
+from marsdisk.ledger import _cure
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -40,6 +41,11 @@ OPEN = {
     "sublimation, very loose": ({**HOT, "numerics.atol": 1e-4}, "sublimation would empty a bin", "lower numerics.atol from 0.0001 to 1e-10"),
     "collisions": ({**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
     "collisions, less flat": ({**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
+    "collisions, fixed height": (
+        {**FLAT, "dynamics": {"e0": 0.5, "kernel_H_mode": "fixed", "H_fixed_over_a": 1e-15}},
+        "collisions would empty a bin",
+        "raise dynamics.H_fixed_over_a from 1e-15 to",
+    ),
     "collisions, damped": (
         {**FLAT, "dynamics": {"e0": 0.5, "i0": 1e-13, "damping": {"e_eq": 0.4}}},
         "collisions would empty a bin",
@@ -55,6 +61,14 @@ def test_a_ledger_that_does_not_close_names_the_process_and_a_cure(shipped: Ship
     message = str(caught.value)
     assert process in message
     assert cure in message
-    found = re.search(r"(numerics\.atol|dynamics\.i0) from \S+ to (\S+)$", message)
+    found = re.search(r"(numerics\.atol|dynamics\.\w+) from \S+ to (\S+)$", message)
     assert found is not None
     run_zero_d(shipped("melt", {**changes, found[1]: float(found[2])}))
+
+
+def test_a_cure_beyond_what_a_key_takes_is_not_given(shipped: Shipped) -> None:
+    flat = shipped("melt", {**FLAT, "dynamics.i0": 1.0})
+    assert _cure(flat, "collisions", 1.0).startswith("dynamics.i0 = 1 is as high as it can be;")
+    tight = shipped("melt", {"numerics.atol": 1e-20})
+    assert _cure(tight, "sublimation", 1e-9).startswith("numerics.atol = 1e-20 is as low as it can be;")
+    assert _cure(shipped("melt", {"numerics.atol": 1e-19}), "gas drag", 1e-9) == "lower numerics.atol from 1e-19 to 1e-20"

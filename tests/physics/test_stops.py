@@ -38,6 +38,8 @@ from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 CONFIGS = Path(__file__).parents[2] / "configs"
+#: What a stop that never acted is noted by.
+OF_STOPS = Note.LOSS_RATE_NEVER_ABOVE_STOP | Note.S_BLOW_NEVER_ABOVE_SMIN
 T_END = 4e5  # s
 ONE_HUMP = temperature.table(np.array([0.0, 1e5, 3e5]), np.array([1500.0, 4000.0, 1500.0]))
 TWO_HUMPS = temperature.table(
@@ -203,9 +205,8 @@ def test_the_limit_of_the_issue_ends_no_run_that_never_lost_so_much(shipped: Shi
     assert result.stop_reason is StopReason.T_END_YEARS
     assert result.M_loss == on.M_loss > 1e-9
     assert np.array_equal(result.N, on.N)
-    assert result.notes == Note.LOSS_RATE_NEVER_ABOVE_STOP
-    assert on.notes == Note(0)
-    assert on.notes.sentences == ()
+    assert result.notes & OF_STOPS == Note.LOSS_RATE_NEVER_ABOVE_STOP
+    assert on.notes & OF_STOPS == Note(0)
 
 
 @pytest.mark.parametrize("limit", [2e-16, 1e-17, 1e-19])
@@ -215,7 +216,7 @@ def test_a_run_stops_at_the_rate_it_was_given(shipped: Shipped, limit: float) ->
     assert result.stop_reason is StopReason.LOSS_RATE
     assert result.M_out_dot[0] > limit
     assert result.M_out_dot[-1] == pytest.approx(limit, rel=1e-9)
-    assert result.notes == Note(0)
+    assert result.notes & OF_STOPS == Note(0)
 
 
 def test_a_run_in_which_nothing_ever_is_unbound_goes_on_and_says_so() -> None:
@@ -287,7 +288,7 @@ def test_the_classic_scheme_stops_at_crossings_too(
     numerics["mass_loss_rate_stop_Mmars_s"] = limit
     result = run_zero_d(shipped("melt", {**CLASSIC, "numerics": numerics}))
     assert result.stop_reason is (StopReason.LOSS_RATE if stops else StopReason.T_END_ORBITS)
-    assert result.notes == (Note(0) if stops else Note.LOSS_RATE_NEVER_ABOVE_STOP)
+    assert result.notes & OF_STOPS == (Note(0) if stops else Note.LOSS_RATE_NEVER_ABOVE_STOP)
     if stops:
         assert result.M_out_dot[-1] == pytest.approx(limit, rel=1e-2)
 

@@ -177,8 +177,10 @@ def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(store: Path, f
     assert_same_bits(store, finished)
 
 
-def test_an_empty_folder_where_chunks_come_to_lie_is_nothing(store: Path) -> None:
-    (store / "N" / "c" / "3").mkdir()
+@pytest.mark.parametrize("name", ["N/c/3", "M_loss/c/99", "status/c/99", "T0/c/7", "mine", "M_loss/zarr.json.d"])
+def test_an_empty_folder_that_is_in_the_way_of_no_chunk_is_nothing(store: Path, name: str) -> None:
+    (store / name).mkdir()
+    open_store(store)
     assert examine(store, deep=True) == Diagnosis([], None)
 
 

@@ -13,7 +13,7 @@ from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 import sweep.worker
 from sweep import heartbeat
 from sweep.errors import StoreError
-from sweep.store.lock import LOCK, FileOfLock, driving
+from sweep.store.lock import LOCK, LockFile, driving
 from sweep.store.place import Folder
 from sweep.store.reader import counts
 
@@ -45,13 +45,13 @@ def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
     file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, lost = tmp_path / "s.zarr", threading.Event()
-    really = FileOfLock.lose
+    really = LockFile.lose
 
-    def lose(held: FileOfLock, to: str) -> None:
+    def lose(held: LockFile, to: str) -> None:
         really(held, to)
         lost.set()
 
-    monkeypatch.setattr(FileOfLock, "lose", lose)
+    monkeypatch.setattr(LockFile, "lose", lose)
     monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
 
     def remove_lock() -> None:
@@ -60,7 +60,7 @@ def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
 
     with monkeypatch.context() as patch:
         before_runs({3: remove_lock}, patch)
-        with pytest.raises(StoreError, match=r"somebody has removed the lock of this driver, .*; the same command goes on"):
+        with pytest.raises(StoreError, match=r"somebody has removed the lock of this driver, .*; resume with the same command"):
             run_here(file, store)
     assert 0 < counts(store).pending < RUNS
     run_here(file, store)
@@ -72,7 +72,7 @@ def test_a_lock_of_another_driver_is_left_alone(tmp_path: Path) -> None:
     with driving(store) as first:
         lock_of(store).unlink()
         with driving(store):
-            first.look()
+            first.notice_loss()
             assert first.lost
             with pytest.raises(StoreError, match="is driving this sweep"), driving(store):
                 pass
@@ -89,8 +89,9 @@ def test_the_lock_of_a_driver_that_began_after_ours_was_removed_outlives_ours(tm
         assert lock_of(store).exists()
 
 
+@pytest.mark.parametrize(("saved_at", "words"), [(1, "4 runs are pending again"), (3, "2 runs are pending again")])
 def test_a_store_that_is_replaced_by_its_backup_is_not_called_finished(
-    file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_at: int, words: str
 ) -> None:
     store, backup = tmp_path / "s.zarr", tmp_path / "backup.zarr"
 
@@ -102,8 +103,8 @@ def test_a_store_that_is_replaced_by_its_backup_is_not_called_finished(
         shutil.copytree(backup, store)
 
     with monkeypatch.context() as patch:
-        before_runs({1: save, 5: restore}, patch)
-        with pytest.raises(StoreError, match=r"\d runs are pending again: somebody has changed or replaced the store .*; the same command runs them"):
+        before_runs({saved_at: save, 5: restore}, patch)
+        with pytest.raises(StoreError, match=f"{words}: the store was changed or replaced during the sweep; resume with the same command"):
             run_here(file, store)
     run_here(file, store)
     assert_same_bits(store, finished)

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
+from marsdisk.url_secrets import without_passwords
 from sweep.cli import main
 from sweep.cli_options import PlaceParameter
 from sweep.errors import StoreError
@@ -39,6 +40,11 @@ FORMS = {
     "token as a folder": "{}://bucket/token=hunter2/x.zarr",
     "setting": "{}://bucket/x.zarr&AWS_SECRET_ACCESS_KEY=hunter2",
     "setting of the host": "{}://sig=hunter2/x.zarr",
+    "password and token": "{}://key:pw@bucket/x.zarr;token=hunter2",
+    "user and token": "{}://c@bucket/x.zarr;token=hunter2",
+    "password with a slash further on": "{}://bucket/a/key:hunt/hunter2@x",
+    "escaped semicolon": "{}://bucket/x.zarr%3Btoken=hunter2",
+    "escaped setting": "{}://bucket/x.zarr;token%3Dhunter2",
 }
 SCHEMES = (*OBJECT_SCHEMES, "https", "S3")
 URLS = {f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()}
@@ -96,12 +102,30 @@ ELSEWHERE = {
 def test_a_url_in_the_wrong_place_is_named_without_its_password(
     words: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep_file(tmp_path)
+    sweep_file(tmp_path, axes={"dynamics.i0": [0.05, 0.1]})
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, [str(finished) if word == "FINISHED" else word for word in words])
     assert done.exit_code == 2, done.output
+    assert "***@host" in done.output
     assert SECRET not in done.output
     assert SECRET not in str(done.exception)
+
+
+TEXTS = {
+    "no store at s3://bucket/me@home/x.zarr": "no store at s3://bucket/me@home/x.zarr",
+    "abfss://container@account.dfs.core.windows.net/x.zarr is away": "abfss://container@account.dfs.core.windows.net/x.zarr is away",
+    "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr": "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr",
+    "tcp://me:hunter2'hunter2@host:1 and 's3://hunter2@b/x'": "tcp://***@host:1 and 's3://***@b/x'",
+    "s3:key:hunter2@bucket/x": "s3://***@bucket/x",
+    "https://host/x?sig=hunter2": "https://host/x",
+    "s3://bucket/x.zarr;token=hunter2": "s3://bucket/x.zarr;token=***",
+    "file a.yaml, line 3: x@y": "file a.yaml, line 3: x@y",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_secrets_of_urls_are_hidden_in_a_text_and_nothing_else_is(text: str) -> None:
+    assert without_passwords(text) == TEXTS[text]
 
 
 def words_of(command: click.Command, parameter: click.Parameter, url: str) -> list[str]:

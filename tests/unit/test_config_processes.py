@@ -10,16 +10,16 @@ import marsdisk.config_processes  # noqa: F401 - whose sections are subclasses, 
 from marsdisk.config_sections import Section
 
 
-def below(model: type[Section]) -> Iterator[type[Section]]:
+def with_subclasses(model: type[Section]) -> Iterator[type[Section]]:
     """A section and all that are made from it."""
     yield model
     for derived in model.__subclasses__():
-        yield from below(derived)
+        yield from with_subclasses(derived)
 
 
 DEFAULTS = {
     f"{model.__name__}.{name}": field
-    for model in below(Section)
+    for model in with_subclasses(Section)
     for name, field in model.model_fields.items()
     if isinstance(field.default, int | float)
 }

@@ -12,6 +12,16 @@ from gate import Gate
 from late_writers import Late, Launch, Sweeps
 from small_sweeps import run_here, sweep_file
 
+SECONDS_AT_LEAST, SECONDS_OF_A_ROUND = 600, 150  # on a busy machine
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is tried many times may take longer than other tests."""
+    rounds = config.getoption("--rounds")
+    for item in items:
+        if "late" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(SECONDS_AT_LEAST + rounds * SECONDS_OF_A_ROUND))
+
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Fault:
