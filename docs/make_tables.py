@@ -15,6 +15,7 @@ from marsdisk.config import RunConfig, read_config
 from marsdisk.config_errors import allowed, config_keys, metadata
 from marsdisk.config_processes import LAW, ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
 from marsdisk.config_sections import Section
+from marsdisk.notes import SENTENCES, Note
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "docs" / "model.md"
@@ -147,7 +148,13 @@ def decisions() -> list[str]:
     return lines
 
 
-TABLES = {"decisions": decisions, "defaults": defaults}
+def notes() -> list[str]:
+    """Every note with its bit and its sentence."""
+    lines = ["| note | bit | what is said |", "|---|---|---|"]
+    return lines + [f"| `{note.name}` | {note.value} | {escaped(SENTENCES[note])} |" for note in Note]
+
+
+TABLES = {"decisions": decisions, "defaults": defaults, "notes": notes}
 
 if __name__ == "__main__":
     for name, make in TABLES.items():

@@ -122,8 +122,8 @@ def draw_convergence(out: Path) -> None:
     left.legend(frameon=False, fontsize=8, ncols=2, loc="upper right", title="quantity, fragment_law, blowout.edge", title_fontsize=8)
 
     rtols = 10.0 ** np.arange(-1.0, -8.1, -0.5)
-    exact = melt(numerics__rtol=1e-11, numerics__atol=1e-17)
-    found = [melt(numerics__rtol=float(rtol), numerics__atol=float(1e-5 * rtol)) for rtol in rtols]
+    exact = melt(numerics__rtol=1e-11, numerics__atol=1e-19)
+    found = [melt(numerics__rtol=float(rtol), numerics__atol=float(1e-7 * rtol)) for rtol in rtols]
     for name, colour, marker in (("M_loss", BLUE, "o"), ("Sigma_final", ORANGE, "s"), ("tau_los", PINK, "^")):
         errors = [max(abs(ended(name, result) / ended(name, exact) - 1.0), 1e-16) for result in found]
         right.loglog(rtols, errors, marker=marker, color=colour, label=f"{name}{' at the end' if name == 'tau_los' else ''}")
@@ -132,7 +132,7 @@ def draw_convergence(out: Path) -> None:
     right.loglog(rtols, rtols, color=BLACK, lw=1.0, label="rtol itself")
     right.axvline(1e-3, color="0.6", lw=1.0, ls="--")
     right.annotate("default", (1e-3, 1e-1), textcoords="offset points", xytext=(4, 0), color="0.4")
-    right.set(xlabel="numerics.rtol (atol = 1e-5 rtol)", ylabel="relative error", xlim=(3e-1, 3e-9), ylim=(1e-15, 1.0))
+    right.set(xlabel="numerics.rtol (atol = 1e-7 rtol)", ylabel="relative error", xlim=(3e-1, 3e-9), ylim=(1e-15, 1.0))
     right.legend(frameon=False, loc="lower left", fontsize=9)
     figure.savefig(out, dpi=90)
 

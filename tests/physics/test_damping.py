@@ -156,7 +156,7 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
         return integrate(*given, t=t, mode=mode, above=above)
 
     def end(tolerance: float) -> tuple[Array, int]:
-        limits = Limits(2e4, 1e-8, 1e-14 * float(ring.c0.sum()), 100_000, math.inf, 1.0)
+        limits = Limits(2e4, 1e-8, 1e-14, 100_000, math.inf, 1.0)
         stretches = integrate_stretches(ring.c0, Damping(1e-3, area, ring.masses, motion_at), limits, solve, tolerance=tolerance)
         path = joined([stretch.path for stretch in stretches])
         assert path.ledger_error < 1e-13

@@ -65,7 +65,7 @@ def solve(ring: Ring, drivers: Drivers, t_end: float, **stops: float) -> Traject
     limits = Limits(
         t_end,
         1e-3,
-        1e-8 * float(ring.c0.sum()),
+        1e-8,
         MOST_STEPS,
         math.inf,
         1.0,
@@ -177,7 +177,7 @@ def test_collisions_that_set_in_shortly_before_the_end_are_stretched_to_once(sha
     ring = make_ring(6, s_lo=1e-5, s_hi=1e-3, v_rel=100.0)
     drivers = make_drivers(ring, COOLING, t_blow=math.inf)
     drivers = drivers._replace(phase=gated(T_liquid - 100.0, T_liquid))
-    limits = Limits(MIDDLE, 1e-3, 1e-8 * float(ring.c0.sum()), 2000, math.inf, 1.0)
+    limits = Limits(MIDDLE, 1e-3, 1e-8, 2000, math.inf, 1.0)
     calls = 0
 
     def solve_stretch(motion: Motion, y: Array, limits: Limits, *begin: Any) -> Trajectory:

@@ -65,7 +65,7 @@ def solve(ring: Ring, drivers: Drivers, *, rtol: float = 1e-6, **stops: float) -
     limits = Limits(
         T_END,
         rtol,
-        1e-12 * float(ring.c0.sum()),
+        1e-12,
         100_000,
         stops.pop("tau_stop", math.inf),
         1.0,
