@@ -3,7 +3,8 @@
 import functools
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
@@ -96,6 +97,26 @@ class Program(click.Group):
 
         outlive_readers()
         return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with hiding_secrets():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with hiding_secrets():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def hiding_secrets() -> Iterator[None]:
+    """Leave out of a mistake on the command line what is secret in it."""
+    from .url_secrets import without_passwords
+
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = without_passwords(error.message)  # type: ignore[misc] # its own is read when it is shown
+        raise
 
 
 def reporting(context: click.Context, call: Callable[[], R]) -> R:

@@ -1,11 +1,12 @@
 """A ledger that does not close: which process lost the mass to round-off, and what cures it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from ._jit import interpreted
-from .config import RunConfig
+from .config import RunConfig, build_config, merge
 from .config_errors import bound
 from .config_sections import Numerics
 from .physics.grid import Array
@@ -16,13 +17,17 @@ from .solver.drivers import Drivers, gates, set_blowout_rates
 from .solver.trajectory import Trajectory, imbalance
 
 LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
-_ATOL = Numerics.model_fields["atol"]
-CLOSING_ATOL: float = _ATOL.default  #: with which the ledger closes, whatever empties the bins
-LEAST_ATOL = bound(_ATOL, "ge")
+CLOSING_ATOL: float = Numerics.model_fields["atol"].default  #: with which it closes, however fast a bin is emptied
 COLLISIONS = "collisions"
 
 
-def explain_imbalance(config: RunConfig, path: Trajectory, drivers: Drivers, collision_rate: Callable[[float, Array], float]) -> str:
+def explain_imbalance(
+    config: RunConfig,
+    path: Trajectory,
+    drivers: Drivers,
+    collision_rate: Callable[[float, Array], float],
+    closes: Callable[[RunConfig], bool],
+) -> str:
     """Say where a ledger that does not close was broken, and what to do.
 
     Parameters
@@ -36,6 +41,8 @@ def explain_imbalance(config: RunConfig, path: Trajectory, drivers: Drivers, col
     collision_rate : callable
         Given a time [s] and the mass per bin then, (n,) kg/m2, the largest rate [1/s] at which
         collisions empty a bin.
+    closes : callable
+        Whether the ledger of another configuration closes; asked of each cure before it is named.
 
     Returns
     -------
@@ -51,7 +58,9 @@ def explain_imbalance(config: RunConfig, path: Trajectory, drivers: Drivers, col
     process = max(rates, key=rates.__getitem__)
     times = rates[process] * (end - begin)
     problem = f"in the step at t = {begin:.6g} s, {process} would empty a bin {times:.0e} times"
-    return f"{problem}, which double precision cannot balance; {_cure(config, process, path.ledger_error)}"
+    tried = (cure.words for cure in cures(config, process, path.ledger_error) if closes(cure.config))
+    advice = next(tried, "neither lower tolerances nor a thicker disk were found to cure it; end the run earlier, or change what acts in it")
+    return f"{problem}, which double precision cannot balance; {advice}"
 
 
 def _linear_rates(drivers: Drivers, t: float, piece: int, mode: int) -> dict[str, float]:
@@ -71,17 +80,33 @@ def _linear_rates(drivers: Drivers, t: float, piece: int, mode: int) -> dict[str
     }
 
 
-def _cure(config: RunConfig, process: str, error: float) -> str:
-    """What to change in the configuration, within what its keys take."""
+class Cure(NamedTuple):
+    """A change of one key that may close a ledger."""
+
+    words: str
+    config: RunConfig
+
+
+def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
+    """Changes within what their keys take, the likeliest first."""
+    numerics, dynamics = config.numerics, config.dynamics
     if process != COLLISIONS:
-        atol = config.numerics.atol
-        tighter = max(min(0.01 * atol, CLOSING_ATOL), LEAST_ATOL)
-        if tighter < atol:
-            return f"lower numerics.atol from {atol:g} to {tighter:g}"
-        return f"numerics.atol = {atol:g} is as low as it can be; end the run earlier or change what acts in it"
-    fixed = config.dynamics.H_fixed_over_a
-    key, value = ("i0", config.dynamics.i0) if fixed is None else ("H_fixed_over_a", fixed)
-    higher = min(value * 10.0 * error / LEDGER_LIMIT, 1.0)
-    if float(f"{higher:.0e}") > value:
-        return f"raise dynamics.{key} from {value:g} to {higher:.0e}"
-    return f"dynamics.{key} = {value:g} is as high as it can be; end the run earlier or take a thinner disk"
+        yield from _lower(config, "atol", min(0.01 * numerics.atol, CLOSING_ATOL))
+    yield from _lower(config, "rtol", 1e-5 * numerics.rtol)
+    key = "i0" if dynamics.H_fixed_over_a is None else "H_fixed_over_a"
+    value: float = getattr(dynamics, key)
+    higher = float(f"{min(value * 10.0 * error / LEDGER_LIMIT, 1.0):.0e}")
+    if process == COLLISIONS and higher > value:
+        yield Cure(f"raise dynamics.{key} from {value:g} to {higher:g}", _changed(config, f"dynamics.{key}", higher))
+
+
+def _lower(config: RunConfig, key: str, value: float) -> Iterator[Cure]:
+    """A tolerance that is lowered, unless it is as low as it can be."""
+    before: float = getattr(config.numerics, key)
+    lower = max(value, bound(Numerics.model_fields[key], "ge"))
+    if lower < before:
+        yield Cure(f"lower numerics.{key} from {before:g} to {lower:g}", _changed(config, f"numerics.{key}", lower))
+
+
+def _changed(config: RunConfig, key: str, value: float) -> RunConfig:
+    return build_config(merge(config.model_dump(exclude_unset=True), {key: value}))

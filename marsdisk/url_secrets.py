@@ -13,6 +13,8 @@ _SETTING = re.compile(
 )
 #: A URL in a text, also one that has lost slashes.
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):(?:/{1,3}|(?=[^\s/@:]+:[^\s@]*@))(\S+)")
+#: A secret by its name, as in a file or a variable of the environment.
+_NAMED = re.compile(r"\b([\w.-]*(?:secret|passw|access.?key|account.?key|api.?key|token)[\w.-]*)(\s*[:=]\s*)([^\s,;}]+)", re.IGNORECASE)
 AZURE = {"abfs", "abfss"}  #: whose URLs name a container before the host
 
 
@@ -52,7 +54,7 @@ def hide_secrets(scheme: str, rest: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return a message with ``***`` for the secrets of URLs in it.
+    """Return a message with ``***`` for the secrets in it.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def without_passwords(text: str) -> str:
     Returns
     -------
     str
-        The same, but for URLs that hold a user, or a setting that is a secret.
+        The same, but for URLs that hold a user, and for values whose names say that they are secret.
 
     Examples
     --------
@@ -77,7 +79,7 @@ def without_passwords(text: str) -> str:
         holds_secret = has_user(scheme, rest) or has_secret_setting(rest)
         return hide_secrets(scheme, rest) if holds_secret else url[0]
 
-    return _URL.sub(hidden, text)
+    return _NAMED.sub(r"\1\2***", _URL.sub(hidden, text))
 
 
 def has_user(scheme: str, rest: str) -> bool:

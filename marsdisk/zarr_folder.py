@@ -1,5 +1,6 @@
-"""Folders that hold a Zarr store, and the names of what lies beside one; Zarr is not needed for it."""
+"""Folders that hold the store of a sweep, and the names of what lies beside one; Zarr is not needed for it."""
 
+import json
 import os
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def note_name(store: str, note: str) -> str:
 
 
 def store_around(path: Path) -> Path | None:
-    """Return the outermost Zarr store that a path lies in.
+    """Return the outermost store of a sweep that a path lies in.
 
     Parameters
     ----------
@@ -55,5 +56,13 @@ def store_of_note(path: Path) -> Path | None:
 
 
 def is_store(folder: Path) -> bool:
-    """Whether a folder is a Zarr store, or a part of one; what cannot be looked into is none."""
-    return os.path.exists(folder / DESCRIPTION)
+    """Whether a folder is the store of a sweep, or a damaged one; what cannot be looked into is none."""
+    description = folder / DESCRIPTION
+    if not os.path.isfile(description):
+        return False
+    try:
+        found = json.loads(description.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return True
+    attributes = found.get("attributes") if isinstance(found, dict) else None
+    return isinstance(attributes, dict) and "plan_digest" in attributes

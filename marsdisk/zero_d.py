@@ -51,6 +51,8 @@ from .start import Start, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
+GIVEN_UP = {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME}  #: outcomes of an integration that could not go on
+
 
 def _damping(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> Damping | None:
     """How collisions damp e and i; None where they do not."""
@@ -117,7 +119,7 @@ def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
 def _check(run: "Prepared", path: Trajectory, stretches: list[Stretch]) -> None:
     config, derived = run.config, run.derived
     classic = config.numerics.scheme == "imex_bdf1"  # which cannot keep the limit, and says itself why it collapses
-    if path.outcome not in {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME} and (classic or path.ledger_error <= LEDGER_LIMIT):
+    if path.outcome not in GIVEN_UP and (classic or path.ledger_error <= LEDGER_LIMIT):
         return
     at = f"at t = {path.t_final:.6g} s after {path.accepted} steps ({path.rejected} rejected)"
     rtol = "give numerics.dt" if classic else f"loosen numerics.rtol = {config.numerics.rtol:g}"
@@ -136,7 +138,11 @@ def _check(run: "Prepared", path: Trajectory, stretches: list[Stretch]) -> None:
         motion = next(stretch.motion for stretch in reversed(stretches) if stretch.path.t[0] <= t)
         return emptying_rate(c, _collision_terms(config, derived, motion, run.disk, run.cache))
 
-    why = explain_imbalance(config, path, run.drivers, collision_rate)
+    def closes(changed: RunConfig) -> bool:
+        other = joined([stretch.path for stretch in prepare(changed, RunCache(), run.alarm).solve()])
+        return other.outcome not in GIVEN_UP and other.ledger_error <= LEDGER_LIMIT
+
+    why = explain_imbalance(config, path, run.drivers, collision_rate, closes)
     raise SolverError(f"mass is not conserved {at}: {path.ledger_error:.1e} of start and supply, {LEDGER_LIMIT:g} is allowed; {why}")
 
 

@@ -12,7 +12,7 @@ from marsdisk.config_errors import explain
 from marsdisk.config_sections import Section, quantity
 from marsdisk.errors import ConfigError
 from marsdisk.physics.textfile import shown
-from marsdisk.url_secrets import hide_secrets
+from marsdisk.url_secrets import has_secret_setting, hide_secrets
 from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -37,9 +37,9 @@ class Scheduler:
 
     def __post_init__(self) -> None:
         protocol, separator, rest = self.address.rpartition("://")
-        if "@" in rest:
+        if "@" in rest or has_secret_setting(rest):
             shown = hide_secrets(protocol or "tcp", rest)
-            problem = "a scheduler's address takes no user or password"
+            problem = "a scheduler's address takes no user, password or token"
             raise ConfigError([f"{shown}: {problem}; give HOST:PORT, and certificates if it requires them"], "--scheduler")
         if not separator:
             object.__setattr__(self, "address", f"{'tls' if self.tls else 'tcp'}://{rest}")

@@ -19,13 +19,14 @@ LONGEST_PATH = 400  # characters of the path of a file in a message
 #: A decimal number.
 NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
-_THOUSANDS = r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+_THOUSANDS = r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
+_GAP = "[ '\u00a0\u2009\u202f]"
+_GAPS = rf"[-+]?[1-9][0-9]{{0,2}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 _WITH_UNIT = rf"(?!0[xob]){NUMBER.pattern}\s*[A-Za-z%°µ][\w/%^*. -]*"  # or with a prefix, such as 4k
 #: What people write besides: what to change in it, and how to say so; compiled when it is needed.
 _HABITS = (
     (",", ".", "with a decimal point"),
     ("_", "", "without underscores"),
-    (r"(?<=[0-9])[ '\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))", "", "without gaps"),
     (r"\s+(?=[eE][-+0-9])|(?<=[0-9.][eE])\s+", "", "without gaps"),
     (r"(?<=[0-9.])[dD](?=[-+0-9])", "e", "with e before the exponent"),
     (r"\s*[x*×·]\s*10\s*(?:\^|\*\*|(?=[-+]))\s*", "e", "with e before the exponent"),
@@ -126,6 +127,8 @@ def number_advice(text: str) -> str:
     text = text[:LONGEST_SHOWN].strip()
     if re.fullmatch(_THOUSANDS, text):
         return "write decimals after a point, and thousands without commas"
+    if re.fullmatch(_GAPS, text):
+        return f"write {re.sub(_GAP, '', text)} without gaps"
     for pattern, replacement, how in _HABITS:
         better = re.sub(pattern, replacement, text)
         if better != text and NUMBER.fullmatch(better):

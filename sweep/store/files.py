@@ -1,9 +1,37 @@
-"""Files of a store in a folder where an empty folder may have come in their way."""
+"""Files of a store in a folder, in whose way links, files and folders of others may have come."""
 
 import errno
+import stat
 from pathlib import Path
 
 from ..errors import StoreError
+
+
+def refuse_detour(root: Path, key: str) -> None:
+    """Refuse a file whose folders are not all plain ones of the store.
+
+    Parameters
+    ----------
+    root : Path
+        Of the store.
+    key : str
+        Of the file, which need not exist.
+
+    Raises
+    ------
+    StoreError
+        It names the link or file that stands where a folder belongs.
+    """
+    folder = root
+    for name in key.split("/")[:-1]:
+        folder /= name
+        try:
+            mode = folder.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(mode):
+            problem = f"{folder} is a link or a file where a folder of the store belongs"
+            raise StoreError(f"{problem}; nothing beyond it was read or changed. Put a plain folder in its place")
 
 
 def put_in_place(file: Path, target: Path) -> None:

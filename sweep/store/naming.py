@@ -49,32 +49,8 @@ def folder_behind(text: str) -> str:
     return os.path.realpath(path)
 
 
-def refuse_long_name(path: Path, text: str) -> None:
-    """Refuse a store whose notes beside it would have longer names than the file system takes.
-
-    Parameters
-    ----------
-    path : Path
-        Of the store.
-    text : str
-        What people call it.
-
-    Raises
-    ------
-    StoreError
-        It names the limit.
-    """
-    limit = _longest_name(path.parent) - NOTE_BYTES
-    size = len(os.fsencode(path.name))
-    if size > limit:
-        raise StoreError(
-            f"{text}: the name of a store may have {limit} bytes here, as notes beside it have "
-            f"longer ones, and this has {size}; give a shorter one with --store"
-        )
-
-
-def refuse_name_in_store(path: Path, text: str) -> None:
-    """Refuse to make a store within another one, which would be damaged by it.
+def refuse_name(path: Path, text: str) -> None:
+    """Refuse to make a store where it, or what lies beside it, would be in the way of another.
 
     Parameters
     ----------
@@ -86,11 +62,21 @@ def refuse_name_in_store(path: Path, text: str) -> None:
     Raises
     ------
     StoreError
-        It names the other one.
+        Its name is that of a note, or too long for notes; or it would lie in another store.
     """
+    if path.name.startswith("."):
+        problem = "names that begin with a point are those of notes beside a store"
+        raise StoreError(f"{text}: {problem}; give another name with --store")
     around = store_around(Path(os.path.realpath(path)))
     if around is not None:
         raise StoreError(f"{text}: lies in the store {around}; choose another place with --store")
+    limit = _longest_name(path.parent) - NOTE_BYTES
+    size = len(os.fsencode(path.name))
+    if size > limit:
+        raise StoreError(
+            f"{text}: the name of a store may have {limit} bytes here, as notes beside it have "
+            f"longer ones, and this has {size}; give a shorter one with --store"
+        )
 
 
 def _longest_name(folder: Path) -> int:

@@ -15,9 +15,9 @@ from marsdisk.zarr_folder import DESCRIPTION, note_name
 
 from ..errors import StoreError
 from .fence import Guard, LateBlockError
-from .files import put_in_place, remove_file
+from .files import put_in_place, refuse_detour, remove_file
 from .identity import unique_mark
-from .naming import folder_behind, refuse_long_name, refuse_name_in_store
+from .naming import folder_behind, refuse_name
 from .url_secrets import refuse_lost_slash, refuse_secrets
 
 if TYPE_CHECKING:
@@ -223,8 +223,7 @@ class Folder(Place):
     def refuse_bad_name(self) -> None:
         super().refuse_bad_name()
         if not os.path.exists(self.path):
-            refuse_long_name(self.path, self.text)
-            refuse_name_in_store(self.path, self.text)
+            refuse_name(self.path, self.text)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -280,6 +279,7 @@ class Folder(Place):
                 yield below, -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
+        refuse_detour(self.path, key)
         about = (self.path / key).lstat()
         is_plain = stat.S_ISREG(about.st_mode)  # a pipe would hang, a link lead elsewhere
         if not is_plain or about.st_size > FILE_BYTES:
@@ -288,12 +288,8 @@ class Folder(Place):
             return file.read() if first is None else file.read(first)
 
     def delete(self, keys: Iterable[str]) -> None:
-        root = self.path.resolve()
         for key in keys:
-            folder = (self.path / key).parent
-            if folder.resolve() != root / Path(key).parent:
-                problem = f"{folder} is a link, or below one; nothing beyond it was removed"
-                raise StoreError(f"{problem}. Put a plain folder in its place")
+            refuse_detour(self.path, key)
             remove_file(self.path / key)
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
@@ -303,11 +299,12 @@ class Folder(Place):
         there to be renamed: not even a process that was frozen after the check changes the new one.
         """
         mark = unique_mark()
-        partial = {key: self.path / f"{key}.{mark}.partial" for key in chunks}
+        partial: dict[str, Path] = {}
         try:
-            for key, path in partial.items():
+            for key, content in chunks.items():
                 self._make_folders_of(key)
-                path.write_bytes(chunks[key])
+                partial[key] = self.path / f"{key}.{mark}.partial"
+                partial[key].write_bytes(content)
             await guard.refuse_late()
             for key in sorted(chunks, key=lambda key: key.startswith(record)):
                 put_in_place(partial[key], self.path / key)
@@ -320,6 +317,7 @@ class Folder(Place):
 
     def _make_folders_of(self, key: str) -> None:
         """Make the folders of a chunk within its array's, which is not made anew if it is gone."""
+        refuse_detour(self.path, key)
         folder, *below, _ = key.split("/")
         inner = self.path / folder
         for name in below:

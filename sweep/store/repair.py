@@ -1,5 +1,6 @@
 """What is wrong with a store, and setting right what can be without losing a readable result."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -317,11 +318,16 @@ def _beside(store: _Store) -> Iterator[Finding]:
     if store.driver:
         return
     lasting = {note_name(store.place.name, note) for note in ((LOCK,) if not isinstance(store.place, Folder) else ())}
-    ours = (LOCK, DRIVER, "json", MAKING, "probe-", "clock-", "making-", "cancel")
     names = [name for name in store.place.leftovers() if name not in lasting]
-    stale = tuple(n for n in names if n.endswith(".partial") or n.removeprefix(note_name(store.place.name, "")).startswith(ours))
+    stale = tuple(name for name in names if _is_ours(name.removeprefix(note_name(store.place.name, ""))))
     if stale:
         yield Finding("stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale)
+
+
+def _is_ours(note: str) -> bool:
+    """Whether a driver or a making leaves such a note, however it ends."""
+    is_known = note in {LOCK, DRIVER, "json", MAKING, "cancel"}
+    return is_known or note.endswith(".partial") or re.fullmatch("(probe|clock|making)-[0-9a-f]+(-[0-9]+)?", note) is not None
 
 
 def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:

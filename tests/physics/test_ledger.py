@@ -9,7 +9,7 @@ import pytest
 
 from marsdisk.config import RunConfig
 from marsdisk.errors import SolverError
-from marsdisk.ledger import _cure
+from marsdisk.ledger import cures
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -36,39 +36,65 @@ def test_the_ledger_closes_after_a_gate_has_opened(shipped: Shipped, rings: tupl
 
 HOT = {**GATED, "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625}, "temperature.T0": 4500.0, "sublimation": {"method": "advection"}}
 FLAT = {"psd.floor": "blowout", "optical_depth": {}}
+THICK = {"optical_depth": {"tau_stop": None}}
 OPEN = {
-    "sublimation": ({**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
-    "sublimation, very loose": ({**HOT, "numerics.atol": 1e-4}, "sublimation would empty a bin", "lower numerics.atol from 0.0001 to 1e-10"),
-    "collisions": ({**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
-    "collisions, less flat": ({**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
+    "sublimation": ("melt", {**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
+    "sublimation, very loose": ("melt", {**HOT, "numerics.atol": 1e-4}, "sublimation would empty a bin", "lower numerics.atol from 0.0001 to 1e-10"),
+    "collisions": ("melt", {**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
+    "collisions, less flat": ("melt", {**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
     "collisions, fixed height": (
+        "melt",
         {**FLAT, "dynamics": {"e0": 0.5, "kernel_H_mode": "fixed", "H_fixed_over_a": 1e-15}},
         "collisions would empty a bin",
         "raise dynamics.H_fixed_over_a from 1e-15 to",
     ),
     "collisions, damped": (
+        "melt",
         {**FLAT, "dynamics": {"e0": 0.5, "i0": 1e-13, "damping": {"e_eq": 0.4}}},
         "collisions would empty a bin",
         "raise dynamics.i0 from 1e-13 to",
     ),
+    "collisions, a thick disk": (
+        "high_temp",
+        {**THICK, "collisions.fragment_law": "number", "temperature.T0": 2260.0},
+        "collisions would empty a bin",
+        "lower numerics.rtol from 0.001 to 1e-08",
+    ),
+    "collisions, no sinks": (
+        "no_sinks",
+        {**THICK, "qstar.scale": 4.15, "temperature.T0": 2080.0},
+        "collisions would empty a bin",
+        "lower numerics.rtol from 0.001 to 1e-08",
+    ),
 }
 
 
-@pytest.mark.parametrize(("changes", "process", "cure"), OPEN.values(), ids=OPEN)
-def test_a_ledger_that_does_not_close_names_the_process_and_a_cure(shipped: Shipped, changes: dict[str, Any], process: str, cure: str) -> None:
+@pytest.mark.parametrize(("base", "changes", "process", "cure"), OPEN.values(), ids=OPEN)
+def test_a_ledger_that_does_not_close_names_the_process_and_a_cure(
+    shipped: Shipped, base: str, changes: dict[str, Any], process: str, cure: str
+) -> None:
     with pytest.raises(SolverError, match="mass is not conserved") as caught:
-        run_zero_d(shipped("melt", changes))
+        run_zero_d(shipped(base, changes))
     message = str(caught.value)
     assert process in message
     assert cure in message
-    found = re.search(r"(numerics\.atol|dynamics\.\w+) from \S+ to (\S+)$", message)
+    found = re.search(r"((?:numerics|dynamics)\.\w+) from \S+ to (\S+)$", message)
     assert found is not None
-    run_zero_d(shipped("melt", {**changes, found[1]: float(found[2])}))
+    run_zero_d(shipped(base, {**changes, found[1]: float(found[2])}))
+
+
+def words(config: RunConfig, process: str, error: float) -> list[str]:
+    return [cure.words for cure in cures(config, process, error)]
 
 
 def test_a_cure_beyond_what_a_key_takes_is_not_given(shipped: Shipped) -> None:
-    flat = shipped("melt", {**FLAT, "dynamics.i0": 1.0})
-    assert _cure(flat, "collisions", 1.0).startswith("dynamics.i0 = 1 is as high as it can be;")
-    tight = shipped("melt", {"numerics.atol": 1e-20})
-    assert _cure(tight, "sublimation", 1e-9).startswith("numerics.atol = 1e-20 is as low as it can be;")
-    assert _cure(shipped("melt", {"numerics.atol": 1e-19}), "gas drag", 1e-9) == "lower numerics.atol from 1e-19 to 1e-20"
+    assert words(shipped("melt", {"dynamics.i0": 1.0, "numerics.rtol": 1e-12}), "collisions", 1.0) == []
+    assert words(shipped("melt", {"numerics.atol": 1e-20, "numerics.rtol": 1e-12}), "sublimation", 1e-9) == []
+    gentle = shipped("melt", {"numerics.atol": 1e-19, "numerics.rtol": 1e-11})
+    assert words(gentle, "gas drag", 1e-9) == ["lower numerics.atol from 1e-19 to 1e-20", "lower numerics.rtol from 1e-11 to 1e-12"]
+
+
+def test_where_no_cure_was_found_none_is_named(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marsdisk.ledger.cures", lambda *about: iter(()))
+    with pytest.raises(SolverError, match="neither lower tolerances nor a thicker disk were found to cure it"):
+        run_zero_d(shipped("melt", {**FLAT, "dynamics.i0": 1e-13}))

@@ -177,6 +177,53 @@ def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(store: Path, f
     assert_same_bits(store, finished)
 
 
+def link_above(store: Path, folder: str, to: str) -> Path:
+    """A link in place of a folder of chunks, beside a commit record that is gone."""
+    shutil.rmtree(store / folder)
+    (store / folder).symlink_to(to)
+    return store / folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "to"),
+    [("M_loss/c", "../M_supplied/c"), ("Sigma/c/0", "../../M_out_dot/c/0"), ("Sigma/c", "../../mine"), ("N/c/1/0", "../../../../mine")],
+)
+def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(store: Path, folder: str, to: str) -> None:
+    mine = store.parent / "mine"
+    mine.mkdir()
+    (mine / "0").write_bytes(b"mine")
+    link = link_above(store, folder, to)
+    name = folder.partition("/")[0]
+    group = reader.open_group(store)
+    with pytest.raises(StoreError, match=rf"{name}.* (is a link or a file|is missing)"):
+        reader.part(group, name, np.arange(6))
+    (store / "status" / "c" / "0").unlink()
+    (store / "status" / "c" / "1").unlink()
+    with pytest.raises(StoreError, match="is a link or a file where a folder of the store belongs"):
+        run_here(store.parent / "small.yaml", store)
+    assert link.is_symlink()
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == {"0": b"mine"}
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"mine"), os.mkfifo], ids=["file", "pipe"])
+def test_a_file_in_place_of_a_folder_is_named(store: Path, finished: Path, make: Callable[[Path], object]) -> None:
+    shutil.rmtree(store / "M_loss" / "c")
+    make(store / "M_loss" / "c")
+    repair(store)
+    with pytest.raises(StoreError, match=r"M_loss/c is a link or a file where a folder of the store belongs.*Put a plain folder in its place"):
+        run_here(store.parent / "small.yaml", store)
+    (store / "M_loss" / "c").unlink()
+    run_here(store.parent / "small.yaml", store)
+    assert_same_bits(store, finished)
+
+
+def test_a_folder_that_no_driver_leaves_is_no_stale_note(store: Path, finished: Path) -> None:
+    other = store.with_name(f".{store.name}.making-mine")
+    shutil.copytree(finished, other)
+    repair(store)
+    assert_same_bits(other, finished)
+
+
 @pytest.mark.parametrize("name", ["N/c/3", "M_loss/c/99", "status/c/99", "T0/c/7", "mine", "M_loss/zarr.json.d"])
 def test_an_empty_folder_that_is_in_the_way_of_no_chunk_is_nothing(store: Path, name: str) -> None:
     (store / name).mkdir()

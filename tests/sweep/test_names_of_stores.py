@@ -226,3 +226,22 @@ def test_no_store_is_made_within_another(finished: Path, tmp_path: Path, monkeyp
     assert done.exit_code == 2
     assert f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store" in in_one_line(done.stderr)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", [".s.zarr.making-mine", ".a.zarr.lock", ".hidden.zarr", "results/.x"])
+def test_no_store_is_made_under_the_name_of_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    sweep_file(tmp_path, axes=T0_AND_RINGS)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
+    assert done.exit_code == 2
+    assert f"{name}: names that begin with a point are those of notes beside a store" in in_one_line(done.stderr)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_group_of_others_may_hold_stores(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}', encoding="utf-8")
+    sweep_file(tmp_path, axes=T0_AND_RINGS)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"])
+    assert done.exit_code == 0, done.output
+    assert_same_bits(tmp_path / "s.zarr", finished)

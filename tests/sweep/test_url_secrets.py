@@ -86,6 +86,15 @@ ELSEWHERE = {
     "a scheduler": ["run", "small.yaml", "--scheduler", "tcp://key:hunter2@host:8786"],
     "a scheduler of another kind": ["run", "small.yaml", "--scheduler", "ws://key:hunter2@host:8786"],
     "a scheduler without a protocol": ["run", "small.yaml", "--scheduler", "key:hunter2@host:8786"],
+    "the token of a scheduler": ["run", "small.yaml", "--scheduler", "tcp://***@host:1?token=hunter2"],
+    "a number of workers": ["run", "small.yaml", "--workers", URL_ELSEWHERE],
+    "a number of failures": ["run", "small.yaml", "--max-failures", URL_ELSEWHERE],
+    "a format": ["export", "FINISHED", "--to", URL_ELSEWHERE],
+    "no key": ["run", "small.yaml", "--set", URL_ELSEWHERE],
+    "a kind of picture": ["plot", "FINISHED", URL_ELSEWHERE],
+    "one argument more": ["show", "FINISHED", URL_ELSEWHERE],
+    "a command": [URL_ELSEWHERE],
+    "an option": ["show", "FINISHED", f"--{URL_ELSEWHERE}"],
     "a profile": ["run", "small.yaml", "--cluster", URL_ELSEWHERE],
     "a key": ["run", "small.yaml", "--set", f"temperature.T0={URL_ELSEWHERE}"],
     "a table": ["run", "small.yaml", "--set", f"radiation.Q_pr={URL_ELSEWHERE}"],
@@ -120,6 +129,11 @@ TEXTS = {
     "https://host/x?sig=hunter2": "https://host/x",
     "s3://bucket/x.zarr;token=hunter2": "s3://bucket/x.zarr;token=***",
     "file a.yaml, line 3: x@y": "file a.yaml, line 3: x@y",
+    "line 9: env: {AWS_SECRET_ACCESS_KEY: hunter2, X: 3}": "line 9: env: {AWS_SECRET_ACCESS_KEY: ***, X: 3}",
+    "export api_key=hunter2": "export api_key=***",
+    "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)": (
+        "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
+    ),
 }
 
 

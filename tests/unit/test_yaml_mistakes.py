@@ -13,6 +13,7 @@ from marsdisk.commands import parse_override
 from marsdisk.config import RunConfig, build_config, load_config, merge
 from marsdisk.config_errors import config_keys
 from marsdisk.errors import ConfigError
+from marsdisk.physics.textfile import number_advice
 from marsdisk.yamlfile import read_yaml_mapping, yaml_text
 from sweep.plan import make_plan
 from sweep.profiles import JobsProfile, KubernetesProfile, LocalProfile, load_profile
@@ -119,7 +120,9 @@ def test_a_mistake_on_the_command_line_is_told_in_one_line(value: str, tmp_path:
 ADVICE = {
     "0,5": "write 0.5 with a decimal point",
     "4,000": "write decimals after a point, and thousands without commas",
+    "4,000e3": "write decimals after a point, and thousands without commas",
     "4_000": "write 4000 without underscores",
+    "1 234 567.5": "write 1234567.5 without gaps",
     "4 000": "write 4000 without gaps",
     "1.5d-3": "write 1.5e-3 with e before the exponent",
     "\u22125": "write -5 with the minus sign of the keyboard",
@@ -139,6 +142,11 @@ def test_a_text_that_was_meant_as_a_number_is_told_how_to_be_one(text: str) -> N
     with pytest.raises(ConfigError) as caught:
         build_config(merge(BASE, {"material.rho": text}))
     assert caught.value.problems == [f"material.rho = {text!r}: must be a number in [1000, 5000] kg m-3; {ADVICE[text]}"]
+
+
+@pytest.mark.parametrize("text", ["1e3 000", "0.5 100", "1 2345", "12 34", "0 000"])
+def test_two_numbers_are_not_told_to_be_one(text: str) -> None:
+    assert "gaps" not in number_advice(text)
 
 
 KEYS = [("run", key) for key in config_keys(RunConfig)]
