@@ -130,6 +130,8 @@ def _temperature_ends(law: TemperatureLaw, t_end: float) -> bool:
 
 def _supply_ends(law: SupplyLaw, t_end: float) -> bool:
     """Whether a table of the supply ends within the segment that it is for."""
+    if law.times.size == 0:
+        return False
     has_table = np.diff(law.first_node) > 0
     last_nodes = law.times[law.first_node[1:][has_table] - 1]
     return bool((last_nodes < np.minimum(law.end, t_end)[has_table]).any())
