@@ -70,6 +70,21 @@ def test_views_that_nobody_sees_follow_the_filter(store: Path) -> None:
     assert [name for name, view in page.views.items() if view.root.visible] == ["Map"]
 
 
+def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> None:
+    growing = Path(shutil.copytree(store, tmp_path / "growing.zarr"))
+    commit = growing / "status" / "c" / "0"
+    content = commit.read_bytes()
+    commit.unlink()
+    page = Page(Document(), data_of(growing))
+    page.filter.value = "T0 > 3500"
+    assert page.runs.tolist() == [2, 3]
+    commit.write_bytes(content)
+    page._next_look = 0.0
+    look(page)
+    assert page.data.finished
+    assert page.runs.tolist() == [2, 3]
+
+
 def test_what_cannot_be_made_keeps_nothing_else_from_being_made(store: Path, tmp_path: Path) -> None:
     damaged = Path(shutil.copytree(store, tmp_path / "damaged.zarr"))
     for chunk in (damaged / "M_loss" / "c").rglob("*"):
