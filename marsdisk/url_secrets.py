@@ -14,7 +14,10 @@ _SETTING = re.compile(
 #: A URL in a text, also one that has lost slashes.
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):(?:/{1,3}|(?=[^\s/@:]+:[^\s@]*@))(\S+)")
 #: A secret by its name, as in a file or a variable of the environment.
-_NAMED = re.compile(r"\b([\w.-]*(?:secret|passw|access.?key|account.?key|api.?key|token)[\w.-]*)(\s*[:=]\s*)([^\s,;}]+)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b((?:\w+_)?(?:access_key|account_key|api_key|passwd|password|secret|token))(\s*[:=]\s*)([^\s,;}]+)",
+    re.IGNORECASE,
+)
 AZURE = {"abfs", "abfss"}  #: whose URLs name a container before the host
 
 

@@ -131,6 +131,9 @@ TEXTS = {
     "file a.yaml, line 3: x@y": "file a.yaml, line 3: x@y",
     "line 9: env: {AWS_SECRET_ACCESS_KEY: hunter2, X: 3}": "line 9: env: {AWS_SECRET_ACCESS_KEY: ***, X: 3}",
     "export api_key=hunter2": "export api_key=***",
+    "InvalidAccessKeyId: it does not know this access key": "InvalidAccessKeyId: it does not know this access key",
+    "AWS_SESSION_TOKEN: hunter2": "AWS_SESSION_TOKEN: ***",
+    "answered 400 Bad Request, ExpiredToken: the credentials have expired": "answered 400 Bad Request, ExpiredToken: the credentials have expired",
     "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)": (
         "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     ),
