@@ -18,14 +18,12 @@ from .physics.qstar import compute_q_d_star_array
 from .physics.sublimation import grain_heating, shrinking_speed_and_slope
 from .physics.supply import SupplyLaw
 from .physics.temperature import TABLE, TemperatureLaw
-from .result import StopReason, never_solid
+from .result import never_solid
 from .solver.drivers import PHASES, SUPPLIED, Drivers
-from .solver.events import LOSS_RATE_ABOVE, S_BLOW_ABOVE
+from .solver.events import LOSS_RATE_ABOVE, REACHED_END, S_BLOW_ABOVE
 from .solver.trajectory import Trajectory
 from .stages import stage
 from .start import size_grid
-
-STOPS = {StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE}
 
 
 def _those(found: dict[Note, bool]) -> Note:
@@ -75,7 +73,6 @@ class Course(NamedTuple):
     drivers: Drivers
     path: Trajectory
     tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los
-    reason: StopReason
     T_M: Array  #: (samples,) K
     s_blow: Array  #: (samples,) m
 
@@ -91,7 +88,7 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
         {
             Note.LOSS_RATE_NEVER_ABOVE_STOP: numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE,
             Note.S_BLOW_NEVER_ABOVE_SMIN: numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE,
-            Note.STOPPED_EARLY: course.reason in STOPS,
+            Note.STOPPED_EARLY: path.outcome != REACHED_END,
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
             Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and _is_opaque(drivers, path, course.tau_weight),
             Note.MOSTLY_SUPPLIED: supplied > MOSTLY * start,

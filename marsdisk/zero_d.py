@@ -251,6 +251,7 @@ class Solved(NamedTuple):
     prepared: Prepared
     stretches: list[Stretch]
     path: Trajectory
+    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los
     times: Array  #: (samples,) s
     masses: Array  #: (snapshots, n) kg/m2
     ledger: Array  #: (samples, 4) kg/m2
@@ -298,7 +299,8 @@ def solve(run: Prepared) -> Solved:
     shares, snapshots = _sample_shares(run.config.output)
     times, tau_weight, n = shares * path.t_final, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), path.bins
     y, series, t99 = sample.look(path, run.drivers, run.shielding, times, tau_weight, disk.f_los)
-    return Solved(run, stretches, path, times, y[snapshots, :n], y[:, n : n + ENTRIES].copy(), series, t99, time.perf_counter() - begin)
+    masses, ledger = y[snapshots, :n], y[:, n : n + ENTRIES].copy()
+    return Solved(run, stretches, path, tau_weight, times, masses, ledger, series, t99, time.perf_counter() - begin)
 
 
 def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> RunResult:
@@ -326,7 +328,7 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
-    run, stretches, path, times, c, ledger, series, t99, solver_time = solved
+    run, stretches, path, tau_weight, times, c, ledger, series, t99, solver_time = solved
     config, derived, disk, snapshots = run.config, run.derived, run.disk, _sample_shares(run.config.output)[1]
     e, v_rel, _ = _moving(derived, run.damping, stretches, times)
     energies = _energies(config, derived, disk, stretches, run.cache)
@@ -335,13 +337,11 @@ def finish(solved: Solved) -> RunResult:
         logger.debug("cache: %s", stats.line())
     Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     to_mars = derived.area / M_MARS
-    reason = _STOPS.get(path.outcome, derived.end_reason)
-    tau_weight = tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los)
-    course = Course(derived, run.drivers, path, tau_weight, reason, T_M, s_blow)
+    course = Course(derived, run.drivers, path, tau_weight, T_M, s_blow)
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
         config=config,
-        stop_reason=reason,
+        stop_reason=_STOPS.get(path.outcome, derived.end_reason),
         notes=run.notes | notes_of_course(config, course),
         t=times,
         Sigma=Sigma,

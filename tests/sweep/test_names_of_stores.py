@@ -216,26 +216,27 @@ def test_a_link_is_followed_once(folder: Path) -> None:
     assert str(place) == "x.zarr"
 
 
+def refusal_to_make(name: str) -> str:
+    """What is said to a sweep into a new store of this name in the working folder; none is made."""
+    sweep_file(Path(), axes=T0_AND_RINGS)
+    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
+    assert done.exit_code == 2
+    assert not Path(name).exists()
+    return in_one_line(done.stderr)
+
+
 @pytest.mark.parametrize("name", ["s.zarr/inner.zarr", "s.zarr/M_loss/c/new.zarr", "link/new.zarr"])
 def test_no_store_is_made_within_another(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     shutil.copytree(finished, tmp_path / "s.zarr")
     (tmp_path / "link").symlink_to("s.zarr")
-    sweep_file(tmp_path, axes=T0_AND_RINGS)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
-    assert done.exit_code == 2
-    assert f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store" in in_one_line(done.stderr)
-    assert not (tmp_path / name).exists()
+    assert f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store" in refusal_to_make(name)
 
 
 @pytest.mark.parametrize("name", [".s.zarr.making-mine", ".a.zarr.lock", ".hidden.zarr", "results/.x"])
 def test_no_store_is_made_under_the_name_of_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    sweep_file(tmp_path, axes=T0_AND_RINGS)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
-    assert done.exit_code == 2
-    assert f"{name}: names that begin with a point are those of notes beside a store" in in_one_line(done.stderr)
-    assert not (tmp_path / name).exists()
+    assert f"{name}: names that begin with a point are those of notes beside a store" in refusal_to_make(name)
 
 
 def test_a_group_of_others_may_hold_stores(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
