@@ -64,6 +64,8 @@ def model_version() -> str:
         "config_processes.py",
         "config_sections.py",
         "derived.py",
+        "notes.py",
+        "noting.py",
         "start.py",
         "stages.py",
         "zero_d.py",

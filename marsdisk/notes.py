@@ -25,6 +25,11 @@ class Note(enum.IntFlag):
     S_BLOW_BELOW_GRID = 65536
 
     @property
+    def label(self) -> str:
+        """The names of the notes that are set, such as ``stopped_early mostly_supplied``."""
+        return " ".join(str(note.name).lower() for note in Note if note in self)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """One for each note that is set."""
         return tuple(SENTENCES[note] for note in Note if note in self)

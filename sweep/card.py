@@ -13,6 +13,7 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 from marsdisk.yamlfile import yaml_text
 
+from .notes import Notes
 from .plan import value_at
 from .rerun import RecordedRuns
 from .spec import CheckSpec
@@ -25,7 +26,7 @@ RESULTS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
     *("t_end", "t99", "tau_max", "gated_time", "E_collisions", "E_dissipated"),
 )
-NUMERICS = ("steps", "steps_rejected", "clamped", "wall_time", "solver_time", "attempt", "worker")
+NUMERICS = ("steps", "steps_rejected", "steps_beyond_qpr", "bins_repaired", "wall_time", "solver_time", "attempt", "worker")
 
 
 def card(group: zarr.Group, run: int, place: str) -> str:
@@ -43,6 +44,7 @@ def card(group: zarr.Group, run: int, place: str) -> str:
             *_table(("key", "value", "unit", "meaning"), _differing(group, run)),
         ],
         *([["## Results", "", *_table(("quantity", "value", "unit", "meaning"), _results(group, run))]] if status == layout.DONE else []),
+        *([["## Notes", "", *_notes(group, run)]] if status == layout.DONE else []),
         *([["## Accuracy", "", *_accuracy(group, run)]] if status == layout.DONE else []),
         *(
             [["## Caches", "", *_table(("slot", "hits", "misses", "rebuilds", "refused", "bytes", "dropped because of"), _caches(group, run))]]
@@ -138,6 +140,14 @@ def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
             value = _value(group, name, run)
             years = f" ({value / YEAR:.4g} yr)" if name in {"t_end", "t99", "gated_time"} else ""
             yield escaped(name), _exact(value) + years, *_about(group, name)
+
+
+def _notes(group: zarr.Group, run: int) -> Iterator[str]:
+    lines = Notes.of(group, np.array([run])).lines
+    if not lines:
+        yield "Nothing makes this run doubtful that the program looks for (docs/model.md lists what it does)."
+    for line in lines:
+        yield f"- {escaped(line)}"
 
 
 def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:

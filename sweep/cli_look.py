@@ -42,6 +42,7 @@ def show(store: "Place", where: str | None, sort: str | None, columns: list[str]
     sweep show results/temperature_supply.zarr --where 'T0 > 3500 and status == "failed"' --columns T0,ring,error
     sweep show results/temperature_supply.zarr --where 'ring in (0, 31) and log10(M_loss) > -10' --columns ring,M_loss,t99
     """
+    from .notes import Notes
     from .store import reader
     from .tables import cache_table, in_sequence, runs_table
     from .views import Columns
@@ -54,6 +55,8 @@ def show(store: "Place", where: str | None, sort: str | None, columns: list[str]
         console.print(runs_table(held, columns, runs, rows=rows, width=console.width))
     if where is not None:
         click.echo(f"{runs.size} of {held['run'].size} runs")
+    for line in Notes.of(held.group, runs).lines:
+        click.echo(f"note: {line}")
 
 
 @click.command()
@@ -180,13 +183,17 @@ def export(
 
     from .export import Selection, default_out
     from .export import export as exported
+    from .notes import Notes
     from .store import reader
 
     group = reader.open_group(store)
     name = out if out is not None else default_out(group, to, series=series)
     file = OutFile.from_name(name, [to], force=force)
-    rows = exported(Selection.of(group, where, columns, series=series), to, file)
+    selection = Selection.of(group, where, columns, series=series)
+    rows = exported(selection, to, file)
     with file.messages():
+        for line in Notes.of(group, selection.runs).lines:
+            click.echo(f"note: {line}")
         click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
 
 

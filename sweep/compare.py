@@ -26,7 +26,15 @@ OF_THE_DAY = {
     *(name for name in layout.RESERVED if name.startswith("cache")),
 }
 #: Tell how the numbers came about; other steps to the same numbers are no other result.
-NUMERICS = {"steps", "steps_rejected", "clamped", "ledger_error"}
+NUMERICS = {
+    "steps",
+    "steps_rejected",
+    "clamped",
+    "steps_beyond_qpr",
+    "bins_repaired",
+    "ledger_error",
+    layout.NOTES,
+}
 CHUNK = 4096  # pairs of runs of an array that are compared at a time
 
 

@@ -3,19 +3,18 @@
 import time
 from contextlib import suppress
 
-import numpy as np
 from rich.console import Console
 
 from marsdisk.commands import OK, SOME_FAILED, compile_kernels
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.convergence import check_run
 from marsdisk.errors import MarsDiskError
-from marsdisk.result import never_solid
 from marsdisk.zero_d import run_zero_d
 
 from .design import drawn_by
 from .errors import TooManyFailures
 from .making import forecast
+from .notes import Notes
 from .plan import Plan
 from .profiles import usable_cores
 from .progress import Tally, duration, say
@@ -26,8 +25,6 @@ from .store.place import Place
 from .summary import cache_line, check_lines, failures, totals
 from .tables import text
 from .verdicts import report_checks
-
-OPAQUE = 10.0  # tau_los, in which light is down by e^-10
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -90,19 +87,8 @@ def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     else:
         say(console, "everything was committed already; nothing was run")
     say(console, f"cache hits: {cache_line(group)}")
-    clamped = int((reader.column(group, "clamped") > 0).sum())
-    if clamped:
-        say(console, f"note: {clamped} runs used Q_pr beyond its table or set negative bins to zero; see the column clamped")
-    gated = int(np.sum(never_solid(reader.column(group, "gated_time"), reader.column(group, "t_end"))))
-    if gated:
-        say(console, f"note: in {gated} runs grains were never solid and phase.* held processes back throughout; see the column gated_time")
-    tau_max = reader.column(group, "tau_max")
-    opaque = int((tau_max > OPAQUE).sum())
-    if opaque:
-        say(
-            console,
-            f"note: tau_los passed {OPAQUE:g} in {opaque} runs (up to {np.nanmax(tau_max):.2g}); blow-out acts on all grains, also where no light reaches them",
-        )
+    for line in Notes.of(group).lines:
+        say(console, f"note: {line}")
     for line in [*failures(group, store, sweep), *check_lines(group, sweep)]:
         say(console, line)
     code = max(OK if counts.done == counts.runs else SOME_FAILED, report_checks(group, sweep.checks, store, console))

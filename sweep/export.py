@@ -208,7 +208,7 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
     types = {"T": h5py.string_dtype(), "b": "i1"}
     variable = file.create_variable(name, dims, types.get(kind, array.dtype))
     for key, value in _plain(selection.attributes(name)).items():
-        variable.attrs[key] = np.array(value, dtype=array.dtype) if key == "flag_values" else value
+        variable.attrs[key] = np.array(value, dtype=array.dtype) if key in {"flag_values", "flag_masks"} else value
     if kind == "b":
         variable.attrs.update({"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"})
     if name not in coordinates:
@@ -217,7 +217,7 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
 
 def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, Any]:
     """Attributes that any format takes; without the flags where words stand for them."""
-    flags = {"flag_values", "flag_meanings"}
+    flags = {"flag_values", "flag_masks", "flag_meanings"}
     return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list) and not (words and key in flags)}
 
 

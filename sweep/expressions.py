@@ -73,9 +73,15 @@ class ExpressionError(MarsDiskError, ValueError):
     """A condition or formula that cannot be understood; says where in the text."""
 
 
+class Labels(tuple[str, ...]):
+    """All the words that a column can have, of which one run may have several, with blanks between them."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class _Value:
-    kind: str  #: number, truth or text
+    kind: str  #: number, truth, text or labels
     values: Any  #: an array over the runs, or one value
     words: tuple[str, ...] = ()  #: all that a column of text can be, where that is known
 
@@ -240,7 +246,8 @@ class Evaluation:
             raise self.error(node, f"there is no {node.id}{text}{mean} (known: {', '.join(self.columns)})")
         values = self.columns[node.id]
         if values.dtype.kind in "UTO":
-            return _Value("text", values, tuple(self.words.get(node.id, ())))
+            words = self.words.get(node.id, ())
+            return _Value("labels" if isinstance(words, Labels) else "text", values, tuple(words))
         return _Value("truth", values) if values.dtype.kind == "b" else _Value("number", values.astype(float))
 
     def _all_or_any(self, node: ast.BoolOp) -> _Value:
@@ -268,6 +275,9 @@ class Evaluation:
         left_node, left = node.left, self.of(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
+                if isinstance(right_node, ast.Name):
+                    has_label = self._has_label(left, left_node, right_node)
+                    return _Value("truth", np.logical_and(holds, has_label ^ isinstance(op, ast.NotIn)))
                 if not isinstance(right_node, ast.Tuple | ast.List) or not right_node.elts:
                     raise self.error(right_node, "after in comes a list, as in status in ('done', 'failed')")
                 one_of: Any = False
@@ -279,9 +289,21 @@ class Evaluation:
             left_node, left = right_node, right
         return _Value("truth", holds)
 
+    def _has_label(self, label: _Value, label_node: ast.AST, column_node: ast.Name) -> Any:
+        """Where a column of labels has a label among its own."""
+        column = self.of(column_node)
+        if column.kind != "labels":
+            raise self.error(column_node, "after in comes a list, as in status in ('done', 'failed')")
+        if not isinstance(label.values, str) or label.values not in column.words:
+            raise self.error(label_node, f"this is none of {', '.join(map(repr, column.words))}")
+        has_label = [label.values in labels.split() for labels in column.values.tolist()]
+        return np.array(has_label, dtype=bool)
+
     def _compared(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
         if type(op) not in _COMPARISONS:
             raise self.error(node, "is is not known; write ==")
+        if "labels" in {left.kind, right.kind}:
+            return self._compared_labels(op, left, right, node)
         if left.kind != right.kind:
             raise self.error(
                 node,
@@ -294,6 +316,13 @@ class Evaluation:
                 raise self.error(node, f"{other.values!r} is none of {', '.join(one.words)}")
         if left.kind == "number":
             self.unknown = self.unknown | np.isnan(left.values) | np.isnan(right.values)
+        return _COMPARISONS[type(op)](left.values, right.values)
+
+    def _compared_labels(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
+        """Labels are looked for with in; they are compared only with having none."""
+        if not isinstance(op, ast.Eq | ast.NotEq) or "" not in (str(left.values), str(right.values)):
+            label = (left.words or right.words)[0]
+            raise self.error(node, f"these are several words; write '{label}' in NAME, or NAME == '' for none of them")
         return _COMPARISONS[type(op)](left.values, right.values)
 
     def _call(self, node: ast.Call) -> _Value:

@@ -10,10 +10,10 @@ import zarr
 from numpy.typing import NDArray
 
 from .errors import StoreError
+from .notes import Notes
 from .store import layout, reader
 from .store.cases import cases
-from .tables import STOP_LABELS
-from .views import coded, parameters, ring_axis, runs_of, stopped_early
+from .views import coded, parameters, ring_axis, runs_of
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {GOOD: "used", FAILED: "failed", PENDING: "pending", MISSING: "excluded", NO_NUMBER: "without a finite value"}
@@ -32,7 +32,7 @@ class Outcomes:
     columns: Mapping[str, NDArray[Any]]  #: (cases,) of each parameter
     value: NDArray[np.float64]  #: (cases,), NaN where the state is not :data:`GOOD`
     state: NDArray[np.uint8]  #: (cases,)
-    early: Mapping[str, int]  #: how many runs a stop condition ended early, by reason; their values are of a shorter time
+    notes: Notes  #: of the runs that are done
 
     @property
     def words(self) -> str:
@@ -58,7 +58,7 @@ class Outcomes:
 def _target(group: zarr.Group, name: str) -> str:
     """The unit of a scalar result."""
     numbers = [v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL) if not v.dims and v.dtype != "str" and v.name in group]
-    results = [known for known in numbers if known not in {"status", "stop_reason", "attempt"}]
+    results = [known for known in numbers if known not in {"status", "stop_reason", "attempt", layout.NOTES}]
     if name not in results:
         raise StoreError(f"--target {name}: is no result with one number per run; there are {', '.join(sorted(results))}")
     return str(group[name].attrs.get("units", "1"))
@@ -93,9 +93,7 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
         all_axes, labels = [], {}
     status, value = reader.column(group, "status")[runs], reader.column(group, target)[runs].astype(np.float64)
     state = np.where(status == layout.FAILED, FAILED, np.where(status == layout.PENDING, PENDING, GOOD)).astype(np.uint8)
-    stop = reader.column(group, "stop_reason")[runs]
-    ended = stop[(state == GOOD) & stopped_early(stop)]
-    early = {STOP_LABELS[reason]: int((ended == reason).sum()) for reason in np.unique(ended).tolist()}
+    notes = Notes.of(group, runs)
     columns = {name: reader.column(group, name)[runs] for name in parameters(group)}
     rings = [axis for axis in all_axes if unit == "M_Mars" and axis == ring_axis(group)]
     axes = [axis for axis in all_axes if axis not in rings]
@@ -115,7 +113,7 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
         value = np.log10(value) if log else value
     state = np.where((state == GOOD) & ~np.isfinite(value), NO_NUMBER, state).astype(np.uint8)
     value = np.where(state == GOOD, value, np.nan)
-    return Outcomes(target, unit, log, bool(rings), tuple(axes), {axis: labels[axis] for axis in axes}, columns, value, state, early)
+    return Outcomes(target, unit, log, bool(rings), tuple(axes), {axis: labels[axis] for axis in axes}, columns, value, state, notes)
 
 
 def left_out(state: NDArray[np.uint8]) -> dict[str, int]:
@@ -124,11 +122,8 @@ def left_out(state: NDArray[np.uint8]) -> dict[str, int]:
 
 
 def remarks(found: Outcomes) -> list[str]:
-    """What to say of cases that are no result, or of a shorter time."""
+    """What to say of cases that are no result, and of what makes the others doubtful."""
     notes = [f"{count} of {found.state.size} cases {word}: left out, nothing is put in their place" for word, count in left_out(found.state).items()]
     if found.log and NO_NUMBER in found.state:
         notes.append(f"--log needs {found.target} above 0")
-    if found.early:
-        ends = ", ".join(f"{reason} {count}" for reason, count in found.early.items())
-        notes.append(f"a stop condition ended some runs early ({ends}); they count with what they had by then")
-    return notes
+    return [*notes, *found.notes.lines]

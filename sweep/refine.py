@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from .spec import Sweep, SweepSpec
 
 KINDS = "{uniform: [a, b]} or {loguniform: [a, b]}"
-_OF_THE_DAY = {"wall_time", "solver_time", "stop_reason"}
-UNITS = {v.name: str(v.attributes["units"]) for v in layout.VARIABLES if not v.dims and v.name not in _OF_THE_DAY}  # of what can be a target
+_NO_TARGETS = {"wall_time", "solver_time", "stop_reason", layout.NOTES}
+#: Of what can be a target.
+UNITS = {
+    variable.name: str(variable.attributes["units"])
+    for variable in layout.variables(shared_grid=True)
+    if variable.dtype != "str" and not variable.dims and "units" in variable.attributes and variable.name not in _NO_TARGETS
+}
 GROWING = {"max_runs", "goal"}  # what another file may change with all points kept
 Points = list[list[int]]  # each in steps of 1/STEPS along each axis
 

@@ -61,7 +61,7 @@ class Results:
     def expected(cls, plan: "Plan") -> "Results":
         """One made-up case of a plan, of the kinds that its store will have."""
         made = {variable.name: np.zeros(1) for variable in layout.variables(shared_grid=True, parts=plan.parts) if not variable.dims}
-        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0], **dict.fromkeys(("run_id", "error", "worker"), "")}
+        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0], **dict.fromkeys(("run_id", "error", "worker", layout.NOTES), "")}
         made |= {name: np.array([text], dtype=np.dtypes.StringDType()) for name, text in texts.items()}
         swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
         axes = {plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1] for axis in plan.sweep.axes}

@@ -9,17 +9,23 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from marsdisk.notes import Note
 from marsdisk.result import StopReason
 
 from .errors import StoreError
-from .expressions import Expression
+from .expressions import Expression, Labels
 from .store import layout, reader
 from .store.cases import cases as product_of
 
 BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)  # coordinates of the runs that are no parameters
 #: What the number of a state or of a reason to stop stands for.
-WORDS: Mapping[str, tuple[str, ...]] = {"status": tuple(layout.STATUS.values()), "stop_reason": ("not_yet", *(reason.label for reason in StopReason))}
-_FILLS = {variable.name: variable.fill for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)}
+STATES: Mapping[str, tuple[str, ...]] = {
+    "status": tuple(layout.STATUS.values()),
+    "stop_reason": ("not_yet", *(reason.label for reason in StopReason)),
+}
+#: All that columns of text can be.
+WORDS: Mapping[str, tuple[str, ...]] = {**STATES, layout.NOTES: Labels(note.label for note in Note)}
+_FILLS = {variable.name: variable.fill for variable in layout.EVERY_VARIABLE}
 #: Ends that a run comes to before its time is up.
 EARLY = (StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE)
 
@@ -67,11 +73,16 @@ def runs_of(group: zarr.Group) -> NDArray[np.int64]:
 
 
 def in_words(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """States and reasons to stop in words, other values as they are."""
-    if name not in WORDS:
+    """States, reasons to stop and notes in words, other values as they are."""
+    if name == layout.NOTES:
+        flags, place = np.unique(values, return_inverse=True)
+        words = np.array([Note(flag).label for flag in flags.tolist()], dtype=np.dtypes.StringDType())
+        of_runs: NDArray[Any] = words[place.reshape(values.shape)]
+        return of_runs
+    if name not in STATES:
         return values
-    words = np.array([*WORDS[name], "unknown"], dtype=np.dtypes.StringDType())
-    chosen: NDArray[Any] = words[np.minimum(values, len(WORDS[name]))]
+    words = np.array([*STATES[name], "unknown"], dtype=np.dtypes.StringDType())
+    chosen: NDArray[Any] = words[np.minimum(values, len(STATES[name]))]
     return chosen
 
 

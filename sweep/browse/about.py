@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LONGEST_ERROR = 600  # characters
 RESULTS = (
     *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final", "t99", "t_end", "tau_max"),
-    *("ledger_error", "steps", "steps_rejected", "clamped", "wall_time"),
+    *("ledger_error", "steps", "steps_rejected", "steps_beyond_qpr", "bins_repaired", "wall_time"),
 )
 
 
@@ -42,11 +42,13 @@ class About:
         results = [
             [f"<span title='{html.escape(self.data.meaning(name))}'>{escaped(self.data.with_unit(name))}</span>", *self._cells(name, chosen)]
             for name in RESULTS
+            if self.data.has(name)
         ]
         parts = [
             "<h2>Parameters that differ</h2>" + table(head, differing),
             f"<details><summary>{len(same)} more, the same in all runs</summary>{table([], same)}</details><br>",
             "<h2>Results</h2>" + table(head, results) + "<br>",
+            "<h2>Notes</h2>" + "".join(_notes_html(run, self.data.notes([run]).lines) for run in chosen),
             *(f"<h2>Cache of run {run}</h2>{self._cache(run)}<br>" for run in chosen[:1]),
             "<h2>Run it again</h2>" + "".join(_rerun_html(run, words, command) for run, words, command in commands),
         ]
@@ -80,6 +82,14 @@ class About:
             milliseconds = number(1e3 * float(seconds), 3) if np.isfinite(seconds) else "–"
             rows.append([html.escape(slot), *(str(found[name][i]) for name in ("hits", "misses", "rebuilds")), milliseconds, html.escape(why) or "–"])
         return table(["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows)
+
+
+def _notes_html(run: int, lines: list[str]) -> str:
+    """What makes a run doubtful."""
+    if not lines:
+        return f"<p class='faint'>run {run}: none</p>"
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return f"<p class='faint'>run {run}</p><ul class='notes'>{items}</ul>"
 
 
 def _rerun_html(run: int, words: str, command: str) -> str:

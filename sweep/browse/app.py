@@ -34,6 +34,7 @@ from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
 MOST_AHEAD = 200_000  # runs of a sweep whose views are made before somebody opens them; of more, this would take long and much memory
+LONGEST_NOTE = 400  # characters
 LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
 
 
@@ -278,7 +279,17 @@ class Page:
             f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div class='bar' role='img' "
             f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)}; {state}{some}</span></div></div>"
             f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
+            f"{self._notes_html()}"
         )
+
+    def _notes_html(self) -> str:
+        """What makes the runs that pass the filter doubtful, folded up."""
+        notes = self.data.notes(self.runs)
+        if not notes.lines:
+            return ""
+        summary = f"{notes.noted} of {notes.flags.size} finished runs have notes"
+        items = "".join(f"<li>{escaped(line, LONGEST_NOTE)}</li>" for line in notes.lines)
+        return f"<details class='notes'><summary>{summary}</summary><ul>{items}</ul></details>"
 
 
 def fill(document: Document, data: Callable[[], Data]) -> None:

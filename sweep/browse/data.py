@@ -1,7 +1,7 @@
 """The runs of a store as the page needs them: columns read when first shown and kept until the store goes on, rows of single runs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from ..notes import Notes
 from ..rerun import RecordedRuns
 from ..store import layout, reader
 from ..views import Columns, adds_up, coded, equal, parameters, ring_axis
@@ -94,10 +95,16 @@ class Data:
     @cached_property
     def scalars(self) -> list[str]:
         """Numbers that came out of runs, the most asked for first."""
-        known = set(parameters(self.group)) | {"run_id", "block", "in_product", "status", "stop_reason", "error", "worker"}
+        known = set(parameters(self.group))
+        known |= {"run_id", "block", "in_product", "status", "stop_reason", "error", "worker", layout.NOTES}
         names = [name for name in reader.scalar_names(self.group) if name not in known]
         first = ["M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "t99", "t_end", "tau_max", "Sigma_0", "Sigma_final"]
         return [*(name for name in first if name in names), *(name for name in names if name not in first)]
+
+    def notes(self, runs: Sequence[int] | NDArray[np.int64] | None = None) -> Notes:
+        """What makes runs doubtful, all of them if none are given."""
+        chosen = None if runs is None else np.array(runs, dtype=np.int64)
+        return Notes.of(self.group, chosen)
 
     def sums(self, name: str) -> bool:
         """Whether the sum of a scalar over rings is that of the disk."""

@@ -9,6 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from ..errors import StoreError
+from ..notes import Notes
 from ..store import layout, reader
 from ..views import Columns, adds_up, in_order, label, labels, parameters, ring_axis
 from .page import Page, plain
@@ -110,6 +111,12 @@ class Choice:
         status = reader.column(self.group, "status")[self.runs]
         counts = {"failed": int((status == layout.FAILED).sum()), "not done": int((status == layout.PENDING).sum())}
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+    def doubts(self) -> str:
+        """What makes the runs doubtful: by name for the figure, and in whole sentences on the terminal."""
+        notes = Notes.of(self.group, self.runs)
+        self.page.notes += notes.lines
+        return f"notes: {notes.summary}" if notes.summary else ""
 
 
 def counted(count: int, what: str) -> str:

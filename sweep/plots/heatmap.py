@@ -89,7 +89,7 @@ def heatmap(
         ax.set_ylabel(label(group, y))
     bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=axes, label=folded(what), pad=0.02)
     bar.ax.minorticks_off()
-    page.title(figure, f"{what} over {plain(x)} and {plain(y)}", choice.fixed(x, y, over, summed=summed), source(group))
+    page.title(figure, f"{what} over {plain(x)} and {plain(y)}", choice.fixed(x, y, over, summed=summed), source(group), choice.doubts())
     zeros = sum(int((part.value == 0.0).sum()) for part in found) if isinstance(norm, LogNorm) else 0
     patches = point_legend(counts) if scattered else hatch_legend(counts, "cell")
     if zeros:

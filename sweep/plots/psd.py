@@ -58,5 +58,5 @@ def psd(group: zarr.Group, page: Page, *, run: str | None = None, per: str = "ma
         places = sorted({round(i) for i in np.linspace(0, t.size - 1, 6)})
         bar.set_ticks([i * (t.size - 1) / t.size + 0.5 * (t.size - 1) / t.size for i in places], labels=[f"{t[i]:.3g}" for i in places])
     run_id = str(reader.part(group, "run_id", one))
-    page.title(figure, f"Size distribution of run {one} ({plain(run_id)}); dotted: blow-out size", choice.fixed(), source(group))
+    page.title(figure, f"Size distribution of run {one} ({plain(run_id)}); dotted: blow-out size", choice.fixed(), source(group), choice.doubts())
     return figure

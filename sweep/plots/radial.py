@@ -28,7 +28,7 @@ def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str
     figure, axes = page.figure(height=0.6)
     colours, patches = draw_rings(axes[0, 0], choice, name)
     figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(group, name)))
-    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group))
+    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group), choice.doubts())
     page.legend(figure, patches)
     return figure
 

@@ -77,7 +77,14 @@ def sensitivity(group: zarr.Group, page: Page, *, name: str = "M_loss", where: s
     ax.set(xlim=(low / margin, high * margin) if log else (low - margin, high + margin), ylim=(-0.6, len(bars) - 0.4))
     middle = ", ".join(f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre_values.items())
     absent = "" if np.isfinite(reference) else ", which has no result"
-    page.title(figure, f"Effect of each axis alone on {what}", f"middle (line): {middle}{absent}", choice.fixed(*axes, summed=summed), source(group))
+    page.title(
+        figure,
+        f"Effect of each axis alone on {what}",
+        f"middle (line): {middle}{absent}",
+        choice.fixed(*axes, summed=summed),
+        source(group),
+        choice.doubts(),
+    )
     page.legend(figure, [] if absent else [Patch(color=COLOURS[0], label="below the middle"), Patch(color=COLOURS[1], label="above the middle")])
     return figure
 

@@ -58,7 +58,7 @@ def series(
     axes[-1, 0].set_xlabel("time [yr]")
     what = quantity(group, names[0], summed, ("sample",)) if len(names) == 1 else ", ".join(names)
     page.legend(figure, legend)
-    page.title(figure, what, choice.fixed(summed=summed), source(group), f"not shown: {lacking}" if lacking else "")
+    page.title(figure, what, choice.fixed(summed=summed), source(group), f"not shown: {lacking}" if lacking else "", choice.doubts())
     return figure
 
 

@@ -4,18 +4,22 @@ import html
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray
+from numpy.typing import NDArray
 
 from marsdisk.config import RunConfig
+from marsdisk.notes import SENTENCES
 from marsdisk.physics.constants import YEAR
 
 from ..errors import RunChangedWarning, StoreError
+from ..notes import Notes
 from ..rerun import RecordedRuns
 from ..tables import text
-from ..views import WORDS, adds_up, ring_axis_of
+from ..views import STATES, adds_up, ring_axis_of
 from . import layout
 
 NULL = np.finfo(np.float64).max  # in the place of NaN in an index, which has no place for it; behind all other values
@@ -125,6 +129,33 @@ class SweepAccessor:
         """The runs that failed; ``error`` says why, and :meth:`command` repeats one."""
         return self._dataset.isel(run=np.flatnonzero(self._dataset.status.values == layout.FAILED))
 
+    def notes(self) -> pd.DataFrame:
+        """Return what makes the runs of this dataset doubtful.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each note that some finished run has, under its name: ``runs``, how many have
+            it, and ``meaning``, what it says. Each run's own are the bits of ``dataset.notes``.
+
+        Examples
+        --------
+        >>> ds.sweep.notes()
+        >>> from marsdisk.notes import Note
+        >>> ds.isel(run=(ds.notes & Note.STOPPED_EARLY) == 0)
+        """
+        counts = self._notes().counts
+        return pd.DataFrame(
+            {"runs": list(counts.values()), "meaning": [SENTENCES[note] for note in counts]},
+            index=pd.Index([note.label for note in counts], name="note"),
+        )
+
+    def _notes(self) -> Notes:
+        def column(name: str) -> NDArray[Any]:
+            return np.atleast_1d(self._dataset[name].values)
+
+        return Notes.read(column, are_recorded=layout.NOTES in self._dataset)
+
     def config(self, run: int | str) -> RunConfig:
         """The resolved configuration of a run, by its place in this dataset or by its run_id.
 
@@ -203,10 +234,12 @@ class SweepAccessor:
     def _counts(self) -> Iterator[str]:
         """How many runs are in which state, and how they ended."""
         status = np.asarray(self._dataset.status.values)
-        for name in WORDS:
+        for name, words in STATES.items():
             values = np.asarray(self._dataset[name].values)[slice(None) if name == "status" else status == layout.DONE]
-            counts = {word: int((values == number).sum()) for number, word in enumerate(WORDS[name])}
+            counts = {word: int((values == number).sum()) for number, word in enumerate(words)}
             yield f"{name}: " + ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+        yield from (f"note: {line}" for line in self._notes().lines)
 
     def _parameters(self) -> list[str]:
         """Axes in the order of the sweep, then whatever else differs between runs."""
@@ -220,8 +253,10 @@ class SweepAccessor:
 
     def _span(self, array: xarray.DataArray) -> str:
         """Values of a parameter; from least to greatest of the results; flags in words. Larger arrays are not read for it."""
-        if str(array.name) in WORDS:
-            return ", ".join(WORDS[str(array.name)])
+        if str(array.name) in STATES:
+            return ", ".join(STATES[str(array.name)])
+        if array.name == layout.NOTES:
+            return ", ".join(note.label for note in self._notes().counts)
         if array.dims != ("run",) or not array.size:
             return ""
         values = array.values if array.name in self._dataset.coords else array.values[self._dataset.status.values == layout.DONE]

@@ -11,12 +11,13 @@ import numpy as np
 from marsdisk.cache import REASONS, CacheKind
 from marsdisk.config import RunConfig
 from marsdisk.convergence import QUANTITIES
+from marsdisk.notes import Note
 from marsdisk.result import RunResult, StopReason
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that was lost cannot be told from it.
 FIRST_WITH_EVERY_CHUNK = 2
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 PENDING, DONE, FAILED, UNUSED = range(4)
 #: ``unused`` are rows that hold no run: the end of a block that was not full when the store was extended.
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
@@ -32,6 +33,12 @@ class Variable:
     attributes: Mapping[str, Any]
     value: Callable[[RunResult], Any]  #: what a finished run puts in
     fill: Any = field(default=float("nan"))
+    since: int = 1  #: the first schema that has it
+    until: int = SCHEMA_VERSION  #: the last one
+
+    def is_in(self, schema: int) -> bool:
+        """Whether stores of a schema have it."""
+        return self.since <= schema <= self.until
 
 
 def _of_result(name: str, dims: tuple[str, ...] = ()) -> Variable:
@@ -39,8 +46,17 @@ def _of_result(name: str, dims: tuple[str, ...] = ()) -> Variable:
     return Variable(name, dims, "f8", dict(metadata), lambda result: getattr(result, name))
 
 
-def _count(name: str, long_name: str, value: Callable[[RunResult], Any], dims: tuple[str, ...] = ()) -> Variable:
-    return Variable(name, dims, "i8", {"units": "1", "long_name": long_name}, value, 0)
+def _count(
+    name: str,
+    long_name: str,
+    value: Callable[[RunResult], Any],
+    dims: tuple[str, ...] = (),
+    *,
+    since: int = 1,
+    until: int = SCHEMA_VERSION,
+) -> Variable:
+    attributes = {"units": "1", "long_name": long_name}
+    return Variable(name, dims, "i8", attributes, value, 0, since, until)
 
 
 def parts_of(config: RunConfig) -> frozenset[str]:
@@ -58,7 +74,9 @@ _SCALARS = (
 )
 _SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
 
-#: What the results of runs fill, in the order it is written.
+NOTES = "notes"
+
+#: What the results of runs fill, in the order it is written; also what only earlier schemas had.
 VARIABLES: tuple[Variable, ...] = (
     *(_of_result(name) for name in _SCALARS),
     Variable(
@@ -75,7 +93,37 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     _count("steps", "accepted steps", lambda result: result.steps),
     _count("steps_rejected", "rejected steps", lambda result: result.steps_rejected),
-    _count("clamped", "steps that used Q_pr beyond its table, and bins set to zero from below", lambda result: result.clamped),
+    _count(
+        "clamped",
+        "steps that used Q_pr beyond its table, and bins set to zero from below",
+        lambda result: result.clamped,
+        until=2,
+    ),
+    _count(
+        "steps_beyond_qpr",
+        "steps that used <Q_pr> beyond its table",
+        lambda result: result.steps_beyond_qpr,
+        since=3,
+    ),
+    _count(
+        "bins_repaired",
+        "bins that ended a step below zero and were set to zero",
+        lambda result: result.bins_repaired,
+        since=3,
+    ),
+    Variable(
+        NOTES,
+        (),
+        "i8",
+        {
+            "long_name": "what makes the result doubtful, a bit each",
+            "flag_masks": [int(note) for note in Note],
+            "flag_meanings": " ".join(note.label for note in Note),
+        },
+        lambda result: int(result.notes),
+        0,
+        since=3,
+    ),
     *(_of_result(name, ("sample",)) for name in _SERIES),
     _of_result("t_snapshot", ("snapshot",)),
     _of_result("N", ("snapshot", "bin")),
@@ -118,7 +166,15 @@ PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 
-_BY_BLOCK = frozenset(variable.name for variable in (*VARIABLES, *itertools.chain(*OPTIONAL.values()), PER_RUN_SIZES, *BOOKKEEPING, STATUS_VARIABLE))
+#: All that workers write, or wrote into stores of earlier schemas.
+EVERY_VARIABLE: tuple[Variable, ...] = (
+    *VARIABLES,
+    *itertools.chain(*OPTIONAL.values()),
+    PER_RUN_SIZES,
+    *BOOKKEEPING,
+    STATUS_VARIABLE,
+)
+_BY_BLOCK = frozenset(variable.name for variable in EVERY_VARIABLE)
 
 #: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a case's results.
 CASE_RUN = "case_run"
@@ -130,7 +186,7 @@ ROUND = "round"
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
     ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", ROUND, *INDEXES, *CHECK_INDEXES]
-    + [v.name for v in (*VARIABLES, *BOOKKEEPING, *itertools.chain(*OPTIONAL.values()), STATUS_VARIABLE, PER_RUN_SIZES)]
+    + [variable.name for variable in EVERY_VARIABLE]
 )
 
 
@@ -149,10 +205,16 @@ def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int
     return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(OPTIONAL).items()}}
 
 
-def variables(*, shared_grid: bool, parts: Collection[str] = ()) -> tuple[Variable, ...]:
+def variables(
+    *,
+    shared_grid: bool,
+    parts: Collection[str] = (),
+    schema: int = SCHEMA_VERSION,
+) -> tuple[Variable, ...]:
     """All arrays along ``run`` that workers write in a store with these parts, the commit record last."""
+    of_schema = (variable for variable in VARIABLES if variable.is_in(schema))
     optional = itertools.chain(*(held for name, held in OPTIONAL.items() if name in parts))
-    return (*VARIABLES, *optional, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
+    return (*of_schema, *optional, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
 
 
 def bytes_per_run(sizes: Mapping[str, int], held: Sequence[Variable]) -> int:

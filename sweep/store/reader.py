@@ -56,7 +56,7 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; nothing was changed; choose another --store") from error
     if attributes["schema_version"] not in layout.READABLE:
         raise StoreError(
-            f"{place}: has schema {attributes['schema_version']}, this program reads {' and '.join(map(str, layout.READABLE))}; read it with the version that wrote it"
+            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.READABLE[0]} to {layout.READABLE[-1]}; read it with the version that wrote it"
         )
     return attributes, described
 

@@ -181,7 +181,8 @@ def _blocks(store: _Store) -> Iterator[Finding]:
     committed = reader.committed_of(status, store.block_size)
     begun = {
         block
-        for variable in layout.variables(shared_grid=store.arrays["s"].dims == ("bin",), parts=layout.OPTIONAL)
+        for variable in layout.EVERY_VARIABLE
+        if variable.name in store.arrays and store.arrays[variable.name].is_by_block
         for chunk in store.files.chunks.get(variable.name, ())
         for block in store.blocks_of(variable.name, chunk)
     }

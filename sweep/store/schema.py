@@ -196,8 +196,11 @@ def read_array(name: str, text: bytes) -> ArraySpec:
 def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]) -> tuple[dict[str, ArraySpec], dict[str, str]]:
     """All arrays, and what is wrong with those that cannot be read: missing, damaged, or not of the type, dimensions and units that they must have."""
     found, wrong = {}, {}
-    known = {variable.name: variable for variable in layout.variables(shared_grid=True, parts=layout.OPTIONAL)}
-    must = {*str(attributes["coordinates"]).split(), *(v.name for v in layout.variables(shared_grid=True)), "s", *layout.INDEXES}
+    version = attributes["schema_version"]
+    always = layout.variables(shared_grid=True, schema=version)
+    with_parts = layout.variables(shared_grid=True, parts=layout.OPTIONAL, schema=version)
+    known = {variable.name: variable for variable in with_parts}
+    must = {*str(attributes["coordinates"]).split(), *(variable.name for variable in always), "s", *layout.INDEXES}
     for name in sorted(must | {name for name in list(descriptions)[: MAX_ARRAYS + 1] if name}):
         try:
             spec = read_array(name, descriptions.get(name, b""))

@@ -19,6 +19,7 @@ import pytest
 import zarr
 from click.testing import CliRunner
 from rich.console import Console
+from zarr.codecs import Crc32cCodec
 
 import marsdisk.cli
 import sweep.cli
@@ -167,6 +168,31 @@ MIXED: dict[str, Any] = {
     "variants": {"as is": {}, HOSTILE: {"numerics.max_steps": 3}, "early": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}},
     "check": {"fraction": 0.5},
 }
+
+
+def as_of_schema(store: Path, schema: int) -> None:
+    """Turn a finished store into one that an earlier version would have written."""
+    group = zarr.open_group(store, mode="r+")
+    status = group["status"]
+    assert isinstance(status, zarr.Array)
+    for variable in layout.VARIABLES:
+        if not variable.is_in(schema):
+            del group[variable.name]
+        elif variable.name not in group:
+            runs, block_size = status.shape[0], status.chunks[0]
+            array = group.create_array(
+                variable.name,
+                shape=(runs,),
+                chunks=(block_size,),
+                dtype=variable.dtype,
+                fill_value=variable.fill,
+                compressors=[Crc32cCodec()],
+                dimension_names=("run",),
+                attributes=dict(variable.attributes),
+                config={"write_empty_chunks": True},
+            )
+            array[:] = 0
+    group.update_attributes({"schema_version": schema})
 
 
 def forget_block(store: Path, block: int) -> None:

@@ -94,11 +94,13 @@ def test_a_configuration_is_found_by_place_and_by_run_id_also_in_a_part(mixed: P
 
 def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: Path) -> None:
     runs = sweep.open_store(mixed)
-    assert repr(runs.sweep).splitlines() == [
+    lines = repr(runs.sweep).splitlines()
+    assert lines[:3] == [
         "sweep small: 18 runs over T0, ring, variant",
         "  status: 2 pending, 10 done, 6 failed",
         "  stop_reason: 5 t_end_years, 5 loss_rate",
     ]
+    assert all(line.startswith("  note: ") for line in lines[3:])
     page = runs.sweep._repr_html_()
     for cells in (
         "<td>T0</td><td>K</td><td>run</td><td>3000 to 5000</td><td>temperature of Mars at t = 0</td>",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner
-from small_sweeps import MIXED, T0_AND_RINGS, assert_same_bits, run_here, sweep_file
+from small_sweeps import MIXED, T0_AND_RINGS, as_of_schema, assert_same_bits, run_here, sweep_file
 
 import sweep
 from sweep.cli import main
@@ -139,7 +139,7 @@ def test_coordinates_that_were_never_written_are_no_values(whole: Path) -> None:
 def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(whole: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.zarr"
     shutil.copytree(whole, store)
-    zarr.open_group(store, mode="r+").update_attributes({"schema_version": 1})
+    as_of_schema(store, 1)
     (store / keys_of_chunks(store)["cache_refused"][0]).unlink()
     assert repair.examine(store).is_clean
     assert (sweep.open_store(store).cache_refused.values == 0).all()

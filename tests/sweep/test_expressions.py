@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.expressions import MAX_LENGTH, Expression, ExpressionError
+from sweep.expressions import MAX_LENGTH, Expression, ExpressionError, Labels
 
 TEXT = np.dtypes.StringDType()
 COLUMNS: dict[str, Any] = {
@@ -17,8 +17,9 @@ COLUMNS: dict[str, Any] = {
     "status": np.array(["done", "failed", "done", "pending"], dtype=TEXT),
     "variant": np.array(["as is", "<b>x</b>", "it's", '"'], dtype=TEXT),
     "in_product": np.array([True, False, True, True]),
+    "notes": np.array(["thick", "thick loose", "", "loose_end"], dtype=TEXT),
 }
-WORDS = {"status": ("pending", "done", "failed")}
+WORDS = {"status": ("pending", "done", "failed"), "notes": Labels(("thick", "loose", "loose_end"))}
 
 
 def holds(text: str) -> list[int]:
@@ -48,6 +49,11 @@ def holds(text: str) -> list[int]:
         ("1 / steps > 1e300", [3]),
         ("9 ** 9 ** 9 ** 9 > steps", [0, 1, 2, 3]),
         ("True", [0, 1, 2, 3]),
+        ("'thick' in notes", [0, 1]),
+        ("'loose' in notes", [1]),
+        ("'thick' not in notes and T0 == T0", [2]),
+        ("notes == ''", [2]),
+        ("'' != notes", [0, 1, 3]),
         ("(\n  T0 > 3500\n)", [1, 2]),
     ],
 )
@@ -58,7 +64,7 @@ def test_a_condition_holds_for_the_runs_that_python_would_choose(text: str, runs
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("T_0 > 1", r"there is no T_0; did you mean T0\? \(known: T0, steps, status, variant, in_product\)\n    T_0 > 1\n    \^ position 1"),
+        ("T_0 > 1", r"there is no T_0; did you mean T0\? \(known: T0, steps, status, variant, in_product, notes\)\n    T_0 > 1\n    \^ position 1"),
         ("status == failed", r"there is no failed; for the text write 'failed'"),
         ("status == 'faild'", r"'faild' is none of pending, done, failed\n.*\n +\^ position 11"),
         ("'faild' != status", "'faild' is none of"),
@@ -66,6 +72,12 @@ def test_a_condition_holds_for_the_runs_that_python_would_choose(text: str, runs
         ("T0 = 3", r"to compare write ==\n    T0 = 3\n       \^ position 4"),
         ("T0 > and", r"cannot be understood.*\n    T0 > and\n         \^ position 6"),
         ("variant == 'é' and é > 1", r"there is no é.*\n.*\n {23}\^ position 20"),
+        ("'thik' in notes", "this is none of 'thick', 'loose', 'loose_end'"),
+        ("T0 in notes", "this is none of"),
+        ("'done' in status", "after in comes a list"),
+        ("notes == 'thick'", "these are several words; write 'thick' in NAME, or NAME == '' for none of them"),
+        ("notes < ''", "these are several words"),
+        ("notes == status", "these are several words"),
         ("T0", "this is a number, not a condition; compare it, as in T0 > 1"),
         ("status", "this is a text, not a condition"),
         ("T0 and True", "a condition, such as T0 > 3500, is needed here, this is a number"),

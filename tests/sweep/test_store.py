@@ -111,7 +111,7 @@ def test_a_store_says_where_it_comes_from(finished: Path) -> None:
     assert attributes["sweep"]["content"] == {**given, "base": attributes["sweep"]["base_path"]}
     base = load_config(MELT, {"numerics.t_end_years": 0.02, "output.samples": 8, "output.snapshots": 2}).model_dump(mode="json")
     assert attributes["base_config"] == base, "not the first case, whose T0 is another"
-    assert (attributes["axes"], attributes["schema_version"], attributes["Conventions"]) == (["T0", "ring"], 2, "CF-1.11")
+    assert (attributes["axes"], attributes["schema_version"], attributes["Conventions"]) == (["T0", "ring"], 3, "CF-1.11")
 
 
 def test_a_base_that_only_its_axes_make_whole_is_stored_as_it_is_given(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ LAYERS = {
     "store": ["store"],
     "spec": ["spec", "axes", "marginals", "design", "refine", "checks", "expressions", "groups"],
     "results": [
-        *("store.accessor", "views", "outcomes", "judging", "rows", "excess", "rerun", "compare"),
+        *("store.accessor", "views", "notes", "outcomes", "judging", "rows", "excess", "rerun", "compare"),
         *("export", "sensitivity", "uncertainty", "simplices"),
     ],
     "plan": ["plan", "idle", "making", "matching", "provenance"],
@@ -90,7 +90,6 @@ UPWARD = {
     ("sweep.cluster", "sweep.browse.dashboard"),
     ("sweep.compare", "sweep.tables"),
     ("sweep.judging", "sweep.plan"),
-    ("sweep.outcomes", "sweep.tables"),
     ("sweep.refine", "sweep.simplices"),
     ("sweep.rerun", "sweep.plan"),
     ("sweep.rows", "sweep.plan"),

@@ -153,7 +153,7 @@ def test_an_older_schema(finished: Path, many_file: Path, whole: Path, fault: Fa
     for words in (["run", many_file, "--store", finished], ["resume", finished], ["status", finished], ["show", finished]):
         done = command("sweep", *words, cwd=finished.parent)
         fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
-        fault.told(done.stderr, r"has schema 0, this program reads 1 and 2; read it with the version that wrote it")
+        fault.told(done.stderr, r"has schema 0, this program reads 1 to 3; read it with the version that wrote it")
     assert before == {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
     path.write_bytes(given)
     assert_same_bits(finished, whole)

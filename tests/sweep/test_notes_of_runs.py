@@ -1,0 +1,143 @@
+"""What makes a run doubtful stands beside its result, and every view tells it in the same words."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from small_sweeps import MIXED, as_of_schema, base_in, run_command, sweep_file
+
+import sweep
+from marsdisk.notes import SENTENCES, Note
+from marsdisk.zero_d import run_zero_d
+from sweep import plots
+from sweep.browse.app import Page
+from sweep.browse.data import Data
+from sweep.cli import main
+from sweep.notes import UNRECORDED, Notes
+from sweep.rerun import RecordedRuns
+from sweep.store import layout, reader, repair
+
+BOKEH = pytest.importorskip("bokeh.document")
+EARLY = SENTENCES[Note.STOPPED_EARLY]
+
+
+def said(*arguments: object) -> str:
+    done = CliRunner().invoke(main, [*map(str, arguments)], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def flags_of(store: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Of each run, 0 where it is not done."""
+    group = reader.open_group(store)
+    return np.where(reader.column(group, "status") == layout.DONE, reader.column(group, layout.NOTES), 0)
+
+
+def test_the_notes_of_a_store_are_those_of_its_runs(mixed: Path) -> None:
+    group = reader.open_group(mixed)
+    recorded = RecordedRuns.of(group)
+    done = np.flatnonzero(reader.column(group, "status") == layout.DONE)
+    alone = [int(run_zero_d(recorded.config(run)).notes) for run in done.tolist()]
+    assert flags_of(mixed)[done].tolist() == alone
+    assert Note.STOPPED_EARLY in [Note.STOPPED_EARLY & Note(flags) for flags in alone]
+    counts = Notes.of(group).counts
+    assert counts == {note: count for note in Note if (count := sum(note in Note(flags) for flags in alone))}
+
+
+def test_masks_and_meanings_of_the_array_follow_the_cf_conventions(mixed: Path) -> None:
+    attributes = sweep.open_store(mixed).notes.attrs
+    assert attributes["flag_masks"] == [int(note) for note in Note]
+    assert attributes["flag_meanings"].split() == [str(note.name).lower() for note in Note]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        ("show", "STORE"),
+        ("card", "STORE", "RUN"),
+        ("export", "STORE", "--to", "csv", "--out", "OUT.csv"),
+        ("summary", "STORE", "--target", "M_loss"),
+        ("plot", "STORE", "heatmap", "--x", "T0", "--y", "variant", "--out", "OUT.svg"),
+        ("plot", "STORE", "series", "--run", "RUN", "--out", "OUT.svg"),
+        ("plot", "STORE", "psd", "--run", "RUN", "--out", "OUT.svg"),
+    ],
+    ids=lambda view: " ".join(view[:3:2]),
+)
+def test_every_command_tells_them(mixed: Path, tmp_path: Path, view: tuple[str, ...]) -> None:
+    early = int(np.flatnonzero(flags_of(mixed) & Note.STOPPED_EARLY)[0])
+    names = {"STORE": str(mixed), "RUN": str(early), "OUT.csv": str(tmp_path / "o.csv"), "OUT.svg": str(tmp_path / "o.svg")}
+    output = said(*(names.get(word, word) for word in view))
+    assert EARLY in output
+    if (tmp_path / "o.svg").exists():
+        assert "stopped early" in (tmp_path / "o.svg").read_text(encoding="utf-8")
+
+
+def test_the_end_of_a_sweep_tells_them(tmp_path: Path) -> None:
+    variants = {"whole": {}, "short": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}}
+    file = sweep_file(tmp_path, base=base_in(tmp_path), axes=MIXED["axes"], variants=variants)
+    done = run_command("sweep", "run", file, "--store", tmp_path / "s.zarr", "--workers", 0, cwd=tmp_path)
+    assert re.search(rf"note: 6 of 12 runs \(loss_rate 6\): {EARLY}", " ".join(done.stdout.split()))
+
+
+def test_the_json_of_a_question_has_them(mixed: Path) -> None:
+    content = json.loads(said("summary", mixed, "--target", "M_loss", "--json"))
+    assert any(line.endswith(EARLY) for line in content["notes"])
+
+
+def test_the_page_tells_them(mixed: Path) -> None:
+    page = Page(BOKEH.Document(), Data(lambda: reader.open_group(mixed), str(mixed)))
+    assert "have notes" in page.header.text
+    early = int(np.flatnonzero(flags_of(mixed) & Note.STOPPED_EARLY)[0])
+    page.choose([early])
+    page.details.make("Run")
+    page.details.parts["Run"].show([early], ["#000000"])
+    assert EARLY in page.details.parts["Run"].text.text
+    page.filter.value = "'stopped_early' not in notes"
+    assert EARLY not in page.header.text
+
+
+def test_python_tells_them(mixed: Path) -> None:
+    dataset = sweep.open_store(mixed)
+    table = dataset.sweep.notes()
+    assert table.loc["stopped_early", "runs"] == int(((flags_of(mixed) & Note.STOPPED_EARLY) != 0).sum()) > 0
+    assert table.loc["stopped_early", "meaning"] == EARLY
+    assert EARLY in repr(dataset.sweep)
+    whole = dataset.isel(run=np.flatnonzero((dataset.notes.values & Note.STOPPED_EARLY) == 0))
+    assert "stopped_early" not in whole.sweep.notes().index
+
+
+def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
+    flags = flags_of(mixed)
+    shown = said("show", mixed, "--where", "'stopped_early' in notes", "--columns", "notes")
+    assert f"{int(((flags & Note.STOPPED_EARLY) != 0).sum())} of {flags.size} runs" in shown
+    assert "stopped_early" in shown
+    shown = said("show", mixed, "--where", "notes == '' and status == 'done'")
+    assert f"{int((flags[reader.column(reader.open_group(mixed), 'status') == layout.DONE] == 0).sum())} of" in shown
+
+
+def test_no_run_that_is_not_done_is_said_to_be_sound(mixed: Path) -> None:
+    group = reader.open_group(mixed)
+    done = int((reader.column(group, "status") == layout.DONE).sum())
+    assert Notes.of(group).flags.size == done < reader.column(group, "status").size
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, schema: int) -> None:
+    store = tmp_path / "old.zarr"
+    shutil.copytree(mixed, store)
+    early = int(((flags_of(store) & Note.STOPPED_EARLY) != 0).sum())
+    as_of_schema(store, schema)
+    now, before = (repair.examine(place, deep=True).findings for place in (store, mixed))
+    assert [(finding.kind, finding.names) for finding in now] == [(finding.kind, finding.names) for finding in before]
+    lines = Notes.of(reader.open_group(store)).lines
+    assert lines[-1] == UNRECORDED
+    assert any(line.startswith(f"{early} of") and line.endswith(EARLY) for line in lines)
+    assert UNRECORDED in said("show", store)
+    assert "clamped" in said("export", store, "--to", "csv", "--out", "-").splitlines()[0]
+    assert UNRECORDED in repr(sweep.open_store(store).sweep)
+    figure = plots.draw(store, "heatmap", x="T0", y="variant")
+    assert "notes not recorded" in figure.get_suptitle()
