@@ -44,7 +44,7 @@ from marsdisk.solver.eights import no_tiles, vector
 from marsdisk.solver.events import REACHED_END
 from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
-from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for, tau_per_mass
+from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for
 from marsdisk.start import disk_at_start
 
 mpl.use("Agg")
@@ -114,7 +114,7 @@ class Case:
 
     def totals(self, y: Array) -> dict[str, Array]:
         """M_loss (per area: ratios are all that counts), Sigma and tau_los of states ``y`` (times, n+1)."""
-        weight = tau_per_mass(self.problem.sizes, self.problem.terms.masses, self.problem.limits.f_los)
+        weight = self.problem.drivers.opacity.per_mass[0]
         return {"M_loss": y[:, -1], "Sigma": y[:, :-1].sum(axis=1), "tau_los": y[:, :-1] @ weight}
 
     def error_at_end(self, y: Array) -> float:
@@ -156,7 +156,7 @@ def bins_and_loss(y: Array) -> Array:
 def ours(problem: Problem, rtol: float, atol: float) -> Solve:
     """Our integrator; ``atol`` in units of the surface density that there is, not of that at the start, as for all others."""
     limits = problem.limits._replace(rtol=rtol, atol=atol)
-    given = (problem.c0, problem.sizes, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
+    given = (problem.c0, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
 
     def solve(times: Array | None) -> Array:
         path = integrate(*given)
@@ -170,7 +170,7 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
 def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
     """f(t, y) and df/dy(t, y) of bins and ledger, one compiled call each; what they need is compiled in and costs nothing to hand over."""
     terms, drivers, n = problem.terms, problem.drivers, problem.c0.size
-    supply = drive(drivers, 0.0)[5] * drivers.linear.shares  # the three set-ups are supplied at a constant rate
+    supply = drive(drivers, 0.0).supply * drivers.linear.shares  # the three set-ups are supplied at a constant rate
 
     @numba.njit(error_model="numpy")
     def blowout_rates(t: float) -> Array:

@@ -77,6 +77,13 @@ class Blowout(Section):
         1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
     )
 
+    below_window: Literal["unbound", "bound"] = quantity(
+        "unbound", "grains so small that light no longer unbinds them: blown out with the others, or kept"
+    )
+    light: Literal["full", "attenuated"] = quantity(
+        "full",
+        "every grain sees Mars, or only the share (1 - e^-tau)/tau of them along a line of sight of tau = tau_los",
+    )
     target_phase: Literal["solid_only", "any"] = quantity("solid_only", "what is blown out while phase.* says that grains are not solid")
 
     @field_validator("chi")

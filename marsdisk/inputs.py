@@ -41,7 +41,7 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
         drivers = drivers._replace(linear=drivers.linear._replace(shares=None))
     given = (
         (disk.sigma_0, disk.shares, disk.masses, disk.grid.edges, disk.f_los),
-        (drivers, run_limits(config, derived, disk), shielding_of(config), derived.area, derived.end_reason),
+        (drivers, run_limits(config, derived), shielding_of(config), derived.area, derived.end_reason),
         _collisions(config, derived),
         (config.numerics.scheme, config.numerics.dt, config.numerics.max_substeps, config.output.model_dump_json()),
     )

@@ -69,7 +69,7 @@ def _linear_rates(drivers: Drivers, t: float, piece: int, mode: int) -> dict[str
     T = interpreted(temperature_and_slope)(drivers.temperature, t)[0]
     _, _, blowing, subliming = interpreted(gates)(drivers, mode)
     S = np.zeros(linear.drag.size)
-    interpreted(set_blowout_rates)(rule, piece, interpreted(blowout_size)(drivers.pressure, T)[0], S)
+    interpreted(set_blowout_rates)(rule, piece, interpreted(blowout_size)(drivers.pressure, T)[0], S)  # in full light
     speed = 0.0
     if drivers.heating != 0.0:
         speed = subliming * shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0]

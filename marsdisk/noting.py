@@ -72,7 +72,7 @@ class Course(NamedTuple):
     derived: Derived
     drivers: Drivers
     path: Trajectory
-    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los
+    depths: Array  #: (steps+1,) tau_los between the steps
     T_M: Array  #: (samples,) K
     s_blow: Array  #: (samples,) m
 
@@ -90,7 +90,7 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
             Note.S_BLOW_NEVER_ABOVE_SMIN: numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE,
             Note.STOPPED_EARLY: path.outcome != REACHED_END,
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
-            Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and _is_opaque(drivers, path, course.tau_weight),
+            Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths),
             Note.MOSTLY_SUPPLIED: supplied > MOSTLY * start,
             Note.SUBLIMATION_LEFT_OUT: has_blowout and config.sublimation.method == "none" and _evaporates(config, course),
             Note.NOTHING_UNBOUND: has_blowout and not unbound.any(),
@@ -103,12 +103,12 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
     )
 
 
-def _is_opaque(drivers: Drivers, path: Trajectory, tau_weight: Array) -> bool:
+def _is_opaque(drivers: Drivers, path: Trajectory, depths: Array) -> bool:
     """Whether tau_los was above :data:`OPAQUE` at the begin or end of a step in which grains were blown out."""
     is_blown_out = path.piece >= 0
     if drivers.phase.blowout_of_solids_only:
         is_blown_out &= path.mode.astype(np.int64) & PHASES == SOLID
-    is_opaque = path.y[:, : path.bins] @ tau_weight > OPAQUE
+    is_opaque = depths > OPAQUE
     return bool((is_blown_out & (is_opaque[:-1] | is_opaque[1:])).any())
 
 

@@ -49,8 +49,9 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     classic, dt = classic_disk(config, derived, disk), outer_step(config, derived)
     drivers, s_blow = drivers_of(config, derived, disk), blowout_size(derived.pressure, derived.law.T0)[0]
     S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
-    _, _, _, speed, _, supply_rate, _ = drive(drivers, 0.0)
-    sinks = (S, drivers.linear.drag, speed * drivers.linear.evaporated)
+    driven = drive(drivers, 0.0)
+    supply_rate = driven.supply
+    sinks = (S, drivers.linear.drag, driven.speed * drivers.linear.evaporated)
     start = disk.sigma_0 * disk.shares / disk.masses
 
     def run(cache: RunCache, count: int) -> None:

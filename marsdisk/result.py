@@ -75,6 +75,7 @@ class RunResult:
     # totals
     M_loss: float = described("M_Mars", "mass lost")
     M_loss_blowout: float = described("M_Mars", "mass lost by blow-out")
+    M_loss_thick: float = described("M_Mars", "mass lost by blow-out while tau_los was above 1")
     M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")
     M_loss_other: float = described("M_Mars", "mass lost otherwise")
     M_supplied: float = described("M_Mars", "mass supplied")

@@ -10,12 +10,13 @@ import numpy as np
 from .cache import RunCache
 from .config import RunConfig
 from .config_processes import PowerLawSupply, TableSupply
-from .derived import Derived, chi_of, geometry, motion_at_start, smallest_size, span_of
+from .derived import Derived, chi_of, geometry, motion_at_start, smallest_size, span_of, temperature_law
 from .errors import ConfigError
 from .physics import opacity, psd, temperature
 from .physics.collisions_smol import supply_weights
 from .physics.constants import M_MARS, R_MARS, YEAR
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
+from .physics.opacity import OpacityLaw
 from .physics.phase import PhaseLaw, never_gated
 from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
@@ -66,12 +67,22 @@ def _initial_shares(config: RunConfig) -> Array:
     return shares
 
 
+def _line_of_sight(config: RunConfig) -> float:
+    return opacity.line_of_sight_factor(config.optical_depth.path_multiplier, config.optical_depth.h_over_r)
+
+
+@stage
+def _opacity_law(config: RunConfig) -> OpacityLaw:
+    sizes, masses, f_los = size_grid(config).sizes, _masses(config), _line_of_sight(config)
+    return opacity.geometric_opacity(sizes, masses, f_los)
+
+
 @stage
 def _opacity(config: RunConfig) -> tuple[float, float]:
     """Opacity [m2/kg] of the start, and the factor from tau to tau along the line of sight."""
-    masses, optical = _masses(config), config.optical_depth
-    kappa = opacity.opacity(size_grid(config).sizes, _initial_shares(config) / masses, masses)
-    return kappa, opacity.line_of_sight_factor(optical.path_multiplier, optical.h_over_r)
+    law, f_los = _opacity_law(config), _line_of_sight(config)
+    of_bins = opacity.tau_per_mass(law, temperature_law(config).T0)
+    return float(of_bins @ _initial_shares(config)) / f_los, f_los
 
 
 def _segments(config: RunConfig) -> list[SupplySegment]:
@@ -169,7 +180,13 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     return Drivers(
         derived.law,
         derived.pressure,
-        BlowoutRule(edges, derived.blowout_rate, config.blowout.edge == "sharp"),
+        BlowoutRule(
+            edges,
+            derived.blowout_rate,
+            config.blowout.edge == "sharp",
+            config.blowout.below_window == "bound",
+            config.blowout.light == "attenuated",
+        ),
         LinearTerms(evaporated, down, drag, np.array(disk.supply_shares)),
         vapour,
         heating,
@@ -179,6 +196,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         _phase_law(config, derived),
         np.array(in_T),
         _feedback(config),
+        disk.opacity,
     )
 
 
@@ -221,6 +239,7 @@ class Start:
     masses: Array  #: (n,) kg
     shares: Array  #: (n,) mass share of each bin
     sigma_0: float  #: kg/m2
+    opacity: OpacityLaw
     f_los: float
     injection: Injection
     supply: SupplyLaw
@@ -250,7 +269,8 @@ def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
     with _fitting_together():
         sigma_0, injected = _sigma_0(config), _injected(config, cache)
         grid, shares, f_los = size_grid(config), _initial_shares(config), _opacity(config)[1]
-        return Start(grid, _masses(config), shares, sigma_0, f_los, _injection(config), _supply_law(config), injected)
+        law = _opacity_law(config)
+        return Start(grid, _masses(config), shares, sigma_0, law, f_los, _injection(config), _supply_law(config), injected)
 
 
 @stage

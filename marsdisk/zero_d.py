@@ -43,7 +43,7 @@ from .solver.events import (
 from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
-from .solver.netform import CollisionTerms, collision_terms, emptying_rate, tau_per_mass
+from .solver.netform import CollisionTerms, collision_terms, emptying_rate
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
 from .stages import Memory, remembering
@@ -159,16 +159,15 @@ def outer_step(config: RunConfig, derived: Derived) -> float:
 
 def _undamped(derived: Derived, disk: Start, terms: CollisionTerms, drivers: Drivers, limits: Limits) -> list[Stretch]:
     """The run in one stretch."""
-    return [Stretch(integrate(disk.sigma_0 * disk.shares, disk.grid.sizes.copy(), terms, drivers, limits, RODAS5P), derived.motion)]
+    return [Stretch(integrate(disk.sigma_0 * disk.shares, terms, drivers, limits, RODAS5P), derived.motion)]
 
 
 def _damped(config: RunConfig, derived: Derived, disk: Start, drivers: Drivers, limits: Limits, damping: Damping, cache: RunCache) -> list[Stretch]:
     """The run in stretches, each with the collisions of its own speed."""
-    sizes = disk.grid.sizes.copy()
 
     def solve(motion: Motion, y: Array, limits: Limits, t: float, mode: int, above: int) -> Trajectory:
         terms = _collision_terms(config, derived, motion, disk, cache)
-        return integrate(y, sizes, terms, drivers, limits, RODAS5P, t=t, mode=mode, above=above)
+        return integrate(y, terms, drivers, limits, RODAS5P, t=t, mode=mode, above=above)
 
     return integrate_stretches(disk.sigma_0 * disk.shares, damping, limits, solve, tolerance=config.numerics.rtol)
 
@@ -251,12 +250,13 @@ class Solved(NamedTuple):
     prepared: Prepared
     stretches: list[Stretch]
     path: Trajectory
-    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los
+    depths: Array  #: (steps+1,) tau_los between the steps
     times: Array  #: (samples,) s
     masses: Array  #: (snapshots, n) kg/m2
     ledger: Array  #: (samples, 4) kg/m2
     series: Array  #: as :func:`marsdisk.solver.sample.look` gives them
     t99: float  #: s
+    blown_while_thick: float  #: kg/m2
     solver_time: float  #: s
 
 
@@ -276,7 +276,7 @@ def prepare(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None 
     derived = derive(seen)
     disk = disk_at_start(seen, cache)
     watched: NDArray[np.int64] = np.zeros(1, np.int64) if alarm is None else alarm
-    drivers, limits = drivers_of(seen, derived, disk), run_limits(config, derived, disk)._replace(alarm=watched)
+    drivers, limits = drivers_of(seen, derived, disk), run_limits(config, derived)._replace(alarm=watched)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
@@ -297,17 +297,18 @@ def solve(run: Prepared) -> Solved:
     path = joined([stretch.path for stretch in stretches])
     _check(run, path, stretches)
     shares, snapshots = _sample_shares(run.config.output)
-    times, tau_weight, n = shares * path.t_final, tau_per_mass(disk.grid.sizes, disk.masses, disk.f_los), path.bins
-    y, series, t99 = sample.look(path, run.drivers, run.shielding, times, tau_weight, disk.f_los)
+    times, n = shares * path.t_final, path.bins
+    y, series, t99 = sample.look(path, run.drivers, run.shielding, times, disk.f_los)
+    depths, thick = sample.depths(path, run.drivers), sample.blown_while_thick(path, run.drivers)
     masses, ledger = y[snapshots, :n], y[:, n : n + ENTRIES].copy()
-    return Solved(run, stretches, path, tau_weight, times, masses, ledger, series, t99, time.perf_counter() - begin)
+    return Solved(run, stretches, path, depths, times, masses, ledger, series, t99, thick, time.perf_counter() - begin)
 
 
 def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> RunResult:
     return finish(solve(prepare(config, cache, alarm)))
 
 
-def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
+def run_limits(config: RunConfig, derived: Derived) -> Limits:
     numerics, tau_stop, loss_rate = config.numerics, config.optical_depth.tau_stop, config.numerics.mass_loss_rate_stop_Mmars_s
     return Limits(
         derived.t_end,
@@ -315,7 +316,6 @@ def run_limits(config: RunConfig, derived: Derived, disk: Start) -> Limits:
         numerics.atol,
         numerics.max_steps,
         math.inf if tau_stop is None else tau_stop,
-        disk.f_los,
         config.sizes.s_min if numerics.stop_on_blowout_below_smin else -1.0,
         -1.0 if loss_rate is None else loss_rate * M_MARS / derived.area,
         (numerics.min_duration_years or 0.0) * YEAR,
@@ -328,7 +328,7 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
-    run, stretches, path, tau_weight, times, c, ledger, series, t99, solver_time = solved
+    run, stretches, path, depths, times, c, ledger, series, t99, thick, solver_time = solved
     config, derived, disk, snapshots = run.config, run.derived, run.disk, _sample_shares(run.config.output)[1]
     e, v_rel, _ = _moving(derived, run.damping, stretches, times)
     energies = _energies(config, derived, disk, stretches, run.cache)
@@ -337,7 +337,7 @@ def finish(solved: Solved) -> RunResult:
         logger.debug("cache: %s", stats.line())
     Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     to_mars = derived.area / M_MARS
-    course = Course(derived, run.drivers, path, tau_weight, T_M, s_blow)
+    course = Course(derived, run.drivers, path, depths, T_M, s_blow)
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     return RunResult(
         config=config,
@@ -361,6 +361,7 @@ def finish(solved: Solved) -> RunResult:
         N=c / disk.masses,
         M_loss=float(lost[-1]) * to_mars,
         M_loss_blowout=float(ledger[-1, BLOWOUT]) * to_mars,
+        M_loss_thick=thick * to_mars,
         M_loss_sublimation=float(ledger[-1, SUBLIMATION]) * to_mars,
         M_loss_other=float(ledger[-1, OTHER]) * to_mars,
         M_supplied=float(ledger[-1, SUPPLIED]) * to_mars,
@@ -370,7 +371,7 @@ def finish(solved: Solved) -> RunResult:
         t99=t99,
         E_collisions=energies[0],
         E_dissipated=energies[1],
-        tau_max=path.tau_max,
+        tau_max=max(path.tau_max, float(tau_los.max())),
         ledger_error=path.ledger_error,
         gated_time=path.gated_time,
         steps=path.accepted,

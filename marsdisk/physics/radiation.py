@@ -101,6 +101,52 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
     return s_blow, (4.0 + T * dQ_dT / Q) / (1.0 - slope / Q), clamped
 
 
+@inlined_kernel
+def smallest_unbound_size(pressure: RadiationPressure, T: float, s_blow: float) -> tuple[float, float]:
+    """Lower end of the window of unbound sizes that ends at ``s_blow`` [m], and its slope.
+
+    Light pushes grains much smaller than its wavelength the less the smaller they are, until they are bound again. Solves the same
+    equation as :func:`blowout_size` for the next smaller size.
+
+    Returns
+    -------
+    size [m] (0: all grains below s_blow are unbound, as far as the table reaches), its d ln s / d ln T
+    """
+    if s_blow <= 0.0:
+        return 0.0, 0.0
+    K = pressure.strength * T**4.0
+    n, last_T = pressure.log_s.size, pressure.T.size - 1
+    T_in = min(max(T, pressure.T[0]), pressure.T[last_T])
+    row = min(max(np.searchsorted(pressure.T, T_in) - 1, 0), last_T - 1)
+    width = pressure.T[row + 1] - pressure.T[row]
+    f = (T_in - pressure.T[row]) / width
+    low, high = pressure.Q[row], pressure.Q[row + 1]
+    i = min(int(np.searchsorted(pressure.s, s_blow)) - 1, n - 2)
+    while i >= 0 and K * (low[i] + f * (high[i] - low[i])) >= pressure.s[i]:
+        i -= 1
+    if i < 0:
+        return 0.0, 0.0
+    Q_i, Q_up = low[i] + f * (high[i] - low[i]), low[i + 1] + f * (high[i + 1] - low[i + 1])
+    slope = (Q_up - Q_i) / (pressure.log_s[i + 1] - pressure.log_s[i])
+    x = pressure.log_s[i]
+    for _ in range(60):  # Newton from the left of a concave function climbs to the root without overshoot
+        s = math.exp(x)
+        rise = K * slope - s
+        if rise <= 0.0:
+            break
+        step = (K * (Q_i + slope * (x - pressure.log_s[i])) - s) / rise
+        x -= step
+        if abs(step) <= 1e-15:
+            break
+    x = min(x, math.log(s_blow))
+    Q = math.exp(x) / K
+    dQ_dT = 0.0
+    if T_in == T:
+        g = (x - pressure.log_s[i]) / (pressure.log_s[i + 1] - pressure.log_s[i])
+        dQ_dT = ((high[i] - low[i]) * (1.0 - g) + (high[i + 1] - low[i + 1]) * g) / width
+    return math.exp(x), (4.0 + T * dQ_dT / Q) / (1.0 - slope / Q) if slope != Q else 0.0
+
+
 def chi_auto(beta_min: float, Q: float) -> float:
     """Blow-out time in units of 1/Omega from beta and <Q_pr> at the smallest size: an empirical closure of earlier work."""
     b = beta_min if math.isfinite(beta_min) and beta_min > 0.0 else 0.5

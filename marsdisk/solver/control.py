@@ -25,7 +25,6 @@ class Limits(NamedTuple):
     atol: float  #: per bin, of the mass per area at the beginning of a step
     max_steps: int
     tau_stop: float  #: infinity runs on
-    f_los: float
     s_blow_stop: float = -1.0  #: m, to which s_blow must fall; negative runs on
     loss_rate_stop: float = -1.0  #: kg/(m2 s), to which the rate must fall; negative runs on
     t_stop_after: float = 0.0  #: s before which the last two do not stop

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from .._jit import borrowing_kernel, inlined_kernel
 from ..physics.grid import Array
+from ..physics.opacity import OpacityLaw, lit_share, tau_los
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
-from ..physics.radiation import RadiationPressure, blowout_size
+from ..physics.radiation import RadiationPressure, blowout_size, smallest_unbound_size
 from ..physics.sublimation import shrinking_speed_and_slope
 from ..physics.supply import Feedback, SupplyLaw, feedback_held, supply_rate_and_slope, temperature_scale_and_slope
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
 from ..physics.vapour import Vapour
 from .instants import ACCURACY
-from .netform import optical_depth
 
 BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state; the ln f of feedback is last
 ENTRIES = 4
@@ -29,6 +29,8 @@ class BlowoutRule(NamedTuple):
     edges: Array  #: (n+1,) m
     rate: float  #: 1/t_blow [1/s]; 0 switches blow-out off
     sharp: bool  #: empty a bin as a whole once its lower edge is unbound
+    bound_below: bool = False  #: keep grains so small that light no longer unbinds them
+    attenuated: bool = False  #: only the share of the grains that light reaches
 
 
 class LinearTerms(NamedTuple):
@@ -58,6 +60,23 @@ class Drivers(NamedTuple):
     phase: PhaseLaw
     kink_temperatures: Array  #: K of T_M at which a driver has a kink
     feedback: Feedback
+    opacity: OpacityLaw
+
+
+class Drive(NamedTuple):
+    """All that a step asks of the drivers at one time."""
+
+    s_blow: float  #: m
+    log_slope: float  #: d ln s_blow/dt [1/s]
+    clamped: bool  #: whether <Q_pr> was needed beyond its table
+    speed: float  #: |ds/dt| of sublimation [m/s]
+    speed_slope: float  #: m/s2
+    supply: float  #: kg/(m2 s)
+    supply_slope: float  #: kg/(m2 s2)
+    s_low: float  #: m, smallest unbound size; 0 where all are
+    low_log_slope: float  #: d ln s_low/dt [1/s]
+    T: float  #: of Mars [K]
+    T_slope: float  #: K/s
 
 
 @inlined_kernel
@@ -69,35 +88,45 @@ def blowout_state(drivers: Drivers, t: float) -> tuple[float, float, bool]:
 
 
 @inlined_kernel
-def drive(drivers: Drivers, t: float) -> tuple[float, float, bool, float, float, float, float]:
-    """All that a step asks at ``t`` [s].
-
-    Returns
-    -------
-    s_blow [m], d ln s_blow/dt [1/s], whether <Q_pr> was clamped; |ds/dt| [m/s] and its slope; supply [kg/(m2 s)] and its slope
-    """
+def drive(drivers: Drivers, t: float) -> Drive:
+    """All that a step asks at ``t`` [s]."""
     T, cooling = temperature_and_slope(drivers.temperature, t)
     s_blow, log_slope, clamped = blowout_size(drivers.pressure, T)
+    s_low, low_log_slope = 0.0, 0.0
+    if drivers.blowout.bound_below:
+        s_low, low_log_slope = smallest_unbound_size(drivers.pressure, T, s_blow)
     speed, speed_slope = 0.0, 0.0
     if drivers.heating != 0.0:
         speed, per_kelvin = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)
         speed_slope = per_kelvin * drivers.heating * cooling
     rate, rate_slope = supply_rate_and_slope(drivers.supply, t)
     scale, scale_slope = temperature_scale_and_slope(drivers.supply, T)
-    return s_blow, log_slope * cooling / T, clamped, speed, speed_slope, scale * rate, scale * rate_slope + rate * scale_slope * cooling
+    return Drive(
+        s_blow,
+        log_slope * cooling / T,
+        clamped,
+        speed,
+        speed_slope,
+        scale * rate,
+        scale * rate_slope + rate * scale_slope * cooling,
+        s_low,
+        low_log_slope * cooling / T,
+        T,
+        cooling,
+    )
 
 
 @borrowing_kernel
-def mode_at(drivers: Drivers, t: float, state: Array, tau_weight: Array, before: int) -> int:
+def mode_at(drivers: Drivers, t: float, state: Array, before: int) -> int:
     """What may act at ``t`` [s] in ``state``, after mode ``before``.
 
     That is the phase of the grains, whether the supply is used up, and whether its feedback is held at a bound.
     """
-    n, fed_back = tau_weight.size, drivers.feedback.rate > 0.0
-    used_up = (before >= 0 and before & EXHAUSTED != 0) or state[n + SUPPLIED] >= drivers.reservoir
-    tau = optical_depth(state, tau_weight) if drivers.phase.heating > 0.0 or fed_back else 0.0
-    held = fed_back and feedback_held(drivers.feedback, state[n + ENTRIES], tau, before >= 0 and before & HELD != 0)
+    n, fed_back = drivers.opacity.per_mass.shape[1], drivers.feedback.rate > 0.0
     T_M = temperature_and_slope(drivers.temperature, t)[0]
+    used_up = (before >= 0 and before & EXHAUSTED != 0) or state[n + SUPPLIED] >= drivers.reservoir
+    tau = tau_los(drivers.opacity, T_M, state) if drivers.phase.heating > 0.0 or fed_back else 0.0
+    held = fed_back and feedback_held(drivers.feedback, state[n + ENTRIES], tau, before >= 0 and before & HELD != 0)
     phase = phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES)
     return phase | (EXHAUSTED if used_up else 0) | (HELD if held else 0)
 
@@ -145,11 +174,41 @@ def partial_share_slope(rule: BlowoutRule, piece: int, log_slope: float) -> floa
 
 
 @inlined_kernel
-def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array) -> None:
-    """Blow-out rate [1/s] of every bin while s_blow stands in ``piece``, written to ``S``."""
+def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array, s_low: float = 0.0) -> None:
+    """Blow-out rate [1/s] in full light of every bin while s_blow stands in ``piece``, written to ``S``.
+
+    Grains below ``s_low`` [m] are bound.
+    """
     share = partial_share(rule, piece, s_blow)
     for k in range(S.size):
         S[k] = rule.rate if k < piece else (rule.rate * share if k == piece else 0.0)
+    if s_low <= rule.edges[0]:
+        return
+    for k in range(S.size):
+        S[k] = max(S[k] - rule.rate * _bound_share(rule, k, s_low), 0.0)
+
+
+@inlined_kernel
+def _bound_share(rule: BlowoutRule, k: int, s_low: float) -> float:
+    """Share of bin ``k`` that is too small to be unbound."""
+    low, high = rule.edges[k], rule.edges[k + 1]
+    if s_low <= low:
+        return 0.0
+    if rule.sharp or s_low >= high:
+        return 1.0
+    return math.log(s_low / low) / math.log(high / low)
+
+
+@borrowing_kernel
+def set_blowout_slopes(rule: BlowoutRule, piece: int, driven: Drive, S: Array, slopes: Array) -> None:
+    """Time derivatives [1/s2] of the blow-out rates ``S`` (n,) in full light, written to ``slopes`` (n,)."""
+    slopes[:] = 0.0
+    if 0 <= piece < slopes.size:
+        slopes[piece] = rule.rate * partial_share_slope(rule, piece, driven.log_slope)
+    if driven.s_low > rule.edges[0] and not rule.sharp:
+        k = piece_of(rule, driven.s_low)
+        if k < slopes.size and S[k] > 0.0:
+            slopes[k] -= rule.rate * driven.low_log_slope / math.log(rule.edges[k + 1] / rule.edges[k])
 
 
 @inlined_kernel
@@ -191,21 +250,26 @@ def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: f
 
 
 @inlined_kernel
-def blows_below(rule: BlowoutRule, piece: int, blowing: float) -> bool:
+def blows_below(rule: BlowoutRule, piece: int, blowing: float, s_low: float) -> bool:
     """Whether grains at the lower edge of the grid are unbound and, ``blowing`` being 1, blown out."""
-    return piece >= 0 and rule.rate > 0.0 and blowing > 0.0
+    return piece >= 0 and rule.rate > 0.0 and blowing > 0.0 and s_low <= rule.edges[0]
 
 
 @inlined_kernel
 def set_loss_rates(drivers: Drivers, piece: int, mode: int, T: float, c: Array, S: Array, rates: Array) -> float:
     """s_blow [m] while Mars is at ``T`` [K]; what ``c`` (n) loses then [kg/(m2 s)] is written to ``rates`` (4), ``S`` (n) overwritten."""
     s_blow = blowout_size(drivers.pressure, T)[0]
+    rule = drivers.blowout
+    s_low = smallest_unbound_size(drivers.pressure, T, s_blow)[0] if rule.bound_below else 0.0
     speed = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0] if drivers.heating != 0.0 else 0.0
     _, _, blowing, subliming = gates(drivers, mode)
-    set_blowout_rates(drivers.blowout, piece, s_blow, S)
-    if blowing == 0.0:
-        S[:] = 0.0
-    set_ledger_rates(drivers.linear, blows_below(drivers.blowout, piece, blowing), S, subliming * speed, 1.0, 0.0, c, rates)
+    set_blowout_rates(rule, piece, s_blow, S, s_low)
+    if rule.attenuated:
+        blowing *= lit_share(tau_los(drivers.opacity, T, c))[0]
+    for k in range(S.size):
+        S[k] *= blowing
+    below = blows_below(rule, piece, blowing, s_low)
+    set_ledger_rates(drivers.linear, below, S, subliming * speed, 1.0, 0.0, c, rates)
     return s_blow
 
 
@@ -221,9 +285,14 @@ def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
 
 @inlined_kernel
 def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
-    """On which side of a kink the drivers are at ``t``: of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow."""
-    if kink < 0:
+    """On which side of a kink the drivers are at ``t``.
+
+    That is of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow, or (-2) in which bin the smallest unbound size is.
+    """
+    if kink == -1:
         return outside(drivers.blowout, piece, blowout_state(drivers, t)[0])
+    if kink == -2:
+        return piece_of(drivers.blowout, drive(drivers, t).s_low)
     return 1 if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink] else 0
 
 
@@ -245,9 +314,11 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
         if t < node <= t_next:
             t_next, t_before = node, max(t, node * (1.0 - 1e-15))
             break
-    moved, first = 0, 0 if drivers.blowout.rate == 0.0 else -1
+    moved, first = 0, 0
+    if drivers.blowout.rate > 0.0:
+        first = -2 if drivers.blowout.bound_below else -1
     for kink in range(first, drivers.kink_temperatures.size):
-        side = 0 if kink < 0 else _side(drivers, piece, kink, t)
+        side = 0 if kink == -1 else _side(drivers, piece, kink, t)
         beyond = _side(drivers, piece, kink, t_next)
         if beyond == side:
             continue
@@ -260,5 +331,5 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
                 low = middle
             else:
                 high, beyond = middle, _side(drivers, piece, kink, middle)
-        t_next, t_before, moved = high, low, beyond if kink < 0 else 0
+        t_next, t_before, moved = high, low, beyond if kink == -1 else 0
     return t_next, t_before, moved

@@ -4,6 +4,7 @@ import math
 
 from .._jit import borrowing_kernel
 from ..physics.grid import Array
+from ..physics.opacity import OpacityLaw, tau_los
 from ..physics.phase import SOLID
 from ..physics.temperature import temperature_and_slope
 from .control import Limits
@@ -16,7 +17,6 @@ from .drivers import (
     mode_at,
     set_loss_rates,
 )
-from .netform import optical_depth
 from .trajectory import interpolate
 
 REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME = range(7)
@@ -67,7 +67,6 @@ def stop_at(
     mode: int,
     t: float,
     c: Array,
-    tau_weight: Array,
     S: Array,
     rates: Array,
     above: int,
@@ -85,8 +84,10 @@ def stop_at(
     -------
     the stop, REACHED_END if none has come; ``above``, with those that are above now
     """
-    if mode & PHASES == SOLID and optical_depth(c, tau_weight) > limits.tau_stop:
-        return TAU_STOP, above
+    if mode & PHASES == SOLID and limits.tau_stop < math.inf:
+        T = temperature_and_slope(drivers.temperature, t)[0]
+        if tau_los(drivers.opacity, T, c) > limits.tau_stop:
+            return TAU_STOP, above
     if not watches_falls(limits):
         return REACHED_END, above
     now = above_stops(drivers, limits, piece, mode, t, c, S, rates)
@@ -99,10 +100,15 @@ def stop_at(
 
 
 @borrowing_kernel
-def _highest_tau(dense: tuple[Array, Array, Array], tau_weight: Array) -> float:
-    """A bound of the optical depth over a step: between its ends x (1-x) <= 1/4, x^2 (1-x) <= 4/27 and x^3 (1-x) <= 27/256."""
+def highest_tau(opacity: OpacityLaw, dense: tuple[Array, Array, Array]) -> float:
+    """A bound of the optical depth over a step, infinite where it depends on the temperature, too.
+
+    Between the ends of the step x (1-x) <= 1/4, x^2 (1-x) <= 4/27 and x^3 (1-x) <= 27/256.
+    """
     y0, y1, bend = dense
-    tau = 0.0
+    if opacity.T.size > 1:
+        return math.inf
+    tau, tau_weight = 0.0, opacity.per_mass[0]
     for k in range(tau_weight.size):
         tau += tau_weight[k] * (max(y0[k], y1[k]) + 0.25 * abs(bend[0, k]) + 4.0 / 27.0 * abs(bend[1, k]) + 27.0 / 256.0 * abs(bend[2, k]))
     return tau
@@ -117,7 +123,6 @@ def locate_stop(
     t: float,
     h: float,
     dense: tuple[Array, Array, Array],
-    tau_weight: Array,
     scratch: tuple[Array, Array, Array],
     above: int,
 ) -> tuple[int, float, int]:
@@ -135,10 +140,10 @@ def locate_stop(
     """
     y0, y1, bend = dense
     state, S, rates = scratch
-    c = state[: tau_weight.size]
-    before, n = 0.0, tau_weight.size
+    before, n = 0.0, S.size
+    c = state[:n]
     falls = watches_falls(limits)
-    if not falls and _highest_tau(dense, tau_weight) <= limits.tau_stop:
+    if not falls and highest_tau(drivers.opacity, dense) <= limits.tau_stop:
         return REACHED_END, 1.0, above
     if falls:  # a rate may jump up at a kink and fall within the first eighth
         interpolate(y0, y1, bend, 0.0, n, state)
@@ -153,7 +158,6 @@ def locate_stop(
             mode,
             t + x * h,
             c,
-            tau_weight,
             S,
             rates,
             above,
@@ -170,7 +174,6 @@ def locate_stop(
                     mode,
                     t + middle * h,
                     c,
-                    tau_weight,
                     S,
                     rates,
                     above,
@@ -186,21 +189,26 @@ def locate_stop(
 
 @borrowing_kernel
 def locate_mode(
-    drivers: Drivers, mode: int, t: float, h: float, dense: tuple[Array, Array, Array], tau_weight: Array, state: Array
+    drivers: Drivers,
+    mode: int,
+    t: float,
+    h: float,
+    dense: tuple[Array, Array, Array],
+    state: Array,
 ) -> tuple[int, float]:
     """Mode that ``mode`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
     y0, y1, bend = dense
-    before, n = 0.0, tau_weight.size
+    before, n = 0.0, drivers.opacity.per_mass.shape[1]
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
-        found = mode_at(drivers, t + x * h, state, tau_weight, mode)
+        found = mode_at(drivers, t + x * h, state, mode)
         if found != mode:
             low, high = before, x
             while high - low > 1e-12:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
-                at_middle = mode_at(drivers, t + middle * h, state, tau_weight, mode)
+                at_middle = mode_at(drivers, t + middle * h, state, mode)
                 if at_middle != mode:
                     high, found = middle, at_middle
                 else:

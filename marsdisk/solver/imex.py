@@ -8,10 +8,12 @@ import numpy as np
 from ..physics.collide import compute_collision_kernel_C1
 from ..physics.collisions_smol import CollisionStep, Lookup, step_collisions
 from ..physics.grid import Array, SizeGrid
+from ..physics.opacity import lit_share, tau_los
 from ..physics.phase import SOLID, UNKNOWN
 from ..physics.qstar import QStarLaw
 from ..physics.smol import ImexWorkspace
 from ..physics.supply import Injection
+from ..physics.temperature import temperature_and_slope
 from .control import Limits
 from .drivers import (
     BLOWOUT,
@@ -28,7 +30,6 @@ from .drivers import (
     set_blowout_rates,
 )
 from .events import OUT_OF_TIME, REACHED_END, can_stop, locate_stop
-from .netform import optical_depth, tau_per_mass
 from .trajectory import Trajectory
 
 
@@ -109,8 +110,7 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     y, pieces = np.zeros((count + 1, n + ENTRIES)), np.zeros(count)
     mode, modes = UNKNOWN, np.zeros(count)
     y[0, :n] = c0
-    tau_weight = tau_per_mass(disk.grid.sizes.copy(), disk.masses, limits.f_los)
-    tau_max = optical_depth(c0, tau_weight)
+    tau_max = tau_los(drivers.opacity, temperature_and_slope(drivers.temperature, 0.0)[0], c0)
     N, S, sublimation, workspace = c0 / disk.masses, np.zeros(n), np.zeros(n), ImexWorkspace.for_bins(n)
     now, straight = y[0].copy(), np.zeros((3, n + ENTRIES))
     located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
@@ -118,17 +118,17 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     above = 0
     start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
     for outer in range(count):
-        s_blow, _, beyond, speed, _, supply, _ = drive(drivers, t[outer])
-        clamped += beyond
-        piece = piece_of(drivers.blowout, s_blow)
+        driven = drive(drivers, t[outer])
+        clamped += driven.clamped
+        piece = piece_of(drivers.blowout, driven.s_blow)
         pieces[outer] = piece
-        mode = mode_at(drivers, t[outer], now, tau_weight, mode)
+        mode = mode_at(drivers, t[outer], now, mode)
         modes[outer] = mode
         colliding, supplying, blowing, subliming = gates(drivers, mode)
-        set_blowout_rates(drivers.blowout, piece, s_blow, S)
+        set_blowout_rates(drivers.blowout, piece, driven.s_blow, S, driven.s_low)
         S *= blowing
-        sublimation[:] = subliming * speed * drivers.linear.evaporated
-        supply_rate, at, before = supplying * supply, t[outer], substeps
+        sublimation[:] = subliming * driven.speed * drivers.linear.evaporated
+        supply_rate, at, before = supplying * driven.supply, t[outer], substeps
         gated = disk if colliding else disk._replace(v_rel=0.0)
         gated_time += 0.0 if mode & PHASES == SOLID else t[outer + 1] - t[outer]
         while at < t[outer + 1] and outcome == REACHED_END:
@@ -138,7 +138,10 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
                 outcome = OUT_OF_TIME
                 break
             left = t[outer + 1] - at
-            done = gated.step(N, left, (S, drivers.linear.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
+            lit = S
+            if drivers.blowout.attenuated:
+                lit = S * lit_share(tau_los(drivers.opacity, driven.T, now))[0]
+            done = gated.step(N, left, (lit, drivers.linear.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
             N, substeps, made = done.N_new, substeps + 1, done.rates
             after = np.concatenate([N * disk.masses, now[n:]])
             after[n + BLOWOUT] += done.dt_eff * made.blowout
@@ -155,14 +158,14 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
                     at,
                     done.dt_eff,
                     (now, after, straight),
-                    tau_weight,
                     (located, scratch, rates),
                     above,
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
             now, supplied = after, float(after[n + SUPPLIED])
-            tau_max = max(tau_max, min(optical_depth(now, tau_weight), limits.tau_stop))
+            T = temperature_and_slope(drivers.temperature, at)[0]
+            tau_max = max(tau_max, min(tau_los(drivers.opacity, T, now), limits.tau_stop))
             ledger_error = max(ledger_error, abs(float(now.sum()) - 2.0 * supplied - start) / (start + supplied))
         y[outer + 1] = now
         if outcome != REACHED_END:

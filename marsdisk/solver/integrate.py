@@ -13,14 +13,16 @@ import numpy as np
 
 from .._jit import inlined_kernel, kernel
 from ..physics.grid import Array
+from ..physics.opacity import tau_los
 from ..physics.phase import SOLID, UNKNOWN
+from ..physics.temperature import temperature_and_slope
 from .control import Limits, first_step
 from .drivers import ENTRIES, PHASES, SUPPLIED, Drivers, blowout_state, has_modes, mode_at, next_kink, piece_of
 from .eights import copy
 from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
 from .instants import end_of_step, is_here, margin
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, optical_depth, tau_per_mass
+from .netform import CollisionTerms
 from .step import make_step, pack, room_for, take_derivatives
 from .trajectory import Trajectory
 
@@ -42,7 +44,6 @@ def _sum(y: Array, count: int) -> float:
 
 def integrate(
     c0: Array,
-    sizes: Array,
     terms: CollisionTerms,
     drivers: Drivers,
     limits: Limits,
@@ -57,19 +58,17 @@ def integrate(
     Parameters
     ----------
     c0 : (n,) kg/m2, mass per bin at the start; or a whole state of a trajectory to go on from
-    sizes : (n,) m
     t : s, when it starts
     mode : that of the step before
     above : which of s_blow and the loss rate have been above their stops before
     """
     # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
-    return Trajectory(*_integrate(c0, sizes, terms, drivers, limits, method, t, mode, above))
+    return Trajectory(*_integrate(c0, terms, drivers, limits, method, t, mode, above))
 
 
 @kernel
 def _integrate(
     c0: Array,
-    sizes: Array,
     terms: CollisionTerms,
     drivers: Drivers,
     limits: Limits,
@@ -78,7 +77,7 @@ def _integrate(
     mode: int,
     above: int,
 ) -> tuple[Any, ...]:
-    n, feedback = sizes.size, drivers.feedback
+    n, feedback, opacity = drivers.linear.drag.size, drivers.feedback, drivers.opacity
     fed_back = feedback.rate > 0.0
     size = n + ENTRIES + 1 if fed_back else n + ENTRIES
     ts, ys = np.empty((64, 1)), np.empty((64, size))
@@ -91,22 +90,21 @@ def _integrate(
     start = _sum(y, masses) - 2.0 * y[ledger + SUPPLIED]
     accepted_h, accepted_error = 0.0, 1.0
     steps, rejected, beyond_qpr, repaired, ledger_error = 0, 0, 0, 0, 0.0
-    tau_weight = tau_per_mass(sizes, terms.masses, limits.f_los)
-    tau_max = optical_depth(y, tau_weight)
+    tau_max = tau_los(opacity, temperature_and_slope(drivers.temperature, t)[0], y)
     stoppable, switching = can_stop(limits), has_modes(drivers)
     piece, gated_time = piece_of(drivers.blowout, blowout_state(drivers, t)[0]), 0.0
     pack(y, n, ys[0])
-    mode = mode_at(drivers, t, ys[0], tau_weight, mode)
+    mode = mode_at(drivers, t, ys[0], mode)
     ts[0, 0] = t
     outcome, t_final = REACHED_END, limits.t_end
     fresh, wanted, last_rejected = False, 0.0, False
     aimed = False  # whether the step is made to a change of mode that an earlier trial has found
 
-    point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
+    point = take_derivatives(terms, drivers, piece, mode, t, room)
     h = first_step(y[:n], room.f.flat[:n], limits)
     while t < limits.t_end:
         if fresh:  # a new point
-            point = take_derivatives(terms, drivers, tau_weight, piece, mode, t, room)
+            point = take_derivatives(terms, drivers, piece, mode, t, room)
             fresh = False
         h = min(h, limits.t_end - t)
         t_next = end_of_step(t, h, limits.t_end, aimed)
@@ -135,7 +133,7 @@ def _integrate(
             ts, ys, bends, pieces = _doubled(ts), _doubled(ys), _doubled(bends), _doubled(pieces)
         dense = ys[steps], ys[steps + 1], bends[steps].reshape((3, size))
         span = t, h, t_before
-        error, removed, clamped_here = make_step(terms, drivers, method, tau_weight, point, piece, span, limits, room, dense[1], dense[2])
+        error, removed, clamped_here = make_step(terms, drivers, method, point, piece, span, limits, room, dense[1], dense[2])
         factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
         if not error <= 1.0:
             rejected += 1
@@ -149,7 +147,7 @@ def _integrate(
             continue
         next_mode = mode
         if switching:
-            next_mode, x = locate_mode(drivers, mode, t, h, dense, tau_weight, state)
+            next_mode, x = locate_mode(drivers, mode, t, h, dense, state)
             close = margin(t, h)
             if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
                 rejected += 1
@@ -181,12 +179,13 @@ def _integrate(
         ledger_error = max(ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied))
         if stoppable:
             scratch = state, room.S_stage, room.entries
-            outcome, x, above = locate_stop(drivers, limits, piece, mode, t, h, dense, tau_weight, scratch, above)
+            outcome, x, above = locate_stop(drivers, limits, piece, mode, t, h, dense, scratch, above)
             if outcome != REACHED_END:
                 t_final = t + x * h
-                tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, optical_depth(state, tau_weight))
+                T = temperature_and_slope(drivers.temperature, t_final)[0]
+                tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, tau_los(opacity, T, state))
                 break
-        tau_max = max(tau_max, optical_depth(y_new, tau_weight))
+        tau_max = max(tau_max, tau_los(opacity, temperature_and_slope(drivers.temperature, t_next)[0], y_new))
         copy(room.y.eights, room.y_new.eights)
         t = t_next
         piece += moved

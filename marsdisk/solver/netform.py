@@ -6,7 +6,6 @@ m_i - u (m_i + m_j) per event: the difference of two huge terms never appears. T
 go through whole rows at once; the few whose remnant ends in another bin are listed.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -198,15 +197,9 @@ def jacobian(mass: Vector, terms: CollisionTerms, scratch: Scratch, J: Array) ->
 
 
 @borrowing_kernel
-def optical_depth(c: Array, tau_per_mass: Array) -> float:
-    """tau_los of mass per bin ``c`` [kg/m2], each with ``tau_per_mass`` [m2/kg]."""
-    tau = 0.0
-    for k in range(tau_per_mass.size):
-        tau += tau_per_mass[k] * c[k]
-    return tau
-
-
-@kernel
-def tau_per_mass(sizes: Array, masses: Array, f_los: float) -> Array:
-    """f_los pi s^2 / m [m2/kg] of every bin."""
-    return f_los * math.pi * sizes**2 / masses
+def weighted_sum(c: Array, weights: Array) -> float:
+    """Sum of ``c`` (at least n) with ``weights`` (n,)."""
+    total = 0.0
+    for k in range(weights.size):
+        total += weights[k] * c[k]
+    return total

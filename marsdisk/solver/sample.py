@@ -7,6 +7,7 @@ import numpy as np
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
+from ..physics.opacity import tau_los
 from ..physics.phase import LIQUID, SOLID
 from ..physics.shielding import ShieldingLaw, effective_opacity, phi_at, surface_density_at_tau1
 from ..physics.temperature import temperature_and_slope
@@ -19,10 +20,11 @@ from .drivers import (
     Drivers,
     set_loss_rates,
 )
-from .netform import optical_depth
+from .events import highest_tau
 from .trajectory import Trajectory, between, interpolate
 
 _REACH = 0.5 * math.sqrt(0.6)
+THICK = 1.0  #: tau_los above which a layer hides what is behind it
 GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))  #: nodes and weights on [0, 1]
 
 
@@ -133,25 +135,80 @@ def time_of_loss(path: Trajectory, share: float) -> float:
 
 
 @borrowing_kernel
+def _depth(path: Trajectory, drivers: Drivers, step: int, x: float, state: Array) -> float:
+    """tau_los at fraction ``x`` of a step; ``state`` is overwritten."""
+    interpolate(path.y[step], path.y[step + 1], path.bend[step], x, path.bins, state)
+    t = path.t[step] + x * (path.t[step + 1] - path.t[step])
+    return tau_los(drivers.opacity, temperature_and_slope(drivers.temperature, t)[0], state)
+
+
+@borrowing_kernel
+def _crossing(path: Trajectory, drivers: Drivers, step: int, before: float, after: float, state: Array) -> float:
+    """Fraction of a step between two at which tau_los passes :data:`THICK`."""
+    was_thick = _depth(path, drivers, step, before, state) > THICK
+    while after - before > 1e-12:
+        middle = 0.5 * (before + after)
+        if (_depth(path, drivers, step, middle, state) > THICK) == was_thick:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+@kernel
+def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
+    """Mass blown out [kg/m2] while tau_los is above :data:`THICK`, looked for at eighths of each step."""
+    total, state, blown = 0.0, np.empty(path.y.shape[1]), path.bins + BLOWOUT
+    for step in range(path.bend.shape[0]):
+        y0, y1, bend = path.y[step], path.y[step + 1], path.bend[step]
+        if highest_tau(drivers.opacity, (y0, y1, bend)) <= THICK:
+            continue
+        end = min(1.0, (path.t_final - path.t[step]) / (path.t[step + 1] - path.t[step]))
+        before, was_thick = 0.0, _depth(path, drivers, step, 0.0, state) > THICK
+        for eighth in range(1, 9):
+            x = end * eighth / 8.0
+            is_thick = _depth(path, drivers, step, x, state) > THICK
+            first, last = before, x
+            if was_thick and not is_thick:
+                last = _crossing(path, drivers, step, before, x, state)
+            if is_thick and not was_thick:
+                first = _crossing(path, drivers, step, before, x, state)
+            if was_thick or is_thick:
+                total += between(y0, y1, bend, blown, last) - between(y0, y1, bend, blown, first)
+            before, was_thick = x, is_thick
+    return total
+
+
+@kernel
+def depths(path: Trajectory, drivers: Drivers) -> Array:
+    """tau_los at the begin of every step and at the end of the last: (steps+1,)."""
+    out = np.empty(path.t.size)
+    for i in range(path.t.size):
+        T = temperature_and_slope(drivers.temperature, path.t[i])[0]
+        out[i] = tau_los(drivers.opacity, T, path.y[i])
+    return out
+
+
+@borrowing_kernel
 def _look(
     path: Trajectory,
     drivers: Drivers,
     shielding: ShieldingLaw,
     times: Array,
-    tau_weight: Array,
     f_los: float,
     room: tuple[Array, Array, Array, Array],
 ) -> None:
     """Fill in the states and series of :func:`look`, the first two of ``room``; the others are (n,) and (4,)."""
     y, series, S, rates = room
-    n = tau_weight.size
+    n = path.bins
     step = 0
     for i in range(times.size):
         found = _state_at(path, times[i], step, y[i])
         step = max(found, 0)
         piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
         c = y[i, :n]
-        Sigma, tau, T = np.sum(c), optical_depth(c, tau_weight), temperature_and_slope(drivers.temperature, times[i])[0]
+        T = temperature_and_slope(drivers.temperature, times[i])[0]
+        Sigma, tau = np.sum(c), tau_los(drivers.opacity, T, c)
         phi = phi_at(shielding, tau)
         Sigma_tau1 = surface_density_at_tau1(effective_opacity(tau / (f_los * Sigma) if Sigma > 0.0 else 0.0, phi))
         s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
@@ -160,12 +217,8 @@ def _look(
 
 
 @kernel
-def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, tau_weight: Array, f_los: float) -> tuple[Array, Array, float]:
+def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, f_los: float) -> tuple[Array, Array, float]:
     """A run at increasing ``times`` [s], in one call, for handing it all over costs.
-
-    Parameters
-    ----------
-    tau_weight : (n,) m2/kg
 
     Returns
     -------
@@ -173,5 +226,5 @@ def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Arr
     s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
     """
     y, series = np.empty((times.size, path.y.shape[1])), np.empty((8, times.size))
-    _look(path, drivers, shielding, times, tau_weight, f_los, (y, series, np.empty(tau_weight.size), np.empty(ENTRIES)))
+    _look(path, drivers, shielding, times, f_los, (y, series, np.empty(path.bins), np.empty(ENTRIES)))
     return y, series, time_of_loss(path, 0.99)

@@ -7,24 +7,27 @@ import numpy as np
 
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.grid import Array
+from ..physics.opacity import lit_share, set_tau_per_mass, tau_los_per_kelvin
 from .control import Limits, error_norm, least_error, remove_negatives
 from .drivers import (
+    BLOWOUT,
     ENTRIES,
     HELD,
+    Drive,
     Drivers,
     LinearTerms,
     add_linear_rates,
     blows_below,
     drive,
     gates,
-    partial_share_slope,
     set_blowout_rates,
+    set_blowout_slopes,
     set_ledger_rates,
 )
 from .eights import ZERO, Vector, clear, copy, eights, load, load_from, no_tiles, plus, store, store_to, times, vector
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, Scratch, busiest_bin, jacobian, mass_rate, optical_depth, scratch_for
+from .netform import CollisionTerms, Scratch, busiest_bin, jacobian, mass_rate, scratch_for, weighted_sum
 
 
 class Room(NamedTuple):
@@ -37,8 +40,13 @@ class Room(NamedTuple):
     sums: Array  #: (blocks, 8)
     scratch: Scratch
     S: Array  #: (n,) blow-out rates [1/s] at the begin of the step
-    S_stage: Array  #: (n,)
+    S_lit: Array  #: (n,) those in full light at a stage
+    S_stage: Array  #: (n,) those in the light that there is at a stage
+    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los at the begin of the step
+    tau_weight_stage: Array  #: (n,) the same at a stage
     entries: Array  #: (4,)
+    dimmed: Vector  #: (n,) what an optical depth of 1 more changes the blow-out of each bin by [kg/(m2 s)]
+    dimmed_response: Vector  #: (n,) of the bins to that
     response: Vector  #: (n,) of the bins to the supply
     y: Vector  #: (n + 8,) state at the begin of the step; ledger and ln f begin the last eight
     y_new: Vector  #: (n + 8,)
@@ -52,6 +60,8 @@ class Room(NamedTuple):
 
 class Point(NamedTuple):
     """What acts at the begin of a step."""
+
+    dimmed: float  #: kg/(m2 s), of all bins, by which an optical depth of 1 more changes the blow-out
 
     speed: float  #: m/s
     supply: float  #: kg/(m2 s)
@@ -72,9 +82,11 @@ def room_for(n: int, stages: int) -> Room:
     size, blocks = response.flat.size, response.eights.shape[0]
     lower, U = eights(8 * size).reshape((1, blocks, 64)), eights(stages * (size + 8))
     return Room(
-        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n), np.empty(n), np.empty(n), np.empty(ENTRIES), response),
-        *(vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), np.empty(stages)),
-        *(U.reshape((stages, blocks + 1, 8)), U.reshape((stages, size + 8))),
+        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n)),
+        *(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(ENTRIES)),
+        *(vector(n), vector(n), response),
+        *(vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8)),
+        *(np.empty(stages), U.reshape((stages, blocks + 1, 8)), U.reshape((stages, size + 8))),
     )
 
 
@@ -104,22 +116,55 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
     factorise(M, sums, room.lower, room.pivots)
 
 
+@inlined_kernel
+def _set_lit_rates(drivers: Drivers, piece: int, driven: Drive, blowing: float, room: Room) -> float:
+    """Blow-out rates at a new point in ``room``: in the light that there is, how they change with time, and what an optical depth dims.
+
+    Returns
+    -------
+    what an optical depth of 1 more changes the blow-out of all bins by [kg/(m2 s)]
+    """
+    rule, y, S, slopes, dimmed = drivers.blowout, room.y.flat, room.S, room.S_stage, room.dimmed.flat
+    set_blowout_rates(rule, piece, driven.s_blow, S, driven.s_low)
+    if blowing == 0.0:
+        S[:] = 0.0
+        slopes[:] = 0.0
+    else:
+        set_blowout_slopes(rule, piece, driven, S, slopes)
+    if not rule.attenuated:
+        return 0.0
+    share, share_slope = lit_share(weighted_sum(y, room.tau_weight))
+    fading = share_slope * driven.T_slope * tau_los_per_kelvin(drivers.opacity, driven.T, y)
+    total = 0.0
+    for k in range(S.size):
+        dimmed[k] = share_slope * S[k] * y[k]
+        total += dimmed[k]
+        slopes[k] = share * slopes[k] + fading * S[k]
+        S[k] *= share
+    return total
+
+
 @borrowing_kernel
-def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array, piece: int, mode: int, t: float, room: Room) -> Point:
+def take_derivatives(terms: CollisionTerms, drivers: Drivers, piece: int, mode: int, t: float, room: Room) -> Point:
     """Derivatives of the rates at a new point ``t`` [s], ``room.y``, left in ``room``."""
-    n, feedback, linear, rule, S, S_slope = tau_weight.size, drivers.feedback, drivers.linear, drivers.blowout, room.S, room.S_stage
+    n, feedback, linear, rule, S, S_slope = room.S.size, drivers.feedback, drivers.linear, drivers.blowout, room.S, room.S_stage
     y, f, f_t = room.y.flat, room.f.flat, room.f_t.flat
     ledger = 8 * room.J.shape[0]
     ln_f = ledger + ENTRIES
-    s_blow, log_slope, clamped, speed, speed_slope, supply, supply_slope = drive(drivers, t)
+    driven = drive(drivers, t)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
-    speed, speed_slope, supply, supply_slope = subliming * speed, subliming * speed_slope, supplying * supply, supplying * supply_slope
+    speed, speed_slope = subliming * driven.speed, subliming * driven.speed_slope
+    supply, supply_slope = supplying * driven.supply, supplying * driven.supply_slope
+    tau_weight = room.tau_weight
+    set_tau_per_mass(drivers.opacity, driven.T, tau_weight)
+    set_tau_per_mass(drivers.opacity, driven.T, room.tau_weight_stage)
     pull = 0.0
     if feedback.rate > 0.0:
         factor = math.exp(y[ln_f])
         supply, supply_slope = factor * supply, factor * supply_slope
         pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
-        f[ln_f], f_t[ln_f] = pull * (feedback.tau_target - optical_depth(y, tau_weight)), 0.0
+        f[ln_f] = pull * (feedback.tau_target - weighted_sum(y, tau_weight))
+        f_t[ln_f] = -pull * driven.T_slope * tau_los_per_kelvin(drivers.opacity, driven.T, y)
     jacobian(room.y, terms, room.scratch, room.J)
     busiest = busiest_bin(y, room.J)
     if colliding == 0.0:
@@ -127,19 +172,14 @@ def take_derivatives(terms: CollisionTerms, drivers: Drivers, tau_weight: Array,
         f[:n] = 0.0
     else:
         mass_rate(room.y, terms, busiest, room.scratch, f)
-    set_blowout_rates(rule, piece, s_blow, S)
-    if blowing == 0.0:
-        S[:] = 0.0
+    dimmed = _set_lit_rates(drivers, piece, driven, blowing, room)
     add_linear_rates(linear, S, speed, 1.0, supply, y, f)
-    unbound_below = blows_below(rule, piece, blowing)
+    unbound_below = blows_below(rule, piece, blowing, driven.s_low)
     set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y, f[ledger:])
-    S_slope[:] = 0.0
-    if 0 <= piece < n:
-        S_slope[piece] = blowing * rule.rate * partial_share_slope(rule, piece, log_slope)
     f_t[:n] = 0.0
     add_linear_rates(linear, S_slope, speed_slope, 0.0, supply_slope, y, f_t)
     set_ledger_rates(linear, unbound_below, S_slope, speed_slope, 0.0, supply_slope, y, f_t[ledger:])
-    return Point(speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, clamped)
+    return Point(dimmed, speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, driven.clamped)
 
 
 @inlined_kernel
@@ -151,12 +191,19 @@ def pack(v: Array, n: int, out: Array) -> None:
         out[k] = v[v.size - 8 + k - n]
 
 
+@inlined_kernel
+def _dim(b: Array, shade: float, room: Room) -> None:
+    """Take from a solution ``b`` (at least n) without the change of light what that change takes: the formula of Sherman and Morrison."""
+    tau = weighted_sum(b, room.tau_weight) / shade
+    for k in range(room.tau_weight.size):
+        b[k] -= tau * room.dimmed_response.flat[k]
+
+
 @borrowing_kernel
 def make_step(
     terms: CollisionTerms,
     drivers: Drivers,
     method: RosenbrockMethod,
-    tau_weight: Array,
     point: Point,
     piece: int,
     span: tuple[float, float, float],
@@ -177,18 +224,28 @@ def make_step(
     error, in units of what is allowed; how many negative bins were set to zero, or -1 if they held too much; whether <Q_pr> was clamped
     """
     t, h, t_last = span
+    tau_weight, later_weight = room.tau_weight, room.tau_weight_stage
     n, stages, feedback, linear, rule = tau_weight.size, method.alpha.size, drivers.feedback, drivers.linear, drivers.blowout
-    U, S, S_stage, entries, blocks = room.U, room.S, room.S_stage, room.entries, room.J.shape[0]
+    U, S, S_lit, S_stage, entries, blocks = room.U, room.S, room.S_lit, room.S_stage, room.entries, room.J.shape[0]
     y, y_new, f, f_t, spare, response = room.y.eights, room.y_new.flat, room.f.eights, room.f_t.eights, room.spare.eights, room.response.flat
     ledger, ln_f = 8 * blocks, 8 * blocks + ENTRIES
     fed_back, clamped, pivot = feedback.rate > 0.0, False, 1.0
     shift = 1.0 / (method.gamma * h)
     _factorise_step(point.speed, linear, shift, room)
+    shade = 1.0
+    if point.dimmed != 0.0:  # one rank more: the light that reaches a bin depends on all
+        copy(room.dimmed_response.eights, room.dimmed.eights)
+        substitute(room.M, room.lower, room.dimmed_response.eights)
+        shade += weighted_sum(room.dimmed_response.flat, tau_weight)
+        if not shade > 0.0:
+            return math.nan, 0, False
     if fed_back:  # one row and one column more, eliminated last
         for k in range(n):
             response[k] = linear.shares[k]
         substitute(room.M, room.lower, room.response.eights)
-        pivot = shift + point.pull * point.supply * optical_depth(response, tau_weight)
+        if point.dimmed != 0.0:
+            _dim(response, shade, room)
+        pivot = shift + point.pull * point.supply * weighted_sum(response, tau_weight)
     speed, supply = point.speed, point.supply
     for i in range(stages):
         b = room.U_flat[i]
@@ -201,17 +258,22 @@ def make_step(
             copy(U[0], f)
         else:
             if method.alpha[i] != method.alpha[i - 1]:
-                s_blow, _, beyond, speed, _, supply, _ = drive(drivers, min(t + method.alpha[i] * h, t_last))
-                speed, supply, clamped = point.subliming * speed, point.supplying * supply, clamped or beyond
-                set_blowout_rates(rule, piece, s_blow, S_stage)
-                if point.blowing == 0.0:
-                    S_stage[:] = 0.0
+                driven = drive(drivers, min(t + method.alpha[i] * h, t_last))
+                speed, supply, clamped = point.subliming * driven.speed, point.supplying * driven.supply, clamped or driven.clamped
+                set_blowout_rates(rule, piece, driven.s_blow, S_lit, driven.s_low)
+                if drivers.opacity.T.size > 1:
+                    set_tau_per_mass(drivers.opacity, driven.T, later_weight)
+            share = point.blowing
+            if rule.attenuated:
+                share *= lit_share(weighted_sum(y_new, later_weight))[0]
+            for k in range(n):
+                S_stage[k] = share * S_lit[k]
             fed = supply
             store_to(U, i, blocks - 1, 0, ZERO)  # what fills the eights, too: a step that overflowed left NaN there
             store_to(U, i, blocks, 0, ZERO)
             if fed_back:
                 fed *= math.exp(y_new[ln_f])
-                b[ln_f] = point.pull * (feedback.tau_target - optical_depth(y_new, tau_weight))
+                b[ln_f] = point.pull * (feedback.tau_target - weighted_sum(y_new, later_weight))
             if point.colliding == 0.0:
                 b[:n] = 0.0
             else:
@@ -226,13 +288,17 @@ def make_step(
                 right = plus(right, times(room.weights[j], load_from(U, j, k, 0)))
             store_to(U, i, k, 0, right)
         substitute(room.M, room.lower, U[i])
+        if point.dimmed != 0.0:
+            _dim(b, shade, room)
         supplied = 0.0
         if fed_back:
-            b[ln_f] = (b[ln_f] - point.pull * optical_depth(b, tau_weight)) / pivot
+            b[ln_f] = (b[ln_f] - point.pull * weighted_sum(b, tau_weight)) / pivot
             supplied = point.supply * b[ln_f]
             for k in range(n):
                 b[k] += supplied * response[k]
         set_ledger_rates(linear, point.unbound_below, S, point.speed, 1.0, supplied, b, entries)
+        if point.dimmed != 0.0:
+            entries[BLOWOUT] += point.dimmed * weighted_sum(b, tau_weight)
         for k in range(ENTRIES):
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):

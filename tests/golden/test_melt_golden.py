@@ -8,7 +8,7 @@ import pytest
 
 from marsdisk.physics.constants import M_MARS, R_MARS
 from marsdisk.physics.grid import make_grid
-from marsdisk.physics.opacity import opacity, surface_density_of_mass
+from marsdisk.physics.opacity import geometric_opacity, surface_density_of_mass, tau_per_mass
 from marsdisk.physics.psd import melt_truncated_powerlaw
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "melt.json").read_text())
@@ -20,7 +20,7 @@ def test_truncated_power_law() -> None:
     shares = melt_truncated_powerlaw(grid, **{key: GOLDEN[key] for key in ("alpha_solid", "s_min_solid", "s_max_solid", "s_cut")})
     assert shares == pytest.approx(weights / weights.sum(), rel=1e-12, abs=0.0)
     assert GOLDEN["sigma_surf"] * shares / masses == pytest.approx(np.array(GOLDEN["N"]), rel=1e-12, abs=0.0)
-    assert opacity(grid.sizes, shares / masses, masses) == pytest.approx(GOLDEN["kappa"], rel=1e-12)
+    assert float(tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares) == pytest.approx(GOLDEN["kappa"], rel=1e-12)
 
 
 @pytest.mark.parametrize("case", json.loads((Path(__file__).parents[1] / "data" / "mass.json").read_text()), ids=lambda case: f"p{case['p']:g}")

@@ -44,8 +44,8 @@ def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
     per_unit = blowout_size(radiation_pressure(rho, 1.0), T_M)[0]
     pressure = radiation_pressure(rho, math.sqrt(edges[0] * edges[1]) / per_unit)
     drivers = plain_drivers(temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size))
-    limits = Limits(float(times[-1]), rtol, atol, 100_000, math.inf, 1.0)
-    path = integrate(m * given(case, "N0"), s, terms, drivers, limits, RODAS5P)
+    limits = Limits(float(times[-1]), rtol, atol, 100_000, math.inf)
+    path = integrate(m * given(case, "N0"), terms, drivers, limits, RODAS5P)
     assert path.outcome == REACHED_END
     assert path.ledger_error <= 1e-10
     return path, sample.states(path, times) / sigma

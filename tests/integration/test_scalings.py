@@ -39,7 +39,7 @@ def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
     coefficient[np.diag_indices_from(coefficient)] *= 2.0
     terms = collision_terms(coefficient, tensor, MASSES, np.add.outer(MASSES, MASSES))
     still = plain_drivers(temperature.constant(2000.0), radiation_pressure(RHO, 1.0), GRID.edges.copy(), 0.0, False, np.zeros(16))
-    path = integrate(N * MASSES, GRID.sizes.copy(), terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf, 1.0), RODAS5P)
+    path = integrate(N * MASSES, terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf), RODAS5P)
     change = (dust(path.y[-1]) - N * MASSES) / DT
     return change
 

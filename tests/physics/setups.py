@@ -15,12 +15,13 @@ from marsdisk.physics.collide import rate_coefficient
 from marsdisk.physics.collisions_smol import _fragment_tensor
 from marsdisk.physics.fragments import FragmentTensor
 from marsdisk.physics.grid import Array, grain_mass, make_grid
+from marsdisk.physics.opacity import geometric_opacity, tau_per_mass
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.temperature import TemperatureLaw
 from marsdisk.result import RunResult
 from marsdisk.solver.control import Limits
-from marsdisk.solver.drivers import Drivers, blowout_state, drive, set_blowout_rates
+from marsdisk.solver.drivers import Drivers, drive, set_blowout_rates
 from marsdisk.solver.eights import Vector, no_tiles, vector
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
@@ -68,13 +69,14 @@ def make_drivers(
 ) -> Drivers:
     """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
     supply = np.zeros(ring.sizes.size) if supply is None else supply
-    return plain_drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
+    drivers = plain_drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
+    return drivers._replace(opacity=geometric_opacity(ring.sizes, ring.masses, 1.0))
 
 
 def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
     """The ring integrated to ``t_end`` [s]; ``atol`` in units of the surface density that there is."""
-    limits = Limits(t_end, rtol, atol, 100_000, tau_stop, 1.0)
-    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS5P)
+    limits = Limits(t_end, rtol, atol, 100_000, tau_stop)
+    return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
 
 
 def jacobian_of(c: Array, ring: Ring) -> Array:
@@ -126,20 +128,32 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
     SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
     """
     n, S, piece = c0.size, np.empty(c0.size), 0
-    supplied = drive(drivers, 0.0)[5] * drivers.linear.shares
+    supplied = drive(drivers, 0.0).supply * drivers.linear.shares
 
     def rates(t: float) -> Array:
-        set_blowout_rates(drivers.blowout, piece, blowout_state(drivers, t)[0], S)
+        driven = drive(drivers, t)
+        set_blowout_rates(drivers.blowout, piece, driven.s_blow, S, driven.s_low)
         return S
 
+    def light(t: float, c: Array) -> tuple[float, Array]:
+        """Share of grains that see Mars, and its derivative with respect to each bin [m2/kg]."""
+        weights = tau_per_mass(drivers.opacity, drive(drivers, t).T)
+        tau = float(weights @ c)
+        if not drivers.blowout.attenuated:
+            return 1.0, np.zeros(n)
+        share = -math.expm1(-tau) / tau
+        return share, (math.exp(-tau) - share) / tau * weights
+
     def rate(t: float, y: Array) -> Array:
-        blown = rates(t) * y[:n]
+        blown = light(t, y[:n])[0] * rates(t) * y[:n]
         return np.append(collision_rate(y[:n], terms) + supplied - blown, blown.sum())
 
     def slope(t: float, y: Array) -> Array:
+        share, per_bin = light(t, y[:n])
+        blown = np.diag(share * rates(t)) + np.outer(rates(t) * y[:n], per_bin)
         J = np.zeros((n + 1, n + 1))
-        J[n, :n] = rates(t)
-        J[:n, :n] = collision_jacobian(y[:n], terms) - np.diag(J[n, :n])
+        J[n, :n] = blown.sum(axis=0)
+        J[:n, :n] = collision_jacobian(y[:n], terms) - blown
         return J
 
     y = np.append(c0, 0.0)
@@ -157,7 +171,6 @@ class Given(NamedTuple):
     """What a run hands to the integrator: :func:`~marsdisk.solver.integrate.integrate` takes it as it is."""
 
     c0: Array
-    sizes: Array
     terms: CollisionTerms
     drivers: Drivers
     limits: Limits

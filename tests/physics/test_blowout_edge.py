@@ -16,7 +16,6 @@ from marsdisk.physics.constants import DAY, YEAR
 from marsdisk.physics.grid import Array
 from marsdisk.physics.shielding import unshielded
 from marsdisk.solver import sample
-from marsdisk.solver.drivers import ENTRIES
 
 Shipped = Callable[..., RunConfig]
 RTOL = 1e-6
@@ -53,7 +52,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 def outflow(run: Run, times: Array) -> Array:
     """kg/(m2 s), by the dense output."""
-    return sample.look(run.path, run.given.drivers, unshielded(), times, np.zeros(run.path.y.shape[1] - ENTRIES), 1.0)[1][6]
+    return sample.look(run.path, run.given.drivers, unshielded(), times, 1.0)[1][6]
 
 
 def crossings(run: Run) -> Crossings:

@@ -17,9 +17,9 @@ from marsdisk.errors import ConfigError
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array
+from marsdisk.physics.opacity import geometric_opacity
 from marsdisk.physics.supply import Feedback
 from marsdisk.solver.drivers import ENTRIES, HELD, SUPPLIED, Drivers, blowout_state, piece_of, set_blowout_rates
-from marsdisk.solver.netform import tau_per_mass
 from marsdisk.solver.trajectory import Trajectory
 from marsdisk.zero_d import run_zero_d
 
@@ -36,7 +36,7 @@ def fed(ring: Ring, supply: float, feedback: Feedback, *, t_blow: float = math.i
 
 
 def weights(ring: Ring) -> Array:
-    return tau_per_mass(ring.sizes, ring.masses, 1.0)
+    return geometric_opacity(ring.sizes, ring.masses, 1.0).per_mass[0]
 
 
 def tau_of(path: Trajectory, ring: Ring) -> Array:

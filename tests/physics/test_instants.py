@@ -68,10 +68,9 @@ def solve(ring: Ring, drivers: Drivers, t_end: float, **stops: float) -> Traject
         1e-8,
         MOST_STEPS,
         math.inf,
-        1.0,
         **stops,
     )
-    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS5P)
+    return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
 
 
 def supplied_by(path: Trajectory) -> float:
@@ -177,7 +176,7 @@ def test_collisions_that_set_in_shortly_before_the_end_are_stretched_to_once(sha
     ring = make_ring(6, s_lo=1e-5, s_hi=1e-3, v_rel=100.0)
     drivers = make_drivers(ring, COOLING, t_blow=math.inf)
     drivers = drivers._replace(phase=gated(T_liquid - 100.0, T_liquid))
-    limits = Limits(MIDDLE, 1e-3, 1e-8, 2000, math.inf, 1.0)
+    limits = Limits(MIDDLE, 1e-3, 1e-8, 2000, math.inf)
     calls = 0
 
     def solve_stretch(motion: Motion, y: Array, limits: Limits, *begin: Any) -> Trajectory:
@@ -185,7 +184,7 @@ def test_collisions_that_set_in_shortly_before_the_end_are_stretched_to_once(sha
         calls += 1
         assert calls < 300, "stretches are made again and again"
         t, mode, above = begin
-        given = y, ring.sizes, ring.terms, drivers, limits, RODAS5P
+        given = y, ring.terms, drivers, limits, RODAS5P
         return integrate(*given, t=t, mode=mode, above=above)
 
     area = math.pi * np.add.outer(ring.sizes, ring.sizes) ** 2

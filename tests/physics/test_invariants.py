@@ -55,7 +55,7 @@ def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shippe
     mass, gone, entries = dust(path.y), lost(path.y), path.y[:, -ENTRIES:]
     assert np.all(mass >= 0.0)
     assert np.all(np.diff(entries, axis=0) >= 0.0), "mass came back"
-    start, supplied = given.c0.sum(), drive(given.drivers, 0.0)[5] * path.t
+    start, supplied = given.c0.sum(), drive(given.drivers, 0.0).supply * path.t
     assert entries[:, SUPPLIED] == pytest.approx(supplied, rel=1e-12)
     assert np.all(np.abs(mass.sum(axis=1) + gone - start - supplied) <= 1e-10 * (start + supplied))
     assert result.ledger_error <= 1e-10

@@ -11,7 +11,7 @@ from scipy.special import erf
 from marsdisk.physics import dynamics, orbit, psd
 from marsdisk.physics.constants import M_MARS, R_MARS, G
 from marsdisk.physics.grid import Array, grain_mass, make_grid
-from marsdisk.physics.opacity import opacity, surface_density_of_mass
+from marsdisk.physics.opacity import geometric_opacity, surface_density_of_mass, tau_per_mass
 
 Inputs = dict[str, float]
 
@@ -103,7 +103,7 @@ def test_grains_of_one_size_have_an_opacity_of_three_quarters_over_rho_s(
     shares = psd.mono(grid, s)
     size = grid.sizes[np.argmax(shares)]
     assert abs(math.log(size / s)) < 0.5 * math.log(grid.edges[1] / grid.edges[0]) * 1.0001
-    kappa = opacity(grid.sizes, shares / masses, masses)
+    kappa = float(tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares)
     assert kappa == pytest.approx(0.75 / (rho * size), rel=1e-12)
 
 
@@ -127,7 +127,7 @@ def test_the_opacity_of_a_power_law_is_that_of_its_integrals(given: Inputs) -> N
         return (given["s_max"] ** p - given["s_min"] ** p) / p
 
     expected = 0.75 / given["rho"] * integral(2.0) / integral(3.0)
-    kappa = opacity(grid.sizes, shares / masses, masses)
+    kappa = float(tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares)
     assert kappa == pytest.approx(expected, rel=1e-4)
 
 

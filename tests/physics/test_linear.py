@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from marsdisk.physics.opacity import OpacityLaw
 from marsdisk.solver.eights import eights, tiles, vector
-from marsdisk.solver.events import _highest_tau
+from marsdisk.solver.events import highest_tau
 from marsdisk.solver.linear import factorise, substitute
 from marsdisk.solver.trajectory import interpolate
 
@@ -47,7 +48,7 @@ def test_no_optical_depth_of_a_step_is_above_its_bound() -> None:
     tau_weight = generator.uniform(0.1, 1.0, n)
     for _ in range(200):
         y0, y1, bend = generator.uniform(0.0, 1.0, 9), generator.uniform(0.0, 1.0, 9), generator.normal(0.0, 2.0, (3, 9))
-        bound = _highest_tau((y0, y1, bend), tau_weight)
+        bound = highest_tau(OpacityLaw(np.zeros(1), tau_weight[None, :]), (y0, y1, bend))
         for x in np.linspace(0.0, 1.0, 41):
             interpolate(y0, y1, bend, x, n, out)
             assert tau_weight @ out[:n] <= bound * (1.0 + 1e-14)

@@ -83,7 +83,7 @@ def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
     y, h, law = np.append(ring.c0, 0.0), T_END / count, drivers.temperature
     for step in range(count):
         cooled = law._replace(T0=temperature_and_slope(law, step * h)[0])
-        path = integrate(y[:-1], ring.sizes, ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf, 1.0), RODAS5P)
+        path = integrate(y[:-1], ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf), RODAS5P)
         assert path.t.size == 2
         y = np.append(dust(path.y[-1]), y[-1] + lost(path.y[-1]))
     return y

@@ -17,6 +17,7 @@ from marsdisk.errors import ConfigError
 from marsdisk.notes import Note
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import YEAR
+from marsdisk.physics.opacity import geometric_opacity
 from marsdisk.physics.phase import SOLID, PhaseLaw
 from marsdisk.result import StopReason
 from marsdisk.solver.control import Limits
@@ -31,7 +32,6 @@ from marsdisk.solver.events import (
 )
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P
-from marsdisk.solver.netform import optical_depth, tau_per_mass
 from marsdisk.solver.sample import states
 from marsdisk.solver.trajectory import Trajectory
 from marsdisk.zero_d import run_zero_d
@@ -68,10 +68,9 @@ def solve(ring: Ring, drivers: Drivers, *, rtol: float = 1e-6, **stops: float) -
         1e-12,
         100_000,
         stops.pop("tau_stop", math.inf),
-        1.0,
         **stops,
     )
-    return integrate(ring.c0, ring.sizes, ring.terms, drivers, limits, RODAS5P)
+    return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
 
 
 def loss_rates(path: Trajectory, drivers: Drivers, times: np.ndarray) -> np.ndarray:
@@ -189,7 +188,7 @@ def test_a_gate_that_shuts_makes_the_rate_fall() -> None:
 def test_tau_stops_the_run_when_grains_become_solid_that_are_too_many(factor: float) -> None:
     """What is not solid is not stopped; the condition comes true with the gate."""
     ring = fed_ring()
-    tau = optical_depth(ring.c0, tau_per_mass(ring.sizes, ring.masses, 1.0))
+    tau = float(geometric_opacity(ring.sizes, ring.masses, 1.0).per_mass[0] @ ring.c0)
     drivers = make_drivers(ring, FALLING, t_blow=math.inf)
     path = solve(ring, drivers._replace(phase=cooling_through(3000.0)), tau_stop=factor * tau)
     solid = temperature.first_time_at_or_below(FALLING, 3000.0)
