@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -138,34 +139,57 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
 
 @main.command()
 @click.argument("constants", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(), metavar="FILE", required=True, help="Where to write the table; - prints it.")
+@click.option("--out", type=click.Path(), metavar="FILE", required=True, help="Where to write <Q_pr>; - prints it.")
+@click.option("--ext", type=click.Path(), metavar="FILE", help="Where to write <Q_ext>; - prints it.  [default: nowhere]")
 @force_option
 @click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")
 @click.option("--temperature-step", type=click.FloatRange(1.0, 1000.0), default=100.0, show_default=True, help="Largest step in T [K].")
 @command
-def qpr(constants: Path, out: str, force: bool, sizes_per_decade: int, temperature_step: float) -> None:
-    """Compute a table of Planck-mean Q_pr by Mie theory from CONSTANTS, a CSV file with columns (axis,) wavelength_um, n, k.
+def qpr(
+    constants: Path,
+    out: str,
+    ext: str | None,
+    force: bool,
+    sizes_per_decade: int,
+    temperature_step: float,
+) -> None:
+    """Compute tables of Planck-mean efficiencies by Mie theory from CONSTANTS, a CSV file with columns (axis,) wavelength_um, n, k.
 
-    Use it with radiation.Q_pr: the path of the table. Needs: pip install 'marsdisk[qpr]'.
+    <Q_pr>, of radiation pressure, is for radiation.Q_pr: the path of the table. <Q_ext>, of extinction, is for
+    optical_depth.Q_ext with optical_depth.opacity: planck. Both come of the same Mie sums. A file that is there is
+    written over with --force only. Needs: pip install 'marsdisk[qpr]'.
+
+    \b
+    marsdisk qpr olivine_nk.csv --out olivine_qpr.csv --ext olivine_qext.csv
     """
     from .errors import ConfigError
     from .outfile import OutFile
-    from .qpr import TABLE_FORMATS, build_table
+    from .qpr import TABLE_FORMATS, build_tables, refuse_one_place
 
     file = OutFile.from_name(out, TABLE_FORMATS, force=force)
-    with file.messages():
+    files = [file]
+    if ext is not None:
+        files.append(OutFile.from_name(ext, TABLE_FORMATS, force=force, option="--ext"))
+        refuse_one_place(*files)
+    with ExitStack() as contexts:
+        for written in files:
+            contexts.enter_context(written.messages())
+        if ext is None:
+            click.echo("<Q_ext>, for optical_depth.opacity: planck, is not kept; --ext FILE writes it, too")
         try:
             with click.progressbar(length=1000, label="Mie sums") as bar:
-                table = build_table(
+                tables = build_tables(
                     constants,
-                    file,
+                    *files,
                     sizes_per_decade=sizes_per_decade,
                     temperature_step=temperature_step,
                     progress=lambda share: bar.update(int(1000 * share) - bar.pos),
                 )
         except (OSError, ValueError, ImportError) as error:
             raise ConfigError([str(error)], str(constants)) from error
-        click.echo(f"{file}: {table.T.size} temperatures, {table.log_s.size} sizes, digest {table.digest[:16]}")
+        for written, table in zip(files, tables, strict=False):
+            grid = f"{table.T.size} temperatures, {table.log_s.size} sizes"
+            click.echo(f"{written}: <{table.quantity}>, {grid}, digest {table.digest[:16]}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,15 @@ from .config_sections import (
     digest_of,
 )
 from .errors import ConfigError
-from .physics.qpr_table import SHIPPED, QprTable, read_qpr_table, shipped_qpr_table
+from .physics.qpr_table import (
+    SHIPPED,
+    QextTable,
+    QprTable,
+    read_qext_table,
+    read_qpr_table,
+    shipped_qext_table,
+    shipped_qpr_table,
+)
 from .physics.textfile import file_bytes, shown
 from .physics.vapour import SETS
 from .yamlfile import read_yaml_mapping, with_lines
@@ -51,6 +59,7 @@ from .yamlfile import read_yaml_mapping, with_lines
 #: Keys whose texts are paths of tables, unless they are names of what is shipped.
 TABLE_KEYS = (
     "radiation.Q_pr",
+    "optical_depth.Q_ext",
     "temperature.path",
     "supply.table.path",
     "supply.segments.table.path",
@@ -117,12 +126,37 @@ class RunConfig(Section):
         source = self.radiation.Q_pr
         if isinstance(source, float):
             return source
-        if source == "forsterite":
+        if source in SHIPPED:
             return shipped_qpr_table(source)
         try:
             return read_qpr_table(Path(source))
         except (OSError, ValueError) as error:
             raise ConfigError([f"radiation.Q_pr = {shown(source)}: {error}; give a number, forsterite, or the path of a table"]) from error
+
+    def q_ext(self) -> QextTable | None:
+        """<Q_ext> as a table, read if need be; None where the opacity is geometric.
+
+        Raises
+        ------
+        ConfigError
+            The table cannot be read, or is one of <Q_pr>.
+
+        Examples
+        --------
+        >>> ring = load_config("configs/mars_0d_melt.yaml", {"optical_depth.opacity": "planck"})
+        >>> ring.q_ext().name
+        'forsterite'
+        """
+        if self.optical_depth.opacity == "geometric":
+            return None
+        source = self.optical_depth.Q_ext
+        if source in SHIPPED:
+            return shipped_qext_table(source)
+        try:
+            return read_qext_table(Path(source))
+        except (OSError, ValueError) as error:
+            cure = "give forsterite, or the path of a table of <Q_ext>"
+            raise ConfigError([f"optical_depth.Q_ext = {shown(source)}: {error}; {cure}"]) from error
 
     def _files(self) -> dict[str, str]:
         """Path of each table that is read as it is, by configuration key."""
@@ -144,6 +178,9 @@ class RunConfig(Section):
         """Digest of the content of each table that the run uses, by configuration key."""
         q_pr = self.q_pr()
         digests = {"radiation.Q_pr": q_pr.digest} if isinstance(q_pr, QprTable) else {}
+        q_ext = self.q_ext()
+        if q_ext is not None:
+            digests["optical_depth.Q_ext"] = q_ext.digest
         for key, path in self._files().items():
             try:
                 digests[key] = hashlib.sha256(file_bytes(path)).hexdigest()

@@ -12,7 +12,7 @@ from .physics import dynamics, orbit, temperature
 from .physics.constants import DAY, YEAR
 from .physics.csv_table import read_csv_table
 from .physics.fragments import mass_exponent
-from .physics.qpr_table import QprTable, qpr_lookup
+from .physics.qpr_table import QprTable, look_up
 from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
 from .physics.textfile import shown
 from .result import StopReason
@@ -160,7 +160,7 @@ def chi_of(config: RunConfig) -> float:
     if not isinstance(chi, str):
         return chi
     s, rho, T_M, q_pr = smallest_size(config), config.material.rho, temperature_law(config).T0, _q_pr(config)
-    Q = float(qpr_lookup(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
+    Q = float(look_up(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
     return chi_auto(float(beta(s, rho, T_M, Q)), Q)
 
 

@@ -39,7 +39,6 @@ TEXTS = ("csv", "markdown")  #: written from beginning to end; other formats go 
 PICTURES = ("png", "svg", "pdf")
 MAX_LINKS = 40  # one after the other, as the system follows them
 MAX_NAME_LENGTH = 100  # characters of a sweep's name in that of a file
-OTHER_PLACE = "choose another place with --out"
 
 
 class OutputError(MarsDiskError, RuntimeError):
@@ -58,6 +57,8 @@ class OutFile:
         Of :data:`ENDINGS`.
     force : bool
         Whether a file that is there may be written over.
+    option : str
+        Of the command, by which it was named.
     stream : TextIO
         What was standard output when the file was named.
     """
@@ -65,6 +66,7 @@ class OutFile:
     given: str
     format: str
     force: bool = False
+    option: str = "--out"
     stream: TextIO = field(default_factory=lambda: sys.stdout, compare=False, repr=False)
 
     @classmethod
@@ -75,6 +77,7 @@ class OutFile:
         *,
         unnamed: str = "",
         force: bool = False,
+        option: str = "--out",
     ) -> "OutFile":
         """Return the file that a name stands for, before anything is computed for it.
 
@@ -88,6 +91,8 @@ class OutFile:
             Format for pipes and devices whose names say nothing; by default the first.
         force : bool
             Whether a file that is there may be written over.
+        option : str
+            Of the command, by which another name can be given.
 
         Returns
         -------
@@ -106,7 +111,7 @@ class OutFile:
         """
         if isinstance(given, OutFile):
             return given
-        named = cls(str(given), unnamed or formats[0], force)
+        named = cls(str(given), unnamed or formats[0], force, option)
         named._refuse_bad_name()
         out = replace(named, format=named._format_of(formats))
         out._refuse_unwritable()
@@ -114,6 +119,10 @@ class OutFile:
 
     def __str__(self) -> str:
         return "standard output" if self.given == STANDARD_OUTPUT else self.given
+
+    @property
+    def _other_place(self) -> str:
+        return f"choose another place with {self.option}"
 
     @property
     def is_standard_output(self) -> bool:
@@ -160,9 +169,9 @@ class OutFile:
         if self.given == STANDARD_OUTPUT:
             return
         if not self.given:
-            raise OutputError("--out '': is no name of a file")
+            raise OutputError(f"{self.option} '': is no name of a file")
         if "\0" in self.given:
-            raise OutputError(f"--out {self.given!r}: no name of a file has a zero byte in it")
+            raise OutputError(f"{self.option} {self.given!r}: no name of a file has a zero byte in it")
         if os.path.isdir(self.given):
             example = Path(self.given) / f"NAME{ENDINGS[self.format][0]}"
             raise OutputError(f"{self} is a folder; give a file in it, such as {example}")
@@ -191,31 +200,31 @@ class OutFile:
         path = Path(os.path.realpath(self.given))
         store = store_around(path) or store_of_note(path)
         if store is not None:
-            raise OutputError(f"{self} belongs to the store {store}, which it would damage; {OTHER_PLACE}")
+            raise OutputError(f"{self} belongs to the store {store}, which it would damage; {self._other_place}")
 
     def _refuse_unwritable_folder(self) -> None:
         folder = Path(os.path.realpath(self.given)).parent
         if not folder.is_dir():
-            raise OutputError(f"{self} cannot be written: No such file or directory; {OTHER_PLACE}")
+            raise OutputError(f"{self} cannot be written: No such file or directory; {self._other_place}")
         if not os.access(folder, os.W_OK):
-            raise OutputError(f"{self} cannot be written: Permission denied; {OTHER_PLACE}")
+            raise OutputError(f"{self} cannot be written: Permission denied; {self._other_place}")
 
     def _refuse_kind(self, kind: int) -> None:
         if stat.S_ISBLK(kind) or stat.S_ISSOCK(kind):
-            raise OutputError(f"{self} is a disk or a socket; {OTHER_PLACE}")
+            raise OutputError(f"{self} is a disk or a socket; {self._other_place}")
         if self._is_plain and not self.force:
             raise self._exists_error()
         if self._descriptor is None and not os.access(self.given, os.W_OK):
-            raise OutputError(f"{self} cannot be written: Permission denied; {OTHER_PLACE}")
+            raise OutputError(f"{self} cannot be written: Permission denied; {self._other_place}")
 
     def _exists_error(self) -> OutputError:
-        cure = "choose another name with --out, or write over it with --force"
+        cure = f"choose another name with {self.option}, or write over it with --force"
         return OutputError(f"{self} is there already; {cure}")
 
     def _write_error(self, error: OSError) -> OutputError:
         if isinstance(error, BrokenPipeError):
             return OutputError(f"{self} cannot be written to its end: nobody reads it any more")
-        cure = "" if self.given == STANDARD_OUTPUT else f"; {OTHER_PLACE}"
+        cure = "" if self.given == STANDARD_OUTPUT else f"; {self._other_place}"
         return OutputError(f"{self} cannot be written: {error.strerror or error}{cure}")
 
     @contextmanager

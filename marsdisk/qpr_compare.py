@@ -1,4 +1,4 @@
-"""Two Q_pr tables side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
+"""Two tables of <Q_pr>, or of <Q_ext>, side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
 
 import argparse
 import itertools
@@ -7,13 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .physics.qpr_table import SHIPPED, QprTable, qpr_lookup, read_qpr_table, shipped_qpr_table
+from .physics.qpr_table import (
+    SHIPPED,
+    EfficiencyTable,
+    look_up,
+    read_qext_table,
+    read_qpr_table,
+    shipped_qext_table,
+    shipped_qpr_table,
+)
 
 TEMPERATURE_BANDS = (0.0, 1000.0, 2000.0, 3000.0, 4500.0, np.inf)
 SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
 
 
-def compare_tables(table: QprTable, other: QprTable) -> str:
+def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
     """Text report: minimum, median and maximum of table / other at the nodes of `other`, by temperature and size band.
 
     A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are left out.
@@ -21,7 +29,7 @@ def compare_tables(table: QprTable, other: QprTable) -> str:
     s, kelvin = np.exp(other.log_s), other.T
     inside_s = (other.log_s >= table.log_s[0] - 1e-9) & (other.log_s <= table.log_s[-1] + 1e-9)
     inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
-    ratio = qpr_lookup(table, s, kelvin[:, None]) / other.Q
+    ratio = look_up(table, s, kelvin[:, None]) / other.Q
     lines = [f"ratio {table.name} / {other.name}", f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max"]
     for T_low, T_high in itertools.pairwise(TEMPERATURE_BANDS):
         rows = inside_T & (kelvin >= T_low) & (kelvin < T_high)
@@ -42,18 +50,25 @@ def _band(low: float, high: float) -> str:
     return f">= {low:g}" if np.isinf(high) else f"{low:g}-{high:g}"
 
 
+def _read(source: str, *, extinction: bool) -> EfficiencyTable:
+    if extinction:
+        return shipped_qext_table(source) if source in SHIPPED else read_qext_table(source)
+    return shipped_qpr_table(source) if source in SHIPPED else read_qpr_table(source)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m marsdisk.qpr_compare", description="Compare two Q_pr tables.")
+    parser = argparse.ArgumentParser(prog="python -m marsdisk.qpr_compare", description="Compare two tables of <Q_pr>.")
     parser.add_argument(
         "tables",
         nargs=2,
         metavar=("TABLE", "OTHER"),
         help=f"files, or names of shipped tables ({', '.join(SHIPPED)})",
     )
-    pair = parser.parse_args(argv).tables
+    parser.add_argument("--ext", action="store_true", help="compare two tables of <Q_ext>")
+    arguments = parser.parse_args(argv)
     try:
-        table, other = (shipped_qpr_table(one) if one in SHIPPED else read_qpr_table(one) for one in pair)
+        table, other = (_read(source, extinction=arguments.ext) for source in arguments.tables)
     except (OSError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     print(compare_tables(table, other))

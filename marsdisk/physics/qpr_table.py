@@ -1,9 +1,13 @@
-"""Tables of the Planck mean radiation-pressure efficiency <Q_pr>(s, T): reading, checking and interpolating.
+"""Tables of Planck mean efficiencies, <Q_pr>(s, T) and <Q_ext>(s, T): reading, checking and interpolating.
 
 Two kinds of text file are read. Lines that begin with ``#`` and empty lines are skipped in both.
 
-- wide (the package's own): the first row is ``s_m\\T_K`` and the temperatures, then one row per size;
-- long: a header with the columns ``T_M``, ``s`` and ``Q_pr`` in any order, then one row per grid cell in any order.
+- wide (the package's own): the first row is ``s_m\\T_K`` (of <Q_pr>) or ``Q_ext:s_m\\T_K`` (of <Q_ext>) and the
+  temperatures, then one row per size;
+- long: a header with the columns ``T_M``, ``s`` and ``Q_pr`` or ``Q_ext``, or both, in any order, then one row per
+  grid cell in any order.
+
+A table of the one quantity is refused where the other is asked for.
 """
 
 import functools
@@ -12,7 +16,7 @@ import importlib.resources
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +26,14 @@ from .textfile import read_text, shown
 
 FloatArray = npt.NDArray[np.float64]
 
-WIDE_CORNER = "s_m\\T_K"
-LONG_COLUMNS = ("T_M", "s", "Q_pr")
-SHIPPED = {"forsterite": "qpr_forsterite.csv"}
+LONG_COORDINATES = ("T_M", "s")
+SHIPPED = ("forsterite",)
+"""Names of what the tables that come with the package were computed for."""
 
 
 @dataclass(frozen=True, eq=False)
-class QprTable:
-    """<Q_pr> on a full grid of size and temperature. The arrays are copied and made read-only.
+class EfficiencyTable:
+    """A Planck mean on a full grid of size and temperature. The arrays are copied and made read-only.
 
     Two tables are equal when their digests are: the name is a label only.
 
@@ -40,17 +44,22 @@ class QprTable:
     T : (nt,) array
         Temperature of the radiating body [K], strictly increasing, positive, nt >= 2.
     Q : (nt, ns) array
-        Planck mean of Q_pr, positive.
+        Planck mean of the efficiency, positive.
     name : str
         Label for messages and records.
     digest : str
-        sha256 (hex) of the float64 bytes of log_s (rounded to 1e-12), T and Q. Computed when empty.
+        sha256 (hex) of the float64 bytes of log_s (rounded to 1e-12), T and Q, after the name of the quantity if that
+        is not Q_pr. Computed when empty.
 
     Raises
     ------
     ValueError
         If the shapes or values are not as above, or a given digest is not that of the arrays.
     """
+
+    quantity: ClassVar[str]  #: as messages and long tables name it
+    corner: ClassVar[str]  #: first cell of a wide table
+    shipped: ClassVar[str]  #: file of the package for one of `SHIPPED`, which takes the place of {}
 
     log_s: FloatArray
     T: FloatArray
@@ -67,7 +76,7 @@ class QprTable:
         digest = self._compute_digest()
         if self.digest not in ("", digest):
             raise ValueError(
-                f"Q_pr table {self.name!r}: digest {self.digest[:12]}... is not that of its arrays "
+                f"{self.quantity} table {self.name!r}: digest {self.digest[:12]}... is not that of its arrays "
                 f"({digest[:12]}...); read the table again from its file"
             )
         object.__setattr__(self, "digest", digest)
@@ -75,35 +84,64 @@ class QprTable:
     def _check(self) -> None:
         for label, axis in (("log_s", self.log_s), ("T", self.T)):
             if axis.ndim != 1 or axis.size < 2:
-                raise ValueError(f"Q_pr table {self.name!r}: {label} has shape {axis.shape}; give at least 2 nodes")
+                raise ValueError(f"{self.quantity} table {self.name!r}: {label} has shape {axis.shape}; give at least 2 nodes")
             if not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
-                raise ValueError(f"Q_pr table {self.name!r}: {label} must be finite and strictly increasing")
+                raise ValueError(f"{self.quantity} table {self.name!r}: {label} must be finite and strictly increasing")
         if self.T[0] <= 0:
-            raise ValueError(f"Q_pr table {self.name!r}: T must be positive, got {self.T[0]:g} K")
+            raise ValueError(f"{self.quantity} table {self.name!r}: T must be positive, got {self.T[0]:g} K")
         shape = (self.T.size, self.log_s.size)
         if self.Q.shape != shape:
-            raise ValueError(f"Q_pr table {self.name!r}: Q has shape {self.Q.shape}, expected (nt, ns) = {shape}")
+            raise ValueError(f"{self.quantity} table {self.name!r}: Q has shape {self.Q.shape}, expected (nt, ns) = {shape}")
         if not (np.isfinite(self.Q).all() and (self.Q > 0).all()):
-            raise ValueError(f"Q_pr table {self.name!r}: every Q must be finite and positive")
+            raise ValueError(f"{self.quantity} table {self.name!r}: every Q must be finite and positive")
 
     def _compute_digest(self) -> str:
         # log() may differ in its last bit between processors; 1e-12 in log s keeps the digest the same on all of them.
         parts = (np.round(self.log_s, 12) + 0.0, self.T, self.Q)
-        return hashlib.sha256(b"".join(part.astype("<f8").tobytes() for part in parts)).hexdigest()
+        numbers = b"".join(part.astype("<f8").tobytes() for part in parts)
+        return hashlib.sha256(self._digest_prefix + numbers).hexdigest()
+
+    @property
+    def _digest_prefix(self) -> bytes:
+        return f"{self.quantity}\n".encode()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, QprTable) and self.digest == other.digest
+        return isinstance(other, EfficiencyTable) and self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled arrays come back writable; going through __init__ makes them read-only again.
-        return QprTable, (self.log_s, self.T, self.Q, self.name, self.digest)
+        return type(self), (self.log_s, self.T, self.Q, self.name, self.digest)
+
+
+class QprTable(EfficiencyTable):
+    """<Q_pr>, the efficiency of radiation pressure: see `EfficiencyTable`."""
+
+    quantity = "Q_pr"
+    corner = "s_m\\T_K"
+    shipped = "qpr_{}.csv"
+
+    @property
+    def _digest_prefix(self) -> bytes:
+        return b""  # as digests were taken, and recorded, when there was no other quantity
+
+
+class QextTable(EfficiencyTable):
+    """<Q_ext>, the efficiency of extinction: see `EfficiencyTable`."""
+
+    quantity = "Q_ext"
+    corner = "Q_ext:s_m\\T_K"
+    shipped = "qext_{}.csv"
+
+
+QUANTITIES: tuple[type[EfficiencyTable], ...] = (QprTable, QextTable)
+Table = TypeVar("Table", bound=EfficiencyTable)
 
 
 def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
-    """Q_pr table from a text file, wide or long (see the module's text).
+    """<Q_pr> from a text file, wide or long (see the module's text).
 
     Parameters
     ----------
@@ -115,18 +153,41 @@ def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
     Raises
     ------
     ValueError
-        If the file is not a full grid of finite positive numbers with at least 2 sizes and 2 temperatures; the message
-        names the file and the line or cell.
+        If the file is not a full grid of finite positive numbers with at least 2 sizes and 2 temperatures, or is one
+        of <Q_ext>; the message names the file and the line or cell.
     OSError
         If the file cannot be read.
     """
-    path = Path(path)
-    return parse_qpr_table(read_text(path), source=str(path), name=name or path.stem)
+    return _read_table(QprTable, Path(path), name)
+
+
+def read_qext_table(path: str | Path, *, name: str | None = None) -> QextTable:
+    """<Q_ext> from a text file, as `read_qpr_table` reads <Q_pr>.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Sizes in m, temperatures in K.
+    name : str, optional
+        Label of the table; the file's stem when not given.
+
+    Raises
+    ------
+    ValueError
+        As of `read_qpr_table`, or if it is a table of <Q_pr>.
+    OSError
+        If the file cannot be read.
+    """
+    return _read_table(QextTable, Path(path), name)
+
+
+def _read_table(kind: type[Table], path: Path, name: str | None) -> Table:
+    return parse_table(kind, read_text(path), source=str(path), name=name or path.stem)
 
 
 @functools.cache
 def shipped_qpr_table(name: str) -> QprTable:
-    """Table that comes with the package, by name (`SHIPPED` lists them).
+    """<Q_pr> as it comes with the package, by name (`SHIPPED` lists them).
 
     Raises
     ------
@@ -135,28 +196,85 @@ def shipped_qpr_table(name: str) -> QprTable:
 
     Examples
     --------
-    >>> round(float(qpr_lookup(shipped_qpr_table("forsterite"), 3.0, 2500.0)), 3)
+    >>> round(float(look_up(shipped_qpr_table("forsterite"), 3.0, 2500.0)), 3)
     1.0
     """
+    return _read_shipped(QprTable, name)
+
+
+@functools.cache
+def shipped_qext_table(name: str) -> QextTable:
+    """<Q_ext> as it comes with the package, by name (`SHIPPED` lists them).
+
+    Raises
+    ------
+    ValueError
+        If there is no such table.
+
+    Examples
+    --------
+    >>> round(float(look_up(shipped_qext_table("forsterite"), 3.0, 2500.0)), 3)
+    2.0
+    """
+    return _read_shipped(QextTable, name)
+
+
+def _read_shipped(kind: type[Table], name: str) -> Table:
     if name not in SHIPPED:
-        raise ValueError(f"no shipped Q_pr table {name!r}; choose one of {sorted(SHIPPED)} or give a file")
-    resource = importlib.resources.files("marsdisk").joinpath("data", SHIPPED[name])
-    return parse_qpr_table(resource.read_text(encoding="utf-8"), source=SHIPPED[name], name=name)
+        known = f"choose one of {sorted(SHIPPED)} or give a file"
+        raise ValueError(f"no shipped {kind.quantity} table {name!r}; {known}")
+    file = kind.shipped.format(name)
+    text = importlib.resources.files("marsdisk").joinpath("data", file).read_text(encoding="utf-8")
+    return parse_table(kind, text, source=file, name=name)
 
 
-def parse_qpr_table(text: str, *, source: str, name: str) -> QprTable:
-    """Q_pr table from the text of a file; `source` is the name that messages use. See `read_qpr_table`."""
+def parse_table(kind: type[Table], text: str, *, source: str, name: str) -> Table:
+    """Table from the text of a file.
+
+    Parameters
+    ----------
+    kind : type
+        `QprTable` or `QextTable`.
+    text : str
+        Wide or long (see the module's text).
+    source : str
+        The name that messages use.
+    name : str
+        Label of the table.
+
+    Raises
+    ------
+    ValueError
+        As of `read_qpr_table`.
+
+    Examples
+    --------
+    >>> text = "T_M,s,Q_ext\\n1000,1e-7,1\\n1000,1e-6,2\\n2000,1e-7,2\\n2000,1e-6,2\\n"
+    >>> parse_table(QextTable, text, source="mine.csv", name="mine").T
+    array([1000., 2000.])
+    """
     table = parse_csv_table(text, source)
-    if table.header[0] == WIDE_CORNER:
+    if table.header[0] == kind.corner:
         s, T, Q = _read_wide(table)
-    elif set(LONG_COLUMNS) <= set(table.header):
-        s, T, Q = _read_long(table)
+    elif _is_long(table, kind):
+        s, T, Q = _read_long(table, kind.quantity)
     else:
-        header = shown(",".join(table.header))
-        where = f"{source}, line {table.header_line}: unknown header {header}"
-        wide = f"start a wide table with {WIDE_CORNER!r} and the temperatures"
-        raise ValueError(f"{where}; {wide}, or a long one with {','.join(LONG_COLUMNS)}")
-    return QprTable(log_s=np.log(s), T=T, Q=Q, name=name)
+        raise ValueError(f"{source}, line {table.header_line}: {_describe_mistake(table, kind)}")
+    return kind(log_s=np.log(s), T=T, Q=Q, name=name)
+
+
+def _is_long(table: CsvTable, kind: type[EfficiencyTable]) -> bool:
+    return {*LONG_COORDINATES, kind.quantity} <= set(table.header)
+
+
+def _describe_mistake(table: CsvTable, kind: type[EfficiencyTable]) -> str:
+    """What a header is that does not begin a table of this kind."""
+    for other in QUANTITIES:
+        if table.header[0] == other.corner or _is_long(table, other):
+            return f"a table of <{other.quantity}>, where one of <{kind.quantity}> is needed; marsdisk qpr makes both"
+    wide = f"start a wide table with {kind.corner!r} and the temperatures"
+    columns = ",".join((*LONG_COORDINATES, kind.quantity))
+    return f"unknown header {shown(','.join(table.header))}; {wide}, or a long one with {columns}"
 
 
 _Grid = tuple[FloatArray, FloatArray, FloatArray]
@@ -168,15 +286,16 @@ def _read_wide(table: CsvTable) -> _Grid:
     T = np.array([cell_number(cell, f"{where} {cell}") for cell in temperatures])
     _refuse_unsorted(T, lambda column: f"{where} {temperatures[column]}", "temperatures")
     _refuse_few(T.size, table.source, "temperatures")
-    s = table.not_below(WIDE_CORNER, 0.0, exclusive=True)
+    s = table.not_below(table.header[0], 0.0, exclusive=True)
     _refuse_few(s.size, table.source, "sizes")
     _refuse_unsorted(s, table.place, "sizes")
     Q = np.array([table.not_below(name, 0.0, exclusive=True) for name in temperatures])
     return s, T, Q
 
 
-def _read_long(table: CsvTable) -> _Grid:
-    T, s, Q = (table.not_below(name, 0.0, exclusive=True) for name in LONG_COLUMNS)
+def _read_long(table: CsvTable, quantity: str) -> _Grid:
+    columns = (*LONG_COORDINATES, quantity)
+    T, s, Q = (table.not_below(name, 0.0, exclusive=True) for name in columns)
     all_T, at_T = np.unique(T, return_inverse=True)
     all_s, at_s = np.unique(s, return_inverse=True)
     _refuse_few(all_T.size, table.source, "temperatures")
@@ -209,12 +328,13 @@ def _refuse_few(count: int, source: str, what: str) -> None:
         raise ValueError(f"{source}: {count} {what}; an interpolation table needs at least 2")
 
 
-def qpr_lookup(table: QprTable, s: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
-    """<Q_pr> of grains of radius `s` [m] in light of temperature `T` [K], bilinear in (log s, T).
+def look_up(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
+    """Interpolate the efficiency of grains of radius `s` [m] in light of temperature `T` [K], bilinear in (log s, T).
 
     Parameters
     ----------
-    table : QprTable
+    table : EfficiencyTable
+        Of <Q_pr> or <Q_ext>.
     s, T : array_like
         Positive and finite; broadcast against each other. Outside the table the nearest edge counts: use
         `outside_table` to count such queries.
@@ -237,8 +357,8 @@ def qpr_lookup(table: QprTable, s: npt.ArrayLike, T: npt.ArrayLike) -> FloatArra
     return np.asarray((1.0 - v) * cold + v * hot)
 
 
-def outside_table(table: QprTable, s: npt.ArrayLike, T: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """True where `qpr_lookup` has to clamp `s` or `T` to the edge of the table (shape of the broadcast input)."""
+def outside_table(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """True where `look_up` has to clamp `s` or `T` to the edge of the table (shape of the broadcast input)."""
     log_s, kelvin = _coordinates(s, T)
     out_s = (log_s < table.log_s[0]) | (log_s > table.log_s[-1])
     return np.asarray(out_s | (kelvin < table.T[0]) | (kelvin > table.T[-1]))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .failures import reason
@@ -44,14 +45,20 @@ def is_missing(name: str) -> bool:
 
 
 def _digest(name: str) -> str:
-    from marsdisk.physics.qpr_table import SHIPPED, read_qpr_table, shipped_qpr_table
+    from marsdisk.physics import qpr_table
 
+    shipped: Callable[[str], qpr_table.EfficiencyTable]
+    read: Callable[[Path], qpr_table.EfficiencyTable]
     key, _, path = name.partition(" = ")
-    if key != "radiation.Q_pr":
+    if key == "radiation.Q_pr":
+        shipped, read = qpr_table.shipped_qpr_table, qpr_table.read_qpr_table
+    elif key == "optical_depth.Q_ext":
+        shipped, read = qpr_table.shipped_qext_table, qpr_table.read_qext_table
+    else:
         return hashlib.sha256(_plain_file(path).read_bytes()).hexdigest()
-    if path in SHIPPED:
-        return shipped_qpr_table(path).digest
-    return read_qpr_table(_plain_file(path)).digest
+    if path in qpr_table.SHIPPED:
+        return shipped(path).digest
+    return read(_plain_file(path)).digest
 
 
 def _plain_file(path: str) -> Path:

@@ -1,4 +1,4 @@
-"""Planck mean Q_pr from Mie theory: physical limits, averages, the file it writes."""
+"""Planck mean Q_pr from Mie theory: physical limits, averages, the file it writes. Q_ext has test_qext.py."""
 
 import os
 import sys
@@ -8,9 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marsdisk import qpr, qpr_compare
+from marsdisk import mie, qpr, qpr_compare
 from marsdisk.cli import qpr as qpr_command
-from marsdisk.physics.qpr_table import QprTable, qpr_lookup, read_qpr_table, shipped_qpr_table
+from marsdisk.optical_constants import OpticalConstants, read_optical_constants, refine
+from marsdisk.physics.qpr_table import (
+    QprTable,
+    look_up,
+    read_qpr_table,
+    shipped_qpr_table,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:miepython runs without numba")
 
@@ -24,9 +30,9 @@ def _plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MIEPYTHON_USE_JIT", "0")
 
 
-def constant(n: float, k: float, axis: str = "a") -> qpr.OpticalConstants:
+def constant(n: float, k: float, axis: str = "a") -> OpticalConstants:
     ones = np.ones_like(WAVELENGTH)
-    return qpr.OpticalConstants(axis, WAVELENGTH, n * ones, k * ones)
+    return OpticalConstants(axis, WAVELENGTH, n * ones, k * ones)
 
 
 def write_nk(path: Path, *lines: str, head: str = "axis,wavelength_um,n,k") -> Path:
@@ -39,14 +45,14 @@ def test_rayleigh_limit_is_absorption_and_goes_as_x() -> None:
     m2 = (n - 1j * k) ** 2
     x = 2 * np.pi * s / WAVELENGTH
     expected = -4 * x * ((m2 - 1) / (m2 + 2)).imag
-    np.testing.assert_allclose(qpr.qpr_spectrum(constant(n, k), s), expected, rtol=1e-4)
+    np.testing.assert_allclose(mie.compute_spectra(constant(n, k), s).Q_pr, expected, rtol=1e-4)
 
 
 def test_rayleigh_limit_without_absorption_is_scattering_and_goes_as_x4() -> None:
     n, s = 1.5, 1e-10
     x = 2 * np.pi * s / WAVELENGTH
     expected = 8 / 3 * x**4 * ((n**2 - 1) / (n**2 + 2)) ** 2
-    np.testing.assert_allclose(qpr.qpr_spectrum(constant(n, 0.0), s), expected, rtol=1e-4)
+    np.testing.assert_allclose(mie.compute_spectra(constant(n, 0.0), s).Q_pr, expected, rtol=1e-4)
 
 
 def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
@@ -54,25 +60,25 @@ def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
     n, k, s = 1.7, 0.3, 1e-10
     m2 = (n - 1j * k) ** 2
     T = np.array([1000.0, 2000.0])
-    mean_inverse = 24 * 1.0369277551433699 / (np.pi**4 / 15) * T / qpr.C2
+    mean_inverse = 24 * 1.0369277551433699 / (np.pi**4 / 15) * T / mie.C2
     expected = -8 * np.pi * s * ((m2 - 1) / (m2 + 2)).imag * mean_inverse
-    mean = qpr.planck_mean_qpr([constant(n, k)], [s, 2 * s], T)
+    mean = mie.compute_planck_means([constant(n, k)], [s, 2 * s], T).Q_pr
     np.testing.assert_allclose(mean, expected[:, None] * [1.0, 2.0], rtol=2e-3)
 
 
 def test_large_opaque_spheres_approach_one_and_pass_the_limit_smoothly() -> None:
     # Geometric optics: an opaque sphere returns momentum by its surface reflection only, a few per cent at n = 1.5.
-    one = qpr.OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.5), np.full(2, 0.1))
-    sizes = np.array([0.9, 1.1]) * qpr.X_LIMIT * 1e-6 / (2 * np.pi)
-    below, above = (qpr.qpr_spectrum(one, s)[0] for s in sizes)
+    one = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.5), np.full(2, 0.1))
+    sizes = np.array([0.9, 1.1]) * mie.X_LIMIT * 1e-6 / (2 * np.pi)
+    below, above = (mie.compute_spectra(one, s).Q_pr[0] for s in sizes)
     assert above == 1.0
     assert below == pytest.approx(1.0, abs=0.1)
 
 
 def test_large_transparent_spheres_stay_below_one_as_documented() -> None:
-    one = qpr.OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.63), np.zeros(2))
-    s = 0.99 * qpr.X_LIMIT * 1e-6 / (2 * np.pi)
-    assert qpr.qpr_spectrum(one, s)[0] == pytest.approx(0.41, abs=0.02)
+    one = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.63), np.zeros(2))
+    s = 0.99 * mie.X_LIMIT * 1e-6 / (2 * np.pi)
+    assert mie.compute_spectra(one, s).Q_pr[0] == pytest.approx(0.41, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +92,14 @@ def test_large_transparent_spheres_stay_below_one_as_documented() -> None:
 )
 def test_agrees_with_published_values(m: complex, x: float, expected: tuple[float, float, float]) -> None:
     ext, sca, g = expected
-    one = qpr.OpticalConstants("a", np.array([1e-6, 2e-6]), np.full(2, m.real), np.full(2, -m.imag))
-    value = qpr.qpr_spectrum(one, x * 1e-6 / (2 * np.pi))[0]
-    assert value == pytest.approx(ext - g * sca, abs=1e-5)
+    one = OpticalConstants("a", np.array([1e-6, 2e-6]), np.full(2, m.real), np.full(2, -m.imag))
+    spectra = mie.compute_spectra(one, x * 1e-6 / (2 * np.pi))
+    assert spectra.Q_pr[0] == pytest.approx(ext - g * sca, abs=1e-5)
+    assert spectra.Q_ext[0] == pytest.approx(ext, abs=1e-5)
 
 
 def test_planck_mean_of_a_constant_is_the_constant() -> None:
-    weights = qpr.planck_weights(WAVELENGTH, np.array([300.0, 1000.0, 6500.0]))
+    weights = mie.planck_weights(WAVELENGTH, np.array([300.0, 1000.0, 6500.0]))
     np.testing.assert_allclose(weights @ np.full(WAVELENGTH.size, 0.7), 0.7, rtol=1e-14)
     assert (weights >= 0).all()
 
@@ -100,30 +107,30 @@ def test_planck_mean_of_a_constant_is_the_constant() -> None:
 def test_planck_weights_follow_wien() -> None:
     fine = np.geomspace(0.1e-6, 100e-6, 20001)
     T = np.array([300.0, 1500.0, 6000.0])
-    per_metre = qpr.planck_weights(fine, T) / np.gradient(fine)
+    per_metre = mie.planck_weights(fine, T) / np.gradient(fine)
     np.testing.assert_allclose(fine[per_metre[:, 1:-1].argmax(axis=1) + 1] * T, 2.897771955e-3, rtol=1e-3)
 
 
 def test_two_axes_are_averaged() -> None:
     near = np.array([1e-6, 1.05e-6])
-    a, b = (qpr.OpticalConstants(axis, near, np.full(2, n), np.full(2, 0.1)) for axis, n in (("a", 1.6), ("b", 1.8)))
+    a, b = (OpticalConstants(axis, near, np.full(2, n), np.full(2, 0.1)) for axis, n in (("a", 1.6), ("b", 1.8)))
     s, T = [1e-8, 1e-6], [1000.0, 3000.0]
-    both = qpr.planck_mean_qpr([a, b], s, T)
-    each = [qpr.planck_mean_qpr([one], s, T) for one in (a, b)]
+    both = mie.compute_planck_means([a, b], s, T).Q_pr
+    each = [mie.compute_planck_means([one], s, T).Q_pr for one in (a, b)]
     np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
 
 
 def test_refining_keeps_the_nodes_and_bounds_the_step() -> None:
-    one = qpr.OpticalConstants("a", np.array([1e-6, 2e-6, 2.001e-6]), np.array([1.0, 2.0, 4.0]), np.zeros(3))
-    fine = qpr.refine(one, 0.01)
+    one = OpticalConstants("a", np.array([1e-6, 2e-6, 2.001e-6]), np.array([1.0, 2.0, 4.0]), np.zeros(3))
+    fine = refine(one, 0.01)
     assert np.diff(np.log(fine.wavelength)).max() <= 0.01 * (1 + 1e-9)
     np.testing.assert_allclose(np.interp(one.wavelength, fine.wavelength, fine.n), one.n, rtol=1e-12)
 
 
 def test_progress_rises_to_one() -> None:
     seen: list[float] = []
-    near = qpr.OpticalConstants("a", np.array([1e-6, 1.02e-6]), np.full(2, 1.5), np.full(2, 0.1))
-    qpr.planck_mean_qpr([near], [1e-8, 1e-7, 1e-6], [1000.0], progress=seen.append)
+    near = OpticalConstants("a", np.array([1e-6, 1.02e-6]), np.full(2, 1.5), np.full(2, 0.1))
+    mie.compute_planck_means([near], [1e-8, 1e-7, 1e-6], [1000.0], progress=seen.append)
     assert len(seen) == 3
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1.0)
@@ -132,9 +139,9 @@ def test_progress_rises_to_one() -> None:
 @pytest.mark.parametrize(("s", "T"), [([0.0], [1000.0]), ([1e-6], [np.nan])])
 def test_impossible_coordinates_are_refused(s: list[float], T: list[float]) -> None:
     with pytest.raises(ValueError, match="finite and positive"):
-        qpr.planck_mean_qpr([constant(1.5, 0.1)], s, T)
+        mie.compute_planck_means([constant(1.5, 0.1)], s, T)
     with pytest.raises(ValueError, match="no optical constants"):
-        qpr.planck_mean_qpr([], s, T)
+        mie.compute_planck_means([], s, T)
 
 
 def test_missing_miepython_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +151,13 @@ def test_missing_miepython_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("MIEPYTHON_USE_JIT", raising=False)
     monkeypatch.setattr(sys, "meta_path", [])
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'marsdisk\[qpr\]'"):
-        qpr.qpr_spectrum(constant(1.5, 0.1), 1e-6)
+        mie.compute_spectra(constant(1.5, 0.1), 1e-6)
     assert "MIEPYTHON_USE_JIT" not in os.environ
 
 
 def test_reads_axes_in_order(tmp_path: Path) -> None:
     path = write_nk(tmp_path / "nk.csv", "b,1,1.5,0", "b,2,1.6,0.1", "a,1,1.7,0", "a,3,1.8,0.2")
-    b, a = qpr.read_optical_constants(path)
+    b, a = read_optical_constants(path)
     assert (b.axis, a.axis) == ("b", "a")
     np.testing.assert_allclose(a.wavelength, [1e-6, 3e-6])
     np.testing.assert_array_equal(b.k, [0.0, 0.1])
@@ -158,7 +165,7 @@ def test_reads_axes_in_order(tmp_path: Path) -> None:
 
 def test_file_without_axis_column_is_one_axis(tmp_path: Path) -> None:
     path = write_nk(tmp_path / "nk.csv", "1,1.5,0", "2,1.6,0", head="# glass\nwavelength_um,n,k")
-    (one,) = qpr.read_optical_constants(path)
+    (one,) = read_optical_constants(path)
     np.testing.assert_array_equal(one.n, [1.5, 1.6])
 
 
@@ -176,13 +183,13 @@ def test_file_without_axis_column_is_one_axis(tmp_path: Path) -> None:
 )
 def test_malformed_optical_constants_are_refused(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
-        qpr.read_optical_constants(write_nk(tmp_path / "nk.csv", *lines))
+        read_optical_constants(write_nk(tmp_path / "nk.csv", *lines))
     assert "nk.csv" in str(caught.value)
 
 
 def test_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no column 'k'; the columns are axis, wavelength_um, n"):
-        qpr.read_optical_constants(write_nk(tmp_path / "nk.csv", "a,1,1.5", head="axis,wavelength_um,n"))
+        read_optical_constants(write_nk(tmp_path / "nk.csv", "a,1,1.5", head="axis,wavelength_um,n"))
 
 
 def test_grids_span_the_model_and_bound_their_steps() -> None:
@@ -205,18 +212,18 @@ def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: P
     first, second = tmp_path / "first" / "out.csv", tmp_path / "second" / "out.csv"
     for out in (first, second):
         out.parent.mkdir()
-    table = qpr.build_table(nk, first, sizes_per_decade=2, temperature_step=3000.0)
+    table, _ = qpr.build_tables(nk, first, sizes_per_decade=2, temperature_step=3000.0)
     assert table == read_qpr_table(first)
     assert table.name == "out"
-    qpr.build_table(nk, second, sizes_per_decade=2, temperature_step=3000.0)
+    qpr.build_tables(nk, second, sizes_per_decade=2, temperature_step=3000.0)
     assert first.read_bytes() == second.read_bytes()
     text = first.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     assert "# made by: marsdisk qpr nk.csv --out out.csv" in text
     assert "# optical constants: test glass" in text
     s, T = np.exp(table.log_s[:8]), table.T[[0, -1]]
-    again = qpr.planck_mean_qpr(qpr.read_optical_constants(nk), s, T)
-    np.testing.assert_allclose(again, qpr_lookup(table, s, T[:, None]), rtol=6e-5)
+    again = mie.compute_planck_means(read_optical_constants(nk), s, T).Q_pr
+    np.testing.assert_allclose(again, look_up(table, s, T[:, None]), rtol=6e-5)
 
 
 # Forsterite at 295 K, mean of the three axes, where k = 0 or very small: wavelength [um], n (source: the shipped table's).
@@ -231,21 +238,21 @@ TRANSPARENT = np.transpose(
 def test_shipped_forsterite_agrees_with_refractive_index_alone_where_scattering_rules() -> None:
     # Above 4000 K 97 % of the light is at these wavelengths; the rest is made to pass the grain (n = 1).
     rows = np.concatenate([TRANSPARENT, [[4.001, 1.0], [100.0, 1.0]]])
-    one = qpr.OpticalConstants("mean", rows[:, 0] * 1e-6, rows[:, 1], np.zeros(len(rows)))
+    one = OpticalConstants("mean", rows[:, 0] * 1e-6, rows[:, 1], np.zeros(len(rows)))
     s, T = np.array([3e-7, 1e-6]), np.array([4000.0, 5000.0])
-    mean = qpr.planck_mean_qpr([one], s, T)
-    np.testing.assert_allclose(qpr_lookup(shipped_qpr_table("forsterite"), s, T[:, None]), mean, rtol=0.015)
+    mean = mie.compute_planck_means([one], s, T).Q_pr
+    np.testing.assert_allclose(look_up(shipped_qpr_table("forsterite"), s, T[:, None]), mean, rtol=0.015)
 
 
 def test_shipped_forsterite_falls_at_small_sizes() -> None:
     table = shipped_qpr_table("forsterite")
     T = np.array([1500.0, 2500.0, 4000.0])
-    value = qpr_lookup(table, np.array([1e-8, 1e-7, 1e-6]), T[:, None])
+    value = look_up(table, np.array([1e-8, 1e-7, 1e-6]), T[:, None])
     assert (value[:, 0] < 0.01).all()
     assert (value[:, 1] < 0.15).all()
     assert (value[:, 2] > 0.5).all()
     # Absorption (Q as s) rules the smallest grains in cool light; in hot light, where k = 0, scattering (Q as s^4) does.
-    growth = qpr_lookup(table, 2e-8, [1000.0, 1500.0, 5000.0]) / qpr_lookup(table, 1e-8, [1000.0, 1500.0, 5000.0])
+    growth = look_up(table, 2e-8, [1000.0, 1500.0, 5000.0]) / look_up(table, 1e-8, [1000.0, 1500.0, 5000.0])
     np.testing.assert_allclose(growth[:2], 2.0, rtol=0.03)
     assert 4.0 < growth[2] < 16.0
 
@@ -270,8 +277,8 @@ def test_compare_with_a_bad_file_exits_with_the_reason(tmp_path: Path, capsys: p
     assert "none.csv" in capsys.readouterr().err
 
 
-def test_the_command_computes_the_table_that_the_function_does() -> None:
-    defaults = {name: p.default for name, p in signature(qpr.build_table).parameters.items()}
+def test_the_command_computes_the_tables_that_the_function_does() -> None:
+    defaults = {name: p.default for name, p in signature(qpr.build_tables).parameters.items()}
     options = {option.name: option.default for option in qpr_command.params}
     for name in ("sizes_per_decade", "temperature_step"):
         assert options[name] == defaults[name]

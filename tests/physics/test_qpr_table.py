@@ -1,7 +1,8 @@
-"""Q_pr tables: reading, refusing, interpolating."""
+"""Tables of <Q_pr> and <Q_ext>: reading, refusing, interpolating."""
 
 import dataclasses
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from marsdisk.physics.qpr_table import (
     SHIPPED,
+    QextTable,
     QprTable,
+    look_up,
     outside_table,
-    qpr_lookup,
+    read_qext_table,
     read_qpr_table,
+    shipped_qext_table,
     shipped_qpr_table,
 )
 
@@ -22,6 +26,13 @@ Q = np.array([[0.1, 0.5, 1.0], [0.2, 0.9, 1.1]])
 
 WIDE = "# a comment\n\ns_m\\T_K,1000,2000\n1e-7,0.1,0.2\n1e-6,0.5,0.9\n1e-5,1.0,1.1\n"
 LONG = "T_M,s,Q_pr\n1000,1e-7,0.1\n1000,1e-6,0.5\n1000,1e-5,1.0\n2000,1e-7,0.2\n2000,1e-6,0.9\n2000,1e-5,1.1\n"
+
+
+#: sha256 that stores have kept since there was only this quantity.
+SHIPPED_DIGEST = "15a908bd0fc2d007b85fedc8375ba2e347bfb2841d5e78417f6e80a4a24605f9"
+
+WIDE_EXT = WIDE.replace("s_m", "Q_ext:s_m")
+LONG_EXT = LONG.replace("Q_pr", "Q_ext")
 
 
 @pytest.fixture
@@ -46,6 +57,47 @@ def test_reads_both_layouts(tmp_path: Path, text: str, table: QprTable) -> None:
     assert hash(read) == hash(table)
 
 
+@pytest.mark.parametrize("text", [WIDE_EXT, LONG_EXT], ids=["wide", "long"])
+def test_reads_both_layouts_of_extinction(tmp_path: Path, text: str) -> None:
+    read = read_qext_table(write(tmp_path, text))
+    np.testing.assert_array_equal(read.log_s, np.log(S))
+    np.testing.assert_array_equal(read.T, T)
+    np.testing.assert_array_equal(read.Q, Q)
+    assert (read.quantity, read.name) == ("Q_ext", "table")
+    assert read == QextTable(np.log(S), T, Q, "small")
+    np.testing.assert_array_equal(look_up(read, S, T[:, None]), Q)
+    assert outside_table(read, 1.0, 1500.0)
+
+
+@pytest.mark.parametrize("text", [WIDE_EXT, LONG_EXT], ids=["wide", "long"])
+def test_extinction_is_no_radiation_pressure(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"table\.csv, line \d: a table of <Q_ext>, where one of <Q_pr> is needed"):
+        read_qpr_table(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", [WIDE, LONG], ids=["wide", "long"])
+def test_radiation_pressure_is_no_extinction(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"table\.csv, line \d: a table of <Q_pr>, where one of <Q_ext> is needed"):
+        read_qext_table(write(tmp_path, text))
+
+
+def test_a_long_table_of_both_has_each_in_its_column(tmp_path: Path) -> None:
+    head, *rows = LONG.splitlines()
+    path = write(tmp_path, "\n".join([f"{head},Q_ext", *(f"{row},{i}" for i, row in enumerate(rows, start=3))]))
+    np.testing.assert_array_equal(read_qpr_table(path).Q, Q)
+    np.testing.assert_array_equal(read_qext_table(path).Q, [[3, 4, 5], [6, 7, 8]])
+
+
+def test_the_same_numbers_are_not_the_same_table_for_another_quantity(table: QprTable) -> None:
+    extinction = QextTable(table.log_s, table.T, table.Q, table.name)
+    assert extinction != table
+    assert extinction.digest != table.digest
+    again = pickle.loads(pickle.dumps(extinction))
+    assert (type(again), again) == (QextTable, extinction)
+    with pytest.raises(ValueError, match=r"Q_ext table 'small': every Q must be finite and positive"):
+        QextTable(table.log_s, table.T, -table.Q, table.name)
+
+
 def test_long_rows_and_columns_in_any_order(tmp_path: Path, table: QprTable) -> None:
     head, *rows = LONG.splitlines()
     lines = [",".join(reversed(line.split(","))) for line in [head, *reversed(rows)]]
@@ -60,7 +112,8 @@ def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, table: QprTabl
     ("text", "message"),
     [
         ("# nothing\n", "no data"),
-        ("a,b\n1,2\n", "line 1: unknown header 'a,b'"),
+        ("a,b\n1,2\n", "line 1: unknown header 'a,b'; start a wide table with .* or a long one with T_M,s,Q_pr"),
+        ("T_M,s,Q_abs\n1000,1e-7,1\n", "line 1: unknown header 'T_M,s,Q_abs'"),
         (WIDE.replace("0.5,0.9", "0.5"), "line 5: 2 cells where the header has 3"),
         (WIDE.replace("0.5,0.9", "0.5,"), "line 5, column 2000: is empty"),
         (WIDE.replace("0.9", "nan"), "line 5, column 2000: nan is not finite"),
@@ -135,37 +188,37 @@ def test_digest_follows_the_numbers_not_the_name_or_the_last_bit_of_log(table: Q
 
 
 def test_nodes_are_exact(table: QprTable) -> None:
-    np.testing.assert_array_equal(qpr_lookup(table, S, T[:, None]), Q)
+    np.testing.assert_array_equal(look_up(table, S, T[:, None]), Q)
 
 
 def test_linear_in_log_s_and_in_T(table: QprTable) -> None:
-    assert qpr_lookup(table, np.sqrt(1e-7 * 1e-6), 1000.0) == pytest.approx(0.3, rel=1e-12)
-    assert qpr_lookup(table, 1e-6, 1250.0) == pytest.approx(0.6, rel=1e-12)
+    assert look_up(table, np.sqrt(1e-7 * 1e-6), 1000.0) == pytest.approx(0.3, rel=1e-12)
+    assert look_up(table, 1e-6, 1250.0) == pytest.approx(0.6, rel=1e-12)
     middle = 0.25 * (0.5 + 1.0 + 0.9 + 1.1)
-    assert qpr_lookup(table, np.sqrt(1e-6 * 1e-5), 1500.0) == pytest.approx(middle, rel=1e-12)
+    assert look_up(table, np.sqrt(1e-6 * 1e-5), 1500.0) == pytest.approx(middle, rel=1e-12)
 
 
 def test_clamps_to_the_edges_and_says_where(table: QprTable) -> None:
     s, temperature = np.array([1e-9, 1e-7, 1e-5, 1.0]), np.array([[10.0], [1000.0], [2000.0], [9000.0]])
     edge = np.array([[0.1, 0.1, 1.0, 1.0]] * 2 + [[0.2, 0.2, 1.1, 1.1]] * 2)
-    np.testing.assert_array_equal(qpr_lookup(table, s, temperature), edge)
+    np.testing.assert_array_equal(look_up(table, s, temperature), edge)
     expected = np.array([[True] * 4, [True, False, False, True], [True, False, False, True], [True] * 4])
     np.testing.assert_array_equal(outside_table(table, s, temperature), expected)
 
 
 def test_shapes_follow_broadcasting(table: QprTable) -> None:
-    assert np.ndim(qpr_lookup(table, 1e-6, 1500.0)) == 0
-    assert np.shape(qpr_lookup(table, np.full(5, 1e-6), 1500.0)) == (5,)
-    assert np.shape(qpr_lookup(table, np.full((3, 1), 1e-6), np.full(4, 1500.0))) == (3, 4)
-    assert np.shape(qpr_lookup(table, np.empty(0), 1500.0)) == (0,)
+    assert np.ndim(look_up(table, 1e-6, 1500.0)) == 0
+    assert np.shape(look_up(table, np.full(5, 1e-6), 1500.0)) == (5,)
+    assert np.shape(look_up(table, np.full((3, 1), 1e-6), np.full(4, 1500.0))) == (3, 4)
+    assert np.shape(look_up(table, np.empty(0), 1500.0)) == (0,)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
 def test_impossible_sizes_and_temperatures_are_refused(table: QprTable, bad: float) -> None:
     with pytest.raises(ValueError, match="size s"):
-        qpr_lookup(table, np.array([1e-6, bad]), 1500.0)
+        look_up(table, np.array([1e-6, bad]), 1500.0)
     with pytest.raises(ValueError, match="temperature T"):
-        qpr_lookup(table, 1e-6, bad)
+        look_up(table, 1e-6, bad)
     with pytest.raises(ValueError, match="temperature T"):
         outside_table(table, 1e-6, bad)
 
@@ -176,14 +229,28 @@ def test_shipped_tables_cover_the_model_and_are_read_once(name: str) -> None:
     assert table is shipped_qpr_table(name)
     assert table.name == name
     assert not outside_table(table, [1e-8, 3.0], [[300.0], [6500.0]]).any()
-    np.testing.assert_allclose(qpr_lookup(table, 3.0, table.T), 1.0, atol=2e-3)
+    np.testing.assert_allclose(look_up(table, 3.0, table.T), 1.0, atol=2e-3)
     assert table.Q.min() > 0.0
     assert table.Q.max() < 2.0
 
 
-def test_unknown_shipped_table_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="forsterite"):
-        shipped_qpr_table("olivine")
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_extinction_has_the_grid_of_radiation_pressure(name: str) -> None:
+    extinction, pressure = shipped_qext_table(name), shipped_qpr_table(name)
+    assert extinction is shipped_qext_table(name)
+    assert extinction.name == name
+    np.testing.assert_array_equal(extinction.log_s, pressure.log_s)
+    np.testing.assert_array_equal(extinction.T, pressure.T)
+
+
+def test_the_digest_that_stores_have_recorded_is_still_that_of_the_shipped_table() -> None:
+    assert shipped_qpr_table("forsterite").digest == SHIPPED_DIGEST
+
+
+@pytest.mark.parametrize(("shipped", "quantity"), [(shipped_qpr_table, "Q_pr"), (shipped_qext_table, "Q_ext")])
+def test_unknown_shipped_table_names_the_known_ones(shipped: Callable[[str], object], quantity: str) -> None:
+    with pytest.raises(ValueError, match=rf"no shipped {quantity} table 'olivine'; choose one of \['forsterite'\]"):
+        shipped("olivine")
 
 
 def test_long_file_with_full_precision_sizes_round_trips(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.optical_constants import read_optical_constants
 from marsdisk.physics.csv_table import read_csv_table
-from marsdisk.physics.qpr_table import read_qpr_table
+from marsdisk.physics.qpr_table import read_qext_table, read_qpr_table
 from marsdisk.physics.shielding import read_phi_table
 from marsdisk.physics.supply import read_supply_table
 from marsdisk.physics.vapour import read_vapour_table
-from marsdisk.qpr import read_optical_constants
 
 
 def written(folder: Path, content: str) -> Path:
@@ -91,6 +91,10 @@ def test_a_mark_of_comments_in_quotes_is_a_name(tmp_path: Path) -> None:
 READERS: dict[str, tuple[Callable[[Path], list[Any]], str]] = {
     "any": (lambda file: [read_csv_table(file).column(name) for name in "xy"], "x,y\n1,5\n2,6\n"),
     "Q_pr, wide": (lambda file: arrays(read_qpr_table(file), "log_s T Q"), "s_m\\T_K,1000,2000\n1e-7,1,2\n1e-6,5,6\n"),
+    "Q_ext, wide": (
+        lambda file: arrays(read_qext_table(file), "log_s T Q"),
+        "Q_ext:s_m\\T_K,1000,2000\n1e-7,1,2\n1e-6,5,6\n",
+    ),
     "Q_pr, long": (
         lambda file: arrays(read_qpr_table(file), "log_s T Q"),
         "T_M,s,Q_pr\n1000,1,1\n1000,2,2\n2000,1,3\n2000,2,5\n",
