@@ -66,6 +66,7 @@ def model_version() -> str:
         "derived.py",
         "notes.py",
         "noting.py",
+        "series.py",
         "start.py",
         "stages.py",
         "zero_d.py",

@@ -45,8 +45,8 @@ class Section(BaseModel):
 class Disk(Section):
     """The annulus that the run stands for; the physics is evaluated at its middle."""
 
-    r_in_RM: float = quantity(..., "inner edge", "R_M", gt=0.0, le=100.0)
-    r_out_RM: float = quantity(..., "outer edge", "R_M", gt=0.0, le=100.0)
+    r_in_RM: float = quantity(..., "inner edge, not inside Mars", "R_M", ge=1.0, le=100.0)
+    r_out_RM: float = quantity(..., "outer edge", "R_M", ge=1.0, le=100.0)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Disk":

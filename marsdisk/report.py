@@ -26,7 +26,12 @@ from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult, StopReason
 
 RESULT_FORMATS = ("npz", "csv")
-SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+SERIES = (
+    *("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum"),
+    *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
+    *("T_grain", "kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt"),
+    *("t_blow", "t_coll_smallest", "t_coll_largest", "phase", "gates"),
+)
 
 
 def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:

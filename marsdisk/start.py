@@ -74,7 +74,10 @@ def _line_of_sight(config: RunConfig) -> float:
 @stage
 def _opacity_law(config: RunConfig) -> OpacityLaw:
     sizes, masses, f_los = size_grid(config).sizes, _masses(config), _line_of_sight(config)
-    return opacity.geometric_opacity(sizes, masses, f_los)
+    Q_ext = config.q_ext()
+    if Q_ext is None:
+        return opacity.geometric_opacity(sizes, masses, f_los)
+    return opacity.planck_opacity(sizes, masses, f_los, Q_ext)
 
 
 @stage

@@ -29,9 +29,10 @@ from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .physics.shielding import ShieldingLaw
 from .result import RunResult, StopReason
+from .series import ROWS, Moving, collision_times, series_of
 from .solver import sample
 from .solver.control import Limits
-from .solver.drivers import BLOWOUT, ENTRIES, OTHER, SUBLIMATION, SUPPLIED, Drivers
+from .solver.drivers import ENTRIES, Drivers
 from .solver.events import (
     BLOWOUT_BELOW_GRID,
     LOSS_RATE_STOP,
@@ -252,9 +253,10 @@ class Solved(NamedTuple):
     path: Trajectory
     depths: Array  #: (steps+1,) tau_los between the steps
     times: Array  #: (samples,) s
-    masses: Array  #: (snapshots, n) kg/m2
     ledger: Array  #: (samples, 4) kg/m2
     series: Array  #: as :func:`marsdisk.solver.sample.look` gives them
+    N: Array  #: (samples, n) 1/m2
+    blown: Array  #: (n,) kg/m2, blown out of each bin
     t99: float  #: s
     blown_while_thick: float  #: kg/m2
     solver_time: float  #: s
@@ -296,12 +298,14 @@ def solve(run: Prepared) -> Solved:
     stretches = run.solve()
     path = joined([stretch.path for stretch in stretches])
     _check(run, path, stretches)
-    shares, snapshots = _sample_shares(run.config.output)
+    shares, _ = _sample_shares(run.config.output)
     times, n = shares * path.t_final, path.bins
     y, series, t99 = sample.look(path, run.drivers, run.shielding, times, disk.f_los)
     depths, thick = sample.depths(path, run.drivers), sample.blown_while_thick(path, run.drivers)
-    masses, ledger = y[snapshots, :n], y[:, n : n + ENTRIES].copy()
-    return Solved(run, stretches, path, depths, times, masses, ledger, series, t99, thick, time.perf_counter() - begin)
+    N, ledger = y[:, :n] / disk.masses, y[:, n : n + ENTRIES].copy()
+    blown = sample.blown_by_bin(path, run.drivers)
+    seconds = time.perf_counter() - begin
+    return Solved(run, stretches, path, depths, times, ledger, series, N, blown, t99, thick, seconds)
 
 
 def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> RunResult:
@@ -328,50 +332,43 @@ _STOPS = {TAU_STOP: StopReason.OPTICAL_DEPTH, BLOWOUT_BELOW_GRID: StopReason.BLO
 def finish(solved: Solved) -> RunResult:
     """The result of a run."""
     begin = time.perf_counter()
-    run, stretches, path, depths, times, c, ledger, series, t99, thick, solver_time = solved
+    run, stretches, path, depths, times, ledger, looked, N, blown, t99, thick, solver_time = solved
     config, derived, disk, snapshots = run.config, run.derived, run.disk, _sample_shares(run.config.output)[1]
-    e, v_rel, _ = _moving(derived, run.damping, stretches, times)
+    moving = Moving(*_moving(derived, run.damping, stretches, times))
+    collide = (looked[ROWS.index("gates")].astype(np.int64) & 1 == 1) & config.collisions.enabled
+    t_coll = collision_times(N, disk.masses, disk.grid.sizes, moving, collide)
+    series = series_of(config, looked, ledger, r=derived.r, area=derived.area, moving=moving, t_coll=t_coll)
     energies = _energies(config, derived, disk, stretches, run.cache)
     stats = run.cache.stats() if goes_on_looking_up(config) else run.stats
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
-    Sigma, tau_los, Phi, Sigma_tau1, T_M, s_blow, blown, otherwise = series
     to_mars = derived.area / M_MARS
-    course = Course(derived, run.drivers, path, depths, T_M, s_blow)
-    lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
+    course = Course(derived, run.drivers, path, depths, series["T_M"], series["s_blow"])
+    last = {name: float(values[-1]) for name, values in series.items()}
     return RunResult(
         config=config,
         stop_reason=_STOPS.get(path.outcome, derived.end_reason),
         notes=run.notes | notes_of_course(config, course),
         t=times,
-        Sigma=Sigma,
-        tau_los=tau_los,
-        Phi=Phi,
-        Sigma_tau1=Sigma_tau1,
-        T_M=T_M,
-        s_blow=s_blow,
-        e=e,
-        v_rel=v_rel,
-        M_out_dot=blown * to_mars,
-        M_sink_dot=otherwise * to_mars,
-        M_loss_cum=lost * to_mars,
+        **series,
         s=disk.grid.sizes,
         s_edges=disk.grid.edges,
         t_snapshot=times[snapshots],
-        N=c / disk.masses,
-        M_loss=float(lost[-1]) * to_mars,
-        M_loss_blowout=float(ledger[-1, BLOWOUT]) * to_mars,
+        N=N[snapshots],
+        M_blown=blown * to_mars,
+        M_loss=last["M_loss_cum"],
+        M_loss_blowout=last["M_loss_blowout_cum"],
         M_loss_thick=thick * to_mars,
-        M_loss_sublimation=float(ledger[-1, SUBLIMATION]) * to_mars,
-        M_loss_other=float(ledger[-1, OTHER]) * to_mars,
-        M_supplied=float(ledger[-1, SUPPLIED]) * to_mars,
+        M_loss_sublimation=last["M_loss_sublimation_cum"],
+        M_loss_other=last["M_loss_other_cum"],
+        M_supplied=last["M_supplied_cum"],
         Sigma_0=disk.sigma_0,
-        Sigma_final=float(Sigma[-1]),
+        Sigma_final=last["Sigma"],
         t_end=path.t_final,
         t99=t99,
         E_collisions=energies[0],
         E_dissipated=energies[1],
-        tau_max=max(path.tau_max, float(tau_los.max())),
+        tau_max=max(path.tau_max, float(series["tau_los"].max())),
         ledger_error=path.ledger_error,
         gated_time=path.gated_time,
         steps=path.accepted,

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._jit import inlined_kernel
 from .grid import Array
-from .qpr_table import QprTable, qpr_lookup
+from .qpr_table import QextTable, look_up
 
 SMALL_TAU = 0.1  #: below which series replace what would cancel
 TERMS = 10  #: of these series, which leave out less than 1e-16 then
@@ -26,10 +26,10 @@ def geometric_opacity(sizes: Array, masses: Array, f_los: float) -> OpacityLaw:
     return OpacityLaw(np.zeros(1), per_mass[None, :])
 
 
-def planck_opacity(sizes: Array, masses: Array, f_los: float, Q_ext: QprTable) -> OpacityLaw:
+def planck_opacity(sizes: Array, masses: Array, f_los: float, Q_ext: QextTable) -> OpacityLaw:
     """Opacity pi s^2 <Q_ext>(s, T_M) of the same grains, at the temperatures of a table of <Q_ext>."""
     geometric = f_los * math.pi * sizes**2 / masses
-    efficiency = np.array([qpr_lookup(Q_ext, sizes, T) for T in Q_ext.T.tolist()])
+    efficiency = np.array([look_up(Q_ext, sizes, T) for T in Q_ext.T.tolist()])
     return OpacityLaw(np.array(Q_ext.T, dtype=np.float64), geometric * efficiency)
 
 

@@ -102,10 +102,17 @@ def table(times: Array, temperatures: Array) -> TemperatureLaw:
     Raises
     ------
     ValueError
-        Fewer than two nodes, or something not finite.
+        Fewer than two nodes, two temperatures at one time, or something not finite.
     """
-    times, first = np.unique(np.asarray(times, dtype=np.float64), return_index=True)
-    temperatures = np.asarray(temperatures, dtype=np.float64)[first]
+    every_time, every_T = np.asarray(times, dtype=np.float64), np.asarray(temperatures, dtype=np.float64)
+    times, first, place = np.unique(every_time, return_index=True, return_inverse=True)
+    temperatures = every_T[first]
+    differs = every_T != temperatures[place]
+    if differs.any() and np.all(np.isfinite(every_T)):
+        row = int(np.flatnonzero(differs)[0])
+        raise ValueError(
+            f"at time {every_time[row]:.10g} s it has the temperatures {temperatures[place[row]]:.10g} and {every_T[row]:.10g} K; keep one of them"
+        )
     if times.size < 2 or not (np.all(np.isfinite(times)) and np.all(np.isfinite(temperatures))):
         raise ValueError("a temperature table needs at least two different times and only finite numbers")
     return TemperatureLaw(TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures)

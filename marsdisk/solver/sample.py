@@ -7,7 +7,7 @@ import numpy as np
 from .._jit import borrowing_kernel, inlined_kernel, kernel
 from ..physics.energy import EnergyTerms, energy_rates
 from ..physics.grid import Array
-from ..physics.opacity import tau_los
+from ..physics.opacity import lit_share, tau_los
 from ..physics.phase import LIQUID, SOLID
 from ..physics.shielding import ShieldingLaw, effective_opacity, phi_at, surface_density_at_tau1
 from ..physics.temperature import temperature_and_slope
@@ -18,6 +18,8 @@ from .drivers import (
     PHASES,
     SUBLIMATION,
     Drivers,
+    drive,
+    gates,
     set_loss_rates,
 )
 from .events import highest_tau
@@ -214,6 +216,55 @@ def _look(
         s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
         series[0, i], series[1, i], series[2, i], series[3, i] = Sigma, tau, phi, Sigma_tau1
         series[4, i], series[5, i], series[6, i], series[7, i] = T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
+        series[8, i] = tau / (f_los * Sigma) if Sigma > 0.0 else 0.0
+        _look_at_drivers(drivers, mode, times[i], tau, y[i], series[9:, i])
+
+
+@inlined_kernel
+def _look_at_drivers(drivers: Drivers, mode: int, t: float, tau: float, state: Array, series: Array) -> None:
+    """Fill in the rest of the series of :func:`look`: nominal and applied supply, feedback, |ds/dt|, t_blow, phase, and gates."""
+    driven = drive(drivers, t)
+    colliding, supplying, blowing, subliming = gates(drivers, mode)
+    factor = 1.0
+    if drivers.feedback.rate > 0.0:
+        factor = math.exp(state[state.size - 1])
+    light = lit_share(tau)[0] if drivers.blowout.attenuated else 1.0
+    rate = drivers.blowout.rate * light
+    series[0], series[1], series[2] = driven.supply, supplying * factor * driven.supply, factor
+    series[3] = subliming * driven.speed
+    series[4] = 1.0 / rate if rate > 0.0 else math.nan
+    series[5] = max(mode & PHASES, 0)
+    series[6] = colliding + 2.0 * supplying + 4.0 * blowing + 8.0 * subliming
+
+
+@kernel
+def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
+    """Mass blown out of each bin [kg/m2] until the end of the run: (n,).
+
+    Gauss' rule on each step's dense output says how it is shared out, the ledger how much there is. What was blown out below the
+    grid, as grains shrank, is what the sum lacks to the ledger.
+    """
+    n, blown = path.bins, path.bins + BLOWOUT
+    total, share, S, rates = np.zeros(n), np.empty(n), np.empty(n), np.empty(ENTRIES)
+    state = np.empty(path.y.shape[1])
+    for step in range(path.bend.shape[0]):
+        y0, y1, bend = path.y[step], path.y[step + 1], path.bend[step]
+        h = path.t[step + 1] - path.t[step]
+        end = min(1.0, (path.t_final - path.t[step]) / h)
+        lost = between(y0, y1, bend, blown, end) - between(y0, y1, bend, blown, 0.0)
+        share[:] = 0.0
+        whole = 0.0
+        for x, weight in GAUSS:
+            interpolate(y0, y1, bend, x * end, n, state)
+            T = temperature_and_slope(drivers.temperature, path.t[step] + x * end * h)[0]
+            set_loss_rates(drivers, int(path.piece[step]), int(path.mode[step]), T, state[:n], S, rates)
+            whole += weight * rates[BLOWOUT]
+            for k in range(n):
+                share[k] += weight * S[k] * state[k]
+        if whole > 0.0:
+            for k in range(n):
+                total[k] += lost * share[k] / whole
+    return total
 
 
 @kernel
@@ -222,9 +273,11 @@ def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Arr
 
     Returns
     -------
-    states (times, n+4 or n+5), as :func:`states` gives them; series (8, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K],
-    s_blow [m], and the fluxes [kg/(m2 s)] of blow-out and of all other losses; the time [s] by which 99 % of the loss was lost
+    states (times, n+4 or n+5), as :func:`states` gives them; series (16, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K],
+    s_blow [m], the fluxes [kg/(m2 s)] of blow-out and of all other losses, kappa [m2/kg], the supply before and after gates and feedback
+    [kg/(m2 s)], the factor of the feedback, |ds/dt| [m/s], the blow-out time in the light that there is [s], phase, and gates; the
+    time [s] by which 99 % of the loss was lost
     """
-    y, series = np.empty((times.size, path.y.shape[1])), np.empty((8, times.size))
+    y, series = np.empty((times.size, path.y.shape[1])), np.empty((16, times.size))
     _look(path, drivers, shielding, times, f_los, (y, series, np.empty(path.bins), np.empty(ENTRIES)))
     return y, series, time_of_loss(path, 0.99)

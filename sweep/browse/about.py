@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
 LONGEST_ERROR = 600  # characters
 RESULTS = (
-    *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final", "t99", "t_end", "tau_max"),
+    *(
+        "M_loss",
+        "M_loss_blowout",
+        "M_loss_thick",
+        "M_loss_sublimation",
+        "M_loss_other",
+        "M_supplied",
+        "Sigma_0",
+        "Sigma_final",
+        "t99",
+        "t_end",
+        "tau_max",
+    ),
     *("ledger_error", "steps", "steps_rejected", "steps_beyond_qpr", "bins_repaired", "wall_time"),
 )
 

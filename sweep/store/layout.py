@@ -13,6 +13,7 @@ from marsdisk.config import RunConfig
 from marsdisk.convergence import QUANTITIES
 from marsdisk.notes import Note
 from marsdisk.result import RunResult, StopReason
+from marsdisk.series import GATES, PHASES
 
 SCHEMA_VERSION = 3
 #: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that was lost cannot be told from it.
@@ -41,9 +42,16 @@ class Variable:
         return self.since <= schema <= self.until
 
 
-def _of_result(name: str, dims: tuple[str, ...] = ()) -> Variable:
+def _of_result(name: str, dims: tuple[str, ...] = (), *, since: int = 1) -> Variable:
     metadata = {f.name: f.metadata for f in dataclasses.fields(RunResult)}[name]
-    return Variable(name, dims, "f8", dict(metadata), lambda result: getattr(result, name))
+    return Variable(name, dims, "f8", dict(metadata), lambda result: getattr(result, name), since=since)
+
+
+def _flags_of_result(name: str, **flags: Any) -> Variable:
+    """A series of small whole numbers that stand for words."""
+    described = _of_result(name, ("sample",), since=3)
+    attributes = {"long_name": described.attributes["long_name"], **flags}
+    return dataclasses.replace(described, dtype="u1", attributes=attributes, fill=0)
 
 
 def _count(
@@ -73,6 +81,12 @@ _SCALARS = (
     *("t_end", "t99", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
 )
 _SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+#: Series that came with schema 3.
+_MORE_SERIES = (
+    *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
+    *("T_grain", "kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt"),
+    *("t_blow", "t_coll_smallest", "t_coll_largest"),
+)
 
 NOTES = "notes"
 
@@ -124,9 +138,14 @@ VARIABLES: tuple[Variable, ...] = (
         0,
         since=3,
     ),
+    _of_result("M_loss_thick", since=3),
     *(_of_result(name, ("sample",)) for name in _SERIES),
+    *(_of_result(name, ("sample",), since=3) for name in _MORE_SERIES),
+    _flags_of_result("phase", flag_values=list(range(len(PHASES))), flag_meanings=" ".join(PHASES)),
+    _flags_of_result("gates", flag_masks=[1 << bit for bit in range(len(GATES))], flag_meanings=" ".join(GATES)),
     _of_result("t_snapshot", ("snapshot",)),
     _of_result("N", ("snapshot", "bin")),
+    _of_result("M_blown", ("bin",), since=3),
     _count("cache_hits", "lookups that the cache answered", lambda result: result.cache.hits, ("cache",)),
     _count("cache_misses", "lookups that found an empty slot", lambda result: result.cache.misses, ("cache",)),
     _count("cache_rebuilds", "lookups that found a value for another key", lambda result: result.cache.rebuilds, ("cache",)),

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
-from marsdisk.physics.qpr_table import qpr_lookup, shipped_qpr_table
+from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
 from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
 from marsdisk.zero_d import run_zero_d
 
@@ -21,7 +21,7 @@ PRESSURE = radiation_pressure(RHO, FORSTERITE)
 
 def excess(s: float, T: float) -> float:
     """beta - 1/2."""
-    return float(beta(s, RHO, T, qpr_lookup(FORSTERITE, s, T))) - 0.5
+    return float(beta(s, RHO, T, look_up(FORSTERITE, s, T))) - 0.5
 
 
 def window(T: float) -> tuple[float, float]:

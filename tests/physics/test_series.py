@@ -1,0 +1,194 @@
+"""Series of a result: from them a reader closes the ledger at any time; spectrum of what was blown out."""
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plain_drivers import RHO
+from rich.console import Console
+
+import sweep
+from marsdisk.config import RunConfig
+from marsdisk.notes import Note
+from marsdisk.physics.constants import M_MARS, SIGMA_SB
+from marsdisk.physics.grid import grain_mass
+from marsdisk.physics.orbit import annulus_area
+from marsdisk.series import GATES
+from marsdisk.zero_d import run_zero_d
+from sweep.session import run_sweep
+from sweep.spec import load_sweep
+
+Shipped = Callable[..., RunConfig]
+#: Set-ups in which every channel of loss, gate and feedback acts.
+SETUPS: dict[str, dict[str, Any]] = {
+    "melt": {"numerics": {"t_end_orbits": 30.0}},
+    "sublimating": {
+        "sublimation": {"method": "advection"},
+        "temperature": {"law": "slab", "T0": 5000.0},
+        "drag": {"rho_g": 1e-9},
+        "numerics": {"t_end_orbits": 30.0},
+    },
+    "dimmed": {
+        "blowout.light": "attenuated",
+        "optical_depth": {"tau0_target": 20.0, "tau_stop": None},
+        "numerics": {"t_end_orbits": 30.0},
+    },
+    "gated": {
+        "phase": {"enabled": True, "T_condense": 1500.0, "T_vaporize": 1510.0},
+        "temperature": {"law": "slab", "T0": 3800.0, "depth": 2e3},
+        "numerics": {"t_end_years": 0.3},
+    },
+    "fed back": {
+        "supply": {
+            "mode": "const",
+            "mu_orbit10pct": 1.0,
+            "reservoir": 1e-10,
+            "feedback": {"gain": 1.0, "t_response_years": 1e-3, "tau_target": 0.1},
+        },
+        "numerics": {"t_end_orbits": 30.0},
+    },
+    "classic": {
+        "sizes": {"s_min": 1e-6, "s_max": 1e-3, "n_bins": 12},
+        "initial": {"s0_mode": "upper"},
+        "optical_depth": {"tau0_target": 1e-3, "tau_stop": None},
+        "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 0.3, "dt": 200.0},
+    },
+    "planck": {"optical_depth": {"opacity": "planck", "tau0_target": 0.3}, "numerics": {"t_end_orbits": 30.0}},
+}
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_the_ledger_closes_at_every_sample(shipped: Shipped, setup: str) -> None:
+    config = shipped("melt", SETUPS[setup])
+    result = run_zero_d(config)
+    to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
+    assert result.supply_applied[0] >= 0.0
+    there = result.Sigma * to_mars + result.M_loss_cum
+    begin = result.Sigma_0 * to_mars + result.M_supplied_cum
+    assert there == pytest.approx(begin, rel=1e-11)
+    channels = result.M_loss_blowout_cum + result.M_loss_sublimation_cum + result.M_loss_other_cum
+    assert result.M_loss_cum == pytest.approx(channels, rel=1e-14)
+    assert result.tau_los == pytest.approx(result.kappa * result.Sigma, rel=1e-13)
+    assert result.tau_max >= result.tau_los.max()
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_what_was_blown_out_of_the_bins_is_what_was_blown_out(shipped: Shipped, setup: str) -> None:
+    result = run_zero_d(shipped("melt", SETUPS[setup]))
+    assert (result.M_blown >= 0.0).all()
+    below = result.M_loss_blowout - result.M_blown.sum()
+    assert below >= -1e-13 * result.M_loss_blowout
+    if setup != "sublimating":  # where grains shrink below the grid
+        assert result.M_blown.sum() == pytest.approx(result.M_loss_blowout, rel=1e-12)
+    largest = result.s_blow.max()
+    assert not result.M_blown[result.s_edges[:-1] > largest * (1.0 + 1e-12)].any()
+
+
+def test_the_spectrum_of_free_decay_is_that_of_the_start(shipped: Shipped) -> None:
+    """Without collisions and supply, each bin that is unbound as a whole loses all that it had."""
+    changes = {
+        "collisions.enabled": False,
+        "supply": {"mode": "none"},
+        "temperature": {"law": "constant", "T0": 4000.0},
+        "initial": {"s0_mode": "upper"},
+        "optical_depth": {"tau0_target": 1e-3, "tau_stop": None},
+        "numerics": {"t_end_orbits": 20.0},
+    }
+    result = run_zero_d(shipped("melt", changes))
+    config = result.config
+    to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
+    start = result.N[0] * grain_mass(result.s, config.material.rho) * to_mars
+    unbound = result.s_edges[1:] < result.s_blow[0]
+    assert unbound.sum() > 5
+    assert result.M_blown[unbound] == pytest.approx(start[unbound], rel=1e-3)
+
+
+def test_series_of_what_drives_a_disk_are_those_of_closed_forms(shipped: Shipped) -> None:
+    config = shipped("melt", SETUPS["sublimating"])
+    result = run_zero_d(config)
+    rate = 3.0 * SIGMA_SB / (1e5 * 3000.0 * 1000.0)
+    assert pytest.approx((5000.0**-3 + rate * result.t) ** (-1.0 / 3.0), rel=1e-12) == result.T_M
+    assert np.ptp(result.T_grain / result.T_M) <= 1e-12
+    assert result.supply_applied == pytest.approx(result.supply_nominal, rel=1e-14)
+    assert (result.supply_feedback == 1.0).all()
+    assert (np.diff(result.ds_dt) <= 0.0).all()
+    assert result.ds_dt[0] > 0.0
+    assert (result.gates == (1 << len(GATES)) - 1).all()
+    assert (result.phase == 0).all()
+
+
+def test_a_dimmed_disk_blows_out_more_slowly(shipped: Shipped) -> None:
+    result = run_zero_d(shipped("melt", SETUPS["dimmed"]))
+    share = -np.expm1(-result.tau_los) / result.tau_los
+    assert result.t_blow * share == pytest.approx(result.t_blow[0] * share[0], rel=1e-12)
+
+
+def test_gates_and_phases_follow_the_temperature(shipped: Shipped) -> None:
+    result = run_zero_d(shipped("melt", SETUPS["gated"]))
+    held = result.gates & 4 == 0
+    assert held.any()
+    assert not held.all()
+    assert (result.M_out_dot[held] == 0.0).all()
+    assert (result.phase[held] > 0).all()
+    supplied = (result.gates & 2) != 0
+    assert (result.supply_applied[~supplied] == 0.0).all()
+    assert Note.NEVER_SOLID not in result.notes
+
+
+def test_an_empty_reservoir_and_feedback_change_what_is_supplied(shipped: Shipped) -> None:
+    result = run_zero_d(shipped("melt", SETUPS["fed back"]))
+    open_gate = result.gates & 2 != 0
+    expected = np.where(open_gate, result.supply_nominal * result.supply_feedback, 0.0)
+    assert result.supply_applied == pytest.approx(expected, rel=1e-13)
+    assert np.ptp(result.supply_feedback) > 0.0
+    assert result.M_supplied_cum.max() <= 1e-10 * (1.0 + 1e-9)
+
+
+def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
+    """n sigma v: one size at the start, in a layer of scale height H."""
+    changes = {
+        "initial": {"s0_mode": "mono", "s_mono": 1e-3},
+        "supply": {"mode": "none"},
+        "optical_depth": {"tau0_target": 1e-4, "tau_stop": None},
+        "material.rho": RHO,
+        "numerics": {"t_end_orbits": 1e-6},
+    }
+    result = run_zero_d(shipped("melt", changes))
+    config = result.config
+    r = 0.5 * (config.disk.r_in_RM + config.disk.r_out_RM) * 3.3895e6
+    H = config.dynamics.i0 * r * config.dynamics.H_factor
+    held = int(result.N[0].argmax())
+    area = 4.0 * math.pi * result.s[held] ** 2
+    rate = result.N[0][held] * area * result.v_rel[0] / (2.0 * math.sqrt(math.pi) * H)
+    assert result.t_coll_smallest[0] == pytest.approx(1.0 / rate, rel=1e-12)
+    assert result.t_coll_largest[0] == result.t_coll_smallest[0]
+    still = run_zero_d(shipped("melt", {**changes, "collisions.enabled": False}))
+    assert np.isnan(still.t_coll_largest).all()
+
+
+def test_a_reader_of_a_store_closes_the_ledger_from_it_alone(tmp_path: Path) -> None:
+    base = tmp_path / "base.yaml"
+    text = Path(__file__).parents[2].joinpath("configs/mars_0d_melt.yaml").read_text(encoding="utf-8")
+    base.write_text(text, encoding="utf-8")
+    content = """
+name: closing
+base: base.yaml
+axes:
+  ring: {rings: [1.2, 2.4, 3]}
+  blowout.light: [full, attenuated]
+set: {numerics.t_end_years: 0.02, sublimation.method: advection, output.samples: 16, output.snapshots: 2}
+"""
+    (tmp_path / "closing.yaml").write_text(content, encoding="utf-8")
+    quiet = Console(file=io.StringIO())
+    run_sweep(load_sweep(tmp_path / "closing.yaml"), tmp_path / "s.zarr", workers=0, console=quiet)
+    runs = sweep.open_store(tmp_path / "s.zarr")
+    area = np.pi * (runs.r_out_RM**2 - runs.r_in_RM**2) * 3.3895e6**2
+    there = runs.Sigma * area / M_MARS + runs.M_loss_cum
+    begin = runs.Sigma_0 * area / M_MARS + runs.M_supplied_cum
+    assert there.values == pytest.approx(begin.values, rel=1e-11)
+    assert (runs.M_blown.sum("bin") <= runs.M_loss_blowout * (1.0 + 1e-12)).all()
+    assert runs.gates.attrs["flag_meanings"].split() == list(GATES)
