@@ -41,6 +41,21 @@ DECISIONS = (
         "the bin that $s_{\\rm blow}$ stands in",
         "the outflow must be continuous in $s_{\\rm blow}$; the sharp rule makes it jump whenever an edge is passed",
     ),
+    (
+        "blowout.light",
+        "whether dust dims the light that blows it out",
+        "as in earlier work; the set-up shown first has `attenuated`, and every result says what was blown out while thick",
+    ),
+    (
+        "blowout.below_window",
+        "grains so small that light no longer unbinds them",
+        "as in earlier work, which had no lower end; `bound` follows the table of <Q_pr> to its own",
+    ),
+    (
+        "optical_depth.opacity",
+        "cross-section of a grain",
+        "as in earlier work; `planck` makes tau_los follow the light of Mars, and what an optical depth of 1 means depends on T_0",
+    ),
     ("blowout.chi", "blow-out time in $1/\\Omega$", "one dynamical time, nothing fitted; `auto` is an empirical closure without a source"),
     (
         "psd.floor",

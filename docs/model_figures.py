@@ -30,7 +30,7 @@ BLACK, BLUE, ORANGE, RED, PINK, SKY = "#000000", "#0072b2", "#e69f00", "#d55e00"
 def melt(**overrides: Any) -> RunResult:
     """The melt set-up, not stopped by its optical depth; ``__`` stands for the dot of a key."""
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
-    return run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt.yaml", {"optical_depth.tau_stop": None, **changes}))
+    return run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml", {"optical_depth.tau_stop": None, **changes}))
 
 
 def number(n: int, **changes: Any) -> tuple[Any, Any]:

@@ -170,6 +170,20 @@ class SupplyFeedback(Section):
         return self
 
 
+class DiskReservoir(Section):
+    """What a disk can supply in all, of which an annulus has the share of its area."""
+
+    mass: float = quantity(..., "mass that the disk can supply", "M_Mars", gt=0.0, le=1.0)
+    r_in_RM: float = quantity(..., "inner edge of the disk", "R_M", ge=1.0, le=100.0)
+    r_out_RM: float = quantity(..., "outer edge of the disk", "R_M", ge=1.0, le=100.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "DiskReservoir":
+        if self.r_in_RM >= self.r_out_RM:
+            raise ValueError(f"r_in_RM = {self.r_in_RM:g} is not inside r_out_RM = {self.r_out_RM:g}; exchange them")
+        return self
+
+
 RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piecewise": "segments"}
 
 
@@ -188,6 +202,7 @@ class Supply(Section):
     temperature: SupplyTemperature | None = None
     feedback: SupplyFeedback | None = None
     reservoir: float | None = quantity(None, "mass that the annulus can be supplied with in all; null is without end", "M_Mars", gt=0.0, le=1.0)
+    reservoir_of_disk: DiskReservoir | None = None
     f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
     tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
     injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")
@@ -211,6 +226,8 @@ class Supply(Section):
         if self.mode in {"powerlaw", "table", "piecewise"} and not getattr(self, RATES[self.mode]):
             raise ValueError(f"mode {self.mode} needs {RATES[self.mode]}; give it")
         by_orbit = self.mode == "const" and self.const_rate is None
+        if self.reservoir is not None and self.reservoir_of_disk is not None:
+            raise ValueError("reservoir and reservoir_of_disk both bound the supply; give one")
         if self.mu_orbit10pct is not None and not by_orbit:
             raise ValueError(f"mu_orbit10pct and {RATES[self.mode]} both set the rate; give one")
         if self.epsilon_mix is not None and by_orbit:

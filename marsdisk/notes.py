@@ -62,7 +62,7 @@ SENTENCES = {
     Note.NOTHING_UNBOUND: "no grain on the grid was ever unbound, so nothing was blown out",
     Note.NEVER_SOLID: "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures",
     Note.MELT_TRUNCATED: (
-        f"the size grid or s_cut cuts off more than {TRUNCATED:.0%} of a component of the melt, whose mass is given to the sizes that are left;"
+        f"the size grid or s_cut cuts off more than {100.0 * TRUNCATED:g} % of a component of the melt, whose mass is given to the sizes that are left;"
         " widen sizes.s_min and s_max"
     ),
     Note.NOTHING_BREAKS: "no two grains of the finest decade hit each other hard enough to break (Q_R < Q_D*), so collisions make no fine dust from them",

@@ -25,6 +25,8 @@ from .solver.trajectory import Trajectory
 from .stages import stage
 from .start import size_grid
 
+ROUND_OFF = 1e-12  #: of a pericentre that is meant to be at the surface of Mars
+
 
 def _those(found: dict[Note, bool]) -> Note:
     notes = Note(0)
@@ -43,7 +45,7 @@ def notes_of_setup(config: RunConfig) -> Note:
         {
             Note.COARSE_GRID: bins_per_decade < COARSE,
             Note.MELT_TRUNCATED: _truncates_melt(config, grid),
-            Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS,
+            Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS * (1.0 - ROUND_OFF),
             Note.NOTHING_BREAKS: config.collisions.enabled and not _breaks(config, grid, derived.v_rel),
         }
     )

@@ -17,6 +17,7 @@ from .physics.collisions_smol import supply_weights
 from .physics.constants import M_MARS, R_MARS, YEAR
 from .physics.grid import Array, SizeGrid, grain_mass, make_grid, read_only
 from .physics.opacity import OpacityLaw
+from .physics.orbit import annulus_area
 from .physics.phase import PhaseLaw, never_gated
 from .physics.shielding import ShieldingLaw, analytic, read_phi_table, unshielded
 from .physics.sinks import gas_drag_rates, sublimation_sink_rates
@@ -168,6 +169,23 @@ def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
     return PhaseLaw(heating, given.T_condense, given.T_vaporize, given.pressure, given.tau_ref, only_solids, config.sublimation.of_liquid)
 
 
+@stage
+def reservoir_of(config: RunConfig) -> float:
+    """Mass that the annulus can be supplied with in all [M_Mars]; infinite without a reservoir."""
+    supply, disk = config.supply, config.disk
+    whole = supply.reservoir_of_disk
+    if whole is None:
+        return math.inf if supply.reservoir is None else supply.reservoir
+    if not whole.r_in_RM <= disk.r_in_RM < disk.r_out_RM <= whole.r_out_RM:
+        raise ConfigError(
+            [
+                f"supply.reservoir_of_disk is of a disk from {whole.r_in_RM:g} to {whole.r_out_RM:g} R_M, in which the annulus from"
+                f" {disk.r_in_RM:g} to {disk.r_out_RM:g} R_M has no share; widen it, or give supply.reservoir"
+            ]
+        )
+    return whole.mass * geometry(config).area / annulus_area(whole.r_in_RM, whole.r_out_RM)
+
+
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     """Everything that acts on the disk from outside."""
     method, edges, vapour = config.sublimation.method, disk.grid.edges.copy(), _vapour(config)
@@ -194,7 +212,7 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         vapour,
         heating,
         disk.supply,
-        math.inf if config.supply.reservoir is None else config.supply.reservoir * M_MARS / derived.area,
+        reservoir_of(config) * M_MARS / derived.area,
         np.array(sorted({t for t in in_time if t > 0.0})),
         _phase_law(config, derived),
         np.array(in_T),
@@ -305,4 +323,4 @@ def check(config: RunConfig) -> None:
     _sections_fit(config), span_of(config), motion_at_start(config), chi_of(config)
     with _fitting_together():
         _sigma_0(config), _supply_fits(config), _supply_law(config)
-    _others_fit(config)
+    reservoir_of(config), _others_fit(config)

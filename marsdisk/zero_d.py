@@ -48,7 +48,7 @@ from .solver.netform import CollisionTerms, collision_terms, emptying_rate
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
 from .stages import Memory, remembering
-from .start import Start, disk_at_start, drivers_of, shielding_of
+from .start import Start, disk_at_start, drivers_of, reservoir_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
@@ -361,6 +361,7 @@ def finish(solved: Solved) -> RunResult:
         M_loss_thick=thick * to_mars,
         M_loss_sublimation=last["M_loss_sublimation_cum"],
         M_loss_other=last["M_loss_other_cum"],
+        M_available=disk.sigma_0 * to_mars + reservoir_of(config),
         M_supplied=last["M_supplied_cum"],
         Sigma_0=disk.sigma_0,
         Sigma_final=last["Sigma"],

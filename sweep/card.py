@@ -23,7 +23,7 @@ from .tables import text
 from .views import parameters, without_uncommitted
 
 RESULTS = (
-    *("M_loss", "M_loss_blowout", "M_loss_thick", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
+    *("M_loss", "M_loss_blowout", "M_loss_thick", "M_loss_sublimation", "M_loss_other", "M_supplied", "M_available", "Sigma_0", "Sigma_final"),
     *("t_end", "t99", "tau_max", "gated_time", "E_collisions", "E_dissipated"),
 )
 NUMERICS = ("steps", "steps_rejected", "steps_beyond_qpr", "bins_repaired", "wall_time", "solver_time", "attempt", "worker")

@@ -21,6 +21,7 @@ from .tables import text
 from .views import coded, runs_of
 
 ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
+AVAILABLE = "M_available"
 
 
 def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
@@ -33,18 +34,20 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     found = outcomes(group, name)
     if not found.axes:
         return None
+    available = _available(group, name, found)
     codes = {axis: coded(found.labels[axis]) for axis in found.axes}
     column_axis = next((axis for axis in reversed(found.axes) if len(codes[axis][0]) <= COLUMNS_SHOWN), None)
     row_axes = [axis for axis in found.axes if axis != column_axis]
     values, code = codes[column_axis] if column_axis else ([""], np.zeros(found.value.size, np.int64))
     rows = found.groups({axis: found.labels[axis] for axis in row_axes})
-    table = Table(title=f"{found.words} over {', '.join(found.axes)}", title_justify="left")
+    share = " (and its share of the mass that was available)" if available is not None else ""
+    table = Table(title=f"{found.words}{share} over {', '.join(found.axes)}", title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
     for value in values:
         table.add_column(f"{column_axis} = {_label(value)}" if column_axis else found.words, justify="right")
     for at, here in rows[:ROWS_SHOWN]:
-        table.add_row(*map(_label, at.values()), *(_cell(found, here[code[here] == i]) for i in range(len(values))))
+        table.add_row(*map(_label, at.values()), *(_cell(found, available, here[code[here] == i]) for i in range(len(values))))
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
@@ -54,12 +57,26 @@ def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cell(found: Outcomes, cases: NDArray[np.int64]) -> str:
+def _available(group: zarr.Group, name: str, found: Outcomes) -> NDArray[np.float64] | None:
+    """Mass [M_Mars] that each case could have lost; None where that is not known of all, or not asked for."""
+    if name != "M_loss" or AVAILABLE not in group:
+        return None
+    available = outcomes(group, AVAILABLE)
+    is_known = np.isfinite(available.value[found.state == GOOD])
+    return available.value if is_known.all() else None
+
+
+def _cell(found: Outcomes, available: NDArray[np.float64] | None, cases: NDArray[np.int64]) -> str:
     """Of the one case that is there, if any."""
     if not cases.size:
         return "-"
-    state = int(found.state[cases[0]])
-    return text(float(found.value[cases[0]])) if state == GOOD else STATES[state]
+    case = int(cases[0])
+    state = int(found.state[case])
+    if state != GOOD:
+        return STATES[state]
+    value = float(found.value[case])
+    share = "" if available is None else f" ({100.0 * value / available[case]:.2g} %)"
+    return f"{text(value)}{share}"
 
 
 def failures(group: zarr.Group, store: Place, sweep: Sweep, shown: int = 10) -> list[str]:

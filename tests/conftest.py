@@ -127,7 +127,7 @@ def _interrupt_handler_kept() -> Iterator[None]:
 def shipped() -> Callable[..., RunConfig]:
     """A shipped configuration by its short name, with dotted keys replaced.
 
-    ``shipped("melt", {"temperature.T0": 3000.0})``.
+    ``shipped("melt_simple", {"temperature.T0": 3000.0})``.
     """
 
     def load(name: str, overrides: dict[str, Any] | None = None) -> RunConfig:

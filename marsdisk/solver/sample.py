@@ -178,7 +178,7 @@ def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
             if was_thick or is_thick:
                 total += between(y0, y1, bend, blown, last) - between(y0, y1, bend, blown, first)
             before, was_thick = x, is_thick
-    return total
+    return max(total, 0.0)  # round-off, where nothing is blown out
 
 
 @kernel

@@ -26,6 +26,7 @@ RESULTS = (
         "M_loss_sublimation",
         "M_loss_other",
         "M_supplied",
+        "M_available",
         "Sigma_0",
         "Sigma_final",
         "t99",

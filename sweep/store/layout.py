@@ -139,6 +139,7 @@ VARIABLES: tuple[Variable, ...] = (
         since=3,
     ),
     _of_result("M_loss_thick", since=3),
+    _of_result("M_available", since=3),
     *(_of_result(name, ("sample",)) for name in _SERIES),
     *(_of_result(name, ("sample",), since=3) for name in _MORE_SERIES),
     _flags_of_result("phase", flag_values=list(range(len(PHASES))), flag_meanings=" ".join(PHASES)),

@@ -28,7 +28,7 @@ def one(bins: int, years: float, repeats: int) -> dict[str, float]:
     """A process of its own is needed: memory that a larger run has had would hide that of a smaller one."""
 
     def run(n: int) -> tuple[float, int]:
-        result = run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt.yaml", {"sizes.n_bins": n, "numerics.t_end_years": years}))
+        result = run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml", {"sizes.n_bins": n, "numerics.t_end_years": years}))
         return result.wall_time, result.steps + result.steps_rejected
 
     run(8)  # compiled code and what else a process needs once

@@ -1,6 +1,6 @@
 """Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``, by default 100000.
 
-The sweep is a product of four axes of two-year runs of mars_0d_melt.yaml. Beside its rate stands that of the bare solver in one process, alone
+The sweep is a product of four axes of two-year runs of mars_0d_melt_simple.yaml. Beside its rate stands that of the bare solver in one process, alone
 and with a second one beside it; over time, the memory of the driver (which holds the scheduler) and of the workers; files and bytes.
 """
 
@@ -36,7 +36,7 @@ def sweep_file(folder: Path, runs: int) -> Path:
     file.write_text(
         f"""
 name: many
-base: {ROOT / "configs" / "mars_0d_melt.yaml"}
+base: {ROOT / "configs" / "mars_0d_melt_simple.yaml"}
 axes:
   temperature.T0: {{linspace: [3000, 5000, {axes[0]}]}}
   supply.mu_orbit10pct: {{geomspace: [0.1, 10, {axes[1]}]}}

@@ -40,7 +40,7 @@ HERE = Path(__file__).parent
 RUNS, MILLION = 100_000, 1_000_000
 SWEEP = f"""
 name: overhead
-base: {HERE.parents[1] / "configs" / "mars_0d_melt.yaml"}
+base: {HERE.parents[1] / "configs" / "mars_0d_melt_simple.yaml"}
 set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
 """

@@ -124,7 +124,7 @@ def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str
     ]
     rtol, atol = (f"{tolerance:g}" for tolerance in tolerances)
     of_what = f"atol {atol} (ours of the current Sigma, SciPy's of Sigma_0)"
-    about = f"`mars_0d_melt.yaml`, one process, rtol {rtol}, {of_what}; `make precision` compares at equal errors."
+    about = f"`mars_0d_melt_simple.yaml`, one process, rtol {rtol}, {of_what}; `make precision` compares at equal errors."
     return [about, "", *table(("integrator", "runs/s", "run [ms]", "over ours", "largest error of a series"), rows)]
 
 

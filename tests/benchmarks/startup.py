@@ -18,7 +18,7 @@ from .page import PERFORMANCE, ROOT, publish, table
 STUDY = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"
 SMALL = f"""
 name: small
-base: {ROOT / "configs" / "mars_0d_melt.yaml"}
+base: {ROOT / "configs" / "mars_0d_melt_simple.yaml"}
 set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, 8]}}}}
 block: 1

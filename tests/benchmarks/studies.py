@@ -12,7 +12,7 @@ from sweep.spec import load_sweep
 
 from .page import ROOT
 
-BASE = ROOT / "configs" / "mars_0d_melt.yaml"
+BASE = ROOT / "configs" / "mars_0d_melt_simple.yaml"
 CASES_PER_RING = 18
 
 

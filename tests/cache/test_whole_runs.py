@@ -78,7 +78,7 @@ def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hi
     length = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": orbits}}
     shared = RunCache()
     for i in order:
-        config = shipped("melt", {**CLASSIC, **length, **CLASSIC_VARIANTS[i]})
+        config = shipped("melt_simple", {**CLASSIC, **length, **CLASSIC_VARIANTS[i]})
         result = run_zero_d(config, cache=shared)
         assert result.steps > 100
         assert result.cache.hits[KINDS.index(CacheKind.FRAGMENT_TENSOR)] >= result.steps - 1
@@ -86,7 +86,7 @@ def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hi
 
 
 def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(shipped: Shipped) -> None:
-    config = shipped("melt", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-3, "dt": 0.01}})
+    config = shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-3, "dt": 0.01}})
     result = run_zero_d(config)
     assert result.steps >= 1000
     assert result.cache.hit_rate > 0.99
@@ -94,7 +94,7 @@ def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(sh
 
 
 def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Shipped) -> None:
-    config = shipped("melt", CLASSIC)
+    config = shipped("melt_simple", CLASSIC)
     derived, cache = derive(config), RunCache()
     disk = disk_at_start(config, cache)
     N = {"cached": disk.sigma_0 * disk.shares / disk.masses}
@@ -111,7 +111,9 @@ def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Sh
 
 @pytest.mark.parametrize("short", [SHORT, {**CLASSIC, **CLASSIC_SHORT}], ids=["rosenbrock", "imex_bdf1"])
 def test_runs_of_different_material_in_one_process_do_not_touch_each_other(shipped: Shipped, short: dict[str, Any]) -> None:
-    configs = [shipped("melt", {**short, "qstar.table": table, "material.rho": rho}) for table, rho in (("basalt", 3000.0), ("forsterite", 3270.0))]
+    configs = [
+        shipped("melt_simple", {**short, "qstar.table": table, "material.rho": rho}) for table, rho in (("basalt", 3000.0), ("forsterite", 3270.0))
+    ]
     alone = [run_zero_d(config) for config in configs]
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(run_zero_d, 5 * configs))
@@ -124,14 +126,14 @@ def test_shared_own_or_no_cache_give_the_same_bits(shipped: Shipped, seed: int) 
     order = np.random.default_rng(seed).permutation(2 * len(VARIANTS)) % len(VARIANTS)
     shared = RunCache()
     for i in order:
-        config = shipped("melt", {**SHORT, **VARIANTS[i]})
+        config = shipped("melt_simple", {**SHORT, **VARIANTS[i]})
         with_shared = run_zero_d(config, cache=shared)
         assert_same_bits(with_shared, run_zero_d(config))
         assert_same_bits(with_shared, run_zero_d(config, cache=RunCache(enabled=False)))
 
 
 def test_the_variants_do_give_different_results(shipped: Shipped) -> None:
-    losses = [run_zero_d(shipped("melt", {**SHORT, **variant})).M_loss for variant in VARIANTS]
+    losses = [run_zero_d(shipped("melt_simple", {**SHORT, **variant})).M_loss for variant in VARIANTS]
     assert len(set(losses)) == len(VARIANTS)
 
 
@@ -149,7 +151,7 @@ def test_the_counters_of_a_run_are_those_of_its_lookups(shipped: Shipped) -> Non
     cache = Counting()
     for variant in VARIANTS:
         before = cache.asked
-        stats = run_zero_d(shipped("melt", {**SHORT, **variant}), cache=cache).cache
+        stats = run_zero_d(shipped("melt_simple", {**SHORT, **variant}), cache=cache).cache
         assert (stats.hits + stats.misses + stats.rebuilds).sum() == cache.asked - before
         assert np.array_equal(stats.lookups, stats.hits + stats.misses + stats.rebuilds)
         assert stats.refused.sum() == 0
@@ -157,8 +159,8 @@ def test_the_counters_of_a_run_are_those_of_its_lookups(shipped: Shipped) -> Non
 
 def test_the_same_run_again_is_all_hits(shipped: Shipped) -> None:
     cache = RunCache()
-    first = run_zero_d(shipped("melt", SHORT), cache=cache).cache
-    again = run_zero_d(shipped("melt", SHORT), cache=cache).cache
+    first = run_zero_d(shipped("melt_simple", SHORT), cache=cache).cache
+    again = run_zero_d(shipped("melt_simple", SHORT), cache=cache).cache
     assert np.array_equal(first.misses > 0, first.bytes > 0)
     assert np.all(first.misses == 1)
     assert again.hit_rate == 1.0
@@ -182,8 +184,8 @@ def test_the_same_run_again_is_all_hits(shipped: Shipped) -> None:
 )
 def test_a_change_between_runs_is_counted_once_for_its_reason(shipped: Shipped, changes: dict[str, Any], expected: dict[str, list[str]]) -> None:
     cache = RunCache()
-    run_zero_d(shipped("melt", SHORT), cache=cache)
-    stats = run_zero_d(shipped("melt", {**SHORT, **changes}), cache=cache).cache
+    run_zero_d(shipped("melt_simple", SHORT), cache=cache)
+    stats = run_zero_d(shipped("melt_simple", {**SHORT, **changes}), cache=cache).cache
     assert reasons(stats) == {kind: dict.fromkeys(fields, 1) for kind, fields in expected.items()}
 
 
@@ -191,7 +193,7 @@ def test_changes_add_up_over_a_sequence_of_runs(shipped: Shipped) -> None:
     cache, total = RunCache(), np.zeros((len(KINDS), len(REASONS)), int)
     sequence = [{}, {"collisions.alpha_frag": 3.0}, {}, {"material.rho": 3000.0}, {}, {"disk": {"r_in_RM": 2.0, "r_out_RM": 2.7}}]
     for changes in sequence:
-        total += run_zero_d(shipped("melt", {**SHORT, **changes}), cache=cache).cache.invalidations
+        total += run_zero_d(shipped("melt_simple", {**SHORT, **changes}), cache=cache).cache.invalidations
     tensor = dict(zip(REASONS, total[KINDS.index(CacheKind.FRAGMENT_TENSOR)], strict=True))
     assert {reason: int(count) for reason, count in tensor.items() if count} == {"alpha_frag": 2, "rho": 2, "v_rel": 1}
 
@@ -199,5 +201,5 @@ def test_changes_add_up_over_a_sequence_of_runs(shipped: Shipped) -> None:
 def test_the_cache_stays_small(shipped: Shipped) -> None:
     cache = RunCache()
     for variant in VARIANTS:
-        held = run_zero_d(shipped("melt", {**SHORT, **variant}), cache=cache).cache.bytes.sum()
+        held = run_zero_d(shipped("melt_simple", {**SHORT, **variant}), cache=cache).cache.bytes.sum()
         assert held <= 16 * 8 * 40**2

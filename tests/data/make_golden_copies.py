@@ -129,7 +129,7 @@ def sublimation(folder: Path) -> None:
 def melt(folder: Path) -> None:
     case, arrays = read(folder, "psd_modes")["trunc_powerlaw"], np.load(folder / "psd_modes.npz")
     lists = {key: arrays[f"trunc_powerlaw__{key}"].tolist() for key in ("mass_weights", "m", "N")}
-    write("melt", {**case["inputs"], "kappa": case["kappa"], **lists})
+    write("melt_simple", {**case["inputs"], "kappa": case["kappa"], **lists})
 
 
 def mass(folder: Path) -> None:

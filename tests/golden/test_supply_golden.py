@@ -94,7 +94,7 @@ def test_rate_from_a_fraction_per_orbit(case: dict[str, Any]) -> None:
 def test_a_constant_rate_is_mixed_in_by_its_share(shipped: Callable[..., RunConfig]) -> None:
     given = GOLDEN["const"]
     supply = {"const_rate": given["rate"], "epsilon_mix": given["mixing"]["epsilon_mix"]}
-    result = run_zero_d(shipped("melt", {"supply": supply, "numerics.t_end_years": 0.01}))
+    result = run_zero_d(shipped("melt_simple", {"supply": supply, "numerics.t_end_years": 0.01}))
     area = annulus_area(result.config.disk.r_in_RM, result.config.disk.r_out_RM)
     rate = result.M_supplied * M_MARS / (area * result.t_end)
     assert [rate] * len(given["values"]) == pytest.approx([value["rate"] for value in given["values"]], rel=1e-12)

@@ -34,7 +34,7 @@ def test_the_default_solver_keeps_mass_to_round_off(shipped: Shipped, name: str)
 
 def classic(shipped: Shipped, dt: float) -> RunResult:
     numerics = {"scheme": "imex_bdf1", "t_end_orbits": 5e-4, "dt": dt}
-    return run_zero_d(shipped("melt", {**COARSE, "numerics": numerics}))
+    return run_zero_d(shipped("melt_simple", {**COARSE, "numerics": numerics}))
 
 
 def test_the_classic_scheme_reports_what_it_makes_of_mass(shipped: Shipped) -> None:
@@ -51,6 +51,6 @@ def test_shorter_steps_of_the_classic_scheme_make_less_mass(shipped: Shipped) ->
 @pytest.mark.parametrize("scheme", ["rosenbrock", "imex_bdf1"])
 def test_without_any_process_nothing_changes(shipped: Shipped, scheme: str) -> None:
     still = {"collisions.enabled": False, "blowout.enabled": False, "supply": {"mode": "none"}}
-    result = run_zero_d(shipped("melt", {**still, "numerics": {"scheme": scheme, "t_end_orbits": 1.0}}))
+    result = run_zero_d(shipped("melt_simple", {**still, "numerics": {"scheme": scheme, "t_end_orbits": 1.0}}))
     assert result.ledger_error <= 1e-15
     assert result.M_loss == result.M_supplied == 0.0

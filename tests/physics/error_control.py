@@ -26,19 +26,19 @@ UNFED = {"supply": {"mode": "none"}}
 BY_NUMBER = {"collisions.fragment_law": "number"}
 #: The set-up of each, and what is changed in it. All decay, but for the first.
 SETUPS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "melt": ("melt", {}),
-    "melt, cools to 2000 K": ("melt", COOL),
-    "melt, no supply": ("melt", {**UNFED, **COOL}),
-    "melt, no supply, number law": ("melt", {**UNFED, **BY_NUMBER, **COOL}),
-    "melt, a reservoir of 5e-10 M_Mars": ("melt", {"supply.reservoir": 5e-10, **COOL}),
-    "melt, a reservoir, number law": ("melt", {"supply.reservoir": 5e-10, **BY_NUMBER, **COOL}),
-    "three slopes, no supply": ("melt", {"initial": {"s0_mode": "upper"}, **UNFED, **COOL}),
-    "three slopes, no supply, number law": ("melt", {"initial": {"s0_mode": "upper"}, **UNFED, **BY_NUMBER, **COOL}),
-    "grains of 1 mm, no supply, 20 bins": ("melt", {"initial": {"s0_mode": "mono", "s_mono": 1e-3}, "sizes.n_bins": 20, **UNFED, **COOL}),
-    "sublimation by advection, no supply": ("melt", {"sublimation": {"method": "advection"}, **UNFED, **COOL}),
-    "sublimation as a sink": ("melt", {"sublimation": {"method": "sink"}, **COOL}),
+    "melt": ("melt_simple", {}),
+    "melt, cools to 2000 K": ("melt_simple", COOL),
+    "melt, no supply": ("melt_simple", {**UNFED, **COOL}),
+    "melt, no supply, number law": ("melt_simple", {**UNFED, **BY_NUMBER, **COOL}),
+    "melt, a reservoir of 5e-10 M_Mars": ("melt_simple", {"supply.reservoir": 5e-10, **COOL}),
+    "melt, a reservoir, number law": ("melt_simple", {"supply.reservoir": 5e-10, **BY_NUMBER, **COOL}),
+    "three slopes, no supply": ("melt_simple", {"initial": {"s0_mode": "upper"}, **UNFED, **COOL}),
+    "three slopes, no supply, number law": ("melt_simple", {"initial": {"s0_mode": "upper"}, **UNFED, **BY_NUMBER, **COOL}),
+    "grains of 1 mm, no supply, 20 bins": ("melt_simple", {"initial": {"s0_mode": "mono", "s_mono": 1e-3}, "sizes.n_bins": 20, **UNFED, **COOL}),
+    "sublimation by advection, no supply": ("melt_simple", {"sublimation": {"method": "advection"}, **UNFED, **COOL}),
+    "sublimation as a sink": ("melt_simple", {"sublimation": {"method": "sink"}, **COOL}),
     "gates, sublimation by advection": (
-        "melt",
+        "melt_simple",
         {
             "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625},
             "temperature.T0": 4500.0,

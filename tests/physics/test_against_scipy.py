@@ -48,7 +48,7 @@ def drawn(seed: int) -> dict[str, Any]:
 
 
 def test_the_cases_reach_every_choice_and_many_kinks(shipped: Callable[..., RunConfig]) -> None:
-    configs = [shipped("melt", drawn(seed)) for seed in CASES]
+    configs = [shipped("melt_simple", drawn(seed)) for seed in CASES]
     choices = {(config.collisions.fragment_law, config.blowout.edge, config.dynamics.v_rel) for config in configs}
     assert len(choices) == 8
     kinks = [np.count_nonzero(np.diff(watched(config).path.piece)) for config in configs]
@@ -78,7 +78,7 @@ def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method
     changes = {**drawn(seed), **LIGHT[light]}
     if light != "full":  # whose errors add up to a few rtol
         changes["numerics"] = {**changes["numerics"], "rtol": 0.01 * RTOL}
-    config = shipped("melt", changes)
+    config = shipped("melt_simple", changes)
     (c0, terms, drivers, *_), path, result = watched(config)
     y = scipy_solution(c0, terms, drivers, path, method, rtol=1e-9, atol=1e-21)
     c, lost = y[:-1], y[-1]

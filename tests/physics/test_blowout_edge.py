@@ -47,7 +47,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
         "optical_depth.tau_stop": None,
         "numerics": {"t_end_years": END / YEAR, "rtol": RTOL, "atol": 1e-13},
     }
-    return watched(shipped("melt", changes))
+    return watched(shipped("melt_simple", changes))
 
 
 def outflow(run: Run, times: Array) -> Array:

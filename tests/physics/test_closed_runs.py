@@ -75,7 +75,7 @@ def test_unbound_grains_leave_in_the_blow_out_time(
         "blowout": {"chi": given["chi"], "edge": edge},
         "numerics": {**EXACT, "t_end_orbits": given["orbits"]},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     pressure = radiation_pressure(given["rho"], given["Q_pr"])
     s_blow = pressure.strength * given["T0"] ** 4 * given["Q_pr"]
     below = np.log(s_blow / result.s_edges[:-1]) / np.diff(np.log(result.s_edges))
@@ -110,7 +110,7 @@ def test_a_supply_that_follows_a_power_law_adds_its_integral(
     numerics = {"rtol": 1e-8, "atol": 1e-13, "t_end_years": given["t_end"] / YEAR}
     optical_depth = {"tau0_target": 1e-3}
     changes = {**ALONE, **NO_BLOWOUT, **constant(3000.0), "supply": supply}
-    config = shipped("melt", {**changes, "optical_depth": optical_depth, "numerics": numerics})
+    config = shipped("melt_simple", {**changes, "optical_depth": optical_depth, "numerics": numerics})
     begin, p = given["t_offset"], given["index"] + 1.0
     end = given["t_end"] - given["t0"] + begin
     integral = math.log(end / begin) if p == 0.0 else (end**p - begin**p) / p
@@ -154,7 +154,7 @@ def test_a_supply_in_pieces_or_by_a_table_adds_the_area_below_it(
         held = begin * first + length * second
         area += held + 0.5 * (first + second) * given["pause"]
     changes = {**ALONE, **NO_BLOWOUT, **constant(3000.0), "supply": supply}
-    config = shipped("melt", {**changes, "numerics": {"t_end_years": t_end / YEAR}})
+    config = shipped("melt_simple", {**changes, "numerics": {"t_end_years": t_end / YEAR}})
     found = run_zero_d(config).M_supplied
     assert found == pytest.approx(in_mars_masses(config, area), rel=1e-9)
 
@@ -179,7 +179,7 @@ def test_a_supply_that_follows_temperature_is_scaled_between_its_bounds(
     coupled = {name: value for name, value in given.items() if name != "T0"}
     supply = {"mode": "const", "const_rate": rate, "temperature": coupled}
     changes = {**ALONE, **NO_BLOWOUT, **constant(given["T0"]), "supply": supply}
-    config = shipped("melt", {**changes, "numerics": {"t_end_years": t_end / YEAR}})
+    config = shipped("melt_simple", {**changes, "numerics": {"t_end_years": t_end / YEAR}})
     factor = given["scale"] * (given["T0"] / given["T_ref"]) ** given["power"]
     factor = min(max(factor, given["floor"]), given["cap"])
     expected = in_mars_masses(config, factor * rate * t_end)
@@ -210,7 +210,7 @@ def test_a_supply_by_the_orbit_adds_a_share_of_its_layer_in_each(
         "disk": {"r_in_RM": given["r"] - 0.1, "r_out_RM": given["r"] + 0.1},
         "numerics": {"t_end_orbits": given["orbits"]},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     layer = given["tau_ref"] * result.Sigma_0  # the disk begins with an optical depth of 1
     expected = given["mu"] * given["f_orb"] * given["orbits"] * layer
     assert result.Sigma_final - result.Sigma_0 == pytest.approx(expected, rel=1e-9)
@@ -231,10 +231,10 @@ def test_a_reservoir_lasts_as_long_as_its_mass_over_the_rate(
     supply = {"mode": "const", "const_rate": given["rate"], "reservoir": given["reservoir"]}
     for share in (0.7, 1.3):
         changes = {**ALONE, **NO_BLOWOUT, **constant(3000.0), "supply": supply}
-        config = shipped("melt", changes)
+        config = shipped("melt_simple", changes)
         used_up = given["reservoir"] / in_mars_masses(config, given["rate"])
         numerics = {"t_end_years": share * used_up / YEAR}
-        result = run_zero_d(shipped("melt", {**changes, "numerics": numerics}))
+        result = run_zero_d(shipped("melt_simple", {**changes, "numerics": numerics}))
         expected = min(share, 1.0) * given["reservoir"]
         assert result.M_supplied == pytest.approx(expected, rel=1e-9)
 
@@ -259,7 +259,7 @@ def test_drag_empties_each_bin_in_the_stopping_time(shipped: Shipped, given: Inp
         "drag": {"rho_g": given["rho_g"], "c_s": given["c_s"]},
         "numerics": {**EXACT, "t_end_years": given["t_end"] / YEAR},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     stopping = given["rho"] * result.s / (given["rho_g"] * given["c_s"])
     assert left(result) == pytest.approx(np.exp(-result.t_end / stopping), abs=1e-8)
 
@@ -290,7 +290,7 @@ def test_whole_grains_sublimate_in_the_time_in_which_they_would_shrink_away(
         "sublimation": {"method": "sink", **{name: given[name] for name in names}},
         "numerics": {**EXACT, "t_end_years": 1e4 / YEAR},
     }
-    config = shipped("melt", changes)
+    config = shipped("melt_simple", changes)
     result = run_zero_d(config)
     T = given["T0"] * grain_heating(derive(config).r, given["Q_abs"])
     solid = SETS["forsterite"]
@@ -328,7 +328,7 @@ def test_what_is_gated_begins_when_half_of_the_dust_is_solid(
         "optical_depth": {"tau0_target": 1e-3},
         "numerics": {"t_end_years": 0.05, "rtol": 1e-6},
     }
-    config = shipped("melt", changes)
+    config = shipped("melt_simple", changes)
     half = 0.5 * (given["T_condense"] + given["T_vaporize"])
     T_M = half / grain_heating(derive(config).r, given["q_abs"])
     heat_capacity = 1e3 * 3000.0 * 1000.0

@@ -55,7 +55,7 @@ def test_a_disk_that_is_only_fed_stops_when_it_has_grown_in_proportion(
         },
         "numerics": {"t_end_years": 1e6},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     growth = given["tau_stop"] / given["tau_0"] - 1.0
     assert result.stop_reason is StopReason.OPTICAL_DEPTH
     assert result.t_end == pytest.approx(growth * result.Sigma_0 / given["rate"], rel=1e-9)
@@ -86,7 +86,7 @@ def test_a_run_stops_when_mars_has_cooled_so_far_that_no_grain_of_the_grid_is_un
         "material.rho": given["rho"],
         "numerics": {"t_end_years": 50.0, "stop_on_blowout_below_smin": True},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     cooled = HEAT_CAPACITY * (T**-3 - given["T0"] ** -3) / (3.0 * SIGMA_SB)
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
     assert result.t_end == pytest.approx(cooled, rel=1e-8)
@@ -113,11 +113,11 @@ def test_a_run_stops_when_an_outflow_that_decays_has_fallen_to_its_limit(
         "disk": {"r_in_RM": given["r"] - 0.1, "r_out_RM": given["r"] + 0.1},
         "optical_depth": {"tau0_target": given["tau_0"]},
     }
-    at_first = run_zero_d(shipped("melt", {**changes, "numerics": {"t_end_orbits": 1e-9}}))
+    at_first = run_zero_d(shipped("melt_simple", {**changes, "numerics": {"t_end_orbits": 1e-9}}))
     limit = given["fall"] * float(at_first.M_out_dot[0])
     ends = {"rtol": 1e-9, "atol": 1e-15, "t_end_orbits": 100.0}
     ends["mass_loss_rate_stop_Mmars_s"] = limit
-    config = shipped("melt", {**changes, "numerics": ends})
+    config = shipped("melt_simple", {**changes, "numerics": ends})
     result = run_zero_d(config)
     expected = -math.log(given["fall"]) / derive(config).blowout_rate
     assert result.stop_reason is StopReason.LOSS_RATE
@@ -134,7 +134,7 @@ def test_a_run_of_orbits_is_as_long_as_kepler_has_it(
     lengths = {}
     for radius in (r, 4.0 * r):
         disk = {"r_in_RM": radius, "r_out_RM": radius}
-        derived = derive(shipped("melt", {"disk": disk, "numerics": {"t_end_orbits": orbits}}))
+        derived = derive(shipped("melt_simple", {"disk": disk, "numerics": {"t_end_orbits": orbits}}))
         assert derived.t_end == pytest.approx(orbits * derived.T_orb, rel=1e-14)
         lengths[radius] = derived.t_end
     assert lengths[4.0 * r] / lengths[r] == pytest.approx(8.0, rel=1e-12)

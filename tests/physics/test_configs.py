@@ -15,20 +15,26 @@ NAMES = sorted(path.stem.removeprefix("mars_0d_") for path in (ROOT / "configs")
 
 
 def test_all_of_them_are_there() -> None:
-    assert set(NAMES) == {"baseline", "melt", "fiducial", "gas_rich", "high_temp", "no_sinks", "collisions_only", "sublimation_only"}
+    assert set(NAMES) == {"baseline", "melt", "melt_simple", "fiducial", "gas_rich", "high_temp", "no_sinks", "collisions_only", "sublimation_only"}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_configuration_runs_and_closes_its_ledger(shipped: Callable[..., RunConfig], name: str) -> None:
     result = run_zero_d(shipped(name))
     assert result.ledger_error <= 1e-12
-    assert result.stop_reason in {StopReason.T_END_YEARS, StopReason.OPTICAL_DEPTH}
+    assert result.stop_reason in {StopReason.T_END_YEARS, StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID}
     assert result.gated_time == 0.0, "grains are solid: it is their own temperature that counts, not that of Mars"
 
 
 @pytest.mark.parametrize(
     ("name", "acts"),
-    [("no_sinks", ()), ("fiducial", ("M_loss_sublimation",)), ("gas_rich", ("M_loss_sublimation", "M_loss_other")), ("melt", ("M_loss_blowout",))],
+    [
+        ("no_sinks", ()),
+        ("fiducial", ("M_loss_sublimation",)),
+        ("gas_rich", ("M_loss_sublimation", "M_loss_other")),
+        ("melt", ("M_loss_blowout", "M_loss_sublimation")),
+        ("melt_simple", ("M_loss_blowout",)),
+    ],
 )
 def test_what_acts_is_what_its_name_says(shipped: Callable[..., RunConfig], name: str, acts: tuple[str, ...]) -> None:
     result = run_zero_d(shipped(name))

@@ -45,7 +45,7 @@ def drawn(seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_mass_is_kept_and_nothing_is_negative(shipped: Callable[..., RunConfig], seed: int) -> None:
-    config = shipped("melt", drawn(seed))
+    config = shipped("melt_simple", drawn(seed))
     result = run_zero_d(config)
     assert result.ledger_error <= 1e-10
     for name in ("Sigma", "tau_los", "s_blow", "M_out_dot", "M_loss_cum", "N"):
@@ -69,14 +69,14 @@ FLAT = {"psd.floor": "blowout", "optical_depth": {}}
 
 @pytest.mark.parametrize("i0", [1e-8, 1e-6])
 def test_a_flat_disk_keeps_its_mass(shipped: Callable[..., RunConfig], i0: float) -> None:
-    assert run_zero_d(shipped("melt", {**FLAT, "dynamics.i0": i0})).ledger_error <= 1e-10
+    assert run_zero_d(shipped("melt_simple", {**FLAT, "dynamics.i0": i0})).ledger_error <= 1e-10
 
 
 def test_collisions_too_fast_for_double_precision_fail_instead_of_losing_mass(shipped: Callable[..., RunConfig]) -> None:
     with pytest.raises(SolverError, match=r"mass is not conserved.*raise dynamics\.i0"):
-        run_zero_d(shipped("melt", {**FLAT, "dynamics.i0": 1e-15}))
+        run_zero_d(shipped("melt_simple", {**FLAT, "dynamics.i0": 1e-15}))
 
 
 def test_a_disk_without_height_is_refused(shipped: Callable[..., RunConfig]) -> None:
     with pytest.raises(ConfigError, match="kernel_H_mode"):
-        shipped("melt", {"dynamics.i0": 0.0})
+        shipped("melt_simple", {"dynamics.i0": 0.0})

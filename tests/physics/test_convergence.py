@@ -28,7 +28,7 @@ CLASSIC: dict[str, Any] = {
 
 
 def test_a_shipped_configuration_passes(shipped: Shipped) -> None:
-    found = check_run(shipped("melt"))
+    found = check_run(shipped("melt_simple"))
     assert found.passed
     assert found.failures == ()
     assert (found.time_limit, found.bins_limit) == (TIME_LIMIT, BINS_LIMIT) == (1e-3, 1e-2)
@@ -38,7 +38,7 @@ def test_a_shipped_configuration_passes(shipped: Shipped) -> None:
 
 
 def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(shipped: Shipped) -> None:
-    config = shipped("melt", MONTH)
+    config = shipped("melt_simple", MONTH)
     found = check_run(config)
     assert found.run.config == config
     assert found.run.N.tobytes() == run_zero_d(config).N.tobytes()
@@ -51,7 +51,7 @@ def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(ship
 
 
 def test_a_result_that_is_known_is_not_computed_again(shipped: Shipped) -> None:
-    run = run_zero_d(shipped("melt", MONTH))
+    run = run_zero_d(shipped("melt_simple", MONTH))
     found = check_run(run.config, run=run)
     assert found.run is run
     again = check_run(run.config, cache=RunCache())
@@ -59,7 +59,7 @@ def test_a_result_that_is_known_is_not_computed_again(shipped: Shipped) -> None:
 
 
 def test_the_differences_are_relative_to_the_better_run(shipped: Shipped) -> None:
-    found = check_run(shipped("melt", MONTH))
+    found = check_run(shipped("melt_simple", MONTH))
     for name in QUANTITIES:
         value, tighter, finer = (getattr(result, name) for result in (found.run, found.tighter, found.finer))
         assert found.err_time[name] == abs(value - tighter) / tighter
@@ -68,19 +68,19 @@ def test_the_differences_are_relative_to_the_better_run(shipped: Shipped) -> Non
 
 def test_the_error_of_the_integration_shrinks_with_the_tolerance(shipped: Shipped) -> None:
     runs = [{**MONTH, "numerics.rtol": rtol, "numerics.atol": 1e-5 * rtol} for rtol in (1e-2, 1e-4, 1e-6)]
-    errors = [max(check_run(shipped("melt", run)).err_time.values()) for run in runs]
+    errors = [max(check_run(shipped("melt_simple", run)).err_time.values()) for run in runs]
     assert errors[0] > 10.0 * errors[1] > 100.0 * errors[2] > 0.0
 
 
 def test_err_time_is_the_error_that_a_much_tighter_run_finds(shipped: Shipped) -> None:
-    found = check_run(shipped("melt", LOOSE))
-    exact = run_zero_d(shipped("melt", {"numerics": {"t_end_years": 0.1, "rtol": 1e-9, "atol": 1e-16}}))
+    found = check_run(shipped("melt_simple", LOOSE))
+    exact = run_zero_d(shipped("melt_simple", {"numerics": {"t_end_years": 0.1, "rtol": 1e-9, "atol": 1e-16}}))
     for name in QUANTITIES:
         assert found.err_time[name] == pytest.approx(relative_difference(getattr(found.run, name), getattr(exact, name)), rel=0.2)
 
 
 def test_loose_tolerances_fail_by_name(shipped: Shipped) -> None:
-    found = check_run(shipped("melt", LOOSE))
+    found = check_run(shipped("melt_simple", LOOSE))
     assert not found.passed
     assert [line.split(" = ")[0] for line in found.failures] == ["M_loss: err_time", "Sigma_final: err_time"]
     assert found.failures[0].endswith(" is over 0.001")
@@ -89,7 +89,7 @@ def test_loose_tolerances_fail_by_name(shipped: Shipped) -> None:
 
 
 def test_the_error_of_the_size_grid_shrinks_with_the_bins(shipped: Shipped) -> None:
-    errors = [check_run(shipped("melt", {**MONTH, "sizes.n_bins": bins})).err_bins["M_loss"] for bins in (20, 40, 80)]
+    errors = [check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins})).err_bins["M_loss"] for bins in (20, 40, 80)]
     assert errors[0] > 2.0 * errors[1] > 4.0 * errors[2] > 0.0
 
 
@@ -128,33 +128,33 @@ def test_what_is_no_number_does_not_pass(shipped: Shipped, bad: float) -> None:
 
 @pytest.mark.parametrize(("rtol", "tighter"), [(1e-3, 1e-5), (1e-11, 1e-12), (1e-12, 1e-12)])
 def test_tolerances_are_tightened_as_far_as_a_configuration_may_go(shipped: Shipped, rtol: float, tighter: float) -> None:
-    config = comparisons(shipped("melt", {"numerics.rtol": rtol, "numerics.atol": 1e-19}))[0]
+    config = comparisons(shipped("melt_simple", {"numerics.rtol": rtol, "numerics.atol": 1e-19}))[0]
     assert (config.numerics.rtol, config.numerics.atol) == (pytest.approx(tighter), 1e-20)
 
 
 def test_the_limit_on_steps_is_that_of_the_run_and_not_of_its_check(shipped: Shipped) -> None:
-    found = check_run(shipped("melt", {"numerics.max_steps": 70}))
+    found = check_run(shipped("melt_simple", {"numerics.max_steps": 70}))
     assert found.run.steps < 70 < found.finer.steps < found.tighter.steps
 
 
 def test_more_bins_than_can_be_doubled_are_refused(shipped: Shipped) -> None:
     with pytest.raises(ConfigError, match=r"sizes\.n_bins = 501: a check needs a run with twice as many, and 1000 are allowed; give at most 500"):
-        check_run(shipped("melt", {"sizes.n_bins": 501}))
+        check_run(shipped("melt_simple", {"sizes.n_bins": 501}))
 
 
 def test_a_run_to_compare_with_that_cannot_go_on_is_told_from_the_run_itself(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SolverError, match=r"^numerics.max_steps = 3 reached"):
-        check_run(shipped("melt", {"numerics.max_steps": 3}))
+        check_run(shipped("melt_simple", {"numerics.max_steps": 3}))
     monkeypatch.setattr("marsdisk.convergence.MORE_STEPS", 1)
     with pytest.raises(SolverError, match=r"^the run with tighter steps, to compare with: numerics.max_steps = 70 reached"):
-        check_run(shipped("melt", {"numerics.max_steps": 70}))
+        check_run(shipped("melt_simple", {"numerics.max_steps": 70}))
 
 
 def test_the_classic_scheme_halves_its_step_and_its_error(shipped: Shipped) -> None:
     fine = {**CLASSIC, "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20}, "optical_depth": {"tau0_target": 0.1}}
     errors = []
     for dt in (2e-3, 1e-3):
-        found = check_run(shipped("melt", {**fine, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": dt}}))
+        found = check_run(shipped("melt_simple", {**fine, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": dt}}))
         assert found.tighter.config.numerics.dt == dt / 2
         assert found.tighter.steps == pytest.approx(2 * found.run.steps, abs=1)
         errors.append(found.err_time["M_loss"])
@@ -162,7 +162,7 @@ def test_the_classic_scheme_halves_its_step_and_its_error(shipped: Shipped) -> N
 
 
 def test_a_classic_run_without_a_step_of_its_own_has_half_a_thousandth_of_the_run_as_tighter_one(shipped: Shipped) -> None:
-    found = check_run(shipped("melt", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-5}}))
+    found = check_run(shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-5}}))
     assert found.tighter.config.numerics.dt == pytest.approx(found.run.t_end / 2000.0)
     assert (found.run.steps, found.tighter.steps) == (1000, 2000)
 
@@ -171,11 +171,11 @@ def test_classic_steps_that_collisions_bound_are_refused_as_nothing_halves_them(
     with pytest.raises(
         ConfigError, match=r"classic steps cover 2 outer steps of 1 s, .* half of dt would not show their error\. Give a dt well below"
     ):
-        check_run(shipped("melt", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}}))
+        check_run(shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}}))
 
 
 def test_it_is_there_from_the_package(shipped: Shipped) -> None:
-    found = marsdisk.check_run(shipped("melt", MONTH))
+    found = marsdisk.check_run(shipped("melt_simple", MONTH))
     assert isinstance(found, marsdisk.Convergence)
     assert isinstance(found.finer, RunResult)
     assert np.isfinite(found.finer.N).all()

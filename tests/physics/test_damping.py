@@ -63,7 +63,7 @@ def test_relaxation_is_the_golden_one(case: dict[str, float]) -> None:
 def boulders(shipped: Shipped, rtol: float, height: dict[str, Any]) -> tuple[RunResult, Array, float]:
     """A run of boulders, epsilon^2 L t at its output times with L that of the start, and the speed at the start [m/s]."""
     given = {**BOULDERS, "dynamics": {"e0": 0.5, "i0": 0.05, "damping": {"epsilon": 0.5, "e_eq": 0.1}, **height}}
-    config = shipped("melt", {**given, "numerics": {"t_end_orbits": 2.0, "rtol": rtol}, "output": {"spacing": "linear"}})
+    config = shipped("melt_simple", {**given, "numerics": {"t_end_orbits": 2.0, "rtol": rtol}, "output": {"spacing": "linear"}})
     derived, result = derive(config), run_zero_d(config)
     L = math.pi * (2.0 * result.s[-1]) ** 2 * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
     assert result.N[-1] == pytest.approx(result.N[0], rel=1e-12)
@@ -101,7 +101,7 @@ def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
         "optical_depth": {"tau0_target": given["tau0_target"]},
         "numerics": {"t_end_orbits": 1.0},
     }
-    config = shipped("melt", changes)
+    config = shipped("melt_simple", changes)
     derived, result = derive(config), run_zero_d(config)
     area = math.pi * (2.0 * result.s[-1]) ** 2
     rate = area * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
@@ -175,7 +175,7 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
 
 
 def test_the_disk_gets_to_its_equilibrium_with_the_same_bits_with_and_without_a_cache(shipped: Shipped) -> None:
-    config = shipped("melt", DUST)
+    config = shipped("melt_simple", DUST)
     result, cold = run_zero_d(config), run_zero_d(config, cache=RunCache(enabled=False))
     derived = derive(config)
     i_eq = 0.05 / 0.5 * 0.02
@@ -187,12 +187,12 @@ def test_the_disk_gets_to_its_equilibrium_with_the_same_bits_with_and_without_a_
     assert result.ledger_error <= 1e-12
     for name in ("Sigma", "tau_los", "M_loss_cum", "N", "e", "v_rel"):
         assert np.array_equal(getattr(result, name), getattr(cold, name)), name
-    still = run_zero_d(shipped("melt", {**DUST, "dynamics.damping": None}))
+    still = run_zero_d(shipped("melt_simple", {**DUST, "dynamics.damping": None}))
     assert result.tau_los[-1] > 1.1 * still.tau_los[-1], "damping should matter"
 
 
 def test_a_disk_that_starts_at_its_equilibrium_stays_as_it_is_to_the_last_bit(shipped: Shipped) -> None:
-    at_rest, still = (run_zero_d(shipped("melt", {**DUST, "dynamics.damping": damping})) for damping in ({"e_eq": 0.5}, None))
+    at_rest, still = (run_zero_d(shipped("melt_simple", {**DUST, "dynamics.damping": damping})) for damping in ({"e_eq": 0.5}, None))
     assert np.array_equal(at_rest.N, still.N)
     assert np.array_equal(at_rest.M_loss_cum, still.M_loss_cum)
     assert np.array_equal(still.e, np.full(128, 0.5))
@@ -220,7 +220,7 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
         "supply.feedback": {"t_response_years": 0.01},
         "optical_depth": {"tau0_target": 0.01, "tau_stop": 0.2},
     }
-    results = [run_zero_d(shipped("melt", {**fed, "numerics": {"t_end_orbits": 100.0, "rtol": rtol}})) for rtol in (1e-3, 1e-5)]
+    results = [run_zero_d(shipped("melt_simple", {**fed, "numerics": {"t_end_orbits": 100.0, "rtol": rtol}})) for rtol in (1e-3, 1e-5)]
     for result in results:
         assert result.stop_reason is StopReason.OPTICAL_DEPTH
         assert result.tau_los[-1] == pytest.approx(0.2, rel=1e-9)
@@ -234,7 +234,7 @@ def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: floa
     """Nothing from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on; boulders in dust, then, faster than time is resolved."""
     cooling: dict[str, Any] = {"temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3}, "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9}}
     cooling |= {"sizes.s_max": s_max, "numerics": {"t_end_years": 0.03}, "output": {"spacing": "linear"}}
-    config = shipped("melt", {**{key: value for key, value in DUST.items() if key != "sizes"}, "sizes.n_bins": 16, **cooling})
+    config = shipped("melt_simple", {**{key: value for key, value in DUST.items() if key != "sizes"}, "sizes.n_bins": 16, **cooling})
     result, derived = run_zero_d(config), derive(config)
     solidified = temperature.first_time_at_or_below(derived.law, 1985.0 / grain_heating(derived.r, 1.0))
     assert solidified is not None
@@ -254,13 +254,13 @@ def test_steps_of_stretches_that_are_made_again_count_as_rejected(shipped: Shipp
         return path
 
     monkeypatch.setattr(zero_d, "integrate", counting)
-    result = run_zero_d(shipped("melt", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}}))
+    result = run_zero_d(shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}}))
     assert result.steps + result.steps_rejected == sum(made) > result.steps
 
 
 def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:
     with pytest.raises(SolverError, match=r"numerics.max_steps = 30 reached at t = .* raise it or loosen numerics.rtol"):
-        run_zero_d(shipped("melt", {**DUST, "numerics": {"t_end_orbits": 100.0, "max_steps": 30}}))
+        run_zero_d(shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "max_steps": 30}}))
 
 
 @pytest.mark.parametrize(
@@ -277,4 +277,4 @@ def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:
 )
 def test_damping_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        derive(shipped("melt", {"dynamics.damping": {"e_eq": 0.1}, **changes}))
+        derive(shipped("melt_simple", {"dynamics.damping": {"e_eq": 0.1}, **changes}))

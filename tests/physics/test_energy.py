@@ -38,7 +38,9 @@ def test_rates_are_the_golden_ones(n: int) -> None:
 
 
 def test_the_sum_over_a_run_is_the_rate_over_time(shipped: Shipped) -> None:
-    config = shipped("melt", {"energy.enabled": True, "numerics.t_end_years": 0.01, "output": {"samples": 2001, "snapshots": 2001, "decades": 8.0}})
+    config = shipped(
+        "melt_simple", {"energy.enabled": True, "numerics.t_end_years": 0.01, "output": {"samples": 2001, "snapshots": 2001, "decades": 8.0}}
+    )
     result = run_zero_d(config)
     derived, m = derive(config), grain_mass(result.s, 3270.0)
     tensor = _fragment_tensor(result.s, m, result.s_edges, derived.v_rel, 3270.0, derived.alpha_mass, law=config.qstar.law())
@@ -50,7 +52,7 @@ def test_the_sum_over_a_run_is_the_rate_over_time(shipped: Shipped) -> None:
 
 
 def test_summing_energy_changes_nothing_else(shipped: Shipped) -> None:
-    with_, without = (run_zero_d(shipped("melt", {"energy": energy, "numerics.t_end_years": 0.01})) for energy in ({"enabled": True}, {}))
+    with_, without = (run_zero_d(shipped("melt_simple", {"energy": energy, "numerics.t_end_years": 0.01})) for energy in ({"enabled": True}, {}))
     assert np.isnan(without.E_collisions)
     assert np.isnan(without.E_dissipated)
     for field in dataclasses.fields(RunResult):
@@ -61,4 +63,4 @@ def test_summing_energy_changes_nothing_else(shipped: Shipped) -> None:
 @pytest.mark.parametrize("energy", [{"eps_restitution": 0.3}, {"enabled": True, "eps_restitution": 0.3, "f_ke_fragmentation": 0.2}])
 def test_shares_of_energy_that_contradict_each_other_are_refused(shipped: Shipped, energy: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"energy: .*(drop it|give one)"):
-        shipped("melt", {"energy": energy})
+        shipped("melt_simple", {"energy": energy})

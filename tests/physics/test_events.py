@@ -17,7 +17,7 @@ from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 DENSE_MELT = {"optical_depth.tau0_target": 1.0, "optical_depth.tau_stop": 1.5, "numerics": {"t_end_years": 7.0}, "supply.mu_orbit10pct": 3.0}
-STOPPING = {"baseline": {}, "melt": DENSE_MELT}
+STOPPING = {"baseline": {}, "melt_simple": DENSE_MELT}
 
 
 def stopped(shipped: Shipped, name: str, rtol: float) -> RunResult:

@@ -166,7 +166,7 @@ STEERED: dict[str, Any] = {
 @pytest.mark.parametrize("tau_target", [0.05, 0.5])
 def test_the_optical_depth_goes_where_it_is_steered(shipped: Shipped, tau_target: float) -> None:
     feedback = {"tau_target": tau_target, "t_response_years": 0.02, "cap": 1e6}
-    result = run_zero_d(shipped("melt", {**STEERED, "supply.feedback": feedback}))
+    result = run_zero_d(shipped("melt_simple", {**STEERED, "supply.feedback": feedback}))
     assert result.tau_los[-1] == pytest.approx(tau_target, rel=1e-3)
     assert abs(result.tau_los[0] / tau_target - 1.0) > 0.5
     assert result.ledger_error <= 1e-12
@@ -175,8 +175,8 @@ def test_the_optical_depth_goes_where_it_is_steered(shipped: Shipped, tau_target
 def test_a_bound_keeps_it_from_getting_there(shipped: Shipped) -> None:
     """At rest at its cap, the feedback is a constant supply, so many times the nominal one."""
     feedback = {"tau_target": 1e3, "t_response_years": 1e-6, "cap": 2.0}
-    capped = run_zero_d(shipped("melt", {**STEERED, "supply.feedback": feedback}))
-    doubled = run_zero_d(shipped("melt", {**STEERED, "supply.mu_orbit10pct": 2.0}))
+    capped = run_zero_d(shipped("melt_simple", {**STEERED, "supply.feedback": feedback}))
+    doubled = run_zero_d(shipped("melt_simple", {**STEERED, "supply.mu_orbit10pct": 2.0}))
     assert capped.M_supplied == pytest.approx(doubled.M_supplied, rel=1e-5)
     assert capped.tau_los[-1] == pytest.approx(doubled.tau_los[-1], rel=1e-3)
 
@@ -184,9 +184,9 @@ def test_a_bound_keeps_it_from_getting_there(shipped: Shipped) -> None:
 @pytest.mark.parametrize("bound", ["cap", "floor"])
 @pytest.mark.parametrize("offset", [-1e-6, -1e-12, 0.0, 1e-12, 1e-6])
 def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(shipped: Shipped, bound: str, offset: float) -> None:
-    rest = run_zero_d(shipped("melt", STEERED)).tau_los[-1]
+    rest = run_zero_d(shipped("melt_simple", STEERED)).tau_los[-1]
     feedback = {"tau_target": rest * (1.0 + offset), "t_response_years": 1e-6, bound: 1.0}
-    result = run_zero_d(shipped("melt", {**STEERED, "supply.feedback": feedback}))
+    result = run_zero_d(shipped("melt_simple", {**STEERED, "supply.feedback": feedback}))
     assert result.tau_los[-1] == pytest.approx(rest, rel=1e-3)
     assert result.steps + result.steps_rejected < 1000
 
@@ -194,11 +194,11 @@ def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(shippe
 def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -> None:
     """A supply with every factor there is: no more than its reservoir, and none while grains are not solid."""
     supply = {"feedback": {"tau_target": 5.0, "t_response_years": 0.01}, "temperature": {"power": 2.0}, "reservoir": 1e-11}
-    result = run_zero_d(shipped("melt", {**STEERED, "supply": {"injection": "initial_psd", **supply}}))
+    result = run_zero_d(shipped("melt_simple", {**STEERED, "supply": {"injection": "initial_psd", **supply}}))
     assert result.M_supplied == pytest.approx(1e-11, rel=1e-9)
     assert result.ledger_error <= 1e-12
     hot = {"phase": {"enabled": True, "T_condense": 800.0, "T_vaporize": 900.0}}
-    assert run_zero_d(shipped("melt", {**STEERED, **hot, "supply.feedback": {}})).M_supplied == 0.0
+    assert run_zero_d(shipped("melt_simple", {**STEERED, **hot, "supply.feedback": {}})).M_supplied == 0.0
 
 
 @pytest.mark.parametrize(
@@ -214,4 +214,4 @@ def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -
 )
 def test_a_feedback_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        shipped("melt", changes)
+        shipped("melt_simple", changes)

@@ -24,5 +24,5 @@ def test_the_classic_scheme_counts_the_time_in_which_grains_are_not_solid(
     share: float,
 ) -> None:
     changes = CLASSIC if phase is None else {**CLASSIC, "phase": phase}
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     assert result.gated_time == pytest.approx(share * result.t_end, rel=1e-12)

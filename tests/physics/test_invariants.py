@@ -51,7 +51,7 @@ DRAWN = st.fixed_dictionaries(
 
 @given(drawn=DRAWN)
 def test_the_ledger_closes_and_nothing_is_negative_at_every_step(shipped: Shipped, drawn: dict[str, Any]) -> None:
-    given, path, result = watched(shipped("melt", drawn))
+    given, path, result = watched(shipped("melt_simple", drawn))
     mass, gone, entries = dust(path.y), lost(path.y), path.y[:, -ENTRIES:]
     assert np.all(mass >= 0.0)
     assert np.all(np.diff(entries, axis=0) >= 0.0), "mass came back"
@@ -84,7 +84,7 @@ def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(shipped: Shipped,
         faster["supply.mu_orbit10pct"] = 4.0 * drawn["supply"]["mu_orbit10pct"]
     if "depth" in drawn["temperature"]:
         faster["temperature.depth"] = 0.5 * drawn["temperature"]["depth"]
-    once, twice = run_zero_d(shipped("melt", drawn)), run_zero_d(shipped("melt", faster))
+    once, twice = run_zero_d(shipped("melt_simple", drawn)), run_zero_d(shipped("melt_simple", faster))
     for name in ("Sigma", "tau_los", "N", "M_loss_cum", "M_loss", "tau_max"):
         assert getattr(twice, name) == pytest.approx(2.0 * getattr(once, name), rel=1e-11, abs=0.0), name
     assert twice.M_out_dot == pytest.approx(4.0 * once.M_out_dot, rel=1e-11, abs=0.0)
@@ -97,7 +97,7 @@ def test_the_loss_is_proportional_to_the_area_of_the_ring(shipped: Shipped, draw
     results, areas = [], []
     for half in (1, half_width):
         r_in, r_out = (middle - half) / 64.0, (middle + half) / 64.0  # exact, so that the middle is the same double
-        results.append(run_zero_d(shipped("melt", {**drawn, "disk": {"r_in_RM": r_in, "r_out_RM": r_out}})))
+        results.append(run_zero_d(shipped("melt_simple", {**drawn, "disk": {"r_in_RM": r_in, "r_out_RM": r_out}})))
         areas.append(annulus_area(r_in, r_out))
     narrow, wide = results
     assert wide.M_loss == pytest.approx(narrow.M_loss * areas[1] / areas[0], rel=1e-14, abs=0.0)
@@ -108,7 +108,7 @@ def test_the_loss_is_proportional_to_the_area_of_the_ring(shipped: Shipped, draw
 @given(drawn=DRAWN, share=st.floats(0.01, 0.99))
 def test_a_run_stopped_and_gone_on_with_equals_one_that_was_not(shipped: Shipped, drawn: dict[str, Any], share: float) -> None:
     """Nothing but the temperature knows what time it is."""
-    config = shipped("melt", {**drawn, "numerics.rtol": 1e-8, "numerics.atol": 1e-12})
+    config = shipped("melt_simple", {**drawn, "numerics.rtol": 1e-8, "numerics.atol": 1e-12})
     given, whole, _ = watched(config)
     t_1 = share * given.limits.t_end
     first = integrate(*given._replace(limits=given.limits._replace(t_end=t_1)))
@@ -133,7 +133,7 @@ LOOKS = st.fixed_dictionaries(
 
 @given(drawn=DRAWN, looks=LOOKS)
 def test_where_the_solution_is_looked_at_does_not_change_a_bit(shipped: Shipped, drawn: dict[str, Any], looks: dict[str, Any]) -> None:
-    plain, other = run_zero_d(shipped("melt", drawn)), run_zero_d(shipped("melt", {**drawn, "output": looks}))
+    plain, other = run_zero_d(shipped("melt_simple", drawn)), run_zero_d(shipped("melt_simple", {**drawn, "output": looks}))
     for name in ("M_loss", "Sigma_final", "tau_max", "t99", "ledger_error", "steps"):
         assert getattr(plain, name) == getattr(other, name), name
     assert np.array_equal(plain.N[-1], other.N[-1])

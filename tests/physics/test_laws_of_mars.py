@@ -142,7 +142,7 @@ def test_a_run_ends_when_mars_has_cooled_as_its_law_says(
         "slab": (T_stop**-3 - T0**-3) / (3.0 * SIGMA_SB),
         "linear": (T0 - T_stop) / loss(T0),
     }
-    found = derive(shipped("melt", changes)).t_end
+    found = derive(shipped("melt_simple", changes)).t_end
     assert found == pytest.approx(heat_capacity(layer) * spent[law], rel=1e-12)
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_gives_the_depth_alone_means_the_layer_of_the_default(
     laws: list[TemperatureLaw] = []
     for given in (short, full):
         changes = {"temperature": given, "numerics": {"t_end_orbits": 1.0}}
-        laws.append(derive(shipped("melt", changes)).law)
+        laws.append(derive(shipped("melt_simple", changes)).law)
     assert (laws[0].T0, laws[0].rate) == (laws[1].T0, laws[1].rate)
 
 

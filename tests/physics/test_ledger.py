@@ -31,25 +31,30 @@ def test_the_ledger_closes_after_a_gate_has_opened(shipped: Shipped, rings: tupl
     for ring in rings:
         place = {"r_in_RM": EDGES[ring], "r_out_RM": EDGES[ring + 1]}
         changes = {**GATED, "disk": place, "sublimation": {"method": method}, "temperature.T0": T0}
-        assert run_zero_d(shipped("melt", changes)).ledger_error <= 1e-12, f"ring {ring}"
+        assert run_zero_d(shipped("melt_simple", changes)).ledger_error <= 1e-12, f"ring {ring}"
 
 
 HOT = {**GATED, "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625}, "temperature.T0": 4500.0, "sublimation": {"method": "advection"}}
 FLAT = {"psd.floor": "blowout", "optical_depth": {}}
 THICK = {"optical_depth": {"tau_stop": None}}
 OPEN = {
-    "sublimation": ("melt", {**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
-    "sublimation, very loose": ("melt", {**HOT, "numerics.atol": 1e-4}, "sublimation would empty a bin", "lower numerics.atol from 0.0001 to 1e-10"),
-    "collisions": ("melt", {**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
-    "collisions, less flat": ("melt", {**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
+    "sublimation": ("melt_simple", {**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
+    "sublimation, very loose": (
+        "melt_simple",
+        {**HOT, "numerics.atol": 1e-4},
+        "sublimation would empty a bin",
+        "lower numerics.atol from 0.0001 to 1e-10",
+    ),
+    "collisions": ("melt_simple", {**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
+    "collisions, less flat": ("melt_simple", {**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
     "collisions, fixed height": (
-        "melt",
+        "melt_simple",
         {**FLAT, "dynamics": {"e0": 0.5, "kernel_H_mode": "fixed", "H_fixed_over_a": 1e-15}},
         "collisions would empty a bin",
         "raise dynamics.H_fixed_over_a from 1e-15 to",
     ),
     "collisions, damped": (
-        "melt",
+        "melt_simple",
         {**FLAT, "dynamics": {"e0": 0.5, "i0": 1e-13, "damping": {"e_eq": 0.4}}},
         "collisions would empty a bin",
         "raise dynamics.i0 from 1e-13 to",
@@ -88,13 +93,13 @@ def words(config: RunConfig, process: str, error: float) -> list[str]:
 
 
 def test_a_cure_beyond_what_a_key_takes_is_not_given(shipped: Shipped) -> None:
-    assert words(shipped("melt", {"dynamics.i0": 1.0, "numerics.rtol": 1e-12}), "collisions", 1.0) == []
-    assert words(shipped("melt", {"numerics.atol": 1e-20, "numerics.rtol": 1e-12}), "sublimation", 1e-9) == []
-    gentle = shipped("melt", {"numerics.atol": 1e-19, "numerics.rtol": 1e-11})
+    assert words(shipped("melt_simple", {"dynamics.i0": 1.0, "numerics.rtol": 1e-12}), "collisions", 1.0) == []
+    assert words(shipped("melt_simple", {"numerics.atol": 1e-20, "numerics.rtol": 1e-12}), "sublimation", 1e-9) == []
+    gentle = shipped("melt_simple", {"numerics.atol": 1e-19, "numerics.rtol": 1e-11})
     assert words(gentle, "gas drag", 1e-9) == ["lower numerics.atol from 1e-19 to 1e-20", "lower numerics.rtol from 1e-11 to 1e-12"]
 
 
 def test_where_no_cure_was_found_none_is_named(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marsdisk.ledger.cures", lambda *about: iter(()))
     with pytest.raises(SolverError, match="neither lower tolerances nor a thicker disk were found to cure it"):
-        run_zero_d(shipped("melt", {**FLAT, "dynamics.i0": 1e-13}))
+        run_zero_d(shipped("melt_simple", {**FLAT, "dynamics.i0": 1e-13}))

@@ -52,7 +52,7 @@ def test_the_share_of_lit_grains_and_its_slope(tau: float) -> None:
 @pytest.mark.parametrize("orbits", [0.3, 2.0, 20.0])
 def test_equal_grains_leave_as_the_closed_form_says(shipped: Shipped, tau0: float, orbits: float) -> None:
     """d tau/dt = -(1 - e^-tau)/t_blow, so that e^tau - 1 falls as e^(-t/t_blow)."""
-    result = run_zero_d(shipped("melt", shining(tau0, orbits)))
+    result = run_zero_d(shipped("melt_simple", shining(tau0, orbits)))
     in_t_blow = 2.0 * math.pi * orbits  # chi = 1
     rest = tau0 + math.log(-math.expm1(-tau0)) - in_t_blow  # ln of (e^tau0 - 1) e^(-t/t_blow)
     expected = rest + math.log1p(math.exp(-rest)) if rest > 0.0 else math.log1p(math.exp(rest))
@@ -70,26 +70,26 @@ def test_a_thin_disk_does_not_dim_its_light(shipped: Shipped, T0: float) -> None
         "temperature": {"law": "slab", "T0": T0},
         "numerics": {"t_end_orbits": 3.0},
     }
-    full = run_zero_d(shipped("melt", changes))
-    attenuated = run_zero_d(shipped("melt", {**changes, "blowout.light": "attenuated"}))
+    full = run_zero_d(shipped("melt_simple", changes))
+    attenuated = run_zero_d(shipped("melt_simple", {**changes, "blowout.light": "attenuated"}))
     assert attenuated.M_loss_blowout == pytest.approx(full.M_loss_blowout, rel=1e-6)
     assert attenuated.M_loss_thick == full.M_loss_thick == 0.0
 
 
 @pytest.mark.parametrize("tau0", [30.0, 300.0])
 def test_a_layer_of_optical_depth_1_leaves_a_thick_disk_in_a_blow_out_time(shipped: Shipped, tau0: float) -> None:
-    result = run_zero_d(shipped("melt", shining(tau0, 0.1)))
+    result = run_zero_d(shipped("melt_simple", shining(tau0, 0.1)))
     layer = result.Sigma_0 / tau0
     lost = result.Sigma_0 - result.Sigma_final
     assert lost == pytest.approx(layer * 2.0 * math.pi * 0.1, rel=1e-6)
 
 
 def test_what_is_blown_out_of_a_thick_disk_is_told_in_full_light_too(shipped: Shipped) -> None:
-    result = run_zero_d(shipped("melt", shining(10.0, 3.0, light="full")))
+    result = run_zero_d(shipped("melt_simple", shining(10.0, 3.0, light="full")))
     whole = result.M_loss_blowout / -math.expm1(-2.0 * math.pi * 3.0)
     assert result.M_loss_thick == pytest.approx(0.9 * whole, rel=1e-6)
     assert Note.OPAQUE_WHILE_BLOWN_OUT in result.notes
-    assert Note.OPAQUE_WHILE_BLOWN_OUT not in run_zero_d(shipped("melt", shining(10.0, 3.0))).notes
+    assert Note.OPAQUE_WHILE_BLOWN_OUT not in run_zero_d(shipped("melt_simple", shining(10.0, 3.0))).notes
 
 
 def attenuated(drivers: Drivers) -> Drivers:
@@ -123,13 +123,13 @@ def test_the_ledger_closes_in_dimmed_light(shipped: Shipped, tau0: float) -> Non
         "numerics": {"t_end_orbits": 5.0},
     }
     for T0 in (2500.0, 5500.0):
-        result = run_zero_d(shipped("melt", {**changes, "temperature": {"law": "slab", "T0": T0}}))
+        result = run_zero_d(shipped("melt_simple", {**changes, "temperature": {"law": "slab", "T0": T0}}))
         assert result.ledger_error <= 1e-12
 
 
 def test_the_classic_scheme_dims_the_light_too(shipped: Shipped) -> None:
     changes = shining(5.0, 1.0)
-    exact = run_zero_d(shipped("melt", changes))
-    classic = run_zero_d(shipped("melt", {**changes, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1.0, "dt": 10.0}}))
+    exact = run_zero_d(shipped("melt_simple", changes))
+    classic = run_zero_d(shipped("melt_simple", {**changes, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1.0, "dt": 10.0}}))
     assert classic.M_loss == pytest.approx(exact.M_loss, rel=5e-3)
     assert classic.M_loss_thick == pytest.approx(exact.M_loss_thick, rel=5e-3)

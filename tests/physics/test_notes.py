@@ -75,7 +75,7 @@ def with_paths(value: Any, paths: dict[str, str]) -> Any:
 
 
 def test_a_sound_run_has_no_note(shipped: Shipped) -> None:
-    result = run_zero_d(shipped("melt", SOUND))
+    result = run_zero_d(shipped("melt_simple", SOUND))
     assert result.notes == Note(0)
     assert result.M_loss_blowout > 0.0
 
@@ -83,14 +83,14 @@ def test_a_sound_run_has_no_note(shipped: Shipped) -> None:
 @pytest.mark.parametrize("note", DOUBTFUL)
 def test_a_doubt_sets_its_note_and_no_other(shipped: Shipped, note: Note, paths: dict[str, str]) -> None:
     changes, others = DOUBTFUL[note]
-    result = run_zero_d(shipped("melt", {**SOUND, **with_paths(changes, paths)}))
+    result = run_zero_d(shipped("melt_simple", {**SOUND, **with_paths(changes, paths)}))
     assert result.notes == note | others
     assert SENTENCES[note] in result.notes.sentences
 
 
 def test_repaired_bins_are_noted(shipped: Shipped) -> None:
     loose = {"optical_depth": {"tau_stop": None}, "numerics": {"t_end_until_temperature_K": 2000.0, "atol": 1e-6}}
-    result = run_zero_d(shipped("melt", loose))
+    result = run_zero_d(shipped("melt_simple", loose))
     assert result.bins_repaired > 0
     assert Note.ROUND_OFF_REPAIRED in result.notes
     assert result.clamped == result.bins_repaired + result.steps_beyond_qpr

@@ -63,7 +63,7 @@ SETUPS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("setup", SETUPS)
 def test_the_ledger_closes_at_every_sample(shipped: Shipped, setup: str) -> None:
-    config = shipped("melt", SETUPS[setup])
+    config = shipped("melt_simple", SETUPS[setup])
     result = run_zero_d(config)
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.supply_applied[0] >= 0.0
@@ -78,7 +78,7 @@ def test_the_ledger_closes_at_every_sample(shipped: Shipped, setup: str) -> None
 
 @pytest.mark.parametrize("setup", SETUPS)
 def test_what_was_blown_out_of_the_bins_is_what_was_blown_out(shipped: Shipped, setup: str) -> None:
-    result = run_zero_d(shipped("melt", SETUPS[setup]))
+    result = run_zero_d(shipped("melt_simple", SETUPS[setup]))
     assert (result.M_blown >= 0.0).all()
     below = result.M_loss_blowout - result.M_blown.sum()
     assert below >= -1e-13 * result.M_loss_blowout
@@ -98,7 +98,7 @@ def test_the_spectrum_of_free_decay_is_that_of_the_start(shipped: Shipped) -> No
         "optical_depth": {"tau0_target": 1e-3, "tau_stop": None},
         "numerics": {"t_end_orbits": 20.0},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     config = result.config
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     start = result.N[0] * grain_mass(result.s, config.material.rho) * to_mars
@@ -108,7 +108,7 @@ def test_the_spectrum_of_free_decay_is_that_of_the_start(shipped: Shipped) -> No
 
 
 def test_series_of_what_drives_a_disk_are_those_of_closed_forms(shipped: Shipped) -> None:
-    config = shipped("melt", SETUPS["sublimating"])
+    config = shipped("melt_simple", SETUPS["sublimating"])
     result = run_zero_d(config)
     rate = 3.0 * SIGMA_SB / (1e5 * 3000.0 * 1000.0)
     assert pytest.approx((5000.0**-3 + rate * result.t) ** (-1.0 / 3.0), rel=1e-12) == result.T_M
@@ -122,13 +122,13 @@ def test_series_of_what_drives_a_disk_are_those_of_closed_forms(shipped: Shipped
 
 
 def test_a_dimmed_disk_blows_out_more_slowly(shipped: Shipped) -> None:
-    result = run_zero_d(shipped("melt", SETUPS["dimmed"]))
+    result = run_zero_d(shipped("melt_simple", SETUPS["dimmed"]))
     share = -np.expm1(-result.tau_los) / result.tau_los
     assert result.t_blow * share == pytest.approx(result.t_blow[0] * share[0], rel=1e-12)
 
 
 def test_gates_and_phases_follow_the_temperature(shipped: Shipped) -> None:
-    result = run_zero_d(shipped("melt", SETUPS["gated"]))
+    result = run_zero_d(shipped("melt_simple", SETUPS["gated"]))
     held = result.gates & 4 == 0
     assert held.any()
     assert not held.all()
@@ -140,7 +140,7 @@ def test_gates_and_phases_follow_the_temperature(shipped: Shipped) -> None:
 
 
 def test_an_empty_reservoir_and_feedback_change_what_is_supplied(shipped: Shipped) -> None:
-    result = run_zero_d(shipped("melt", SETUPS["fed back"]))
+    result = run_zero_d(shipped("melt_simple", SETUPS["fed back"]))
     open_gate = result.gates & 2 != 0
     expected = np.where(open_gate, result.supply_nominal * result.supply_feedback, 0.0)
     assert result.supply_applied == pytest.approx(expected, rel=1e-13)
@@ -157,7 +157,7 @@ def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
         "material.rho": RHO,
         "numerics": {"t_end_orbits": 1e-6},
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     config = result.config
     r = 0.5 * (config.disk.r_in_RM + config.disk.r_out_RM) * 3.3895e6
     H = config.dynamics.i0 * r * config.dynamics.H_factor
@@ -166,13 +166,13 @@ def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
     rate = result.N[0][held] * area * result.v_rel[0] / (2.0 * math.sqrt(math.pi) * H)
     assert result.t_coll_smallest[0] == pytest.approx(1.0 / rate, rel=1e-12)
     assert result.t_coll_largest[0] == result.t_coll_smallest[0]
-    still = run_zero_d(shipped("melt", {**changes, "collisions.enabled": False}))
+    still = run_zero_d(shipped("melt_simple", {**changes, "collisions.enabled": False}))
     assert np.isnan(still.t_coll_largest).all()
 
 
 def test_a_reader_of_a_store_closes_the_ledger_from_it_alone(tmp_path: Path) -> None:
     base = tmp_path / "base.yaml"
-    text = Path(__file__).parents[2].joinpath("configs/mars_0d_melt.yaml").read_text(encoding="utf-8")
+    text = Path(__file__).parents[2].joinpath("configs/mars_0d_melt_simple.yaml").read_text(encoding="utf-8")
     base.write_text(text, encoding="utf-8")
     content = """
 name: closing

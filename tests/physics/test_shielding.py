@@ -51,7 +51,7 @@ def test_one_row_is_a_constant() -> None:
 
 def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(shipped: Callable[..., RunConfig]) -> None:
     short: dict[str, Any] = {"numerics": {"t_end_years": 0.01}}
-    plain, shaded = (run_zero_d(shipped("melt", {**short, "shielding": shielding})) for shielding in ({}, {"mode": "analytic", "w0": 0.2}))
+    plain, shaded = (run_zero_d(shipped("melt_simple", {**short, "shielding": shielding})) for shielding in ({}, {"mode": "analytic", "w0": 0.2}))
     assert np.all(plain.Phi == 1.0)
     assert shaded.Phi == pytest.approx(np.exp(-0.8 * shaded.tau_los), rel=1e-14)
     assert plain.Sigma_tau1 == pytest.approx(plain.Sigma / plain.tau_los, rel=1e-14)
@@ -70,7 +70,7 @@ def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(ship
 )
 def test_shielding_that_contradicts_itself_is_refused(shipped: Callable[..., RunConfig], shielding: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        run_zero_d(shipped("melt", {"shielding": shielding}))
+        run_zero_d(shipped("melt_simple", {"shielding": shielding}))
 
 
 @pytest.mark.parametrize(

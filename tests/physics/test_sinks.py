@@ -37,7 +37,7 @@ def speed_of(config: RunConfig, T_M: float) -> float:
 
 
 def test_the_sink_removes_whole_grains_at_their_rate(shipped: Shipped) -> None:
-    config = shipped("melt", {**ALONE, **HOT, **GRAINS, "sublimation.method": "sink", "numerics": {**EXACT, "t_end_years": 1e-4}})
+    config = shipped("melt_simple", {**ALONE, **HOT, **GRAINS, "sublimation.method": "sink", "numerics": {**EXACT, "t_end_years": 1e-4}})
     result = run_zero_d(config)
     expected = np.exp(-speed_of(config, 4000.0) / result.s * result.t_end)
     assert 0.0 < expected.min() < 0.5 < expected.max()
@@ -50,10 +50,10 @@ def shrunk(shipped: Shipped, n_bins: int) -> tuple[float, float]:
     """Mass left over that at the start, of grains around a millimetre that shrink to half their size: found, and exact."""
     melt = {"s0_mode": "melt_lognormal_mixture", "melt_psd": {"f_fine": 0.0, "s_meter": 1e-3, "width_dex": 0.15, "s_cut": 1e-7}}
     grains = {"sizes": {"s_min": 1e-6, "s_max": 1e-1, "n_bins": n_bins}, "initial": melt}
-    config = shipped("melt", {**ALONE, **HOT, **grains, "sublimation.method": "advection", "numerics": {"t_end_years": 1.0}})
+    config = shipped("melt_simple", {**ALONE, **HOT, **grains, "sublimation.method": "advection", "numerics": {"t_end_years": 1.0}})
     speed = speed_of(config, 4000.0)
     numerics = {"rtol": 1e-7, "atol": 1e-13, "t_end_years": 0.5e-3 / speed / YEAR}
-    result = run_zero_d(shipped("melt", {**ALONE, **HOT, **grains, "sublimation.method": "advection", "numerics": numerics}))
+    result = run_zero_d(shipped("melt_simple", {**ALONE, **HOT, **grains, "sublimation.method": "advection", "numerics": numerics}))
     edges = result.s_edges
     fine = np.exp(np.linspace(np.log(edges[:-1]), np.log(edges[1:]), 201)[:-1] + 0.5 * np.diff(np.log(edges)) / 200).T  # spread evenly in ln s
     left = (np.maximum(1.0 - speed * result.t_end / fine, 0.0) ** 3).mean(axis=1)
@@ -73,7 +73,7 @@ def test_shrinking_grains_keep_the_mass_of_smaller_spheres_to_first_order_in_the
 
 
 def test_at_the_start_a_shrinking_disk_loses_three_over_s_of_its_mass_per_metre(shipped: Shipped) -> None:
-    config = shipped("melt", {**ALONE, **HOT, **GRAINS, "sublimation.method": "advection", "numerics": {"t_end_orbits": 1e-6}})
+    config = shipped("melt_simple", {**ALONE, **HOT, **GRAINS, "sublimation.method": "advection", "numerics": {"t_end_orbits": 1e-6}})
     result = run_zero_d(config)
     mass, edges = result.N[0] * grain_mass(result.s, RHO), result.s_edges
     per_metre = 3.0 * (1.0 / edges[:-1] - 1.0 / edges[1:]) / np.diff(np.log(edges))  # mean of 3/s over a bin
@@ -89,7 +89,7 @@ def test_grains_that_shrink_below_the_blow_out_size_are_blown_out(shipped: Shipp
     bound = {"s0_mode": "melt_lognormal_mixture", "melt_psd": {"f_fine": 0.0, "s_meter": 2e-5, "width_dex": 0.1, "s_cut": 8e-6}}
     results = []
     for s_min in (1e-7, 2.0e-6):
-        result = run_zero_d(shipped("melt", {**shrinking, "sizes": {"s_min": s_min, "s_max": 1e-2, "n_bins": 60}, "initial": bound}))
+        result = run_zero_d(shipped("melt_simple", {**shrinking, "sizes": {"s_min": s_min, "s_max": 1e-2, "n_bins": 60}, "initial": bound}))
         assert s_min < result.s_blow[0] < 2.2e-6
         assert result.M_loss_blowout > 5e-4 * result.M_loss_sublimation > 0.0
         assert result.ledger_error <= 1e-12
@@ -98,7 +98,7 @@ def test_grains_that_shrink_below_the_blow_out_size_are_blown_out(shipped: Shipp
 
 
 def test_gas_drag_empties_every_bin_in_its_own_time(shipped: Shipped) -> None:
-    config = shipped("melt", {**ALONE, **HOT, **GRAINS, "drag": {"rho_g": 1e-9}, "numerics": {**EXACT, "t_end_years": 1e-3}})
+    config = shipped("melt_simple", {**ALONE, **HOT, **GRAINS, "drag": {"rho_g": 1e-9}, "numerics": {**EXACT, "t_end_years": 1e-3}})
     result = run_zero_d(config)
     expected = np.exp(-gas_drag_rates(result.s, RHO, 1e-9) * result.t_end)
     assert expected.min() < 0.5 < expected.max()
@@ -125,7 +125,7 @@ def test_gas_drag_empties_every_bin_in_its_own_time(shipped: Shipped) -> None:
 )
 def test_a_changing_supply_adds_its_integral(shipped: Shipped, supply: dict[str, Any], expected: float) -> None:
     changes = {**ALONE, **HOT, "supply": supply, "numerics": {"rtol": 1e-6, "atol": 1e-12, "t_end_years": 1e5 / YEAR}}
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     assert result.M_supplied == pytest.approx(expected * to_mars(result), rel=1e-6)
     assert (result.Sigma_final - result.Sigma_0) == pytest.approx(expected, rel=2e-6)
     assert result.ledger_error <= 1e-12
@@ -134,7 +134,7 @@ def test_a_changing_supply_adds_its_integral(shipped: Shipped, supply: dict[str,
 def test_a_tabulated_supply_is_followed_from_node_to_node(shipped: Shipped, tmp_path: Path) -> None:
     (tmp_path / "rate.csv").write_text("t,rate\n0,1e-6\n5e4,1e-6\n5.0001e4,0\n", encoding="utf-8")
     table = {"mode": "table", "table": {"path": str(tmp_path / "rate.csv")}}
-    result = run_zero_d(shipped("melt", {**ALONE, **HOT, "supply": table, "numerics": {"t_end_years": 1e5 / YEAR}}))
+    result = run_zero_d(shipped("melt_simple", {**ALONE, **HOT, "supply": table, "numerics": {"t_end_years": 1e5 / YEAR}}))
     assert result.M_supplied == pytest.approx((1e-6 * 5e4 + 0.5e-6) * to_mars(result), rel=1e-12)
 
 
@@ -143,8 +143,8 @@ def test_a_melting_point_is_a_kink_that_is_landed_on(shipped: Shipped) -> None:
     cooling = {"temperature": {"law": "slab", "T0": 5000.0, "depth": 1e3}, "disk": {"r_in_RM": 1.0, "r_out_RM": 1.2}}
     grains = {"sizes": {"s_min": 1e-4, "s_max": 3.0, "n_bins": 40}}
     changes = {**ALONE, **cooling, **grains, "sublimation.method": "advection", "numerics": {"t_end_until_temperature_K": 2500.0}}
-    default = run_zero_d(shipped("melt", changes))
-    exact = run_zero_d(shipped("melt", {**changes, "numerics": {**changes["numerics"], "rtol": 1e-8, "atol": 1e-14}}))
+    default = run_zero_d(shipped("melt_simple", changes))
+    exact = run_zero_d(shipped("melt_simple", {**changes, "numerics": {**changes["numerics"], "rtol": 1e-8, "atol": 1e-14}}))
     assert default.M_loss_sublimation == pytest.approx(exact.M_loss_sublimation, rel=1e-3)
     assert default.steps_rejected < default.steps
 
@@ -156,7 +156,7 @@ def test_everything_at_once_still_closes_its_ledger(shipped: Shipped) -> None:
         "supply": {"mode": "powerlaw", "powerlaw": {"A": 1e-4, "index": -0.5, "t_offset": 1e3}, "injection": "initial_psd"},
         "optical_depth.tau_stop": None,
     }
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     assert min(result.M_loss_blowout, result.M_loss_sublimation, result.M_loss_other, result.M_supplied) > 0.0
     assert result.M_loss == pytest.approx(result.M_loss_blowout + result.M_loss_sublimation + result.M_loss_other, rel=1e-12)
     balance = result.Sigma_0 + (result.M_supplied - result.M_loss) / to_mars(result) - result.Sigma_final
@@ -165,17 +165,17 @@ def test_everything_at_once_still_closes_its_ledger(shipped: Shipped) -> None:
 
 def test_a_run_stops_when_no_grain_of_the_grid_is_unbound_any_more(shipped: Shipped) -> None:
     changes = {"numerics": {"t_end_years": 10.0, "stop_on_blowout_below_smin": True}, "optical_depth.tau_stop": None, "sizes.s_min": 1e-6}
-    result = run_zero_d(shipped("melt", changes))
+    result = run_zero_d(shipped("melt_simple", changes))
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
     assert result.s_blow[-1] == pytest.approx(1e-6, rel=1e-9)
-    later = run_zero_d(shipped("melt", {**changes, "numerics": {**changes["numerics"], "min_duration_years": 8.0}}))
+    later = run_zero_d(shipped("melt_simple", {**changes, "numerics": {**changes["numerics"], "min_duration_years": 8.0}}))
     assert later.t_end == pytest.approx(8.0 * YEAR, rel=1e-12)
 
 
 def test_a_run_stops_when_its_loss_rate_has_fallen(shipped: Shipped) -> None:
     melt = {"optical_depth.tau_stop": None, "supply": {"mode": "none"}}
     limit = 1e-19
-    result = run_zero_d(shipped("melt", {**melt, "numerics": {"t_end_years": 2.0, "mass_loss_rate_stop_Mmars_s": limit}}))
+    result = run_zero_d(shipped("melt_simple", {**melt, "numerics": {"t_end_years": 2.0, "mass_loss_rate_stop_Mmars_s": limit}}))
     assert result.stop_reason is StopReason.LOSS_RATE
     assert result.M_out_dot[-1] == pytest.approx(limit, rel=1e-9)
     assert result.M_out_dot[0] > limit
@@ -201,7 +201,7 @@ def test_a_run_stops_when_its_loss_rate_has_fallen(shipped: Shipped) -> None:
 )
 def test_sinks_that_contradict_each_other_are_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        run_zero_d(shipped("melt", changes))
+        run_zero_d(shipped("melt_simple", changes))
 
 
 def test_a_table_of_vapour_pressures_gives_what_its_law_gives(shipped: Shipped, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_table_of_vapour_pressures_gives_what_its_law_gives(shipped: Shipped, 
     losses = []
     for sublimation in (table, named):
         changes = {**ALONE, **HOT, **GRAINS, "sublimation": sublimation, "numerics": {"t_end_years": 1e-5}}
-        losses.append(run_zero_d(shipped("melt", changes)).M_loss)
+        losses.append(run_zero_d(shipped("melt_simple", changes)).M_loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
 
 
@@ -221,7 +221,7 @@ def test_a_table_of_vapour_pressures_gives_what_its_law_gives(shipped: Shipped, 
 def test_a_reservoir_is_used_up_and_no_more(shipped: Shipped, scheme: str) -> None:
     supply = {"mode": "const", "const_rate": 1e-6, "reservoir": 1e-12}
     numerics = {"scheme": scheme, "t_end_years": 1e5 / YEAR}
-    result = run_zero_d(shipped("melt", {**ALONE, **HOT, "supply": supply, "numerics": numerics}))
+    result = run_zero_d(shipped("melt_simple", {**ALONE, **HOT, "supply": supply, "numerics": numerics}))
     within = 1e-9 if scheme == "rosenbrock" else 0.01  # an outer step of the classic scheme knows only its begin
     assert 1e-6 * result.t_end * to_mars(result) > 2.0 * 1e-12
     assert result.M_supplied == pytest.approx(1e-12, rel=within)

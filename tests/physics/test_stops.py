@@ -199,8 +199,8 @@ def test_tau_stops_the_run_when_grains_become_solid_that_are_too_many(factor: fl
 
 def test_the_limit_of_the_issue_ends_no_run_that_never_lost_so_much(shipped: Shipped) -> None:
     stop = {"numerics": {"t_end_years": 2.0, "mass_loss_rate_stop_Mmars_s": 1e-14}}
-    result = run_zero_d(shipped("melt", {**ON, **stop}))
-    on = run_zero_d(shipped("melt", ON))
+    result = run_zero_d(shipped("melt_simple", {**ON, **stop}))
+    on = run_zero_d(shipped("melt_simple", ON))
     assert result.stop_reason is StopReason.T_END_YEARS
     assert result.M_loss == on.M_loss > 1e-9
     assert np.array_equal(result.N, on.N)
@@ -211,7 +211,7 @@ def test_the_limit_of_the_issue_ends_no_run_that_never_lost_so_much(shipped: Shi
 @pytest.mark.parametrize("limit", [2e-16, 1e-17, 1e-19])
 def test_a_run_stops_at_the_rate_it_was_given(shipped: Shipped, limit: float) -> None:
     stop = {"numerics": {"t_end_years": 2.0, "mass_loss_rate_stop_Mmars_s": limit}}
-    result = run_zero_d(shipped("melt", {**ON, **stop, "supply": {"mode": "none"}}))
+    result = run_zero_d(shipped("melt_simple", {**ON, **stop, "supply": {"mode": "none"}}))
     assert result.stop_reason is StopReason.LOSS_RATE
     assert result.M_out_dot[0] > limit
     assert result.M_out_dot[-1] == pytest.approx(limit, rel=1e-9)
@@ -226,7 +226,7 @@ def test_a_run_in_which_nothing_ever_is_unbound_goes_on_and_says_so() -> None:
         "numerics.mass_loss_rate_stop_Mmars_s": "1e-14",
     }
     words = [word for key, value in options.items() for word in ("--set", f"{key}={value}")]
-    done = CliRunner().invoke(main, ["run", str(CONFIGS / "mars_0d_melt.yaml"), *words])
+    done = CliRunner().invoke(main, ["run", str(CONFIGS / "mars_0d_melt_simple.yaml"), *words])
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "ended after 2 yr: numerics.t_end_years was reached" in text
@@ -238,7 +238,7 @@ def test_s_blow_that_falls_to_nothing_stops_the_run(shipped: Shipped) -> None:
     """The window of unbound sizes closes above 0.1 um: s_blow is then 0 at once."""
     stop = {"numerics": {"t_end_years": 0.5, "stop_on_blowout_below_smin": True}}
     cooling = {"temperature": {"law": "slab", "T0": 2500.0, "depth": 1e4}}
-    config = shipped("melt", {**ON, **stop, **cooling, "sizes.n_bins": 12})
+    config = shipped("melt_simple", {**ON, **stop, **cooling, "sizes.n_bins": 12})
     result = run_zero_d(config)
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
     assert np.all(result.s_blow[:-1] > config.sizes.s_min)
@@ -256,11 +256,11 @@ DAMPED: dict[str, Any] = {
 
 def test_what_was_above_is_known_in_the_next_stretch(shipped: Shipped) -> None:
     to_end = {"numerics": {"t_end_orbits": 20.0}}
-    on = run_zero_d(shipped("melt", {**DAMPED, **to_end}))
+    on = run_zero_d(shipped("melt_simple", {**DAMPED, **to_end}))
     limit = 2.0 * on.M_out_dot[-1]
     assert on.M_out_dot.max() > 2.0 * limit
     stop = {"numerics": {"t_end_orbits": 20.0, "mass_loss_rate_stop_Mmars_s": limit}}
-    result = run_zero_d(shipped("melt", {**DAMPED, **stop}))
+    result = run_zero_d(shipped("melt_simple", {**DAMPED, **stop}))
     assert result.stop_reason is StopReason.LOSS_RATE
     assert result.M_out_dot[-1] == pytest.approx(limit, rel=1e-9)
 
@@ -282,10 +282,10 @@ def test_the_classic_scheme_stops_at_crossings_too(
     scheme: str,
 ) -> None:
     numerics: dict[str, Any] = {"scheme": scheme, "t_end_orbits": 3.0}
-    on = run_zero_d(shipped("melt", {**CLASSIC, "numerics": numerics}))
+    on = run_zero_d(shipped("melt_simple", {**CLASSIC, "numerics": numerics}))
     limit = share * on.M_out_dot[0]
     numerics["mass_loss_rate_stop_Mmars_s"] = limit
-    result = run_zero_d(shipped("melt", {**CLASSIC, "numerics": numerics}))
+    result = run_zero_d(shipped("melt_simple", {**CLASSIC, "numerics": numerics}))
     assert result.stop_reason is (StopReason.LOSS_RATE if stops else StopReason.T_END_ORBITS)
     assert result.notes & OF_STOPS == (Note(0) if stops else Note.LOSS_RATE_NEVER_ABOVE_STOP)
     if stops:
@@ -308,9 +308,9 @@ def test_the_temperature_that_ends_a_run_is_fallen_to(
     table = {"law": "table", "path": str(path), "time_unit": "day"}
     table |= {"time_column": "time_day", "temperature_column": "T_K"}
     ends = {"temperature": table, "numerics": {"t_end_until_temperature_K": T_stop}}
-    derived = derive(shipped("melt", {**ON, **ends}))
+    derived = derive(shipped("melt_simple", {**ON, **ends}))
     assert derived.t_end == pytest.approx(days * 86400.0, rel=1e-12)
     assert derived.end_reason is StopReason.TEMPERATURE
     assert derived.t_end < YEAR
     with pytest.raises(ConfigError, match="not above it, and does not cool to it later"):
-        derive(shipped("melt", {**ON, **ends, "numerics": {"t_end_until_temperature_K": 3500.0}}))
+        derive(shipped("melt_simple", {**ON, **ends, "numerics": {"t_end_until_temperature_K": 3500.0}}))

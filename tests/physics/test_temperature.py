@@ -69,7 +69,7 @@ def test_a_run_reads_its_temperatures_from_a_file(shipped: Callable[..., RunConf
     file = tmp_path / "cooling.csv"
     file.write_text(f"flag, T_K, time_{unit}\n1, 4000, 0\n1, 3000, {1e6 / seconds!r}\n0, 2800, {3e6 / seconds!r}\n", encoding="utf-8")
     law = {"law": "table", "path": str(file), "time_column": f"time_{unit}", "temperature_column": "T_K", "time_unit": unit}
-    result = run_zero_d(shipped("melt", {"temperature": law, "numerics": {"t_end_until_temperature_K": 2900.0}}))
+    result = run_zero_d(shipped("melt_simple", {"temperature": law, "numerics": {"t_end_until_temperature_K": 2900.0}}))
     assert result.t_end == pytest.approx(2e6, rel=1e-12)
     expected = np.interp(result.t, [0.0, 1e6, 3e6], [4000.0, 3000.0, 2800.0])
     assert np.all(np.abs(result.T_M / expected - 1.0) <= 1e-12)

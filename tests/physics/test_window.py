@@ -82,7 +82,7 @@ def changes(below: str, edge: str, T: float) -> dict[str, Any]:
 def test_grains_below_the_window_stay(shipped: Shipped, T: float, edge: str) -> None:
     low, s_blow = window(T)
     assert low > 5e-8
-    result = run_zero_d(shipped("melt", changes("bound", edge, T)))
+    result = run_zero_d(shipped("melt_simple", changes("bound", edge, T)))
     bins, kept = result.s_edges, result.N[-1] / result.N[0]
     inside = (bins[:-1] > low) & (bins[1:] < s_blow)
     assert kept[bins[1:] < low] == pytest.approx(1.0, rel=1e-9)
@@ -93,13 +93,15 @@ def test_grains_below_the_window_stay(shipped: Shipped, T: float, edge: str) -> 
     share = np.log(bins[1:] / low) / np.log(bins[1:] / bins[:-1])
     expected = np.exp(-2.0 * np.pi * 5.0 * (share if edge == "continuous" else 0.0 * share))
     assert kept[split] == pytest.approx(expected[split], rel=1e-5)
-    all_small = run_zero_d(shipped("melt", changes("unbound", edge, T))).N[-1]
+    all_small = run_zero_d(shipped("melt_simple", changes("unbound", edge, T))).N[-1]
     assert (all_small[bins[1:] < s_blow] < 1e-10 * result.N[0][bins[1:] < s_blow]).all()
 
 
 def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
     """Mars cools so that both ends cross edges of the grid; a tolerance hundred times lower changes little."""
     cooling = {**changes("bound", "continuous", 2800.0), "temperature": {"law": "slab", "T0": 2800.0, "depth": 20.0}}
-    coarse, fine = (run_zero_d(shipped("melt", {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": rtol, "atol": 1e-16}})) for rtol in (1e-5, 1e-8))
+    coarse, fine = (
+        run_zero_d(shipped("melt_simple", {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": rtol, "atol": 1e-16}})) for rtol in (1e-5, 1e-8)
+    )
     assert coarse.M_loss == pytest.approx(fine.M_loss, rel=1e-5)
     assert coarse.T_M[-1] < 2500.0

@@ -30,7 +30,7 @@ from sweep.store import layout, reader
 from sweep.store.place import Place
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-MELT = CONFIGS / "mars_0d_melt.yaml"
+MELT = CONFIGS / "mars_0d_melt_simple.yaml"
 SCRIPTS = Path(sys.executable).parent
 SMALL: dict[str, Any] = {
     "name": "small",

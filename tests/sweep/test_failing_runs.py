@@ -128,7 +128,7 @@ OUT_OF_TIME = r"the time limit was reached at t = \S+ s after \d+ steps .*Sigma 
 @pytest.mark.parametrize("changes", [{}, {"dynamics.damping": {"e_eq": 0.1}}, {"numerics.scheme": "imex_bdf1", "sizes.s_min": 1e-3}])
 def test_an_alarm_ends_a_run_with_its_last_state(shipped: Shipped, changes: dict[str, Any]) -> None:
     """Set before the run, it ends at once; a run that never sees it set has the same bits as one without."""
-    config = shipped("melt", {"numerics.t_end_years": 0.001, "blowout.enabled": False, "initial": {"s0_mode": "upper"}, **changes})
+    config = shipped("melt_simple", {"numerics.t_end_years": 0.001, "blowout.enabled": False, "initial": {"s0_mode": "upper"}, **changes})
     with pytest.raises(SolverError, match=OUT_OF_TIME):
         run_zero_d(config, alarm=np.ones(1, np.int64))
     with pytest.raises(SolverError, match="time limit"):
@@ -145,7 +145,7 @@ def set_alarm_of_a_run_that_has_begun(alarm: np.ndarray) -> None:
 
 def test_another_thread_ends_a_run_in_its_middle(shipped: Shipped) -> None:
     ensure_compiled()
-    run = prepare(shipped("melt", {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9}), RunCache())
+    run = prepare(shipped("melt_simple", {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9}), RunCache())
     threading.Thread(target=set_alarm_of_a_run_that_has_begun, args=(run.alarm,)).start()
     with pytest.raises(SolverError, match=OUT_OF_TIME) as error:
         finish(solve(run))

@@ -48,9 +48,9 @@ def test_ids_do_not_depend_on_where_the_base_and_its_tables_lie(tmp_path: Path) 
     for folder in (tmp_path / "a", tmp_path / "b" / "deeper"):
         folder.mkdir(parents=True)
         (folder / "cooling.csv").write_text("time,T_M\n0,3000\n1e9,2000\n", encoding="utf-8")
-        shutil.copy(CONFIGS / "mars_0d_melt.yaml", folder)
+        shutil.copy(CONFIGS / "mars_0d_melt_simple.yaml", folder)
         law = {"temperature": {"law": "table", "path": str(folder / "cooling.csv")}}
-        file = sweep_file(folder, base="mars_0d_melt.yaml", set={"numerics.t_end_years": 0.02, **law}, axes={"dynamics.e0": [0.1, 0.5]})
+        file = sweep_file(folder, base="mars_0d_melt_simple.yaml", set={"numerics.t_end_years": 0.02, **law}, axes={"dynamics.e0": [0.1, 0.5]})
         found.append(ids(make_plan(load_sweep(file))))
     assert found[0] == found[1]
 
@@ -60,13 +60,15 @@ def test_an_id_changes_with_the_content_of_a_table(tmp_path: Path) -> None:
     names = set()
     for hottest in (3000, 3001):
         table.write_text(f"time,T_M\n0,{hottest}\n1e9,2000\n", encoding="utf-8")
-        names.add(run_id(load_config(CONFIGS / "mars_0d_melt.yaml", {"temperature": {"law": "table", "path": str(table)}})))
+        names.add(run_id(load_config(CONFIGS / "mars_0d_melt_simple.yaml", {"temperature": {"law": "table", "path": str(table)}})))
     assert len(names) == 2
 
 
 def test_the_id_of_a_case_is_that_of_its_configuration(plan: Planner) -> None:
     (case, *_) = plan(axes=T0).cases
-    config = load_config(CONFIGS / "mars_0d_melt.yaml", {"numerics.t_end_years": 0.02, "output": {"samples": 8, "snapshots": 2}, **case.overrides})
+    config = load_config(
+        CONFIGS / "mars_0d_melt_simple.yaml", {"numerics.t_end_years": 0.02, "output": {"samples": 8, "snapshots": 2}, **case.overrides}
+    )
     assert case.run_id == run_id(config)
 
 

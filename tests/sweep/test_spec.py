@@ -111,7 +111,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_base(load: Lo
 
 def test_a_base_is_looked_for_beside_the_sweep_file(tmp_path: Path) -> None:
     (tmp_path / "deeper").mkdir()
-    (tmp_path / "base.yaml").write_text((CONFIGS / "mars_0d_melt.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "base.yaml").write_text((CONFIGS / "mars_0d_melt_simple.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     assert load_sweep(sweep_file(tmp_path / "deeper", base="../base.yaml", axes=T0)).base["temperature"]["law"] == "slab"
 
 

@@ -29,7 +29,7 @@ from sweep.worker import BlockTask
 
 pytest.importorskip("bokeh")
 
-MELT = Path(__file__).parents[2] / "configs" / "mars_0d_melt.yaml"
+MELT = Path(__file__).parents[2] / "configs" / "mars_0d_melt_simple.yaml"
 EVIL = "evil.example"
 REFUSED = 403
 

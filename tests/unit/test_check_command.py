@@ -16,7 +16,7 @@ MONTH = ("--set", "numerics.t_end_years=0.1")
 LOOSE = (*MONTH, "--set", "numerics.rtol=0.1", "--set", "numerics.atol=3.0e-4")
 
 
-def check(*words: str, config: str = "melt") -> Result:
+def check(*words: str, config: str = "melt_simple") -> Result:
     return CliRunner().invoke(main, ["check", str(CONFIGS / f"mars_0d_{config}.yaml"), *words])
 
 

@@ -100,7 +100,7 @@ def test_shipped_configurations_are_valid(shipped: Callable[..., RunConfig], nam
 
 
 def test_a_configuration_is_frozen(shipped: Callable[..., RunConfig]) -> None:
-    config = shipped("melt")
+    config = shipped("melt_simple")
     with pytest.raises(ValidationError):
         config.material.rho = 2000.0  # type: ignore[misc]
     with pytest.raises(ValidationError):
@@ -108,7 +108,7 @@ def test_a_configuration_is_frozen(shipped: Callable[..., RunConfig]) -> None:
 
 
 def test_the_rows_of_a_q_star_table_are_frozen_too(shipped: Callable[..., RunConfig]) -> None:
-    config = shipped("melt", {"qstar.table": [[3.0, 1e7, 0.38, 0.3, 1.36]]})
+    config = shipped("melt_simple", {"qstar.table": [[3.0, 1e7, 0.38, 0.3, 1.36]]})
     digest = config.digest()
     with contextlib.suppress(TypeError):  # what frozen rows would raise
         config.qstar.table[0][1] = 2e7  # type: ignore[index, call-overload]

@@ -27,7 +27,7 @@ Shipped = Callable[..., RunConfig]
 )
 def test_a_contradiction_in_the_physics_is_a_configuration_error(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        run_zero_d(shipped("melt", changes))
+        run_zero_d(shipped("melt_simple", changes))
 
 
 def test_heating_above_the_start_is_refused_where_the_grid_starts_at_s_blow(shipped: Shipped, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_heating_above_the_start_is_refused_where_the_grid_starts_at_s_blow(ship
     table.write_text("time,T_M\n0,2000\n1e7,3000\n", encoding="utf-8")
     heating = {"temperature": {"law": "table", "path": str(table)}, "psd.floor": "blowout"}
     with pytest.raises(ConfigError, match=r"psd\.floor = 'blowout': .*set psd\.floor: none"):
-        run_zero_d(shipped("melt", heating))
+        run_zero_d(shipped("melt_simple", heating))
 
 
 @pytest.mark.parametrize("text", ["", "t,T\n0,3000\n1,2000\n", "time,T_M\n0,3000\n", "time,T_M\n0,3000\n1,warm\n", "time,T_M\n0,3000\n1,nan\n"])
@@ -43,14 +43,14 @@ def test_a_temperature_table_that_cannot_be_used_is_named(shipped: Shipped, tmp_
     table = tmp_path / "cooling.csv"
     table.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"temperature\.path = .*cooling\.csv"):
-        run_zero_d(shipped("melt", {"temperature": {"law": "table", "path": str(table)}}))
+        run_zero_d(shipped("melt_simple", {"temperature": {"law": "table", "path": str(table)}}))
 
 
 def test_too_many_steps_are_an_error_with_advice(shipped: Shipped) -> None:
     with pytest.raises(SolverError, match=r"numerics\.max_steps = 3 reached at t = .*raise it or loosen numerics\.rtol"):
-        run_zero_d(shipped("melt", {"numerics.max_steps": 3}))
+        run_zero_d(shipped("melt_simple", {"numerics.max_steps": 3}))
 
 
 def test_a_start_outside_the_grid_is_refused_with_the_keys_to_compare(shipped: Shipped) -> None:
     with pytest.raises(ValueError, match=r"melt-mixture start .*sizes\.s_min"):
-        run_zero_d(shipped("melt", {"initial.melt_psd.s_cut": 10.0}))
+        run_zero_d(shipped("melt_simple", {"initial.melt_psd.s_cut": 10.0}))

@@ -18,7 +18,7 @@ from marsdisk.stages import Memory, stage
 from marsdisk.start import check, disk_at_start, drivers_of, shielding_of
 from marsdisk.zero_d import prepare
 
-BASE = read_config(Path(__file__).parents[2] / "configs" / "mars_0d_melt.yaml")
+BASE = read_config(Path(__file__).parents[2] / "configs" / "mars_0d_melt_simple.yaml")
 VALUES: dict[str, list[Any]] = {
     "disk": [{"r_in_RM": 1.0, "r_out_RM": 2.7}, {"r_in_RM": 2.0, "r_out_RM": 2.0}],
     "material.rho": [3000.0, 3270.0],

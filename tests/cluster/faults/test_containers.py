@@ -44,7 +44,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of the same sweep, run outside of any container."""
     folder = tmp_path_factory.mktemp("undisturbed")
     file = folder / "long.yaml"
-    file.write_text(json.dumps(long_sweep(CONFIGS / "mars_0d_melt.yaml")), encoding="utf-8")
+    file.write_text(json.dumps(long_sweep(CONFIGS / "mars_0d_melt_simple.yaml")), encoding="utf-8")
     done = command("sweep", "run", file, "--store", "long.zarr", "--workers", 2, cwd=folder)
     assert (done.returncode, done.stderr) == (0, ""), done
     return folder / "long.zarr"
@@ -79,7 +79,7 @@ class Submitted:
         self.services = services
         self.name = name
         self.settings = {"SWEEP": f"/data/{name}.yaml", "STORE": f"{name}.zarr"}
-        content = json.dumps(long_sweep(Path("/opt/marsdisk/configs/mars_0d_melt.yaml")))
+        content = json.dumps(long_sweep(Path("/opt/marsdisk/configs/mars_0d_melt_simple.yaml")))
         self._in_scheduler("sh", "-c", f"cat > /data/{name}.yaml", input=content)
 
     def _in_scheduler(self, *words: str, **options: str) -> str:
