@@ -22,13 +22,13 @@ def temperature_supply(store: str, out: Path) -> None:
         left, right = axes[0]
         for T0, colour in zip(total.T0.values, COLOURS, strict=False):
             left.loglog(total.mu_orbit10pct, total.sel(T0=T0), "o-", color=colour, label=f"{T0:.0f} K")
-        left.set(xlabel="supply mu_orbit10pct", ylabel="M_loss of the whole disk [M_Mars]", title="until Mars has cooled to 2000 K, tau0 = 1")
+        left.set(xlabel="supply mu_orbit10pct", ylabel="M_loss of the whole disk [M_Mars]", title="until no grain is unbound any more, tau0 = 1")
         left.set_xticks(total.mu_orbit10pct.values, [f"{mu:g}" for mu in total.mu_orbit10pct.values], minor=False)
         left.xaxis.set_minor_formatter(NullFormatter())
         left.legend(title="T0")
         case = Choice.of(group, page, "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1")
         colours, _ = draw_rings(right, case, "M_out_dot")
-        right.set_title("T0 = 4000 K, tau0 = 1, mu = 1 (grey: no grain is unbound)")
+        right.set_title("T0 = 4000 K, tau0 = 1, mu = 1")
         figure.colorbar(colours, ax=right, label=per_ring(group, "M_out_dot"))
     plots.save(figure, out)
 
