@@ -51,11 +51,6 @@ DECISIONS = (
         "grains so small that light no longer unbinds them",
         "as in earlier work, which had no lower end; `bound` follows the table of <Q_pr> to its own",
     ),
-    (
-        "optical_depth.opacity",
-        "cross-section of a grain",
-        "as in earlier work; `planck` makes tau_los follow the light of Mars, and what an optical depth of 1 means depends on T_0",
-    ),
     ("blowout.chi", "blow-out time in $1/\\Omega$", "one dynamical time, nothing fitted; `auto` is an empirical closure without a source"),
     (
         "psd.floor",
@@ -70,6 +65,11 @@ DECISIONS = (
         "the value of earlier work; it is an exponent of size here, though 11/6 is known as that of mass",
     ),
     ("supply.injection", "where fresh dust goes", "as in earlier work; the supply acts on opacity and outflow most directly there"),
+    (
+        "optical_depth.opacity",
+        "cross-section of a grain",
+        "as in earlier work; grains far smaller than the wavelength cover much less than this",
+    ),
     (
         "optical_depth.tau_stop",
         "end at an optical depth",

@@ -139,8 +139,19 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
 
 @main.command()
 @click.argument("constants", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(), metavar="FILE", required=True, help="Where to write <Q_pr>; - prints it.")
-@click.option("--ext", type=click.Path(), metavar="FILE", help="Where to write <Q_ext>; - prints it.  [default: nowhere]")
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    required=True,
+    help="Where to write <Q_pr>; - prints it.",
+)
+@click.option(
+    "--ext",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where to write <Q_ext>; - prints it.  [default: nowhere]",
+)
 @force_option
 @click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")
 @click.option("--temperature-step", type=click.FloatRange(1.0, 1000.0), default=100.0, show_default=True, help="Largest step in T [K].")
@@ -153,11 +164,12 @@ def qpr(
     sizes_per_decade: int,
     temperature_step: float,
 ) -> None:
-    """Compute tables of Planck-mean efficiencies by Mie theory from CONSTANTS, a CSV file with columns (axis,) wavelength_um, n, k.
+    """Compute tables of Planck-mean efficiencies by Mie theory.
 
-    <Q_pr>, of radiation pressure, is for radiation.Q_pr: the path of the table. <Q_ext>, of extinction, is for
-    optical_depth.Q_ext with optical_depth.opacity: planck. Both come of the same Mie sums. A file that is there is
-    written over with --force only. Needs: pip install 'marsdisk[qpr]'.
+    CONSTANTS is a CSV file with columns (axis,) wavelength_um, n, k. <Q_pr> is the efficiency of
+    radiation pressure: give the path of its table as radiation.Q_pr. <Q_ext> is that of extinction,
+    for optical_depth.Q_ext with optical_depth.opacity: planck. Both follow from the same Mie sums.
+    Needs: pip install 'marsdisk[qpr]'.
 
     \b
     marsdisk qpr olivine_nk.csv --out olivine_qpr.csv --ext olivine_qext.csv
@@ -175,7 +187,7 @@ def qpr(
         for written in files:
             contexts.enter_context(written.messages())
         if ext is None:
-            click.echo("<Q_ext>, for optical_depth.opacity: planck, is not kept; --ext FILE writes it, too")
+            click.echo("<Q_ext> (for optical_depth.opacity: planck) is not kept; add --ext FILE")
         try:
             with click.progressbar(length=1000, label="Mie sums") as bar:
                 tables = build_tables(

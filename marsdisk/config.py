@@ -156,7 +156,8 @@ class RunConfig(Section):
             return read_qext_table(Path(source))
         except (OSError, ValueError) as error:
             cure = "give forsterite, or the path of a table of <Q_ext>"
-            raise ConfigError([f"optical_depth.Q_ext = {shown(source)}: {error}; {cure}"]) from error
+            problem = f"optical_depth.Q_ext = {shown(source)}: {error}; {cure}"
+            raise ConfigError([problem]) from error
 
     def _files(self) -> dict[str, str]:
         """Path of each table that is read as it is, by configuration key."""

@@ -219,7 +219,10 @@ class OpticalDepth(Section):
     tau_stop: float | None = quantity(None, "stop when tau_los exceeds this; null runs on", "", gt=0.0)
     path_multiplier: float = quantity(1.0, "f_los = max(1, path_multiplier / h_over_r)", "", gt=0.0)
     h_over_r: float = quantity(1.0, "aspect ratio in f_los", "", gt=0.0)
-    opacity: Literal["geometric", "planck"] = quantity("geometric", "cross-section of a grain: pi s^2, or pi s^2 <Q_ext>(s, T_M)")
+    opacity: Literal["geometric", "planck"] = quantity(
+        "geometric",
+        "cross-section of a grain: pi s^2, or pi s^2 <Q_ext>(s, T_M)",
+    )
     Q_ext: str = quantity(
         "forsterite",
         "Planck-mean extinction efficiency (with opacity: planck)",
@@ -229,7 +232,8 @@ class OpticalDepth(Section):
     @model_validator(mode="after")
     def _used(self) -> "OpticalDepth":
         if self.opacity == "geometric" and "Q_ext" in self.model_fields_set:
-            raise ValueError("Q_ext has no effect with opacity geometric; drop it or set opacity: planck")
+            cure = "drop it or set opacity: planck"
+            raise ValueError(f"Q_ext has no effect with opacity geometric; {cure}")
         return self
 
 

@@ -23,13 +23,14 @@ C2 = 1.438776877e-2
 X_LIMIT = 1.0e4
 """Size parameter 2 pi s / lambda above which Q_pr = 1 and Q_ext = 2 (a large opaque sphere).
 
-Q_ext of any sphere has come within 0.5 % of 2 by then: one half is light that the sphere intercepts, the other is light
-diffracted around it, which goes on within about 1/x of its direction.
+Q_ext of any sphere is within 0.5 % of 2 by then: one half is light that the sphere intercepts, the
+other is light diffracted around it, whose direction changes by about 1/x.
 
-Q_pr makes a step where k = 0 in the data. Such a sphere stays transparent at any size, and its Mie value at x = 1e4 is
-that of refracting geometric optics, not 1: for forsterite (n = 1.63, k = 0 at 0.2-2.5 um) 0.41, so Q_pr(lambda) jumps
-by 0.6 there. A higher switch would not shrink the step, only move it: real grains of this size are opaque through flaws
-and inclusions. The Planck mean spreads it over about a decade of s (1 mm to 1 cm at 2000 K), far above any blow-out size.
+Q_pr makes a step where k = 0 in the data. Such a sphere stays transparent at any size, and its Mie
+value at x = 1e4 is that of refracting geometric optics, not 1: for forsterite (n = 1.63, k = 0 at
+0.2-2.5 um) 0.41, so Q_pr(lambda) jumps by 0.6 there. A higher switch would not shrink the step but
+move it: real grains of this size are opaque through flaws and inclusions. The Planck mean spreads
+it over about a decade of s (1 mm to 1 cm at 2000 K), far above any blow-out size.
 """
 
 
@@ -53,9 +54,9 @@ LARGE = Efficiencies(np.array(1.0), np.array(2.0))
 
 
 def planck_weights(wavelength: Array, T: Array) -> Array:
-    """Weights w (nt, nw) with sum 1 over the wavelengths [m], so that w @ Q is the Planck mean of Q at T [K].
+    """Weights w (nt, nw) with sum 1 over the wavelengths [m]: w @ Q is the mean of Q at T [K].
 
-    Trapezoid rule in wavelength with B_lambda(T); light outside the range of the wavelengths does not count.
+    Trapezoid rule in wavelength with B_lambda(T); light of other wavelengths does not count.
     """
     y = C2 / (wavelength * np.asarray(T)[:, None])
     # exp(-y) / (1 - exp(-y)) instead of 1 / expm1(y): no overflow in the Wien tail.
@@ -106,9 +107,10 @@ def compute_spectra(constants: OpticalConstants, s: float) -> Efficiencies:
 
 
 def load_miepython() -> Any:
-    """Import miepython, with its numba kernels (about 100 times faster) unless the user's environment says no.
+    """Import miepython with its numba kernels, unless the user's environment says no.
 
-    miepython reads MIEPYTHON_USE_JIT once, when it is first imported; the variable is put back afterwards.
+    They are about 100 times faster. miepython reads MIEPYTHON_USE_JIT once, when it is first
+    imported; the variable is put back afterwards.
     """
     if "miepython" in sys.modules:
         return sys.modules["miepython"]
@@ -117,8 +119,8 @@ def load_miepython() -> Any:
     try:
         return importlib.import_module("miepython")
     except ModuleNotFoundError as error:
-        cure = "pip install 'marsdisk[qpr]'"
-        raise ModuleNotFoundError(f"Mie theory needs the optional package {error.name}: {cure}", name=error.name) from error
+        problem = f"Mie theory needs the optional package {error.name}: pip install 'marsdisk[qpr]'"
+        raise ModuleNotFoundError(problem, name=error.name) from error
     finally:
         if chosen is None:
             del os.environ["MIEPYTHON_USE_JIT"]
@@ -156,7 +158,8 @@ def compute_planck_means(
     ValueError
         If there are no constants, or a size or temperature is not finite and positive.
     """
-    sizes, kelvin = np.atleast_1d(np.asarray(s, np.float64)), np.atleast_1d(np.asarray(T, np.float64))
+    sizes = np.atleast_1d(np.asarray(s, np.float64))
+    kelvin = np.atleast_1d(np.asarray(T, np.float64))
     if not constants:
         raise ValueError("no optical constants given")
     if not all(np.isfinite(v).all() and (v > 0).all() for v in (sizes, kelvin)):
@@ -177,7 +180,7 @@ def compute_planck_means(
 
 
 def _relative_costs(constants: OpticalConstants, sizes: Array) -> Array:
-    """Terms (ns,) of the Mie sums of each size over all wavelengths: about x + 20 for a size parameter x."""
+    """Terms (ns,) of the Mie sums of each size: about x + 20 for a size parameter x."""
     costs = np.ones_like(sizes)
     for j, size in enumerate(sizes):
         x = 2.0 * np.pi * size / constants.wavelength

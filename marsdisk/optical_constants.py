@@ -1,4 +1,4 @@
-"""Optical constants n and k of a mineral, as they were measured: reading, and refining their steps."""
+"""Optical constants n and k of a mineral, as they were measured: reading and refining them."""
 
 import itertools
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from .physics.textfile import read_text, shown
 MAX_LOG_STEP = 0.002
 """Largest step in ln(wavelength) of the integration.
 
-With the bare steps of the forsterite data (up to 0.014 in the optical) the mean is off by up to 0.6 %; with 0.004 it
-differs by less than 0.26 % from that with 0.002.
+With the bare steps of the forsterite data (up to 0.014 in the optical) the mean is off by up to
+0.6 %; with 0.004 it differs by less than 0.26 % from that with 0.002.
 """
 
 
@@ -44,14 +44,14 @@ def read_optical_constants(path: str | Path) -> tuple[OpticalConstants, ...]:
     Parameters
     ----------
     path : str or Path
-        CSV file with a header and the columns wavelength_um, n, k and optionally axis; lines that begin with ``#`` are
-        skipped.
+        CSV file with a header and the columns wavelength_um, n, k and optionally axis; lines that
+        begin with ``#`` are skipped.
 
     Raises
     ------
     ValueError
-        If a column or number is missing, n <= 0, k < 0, an axis has fewer than 2 wavelengths, or its wavelengths do
-        not increase. The message names the file and the line.
+        If a column or number is missing, n <= 0, k < 0, an axis has fewer than 2 wavelengths, or
+        its wavelengths do not increase. The message names the file and the line.
     """
     table = parse_csv_table(read_text(path), str(path))
     wavelength = table.not_below("wavelength_um", 0.0, exclusive=True) * 1e-6

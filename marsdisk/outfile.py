@@ -171,7 +171,8 @@ class OutFile:
         if not self.given:
             raise OutputError(f"{self.option} '': is no name of a file")
         if "\0" in self.given:
-            raise OutputError(f"{self.option} {self.given!r}: no name of a file has a zero byte in it")
+            problem = "no name of a file has a zero byte in it"
+            raise OutputError(f"{self.option} {self.given!r}: {problem}")
         if os.path.isdir(self.given):
             example = Path(self.given) / f"NAME{ENDINGS[self.format][0]}"
             raise OutputError(f"{self} is a folder; give a file in it, such as {example}")
@@ -200,12 +201,14 @@ class OutFile:
         path = Path(os.path.realpath(self.given))
         store = store_around(path) or store_of_note(path)
         if store is not None:
-            raise OutputError(f"{self} belongs to the store {store}, which it would damage; {self._other_place}")
+            danger = f"belongs to the store {store}, which it would damage"
+            raise OutputError(f"{self} {danger}; {self._other_place}")
 
     def _refuse_unwritable_folder(self) -> None:
         folder = Path(os.path.realpath(self.given)).parent
         if not folder.is_dir():
-            raise OutputError(f"{self} cannot be written: No such file or directory; {self._other_place}")
+            problem = "cannot be written: No such file or directory"
+            raise OutputError(f"{self} {problem}; {self._other_place}")
         if not os.access(folder, os.W_OK):
             raise OutputError(f"{self} cannot be written: Permission denied; {self._other_place}")
 

@@ -1,7 +1,8 @@
-"""Tables of the Planck mean efficiencies <Q_pr> and <Q_ext> of spheres, from optical constants by Mie theory.
+"""Tables of the Planck mean efficiencies <Q_pr> and <Q_ext> of spheres, by Mie theory.
 
-`build_tables` makes the files that `marsdisk.physics.qpr_table` reads. It needs the optional package miepython:
-``pip install 'marsdisk[qpr]'``. ``python -m marsdisk.qpr_compare TABLE OTHER.csv`` compares two tables.
+`build_tables` makes the files that `marsdisk.physics.qpr_table` reads, from optical constants. It
+needs the optional package miepython: ``pip install 'marsdisk[qpr]'``. ``python -m
+marsdisk.qpr_compare TABLE OTHER.csv`` compares two tables.
 """
 
 import hashlib
@@ -20,13 +21,14 @@ from .physics.qpr_table import EfficiencyTable, FloatArray, QextTable, QprTable,
 
 TABLE_FORMATS = ("csv",)
 
-QPR_TITLE = "<Q_pr>(s, T): Planck mean (weight B_lambda(T)) of Q_pr = Q_ext - g Q_sca of homogeneous spheres, Mie theory"
-QPR_OF_LARGE = f"Q_pr = 1 where the size parameter 2 pi s / lambda exceeds {X_LIMIT:g}"
-QEXT_TITLE = "<Q_ext>(s, T): Planck mean (weight B_lambda(T)) of Q_ext = Q_abs + Q_sca of homogeneous spheres, Mie theory"
-QEXT_OF_LARGE = (
-    f"Q_ext = 2 where the size parameter 2 pi s / lambda exceeds {X_LIMIT:g}; "
-    "half of it is diffraction, whose light goes on in nearly the same direction"
-)
+_MEAN = "Planck mean (weight B_lambda(T))"
+_SPHERES = "of homogeneous spheres, Mie theory"
+_LARGE = f"where the size parameter 2 pi s / lambda exceeds {X_LIMIT:g}"
+_DIFFRACTION = "half of it is diffraction, whose light goes on in nearly the same direction"
+QPR_TITLE = f"<Q_pr>(s, T): {_MEAN} of Q_pr = Q_ext - g Q_sca {_SPHERES}"
+QPR_OF_LARGE = f"Q_pr = 1 {_LARGE}"
+QEXT_TITLE = f"<Q_ext>(s, T): {_MEAN} of Q_ext = Q_abs + Q_sca {_SPHERES}"
+QEXT_OF_LARGE = f"Q_ext = 2 {_LARGE}; {_DIFFRACTION}"
 UNITS = "units: first row temperature [K], first column grain radius [m], cells dimensionless"
 
 SIZE_SEGMENTS = ((1e-8, 1e-6, 1.0), (1e-6, 1e-4, 0.5), (1e-4, 3.0, 0.2))
@@ -103,7 +105,7 @@ def write_table(
 
 
 def refuse_one_place(out: OutFile, ext: OutFile) -> None:
-    """Refuse to write both tables into one file, where the second would take the place of the first.
+    """Refuse to write both tables into one file, where the second would replace the first.
 
     Raises
     ------
@@ -178,7 +180,8 @@ def build_tables(
     names = [Path(file.given).stem for file in (files[0], files[-1])]
     pressure = table_text(QprTable(np.log(s), T, means.Q_pr, names[0]), header=pressure_notes)
     extinction = table_text(QextTable(np.log(s), T, means.Q_ext, names[1]), header=extinction_notes)
-    for file, text in zip(files, (pressure, extinction), strict=False):  # there may be no second file
+    # There may be no second file.
+    for file, text in zip(files, (pressure, extinction), strict=False):
         with file.writing() as opened:
             opened.write(text.encode())
     return (

@@ -1,4 +1,4 @@
-"""Two tables of <Q_pr>, or of <Q_ext>, side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
+"""Two tables of one efficiency side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
 
 import argparse
 import itertools
@@ -58,7 +58,8 @@ def _read(source: str, *, extinction: bool) -> EfficiencyTable:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m marsdisk.qpr_compare", description="Compare two tables of <Q_pr>.")
+    program = "python -m marsdisk.qpr_compare"
+    parser = argparse.ArgumentParser(prog=program, description="Compare two tables of <Q_pr>.")
     parser.add_argument(
         "tables",
         nargs=2,

@@ -1,13 +1,13 @@
-"""Tables of Planck mean efficiencies, <Q_pr>(s, T) and <Q_ext>(s, T): reading, checking and interpolating.
+"""Tables of the Planck mean efficiencies <Q_pr>(s, T) and <Q_ext>(s, T): reading and interpolating.
 
 Two kinds of text file are read. Lines that begin with ``#`` and empty lines are skipped in both.
 
-- wide (the package's own): the first row is ``s_m\\T_K`` (of <Q_pr>) or ``Q_ext:s_m\\T_K`` (of <Q_ext>) and the
-  temperatures, then one row per size;
-- long: a header with the columns ``T_M``, ``s`` and ``Q_pr`` or ``Q_ext``, or both, in any order, then one row per
-  grid cell in any order.
+- wide (the package's own): the first row is ``s_m\\T_K`` (for <Q_pr>) or ``Q_ext:s_m\\T_K`` (for
+  <Q_ext>) and the temperatures, then one row per size;
+- long: a header with the columns ``T_M``, ``s`` and ``Q_pr`` or ``Q_ext``, or both, in any order,
+  then one row per grid cell in any order.
 
-A table of the one quantity is refused where the other is asked for.
+A table of one quantity is refused where the other is asked for.
 """
 
 import functools
@@ -33,9 +33,10 @@ SHIPPED = ("forsterite",)
 
 @dataclass(frozen=True, eq=False)
 class EfficiencyTable:
-    """A Planck mean on a full grid of size and temperature. The arrays are copied and made read-only.
+    """A Planck mean on a full grid of size and temperature.
 
-    Two tables are equal when their digests are: the name is a label only.
+    The arrays are copied and made read-only. Two tables are equal when their digests are: the name
+    is a label only.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ class EfficiencyTable:
     name : str
         Label for messages and records.
     digest : str
-        sha256 (hex) of the float64 bytes of log_s (rounded to 1e-12), T and Q, after the name of the quantity if that
-        is not Q_pr. Computed when empty.
+        sha256 (hex) of the float64 bytes of log_s (rounded to 1e-12), T and Q, after the name of
+        the quantity if that is not Q_pr. Computed when empty.
 
     Raises
     ------
@@ -75,25 +76,30 @@ class EfficiencyTable:
         self._check()
         digest = self._compute_digest()
         if self.digest not in ("", digest):
-            raise ValueError(
-                f"{self.quantity} table {self.name!r}: digest {self.digest[:12]}... is not that of its arrays "
-                f"({digest[:12]}...); read the table again from its file"
-            )
+            given, actual = self.digest[:12], digest[:12]
+            problem = f"digest {given}... is not that of its arrays ({actual}...)"
+            raise ValueError(f"{self._label}: {problem}; read the table again from its file")
         object.__setattr__(self, "digest", digest)
+
+    @property
+    def _label(self) -> str:
+        return f"{self.quantity} table {self.name!r}"
 
     def _check(self) -> None:
         for label, axis in (("log_s", self.log_s), ("T", self.T)):
             if axis.ndim != 1 or axis.size < 2:
-                raise ValueError(f"{self.quantity} table {self.name!r}: {label} has shape {axis.shape}; give at least 2 nodes")
+                problem = f"{label} has shape {axis.shape}; give at least 2 nodes"
+                raise ValueError(f"{self._label}: {problem}")
             if not (np.isfinite(axis).all() and (np.diff(axis) > 0).all()):
-                raise ValueError(f"{self.quantity} table {self.name!r}: {label} must be finite and strictly increasing")
+                raise ValueError(f"{self._label}: {label} must be finite and strictly increasing")
         if self.T[0] <= 0:
-            raise ValueError(f"{self.quantity} table {self.name!r}: T must be positive, got {self.T[0]:g} K")
+            raise ValueError(f"{self._label}: T must be positive, got {self.T[0]:g} K")
         shape = (self.T.size, self.log_s.size)
         if self.Q.shape != shape:
-            raise ValueError(f"{self.quantity} table {self.name!r}: Q has shape {self.Q.shape}, expected (nt, ns) = {shape}")
+            expected = f"expected (nt, ns) = {shape}"
+            raise ValueError(f"{self._label}: Q has shape {self.Q.shape}, {expected}")
         if not (np.isfinite(self.Q).all() and (self.Q > 0).all()):
-            raise ValueError(f"{self.quantity} table {self.name!r}: every Q must be finite and positive")
+            raise ValueError(f"{self._label}: every Q must be finite and positive")
 
     def _compute_digest(self) -> str:
         # log() may differ in its last bit between processors; 1e-12 in log s keeps the digest the same on all of them.
@@ -153,8 +159,8 @@ def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
     Raises
     ------
     ValueError
-        If the file is not a full grid of finite positive numbers with at least 2 sizes and 2 temperatures, or is one
-        of <Q_ext>; the message names the file and the line or cell.
+        If the file is not a full grid of finite positive numbers with at least 2 sizes and 2
+        temperatures, or is one of <Q_ext>; the message names the file and the line or cell.
     OSError
         If the file cannot be read.
     """
@@ -271,7 +277,8 @@ def _describe_mistake(table: CsvTable, kind: type[EfficiencyTable]) -> str:
     """What a header is that does not begin a table of this kind."""
     for other in QUANTITIES:
         if table.header[0] == other.corner or _is_long(table, other):
-            return f"a table of <{other.quantity}>, where one of <{kind.quantity}> is needed; marsdisk qpr makes both"
+            needed = f"where one of <{kind.quantity}> is needed"
+            return f"a table of <{other.quantity}>, {needed}; marsdisk qpr makes both"
     wide = f"start a wide table with {kind.corner!r} and the temperatures"
     columns = ",".join((*LONG_COORDINATES, kind.quantity))
     return f"unknown header {shown(','.join(table.header))}; {wide}, or a long one with {columns}"
@@ -329,7 +336,9 @@ def _refuse_few(count: int, source: str, what: str) -> None:
 
 
 def look_up(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
-    """Interpolate the efficiency of grains of radius `s` [m] in light of temperature `T` [K], bilinear in (log s, T).
+    """Interpolate the efficiency of grains of radius `s` [m] in light of temperature `T` [K].
+
+    It is bilinear in (log s, T).
 
     Parameters
     ----------
@@ -357,8 +366,15 @@ def look_up(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> Float
     return np.asarray((1.0 - v) * cold + v * hot)
 
 
-def outside_table(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """True where `look_up` has to clamp `s` or `T` to the edge of the table (shape of the broadcast input)."""
+def outside_table(
+    table: EfficiencyTable,
+    s: npt.ArrayLike,
+    T: npt.ArrayLike,
+) -> npt.NDArray[np.bool_]:
+    """True where `look_up` has to clamp `s` or `T` to the edge of the table.
+
+    It has the shape of the broadcast input.
+    """
     log_s, kelvin = _coordinates(s, T)
     out_s = (log_s < table.log_s[0]) | (log_s > table.log_s[-1])
     return np.asarray(out_s | (kelvin < table.T[0]) | (kelvin > table.T[-1]))

@@ -1,4 +1,4 @@
-"""Planck mean Q_pr from Mie theory: physical limits, averages, the file it writes. Q_ext has test_qext.py."""
+"""Planck mean Q_pr from Mie theory: physical limits, averages, the file. Q_ext has test_qext.py."""
 
 import os
 import sys

@@ -23,7 +23,7 @@ import marsdisk.qpr
 import sweep.cli
 from marsdisk.mie import Efficiencies
 from marsdisk.outfile import OutFile, OutputError, plain_name
-from marsdisk.physics.qpr_table import read_qext_table, read_qpr_table
+from marsdisk.physics.grid import Array
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working folder, in which nothing may be left but what a test names."""
     monkeypatch.chdir(tmp_path)
 
-    def fast(constants: object, s: list[float], T: list[float], progress: object = None) -> Efficiencies:
-        return Efficiencies(np.ones((len(T), len(s))), np.full((len(T), len(s)), 2.0))
+    def fast(constants: object, s: Array, T: Array, progress: object = None) -> Efficiencies:
+        return Efficiencies(np.ones((T.size, s.size)), np.full((T.size, s.size), 2.0))
 
     monkeypatch.setattr(marsdisk.qpr, "compute_planck_means", fast)  # Mie sums take long
     yield tmp_path
@@ -248,66 +248,6 @@ def test_a_name_that_the_command_chooses_is_not_written_over_either(ask: Ask, fo
         assert f"{default} is there already" in ask.refused(WRITERS[name])
         ask.accepted(WRITERS[name], "--force")
         assert (folder / default).read_bytes().startswith(WRITERS[name].begins)
-
-
-def test_one_command_writes_both_tables_of_efficiencies(ask: Ask, folder: Path) -> None:
-    done = ask.accepted(WRITERS["qpr"], "--out", "p.csv", "--ext", "e.csv")
-    assert read_qpr_table("p.csv").Q.max() == 1.0
-    assert read_qext_table("e.csv").Q.min() == 2.0
-    command = "# made by: marsdisk qpr nk.csv --out p.csv --ext e.csv"
-    for name, quantity in {"p.csv": "<Q_pr>", "e.csv": "<Q_ext>"}.items():
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-        assert lines[0].startswith(f"# {quantity}(s, T): Planck mean")
-        assert command in lines
-        assert f"{name}: {quantity}, 83 temperatures" in in_one_line(done.stdout)
-    assert "--ext" not in done.stdout
-
-
-def test_extinction_that_is_not_kept_is_told_before_the_sums(ask: Ask, folder: Path) -> None:
-    said = in_one_line(ask.accepted(WRITERS["qpr"], "--out", "p.csv").stdout)
-    assert 0 <= said.index("--ext FILE writes it, too") < said.index("p.csv: <Q_pr>")
-
-
-@pytest.mark.parametrize(("there", "option"), [("p.csv", "--out"), ("e.csv", "--ext")])
-def test_neither_table_is_written_where_one_is_there_already(ask: Ask, folder: Path, there: str, option: str) -> None:
-    (folder / there).write_bytes(MINE)
-    said = ask.refused(WRITERS["qpr"], "--out", "p.csv", "--ext", "e.csv")
-    assert f"{there} is there already; choose another name with {option}, or write over it with --force" in said
-    assert [path.name for path in folder.iterdir()] == [there]
-    assert (folder / there).read_bytes() == MINE
-    ask.accepted(WRITERS["qpr"], "--out", "p.csv", "--ext", "e.csv", "--force")
-    assert read_qpr_table("p.csv").Q.max() == 1.0
-    assert read_qext_table("e.csv").Q.min() == 2.0
-
-
-@pytest.mark.parametrize(("out", "ext"), [("a.csv", "a.csv"), ("a.csv", "./a.csv"), ("link.csv", "a.csv"), ("-", "/dev/stdout")])
-def test_both_tables_into_one_file_are_refused(ask: Ask, folder: Path, out: str, ext: str) -> None:
-    (folder / "link.csv").symlink_to("a.csv")
-    said = ask.refused(WRITERS["qpr"], "--out", out, "--ext", ext, "--force")
-    assert "give each table a file of its own" in said
-    assert [path.name for path in folder.iterdir()] == ["link.csv"]
-
-
-def test_either_table_can_be_printed(ask: Ask, folder: Path) -> None:
-    done = ask.accepted(WRITERS["qpr"], "--out", "p.csv", "--ext", "-")
-    assert done.stdout_bytes.startswith(b"# <Q_ext>")
-    assert "standard output: <Q_ext>" in in_one_line(done.stderr)
-    done = ask.accepted(WRITERS["qpr"], "--out", "-", "--ext", "e.csv")
-    assert done.stdout_bytes.startswith(b"# <Q_pr>")
-    assert sorted(path.name for path in folder.iterdir()) == ["e.csv", "p.csv"]
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("no/e.csv", "no/e.csv cannot be written: No such file or directory; choose another place with --ext"),
-        ("", "--ext '': is no name of a file"),
-        ("e.npz", "e.npz: has the ending of npz, not of csv"),
-    ],
-)
-def test_a_bad_name_of_the_second_table_is_told_by_its_option(ask: Ask, folder: Path, name: str, message: str) -> None:
-    assert message in ask.refused(WRITERS["qpr"], "--out", "p.csv", "--ext", name)
-    assert list(folder.iterdir()) == []
 
 
 def as_process(writer: Writer, paths: dict[str, str], out: str, **options: object) -> "subprocess.CompletedProcess[bytes]":

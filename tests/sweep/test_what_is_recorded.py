@@ -15,10 +15,12 @@ from small_sweeps import MELT, command, in_one_line, run_command, run_here
 import sweep
 from sweep.card import card
 from sweep.plan import make_plan
+from sweep.provenance import provenance
 from sweep.rerun import RecordedRuns
 from sweep.rounds import _with
 from sweep.spec import _seen_from, load_sweep
 from sweep.store import reader
+from sweep.store.recorded_tables import change_of_table, is_missing
 
 HOST = "a-host-that-nobody-may-see"
 #: Another name of the machine, for every process.
@@ -227,3 +229,44 @@ def test_rounds_of_a_refinement_know_where_the_base_is(project: Path) -> None:
     refine = {"target": "M_loss", "loss": "gradient", "axes": {"temperature.T0": span}, "max_runs": 9}
     plan = make_plan(load_sweep(sweep_file_of(project, axes={}, refine=refine)))
     assert _with(plan, []).sweep.base_file == str((project / "base.yaml").resolve())
+
+
+@pytest.mark.parametrize(
+    ("opacities", "extinction"),
+    [(["geometric"], False), (["planck"], True), (["geometric", "planck"], True)],
+)
+def test_the_table_of_extinction_is_recorded_where_a_run_uses_it(
+    project: Path,
+    opacities: list[str],
+    extinction: bool,
+) -> None:
+    plan = make_plan(load_sweep(sweep_file_of(project, axes={"optical_depth.opacity": opacities})))
+    tables = provenance(plan.runs.tables, with_host=False)["tables"]
+    expected = {"radiation.Q_pr = forsterite"}
+    if extinction:
+        expected.add("optical_depth.Q_ext = forsterite")
+    assert tables.keys() == expected
+    assert {change_of_table(name, digest) for name, digest in tables.items()} == {""}
+    assert {change_of_table(name, "0" * 64) for name in tables} == {"its content has changed"}
+    assert not any(is_missing(name) for name in tables)
+
+
+def test_a_users_table_of_extinction_is_known_again_by_its_content(project: Path) -> None:
+    table = project / "sweeps" / "qext.csv"
+    rows = ["T_M,s,Q_ext", "1000,1e-8,0.1", "1000,1,2", "6500,1e-8,0.2", "6500,1,2"]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    changes = {"numerics.t_end_years": 0.02, "optical_depth.opacity": "planck"}
+    changes["optical_depth.Q_ext"] = "qext.csv"
+    tables = make_plan(load_sweep(sweep_file_of(project, set=changes))).runs.tables
+    ((name, digest),) = [item for item in tables.items() if item[0].startswith("optical_depth")]
+    assert name == f"optical_depth.Q_ext = {table}"
+    assert change_of_table(name, digest) == ""
+    table.write_text(table.read_text(encoding="utf-8").replace("0.1", "1e-1"), encoding="utf-8")
+    assert change_of_table(name, digest) == "", "the same numbers, written in another way"
+    table.write_text(table.read_text(encoding="utf-8").replace("1e-1", "0.3"), encoding="utf-8")
+    assert change_of_table(name, digest) == "its content has changed"
+    table.write_text(table.read_text(encoding="utf-8").replace("Q_ext", "Q_pr"), encoding="utf-8")
+    assert "a table of <Q_pr>" in change_of_table(name, digest)
+    table.unlink()
+    assert "cannot be read here" in change_of_table(name, digest)
+    assert is_missing(name)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 import marsdisk
 from marsdisk.config import RunConfig, Variations, build_config, load_config, merge, read_config
 from marsdisk.errors import ConfigError
+from marsdisk.physics.qpr_table import shipped_qext_table
 
 MINIMAL = """\
 disk: {r_in_RM: 1.0, r_out_RM: 2.7}
@@ -20,6 +21,7 @@ temperature: {law: slab, T0: 4000.0}
 numerics: {t_end_years: 2.0}
 """
 QPR = "T_M,s,Q_pr\n1000,1e-8,0.1\n1000,1e-5,1.0\n6500,1e-8,0.2\n6500,1e-5,1.1\n"
+QEXT = QPR.replace("Q_pr", "Q_ext")
 COOLING = "time,T_M\n0,4000\n1e9,2000\n"
 
 
@@ -132,6 +134,7 @@ def test_the_digest_does_not_depend_on_the_order_or_spelling_of_keys(file: Calla
         {"numerics.rtol": 1e-4},
         {"output.samples": 64},
         {"radiation.Q_pr": 1.0},
+        {"optical_depth.opacity": "planck"},
     ],
     ids=str,
 )
@@ -140,16 +143,24 @@ def test_the_digest_changes_with_any_key(file: Callable[[str], Path], changes: d
     assert load_config(path).digest() != load_config(path, changes).digest()
 
 
-TABLES = {"radiation.Q_pr": ("qpr.csv", QPR, "1.1", "1.2"), "temperature.path": ("cooling.csv", COOLING, "2000", "2100")}
+TABLES = {
+    "radiation.Q_pr": ("qpr.csv", QPR, "1.1", "1.2"),
+    "optical_depth.Q_ext": ("qext.csv", QEXT, "1.1", "1.2"),
+    "temperature.path": ("cooling.csv", COOLING, "2000", "2100"),
+}
+LINES = {
+    "radiation.Q_pr": "radiation: {Q_pr: qpr.csv}\n",
+    "optical_depth.Q_ext": "optical_depth: {opacity: planck, Q_ext: qext.csv}\n",
+    "temperature.path": "",
+}
 
 
 def with_table(folder: Path, key: str, text: str) -> RunConfig:
     folder.mkdir(exist_ok=True)
     name = TABLES[key][0]
     (folder / name).write_text(text, encoding="utf-8")
-    line = f"radiation: {{Q_pr: {name}}}\n" if key == "radiation.Q_pr" else ""
     cooling = MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}") if key == "temperature.path" else MINIMAL
-    (folder / "run.yaml").write_text(cooling + line, encoding="utf-8")
+    (folder / "run.yaml").write_text(cooling + LINES[key], encoding="utf-8")
     return load_config(folder / "run.yaml")
 
 
@@ -159,13 +170,55 @@ def test_the_digest_follows_the_content_of_a_table_and_not_its_place(tmp_path: P
     here, there, changed = (with_table(tmp_path / name, key, t) for name, t in (("a", text), ("b", text), ("c", text.replace(old, new))))
     assert here.digest() == there.digest()
     assert here.digest() != changed.digest()
-    assert set(here.table_digests()) <= {"radiation.Q_pr", "temperature.path"}
+    assert set(here.table_digests()) == {"radiation.Q_pr", key}
     assert here.table_digests()[key] != changed.table_digests()[key]
 
 
 def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(tmp_path: Path, file: Callable[[str], Path]) -> None:
     shutil.copy(Path(marsdisk.__file__).parent / "data" / "qpr_forsterite.csv", tmp_path / "copy.csv")
     assert load_config(file(MINIMAL + "radiation: {Q_pr: copy.csv}\n")).digest() == load_config(file(MINIMAL)).digest()
+    data = Path(marsdisk.__file__).parent / "data"
+    shutil.copy(data / "qext_forsterite.csv", tmp_path / "copy.csv")
+    with_copy = load_config(file(MINIMAL + "optical_depth: {opacity: planck, Q_ext: copy.csv}\n"))
+    shipped = load_config(file(MINIMAL), {"optical_depth.opacity": "planck"})
+    assert with_copy.digest() == shipped.digest()
+
+
+def test_extinction_is_part_of_a_run_with_planck_opacity_only(file: Callable[[str], Path]) -> None:
+    path = file(MINIMAL)
+    geometric, planck = load_config(path), load_config(path, {"optical_depth.opacity": "planck"})
+    assert geometric.q_ext() is None
+    assert planck.q_ext() is shipped_qext_table("forsterite")
+    assert geometric.table_digests().keys() == {"radiation.Q_pr"}
+    assert planck.table_digests() == {
+        **geometric.table_digests(),
+        "optical_depth.Q_ext": shipped_qext_table("forsterite").digest,
+    }
+
+
+def test_each_table_of_efficiencies_is_refused_in_the_place_of_the_other(tmp_path: Path) -> None:
+    pressure = with_table(tmp_path / "a", "radiation.Q_pr", QEXT)
+    message = r"radiation\.Q_pr = .*: a table of <Q_ext>, where one of <Q_pr> is needed"
+    with pytest.raises(ConfigError, match=message):
+        pressure.q_pr()
+    extinction = with_table(tmp_path / "b", "optical_depth.Q_ext", QPR)
+    message = r"optical_depth\.Q_ext = .*: a table of <Q_pr>, where one of <Q_ext> is needed"
+    with pytest.raises(ConfigError, match=message):
+        extinction.q_ext()
+
+
+def test_a_table_named_on_the_command_line_is_sought_where_the_user_is(
+    tmp_path: Path, file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "qext.csv").write_text(QEXT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "here")
+    planck = {"optical_depth.opacity": "planck", "optical_depth.Q_ext": "qext.csv"}
+    config = load_config(file(MINIMAL), planck)
+    assert config.optical_depth.Q_ext == str(tmp_path / "here" / "qext.csv")
+    table = config.q_ext()
+    assert table is not None
+    assert table.name == "qext"
 
 
 @pytest.mark.parametrize("key", TABLES)
