@@ -193,6 +193,7 @@ def test_whatever_key_is_wrong_its_line_is_told_and_its_value_is_cut(kind: str, 
 
 TABLES: dict[str, dict[str, Any]] = {
     "radiation.Q_pr": {},
+    "optical_depth.Q_ext": {"optical_depth": {"opacity": "planck"}},
     "temperature.path": {"temperature": {"law": "table"}},
     "shielding.path": {"shielding": {"mode": "table"}},
     "sublimation.vapour_pressure": {"sublimation": {"method": "sink", "alpha_evap": 0.1, "mu": 0.044}},
