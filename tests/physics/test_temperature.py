@@ -46,9 +46,15 @@ def test_the_first_time_in_a_table(T: float, t: float | None) -> None:
 
 def test_repeated_times_and_short_or_bad_tables() -> None:
     assert table(np.array([0.0, 1.0, 1.0]), np.array([3000.0, 2000.0, 2000.0])).times.size == 2
-    for times, values in (([1.0, 1.0], [2.0, 3.0]), ([1.0], [2.0]), ([0.0, 1.0], [2.0, np.nan]), ([0.0, np.inf], [2.0, 3.0])):
+    for times, values in (([1.0, 1.0], [2.0, 2.0]), ([1.0], [2.0]), ([0.0, 1.0], [2.0, np.nan]), ([0.0, np.inf], [2.0, 3.0])):
         with pytest.raises(ValueError, match="at least two"):
             table(np.array(times), np.array(values))
+
+
+@pytest.mark.parametrize("times", [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+def test_a_table_with_two_temperatures_at_one_time_is_refused(times: list[float]) -> None:
+    with pytest.raises(ValueError, match="at time 1 s it has the temperatures .* K; keep one of them"):
+        table(np.array(times), np.array([3000.0, 2500.0, 2000.0]))
 
 
 @pytest.mark.parametrize("law", [slab(4000.0), linear(4000.0), NODES, constant(3000.0)], ids=["slab", "linear", "table", "constant"])

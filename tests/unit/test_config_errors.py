@@ -33,8 +33,8 @@ def test_a_good_configuration_is_built() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("disk.r_in_RM", -1.0, "(0, 100] R_M"),
-        ("disk.r_out_RM", float("inf"), "(0, 100] R_M"),
+        ("disk.r_in_RM", -1.0, "[1, 100] R_M"),
+        ("disk.r_out_RM", float("inf"), "[1, 100] R_M"),
         ("material.rho", 1e5, "[1000, 5000] kg m-3"),
         ("material.rho", "3270", "[1000, 5000] kg m-3"),
         ("material.rho", True, "[1000, 5000] kg m-3"),
@@ -134,7 +134,7 @@ def test_a_key_of_another_cooling_law_is_not_taken_for_an_unrelated_one() -> Non
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        ("disk.r_in_RM", "disk.r_in_RM is missing: give a number in (0, 100] R_M (inner edge)"),
+        ("disk.r_in_RM", "disk.r_in_RM is missing: give a number in [1, 100] R_M (inner edge, not inside Mars)"),
         ("temperature.T0", "temperature.T0 is missing: give a number in [1000, 6500] K"),
         ("temperature.law", "temperature.law is missing: give one of constant, slab, linear, table"),
     ],
