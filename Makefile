@@ -10,7 +10,7 @@ PY313 := $(shell .ci/python-3.13)
 # What may differ between versions of Python: bits, imports, warnings, how processes are started.
 DEPENDS_ON_PYTHON := tests/unit tests/golden tests/cache tests/sweep/test_same_bits.py tests/cluster/test_scheduler.py
 
-.PHONY: sweep test test-3.13 thorough load faults mutants audit lint bench rivals precision constraints setup clean
+.PHONY: sweep test test-3.13 thorough load faults mutants audit lint bench rivals precision validation constraints setup clean
 
 sweep: setup ## run the temperature-supply sweep on all cores
 	$(BIN)/sweep run configs/sweeps/temperature_supply.yaml
@@ -54,6 +54,9 @@ bench: setup ## measure speed; figures for this machine
 rivals: setup ## the same runs with joblib, multiprocessing, dask.delayed, xyzpy and pipefunc; into docs/performance.md (some minutes)
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt --group rivals
 	$(BIN)/python -m tests.benchmarks.rivals --write
+
+validation: setup ## the model against the literature; put into docs/validation.md, with its figures
+	$(BIN)/python -m tests.validation --write
 
 precision: setup ## time against error, ours and SciPy's; put into docs/model.md (some minutes)
 	$(BIN)/python docs/precision.py --write

@@ -28,7 +28,7 @@ def fed_cascade(ratio: float, exponent: float = 0.0, alpha: float = 3.5) -> RunR
     exponent : float
         That of Q_D* in size.
     alpha : float
-        Exponent of the number of fragments, dN/ds ~ s^-alpha.
+        Exponent of the number of fragments, dN/ds ∝ s^-alpha.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def fed_cascade(ratio: float, exponent: float = 0.0, alpha: float = 3.5) -> RunR
 
 
 def slope_in_the_middle(run: RunResult) -> float:
-    """Return q of dN/ds ~ s^-q over four decades of size, far from both ends."""
+    """Return q of dN/ds ∝ s^-q over four decades of size, far from both ends."""
     return -fitted_slope(run.s, number_per_size(run), *MIDDLE)
 
 
@@ -75,15 +75,15 @@ def compare_dohnanyi() -> Outcome:
     rows, curves = [], []
     for alpha in (2.5, 3.0, 3.5):
         run = fed_cascade(1e-2, alpha=alpha)
-        label = f"fragments dN/ds ~ s^-{alpha:g}"
-        rows.append(Row.of(f"q of dN/ds ~ s^-q, {label}", slope_in_the_middle(run), 3.5, 1e-3))
+        label = f"fragments dN/ds ∝ s^-{alpha:g}"
+        rows.append(Row.compare(f"q of dN/ds ∝ s^-q, {label}", slope_in_the_middle(run), 3.5, 2e-4))
         curves.append(compensated(run, 3.5, label))
     panel = Panel("s [m]", "dN/ds over s^-3.5", (*curves, flat()), shaded=MIDDLE)
     return Outcome(tuple(rows), (panel,))
 
 
 def obrien_and_greenberg(exponent: float) -> float:
-    """Return q of dN/ds ~ s^-q for Q_D* ~ s^exponent."""
+    """Return q of dN/ds ∝ s^-q for Q_D* ~ s^exponent."""
     return (7.0 + exponent / 3.0) / (2.0 + exponent / 3.0)
 
 
@@ -93,9 +93,9 @@ def compare_obrien_and_greenberg() -> Outcome:
     for exponent in EXPONENTS:
         run = fed_cascade(3e-3, exponent)
         q = obrien_and_greenberg(exponent)
-        quantity = f"q of dN/ds ~ s^-q for Q_D* ~ s^{exponent:g}"
-        rows.append(Row.of(quantity, slope_in_the_middle(run), q, 5e-3))
-        curves.append(compensated(run, q, f"Q_D* ~ s^{exponent:g}"))
+        quantity = f"q of dN/ds ∝ s^-q for Q_D* ∝ s^{exponent:g}"
+        rows.append(Row.compare(quantity, slope_in_the_middle(run), q, 5e-3))
+        curves.append(compensated(run, q, f"Q_D* ∝ s^{exponent:g}"))
     panel = Panel("s [m]", "dN/ds over s^-q", (*curves, flat()), shaded=MIDDLE)
     return Outcome(tuple(rows), (panel,))
 
@@ -103,18 +103,21 @@ def compare_obrien_and_greenberg() -> Outcome:
 DOHNANYI = Case(
     name="dohnanyi",
     title="A cascade of bodies of constant strength",
-    source="Dohnanyi 1969, J. Geophys. Res. 74, 2531; Tanaka, Inaba & Nakazawa 1996, Icarus 123, 450",
+    sources=(
+        "Dohnanyi 1969, J. Geophys. Res. 74, 2531",
+        "Tanaka, Inaba & Nakazawa 1996, Icarus 123, 450",
+    ),
     text=(
-        "Bodies are supplied in the largest of 144 bins (1 µm to 1 km), and what is unbound (below "
-        "1.06 µm) is blown out, until as much leaves as is fed. $Q_D^\\ast = 0.01 v^2$ at all sizes; "
-        "`fragment_law: number`. Expected: $q = 3.5$, whatever the fragments' own exponent. (Under the "
-        "default, `fragment_law: mass`, fragments go straight to the smallest bin and there is no such "
-        "cascade.)"
+        "Bodies are supplied in the largest of 144 bins (1 µm to 1 km), and what is unbound "
+        "(below 1.06 µm) is blown out, until as much leaves as is fed. $Q_D^\\ast = 0.01 v^2$ at"
+        " all sizes; `fragment_law: number`. Expected: $q = 3.5$, whatever the fragments' own "
+        "exponent. (Under the default, `fragment_law: mass`, fragments go straight to the "
+        "smallest bin and there is no such cascade.)"
     ),
     reason=(
-        "The slope is fitted over the four decades that are shaded. Waves from the cut-off at the "
-        "blow-out size reach into them with an amplitude of 1e-3 or less. Over its lowest two decades "
-        "the distribution is not a power law."
+        "The slope is fitted over the four decades that are shaded. Below them the cut-off at "
+        "the blow-out size throws waves up into the distribution, and above them the largest "
+        "bodies have none larger to break them."
     ),
     compute=compare_dohnanyi,
 )
@@ -122,16 +125,17 @@ DOHNANYI = Case(
 OBRIEN = Case(
     name="obrien_greenberg",
     title="A cascade of bodies whose strength changes with size",
-    source="O'Brien & Greenberg 2003, Icarus 164, 334",
+    sources=("O'Brien & Greenberg 2003, Icarus 164, 334",),
     text=(
-        "As above, with $Q_D^\\ast = 0.003 v^2 (s/1\\ {\\rm cm})^a$ for $a = \\mp 0.3$. Expected: "
-        "$q = (7 + a/3)/(2 + a/3)$, 3.632 and 3.381."
+        "As above, with $Q_D^\\ast = 0.003 v^2 (s/{\\rm cm})^a$, falling with size for $a = -0.3$ "
+        "and rising with it for $a = 0.3$. Expected: $q = (7 + a/3)/(2 + a/3)$, which is 3.632 "
+        "for the first and 3.381 for the second."
     ),
     reason=(
-        "The theory lets bodies be broken by others that are much smaller. Here these have a tenth to "
-        "a quarter of the target's size, a ratio that itself changes along the cascade with "
-        "$Q_D^\\ast/v^2$. That shifts $q$ by 0.01, towards 3.5 for either sign of $a$ or, for weaker "
-        "bodies, beyond; the range of slopes that $a$ spans is 0.25."
+        "The theory lets bodies be broken by others that are much smaller. Here these have a tenth "
+        "to a third of the target's size, a ratio that itself changes along the cascade with "
+        "$Q_D^\\ast/v^2$. That shifts $q$ by 0.01, towards 3.5 for either sign of $a$; from one $a$ "
+        "to the other $q$ changes by 0.25."
     ),
     compute=compare_obrien_and_greenberg,
 )

@@ -28,7 +28,7 @@ class Row:
 
     Examples
     --------
-    >>> Row.of("a length [m]", 1.01, 1.0, 0.1).passes
+    >>> Row.compare("a length [m]", 1.01, 1.0, 0.1).passes
     True
     """
 
@@ -39,12 +39,12 @@ class Row:
     difference: float
 
     @classmethod
-    def of(cls, quantity: str, ours: float, expected: float, tolerance: float) -> "Row":
+    def compare(cls, quantity: str, ours: float, expected: float, tolerance: float) -> "Row":
         """Return the row of a single pair of values."""
         return cls(quantity, ours, expected, tolerance, ours / expected - 1.0)
 
     @classmethod
-    def of_many(cls, quantity: str, ours: Array, expected: Array, tolerance: float) -> "Row":
+    def compare_series(cls, quantity: str, ours: Array, expected: Array, tolerance: float) -> "Row":
         """Return the row of a series: its last values, and the largest difference of all."""
         differences = np.asarray(ours) / np.asarray(expected) - 1.0
         largest = float(differences[np.argmax(np.abs(differences))])
@@ -91,7 +91,7 @@ class Case(NamedTuple):
 
     name: str  #: of its figure, too
     title: str
-    source: str  #: for the table
+    sources: tuple[str, ...]
     text: str  #: the set-up, and what is expected of it
     reason: str  #: why the tolerances are what they are
     compute: Callable[[], Outcome]

@@ -1,4 +1,4 @@
-"""The ring that collisional cases share: weightless in itself, far from Mars, of one temperature."""
+"""The ring that collisional cases share, at 1.85 Mars radii and of one temperature."""
 
 from collections.abc import Mapping
 from typing import Any
