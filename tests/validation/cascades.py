@@ -134,8 +134,8 @@ OBRIEN = Case(
     reason=(
         "The theory lets bodies be broken by others that are much smaller. Here these have a tenth "
         "to a third of the target's size, a ratio that itself changes along the cascade with "
-        "$Q_D^\\ast/v^2$. That shifts $q$ by 0.01, towards 3.5 for either sign of $a$; from one $a$ "
-        "to the other $q$ changes by 0.25."
+        "$Q_D^\\ast/v^2$. That shifts $q$ by 0.01, towards 3.5 for either sign of $a$; from one "
+        "$a$ to the other $q$ changes by 0.25."
     ),
     compute=compare_obrien_and_greenberg,
 )

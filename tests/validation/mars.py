@@ -90,10 +90,11 @@ def compare_burns() -> Outcome:
     middle = TEMPERATURES.index(4000.0)
     order = np.roll(np.arange(len(ours) * sizes.size), -(middle * sizes.size + at + 1))
     series = [np.concatenate(values)[order] for values in (ours, exact, printed)]
-    quantity = "β of 1 µm at 4000 K"
+    names = ("3L/(16π G M c ρ s)", "from 5.7e-5/(ρ s) for the Sun")
+    of_1_um = [f"β of 1 µm at 4000 K, {name}" for name in names]
     rows = (
-        Row.compare_series(f"{quantity}, 3L/(16π G M c ρ s)", series[0], series[1], 2e-10),
-        Row.compare_series(f"{quantity}, from 5.7e-5/(ρ s) for the Sun", series[0], series[2], 0.01),
+        Row.compare_series(of_1_um[0], series[0], series[1], 2e-10),
+        Row.compare_series(of_1_um[1], series[0], series[2], 0.01),
     )
     return Outcome(rows, (Panel("s [m]", "β", tuple(curves)),))
 
