@@ -2,7 +2,6 @@
 
 import functools
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,17 @@ from scipy import constants as nature
 from scipy import optimize
 
 from marsdisk import qpr
+from marsdisk.mie import compute_planck_means, load_miepython
+from marsdisk.optical_constants import OpticalConstants
 from marsdisk.physics.constants import M_MARS, R_MARS
 from marsdisk.physics.grid import Array
-from marsdisk.physics.qpr_table import QprTable, qpr_lookup, read_qpr_table
-from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure
+from marsdisk.physics.qpr_table import QprTable, look_up, read_qpr_table
+from marsdisk.physics.radiation import (
+    beta,
+    blowout_size,
+    radiation_pressure,
+    smallest_unbound_size,
+)
 from marsdisk.zero_d import run_zero_d
 
 from .case import Case, Curve, Outcome, Panel, Row
@@ -33,8 +39,8 @@ CLOSED, OPEN = 2000.0, 2400.0  # K, of a window that is not there yet, and of on
 def table_of_the_model() -> QprTable:
     """Return <Q_pr> as ``marsdisk.qpr`` makes it, written to a file and read again."""
     ends = np.array(WAVELENGTHS)
-    constants = qpr.OpticalConstants("", ends, np.full(2, INDEX.real), np.full(2, -INDEX.imag))
-    Q = qpr.planck_mean_qpr([constants], SIZES, TABLE_TEMPERATURES)
+    constants = OpticalConstants("", ends, np.full(2, INDEX.real), np.full(2, -INDEX.imag))
+    Q = compute_planck_means([constants], SIZES, TABLE_TEMPERATURES).Q_pr
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         qpr.write_table(path, QprTable(np.log(SIZES), TABLE_TEMPERATURES, Q, "table"), digits=8)
@@ -56,12 +62,10 @@ def nodes_and_weights() -> tuple[Array, Array]:
 @functools.cache
 def mie_mean(s: float, T: float) -> float:
     """Return <Q_pr> of a sphere of radius ``s`` [m] in the light of a black body, by Mie theory."""
-    import miepython  # after marsdisk.qpr, which has it compile its kernels
-
     y, weights = nodes_and_weights()
     wavelength = nature.h * nature.c / (nature.k * T * y)
     x = 2.0 * np.pi * s / wavelength
-    ext, sca, _, g = miepython.efficiencies_mx(np.full(x.size, INDEX), x)
+    ext, sca, _, g = load_miepython().efficiencies_mx(np.full(x.size, INDEX), x)
     return float(weights @ (ext - g * sca))
 
 
@@ -72,23 +76,27 @@ def mie_excess(s: float, T: float) -> float:
     return float(light / gravity - 0.5)
 
 
-def window(excess: Callable[[float, float], float], T: float) -> tuple[float, float]:
-    """Return the smallest and the largest size [m] at which an excess vanishes."""
+def window(T: float) -> tuple[float, float]:
+    """Return the smallest and the largest size [m] with a beta of 1/2 by Mie theory."""
     sizes = np.geomspace(SMALLEST, LARGEST, 25)
-    signs = [excess(float(s), T) > 0.0 for s in sizes]
-    unbound = np.flatnonzero(signs)
+    unbound = np.flatnonzero([mie_excess(float(s), T) > 0.0 for s in sizes])
 
     def root(index: int) -> float:
         low, high = np.log(sizes[index : index + 2])
-        return float(np.exp(optimize.brentq(lambda x: excess(float(np.exp(x)), T), low, high)))
+        return float(np.exp(optimize.brentq(lambda x: mie_excess(float(np.exp(x)), T), low, high)))
 
     return root(unbound[0] - 1), root(unbound[-1])
 
 
-def table_excess(s: float, T: float) -> float:
-    """Return beta - 1/2 from the table of the model."""
-    Q = float(qpr_lookup(table_of_the_model(), s, T))
-    return float(beta(s, RHO, T, Q)) - 0.5
+def beta_of_the_model(s: Array, T: float) -> Array:
+    """Return beta from the table of the model."""
+    return np.asarray(beta(s, RHO, T, look_up(table_of_the_model(), s, T)))
+
+
+def lower_end_of_the_model(T: float) -> float:
+    """Return the smallest unbound size [m] by the table of the model."""
+    pressure = radiation_pressure(RHO, table_of_the_model())
+    return float(smallest_unbound_size(pressure, T, blowout_size(pressure, T)[0])[0])
 
 
 def blowout_size_of_a_run(T: float) -> float:
@@ -143,12 +151,12 @@ def compare_mie() -> Outcome:
     upper, lower, curves = [], [], []
     sizes = np.geomspace(SMALLEST, LARGEST, 25)
     for T in TEMPERATURES:
-        smallest, largest = window(mie_excess, T)
-        s_blow, below = blowout_size_of_a_run(T), window(table_excess, T)[0]
+        smallest, largest = window(T)
+        s_blow, below = blowout_size_of_a_run(T), lower_end_of_the_model(T)
         upper.append(Row.compare(f"s_blow at {T:g} K [µm]", 1e6 * s_blow, 1e6 * largest, 1e-3))
         quantity = f"lower end of the window at {T:g} K [µm]"
         lower.append(Row.compare(quantity, 1e6 * below, 1e6 * smallest, 2e-3))
-        model = np.array([table_excess(float(s), T) for s in sizes]) + 0.5
+        model = beta_of_the_model(sizes, T)
         theory = np.array([mie_excess(float(s), T) for s in sizes]) + 0.5
         curves += [
             Curve(1e6 * sizes, model, f"{T:g} K"),
