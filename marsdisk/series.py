@@ -110,7 +110,7 @@ def collision_times(N: Array, masses: Array, sizes: Array, moving: Moving, colli
     bins = np.array([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)])
     areas = np.pi * (sizes[bins][:, :, None] + sizes) ** 2
     gathered = np.sum(areas * N, axis=2)
-    per_area = np.array([rate_coefficient(np.ones(1), H, v)[0] for v, H in zip(moving.v_rel, moving.H, strict=True)])
+    per_area = rate_coefficient(np.ones(1), 1.0, 1.0) * moving.v_rel / moving.H
     rates = np.where(collide, gathered * per_area, 0.0)
     times = np.full(rates.shape, np.nan)
     np.divide(1.0, rates, out=times, where=rates > 0.0)
