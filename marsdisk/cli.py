@@ -75,16 +75,17 @@ LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
 @main.command()
 @CONFIG
 @set_option
-@click.option("--time-limit", type=LIMIT, help="Largest relative difference with tighter steps that passes.  [default: 0.001]")
-@click.option("--bins-limit", type=LIMIT, help="Largest relative difference with twice the bins that passes.  [default: 0.01]")
-@click.option("--json", "as_json", is_flag=True, help="For programs: values, differences (null: infinite), limits and failures.")
+@click.option("--time-limit", type=LIMIT, help="Largest relative error from time steps that passes.  [default: 0.001]")
+@click.option("--bins-limit", type=LIMIT, help="Largest relative error from the size bins that passes.  [default: 0.01]")
+@click.option("--json", "as_json", is_flag=True, help="For programs: values, errors (null: infinite), orders (null: none), limits and failures.")
 @command
 def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bins_limit: float | None, as_json: bool) -> None:
-    """Say how exact CONFIG is: run it, run it with tighter steps, run it with twice the bins, and compare.
+    """Say how accurate CONFIG is: run it, run it with tighter steps, with twice the bins and with half of them, and compare.
 
-    Compared are the mass lost, the time by which 99 % of it was lost, and the surface density at the end. Tighter steps are a hundredth
-    of numerics.rtol and atol (scheme imex_bdf1: half of numerics.dt) and show the error of the integration; twice as many bins between
-    the same sizes show the error of the size grid, that of the disk laid out on it at t = 0 included. Exit codes: 0 all differences are
+    Compared are the mass lost, the time by which 99 % of it was lost, the surface density and the optical depth at the end, the largest
+    optical depth, the time of the end, and the largest outflow. Tighter steps are a hundredth of numerics.rtol and atol (scheme imex_bdf1:
+    half of numerics.dt) and show the error of the integration; other numbers of bins between the same sizes show the error of the size
+    grid, that of the disk laid out on it at t = 0 included, and the order with which it becomes smaller. Exit codes: 0 all errors are
     within their limits, 1 some are not, 2 bad input or a run that could not reach its end.
 
     \b

@@ -1,8 +1,10 @@
-"""How exact a run is, by its own account: the same run with tighter steps, and with twice the bins."""
+"""How accurate a run is, by its own account: with tighter steps, and with half and twice the bins."""
 
+import dataclasses
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,49 @@ from .cache import RunCache
 from .config import RunConfig, build_config, merge
 from .config_errors import bound, config_keys
 from .errors import ConfigError, SolverError
+from .extrapolation import GridError, extrapolated_error
 from .result import RunResult
 
-QUANTITIES = ("M_loss", "t99", "Sigma_final")  # of a result, compared
-TIME_LIMIT, BINS_LIMIT = 1e-3, 1e-2  # largest relative differences that pass
+TIME_LIMIT, BINS_LIMIT = 1e-3, 1e-2  # largest relative errors that pass
 TIGHTER = 100.0  # the tolerances are divided by it
 MORE_STEPS = 10  # times numerics.max_steps, for the runs compared with: the limit of a run is not meant for them
+FEWEST_TO_HALVE = 4  # bins: a grid has two at least
+ORDER_IF_NONE_SHOWN = 1.0  # of the bins, for the advice how many there should be
+SAFETY = 0.5  # of an advised tolerance, since the error follows it only roughly
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a result whose error is estimated."""
+
+    units: str
+    long_name: str
+    value: Callable[[RunResult], float]
+
+
+def _of_result(name: str) -> Quantity:
+    (field,) = (field for field in dataclasses.fields(RunResult) if field.name == name)
+
+    def value(result: RunResult) -> float:
+        return float(getattr(result, name))
+
+    return Quantity(field.metadata["units"], field.metadata["long_name"], value)
+
+
+COMPARED: Mapping[str, Quantity] = {
+    **{name: _of_result(name) for name in ("M_loss", "t99", "Sigma_final", "t_end", "tau_max")},
+    "tau_final": Quantity(
+        "1",
+        "line-of-sight optical depth at the end",
+        lambda result: float(result.tau_los[-1]),
+    ),
+    "M_out_dot_max": Quantity(
+        "M_Mars s-1",
+        "largest mass blown out per time at any sample",
+        lambda result: float(np.max(result.M_out_dot)),
+    ),
+}
+QUANTITIES = tuple(COMPARED)
 
 
 def relative_difference(value: float, reference: float) -> float:
@@ -30,27 +69,59 @@ def relative_difference(value: float, reference: float) -> float:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Convergence:
-    """A run beside the same run with tighter steps and the same run with twice the bins."""
+    """A run beside the same run with tighter steps, with twice the bins, and with half of them."""
 
     run: RunResult
     tighter: RunResult  #: with tighter steps
     finer: RunResult  #: with twice the bins
+    coarser: RunResult | None  #: with half the bins; None where the run has fewer than four
     time_limit: float  #: largest err_time that passes
     bins_limit: float  #: largest err_bins that passes
 
     @property
     def err_time(self) -> dict[str, float]:
-        """Relative difference of each of :data:`QUANTITIES` from the run with tighter steps."""
-        return {name: relative_difference(getattr(self.run, name), getattr(self.tighter, name)) for name in QUANTITIES}
+        """Relative error of each of :data:`QUANTITIES` by the steps.
+
+        It is the difference from the run with tighter steps; of the classic scheme, whose error is
+        halved with its step, twice that difference.
+        """
+        times = 2.0 if self.run.config.numerics.scheme == "imex_bdf1" else 1.0
+        errors = {}
+        for name, quantity in COMPARED.items():
+            value, reference = quantity.value(self.run), quantity.value(self.tighter)
+            errors[name] = times * relative_difference(value, reference)
+        return errors
+
+    @property
+    def grid_errors(self) -> dict[str, GridError]:
+        """Error of each by the bins, with the order that it is extrapolated with."""
+        coarsening = 2.0 if self.coarser is None else self.run.s.size / self.coarser.s.size
+        errors = {}
+        for name, quantity in COMPARED.items():
+            coarser = None if self.coarser is None else quantity.value(self.coarser)
+            value, finer = quantity.value(self.run), quantity.value(self.finer)
+            errors[name] = extrapolated_error(coarser, value, finer, coarsening)
+        return errors
 
     @property
     def err_bins(self) -> dict[str, float]:
-        """The same from the run with twice the bins."""
-        return {name: relative_difference(getattr(self.run, name), getattr(self.finer, name)) for name in QUANTITIES}
+        """Relative error of each by the bins; see :func:`marsdisk.extrapolation.extrapolated_error`."""
+        return {name: found.error for name, found in self.grid_errors.items()}
+
+    @property
+    def order_bins(self) -> dict[str, float]:
+        """Order of convergence of each with the bins, between 0.5 and 2; NaN where they show none."""
+        return {name: found.order for name, found in self.grid_errors.items()}
+
+    @property
+    def solver_time(self) -> float:
+        """Seconds that the integrator took for the runs compared with."""
+        others = (self.tighter, self.finer, self.coarser)
+        return sum(other.solver_time for other in others if other is not None)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """A line for each difference beyond its limit."""
+        """A line for each error beyond its limit."""
         limits = (("err_time", self.err_time, self.time_limit), ("err_bins", self.err_bins, self.bins_limit))
         return tuple(
             f"{name}: {kind} = {error:.3g} is over {limit:g}"
@@ -61,21 +132,29 @@ class Convergence:
 
     @property
     def passed(self) -> bool:
-        """Whether every difference is within its limit."""
+        """Whether every error is within its limit."""
         return not self.failures
 
 
-def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
-    """What a run of ``config`` is compared with: tighter steps, and twice the bins; see :func:`check_run`.
+class Comparisons(NamedTuple):
+    """What a run is compared with."""
+
+    tighter: RunConfig  #: with tighter steps
+    finer: RunConfig  #: with twice the bins
+    coarser: RunConfig | None  #: with half the bins; None where the run has fewer than four
+
+
+def comparisons(config: RunConfig) -> Comparisons:
+    """What a run of ``config`` is compared with; see :func:`check_run`.
 
     Raises
     ------
     ConfigError
         Twice the bins are more than a run may have, or the run would never end.
     """
-    numerics, bins, most = config.numerics, config.sizes.n_bins, bound(config_keys(RunConfig)["sizes.n_bins"], "le")
+    numerics, bins, most = config.numerics, config.sizes.n_bins, most_bins()
     if 2 * bins > most:
-        raise ConfigError([f"sizes.n_bins = {bins}: a check needs a run with twice as many, and {most:g} are allowed; give at most {most // 2:g}"])
+        raise ConfigError([f"sizes.n_bins = {bins}: a check needs a run with twice as many, and {most} are allowed; give at most {most // 2}"])
     more: dict[str, Any]
     steps: dict[str, Any]
     if numerics.scheme == "imex_bdf1":
@@ -87,7 +166,64 @@ def comparisons(config: RunConfig) -> tuple[RunConfig, RunConfig]:
             for name in ("rtol", "atol")
         }
     given = config.model_dump(exclude_unset=True)
-    return build_config(merge(given, {**more, **steps})), build_config(merge(given, {**more, "sizes.n_bins": 2 * bins}))
+
+    def changed(changes: Mapping[str, Any]) -> RunConfig:
+        return build_config(merge(given, {**more, **changes}))
+
+    return Comparisons(
+        tighter=changed(steps),
+        finer=changed({"sizes.n_bins": 2 * bins}),
+        coarser=changed({"sizes.n_bins": bins // 2}) if bins >= FEWEST_TO_HALVE else None,
+    )
+
+
+def most_bins() -> int:
+    """How many bins a run may have."""
+    return int(bound(config_keys(RunConfig)["sizes.n_bins"], "le"))
+
+
+def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:
+    """About how many bins bring an error by the bins down to ``limit``.
+
+    Parameters
+    ----------
+    bins : int
+        That the error was found with.
+    error : float
+        Relative.
+    order : float
+        Of convergence; NaN where none is shown, which counts as the first.
+    limit : float
+        Largest error.
+
+    Returns
+    -------
+    int or None
+        A multiple of 10; None where a run may not have that many.
+
+    Examples
+    --------
+    >>> bins_for(40, 0.04, 2.0, 0.01)
+    80
+    """
+    if not math.isfinite(error):
+        return None
+    power = 1.0 / (ORDER_IF_NONE_SHOWN if math.isnan(order) else order)
+    needed = 10 * math.ceil(round(0.1 * bins * (error / limit) ** power, 6))
+    return needed if needed <= most_bins() else None
+
+
+def tolerance_for(tolerance: float, error: float, limit: float) -> float:
+    """About which tolerance brings an error by the steps down to ``limit``, to one digit.
+
+    Examples
+    --------
+    >>> tolerance_for(1e-3, 5e-3, 1e-3)
+    0.0001
+    """
+    wanted = SAFETY * tolerance * limit / error
+    digit = 10.0 ** math.floor(math.log10(wanted) + 1e-9)
+    return float(f"{math.floor(wanted / digit + 1e-9) * digit:.0e}")
 
 
 def _outer_step(config: RunConfig) -> float:
@@ -119,21 +255,31 @@ def check_run(
     bins_limit: float = BINS_LIMIT,
     alarm: NDArray[np.int64] | None = None,
 ) -> Convergence:
-    """Run ``config`` as it is, with tighter steps, and with twice the bins.
+    """Run ``config`` as it is, with tighter steps, with twice the bins, and with half of them.
 
     Tighter steps are ``numerics.rtol`` and ``atol`` divided by 100, but never below what a configuration may have (1e-12 and 1e-20): a run
     that is there already is compared with itself. The classic scheme (``imex_bdf1``) has no tolerances; it is of first order, and its
-    ``numerics.dt`` is halved: the difference is the error of the run with half the step. The run with twice the bins has the tolerances,
-    or the step, of the run itself, and covers the same sizes; its disk starts from another surface density, as ``tau0_target`` fixes the
-    optical depth. Both may take ten times ``numerics.max_steps``.
+    ``numerics.dt`` is halved: the error of the run is twice the difference. The runs with other bins have the tolerances,
+    or the step, of the run itself, and cover the same sizes; their disks start from another surface density, as ``tau0_target`` fixes the
+    optical depth. From the three grids the error is extrapolated to infinitely many bins. All may take ten times ``numerics.max_steps``.
 
     Parameters
     ----------
-    config : what to run
-    cache : for all three runs; None uses one of its own
-    run : the result of ``config``, where it is known
-    time_limit, bins_limit : largest relative differences that pass
-    alarm : of :func:`marsdisk.zero_d.run_zero_d`
+    config : RunConfig
+        What to run.
+    cache : RunCache, optional
+        For all runs; None uses one of its own.
+    run : RunResult, optional
+        The result of ``config``, where it is known.
+    time_limit, bins_limit : float
+        Largest relative errors that pass.
+    alarm : NDArray, optional
+        Of :func:`marsdisk.zero_d.run_zero_d`.
+
+    Returns
+    -------
+    Convergence
+        The runs, and the errors that follow from them.
 
     Raises
     ------
@@ -146,22 +292,31 @@ def check_run(
     Examples
     --------
     >>> from marsdisk import load_config
-    >>> check_run(load_config("configs/mars_0d_melt.yaml")).passed
+    >>> found = check_run(load_config("configs/mars_0d_melt.yaml"))
+    >>> found.err_bins["M_loss"] < 0.01
     True
     """
     from .zero_d import run_zero_d  # brings Numba, which a store or a sweep file need not wait for
 
     if not (time_limit > 0.0 and bins_limit > 0.0):
         raise ConfigError([f"the limits of a check must be positive numbers, got {time_limit:g} and {bins_limit:g}"])
-    tighter, finer = comparisons(config)
+    wanted = comparisons(config)
     cache = RunCache() if cache is None else cache
     run = run_zero_d(config, cache=cache, alarm=alarm) if run is None else run
     if config.numerics.scheme == "imex_bdf1":
         _refuse_bound_steps(run)
-    others = []
-    for what, other in (("tighter steps", tighter), ("twice the bins", finer)):
+
+    def compared(what: str, other: RunConfig) -> RunResult:
         try:
-            others.append(run_zero_d(other, cache=cache, alarm=alarm))
+            return run_zero_d(other, cache=cache, alarm=alarm)
         except SolverError as error:
             raise SolverError(f"the run with {what}, to compare with: {error}") from error
-    return Convergence(run=run, tighter=others[0], finer=others[1], time_limit=time_limit, bins_limit=bins_limit)
+
+    return Convergence(
+        run=run,
+        tighter=compared("tighter steps", wanted.tighter),
+        finer=compared("twice the bins", wanted.finer),
+        coarser=None if wanted.coarser is None else compared("half the bins", wanted.coarser),
+        time_limit=time_limit,
+        bins_limit=bins_limit,
+    )

@@ -17,8 +17,9 @@ from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .config_sections import START_KEYS, Section
-from .convergence import QUANTITIES, Convergence, relative_difference
+from .convergence import COMPARED, Convergence, bins_for, relative_difference, tolerance_for
 from .derived import derive
+from .extrapolation import LEAST_ORDER, MOST_ORDER, ROUND_OFF, GridError
 from .outfile import OutFile
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
@@ -153,36 +154,103 @@ def _time(seconds: float) -> str:
 
 
 def _remarks(found: Convergence) -> list[str]:
-    """What a reader of the differences should know about these three runs."""
-    run, tighter, finer = found.run, found.tighter, found.finer
+    """What a reader of the errors should know about these runs."""
+    run, tighter, finer, coarser = found.run, found.tighter, found.finer, found.coarser
+    bins = [str(result.s.size) for result in (coarser, run, finer) if result is not None]
     lines = [
-        f"Tighter steps: the same run with {_steps_of(tighter)}, which took {tighter.steps} steps instead of {run.steps}. "
-        "err_time, the relative difference from it, shows the error of the integration.",
-        f"Twice the bins: the same run on {finer.s.size} bins between the same sizes, {finer.s_edges[0]:.3g} to {finer.s_edges[-1]:.3g} m. "
-        "err_bins, the relative difference from it, shows the error of the size grid. The two start from different disks: for the same "
-        f"optical depth Sigma_0 differs by {100.0 * relative_difference(run.Sigma_0, finer.Sigma_0):.2g} % between the grids.",
+        f"Error from time steps (err_time): that of the integration, by the same run with {_steps_of(tighter)}, which took {tighter.steps} steps "
+        f"instead of {run.steps}.",
+        f"Error from bins (err_bins): that of the size grid, extrapolated from the same run on {', '.join(bins[:-1])} and {bins[-1]} bins between the "
+        f"same sizes, {finer.s_edges[0]:.3g} to {finer.s_edges[-1]:.3g} m, with the order that they show. They start from different disks: for "
+        f"the same optical depth Sigma_0 differs by {100.0 * relative_difference(run.Sigma_0, finer.Sigma_0):.2g} % between "
+        f"{run.s.size} and {finer.s.size} bins.",
     ]
+    if "none" in map(order_in_words, found.grid_errors.values()):
+        lines.append(
+            "Where the order is none, values go up and down from grid to grid or agree too well to show one; the error is then the larger "
+            "step between them."
+        )
     if run.steps == tighter.steps:
         lines.append("Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.")
-    if len({run.stop_reason, tighter.stop_reason, finer.stop_reason}) > 1 or run.stop_reason is StopReason.OPTICAL_DEPTH:
-        ends = [f"at {_time(result.t_end)} ({result.stop_reason.label})" for result in (run, tighter, finer)]
-        lines.append(f"Note: the run ended {ends[0]}, with tighter steps {ends[1]}, with twice the bins {ends[2]}; each is compared at its own end.")
-    if run.M_loss == tighter.M_loss == finer.M_loss == 0.0:
+    others = {"with tighter steps": tighter, "with twice the bins": finer, "with half the bins": coarser}
+    compared = {words: result for words, result in others.items() if result is not None}
+    reasons = {result.stop_reason for result in (run, *compared.values())}
+    if len(reasons) > 1 or run.stop_reason is StopReason.OPTICAL_DEPTH:
+        ends = [f"{words} {_end_of(result)}" for words, result in compared.items()]
+        lines.append(f"Note: the run ended {_end_of(run)}, {', '.join(ends)}; each is compared at its own end.")
+    if not any(result.M_loss for result in (run, *compared.values())):
         lines.append("Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.")
     return lines
 
 
+def _end_of(result: RunResult) -> str:
+    return f"at {_time(result.t_end)} ({result.stop_reason.label})"
+
+
+def order_in_words(found: GridError) -> str:
+    """An order of convergence for a table."""
+    if math.isnan(found.order):
+        return "none" if found.error > ROUND_OFF else "-"
+    if found.order <= LEAST_ORDER:
+        return f"<= {LEAST_ORDER:g}"
+    return f"{found.order:.2g}" if found.order < MOST_ORDER else f">= {MOST_ORDER:g}"
+
+
+def percent(error: float) -> str:
+    """A relative error, rounded up to two digits."""
+    if error <= ROUND_OFF:
+        return "round-off"
+    return f"{100.0 * rounded_up(error):g} %"
+
+
+def rounded_up(error: float) -> float:
+    """The next number of two digits that is not smaller."""
+    if error == 0.0 or math.isinf(error):
+        return error
+    digit = 10.0 ** (math.floor(math.log10(error)) - 1)
+    return float(f"{math.ceil(error / digit - 1e-9) * digit:.2g}")
+
+
+def bins_advice(bins: int | None, quantity: str, accepted: str) -> str:
+    """What to do about an error from bins.
+
+    Parameters
+    ----------
+    bins : int or None
+        That are about enough; None where a run may not have as many.
+    quantity : str
+        That needs them.
+    accepted : str
+        How to write that the error is accepted; empty where it is infinite.
+    """
+    enough = f"raise sizes.n_bins to about {bins}" if bins else "no sizes.n_bins that is allowed would be enough"
+    return f"for err_bins: {enough} ({quantity} needs most)" + (f", or accept the error: {accepted}" if accepted else "")
+
+
+def time_advice(config: RunConfig, error: float, limit: float, accepted: str) -> str:
+    """What to do about an error from time steps; ``accepted`` as for :func:`bins_advice`."""
+    numerics = config.numerics
+    if numerics.scheme == "imex_bdf1":
+        advice = "lower numerics.dt"
+    elif math.isfinite(error):
+        rtol, atol = (tolerance_for(tolerance, error, limit) for tolerance in (numerics.rtol, numerics.atol))
+        advice = f"lower numerics.rtol and atol, to about {rtol:g} and {atol:g}"
+    else:
+        advice = "lower numerics.rtol and atol"
+    return f"for err_time: {advice}" + (f", or accept the error: {accepted}" if accepted else "")
+
+
 def print_convergence(found: Convergence) -> None:
-    """The quantities of the three runs with their differences, what was compared, and which limits are exceeded."""
+    """The quantities of the run with their errors, what was compared, and what to do about limits that are exceeded."""
+    run, grids = found.run, found.grid_errors
     rows = []
-    for name in QUANTITIES:
-        errors = (found.err_time[name], found.err_bins[name])
-        within = errors[0] <= found.time_limit and errors[1] <= found.bins_limit
-        values = [f"{getattr(result, name):.7g}" for result in (found.run, found.tighter, found.finer)]
-        unit = next(str(field.metadata["units"]) for field in dataclasses.fields(found.run) if field.name == name)
-        rows.append((f"{name} [{unit}]", values[0], values[1], f"{errors[0]:.2g}", values[2], f"{errors[1]:.2g}", "pass" if within else "FAIL"))
-    run = found.run
-    columns = ("quantity", "value", "with tighter steps", "err_time", "with twice the bins", "err_bins", "limits")
+    for name, quantity in COMPARED.items():
+        err_time, err_bins = found.err_time[name], grids[name].error
+        within = err_time <= found.time_limit and err_bins <= found.bins_limit
+        errors = (f"{err_time:.2g}", f"{err_bins:.2g}", order_in_words(grids[name]))
+        limits = f"{found.time_limit:g}, {found.bins_limit:g}"
+        rows.append((name, quantity.units, f"{quantity.value(run):.7g}", *errors, limits, "pass" if within else "FAIL"))
+    columns = ("quantity", "unit", "value", "error from time steps", "error from bins", "order", "limits", "verdict")
     _table(f"{run.s.size} bins, {_steps_of(run)}: {_time(run.t_end)} in {run.steps} steps", rows, *columns)
     for line in _remarks(found):
         _say(line)
@@ -190,27 +258,58 @@ def print_convergence(found: Convergence) -> None:
         _say(f"passed: every err_time is within {found.time_limit:g} and every err_bins within {found.bins_limit:g}")
         return
     _say("failed: " + "; ".join(found.failures))
-    if any(not error <= found.time_limit for error in found.err_time.values()):
-        _say("  for err_time: lower " + ("numerics.rtol and atol" if run.config.numerics.scheme == "rosenbrock" else "numerics.dt"))
-    if any(not error <= found.bins_limit for error in found.err_bins.values()):
-        _say("  for err_bins: raise sizes.n_bins, or take the run to be no better than that and give --bins-limit")
+    good = _good(found)
+    if good:
+        _say(f"  within both limits: {', '.join(good)}")
+    for line in _advice(found):
+        _say(f"  {line}")
+
+
+def _good(found: Convergence) -> list[str]:
+    """The quantities within both limits, with the larger of their errors."""
+    err_time, err_bins = found.err_time, found.err_bins
+    return [
+        f"{name} to {percent(max(err_time[name], err_bins[name]))}"
+        for name in COMPARED
+        if err_time[name] <= found.time_limit and err_bins[name] <= found.bins_limit
+    ]
+
+
+def _advice(found: Convergence) -> list[str]:
+    """What to do about the errors beyond their limits."""
+    lines = []
+    largest = max(found.err_time.values())
+    if not largest <= found.time_limit:
+        accepted = f"--time-limit {rounded_up(largest):g}" if largest < 1.0 else ""
+        lines.append(time_advice(found.run.config, largest, found.time_limit, accepted))
+    beyond = {name: grid for name, grid in found.grid_errors.items() if not grid.error <= found.bins_limit}
+    if beyond:
+        needed = {name: bins_for(found.run.s.size, *grid, found.bins_limit) for name, grid in beyond.items()}
+        most = max(needed, key=lambda name: needed[name] or math.inf)
+        largest = max(grid.error for grid in beyond.values())
+        accepted = f"--bins-limit {rounded_up(largest):g}" if largest < 1.0 else ""
+        lines.append(bins_advice(needed[most], most, accepted))
+    return lines
 
 
 def convergence_record(found: Convergence) -> dict[str, Any]:
-    """The same for programs; an infinite difference is null."""
-    runs = {"run": found.run, "tighter_steps": found.tighter, "twice_the_bins": found.finer}
-    errors = {"err_time": found.err_time, "err_bins": found.err_bins}
+    """The same for programs; an infinite error is null, and so is an order that is not shown."""
+    runs = {"run": found.run, "tighter_steps": found.tighter, "twice_the_bins": found.finer, "half_the_bins": found.coarser}
+    errors = {"err_time": found.err_time, "err_bins": found.err_bins, "order_bins": found.order_bins}
     return {
         "passed": found.passed,
         "failures": list(found.failures),
         "time_limit": found.time_limit,
         "bins_limit": found.bins_limit,
-        **{kind: {name: error if math.isfinite(error) else None for name, error in of.items()} for kind, of in errors.items()},
-        **{
-            what: {name: getattr(result, name) for name in (*QUANTITIES, "Sigma_0", "t_end", "steps")} | {"stop_reason": result.stop_reason.label}
-            for what, result in runs.items()
-        },
+        **{kind: {name: number if math.isfinite(number) else None for name, number in by_name.items()} for kind, by_name in errors.items()},
+        **{what: None if result is None else _compared_values(result) for what, result in runs.items()},
     }
+
+
+def _compared_values(result: RunResult) -> dict[str, Any]:
+    values = {name: quantity.value(result) for name, quantity in COMPARED.items()}
+    others = {"Sigma_0": result.Sigma_0, "steps": result.steps, "bins": result.s.size}
+    return {**values, **others, "stop_reason": result.stop_reason.label}
 
 
 def print_result(result: RunResult) -> None:

@@ -13,10 +13,10 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 from marsdisk.yamlfile import yaml_text
 
+from .accuracy import ERRORS, Accuracy
 from .notes import Notes
 from .plan import value_at
 from .rerun import RecordedRuns
-from .spec import CheckSpec
 from .store import layout, reader
 from .store.recorded_tables import change_of_table
 from .tables import text
@@ -151,21 +151,28 @@ def _notes(group: zarr.Group, run: int) -> Iterator[str]:
 
 
 def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
-    given: Any = group.attrs["sweep"]
-    checks = CheckSpec.model_validate(given["content"].get("check") or {})
-    errors = {name: _value(group, name, run) for name in ("err_time", "err_bins") if name in group}
-    if not errors or np.isnan(errors["err_time"]).any():
-        yield "This run was not checked against tighter steps and twice the bins; the command is below."
-        return
-    if all(np.isinf(errors[name]).all() for name in errors):
+    found = Accuracy.of(group)
+    if found is not None and run in found.lost:
         yield "The runs to compare with failed; see why with the command below."
         return
-    yield "Relative differences from the same run with tighter steps (err_time) and with twice the bins (err_bins):"
+    if found is None or run not in found.compared:
+        yield "This run was not checked against tighter steps and other bins; the command is below."
+        return
+    for name in (*ERRORS, layout.ORDER_BINS):
+        if name in group:
+            yield f"- {name}: {_about(group, name)[1]}"
     yield ""
-    quantities = reader.column(group, "quantity").tolist()
-    limits = {"err_time": checks.time_limit, "err_bins": checks.bins_limit}
-    rows = ([escaped(name), *(f"{error:.2g}" for error in errors[name]), f"{limits[name]:g}"] for name in errors)
-    yield from _table(("", *map(escaped, quantities), "limit"), rows)
+    yield from _table(("quantity", *ERRORS, "order", "limits", "verdict"), _errors(found, run))
+
+
+def _errors(found: Accuracy, run: int) -> Iterator[Sequence[str]]:
+    limits = ", ".join(f"{found.limits[kind]:g}" for kind in ERRORS)
+    for i, quantity in enumerate(found.quantities):
+        errors = [float(found.errors[kind][run, i]) for kind in ERRORS]
+        order = float(found.orders[run, i])
+        within = all(error <= found.limits[kind] for kind, error in zip(ERRORS, errors, strict=True))
+        shown = "-" if np.isnan(order) else f"{order:.2g}"
+        yield escaped(quantity), *(f"{error:.2g}" for error in errors), shown, limits, "within" if within else "**beyond**"
 
 
 def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
@@ -209,7 +216,7 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
 def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
-        yield "The run alone, and the run against tighter steps and twice the bins:"
+        yield "The run alone, and the run against tighter steps and other bins:"
         yield ""
         lines = [repetition.command, recorded.command(run, "check")]
         yield from _fenced("\n".join(lines), "sh")

@@ -39,17 +39,17 @@ class CacheSpec(Section):
 
 
 class CheckSpec(Section):
-    """Which share of the runs is compared with tighter steps and with twice the bins (:func:`marsdisk.convergence.check_run`).
+    """Which share of the runs is compared with tighter steps and with other bins (:func:`marsdisk.convergence.check_run`).
 
     Conditions that results must meet are another thing, :class:`sweep.checks.Check`.
 
     Which runs are checked is part of the plan, since it decides what the store holds: a store made for another choice is refused. The
-    limits only judge the differences when they are shown; with others the store stays as it is.
+    limits only judge the errors when they are shown; with others the store stays as it is.
     """
 
     fraction: float = quantity(0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0)
-    time_limit: float = quantity(TIME_LIMIT, "relative difference with tighter steps that is reported when exceeded", "", gt=0.0, le=1.0)
-    bins_limit: float = quantity(BINS_LIMIT, "relative difference with twice the bins that is reported when exceeded", "", gt=0.0, le=1.0)
+    time_limit: float = quantity(TIME_LIMIT, "relative error from time steps that is reported when exceeded", "", gt=0.0, le=1.0)
+    bins_limit: float = quantity(BINS_LIMIT, "relative error from bins that is reported when exceeded", "", gt=0.0, le=1.0)
 
 
 class ProvenanceSpec(Section):

@@ -8,8 +8,10 @@ import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
-from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
+from marsdisk.convergence import BINS_LIMIT, ORDER_IF_NONE_SHOWN, TIME_LIMIT, bins_for
+from marsdisk.report import bins_advice, percent, rounded_up, time_advice
 
+from .accuracy import ERRORS, Accuracy
 from .design import POINT
 from .outcomes import GOOD, STATES, Outcomes, outcomes
 from .progress import duration
@@ -108,42 +110,77 @@ def _rerun_lines(
 
 
 def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
-    """How many runs were checked, the largest differences, and the runs beyond a limit; nothing where the sweep asks for no checks."""
+    """The errors of the checked runs by quantity, which are beyond a limit, and what to do; nothing where the sweep asks for no checks."""
     spec = sweep.spec.check
-    if spec is None or "err_time" not in group:
+    found = None if spec is None else Accuracy.of(group, spec)
+    if found is None:
         return []
-    limits = {"err_time": spec.time_limit, "err_bins": spec.bins_limit}
-    errors = {name: reader.column(group, name) for name in limits}
-    looked_at = np.flatnonzero(~np.isnan(errors["err_time"]).any(axis=1)).tolist()
-    not_compared = [run for run in looked_at if all(np.isinf(of[run]).all() for of in errors.values())]
-    compared = sorted({*looked_at} - {*not_compared})
-    lines = [f"checked {len(compared)} of {runs_of(group).size} runs with tighter steps and with twice the bins"]
-    if compared:
-        lines[0] += ": " + ", ".join(_largest(name, errors[name], compared, limit) for name, limit in limits.items())
-    over = {run: [words for name, limit in limits.items() for words in _over(name, errors[name][run], limit)] for run in compared}
-    beyond = [run for run in compared if over[run]]
+    lines = [f"checked {found.compared.size} of {runs_of(group).size} runs with tighter steps and with half and twice the bins"]
     recorded = RecordedRuns.of(group, sweep)
-    if beyond:
-        lines.append(f"{len(beyond)} of them beyond a limit; they count as done, but are no more exact than this:")
-        lines += [f"  run {run}: {', '.join(over[run])}" for run in beyond[:shown]]
-        lines += [f"  and {len(beyond) - shown} more: err_time and err_bins in the store"] if len(beyond) > shown else []
-        own = {"time": (spec.time_limit, TIME_LIMIT), "bins": (spec.bins_limit, BINS_LIMIT)}
-        options = "".join(f" --{name}-limit {limit:g}" for name, (limit, default) in own.items() if limit != default)
-        lines += _rerun_lines("  look closer: ", recorded, beyond[0], "check", options)
-    for run in not_compared[:shown]:
+    if found.compared.size:
+        lines[0] += "; relative errors, and runs beyond a limit:"
+        lines += _error_table(found)
+    good = ", ".join(f"{text(quantity)} to {percent(error)}" for quantity, error in found.within.items()) if found.compared.size else ""
+    if found.compared.size and not found.runs_beyond:
+        lines.append(f"all are within the limits: {good}")
+    elif found.compared.size:
+        lines += _beyond_lines(found, recorded, good)
+    for run in found.lost[:shown].tolist():
         invitation = f"run {run} could not be compared; see why: "
         lines += _rerun_lines(invitation, recorded, run, "check")
-    lines += [f"and {len(not_compared) - shown} more like it"] if len(not_compared) > shown else []
+    lines += [f"and {found.lost.size - shown} more like it"] if found.lost.size > shown else []
     return lines
 
 
-def _largest(name: str, errors: NDArray[np.float64], runs: Sequence[int], limit: float) -> str:
-    row, column = divmod(int(np.argmax(errors[runs])), len(QUANTITIES))
-    return f"largest {name} {errors[runs[row], column]:.2g} ({QUANTITIES[column]} of run {runs[row]}; limit {limit:g})"
+def _error_table(found: Accuracy) -> list[str]:
+    """A line for each quantity: its largest and median errors, and how many runs are beyond the limits."""
+    heads = ["quantity"]
+    for kind in ERRORS:
+        heads += [f"{kind}: largest", "median", f"over {found.limits[kind]:g}"]
+    rows = [heads]
+    for quantity in found.quantities:
+        cells = [text(quantity)]
+        for kind in ERRORS:
+            spread = found.spread(kind, quantity)
+            cells += [f"{spread.largest:.2g}", f"{spread.median:.2g}", str(spread.beyond)]
+        rows.append(cells)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [f"  {_aligned(cells, widths)}" for cells in rows]
 
 
-def _over(name: str, errors: NDArray[np.float64], limit: float) -> list[str]:
-    return [f"{name} of {quantity} = {error:.2g}" for quantity, error in zip(QUANTITIES, errors.tolist(), strict=True) if error > limit]
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The first cell to the left, the others to the right."""
+    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join([first.strip().ljust(widths[0]), *others])
+
+
+def _beyond_lines(found: Accuracy, recorded: RecordedRuns, good: str) -> list[str]:
+    """Which quantities of how many runs are beyond a limit, which are not (``good``), and what to do."""
+    beyond = found.beyond
+    which = ", ".join(f"{spread.kind} of {text(spread.quantity)} in {spread.beyond}" for spread in beyond)
+    lines = [f"{found.runs_beyond} of them are beyond a limit: {which}; they count as done, but are no more accurate than this"]
+    lines += [f"  within both limits in every run: {good}"] if good else []
+    worst = {kind: max((spread for spread in beyond if spread.kind == kind), key=lambda spread: spread.largest, default=None) for kind in ERRORS}
+    slowest = worst["err_time"]
+    if slowest is not None:
+        accepted = _accepted("time_limit", slowest.largest)
+        lines.append("  " + time_advice(recorded.config(slowest.run), slowest.largest, found.limits["err_time"], accepted))
+    coarsest = worst["err_bins"]
+    if coarsest is not None:
+        run, quantity = found.neediest(ORDER_IF_NONE_SHOWN)
+        at = (run, found.quantities.index(quantity))
+        bins = recorded.config(run).sizes.n_bins
+        needed = bins_for(bins, float(found.errors["err_bins"][at]), float(found.orders[at]), found.limits["err_bins"])
+        lines.append("  " + bins_advice(needed, f"{text(quantity)} of run {run}", _accepted("bins_limit", coarsest.largest)))
+    limits = {"time": (found.limits["err_time"], TIME_LIMIT), "bins": (found.limits["err_bins"], BINS_LIMIT)}
+    options = "".join(f" --{name}-limit {limit:g}" for name, (limit, default) in limits.items() if limit != default)
+    run = (coarsest or beyond[0]).run
+    return [*lines, *_rerun_lines(f"  look closer at run {run}: ", recorded, run, "check", options)]
+
+
+def _accepted(key: str, error: float) -> str:
+    """What to write into the sweep file so that an error is accepted; nothing where no limit would."""
+    return f"check: {{{key}: {rounded_up(error):g}}} in the sweep file" if error < 1.0 else ""
 
 
 def cache_line(group: zarr.Group) -> str:

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
-CHECK_TIME = 10.0  # times the time limit of a run, for the two better ones that it is compared with
+CHECK_TIME = 10.0  # times the time limit of a run, for the three others that it is compared with
 TOGETHER = 16  # cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after milliseconds of integration
 
 
@@ -212,7 +212,7 @@ def _rehearse(task: BlockTask) -> None:
 
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
-    """A finished run beside its better ones, built in a cache of their own; None where they fail, which is no failure of the run."""
+    """A finished run beside those that it is compared with, built in a cache of their own; None where they fail, which is no failure of the run."""
     alarm = np.zeros(1, np.int64)
     try:
         with WATCH.limited(alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit):
@@ -225,18 +225,20 @@ def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
 def _checks(task: BlockTask, results: Sequence[RunResult | None]) -> tuple[dict[str, Array], float]:
     """The arrays of :data:`layout.CHECKS` for a block, and the seconds in the integrator that they took.
 
-    NaN where a run is not checked or has failed itself, infinite where what it was to be compared with failed.
+    NaN where a run is not checked or has failed itself; errors are infinite where what it was to be compared with failed.
     """
-    found = {variable.name: np.full((len(results), len(QUANTITIES)), np.nan) for variable in layout.CHECKS} if task.checked else {}
+    nothing = np.full((len(results), len(QUANTITIES)), np.nan)
+    found = {variable.name: nothing.copy() for variable in layout.CHECKS} if task.checked else {}
     seconds = 0.0
     for i in sorted(task.checked):
         result = results[i]
         if result is None:
             continue
         compared = None if i in task.condemned_checks else _check_one(task, result)
-        for name, errors in found.items():
-            errors[i] = np.inf if compared is None else list(getattr(compared, name).values())
-        seconds += 0.0 if compared is None else compared.tighter.solver_time + compared.finer.solver_time
+        for name, numbers in found.items():
+            lost = np.nan if name == layout.ORDER_BINS else np.inf
+            numbers[i] = lost if compared is None else list(getattr(compared, name).values())
+        seconds += 0.0 if compared is None else compared.solver_time
     return found, seconds
 
 

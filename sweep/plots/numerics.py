@@ -1,20 +1,19 @@
-"""How the numbers came about: what the caches did, and how exact the checked runs are."""
+"""How the numbers came about: what the caches did, and how accurate the checked runs are."""
 
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from marsdisk.convergence import QUANTITIES
-
+from ..accuracy import ERRORS, Accuracy
 from ..errors import StoreError
-from ..spec import CheckSpec
 from ..store import layout, reader
 from ..views import Columns
 from .choice import source
-from .page import COLOURS, Page
+from .page import COLOURS, Page, plain
 
-SMALLEST = 1e-17  # where a difference of zero is drawn
+SMALLEST, LARGEST = 1e-17, 1e3  # where errors of zero, and beyond, are drawn
 
 
 def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
@@ -67,39 +66,26 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
 
 
 def convergence(group: zarr.Group, page: Page) -> Figure:
-    """Differences of the checked runs from the same runs with tighter steps and with twice the bins, beside their limits."""
-    if "err_time" not in group:
+    """Numerical errors of the checked runs, from time steps and from bins, with their limits."""
+    found = Accuracy.of(group)
+    if found is None:
         raise StoreError("no run of this store was checked; give the sweep file check: {fraction: 0.05} and run it into another store")
-    given = group.attrs["sweep"]
-    spec = CheckSpec.model_validate(given["content"].get("check") or {})  # type: ignore[call-overload, index, union-attr]
     figure, axes = page.figure(1, 2, height=0.72, sharey=True)
-    told = []
-    for ax, name, limit, other in zip(
-        axes[0], ("err_time", "err_bins"), (spec.time_limit, spec.bins_limit), ("tighter steps", "twice the bins"), strict=True
-    ):
-        errors = reader.column(group, name)
-        checked = np.flatnonzero(~np.isnan(errors).any(axis=1))
-        compared = checked[np.isfinite(errors[checked]).all(axis=1)]
-        beyond = 0
-        for i, quantity in enumerate(QUANTITIES):
-            order = compared[np.argsort(errors[compared, i], kind="stable")]
-            x = i + np.linspace(-0.38, 0.38, max(order.size, 2))[: order.size] if order.size > 1 else np.array([float(i)])[: order.size]
-            over = errors[order, i] > limit
-            beyond += int(over.sum())
-            y = np.maximum(errors[order, i], SMALLEST)
-            ax.plot(x[~over], y[~over], "o", ms=3, color=COLOURS[0], gid=f"{name}-{quantity}-within")
-            ax.plot(x[over], y[over], "^", ms=5, color=COLOURS[3], gid=f"{name}-{quantity}-beyond")
-            if over.any():
-                ax.annotate(
-                    f"run {order[-1]}", (x[-1], y[-1]), textcoords="offset points", xytext=(0, 5), ha="center", fontsize="small", color=COLOURS[3]
-                )
+    counts = []
+    for ax, kind, words in zip(axes[0], ERRORS, ("time steps", "bins"), strict=True):
+        for i, quantity in enumerate(found.quantities):
+            _draw_errors(ax, found, kind, i, plain(quantity))
+        limit, positions = found.limits[kind], range(len(found.quantities))
         ax.axhline(limit, color="black", lw=1.0, ls="--")
         ax.annotate(f"limit {limit:g}", (0.0, limit), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(3, 3), fontsize="small")
-        ax.set(yscale="log", xticks=range(len(QUANTITIES)), xticklabels=QUANTITIES, xlim=(-0.6, len(QUANTITIES) - 0.4), title=f"{name}: {other}")
-        told.append(f"{name}: {beyond} of {compared.size * len(QUANTITIES)} beyond {limit:g}")
-    axes[0, 0].set_ylabel("relative difference")
-    lost = checked.size - compared.size
-    words = f"{checked.size} of {errors.shape[0]} runs checked; " + "; ".join(told) + (f"; {lost} could not be compared" if lost else "")
+        ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {words}")
+        ax.set_xticks(positions, [plain(quantity) for quantity in found.quantities], rotation=35.0, ha="right")
+        errors = found.errors[kind][found.compared]
+        counts.append(f"{kind}: {int((errors > limit).sum())} of {errors.size} beyond {limit:g}")
+    axes[0, 0].set_ylabel("relative error")
+    checked = found.compared.size + found.lost.size
+    all_runs = found.errors["err_time"].shape[0]
+    words = f"{checked} of {all_runs} runs checked; " + "; ".join(counts) + (f"; {found.lost.size} could not be compared" if found.lost.size else "")
     page.title(figure, "Numerical error of the checked runs", words, source(group))
     page.legend(
         figure,
@@ -109,3 +95,24 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
         ],
     )
     return figure
+
+
+def _draw_errors(ax: Axes, found: Accuracy, kind: str, i: int, quantity: str) -> None:
+    """The errors of one quantity, from the smallest to the largest; infinite ones at the top."""
+    errors = found.errors[kind][found.compared, i]
+    order = np.argsort(errors, kind="stable")
+    errors = np.clip(errors[order], SMALLEST, LARGEST)
+    x = i + (np.linspace(-0.38, 0.38, errors.size) if errors.size > 1 else np.zeros(errors.size))
+    over = errors > found.limits[kind]
+    ax.plot(x[~over], errors[~over], "o", ms=3, color=COLOURS[0], gid=f"{kind}-{quantity}-within")
+    ax.plot(x[over], errors[over], "^", ms=5, color=COLOURS[3], gid=f"{kind}-{quantity}-beyond")
+    if over.any():
+        ax.annotate(
+            f"run {found.compared[order[-1]]}",
+            (x[-1], errors[-1]),
+            textcoords="offset points",
+            xytext=(0, 5),
+            ha="center",
+            fontsize="small",
+            color=COLOURS[3],
+        )

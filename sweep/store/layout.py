@@ -161,10 +161,15 @@ BOOKKEEPING: tuple[Variable, ...] = (
     Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda result: "", ""),
     Variable("attempt", (), "i8", {"units": "1", "long_name": "how often its block had been started"}, lambda result: 0, 0),
 )
+ORDER_BINS = "order_bins"
 #: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and NaN for all other runs.
 CHECKS: tuple[Variable, ...] = tuple(
-    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": f"relative difference from the same run with {other}"}, lambda result: np.nan)
-    for name, other in (("err_time", "tighter steps"), ("err_bins", "twice the bins"))
+    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": long_name}, lambda result: np.nan)
+    for name, long_name in (
+        ("err_time", "relative error from time steps, by the same run with tighter ones"),
+        ("err_bins", "relative error from bins, extrapolated from half, the same and twice as many"),
+        (ORDER_BINS, "order of convergence with the bins, from 0.5 to 2; NaN where they show none"),
+    )
 )
 #: What some runs fill; only in stores that have such runs, and NaN for all others.
 OPTIONAL: Mapping[str, tuple[Variable, ...]] = {
