@@ -24,6 +24,7 @@ _HOMES = {
     **dict.fromkeys(("RunConfig", "load_config"), "config"),
     **dict.fromkeys(("Convergence", "check_run"), "convergence"),
     **dict.fromkeys(("RunResult", "StopReason"), "result"),
+    "Note": "notes",
     "run_zero_d": "zero_d",
 }
 

@@ -75,18 +75,33 @@ LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
 @main.command()
 @CONFIG
 @set_option
-@click.option("--time-limit", type=LIMIT, help="Largest relative error from time steps that passes.  [default: 0.001]")
-@click.option("--bins-limit", type=LIMIT, help="Largest relative error from the size bins that passes.  [default: 0.01]")
-@click.option("--json", "as_json", is_flag=True, help="For programs: values, errors (null: infinite), orders (null: none), limits and failures.")
+@click.option(
+    "--time-limit",
+    type=LIMIT,
+    help="Largest relative error from time steps that passes.  [default: 0.001]",
+)
+@click.option(
+    "--bins-limit",
+    type=LIMIT,
+    help="Largest relative error from the size bins that passes.  [default: 0.01]",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="For programs: values, errors (null: infinite), orders (null: none), limits, failures.",
+)
 @command
 def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bins_limit: float | None, as_json: bool) -> None:
-    """Say how accurate CONFIG is: run it, run it with tighter steps, with twice the bins and with half of them, and compare.
+    """Say how accurate CONFIG is: repeat its run with tighter steps and other bins, and compare.
 
-    Compared are the mass lost, the time by which 99 % of it was lost, the surface density and the optical depth at the end, the largest
-    optical depth, the time of the end, and the largest outflow. Tighter steps are a hundredth of numerics.rtol and atol (scheme imex_bdf1:
-    half of numerics.dt) and show the error of the integration; other numbers of bins between the same sizes show the error of the size
-    grid, that of the disk laid out on it at t = 0 included, and the order with which it becomes smaller. Exit codes: 0 all errors are
-    within their limits, 1 some are not, 2 bad input or a run that could not reach its end.
+    Compared are the mass lost, the time by which 99 % of it was lost, the surface density and the
+    optical depth at the end, the largest optical depth, the time of the end, the largest outflow.
+    Tighter steps are a hundredth of numerics.rtol and atol (scheme imex_bdf1: half of numerics.dt)
+    and show the error of the integration. Half and twice the bins between the same sizes show the
+    error of the size grid, that of the disk laid out on it at t = 0 included, and the order with
+    which it shrinks. Exit codes: 0 all errors are within their limits, 1 some are not, 2 bad input
+    or a run that could not reach its end.
 
     \b
     marsdisk check configs/mars_0d_melt.yaml
@@ -94,9 +109,9 @@ def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bin
     """
     import json
 
+    from .accuracy_report import convergence_record, print_convergence
     from .config import load_config
     from .convergence import BINS_LIMIT, TIME_LIMIT, check_run
-    from .report import convergence_record, print_convergence
 
     checked = load_config(config, overrides)
     if not as_json:

@@ -1,4 +1,4 @@
-"""How accurate a run is, by its own account: with tighter steps, and with half and twice the bins."""
+"""How accurate a run is, by its own account: with tighter steps, and with other bins."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ TIGHTER = 100.0  # the tolerances are divided by it
 MORE_STEPS = 10  # times numerics.max_steps, for the runs compared with: the limit of a run is not meant for them
 FEWEST_TO_HALVE = 4  # bins: a grid has two at least
 ORDER_IF_NONE_SHOWN = 1.0  # of the bins, for the advice how many there should be
-SAFETY = 0.5  # of an advised tolerance, since the error follows it only roughly
+SAFETY = 0.2  # of an advised tolerance, since the error follows it only roughly
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,10 @@ class Convergence:
 
     @property
     def grid_errors(self) -> dict[str, GridError]:
-        """Error of each by the bins, with the order that it is extrapolated with."""
+        """Error of each by the bins, with its order.
+
+        See :func:`marsdisk.extrapolation.extrapolated_error`.
+        """
         coarsening = 2.0 if self.coarser is None else self.run.s.size / self.coarser.s.size
         errors = {}
         for name, quantity in COMPARED.items():
@@ -105,12 +108,12 @@ class Convergence:
 
     @property
     def err_bins(self) -> dict[str, float]:
-        """Relative error of each by the bins; see :func:`marsdisk.extrapolation.extrapolated_error`."""
+        """Relative error of each by the bins, as :attr:`grid_errors` has it."""
         return {name: found.error for name, found in self.grid_errors.items()}
 
     @property
     def order_bins(self) -> dict[str, float]:
-        """Order of convergence of each with the bins, between 0.5 and 2; NaN where they show none."""
+        """Order of convergence of each with the bins, from 0.5 to 2; NaN where they show none."""
         return {name: found.order for name, found in self.grid_errors.items()}
 
     @property
@@ -154,7 +157,8 @@ def comparisons(config: RunConfig) -> Comparisons:
     """
     numerics, bins, most = config.numerics, config.sizes.n_bins, most_bins()
     if 2 * bins > most:
-        raise ConfigError([f"sizes.n_bins = {bins}: a check needs a run with twice as many, and {most} are allowed; give at most {most // 2}"])
+        problem = f"sizes.n_bins = {bins}: a check needs a run with twice as many"
+        raise ConfigError([f"{problem}, and {most} are allowed; give at most {most // 2}"])
     more: dict[str, Any]
     steps: dict[str, Any]
     if numerics.scheme == "imex_bdf1":
@@ -182,6 +186,12 @@ def most_bins() -> int:
     return int(bound(config_keys(RunConfig)["sizes.n_bins"], "le"))
 
 
+def refinement_for(error: float, order: float, limit: float) -> float:
+    """How many times the bins bring an error by them down to ``limit``; see :func:`bins_for`."""
+    power = 1.0 / (ORDER_IF_NONE_SHOWN if math.isnan(order) else order)
+    return (error / limit) ** power
+
+
 def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:
     """About how many bins bring an error by the bins down to ``limit``.
 
@@ -206,11 +216,10 @@ def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:
     >>> bins_for(40, 0.04, 2.0, 0.01)
     80
     """
-    if not math.isfinite(error):
+    needed = bins * refinement_for(error, order, limit)
+    if needed > most_bins():
         return None
-    power = 1.0 / (ORDER_IF_NONE_SHOWN if math.isnan(order) else order)
-    needed = 10 * math.ceil(round(0.1 * bins * (error / limit) ** power, 6))
-    return needed if needed <= most_bins() else None
+    return 10 * math.ceil(round(0.1 * needed, 6))
 
 
 def tolerance_for(tolerance: float, error: float, limit: float) -> float:
@@ -218,7 +227,7 @@ def tolerance_for(tolerance: float, error: float, limit: float) -> float:
 
     Examples
     --------
-    >>> tolerance_for(1e-3, 5e-3, 1e-3)
+    >>> tolerance_for(1e-3, 2e-3, 1e-3)
     0.0001
     """
     wanted = SAFETY * tolerance * limit / error
@@ -257,11 +266,15 @@ def check_run(
 ) -> Convergence:
     """Run ``config`` as it is, with tighter steps, with twice the bins, and with half of them.
 
-    Tighter steps are ``numerics.rtol`` and ``atol`` divided by 100, but never below what a configuration may have (1e-12 and 1e-20): a run
-    that is there already is compared with itself. The classic scheme (``imex_bdf1``) has no tolerances; it is of first order, and its
-    ``numerics.dt`` is halved: the error of the run is twice the difference. The runs with other bins have the tolerances,
-    or the step, of the run itself, and cover the same sizes; their disks start from another surface density, as ``tau0_target`` fixes the
-    optical depth. From the three grids the error is extrapolated to infinitely many bins. All may take ten times ``numerics.max_steps``.
+    Tighter steps are ``numerics.rtol`` and ``atol`` divided by 100, but never below what a
+    configuration may have (1e-12 and 1e-20): a run that is there already is compared with itself.
+    The classic scheme (``imex_bdf1``) has no tolerances; it is of first order, and its
+    ``numerics.dt`` is halved: the error of the run is twice the difference.
+
+    The runs with other bins have the tolerances, or the step, of the run itself, and cover the same
+    sizes; their disks start from another surface density, as ``tau0_target`` fixes the optical
+    depth. From the three grids the error is extrapolated to infinitely many bins. All may take ten
+    times ``numerics.max_steps``.
 
     Parameters
     ----------

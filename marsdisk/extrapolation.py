@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 LEAST_ORDER, MOST_ORDER = 0.5, 2.0  #: of convergence, that three grids are believed to show
-#: Differences that change sign, or shrink faster than any order of the scheme, meet by accident. The
-#: first of them, divided by these, is then the least error.
+#: Differences that change sign, or shrink faster than any order of the scheme, do so by accident.
+#: The first of them, divided by these, is then the least error.
 LEAST_SHARE_OF_ALTERNATING, LEAST_SHARE_OF_FALLING = 4.0, 8.0
 #: Differences that shrink more than this are no accident: the coarsest grid shows something else.
 OTHER_REGIME = 1e-3
@@ -32,12 +32,12 @@ def extrapolated_error(
     """Estimate the error of ``value`` from two other grids.
 
     Differences are those of logarithms, so that they mean the same whether a quantity falls or
-    rises by a large factor. If they are d1 (from ``coarser`` to ``value``) and d2 (from ``value`` to
-    ``finer``), bins of the order p have d1/d2 = (c^p - 1)/(1 - 2^-p), where c is ``coarsening``; p is
-    limited to between 0.5 and 2, and the error is d2/(1 - 2^-p). It is at least d1/8. Where the
-    differences change sign, there is no order, and the error is the larger of d2 and d1/4. Where d2
-    is less than a thousandth of d1, the coarsest grid says nothing about the others, and where there
-    is no coarser grid, the order is taken to be 0.5.
+    rises by a large factor. If they are d1 (from ``coarser`` to ``value``) and d2 (from ``value``
+    to ``finer``), bins of the order p have d1/d2 = (c^p - 1)/(1 - 2^-p), where c is
+    ``coarsening``; p is limited to between 0.5 and 2, and the error is d2/(1 - 2^-p), but at least
+    d1/8. Where the differences change sign, there is no order, and the error is the larger of d2
+    and d1/4. Where d2 is less than a thousandth of d1, the coarsest grid says nothing about the
+    others, and the error is d2. Where there is no coarser grid, the order is taken to be 0.5.
 
     Parameters
     ----------

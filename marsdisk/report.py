@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,12 @@ from .commands import terminal
 from .config import RunConfig
 from .config_errors import allowed, config_keys, metadata
 from .config_sections import START_KEYS, Section
-from .convergence import COMPARED, Convergence, bins_for, relative_difference, tolerance_for
 from .derived import derive
-from .extrapolation import LEAST_ORDER, MOST_ORDER, ROUND_OFF, GridError
 from .outfile import OutFile
 from .physics.constants import R_MARS, YEAR
 from .physics.radiation import blowout_size
 from .profiling import FUNCTIONS, StepProfile
-from .result import RunResult, StopReason
+from .result import RunResult
 
 RESULT_FORMATS = ("npz", "csv")
 SERIES = (
@@ -35,7 +32,8 @@ SERIES = (
 )
 
 
-def _table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
+def print_table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
+    """A table with a title above it."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -80,17 +78,17 @@ def print_config(config: RunConfig, every_key: bool = False) -> None:
         for key, field in keys.items():
             value = _shown(_value_of(config, key)) if _in_use(config, key) else "(not in use)"
             rows.append((key, value, allowed(field), field.description or ""))
-        _table("every key", rows, "key", "value", "takes", "meaning")
+        print_table("every key", rows, "key", "value", "takes", "meaning")
         return
     used = {key: field for key, field in keys.items() if _in_use(config, key)}
     rows = []
     for key, field in used.items():
         value = _shown(_value_of(config, key))
         rows.append((key, value, metadata(field, "unit"), field.description or allowed(field)))
-    _table("configuration", rows, "key", "value", "unit", "meaning")
-    _say(f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all shows them, and what every key takes")
+    print_table("configuration", rows, "key", "value", "unit", "meaning")
+    print_line(f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all shows them, and what every key takes")
     d = derive(config)
-    _table(
+    print_table(
         "what follows from it",
         [
             ("r", f"{d.r / R_MARS:.6g}", "R_M", "radius at which the ring is evaluated"),
@@ -123,7 +121,7 @@ def print_profile(profile: StepProfile, steps: int) -> None:
         (name, f"{1e3 * profile.cached[name]:.2f}", f"{1e3 * profile.uncached[name]:.2f}", ratio(profile.uncached[name], profile.cached[name]))
         for name in FUNCTIONS
     ]
-    _table(f"{steps} classic steps under cProfile", rows, "function", "cache on [ms]", "cache off [ms]", "off/on")
+    print_table(f"{steps} classic steps under cProfile", rows, "function", "cache on [ms]", "cache off [ms]", "off/on")
     on, off = profile.step_cached, profile.step_uncached
     terminal().print(
         f"a step without the profiler: {1e6 * on:.1f} us with the cache, {1e6 * off:.1f} us without, {off / on:.1f} times", highlight=False
@@ -140,176 +138,9 @@ def profile_record(profile: StepProfile) -> dict[str, Any]:
     return {"cached": profile.cached, "uncached": profile.uncached, "step": steps, "cache": slots}
 
 
-def _say(text: str) -> None:
+def print_line(text: str) -> None:
+    """A line as it is, however wide the terminal is."""
     terminal().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _steps_of(result: RunResult) -> str:
-    numerics = result.config.numerics
-    return f"rtol = {numerics.rtol:g}, atol = {numerics.atol:g}" if numerics.scheme == "rosenbrock" else f"dt = {numerics.dt:g} s"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / YEAR:.6g} yr" if seconds > 0.01 * YEAR else f"{seconds:.6g} s"
-
-
-def _remarks(found: Convergence) -> list[str]:
-    """What a reader of the errors should know about these runs."""
-    run, tighter, finer, coarser = found.run, found.tighter, found.finer, found.coarser
-    bins = [str(result.s.size) for result in (coarser, run, finer) if result is not None]
-    lines = [
-        f"Error from time steps (err_time): that of the integration, by the same run with {_steps_of(tighter)}, which took {tighter.steps} steps "
-        f"instead of {run.steps}.",
-        f"Error from bins (err_bins): that of the size grid, extrapolated from the same run on {', '.join(bins[:-1])} and {bins[-1]} bins between the "
-        f"same sizes, {finer.s_edges[0]:.3g} to {finer.s_edges[-1]:.3g} m, with the order that they show. They start from different disks: for "
-        f"the same optical depth Sigma_0 differs by {100.0 * relative_difference(run.Sigma_0, finer.Sigma_0):.2g} % between "
-        f"{run.s.size} and {finer.s.size} bins.",
-    ]
-    if "none" in map(order_in_words, found.grid_errors.values()):
-        lines.append(
-            "Where the order is none, values go up and down from grid to grid or agree too well to show one; the error is then the larger "
-            "step between them."
-        )
-    if run.steps == tighter.steps:
-        lines.append("Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.")
-    others = {"with tighter steps": tighter, "with twice the bins": finer, "with half the bins": coarser}
-    compared = {words: result for words, result in others.items() if result is not None}
-    reasons = {result.stop_reason for result in (run, *compared.values())}
-    if len(reasons) > 1 or run.stop_reason is StopReason.OPTICAL_DEPTH:
-        ends = [f"{words} {_end_of(result)}" for words, result in compared.items()]
-        lines.append(f"Note: the run ended {_end_of(run)}, {', '.join(ends)}; each is compared at its own end.")
-    if not any(result.M_loss for result in (run, *compared.values())):
-        lines.append("Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.")
-    return lines
-
-
-def _end_of(result: RunResult) -> str:
-    return f"at {_time(result.t_end)} ({result.stop_reason.label})"
-
-
-def order_in_words(found: GridError) -> str:
-    """An order of convergence for a table."""
-    if math.isnan(found.order):
-        return "none" if found.error > ROUND_OFF else "-"
-    if found.order <= LEAST_ORDER:
-        return f"<= {LEAST_ORDER:g}"
-    return f"{found.order:.2g}" if found.order < MOST_ORDER else f">= {MOST_ORDER:g}"
-
-
-def percent(error: float) -> str:
-    """A relative error, rounded up to two digits."""
-    if error <= ROUND_OFF:
-        return "round-off"
-    return f"{100.0 * rounded_up(error):g} %"
-
-
-def rounded_up(error: float) -> float:
-    """The next number of two digits that is not smaller."""
-    if error == 0.0 or math.isinf(error):
-        return error
-    digit = 10.0 ** (math.floor(math.log10(error)) - 1)
-    return float(f"{math.ceil(error / digit - 1e-9) * digit:.2g}")
-
-
-def bins_advice(bins: int | None, quantity: str, accepted: str) -> str:
-    """What to do about an error from bins.
-
-    Parameters
-    ----------
-    bins : int or None
-        That are about enough; None where a run may not have as many.
-    quantity : str
-        That needs them.
-    accepted : str
-        How to write that the error is accepted; empty where it is infinite.
-    """
-    enough = f"raise sizes.n_bins to about {bins}" if bins else "no sizes.n_bins that is allowed would be enough"
-    return f"for err_bins: {enough} ({quantity} needs most)" + (f", or accept the error: {accepted}" if accepted else "")
-
-
-def time_advice(config: RunConfig, error: float, limit: float, accepted: str) -> str:
-    """What to do about an error from time steps; ``accepted`` as for :func:`bins_advice`."""
-    numerics = config.numerics
-    if numerics.scheme == "imex_bdf1":
-        advice = "lower numerics.dt"
-    elif math.isfinite(error):
-        rtol, atol = (tolerance_for(tolerance, error, limit) for tolerance in (numerics.rtol, numerics.atol))
-        advice = f"lower numerics.rtol and atol, to about {rtol:g} and {atol:g}"
-    else:
-        advice = "lower numerics.rtol and atol"
-    return f"for err_time: {advice}" + (f", or accept the error: {accepted}" if accepted else "")
-
-
-def print_convergence(found: Convergence) -> None:
-    """The quantities of the run with their errors, what was compared, and what to do about limits that are exceeded."""
-    run, grids = found.run, found.grid_errors
-    rows = []
-    for name, quantity in COMPARED.items():
-        err_time, err_bins = found.err_time[name], grids[name].error
-        within = err_time <= found.time_limit and err_bins <= found.bins_limit
-        errors = (f"{err_time:.2g}", f"{err_bins:.2g}", order_in_words(grids[name]))
-        limits = f"{found.time_limit:g}, {found.bins_limit:g}"
-        rows.append((name, quantity.units, f"{quantity.value(run):.7g}", *errors, limits, "pass" if within else "FAIL"))
-    columns = ("quantity", "unit", "value", "error from time steps", "error from bins", "order", "limits", "verdict")
-    _table(f"{run.s.size} bins, {_steps_of(run)}: {_time(run.t_end)} in {run.steps} steps", rows, *columns)
-    for line in _remarks(found):
-        _say(line)
-    if found.passed:
-        _say(f"passed: every err_time is within {found.time_limit:g} and every err_bins within {found.bins_limit:g}")
-        return
-    _say("failed: " + "; ".join(found.failures))
-    good = _good(found)
-    if good:
-        _say(f"  within both limits: {', '.join(good)}")
-    for line in _advice(found):
-        _say(f"  {line}")
-
-
-def _good(found: Convergence) -> list[str]:
-    """The quantities within both limits, with the larger of their errors."""
-    err_time, err_bins = found.err_time, found.err_bins
-    return [
-        f"{name} to {percent(max(err_time[name], err_bins[name]))}"
-        for name in COMPARED
-        if err_time[name] <= found.time_limit and err_bins[name] <= found.bins_limit
-    ]
-
-
-def _advice(found: Convergence) -> list[str]:
-    """What to do about the errors beyond their limits."""
-    lines = []
-    largest = max(found.err_time.values())
-    if not largest <= found.time_limit:
-        accepted = f"--time-limit {rounded_up(largest):g}" if largest < 1.0 else ""
-        lines.append(time_advice(found.run.config, largest, found.time_limit, accepted))
-    beyond = {name: grid for name, grid in found.grid_errors.items() if not grid.error <= found.bins_limit}
-    if beyond:
-        needed = {name: bins_for(found.run.s.size, *grid, found.bins_limit) for name, grid in beyond.items()}
-        most = max(needed, key=lambda name: needed[name] or math.inf)
-        largest = max(grid.error for grid in beyond.values())
-        accepted = f"--bins-limit {rounded_up(largest):g}" if largest < 1.0 else ""
-        lines.append(bins_advice(needed[most], most, accepted))
-    return lines
-
-
-def convergence_record(found: Convergence) -> dict[str, Any]:
-    """The same for programs; an infinite error is null, and so is an order that is not shown."""
-    runs = {"run": found.run, "tighter_steps": found.tighter, "twice_the_bins": found.finer, "half_the_bins": found.coarser}
-    errors = {"err_time": found.err_time, "err_bins": found.err_bins, "order_bins": found.order_bins}
-    return {
-        "passed": found.passed,
-        "failures": list(found.failures),
-        "time_limit": found.time_limit,
-        "bins_limit": found.bins_limit,
-        **{kind: {name: number if math.isfinite(number) else None for name, number in by_name.items()} for kind, by_name in errors.items()},
-        **{what: None if result is None else _compared_values(result) for what, result in runs.items()},
-    }
-
-
-def _compared_values(result: RunResult) -> dict[str, Any]:
-    values = {name: quantity.value(result) for name, quantity in COMPARED.items()}
-    others = {"Sigma_0": result.Sigma_0, "steps": result.steps, "bins": result.s.size}
-    return {**values, **others, "stop_reason": result.stop_reason.label}
 
 
 def print_result(result: RunResult) -> None:
@@ -321,9 +152,9 @@ def print_result(result: RunResult) -> None:
             rows.append((field.name, f"{value:.6g}", str(field.metadata.get("units", "")), str(field.metadata.get("long_name", ""))))
         elif isinstance(value, int) and field.name not in {"stop_reason", "notes"}:
             rows.append((field.name, str(value), "", ""))
-    _table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
+    print_table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
     for sentence in result.notes.sentences:
-        _say(f"note: {sentence}")
+        print_line(f"note: {sentence}")
 
 
 def write_result(result: RunResult, out: str | Path | OutFile) -> None:

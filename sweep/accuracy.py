@@ -64,11 +64,13 @@ class Accuracy:
         failed = known.copy()
         for numbers in errors.values():
             failed &= np.isinf(numbers).all(axis=1)
-        unknown = np.full(errors["err_bins"].shape, np.nan)
+        orders = np.full(errors["err_bins"].shape, np.nan)
+        if layout.ORDER_BINS in group:
+            orders[:] = reader.column(group, layout.ORDER_BINS)
         return cls(
             quantities=tuple(reader.column(group, "quantity").tolist()),
             errors=errors,
-            orders=reader.column(group, layout.ORDER_BINS) if layout.ORDER_BINS in group else unknown,
+            orders=orders,
             limits={"err_time": spec.time_limit, "err_bins": spec.bins_limit},
             compared=np.flatnonzero(known & ~failed),
             lost=np.flatnonzero(failed),

@@ -166,13 +166,16 @@ def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
 
 
 def _errors(found: Accuracy, run: int) -> Iterator[Sequence[str]]:
-    limits = ", ".join(f"{found.limits[kind]:g}" for kind in ERRORS)
+    limits = [found.limits[kind] for kind in ERRORS]
+    limits_shown = ", ".join(f"{limit:g}" for limit in limits)
     for i, quantity in enumerate(found.quantities):
         errors = [float(found.errors[kind][run, i]) for kind in ERRORS]
+        errors_shown = [f"{error:.2g}" for error in errors]
         order = float(found.orders[run, i])
-        within = all(error <= found.limits[kind] for kind, error in zip(ERRORS, errors, strict=True))
-        shown = "-" if np.isnan(order) else f"{order:.2g}"
-        yield escaped(quantity), *(f"{error:.2g}" for error in errors), shown, limits, "within" if within else "**beyond**"
+        order_shown = "-" if np.isnan(order) else f"{order:.2g}"
+        is_within = all(error <= limit for error, limit in zip(errors, limits, strict=True))
+        verdict = "within" if is_within else "**beyond**"
+        yield escaped(quantity), *errors_shown, order_shown, limits_shown, verdict
 
 
 def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:

@@ -49,7 +49,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     say(console, f"  {len(plan.runs.identities)} distinct sets of cached arrays, cache scope {plan.sweep.spec.cache.scope}")
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)
-        say(console, f"  {len(plan.checked)} of them checked with tighter steps and with half and twice the bins, {share:.0f} % of the time")
+        ways = "with tighter steps and with half and twice the bins"
+        say(console, f"  {len(plan.checked)} of them checked {ways}, {share:.0f} % of the time")
     say(console, f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run")
     say(console, f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files")
     for name, check in plan.sweep.checks.items():

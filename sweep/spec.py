@@ -39,7 +39,7 @@ class CacheSpec(Section):
 
 
 class CheckSpec(Section):
-    """Which share of the runs is compared with tighter steps and with other bins (:func:`marsdisk.convergence.check_run`).
+    """Which share of the runs is checked (:func:`marsdisk.convergence.check_run`).
 
     Conditions that results must meet are another thing, :class:`sweep.checks.Check`.
 
@@ -48,8 +48,20 @@ class CheckSpec(Section):
     """
 
     fraction: float = quantity(0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0)
-    time_limit: float = quantity(TIME_LIMIT, "relative error from time steps that is reported when exceeded", "", gt=0.0, le=1.0)
-    bins_limit: float = quantity(BINS_LIMIT, "relative error from bins that is reported when exceeded", "", gt=0.0, le=1.0)
+    time_limit: float = quantity(
+        TIME_LIMIT,
+        "relative error from time steps that is reported when exceeded",
+        "",
+        gt=0.0,
+        le=1.0,
+    )
+    bins_limit: float = quantity(
+        BINS_LIMIT,
+        "relative error from bins that is reported when exceeded",
+        "",
+        gt=0.0,
+        le=1.0,
+    )
 
 
 class ProvenanceSpec(Section):

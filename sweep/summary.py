@@ -8,10 +8,10 @@ import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
+from marsdisk.accuracy_report import bins_advice, percent, rounded_up, time_advice
 from marsdisk.convergence import BINS_LIMIT, ORDER_IF_NONE_SHOWN, TIME_LIMIT, bins_for
-from marsdisk.report import bins_advice, percent, rounded_up, time_advice
 
-from .accuracy import ERRORS, Accuracy
+from .accuracy import ERRORS, Accuracy, Spread
 from .design import POINT
 from .outcomes import GOOD, STATES, Outcomes, outcomes
 from .progress import duration
@@ -110,21 +110,21 @@ def _rerun_lines(
 
 
 def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
-    """The errors of the checked runs by quantity, which are beyond a limit, and what to do; nothing where the sweep asks for no checks."""
+    """The errors of the checked runs by quantity, which are beyond a limit, and what to do.
+
+    Nothing where the sweep asks for no checks.
+    """
     spec = sweep.spec.check
     found = None if spec is None else Accuracy.of(group, spec)
     if found is None:
         return []
-    lines = [f"checked {found.compared.size} of {runs_of(group).size} runs with tighter steps and with half and twice the bins"]
     recorded = RecordedRuns.of(group, sweep)
+    count = f"checked {found.compared.size} of {runs_of(group).size} runs"
+    lines = [f"{count} with tighter steps and with half and twice the bins"]
     if found.compared.size:
-        lines[0] += "; relative errors, and runs beyond a limit:"
+        lines[0] += "; relative errors:"
         lines += _error_table(found)
-    good = ", ".join(f"{text(quantity)} to {percent(error)}" for quantity, error in found.within.items()) if found.compared.size else ""
-    if found.compared.size and not found.runs_beyond:
-        lines.append(f"all are within the limits: {good}")
-    elif found.compared.size:
-        lines += _beyond_lines(found, recorded, good)
+        lines += _judgement(found, recorded)
     for run in found.lost[:shown].tolist():
         invitation = f"run {run} could not be compared; see why: "
         lines += _rerun_lines(invitation, recorded, run, "check")
@@ -133,7 +133,7 @@ def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
 
 
 def _error_table(found: Accuracy) -> list[str]:
-    """A line for each quantity: its largest and median errors, and how many runs are beyond the limits."""
+    """A line for each quantity: largest and median errors, and how many are beyond a limit."""
     heads = ["quantity"]
     for kind in ERRORS:
         heads += [f"{kind}: largest", "median", f"over {found.limits[kind]:g}"]
@@ -150,37 +150,62 @@ def _error_table(found: Accuracy) -> list[str]:
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     """The first cell to the left, the others to the right."""
-    first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join([first.strip().ljust(widths[0]), *others])
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return "  ".join([cells[0].ljust(widths[0]), *numbers])
 
 
-def _beyond_lines(found: Accuracy, recorded: RecordedRuns, good: str) -> list[str]:
-    """Which quantities of how many runs are beyond a limit, which are not (``good``), and what to do."""
+def _judgement(found: Accuracy, recorded: RecordedRuns) -> list[str]:
+    """Which quantities are beyond a limit in how many runs, how good the others are, what to do."""
+    good = ", ".join(f"{text(name)} to {percent(error)}" for name, error in found.within.items())
+    if not found.runs_beyond:
+        return [f"all are within the limits: {good}"]
     beyond = found.beyond
-    which = ", ".join(f"{spread.kind} of {text(spread.quantity)} in {spread.beyond}" for spread in beyond)
-    lines = [f"{found.runs_beyond} of them are beyond a limit: {which}; they count as done, but are no more accurate than this"]
-    lines += [f"  within both limits in every run: {good}"] if good else []
-    worst = {kind: max((spread for spread in beyond if spread.kind == kind), key=lambda spread: spread.largest, default=None) for kind in ERRORS}
-    slowest = worst["err_time"]
-    if slowest is not None:
-        accepted = _accepted("time_limit", slowest.largest)
-        lines.append("  " + time_advice(recorded.config(slowest.run), slowest.largest, found.limits["err_time"], accepted))
-    coarsest = worst["err_bins"]
-    if coarsest is not None:
-        run, quantity = found.neediest(ORDER_IF_NONE_SHOWN)
-        at = (run, found.quantities.index(quantity))
-        bins = recorded.config(run).sizes.n_bins
-        needed = bins_for(bins, float(found.errors["err_bins"][at]), float(found.orders[at]), found.limits["err_bins"])
-        lines.append("  " + bins_advice(needed, f"{text(quantity)} of run {run}", _accepted("bins_limit", coarsest.largest)))
-    limits = {"time": (found.limits["err_time"], TIME_LIMIT), "bins": (found.limits["err_bins"], BINS_LIMIT)}
-    options = "".join(f" --{name}-limit {limit:g}" for name, (limit, default) in limits.items() if limit != default)
-    run = (coarsest or beyond[0]).run
-    return [*lines, *_rerun_lines(f"  look closer at run {run}: ", recorded, run, "check", options)]
+    counts = [f"{spread.kind} of {text(spread.quantity)} in {spread.beyond}" for spread in beyond]
+    count = f"{found.runs_beyond} of them count as done, but are beyond a limit"
+    lines = [f"{count}: {', '.join(counts)}"]
+    if good:
+        lines.append(f"  within both limits in every run: {good}")
+    slow = [spread for spread in beyond if spread.kind == "err_time"]
+    if slow:
+        lines.append(f"  {_advice_on_time(found, recorded, slow)}")
+    coarse = [spread for spread in beyond if spread.kind == "err_bins"]
+    if coarse:
+        lines.append(f"  {_advice_on_bins(found, recorded, coarse)}")
+    run = max(coarse or slow, key=lambda spread: spread.largest).run
+    invitation = f"  look closer at run {run}: "
+    return [*lines, *_rerun_lines(invitation, recorded, run, "check", _limit_options(found))]
+
+
+def _advice_on_time(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
+    worst = max(beyond, key=lambda spread: spread.largest)
+    limit = found.limits[worst.kind]
+    accepted = _accepted("time_limit", worst.largest)
+    return time_advice(recorded.config(worst.run), worst.largest, limit, accepted)
+
+
+def _advice_on_bins(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
+    run, quantity = found.neediest(ORDER_IF_NONE_SHOWN)
+    column = found.quantities.index(quantity)
+    error, order = float(found.errors["err_bins"][run, column]), float(found.orders[run, column])
+    bins = recorded.config(run).sizes.n_bins
+    needed = bins_for(bins, error, order, found.limits["err_bins"])
+    accepted = _accepted("bins_limit", max(spread.largest for spread in beyond))
+    return bins_advice(needed, f"{text(quantity)} of run {run}", accepted)
 
 
 def _accepted(key: str, error: float) -> str:
-    """What to write into the sweep file so that an error is accepted; nothing where no limit would."""
+    """What to write into the sweep file to accept an error; nothing where no limit would."""
     return f"check: {{{key}: {rounded_up(error):g}}} in the sweep file" if error < 1.0 else ""
+
+
+def _limit_options(found: Accuracy) -> str:
+    """The limits that are not the default, for the command line of ``marsdisk check``."""
+    options = ""
+    for name, default in (("time", TIME_LIMIT), ("bins", BINS_LIMIT)):
+        limit = found.limits[f"err_{name}"]
+        if limit != default:
+            options += f" --{name}-limit {limit:g}"
+    return options
 
 
 def cache_line(group: zarr.Group) -> str:

@@ -212,7 +212,10 @@ def _rehearse(task: BlockTask) -> None:
 
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
-    """A finished run beside those that it is compared with, built in a cache of their own; None where they fail, which is no failure of the run."""
+    """A finished run beside those that it is compared with, built in a cache of their own.
+
+    None where they fail, which is no failure of the run.
+    """
     alarm = np.zeros(1, np.int64)
     try:
         with WATCH.limited(alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit):
@@ -225,7 +228,8 @@ def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
 def _checks(task: BlockTask, results: Sequence[RunResult | None]) -> tuple[dict[str, Array], float]:
     """The arrays of :data:`layout.CHECKS` for a block, and the seconds in the integrator that they took.
 
-    NaN where a run is not checked or has failed itself; errors are infinite where what it was to be compared with failed.
+    NaN where a run is not checked or has failed itself; errors are infinite where what it was to be
+    compared with failed.
     """
     nothing = np.full((len(results), len(QUANTITIES)), np.nan)
     found = {variable.name: nothing.copy() for variable in layout.CHECKS} if task.checked else {}

@@ -79,13 +79,15 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
         ax.axhline(limit, color="black", lw=1.0, ls="--")
         ax.annotate(f"limit {limit:g}", (0.0, limit), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(3, 3), fontsize="small")
         ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {words}")
-        ax.set_xticks(positions, [plain(quantity) for quantity in found.quantities], rotation=35.0, ha="right")
+        ax.set_xticks(positions, [*map(plain, found.quantities)], rotation=35.0, ha="right")
         errors = found.errors[kind][found.compared]
         counts.append(f"{kind}: {int((errors > limit).sum())} of {errors.size} beyond {limit:g}")
     axes[0, 0].set_ylabel("relative error")
     checked = found.compared.size + found.lost.size
     all_runs = found.errors["err_time"].shape[0]
-    words = f"{checked} of {all_runs} runs checked; " + "; ".join(counts) + (f"; {found.lost.size} could not be compared" if found.lost.size else "")
+    if found.lost.size:
+        counts.append(f"{found.lost.size} could not be compared")
+    words = "; ".join([f"{checked} of {all_runs} runs checked", *counts])
     page.title(figure, "Numerical error of the checked runs", words, source(group))
     page.legend(
         figure,

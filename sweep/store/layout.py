@@ -164,10 +164,10 @@ BOOKKEEPING: tuple[Variable, ...] = (
 ORDER_BINS = "order_bins"
 #: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and NaN for all other runs.
 CHECKS: tuple[Variable, ...] = tuple(
-    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": long_name}, lambda result: np.nan)
-    for name, long_name in (
+    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": words}, lambda result: np.nan)
+    for name, words in (
         ("err_time", "relative error from time steps, by the same run with tighter ones"),
-        ("err_bins", "relative error from bins, extrapolated from half, the same and twice as many"),
+        ("err_bins", "relative error from bins, extrapolated from half, as many and twice as many"),
         (ORDER_BINS, "order of convergence with the bins, from 0.5 to 2; NaN where they show none"),
     )
 )

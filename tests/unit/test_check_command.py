@@ -1,6 +1,7 @@
 """``marsdisk check``: what it prints for people and programs, and its exit codes."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from click.testing import CliRunner, Result
 
 from marsdisk.cli import main
 from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
+from marsdisk.extrapolation import extrapolated_error
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MONTH = ("--set", "numerics.t_end_years=0.1")
+FINE = (*MONTH, "--set", "sizes.n_bins=160")
 LOOSE = (*MONTH, "--set", "numerics.rtol=0.1", "--set", "numerics.atol=3.0e-4")
 
 
@@ -25,19 +28,19 @@ def in_one_line(text: str) -> str:
 
 
 def test_a_run_within_its_limits_is_exit_code_0_and_says_what_was_compared() -> None:
-    done = check(*MONTH)
+    done = check(*FINE)
     assert done.exit_code == 0, done.output
     text = in_one_line(done.output)
     for words in (
-        *("40 bins, rtol = 0.001, atol = 1e-10: 0.1 yr in ", "quantity value with tighter steps err_time with twice the bins err_bins limits"),
-        *("Tighter steps: the same run with rtol = 1e-05, atol = 1e-12, which took ", "shows the error of the integration"),
-        *("Twice the bins: the same run on 80 bins between the same sizes, 1e-07 to 3 m.", "shows the error of the size grid"),
-        *(
-            "for the same optical depth Sigma_0 differs by 0.36 % between the grids",
-            "M_loss [M_Mars] 4.50",
-            "t99 [s] 31",
-            "Sigma_final [kg m-2] 0.19",
-        ),
+        "160 bins, rtol = 0.001, atol = 1e-10: 0.1 yr in ",
+        "quantity unit value error from time steps error from bins order limits verdict",
+        "Error from time steps (err_time): that of the integration, by the same run with rtol = 1e-05, atol = 1e-12, which took ",
+        "Error from bins (err_bins): that of the size grid, extrapolated from the same run on 80, 160 and 320 bins between the same sizes, 1e-07 to 3 m",
+        "for the same optical depth Sigma_0 differs by 0.022 % between 160 and 320 bins",
+        "M_loss M_Mars 4.4",
+        "t99 s 31",
+        "Sigma_final kg m-2 0.19",
+        "t_end s 3155760 0 0 - 0.001, 0.01 pass",
         "passed: every err_time is within 0.001 and every err_bins within 0.01",
     ):
         assert words in text
@@ -49,30 +52,44 @@ def test_a_run_beyond_a_limit_is_exit_code_1_and_says_which_and_what_to_do() -> 
     done = check(*LOOSE)
     assert done.exit_code == 1, done.output
     assert re.search(r"failed: M_loss: err_time = 0\.00\d+ is over 0\.001; Sigma_final: err_time = 0\.00\d+ is over 0\.001", done.output)
-    assert "for err_time: lower numerics.rtol and atol" in done.output
-    assert "for err_bins" not in done.output
-    assert [line.split()[-1] for line in done.output.splitlines()[2:5]] == ["FAIL", "pass", "FAIL"]
+    assert re.search(r"within both limits: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off, M_out_dot_max to 0\.\d+ %\n", done.output)
+    assert "for err_time: lower numerics.rtol and atol, to about 0.008 and 2e-05, or accept the error: --time-limit 0.0025\n" in done.output
+    assert re.search(
+        r"for err_bins: raise sizes\.n_bins to about 1\d0 \(tau_final needs most\), or accept the error: --bins-limit 0\.0\d+\n", done.output
+    )
+    verdicts = {line.split()[0]: line.split()[-1] for line in done.output.splitlines()[2:9]}
+    assert list(verdicts) == list(QUANTITIES)
+    assert [name for name, verdict in verdicts.items() if verdict == "FAIL"] == ["M_loss", "Sigma_final", "tau_final"]
+
+
+def test_what_the_advice_names_is_what_passes() -> None:
+    (limit,) = re.findall(r"--bins-limit \S+", check(*MONTH).output)
+    assert check(*MONTH, *limit.split()).exit_code == 0
+    (bins,) = re.findall(r"raise sizes.n_bins to about (\d+)", check(*MONTH).output)
+    assert check(*MONTH, "--set", f"sizes.n_bins={bins}").exit_code == 0
 
 
 def test_limits_are_settable() -> None:
-    assert check(*LOOSE, "--time-limit", "0.01").exit_code == 0
+    assert check(*LOOSE, "--time-limit", "0.01", "--bins-limit", "0.1").exit_code == 0
     done = check(*MONTH, "--bins-limit", "1e-6")
     assert done.exit_code == 1
-    assert "for err_bins: raise sizes.n_bins" in done.output
+    assert "for err_bins: no sizes.n_bins that is allowed would be enough (tau_final needs most)" in done.output
 
 
 def test_the_limits_that_help_names_are_those_that_hold() -> None:
     text = in_one_line(CliRunner().invoke(main, ["check", "--help"]).output)
-    assert f"with tighter steps that passes. [default: {TIME_LIMIT:g}]" in text
-    assert f"with twice the bins that passes. [default: {BINS_LIMIT:g}]" in text
+    assert f"error from time steps that passes. [default: {TIME_LIMIT:g}]" in text
+    assert f"error from the size bins that passes. [default: {BINS_LIMIT:g}]" in text
 
 
 def test_a_run_that_the_optical_depth_stops_says_where_each_of_them_ended_and_what_says_nothing() -> None:
     done = check(config="baseline")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
     for words in (
         "Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.",
         "Note: the run ended at 0.00182575 s (optical_depth), with tighter steps at 0.00182575 s (optical_depth), with twice the bins at 0.0017",
+        "with half the bins at 0.0020",
+        "failed: t_end: err_bins = 0.05",
         "Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.",
     ):
         assert words in done.output
@@ -85,7 +102,7 @@ def json_of(done: Result) -> Any:
     return json.loads(done.output, parse_constant=refuse)
 
 
-@pytest.mark.parametrize(("words", "code", "passed"), [(MONTH, 0, True), (LOOSE, 1, False)])
+@pytest.mark.parametrize(("words", "code", "passed"), [(FINE, 0, True), (LOOSE, 1, False)])
 def test_for_programs_it_prints_the_same_as_json(words: tuple[str, ...], code: int, passed: bool) -> None:
     done = check(*words, "--json")
     assert done.exit_code == code, done.output
@@ -93,10 +110,16 @@ def test_for_programs_it_prints_the_same_as_json(words: tuple[str, ...], code: i
     assert found["passed"] is passed
     assert (found["failures"] == []) is passed
     assert (found["time_limit"], found["bins_limit"]) == (TIME_LIMIT, BINS_LIMIT)
-    for kind, other in (("err_time", "tighter_steps"), ("err_bins", "twice_the_bins")):
-        assert list(found[kind]) == list(QUANTITIES)
-        for name, error in found[kind].items():
-            assert error == abs(found["run"][name] - found[other][name]) / found[other][name]
+    assert list(found["err_time"]) == list(found["err_bins"]) == list(found["order_bins"]) == list(QUANTITIES)
+    runs = ("tighter_steps", "half_the_bins", "run", "twice_the_bins")
+    for name in QUANTITIES:
+        tighter, coarser, value, finer = (found[run][name] for run in runs)
+        assert found["err_time"][name] == abs(value - tighter) / tighter
+        error, order = extrapolated_error(coarser, value, finer)
+        assert found["err_bins"][name] == error
+        assert found["order_bins"][name] == (None if math.isnan(order) else order)
+    bins = found["run"]["bins"]
+    assert [found[run]["bins"] for run in runs] == [bins, bins // 2, bins, 2 * bins]
     assert found["run"]["stop_reason"] == "t_end_years"
 
 
@@ -105,6 +128,12 @@ def test_an_infinite_difference_is_null_for_programs(monkeypatch: pytest.MonkeyP
     done = check(*MONTH, "--json")
     assert done.exit_code == 1
     assert json_of(done)["err_time"] == dict.fromkeys(QUANTITIES)
+
+
+def test_a_grid_without_a_half_is_null_for_programs_and_named_for_people() -> None:
+    few = (*MONTH, "--set", "sizes.n_bins=3")
+    assert json_of(check(*few, "--json"))["half_the_bins"] is None
+    assert "extrapolated from the same run on 3 and 6 bins" in check(*few).output
 
 
 @pytest.mark.parametrize(

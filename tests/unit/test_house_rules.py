@@ -74,7 +74,8 @@ LAYERS = {
     "store": ["store"],
     "spec": ["spec", "axes", "marginals", "design", "refine", "checks", "expressions", "groups"],
     "results": [
-        *("store.accessor", "views", "notes", "accuracy", "outcomes", "judging", "rows", "excess", "rerun", "compare"),
+        *("store.accessor", "views", "notes", "accuracy", "outcomes", "judging", "rows", "excess"),
+        *("rerun", "compare"),
         *("export", "sensitivity", "uncertainty", "simplices"),
     ],
     "plan": ["plan", "idle", "making", "matching", "provenance"],
