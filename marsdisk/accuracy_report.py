@@ -108,7 +108,7 @@ def bins_advice(bins: int | None, quantity: str, accepted: str) -> str:
     """
     advice = "no sizes.n_bins that is allowed would be enough"
     if bins:
-        advice = f"raise sizes.n_bins to about {bins}"
+        advice = f"raise sizes.n_bins to about {bins} and check again"
     return f"for err_bins: {advice} ({quantity} needs most){_or_accept(accepted)}"
 
 
@@ -120,7 +120,7 @@ def time_advice(config: RunConfig, error: float, limit: float, accepted: str) ->
     elif math.isfinite(error):
         rtol = tolerance_for(numerics.rtol, error, limit)
         atol = tolerance_for(numerics.atol, error, limit)
-        advice = f"lower numerics.rtol and atol, to about {rtol:g} and {atol:g}"
+        advice = f"lower numerics.rtol and atol to about {rtol:g} and {atol:g} and check again"
     else:
         advice = "lower numerics.rtol and atol"
     return f"for err_time: {advice}{_or_accept(accepted)}"

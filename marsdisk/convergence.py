@@ -189,7 +189,7 @@ def most_bins() -> int:
 def refinement_for(error: float, order: float, limit: float) -> float:
     """How many times the bins bring an error by them down to ``limit``; see :func:`bins_for`."""
     power = 1.0 / (ORDER_IF_NONE_SHOWN if math.isnan(order) else order)
-    return (error / limit) ** power
+    return float((error / limit) ** power)
 
 
 def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:

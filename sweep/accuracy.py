@@ -8,6 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from marsdisk.convergence import refinement_for
+
 from .spec import CheckSpec
 from .store import layout, reader
 
@@ -112,16 +114,15 @@ class Accuracy:
             over |= (self.errors[kind][self.compared] > limit).any(axis=1)
         return int(over.sum())
 
-    def neediest(self, order_if_none: float) -> tuple[int, str]:
-        """The run and the quantity that need most more bins to be within the limit.
-
-        Parameters
-        ----------
-        order_if_none : float
-            Of convergence, where the bins show none.
-        """
-        orders = self.orders[self.compared]
-        orders = np.where(np.isnan(orders), order_if_none, orders)
-        times = (self.errors["err_bins"][self.compared] / self.limits["err_bins"]) ** (1.0 / orders)
-        run, quantity = np.unravel_index(int(np.argmax(times)), times.shape)
-        return int(self.compared[run]), self.quantities[quantity]
+    @property
+    def neediest(self) -> tuple[int, str]:
+        """The run and the quantity that need most more bins to be within the limit."""
+        limit = self.limits["err_bins"]
+        most, where = -1.0, (0, "")
+        for run in self.compared.tolist():
+            for i, quantity in enumerate(self.quantities):
+                error, order = self.errors["err_bins"][run, i], self.orders[run, i]
+                times = refinement_for(float(error), float(order), limit)
+                if times > most:
+                    most, where = times, (run, quantity)
+        return where

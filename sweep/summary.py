@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from marsdisk.accuracy_report import bins_advice, percent, rounded_up, time_advice
-from marsdisk.convergence import BINS_LIMIT, ORDER_IF_NONE_SHOWN, TIME_LIMIT, bins_for
+from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
 
 from .accuracy import ERRORS, Accuracy, Spread
 from .design import POINT
@@ -184,7 +184,7 @@ def _advice_on_time(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Sp
 
 
 def _advice_on_bins(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
-    run, quantity = found.neediest(ORDER_IF_NONE_SHOWN)
+    run, quantity = found.neediest
     column = found.quantities.index(quantity)
     error, order = float(found.errors["err_bins"][run, column]), float(found.orders[run, column])
     bins = recorded.config(run).sizes.n_bins

@@ -33,7 +33,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def row(text: str, first: str) -> list[str]:
-    (line,) = (line for line in text.splitlines() if line.startswith(f"| {first} |"))
+    (line, *_) = (line for line in text.splitlines() if line.startswith(f"| {first} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -49,8 +49,13 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     assert float(row(text, "M_loss")[1]) == reader.column(group, "M_loss")[checked]
     assert row(text, "M_loss")[2:] == ["M_Mars", "mass lost"]
     assert row(text, "t99")[2] == "s"
-    assert row(text, "err_bins")[1] == f"{reader.column(group, 'err_bins')[checked, 0]:.2g}"
-    assert row(text, "err_time")[-1] == "0.001"
+    errors = [f"{reader.column(group, name)[checked, 0]:.2g}" for name in ("err_time", "err_bins")]
+    accuracy = text.partition("## Accuracy")[2]
+    assert row(accuracy, "M_loss") == ["M_loss", *errors, "-", "0.001, 0.01", "within"]
+    assert np.isnan(reader.column(group, "order_bins")[checked, 0])
+    assert row(accuracy, "Sigma_final")[3] == f"{reader.column(group, 'order_bins')[checked, 2]:.2g}"
+    assert row(accuracy, "tau_final")[-1] == "**beyond**"
+    assert "- err_bins: relative error from bins, extrapolated" in accuracy
     assert row(text, "supply_weights")[1] == str(reader.column(group, "cache_hits")[checked, -1])
     assert re.search(r"\| table radiation\.Q_pr = forsterite \| SHA-256 [0-9a-f]{64} \|", text)
     assert re.search(r"- ledger: start \+ supply = dust \+ losses to \d", text)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,25 +12,30 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import T0_AND_RINGS, assert_same_bits, in_one_line, results, run_command, run_here, sweep_file
+from small_sweeps import T0_AND_RINGS, as_of_schema, assert_same_bits, in_one_line, results, run_command, run_here, sweep_file
+from zarr.codecs import Crc32cCodec
 
 import sweep
 import sweep.worker
 from marsdisk.config import build_config, merge
 from marsdisk.convergence import QUANTITIES, check_run
 from marsdisk.errors import ConfigError, SolverError
+from sweep import plots
+from sweep.card import card
 from sweep.driver import block_task
 from sweep.errors import PlanChangedError
 from sweep.making import create, forecast
 from sweep.plan import Plan, make_plan
 from sweep.spec import load_sweep
-from sweep.store import layout, reader
+from sweep.store import layout, reader, repair
 from sweep.store.fence import Fence
+from sweep.summary import check_lines
 from sweep.worker import CacheScopes, run_block
 
 Planner = Callable[..., Plan]
 SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
 ERRORS = ("err_time", "err_bins")
+ARRAYS = (*ERRORS, "order_bins")
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +88,19 @@ def test_the_choice_of_runs_is_part_of_the_plan_and_the_limits_are_not(plan: Pla
 def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None:
     plan = make_plan(load_sweep(checked.parent / "small.yaml"))
     dataset = sweep.open_store(checked)
-    assert dataset.quantity.values.tolist() == ["M_loss", "t99", "Sigma_final"] == list(QUANTITIES)
+    assert dataset.quantity.values.tolist() == list(QUANTITIES)
+    assert {"M_loss", "t99", "Sigma_final", "t_end", "tau_max", "tau_final", "M_out_dot_max"} == {*QUANTITIES}
     for name in ERRORS:
         assert dataset[name].dims == ("run", "quantity")
         assert dataset[name].attrs["units"] == "1"
         assert set(np.flatnonzero(np.isfinite(dataset[name].values).all(axis=1))) == plan.checked
         assert np.isnan(dataset[name].values[[run for run in range(6) if run not in plan.checked]]).all()
-    assert dataset.err_time.attrs["long_name"] == "relative difference from the same run with tighter steps"
-    assert dataset.err_bins.attrs["long_name"] == "relative difference from the same run with twice the bins"
+    assert dataset.err_time.attrs["long_name"] == "relative error from time steps, by the same run with tighter ones"
+    assert dataset.err_bins.attrs["long_name"] == "relative error from bins, extrapolated from half, as many and twice as many"
+    assert dataset.order_bins.dims == ("run", "quantity")
+    orders = dataset.order_bins.values
+    assert set(np.flatnonzero(np.isfinite(orders).any(axis=1))) == plan.checked
+    assert np.all((orders >= 0.5) & (orders <= 2.0) | np.isnan(orders))
 
 
 def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
@@ -97,20 +108,20 @@ def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
     dataset = sweep.open_store(checked)
     for run in plan.checked:
         alone = check_run(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
-        for name in ERRORS:
-            assert dataset[name].values[run].tolist() == list(getattr(alone, name).values())
+        for name in ARRAYS:
+            np.testing.assert_array_equal(dataset[name].values[run], [*getattr(alone, name).values()])
 
 
 def test_a_store_without_checks_has_no_arrays_for_them(finished: Path, tmp_path: Path) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.0}), tmp_path / "s.zarr")
     for store in (finished, tmp_path / "s.zarr"):
-        assert not {*ERRORS, "quantity"} & {path.name for path in store.iterdir()}
+        assert not {*ARRAYS, "quantity"} & {path.name for path in store.iterdir()}
 
 
 def test_blocks_without_a_checked_run_have_files_for_them_too(checked: Path) -> None:
     plan = make_plan(load_sweep(checked.parent / "small.yaml"))
     assert len(plan.checked) < len(plan.blocks)
-    for name in ERRORS:
+    for name in ARRAYS:
         files = {int(path.name) for path in (checked / name / "c").iterdir()}
         assert files == {block.index for block in plan.blocks}
 
@@ -119,13 +130,13 @@ def test_the_forecast_of_files_and_bytes_counts_them(checked: Path, finished: Pa
     with_checks, without = (forecast(make_plan(load_sweep(store.parent / "small.yaml"))) for store in (checked, finished))
     files = [path for path in checked.rglob("*") if path.is_file()]
     assert 0.5 * with_checks.files < len(files) <= with_checks.files
-    assert with_checks.bytes_raw - without.bytes_raw == 6 * 2 * 3 * 8
+    assert with_checks.bytes_raw - without.bytes_raw == 6 * len(ARRAYS) * len(QUANTITIES) * 8
 
 
 @pytest.mark.parametrize(("workers", "changes"), [(2, {}), (0, {"cache": {"scope": "run"}}), (0, {"cache": {"enabled": False}}), (0, {"block": 5})])
 def test_however_it_is_run_the_errors_have_the_same_bits(checked: Path, tmp_path: Path, workers: int, changes: dict[str, Any]) -> None:
     run_here(sweep_file(tmp_path, **{**SOME, **changes}), tmp_path / "s.zarr", workers=workers)
-    assert {*ERRORS} <= results(checked).keys()
+    assert {*ARRAYS} <= results(checked).keys()
     assert_same_bits(checked, tmp_path / "s.zarr")
 
 
@@ -135,7 +146,7 @@ def test_a_check_changes_no_bit_and_no_count_of_any_run(finished: Path, tmp_path
     for name, check in (("with", {"fraction": 1.0}), ("without", None)):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, check=check), tmp_path / f"{name}.zarr")
     left, right = results(tmp_path / "with.zarr"), results(tmp_path / "without.zarr")
-    assert left.keys() - right.keys() == {*ERRORS}
+    assert left.keys() - right.keys() == {*ARRAYS}
     for name, values in right.items():
         assert left[name].tolist() == values.tolist() if values.dtype.kind == "T" else left[name].tobytes() == values.tobytes(), name
     groups = [reader.open_group(tmp_path / f"{name}.zarr") for name in ("with", "without")]
@@ -219,7 +230,7 @@ def test_a_bad_section_is_named_with_what_to_do(load: Callable[..., Any], check:
         load(axes=T0_AND_RINGS, check=check)
 
 
-@pytest.mark.parametrize("name", [*ERRORS, "quantity"])
+@pytest.mark.parametrize("name", [*ARRAYS, "quantity"])
 def test_no_axis_may_have_the_name_of_their_arrays(load: Callable[..., Any], name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}: the store has an array of that name"):
         load(axes={name: {"rings": [1.0, 2.7, 3]}})
@@ -227,7 +238,7 @@ def test_no_axis_may_have_the_name_of_their_arrays(load: Callable[..., Any], nam
 
 def test_the_grid_view_spreads_the_errors_too(checked: Path) -> None:
     grid = sweep.open_store(checked).sweep.grid()
-    assert dict(grid.err_bins.sizes) == {"T0": 2, "ring": 3, "quantity": 3}
+    assert dict(grid.err_bins.sizes) == {"T0": 2, "ring": 3, "quantity": len(QUANTITIES)}
     assert int(np.isfinite(grid.err_bins.sel(quantity="M_loss")).sum()) == 2
 
 
@@ -236,28 +247,147 @@ def test_every_array_of_such_a_store_is_described(checked: Path) -> None:
     assert [name for name, array in arrays.items() if not array.attrs.get("long_name")] == []
 
 
-def test_a_run_ends_with_the_largest_errors_and_the_runs_beyond_a_limit(tmp_path: Path) -> None:
+def numbers_of(line: str) -> list[float]:
+    return [float(word) for word in line.split()[1:]]
+
+
+def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Path) -> None:
     sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-4})
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = in_one_line(done.stdout)
-    assert re.search(r"checked 2 of 6 runs with tighter steps and with twice the bins: largest err_time \S+ \(\w+ of run \d; limit 0.001\), ", text)
-    assert re.search(r"largest err_bins 0\.00\d+ \(\w+ of run \d; limit 0.0001\)", text)
-    assert "2 of them beyond a limit; they count as done, but are no more exact than this: run " in text
-    assert re.search(r"run \d: err_bins of M_loss = 0\.00\d+, ", text)
-    (line,) = re.findall(r"look closer: (marsdisk check .*)", done.stdout)
+    assert "checked 2 of 6 runs with tighter steps and with half and twice the bins; relative errors:" in text
+    assert "quantity err_time: largest median over 0.001 err_bins: largest median over 0.0001" in text
+    dataset = sweep.open_store(tmp_path / "results" / "small.zarr")
+    table = [line for line in done.stdout.splitlines() if line.startswith(tuple(f"  {name} " for name in QUANTITIES))]
+    lines = {line.split()[0]: numbers_of(line) for line in table}
+    assert list(lines) == list(QUANTITIES)
+    for name, shown in lines.items():
+        found = []
+        for kind, limit in (("err_time", 1e-3), ("err_bins", 1e-4)):
+            errors = dataset[kind].sel(quantity=name).dropna("run").values
+            found += [errors.max(), np.median(errors), (errors > limit).sum()]
+        assert shown == pytest.approx(found, rel=0.06)
+    beyond = "err_bins of M_loss in 2, err_bins of Sigma_final in 2, err_bins of tau_final in 2, err_bins of M_out_dot_max in 2"
+    assert f"2 of them count as done, but are beyond a limit: {beyond}" in text
+    assert re.search(r"within both limits in every run: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off\n", done.stdout)
+    advice = r"for err_bins: no sizes\.n_bins that is allowed would be enough \(\w+ of run \d needs most\), "
+    assert re.search(advice + r"or accept the error: check: {bins_limit: 0\.\d+} in the sweep file\n", done.stdout)
+    (line,) = re.findall(r"look closer at run \d: (marsdisk check .*)", done.stdout)
     alone = run_command(*shlex.split(line), cwd=tmp_path)
     assert (alone.returncode, alone.stderr) == (1, "")
     assert "every" not in alone.stdout
     assert "M_loss: err_bins = 0.00" in alone.stdout
 
 
-def test_checks_within_their_limits_take_one_line(checked: Path) -> None:
-    again = run_command("sweep", "resume", checked, "--workers", 0, cwd=checked.parent)
-    assert again.returncode == 0
-    assert len(re.findall(r"^checked 2 of 6 runs", again.stdout, re.MULTILINE)) == 1
-    assert "beyond a limit" not in again.stdout
-    assert "marsdisk check" not in again.stdout
+def said_of(file: Path, store: Path) -> list[str]:
+    """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
+    if not store.exists():
+        run_here(file, store)
+    return check_lines(reader.open_group(store), load_sweep(file))
+
+
+def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
+    (line,) = (line for line in lines if f"for {kind}: " in line)
+    found = re.search(pattern, line)
+    assert found, line
+    return found.groups()
+
+
+GOOD = "all are within the limits: M_loss to 0."
+ALL_CHECKED: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0}}
+
+
+def test_the_limit_that_is_advised_accepts_the_errors(tmp_path: Path) -> None:
+    said = said_of(sweep_file(tmp_path, **ALL_CHECKED), tmp_path / "s.zarr")
+    (limit,) = advice(said, "err_bins", r"accept the error: check: {bins_limit: (\S+)} in the sweep file")
+    accepting = {**ALL_CHECKED, "check": {"fraction": 1.0, "bins_limit": float(limit)}}
+    assert said_of(sweep_file(tmp_path, **accepting), tmp_path / "s.zarr")[-1].startswith(GOOD)
+
+
+def test_the_bins_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
+    """Errors that change sign from grid to grid may be small by accident, so it is advised to check again."""
+    settings = {"numerics.t_end_years": 0.02, "sizes.n_bins": 40}
+    bins = []
+    for i in range(3):
+        said = said_of(sweep_file(tmp_path, **ALL_CHECKED, set=settings), tmp_path / f"{i}.zarr")
+        if said[-1].startswith(GOOD):
+            break
+        bins += advice(said, "err_bins", r"raise sizes\.n_bins to about (\d+) and check again")
+        settings["sizes.n_bins"] = int(bins[-1])
+    assert said[-1].startswith(GOOD)
+    assert bins
+
+
+def test_the_tolerances_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
+    """A tolerance of 0.1 is too loose for errors to follow it closely, so it is advised to check again."""
+    given = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0, "bins_limit": 1.0}}
+    settings = {"numerics.t_end_years": 0.1, "numerics.rtol": 0.1, "numerics.atol": 3e-4}
+    lowered = []
+    for i in range(3):
+        said = said_of(sweep_file(tmp_path, **given, set=settings), tmp_path / f"{i}.zarr")
+        if said[-1].startswith(GOOD):
+            break
+        pattern = r"lower numerics\.rtol and atol to about (\S+) and (\S+) and check again"
+        rtol, atol = map(float, advice(said, "err_time", pattern))
+        lowered.append(rtol)
+        settings.update({"numerics.rtol": rtol, "numerics.atol": atol})
+    assert said[-1].startswith("all are within the limits: ")
+    assert lowered
+
+
+def test_checks_within_their_limits_need_no_advice(checked: Path, tmp_path: Path) -> None:
+    generous = sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1.0})
+    said = said_of(generous, checked)
+    assert said[0].startswith("checked 2 of 6 runs")
+    assert len(said) == 3 + len(QUANTITIES)
+    assert not [line for line in said if "beyond a limit" in line or "marsdisk check" in line]
+
+
+def as_before_the_errors_were_extrapolated(store: Path) -> None:
+    """Turn a store into one that compares three quantities, by plain differences."""
+    group = zarr.open_group(store, mode="r+")
+    labels = np.array(QUANTITIES[:3], dtype=np.dtypes.StringDType())
+    kept = {name: reader.column(group, name)[:, :3] for name in ERRORS}
+    for name in (*ARRAYS, "quantity"):
+        del group[name]
+    size = int(str(group.attrs["block_size"]))
+    columns = {"quantity": (labels, (3,)), **{name: (kept[name], (size, 3)) for name in ERRORS}}
+    for name, (values, chunks) in columns.items():
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            chunks=chunks,
+            dtype=values.dtype,
+            fill_value="" if name == "quantity" else float("nan"),
+            compressors=[Crc32cCodec()],
+            dimension_names=("run", "quantity")[-values.ndim :],
+            attributes={} if name == "quantity" else {"units": "1", "long_name": "relative difference"},
+            config={"write_empty_chunks": True},
+        )
+        array[:] = values
+
+
+def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(checked: Path, tmp_path: Path) -> None:
+    store = tmp_path / "old.zarr"
+    shutil.copytree(checked, store)
+    as_before_the_errors_were_extrapolated(store)
+    as_of_schema(store, 2)
+    before, group = sweep.open_store(checked), reader.open_group(store)
+    assert [finding.kind for finding in repair.examine(store, deep=True).findings] == []
+    assert sweep.open_store(store).err_bins.sel(quantity="t99").values.tolist() == pytest.approx(
+        before.err_bins.sel(quantity="t99").values.tolist(), nan_ok=True
+    )
+    said = said_of(checked.parent / "small.yaml", store)
+    assert [line.split()[0] for line in said[2:5]] == ["M_loss", "t99", "Sigma_final"]
+    assert "all are within the limits: M_loss to 0." in said[5]
+    run = int(np.flatnonzero(before.err_bins.notnull().all("quantity"))[0])
+    text = card(group, run, str(store))
+    assert "| Sigma_final | " in text
+    assert "tau_final" not in text.partition("## Accuracy")[2]
+    assert "order_bins" not in text
+    axes = plots.draw(store, "convergence").axes[1]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["M_loss", "t99", "Sigma_final"]
 
 
 def test_a_plan_counts_the_checks_in_its_time(
@@ -270,7 +400,7 @@ def test_a_plan_counts_the_checks_in_its_time(
     sweep_file(tmp_path, **SOME)
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    checked = "2 of them checked with tighter steps and with twice the bins, 67 % of the time"
+    checked = "2 of them checked with tighter steps and with half and twice the bins, 67 % of the time"
     assert checked in done.stdout
     monkeypatch.undo()
     sweep_file(tmp_path, axes=T0_AND_RINGS)

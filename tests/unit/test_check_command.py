@@ -53,9 +53,13 @@ def test_a_run_beyond_a_limit_is_exit_code_1_and_says_which_and_what_to_do() -> 
     assert done.exit_code == 1, done.output
     assert re.search(r"failed: M_loss: err_time = 0\.00\d+ is over 0\.001; Sigma_final: err_time = 0\.00\d+ is over 0\.001", done.output)
     assert re.search(r"within both limits: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off, M_out_dot_max to 0\.\d+ %\n", done.output)
-    assert "for err_time: lower numerics.rtol and atol, to about 0.008 and 2e-05, or accept the error: --time-limit 0.0025\n" in done.output
+    assert (
+        "for err_time: lower numerics.rtol and atol to about 0.008 and 2e-05 and check again, or accept the error: --time-limit 0.0025\n"
+        in done.output
+    )
     assert re.search(
-        r"for err_bins: raise sizes\.n_bins to about 1\d0 \(tau_final needs most\), or accept the error: --bins-limit 0\.0\d+\n", done.output
+        r"for err_bins: raise sizes\.n_bins to about 1\d0 and check again \(tau_final needs most\), or accept the error: --bins-limit 0\.0\d+\n",
+        done.output,
     )
     verdicts = {line.split()[0]: line.split()[-1] for line in done.output.splitlines()[2:9]}
     assert list(verdicts) == list(QUANTITIES)
