@@ -48,20 +48,8 @@ class CheckSpec(Section):
     """
 
     fraction: float = quantity(0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0)
-    time_limit: float = quantity(
-        TIME_LIMIT,
-        "relative error from time steps that is reported when exceeded",
-        "",
-        gt=0.0,
-        le=1.0,
-    )
-    bins_limit: float = quantity(
-        BINS_LIMIT,
-        "relative error from bins that is reported when exceeded",
-        "",
-        gt=0.0,
-        le=1.0,
-    )
+    time_limit: float = quantity(TIME_LIMIT, "largest err_time accepted", "", gt=0.0, le=1.0)
+    bins_limit: float = quantity(BINS_LIMIT, "largest err_bins accepted", "", gt=0.0, le=1.0)
 
 
 class ProvenanceSpec(Section):

@@ -247,6 +247,20 @@ def test_every_array_of_such_a_store_is_described(checked: Path) -> None:
     assert [name for name, array in arrays.items() if not array.attrs.get("long_name")] == []
 
 
+def said_of(file: Path, store: Path) -> list[str]:
+    """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
+    if not store.exists():
+        run_here(file, store)
+    return check_lines(reader.open_group(store), load_sweep(file))
+
+
+def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
+    (line,) = (line for line in lines if f"for {kind}: " in line)
+    found = re.search(pattern, line)
+    assert found, line
+    return found.groups()
+
+
 def numbers_of(line: str) -> list[float]:
     return [float(word) for word in line.split()[1:]]
 
@@ -271,27 +285,19 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
     beyond = "err_bins of M_loss in 2, err_bins of Sigma_final in 2, err_bins of tau_final in 2, err_bins of M_out_dot_max in 2"
     assert f"2 of them count as done, but are beyond a limit: {beyond}" in text
     assert re.search(r"within both limits in every run: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off\n", done.stdout)
-    advice = r"for err_bins: no sizes\.n_bins that is allowed would be enough \(\w+ of run \d needs most\), "
-    assert re.search(advice + r"or accept the error: check: {bins_limit: 0\.\d+} in the sweep file\n", done.stdout)
+    said = advice(
+        done.stdout.splitlines(),
+        "err_bins",
+        r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the error: check: {bins_limit: (\S+)}",
+    )
+    assert int(said[0]) > 100
+    assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 1e-4
+    assert float(said[3]) >= np.nanmax(dataset.err_bins.values)
     (line,) = re.findall(r"look closer at run \d: (marsdisk check .*)", done.stdout)
     alone = run_command(*shlex.split(line), cwd=tmp_path)
     assert (alone.returncode, alone.stderr) == (1, "")
     assert "every" not in alone.stdout
     assert "M_loss: err_bins = 0.00" in alone.stdout
-
-
-def said_of(file: Path, store: Path) -> list[str]:
-    """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
-    if not store.exists():
-        run_here(file, store)
-    return check_lines(reader.open_group(store), load_sweep(file))
-
-
-def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
-    (line,) = (line for line in lines if f"for {kind}: " in line)
-    found = re.search(pattern, line)
-    assert found, line
-    return found.groups()
 
 
 GOOD = "all are within the limits: M_loss to 0."
