@@ -53,7 +53,7 @@ def test_repeated_times_and_short_or_bad_tables() -> None:
 
 @pytest.mark.parametrize("times", [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
 def test_a_table_with_two_temperatures_at_one_time_is_refused(times: list[float]) -> None:
-    with pytest.raises(ValueError, match="at time 1 s it has the temperatures .* K; keep one of them"):
+    with pytest.raises(ValueError, match=r"at time 1 s it has the temperatures .* K; keep one of them"):
         table(np.array(times), np.array([3000.0, 2500.0, 2000.0]))
 
 
