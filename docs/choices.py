@@ -39,10 +39,16 @@ def lines_of(totals: xarray.Dataset, choices: list[str]) -> list[str]:
         row = totals.sel(variant=choice)
         before = totals.M_loss.sel(variant=BEFORE)
         changes = (row.M_loss / before - 1.0).values
-        cells = [f"{loss:.3e} ({100.0 * change:+.1f} %)" for loss, change in zip(row.M_loss.values, changes, strict=True)]
+        cells = [f"{loss:.3e} ({_percent(change)})" for loss, change in zip(row.M_loss.values, changes, strict=True)]
         shares = _span(row.M_loss_sublimation / row.M_loss), _span(row.M_loss_thick / row.M_loss)
         lines.append(f"| {choice} | {' | '.join([*cells, *shares])} |")
     return lines
+
+
+def _percent(change: float) -> str:
+    """A change with its sign, unless it is too small to show."""
+    rounded = round(100.0 * change, 1)
+    return f"{rounded:+.1f} %" if rounded else "0 %"
 
 
 def _span(share: xarray.DataArray) -> str:

@@ -45,8 +45,8 @@ def _remarks(found: Convergence) -> list[str]:
     ]
     if "none" in map(order_in_words, found.grid_errors.values()):
         lines.append(
-            "Where the order is none, values go up and down from grid to grid, or agree too well "
-            "to show one; the error is then the larger step between them."
+            "Where the order is none, the three values show none, as they go up and down from grid to grid, agree too "
+            "well, or are too few; the error is then taken from the steps between them (docs/model.md says how)."
         )
     if run.steps == tighter.steps:
         lines.append("Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.")

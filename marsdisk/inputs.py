@@ -1,4 +1,8 @@
-"""What a run is given, as one digest: configurations that agree in it have the same results."""
+"""What the masses of a run follow from, as one digest.
+
+Configurations that agree in it have the same masses, sizes, and losses at all times. Only what nothing follows from may differ:
+the temperature of grains that do not sublime, and notes on what was left out.
+"""
 
 import dataclasses
 import enum

@@ -67,7 +67,7 @@ SENTENCES = {
     ),
     Note.NOTHING_BREAKS: "no two grains of the finest decade hit each other hard enough to break (Q_R < Q_D*), so collisions make no fine dust from them",
     Note.COARSE_GRID: f"the size grid has fewer than {COARSE:g} bins per decade; raise sizes.n_bins",
-    Note.BEYOND_QPR_TABLE: "<Q_pr> was taken from the edge of its table, beyond which it does not reach",
+    Note.BEYOND_QPR_TABLE: "<Q_pr> or <Q_ext> was taken from the edge of its table, beyond which it does not reach",
     Note.ROUND_OFF_REPAIRED: "bins that round-off or a loose tolerance left below zero were set to zero at the cost of the others; lower numerics.atol",
     Note.TABLE_ENDS_FIRST: "a table of temperature or supply ends before the run, which goes on with its last value",
     Note.S_BLOW_BELOW_GRID: "the blow-out size was below the size grid from the start, so no grain of it is unbound; lower sizes.s_min",

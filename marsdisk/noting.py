@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._jit import interpreted
 from .config import RunConfig
-from .derived import Derived, derive
+from .derived import Derived, derive, span_of, temperature_law
 from .notes import COARSE, MOSTLY, OPAQUE, TRUNCATED, Note
 from .physics.collisions_smol import pair_workspace
 from .physics.constants import R_MARS
@@ -14,12 +15,14 @@ from .physics.fragments import reduced_specific_energy
 from .physics.grid import Array, SizeGrid, grain_mass
 from .physics.phase import SOLID
 from .physics.psd import share_within
+from .physics.qpr_table import outside_table
 from .physics.qstar import compute_q_d_star_array
+from .physics.radiation import blowout_size
 from .physics.sublimation import grain_heating, shrinking_speed_and_slope
 from .physics.supply import SupplyLaw
-from .physics.temperature import TABLE, TemperatureLaw
+from .physics.temperature import TABLE, TemperatureLaw, lowest_and_highest
 from .result import never_solid
-from .solver.drivers import PHASES, SUPPLIED, Drivers
+from .solver.drivers import PHASES, Drivers
 from .solver.events import LOSS_RATE_ABOVE, REACHED_END, S_BLOW_ABOVE
 from .solver.trajectory import Trajectory
 from .stages import stage
@@ -46,6 +49,7 @@ def notes_of_setup(config: RunConfig) -> Note:
             Note.COARSE_GRID: bins_per_decade < COARSE,
             Note.MELT_TRUNCATED: _truncates_melt(config, grid),
             Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS * (1.0 - ROUND_OFF),
+            Note.BEYOND_QPR_TABLE: _is_beyond_q_ext(config, grid),
             Note.NOTHING_BREAKS: config.collisions.enabled and not _breaks(config, grid, derived.v_rel),
         }
     )
@@ -58,6 +62,15 @@ def _truncates_melt(config: RunConfig, grid: SizeGrid) -> bool:
     low, high = max(float(grid.edges[0]), melt.s_cut), float(grid.edges[-1])
     centres = [melt.s_fine] * (melt.f_fine > 0.0) + [melt.s_meter] * (melt.f_fine < 1.0)
     return any(share_within(low, high, centre, melt.width_dex) < 1.0 - TRUNCATED for centre in centres)
+
+
+def _is_beyond_q_ext(config: RunConfig, grid: SizeGrid) -> bool:
+    """Whether grains or temperatures of the run lie outside of the table of <Q_ext>."""
+    Q_ext = config.q_ext()
+    if Q_ext is None:
+        return False
+    temperatures = lowest_and_highest(temperature_law(config), span_of(config).t_end)
+    return any(bool(outside_table(Q_ext, grid.sizes, T).any()) for T in temperatures)
 
 
 def _breaks(config: RunConfig, grid: SizeGrid, v_rel: float) -> bool:
@@ -74,16 +87,16 @@ class Course(NamedTuple):
     derived: Derived
     drivers: Drivers
     path: Trajectory
-    depths: Array  #: (steps+1,) tau_los between the steps
-    T_M: Array  #: (samples,) K
-    s_blow: Array  #: (samples,) m
+    depths: Array  #: (steps+1,) tau_los between the steps, and at the end of the run
+    supplied: float  #: kg/m2, until the end of the run
+    s_blow_0: float  #: m, at t = 0
 
 
 def notes_of_course(config: RunConfig, course: Course) -> Note:
     """What became doubtful on the way."""
     derived, drivers, path = course.derived, course.drivers, course.path
     n, rule, numerics = path.bins, drivers.blowout, config.numerics
-    start, supplied = path.y[0, :n].sum(), path.y[-1, n + SUPPLIED]
+    start = path.y[0, :n].sum()
     unbound = path.piece >= 0
     has_blowout = rule.rate > 0.0 and path.piece.size > 0
     return _those(
@@ -93,10 +106,10 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
             Note.STOPPED_EARLY: path.outcome != REACHED_END,
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
             Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths),
-            Note.MOSTLY_SUPPLIED: supplied > MOSTLY * start,
+            Note.MOSTLY_SUPPLIED: course.supplied > MOSTLY * start,
             Note.SUBLIMATION_LEFT_OUT: has_blowout and config.sublimation.method == "none" and _evaporates(config, course),
             Note.NOTHING_UNBOUND: has_blowout and not unbound.any(),
-            Note.S_BLOW_BELOW_GRID: has_blowout and course.s_blow[0] > 0.0 and not unbound[0],
+            Note.S_BLOW_BELOW_GRID: has_blowout and course.s_blow_0 > 0.0 and not unbound[0],
             Note.NEVER_SOLID: bool(never_solid(path.gated_time, path.t_final)),
             Note.BEYOND_QPR_TABLE: path.beyond_qpr > 0,
             Note.ROUND_OFF_REPAIRED: path.repaired > 0,
@@ -116,11 +129,14 @@ def _is_opaque(drivers: Drivers, path: Trajectory, depths: Array) -> bool:
 
 def _evaporates(config: RunConfig, course: Course) -> bool:
     """Whether a grain of the blow-out size, when Mars is hottest, would evaporate sooner than it is blown out."""
-    hottest = int(course.T_M.argmax())
-    T_grain = grain_heating(course.derived.r, config.sublimation.Q_abs) * float(course.T_M[hottest])
-    speed = shrinking_speed_and_slope(course.drivers.vapour, T_grain)[0]
-    s_blow = course.s_blow[hottest]
-    return bool(s_blow > 0.0 and s_blow * course.drivers.blowout.rate < speed)
+    drivers = course.drivers
+    hottest = lowest_and_highest(drivers.temperature, course.path.t_final)[1]
+    T_grain = grain_heating(course.derived.r, config.sublimation.Q_abs) * hottest
+    speed = shrinking_speed_and_slope(drivers.vapour, T_grain)[0]
+    s_blow = course.s_blow_0
+    if hottest > drivers.temperature.T0:
+        s_blow = interpreted(blowout_size)(drivers.pressure, hottest)[0]
+    return bool(s_blow > 0.0 and s_blow * drivers.blowout.rate < speed)
 
 
 def _temperature_ends(law: TemperatureLaw, t_end: float) -> bool:

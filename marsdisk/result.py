@@ -95,7 +95,7 @@ class RunResult:
     M_loss_thick: float = described("M_Mars", "mass lost by blow-out while tau_los was above 1")
     M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")
     M_loss_other: float = described("M_Mars", "mass lost otherwise")
-    M_available: float = described("M_Mars", "mass at t = 0 and what the reservoir can supply; infinite without one")
+    M_available: float = described("M_Mars", "mass at t = 0 and all that can be supplied; infinite where supply has no end")
     M_supplied: float = described("M_Mars", "mass supplied")
     Sigma_0: float = described("kg m-2", "surface density at t = 0")
     Sigma_final: float = described("kg m-2", "surface density at the end")

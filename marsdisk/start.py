@@ -186,6 +186,11 @@ def reservoir_of(config: RunConfig) -> float:
     return whole.mass * geometry(config).area / annulus_area(whole.r_in_RM, whole.r_out_RM)
 
 
+def available_supply(config: RunConfig) -> float:
+    """Mass that supply can add at most [M_Mars]."""
+    return 0.0 if config.supply.mode == "none" else reservoir_of(config)
+
+
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
     """Everything that acts on the disk from outside."""
     method, edges, vapour = config.sublimation.method, disk.grid.edges.copy(), _vapour(config)
@@ -323,4 +328,5 @@ def check(config: RunConfig) -> None:
     _sections_fit(config), span_of(config), motion_at_start(config), chi_of(config)
     with _fitting_together():
         _sigma_0(config), _supply_fits(config), _supply_law(config)
-    reservoir_of(config), _others_fit(config)
+    reservoir_of(config)
+    _others_fit(config)

@@ -48,7 +48,7 @@ from .solver.netform import CollisionTerms, collision_terms, emptying_rate
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
 from .stages import Memory, remembering
-from .start import Start, disk_at_start, drivers_of, reservoir_of, shielding_of
+from .start import Start, available_supply, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
@@ -343,7 +343,7 @@ def finish(solved: Solved) -> RunResult:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
     to_mars = derived.area / M_MARS
-    course = Course(derived, run.drivers, path, depths, series["T_M"], series["s_blow"])
+    course = Course(derived, run.drivers, path, depths, float(ledger[-1, SUPPLIED]), float(series["s_blow"][0]))
     last = {name: float(values[-1]) for name, values in series.items()}
     return RunResult(
         config=config,
@@ -361,7 +361,7 @@ def finish(solved: Solved) -> RunResult:
         M_loss_thick=thick * to_mars,
         M_loss_sublimation=last["M_loss_sublimation_cum"],
         M_loss_other=last["M_loss_other_cum"],
-        M_available=disk.sigma_0 * to_mars + reservoir_of(config),
+        M_available=disk.sigma_0 * to_mars + available_supply(config),
         M_supplied=last["M_supplied_cum"],
         Sigma_0=disk.sigma_0,
         Sigma_final=last["Sigma"],

@@ -53,6 +53,8 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
 
     from .checks import checks_of
     from .judging import exit_code, judge
+    from .notes import Notes
+    from .progress import say
     from .rows import Results
     from .store import reader
     from .verdicts import as_json as listed
@@ -73,4 +75,8 @@ def checks(store: "Place", file: Path | None, as_json: bool) -> None:
         judgements = judge(asked, Results.of(group), where)
         print_whole(json.dumps({"store": str(store), "exit_code": exit_code(judgements), "checks": listed(judgements)}))
         sys.exit(exit_code(judgements))
-    sys.exit(report_checks(group, asked, store, terminal()))
+    console = terminal()
+    code = report_checks(group, asked, store, console)
+    for line in Notes.of(group).lines:
+        say(console, f"note: {line}")
+    sys.exit(code)

@@ -10,6 +10,7 @@ import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
+from .notes import Notes
 from .store import layout, reader
 from .tables import STOP_LABELS, text
 from .views import label, parameters, runs_of, without_uncommitted
@@ -63,6 +64,7 @@ class Comparison:
     not_compared: list[str]  #: arrays that only one store has, or with another shape
     identical: bool  #: all arrays compared have the same bits
     why: list[str] = field(default_factory=list)
+    notes: tuple[str, str] = ("", "")  #: of the finished runs of A and of B, by their names
 
     @property
     def same(self) -> bool:
@@ -93,8 +95,11 @@ def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
         elif not same_bits:
             within += 1
     differences.sort(key=lambda one: one.largest, reverse=True)
+    notes = Notes.of(a).summary, Notes.of(b).summary
     only = [sorted({*runs_of(group).tolist()} - {*pairs[:, i].tolist()}) for i, group in enumerate((a, b))]
-    return Comparison(pairs, by_run_id, (only[0], only[1]), states, differences, numerics, within, not_compared, identical, list(reasons(a, b)))
+    return Comparison(
+        pairs, by_run_id, (only[0], only[1]), states, differences, numerics, within, not_compared, identical, list(reasons(a, b)), notes
+    )
 
 
 def _matched(a: zarr.Group, b: zarr.Group) -> tuple[NDArray[np.int64], int]:
@@ -255,6 +260,8 @@ def report(found: Comparison, rtol: float, rows: int) -> Iterator[str | Table]:
             yield f"and {len(found.differences) - rows} arrays more; --rows shows them"
     if found.numerics:
         yield f"the way to the numbers differs: {', '.join(found.numerics)}"
+    for name, summary in zip("AB", found.notes, strict=True):
+        yield f"notes of {name}: {summary or 'none'}"
     if found.within:
         yield f"{found.within} array{'s' * (found.within > 1)} differ{'s' * (found.within == 1)} by no more than {rtol:g}"
     if found.not_compared:

@@ -34,6 +34,10 @@ class RunChangedWarning(UserWarning):
     """What a run was computed from has changed, so that its command may give other numbers."""
 
 
+class NotesWarning(UserWarning):
+    """What makes the runs of a store doubtful was not recorded."""
+
+
 class ClusterError(MarsDiskError, RuntimeError):
     """Workers could not be had, or a block cannot be run on any."""
 

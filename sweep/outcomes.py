@@ -57,8 +57,7 @@ class Outcomes:
 
 def _target(group: zarr.Group, name: str) -> str:
     """The unit of a scalar result."""
-    numbers = [v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL) if not v.dims and v.dtype != "str" and v.name in group]
-    results = [known for known in numbers if known not in {"status", "stop_reason", "attempt", layout.NOTES}]
+    results = [variable.name for variable in layout.EVERY_VARIABLE if layout.is_target(variable) and variable.name in group]
     if name not in results:
         raise StoreError(f"--target {name}: is no result with one number per run; there are {', '.join(sorted(results))}")
     return str(group[name].attrs.get("units", "1"))

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from .spec import Sweep, SweepSpec
 
 KINDS = "{uniform: [a, b]} or {loguniform: [a, b]}"
-_NO_TARGETS = {"wall_time", "solver_time", "stop_reason", layout.NOTES}
-#: Of what can be a target.
+#: Of what can be a target: numbers of the result, not of the day on which it was computed.
 UNITS = {
     variable.name: str(variable.attributes["units"])
     for variable in layout.variables(shared_grid=True)
-    if variable.dtype != "str" and not variable.dims and "units" in variable.attributes and variable.name not in _NO_TARGETS
+    if layout.is_target(variable) and variable.name not in {"wall_time", "solver_time"}
 }
 GROWING = {"max_runs", "goal"}  # what another file may change with all points kept
 Points = list[list[int]]  # each in steps of 1/STEPS along each axis

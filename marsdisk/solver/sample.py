@@ -183,11 +183,14 @@ def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
 
 @kernel
 def depths(path: Trajectory, drivers: Drivers) -> Array:
-    """tau_los at the begin of every step and at the end of the last: (steps+1,)."""
-    out = np.empty(path.t.size)
+    """tau_los at the begin of every step and at the end of the run: (steps+1,)."""
+    out, last = np.empty(path.t.size), path.t.size - 1
     for i in range(path.t.size):
         T = temperature_and_slope(drivers.temperature, path.t[i])[0]
         out[i] = tau_los(drivers.opacity, T, path.y[i])
+    if last > 0:
+        end = (path.t_final - path.t[last - 1]) / (path.t[last] - path.t[last - 1])
+        out[last] = _depth(path, drivers, last - 1, min(end, 1.0), np.empty(path.y.shape[1]))
     return out
 
 
@@ -211,12 +214,13 @@ def _look(
         c = y[i, :n]
         T = temperature_and_slope(drivers.temperature, times[i])[0]
         Sigma, tau = np.sum(c), tau_los(drivers.opacity, T, c)
+        kappa = tau / (f_los * Sigma) if Sigma > 0.0 else 0.0
         phi = phi_at(shielding, tau)
-        Sigma_tau1 = surface_density_at_tau1(effective_opacity(tau / (f_los * Sigma) if Sigma > 0.0 else 0.0, phi))
+        Sigma_tau1 = surface_density_at_tau1(effective_opacity(kappa, phi))
         s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
         series[0, i], series[1, i], series[2, i], series[3, i] = Sigma, tau, phi, Sigma_tau1
         series[4, i], series[5, i], series[6, i], series[7, i] = T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
-        series[8, i] = tau / (f_los * Sigma) if Sigma > 0.0 else 0.0
+        series[8, i] = kappa
         _look_at_drivers(drivers, mode, times[i], tau, y[i], series[9:, i])
 
 
@@ -233,7 +237,7 @@ def _look_at_drivers(drivers: Drivers, mode: int, t: float, tau: float, state: A
     series[0], series[1], series[2] = driven.supply, supplying * factor * driven.supply, factor
     series[3] = subliming * driven.speed
     series[4] = 1.0 / rate if rate > 0.0 else math.nan
-    series[5] = max(mode & PHASES, 0)
+    series[5] = mode & PHASES
     series[6] = colliding + 2.0 * supplying + 4.0 * blowing + 8.0 * subliming
 
 

@@ -45,8 +45,8 @@ class Room(NamedTuple):
     tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los at the begin of the step
     tau_weight_stage: Array  #: (n,) the same at a stage
     entries: Array  #: (4,)
-    dimmed: Vector  #: (n,) what an optical depth of 1 more changes the blow-out of each bin by [kg/(m2 s)]
-    dimmed_response: Vector  #: (n,) of the bins to that
+    blowout_per_tau: Vector  #: (n,) d(blow-out of each bin)/d tau_los [kg/(m2 s)]
+    response_to_tau: Vector  #: (n,) of the bins to that
     response: Vector  #: (n,) of the bins to the supply
     y: Vector  #: (n + 8,) state at the begin of the step; ledger and ln f begin the last eight
     y_new: Vector  #: (n + 8,)
@@ -61,7 +61,7 @@ class Room(NamedTuple):
 class Point(NamedTuple):
     """What acts at the begin of a step."""
 
-    dimmed: float  #: kg/(m2 s), of all bins, by which an optical depth of 1 more changes the blow-out
+    blowout_per_tau: float  #: d(blow-out of all bins)/d tau_los [kg/(m2 s)]
 
     speed: float  #: m/s
     supply: float  #: kg/(m2 s)
@@ -118,13 +118,13 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
 
 @inlined_kernel
 def _set_lit_rates(drivers: Drivers, piece: int, driven: Drive, blowing: float, room: Room) -> float:
-    """Blow-out rates at a new point in ``room``: in the light that there is, how they change with time, and what an optical depth dims.
+    """Set the blow-out rates at a new point in ``room``, and their derivatives with respect to time and tau_los.
 
     Returns
     -------
-    what an optical depth of 1 more changes the blow-out of all bins by [kg/(m2 s)]
+    d(blow-out of all bins)/d tau_los [kg/(m2 s)]
     """
-    rule, y, S, slopes, dimmed = drivers.blowout, room.y.flat, room.S, room.S_stage, room.dimmed.flat
+    rule, y, S, slopes, per_tau = drivers.blowout, room.y.flat, room.S, room.S_stage, room.blowout_per_tau.flat
     set_blowout_rates(rule, piece, driven.s_blow, S, driven.s_low)
     if blowing == 0.0:
         S[:] = 0.0
@@ -137,8 +137,8 @@ def _set_lit_rates(drivers: Drivers, piece: int, driven: Drive, blowing: float, 
     fading = share_slope * driven.T_slope * tau_los_per_kelvin(drivers.opacity, driven.T, y)
     total = 0.0
     for k in range(S.size):
-        dimmed[k] = share_slope * S[k] * y[k]
-        total += dimmed[k]
+        per_tau[k] = share_slope * S[k] * y[k]
+        total += per_tau[k]
         slopes[k] = share * slopes[k] + fading * S[k]
         S[k] *= share
     return total
@@ -172,14 +172,14 @@ def take_derivatives(terms: CollisionTerms, drivers: Drivers, piece: int, mode: 
         f[:n] = 0.0
     else:
         mass_rate(room.y, terms, busiest, room.scratch, f)
-    dimmed = _set_lit_rates(drivers, piece, driven, blowing, room)
+    per_tau = _set_lit_rates(drivers, piece, driven, blowing, room)
     add_linear_rates(linear, S, speed, 1.0, supply, y, f)
     unbound_below = blows_below(rule, piece, blowing, driven.s_low)
     set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y, f[ledger:])
     f_t[:n] = 0.0
     add_linear_rates(linear, S_slope, speed_slope, 0.0, supply_slope, y, f_t)
     set_ledger_rates(linear, unbound_below, S_slope, speed_slope, 0.0, supply_slope, y, f_t[ledger:])
-    return Point(dimmed, speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, driven.clamped)
+    return Point(per_tau, speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, driven.clamped)
 
 
 @inlined_kernel
@@ -193,10 +193,10 @@ def pack(v: Array, n: int, out: Array) -> None:
 
 @inlined_kernel
 def _dim(b: Array, shade: float, room: Room) -> None:
-    """Take from a solution ``b`` (at least n) without the change of light what that change takes: the formula of Sherman and Morrison."""
+    """Correct a solution ``b`` (at least n) that left out the change of light (Sherman and Morrison)."""
     tau = weighted_sum(b, room.tau_weight) / shade
     for k in range(room.tau_weight.size):
-        b[k] -= tau * room.dimmed_response.flat[k]
+        b[k] -= tau * room.response_to_tau.flat[k]
 
 
 @borrowing_kernel
@@ -233,17 +233,17 @@ def make_step(
     shift = 1.0 / (method.gamma * h)
     _factorise_step(point.speed, linear, shift, room)
     shade = 1.0
-    if point.dimmed != 0.0:  # one rank more: the light that reaches a bin depends on all
-        copy(room.dimmed_response.eights, room.dimmed.eights)
-        substitute(room.M, room.lower, room.dimmed_response.eights)
-        shade += weighted_sum(room.dimmed_response.flat, tau_weight)
+    if point.blowout_per_tau != 0.0:  # one rank more: the light that reaches a bin depends on all
+        copy(room.response_to_tau.eights, room.blowout_per_tau.eights)
+        substitute(room.M, room.lower, room.response_to_tau.eights)
+        shade += weighted_sum(room.response_to_tau.flat, tau_weight)
         if not shade > 0.0:
             return math.nan, 0, False
     if fed_back:  # one row and one column more, eliminated last
         for k in range(n):
             response[k] = linear.shares[k]
         substitute(room.M, room.lower, room.response.eights)
-        if point.dimmed != 0.0:
+        if point.blowout_per_tau != 0.0:
             _dim(response, shade, room)
         pivot = shift + point.pull * point.supply * weighted_sum(response, tau_weight)
     speed, supply = point.speed, point.supply
@@ -288,7 +288,7 @@ def make_step(
                 right = plus(right, times(room.weights[j], load_from(U, j, k, 0)))
             store_to(U, i, k, 0, right)
         substitute(room.M, room.lower, U[i])
-        if point.dimmed != 0.0:
+        if point.blowout_per_tau != 0.0:
             _dim(b, shade, room)
         supplied = 0.0
         if fed_back:
@@ -297,8 +297,8 @@ def make_step(
             for k in range(n):
                 b[k] += supplied * response[k]
         set_ledger_rates(linear, point.unbound_below, S, point.speed, 1.0, supplied, b, entries)
-        if point.dimmed != 0.0:
-            entries[BLOWOUT] += point.dimmed * weighted_sum(b, tau_weight)
+        if point.blowout_per_tau != 0.0:
+            entries[BLOWOUT] += point.blowout_per_tau * weighted_sum(b, tau_weight)
         for k in range(ENTRIES):
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):

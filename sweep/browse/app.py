@@ -288,6 +288,8 @@ class Page:
         if not notes.lines:
             return ""
         summary = f"{notes.noted} of {notes.flags.size} finished runs have notes"
+        if not notes.are_recorded:
+            summary = "notes were not recorded"
         items = "".join(f"<li>{escaped(line, LONGEST_NOTE)}</li>" for line in notes.lines)
         return f"<details class='notes'><summary>{summary}</summary><ul>{items}</ul></details>"
 

@@ -104,7 +104,7 @@ class Data:
     def notes(self, runs: Sequence[int] | NDArray[np.int64] | None = None) -> Notes:
         """What makes runs doubtful, all of them if none are given."""
         chosen = None if runs is None else np.array(runs, dtype=np.int64)
-        return Notes.of(self.group, chosen)
+        return Notes.read(self.array, chosen, are_recorded=self.has(layout.NOTES))
 
     def sums(self, name: str) -> bool:
         """Whether the sum of a scalar over rings is that of the disk."""

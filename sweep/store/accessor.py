@@ -15,8 +15,8 @@ from marsdisk.config import RunConfig
 from marsdisk.notes import SENTENCES
 from marsdisk.physics.constants import YEAR
 
-from ..errors import RunChangedWarning, StoreError
-from ..notes import Notes
+from ..errors import NotesWarning, RunChangedWarning, StoreError
+from ..notes import UNRECORDED, Notes
 from ..rerun import RecordedRuns
 from ..tables import text
 from ..views import STATES, adds_up, ring_axis_of
@@ -90,6 +90,8 @@ class SweepAccessor:
     def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
         """Sums over the rings of each disk, NaN where a ring failed, is not done or is no case of the sweep.
 
+        ``notes`` are those that any of its rings has.
+
         Parameters
         ----------
         names : quantities that add up: masses, rates and energies, also series, if all rings of a disk have the same times; None for
@@ -110,13 +112,22 @@ class SweepAccessor:
             if name not in additive:
                 raise ValueError(f"{name} does not add up over rings; there are {', '.join(additive)}")
         series = any("sample" in held[name].dims for name in chosen)
-        grid = self._dataset[[*chosen, "status", *(["t"] if series else [])]].sweep.grid()
+        more = [*(["t"] if series else []), *([layout.NOTES] if layout.NOTES in held else [])]
+        grid = self._dataset[[*chosen, "status", *more]].sweep.grid()
         done = grid.status == layout.DONE
         found = grid[chosen].where(done).sum(ring, skipna=False, keep_attrs=True)
+        if layout.NOTES in grid:
+            found = found.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
         if series:
             found = found.assign_coords(t=self._shared_times(grid.t.where(done), ring))
         total: xarray.Dataset = found.assign_attrs(self._dataset.attrs)
         return total
+
+    @staticmethod
+    def _notes_of_disks(grid: xarray.Dataset, ring: str) -> xarray.DataArray:
+        """The notes that any ring of a disk has."""
+        notes: xarray.DataArray = grid[layout.NOTES].reduce(np.bitwise_or.reduce, ring, keep_attrs=True)
+        return notes
 
     @staticmethod
     def _shared_times(t: xarray.DataArray, ring: str) -> xarray.DataArray:
@@ -138,13 +149,21 @@ class SweepAccessor:
             A row for each note that some finished run has, under its name: ``runs``, how many have
             it, and ``meaning``, what it says. Each run's own are the bits of ``dataset.notes``.
 
+        Warns
+        -----
+        NotesWarning
+            The store is of a version that kept none.
+
         Examples
         --------
         >>> ds.sweep.notes()
         >>> from marsdisk.notes import Note
         >>> ds.isel(run=(ds.notes & Note.STOPPED_EARLY) == 0)
         """
-        counts = self._notes().counts
+        notes = self._notes()
+        if not notes.are_recorded:
+            warnings.warn(UNRECORDED, NotesWarning, stacklevel=2)
+        counts = notes.counts
         return pd.DataFrame(
             {"runs": list(counts.values()), "meaning": [SENTENCES[note] for note in counts]},
             index=pd.Index([note.label for note in counts], name="note"),

@@ -220,6 +220,12 @@ def is_by_block(name: str) -> bool:
     return name in _BY_BLOCK
 
 
+def is_target(variable: Variable) -> bool:
+    """Whether it is a number of each run that can be asked about."""
+    is_flag = "flag_values" in variable.attributes or "flag_masks" in variable.attributes
+    return not (variable.dims or is_flag or variable in BOOKKEEPING)
+
+
 def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
     """Labels along each dimension that has some, in a store with these parts."""
     return {**INDEXES, **(CHECK_INDEXES if "check" in parts else {})}

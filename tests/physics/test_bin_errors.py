@@ -11,7 +11,7 @@ from marsdisk.convergence import COMPARED, relative_difference
 from marsdisk.extrapolation import LEAST_ORDER
 
 #: Set-ups that go without many bins in ``make test``: supplied, decaying, and sublimating ones.
-QUICK = ("melt_simple", "melt, no supply, cools", "three slopes", "sublimation by advection, no supply")
+QUICK = ("melt", "melt, no supply, cools", "three slopes", "sublimation by advection, no supply")
 QUICK_BINS, MANY_BINS = 160, 640
 #: The three slopes of this start belong to whole bins, and Sigma_0 for the same optical depth jumps where
 #: a break meets another bin: by 2 % from 20 to 40 bins, 0.5 % from 40 to 80, but 12 % from 80 to 160.
@@ -19,6 +19,7 @@ JUMPS = {("three slopes, ends by its depth", "Sigma_final")}
 
 
 def cases() -> Iterator[Any]:
+    assert set(QUICK) <= set(SETUPS)
     for name, law in product(SETUPS, LAWS):
         yield pytest.param(name, law, MANY_BINS, marks=pytest.mark.thorough, id=f"{name}, {law}, {MANY_BINS}")
         if name in QUICK:
