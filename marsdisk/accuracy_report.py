@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .config import RunConfig
+from .config_errors import bound
+from .config_sections import Numerics
 from .convergence import (
     COMPARED,
     Convergence,
@@ -118,8 +120,8 @@ def time_advice(config: RunConfig, error: float, limit: float, accepted: str) ->
     if numerics.scheme == "imex_bdf1":
         advice = "lower numerics.dt"
     elif math.isfinite(error):
-        rtol = tolerance_for(numerics.rtol, error, limit)
-        atol = tolerance_for(numerics.atol, error, limit)
+        wanted = {key: tolerance_for(getattr(numerics, key), error, limit) for key in ("rtol", "atol")}
+        rtol, atol = (max(value, bound(Numerics.model_fields[key], "ge")) for key, value in wanted.items())
         advice = f"lower numerics.rtol and atol to about {rtol:g} and {atol:g} and check again"
     else:
         advice = "lower numerics.rtol and atol"

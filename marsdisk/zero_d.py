@@ -32,7 +32,7 @@ from .result import RunResult, StopReason
 from .series import ROWS, Moving, collision_times, series_of
 from .solver import sample
 from .solver.control import Limits
-from .solver.drivers import ENTRIES, Drivers
+from .solver.drivers import ENTRIES, SUPPLIED, Drivers
 from .solver.events import (
     BLOWOUT_BELOW_GRID,
     LOSS_RATE_STOP,

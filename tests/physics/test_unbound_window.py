@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from setups import watched
 
 from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
 from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
 from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
+from marsdisk.solver.drivers import drive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -105,3 +107,11 @@ def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
     )
     assert coarse.M_loss == pytest.approx(fine.M_loss, rel=1e-5)
     assert coarse.T_M[-1] < 2500.0
+    run = watched(shipped("melt_simple", {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": 1e-5, "atol": 1e-16}}))
+    edges = run.result.s_edges
+    low, last = (interpreted(drive)(run.given.drivers, t).s_low for t in (0.0, run.path.t_final))
+    passed = edges[(edges > min(low, last)) & (edges < max(low, last))]
+    assert passed.size >= 2
+    lows = np.array([interpreted(drive)(run.given.drivers, t).s_low for t in run.path.t.tolist()])
+    for edge in passed:
+        assert np.abs(lows / edge - 1.0).min() < 1e-9  # a step ends where the lower end passes an edge

@@ -100,6 +100,7 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
         "  status: 2 pending, 10 done, 6 failed",
         "  stop_reason: 5 t_end_years, 5 loss_rate",
     ]
+    assert lines[3:]
     assert all(line.startswith("  note: ") for line in lines[3:])
     page = runs.sweep._repr_html_()
     for cells in (

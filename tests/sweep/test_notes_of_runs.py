@@ -17,6 +17,7 @@ from sweep import plots
 from sweep.browse.app import Page
 from sweep.browse.data import Data
 from sweep.cli import main
+from sweep.errors import NotesWarning
 from sweep.notes import UNRECORDED, Notes
 from sweep.rerun import RecordedRuns
 from sweep.store import layout, reader, repair
@@ -64,14 +65,24 @@ def test_masks_and_meanings_of_the_array_follow_the_cf_conventions(mixed: Path) 
         ("plot", "STORE", "heatmap", "--x", "T0", "--y", "variant", "--out", "OUT.svg"),
         ("plot", "STORE", "series", "--run", "RUN", "--out", "OUT.svg"),
         ("plot", "STORE", "psd", "--run", "RUN", "--out", "OUT.svg"),
+        ("plot", "STORE", "radial", "--where", "variant == 'early' and T0 == 5000", "--out", "OUT.svg"),
+        ("plot", "STORE", "sensitivity", "--out", "OUT.svg"),
+        ("export", "STORE", "--to", "netcdf", "--out", "OUT.nc"),
+        ("compare", "STORE", "STORE"),
     ],
     ids=lambda view: " ".join(view[:3:2]),
 )
 def test_every_command_tells_them(mixed: Path, tmp_path: Path, view: tuple[str, ...]) -> None:
     early = int(np.flatnonzero(flags_of(mixed) & Note.STOPPED_EARLY)[0])
-    names = {"STORE": str(mixed), "RUN": str(early), "OUT.csv": str(tmp_path / "o.csv"), "OUT.svg": str(tmp_path / "o.svg")}
+    names = {
+        "STORE": str(mixed),
+        "RUN": str(early),
+        "OUT.csv": str(tmp_path / "o.csv"),
+        "OUT.svg": str(tmp_path / "o.svg"),
+        "OUT.nc": str(tmp_path / "o.nc"),
+    }
     output = said(*(names.get(word, word) for word in view))
-    assert EARLY in output
+    assert ("stopped early" if view[0] == "compare" else EARLY) in output
     if (tmp_path / "o.svg").exists():
         assert "stopped early" in (tmp_path / "o.svg").read_text(encoding="utf-8")
 
@@ -110,6 +121,14 @@ def test_python_tells_them(mixed: Path) -> None:
     assert "stopped_early" not in whole.sweep.notes().index
 
 
+def test_a_disk_has_the_notes_of_its_rings(mixed: Path) -> None:
+    dataset = sweep.open_store(mixed)
+    total = dataset.sweep.disk_total()
+    grid = dataset.sweep.grid().notes
+    assert total.notes.dims == tuple(dim for dim in grid.dims if dim != "ring")
+    assert (total.notes == (grid.isel(ring=0) | grid.isel(ring=1))).all()
+
+
 def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
     flags = flags_of(mixed)
     shown = said("show", mixed, "--where", "'stopped_early' in notes", "--columns", "notes")
@@ -139,5 +158,7 @@ def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, sche
     assert UNRECORDED in said("show", store)
     assert "clamped" in said("export", store, "--to", "csv", "--out", "-").splitlines()[0]
     assert UNRECORDED in repr(sweep.open_store(store).sweep)
+    with pytest.warns(NotesWarning, match="kept no notes"):
+        sweep.open_store(store).sweep.notes()
     figure = plots.draw(store, "heatmap", x="T0", y="variant")
     assert "notes not recorded" in figure.get_suptitle()
