@@ -1,6 +1,8 @@
 """``dataset.sweep``: a product sweep with one dimension per axis, whole disks, what failed, and how each run was set up."""
 
+import functools
 import html
+import operator
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -126,8 +128,9 @@ class SweepAccessor:
     @staticmethod
     def _notes_of_disks(grid: xarray.Dataset, ring: str) -> xarray.DataArray:
         """The notes that any ring of a disk has."""
-        notes: xarray.DataArray = grid[layout.NOTES].reduce(np.bitwise_or.reduce, ring, keep_attrs=True)
-        return notes
+        of_rings = [grid[layout.NOTES].isel({ring: i}, drop=True) for i in range(grid.sizes[ring])]
+        notes: xarray.DataArray = functools.reduce(operator.or_, of_rings)
+        return notes.assign_attrs(grid[layout.NOTES].attrs)
 
     @staticmethod
     def _shared_times(t: xarray.DataArray, ring: str) -> xarray.DataArray:

@@ -53,7 +53,7 @@ def test_series_of_disks_are_sums_at_shared_times(finished: Path, mixed: Path, c
 
 
 def test_what_has_no_sum_is_refused(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="t99 does not add up over rings; there are M_loss"):
+    with pytest.raises(ValueError, match="t99 does not add up over rings; there are M_available, M_blown, M_loss"):
         sweep.open_store(finished).sweep.disk_total(["t99"])
     run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0]}), tmp_path / "small.zarr")
     with pytest.raises(ValueError, match="the sweep has no rings"):

@@ -340,7 +340,7 @@ def test_shares_and_quantiles_over_gathered_points_are_refused(tmp_path: Path, r
     ("changes", "words"),
     [
         ({"target": None}, "refine.target"),
-        ({"target": "M_lost"}, "refine.target: 'M_lost' is no result with one number per run; there are M_loss,"),
+        ({"target": "M_lost"}, "refine.target: 'M_lost' is no result with one number per run; there are M_available, M_loss,"),
         ({"target": "wall_time"}, "refine.target: 'wall_time' is no result with one number per run"),
         ({"loss": "steepness"}, "refine.loss = 'steepness': must be"),
         ({"loss": "contour"}, "refine.level is missing: loss contour gathers points where the target crosses it"),
