@@ -266,32 +266,37 @@ def numbers_of(line: str) -> list[float]:
 
 
 def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Path) -> None:
-    sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-4})
+    sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0, "bins_limit": 3e-3})
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = in_one_line(done.stdout)
-    assert "checked 2 of 6 runs with tighter steps and with half and twice the bins; relative errors:" in text
-    assert "quantity err_time: largest median over 0.001 err_bins: largest median over 0.0001" in text
+    assert "checked 6 of 6 runs with tighter steps and with half and twice the bins; relative errors:" in text
+    assert "quantity err_time: largest median over 0.001 err_bins: largest median over 0.003" in text
     dataset = sweep.open_store(tmp_path / "results" / "small.zarr")
     table = [line for line in done.stdout.splitlines() if line.startswith(tuple(f"  {name} " for name in QUANTITIES))]
     lines = {line.split()[0]: numbers_of(line) for line in table}
     assert list(lines) == list(QUANTITIES)
     for name, shown in lines.items():
         found = []
-        for kind, limit in (("err_time", 1e-3), ("err_bins", 1e-4)):
+        for kind, limit in (("err_time", 1e-3), ("err_bins", 3e-3)):
             errors = dataset[kind].sel(quantity=name).dropna("run").values
             found += [errors.max(), np.median(errors), (errors > limit).sum()]
         assert shown == pytest.approx(found, rel=0.06)
-    beyond = "err_bins of M_loss in 2, err_bins of Sigma_final in 2, err_bins of tau_final in 2, err_bins of M_out_dot_max in 2"
-    assert f"2 of them count as done, but are beyond a limit: {beyond}" in text
+    assert re.search(r"6 of them count as done, but are beyond a limit: err_bins of \w+ in 6, ", text)
+    counts = dict(re.findall(r"err_bins of (\w+) in (\d)", text))
+    over = (dataset.err_bins > 3e-3).sum("run")
+    assert {name: int(count) for name, count in counts.items()} == {
+        name: int(over.sel(quantity=name)) for name in QUANTITIES if over.sel(quantity=name)
+    }
+    assert {"M_loss", "tau_final", "M_out_dot_max"} <= counts.keys()
     assert re.search(r"within both limits in every run: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off\n", done.stdout)
     said = advice(
         done.stdout.splitlines(),
         "err_bins",
         r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the error: check: {bins_limit: (\S+)}",
     )
-    assert int(said[0]) > 100
-    assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 1e-4
+    assert int(said[0]) > 50
+    assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 3e-3
     assert float(said[3]) >= np.nanmax(dataset.err_bins.values)
     (line,) = re.findall(r"look closer at run \d: (marsdisk check .*)", done.stdout)
     alone = run_command(*shlex.split(line), cwd=tmp_path)
