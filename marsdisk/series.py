@@ -113,5 +113,6 @@ def collision_times(N: Array, masses: Array, sizes: Array, moving: Moving, colli
     per_area = rate_coefficient(np.ones(1), 1.0, 1.0) * moving.v_rel / moving.H
     rates = np.where(collide, gathered * per_area, 0.0)
     times = np.full(rates.shape, np.nan)
-    np.divide(1.0, rates, out=times, where=rates > 0.0)
+    with np.errstate(over="ignore"):  # longer than any number
+        np.divide(1.0, rates, out=times, where=rates > 0.0)
     return times

@@ -10,6 +10,7 @@ from setups import scipy_solution, watched
 from marsdisk.config import RunConfig
 from marsdisk.physics.constants import M_MARS, SIGMA_SB
 from marsdisk.physics.orbit import annulus_area, orbital_period, reference_radius
+from marsdisk.physics.qpr_table import look_up, shipped_qext_table
 
 RTOL = 1e-6
 CASES = range(20)
@@ -66,6 +67,11 @@ LIGHT: dict[str, dict[str, Any]] = {
         "blowout.below_window": "bound",
         "optical_depth.tau0_target": 3.0,
     },
+    "attenuated, opacity with Q_ext": {
+        "blowout.light": "attenuated",
+        "optical_depth.opacity": "planck",
+        "optical_depth.tau0_target": 30.0,
+    },
 }
 OF_LIGHT = [
     pytest.param(seed, "Radau", light, marks=() if seed in QUICK[:2] else pytest.mark.thorough) for seed in CASES for light in list(LIGHT)[1:]
@@ -85,7 +91,8 @@ def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.M_loss == pytest.approx(lost * to_mars, rel=RTOL, abs=0.0)
     assert result.Sigma_final == pytest.approx(c.sum(), rel=RTOL, abs=0.0)
-    assert result.tau_los[-1] == pytest.approx(np.sum(np.pi * result.s**2 * c / terms.masses), rel=10.0 * RTOL, abs=0.0)
+    Q = 1.0 if config.q_ext() is None else look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
+    assert result.tau_los[-1] == pytest.approx(np.sum(np.pi * result.s**2 * Q * c / terms.masses), rel=10.0 * RTOL, abs=0.0)
     held = c > 1e-12 * c.sum()
     assert np.count_nonzero(held) >= 10
     assert result.N[-1][held] == pytest.approx((c / terms.masses)[held], rel=10.0 * RTOL, abs=0.0)

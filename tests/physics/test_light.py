@@ -15,6 +15,7 @@ from marsdisk.config import RunConfig
 from marsdisk.notes import Note
 from marsdisk.physics import temperature
 from marsdisk.physics.opacity import lit_share
+from marsdisk.physics.qpr_table import look_up, shipped_qext_table
 from marsdisk.solver.drivers import Drivers
 from marsdisk.zero_d import run_zero_d
 
@@ -60,6 +61,34 @@ def test_equal_grains_leave_as_the_closed_form_says(shipped: Shipped, tau0: floa
     whole = result.M_loss / (1.0 - expected / tau0)
     thick = max(min(tau0 - 1.0, tau0 - expected), 0.0) / tau0
     assert result.M_loss_thick == pytest.approx(thick * whole, rel=1e-6, abs=1e-12 * whole)
+
+
+@pytest.mark.parametrize("chi", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("r", [1.5, 2.0, 2.6])
+def test_the_closed_form_goes_by_the_blow_out_time(shipped: Shipped, chi: float, r: float) -> None:
+    disk = {"r_in_RM": r - 0.05, "r_out_RM": r + 0.05}
+    tau0 = 3.0
+    result = run_zero_d(shipped("melt_simple", {**shining(tau0, 0.2), "blowout.chi": chi, "disk": disk}))
+    rest = math.expm1(tau0) * math.exp(-2.0 * math.pi * 0.2 / chi)
+    assert result.tau_los[-1] == pytest.approx(math.log1p(rest), rel=1e-6)
+
+
+@pytest.mark.parametrize("T0", [2500.0, 4000.0, 6000.0])
+@pytest.mark.parametrize("tau0", [0.01, 1.0])
+def test_the_opacity_follows_the_light_of_mars(shipped: Shipped, T0: float, tau0: float) -> None:
+    """tau_los is f_los times the sum of pi s^2 <Q_ext>(s, T_M) N, at the start and while Mars cools."""
+    changes: dict[str, Any] = {
+        "optical_depth": {"opacity": "planck", "tau0_target": tau0, "path_multiplier": 2.0, "h_over_r": 0.5, "tau_stop": None},
+        "temperature": {"law": "slab", "T0": T0, "depth": 50.0},
+        "numerics": {"t_end_orbits": 3.0},
+        "output": {"samples": 12, "snapshots": 12},
+    }
+    result = run_zero_d(shipped("melt_simple", changes))
+    Q = np.array([look_up(shipped_qext_table("forsterite"), result.s, T) for T in result.T_M])
+    depth = 4.0 * np.sum(np.pi * result.s**2 * Q * result.N, axis=1)
+    assert result.tau_los == pytest.approx(depth, rel=1e-12)
+    assert result.tau_los[0] == pytest.approx(tau0, rel=1e-12)
+    assert result.T_M[-1] < 0.95 * T0
 
 
 @pytest.mark.parametrize("T0", [3000.0, 4000.0, 6000.0])
