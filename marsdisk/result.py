@@ -36,6 +36,10 @@ class StopReason(enum.IntEnum):
         return self.name.lower()
 
 
+PHASES = ("solid", "partly_solid", "liquid")  #: what the numbers of the series ``phase`` mean
+GATES = ("collisions", "supply", "blowout", "sublimation")  #: what the bits of the series ``gates`` let act
+
+
 def described(unit: str, long_name: str) -> Any:
     """A field of a result with its unit and meaning, which are also the attributes of its array in a store."""
     return field(metadata={"units": unit, "long_name": long_name})

@@ -16,8 +16,6 @@ ROWS = (
     *("Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "blown", "otherwise"),
     *("kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt", "t_blow", "phase", "gates"),
 )  #: of :func:`marsdisk.solver.sample.look`
-PHASES = ("solid", "partly_solid", "liquid")
-GATES = ("collisions", "supply", "blowout", "sublimation")  #: a bit each: what may act
 
 
 class Moving(NamedTuple):

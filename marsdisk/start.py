@@ -176,19 +176,20 @@ def reservoir_of(config: RunConfig) -> float:
     whole = supply.reservoir_of_disk
     if whole is None:
         return math.inf if supply.reservoir is None else supply.reservoir
+    annulus = f"the annulus from {disk.r_in_RM:g} to {disk.r_out_RM:g} R_M"
+    if disk.r_in_RM == disk.r_out_RM:
+        raise ConfigError([f"supply.reservoir_of_disk: {annulus} has no width, and no share by area; widen it, or give supply.reservoir"])
     if not whole.r_in_RM <= disk.r_in_RM < disk.r_out_RM <= whole.r_out_RM:
-        raise ConfigError(
-            [
-                f"supply.reservoir_of_disk is of a disk from {whole.r_in_RM:g} to {whole.r_out_RM:g} R_M, in which the annulus from"
-                f" {disk.r_in_RM:g} to {disk.r_out_RM:g} R_M has no share; widen it, or give supply.reservoir"
-            ]
-        )
+        problem = f"supply.reservoir_of_disk is of a disk from {whole.r_in_RM:g} to {whole.r_out_RM:g} R_M, and {annulus} is not all within it"
+        raise ConfigError([f"{problem}; widen the disk, or give supply.reservoir"])
     return whole.mass * geometry(config).area / annulus_area(whole.r_in_RM, whole.r_out_RM)
 
 
 def available_supply(config: RunConfig) -> float:
     """Mass that supply can add at most [M_Mars]."""
-    return 0.0 if config.supply.mode == "none" else reservoir_of(config)
+    supply = config.supply
+    is_nothing = supply.mode == "none" or (supply.mode == "const" and 0.0 in (supply.const_rate, supply.mu_orbit10pct))
+    return 0.0 if is_nothing else reservoir_of(config)
 
 
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:

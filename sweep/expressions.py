@@ -163,6 +163,8 @@ class Expression:
         """As :meth:`condition`, and where a number that was compared is none (NaN), so that the answer means nothing."""
         value, evaluation = self._evaluate(columns, words, functions)
         if value.kind != "truth":
+            if value.kind == "labels":
+                raise self._error(f"these are several words, not a condition; write '{value.words[0]}' in {self.names[0]}", 0)
             raise self._error(f"this is a {value.kind}, not a condition; compare it, as in {self.names[0] if self.names else 'T0'} > 1", 0)
         holds, unknown = (self._over_runs(of, columns).astype(bool) for of in (value.values, evaluation.unknown))
         return holds, unknown

@@ -23,6 +23,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "status": tuple(layout.STATUS.values()),
     "stop_reason": ("not_yet", *(reason.label for reason in StopReason)),
 }
+NOT_DONE = "not_done"  #: stands in the place of the notes of a run that has no result
 #: All that columns of text can be.
 WORDS: Mapping[str, tuple[str, ...]] = {**STATES, layout.NOTES: Labels(note.label for note in Note)}
 _FILLS = {variable.name: variable.fill for variable in layout.EVERY_VARIABLE}
@@ -124,7 +125,10 @@ class Columns(Mapping[str, NDArray[Any]]):
         if name == "run":
             return np.arange(self._status.size)
         values = reader.column(self.group, name)[: self._status.size]  # an extension may have made it longer since
-        return in_words(name, without_uncommitted(name, values, self._status))
+        words = in_words(name, without_uncommitted(name, values, self._status))
+        if name == layout.NOTES:
+            words[self._status != layout.DONE] = NOT_DONE
+        return words
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -264,6 +264,8 @@ def set_loss_rates(drivers: Drivers, piece: int, mode: int, T: float, c: Array, 
     speed = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0] if drivers.heating != 0.0 else 0.0
     _, _, blowing, subliming = gates(drivers, mode)
     set_blowout_rates(rule, piece, s_blow, S, s_low)
+    if rule.bound_below and s_blow <= 0.0:
+        blowing = 0.0  # both ends of the window have met
     if rule.attenuated:
         blowing *= lit_share(tau_los(drivers.opacity, T, c))[0]
     for k in range(S.size):

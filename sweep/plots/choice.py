@@ -132,7 +132,13 @@ def with_unit(group: zarr.Group, name: str, value: Any) -> str:
 
 def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
     """``M_loss of the whole disk [M_Mars]``, after checking that it is a number with the dimensions ``dims`` beside run."""
-    held = [key for key, array in sorted(group.arrays()) if array.metadata.dimension_names == ("run", *dims) and array.dtype.kind in "fiu"]  # type: ignore[union-attr]
+    held = [
+        key
+        for key, array in sorted(group.arrays())
+        if array.metadata.dimension_names == ("run", *dims)  # type: ignore[union-attr]
+        and array.dtype.kind in "fiu"
+        and not {"flag_values", "flag_masks"} & set(array.attrs)
+    ]
     if name not in held:
         raise StoreError(f"{name!r} is no {'series' if dims else 'number per run'} of the store; there are {', '.join(held)}")
     text = label(group, name)

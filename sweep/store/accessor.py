@@ -174,7 +174,7 @@ class SweepAccessor:
 
     def _notes(self) -> Notes:
         def column(name: str) -> NDArray[Any]:
-            return np.atleast_1d(self._dataset[name].values)
+            return np.ravel(self._dataset[name].values)  # of one run, or of runs over several axes
 
         return Notes.read(column, are_recorded=layout.NOTES in self._dataset)
 

@@ -12,8 +12,7 @@ from marsdisk.cache import REASONS, CacheKind
 from marsdisk.config import RunConfig
 from marsdisk.convergence import QUANTITIES
 from marsdisk.notes import Note
-from marsdisk.result import RunResult, StopReason
-from marsdisk.series import GATES, PHASES
+from marsdisk.result import GATES, PHASES, RunResult, StopReason
 
 SCHEMA_VERSION = 3
 #: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that was lost cannot be told from it.

@@ -12,6 +12,7 @@ from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
 from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
 from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
+from marsdisk.result import StopReason
 from marsdisk.solver.drivers import drive
 from marsdisk.zero_d import run_zero_d
 
@@ -97,6 +98,17 @@ def test_grains_below_the_window_stay(shipped: Shipped, T: float, edge: str) -> 
     assert kept[split] == pytest.approx(expected[split], rel=1e-5)
     all_small = run_zero_d(shipped("melt_simple", changes("unbound", edge, T))).N[-1]
     assert (all_small[bins[1:] < s_blow] < 1e-10 * result.N[0][bins[1:] < s_blow]).all()
+
+
+def test_nothing_flows_out_when_the_window_has_closed(shipped: Shipped) -> None:
+    """Its ends meet while Mars cools; the last sample is the moment at which they do."""
+    cooling = {**changes("bound", "continuous", 2400.0), "temperature": {"law": "slab", "T0": 2400.0, "depth": 20.0}}
+    stopping = {"t_end_orbits": 20.0, "stop_on_blowout_below_smin": True}
+    result = run_zero_d(shipped("melt_simple", {**cooling, "numerics": stopping}))
+    assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
+    assert result.s_blow[-1] == 0.0
+    assert result.M_out_dot[-1] == 0.0
+    assert result.M_out_dot[0] > 0.0
 
 
 def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:

@@ -32,6 +32,7 @@ from marsdisk import _jit
 from marsdisk.config import RunConfig
 from marsdisk.config_errors import config_keys
 from marsdisk.notes import SENTENCES, Note
+from marsdisk.report import SERIES
 from marsdisk.zero_d import ensure_compiled
 from sweep.making import forecast
 from sweep.plan import make_plan
@@ -275,7 +276,7 @@ def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
         assert arrays["N"].shape == (2, 40)
         assert json.loads(str(arrays["config"]))["output"]["samples"] == 8
         series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
-        assert series.shape == (8, 10)
+        assert series.shape == (8, len(SERIES))
         assert series[:, 1].tobytes() == arrays["Sigma"].tobytes()
     assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("t [s],Sigma [kg m-2],tau_los [1],")
 

@@ -77,6 +77,7 @@ def test_a_condition_holds_for_the_runs_that_python_would_choose(text: str, runs
         ("'done' in status", "after in comes a list"),
         ("notes == 'thick'", "these are several words; write 'thick' in NAME, or NAME == '' for none of them"),
         ("notes < ''", "these are several words"),
+        ("notes", "these are several words, not a condition; write 'thick' in notes"),
         ("notes == status", "these are several words"),
         ("T0", "this is a number, not a condition; compare it, as in T0 > 1"),
         ("status", "this is a text, not a condition"),

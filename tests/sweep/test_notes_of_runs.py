@@ -134,8 +134,21 @@ def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
     shown = said("show", mixed, "--where", "'stopped_early' in notes", "--columns", "notes")
     assert f"{int(((flags & Note.STOPPED_EARLY) != 0).sum())} of {flags.size} runs" in shown
     assert "stopped_early" in shown
-    shown = said("show", mixed, "--where", "notes == '' and status == 'done'")
+    shown = said("show", mixed, "--where", "notes == ''")
     assert f"{int((flags[reader.column(reader.open_group(mixed), 'status') == layout.DONE] == 0).sum())} of" in shown
+
+
+def test_notes_of_single_runs_and_of_a_grid_are_told(mixed: Path) -> None:
+    dataset = sweep.open_store(mixed)
+    assert "note: " in repr(dataset.sweep.grid().sweep)
+    assert "status: " in repr(dataset.isel(run=[0]).sweep)
+
+
+@pytest.mark.parametrize("name", ["notes", "status", "stop_reason"])
+def test_flags_are_no_numbers_to_draw(mixed: Path, name: str) -> None:
+    done = CliRunner().invoke(main, ["plot", str(mixed), "heatmap", "--name", name, "--x", "T0", "--y", "variant"])
+    assert (done.exit_code, done.exception is None or isinstance(done.exception, SystemExit)) == (2, True)
+    assert f"'{name}' is no number per run of the store" in done.output
 
 
 def test_no_run_that_is_not_done_is_said_to_be_sound(mixed: Path) -> None:

@@ -195,7 +195,7 @@ def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--target", "M_los"], "--target M_los: is no result with one number per run; there are M_loss, M_loss_blowout"),
+        (["--target", "M_los"], "--target M_los: is no result with one number per run; there are M_available, M_loss, M_loss_blowout"),
         (["--target", "Sigma"], "--target Sigma: is no result"),
         (["--method", "morris"], "the store has a design of method saltelli; use --method pawn, which takes any runs"),
         (["--target", "M_supplied"], "in all runs: nothing varies"),
