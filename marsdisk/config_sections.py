@@ -272,7 +272,7 @@ class Numerics(Section):
 
 
 class Output(Section):
-    """Where the solution is looked at; the numbers of a run do not depend on it."""
+    """Where the solution is looked at; but for tau_max, which sees samples, too, the numbers of a run do not depend on it."""
 
     samples: int = quantity(128, "times of the series, from 0 to the end of the run", "", ge=2, le=100_000)
     spacing: Literal["log", "linear"] = quantity("log", "spacing of the times after 0")

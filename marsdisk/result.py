@@ -107,7 +107,7 @@ class RunResult:
     t99: float = described("s", "time by which 99 % of the mass lost was lost")
     E_collisions: float = described("J", "kinetic energy brought into collisions (energy.enabled)")
     E_dissipated: float = described("J", "part of it that collisions dissipated (energy.enabled)")
-    tau_max: float = described("1", "largest line-of-sight optical depth at any step")
+    tau_max: float = described("1", "largest line-of-sight optical depth at the end of any step or at any sample")
     gated_time: float = described("s", "time during which grains were not solid and phase.* held processes back")
     ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")
 

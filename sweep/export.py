@@ -64,12 +64,13 @@ class Selection:
     def rows(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Columns of a table, some blocks at a time: a row for each run, or for each run and sample; states in words."""
         for runs, held in self.parts():
+            status = reader.part(self.group, "status", runs)
             samples = held[self.series[0]].shape[1] if self.series else 1
             table = {"run": np.repeat(runs, samples)}
             if self.series:
                 table["sample"] = np.tile(np.arange(samples), runs.size)
             for name, values in held.items():
-                words = in_words(name, values)
+                words = in_words(name, values, status)
                 table[name] = words.reshape(-1) if name in self.series else np.repeat(words, samples)
             yield table
 

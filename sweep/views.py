@@ -73,12 +73,13 @@ def runs_of(group: zarr.Group) -> NDArray[np.int64]:
     return np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
 
 
-def in_words(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """States, reasons to stop and notes in words, other values as they are."""
+def in_words(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[Any]:
+    """States, reasons to stop, and notes in words, other values as they are; ``status`` is that of their runs."""
     if name == layout.NOTES:
         flags, place = np.unique(values, return_inverse=True)
         words = np.array([Note(flag).label for flag in flags.tolist()], dtype=np.dtypes.StringDType())
         of_runs: NDArray[Any] = words[place.reshape(values.shape)]
+        of_runs[status != layout.DONE] = NOT_DONE
         return of_runs
     if name not in STATES:
         return values
@@ -114,7 +115,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         if (name, run) not in self._single:
             one = slice(run, run + 1)
             values = without_uncommitted(name, reader.part(self.group, name, one), self._status[one])
-            self._single[name, run] = in_words(name, values).tolist()[0]
+            self._single[name, run] = in_words(name, values, self._status[one]).tolist()[0]
         return self._single[name, run]
 
     @cached_property
@@ -125,10 +126,7 @@ class Columns(Mapping[str, NDArray[Any]]):
         if name == "run":
             return np.arange(self._status.size)
         values = reader.column(self.group, name)[: self._status.size]  # an extension may have made it longer since
-        words = in_words(name, without_uncommitted(name, values, self._status))
-        if name == layout.NOTES:
-            words[self._status != layout.DONE] = NOT_DONE
-        return words
+        return in_words(name, without_uncommitted(name, values, self._status), self._status)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

@@ -134,6 +134,8 @@ LOOKS = st.fixed_dictionaries(
 @given(drawn=DRAWN, looks=LOOKS)
 def test_where_the_solution_is_looked_at_does_not_change_a_bit(shipped: Shipped, drawn: dict[str, Any], looks: dict[str, Any]) -> None:
     plain, other = run_zero_d(shipped("melt_simple", drawn)), run_zero_d(shipped("melt_simple", {**drawn, "output": looks}))
-    for name in ("M_loss", "Sigma_final", "tau_max", "t99", "ledger_error", "steps"):
+    for name in ("M_loss", "Sigma_final", "t99", "ledger_error", "steps"):
         assert getattr(plain, name) == getattr(other, name), name
+    for result in (plain, other):  # which may see more between the steps than at their ends
+        assert result.tau_max >= result.tau_los.max()
     assert np.array_equal(plain.N[-1], other.N[-1])
