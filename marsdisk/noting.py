@@ -23,7 +23,7 @@ from .physics.supply import SupplyLaw
 from .physics.temperature import TABLE, TemperatureLaw, lowest_and_highest
 from .result import never_solid
 from .solver.drivers import PHASES, Drivers
-from .solver.events import LOSS_RATE_ABOVE, REACHED_END, S_BLOW_ABOVE
+from .solver.events import BLOWOUT_BELOW_GRID, LOSS_RATE_ABOVE, REACHED_END, S_BLOW_ABOVE
 from .solver.trajectory import Trajectory
 from .stages import stage
 from .start import size_grid
@@ -103,7 +103,7 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
         {
             Note.LOSS_RATE_NEVER_ABOVE_STOP: numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE,
             Note.S_BLOW_NEVER_ABOVE_SMIN: numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE,
-            Note.STOPPED_EARLY: path.outcome != REACHED_END,
+            Note.STOPPED_EARLY: path.outcome not in {REACHED_END, BLOWOUT_BELOW_GRID},  # after which nothing is blown out
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
             Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths),
             Note.MOSTLY_SUPPLIED: course.supplied > MOSTLY * start,

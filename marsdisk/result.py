@@ -20,7 +20,7 @@ class StopReason(enum.IntEnum):
     T_END_ORBITS = 2, "numerics.t_end_orbits was reached"
     TEMPERATURE = 3, "Mars cooled to numerics.t_end_until_temperature_K"
     OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
-    BLOWOUT_BELOW_GRID = 5, "s_blow fell to sizes.s_min; set numerics.stop_on_blowout_below_smin: false to run on"
+    BLOWOUT_BELOW_GRID = 5, "s_blow fell to sizes.s_min or to nothing; set numerics.stop_on_blowout_below_smin: false to run on"
     LOSS_RATE = 6, "the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s; set it to null to run on"
 
     advice: str

@@ -27,8 +27,8 @@ NOT_DONE = "not_done"  #: stands in the place of the notes of a run that has no 
 #: All that columns of text can be.
 WORDS: Mapping[str, tuple[str, ...]] = {**STATES, layout.NOTES: Labels(note.label for note in Note)}
 _FILLS = {variable.name: variable.fill for variable in layout.EVERY_VARIABLE}
-#: Ends that a run comes to before its time is up.
-EARLY = (StopReason.OPTICAL_DEPTH, StopReason.BLOWOUT_BELOW_GRID, StopReason.LOSS_RATE)
+#: Ends that a run comes to before its time is up and before blow-out ends by itself, as :data:`marsdisk.notes.Note` has it.
+EARLY = (StopReason.OPTICAL_DEPTH, StopReason.LOSS_RATE)
 
 
 def parameters(group: zarr.Group) -> list[str]:

@@ -10,6 +10,7 @@ from setups import watched
 
 from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
+from marsdisk.notes import Note
 from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
 from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
 from marsdisk.result import StopReason
@@ -106,6 +107,7 @@ def test_nothing_flows_out_when_the_window_has_closed(shipped: Shipped) -> None:
     stopping = {"t_end_orbits": 20.0, "stop_on_blowout_below_smin": True}
     result = run_zero_d(shipped("melt_simple", {**cooling, "numerics": stopping}))
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
+    assert Note.STOPPED_EARLY not in result.notes
     assert result.s_blow[-1] == 0.0
     assert result.M_out_dot[-1] == 0.0
     assert result.M_out_dot[0] > 0.0

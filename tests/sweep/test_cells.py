@@ -44,7 +44,7 @@ def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
 
 
 def test_stopped_early_is_told_from_time_up() -> None:
-    assert views.stopped_early(np.arange(7)).tolist() == [False, False, False, False, True, True, True]
+    assert views.stopped_early(np.arange(7)).tolist() == [False, False, False, False, True, False, True]
 
 
 def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -> None:
