@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.constants
 import scipy.integrate
+from transparent_forsterite import TRANSPARENT_FORSTERITE
 
 import marsdisk
 from marsdisk import mie, qpr, qpr_compare
@@ -158,22 +159,10 @@ def test_without_a_second_file_the_first_is_the_same_but_for_the_command(tmp_pat
     assert with_ext.replace("a.csv --ext e.csv", "b.csv") == without
 
 
-# Forsterite at 295 K, mean of the three axes, where k = 0 or very small: wavelength [um], n (from
-# the shipped table's source).
-TRANSPARENT = np.transpose(
-    [
-        [0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 4.0],
-        [1.8672, 1.7096, 1.6737, 1.6607, 1.6501, 1.6450, 1.6404, 1.6350, 1.6280, 1.5950],
-    ]
-)
-
-
 def test_shipped_extinction_agrees_with_refractive_index_alone_where_scattering_rules() -> None:
     # Above 4000 K 97 % of the light is at these wavelengths; the rest passes the grain (n = 1).
-    rows = np.concatenate([TRANSPARENT, [[4.001, 1.0], [100.0, 1.0]]])
-    mean_axis = OpticalConstants("mean", rows[:, 0] * 1e-6, rows[:, 1], np.zeros(len(rows)))
     s, T = np.array([3e-7, 1e-6]), np.array([4000.0, 5000.0])
-    mean = mie.compute_planck_means([mean_axis], s, T).Q_ext
+    mean = mie.compute_planck_means([TRANSPARENT_FORSTERITE], s, T).Q_ext
     shipped = look_up(shipped_qext_table("forsterite"), s, T[:, None])
     np.testing.assert_allclose(shipped, mean, rtol=0.02)
 

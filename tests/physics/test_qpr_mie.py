@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transparent_forsterite import TRANSPARENT_FORSTERITE
 
 from marsdisk import mie, qpr, qpr_compare
 from marsdisk.cli import qpr as qpr_command
@@ -226,21 +227,10 @@ def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: P
     np.testing.assert_allclose(again, look_up(table, s, T[:, None]), rtol=6e-5)
 
 
-# Forsterite at 295 K, mean of the three axes, where k = 0 or very small: wavelength [um], n (source: the shipped table's).
-TRANSPARENT = np.transpose(
-    [
-        [0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 4.0],
-        [1.8672, 1.7096, 1.6737, 1.6607, 1.6501, 1.6450, 1.6404, 1.6350, 1.6280, 1.5950],
-    ]
-)
-
-
 def test_shipped_forsterite_agrees_with_refractive_index_alone_where_scattering_rules() -> None:
     # Above 4000 K 97 % of the light is at these wavelengths; the rest is made to pass the grain (n = 1).
-    rows = np.concatenate([TRANSPARENT, [[4.001, 1.0], [100.0, 1.0]]])
-    one = OpticalConstants("mean", rows[:, 0] * 1e-6, rows[:, 1], np.zeros(len(rows)))
     s, T = np.array([3e-7, 1e-6]), np.array([4000.0, 5000.0])
-    mean = mie.compute_planck_means([one], s, T).Q_pr
+    mean = mie.compute_planck_means([TRANSPARENT_FORSTERITE], s, T).Q_pr
     np.testing.assert_allclose(look_up(shipped_qpr_table("forsterite"), s, T[:, None]), mean, rtol=0.015)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sweeps import MIXED, T0_AND_RINGS, base_in, forget_block, run_here, sweep_file
+from small_sweeps import MIXED, SOME, T0_AND_RINGS, base_in, forget_block, run_here, sweep_file
 
 from sweep.plan import Plan, make_plan
 from sweep.spec import Sweep, load_sweep
@@ -36,6 +36,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a finished sweep, 2 temperatures x 3 rings in 3 blocks; its file small.yaml stands beside it. Only to be read."""
     folder = tmp_path_factory.mktemp("finished")
     run_here(sweep_file(folder, axes=T0_AND_RINGS), folder / "small.zarr")
+    return folder / "small.zarr"
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a sweep that checks two of its six runs; its file small.yaml stands beside it. Only to be read."""
+    folder = tmp_path_factory.mktemp("checked")
+    run_here(sweep_file(folder, **SOME), folder / "small.zarr")
     return folder / "small.zarr"
 
 

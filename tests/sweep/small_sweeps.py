@@ -160,6 +160,8 @@ def _bits(values: np.ndarray[Any, Any]) -> Any:
     return values.tolist() if values.dtype.kind == "T" else (values.dtype, values.tobytes())
 
 
+#: A sweep that checks two of its six runs.
+SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
 #: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that runs right to left, something too long.
 HOSTILE = '=1+1 <script>alert("x")</script> & $x_{^ \u202e\u05d0\u05d1,\n' + "long " * 30
 #: Runs that fail, that stop early and that are finished, of disks of two rings; half of them checked.

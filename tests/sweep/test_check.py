@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import T0_AND_RINGS, assert_same_bits, results, run_command, run_here, sweep_file
+from small_sweeps import SOME, T0_AND_RINGS, assert_same_bits, results, run_command, run_here, sweep_file
 
 import sweep
 import sweep.worker
@@ -28,17 +28,8 @@ from sweep.store.fence import Fence
 from sweep.worker import CacheScopes, run_block
 
 Planner = Callable[..., Plan]
-SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
 ERRORS = ("err_time", "err_bins")
 ARRAYS = (*ERRORS, "order_bins")
-
-
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a sweep that checks two of its six runs; its file small.yaml stands beside it. Only to be read."""
-    folder = tmp_path_factory.mktemp("checked")
-    run_here(sweep_file(folder, **SOME), folder / "small.zarr")
-    return folder / "small.zarr"
 
 
 def ids_checked(plan: Plan) -> set[str]:

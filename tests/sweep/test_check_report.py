@@ -20,17 +20,8 @@ from sweep.spec import load_sweep
 from sweep.store import reader, repair
 from sweep.summary import check_lines
 
-SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
 ERRORS = ("err_time", "err_bins")
 ARRAYS = (*ERRORS, "order_bins")
-
-
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a sweep that checks two of its six runs; its file small.yaml stands beside it. Only to be read."""
-    folder = tmp_path_factory.mktemp("checked")
-    run_here(sweep_file(folder, **SOME), folder / "small.zarr")
-    return folder / "small.zarr"
 
 
 def said_of(file: Path, store: Path) -> list[str]:
