@@ -34,10 +34,14 @@ def choose(page: Page) -> None:
 def main(store: str) -> None:
     """Serve the page of ``store``, and take its picture."""
     command = [sys.executable, "-m", "sweep.cli", "browse", store, "--no-open"]
-    with sync_playwright() as playwright, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+    server_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    with sync_playwright() as playwright, server_process as server:
         lines: Any = server.stdout
         found = re.search(r"http://\S+/", lines.readline())
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-background-networking"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
         page = browser.new_page(viewport={"width": 1366, "height": 768}, device_scale_factor=1.5)
         page.goto(found[0] if found else "")
         choose(page)

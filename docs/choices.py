@@ -10,7 +10,8 @@ from make_tables import put_between_markers
 
 import sweep
 
-NAME, COMMAND = "choices", "sweep run configs/sweeps/choices.yaml && python docs/choices.py results/choices.zarr"
+NAME = "choices"
+COMMAND = "sweep run configs/sweeps/choices.yaml && python docs/choices.py results/choices.zarr"
 BEFORE = "as it was"
 
 
@@ -32,14 +33,20 @@ def lines_of(totals: xarray.Dataset, choices: list[str]) -> list[str]:
     temperatures = totals.T0.values.tolist()
     heads = [f"T0 = {T0:.0f} K" for T0 in temperatures]
     lines = [
-        f"| choice | {' | '.join(f'M_loss [M_Mars], {head}' for head in heads)} | by sublimation | while tau_los > 1 |",
+        (
+            f"| choice | {' | '.join(f'M_loss [M_Mars], {head}' for head in heads)} | by"
+            " sublimation | while tau_los > 1 |"
+        ),
         f"|---|{'---|' * (len(heads) + 2)}",
     ]
     for choice in choices:
         row = totals.sel(variant=choice)
         before = totals.M_loss.sel(variant=BEFORE)
         changes = (row.M_loss / before - 1.0).values
-        cells = [f"{loss:.3e} ({_percent(change)})" for loss, change in zip(row.M_loss.values, changes, strict=True)]
+        cells = [
+            f"{loss:.3e} ({_percent(change)})"
+            for loss, change in zip(row.M_loss.values, changes, strict=True)
+        ]
         shares = _span(row.M_loss_sublimation / row.M_loss), _span(row.M_loss_thick / row.M_loss)
         lines.append(f"| {choice} | {' | '.join([*cells, *shares])} |")
     return lines
@@ -53,7 +60,8 @@ def _percent(change: float) -> str:
 
 def _span(share: xarray.DataArray) -> str:
     """From the least to the largest, in per cent."""
-    least, largest = 100.0 * float(share.min()), 100.0 * float(share.max())
+    least = 100.0 * float(share.min())
+    largest = 100.0 * float(share.max())
     if largest < 0.05:
         return "0"
     return f"{least:.1f} to {largest:.1f} %"

@@ -23,8 +23,13 @@ def row(path: Path) -> str:
     """One line of the table."""
     config = load_config(path)
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    disk, supply = config.disk, config.supply
-    acting = {"blow-out": config.blowout.enabled, "sublimation": config.sublimation.method != "none", "drag": config.drag.rho_g > 0.0}
+    disk = config.disk
+    supply = config.supply
+    acting = {
+        "blow-out": config.blowout.enabled,
+        "sublimation": config.sublimation.method != "none",
+        "drag": config.drag.rho_g > 0.0,
+    }
     losses = ", ".join(name for name, acts in acting.items() if acts) or "none"
     supplied = "none" if supply.mode == "none" else f"{supply.mode} into {supply.injection}"
     cells = (
@@ -44,13 +49,18 @@ def row(path: Path) -> str:
 
 def _end(config: RunConfig) -> str:
     stop = config.optical_depth.tau_stop
-    return f"{config.numerics.t_end_years:g} yr" + ("" if stop is None else f", or tau = {stop:.3g}")
+    return f"{config.numerics.t_end_years:g} yr" + (
+        "" if stop is None else f", or tau = {stop:.3g}"
+    )
 
 
 def _ended(config: RunConfig) -> tuple[str, str]:
     """When and why the run does end."""
     result = run_zero_d(config)
-    return f"{result.t_end / YEAR:.2g} yr" if result.t_end > 0.01 * YEAR else f"{result.t_end:.2g} s", result.stop_reason.label
+    return (
+        f"{result.t_end / YEAR:.2g} yr" if result.t_end > 0.01 * YEAR else f"{result.t_end:.2g} s",
+        result.stop_reason.label,
+    )
 
 
 def text() -> str:

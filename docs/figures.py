@@ -15,15 +15,26 @@ from sweep.store.reader import open_group
 
 def temperature_supply(store: str, out: Path) -> None:
     """Mass loss of the disk over supply, and where and when it happens in one case."""
-    page, group = Page("screen", []), open_group(store)
+    page = Page("screen", [])
+    group = open_group(store)
     total = sweep.open_store(store).sweep.disk_total().M_loss.sel(tau0_target=1.0)
     with page.context():
         figure, axes = page.figure(1, 2, height=0.76)
         left, right = axes[0]
         for T0, colour in zip(total.T0.values, COLOURS, strict=False):
-            left.loglog(total.mu_orbit10pct, total.sel(T0=T0), "o-", color=colour, label=f"{T0:.0f} K")
-        left.set(xlabel="supply mu_orbit10pct", ylabel="M_loss of the whole disk [M_Mars]", title="until no grain is unbound any more, tau0 = 1")
-        left.set_xticks(total.mu_orbit10pct.values, [f"{mu:g}" for mu in total.mu_orbit10pct.values], minor=False)
+            left.loglog(
+                total.mu_orbit10pct, total.sel(T0=T0), "o-", color=colour, label=f"{T0:.0f} K"
+            )
+        left.set(
+            xlabel="supply mu_orbit10pct",
+            ylabel="M_loss of the whole disk [M_Mars]",
+            title="until no grain is unbound any more, tau0 = 1",
+        )
+        left.set_xticks(
+            total.mu_orbit10pct.values,
+            [f"{mu:g}" for mu in total.mu_orbit10pct.values],
+            minor=False,
+        )
         left.xaxis.set_minor_formatter(NullFormatter())
         left.legend(title="T0")
         case = Choice.of(group, page, "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1")
@@ -34,4 +45,11 @@ def temperature_supply(store: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    temperature_supply(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_name("temperature_supply.png"))
+    temperature_supply(
+        sys.argv[1],
+        (
+            Path(sys.argv[2])
+            if len(sys.argv) > 2
+            else Path(__file__).with_name("temperature_supply.png")
+        ),
+    )

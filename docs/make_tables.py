@@ -13,7 +13,13 @@ from pydantic.fields import FieldInfo
 
 from marsdisk.config import RunConfig, read_config
 from marsdisk.config_errors import allowed, config_keys, metadata
-from marsdisk.config_processes import LAW, ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
+from marsdisk.config_processes import (
+    LAW,
+    ConstantTemperature,
+    LinearTemperature,
+    SlabTemperature,
+    TableTemperature,
+)
 from marsdisk.config_sections import Section
 from marsdisk.notes import SENTENCES, Note
 
@@ -26,45 +32,97 @@ DECISIONS = (
     (
         "collisions.fragment_law",
         "the fragments' size law",
-        "the written method of earlier work; `number` with 3.5 is what feeds a cascade through all sizes, see [Known limits](#known-limits)",
+        (
+            "the written method of earlier work; `number` with 3.5 is what feeds a cascade through"
+            " all sizes, see [Known limits](#known-limits)"
+        ),
     ),
-    ("collisions.alpha_frag", "its exponent", "the value of earlier work; what it means follows from the law above"),
+    (
+        "collisions.alpha_frag",
+        "its exponent",
+        "the value of earlier work; what it means follows from the law above",
+    ),
     (
         "dynamics.v_rel",
         "relative speed of grains",
-        "grains meet at the dispersion of their orbits; the pericentre law is an orbital speed and does not vanish for $e = i = 0$",
+        (
+            "grains meet at the dispersion of their orbits; the pericentre law is an orbital speed"
+            " and does not vanish for $e = i = 0$"
+        ),
     ),
-    ("dynamics.e_profile", "eccentricity", "a number that one gives is used; the profile has every grain come from the surface of Mars"),
-    ("temperature.law", "cooling of Mars", "decides how long grains are unbound and therefore has no default"),
+    (
+        "dynamics.e_profile",
+        "eccentricity",
+        (
+            "a number that one gives is used; the profile has every grain come from the surface of"
+            " Mars"
+        ),
+    ),
+    (
+        "temperature.law",
+        "cooling of Mars",
+        "decides how long grains are unbound and therefore has no default",
+    ),
     (
         "blowout.edge",
         "the bin that $s_{\\rm blow}$ stands in",
-        "the outflow must be continuous in $s_{\\rm blow}$; the sharp rule makes it jump whenever an edge is passed",
+        (
+            "the outflow must be continuous in $s_{\\rm blow}$; the sharp rule makes it jump"
+            " whenever an edge is passed"
+        ),
     ),
     (
         "blowout.light",
         "whether dust dims the light that blows it out",
-        "as in earlier work; the set-up shown first has `attenuated`, and every result says what was blown out while thick",
+        (
+            "as in earlier work; the set-up shown first has `attenuated`, and every result says"
+            " what was blown out while thick"
+        ),
     ),
     (
         "blowout.below_window",
         "grains so small that light no longer unbinds them",
-        "as in earlier work, which had no lower end; `bound` follows the table of <Q_pr> to its own",
+        (
+            "as in earlier work, which had no lower end; `bound` follows the table of <Q_pr> to"
+            " its own"
+        ),
     ),
-    ("blowout.chi", "blow-out time in $1/\\Omega$", "one dynamical time, nothing fitted; `auto` is an empirical closure without a source"),
+    (
+        "blowout.chi",
+        "blow-out time in $1/\\Omega$",
+        "one dynamical time, nothing fitted; `auto` is an empirical closure without a source",
+    ),
     (
         "psd.floor",
         "smallest size of the grid",
         "with a grid that begins at $s_{\\rm blow}(0)$ no bin is ever unbound while Mars cools",
     ),
-    ("radiation.Q_pr", "radiation pressure efficiency", "from Mie theory for the grains' mineral; with one number, grains however small are unbound"),
-    ("qstar.table", "strength of grains", "the mineral the grains are taken to be made of; scaled to one measurement"),
+    (
+        "radiation.Q_pr",
+        "radiation pressure efficiency",
+        (
+            "from Mie theory for the grains' mineral; with one number, grains however small are"
+            " unbound"
+        ),
+    ),
+    (
+        "qstar.table",
+        "strength of grains",
+        "the mineral the grains are taken to be made of; scaled to one measurement",
+    ),
     (
         "psd.alpha",
         "slope of the three-slope start",
-        "the value of earlier work; it is an exponent of size here, though 11/6 is known as that of mass",
+        (
+            "the value of earlier work; it is an exponent of size here, though 11/6 is known as"
+            " that of mass"
+        ),
     ),
-    ("supply.injection", "where fresh dust goes", "as in earlier work; the supply acts on opacity and outflow most directly there"),
+    (
+        "supply.injection",
+        "where fresh dust goes",
+        "as in earlier work; the supply acts on opacity and outflow most directly there",
+    ),
     (
         "optical_depth.opacity",
         "cross-section of a grain",
@@ -73,10 +131,24 @@ DECISIONS = (
     (
         "optical_depth.tau_stop",
         "end at an optical depth",
-        "nothing in the equations fails there; a stop is for those who trust the closures only below it",
+        (
+            "nothing in the equations fails there; a stop is for those who trust the closures only"
+            " below it"
+        ),
     ),
-    ("sublimation.method", "sublimation", "none means none; `sink` is earlier work's, `advection` has grains shrink and is to be preferred"),
-    ("numerics.scheme", "integrator", "error control and conservation; the classic scheme is kept to compare with"),
+    (
+        "sublimation.method",
+        "sublimation",
+        (
+            "none means none; `sink` is earlier work's, `advection` has grains shrink and is to be"
+            " preferred"
+        ),
+    ),
+    (
+        "numerics.scheme",
+        "integrator",
+        "error control and conservation; the classic scheme is kept to compare with",
+    ),
 )
 
 LAWS = (ConstantTemperature, SlabTemperature, LinearTemperature, TableTemperature)
@@ -90,11 +162,15 @@ def put_between_markers(name: str, command: str, lines: list[str], path: Path = 
 
 def between_markers(text: str, name: str, command: str, lines: list[str]) -> str:
     """``text`` with ``lines`` between the markers of ``name``."""
-    begin, end = f"<!-- {name}: {command} -->\n", "<!-- end -->"
+    begin = f"<!-- {name}: {command} -->\n"
+    end = "<!-- end -->"
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise ValueError(f"no place for the table {name}: a line {begin.strip()!r} and after it {end!r} are needed")
+        raise ValueError(
+            f"no place for the table {name}: a line {begin.strip()!r} and after it {end!r} are"
+            " needed"
+        )
     return f"{before}{begin}" + "\n".join(lines) + f"\n{end}{after}"
 
 
@@ -119,8 +195,13 @@ def keys() -> Iterator[tuple[str, FieldInfo, str]]:
             for law in LAWS:
                 for name, field in law.model_fields.items():
                     if name != "law":
-                        fields.setdefault((name, field.description), (field, []))[1].append(law_name(law))
-            yield from ((f"temperature.{name}", field, ", ".join(laws)) for (name, _), (field, laws) in fields.items())
+                        fields.setdefault((name, field.description), (field, []))[1].append(
+                            law_name(law)
+                        )
+            yield from (
+                (f"temperature.{name}", field, ", ".join(laws))
+                for (name, _), (field, laws) in fields.items()
+            )
         elif not key.startswith("temperature."):
             yield key, found, ""
 
@@ -140,7 +221,10 @@ def defaults() -> list[str]:
     for key, field, laws in keys():
         takes = re.sub(rf" {re.escape(metadata(field, 'unit'))}( or null)?$", r"\1", allowed(field))
         of_law = f" (law {laws})" if laws else ""
-        lines.append(f"| `{key}` | {default(field)} | {metadata(field, 'unit')} | {escaped(takes)} | {escaped(field.description or '')}{of_law} |")
+        lines.append(
+            f"| `{key}` | {default(field)} | {metadata(field, 'unit')} | {escaped(takes)} |"
+            f" {escaped(field.description or '')}{of_law} |"
+        )
     return lines
 
 
@@ -155,18 +239,26 @@ def used(config: str, key: str) -> str:
 def decisions() -> list[str]:
     """Contested closures with their choices and who uses which."""
     fields = config_keys(RunConfig)
-    lines = ["| key | decides | takes | default | baseline | melt | why this default |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| key | decides | takes | default | baseline | melt | why this default |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for key, decides, why in DECISIONS:
         takes = allowed(fields[key])
         in_files = " | ".join(used(name, key) for name in ("baseline", "melt"))
-        lines.append(f"| `{key}` | {decides} | {escaped(takes)} | {default(fields[key])} | {in_files} | {why} |")
+        lines.append(
+            f"| `{key}` | {decides} | {escaped(takes)} | {default(fields[key])} | {in_files} |"
+            f" {why} |"
+        )
     return lines
 
 
 def notes() -> list[str]:
     """Every note with its bit and its sentence."""
     lines = ["| note | bit | what is said |", "|---|---|---|"]
-    return lines + [f"| `{note.name}` | {note.value} | {escaped(SENTENCES[note])} |" for note in Note]
+    return lines + [
+        f"| `{note.name}` | {note.value} | {escaped(SENTENCES[note])} |" for note in Note
+    ]
 
 
 TABLES = {"decisions": decisions, "defaults": defaults, "notes": notes}

@@ -8,7 +8,8 @@ import matplotlib as mpl
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "physics"), str(ROOT / "tests")]  # the cascades and edges are those that the tests look at
+# the cascades and edges are those that the tests look at
+sys.path[:0] = [str(ROOT / "tests" / "physics"), str(ROOT / "tests")]
 
 from test_blowout_edge import END, SETTLED, crossings, outflow, run  # noqa: E402
 from test_cascade import BOTTOM, MIDDLE, TOP, cascade  # noqa: E402
@@ -24,13 +25,24 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.ticker import NullFormatter  # noqa: E402
 
 TIGHT: dict[str, Any] = {"numerics__rtol": 1e-6, "numerics__atol": 1e-12}
-BLACK, BLUE, ORANGE, RED, PINK, SKY = "#000000", "#0072b2", "#e69f00", "#d55e00", "#cc79a7", "#56b4e9"  # told apart by colour-blind readers
+# told apart by colour-blind readers
+BLACK = "#000000"
+BLUE = "#0072b2"
+ORANGE = "#e69f00"
+RED = "#d55e00"
+PINK = "#cc79a7"
+SKY = "#56b4e9"
 
 
 def melt(**overrides: Any) -> RunResult:
     """The melt set-up, not stopped by its optical depth; ``__`` stands for the dot of a key."""
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
-    return run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml", {"optical_depth.tau_stop": None, **changes}))
+    return run_zero_d(
+        load_config(
+            ROOT / "configs" / "mars_0d_melt_simple.yaml",
+            {"optical_depth.tau_stop": None, **changes},
+        )
+    )
 
 
 def number(n: int, **changes: Any) -> tuple[Any, Any]:
@@ -47,14 +59,35 @@ def draw_cascade(out: Path) -> None:
         at = int(np.argmin(np.abs(s / 1e-3 - 1.0)))
         line = np.array([bounds[0] / 10.0, bounds[1] * 10.0])
         left.loglog(line, dN[at] * (line / s[at]) ** -q, "-", lw=1.0, color=BLACK)
-        left.annotate(f"$s^{{-{q}}}$", (line[1], dN[at] * (line[1] / s[at]) ** -q), textcoords="offset points", xytext=(5, 3))
-    left.set(xlabel="grain radius s [m]", ylabel="dN/ds [m$^{-3}$]", title="steady cascades, alpha_frag = 3.5")
+        left.annotate(
+            f"$s^{{-{q}}}$",
+            (line[1], dN[at] * (line[1] / s[at]) ** -q),
+            textcoords="offset points",
+            xytext=(5, 3),
+        )
+    left.set(
+        xlabel="grain radius s [m]",
+        ylabel="dN/ds [m$^{-3}$]",
+        title="steady cascades, alpha_frag = 3.5",
+    )
     left.legend(frameon=False)
-    for n, strength, colour, marker in ((48, 1e-2, ORANGE, "s"), (96, 1e-2, BLUE, "o"), (96, 1e-4, PINK, "^")):
+    for n, strength, colour, marker in (
+        (48, 1e-2, ORANGE, "s"),
+        (96, 1e-2, BLUE, "o"),
+        (96, 1e-4, PINK, "^"),
+    ):
         s, dN = number(n, strength=strength)
         relative = dN * s**3.5
         middle = np.exp(np.mean(np.log(relative[(s > MIDDLE[0]) & (s < MIDDLE[1])])))
-        right.loglog(s, relative / middle, marker=marker, ms=3, lw=0.8, color=colour, label=f"{n} bins, $Q_D^*/v^2$ = {strength:g}")
+        right.loglog(
+            s,
+            relative / middle,
+            marker=marker,
+            ms=3,
+            lw=0.8,
+            color=colour,
+            label=f"{n} bins, $Q_D^*/v^2$ = {strength:g}",
+        )
     right.axhline(1.0, color=BLACK, lw=1.0)
     right.axvspan(*MIDDLE, color="0.92", zorder=0)
     right.set(
@@ -83,12 +116,32 @@ def draw_blowout_edge(out: Path) -> None:
         seen = run(shipped, edge, n)
         to_mars = seen.result.M_out_dot[-1] / outflow(seen, seen.result.t[-1:])[0]
         edges = crossings(seen).times
-        near = np.concatenate([time + np.concatenate([[-1.0, 1.0], np.geomspace(60.0, 2.0 * DAY, 40)]) for time in edges])
-        times = np.unique(np.concatenate([np.linspace(SETTLED, END, 400), near[(near > SETTLED) & (near < END)]]))
-        left.plot(times / YEAR, 1e17 * to_mars * outflow(seen, times), color=colour, ls=line, lw=width, label=f"{edge}, {n} bins")
+        near = np.concatenate(
+            [
+                time + np.concatenate([[-1.0, 1.0], np.geomspace(60.0, 2.0 * DAY, 40)])
+                for time in edges
+            ]
+        )
+        times = np.unique(
+            np.concatenate([np.linspace(SETTLED, END, 400), near[(near > SETTLED) & (near < END)]])
+        )
+        left.plot(
+            times / YEAR,
+            1e17 * to_mars * outflow(seen, times),
+            color=colour,
+            ls=line,
+            lw=width,
+            label=f"{edge}, {n} bins",
+        )
         crossed = edges[int(np.argmin(np.abs(edges - 0.892 * YEAR)))]
         hours = np.concatenate([np.linspace(-6.0, -1e-3, 50), np.linspace(1e-3, 36.0, 500)])
-        right.plot(hours, 1e17 * to_mars * outflow(seen, crossed + 3600.0 * hours), color=colour, ls=line, lw=width)
+        right.plot(
+            hours,
+            1e17 * to_mars * outflow(seen, crossed + 3600.0 * hours),
+            color=colour,
+            ls=line,
+            lw=width,
+        )
         at = crossed / YEAR
     left.set(xlabel="time [yr]", ylabel="M_out_dot [1e-17 M_Mars/s]", title="2 yr of cooling")
     right.set(xlabel=f"hours from {at:.3f} yr", title="one of the edges")
@@ -109,30 +162,77 @@ def draw_convergence(out: Path) -> None:
     for law, filled in (("number", True), ("mass", False)):
         exact = melt(sizes__n_bins=320, collisions__fragment_law=law, **TIGHT)
         for edge, marker in (("continuous", "o"), ("sharp", "^"))[: 2 if filled else 1]:
-            results = [melt(sizes__n_bins=n, collisions__fragment_law=law, blowout__edge=edge, **TIGHT) for n in bins]
+            results = [
+                melt(sizes__n_bins=n, collisions__fragment_law=law, blowout__edge=edge, **TIGHT)
+                for n in bins
+            ]
             for name, colour in (("M_loss", BLUE), ("tau_los", PINK)):
                 errors = [abs(ended(name, result) / ended(name, exact) - 1.0) for result in results]
                 face = colour if filled else "white"
-                left.loglog(bins, errors, marker=marker, ls="-" if filled else ":", color=colour, mfc=face, label=f"{name}, {law}, {edge}")
+                left.loglog(
+                    bins,
+                    errors,
+                    marker=marker,
+                    ls="-" if filled else ":",
+                    color=colour,
+                    mfc=face,
+                    label=f"{name}, {law}, {edge}",
+                )
     slope(left, np.array([40.0, 160.0]), -1, 0.5)
     slope(left, np.array([40.0, 160.0]), -2, 0.0015)
-    left.set(xlabel="number of bins", ylabel="difference from 320 bins, continuous, relative", ylim=(1e-5, 3e1))
+    left.set(
+        xlabel="number of bins",
+        ylabel="difference from 320 bins, continuous, relative",
+        ylim=(1e-5, 3e1),
+    )
     left.set_xticks([20, 40, 80, 160], ["20", "40", "80", "160"])
     left.xaxis.set_minor_formatter(NullFormatter())
-    left.legend(frameon=False, fontsize=8, ncols=2, loc="upper right", title="quantity, fragment_law, blowout.edge", title_fontsize=8)
+    left.legend(
+        frameon=False,
+        fontsize=8,
+        ncols=2,
+        loc="upper right",
+        title="quantity, fragment_law, blowout.edge",
+        title_fontsize=8,
+    )
 
     rtols = 10.0 ** np.arange(-1.0, -8.1, -0.5)
     exact = melt(numerics__rtol=1e-11, numerics__atol=1e-19)
     found = [melt(numerics__rtol=float(rtol), numerics__atol=float(1e-7 * rtol)) for rtol in rtols]
-    for name, colour, marker in (("M_loss", BLUE, "o"), ("Sigma_final", ORANGE, "s"), ("tau_los", PINK, "^")):
-        errors = [max(abs(ended(name, result) / ended(name, exact) - 1.0), 1e-16) for result in found]
-        right.loglog(rtols, errors, marker=marker, color=colour, label=f"{name}{' at the end' if name == 'tau_los' else ''}")
+    for name, colour, marker in (
+        ("M_loss", BLUE, "o"),
+        ("Sigma_final", ORANGE, "s"),
+        ("tau_los", PINK, "^"),
+    ):
+        errors = [
+            max(abs(ended(name, result) / ended(name, exact) - 1.0), 1e-16) for result in found
+        ]
+        right.loglog(
+            rtols,
+            errors,
+            marker=marker,
+            color=colour,
+            label=f"{name}{' at the end' if name == 'tau_los' else ''}",
+        )
     worst = [max(np.max(np.abs(result.tau_los / exact.tau_los - 1.0)), 1e-16) for result in found]
-    right.loglog(rtols, worst, marker="v", ls="--", mfc="white", color=PINK, label="tau_los at the worst time")
+    right.loglog(
+        rtols,
+        worst,
+        marker="v",
+        ls="--",
+        mfc="white",
+        color=PINK,
+        label="tau_los at the worst time",
+    )
     right.loglog(rtols, rtols, color=BLACK, lw=1.0, label="rtol itself")
     right.axvline(1e-3, color="0.6", lw=1.0, ls="--")
     right.annotate("default", (1e-3, 1e-1), textcoords="offset points", xytext=(4, 0), color="0.4")
-    right.set(xlabel="numerics.rtol (atol = 1e-7 rtol)", ylabel="relative error", xlim=(3e-1, 3e-9), ylim=(1e-15, 1.0))
+    right.set(
+        xlabel="numerics.rtol (atol = 1e-7 rtol)",
+        ylabel="relative error",
+        xlim=(3e-1, 3e-9),
+        ylim=(1e-15, 1.0),
+    )
     right.legend(frameon=False, loc="lower left", fontsize=9)
     figure.savefig(out, dpi=90)
 
@@ -140,7 +240,12 @@ def draw_convergence(out: Path) -> None:
 def slope(axis: Axes, x: Any, power: int, first: float) -> None:
     """A thin line of a power law for the eye."""
     axis.loglog(x, first * (x / x[0]) ** power, color=BLACK, lw=1.0)
-    axis.annotate(f"n$^{{{power}}}$", (x[-1], first * (x[-1] / x[0]) ** power), textcoords="offset points", xytext=(4, -3))
+    axis.annotate(
+        f"n$^{{{power}}}$",
+        (x[-1], first * (x[-1] / x[0]) ** power),
+        textcoords="offset points",
+        xytext=(4, -3),
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Time against error of the integrator, of SciPy's stiff solvers on the same compiled right-hand side and exact Jacobian, and of the classic scheme.
 
-``python docs/precision.py`` measures all in one run, prints two tables and draws docs/precision.png; with ``--write``, as
-``make precision`` does, the tables go into docs/model.md. Some minutes.
+``python docs/precision.py`` measures all in one run, prints two tables and draws
+docs/precision.png; with ``--write``, as ``make precision`` does, the tables go into docs/model.md.
+Some minutes.
 """
 
 import math
@@ -52,16 +53,23 @@ from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parents[1]
 RTOL = 10.0 ** np.arange(-1.0, -10.0, -1.0)
-ATOL_OVER_RTOL = (1e-3, 1e-5, 1e-7)  # in units of Sigma_0; every solver is given the best of them at every error
+# in units of Sigma_0; every solver is given the best of them at every error
+ATOL_OVER_RTOL = (1e-3, 1e-5, 1e-7)
 OUTER_STEPS = (30, 300, 3000, 30_000)  # of the classic scheme
 CLASSIC_STEPS = 100_000  # most that are made in a run of it, some seconds
 TARGETS = (1e-3, 1e-5, 1e-7)
 PATIENCE = 0.15  # s spent on the repeats of one point
 TOO_SLOW = 1.0  # s; tighter tolerances are not tried then
 
-OURS, CLASSIC = "marsdisk", "classic scheme"
+OURS = "marsdisk"
+CLASSIC = "classic scheme"
 #: Label: method of solve_ivp, or odeint, which is SciPy's LSODA with its loop over steps compiled.
-SCIPY = {"odeint (LSODA)": "odeint", "solve_ivp LSODA": "LSODA", "solve_ivp BDF": "BDF", "solve_ivp Radau": "Radau"}
+SCIPY = {
+    "odeint (LSODA)": "odeint",
+    "solve_ivp LSODA": "LSODA",
+    "solve_ivp BDF": "BDF",
+    "solve_ivp Radau": "Radau",
+}
 #: Colours and markers told apart by colour-blind readers.
 STYLE = {
     OURS: ("#000000", "o"),
@@ -72,7 +80,8 @@ STYLE = {
     CLASSIC: ("#cc79a7", "x"),
 }
 
-#: Shaped as the baseline, but of grains alike enough in size for the classic step, the smallest of them unbound.
+#: Shaped as the baseline, but of grains alike enough in size for the classic step, the smallest of
+#: them unbound.
 ALIKE: dict[str, Any] = {
     "psd": {"alpha": 3.5, "wavy_strength": 0.2, "floor": "none"},
     "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20},
@@ -118,18 +127,24 @@ class Case:
         return {"M_loss": y[:, -1], "Sigma": y[:, :-1].sum(axis=1), "tau_los": y[:, :-1] @ weight}
 
     def error_at_end(self, y: Array) -> float:
-        return float(abs(self.totals(y)[self.number][-1] / self.totals(self.reference)[self.number][-1] - 1.0))
+        return float(
+            abs(
+                self.totals(y)[self.number][-1] / self.totals(self.reference)[self.number][-1] - 1.0
+            )
+        )
 
     def error_of_series(self, y: Array) -> float:
         """Largest over all times, of Sigma and tau_los relative to themselves and of M_loss to its end."""
-        found, exact = self.totals(y), self.totals(self.reference)
+        found = self.totals(y)
+        exact = self.totals(self.reference)
         errors = [np.max(np.abs(found[name] / exact[name] - 1.0)) for name in ("Sigma", "tau_los")]
         if exact["M_loss"][-1] > 0.0:
             errors.append(np.max(np.abs(found["M_loss"] - exact["M_loss"])) / exact["M_loss"][-1])
         return float(max(errors))
 
 
-#: Made for some times; gives the states there, or that at the end alone as (1, n+1) where there are none.
+#: Made for some times; gives the states there, or that at the end alone as (1, n+1) where there are
+#: none.
 Solve = Callable[[Array | None], Array]
 
 
@@ -167,21 +182,29 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
     return solve
 
 
-def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
+def compiled(
+    problem: Problem,
+) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
     """f(t, y) and df/dy(t, y) of bins and ledger, one compiled call each; what they need is compiled in and costs nothing to hand over."""
-    terms, drivers, n = problem.terms, problem.drivers, problem.c0.size
-    supply = drive(drivers, 0.0).supply * drivers.linear.shares  # the three set-ups are supplied at a constant rate
+    terms = problem.terms
+    drivers = problem.drivers
+    n = problem.c0.size
+    # the three set-ups are supplied at a constant rate
+    supply = drive(drivers, 0.0).supply * drivers.linear.shares
 
     @numba.njit(error_model="numpy")
     def blowout_rates(t: float) -> Array:
-        s_blow, S = blowout_state(drivers, t)[0], np.empty(n)
+        s_blow = blowout_state(drivers, t)[0]
+        S = np.empty(n)
         piece = piece_of(drivers.blowout, s_blow)
         set_blowout_rates(drivers.blowout, piece, s_blow, S)
         return S
 
     @numba.njit(error_model="numpy")
     def rate(t: float, y: Array) -> Array:
-        S, out, fullest = blowout_rates(t), np.empty(n + 1), 0
+        S = blowout_rates(t)
+        out = np.empty(n + 1)
+        fullest = 0
         for k in range(n):
             if y[k] > y[fullest]:
                 fullest = k
@@ -197,7 +220,9 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
 
     @numba.njit(error_model="numpy")
     def slope(t: float, y: Array) -> Array:
-        S, J, inner = blowout_rates(t), np.zeros((n + 1, n + 1)), no_tiles(n)
+        S = blowout_rates(t)
+        J = np.zeros((n + 1, n + 1))
+        inner = no_tiles(n)
         mass = vector(n)
         mass.flat[:n] = y[:n]
         jacobian(mass, terms, scratch_for(n), inner)
@@ -211,19 +236,40 @@ def compiled(problem: Problem) -> tuple[Callable[[float, Array], Array], Callabl
     return rate, slope
 
 
-def scipys(problem: Problem, rate: Callable[..., Array], slope: Callable[..., Array], method: str, rtol: float, atol: float) -> Solve:
+def scipys(
+    problem: Problem,
+    rate: Callable[..., Array],
+    slope: Callable[..., Array],
+    method: str,
+    rtol: float,
+    atol: float,
+) -> Solve:
     """SciPy's ``method`` from begin to end in one go, states by its own dense output."""
-    y0, ends, floor = np.append(problem.c0, 0.0), (0.0, problem.limits.t_end), atol * float(problem.c0.sum())
+    y0 = np.append(problem.c0, 0.0)
+    ends = (0.0, problem.limits.t_end)
+    floor = atol * float(problem.c0.sum())
 
     def solve_ivp(times: Array | None) -> Array:
-        found = scipy_integrate.solve_ivp(rate, ends, y0, method=method, jac=slope, rtol=rtol, atol=floor, t_eval=times)
+        found = scipy_integrate.solve_ivp(
+            rate, ends, y0, method=method, jac=slope, rtol=rtol, atol=floor, t_eval=times
+        )
         if not found.success:
             raise ArithmeticError(found.message)
         return np.asarray(found.y.T if times is not None else found.y.T[-1:])
 
     def odeint(times: Array | None) -> Array:
         at = ends if times is None else times
-        found, info = scipy_integrate.odeint(rate, y0, at, Dfun=slope, tfirst=True, rtol=rtol, atol=floor, mxstep=1_000_000, full_output=True)
+        found, info = scipy_integrate.odeint(
+            rate,
+            y0,
+            at,
+            Dfun=slope,
+            tfirst=True,
+            rtol=rtol,
+            atol=floor,
+            mxstep=1_000_000,
+            full_output=True,
+        )
         if "successful" not in info["message"]:
             raise ArithmeticError(info["message"])
         return np.asarray(found if times is not None else found[-1:])
@@ -233,12 +279,16 @@ def scipys(problem: Problem, rate: Callable[..., Array], slope: Callable[..., Ar
 
 def classic(config: RunConfig, problem: Problem, outer_steps: int) -> Solve:
     """The classic scheme in ``outer_steps`` outer steps, each of as many as collisions ask for but no more than is bearable."""
-    derived, cache = derive(config), RunCache()
+    derived = derive(config)
+    cache = RunCache()
     disk = zero_d.classic_disk(config, derived, disk_at_start(config, cache))
-    dt, most = problem.limits.t_end / outer_steps, max(CLASSIC_STEPS // outer_steps, 2)
+    dt = problem.limits.t_end / outer_steps
+    most = max(CLASSIC_STEPS // outer_steps, 2)
 
     def solve(times: Array | None) -> Array:
-        path = integrate_imex(problem.c0, disk, problem.drivers, problem.limits, dt=dt, max_substeps=most, cache=cache)
+        path = integrate_imex(
+            problem.c0, disk, problem.drivers, problem.limits, dt=dt, max_substeps=most, cache=cache
+        )
         return bins_and_loss(path.y[-1:] if times is None else sample.states(path, times))
 
     return solve
@@ -291,14 +341,19 @@ def measure(case: Case) -> None:
         function(0.0, np.append(problem.c0, 0.0))
     case.points[OURS] = sampled(case, lambda rtol, atol: ours(problem, rtol, atol))
     for name, method in SCIPY.items():
-        case.points[name] = sampled(case, lambda rtol, atol, method=method: scipys(problem, rate, slope, method, rtol, atol))  # type: ignore[misc]
+        case.points[name] = sampled(
+            case, lambda rtol, atol, method=method: scipys(problem, rate, slope, method, rtol, atol)
+        )  # type: ignore[misc]
     case.points[CLASSIC] = []
     for outer_steps in OUTER_STEPS:
         try:
             made = point(case, classic(case.config, problem, outer_steps))
         except StepCollapse as collapse:
             steps = 10.0 * collapse.hit_rate * problem.limits.t_end
-            case.note = f"classic scheme: {steps:.0e} steps,\na grain of {collapse.size:.2g} m is hit {collapse.hit_rate:.0e} times a second"
+            case.note = (
+                f"classic scheme: {steps:.0e} steps,\na grain of {collapse.size:.2g} m is hit"
+                f" {collapse.hit_rate:.0e} times a second"
+            )
             continue
         if made is not None:
             case.points[CLASSIC].append(made)
@@ -322,7 +377,8 @@ def seconds_at(points: list[Point], target: float, of: str) -> float | None:
         return None
     if line[0][0] <= target:
         return line[0][1]
-    log_error, log_seconds = np.log([max(error, 1e-16) for error, _ in line]), np.log([seconds for _, seconds in line])
+    log_error = np.log([max(error, 1e-16) for error, _ in line])
+    log_seconds = np.log([seconds for _, seconds in line])
     return math.exp(np.interp(-math.log(target), -log_error, log_seconds))
 
 
@@ -334,7 +390,10 @@ def table(cases: list[Case], of: str) -> list[str]:
     """Time of every solver at the target errors, and SciPy's best over ours."""
     names = [OURS, *SCIPY, CLASSIC]
     lines = [
-        f"| set-up | error of | target | {' | '.join(names)} | best of SciPy / ours | best of solve_ivp / ours |",
+        (
+            f"| set-up | error of | target | {' | '.join(names)} | best of SciPy / ours | best of"
+            " solve_ivp / ours |"
+        ),
         "|---" * (len(names) + 5) + "|",
     ]
     for case in cases:
@@ -347,7 +406,9 @@ def table(cases: list[Case], of: str) -> list[str]:
                 ratios.append(f"{min(reached) / own:.1f}" if reached and own is not None else "-")
             what = case.number if of == "end" else "series"
             lines.append(
-                f"| {case.title} | {what} | {target:.0e} | {' | '.join(map(milliseconds, times.values()))} | **{ratios[0]}** | {ratios[1]} |"
+                f"| {case.title} | {what} | {target:.0e} |"
+                f" {' | '.join(map(milliseconds, times.values()))} | **{ratios[0]}** |"
+                f" {ratios[1]} |"
             )
     return lines
 
@@ -357,11 +418,25 @@ def draw(cases: list[Case], out: Path) -> None:
     for column, case in enumerate(cases):
         for of, axis in zip(("end", "series"), axes[:, column], strict=True):
             for name, (colour, marker) in STYLE.items():
-                line = [(error, seconds) for error, seconds in front(case.points[name], of) if error > 1e-13]
+                line = [
+                    (error, seconds)
+                    for error, seconds in front(case.points[name], of)
+                    if error > 1e-13
+                ]
                 if line:
                     error, seconds = zip(*line, strict=True)
-                    style: dict[str, Any] = {"lw": 2.4, "zorder": 3} if name == OURS else {"lw": 1.2}
-                    axis.loglog(error, 1e3 * np.array(seconds), marker=marker, ms=5, color=colour, label=name, **style)
+                    style: dict[str, Any] = (
+                        {"lw": 2.4, "zorder": 3} if name == OURS else {"lw": 1.2}
+                    )
+                    axis.loglog(
+                        error,
+                        1e3 * np.array(seconds),
+                        marker=marker,
+                        ms=5,
+                        color=colour,
+                        label=name,
+                        **style,
+                    )
             what = f"{case.number} at the end" if of == "end" else "the series, at the worst time"
             axis.set(xlabel=f"relative error of {what}", xlim=(1e-1, 1e-13))
             axis.grid(alpha=0.3)
@@ -380,10 +455,13 @@ def new_case(title: str, config: RunConfig) -> Case:
     """A case with its reference: our integrator at far tighter tolerances, held against SciPy's Radau."""
     problem, result = problem_of(config)
     reference = ours(problem, 1e-12, 1e-18)(result.t)
-    made = Case(title, config, problem, result.t, reference, "M_loss" if result.M_loss > 0.0 else "tau_los")
+    made = Case(
+        title, config, problem, result.t, reference, "M_loss" if result.M_loss > 0.0 else "tau_los"
+    )
     other = scipys(problem, *compiled(problem), "Radau", 1e-11, 1e-17)(result.t)
     print(
-        f"{title}: Radau at 1e-11 differs from the reference by {made.error_at_end(other):.0e}, in the series {made.error_of_series(other):.0e}",
+        f"{title}: Radau at 1e-11 differs from the reference by {made.error_at_end(other):.0e}, in"
+        f" the series {made.error_of_series(other):.0e}",
         flush=True,
     )
     return made
@@ -393,7 +471,9 @@ def all_cases() -> list[Case]:
     def shipped(name: str, overrides: dict[str, Any]) -> RunConfig:
         return load_config(ROOT / "configs" / f"mars_0d_{name}.yaml", overrides)
 
-    until_stop = problem_of(shipped("baseline", {"numerics.rtol": 1e-9, "numerics.atol": 1e-15}))[1].t_end
+    until_stop = problem_of(shipped("baseline", {"numerics.rtol": 1e-9, "numerics.atol": 1e-15}))[
+        1
+    ].t_end
     on = {"optical_depth.tau_stop": None, "numerics": {"t_end_years": until_stop / YEAR}}
     return [
         new_case("melt, 2 yr", shipped("melt", {"optical_depth.tau_stop": None})),
@@ -406,7 +486,12 @@ if __name__ == "__main__":
     found = all_cases()
     for each in found:
         measure(each)
-        print(f"{each.title}: {', '.join(f'{name} {len(points)}' for name, points in each.points.items())} points. {each.note}", flush=True)
+        print(
+            f"{each.title}:"
+            f" {', '.join(f'{name} {len(points)}' for name, points in each.points.items())} points."
+            f" {each.note}",
+            flush=True,
+        )
     tables = [*table(found, "end"), "", *table(found, "series")]
     print("\n".join(tables))
     draw(found, Path(__file__).with_name("precision.png"))

@@ -7,11 +7,11 @@ Policies, with their reasons:
   must give the same bits everywhere.
 * ``error_model="numpy"``: a division by zero gives infinity, which the step control sees and the run reports.
 * The compiler may join equal operations on neighbouring numbers into one instruction (SLP, which Numba leaves out but every C compiler
-  does): it changes no bits. Numba has a setting for that, which is of the whole process: it is made while a kernel is compiled, and
-  taken back.
+  does): it changes no bits. Numba has a setting for that, which is of the whole process: it is made
+  while a kernel is compiled, and taken back.
 * Compiled code is kept on disk, in a folder named by a digest of all sources that kernels are made of
-  and of the compiler's versions: Numba looks only at the file a kernel stands in and would go on using
-  an old compiled callee after an edit.
+  and of the compiler's versions: Numba looks only at the file a kernel stands in and would go on
+  using an old compiled callee after an edit.
 * That folder belongs to this user, and nobody else may write into it: what Numba reads is run.
 """
 
@@ -39,7 +39,8 @@ from .private_folders import FOR_THE_OWNER_ONLY, SharedFolderError, close_to_oth
 logger = logging.getLogger(__name__)
 
 LONGEST_COMPILATION = 600.0  # s
-HANDED_DOWN = "MARSDISK_FRESH_KERNELS"  #: a process's fresh folder, for the processes that it starts
+#: a process's fresh folder, for the processes that it starts
+HANDED_DOWN = "MARSDISK_FRESH_KERNELS"
 
 _settings: Any = numba.config
 
@@ -51,7 +52,9 @@ def source_digest(*parts: str) -> str:
     """Digest (16 hex digits) of the Python sources and tables in the named folders and files of the package."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for part in parts for path in [package / part, *(package / part).rglob("*")]):
+    for path in sorted(
+        path for part in parts for path in [package / part, *(package / part).rglob("*")]
+    ):
         if path.suffix in {".py", ".csv"}:
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
             digest.update(path.read_bytes())
@@ -97,9 +100,10 @@ def _fresh_folder(name: str) -> Path:
 def compiled_folder() -> Path:
     """Return the folder of the compiled kernels, which are code that this process will run.
 
-    It is under ``NUMBA_CACHE_DIR`` or in the user's cache folder, else in the temporary folder: the first
-    that can be written, that this user owns, and that nobody else may write. Where all of them may hold
-    somebody else's files, it is a fresh one for this process and those that it starts.
+    It is under ``NUMBA_CACHE_DIR`` or in the user's cache folder, else in the temporary folder: the
+    first that can be written, that this user owns, and that nobody else may write. Where all of
+    them may hold somebody else's files, it is a fresh one for this process and those that it
+    starts.
 
     Raises
     ------
@@ -109,7 +113,8 @@ def compiled_folder() -> Path:
     sources = source_digest("_jit.py", "physics", "solver")
     versions = f"{sources} {numba.__version__} {llvmlite.__version__} {np.__version__}"
     name = hashlib.sha256(versions.encode()).hexdigest()[:16]
-    shared, unwritable = [], []
+    shared = []
+    unwritable = []
     for root in _roots():
         try:
             folder = make_private(root, name)
@@ -134,10 +139,12 @@ def compiled_folder() -> Path:
 def compiling() -> Iterator[None]:
     """Around the first call of all kernels: of the processes that find none on disk one compiles, and the others wait for it.
 
-    Without a lock, where a disk has none or its holder takes too long, each would compile for itself, which harms nobody.
+    Without a lock, where a disk has none or its holder takes too long, each would compile for
+    itself, which harms nobody.
     """
     folder = compiled_folder()
-    complete, lock = folder / "complete", filelock.FileLock(folder / "lock")
+    complete = folder / "complete"
+    lock = filelock.FileLock(folder / "lock")
     if not complete.exists():
         with suppress(OSError, NotImplementedError):
             lock.acquire(timeout=LONGEST_COMPILATION)
@@ -154,15 +161,22 @@ def compiling() -> Iterator[None]:
 def kernel(function: _Function, *, inlined: bool = False, borrows: bool = False) -> _Function:
     """Compile ``function`` with the project's options, its machine code kept in :func:`compiled_folder`.
 
-    ``borrows`` says that it makes and returns no array: then no references are counted, which costs as much as the arithmetic where
-    arrays are small. ``inlined``, which implies that, puts it into every kernel that calls it: a call copies all arguments, structures
-    with their arrays too.
+    ``borrows`` says that it makes and returns no array: then no references are counted, which costs
+    as much as the arithmetic where arrays are small. ``inlined``, which implies that, puts it into
+    every kernel that calls it: a call copies all arguments, structures with their arrays too.
     """
     before = _settings.CACHE_DIR
-    _settings.CACHE_DIR = str(compiled_folder())  # read when the dispatcher is made; restored so that other packages keep theirs
+    # read when the dispatcher is made; restored so that other packages keep theirs
+    _settings.CACHE_DIR = str(compiled_folder())
     try:
         njit: Any = numba.njit  # whose stubs leave out _nrt
-        compiled = njit(nogil=True, cache=True, error_model="numpy", forceinline=inlined, _nrt=not (inlined or borrows))(function)
+        compiled = njit(
+            nogil=True,
+            cache=True,
+            error_model="numpy",
+            forceinline=inlined,
+            _nrt=not (inlined or borrows),
+        )(function)
     finally:
         _settings.CACHE_DIR = before
     compiled.compile = _joining_operations(compiled.compile)
@@ -172,7 +186,8 @@ def kernel(function: _Function, *, inlined: bool = False, borrows: bool = False)
 def _joining_operations(compile_signature: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a dispatcher's way to compile itself, called when arguments of new types come, with the setting for SLP.
 
-    The lock is the one that Numba compiles under, so that nobody else's functions are compiled with our setting.
+    The lock is the one that Numba compiles under, so that nobody else's functions are compiled with
+    our setting.
     """
 
     @functools.wraps(compile_signature)
@@ -200,13 +215,15 @@ def interpreted(compiled: _Function) -> _Function:
 def call_repairing(call: Callable[[], Any]) -> Any:
     """``call()``; when a damaged compiled file makes it fail, wipe the folder of compiled kernels and call once more.
 
-    Numba raises whatever unpickling a cut or empty file gives, at every later start, and never repairs it.
+    Numba raises whatever unpickling a cut or empty file gives, at every later start, and never
+    repairs it.
     """
     try:
         return call()
     except (numba.core.errors.NumbaError, MarsDiskError):  # no file's fault
         raise
-    except Exception:  # whatever it is, the second call raises it again if the files were not its cause
+    except Exception:
+        # whatever it is, the second call raises it again if the files were not its cause
         folder = compiled_folder()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=FOR_THE_OWNER_ONLY, exist_ok=True)

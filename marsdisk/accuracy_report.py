@@ -23,7 +23,11 @@ from .result import RunResult, StopReason
 
 def _steps_of(result: RunResult) -> str:
     numerics = result.config.numerics
-    return f"rtol = {numerics.rtol:g}, atol = {numerics.atol:g}" if numerics.scheme == "rosenbrock" else f"dt = {numerics.dt:g} s"
+    return (
+        f"rtol = {numerics.rtol:g}, atol = {numerics.atol:g}"
+        if numerics.scheme == "rosenbrock"
+        else f"dt = {numerics.dt:g} s"
+    )
 
 
 def _time(seconds: float) -> str:
@@ -32,26 +36,37 @@ def _time(seconds: float) -> str:
 
 def _remarks(found: Convergence) -> list[str]:
     """What a reader of the errors should know about these runs."""
-    run, tighter, finer, coarser = found.run, found.tighter, found.finer, found.coarser
+    run = found.run
+    tighter = found.tighter
+    finer = found.finer
+    coarser = found.coarser
     bins = [str(result.s.size) for result in (coarser, run, finer) if result is not None]
     grids = f"{', '.join(bins[:-1])} and {bins[-1]} bins"
     sizes = f"{finer.s_edges[0]:.3g} to {finer.s_edges[-1]:.3g} m"
     change = 100.0 * relative_difference(run.Sigma_0, finer.Sigma_0)
     lines = [
-        "Error from time steps (err_time): that of the integration, by the same run with "
-        f"{_steps_of(tighter)}, which took {tighter.steps} steps instead of {run.steps}.",
-        "Error from bins (err_bins): that of the size grid, extrapolated from the same run on "
-        f"{grids} between the same sizes, {sizes}, with the order that they show. They start from "
-        f"different disks: for the same optical depth Sigma_0 differs by {change:.2g} % between "
-        f"{bins[-2]} and {bins[-1]} bins.",
+        (
+            "Error from time steps (err_time): that of the integration, by the same run with "
+            f"{_steps_of(tighter)}, which took {tighter.steps} steps instead of {run.steps}."
+        ),
+        (
+            "Error from bins (err_bins): that of the size grid, extrapolated from the same run on"
+            f" {grids} between the same sizes, {sizes}, with the order that they show. They start"
+            f" from different disks: for the same optical depth Sigma_0 differs by {change:.2g} %"
+            f" between {bins[-2]} and {bins[-1]} bins."
+        ),
     ]
     if "none" in map(order_in_words, found.grid_errors.values()):
         lines.append(
-            "Where the order is none, the three values show none, as they go up and down from grid to grid, agree too "
-            "well, or are too few; the error is then taken from the steps between them (docs/model.md says how)."
+            "Where the order is none, the three values show none, as they go up and down from grid"
+            " to grid, agree too well, or are too few; the error is then taken from the steps"
+            " between them (docs/model.md says how)."
         )
     if run.steps == tighter.steps:
-        lines.append("Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.")
+        lines.append(
+            "Note: the tighter run took as many steps, so it was not the tolerances that set them;"
+            " err_time says little."
+        )
     others = {
         "with tighter steps": tighter,
         "with twice the bins": finer,
@@ -64,7 +79,10 @@ def _remarks(found: Convergence) -> list[str]:
         where = f"{_end_of(run)}, {', '.join(ends)}"
         lines.append(f"Note: the run ended {where}; each is compared at its own end.")
     if not any(result.M_loss for result in (run, *compared.values())):
-        lines.append("Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.")
+        lines.append(
+            "Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says"
+            " nothing about their error."
+        )
     return lines
 
 
@@ -120,8 +138,12 @@ def time_advice(config: RunConfig, error: float, limit: float, accepted: str) ->
     if numerics.scheme == "imex_bdf1":
         advice = "lower numerics.dt"
     elif math.isfinite(error):
-        wanted = {key: tolerance_for(getattr(numerics, key), error, limit) for key in ("rtol", "atol")}
-        rtol, atol = (max(value, bound(Numerics.model_fields[key], "ge")) for key, value in wanted.items())
+        wanted = {
+            key: tolerance_for(getattr(numerics, key), error, limit) for key in ("rtol", "atol")
+        }
+        rtol, atol = (
+            max(value, bound(Numerics.model_fields[key], "ge")) for key, value in wanted.items()
+        )
         advice = f"lower numerics.rtol and atol to about {rtol:g} and {atol:g} and check again"
     else:
         advice = "lower numerics.rtol and atol"
@@ -134,10 +156,12 @@ def _or_accept(accepted: str) -> str:
 
 def print_convergence(found: Convergence) -> None:
     """The quantities of the run with their errors, what was compared, and what to do."""
-    run, grids = found.run, found.grid_errors
+    run = found.run
+    grids = found.grid_errors
     rows = []
     for name, quantity in COMPARED.items():
-        err_time, err_bins = found.err_time[name], grids[name].error
+        err_time = found.err_time[name]
+        err_bins = grids[name].error
         within = err_time <= found.time_limit and err_bins <= found.bins_limit
         errors = (f"{err_time:.2g}", f"{err_bins:.2g}", order_in_words(grids[name]))
         limits = f"{found.time_limit:g}, {found.bins_limit:g}"
@@ -146,11 +170,18 @@ def print_convergence(found: Convergence) -> None:
         rows.append((name, quantity.units, value, *errors, limits, verdict))
     errors_from = ("error from time steps", "error from bins", "order")
     columns = ("quantity", "unit", "value", *errors_from, "limits", "verdict")
-    print_table(f"{run.s.size} bins, {_steps_of(run)}: {_time(run.t_end)} in {run.steps} steps", rows, *columns)
+    print_table(
+        f"{run.s.size} bins, {_steps_of(run)}: {_time(run.t_end)} in {run.steps} steps",
+        rows,
+        *columns,
+    )
     for line in _remarks(found):
         print_line(line)
     if found.passed:
-        print_line(f"passed: every err_time is within {found.time_limit:g} and every err_bins within {found.bins_limit:g}")
+        print_line(
+            f"passed: every err_time is within {found.time_limit:g} and every err_bins within"
+            f" {found.bins_limit:g}"
+        )
         return
     print_line("failed: " + "; ".join(found.failures))
     good = _good(found)
@@ -162,7 +193,8 @@ def print_convergence(found: Convergence) -> None:
 
 def _good(found: Convergence) -> list[str]:
     """The quantities within both limits, with the larger of their errors."""
-    err_time, err_bins = found.err_time, found.err_bins
+    err_time = found.err_time
+    err_bins = found.err_bins
     return [
         f"{name} to {percent(max(err_time[name], err_bins[name]))}"
         for name in COMPARED
@@ -177,7 +209,8 @@ def _advice(found: Convergence) -> list[str]:
     if not largest <= found.time_limit:
         accepted = f"--time-limit {rounded_up(largest):g}" if largest < 1.0 else ""
         lines.append(time_advice(found.run.config, largest, found.time_limit, accepted))
-    limit, bins = found.bins_limit, found.run.s.size
+    limit = found.bins_limit
+    bins = found.run.s.size
     beyond = {name: grid for name, grid in found.grid_errors.items() if not grid.error <= limit}
     if beyond:
         most = max(beyond, key=lambda name: refinement_for(*beyond[name], limit))

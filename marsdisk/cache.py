@@ -1,7 +1,7 @@
 """Run-local cache: six slots of derived arrays, each valid for exactly one key.
 
-A cache never changes a number: a slot whose key differs in any field is dropped and rebuilt, and the field that differed is
-counted as the reason. Without a cache the same builders run every time.
+A cache never changes a number: a slot whose key differs in any field is dropped and rebuilt, and
+the field that differed is counted as the reason. Without a cache the same builders run every time.
 """
 
 import dataclasses
@@ -34,17 +34,35 @@ class CacheKind(enum.StrEnum):
 #: Fields of each slot's key: everything that its value depends on.
 KEY_FIELDS: dict[CacheKind, tuple[str, ...]] = {
     CacheKind.WEIGHTS_TABLE: ("edges_version", "alpha_frag"),
-    CacheKind.FRAGMENT_TENSOR: ("sizes_version", "edges_version", "rho", "v_rel", "alpha_frag", "qstar_signature"),
+    CacheKind.FRAGMENT_TENSOR: (
+        "sizes_version",
+        "edges_version",
+        "rho",
+        "v_rel",
+        "alpha_frag",
+        "qstar_signature",
+    ),
     CacheKind.PAIR_WORKSPACE: ("sizes_version", "rho"),
     CacheKind.QSTAR_MATRIX: ("sizes_version", "rho", "v_rel", "qstar_signature"),
     CacheKind.GAIN_WORKSPACE: ("sizes_version", "rho"),
     CacheKind.SUPPLY_WEIGHTS: (
-        *("mode", "sizes_version", "edges_version", "rho", "s_min_eff", "s_inj_min", "s_inj_max", "q"),
+        *(
+            "mode",
+            "sizes_version",
+            "edges_version",
+            "rho",
+            "s_min_eff",
+            "s_inj_min",
+            "s_inj_max",
+            "q",
+        ),
         "initial_version",
     ),
 }
 #: Why a slot can be invalidated: every key field, in the order of first mention.
-REASONS: tuple[str, ...] = tuple(dict.fromkeys(field for fields in KEY_FIELDS.values() for field in fields))
+REASONS: tuple[str, ...] = tuple(
+    dict.fromkeys(field for fields in KEY_FIELDS.values() for field in fields)
+)
 _KINDS = tuple(CacheKind)
 _INDEX = {kind: i for i, kind in enumerate(_KINDS)}
 _REASON_INDEX = {reason: i for i, reason in enumerate(REASONS)}
@@ -65,7 +83,15 @@ class CacheStats:
     @classmethod
     def zero(cls) -> "CacheStats":
         hits, misses, rebuilds, refused, held = np.zeros((5, len(_KINDS)), np.int64)
-        return cls(hits, misses, rebuilds, refused, held, np.zeros(len(_KINDS)), np.zeros((len(_KINDS), len(REASONS)), np.int64))
+        return cls(
+            hits,
+            misses,
+            rebuilds,
+            refused,
+            held,
+            np.zeros(len(_KINDS)),
+            np.zeros((len(_KINDS), len(REASONS)), np.int64),
+        )
 
     @property
     def lookups(self) -> Counts:
@@ -81,8 +107,15 @@ class CacheStats:
         """One line for a log: per slot hits/lookups, then the reasons of its rebuilds."""
         parts = []
         for i, kind in enumerate(_KINDS):
-            reasons = [f"{reason} {count}" for reason, count in zip(REASONS, self.invalidations[i], strict=True) if count]
-            parts.append(f"{kind} {self.hits[i]}/{self.lookups[i]}" + (f" ({', '.join(reasons)})" if reasons else ""))
+            reasons = [
+                f"{reason} {count}"
+                for reason, count in zip(REASONS, self.invalidations[i], strict=True)
+                if count
+            ]
+            parts.append(
+                f"{kind} {self.hits[i]}/{self.lookups[i]}"
+                + (f" ({', '.join(reasons)})" if reasons else "")
+            )
         return "; ".join(parts)
 
 
@@ -130,13 +163,18 @@ class RunCache:
         """
         self._check_thread()
         slot_kind = CacheKind(kind)
-        slot, index, stats = self._slots[slot_kind], _INDEX[slot_kind], self._stats
+        slot = self._slots[slot_kind]
+        index = _INDEX[slot_kind]
+        stats = self._stats
         if slot.key is not None and slot.key == key:
             stats.hits[index] += 1
             value: T = slot.value
             return value
         if set(key) != set(KEY_FIELDS[slot_kind]):
-            raise CacheError(f"slot {kind} has the key fields {', '.join(KEY_FIELDS[slot_kind])}, not {', '.join(key)}")
+            raise CacheError(
+                f"slot {kind} has the key fields {', '.join(KEY_FIELDS[slot_kind])}, not"
+                f" {', '.join(key)}"
+            )
         if slot.key is None:
             stats.misses[index] += 1
         else:
@@ -152,10 +190,17 @@ class RunCache:
         for array in arrays:
             if not np.all(np.isfinite(array)):
                 stats.refused[index] += 1
-                raise CacheRefusedError(f"{kind} is not finite for {dict(key)}; check the sizes, density and speed it is made from")
+                raise CacheRefusedError(
+                    f"{kind} is not finite for {dict(key)}; check the sizes, density and speed it"
+                    " is made from"
+                )
             array.setflags(write=False)
         if self.enabled:
-            slot.key, slot.value, slot.bytes = dict(key), value, sum(array.nbytes for array in arrays)
+            slot.key, slot.value, slot.bytes = (
+                dict(key),
+                value,
+                sum(array.nbytes for array in arrays),
+            )
         return value
 
     def clear(self) -> None:
@@ -170,15 +215,24 @@ class RunCache:
 
     def stats(self) -> CacheStats:
         """Counters since the last restart, as a copy."""
-        now, held = self._stats, np.array([slot.bytes for slot in self._slots.values()], np.int64)
-        hits, misses, rebuilds, refused = np.array([now.hits, now.misses, now.rebuilds, now.refused])
-        return CacheStats(hits, misses, rebuilds, refused, held, now.build_time.copy(), now.invalidations.copy())
+        now = self._stats
+        held = np.array([slot.bytes for slot in self._slots.values()], np.int64)
+        hits, misses, rebuilds, refused = np.array(
+            [now.hits, now.misses, now.rebuilds, now.refused]
+        )
+        return CacheStats(
+            hits, misses, rebuilds, refused, held, now.build_time.copy(), now.invalidations.copy()
+        )
 
     def _check_thread(self) -> None:
         if threading.get_ident() != self._owner:
             raise CacheError(
-                "a RunCache belongs to the thread that made it: two threads would count and replace each other's values; make one per thread"
+                "a RunCache belongs to the thread that made it: two threads would count and replace"
+                " each other's values; make one per thread"
             )
 
     def __reduce__(self) -> NoReturn:
-        raise CacheError("a RunCache cannot be pickled or copied: it belongs to one thread of one process; make a new one where it is needed")
+        raise CacheError(
+            "a RunCache cannot be pickled or copied: it belongs to one thread of one process; make"
+            " a new one where it is needed"
+        )

@@ -8,21 +8,40 @@ from typing import Any
 
 import click
 
-from .commands import OK, SOME_FAILED, command, compile_kernels, debug_group, force_option, print_whole, set_option, set_up_logging
+from .commands import (
+    OK,
+    SOME_FAILED,
+    command,
+    compile_kernels,
+    debug_group,
+    force_option,
+    print_whole,
+    set_option,
+    set_up_logging,
+)
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path))
 
 
-@debug_group("One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run configs/mars_0d_melt.yaml")
+@debug_group(
+    "One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run"
+    " configs/mars_0d_melt.yaml"
+)
 def main(debug: bool) -> None:
     set_up_logging(debug)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a run holds nothing that an interruption could tear
+    # a run holds nothing that an interruption could tear
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @main.command()
 @CONFIG
 @set_option
-@click.option("--out", type=click.Path(), metavar="FILE", help="Write the result: .npz (everything) or .csv (the time series); - prints the latter.")
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the result: .npz (everything) or .csv (the time series); - prints the latter.",
+)
 @force_option
 @command
 def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -> None:
@@ -54,7 +73,12 @@ def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -
 @main.command()
 @CONFIG
 @set_option
-@click.option("--all", "every_key", is_flag=True, help="Every key there is, also of laws that are not in use, with what it takes.")
+@click.option(
+    "--all",
+    "every_key",
+    is_flag=True,
+    help="Every key there is, also of laws that are not in use, with what it takes.",
+)
 @command
 def show(config: Path, overrides: dict[str, Any], every_key: bool) -> None:
     """Print the keys that CONFIG uses with their values, units and meanings, and what follows from them.
@@ -92,7 +116,13 @@ LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
     help="For programs: values, errors (null: infinite), orders (null: none), limits, failures.",
 )
 @command
-def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bins_limit: float | None, as_json: bool) -> None:
+def check(
+    config: Path,
+    overrides: dict[str, Any],
+    time_limit: float | None,
+    bins_limit: float | None,
+    as_json: bool,
+) -> None:
     """Say how accurate CONFIG is: repeat its run with tighter steps and other bins, and compare.
 
     Compared are the mass lost, the time by which 99 % of it was lost, the surface density and the
@@ -116,7 +146,9 @@ def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bin
     checked = load_config(config, overrides)
     if not as_json:
         compile_kernels(click.echo)
-    found = check_run(checked, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT)
+    found = check_run(
+        checked, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT
+    )
     if as_json:
         print_whole(json.dumps(convergence_record(found), allow_nan=False))
     else:
@@ -127,8 +159,19 @@ def check(config: Path, overrides: dict[str, Any], time_limit: float | None, bin
 @main.command()
 @CONFIG
 @set_option
-@click.option("--steps", type=click.IntRange(1, 10_000_000), default=1000, show_default=True, help="Classic steps to time.")
-@click.option("--json", "as_json", is_flag=True, help="For programs: seconds by function with the cache on and off, and its counters.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 10_000_000),
+    default=1000,
+    show_default=True,
+    help="Classic steps to time.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="For programs: seconds by function with the cache on and off, and its counters.",
+)
 @command
 def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) -> None:
     """Time the classic collision step of CONFIG with its caches on and off.
@@ -169,8 +212,20 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
     help="Where to write <Q_ext>; - prints it.  [default: nowhere]",
 )
 @force_option
-@click.option("--sizes-per-decade", type=click.IntRange(2, 1000), default=46, show_default=True, help="Sizes per decade below 1 um.")
-@click.option("--temperature-step", type=click.FloatRange(1.0, 1000.0), default=100.0, show_default=True, help="Largest step in T [K].")
+@click.option(
+    "--sizes-per-decade",
+    type=click.IntRange(2, 1000),
+    default=46,
+    show_default=True,
+    help="Sizes per decade below 1 um.",
+)
+@click.option(
+    "--temperature-step",
+    type=click.FloatRange(1.0, 1000.0),
+    default=100.0,
+    show_default=True,
+    help="Largest step in T [K].",
+)
 @command
 def qpr(
     constants: Path,

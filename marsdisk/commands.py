@@ -17,12 +17,27 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OK, SOME_FAILED, BAD_INPUT, CHECK_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+OK = 0
+SOME_FAILED = 1
+BAD_INPUT = 2
+CHECK_FAILED = 3
+INTERRUPTED = 130
 
 
-#: Characters that a terminal obeys instead of showing: control codes, and those that turn the direction of writing.
-_OBEYED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"} | {
-    code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
+#: Characters that a terminal obeys instead of showing: control codes, and those that turn the
+#: direction of writing.
+_OBEYED = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+} | {
+    code: f"\\u{code:04x}"
+    for code in (
+        0x061C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),
+    )
 }
 
 
@@ -53,7 +68,9 @@ def override_text(key: str, value: Any) -> str:
     return f"{key}={text}"
 
 
-def _overrides(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+def _overrides(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
     from .physics.textfile import shown_text
 
     pairs = reporting(context, lambda: [parse_override(value) for value in values])
@@ -65,9 +82,16 @@ def _overrides(context: click.Context, parameter: click.Parameter, values: tuple
 
 
 set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_overrides, help="Override a key of the configuration; may be given again."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_overrides,
+    help="Override a key of the configuration; may be given again.",
 )
-force_option = click.option("--force", is_flag=True, help="Write over a file that is there already.")
+force_option = click.option(
+    "--force", is_flag=True, help="Write over a file that is there already."
+)
 
 
 def print_whole(text: str) -> None:
@@ -126,13 +150,18 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
     try:
         return call()
     except MarsDiskError as error:
-        if isinstance(error, ConfigError) and not error.where:  # found in the physics, which knows no file
+        # found in the physics, which knows no file
+        if isinstance(error, ConfigError) and not error.where:
             error = _in_its_file(error, context.params)
-        message, trace = str(error), traceback.format_exc()
+        message = str(error)
+        trace = traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
         raise
     except Exception as error:
-        message = f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command again with --debug after its name and report what it prints."
+        message = (
+            f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command"
+            " again with --debug after its name and report what it prints."
+        )
         trace = traceback.format_exc()
     if context.find_root().params.get("debug"):
         click.echo(trace, err=True)
@@ -164,9 +193,15 @@ def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
     """A command group with --debug and --version."""
 
     def decorate(function: Callable[..., None]) -> click.Group:
-        group = click.group(cls=Program, help=help, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})(function)
+        group = click.group(
+            cls=Program,
+            help=help,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        )(function)
         group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
-        return click.option("--debug", is_flag=True, help="Show tracebacks and one log line per run.")(group)
+        return click.option(
+            "--debug", is_flag=True, help="Show tracebacks and one log line per run."
+        )(group)
 
     return decorate
 
@@ -177,11 +212,16 @@ def terminal() -> "Console":
     from rich.segment import Segment
 
     class Terminal(Console):
-        def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> "Iterable[Segment]":
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> "Iterable[Segment]":
             for segment in super().render(renderable, options):
-                yield segment if segment.control else Segment(printable(segment.text), segment.style)
+                yield (
+                    segment if segment.control else Segment(printable(segment.text), segment.style)
+                )
 
-    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)  # a unit in brackets is no style
+    # a unit in brackets is no style
+    return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
 
 
 def compile_kernels(say: Callable[[str], None]) -> None:

@@ -105,19 +105,36 @@ class RunConfig(Section):
     def fitting(self) -> "RunConfig":
         """Itself, if its sections fit together; ValueError if not."""
         if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
-            raise ValueError("numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of them")
+            raise ValueError(
+                "numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of"
+                " them"
+            )
         if self.numerics.scheme == "imex_bdf1" and self.supply.feedback is not None:
-            raise ValueError("numerics.scheme imex_bdf1 has no supply.feedback; set scheme: rosenbrock or feedback: null")
+            raise ValueError(
+                "numerics.scheme imex_bdf1 has no supply.feedback; set scheme: rosenbrock or"
+                " feedback: null"
+            )
         if self.dynamics.damping is not None and self.numerics.scheme == "imex_bdf1":
-            raise ValueError("numerics.scheme imex_bdf1 has no dynamics.damping; set scheme: rosenbrock or damping: null")
+            raise ValueError(
+                "numerics.scheme imex_bdf1 has no dynamics.damping; set scheme: rosenbrock or"
+                " damping: null"
+            )
         if self.dynamics.damping is not None and not self.collisions.enabled:
-            raise ValueError("dynamics.damping is by collisions, and collisions.enabled is false; drop damping or set enabled: true")
+            raise ValueError(
+                "dynamics.damping is by collisions, and collisions.enabled is false; drop damping"
+                " or set enabled: true"
+            )
         if self.initial.mass is not None and "tau0_target" in self.optical_depth.model_fields_set:
-            raise ValueError("initial.mass and optical_depth.tau0_target both set the surface density at the start; give one")
-        stop, tau0 = self.optical_depth.tau_stop, self.optical_depth.tau0_target
+            raise ValueError(
+                "initial.mass and optical_depth.tau0_target both set the surface density at the"
+                " start; give one"
+            )
+        stop = self.optical_depth.tau_stop
+        tau0 = self.optical_depth.tau0_target
         if stop is not None and self.initial.mass is None and stop <= tau0:
             raise ValueError(
-                f"optical_depth: tau_stop = {stop:g} is not above tau0_target = {tau0:g}: the run would stop at once; raise it or set null"
+                f"optical_depth: tau_stop = {stop:g} is not above tau0_target = {tau0:g}: the run"
+                " would stop at once; raise it or set null"
             )
         return self
 
@@ -131,7 +148,12 @@ class RunConfig(Section):
         try:
             return read_qpr_table(Path(source))
         except (OSError, ValueError) as error:
-            raise ConfigError([f"radiation.Q_pr = {shown(source)}: {error}; give a number, forsterite, or the path of a table"]) from error
+            raise ConfigError(
+                [
+                    f"radiation.Q_pr = {shown(source)}: {error}; give a number, forsterite, or the"
+                    " path of a table"
+                ]
+            ) from error
 
     def q_ext(self) -> QextTable | None:
         """<Q_ext> as a table, read if need be; None where the opacity is geometric.
@@ -186,7 +208,9 @@ class RunConfig(Section):
             try:
                 digests[key] = hashlib.sha256(file_bytes(path)).hexdigest()
             except OSError as error:
-                raise ConfigError([f"{key} = {shown(path)}: {error.strerror}; give the path of a table"]) from error
+                raise ConfigError(
+                    [f"{key} = {shown(path)}: {error.strerror}; give the path of a table"]
+                ) from error
         return digests
 
     def digest(self) -> str:
@@ -219,12 +243,15 @@ def _digest_with_tables(canonical: str, tables: tuple[tuple[str, str], ...]) -> 
 
 
 _SECTIONS = sorted(RunConfig.model_fields)
-_EVERY_SECTION, _CONTENT_DIGEST = itemgetter(*_SECTIONS), attrgetter("content_digest")
+_EVERY_SECTION = itemgetter(*_SECTIONS)
+_CONTENT_DIGEST = attrgetter("content_digest")
 
 
 def merge(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of nested ``content`` with dotted keys replaced; an override with a mapping replaces the whole section."""
-    merged = {key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()}
+    merged = {
+        key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()
+    }
     for path, value in overrides.items():
         *sections, name = path.split(".")
         place = merged
@@ -252,7 +279,8 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
 class Variations:
     """Configurations that override keys of one base; a section is validated once for all of them that share its content."""
 
-    MANY = 10_000  # sections to remember: enough for the axes of a sweep, and not growing with its samples
+    # sections to remember: enough for the axes of a sweep, and not growing with its samples
+    MANY = 10_000
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self._base = base
@@ -265,7 +293,8 @@ class Variations:
         try:
             return cast(RunConfig, self._first).model_copy(update=sections).fitting()
         except ValueError:
-            return self._built(overrides, self._touched(overrides))  # which tells in full what does not fit
+            # which tells in full what does not fit
+            return self._built(overrides, self._touched(overrides))
 
     def sections(self, overrides: Mapping[str, Any]) -> dict[str, Section]:
         """All sections of such a configuration; whether they fit together is not looked at where none of them is new."""
@@ -273,7 +302,10 @@ class Variations:
         if self._first is None:
             return self._built(overrides, touched).__dict__
         try:
-            return {**self._first.__dict__, **{name: self._known[name][words] for name, words in touched.items()}}
+            return {
+                **self._first.__dict__,
+                **{name: self._known[name][words] for name, words in touched.items()},
+            }
         except KeyError:
             return self._built(overrides, touched).__dict__
 
@@ -285,12 +317,27 @@ class Variations:
             touched[section] = (*touched.get(section, ()), f"{key}={value!r}")
         return touched
 
-    def _built(self, overrides: Mapping[str, Any], touched: Mapping[str, tuple[str, ...]]) -> RunConfig:
+    def _built(
+        self, overrides: Mapping[str, Any], touched: Mapping[str, tuple[str, ...]]
+    ) -> RunConfig:
         first = self._first
-        changed = merge({name: self._base[name] for name in touched if name in self._base}, overrides)
+        changed = merge(
+            {name: self._base[name] for name in touched if name in self._base}, overrides
+        )
         known = {name: self._known.get(name, {}).get(words) for name, words in touched.items()}
-        others = {} if first is None else {name: getattr(first, name) for name in _SECTIONS if name not in touched}
-        config = build_config({**self._base, **others, **changed, **{name: section for name, section in known.items() if section is not None}})
+        others = (
+            {}
+            if first is None
+            else {name: getattr(first, name) for name in _SECTIONS if name not in touched}
+        )
+        config = build_config(
+            {
+                **self._base,
+                **others,
+                **changed,
+                **{name: section for name, section in known.items() if section is not None},
+            }
+        )
         for name, words in touched.items():
             kept = self._known.setdefault(name, {} if first is None else {(): getattr(first, name)})
             if len(kept) > self.MANY:
@@ -307,7 +354,10 @@ def _names_a_table(key: str) -> bool:
 def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
     """``content`` with the paths of tables, wherever they are nested under their keys, taken from ``folder`` and made absolute."""
     if isinstance(content, Mapping):
-        return {name: tables_resolved(value, folder, key if _names_a_table(key) else f"{key}.{name}") for name, value in content.items()}
+        return {
+            name: tables_resolved(value, folder, key if _names_a_table(key) else f"{key}.{name}")
+            for name, value in content.items()
+        }
     if isinstance(content, list):
         return [tables_resolved(value, folder, key) for value in content]
     if isinstance(content, str) and _names_a_table(key) and content not in NAMED:

@@ -71,20 +71,27 @@ class Blowout(Section):
 
     enabled: bool = quantity(True, "false switches blow-out off")
     edge: Literal["continuous", "sharp"] = quantity(
-        "continuous", "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound"
+        "continuous",
+        "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound",
     )
     chi: float | Literal["auto"] = quantity(
-        1.0, "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0", allowed="a number in [0.5, 2] or auto"
+        1.0,
+        "t_blow = chi/Omega; auto takes it from beta and Q_pr at t = 0",
+        allowed="a number in [0.5, 2] or auto",
     )
 
     below_window: Literal["unbound", "bound"] = quantity(
-        "unbound", "grains so small that light no longer unbinds them: blown out with the others, or kept"
+        "unbound",
+        "grains so small that light no longer unbinds them: blown out with the others, or kept",
     )
     light: Literal["full", "attenuated"] = quantity(
         "full",
-        "every grain sees Mars, or only the share (1 - e^-tau)/tau of them along a line of sight of tau = tau_los",
+        "every grain sees Mars, or only the share (1 - e^-tau)/tau of them along a line of sight of"
+        " tau = tau_los",
     )
-    target_phase: Literal["solid_only", "any"] = quantity("solid_only", "what is blown out while phase.* says that grains are not solid")
+    target_phase: Literal["solid_only", "any"] = quantity(
+        "solid_only", "what is blown out while phase.* says that grains are not solid"
+    )
 
     @field_validator("chi")
     @classmethod
@@ -97,15 +104,25 @@ class Blowout(Section):
 class PowerLawSupply(Section):
     """A ((t - t0 + t_offset) / 1 s)^index from t0 on."""
 
-    A: float = quantity(..., "supply before mixing, one second after t0 - t_offset", "kg m-2 s-1", ge=0.0)
+    A: float = quantity(
+        ..., "supply before mixing, one second after t0 - t_offset", "kg m-2 s-1", ge=0.0
+    )
     index: float = quantity(-1.0, "exponent of time", "", ge=-10.0, le=10.0)
     t0: float = quantity(0.0, "time at which it sets in", "s", ge=0.0)
-    t_offset: float = quantity(0.0, "time added to t - t0; a falling law needs it, or it would begin with infinity", "s", ge=0.0)
+    t_offset: float = quantity(
+        0.0,
+        "time added to t - t0; a falling law needs it, or it would begin with infinity",
+        "s",
+        ge=0.0,
+    )
 
     @model_validator(mode="after")
     def _finite(self) -> "PowerLawSupply":
         if self.index < 0.0 and self.t_offset == 0.0:
-            raise ValueError(f"index = {self.index:g} makes the supply infinite at t0; give t_offset > 0, the time over which it set in")
+            raise ValueError(
+                f"index = {self.index:g} makes the supply infinite at t0; give t_offset > 0, the"
+                " time over which it set in"
+            )
         return self
 
 
@@ -114,7 +131,8 @@ class TableSupply(Section):
 
     path: str = quantity(
         ...,
-        "CSV file with columns t and rate [kg m-2 s-1, before mixing]; with a third, r [m], read at the ring's radius; relative to the configuration",
+        "CSV file with columns t and rate [kg m-2 s-1, before mixing]; with a third, r [m], read at"
+        " the ring's radius; relative to the configuration",
     )
     time_unit: Literal["s", "yr"] = quantity("s", "unit of its times")
 
@@ -130,11 +148,18 @@ class SupplySegment(Section):
 
     @model_validator(mode="after")
     def _one(self) -> "SupplySegment":
-        given = [name for name in ("const_rate", "powerlaw", "table") if getattr(self, name) is not None]
+        given = [
+            name for name in ("const_rate", "powerlaw", "table") if getattr(self, name) is not None
+        ]
         if len(given) != 1:
-            raise ValueError(f"a segment takes one of const_rate, powerlaw and table, got {' and '.join(given) or 'none'}")
+            raise ValueError(
+                "a segment takes one of const_rate, powerlaw and table, got"
+                f" {' and '.join(given) or 'none'}"
+            )
         if self.t_start >= self.t_end:
-            raise ValueError(f"t_start = {self.t_start:g} s must be before t_end = {self.t_end:g} s")
+            raise ValueError(
+                f"t_start = {self.t_start:g} s must be before t_end = {self.t_end:g} s"
+            )
         return self
 
 
@@ -157,16 +182,23 @@ class SupplyTemperature(Section):
 class SupplyFeedback(Section):
     """Supply times a factor f, 1 at the start, with d ln f/dt = (gain/t_response) (tau_target - tau_los)/tau_target."""
 
-    gain: float = quantity(1.0, "how strongly the supply answers to the optical depth", "", gt=0.0, le=1e6)
+    gain: float = quantity(
+        1.0, "how strongly the supply answers to the optical depth", "", gt=0.0, le=1e6
+    )
     t_response_years: float = quantity(0.5, "response time at gain 1", "yr", gt=0.0, le=1e6)
-    tau_target: float = quantity(1.0, "line-of-sight optical depth that the supply is steered to", "", gt=0.0, le=1e6)
+    tau_target: float = quantity(
+        1.0, "line-of-sight optical depth that the supply is steered to", "", gt=0.0, le=1e6
+    )
     floor: float = quantity(1e-6, "smallest factor", "", gt=0.0, le=1.0)
     cap: float = quantity(10.0, "largest factor", "", ge=1.0, le=1e12)
 
     @model_validator(mode="after")
     def _free(self) -> "SupplyFeedback":
         if self.floor == self.cap:
-            raise ValueError("floor = cap = 1 leaves the factor no room; lower floor, raise cap, or drop feedback")
+            raise ValueError(
+                "floor = cap = 1 leaves the factor no room; lower floor, raise cap, or drop"
+                " feedback"
+            )
         return self
 
 
@@ -180,7 +212,10 @@ class DiskReservoir(Section):
     @model_validator(mode="after")
     def _ordered(self) -> "DiskReservoir":
         if self.r_in_RM >= self.r_out_RM:
-            raise ValueError(f"r_in_RM = {self.r_in_RM:g} is not inside r_out_RM = {self.r_out_RM:g}; exchange them")
+            raise ValueError(
+                f"r_in_RM = {self.r_in_RM:g} is not inside r_out_RM = {self.r_out_RM:g}; exchange"
+                " them"
+            )
         return self
 
 
@@ -190,22 +225,46 @@ RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piece
 class Supply(Section):
     """Fresh dust from outside, from t = 0."""
 
-    mode: Literal["none", "const", "powerlaw", "table", "piecewise"] = quantity("const", "what gives the rate over time; none: no supply")
+    mode: Literal["none", "const", "powerlaw", "table", "piecewise"] = quantity(
+        "const", "what gives the rate over time; none: no supply"
+    )
     mu_orbit10pct: float | None = quantity(
-        None, "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given", "", ge=0.0, le=1e6
+        None,
+        "supply per orbit over f_orb Sigma(tau_ref); default 1 where const_rate is not given",
+        "",
+        ge=0.0,
+        le=1e6,
     )
     const_rate: float | None = quantity(None, "supply before mixing", "kg m-2 s-1", ge=0.0, le=1e6)
     powerlaw: PowerLawSupply | None = None
     table: TableSupply | None = None
-    segments: tuple[SupplySegment, ...] = quantity((), "stretches of a piecewise supply; nothing is supplied between them")
-    epsilon_mix: float | None = quantity(None, "share of the supply that reaches the surface layer; default 1", "", ge=0.0, le=2.0)
+    segments: tuple[SupplySegment, ...] = quantity(
+        (), "stretches of a piecewise supply; nothing is supplied between them"
+    )
+    epsilon_mix: float | None = quantity(
+        None, "share of the supply that reaches the surface layer; default 1", "", ge=0.0, le=2.0
+    )
     temperature: SupplyTemperature | None = None
     feedback: SupplyFeedback | None = None
-    reservoir: float | None = quantity(None, "mass that the annulus can be supplied with in all; null is without end", "M_Mars", gt=0.0, le=1.0)
+    reservoir: float | None = quantity(
+        None,
+        "mass that the annulus can be supplied with in all; null is without end",
+        "M_Mars",
+        gt=0.0,
+        le=1.0,
+    )
     reservoir_of_disk: DiskReservoir | None = None
-    f_orb: float = quantity(0.05, "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1", "", gt=0.0, le=1.0)
+    f_orb: float = quantity(
+        0.05,
+        "fraction of Sigma(tau_ref) supplied per orbit at mu_orbit10pct = 1",
+        "",
+        gt=0.0,
+        le=1.0,
+    )
     tau_ref: float = quantity(1.0, "optical depth of the reference layer", "", gt=0.0)
-    injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity("min_bin", "smallest bin, power law over the bins, or as the start")
+    injection: Literal["min_bin", "powerlaw_bins", "initial_psd"] = quantity(
+        "min_bin", "smallest bin, power law over the bins, or as the start"
+    )
     s_inj_min: float | None = quantity(None, "smallest injected size", "m", gt=0.0)
     s_inj_max: float | None = quantity(None, "largest injected size (powerlaw_bins)", "m", gt=0.0)
     q: float = quantity(3.5, "slope of dN/ds ~ s^-q (powerlaw_bins)", "", ge=-10.0, le=10.0)
@@ -219,10 +278,15 @@ class Supply(Section):
     def _consistent(self) -> "Supply":
         given = self.model_fields_set
         if self.mode == "none" and given - {"mode"}:
-            raise ValueError(f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set mode: const")
+            raise ValueError(
+                f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set"
+                " mode: const"
+            )
         for mode, key in RATES.items():
             if key in given and mode != self.mode:
-                raise ValueError(f"{key} belongs to mode {mode}, not {self.mode}; drop it or set mode: {mode}")
+                raise ValueError(
+                    f"{key} belongs to mode {mode}, not {self.mode}; drop it or set mode: {mode}"
+                )
         if self.mode in {"powerlaw", "table", "piecewise"} and not getattr(self, RATES[self.mode]):
             raise ValueError(f"mode {self.mode} needs {RATES[self.mode]}; give it")
         by_orbit = self.mode == "const" and self.const_rate is None
@@ -231,15 +295,32 @@ class Supply(Section):
         if self.mu_orbit10pct is not None and not by_orbit:
             raise ValueError(f"mu_orbit10pct and {RATES[self.mode]} both set the rate; give one")
         if self.epsilon_mix is not None and by_orbit:
-            raise ValueError("epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing; drop it, or give const_rate")
+            raise ValueError(
+                "epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing;"
+                " drop it, or give const_rate"
+            )
         if {"f_orb", "tau_ref"} & given and not by_orbit:
-            raise ValueError(f"f_orb and tau_ref belong to mu_orbit10pct and have no effect with {RATES[self.mode]}; drop them")
-        if any(later.t_start < earlier.t_end for earlier, later in itertools.pairwise(self.segments)):
+            raise ValueError(
+                "f_orb and tau_ref belong to mu_orbit10pct and have no effect with"
+                f" {RATES[self.mode]}; drop them"
+            )
+        if any(
+            later.t_start < earlier.t_end for earlier, later in itertools.pairwise(self.segments)
+        ):
             raise ValueError("segments must follow each other in time without overlap; sort them")
         if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
-            raise ValueError(f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop them")
-        if self.s_inj_min is not None and self.s_inj_max is not None and self.s_inj_min >= self.s_inj_max:
-            raise ValueError(f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m")
+            raise ValueError(
+                f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop"
+                " them"
+            )
+        if (
+            self.s_inj_min is not None
+            and self.s_inj_max is not None
+            and self.s_inj_min >= self.s_inj_max
+        ):
+            raise ValueError(
+                f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m"
+            )
         if self.injection == "initial_psd" and self.s_inj_min is not None:
             raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
         return self
@@ -249,46 +330,72 @@ class Sublimation(Section):
     """Grains lose mass to vapour (Hertz-Knudsen-Langmuir), all at one speed |ds/dt|."""
 
     method: Literal["none", "sink", "advection"] = quantity(
-        "none", "none; sink removes whole grains at |ds/dt|/s; advection shrinks them, through the bins"
+        "none",
+        "none; sink removes whole grains at |ds/dt|/s; advection shrinks them, through the bins",
     )
-    vapour_pressure: str = quantity("forsterite", "named set or table of P_sat(T)", allowed="forsterite, sio, or the path of a table")
-    alpha_evap: float | None = quantity(None, "evaporation coefficient; default that of the set", "", gt=0.0, le=1.0)
-    mu: float | None = quantity(None, "molar mass of the vapour; default that of the set", "kg mol-1", gt=0.0, le=1.0)
+    vapour_pressure: str = quantity(
+        "forsterite",
+        "named set or table of P_sat(T)",
+        allowed="forsterite, sio, or the path of a table",
+    )
+    alpha_evap: float | None = quantity(
+        None, "evaporation coefficient; default that of the set", "", gt=0.0, le=1.0
+    )
+    mu: float | None = quantity(
+        None, "molar mass of the vapour; default that of the set", "kg mol-1", gt=0.0, le=1.0
+    )
     P_gas: float = quantity(0.0, "partial pressure of the vapour around the grains", "Pa", ge=0.0)
     of_liquid: bool = quantity(False, "liquid grains (phase.*) sublimate too")
-    Q_abs: float = quantity(1.0, "absorption efficiency in the grains' temperature", "", gt=0.0, le=2.0)
+    Q_abs: float = quantity(
+        1.0, "absorption efficiency in the grains' temperature", "", gt=0.0, le=2.0
+    )
 
     @model_validator(mode="after")
     def _used(self) -> "Sublimation":
         given = self.model_fields_set - {"method"}
         if self.method == "none" and given:
-            raise ValueError(f"method is none but {', '.join(sorted(given))} is given; drop it or set method: advection")
+            raise ValueError(
+                f"method is none but {', '.join(sorted(given))} is given; drop it or set method:"
+                " advection"
+            )
         if self.vapour_pressure not in VAPOUR_SETS and (self.alpha_evap is None or self.mu is None):
-            raise ValueError("a table of P_sat needs alpha_evap and mu, which only the named sets bring with them; give both")
+            raise ValueError(
+                "a table of P_sat needs alpha_evap and mu, which only the named sets bring with"
+                " them; give both"
+            )
         return self
 
 
 class Drag(Section):
     """Gas drag: every bin loses its mass in its stopping time."""
 
-    rho_g: float = quantity(0.0, "density of the gas; 0 switches drag off", "kg m-3", ge=0.0, le=1.0)
+    rho_g: float = quantity(
+        0.0, "density of the gas; 0 switches drag off", "kg m-3", ge=0.0, le=1.0
+    )
     c_s: float = quantity(500.0, "speed of sound of the gas", "m s-1", gt=0.0, le=1e5)
 
 
 class Shielding(Section):
     """Share Phi(tau) of Mars' light that reaches the dust of a layer. It shapes only what is reported of the light: Phi and Sigma_tau1."""
 
-    mode: Literal["none", "analytic", "table"] = quantity("none", "Phi = 1, exp(-tau (1-w0)) (1-g), or a table")
+    mode: Literal["none", "analytic", "table"] = quantity(
+        "none", "Phi = 1, exp(-tau (1-w0)) (1-g), or a table"
+    )
     w0: float = quantity(0.0, "single-scattering albedo (analytic)", "", ge=0.0, le=1.0)
     g: float = quantity(0.0, "asymmetry of the scattering (analytic)", "", ge=-1.0, le=1.0)
-    path: str | None = quantity(None, "CSV file with columns tau and phi, relative to the configuration (table)")
+    path: str | None = quantity(
+        None, "CSV file with columns tau and phi, relative to the configuration (table)"
+    )
 
     @model_validator(mode="after")
     def _used(self) -> "Shielding":
         of_mode = {"none": set(), "analytic": {"w0", "g"}, "table": {"path"}}[self.mode]
         idle = self.model_fields_set - {"mode"} - of_mode
         if idle:
-            raise ValueError(f"{', '.join(sorted(idle))} has no effect with mode {self.mode}; drop it or change the mode")
+            raise ValueError(
+                f"{', '.join(sorted(idle))} has no effect with mode {self.mode}; drop it or change"
+                " the mode"
+            )
         if self.mode == "table" and self.path is None:
             raise ValueError("mode table needs path; give a CSV file with columns tau and phi")
         return self
@@ -298,15 +405,28 @@ class Energy(Section):
     """What collisions dissipate, summed over the run; it changes nothing in the disk."""
 
     enabled: bool = quantity(False, "true sums the energy of all collisions")
-    eps_restitution: float = quantity(0.5, "restitution: its square is the share of energy that fragmentation retains", "", gt=0.0, le=1.0)
-    f_ke_cratering: float = quantity(0.1, "share of energy that cratering retains", "", ge=0.0, le=1.0)
-    f_ke_fragmentation: float | None = quantity(None, "share that fragmentation retains, in place of eps_restitution", "", ge=0.0, le=1.0)
+    eps_restitution: float = quantity(
+        0.5,
+        "restitution: its square is the share of energy that fragmentation retains",
+        "",
+        gt=0.0,
+        le=1.0,
+    )
+    f_ke_cratering: float = quantity(
+        0.1, "share of energy that cratering retains", "", ge=0.0, le=1.0
+    )
+    f_ke_fragmentation: float | None = quantity(
+        None, "share that fragmentation retains, in place of eps_restitution", "", ge=0.0, le=1.0
+    )
 
     @model_validator(mode="after")
     def _used(self) -> "Energy":
         given = self.model_fields_set - {"enabled"}
         if not self.enabled and given:
-            raise ValueError(f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled: true")
+            raise ValueError(
+                f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled:"
+                " true"
+            )
         if self.f_ke_fragmentation is not None and "eps_restitution" in given:
             raise ValueError("eps_restitution and f_ke_fragmentation set the same share; give one")
         return self
@@ -320,13 +440,21 @@ class Phase(Section):
     T_condense: float = quantity(1700.0, "grains are solid below", "K", gt=0.0, le=10000.0)
     T_vaporize: float = quantity(2000.0, "and no longer above", "K", gt=0.0, le=10000.0)
     pressure: float = quantity(0.0, "of the gas around them, which keeps them solid", "bar", ge=0.0)
-    tau_ref: float = quantity(1.0, "optical depth that halves the fraction that is not solid", "", gt=0.0)
+    tau_ref: float = quantity(
+        1.0, "optical depth that halves the fraction that is not solid", "", gt=0.0
+    )
 
     @model_validator(mode="after")
     def _used(self) -> "Phase":
         given = self.model_fields_set - {"enabled"}
         if not self.enabled and given:
-            raise ValueError(f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled: true")
+            raise ValueError(
+                f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled:"
+                " true"
+            )
         if self.T_condense > self.T_vaporize:
-            raise ValueError(f"T_condense = {self.T_condense:g} K is above T_vaporize = {self.T_vaporize:g} K; exchange them")
+            raise ValueError(
+                f"T_condense = {self.T_condense:g} K is above T_vaporize = {self.T_vaporize:g} K;"
+                " exchange them"
+            )
         return self

@@ -13,7 +13,9 @@ from .physics.qstar import TABLES, QStarLaw
 
 def quantity(default: Any, help: str, unit: str = "", allowed: str = "", **bounds: Any) -> Any:
     """A key with its meaning, unit and bounds (``allowed`` says in words what no bound can), for errors, help and the store's attributes."""
-    return Field(default, description=help, json_schema_extra={"unit": unit, "allowed": allowed}, **bounds)
+    return Field(
+        default, description=help, json_schema_extra={"unit": unit, "allowed": allowed}, **bounds
+    )
 
 
 def canonical_json(content: Any) -> str:
@@ -51,7 +53,9 @@ class Disk(Section):
     @model_validator(mode="after")
     def _ordered(self) -> "Disk":
         if self.r_in_RM > self.r_out_RM:
-            raise ValueError(f"r_in_RM = {self.r_in_RM:g} is outside r_out_RM = {self.r_out_RM:g}; exchange them")
+            raise ValueError(
+                f"r_in_RM = {self.r_in_RM:g} is outside r_out_RM = {self.r_out_RM:g}; exchange them"
+            )
         return self
 
 
@@ -94,44 +98,80 @@ class TruncatedPsd(Section):
     s_cut: float = quantity(1e-6, "no mass below this size", "m", gt=0.0)
 
 
-START_KEYS = {"melt_psd": "melt_lognormal_mixture", "truncated": "melt_truncated_powerlaw", "s_mono": "mono"}
+START_KEYS = {
+    "melt_psd": "melt_lognormal_mixture",
+    "truncated": "melt_truncated_powerlaw",
+    "s_mono": "mono",
+}
 
 
 class Initial(Section):
     """The disk at t = 0: its size distribution, and its mass where no optical depth sets it."""
 
-    s0_mode: Literal["upper", "melt_lognormal_mixture", "melt_truncated_powerlaw", "mono"] = quantity(
-        "upper", "shape of the start: three slopes (psd.*), the melt mixture (initial.melt_psd.*), one power law (initial.truncated.*), or one size"
+    s0_mode: Literal["upper", "melt_lognormal_mixture", "melt_truncated_powerlaw", "mono"] = (
+        quantity(
+            "upper",
+            "shape of the start: three slopes (psd.*), the melt mixture (initial.melt_psd.*), one"
+            " power law (initial.truncated.*), or one size",
+        )
     )
     melt_psd: MeltPsd = quantity(MeltPsd(), "the melt mixture's parameters")
     truncated: TruncatedPsd = quantity(TruncatedPsd(), "the power law's parameters")
     s_mono: float = quantity(1.5, "the one size of s0_mode: mono", "m", gt=0.0)
-    mass: float | None = quantity(None, "mass of dust in the annulus, in place of optical_depth.tau0_target", "M_Mars", gt=0.0, le=1.0)
-    slope: float = quantity(0.0, "p of Sigma ~ r^-p, by which that mass is spread over the annulus", "", ge=-10.0, le=10.0)
+    mass: float | None = quantity(
+        None,
+        "mass of dust in the annulus, in place of optical_depth.tau0_target",
+        "M_Mars",
+        gt=0.0,
+        le=1.0,
+    )
+    slope: float = quantity(
+        0.0,
+        "p of Sigma ~ r^-p, by which that mass is spread over the annulus",
+        "",
+        ge=-10.0,
+        le=10.0,
+    )
 
     @model_validator(mode="after")
     def _used(self) -> "Initial":
         for key, mode in START_KEYS.items():
             if key in self.model_fields_set and self.s0_mode != mode:
-                raise ValueError(f"{key} is given but s0_mode is {self.s0_mode}; set s0_mode: {mode} or drop {key}")
+                raise ValueError(
+                    f"{key} is given but s0_mode is {self.s0_mode}; set s0_mode: {mode} or drop"
+                    f" {key}"
+                )
         if self.mass is None and "slope" in self.model_fields_set:
-            raise ValueError("slope spreads initial.mass, which is not given; give mass or drop slope")
+            raise ValueError(
+                "slope spreads initial.mass, which is not given; give mass or drop slope"
+            )
         return self
 
 
 class Psd(Section):
     """The three-slope start, and where the size grid begins."""
 
-    alpha: float = quantity(1.83, "slope q of dN/ds ~ s^-q below 10 s_lo (then q+1, q+1.5)", "", ge=-10.0, le=10.0)
-    wavy_strength: float = quantity(0.0, "amplitude of the one-period wave over the size range", "", ge=0.0, le=1.0)
-    floor: Literal["none", "blowout"] = quantity("none", "the grid starts at sizes.s_min, or at s_blow(0)")
+    alpha: float = quantity(
+        1.83, "slope q of dN/ds ~ s^-q below 10 s_lo (then q+1, q+1.5)", "", ge=-10.0, le=10.0
+    )
+    wavy_strength: float = quantity(
+        0.0, "amplitude of the one-period wave over the size range", "", ge=0.0, le=1.0
+    )
+    floor: Literal["none", "blowout"] = quantity(
+        "none", "the grid starts at sizes.s_min, or at s_blow(0)"
+    )
 
 
 class Damping(Section):
     """Collisions damp e and i: both relax, in t_coll/epsilon^2, to e_eq and to the i that has the same ratio to it as at the start."""
 
     epsilon: float = quantity(
-        0.5, "restitution: e and i relax in t_coll/epsilon^2, t_coll between two hits of the largest bodies", "", gt=0.0, le=1.0
+        0.5,
+        "restitution: e and i relax in t_coll/epsilon^2, t_coll between two hits of the largest"
+        " bodies",
+        "",
+        gt=0.0,
+        le=1.0,
     )
     e_eq: float = quantity(..., "eccentricity that they relax to", "", gt=0.0, lt=1.0)
 
@@ -141,28 +181,45 @@ class Dynamics(Section):
 
     e0: float = quantity(0.5, "eccentricity (with e_profile: fixed)", "", ge=0.0, lt=1.0)
     i0: float = quantity(0.05, "inclination", "rad", ge=0.0, le=1.5707963267948966)
-    e_profile: Literal["fixed", "mars_pericenter"] = quantity("fixed", "e0 itself, or e = 1 - R_M/r")
-    v_rel: Literal["dispersion", "pericenter"] = quantity("dispersion", "v_K sqrt(1.25 e2 + i2), or v_K sqrt((1+e)/(1-e))")
-    kernel_H_mode: Literal["ia", "fixed"] = quantity("ia", "scale height H = H_factor i r, or H = H_fixed_over_a r")
+    e_profile: Literal["fixed", "mars_pericenter"] = quantity(
+        "fixed", "e0 itself, or e = 1 - R_M/r"
+    )
+    v_rel: Literal["dispersion", "pericenter"] = quantity(
+        "dispersion", "v_K sqrt(1.25 e2 + i2), or v_K sqrt((1+e)/(1-e))"
+    )
+    kernel_H_mode: Literal["ia", "fixed"] = quantity(
+        "ia", "scale height H = H_factor i r, or H = H_fixed_over_a r"
+    )
     H_factor: float = quantity(1.0, "scale height over i r", "", gt=0.0, le=100.0)
-    H_fixed_over_a: float | None = quantity(None, "scale height over r (with kernel_H_mode: fixed)", "", gt=0.0, le=1.0)
+    H_fixed_over_a: float | None = quantity(
+        None, "scale height over r (with kernel_H_mode: fixed)", "", gt=0.0, le=1.0
+    )
     damping: Damping | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Dynamics":
         given = self.model_fields_set
         if self.e_profile == "mars_pericenter" and "e0" in given:
-            raise ValueError(f"e0 = {self.e0:g} has no effect with e_profile mars_pericenter; drop e0 or set e_profile: fixed")
+            raise ValueError(
+                f"e0 = {self.e0:g} has no effect with e_profile mars_pericenter; drop e0 or set"
+                " e_profile: fixed"
+            )
         if (self.kernel_H_mode == "fixed") != (self.H_fixed_over_a is not None):
-            raise ValueError("kernel_H_mode: fixed and H_fixed_over_a go together; give both or neither")
+            raise ValueError(
+                "kernel_H_mode: fixed and H_fixed_over_a go together; give both or neither"
+            )
         if self.kernel_H_mode == "ia" and self.i0 == 0.0:
             raise ValueError(
-                "i0 = 0 leaves the disk no height and grains collide without end; give i0 > 0, or kernel_H_mode: fixed with H_fixed_over_a"
+                "i0 = 0 leaves the disk no height and grains collide without end; give i0 > 0, or"
+                " kernel_H_mode: fixed with H_fixed_over_a"
             )
         if self.kernel_H_mode == "fixed" and "H_factor" in given:
             raise ValueError("H_factor has no effect with kernel_H_mode fixed; drop it")
         if self.damping is not None and self.v_rel == "pericenter":
-            raise ValueError("damping needs a v_rel that goes down with e and i, and pericenter is an orbital speed; set v_rel: dispersion")
+            raise ValueError(
+                "damping needs a v_rel that goes down with e and i, and pericenter is an orbital"
+                " speed; set v_rel: dispersion"
+            )
         return self
 
 
@@ -178,23 +235,34 @@ class QStar(Section):
     """Catastrophic disruption threshold Q_D*."""
 
     table: Literal["forsterite", "basalt"] | tuple[tuple[float, ...], ...] = quantity(
-        "forsterite", "named table, or rows", allowed="one of forsterite, basalt, or rows [v_ref km/s, Q_s, a, B, b]"
+        "forsterite",
+        "named table, or rows",
+        allowed="one of forsterite, basalt, or rows [v_ref km/s, Q_s, a, B, b]",
     )
     scale: float = quantity(1.0, "factor on all Q_D*", "", gt=0.0, le=1e6)
-    units: Literal["ba99_cgs", "si"] = quantity("ba99_cgs", "units of the rows: erg/g, cm, g/cm3 or SI")
+    units: Literal["ba99_cgs", "si"] = quantity(
+        "ba99_cgs", "units of the rows: erg/g, cm, g/cm3 or SI"
+    )
     mu: float = quantity(0.45, "velocity exponent beyond the table", "", gt=0.0, le=1.0)
 
     @field_validator("table", mode="before")
     @classmethod
     def _frozen(cls, value: Any) -> Any:
-        return tuple(tuple(row) if isinstance(row, list) else row for row in value) if isinstance(value, list) else value
+        return (
+            tuple(tuple(row) if isinstance(row, list) else row for row in value)
+            if isinstance(value, list)
+            else value
+        )
 
     @model_validator(mode="after")
     def _buildable(self) -> "QStar":
         if isinstance(self.table, tuple) and any(len(row) != 5 for row in self.table):
             raise ValueError("table must have rows of five numbers: v_ref [km/s], Q_s, a, B, b")
         if isinstance(self.table, str) and self.units != "ba99_cgs":
-            raise ValueError(f"units: {self.units} contradicts the named table {self.table}, which is in ba99_cgs; drop units")
+            raise ValueError(
+                f"units: {self.units} contradicts the named table {self.table}, which is in"
+                " ba99_cgs; drop units"
+            )
         self.law()
         return self
 
@@ -208,15 +276,25 @@ class Collisions(Section):
     """Collisional evolution."""
 
     enabled: bool = quantity(True, "false switches collisions off")
-    fragment_law: Literal["mass", "number"] = quantity("mass", "alpha_frag is the exponent of dM/ds, or of dN/ds")
+    fragment_law: Literal["mass", "number"] = quantity(
+        "mass", "alpha_frag is the exponent of dM/ds, or of dN/ds"
+    )
     alpha_frag: float = quantity(3.5, "exponent of the fragments' size law", "", ge=-10.0, le=10.0)
 
 
 class OpticalDepth(Section):
     """The surface density at the start, and when to stop."""
 
-    tau0_target: float = quantity(1.0, "line-of-sight optical depth at t = 0; sets Sigma_0 where initial.mass does not", "", gt=0.0, le=1e6)
-    tau_stop: float | None = quantity(None, "stop when tau_los exceeds this; null runs on", "", gt=0.0)
+    tau0_target: float = quantity(
+        1.0,
+        "line-of-sight optical depth at t = 0; sets Sigma_0 where initial.mass does not",
+        "",
+        gt=0.0,
+        le=1e6,
+    )
+    tau_stop: float | None = quantity(
+        None, "stop when tau_los exceeds this; null runs on", "", gt=0.0
+    )
     path_multiplier: float = quantity(1.0, "f_los = max(1, path_multiplier / h_over_r)", "", gt=0.0)
     h_over_r: float = quantity(1.0, "aspect ratio in f_los", "", gt=0.0)
     opacity: Literal["geometric", "planck"] = quantity(
@@ -240,47 +318,105 @@ class OpticalDepth(Section):
 class Numerics(Section):
     """How long, and how exactly."""
 
-    scheme: Literal["rosenbrock", "imex_bdf1"] = quantity("rosenbrock", "the integrator; imex_bdf1 is the classic one, to compare with")
-    rtol: float = quantity(1e-3, "relative tolerance per step and bin", "", ge=1e-12, le=0.1)
-    atol: float = quantity(1e-10, "absolute tolerance per step and bin, in units of the current Sigma", "", ge=1e-20, le=1e-3)
-    max_steps: int = quantity(100_000, "give up after this many steps", "", ge=1)
-    dt: float | None = quantity(None, "imex_bdf1: outer step; default a thousandth of the run", "s", gt=0.0)
-    max_substeps: int = quantity(10_000, "imex_bdf1: give up when an outer step takes more steps than this", "", ge=1)
-    t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
-    t_end_orbits: float | None = quantity(None, "end after this many orbits", "T_orb", gt=0.0, le=1e9)
-    t_end_until_temperature_K: float | None = quantity(None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0)
-    mass_loss_rate_stop_Mmars_s: float | None = quantity(
-        None, "stop when the annulus' loss rate has been above this and falls to it", "M_Mars s-1", gt=0.0
+    scheme: Literal["rosenbrock", "imex_bdf1"] = quantity(
+        "rosenbrock", "the integrator; imex_bdf1 is the classic one, to compare with"
     )
-    stop_on_blowout_below_smin: bool = quantity(False, "stop when s_blow has been above sizes.s_min and falls to it, or to nothing")
+    rtol: float = quantity(1e-3, "relative tolerance per step and bin", "", ge=1e-12, le=0.1)
+    atol: float = quantity(
+        1e-10,
+        "absolute tolerance per step and bin, in units of the current Sigma",
+        "",
+        ge=1e-20,
+        le=1e-3,
+    )
+    max_steps: int = quantity(100_000, "give up after this many steps", "", ge=1)
+    dt: float | None = quantity(
+        None, "imex_bdf1: outer step; default a thousandth of the run", "s", gt=0.0
+    )
+    max_substeps: int = quantity(
+        10_000, "imex_bdf1: give up when an outer step takes more steps than this", "", ge=1
+    )
+    t_end_years: float | None = quantity(None, "end after this time", "yr", gt=0.0, le=1e6)
+    t_end_orbits: float | None = quantity(
+        None, "end after this many orbits", "T_orb", gt=0.0, le=1e9
+    )
+    t_end_until_temperature_K: float | None = quantity(
+        None, "end when Mars has cooled to this", "K", ge=1000.0, le=6500.0
+    )
+    mass_loss_rate_stop_Mmars_s: float | None = quantity(
+        None,
+        "stop when the annulus' loss rate has been above this and falls to it",
+        "M_Mars s-1",
+        gt=0.0,
+    )
+    stop_on_blowout_below_smin: bool = quantity(
+        False, "stop when s_blow has been above sizes.s_min and falls to it, or to nothing"
+    )
     min_duration_years: float | None = quantity(
-        None, "time before which the last two do not stop a run; what has fallen by then stops it then", "yr", gt=0.0, le=1e6
+        None,
+        "time before which the last two do not stop a run; what has fallen by then stops it then",
+        "yr",
+        gt=0.0,
+        le=1e6,
     )
 
     @model_validator(mode="after")
     def _ends(self) -> "Numerics":
-        if self.t_end_years is None and self.t_end_orbits is None and self.t_end_until_temperature_K is None:
-            raise ValueError("nothing ends the run: give t_end_years, t_end_orbits or t_end_until_temperature_K")
-        if self.min_duration_years is not None and self.mass_loss_rate_stop_Mmars_s is None and not self.stop_on_blowout_below_smin:
+        if (
+            self.t_end_years is None
+            and self.t_end_orbits is None
+            and self.t_end_until_temperature_K is None
+        ):
             raise ValueError(
-                "min_duration_years holds back mass_loss_rate_stop_Mmars_s and stop_on_blowout_below_smin, and neither is set; drop it or set one"
+                "nothing ends the run: give t_end_years, t_end_orbits or t_end_until_temperature_K"
             )
-        others = {"rosenbrock": {"dt", "max_substeps"}, "imex_bdf1": {"rtol", "atol", "max_steps"}}[self.scheme] & self.model_fields_set
+        if (
+            self.min_duration_years is not None
+            and self.mass_loss_rate_stop_Mmars_s is None
+            and not self.stop_on_blowout_below_smin
+        ):
+            raise ValueError(
+                "min_duration_years holds back mass_loss_rate_stop_Mmars_s and"
+                " stop_on_blowout_below_smin, and neither is set; drop it or set one"
+            )
+        others = {"rosenbrock": {"dt", "max_substeps"}, "imex_bdf1": {"rtol", "atol", "max_steps"}}[
+            self.scheme
+        ] & self.model_fields_set
         if others:
-            raise ValueError(f"{', '.join(sorted(others))} has no effect with scheme {self.scheme}; drop it or change the scheme")
+            raise ValueError(
+                f"{', '.join(sorted(others))} has no effect with scheme {self.scheme}; drop it or"
+                " change the scheme"
+            )
         return self
 
 
 class Output(Section):
     """Where the solution is looked at; but for tau_max, which sees samples, too, the numbers of a run do not depend on it."""
 
-    samples: int = quantity(128, "times of the series, from 0 to the end of the run", "", ge=2, le=100_000)
+    samples: int = quantity(
+        128, "times of the series, from 0 to the end of the run", "", ge=2, le=100_000
+    )
     spacing: Literal["log", "linear"] = quantity("log", "spacing of the times after 0")
-    decades: float = quantity(6.0, "log: the first time after 0 is this many decades before the end", "dex", gt=0.0, le=30.0)
-    snapshots: int = quantity(12, "size distributions kept, at 0 and at evenly chosen samples to the end", "", ge=2, le=10_000)
+    decades: float = quantity(
+        6.0,
+        "log: the first time after 0 is this many decades before the end",
+        "dex",
+        gt=0.0,
+        le=30.0,
+    )
+    snapshots: int = quantity(
+        12,
+        "size distributions kept, at 0 and at evenly chosen samples to the end",
+        "",
+        ge=2,
+        le=10_000,
+    )
 
     @model_validator(mode="after")
     def _within(self) -> "Output":
         if self.snapshots > self.samples:
-            raise ValueError(f"snapshots = {self.snapshots} are chosen among samples = {self.samples}; give at most as many")
+            raise ValueError(
+                f"snapshots = {self.snapshots} are chosen among samples = {self.samples}; give at"
+                " most as many"
+            )
         return self

@@ -16,9 +16,12 @@ from .errors import ConfigError, SolverError
 from .extrapolation import GridError, extrapolated_error
 from .result import RunResult
 
-TIME_LIMIT, BINS_LIMIT = 1e-3, 1e-2  # largest relative errors that pass
+# largest relative errors that pass
+TIME_LIMIT = 1e-3
+BINS_LIMIT = 1e-2
 TIGHTER = 100.0  # the tolerances are divided by it
-MORE_STEPS = 10  # times numerics.max_steps, for the runs compared with: the limit of a run is not meant for them
+# times numerics.max_steps, for the runs compared with: the limit of a run is not meant for them
+MORE_STEPS = 10
 FEWEST_TO_HALVE = 4  # bins: a grid has two at least
 ORDER_IF_NONE_SHOWN = 1.0  # of the bins, for the advice how many there should be
 SAFETY = 0.2  # of an advised tolerance, since the error follows it only roughly
@@ -88,7 +91,8 @@ class Convergence:
         times = 2.0 if self.run.config.numerics.scheme == "imex_bdf1" else 1.0
         errors = {}
         for name, quantity in COMPARED.items():
-            value, reference = quantity.value(self.run), quantity.value(self.tighter)
+            value = quantity.value(self.run)
+            reference = quantity.value(self.tighter)
             errors[name] = times * relative_difference(value, reference)
         return errors
 
@@ -102,7 +106,8 @@ class Convergence:
         errors = {}
         for name, quantity in COMPARED.items():
             coarser = None if self.coarser is None else quantity.value(self.coarser)
-            value, finer = quantity.value(self.run), quantity.value(self.finer)
+            value = quantity.value(self.run)
+            finer = quantity.value(self.finer)
             errors[name] = extrapolated_error(coarser, value, finer, coarsening)
         return errors
 
@@ -125,7 +130,10 @@ class Convergence:
     @property
     def failures(self) -> tuple[str, ...]:
         """A line for each error beyond its limit."""
-        limits = (("err_time", self.err_time, self.time_limit), ("err_bins", self.err_bins, self.bins_limit))
+        limits = (
+            ("err_time", self.err_time, self.time_limit),
+            ("err_bins", self.err_bins, self.bins_limit),
+        )
         return tuple(
             f"{name}: {kind} = {error:.3g} is over {limit:g}"
             for kind, errors, limit in limits
@@ -155,18 +163,24 @@ def comparisons(config: RunConfig) -> Comparisons:
     ConfigError
         Twice the bins are more than a run may have, or the run would never end.
     """
-    numerics, bins, most = config.numerics, config.sizes.n_bins, most_bins()
+    numerics = config.numerics
+    bins = config.sizes.n_bins
+    most = most_bins()
     if 2 * bins > most:
         problem = f"sizes.n_bins = {bins}: a check needs a run with twice as many"
         raise ConfigError([f"{problem}, and {most} are allowed; give at most {most // 2}"])
     more: dict[str, Any]
     steps: dict[str, Any]
     if numerics.scheme == "imex_bdf1":
-        more, steps = {}, {"numerics.dt": 0.5 * _outer_step(config)}
+        more = {}
+        steps = {"numerics.dt": 0.5 * _outer_step(config)}
     else:
         more = {"numerics.max_steps": MORE_STEPS * numerics.max_steps}
         steps = {
-            f"numerics.{name}": max(getattr(numerics, name) / TIGHTER, bound(config_keys(RunConfig)[f"numerics.{name}"], "ge"))
+            f"numerics.{name}": max(
+                getattr(numerics, name) / TIGHTER,
+                bound(config_keys(RunConfig)[f"numerics.{name}"], "ge"),
+            )
             for name in ("rtol", "atol")
         }
     given = config.model_dump(exclude_unset=True)
@@ -249,8 +263,10 @@ def _refuse_bound_steps(run: RunResult) -> None:
     if run.steps > outer:
         raise ConfigError(
             [
-                f"numerics.scheme = imex_bdf1: {run.steps} classic steps cover {outer} outer steps of {dt:.3g} s, for collision times bound them and "
-                f"not numerics.dt: half of dt would not show their error. Give a dt well below {run.t_end / run.steps:.3g} s, or scheme: rosenbrock"
+                f"numerics.scheme = imex_bdf1: {run.steps} classic steps cover {outer} outer steps"
+                f" of {dt:.3g} s, for collision times bound them and not numerics.dt: half of dt"
+                f" would not show their error. Give a dt well below {run.t_end / run.steps:.3g} s,"
+                " or scheme: rosenbrock"
             ]
         )
 
@@ -297,8 +313,8 @@ def check_run(
     Raises
     ------
     ConfigError
-        A limit is not positive, or the configuration contradicts itself, has too many bins to double them, or asks for the classic scheme with steps that
-        ``numerics.dt`` does not bound.
+        A limit is not positive, or the configuration contradicts itself, has too many bins to
+        double them, or asks for the classic scheme with steps that ``numerics.dt`` does not bound.
     SolverError
         One of the runs could not reach its end.
 
@@ -312,7 +328,12 @@ def check_run(
     from .zero_d import run_zero_d  # brings Numba, which a store or a sweep file need not wait for
 
     if not (time_limit > 0.0 and bins_limit > 0.0):
-        raise ConfigError([f"the limits of a check must be positive numbers, got {time_limit:g} and {bins_limit:g}"])
+        raise ConfigError(
+            [
+                f"the limits of a check must be positive numbers, got {time_limit:g} and"
+                f" {bins_limit:g}"
+            ]
+        )
     wanted = comparisons(config)
     cache = RunCache() if cache is None else cache
     run = run_zero_d(config, cache=cache, alarm=alarm) if run is None else run

@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 from ._jit import interpreted
 from .config import RunConfig
-from .config_processes import ConstantTemperature, LinearTemperature, SlabTemperature, TableTemperature
+from .config_processes import (
+    ConstantTemperature,
+    LinearTemperature,
+    SlabTemperature,
+    TableTemperature,
+)
 from .config_sections import Dynamics
 from .errors import ConfigError
 from .physics import dynamics, orbit, temperature
@@ -13,7 +18,14 @@ from .physics.constants import DAY, YEAR
 from .physics.csv_table import read_csv_table
 from .physics.fragments import mass_exponent
 from .physics.qpr_table import QprTable, look_up
-from .physics.radiation import RadiationPressure, beta, blowout_size, blowout_time, chi_auto, radiation_pressure
+from .physics.radiation import (
+    RadiationPressure,
+    beta,
+    blowout_size,
+    blowout_time,
+    chi_auto,
+    radiation_pressure,
+)
 from .physics.textfile import shown
 from .result import StopReason
 from .stages import remembering, stage
@@ -58,7 +70,12 @@ class Geometry(NamedTuple):
 def geometry(config: RunConfig) -> Geometry:
     disk = config.disk
     r = orbit.reference_radius(disk.r_in_RM, disk.r_out_RM)
-    return Geometry(r, orbit.annulus_area(disk.r_in_RM, disk.r_out_RM), orbit.orbital_period(r), orbit.angular_velocity(r))
+    return Geometry(
+        r,
+        orbit.annulus_area(disk.r_in_RM, disk.r_out_RM),
+        orbit.orbital_period(r),
+        orbit.angular_velocity(r),
+    )
 
 
 @stage
@@ -77,10 +94,15 @@ def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
     unit = {"s": 1.0, "day": DAY, "yr": YEAR}[given.time_unit]
     try:
         columns = read_csv_table(given.path)
-        return temperature.table(columns.column(given.time_column) * unit, columns.column(given.temperature_column))
+        return temperature.table(
+            columns.column(given.time_column) * unit, columns.column(given.temperature_column)
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(
-            [f"temperature.path = {shown(given.path)}: {error}; give a CSV file with columns {given.time_column} and {given.temperature_column}"]
+            [
+                f"temperature.path = {shown(given.path)}: {error}; give a CSV file with columns"
+                f" {given.time_column} and {given.temperature_column}"
+            ]
         ) from error
 
 
@@ -94,7 +116,8 @@ class Span(NamedTuple):
 
 @stage
 def span_of(config: RunConfig) -> Span:
-    numerics, law = config.numerics, temperature_law(config)
+    numerics = config.numerics
+    law = temperature_law(config)
     ends = []
     if numerics.t_end_years is not None:
         ends.append((numerics.t_end_years * YEAR, StopReason.T_END_YEARS))
@@ -112,7 +135,8 @@ def span_of(config: RunConfig) -> Span:
         elif not ends:
             raise ConfigError(
                 [
-                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars never cools to it under temperature.law = {config.temperature.law}; give t_end_years too"
+                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars never cools to it under"
+                    f" temperature.law = {config.temperature.law}; give t_end_years too"
                 ]
             )
     t_end, reason = min(ends, key=lambda end: end[0])
@@ -120,8 +144,9 @@ def span_of(config: RunConfig) -> Span:
     if coldest < T_RANGE[0] * (1.0 - 1e-9) or hottest > T_RANGE[1] * (1.0 + 1e-9):
         raise ConfigError(
             [
-                f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run, outside [{T_RANGE[0]:g}, {T_RANGE[1]:g}] K; "
-                "end it earlier, for example with numerics.t_end_until_temperature_K"
+                f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run,"
+                f" outside [{T_RANGE[0]:g}, {T_RANGE[1]:g}] K; end it earlier, for example with"
+                " numerics.t_end_until_temperature_K"
             ]
         )
     return Span(t_end, reason, hottest)
@@ -140,16 +165,29 @@ def _pressure(config: RunConfig) -> RadiationPressure:
 @stage
 def smallest_size(config: RunConfig) -> float:
     """Where the size grid begins [m]."""
-    s_min, s_max = config.sizes.s_min, config.sizes.s_max
+    s_min = config.sizes.s_min
+    s_max = config.sizes.s_max
     if config.psd.floor != "blowout":
         return s_min
-    law, hottest = temperature_law(config), span_of(config).hottest
+    law = temperature_law(config)
+    hottest = span_of(config).hottest
     if hottest > law.T0:
-        raise ConfigError([f"psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to {hottest:.0f} K later; set psd.floor: none"])
-    aside = -1e-12 if law.kind == temperature.CONSTANT else 1e-12  # so that it is not round-off that says whether the first bin is unbound
+        raise ConfigError(
+            [
+                "psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to"
+                f" {hottest:.0f} K later; set psd.floor: none"
+            ]
+        )
+    # so that it is not round-off that says whether the first bin is unbound
+    aside = -1e-12 if law.kind == temperature.CONSTANT else 1e-12
     s_lo = max(s_min, interpreted(blowout_size)(_pressure(config), law.T0)[0] * (1.0 + aside))
     if s_lo >= s_max:
-        raise ConfigError([f"sizes.s_max = {s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the start; raise s_max"])
+        raise ConfigError(
+            [
+                f"sizes.s_max = {s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at"
+                " the start; raise s_max"
+            ]
+        )
     return s_lo
 
 
@@ -159,28 +197,49 @@ def chi_of(config: RunConfig) -> float:
     chi = config.blowout.chi
     if not isinstance(chi, str):
         return chi
-    s, rho, T_M, q_pr = smallest_size(config), config.material.rho, temperature_law(config).T0, _q_pr(config)
+    s = smallest_size(config)
+    rho = config.material.rho
+    T_M = temperature_law(config).T0
+    q_pr = _q_pr(config)
     Q = float(look_up(q_pr, s, T_M)) if isinstance(q_pr, QprTable) else q_pr
     return chi_auto(float(beta(s, rho, T_M, Q)), Q)
 
 
 def _motion(dyn: Dynamics, r: float, e: float, i: float) -> dynamics.Motion:
     v_K = orbit.keplerian_velocity(r)
-    v_rel = dynamics.dispersion_speed(v_K, e, i) if dyn.v_rel == "dispersion" else dynamics.pericenter_speed(v_K, e)
-    return dynamics.Motion(e, v_rel, dynamics.scale_height(r, i, dyn.H_factor) if dyn.H_fixed_over_a is None else dyn.H_fixed_over_a * r)
+    v_rel = (
+        dynamics.dispersion_speed(v_K, e, i)
+        if dyn.v_rel == "dispersion"
+        else dynamics.pericenter_speed(v_K, e)
+    )
+    return dynamics.Motion(
+        e,
+        v_rel,
+        (
+            dynamics.scale_height(r, i, dyn.H_factor)
+            if dyn.H_fixed_over_a is None
+            else dyn.H_fixed_over_a * r
+        ),
+    )
 
 
 def motion_left(config: RunConfig, derived: Derived, e_eq: float, q: float) -> dynamics.Motion:
     """How grains move when collisions have left the share ``q`` of the way from the start to ``e_eq``, i keeping its ratio to e."""
     dyn = config.dynamics
     i_eq = (dyn.i0 / derived.e if derived.e > 0.0 else 0.5) * e_eq
-    return _motion(dyn, derived.r, dynamics.relaxed(derived.e, e_eq, q), dynamics.relaxed(dyn.i0, i_eq, q))
+    return _motion(
+        dyn, derived.r, dynamics.relaxed(derived.e, e_eq, q), dynamics.relaxed(dyn.i0, i_eq, q)
+    )
 
 
 @stage
 def _eccentricity(config: RunConfig) -> float:
     dyn = config.dynamics
-    return dyn.e0 if dyn.e_profile == "fixed" else dynamics.mars_pericenter_eccentricity(geometry(config).r)
+    return (
+        dyn.e0
+        if dyn.e_profile == "fixed"
+        else dynamics.mars_pericenter_eccentricity(geometry(config).r)
+    )
 
 
 @stage
@@ -188,7 +247,12 @@ def motion_at_start(config: RunConfig) -> dynamics.Motion:
     dyn = config.dynamics
     motion = _motion(dyn, geometry(config).r, _eccentricity(config), dyn.i0)
     if dyn.damping is not None and motion.v_rel == 0.0:
-        raise ConfigError(["dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets another; raise e0 or i0"])
+        raise ConfigError(
+            [
+                "dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets"
+                " another; raise e0 or i0"
+            ]
+        )
     return motion
 
 
@@ -197,7 +261,13 @@ def cache_identity(config: RunConfig) -> tuple[object, ...]:
     """What the cached arrays depend on, slowest to build first: runs equal in it share everything."""
     sizes = config.sizes
     grid = (smallest_size(config), sizes.s_max, sizes.n_bins)
-    return (grid, config.material.rho, _mass_exponent(config), config.qstar.law().signature, motion_at_start(config).v_rel)
+    return (
+        grid,
+        config.material.rho,
+        _mass_exponent(config),
+        config.qstar.law().signature,
+        motion_at_start(config).v_rel,
+    )
 
 
 def _mass_exponent(config: RunConfig) -> float:
@@ -210,11 +280,29 @@ def derive(config: RunConfig) -> Derived:
     Raises
     ------
     ConfigError
-        The run would never end, or Mars leaves the range of temperatures of the model before it does.
+        The run would never end, or Mars leaves the range of temperatures of the model before it
+        does.
     """
     config = remembering(config)
-    place, span = geometry(config), span_of(config)
-    motion, law, pressure = motion_at_start(config), temperature_law(config), _pressure(config)
-    blowout_rate = 1.0 / blowout_time(chi_of(config), place.omega) if config.blowout.enabled else 0.0
+    place = geometry(config)
+    span = span_of(config)
+    motion = motion_at_start(config)
+    law = temperature_law(config)
+    pressure = _pressure(config)
+    blowout_rate = (
+        1.0 / blowout_time(chi_of(config), place.omega) if config.blowout.enabled else 0.0
+    )
     alpha_mass = _mass_exponent(config)
-    return Derived(place.r, place.area, place.T_orb, *motion, law, pressure, smallest_size(config), alpha_mass, blowout_rate, span.t_end, span.reason)
+    return Derived(
+        place.r,
+        place.area,
+        place.T_orb,
+        *motion,
+        law,
+        pressure,
+        smallest_size(config),
+        alpha_mass,
+        blowout_rate,
+        span.t_end,
+        span.reason,
+    )

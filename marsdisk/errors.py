@@ -16,7 +16,14 @@ class ConfigError(MarsDiskError, ValueError):
     def __init__(self, problems: list[str], where: str = "") -> None:
         self.problems = [without_passwords(problem) for problem in problems]
         self.where = where
-        super().__init__("\n".join([f"{where}:" if where else "bad configuration:", *(f"  {problem}" for problem in self.problems)]))
+        super().__init__(
+            "\n".join(
+                [
+                    f"{where}:" if where else "bad configuration:",
+                    *(f"  {problem}" for problem in self.problems),
+                ]
+            )
+        )
 
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[str], str]]:
         return type(self), (self.problems, self.where)

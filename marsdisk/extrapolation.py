@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-LEAST_ORDER, MOST_ORDER = 0.5, 2.0  #: of convergence, that three grids are believed to show
+#: of convergence, that three grids are believed to show
+LEAST_ORDER = 0.5
+MOST_ORDER = 2.0
 #: Differences that change sign, or shrink faster than any order of the scheme, do so by accident.
 #: The first of them, divided by these, is then the least error.
-LEAST_SHARE_OF_ALTERNATING, LEAST_SHARE_OF_FALLING = 4.0, 8.0
+LEAST_SHARE_OF_ALTERNATING = 4.0
+LEAST_SHARE_OF_FALLING = 8.0
 #: Differences that shrink more than this are no accident: the coarsest grid shows something else.
 OTHER_REGIME = 1e-3
 #: Relative differences that say nothing.

@@ -1,7 +1,8 @@
 """What the masses of a run follow from, as one digest.
 
-Configurations that agree in it have the same masses, sizes, and losses at all times. Only what nothing follows from may differ:
-the temperature of grains that do not sublime, and notes on what was left out.
+Configurations that agree in it have the same masses, sizes, and losses at all times. Only what
+nothing follows from may differ: the temperature of grains that do not sublime, and notes on what
+was left out.
 """
 
 import dataclasses
@@ -45,9 +46,20 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
         drivers = drivers._replace(linear=drivers.linear._replace(shares=None))
     given = (
         (disk.sigma_0, disk.shares, disk.masses, disk.grid.edges, disk.f_los),
-        (drivers, run_limits(config, derived), shielding_of(config), derived.area, derived.end_reason),
+        (
+            drivers,
+            run_limits(config, derived),
+            shielding_of(config),
+            derived.area,
+            derived.end_reason,
+        ),
         _collisions(config, derived),
-        (config.numerics.scheme, config.numerics.dt, config.numerics.max_substeps, config.output.model_dump_json()),
+        (
+            config.numerics.scheme,
+            config.numerics.dt,
+            config.numerics.max_substeps,
+            config.output.model_dump_json(),
+        ),
     )
     digest = hashlib.sha256()
     _feed(digest, given)
@@ -56,18 +68,28 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
 
 def _collisions(config: RunConfig, derived: Derived) -> Any:
     """What collisions depend on, None where there are none; e and v_rel are results, too, where they are damped."""
-    dynamics, energy = config.dynamics, config.energy
+    dynamics = config.dynamics
+    energy = config.energy
     if not config.collisions.enabled and dynamics.damping is None:
         return None
     damping = None if dynamics.damping is None else dynamics.model_dump_json()
     law = config.qstar.law().signature
-    return derived.motion[1:], derived.alpha_mass, config.material.rho, law, damping, energy.model_dump_json() if energy.enabled else None
+    return (
+        derived.motion[1:],
+        derived.alpha_mass,
+        config.material.rho,
+        law,
+        damping,
+        energy.model_dump_json() if energy.enabled else None,
+    )
 
 
 def _feed(digest: Any, value: Any) -> None:
     """Add a nested value, each part with its type and length, so that no two values look alike."""
     if isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+        digest.update(
+            f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+        )
     elif dataclasses.is_dataclass(value):
         _feed(digest, tuple(getattr(value, field.name) for field in dataclasses.fields(value)))
     elif isinstance(value, tuple | list):

@@ -16,8 +16,10 @@ from .physics.temperature import temperature_and_slope
 from .solver.drivers import Drivers, gates, set_blowout_rates
 from .solver.trajectory import Trajectory, imbalance
 
-LEDGER_LIMIT = 1e-10  # of start and supply; a run that loses more than this to round-off is no result
-CLOSING_ATOL: float = Numerics.model_fields["atol"].default  #: with which it closes, however fast a bin is emptied
+# of start and supply; a run that loses more than this to round-off is no result
+LEDGER_LIMIT = 1e-10
+#: with which it closes, however fast a bin is emptied
+CLOSING_ATOL: float = Numerics.model_fields["atol"].default
 COLLISIONS = "collisions"
 
 
@@ -50,7 +52,8 @@ def explain_imbalance(
         The process that empties bins most often within the step that lost most, and a cure.
     """
     step = int(np.argmax(np.abs(np.diff(imbalance(path)))))
-    begin, end = path.t[step], path.t[step + 1]
+    begin = path.t[step]
+    end = path.t[step + 1]
     mode = int(path.mode[step])
     colliding, _, _, _ = interpreted(gates)(drivers, mode)
     rates = _linear_rates(drivers, begin, int(path.piece[step]), mode)
@@ -58,18 +61,28 @@ def explain_imbalance(
     process = max(rates, key=rates.__getitem__)
     times = rates[process] * (end - begin)
     problem = f"in the step at t = {begin:.6g} s, {process} would empty a bin {times:.0e} times"
-    tried = (cure.words for cure in cures(config, process, path.ledger_error) if closes(cure.config))
-    advice = next(tried, "neither lower tolerances nor a thicker disk were found to cure it; end the run earlier, or change what acts in it")
+    tried = (
+        cure.words for cure in cures(config, process, path.ledger_error) if closes(cure.config)
+    )
+    advice = next(
+        tried,
+        "neither lower tolerances nor a thicker disk were found to cure it; end the run earlier, or"
+        " change what acts in it",
+    )
     return f"{problem}, which double precision cannot balance; {advice}"
 
 
 def _linear_rates(drivers: Drivers, t: float, piece: int, mode: int) -> dict[str, float]:
     """Largest rate [1/s] at which each loss empties a bin."""
-    linear, rule = drivers.linear, drivers.blowout
+    linear = drivers.linear
+    rule = drivers.blowout
     T = interpreted(temperature_and_slope)(drivers.temperature, t)[0]
     _, _, blowing, subliming = interpreted(gates)(drivers, mode)
     S = np.zeros(linear.drag.size)
-    interpreted(set_blowout_rates)(rule, piece, interpreted(blowout_size)(drivers.pressure, T)[0], S)  # in full light
+    # in full light
+    interpreted(set_blowout_rates)(
+        rule, piece, interpreted(blowout_size)(drivers.pressure, T)[0], S
+    )
     speed = 0.0
     if drivers.heating != 0.0:
         speed = subliming * shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0]
@@ -89,7 +102,8 @@ class Cure(NamedTuple):
 
 def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
     """Changes within what their keys take, the likeliest first."""
-    numerics, dynamics = config.numerics, config.dynamics
+    numerics = config.numerics
+    dynamics = config.dynamics
     if process != COLLISIONS:
         yield from _lower(config, "atol", min(0.01 * numerics.atol, CLOSING_ATOL))
     yield from _lower(config, "rtol", 1e-5 * numerics.rtol)
@@ -97,7 +111,10 @@ def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
     value: float = getattr(dynamics, key)
     higher = float(f"{min(value * 10.0 * error / LEDGER_LIMIT, 1.0):.0e}")
     if process == COLLISIONS and higher > value:
-        yield Cure(f"raise dynamics.{key} from {value:g} to {higher:g}", _changed(config, f"dynamics.{key}", higher))
+        yield Cure(
+            f"raise dynamics.{key} from {value:g} to {higher:g}",
+            _changed(config, f"dynamics.{key}", higher),
+        )
 
 
 def _lower(config: RunConfig, key: str, value: float) -> Iterator[Cure]:
@@ -105,7 +122,10 @@ def _lower(config: RunConfig, key: str, value: float) -> Iterator[Cure]:
     before: float = getattr(config.numerics, key)
     lower = max(value, bound(Numerics.model_fields[key], "ge"))
     if lower < before:
-        yield Cure(f"lower numerics.{key} from {before:g} to {lower:g}", _changed(config, f"numerics.{key}", lower))
+        yield Cure(
+            f"lower numerics.{key} from {before:g} to {lower:g}",
+            _changed(config, f"numerics.{key}", lower),
+        )
 
 
 def _changed(config: RunConfig, key: str, value: float) -> RunConfig:

@@ -166,7 +166,8 @@ def compute_planck_means(
         raise ValueError("sizes s [m] and temperatures T [K] must be finite and positive")
     axes = [refine(axis) for axis in constants]
     costs = [_relative_costs(axis, sizes) for axis in axes]
-    total, done = np.sum(costs), 0.0
+    total = np.sum(costs)
+    done = 0.0
     means = Efficiencies(np.zeros((kelvin.size, sizes.size)), np.zeros((kelvin.size, sizes.size)))
     for axis, cost in zip(axes, costs, strict=True):
         weights = planck_weights(axis.wavelength, kelvin)

@@ -42,33 +42,63 @@ COARSE = 4.0  #: bins per decade
 
 SENTENCES = {
     Note.LOSS_RATE_NEVER_ABOVE_STOP: (
-        "the loss rate was never above numerics.mass_loss_rate_stop_Mmars_s, so it could not fall to it,"
-        " and that stop did not act; lower it or set it to null"
+        "the loss rate was never above numerics.mass_loss_rate_stop_Mmars_s, so it could not fall"
+        " to it, and that stop did not act; lower it or set it to null"
     ),
     Note.S_BLOW_NEVER_ABOVE_SMIN: (
         "s_blow was never above sizes.s_min, so it could not fall to it,"
         " and numerics.stop_on_blowout_below_smin did not act; lower s_min or set it to false"
     ),
-    Note.STOPPED_EARLY: "a stop condition ended the run before its time; totals are those of the time until then",
-    Note.ENDED_WITHIN_AN_ORBIT: "the run ended before the dust went round Mars once, which the model averages over",
-    Note.OPAQUE_WHILE_BLOWN_OUT: (
-        f"tau_los was above {OPAQUE:g} while grains were blown out, although light reaches few of them then; M_loss_blowout is an upper limit"
+    Note.STOPPED_EARLY: (
+        "a stop condition ended the run before its time; totals are those of the time until then"
     ),
-    Note.MOSTLY_SUPPLIED: f"more than {MOSTLY:g} times the mass at the start was supplied, so the losses follow the supply, not the disk",
-    Note.ORBITS_CROSS_MARS: "(1 - e) r is below 1 R_M, so orbits cross Mars, which takes no grains here; lower dynamics.e0 or use e_profile: mars_pericenter",
+    Note.ENDED_WITHIN_AN_ORBIT: (
+        "the run ended before the dust went round Mars once, which the model averages over"
+    ),
+    Note.OPAQUE_WHILE_BLOWN_OUT: (
+        f"tau_los was above {OPAQUE:g} while grains were blown out, although light reaches few of"
+        " them then; M_loss_blowout is an upper limit"
+    ),
+    Note.MOSTLY_SUPPLIED: (
+        f"more than {MOSTLY:g} times the mass at the start was supplied, so the losses follow the"
+        " supply, not the disk"
+    ),
+    Note.ORBITS_CROSS_MARS: (
+        "(1 - e) r is below 1 R_M, so orbits cross Mars, which takes no grains here; lower"
+        " dynamics.e0 or use e_profile: mars_pericenter"
+    ),
     Note.SUBLIMATION_LEFT_OUT: (
-        "sublimation is off, although a grain of the blow-out size would evaporate sooner than it is blown out; set sublimation.method"
+        "sublimation is off, although a grain of the blow-out size would evaporate sooner than it"
+        " is blown out; set sublimation.method"
     ),
     Note.NOTHING_UNBOUND: "no grain on the grid was ever unbound, so nothing was blown out",
-    Note.NEVER_SOLID: "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for all of the run; look at its temperatures",
-    Note.MELT_TRUNCATED: (
-        f"the size grid or s_cut cuts off more than {100.0 * TRUNCATED:g} % of a component of the melt, whose mass is given to the sizes that are left;"
-        " widen sizes.s_min and s_max"
+    Note.NEVER_SOLID: (
+        "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for"
+        " all of the run; look at its temperatures"
     ),
-    Note.NOTHING_BREAKS: "no two grains of the finest decade hit each other hard enough to break (Q_R < Q_D*), so collisions make no fine dust from them",
-    Note.COARSE_GRID: f"the size grid has fewer than {COARSE:g} bins per decade; raise sizes.n_bins",
-    Note.BEYOND_QPR_TABLE: "<Q_pr> or <Q_ext> was taken from the edge of its table, beyond which it does not reach",
-    Note.ROUND_OFF_REPAIRED: "bins that round-off or a loose tolerance left below zero were set to zero at the cost of the others; lower numerics.atol",
-    Note.TABLE_ENDS_FIRST: "a table of temperature or supply ends before the run, which goes on with its last value",
-    Note.S_BLOW_BELOW_GRID: "the blow-out size was below the size grid from the start, so no grain of it is unbound; lower sizes.s_min",
+    Note.MELT_TRUNCATED: (
+        f"the size grid or s_cut cuts off more than {100.0 * TRUNCATED:g} % of a component of the"
+        " melt, whose mass is given to the sizes that are left; widen sizes.s_min and s_max"
+    ),
+    Note.NOTHING_BREAKS: (
+        "no two grains of the finest decade hit each other hard enough to break (Q_R < Q_D*), so"
+        " collisions make no fine dust from them"
+    ),
+    Note.COARSE_GRID: (
+        f"the size grid has fewer than {COARSE:g} bins per decade; raise sizes.n_bins"
+    ),
+    Note.BEYOND_QPR_TABLE: (
+        "<Q_pr> or <Q_ext> was taken from the edge of its table, beyond which it does not reach"
+    ),
+    Note.ROUND_OFF_REPAIRED: (
+        "bins that round-off or a loose tolerance left below zero were set to zero at the cost of"
+        " the others; lower numerics.atol"
+    ),
+    Note.TABLE_ENDS_FIRST: (
+        "a table of temperature or supply ends before the run, which goes on with its last value"
+    ),
+    Note.S_BLOW_BELOW_GRID: (
+        "the blow-out size was below the size grid from the start, so no grain of it is unbound;"
+        " lower sizes.s_min"
+    ),
 }

@@ -42,7 +42,8 @@ def _those(found: dict[Note, bool]) -> Note:
 @stage
 def notes_of_setup(config: RunConfig) -> Note:
     """What is doubtful before the first step."""
-    grid, derived = size_grid(config), derive(config)
+    grid = size_grid(config)
+    derived = derive(config)
     bins_per_decade = grid.sizes.size / math.log10(grid.edges[-1] / grid.edges[0])
     return _those(
         {
@@ -50,7 +51,9 @@ def notes_of_setup(config: RunConfig) -> Note:
             Note.MELT_TRUNCATED: _truncates_melt(config, grid),
             Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS * (1.0 - ROUND_OFF),
             Note.BEYOND_QPR_TABLE: _is_beyond_q_ext(config, grid),
-            Note.NOTHING_BREAKS: config.collisions.enabled and not _breaks(config, grid, derived.v_rel),
+            Note.NOTHING_BREAKS: (
+                config.collisions.enabled and not _breaks(config, grid, derived.v_rel)
+            ),
         }
     )
 
@@ -59,9 +62,12 @@ def _truncates_melt(config: RunConfig, grid: SizeGrid) -> bool:
     melt = config.initial.melt_psd
     if config.initial.s0_mode != "melt_lognormal_mixture":
         return False
-    low, high = max(float(grid.edges[0]), melt.s_cut), float(grid.edges[-1])
+    low = max(float(grid.edges[0]), melt.s_cut)
+    high = float(grid.edges[-1])
     centres = [melt.s_fine] * (melt.f_fine > 0.0) + [melt.s_meter] * (melt.f_fine < 1.0)
-    return any(share_within(low, high, centre, melt.width_dex) < 1.0 - TRUNCATED for centre in centres)
+    return any(
+        share_within(low, high, centre, melt.width_dex) < 1.0 - TRUNCATED for centre in centres
+    )
 
 
 def _is_beyond_q_ext(config: RunConfig, grid: SizeGrid) -> bool:
@@ -75,7 +81,8 @@ def _is_beyond_q_ext(config: RunConfig, grid: SizeGrid) -> bool:
 
 def _breaks(config: RunConfig, grid: SizeGrid, v_rel: float) -> bool:
     """Whether any two grains of the finest decade hit each other hard enough to break the larger one."""
-    rho, sizes = config.material.rho, grid.sizes[grid.sizes <= 10.0 * grid.edges[0]]
+    rho = config.material.rho
+    sizes = grid.sizes[grid.sizes <= 10.0 * grid.edges[0]]
     pairs = pair_workspace(sizes, grain_mass(sizes, rho), rho, sizes_version=0)
     threshold = compute_q_d_star_array(pairs.size_ref, rho, v_rel / 1e3, config.qstar.law())
     return bool((reduced_specific_energy(pairs.m1, pairs.m2, v_rel) >= threshold).any())
@@ -94,26 +101,43 @@ class Course(NamedTuple):
 
 def notes_of_course(config: RunConfig, course: Course) -> Note:
     """What became doubtful on the way."""
-    derived, drivers, path = course.derived, course.drivers, course.path
-    n, rule, numerics = path.bins, drivers.blowout, config.numerics
+    derived = course.derived
+    drivers = course.drivers
+    path = course.path
+    n = path.bins
+    rule = drivers.blowout
+    numerics = config.numerics
     start = path.y[0, :n].sum()
     unbound = path.piece >= 0
     has_blowout = rule.rate > 0.0 and path.piece.size > 0
     return _those(
         {
-            Note.LOSS_RATE_NEVER_ABOVE_STOP: numerics.mass_loss_rate_stop_Mmars_s is not None and not path.above & LOSS_RATE_ABOVE,
-            Note.S_BLOW_NEVER_ABOVE_SMIN: numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE,
-            Note.STOPPED_EARLY: path.outcome not in {REACHED_END, BLOWOUT_BELOW_GRID},  # after which nothing is blown out
+            Note.LOSS_RATE_NEVER_ABOVE_STOP: (
+                numerics.mass_loss_rate_stop_Mmars_s is not None
+                and not path.above & LOSS_RATE_ABOVE
+            ),
+            Note.S_BLOW_NEVER_ABOVE_SMIN: (
+                numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE
+            ),
+            # after which nothing is blown out
+            Note.STOPPED_EARLY: path.outcome not in {REACHED_END, BLOWOUT_BELOW_GRID},
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
-            Note.OPAQUE_WHILE_BLOWN_OUT: has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths),
+            Note.OPAQUE_WHILE_BLOWN_OUT: (
+                has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths)
+            ),
             Note.MOSTLY_SUPPLIED: course.supplied > MOSTLY * start,
-            Note.SUBLIMATION_LEFT_OUT: has_blowout and config.sublimation.method == "none" and _evaporates(config, course),
+            Note.SUBLIMATION_LEFT_OUT: (
+                has_blowout and config.sublimation.method == "none" and _evaporates(config, course)
+            ),
             Note.NOTHING_UNBOUND: has_blowout and not unbound.any(),
             Note.S_BLOW_BELOW_GRID: has_blowout and course.s_blow_0 > 0.0 and not unbound[0],
             Note.NEVER_SOLID: bool(never_solid(path.gated_time, path.t_final)),
             Note.BEYOND_QPR_TABLE: path.beyond_qpr > 0,
             Note.ROUND_OFF_REPAIRED: path.repaired > 0,
-            Note.TABLE_ENDS_FIRST: _temperature_ends(derived.law, path.t_final) or _supply_ends(drivers.supply, path.t_final),
+            Note.TABLE_ENDS_FIRST: (
+                _temperature_ends(derived.law, path.t_final)
+                or _supply_ends(drivers.supply, path.t_final)
+            ),
         }
     )
 

@@ -78,5 +78,6 @@ def refine(constants: OpticalConstants, max_log_step: float = MAX_LOG_STEP) -> O
     for a, b in itertools.pairwise(log_w):
         pieces.append(np.linspace(a, b, int(np.ceil((b - a) / max_log_step)), endpoint=False))
     fine = np.concatenate([*pieces, log_w[-1:]])
-    n, k = np.interp(fine, log_w, constants.n), np.interp(fine, log_w, constants.k)
+    n = np.interp(fine, log_w, constants.n)
+    k = np.interp(fine, log_w, constants.k)
     return OpticalConstants(constants.axis, np.exp(fine), n, k)

@@ -46,16 +46,23 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     ensure_compiled()
     derived = derive(config)
     disk = disk_at_start(config, RunCache())
-    classic, dt = classic_disk(config, derived, disk), outer_step(config, derived)
-    drivers, s_blow = drivers_of(config, derived, disk), blowout_size(derived.pressure, derived.law.T0)[0]
-    S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate) if derived.blowout_rate > 0.0 else None
+    classic = classic_disk(config, derived, disk)
+    dt = outer_step(config, derived)
+    drivers = drivers_of(config, derived, disk)
+    s_blow = blowout_size(derived.pressure, derived.law.T0)[0]
+    S = (
+        blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate)
+        if derived.blowout_rate > 0.0
+        else None
+    )
     driven = drive(drivers, 0.0)
     supply_rate = driven.supply
     sinks = (S, drivers.linear.drag, driven.speed * drivers.linear.evaporated)
     start = disk.sigma_0 * disk.shares / disk.masses
 
     def run(cache: RunCache, count: int) -> None:
-        N, workspace = np.array(start), ImexWorkspace.for_bins(start.size)
+        N = np.array(start)
+        workspace = ImexWorkspace.for_bins(start.size)
         for _ in range(count):
             N = classic.step(N, dt, sinks, supply_rate, cache=cache, workspace=workspace).N_new
 

@@ -35,11 +35,13 @@ SIZE_SEGMENTS = ((1e-8, 1e-6, 1.0), (1e-6, 1e-4, 0.5), (1e-4, 3.0, 0.2))
 """(from, to [m], nodes per decade relative to `sizes_per_decade`): Q rises as s to s^4 below 1 um and is flat above."""
 
 RELATIVE_TEMPERATURE_STEP = 0.036
-T_MIN, T_MAX = 300.0, 6500.0
+T_MIN = 300.0
+T_MAX = 6500.0
 
 KNOWN_SOURCES = {
     "19cdf0cc6a150ea0e702e9175a4cc773dd001c67f81340a1c1b5cf97c5cfd009": (
-        "crystalline forsterite, three optical axes, 295 K, 0.08-1000 um: Jena (FOR2285) data base of optical constants"
+        "crystalline forsterite, three optical axes, 295 K, 0.08-1000 um: Jena (FOR2285) data base"
+        " of optical constants"
     ),
 }
 """sha256 of an input file -> where its numbers come from."""
@@ -48,7 +50,8 @@ KNOWN_SOURCES = {
 def size_grid(sizes_per_decade: float = 46) -> FloatArray:
     """Radii 1e-8 ... 3 m, log-spaced by parts (`SIZE_SEGMENTS`), rounded to 6 significant digits.
 
-    `sizes_per_decade` holds below 1 um. With 46, interpolation linear in log s is within 0.5 % for s < 100 um.
+    `sizes_per_decade` holds below 1 um. With 46, interpolation linear in log s is within 0.5 % for
+    s < 100 um.
     """
     if not 1 <= sizes_per_decade <= 1000:
         raise ValueError(f"sizes_per_decade must be 1 ... 1000, got {sizes_per_decade}")
@@ -56,21 +59,28 @@ def size_grid(sizes_per_decade: float = 46) -> FloatArray:
     for low, high, share in SIZE_SEGMENTS:
         count = max(1, int(np.ceil(np.log10(high / low) * sizes_per_decade * share - 1e-9)))
         parts.append(np.geomspace(low, high, count, endpoint=False))
-    return np.array([float(f"{size:.5e}") for size in [*np.concatenate(parts), SIZE_SEGMENTS[-1][1]]])
+    return np.array(
+        [float(f"{size:.5e}") for size in [*np.concatenate(parts), SIZE_SEGMENTS[-1][1]]]
+    )
 
 
 def temperature_grid(temperature_step: float = 100.0) -> FloatArray:
     """Temperatures 300 ... 6500 K in whole kelvins, in equal steps of at most `temperature_step` [K] at the hot end and
     of at most 3.6 % of T where that is less.
 
-    <Q_pr> goes about as T^4 for s < lambda, so linear interpolation with a relative step d is off by 1.5 d^2.
+    <Q_pr> goes about as T^4 for s < lambda, so linear interpolation with a relative step d is off
+    by 1.5 d^2.
     """
     if not 1.0 <= temperature_step <= T_MAX - T_MIN:
-        raise ValueError(f"temperature_step must be 1 ... {T_MAX - T_MIN:g} K, got {temperature_step}")
+        raise ValueError(
+            f"temperature_step must be 1 ... {T_MAX - T_MIN:g} K, got {temperature_step}"
+        )
     turn = max(T_MIN, temperature_step / RELATIVE_TEMPERATURE_STEP)
     hot = T_MAX - temperature_step * np.arange(max(1, int((T_MAX - turn) / temperature_step + 1)))
     ratio = hot[-1] / T_MIN
-    cold = np.geomspace(T_MIN, hot[-1], 1 + int(np.ceil(np.log(ratio) / np.log1p(RELATIVE_TEMPERATURE_STEP))))
+    cold = np.geomspace(
+        T_MIN, hot[-1], 1 + int(np.ceil(np.log(ratio) / np.log1p(RELATIVE_TEMPERATURE_STEP)))
+    )
     return np.unique(np.rint(np.concatenate([cold, hot])))
 
 
@@ -159,22 +169,26 @@ def build_tables(
     """
     nk_path = Path(nk_path)
     out = OutFile.from_name(out_path, TABLE_FORMATS, force=True)
-    files, command = [out], ["marsdisk", "qpr", nk_path.name, "--out", Path(out.given).name]
+    files = [out]
+    command = ["marsdisk", "qpr", nk_path.name, "--out", Path(out.given).name]
     if ext_path is not None:
         ext = OutFile.from_name(ext_path, TABLE_FORMATS, force=True, option="--ext")
         refuse_one_place(out, ext)
         files.append(ext)
         command += ["--ext", Path(ext.given).name]
-    s, T = size_grid(sizes_per_decade), temperature_grid(temperature_step)
+    s = size_grid(sizes_per_decade)
+    T = temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)
     if not load_miepython().USE_JIT:
         warnings.warn(
-            "miepython runs without numba, about 100 times slower; set MIEPYTHON_USE_JIT=1 before Python starts",
+            "miepython runs without numba, about 100 times slower; set MIEPYTHON_USE_JIT=1 before"
+            " Python starts",
             stacklevel=2,
         )
     means = compute_planck_means(constants, s, T, progress=progress)
     grid = f"sizes_per_decade = {sizes_per_decade:g}, temperature_step = {temperature_step:g} K"
-    wavelengths, origin = _describe_wavelengths(constants), _describe_origin(nk_path, command)
+    wavelengths = _describe_wavelengths(constants)
+    origin = _describe_origin(nk_path, command)
     pressure_notes = [QPR_TITLE, *wavelengths, QPR_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
     extinction_notes = [QEXT_TITLE, *wavelengths, QEXT_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
     names = [Path(file.given).stem for file in (files[0], files[-1])]
@@ -204,7 +218,9 @@ def _describe_origin(nk_path: Path, command: Sequence[str]) -> list[str]:
     """Where the numbers come from, without a path of this machine."""
     raw = nk_path.read_bytes()
     digest = hashlib.sha256(raw).hexdigest()
-    notes = [line[1:].strip() for line in raw.decode("utf-8-sig").splitlines() if line.startswith("#")]
+    notes = [
+        line[1:].strip() for line in raw.decode("utf-8-sig").splitlines() if line.startswith("#")
+    ]
     source = KNOWN_SOURCES.get(digest, " ".join(notes) or "not stated in the input file")
     return [
         f"made by: {shlex.join(command)}",

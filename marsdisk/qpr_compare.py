@@ -24,13 +24,18 @@ SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
 def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
     """Text report: minimum, median and maximum of table / other at the nodes of `other`, by temperature and size band.
 
-    A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are left out.
+    A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are
+    left out.
     """
-    s, kelvin = np.exp(other.log_s), other.T
+    s = np.exp(other.log_s)
+    kelvin = other.T
     inside_s = (other.log_s >= table.log_s[0] - 1e-9) & (other.log_s <= table.log_s[-1] + 1e-9)
     inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
     ratio = look_up(table, s, kelvin[:, None]) / other.Q
-    lines = [f"ratio {table.name} / {other.name}", f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max"]
+    lines = [
+        f"ratio {table.name} / {other.name}",
+        f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max",
+    ]
     for T_low, T_high in itertools.pairwise(TEMPERATURE_BANDS):
         rows = inside_T & (kelvin >= T_low) & (kelvin < T_high)
         for s_low, s_high in itertools.pairwise(SIZE_BANDS):
@@ -38,7 +43,9 @@ def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
             columns = inside_s & (s >= s_low * (1 - 1e-9)) & (s < s_high * (1 - 1e-9))
             cells = ratio[np.ix_(rows, columns)]
             if cells.size:
-                low, mid, high = cells.min(), np.median(cells), cells.max()
+                low = cells.min()
+                mid = np.median(cells)
+                high = cells.max()
                 band = f"{_band(T_low, T_high):>11} {_band(s_low, s_high):>14} {cells.size:6d}"
                 lines.append(f"{band} {low:6.3f} {mid:6.3f} {high:6.3f}")
     return "\n".join(lines)

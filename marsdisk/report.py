@@ -25,7 +25,18 @@ from .result import RunResult
 
 RESULT_FORMATS = ("npz", "csv")
 SERIES = (
-    *("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum"),
+    *(
+        "t",
+        "Sigma",
+        "tau_los",
+        "Phi",
+        "Sigma_tau1",
+        "T_M",
+        "s_blow",
+        "M_out_dot",
+        "M_sink_dot",
+        "M_loss_cum",
+    ),
     *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
     *("T_grain", "kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt"),
     *("t_blow", "t_coll_smallest", "t_coll_largest", "phase", "gates"),
@@ -51,7 +62,8 @@ def _value_of(config: RunConfig, key: str) -> Any:
 
 def _in_use(config: RunConfig, key: str) -> bool:
     """Whether a key belongs to the laws and parts that this configuration is made of."""
-    section, name = key.split(".")[0], key.split(".")[-1]
+    section = key.split(".")[0]
+    name = key.split(".")[-1]
     if section == "temperature":
         return name in type(config.temperature).model_fields
     if section == "initial" and key.split(".")[1] in START_KEYS:
@@ -86,7 +98,10 @@ def print_config(config: RunConfig, every_key: bool = False) -> None:
         value = _shown(_value_of(config, key))
         rows.append((key, value, metadata(field, "unit"), field.description or allowed(field)))
     print_table("configuration", rows, "key", "value", "unit", "meaning")
-    print_line(f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all shows them, and what every key takes")
+    print_line(
+        f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all"
+        " shows them, and what every key takes"
+    )
     d = derive(config)
     print_table(
         "what follows from it",
@@ -96,10 +111,25 @@ def print_config(config: RunConfig, every_key: bool = False) -> None:
             ("e", f"{d.e:.6g}", "", "eccentricity used"),
             ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
             ("H", f"{d.H:.6g}", "m", "scale height"),
-            ("s_blow(0)", f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}", "m", "blow-out size at the start"),
-            ("t_blow", f"{1.0 / d.blowout_rate:.6g}" if d.blowout_rate else "-", "s", "blow-out time"),
+            (
+                "s_blow(0)",
+                f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}",
+                "m",
+                "blow-out size at the start",
+            ),
+            (
+                "t_blow",
+                f"{1.0 / d.blowout_rate:.6g}" if d.blowout_rate else "-",
+                "s",
+                "blow-out time",
+            ),
             ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
-            ("t_end", f"{d.t_end / YEAR:.6g}", "yr", f"end of the run, unless it stops before ({d.end_reason.label})"),
+            (
+                "t_end",
+                f"{d.t_end / YEAR:.6g}",
+                "yr",
+                f"end of the run, unless it stops before ({d.end_reason.label})",
+            ),
             ("digest", config.digest(), "", "of this configuration and its tables"),
         ],
         "name",
@@ -118,13 +148,28 @@ def print_profile(profile: StepProfile, steps: int) -> None:
         return "-" if off == 0.0 else "not called"
 
     rows = [
-        (name, f"{1e3 * profile.cached[name]:.2f}", f"{1e3 * profile.uncached[name]:.2f}", ratio(profile.uncached[name], profile.cached[name]))
+        (
+            name,
+            f"{1e3 * profile.cached[name]:.2f}",
+            f"{1e3 * profile.uncached[name]:.2f}",
+            ratio(profile.uncached[name], profile.cached[name]),
+        )
         for name in FUNCTIONS
     ]
-    print_table(f"{steps} classic steps under cProfile", rows, "function", "cache on [ms]", "cache off [ms]", "off/on")
-    on, off = profile.step_cached, profile.step_uncached
+    print_table(
+        f"{steps} classic steps under cProfile",
+        rows,
+        "function",
+        "cache on [ms]",
+        "cache off [ms]",
+        "off/on",
+    )
+    on = profile.step_cached
+    off = profile.step_uncached
     terminal().print(
-        f"a step without the profiler: {1e6 * on:.1f} us with the cache, {1e6 * off:.1f} us without, {off / on:.1f} times", highlight=False
+        f"a step without the profiler: {1e6 * on:.1f} us with the cache, {1e6 * off:.1f} us"
+        f" without, {off / on:.1f} times",
+        highlight=False,
     )
     terminal().print(f"cache: {profile.cache.line()}", highlight=False, markup=False)
 
@@ -132,8 +177,14 @@ def print_profile(profile: StepProfile, steps: int) -> None:
 def profile_record(profile: StepProfile) -> dict[str, Any]:
     """The profile for programs: cumulative seconds by function, seconds of a step, and the counters of each slot."""
     stats = profile.cache
-    counts = {name: getattr(stats, name).tolist() for name in ("hits", "misses", "rebuilds", "refused", "bytes", "build_time")}
-    slots = {str(kind): {name: values[i] for name, values in counts.items()} for i, kind in enumerate(CacheKind)}
+    counts = {
+        name: getattr(stats, name).tolist()
+        for name in ("hits", "misses", "rebuilds", "refused", "bytes", "build_time")
+    }
+    slots = {
+        str(kind): {name: values[i] for name, values in counts.items()}
+        for i, kind in enumerate(CacheKind)
+    }
     steps = {"cached": profile.step_cached, "uncached": profile.step_uncached}
     return {"cached": profile.cached, "uncached": profile.uncached, "step": steps, "cache": slots}
 
@@ -149,10 +200,24 @@ def print_result(result: RunResult) -> None:
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
         if isinstance(value, float):
-            rows.append((field.name, f"{value:.6g}", str(field.metadata.get("units", "")), str(field.metadata.get("long_name", ""))))
+            rows.append(
+                (
+                    field.name,
+                    f"{value:.6g}",
+                    str(field.metadata.get("units", "")),
+                    str(field.metadata.get("long_name", "")),
+                )
+            )
         elif isinstance(value, int) and field.name not in {"stop_reason", "notes"}:
             rows.append((field.name, str(value), "", ""))
-    print_table(f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}", rows, "name", "value", "unit", "meaning")
+    print_table(
+        f"ended after {result.t_end / YEAR:.4g} yr: {result.stop_reason.advice}",
+        rows,
+        "name",
+        "value",
+        "unit",
+        "meaning",
+    )
     for sentence in result.notes.sentences:
         print_line(f"note: {sentence}")
 

@@ -20,8 +20,17 @@ class StopReason(enum.IntEnum):
     T_END_ORBITS = 2, "numerics.t_end_orbits was reached"
     TEMPERATURE = 3, "Mars cooled to numerics.t_end_until_temperature_K"
     OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
-    BLOWOUT_BELOW_GRID = 5, "s_blow fell to sizes.s_min or to nothing; set numerics.stop_on_blowout_below_smin: false to run on"
-    LOSS_RATE = 6, "the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s; set it to null to run on"
+    BLOWOUT_BELOW_GRID = (
+        5,
+        (
+            "s_blow fell to sizes.s_min or to nothing; set numerics.stop_on_blowout_below_smin:"
+            " false to run on"
+        ),
+    )
+    LOSS_RATE = (
+        6,
+        "the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s; set it to null to run on",
+    )
 
     advice: str
 
@@ -37,7 +46,8 @@ class StopReason(enum.IntEnum):
 
 
 PHASES = ("solid", "partly_solid", "liquid")  #: what the numbers of the series ``phase`` mean
-GATES = ("collisions", "supply", "blowout", "sublimation")  #: what the bits of the series ``gates`` let act
+#: what the bits of the series ``gates`` let act
+GATES = ("collisions", "supply", "blowout", "sublimation")
 
 
 def described(unit: str, long_name: str) -> Any:
@@ -61,18 +71,29 @@ class RunResult:
     Sigma: Array = described("kg m-2", "surface density of the dust")
     tau_los: Array = described("1", "line-of-sight optical depth")
     Phi: Array = described("1", "share of Mars' light that reaches the dust (shielding)")
-    Sigma_tau1: Array = described("kg m-2", "surface density of a layer of the same dust of vertical optical depth 1 in that light")
+    Sigma_tau1: Array = described(
+        "kg m-2",
+        "surface density of a layer of the same dust of vertical optical depth 1 in that light",
+    )
     T_M: Array = described("K", "temperature of Mars")
     s_blow: Array = described("m", "blow-out size")
     T_grain: Array = described("K", "temperature of the grains")
     kappa: Array = described("m2 kg-1", "opacity of the dust")
-    supply_nominal: Array = described("kg m-2 s-1", "supply before feedback, phase and an empty reservoir")
+    supply_nominal: Array = described(
+        "kg m-2 s-1", "supply before feedback, phase and an empty reservoir"
+    )
     supply_applied: Array = described("kg m-2 s-1", "supply")
     supply_feedback: Array = described("1", "factor of the feedback on the supply")
     ds_dt: Array = described("m s-1", "speed at which sublimation shrinks grains")
-    t_blow: Array = described("s", "time in which unbound grains are blown out, in the light that there is")
-    t_coll_smallest: Array = described("s", "mean time between collisions of a grain of the smallest size with mass")
-    t_coll_largest: Array = described("s", "mean time between collisions of a grain of the largest size with mass")
+    t_blow: Array = described(
+        "s", "time in which unbound grains are blown out, in the light that there is"
+    )
+    t_coll_smallest: Array = described(
+        "s", "mean time between collisions of a grain of the smallest size with mass"
+    )
+    t_coll_largest: Array = described(
+        "s", "mean time between collisions of a grain of the largest size with mass"
+    )
     phase: NDArray[np.uint8] = described("1", "phase of the grains")
     gates: NDArray[np.uint8] = described("1", "what phase.* and the reservoir let act, a bit each")
     e: Array = described("1", "eccentricity of the grains' orbits")
@@ -99,7 +120,9 @@ class RunResult:
     M_loss_thick: float = described("M_Mars", "mass lost by blow-out while tau_los was above 1")
     M_loss_sublimation: float = described("M_Mars", "mass lost by sublimation")
     M_loss_other: float = described("M_Mars", "mass lost otherwise")
-    M_available: float = described("M_Mars", "mass at t = 0 and all that can be supplied; infinite where supply has no end")
+    M_available: float = described(
+        "M_Mars", "mass at t = 0 and all that can be supplied; infinite where supply has no end"
+    )
     M_supplied: float = described("M_Mars", "mass supplied")
     Sigma_0: float = described("kg m-2", "surface density at t = 0")
     Sigma_final: float = described("kg m-2", "surface density at the end")
@@ -107,9 +130,15 @@ class RunResult:
     t99: float = described("s", "time by which 99 % of the mass lost was lost")
     E_collisions: float = described("J", "kinetic energy brought into collisions (energy.enabled)")
     E_dissipated: float = described("J", "part of it that collisions dissipated (energy.enabled)")
-    tau_max: float = described("1", "largest line-of-sight optical depth at the end of any step or at any sample")
-    gated_time: float = described("s", "time during which grains were not solid and phase.* held processes back")
-    ledger_error: float = described("1", "largest imbalance of start, supply, losses and dust, over start and supply")
+    tau_max: float = described(
+        "1", "largest line-of-sight optical depth at the end of any step or at any sample"
+    )
+    gated_time: float = described(
+        "s", "time during which grains were not solid and phase.* held processes back"
+    )
+    ledger_error: float = described(
+        "1", "largest imbalance of start, supply, losses and dust, over start and supply"
+    )
 
     # how the numbers came about
     steps: int

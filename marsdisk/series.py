@@ -14,7 +14,16 @@ from .solver.drivers import BLOWOUT, OTHER, SUBLIMATION, SUPPLIED
 HELD = 1e-12  #: share of the mass that a bin must hold to count as one with mass
 ROWS = (
     *("Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "blown", "otherwise"),
-    *("kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt", "t_blow", "phase", "gates"),
+    *(
+        "kappa",
+        "supply_nominal",
+        "supply_applied",
+        "supply_feedback",
+        "ds_dt",
+        "t_blow",
+        "phase",
+        "gates",
+    ),
 )  #: of :func:`marsdisk.solver.sample.look`
 
 
@@ -60,7 +69,10 @@ def series_of(
     """
     rows = dict(zip(ROWS, looked, strict=True))
     to_mars = area / M_MARS
-    rates = {"M_out_dot": rows.pop("blown") * to_mars, "M_sink_dot": rows.pop("otherwise") * to_mars}
+    rates = {
+        "M_out_dot": rows.pop("blown") * to_mars,
+        "M_sink_dot": rows.pop("otherwise") * to_mars,
+    }
     lost = ledger[:, BLOWOUT] + ledger[:, SUBLIMATION] + ledger[:, OTHER]
     totals = {
         "M_loss_cum": lost * to_mars,

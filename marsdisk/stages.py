@@ -16,19 +16,23 @@ class _Known:
 
     def __init__(self, names: frozenset[str]) -> None:
         one, *others = names
-        self.names, self.pick = names, itemgetter(one, *(others or [one]))  # which gives a tuple for two names and more only
-        self.found: dict[tuple[int, ...], tuple[Any, tuple[object, ...]]] = {}  # by identity; the sections are held, so that it stays theirs
+        # which gives a tuple for two names and more only
+        self.names, self.pick = names, itemgetter(one, *(others or [one]))
+        # by identity; the sections are held, so that it stays theirs
+        self.found: dict[tuple[int, ...], tuple[Any, tuple[object, ...]]] = {}
 
 
 class Memory:
     """What stages gave, by the sections that each was seen to read.
 
-    What a stage reads next depends only on what it has read, so that one which meets the very same sections again would go the same way
-    through them. Sections are told apart by identity: it pays where configurations share them, as those of
-    :class:`marsdisk.config.Variations` do.
+    What a stage reads next depends only on what it has read, so that one which meets the very same
+    sections again would go the same way through them. Sections are told apart by identity: it pays
+    where configurations share them, as those of :class:`marsdisk.config.Variations` do.
     """
 
-    MANY = 20_000  # results of a stage: enough for two axes of a product, and not growing with the samples of a design
+    # results of a stage: enough for two axes of a product, and not growing with the samples of a
+    # design
+    MANY = 20_000
 
     def __init__(self) -> None:
         self._known: dict[Stage[Any], dict[frozenset[str], _Known]] = {}
@@ -37,7 +41,10 @@ class Memory:
     def again(self, make: Callable[..., T], *given: object) -> T:
         """``make(*given)``, or what it gave the last time if that was for the very same objects and equal numbers."""
         before, value = self._last.get(make, ((), None))
-        if len(before) != len(given) or not all(a is b or (type(a) is type(b) is float and a == b) for a, b in zip(before, given, strict=True)):
+        if len(before) != len(given) or not all(
+            a is b or (type(a) is type(b) is float and a == b)
+            for a, b in zip(before, given, strict=True)
+        ):
             value = make(*given)
             self._last[make] = given, value
         return cast(T, value)
@@ -52,7 +59,9 @@ class _Reader:
 
     __slots__ = ("_known", "_read", "_sections")
 
-    def __init__(self, sections: dict[str, Any], known: dict[Stage[Any], dict[frozenset[str], _Known]]) -> None:
+    def __init__(
+        self, sections: dict[str, Any], known: dict[Stage[Any], dict[frozenset[str], _Known]]
+    ) -> None:
         self._sections, self._known, self._read = sections, known, set[str]()
 
     def __getattr__(self, name: str) -> Any:
@@ -69,7 +78,8 @@ class _Reader:
                 self._read |= before.names
                 return cast(T, there[0])
         reader = _Reader(self._sections, self._known)
-        value, names = stage(cast(RunConfig, reader)), frozenset(reader._read)
+        value = stage(cast(RunConfig, reader))
+        names = frozenset(reader._read)
         self._read |= names
         kept = known.setdefault(names, _Known(names))
         if len(kept.found) > Memory.MANY:

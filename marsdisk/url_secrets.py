@@ -6,7 +6,8 @@ As a user with a password before the host, as a setting in the path, or as a sig
 import re
 from urllib.parse import unquote
 
-#: A setting that is a secret, as people put it into a URL: ``;token=...``, ``&AWS_SECRET_ACCESS_KEY=...``.
+#: A setting that is a secret, as people put it into a URL: ``;token=...``,
+#: ``&AWS_SECRET_ACCESS_KEY=...``.
 _SETTING = re.compile(
     r"(?:^|(?<=[/?#;&,]))(?:[\w.-]*(?:token|secret|passw|signature|credential|access.?key|account.?key|api.?key)[\w.-]*|sig|sas)=",
     re.IGNORECASE,
@@ -67,7 +68,8 @@ def without_passwords(text: str) -> str:
     Returns
     -------
     str
-        The same, but for URLs that hold a user, and for values whose names say that they are secret.
+        The same, but for URLs that hold a user, and for values whose names say that they are
+        secret.
 
     Examples
     --------
@@ -78,7 +80,8 @@ def without_passwords(text: str) -> str:
     """
 
     def hidden(url: re.Match[str]) -> str:
-        scheme, rest = url[1], url[2]
+        scheme = url[1]
+        rest = url[2]
         holds_secret = has_user(scheme, rest) or has_secret_setting(rest)
         return hide_secrets(scheme, rest) if holds_secret else url[0]
 

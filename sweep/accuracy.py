@@ -118,11 +118,14 @@ class Accuracy:
     def neediest(self) -> tuple[int, str]:
         """The run and the quantity that need most more bins to be within the limit."""
         limit = self.limits["err_bins"]
-        most, where = -1.0, (0, "")
+        most = -1.0
+        where = (0, "")
         for run in self.compared.tolist():
             for i, quantity in enumerate(self.quantities):
-                error, order = self.errors["err_bins"][run, i], self.orders[run, i]
+                error = self.errors["err_bins"][run, i]
+                order = self.orders[run, i]
                 times = refinement_for(float(error), float(order), limit)
                 if times > most:
-                    most, where = times, (run, quantity)
+                    most = times
+                    where = (run, quantity)
         return where

@@ -22,12 +22,14 @@ from .store.place import Folder, Place
 if TYPE_CHECKING:
     from distributed import Client
 
-#: What must agree, in the order it is named. Python only to its minor version: bytecode, not bug fixes.
+#: What must agree, in the order it is named. Python only to its minor version: bytecode, not bug
+#: fixes.
 PACKAGES = ("numpy", "numba", "zarr", "dask", "distributed")
 PROBE = "probe"  # note beside the store
 ANSWER_SECONDS = 120.0  # for all workers to answer; importing on a slow shared disk takes its time
 STORAGE_SECONDS = 90.0  # of these, for the object store to answer a worker
-JOINING_SECONDS = 5.0  # for it to answer a worker that joins later, which does nothing else meanwhile
+# for it to answer a worker that joins later, which does nothing else meanwhile
+JOINING_SECONDS = 5.0
 
 
 @functools.cache
@@ -69,9 +71,12 @@ class Probe:
             place.note_write(mine, recorded_process().encode())
             if not answer:
                 place.note_delete(mine)
-            if isinstance(place, Folder) and not os.access(place.path / "status", os.W_OK | os.X_OK):
+            if isinstance(place, Folder) and not os.access(
+                place.path / "status", os.W_OK | os.X_OK
+            ):
                 return f"may not write into {place}"
-        except StorageOutageError as error:  # a worker that joins meanwhile is fit, and its blocks are tried again
+        except StorageOutageError as error:
+            # a worker that joins meanwhile is fit, and its blocks are tried again
             return str(error.problem) if answer else ""
         except storage_errors() as error:
             return f"cannot write beside {place}: {reason(error)}"
@@ -80,27 +85,49 @@ class Probe:
 
 def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     """In words, empty if there are none."""
-    return ", ".join(f"{name} {found.get(name) or 'missing'} instead of {of}" for name, of in expected.items() if found.get(name) != of)
+    return ", ".join(
+        f"{name} {found.get(name) or 'missing'} instead of {of}"
+        for name, of in expected.items()
+        if found.get(name) != of
+    )
 
 
 _CURES = {
-    "version": "give all of them the same environment (pip install the same version of marsdisk with the same constraints.txt) and start them anew",
-    "store": "put the store where all machines see it under the same name and may write it (a shared disk, or --store s3://...)",
+    "version": (
+        "give all of them the same environment (pip install the same version of marsdisk with the"
+        " same constraints.txt) and start them anew"
+    ),
+    "store": (
+        "put the store where all machines see it under the same name and may write it (a shared"
+        " disk, or --store s3://...)"
+    ),
 }
 
 
 def raise_disagreement(problems: Mapping[str, str]) -> None:
     """Raise ClusterError that names who differs, in what, and the cure; nothing if ``problems`` is empty."""
     if problems:
-        kinds = dict.fromkeys("version" if " instead of " in words or " missing" in words else "store" for words in problems.values())
+        kinds = dict.fromkeys(
+            "version" if " instead of " in words or " missing" in words else "store"
+            for words in problems.values()
+        )
         lines = [f"  {who}: {words}" for who, words in problems.items()]
-        raise ClusterError("\n".join(["these do not agree with the driver; nothing was started:", *lines, *(_CURES[kind] for kind in kinds)]))
+        raise ClusterError(
+            "\n".join(
+                [
+                    "these do not agree with the driver; nothing was started:",
+                    *lines,
+                    *(_CURES[kind] for kind in kinds),
+                ]
+            )
+        )
 
 
 @contextmanager
 def probing(store: str) -> Iterator[Probe]:
     """A probe whose note stands beside the store until the context ends."""
-    probe, place = Probe(store), Place.of(store)
+    probe = Probe(store)
+    place = Place.of(store)
     place.note_write(f"{PROBE}-{probe.id}", probe.id.encode())
     try:
         yield probe
@@ -117,19 +144,29 @@ def check_agreement(client: "Client", probe: Probe) -> None:
     ClusterError
         With a line for everyone that differs.
     """
-    hosts = {address: f"worker {info['name']} on {_host(address)}" for address, info in client.scheduler_info(n_workers=-1)["workers"].items()}
+    hosts = {
+        address: f"worker {info['name']} on {_host(address)}"
+        for address, info in client.scheduler_info(n_workers=-1)["workers"].items()
+    }
     raise_disagreement(_version_problems(client, probe, hosts))
     look = _by_value(probe)
     try:
         answers = client.sync(client._run, look, on_error="return", callback_timeout=ANSWER_SECONDS)
         scheduler = client.run_on_scheduler(_by_value(probe, versions_only=True))
     except TimeoutError:
-        raise ClusterError(f"not all of {len(hosts)} workers have answered within {ANSWER_SECONDS:.0f} s; stop those that hang") from None
+        raise ClusterError(
+            f"not all of {len(hosts)} workers have answered within {ANSWER_SECONDS:.0f} s; stop"
+            " those that hang"
+        ) from None
     problems = {f"scheduler on {_host(_scheduler(client))}": scheduler} if scheduler else {}
     place = Place.of(probe.store)
     for address, answer in answers.items():
         who = hosts.get(address, f"worker {address}")
-        process, problem = answer if isinstance(answer, tuple) else ("", f"cannot be asked: {type(answer).__name__}: {answer}")
+        process, problem = (
+            answer
+            if isinstance(answer, tuple)
+            else ("", f"cannot be asked: {type(answer).__name__}: {answer}")
+        )
         note = f"{PROBE}-{probe.id}-{process.rpartition(':')[2]}"
         if not problem and place.note_read(note) != process.encode():
             problem = f"writes another {place} than the driver sees"
@@ -150,10 +187,16 @@ def _host(address: str) -> str:
 
 def _version_problems(client: "Client", probe: Probe, hosts: Mapping[str, str]) -> dict[str, str]:
     """Found without sending any code, which another Python could not even read."""
-    found: Any = client.sync(client._get_versions, packages=list(PACKAGES), callback_timeout=ANSWER_SECONDS)
+    found: Any = client.sync(
+        client._get_versions, packages=list(PACKAGES), callback_timeout=ANSWER_SECONDS
+    )
     everyone = {f"scheduler on {_host(_scheduler(client))}": found["scheduler"]}
-    everyone |= {hosts.get(address, address): answer for address, answer in found["workers"].items()}
-    expected = {name: of for name, of in probe.expected.items() if name not in {"marsdisk", "sweep"}}
+    everyone |= {
+        hosts.get(address, address): answer for address, answer in found["workers"].items()
+    }
+    expected = {
+        name: of for name, of in probe.expected.items() if name not in {"marsdisk", "sweep"}
+    }
     problems = {}
     for who, answer in everyone.items():
         python = ".".join(dict(answer["host"])["python"].split(".")[:2])
@@ -180,7 +223,8 @@ def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]
         if versions_only:
             mine.expected.pop("sweep")  # a scheduler passes our messages on unread
             return agreement.differences(mine.expected, agreement._environment())
-        process = getattr(agreement, "recorded_process", socket.gethostname)  # which older versions do not have
+        # which older versions do not have
+        process = getattr(agreement, "recorded_process", socket.gethostname)
         return process(), mine.problem(answer=True)
 
     return look

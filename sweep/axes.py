@@ -17,7 +17,10 @@ Overrides = dict[str, Any]
 RING = ("disk.r_in_RM", "disk.r_out_RM")
 ONE_AT_A_TIME = "one_at_a_time"
 MAX_POINTS = 1_000_000  # of an axis
-KINDS = "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]} or {rings: [r_in, r_out, n]}"
+KINDS = (
+    "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]}"
+    " or {rings: [r_in, r_out, n]}"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Axis:
         """Its first and last point in words, or what its points are."""
         if self.words:
             return self.words
-        first, last = self.points[0], self.points[-1]
+        first = self.points[0]
+        last = self.points[-1]
         if {*RING} <= first.keys() & last.keys():
             return f"r = {first[RING[0]]:g} to {last[RING[1]]:g} R_M"
         return f"{self.labels[0]} to {self.labels[-1]}"
@@ -52,17 +56,25 @@ class Axis:
 
 
 def _span(kind: str, numbers: Any) -> list[float]:
-    good = isinstance(numbers, list) and len(numbers) == 3 and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
+    good = (
+        isinstance(numbers, list)
+        and len(numbers) == 3
+        and all(isinstance(x, int | float) and not isinstance(x, bool) for x in numbers)
+    )
     good = good and all(abs(x) <= sys.float_info.max for x in numbers)  # which NaN is not
     if not good or type(numbers[2]) is not int or numbers[2] < 1:
-        raise ValueError(f"{kind} takes [first, last, n] with a whole number n >= 1, got {shown(numbers)}")
+        raise ValueError(
+            f"{kind} takes [first, last, n] with a whole number n >= 1, got {shown(numbers)}"
+        )
     first, last, n = numbers
     if n > MAX_POINTS:
         raise ValueError(f"{kind} asks for {n} points, more than {MAX_POINTS}; split the sweep")
     if kind == "geomspace" and not (first > 0 and last > 0):
         raise ValueError(f"geomspace needs positive ends, got {shown(numbers)}")
     if not math.isfinite(last - first):
-        raise ValueError(f"{kind}: the ends are too far apart for floating-point numbers, got {shown(numbers)}")
+        raise ValueError(
+            f"{kind}: the ends are too far apart for floating-point numbers, got {shown(numbers)}"
+        )
     values = np.geomspace(first, last, n) if kind == "geomspace" else np.linspace(first, last, n)
     return [float(value) for value in values]
 
@@ -80,11 +92,15 @@ def _twice(values: list[Any]) -> Any:
 def _rings(name: str, numbers: Any) -> Axis:
     """Rings of equal width: ring i sets disk.r_in_RM and disk.r_out_RM, and their areas add up to the disk's."""
     if "." in name:
-        raise ValueError(f"rings set {' and '.join(RING)}, not {shown_text(name)}; call the axis ring")
+        raise ValueError(
+            f"rings set {' and '.join(RING)}, not {shown_text(name)}; call the axis ring"
+        )
     _span("rings", numbers)
     edges = _span("rings", [*numbers[:2], numbers[2] + 1])
     if not 0.0 < edges[0] < edges[-1] or len(edges) < 2:
-        raise ValueError(f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {shown(numbers)}")
+        raise ValueError(
+            f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {shown(numbers)}"
+        )
     points = tuple(dict(zip(RING, ends, strict=True)) for ends in itertools.pairwise(edges))
     return Axis(name, points, tuple(range(len(points))))
 
@@ -99,7 +115,9 @@ def parse_axis(name: str, given: Any) -> Axis:
     """
     if isinstance(given, Mapping):
         if len(given) != 1:
-            raise ValueError(f"must be {KINDS}, got the keys {shown_text(', '.join(given)) or '(none)'}")
+            raise ValueError(
+                f"must be {KINDS}, got the keys {shown_text(', '.join(given)) or '(none)'}"
+            )
         ((kind, numbers),) = given.items()
         if kind == "rings":
             return _rings(name, numbers)
@@ -121,17 +139,28 @@ def parse_axis(name: str, given: Any) -> Axis:
 
 def zip_axis(given: Any) -> Axis:
     """Keys that move together: {key: [values], key: [values]}, all of one length."""
-    if not isinstance(given, Mapping) or not given or not all(isinstance(values, list) and values for values in given.values()):
+    if (
+        not isinstance(given, Mapping)
+        or not given
+        or not all(isinstance(values, list) and values for values in given.values())
+    ):
         raise ValueError(f"must be keys with lists of values, got {shown(given)}")
     lengths = {key: len(values) for key, values in given.items()}
     if len(set(lengths.values())) != 1:
         counts = ", ".join(f"{n} for {key}" for key, n in lengths.items())
         raise ValueError(f"lists that move together must be equally long, got {shown_text(counts)}")
-    points = tuple(dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
-    distinct = [key for key, values in given.items() if all(value not in values[:i] for i, value in enumerate(values))]
+    points = tuple(
+        dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)
+    )
+    distinct = [
+        key
+        for key, values in given.items()
+        if all(value not in values[:i] for i, value in enumerate(values))
+    ]
     if not distinct:
         raise ValueError(
-            f"no key of {shown_text(', '.join(given))} has a different value at every point, so that the points have no name; use variants"
+            f"no key of {shown_text(', '.join(given))} has a different value at every point, so"
+            " that the points have no name; use variants"
         )
     return Axis(distinct[0], points, tuple(given[distinct[0]]))
 
@@ -143,7 +172,10 @@ def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
     for key, values in given.items():
         try:
             axis = parse_axis(key, values)
-            moves |= {f"{key} = {label}": point for label, point in zip(axis.labels, axis.points, strict=True)}
+            moves |= {
+                f"{key} = {label}": point
+                for label, point in zip(axis.labels, axis.points, strict=True)
+            }
         except ValueError as error:
             problems.append(f"{shown_text(key)} {error}")
     if problems:
@@ -156,7 +188,10 @@ def variant_axis(given: Mapping[str, Any]) -> Axis:
     """Named sets of overrides."""
     bad = [name for name, overrides in given.items() if not isinstance(overrides, Mapping)]
     if bad:
-        raise ValueError(f"{shown_text(bad[0])} must be a set of overrides (possibly empty: {{}}), got {shown(given[bad[0]])}")
+        raise ValueError(
+            f"{shown_text(bad[0])} must be a set of overrides (possibly empty: {{}}), got"
+            f" {shown(given[bad[0]])}"
+        )
     return Axis("variant", tuple(dict(overrides) for overrides in given.values()), tuple(given))
 
 
@@ -167,7 +202,9 @@ def short_names(keys: list[str]) -> dict[str, str]:
         words = key.split(".")
         for count in range(1, len(words) + 1):
             name = "_".join(words[-count:])
-            if name not in layout.RESERVED and not any("_".join(other.split(".")[-count:]) == name for other in keys if other != key):
+            if name not in layout.RESERVED and not any(
+                "_".join(other.split(".")[-count:]) == name for other in keys if other != key
+            ):
                 break
         names[key] = name
     return names
@@ -175,6 +212,11 @@ def short_names(keys: list[str]) -> dict[str, str]:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two values given for a key mean the same (numbers to round-off)."""
-    if isinstance(a, int | float) and isinstance(b, int | float) and not isinstance(a, bool) and not isinstance(b, bool):
+    if (
+        isinstance(a, int | float)
+        and isinstance(b, int | float)
+        and not isinstance(a, bool)
+        and not isinstance(b, bool)
+    ):
         return math.isclose(a, b, rel_tol=1e-12)
     return bool(a == b)

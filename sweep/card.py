@@ -23,10 +23,29 @@ from .tables import text
 from .views import parameters, without_uncommitted
 
 RESULTS = (
-    *("M_loss", "M_loss_blowout", "M_loss_thick", "M_loss_sublimation", "M_loss_other", "M_supplied", "M_available", "Sigma_0", "Sigma_final"),
+    *(
+        "M_loss",
+        "M_loss_blowout",
+        "M_loss_thick",
+        "M_loss_sublimation",
+        "M_loss_other",
+        "M_supplied",
+        "M_available",
+        "Sigma_0",
+        "Sigma_final",
+    ),
     *("t_end", "t99", "tau_max", "gated_time", "E_collisions", "E_dissipated"),
 )
-NUMERICS = ("steps", "steps_rejected", "steps_beyond_qpr", "bins_repaired", "wall_time", "solver_time", "attempt", "worker")
+NUMERICS = (
+    "steps",
+    "steps_rejected",
+    "steps_beyond_qpr",
+    "bins_repaired",
+    "wall_time",
+    "solver_time",
+    "attempt",
+    "worker",
+)
 
 
 def card(group: zarr.Group, run: int, place: str) -> str:
@@ -43,11 +62,38 @@ def card(group: zarr.Group, run: int, place: str) -> str:
             "",
             *_table(("key", "value", "unit", "meaning"), _differing(group, run)),
         ],
-        *([["## Results", "", *_table(("quantity", "value", "unit", "meaning"), _results(group, run))]] if status == layout.DONE else []),
+        *(
+            [
+                [
+                    "## Results",
+                    "",
+                    *_table(("quantity", "value", "unit", "meaning"), _results(group, run)),
+                ]
+            ]
+            if status == layout.DONE
+            else []
+        ),
         *([["## Notes", "", *_notes(group, run)]] if status == layout.DONE else []),
         *([["## Accuracy", "", *_accuracy(group, run)]] if status == layout.DONE else []),
         *(
-            [["## Caches", "", *_table(("slot", "hits", "misses", "rebuilds", "refused", "bytes", "dropped because of"), _caches(group, run))]]
+            [
+                [
+                    "## Caches",
+                    "",
+                    *_table(
+                        (
+                            "slot",
+                            "hits",
+                            "misses",
+                            "rebuilds",
+                            "refused",
+                            "bytes",
+                            "dropped because of",
+                        ),
+                        _caches(group, run),
+                    ),
+                ]
+            ]
             if status == layout.DONE
             else []
         ),
@@ -56,7 +102,10 @@ def card(group: zarr.Group, run: int, place: str) -> str:
         [
             "## Configuration",
             "",
-            "In a file of its own it makes the same run; keys that are not in it have the model's defaults.",
+            (
+                "In a file of its own it makes the same run; keys that are not in it have the"
+                " model's defaults."
+            ),
             "",
             *_configuration(config),
         ],
@@ -99,7 +148,9 @@ def _fenced(content: str, language: str) -> Iterator[str]:
 
 
 def _value(group: zarr.Group, name: str, run: int) -> Any:
-    part = without_uncommitted(name, reader.part(group, name, run)[None], reader.part(group, "status", run)[None])[0]
+    part = without_uncommitted(
+        name, reader.part(group, name, run)[None], reader.part(group, "status", run)[None]
+    )[0]
     return part.tolist() if isinstance(part, np.ndarray | np.generic) else part
 
 
@@ -112,14 +163,27 @@ def _about(group: zarr.Group, name: str) -> tuple[str, str]:
 def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
     yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
     yield ""
-    yield f"- run_id: `{_value(group, 'run_id', run)}` (names configuration, tables and model version: same id, same numbers)"
+    yield (
+        f"- run_id: `{_value(group, 'run_id', run)}` (names configuration, tables and model"
+        " version: same id, same numbers)"
+    )
     yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
     if status == layout.DONE:
         code = _value(group, "stop_reason", run)
-        why = next((f"{escaped(reason.advice)} ({escaped(reason.label)})" for reason in StopReason if reason == code), "no reason is recorded")
+        why = next(
+            (
+                f"{escaped(reason.advice)} ({escaped(reason.label)})"
+                for reason in StopReason
+                if reason == code
+            ),
+            "no reason is recorded",
+        )
         yield f"- ended after {_value(group, 't_end', run) / YEAR:.6g} yr: {why}"
         error = _value(group, "ledger_error", run)
-        yield f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply (round-off is some 1e-15)"
+        yield (
+            f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply"
+            " (round-off is some 1e-15)"
+        )
     elif status == layout.FAILED:
         yield f"- error: {escaped(_value(group, 'error', run))}"
     else:
@@ -131,7 +195,12 @@ def _differing(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
     every = {name: reader.column(group, name).tolist() for name in names}
     for name in sorted(names, key=lambda name: len({repr(value) for value in every[name]}) == 1):
         unit, meaning = _about(group, name)
-        yield escaped(group[name].attrs.get("config_key", name)), _exact(every[name][run]), unit, meaning
+        yield (
+            escaped(group[name].attrs.get("config_key", name)),
+            _exact(every[name][run]),
+            unit,
+            meaning,
+        )
 
 
 def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
@@ -145,7 +214,10 @@ def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
 def _notes(group: zarr.Group, run: int) -> Iterator[str]:
     lines = Notes.of(group, np.array([run])).lines
     if not lines:
-        yield "Nothing makes this run doubtful that the program looks for (docs/model.md lists what it does)."
+        yield (
+            "Nothing makes this run doubtful that the program looks for (docs/model.md lists what"
+            " it does)."
+        )
     for line in lines:
         yield f"- {escaped(line)}"
 
@@ -179,11 +251,22 @@ def _errors(found: Accuracy, run: int) -> Iterator[Sequence[str]]:
 
 
 def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
-    held = {name: _value(group, f"cache_{name}", run) for name in ("hits", "misses", "rebuilds", "refused", "bytes", "invalidations")}
+    held = {
+        name: _value(group, f"cache_{name}", run)
+        for name in ("hits", "misses", "rebuilds", "refused", "bytes", "invalidations")
+    }
     reasons = reader.column(group, "reason").tolist()
     for i, slot in enumerate(reader.column(group, "cache").tolist()):
-        why = ", ".join(f"{reason} {count}" for reason, count in zip(reasons, held["invalidations"][i], strict=True) if count)
-        yield escaped(slot), *(str(held[name][i]) for name in ("hits", "misses", "rebuilds", "refused", "bytes")), escaped(why or "-")
+        why = ", ".join(
+            f"{reason} {count}"
+            for reason, count in zip(reasons, held["invalidations"][i], strict=True)
+            if count
+        )
+        yield (
+            escaped(slot),
+            *(str(held[name][i]) for name in ("hits", "misses", "rebuilds", "refused", "bytes")),
+            escaped(why or "-"),
+        )
 
 
 def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
@@ -194,13 +277,21 @@ def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]
     commit = record.get("git_commit")
     yield (
         "git commit",
-        escaped(commit or "none: installed from a package") + (" with changes that were not committed" if record.get("git_dirty") else ""),
+        escaped(commit or "none: installed from a package")
+        + (" with changes that were not committed" if record.get("git_dirty") else ""),
     )
     host = f" on {escaped(record['host'])}" if "host" in record else ""
     yield "made", f"{escaped(made['created'])}{host}, {escaped(made['platform'])}"
     yield (
         "Python and packages",
-        escaped(", ".join([f"Python {made['python']}", *(f"{name} {version}" for name, version in packages.items())])),
+        escaped(
+            ", ".join(
+                [
+                    f"Python {made['python']}",
+                    *(f"{name} {version}" for name, version in packages.items()),
+                ]
+            )
+        ),
     )
     yield from _tables(made["tables"], config)
     yield "plan", f"`{group.attrs['plan_digest']}`"
@@ -234,6 +325,7 @@ def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str
     yield ""
     name = _value(group, "run_id", run)
     yield from _fenced(
-        f"import sweep\n\nruns = sweep.open_store({place!r})\nrun = runs.isel(run={run})  # its arrays, with units in .attrs\nconfig = runs.sweep.config({name!r})",
+        f"import sweep\n\nruns = sweep.open_store({place!r})\nrun = runs.isel(run={run})  # its"
+        f" arrays, with units in .attrs\nconfig = runs.sweep.config({name!r})",
         "python",
     )

@@ -1,6 +1,7 @@
 """The user's own checks: conditions that the results of a sweep must meet, as ``checks:`` of the sweep file has them.
 
-Not to be mixed up with ``check:`` (:class:`sweep.spec.CheckSpec`), which repeats runs to find their numerical error.
+Not to be mixed up with ``check:`` (:class:`sweep.spec.CheckSpec`), which repeats runs to find their
+numerical error.
 """
 
 import difflib
@@ -21,16 +22,24 @@ from .groups import OF_GROUP, OF_ORDER
 class Check(Section):
     """What must hold for every run, or for the runs of every group.
 
-    Checks are no part of the plan: a store says nothing of their results, and with others it stays as it is.
+    Checks are no part of the plan: a store says nothing of their results, and with others it stays
+    as it is.
     """
 
-    expect: str = Field(description="condition that must hold, over scalars of the store and swept parameters")
+    expect: str = Field(
+        description="condition that must hold, over scalars of the store and swept parameters"
+    )
     over: str | list[str] | None = Field(
         None,
         description="axes whose runs, equal on all other axes, make a group",
         json_schema_extra={"allowed": "the name of an axis, or a list of such names"},
     )
-    along: str | None = Field(None, description="axis whose runs, equal on all other axes, make a group, in the order of its values")
+    along: str | None = Field(
+        None,
+        description=(
+            "axis whose runs, equal on all other axes, make a group, in the order of its values"
+        ),
+    )
     where: str | None = Field(None, description="only runs for which it holds")
 
     @model_validator(mode="after")
@@ -43,14 +52,23 @@ class Check(Section):
         called = {*expect.calls}
         lonely = [name for name in expect.calls if name in (*OF_GROUP, *OF_ORDER) and not self.axes]
         if lonely:
-            raise ValueError(f"{lonely[0]} asks for a group: give over, or along where the order counts, with an axis")
+            raise ValueError(
+                f"{lonely[0]} asks for a group: give over, or along where the order counts, with an"
+                " axis"
+            )
         unordered = [name for name in expect.calls if name in OF_ORDER and self.along is None]
         if unordered:
             raise ValueError(f"{unordered[0]} asks for an order: give along instead of over")
         if self.axes and not called & {*OF_GROUP, *OF_ORDER}:
-            raise ValueError(f"expect asks nothing of a group: use {', '.join((*OF_GROUP, *OF_ORDER))}, or drop over and along")
+            raise ValueError(
+                f"expect asks nothing of a group: use {', '.join((*OF_GROUP, *OF_ORDER))}, or drop"
+                " over and along"
+            )
         if not expect.names:
-            raise ValueError(f"expect = {shown(self.expect)} names no result and no parameter, so that it checks nothing")
+            raise ValueError(
+                f"expect = {shown(self.expect)} names no result and no parameter, so that it checks"
+                " nothing"
+            )
         if self.where is not None:
             Expression(self.where)
         return self
@@ -58,26 +76,47 @@ class Check(Section):
     @property
     def axes(self) -> list[str]:
         """Those along which the runs of a group differ; none where each run is judged alone."""
-        return [self.along] if self.along is not None else [self.over] if isinstance(self.over, str) else list(self.over or ())
+        return (
+            [self.along]
+            if self.along is not None
+            else [self.over]
+            if isinstance(self.over, str)
+            else list(self.over or ())
+        )
 
     @property
     def words(self) -> str:
         """All of it in one line."""
-        over = [f"over {', '.join(self.axes)}" if self.along is None else f"along {self.along}"] if self.axes else []
-        return ", ".join([self.expect, *over, *([f"where {self.where}"] if self.where is not None else [])])
+        over = (
+            [f"over {', '.join(self.axes)}" if self.along is None else f"along {self.along}"]
+            if self.axes
+            else []
+        )
+        return ", ".join(
+            [self.expect, *over, *([f"where {self.where}"] if self.where is not None else [])]
+        )
 
 
 def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
     """The checks of a sweep file by their names, and a line for everything that is wrong with them before any store is looked at."""
     if not isinstance(given, Mapping):
-        return {}, [f"checks = {shown(given)}: must be names with checks, such as {{blow-out stays: {{along: T0, expect: ...}}}}"]
-    checks, problems = dict[str, Check](), []
+        return {}, [
+            f"checks = {shown(given)}: must be names with checks, such as {{blow-out stays:"
+            " {along: T0, expect: ...}}"
+        ]
+    checks = dict[str, Check]()
+    problems = []
     for name, entry in given.items():
         if not isinstance(name, str) or not name.strip():
-            problems.append(f"checks.{shown_text(str(name))}: the name must be a text; put it in quotes")
+            problems.append(
+                f"checks.{shown_text(str(name))}: the name must be a text; put it in quotes"
+            )
             continue
         if not isinstance(entry, Mapping):
-            problems.append(f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as {{expect: M_loss > 0}}")
+            problems.append(
+                f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as"
+                " {expect: M_loss > 0}"
+            )
             continue
         try:
             checks[name] = Check.model_validate(entry)
@@ -96,6 +135,8 @@ def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Check]:
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:
     """That there is no such axis, and which there are."""
-    near = difflib.get_close_matches(axis, axes, n=1) or [name for name in axes if axis.endswith(f".{name}")]
+    near = difflib.get_close_matches(axis, axes, n=1) or [
+        name for name in axes if axis.endswith(f".{name}")
+    ]
     known = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
     return f"there is no axis {axis}{f'; did you mean {near[0]}?' if near else ''} ({known})"

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import INTERRUPTED, OK, SOME_FAILED, command, debug_group, print_whole, printable, set_option, set_up_logging, terminal
+from marsdisk.commands import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    command,
+    debug_group,
+    print_whole,
+    printable,
+    set_option,
+    set_up_logging,
+    terminal,
+)
 
 from .cli_ask import ASK
 from .cli_browse import browse
@@ -23,7 +34,10 @@ if TYPE_CHECKING:
     from .store.place import Place
 
 
-@debug_group("Parameter sweeps of the Mars disk. Start with: sweep run configs/sweeps/temperature_supply.yaml")
+@debug_group(
+    "Parameter sweeps of the Mars disk. Start with: sweep run"
+    " configs/sweeps/temperature_supply.yaml"
+)
 def main(debug: bool) -> None:
     set_up_logging(debug)
 
@@ -33,17 +47,30 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
 
     name = "N|P%"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Allowance":
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Allowance":
         from .progress import Allowance
 
         try:
             return Allowance(str(value))
         except ValueError:
-            self.fail(f"{value!r} is neither a number of runs, such as 10, nor a percentage, such as 5%", param, ctx)
+            self.fail(
+                f"{value!r} is neither a number of runs, such as 10, nor a percentage, such as 5%",
+                param,
+                ctx,
+            )
 
 
-RETRY = click.option("--retry-failed", is_flag=True, help="Run failed runs again, too; all others stay as they are.")
-ALLOWED = click.option("--max-failures", "allowed", type=AllowanceParameter(), help="Stop when more runs, or more of those finished, have failed.")
+RETRY = click.option(
+    "--retry-failed", is_flag=True, help="Run failed runs again, too; all others stay as they are."
+)
+ALLOWED = click.option(
+    "--max-failures",
+    "allowed",
+    type=AllowanceParameter(),
+    help="Stop when more runs, or more of those finished, have failed.",
+)
 
 
 def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options: Any) -> None:
@@ -65,10 +92,23 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
 
 @main.command()
 @FILE
-@click.option("--store", type=PLACE, help="Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default: results/NAME.zarr]")
+@click.option(
+    "--store",
+    type=PLACE,
+    help=(
+        "Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default:"
+        " results/NAME.zarr]"
+    ),
+)
 @worker_options
 @click.option(
-    "--extend", "extending", is_flag=True, help="Add the runs that FILE has and the store lacks; nothing that it has is run or written again."
+    "--extend",
+    "extending",
+    is_flag=True,
+    help=(
+        "Add the runs that FILE has and the store lacks; nothing that it has is run or written"
+        " again."
+    ),
 )
 @RETRY
 @ALLOWED
@@ -85,11 +125,12 @@ def run(
 ) -> None:
     """Run the sweep in FILE; the same command again goes on where it stopped.
 
-    All cases are checked before the first one starts. Results are committed block by block, and what is committed is never lost or
-    computed again. Conditions that the results must meet (checks: in FILE, see sweep checks --help) are judged at the end.
+    All cases are checked before the first one starts. Results are committed block by block, and
+    what is committed is never lost or computed again. Conditions that the results must meet
+    (checks: in FILE, see sweep checks --help) are judged at the end.
 
-    Exit codes: 0 all runs are done and all checks hold, 1 some runs failed or some checks could not be judged, 2 bad input or store,
-    3 a check fails, 130 interrupted.
+    Exit codes: 0 all runs are done and all checks hold, 1 some runs failed or some checks could not
+    be judged, 2 bad input or store, 3 a check fails, 130 interrupted.
 
     \b
     sweep run configs/sweeps/temperature_supply.yaml
@@ -102,8 +143,10 @@ def run(
     from .spec import load_sweep
     from .store.place import Place
 
-    source, sweep = source_of(**where), load_sweep(file, overrides)
-    again, options = shlex.join(["sweep", *sys.argv[1:]]), {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
+    source = source_of(**where)
+    sweep = load_sweep(file, overrides)
+    again = shlex.join(["sweep", *sys.argv[1:]])
+    options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
     _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), source, again, **options)
 
 
@@ -159,11 +202,23 @@ def status(store: "Place", as_json: bool) -> None:
     from .heartbeat import RUNNING, driver_line, heartbeat
     from .store import reader
 
-    counts, beat = reader.counts(store), heartbeat(store)
+    counts = reader.counts(store)
+    beat = heartbeat(store)
     if as_json:
-        print_whole(json.dumps({**vars(counts), "pending": counts.pending, **({"driver": beat} if beat and counts.is_open else {})}))
+        print_whole(
+            json.dumps(
+                {
+                    **vars(counts),
+                    "pending": counts.pending,
+                    **({"driver": beat} if beat and counts.is_open else {}),
+                }
+            )
+        )
         return
-    click.echo(f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of {counts.runs} runs")
+    click.echo(
+        f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of"
+        f" {counts.runs} runs"
+    )
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
     if counts.refining:
         click.echo("the refinement is not finished: more rounds follow those runs")
@@ -181,24 +236,34 @@ for other in (*CLUSTER, *LOOK, browse, *ASK, checks):
 
 @main.command()
 @STORE
-@click.option("--repair", is_flag=True, help="Remove what nobody reads, and mark blocks whose results cannot be read as pending.")
-@click.option("--deep", is_flag=True, help="Read every chunk: finds garbled ones, too. Takes as long as reading the whole store.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Remove what nobody reads, and mark blocks whose results cannot be read as pending.",
+)
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Read every chunk: finds garbled ones, too. Takes as long as reading the whole store.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @command
 def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
     """Say what is wrong with STORE and what to do about it; change nothing without --repair.
 
-    Looks for damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that nobody reads, notes of drivers that
-    were killed, another version of the model, and changed tables. The sizes of all files are compared with what they must be, and the
-    first bytes of compressed ones (in a folder) and the checksums of small ones are looked at: some seconds for a million runs.
+    Looks for damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files
+    that nobody reads, notes of drivers that were killed, another version of the model, and changed
+    tables. The sizes of all files are compared with what they must be, and the first bytes of
+    compressed ones (in a folder) and the checksums of small ones are looked at: some seconds for a
+    million runs.
 
-    --repair never removes a readable result; the same sweep run or sweep resume then computes what was lost, to the same bits.
-    Exit codes: 0 nothing wrong, 1 something is to be done, 2 the store cannot be read at all.
+    --repair never removes a readable result; the same sweep run or sweep resume then computes what
+    was lost, to the same bits. Exit codes: 0 nothing wrong, 1 something is to be done, 2 the store
+    cannot be read at all.
 
-    \b
-    sweep doctor results/temperature_supply.zarr
-    sweep doctor results/temperature_supply.zarr --repair && sweep status results/temperature_supply.zarr
-    sweep doctor s3://BUCKET/my_sweep.zarr --deep --json
+    \b sweep doctor results/temperature_supply.zarr sweep doctor results/temperature_supply.zarr
+    --repair && sweep status results/temperature_supply.zarr sweep doctor s3://BUCKET/my_sweep.zarr
+    --deep --json
     """
     import json
 
@@ -212,7 +277,11 @@ def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
     if diagnosis.findings:
         terminal().print(findings_table(diagnosis))
     if diagnosis.driver:
-        click.echo(printable(f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"))
+        click.echo(
+            printable(
+                f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"
+            )
+        )
     click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @STORE
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on.  [default: one that is free]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port to listen on.  [default: one that is free]",
+)
 @click.option(
     "--address",
     default="127.0.0.1",
@@ -26,17 +31,22 @@ if TYPE_CHECKING:
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="Further name to answer to, by which people reach the page, as through a proxy; repeatable.",
+    help=(
+        "Further name to answer to, by which people reach the page, as through a proxy; repeatable."
+    ),
 )
 @click.option("--no-open", is_flag=True, help="Only say where the page is.")
 @command
 def browse(store: "Place", port: int, address: str, hosts: tuple[str, ...], no_open: bool) -> None:
     """Look at STORE in a browser, also while its sweep runs: map, table, series, size distributions, caches, provenance.
 
-    The page is served by this command until Ctrl-C, to this machine only unless --address says otherwise, and changes nothing. Nothing is loaded from elsewhere. For a
-    store on another machine: start it there with a port of your choice, and here: ssh -L 5006:localhost:5006 MACHINE.
+    The page is served by this command until Ctrl-C, to this machine only unless --address says
+    otherwise, and changes nothing. Nothing is loaded from elsewhere. For a store on another
+    machine: start it there with a port of your choice, and here: ssh -L 5006:localhost:5006
+    MACHINE.
 
-    It answers only to the names that it was started for, its own address and those of --host, so that no web site can read it through your browser.
+    It answers only to the names that it was started for, its own address and those of --host, so
+    that no web site can read it through your browser.
 
     \b
     sweep browse results/temperature_supply.zarr

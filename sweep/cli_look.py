@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .store.place import Place
 
 
-def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+def _names(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> list[str] | None:
     return None if value is None else [name.strip() for name in value.split(",")]
 
 
@@ -25,29 +27,43 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     "--columns",
     metavar="NAME,NAME",
     callback=_names,
-    help="Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason, as many as fit]",
+    help=(
+        "Scalars to show.  [default: swept parameters, status, M_loss, t99, tau_max, stop_reason,"
+        " as many as fit]"
+    ),
 )
-@click.option("--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows.")
+@click.option(
+    "--rows", type=click.IntRange(1), default=40, show_default=True, help="At most so many rows."
+)
 @click.option("--cache", "of_cache", is_flag=True, help="Sums of the cache statistics instead.")
 @command
-def show(store: "Place", where: str | None, sort: str | None, columns: list[str] | None, rows: int, of_cache: bool) -> None:
+def show(
+    store: "Place",
+    where: str | None,
+    sort: str | None,
+    columns: list[str] | None,
+    rows: int,
+    of_cache: bool,
+) -> None:
     """A table of the runs of STORE.
 
-    A condition is written with the names of columns, comparisons (== != < <= > >=, in), and, or, not, + - * / ** %, brackets, numbers
-    and texts in quotes, and the functions abs, sqrt, exp, log, log10, isfinite, min and max. All scalars and parameters of the store
-    are columns, in the units of the store; so is run, the number of a run. status is 'pending', 'done' or 'failed'.
+    A condition is written with the names of columns, comparisons (== != < <= > >=, in), and, or,
+    not, + - * / ** %, brackets, numbers and texts in quotes, and the functions abs, sqrt, exp, log,
+    log10, isfinite, min and max. All scalars and parameters of the store are columns, in the units
+    of the store; so is run, the number of a run. status is 'pending', 'done' or 'failed'.
 
-    \b
-    sweep show results/temperature_supply.zarr --sort -M_loss --rows 10
-    sweep show results/temperature_supply.zarr --where 'T0 > 3500 and status == "failed"' --columns T0,ring,error
-    sweep show results/temperature_supply.zarr --where 'ring in (0, 31) and log10(M_loss) > -10' --columns ring,M_loss,t99
+    \b sweep show results/temperature_supply.zarr --sort -M_loss --rows 10 sweep show
+    results/temperature_supply.zarr --where 'T0 > 3500 and status == "failed"' --columns
+    T0,ring,error sweep show results/temperature_supply.zarr --where 'ring in (0, 31) and
+    log10(M_loss) > -10' --columns ring,M_loss,t99
     """
     from .notes import Notes
     from .store import reader
     from .tables import cache_table, in_sequence, runs_table
     from .views import Columns
 
-    held, console = Columns(reader.open_group(store)), terminal()
+    held = Columns(reader.open_group(store))
+    console = terminal()
     runs = in_sequence(held, held.where(where), sort)
     if of_cache:
         console.print(cache_table(held.group, runs))
@@ -61,41 +77,75 @@ def show(store: "Place", where: str | None, sort: str | None, columns: list[str]
 
 @click.command()
 @STORE
-@click.argument("kind", type=click.Choice(["heatmap", "series", "psd", "radial", "sensitivity", "cache", "convergence"]))
+@click.argument(
+    "kind",
+    type=click.Choice(
+        ["heatmap", "series", "psd", "radial", "sensitivity", "cache", "convergence"]
+    ),
+)
 @click.option(
-    "--name", multiple=True, metavar="NAME", help="What to show: a scalar (heatmap, sensitivity) or a series (series, radial; series takes several)."
+    "--name",
+    multiple=True,
+    metavar="NAME",
+    help=(
+        "What to show: a scalar (heatmap, sensitivity) or a series (series, radial; series takes"
+        " several)."
+    ),
 )
 @click.option("--x", metavar="PARAMETER", help="heatmap: across.")
 @click.option("--y", metavar="PARAMETER", help="heatmap: upwards.")
 @click.option("--over", metavar="PARAMETER", help="heatmap: a panel for each value.")
 @WHERE
-@click.option("--ring", type=click.IntRange(0), help="One ring instead of the sum over rings (heatmap, series, sensitivity).")
-@click.option("--run", multiple=True, metavar="RUN", help="Number or run_id, or the beginning of one (psd: one; series: any number).")
-@click.option("--per", type=click.Choice(["mass", "number"]), help="psd: of which the distribution is.  [default: mass]")
-@click.option("--style", type=click.Choice(["screen", "paper"]), default="screen", show_default=True, help="paper: column width, 300 dpi.")
-@click.option("--out", type=click.Path(), metavar="FILE", help="A .png, .svg or .pdf file; - prints it.  [default: NAME-KIND.png]")
+@click.option(
+    "--ring",
+    type=click.IntRange(0),
+    help="One ring instead of the sum over rings (heatmap, series, sensitivity).",
+)
+@click.option(
+    "--run",
+    multiple=True,
+    metavar="RUN",
+    help="Number or run_id, or the beginning of one (psd: one; series: any number).",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["mass", "number"]),
+    help="psd: of which the distribution is.  [default: mass]",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["screen", "paper"]),
+    default="screen",
+    show_default=True,
+    help="paper: column width, 300 dpi.",
+)
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    help="A .png, .svg or .pdf file; - prints it.  [default: NAME-KIND.png]",
+)
 @force_option
 @command
 def plot(store: "Place", kind: str, style: str, out: str | None, force: bool, **asked: Any) -> None:
     """A figure of STORE for a paper or a screen.
 
-    \b
-    heatmap      a scalar over two parameters; failed, missing and early-stopped cells are hatched, nothing is interpolated
-    series       series of runs over time
-    psd          size distributions of a run at its snapshots, with the blow-out size
-    radial       a series of all rings of a disk over time
-    sensitivity  what each axis alone does to a scalar, others at their middle values (indices with intervals: sweep sensitivity)
-    cache        lookups of each cache slot, and why values were dropped
-    convergence  numerical errors of the checked runs (check: in the sweep file) beside their limits
+    \b heatmap      a scalar over two parameters; failed, missing and early-stopped cells are
+    hatched, nothing is interpolated series       series of runs over time psd          size
+    distributions of a run at its snapshots, with the blow-out size radial       a series of all
+    rings of a disk over time sensitivity  what each axis alone does to a scalar, others at their
+    middle values (indices with intervals: sweep sensitivity) cache        lookups of each cache
+    slot, and why values were dropped convergence  numerical errors of the checked runs (check: in
+    the sweep file) beside their limits
 
-    Masses and their rates are summed over the rings of a disk, where there are rings, unless --ring is given or rings are an axis of the
-    figure. Where more parameters differ than the figure shows, it takes the middle value of the others and says so; --where chooses.
+    Masses and their rates are summed over the rings of a disk, where there are rings, unless --ring
+    is given or rings are an axis of the figure. Where more parameters differ than the figure shows,
+    it takes the middle value of the others and says so; --where chooses.
 
-    \b
-    sweep plot results/temperature_supply.zarr heatmap --x mu_orbit10pct --y T0 --over tau0_target
-    sweep plot results/temperature_supply.zarr series --name M_loss_cum --where 'tau0_target == 1' --style paper --out loss.pdf
-    sweep plot results/temperature_supply.zarr psd --run 17 --per number
-    sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
+    \b sweep plot results/temperature_supply.zarr heatmap --x mu_orbit10pct --y T0 --over
+    tau0_target sweep plot results/temperature_supply.zarr series --name M_loss_cum --where
+    'tau0_target == 1' --style paper --out loss.pdf sweep plot results/temperature_supply.zarr psd
+    --run 17 --per number sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
     """
     from marsdisk.outfile import PICTURES, OutFile, plain_name
 
@@ -124,16 +174,26 @@ def plot(store: "Place", kind: str, style: str, out: str | None, force: bool, **
 @click.argument("a", type=PLACE)
 @click.argument("b", type=PLACE)
 @click.option(
-    "--rtol", type=click.FloatRange(0.0, 1.0, max_open=True), default=0.0, show_default=True, help="Relative difference that counts as none."
+    "--rtol",
+    type=click.FloatRange(0.0, 1.0, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Relative difference that counts as none.",
 )
-@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="At most so many lines of each kind.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="At most so many lines of each kind.",
+)
 @command
 def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
     """What differs between the results in stores A and B, by how much, and why.
 
-    Runs are matched by run_id, which names configuration, tables and model version; the others by the values of all parameters that
-    either store sweeps. Every number is compared but those of the day, such as times of computing. Exit codes: 0 the same, 1 different,
-    2 bad input.
+    Runs are matched by run_id, which names configuration, tables and model version; the others by
+    the values of all parameters that either store sweeps. Every number is compared but those of the
+    day, such as times of computing. Exit codes: 0 the same, 1 different, 2 bad input.
 
     \b
     sweep compare results/before.zarr results/after.zarr
@@ -152,12 +212,31 @@ def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
 
 @click.command()
 @STORE
-@click.option("--to", type=click.Choice(["csv", "parquet", "netcdf"]), required=True, help="Format of the file.")
-@click.option("--out", type=click.Path(), metavar="FILE", help="The file to write; - prints it.  [default: NAME.csv, .parquet or .nc]")
+@click.option(
+    "--to",
+    type=click.Choice(["csv", "parquet", "netcdf"]),
+    required=True,
+    help="Format of the file.",
+)
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    help="The file to write; - prints it.  [default: NAME.csv, .parquet or .nc]",
+)
 @force_option
 @WHERE
-@click.option("--columns", metavar="NAME,NAME", callback=_names, help="Scalars to take.  [default: all; with --series the parameters and the status]")
-@click.option("--series", is_flag=True, help="All time series too: a row for each run and sample (NetCDF: a dimension sample).")
+@click.option(
+    "--columns",
+    metavar="NAME,NAME",
+    callback=_names,
+    help="Scalars to take.  [default: all; with --series the parameters and the status]",
+)
+@click.option(
+    "--series",
+    is_flag=True,
+    help="All time series too: a row for each run and sample (NetCDF: a dimension sample).",
+)
 @command
 def export(
     store: "Place",
@@ -170,14 +249,14 @@ def export(
 ) -> None:
     """Runs of STORE as a file for other programs, with units.
 
-    CSV has units in its heads and numbers with all their digits; Parquet in the metadata of its columns and in DataFrame.attrs of
-    pandas; NetCDF in CF attributes. Runs that failed or are not done have no numbers; status says so. Large stores are written some
-    blocks at a time. FILE may be a pipe or a device; a file that is there already is only written over with --force.
+    CSV has units in its heads and numbers with all their digits; Parquet in the metadata of its
+    columns and in DataFrame.attrs of pandas; NetCDF in CF attributes. Runs that failed or are not
+    done have no numbers; status says so. Large stores are written some blocks at a time. FILE may
+    be a pipe or a device; a file that is there already is only written over with --force.
 
-    \b
-    sweep export results/temperature_supply.zarr --to csv --where 'ring == 0' --columns T0,M_loss,t99
-    sweep export results/temperature_supply.zarr --to parquet --series
-    sweep export results/temperature_supply.zarr --to netcdf --out all.nc
+    \b sweep export results/temperature_supply.zarr --to csv --where 'ring == 0' --columns
+    T0,M_loss,t99 sweep export results/temperature_supply.zarr --to parquet --series sweep export
+    results/temperature_supply.zarr --to netcdf --out all.nc
     """
     from marsdisk.outfile import OutFile
 
@@ -200,14 +279,17 @@ def export(
 @click.command()
 @STORE
 @click.argument("run")
-@click.option("--out", type=click.Path(), metavar="FILE", help="Write it there instead of printing it.")
+@click.option(
+    "--out", type=click.Path(), metavar="FILE", help="Write it there instead of printing it."
+)
 @force_option
 @command
 def card(store: "Place", run: str, out: str | None, force: bool) -> None:
     """All about one RUN of STORE, as Markdown: what is needed to trust it and to repeat it.
 
-    RUN is a number, a run_id or the beginning of one. The card has the parameters (those that differ between runs first), the results,
-    why the run ended, its ledger and accuracy, the caches, where the numbers come from, and how to run it again and open it.
+    RUN is a number, a run_id or the beginning of one. The card has the parameters (those that
+    differ between runs first), the results, why the run ended, its ledger and accuracy, the caches,
+    where the numbers come from, and how to run it again and open it.
 
     \b
     sweep card results/temperature_supply.zarr 17

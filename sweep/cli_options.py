@@ -18,7 +18,9 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
 
     name = "store"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Place":
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Place":
         from .store.place import Place
 
         return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
@@ -26,4 +28,6 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
 
 PLACE = PlaceParameter()
 STORE = click.argument("store", type=PLACE)
-WHERE = click.option("--where", metavar="CONDITION", help="Only runs for which it holds; see sweep show --help.")
+WHERE = click.option(
+    "--where", metavar="CONDITION", help="Only runs for which it holds; see sweep show --help."
+)

@@ -16,7 +16,16 @@ from distributed.security import Security
 from .agreement import Probe, check_agreement, probing
 from .browse.dashboard import close_to_other_sites, on_dashboard, results_page
 from .errors import ClusterError, Interrupted, WorkersLostError
-from .profiles import JobsProfile, KubernetesProfile, LocalProfile, Profile, Scheduler, Source, Tls, usable_cores
+from .profiles import (
+    JobsProfile,
+    KubernetesProfile,
+    LocalProfile,
+    Profile,
+    Scheduler,
+    Source,
+    Tls,
+    usable_cores,
+)
 from .quiet import quiet_loggers
 from .watchdog import Limits
 from .worker import BlockTask, SweepPlugin
@@ -27,10 +36,12 @@ WORKER_MB = 300  # of a worker with our packages, before its first run
 LOOPBACK_WORKER = ["--host", "127.0.0.1"]  # it would listen on all interfaces
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Dask would have every free memory handed back at once, to be asked for again, page by page, by the next run.
+#: Dask would have every free memory handed back at once, to be asked for again, page by page, by
+#: the next run.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": 2**26, "MALLOC_MMAP_THRESHOLD_": 2**24}
 WORKER_SETTINGS = {
-    # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever without an error
+    # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever
+    # without an error
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -38,15 +49,18 @@ WORKER_SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
 }
-ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, 1), "DASK_LOGGING__DISTRIBUTED": "critical"}  # read when a worker starts, a restarted one too
+# read when a worker starts, a restarted one too
+ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, 1), "DASK_LOGGING__DISTRIBUTED": "critical"}
 SETTINGS = {
     **WORKER_SETTINGS,
-    "distributed.scheduler.allowed-failures": 1,  # 0 would condemn a block at the first stray kill, more costs minutes per bad case
+    # 0 would condemn a block at the first stray kill, more costs minutes per bad case
+    "distributed.scheduler.allowed-failures": 1,
     "distributed.scheduler.worker-ttl": "5 minutes",
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ENVIRONMENT.items()},
 }
 
-#: Dask looks so long after the loss of a worker whether it is back, and if not, even as it starts anew after a second loss, dismisses it for good.
+#: Dask looks so long after the loss of a worker whether it is back, and if not, even as it starts
+#: anew after a second loss, dismisses it for good.
 LOCAL_SETTINGS = {"distributed.deploy.lost-worker-timeout": "1 day"}
 
 
@@ -61,15 +75,20 @@ class Cluster:
         self.client = client
         self.address = address
         ended = self._ended_for_memory()
-        self._last_ended = ended[-1][0] if ended else 0.0  # before our time, by the scheduler's clock
+        # before our time, by the scheduler's clock
+        self._last_ended = ended[-1][0] if ended else 0.0
 
     def workers(self) -> Mapping[str, Mapping[str, Any]]:
         """By address, as the scheduler describes them."""
         try:
             scheduler: Any = self.client.scheduler
-            identity: Any = self.client.sync(scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS)
+            identity: Any = self.client.sync(
+                scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS
+            )
         except TimeoutError as error:
-            raise WorkersLostError(f"the scheduler of {self.address} has not answered for {SCHEDULER_SECONDS:.0f} s") from error
+            raise WorkersLostError(
+                f"the scheduler of {self.address} has not answered for {SCHEDULER_SECONDS:.0f} s"
+            ) from error
         except OSError as error:
             raise WorkersLostError(f"the scheduler of {self.address} is gone") from error
         found: Mapping[str, Mapping[str, Any]] = identity["workers"]
@@ -95,7 +114,11 @@ class Cluster:
 
     def out_of_memory(self) -> str:
         """Say that nannies end workers for lack of memory; empty where none has done so since this was last asked."""
-        new = [(time, event["rss"]) for time, event in self._ended_for_memory() if time > self._last_ended]
+        new = [
+            (time, event["rss"])
+            for time, event in self._ended_for_memory()
+            if time > self._last_ended
+        ]
         if not new:
             return ""
         self._last_ended = new[-1][0]
@@ -123,7 +146,9 @@ class Cluster:
     @property
     def cure(self) -> str:
         """What a person can do where there are no workers."""
-        return f"start some (dask worker {self.address} --nthreads 1), then run the same command again"
+        return (
+            f"start some (dask worker {self.address} --nthreads 1), then run the same command again"
+        )
 
 
 class LocalProcesses(Cluster):
@@ -141,9 +166,18 @@ def security(tls: Tls | None) -> Security | None:
     """Both directions encrypted, or None; what cannot be read is named by Dask when it connects."""
     if tls is None:
         return None
-    files = {"ca_file": tls.ca, "client_cert": tls.cert, "client_key": tls.key, "scheduler_cert": tls.cert, "scheduler_key": tls.key}
+    files = {
+        "ca_file": tls.ca,
+        "client_cert": tls.cert,
+        "client_key": tls.key,
+        "scheduler_cert": tls.cert,
+        "scheduler_key": tls.key,
+    }
     return Security(
-        require_encryption=True, **{f"tls_{name}": file for name, file in files.items()}, tls_worker_cert=tls.cert, tls_worker_key=tls.key
+        require_encryption=True,
+        **{f"tls_{name}": file for name, file in files.items()},
+        tls_worker_cert=tls.cert,
+        tls_worker_key=tls.key,
     )
 
 
@@ -156,11 +190,20 @@ def connect(scheduler: Scheduler, timeout: float) -> Client:
         Nobody answers there, or not to us.
     """
     try:
-        return Client(scheduler.address, security=security(scheduler.tls), timeout=timeout, set_as_default=False)
+        return Client(
+            scheduler.address,
+            security=security(scheduler.tls),
+            timeout=timeout,
+            set_as_default=False,
+        )
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
-        detail = re.sub(r"^in <.*?>: ", "", str(error.__cause__ or error).strip()) or type(error).__name__
+        detail = (
+            re.sub(r"^in <.*?>: ", "", str(error.__cause__ or error).strip())
+            or type(error).__name__
+        )
         raise WorkersLostError(
-            f"no scheduler answers at {scheduler.address}: {detail}; start one there (dask scheduler), or check address and certificates"
+            f"no scheduler answers at {scheduler.address}: {detail}; start one there (dask"
+            " scheduler), or check address and certificates"
         ) from error
 
 
@@ -182,7 +225,13 @@ def processes_of(source: Source, blocks: int) -> int | None:
 
 @contextmanager
 def workers_from(
-    source: Source, first: BlockTask, blocks: int, *, limits: Limits, say: Callable[[str], None], stop: threading.Event
+    source: Source,
+    first: BlockTask,
+    blocks: int,
+    *,
+    limits: Limits,
+    say: Callable[[str], None],
+    stop: threading.Event,
 ) -> Iterator[Cluster]:
     """Workers ready for blocks like ``first``; what was started for them is gone when the context ends.
 
@@ -194,13 +243,22 @@ def workers_from(
         ``stop`` was set while waiting for them.
     """
     # the driver says in its own words what happens to workers
-    with quiet_loggers(_loggers_of_dask(), logging.CRITICAL), dask.config.set(SETTINGS), ExitStack() as stack:
+    with (
+        quiet_loggers(_loggers_of_dask(), logging.CRITICAL),
+        dask.config.set(SETTINGS),
+        ExitStack() as stack,
+    ):
         count = processes_of(source, blocks)
         if count is not None:
             stack.enter_context(dask.config.set(LOCAL_SETTINGS))
             stack.enter_context(on_dashboard(first.store))
-            local = stack.enter_context(_local(count, source if isinstance(source, LocalProfile) else None))
-            say(f"{count} worker{'s' * (count > 1)}; dashboard {local.client.dashboard_link}{results_page(local.client.dashboard_link)}")
+            local = stack.enter_context(
+                _local(count, source if isinstance(source, LocalProfile) else None)
+            )
+            say(
+                f"{count} worker{'s' * (count > 1)}; dashboard"
+                f" {local.client.dashboard_link}{results_page(local.client.dashboard_link)}"
+            )
             local.client.register_plugin(SweepPlugin(first))
             yield local
             return
@@ -215,17 +273,23 @@ def workers_from(
         stack.callback(_unregister, cluster.client, plugin.name)
         workers = cluster.workers()
         threads = sum(worker["nthreads"] for worker in workers.values())
-        say(f"{len(workers)} worker{'s' * (len(workers) > 1)} of {cluster.address}, {threads} at a time; dashboard {cluster.client.dashboard_link}")
+        say(
+            f"{len(workers)} worker{'s' * (len(workers) > 1)} of {cluster.address}, {threads} at a"
+            f" time; dashboard {cluster.client.dashboard_link}"
+        )
         if threads > len(workers):
             say(
-                "note: some workers have several threads, which hinder each other; processes of one thread each are faster (dask worker --nthreads 1)"
+                "note: some workers have several threads, which hinder each other; processes of one"
+                " thread each are faster (dask worker --nthreads 1)"
             )
         yield cluster
 
 
 def _loggers_of_dask() -> list[str]:
     """Names of the loggers that tell of lost workers and connections."""
-    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    known = [
+        name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"
+    ]
     return ["asyncio", "tornado.application", *known]
 
 
@@ -250,7 +314,9 @@ def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]
             silence_logs=logging.CRITICAL,
         )
     except (OSError, RuntimeError, TimeoutError) as error:
-        raise ClusterError(f"{count} workers could not be started: {error}; {LocalProcesses.cure}") from error
+        raise ClusterError(
+            f"{count} workers could not be started: {error}; {LocalProcesses.cure}"
+        ) from error
     close_to_other_sites(cluster.scheduler)
     with cluster, Client(cluster, set_as_default=False) as client:
         yield LocalProcesses(client, count)
@@ -272,7 +338,9 @@ def _remote(source: Scheduler | Profile | int, limits: Limits) -> Iterator[Clust
             yield cluster
 
 
-def _until_some(cluster: Cluster, limits: Limits, say: Callable[[str], None], stop: threading.Event) -> None:
+def _until_some(
+    cluster: Cluster, limits: Limits, say: Callable[[str], None], stop: threading.Event
+) -> None:
     """Wait for the first worker."""
     begin = last = time.monotonic()
     said = False
@@ -282,7 +350,10 @@ def _until_some(cluster: Cluster, limits: Limits, say: Callable[[str], None], st
             raise Interrupted
         now = time.monotonic()
         if not said and now - begin > 2.0:
-            say(f"waiting for workers of {cluster.address}{': ' * bool(cluster.waiting())}{cluster.waiting()}")
+            say(
+                "waiting for workers of"
+                f" {cluster.address}{': ' * bool(cluster.waiting())}{cluster.waiting()}"
+            )
             said = True
         if said and not starved:
             starved = cluster.out_of_memory()
@@ -294,7 +365,10 @@ def _until_some(cluster: Cluster, limits: Limits, say: Callable[[str], None], st
             if done:
                 say(done)
         if now - begin > max(limits.no_worker, cluster.patience if cluster.waiting() else 0.0):
-            raise ClusterError(f"no worker of {cluster.address} within {now - begin:.0f} s; {starved or cluster.cure}")
+            raise ClusterError(
+                f"no worker of {cluster.address} within {now - begin:.0f} s;"
+                f" {starved or cluster.cure}"
+            )
 
 
 def loud(source: Source) -> str:
@@ -307,4 +381,7 @@ def loud(source: Source) -> str:
         if encrypted
         else "WHOEVER REACHES IT CAN RUN CODE AS YOU (give tls: certificates, or a closed network)"
     )
-    return f"WARNING: the scheduler and its workers listen on {source.listens_widely}, beyond this machine; {rest}"
+    return (
+        f"WARNING: the scheduler and its workers listen on {source.listens_widely}, beyond this"
+        f" machine; {rest}"
+    )

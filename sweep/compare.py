@@ -57,7 +57,8 @@ class Comparison:
     pairs: NDArray[np.int64]  #: (pairs, 2), runs of A and B
     by_run_id: int  #: pairs with the same run_id; the others have the same parameters
     only: tuple[list[int], list[int]]  #: runs of A without one of B, and the reverse
-    states: dict[tuple[str, str], list[tuple[int, int]]]  #: pairs that ended in different states or for different reasons
+    #: pairs that ended in different states or for different reasons
+    states: dict[tuple[str, str], list[tuple[int, int]]]
     differences: list[Difference]  #: beyond the tolerance, the largest first
     numerics: list[str]  #: of NUMERICS that differ
     within: int  #: arrays that differ, but by no more than the tolerance
@@ -83,7 +84,10 @@ def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
     status, stop = (_both(a, b, name, pairs) for name in ("status", "stop_reason"))
     states = _states(pairs, *status, *stop)
     done = pairs[(status[0] == layout.DONE) & (status[1] == layout.DONE)]
-    differences, numerics, within, identical = [], list[str](), 0, True
+    differences = []
+    numerics = list[str]()
+    within = 0
+    identical = True
     shared, not_compared = _arrays(a, b)
     for name in shared:
         found, same_bits = _difference(a, b, name, done, rtol)
@@ -96,9 +100,22 @@ def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
             within += 1
     differences.sort(key=lambda one: one.largest, reverse=True)
     notes = Notes.of(a).summary, Notes.of(b).summary
-    only = [sorted({*runs_of(group).tolist()} - {*pairs[:, i].tolist()}) for i, group in enumerate((a, b))]
+    only = [
+        sorted({*runs_of(group).tolist()} - {*pairs[:, i].tolist()})
+        for i, group in enumerate((a, b))
+    ]
     return Comparison(
-        pairs, by_run_id, (only[0], only[1]), states, differences, numerics, within, not_compared, identical, list(reasons(a, b)), notes
+        pairs,
+        by_run_id,
+        (only[0], only[1]),
+        states,
+        differences,
+        numerics,
+        within,
+        not_compared,
+        identical,
+        list(reasons(a, b)),
+        notes,
     )
 
 
@@ -111,27 +128,44 @@ def _matched(a: zarr.Group, b: zarr.Group) -> tuple[NDArray[np.int64], int]:
     swept = {**_keys(b), **_keys(a)}
     points = [_points(group, list(swept)) for group in (a, b)]
     free = {points[1][j]: j for j in runs[1] if j not in taken[0]}
-    more = [(i, free.pop(points[0][i])) for i in runs[0] if i not in taken[1] and points[0][i] in free]
+    more = [
+        (i, free.pop(points[0][i])) for i in runs[0] if i not in taken[1] and points[0][i] in free
+    ]
     return np.array(sorted([*pairs, *more]), dtype=np.int64).reshape(-1, 2), len(pairs)
 
 
 def _keys(group: zarr.Group) -> dict[str, str]:
     """Name of the coordinate of each swept configuration key."""
-    return {str(group[name].attrs["config_key"]): name for name in parameters(group) if "config_key" in group[name].attrs}
+    return {
+        str(group[name].attrs["config_key"]): name
+        for name in parameters(group)
+        if "config_key" in group[name].attrs
+    }
 
 
 def _points(group: zarr.Group, keys: list[str]) -> list[tuple[Any, ...]]:
     """Value of each of the configuration keys for every run, from its coordinate or from what all runs share."""
-    held, runs = _keys(group), reader.column(group, "status").size
+    held = _keys(group)
+    runs = reader.column(group, "status").size
     columns = [
-        [_comparable(v) for v in reader.column(group, held[key]).tolist()] if key in held else [_comparable(_of_base(group, key))] * runs
+        (
+            [_comparable(v) for v in reader.column(group, held[key]).tolist()]
+            if key in held
+            else [_comparable(_of_base(group, key))] * runs
+        )
         for key in keys
     ]
     return list(zip(*columns, strict=True)) if columns else [()] * runs
 
 
 def _comparable(value: Any) -> Any:
-    return "None" if value is None or value != value else float(value) if isinstance(value, int | float) else str(value)
+    return (
+        "None"
+        if value is None or value != value
+        else float(value)
+        if isinstance(value, int | float)
+        else str(value)
+    )
 
 
 def _of_base(group: zarr.Group, key: str) -> Any:
@@ -141,12 +175,19 @@ def _of_base(group: zarr.Group, key: str) -> Any:
     return value
 
 
-def _both(a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    left, right = (without_uncommitted(name, reader.column(group, name), reader.column(group, "status")) for group in (a, b))
+def _both(
+    a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    left, right = (
+        without_uncommitted(name, reader.column(group, name), reader.column(group, "status"))
+        for group in (a, b)
+    )
     return left[pairs[:, 0]], right[pairs[:, 1]]
 
 
-def _states(pairs: NDArray[np.int64], *columns: NDArray[Any]) -> dict[tuple[str, str], list[tuple[int, int]]]:
+def _states(
+    pairs: NDArray[np.int64], *columns: NDArray[Any]
+) -> dict[tuple[str, str], list[tuple[int, int]]]:
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for pair, *state in zip(pairs.tolist(), *(column.tolist() for column in columns), strict=True):
         one, other = (_ending(*of_run) for of_run in (state[::2], state[1::2]))
@@ -165,16 +206,35 @@ def _arrays(a: zarr.Group, b: zarr.Group) -> tuple[list[str], list[str]]:
     """Names of the numbers along run that both have in one shape, and of those that they have not."""
     held: list[dict[str, Any]] = []
     for group in (a, b):
-        arrays = {name: array for name, array in sorted(group.arrays()) if array.metadata.dimension_names[:1] == ("run",)}  # type: ignore[union-attr, index]
+        arrays = {
+            name: array
+            for name, array in sorted(group.arrays())
+            if array.metadata.dimension_names[:1] == ("run",)  # type: ignore[union-attr, index]
+        }
         left_out = {*OF_THE_DAY, *parameters(group), "status", "stop_reason"}
-        held.append({name: array for name, array in arrays.items() if name not in left_out and array.dtype.kind in "fiu"})
-    shared = [name for name in held[0] if name in held[1] and held[0][name].shape[1:] == held[1][name].shape[1:]]
+        held.append(
+            {
+                name: array
+                for name, array in arrays.items()
+                if name not in left_out and array.dtype.kind in "fiu"
+            }
+        )
+    shared = [
+        name
+        for name in held[0]
+        if name in held[1] and held[0][name].shape[1:] == held[1][name].shape[1:]
+    ]
     return shared, sorted((held[0].keys() | held[1].keys()) - {*shared})
 
 
-def _difference(a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64], rtol: float) -> tuple[Difference | None, bool]:
+def _difference(
+    a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64], rtol: float
+) -> tuple[Difference | None, bool]:
     """The largest difference of one array over the pairs of finished runs, if it is beyond ``rtol``, and whether all bits are the same."""
-    runs, largest, where, same_bits = 0, -1.0, 0, True
+    runs = 0
+    largest = -1.0
+    where = 0
+    same_bits = True
     for first in range(0, len(pairs), CHUNK):
         part = pairs[first : first + CHUNK]
         left, right = (_rows(group, name, part[:, i]) for i, group in enumerate((a, b)))
@@ -184,16 +244,21 @@ def _difference(a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64
         relative = _relative(left.astype(float), right.astype(float))
         runs += int((relative > rtol).sum())
         if relative.max() > largest:
-            largest, where = float(relative.max()), first + int(relative.argmax())
+            largest = float(relative.max())
+            where = first + int(relative.argmax())
     if not runs:
         return None, same_bits
     pair = (int(pairs[where, 0]), int(pairs[where, 1]))
-    shown = [text(v.tolist()) if np.ndim(v) == 0 else "" for v in (_rows(a, name, pairs[where, :1])[0], _rows(b, name, pairs[where, 1:])[0])]
+    shown = [
+        text(v.tolist()) if np.ndim(v) == 0 else ""
+        for v in (_rows(a, name, pairs[where, :1])[0], _rows(b, name, pairs[where, 1:])[0])
+    ]
     return Difference(label(a, name), runs, largest, pair, (shown[0], shown[1])), same_bits
 
 
 def _rows(group: zarr.Group, name: str, runs: NDArray[np.int64]) -> NDArray[Any]:
-    lo, hi = int(runs.min()), int(runs.max()) + 1
+    lo = int(runs.min())
+    hi = int(runs.max()) + 1
     if hi - lo <= 4 * runs.size:
         return np.ascontiguousarray(reader.part(group, name, slice(lo, hi))[runs - lo])
     return reader.part(group, name, runs)
@@ -204,8 +269,12 @@ def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
     axes = tuple(range(1, left.ndim))
     lost = np.isnan(left) != np.isnan(right)
     with np.errstate(invalid="ignore"):
-        apart = np.where(np.isnan(left) | np.isnan(right) | (left == right), 0.0, np.abs(left - right))
-    scale = np.maximum(np.nan_to_num(np.abs(left), posinf=np.inf), np.nan_to_num(np.abs(right), posinf=np.inf)).max(axis=axes, initial=0.0)
+        apart = np.where(
+            np.isnan(left) | np.isnan(right) | (left == right), 0.0, np.abs(left - right)
+        )
+    scale = np.maximum(
+        np.nan_to_num(np.abs(left), posinf=np.inf), np.nan_to_num(np.abs(right), posinf=np.inf)
+    ).max(axis=axes, initial=0.0)
     apart = apart.max(axis=axes, initial=0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(apart == 0.0, 0.0, np.where(np.isinf(apart), np.inf, apart / scale))
@@ -214,26 +283,38 @@ def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
 
 def reasons(a: zarr.Group, b: zarr.Group) -> Iterator[str]:
     """A line for each thing that was not the same when the two stores were made."""
-    mine, others = a.attrs, b.attrs
+    mine = a.attrs
+    others = b.attrs
     swept = {**_keys(a), **_keys(b)}
-    yield from _unequal(mine["base_config"], others["base_config"], "", lambda key: key not in swept)
+    yield from _unequal(
+        mine["base_config"], others["base_config"], "", lambda key: key not in swept
+    )
     for key, name in swept.items():
         if (key in _keys(a)) != (key in _keys(b)):
             has, lacks, word = ("A", "B", b) if key in _keys(a) else ("B", "A", a)
             yield f"{key} is swept in {has} ({name}) and {text(_of_base(word, key))} in {lacks}"
     was: Any = mine["provenance"]
     now: Any = others["provenance"]
-    both_named = ["host"] if "host" in was and "host" in now else []  # a store says it where that is asked for
+    # a store says it where that is asked for
+    both_named = ["host"] if "host" in was and "host" in now else []
     for what in ("model_version", "git_commit", "git_dirty", "python", "platform", *both_named):
         yield from _unequal(was.get(what), now.get(what), what.replace("_", " "))
     yield from _unequal(was.get("packages", {}), now.get("packages", {}), "package")
     yield from _unequal(was.get("tables", {}), now.get("tables", {}), "table")
 
 
-def _unequal(mine: Any, others: Any, where: str, counts: Callable[[str], bool] = lambda key: True) -> Iterator[str]:
+def _unequal(
+    mine: Any, others: Any, where: str, counts: Callable[[str], bool] = lambda key: True
+) -> Iterator[str]:
     if isinstance(mine, Mapping) and isinstance(others, Mapping):
         for key in dict.fromkeys(itertools.chain(mine, others)):
-            joined = f"{where} {key}" if where in {"package", "table"} else f"{where}.{key}" if where else str(key)
+            joined = (
+                f"{where} {key}"
+                if where in {"package", "table"}
+                else f"{where}.{key}"
+                if where
+                else str(key)
+            )
             if counts(joined):
                 yield from _unequal(mine.get(key), others.get(key), joined, counts)
     elif mine != others:
@@ -243,18 +324,30 @@ def _unequal(mine: Any, others: Any, where: str, counts: Callable[[str], bool] =
 def report(found: Comparison, rtol: float, rows: int) -> Iterator[str | Table]:
     """What was found, for people; at most ``rows`` lines of each kind."""
     other = len(found.pairs) - found.by_run_id
-    yield f"{len(found.pairs)} runs are in both: {found.by_run_id} with the same run_id, {other} with the same parameters"
+    yield (
+        f"{len(found.pairs)} runs are in both: {found.by_run_id} with the same run_id, {other} with"
+        " the same parameters"
+    )
     for name, runs in zip("AB", found.only, strict=True):
         if runs:
             yield f"{len(runs)} only in {name}: run{'s' * (len(runs) > 1)} {_listed(runs)}"
     for (one, two), pairs in found.states.items():
         yield f"{one} in A, {two} in B: {_listed([_pair(*pair) for pair in pairs])}"
     if found.differences:
-        table = Table(title=f"differences beyond {rtol:g}, relative" if rtol else "differences, relative", title_justify="left")
+        table = Table(
+            title=f"differences beyond {rtol:g}, relative" if rtol else "differences, relative",
+            title_justify="left",
+        )
         for head in ("array", "runs", "largest", "in run", "A", "B"):
             table.add_column(head, justify="left" if head == "array" else "right", overflow="fold")
         for one_of in found.differences[:rows]:
-            table.add_row(one_of.name, str(one_of.runs), f"{one_of.largest:.2g}", _pair(*one_of.pair), *one_of.values)
+            table.add_row(
+                one_of.name,
+                str(one_of.runs),
+                f"{one_of.largest:.2g}",
+                _pair(*one_of.pair),
+                *one_of.values,
+            )
         yield table
         if len(found.differences) > rows:
             yield f"and {len(found.differences) - rows} arrays more; --rows shows them"
@@ -263,16 +356,24 @@ def report(found: Comparison, rtol: float, rows: int) -> Iterator[str | Table]:
     for name, summary in zip("AB", found.notes, strict=True):
         yield f"notes of {name}: {summary or 'none'}"
     if found.within:
-        yield f"{found.within} array{'s' * (found.within > 1)} differ{'s' * (found.within == 1)} by no more than {rtol:g}"
+        yield (
+            f"{found.within} array{'s' * (found.within > 1)} differ{'s' * (found.within == 1)} by"
+            f" no more than {rtol:g}"
+        )
     if found.not_compared:
-        yield f"not compared, being in one store only or of another shape: {', '.join(found.not_compared)}"
+        yield (
+            "not compared, being in one store only or of another shape:"
+            f" {', '.join(found.not_compared)}"
+        )
     if found.why:
         yield "what was different when they were made:"
         yield from (f"  {line}" for line in found.why[:rows])
         if len(found.why) > rows:
             yield f"  and {len(found.why) - rows} more; --rows shows them"
     if found.same:
-        yield "the results are the same" + (", bit for bit" if found.identical else f" within {rtol:g}")
+        yield "the results are the same" + (
+            ", bit for bit" if found.identical else f" within {rtol:g}"
+        )
     else:
         yield "the results are different"
 
@@ -282,4 +383,6 @@ def _pair(a: int, b: int) -> str:
 
 
 def _listed(parts: Sequence[Any], most: int = 8) -> str:
-    return ", ".join(map(str, parts[:most])) + (f" and {len(parts) - most} more" if len(parts) > most else "")
+    return ", ".join(map(str, parts[:most])) + (
+        f" and {len(parts) - most} more" if len(parts) > most else ""
+    )

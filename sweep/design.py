@@ -28,25 +28,42 @@ SEED = "names the random numbers; the same seed gives the same points"
 class SampleSpec(Section):
     """Points drawn from a prior."""
 
-    method: Literal["sobol", "halton", "lhs", "random"] = quantity(..., "sobol, halton: evenly spread; lhs: Latin hypercube; random: independent")
+    method: Literal["sobol", "halton", "lhs", "random"] = quantity(
+        ..., "sobol, halton: evenly spread; lhs: Latin hypercube; random: independent"
+    )
     n: int = quantity(..., "how many points", "", ge=1, le=1_000_000)
     seed: int = quantity(1, SEED, "", ge=0)
-    axes: dict[str, Any] = quantity(..., "distribution of each key", allowed=f"keys with distributions: {KINDS}")
+    axes: dict[str, Any] = quantity(
+        ..., "distribution of each key", allowed=f"keys with distributions: {KINDS}"
+    )
 
 
 class DesignSpec(Section):
     """Points for a sensitivity analysis."""
 
     method: Literal["saltelli", "morris", "fast"] = quantity(
-        ..., "saltelli: first-order and total indices; morris: elementary effects, to screen; fast: indices by Fourier analysis"
+        ...,
+        "saltelli: first-order and total indices; morris: elementary effects, to screen; fast:"
+        " indices by Fourier analysis",
     )
     n: int = quantity(
-        ..., "saltelli: base points, each with keys + 2 runs; morris: trajectories of keys + 1 runs; fast: runs of a curve", "", ge=2, le=1_000_000
+        ...,
+        "saltelli: base points, each with keys + 2 runs; morris: trajectories of keys + 1 runs;"
+        " fast: runs of a curve",
+        "",
+        ge=2,
+        le=1_000_000,
     )
     seed: int = quantity(1, SEED, "", ge=0)
-    levels: int = quantity(4, "morris: levels of each key, an even number", "", ge=2, le=100, multiple_of=2)
-    curves: int = quantity(4, "fast: curves of n runs for each key; their scatter is the interval", "", ge=2, le=1000)
-    axes: dict[str, Any] = quantity(..., "distribution of each key", allowed=f"keys with distributions: {KINDS}")
+    levels: int = quantity(
+        4, "morris: levels of each key, an even number", "", ge=2, le=100, multiple_of=2
+    )
+    curves: int = quantity(
+        4, "fast: curves of n runs for each key; their scatter is the interval", "", ge=2, le=1000
+    )
+    axes: dict[str, Any] = quantity(
+        ..., "distribution of each key", allowed=f"keys with distributions: {KINDS}"
+    )
 
 
 @dataclass(frozen=True)
@@ -72,16 +89,26 @@ METHODS: Mapping[str, Method] = {
 
 def _drawn(spec: SampleSpec | DesignSpec) -> NDArray[np.float64]:
     """(points, keys) in the unit cube, in the order of the method."""
-    d, n = len(spec.axes), spec.n
+    d = len(spec.axes)
+    n = spec.n
     if isinstance(spec, DesignSpec):
         problem = {"num_vars": d, "names": list(spec.axes), "bounds": [[0.0, 1.0]] * d}
-        name = {"saltelli": "SALib.sample.sobol", "morris": "SALib.sample.morris", "fast": "SALib.sample.fast_sampler"}[spec.method]
+        name = {
+            "saltelli": "SALib.sample.sobol",
+            "morris": "SALib.sample.morris",
+            "fast": "SALib.sample.fast_sampler",
+        }[spec.method]
         draw = extra(name, "design", f"design: {{method: {spec.method}}}").sample
         if spec.method == "saltelli":
             return np.asarray(draw(problem, n, calc_second_order=False, seed=spec.seed))
         if spec.method == "morris":
             return np.asarray(draw(problem, n, num_levels=spec.levels, seed=spec.seed))
-        return np.concatenate([draw(dict(problem), n, M=HARMONICS, seed=[spec.seed, curve]) for curve in range(spec.curves)])
+        return np.concatenate(
+            [
+                draw(dict(problem), n, M=HARMONICS, seed=[spec.seed, curve])
+                for curve in range(spec.curves)
+            ]
+        )
     if spec.method == "random":
         return np.random.default_rng(spec.seed).random((n, d))
     qmc = extra("scipy.stats.qmc", "design", f"sample: {{method: {spec.method}}}")
@@ -94,7 +121,9 @@ def unknown_key(key: str) -> str:
     keys = list(config_keys(RunConfig))
     if key in keys or any(known.startswith(f"{key}.") for known in keys):
         return ""
-    near = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]] or difflib.get_close_matches(key, keys, n=1)
+    near = [
+        known for known in keys if known.split(".")[-1] == key.split(".")[-1]
+    ] or difflib.get_close_matches(key, keys, n=1)
     return f"there is no such key{f'; did you mean {near[0]}?' if near else ''}"
 
 
@@ -102,7 +131,10 @@ def _bad_n(spec: SampleSpec | DesignSpec) -> str:
     n = spec.n
     if METHODS[spec.method].balanced and n & (n - 1):
         below = 1 << (n.bit_length() - 1)
-        return f"n = {n}: a Sobol sequence covers the space evenly at powers of two only; give {below} or {2 * below}"
+        return (
+            f"n = {n}: a Sobol sequence covers the space evenly at powers of two only; give {below}"
+            f" or {2 * below}"
+        )
     if spec.method == "fast" and n <= 4 * HARMONICS**2:
         return f"n = {n}: a FAST curve needs more than {4 * HARMONICS**2} runs; give 65 or more"
     return ""
@@ -135,11 +167,18 @@ def design_axis(spec: SampleSpec | DesignSpec, section: str) -> tuple[Axis | Non
     if problems:
         return None, problems
     drawn = _drawn(spec)
-    columns = [marginals[key].values(column.tolist()) for key, column in zip(spec.axes, drawn.T, strict=True)]
+    columns = [
+        marginals[key].values(column.tolist())
+        for key, column in zip(spec.axes, drawn.T, strict=True)
+    ]
     points = tuple(dict(zip(spec.axes, row, strict=True)) for row in zip(*columns, strict=True))
     laws = ", ".join(f"{key} {marginal.words}" for key, marginal in marginals.items())
     method = METHODS[spec.method]
-    goes_on = f"{method.continues} may grow" if method.continues else f"cannot be continued, as {method.instead} can"
+    goes_on = (
+        f"{method.continues} may grow"
+        if method.continues
+        else f"cannot be continued, as {method.instead} can"
+    )
     words = f"{spec.method}, seed {spec.seed}, {goes_on}: {laws}"
     return Axis(POINT, points, tuple(range(len(points))), section, words), []
 
@@ -148,7 +187,9 @@ def given_design(content: Mapping[str, Any]) -> SampleSpec | DesignSpec | None:
     """The design that the content of a sweep file gives."""
     if content.get("design") is not None:
         return DesignSpec.model_validate(content["design"])
-    return SampleSpec.model_validate(content["sample"]) if content.get("sample") is not None else None
+    return (
+        SampleSpec.model_validate(content["sample"]) if content.get("sample") is not None else None
+    )
 
 
 def _digest(axis: Axis, points: int) -> str:
@@ -172,7 +213,11 @@ def record(axes: Sequence[Axis]) -> dict[str, Any]:
         return {}
     packages = ["numpy", "scipy", *(["SALib"] if axis.section == "design" else [])]
     return {
-        "design": {"points": len(axis.points), "digest": _digest(axis, len(axis.points)), "drawn_with": {name: _version(name) for name in packages}}
+        "design": {
+            "points": len(axis.points),
+            "digest": _digest(axis, len(axis.points)),
+            "drawn_with": {name: _version(name) for name in packages},
+        }
     }
 
 
@@ -185,25 +230,47 @@ def _version(package: str) -> str | None:
 
 def redrawn(attributes: Mapping[str, Any], axes: Sequence[Axis]) -> list[str]:
     """What to say where the points that a store has are not the first ones drawn now; nothing where they are."""
-    kept, axis = attributes.get("design"), _design_axis(axes)
-    if kept is None or axis is None or (len(axis.points) >= kept["points"] and _digest(axis, kept["points"]) == kept["digest"]):
+    kept = attributes.get("design")
+    axis = _design_axis(axes)
+    if (
+        kept is None
+        or axis is None
+        or (len(axis.points) >= kept["points"] and _digest(axis, kept["points"]) == kept["digest"])
+    ):
         return []
     now = record(axes)["design"]["drawn_with"]
-    changed = [f"{name} {was}, now {now.get(name)}" for name, was in kept["drawn_with"].items() if now.get(name) != was]
-    why = f": they were drawn with {'; '.join(changed)}; install that again to go on" if changed else ""
+    changed = [
+        f"{name} {was}, now {now.get(name)}"
+        for name, was in kept["drawn_with"].items()
+        if now.get(name) != was
+    ]
+    why = (
+        f": they were drawn with {'; '.join(changed)}; install that again to go on"
+        if changed
+        else ""
+    )
     return [f"{axis.section}: its points are not the first ones of those in the store{why}"]
 
 
 def continuation(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What becomes of the points of one sweep file in another that differs in their number only."""
-    then, now = given_design(before), given_design(after)
+    then = given_design(before)
+    now = given_design(after)
     if then is None or now is None or type(then) is not type(now) or then.method != now.method:
         return []
-    method, section = METHODS[now.method], "design" if isinstance(now, DesignSpec) else "sample"
+    method = METHODS[now.method]
+    section = "design" if isinstance(now, DesignSpec) else "sample"
     number = method.continues or "n"
-    one, other = then.model_dump(), now.model_dump()
+    one = then.model_dump()
+    other = now.model_dump()
     if one.pop(number) >= other.pop(number) or one != other:
         return []
     if method.continues:
-        return [f"{section}.{number} has grown, and {now.method} keeps all points that the store has: --extend adds the others"]
-    return [f"{section}: {now.method} cannot be continued, for with another n all points are others; {method.instead} can be"]
+        return [
+            f"{section}.{number} has grown, and {now.method} keeps all points that the store has:"
+            " --extend adds the others"
+        ]
+    return [
+        f"{section}: {now.method} cannot be continued, for with another n all points are others;"
+        f" {method.instead} can be"
+    ]

@@ -23,7 +23,9 @@ def findings_table(diagnosis: Diagnosis) -> Table:
 def _cure(finding: Finding) -> str:
     if not finding.repaired:
         return finding.cure
-    return f"done: {finding.repair}" + (f"; now {finding.cure.rpartition('then ')[2]}" if finding.blocks else "")
+    return f"done: {finding.repair}" + (
+        f"; now {finding.cure.rpartition('then ')[2]}" if finding.blocks else ""
+    )
 
 
 def _some(names: Sequence[str]) -> str:
@@ -34,5 +36,13 @@ def _some(names: Sequence[str]) -> str:
 def findings_json(diagnosis: Diagnosis, store: str) -> dict[str, Any]:
     """The same with all names."""
     keys = ("kind", "meaning", "cure", "repair", "repaired")
-    found = [{"names": [*finding.names], **{key: getattr(finding, key) for key in keys}} for finding in diagnosis.findings]
-    return {"store": store, "clean": diagnosis.is_clean, "driver": diagnosis.driver, "findings": found}
+    found = [
+        {"names": [*finding.names], **{key: getattr(finding, key) for key in keys}}
+        for finding in diagnosis.findings
+    ]
+    return {
+        "store": store,
+        "clean": diagnosis.is_clean,
+        "driver": diagnosis.driver,
+        "findings": found,
+    }

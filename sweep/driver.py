@@ -15,7 +15,14 @@ from distributed import Future, KilledWorker, wait
 
 from .agreement import check_agreement
 from .cluster import Cluster, connect, loud, naming_loss, workers_from
-from .errors import ClusterError, Interrupted, StorageOutageError, StoreError, UnfitWorkerError, WorkersLostError
+from .errors import (
+    ClusterError,
+    Interrupted,
+    StorageOutageError,
+    StoreError,
+    UnfitWorkerError,
+    WorkersLostError,
+)
 from .outage import Outage
 from .plan import Block, Plan
 from .profiles import Scheduler, Source
@@ -26,7 +33,8 @@ from .store.reader import read_fence
 from .watchdog import Limits, Watchdog
 from .worker import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 
-RESTARTS = 3  # of a block that was lost, and of a cluster that was lost without having finished anything
+# of a block that was lost, and of a cluster that was lost without having finished anything
+RESTARTS = 3
 
 
 def block_task(plan: Plan, store: str, block: Block, fence: Fence) -> BlockTask:
@@ -99,7 +107,14 @@ def run_blocks(
             raise Interrupted
         before = reporter.tally.finished
         try:
-            with workers_from(workers, work.first(), max(len(work), in_round), limits=limits, say=reporter.say, stop=stop) as cluster:
+            with workers_from(
+                workers,
+                work.first(),
+                max(len(work), in_round),
+                limits=limits,
+                say=reporter.say,
+                stop=stop,
+            ) as cluster:
                 was_there = True
                 reporter.tally.restart_clock()
                 while work:
@@ -136,7 +151,13 @@ def _run_here(work: "Work", store: str, reporter: Reporter, stop: threading.Even
         reporter.add(receipt)
 
 
-def _until_back(scheduler: Scheduler, error: WorkersLostError, limits: Limits, say: Callable[[str], None], stop: threading.Event) -> None:
+def _until_back(
+    scheduler: Scheduler,
+    error: WorkersLostError,
+    limits: Limits,
+    say: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
     """Wait until a scheduler answers again, which somebody else must have started anew."""
     say(f"{error}; waiting up to {limits.reconnect:.0f} s for it to come back")
     end = time.monotonic() + limits.reconnect
@@ -216,7 +237,14 @@ class Work:
 class Window:
     """Blocks on their way over one cluster: some queued, a bounded number in flight, some suspected of killing workers."""
 
-    def __init__(self, cluster: Cluster, work: Work, committed: Callable[[Receipt], None], stop: threading.Event, watchdog: Watchdog) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        work: Work,
+        committed: Callable[[Receipt], None],
+        stop: threading.Event,
+        watchdog: Watchdog,
+    ) -> None:
         self.cluster = cluster
         self.client = cluster.client
         self.committed = committed
@@ -250,8 +278,9 @@ class Window:
             self.client.cancel(list(self.flying))
             if running:
                 self.watchdog.say(
-                    f"{running} block{'s' * (running > 1)} still run{'s' * (running == 1)} on workers of "
-                    f"{self.cluster.address}; each is written only if store and plan are still the same when it ends"
+                    f"{running} block{'s' * (running > 1)} still run{'s' * (running == 1)} on"
+                    f" workers of {self.cluster.address}; each is written only if store and plan"
+                    " are still the same when it ends"
                 )
 
     def _advance(self) -> None:
@@ -275,8 +304,11 @@ class Window:
             self.flying[self._submit(run_block, task)] = task
 
     def _submit(self, function: Callable[[BlockTask], object], task: BlockTask) -> Future[Any]:
-        key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"  # one used again would give the old result
-        return self.client.submit(unpacked, function, task.packed(), key=key, pure=False, workers=self.watchdog.usable())
+        # one used again would give the old result
+        key = f"{function.__name__}-{task.index}-{task.attempt}-{next(self.serial)}-{self.cluster.client.id}"
+        return self.client.submit(
+            unpacked, function, task.packed(), key=key, pure=False, workers=self.watchdog.usable()
+        )
 
     def _look(self) -> bool:
         """Raise if there is nothing left to wait for; whether what is on its way has to be begun anew, and is."""
@@ -295,7 +327,9 @@ class Window:
             self._look()
             try:
                 with self.client.as_current():
-                    return list(wait(list(self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done)
+                    return list(
+                        wait(list(self.flying), timeout=0.5, return_when="FIRST_COMPLETED").done
+                    )
             except TimeoutError:
                 continue
             except CancelledError as error:
@@ -306,7 +340,9 @@ class Window:
         try:
             receipt = future.result(timeout=2.0)
             refuse_changed_store(self.flying[future].store, receipt)
-        except TimeoutError:  # its worker died before the receipt was fetched; Dask runs the block again, where it can
+        except TimeoutError:
+            # its worker died before the receipt was fetched; Dask runs the block again, where it
+            # can
             self._look()
             return
         except BaseException as error:
@@ -336,16 +372,20 @@ class Window:
         if isinstance(error, KilledWorker):
             if task.attempt > RESTARTS:
                 raise ClusterError(
-                    f"block {task.index} kills its worker though none of its runs does alone: too little memory for its results? "
-                    "Make blocks smaller (block: in the sweep file), or lower output.samples and output.snapshots"
+                    f"block {task.index} kills its worker though none of its runs does alone: too"
+                    " little memory for its results? Make blocks smaller (block: in the sweep"
+                    " file), or lower output.samples and output.snapshots"
                 ) from error
             self.suspects.append(task)
             return
-        if task.attempt > RESTARTS:  # a lost connection looks like many things; what repeats is not that
+        # a lost connection looks like many things; what repeats is not that
+        if task.attempt > RESTARTS:
             if self.cluster.probe is not None:
                 with naming_loss(self.cluster.address):
                     check_agreement(self.client, self.cluster.probe)
-            raise ClusterError(f"block {task.index} could not be run: {type(error).__name__}: {error}") from error
+            raise ClusterError(
+                f"block {task.index} could not be run: {type(error).__name__}: {error}"
+            ) from error
         self.queue.append(replace(task, attempt=task.attempt + 1))
 
     def _dropped(self) -> WorkersLostError:
@@ -360,9 +400,16 @@ class Window:
         """The task again, its runs that kill workers marked so that they are recorded as failed instead of started, and checks likewise."""
         fatal = self._fatal(replace(task, checked=frozenset()), range(len(task.overrides)))
         fatal_checks = self._fatal(task, sorted(task.checked.difference(fatal, task.condemned)))
-        reason = "killed its worker process twice, as a crash in compiled code or too much memory does"
+        reason = (
+            "killed its worker process twice, as a crash in compiled code or too much memory does"
+        )
         condemned = {**task.condemned, **dict.fromkeys(fatal, reason)}
-        return replace(task, attempt=task.attempt + 1, condemned=condemned, condemned_checks=task.condemned_checks.union(fatal_checks))
+        return replace(
+            task,
+            attempt=task.attempt + 1,
+            condemned=condemned,
+            condemned_checks=task.condemned_checks.union(fatal_checks),
+        )
 
     def _fatal(self, task: BlockTask, runs: Sequence[int]) -> list[int]:
         if not runs or self._survives(task, runs):

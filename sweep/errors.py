@@ -50,5 +50,6 @@ class UnfitWorkerError(MarsDiskError, RuntimeError):
     """A worker that does not agree with the driver and leaves a block alone."""
 
     def __init__(self, address: str, problem: str) -> None:
-        self.address, self.problem = address, problem
+        self.address = address
+        self.problem = problem
         super().__init__(address, problem)

@@ -35,7 +35,14 @@ class Selection:
     series: list[str]
 
     @classmethod
-    def of(cls, group: zarr.Group, where: str | None = None, columns: Sequence[str] | None = None, *, series: bool = False) -> "Selection":
+    def of(
+        cls,
+        group: zarr.Group,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        *,
+        series: bool = False,
+    ) -> "Selection":
         """Runs for which ``where`` holds, the scalars ``columns`` (default: all; with series the parameters and the state), and all series if asked for."""
         held = Columns(group)
         if columns is not None:
@@ -48,7 +55,12 @@ class Selection:
             held[name]  # an unknown one is refused before anything is written
         dims = {name: array.metadata.dimension_names for name, array in sorted(group.arrays())}  # type: ignore[union-attr]
         found = [name for name, of in dims.items() if of == ("run", "sample")]
-        return cls(group, held.where(where), [name for name in dict.fromkeys(names) if name != "run"], found if series else [])
+        return cls(
+            group,
+            held.where(where),
+            [name for name in dict.fromkeys(names) if name != "run"],
+            found if series else [],
+        )
 
     def parts(self) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
         """The arrays, some blocks at a time, with the numbers of their runs; states and reasons to stop as numbers."""
@@ -58,8 +70,17 @@ class Selection:
             runs = self.runs[(self.runs >= lo) & (self.runs < lo + step)]
             if runs.size:
                 status = reader.part(self.group, "status", runs)
-                read = {name: reader.part(self.group, name, runs) for name in (*self.scalars, *self.series)}
-                yield runs, {name: without_uncommitted(name, values, status) for name, values in read.items()}
+                read = {
+                    name: reader.part(self.group, name, runs)
+                    for name in (*self.scalars, *self.series)
+                }
+                yield (
+                    runs,
+                    {
+                        name: without_uncommitted(name, values, status)
+                        for name, values in read.items()
+                    },
+                )
 
     def rows(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Columns of a table, some blocks at a time: a row for each run, or for each run and sample; states in words."""
@@ -71,14 +92,20 @@ class Selection:
                 table["sample"] = np.tile(np.arange(samples), runs.size)
             for name, values in held.items():
                 words = in_words(name, values, status)
-                table[name] = words.reshape(-1) if name in self.series else np.repeat(words, samples)
+                table[name] = (
+                    words.reshape(-1) if name in self.series else np.repeat(words, samples)
+                )
             yield table
 
     @property
     def heads(self) -> dict[str, str]:
         """Name with unit of each column of the table."""
         names = [*self.scalars, *self.series]
-        return {"run": "run", **({"sample": "sample"} if self.series else {}), **{name: label(self.group, name) for name in names}}
+        return {
+            "run": "run",
+            **({"sample": "sample"} if self.series else {}),
+            **{name: label(self.group, name) for name in names},
+        }
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Unit and meaning of an array."""
@@ -121,7 +148,9 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
         with out.writing() as file:
             return write(selection, file)
     except ModuleNotFoundError as error:
-        raise ExportError(f"{to} needs {error.name}, which is not installed: pip install 'marsdisk[export]'") from error
+        raise ExportError(
+            f"{to} needs {error.name}, which is not installed: pip install 'marsdisk[export]'"
+        ) from error
 
 
 def _csv(selection: Selection, file: BinaryIO) -> int:
@@ -147,15 +176,28 @@ def _parquet(selection: Selection, file: BinaryIO) -> int:
     import pyarrow.parquet as pq
 
     kinds = {"f": pa.float64(), "i": pa.int64(), "u": pa.int64(), "b": pa.bool_(), "T": pa.string()}
-    types = {name: "T" if name in WORDS else selection.group[name].dtype.kind for name in (*selection.scalars, *selection.series)}  # type: ignore[union-attr]
-    described = {name: _plain(selection.attributes(name), words=name in WORDS) for name in selection.heads}
+    types = {
+        name: "T" if name in WORDS else selection.group[name].dtype.kind  # type: ignore[union-attr]
+        for name in (*selection.scalars, *selection.series)
+    }
+    described = {
+        name: _plain(selection.attributes(name), words=name in WORDS) for name in selection.heads
+    }
     fields = [
         pa.field(
-            name, kinds[types.get(name, "i")], metadata={key: value if isinstance(value, str) else json.dumps(value) for key, value in about.items()}
+            name,
+            kinds[types.get(name, "i")],
+            metadata={
+                key: value if isinstance(value, str) else json.dumps(value)
+                for key, value in about.items()
+            },
         )
         for name, about in described.items()
     ]
-    about_store = {"units": {name: str(about.get("units", "1")) for name, about in described.items()}, **_of_store(selection.group)}
+    about_store = {
+        "units": {name: str(about.get("units", "1")) for name, about in described.items()},
+        **_of_store(selection.group),
+    }
     schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(about_store)})
     rows = 0
     with pq.ParquetWriter(file, schema) as writer:
@@ -175,12 +217,18 @@ def _netcdf(selection: Selection, out: BinaryIO) -> int:
 
     with h5netcdf.File(out, "w") as file:
         file.attrs.update({"Conventions": "CF-1.11", "title": str(selection.group.attrs["title"])})
-        file.attrs.update({key: json.dumps(value) for key, value in _of_store(selection.group).items()})
+        file.attrs.update(
+            {key: json.dumps(value) for key, value in _of_store(selection.group).items()}
+        )
         file.dimensions["run"] = selection.runs.size
         if selection.series:
             file.dimensions["sample"] = int(selection.group[selection.series[0]].shape[1])  # type: ignore[union-attr]
         file.create_variable("run", ("run",), "i8", data=selection.runs)
-        coordinates = [name for name in str(selection.group.attrs["coordinates"]).split() if name in selection.scalars]
+        coordinates = [
+            name
+            for name in str(selection.group.attrs["coordinates"]).split()
+            if name in selection.scalars
+        ]
         for name in (*selection.scalars, *selection.series):
             _declare(file, selection, name, coordinates)
         lo = 0
@@ -209,9 +257,13 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
     types = {"T": h5py.string_dtype(), "b": "i1"}
     variable = file.create_variable(name, dims, types.get(kind, array.dtype))
     for key, value in _plain(selection.attributes(name)).items():
-        variable.attrs[key] = np.array(value, dtype=array.dtype) if key in {"flag_values", "flag_masks"} else value
+        variable.attrs[key] = (
+            np.array(value, dtype=array.dtype) if key in {"flag_values", "flag_masks"} else value
+        )
     if kind == "b":
-        variable.attrs.update({"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"})
+        variable.attrs.update(
+            {"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"}
+        )
     if name not in coordinates:
         variable.attrs["coordinates"] = " ".join(coordinates)
 
@@ -219,7 +271,11 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
 def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, Any]:
     """Attributes that any format takes; without the flags where words stand for them."""
     flags = {"flag_values", "flag_masks", "flag_meanings"}
-    return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list) and not (words and key in flags)}
+    return {
+        key: value
+        for key, value in attributes.items()
+        if isinstance(value, str | int | float | list) and not (words and key in flags)
+    }
 
 
 def _of_store(group: zarr.Group) -> dict[str, Any]:

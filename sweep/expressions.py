@@ -1,7 +1,8 @@
 """Conditions and formulas over columns of numbers, such as ``T0 > 3500 and status == "failed"``, without eval.
 
-Python's grammar, of which only what is listed here is understood: no attribute, call of a method, index or assignment exists in it. (pandas.query calls
-methods, numexpr evaluates code that it has made from the text, asteval and simpleeval work on one row at a time.)
+Python's grammar, of which only what is listed here is understood: no attribute, call of a method,
+index or assignment exists in it. (pandas.query calls methods, numexpr evaluates code that it has
+made from the text, asteval and simpleeval work on one row at a time.)
 """
 
 import ast
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
 
-MAX_LENGTH, MAX_PARTS = 1000, 200  # characters; names, numbers, texts and operators
+# characters; names, numbers, texts and operators
+MAX_LENGTH = 1000
+MAX_PARTS = 200
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,10 @@ class _Value:
 class Expression:
     """A condition or formula, parsed and found harmless.
 
-    Names are columns; ``and or not``, ``== != < <= > >=`` (chains too), ``in (...)``, ``+ - * / ** %``, numbers, texts in quotes, True, False and
-    :data:`FUNCTIONS` have their usual meaning, one run at a time. Comparisons with NaN are false. Numbers are doubles, so that nothing can
-    grow beyond its column.
+    Names are columns; ``and or not``, ``== != < <= > >=`` (chains too), ``in (...)``, ``+ - * / **
+    %``, numbers, texts in quotes, True, False and :data:`FUNCTIONS` have their usual meaning, one
+    run at a time. Comparisons with NaN are false. Numbers are doubles, so that nothing can grow
+    beyond its column.
 
     Parameters
     ----------
@@ -112,34 +116,58 @@ class Expression:
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split("\n")).strip()
         if len(self.text) > MAX_LENGTH:
-            raise ExpressionError(f"the expression has {len(self.text)} characters; {MAX_LENGTH} are allowed")
+            raise ExpressionError(
+                f"the expression has {len(self.text)} characters; {MAX_LENGTH} are allowed"
+            )
         if not self.text.isprintable():
-            raise ExpressionError(f"{self.text!r}: there is a character in it that cannot be seen; remove it")
+            raise ExpressionError(
+                f"{self.text!r}: there is a character in it that cannot be seen; remove it"
+            )
         if not self.text:
             raise ExpressionError("the expression is empty; write, for example, T0 > 3500")
         try:
             self.tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             at = (error.offset or len(self.text) + 1) - 1
-            hint = "; to compare write ==" if self.text[at : at + 1] == "=" else "; see the example in --help"
+            hint = (
+                "; to compare write =="
+                if self.text[at : at + 1] == "="
+                else "; see the example in --help"
+            )
             raise self._error(f"this cannot be understood{hint}", at) from error
-        except (ValueError, MemoryError, RecursionError) as error:  # brackets nested too deep, a number of thousands of digits
-            raise ExpressionError(f"{self.text[:40]!r}... is too deeply nested; write it with fewer brackets") from error
+        except (ValueError, MemoryError, RecursionError) as error:
+            # brackets nested too deep, a number of thousands of digits
+            raise ExpressionError(
+                f"{self.text[:40]!r}... is too deeply nested; write it with fewer brackets"
+            ) from error
         parts = sum(1 for _ in ast.walk(self.tree))
         if parts > 2 * MAX_PARTS:  # with the operators and contexts that the tree holds beside them
-            raise ExpressionError(f"the expression has more than {MAX_PARTS} names, numbers, texts and operators; write a shorter one")
+            raise ExpressionError(
+                f"the expression has more than {MAX_PARTS} names, numbers, texts and operators;"
+                " write a shorter one"
+            )
 
     @property
     def names(self) -> list[str]:
         """Columns that it needs, in the order of the text."""
         functions = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in functions]
-        return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset)))
+        found = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and id(node) not in functions
+        ]
+        return list(
+            dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset))
+        )
 
     @property
     def calls(self) -> list[str]:
         """Functions that it uses."""
-        return [node.func.id for node in ast.walk(self.tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        return [
+            node.func.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
 
     def condition(
         self,
@@ -158,15 +186,28 @@ class Expression:
         return self.judged(columns, words, functions)[0]
 
     def judged(
-        self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        words: Mapping[str, Iterable[str]] | None,
+        functions: Mapping[str, Function],
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """As :meth:`condition`, and where a number that was compared is none (NaN), so that the answer means nothing."""
         value, evaluation = self._evaluate(columns, words, functions)
         if value.kind != "truth":
             if value.kind == "labels":
-                raise self._error(f"these are several words, not a condition; write '{value.words[0]}' in {self.names[0]}", 0)
-            raise self._error(f"this is a {value.kind}, not a condition; compare it, as in {self.names[0] if self.names else 'T0'} > 1", 0)
-        holds, unknown = (self._over_runs(of, columns).astype(bool) for of in (value.values, evaluation.unknown))
+                raise self._error(
+                    f"these are several words, not a condition; write '{value.words[0]}' in"
+                    f" {self.names[0]}",
+                    0,
+                )
+            raise self._error(
+                f"this is a {value.kind}, not a condition; compare it, as in"
+                f" {self.names[0] if self.names else 'T0'} > 1",
+                0,
+            )
+        holds, unknown = (
+            self._over_runs(of, columns).astype(bool) for of in (value.values, evaluation.unknown)
+        )
         return holds, unknown
 
     def number(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -180,7 +221,10 @@ class Expression:
         return np.array(np.broadcast_to(values, np.shape(columns[next(iter(columns))])))
 
     def _evaluate(
-        self, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]] | None, functions: Mapping[str, Function]
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        words: Mapping[str, Iterable[str]] | None,
+        functions: Mapping[str, Function],
     ) -> "tuple[_Value, Evaluation]":
         evaluation = Evaluation(self, columns, words or {}, functions)
         with np.errstate(all="ignore"):
@@ -188,7 +232,10 @@ class Expression:
 
     def _error(self, what: str, column: int) -> ExpressionError:
         before = max(0, column - 50)
-        return ExpressionError(f"{what}\n    {self.text[before : before + 100]}\n    {' ' * (column - before)}^ position {column + 1}")
+        return ExpressionError(
+            f"{what}\n    {self.text[before : before + 100]}\n    {' ' * (column - before)}^"
+            f" position {column + 1}"
+        )
 
     def error_at(self, node: ast.AST, what: str) -> ExpressionError:
         """An error that points at a part of the text."""
@@ -200,9 +247,16 @@ class Evaluation:
     """One pass over the tree of an expression; a method for each kind of node that there is."""
 
     def __init__(
-        self, expression: Expression, columns: Mapping[str, NDArray[Any]], words: Mapping[str, Iterable[str]], functions: Mapping[str, Function]
+        self,
+        expression: Expression,
+        columns: Mapping[str, NDArray[Any]],
+        words: Mapping[str, Iterable[str]],
+        functions: Mapping[str, Function],
     ) -> None:
-        self.error, self.columns, self.words, self.functions = expression.error_at, columns, words, functions
+        self.error = expression.error_at
+        self.columns = columns
+        self.words = words
+        self.functions = functions
         self.unknown: Any = False  #: where a number that was compared is NaN
 
     def of(self, node: ast.AST, where: ast.AST | None = None) -> _Value:
@@ -217,14 +271,23 @@ class Evaluation:
         }
         if type(node) not in known:
             raise self.error(
-                where or node, _HINTS.get(type(node), "this is not known here; there are names, numbers, texts, and, or, not and comparisons")
+                where or node,
+                _HINTS.get(
+                    type(node),
+                    "this is not known here; there are names, numbers, texts, and, or, not and"
+                    " comparisons",
+                ),
             )
         return known[type(node)](node)
 
     def _as(self, kind: str, node: ast.AST) -> Any:
         value = self.of(node)
         if value.kind != kind:
-            wanted = {"number": "a number", "truth": "a condition, such as T0 > 3500,", "text": "a text"}[kind]
+            wanted = {
+                "number": "a number",
+                "truth": "a condition, such as T0 > 3500,",
+                "text": "a text",
+            }[kind]
             raise self.error(node, f"{wanted} is needed here, this is a {value.kind}")
         return value.values
 
@@ -243,14 +306,27 @@ class Evaluation:
     def _name(self, node: ast.Name) -> _Value:
         if node.id not in self.columns:
             near = difflib.get_close_matches(node.id, self.columns, n=1)
-            text = next((f"; for the text write '{node.id}'" for words in self.words.values() if node.id in words), "")
+            text = next(
+                (
+                    f"; for the text write '{node.id}'"
+                    for words in self.words.values()
+                    if node.id in words
+                ),
+                "",
+            )
             mean = f"; did you mean {near[0]}?" if near and not text else ""
-            raise self.error(node, f"there is no {node.id}{text}{mean} (known: {', '.join(self.columns)})")
+            raise self.error(
+                node, f"there is no {node.id}{text}{mean} (known: {', '.join(self.columns)})"
+            )
         values = self.columns[node.id]
         if values.dtype.kind in "UTO":
             words = self.words.get(node.id, ())
             return _Value("labels" if isinstance(words, Labels) else "text", values, tuple(words))
-        return _Value("truth", values) if values.dtype.kind == "b" else _Value("number", values.astype(float))
+        return (
+            _Value("truth", values)
+            if values.dtype.kind == "b"
+            else _Value("number", values.astype(float))
+        )
 
     def _all_or_any(self, node: ast.BoolOp) -> _Value:
         combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
@@ -270,32 +346,55 @@ class Evaluation:
     def _arithmetic(self, node: ast.BinOp) -> _Value:
         if type(node.op) not in _ARITHMETIC:
             return self.of(node.op, node)
-        return _Value("number", _ARITHMETIC[type(node.op)](self._as("number", node.left), self._as("number", node.right)))
+        return _Value(
+            "number",
+            _ARITHMETIC[type(node.op)](
+                self._as("number", node.left), self._as("number", node.right)
+            ),
+        )
 
     def _comparison(self, node: ast.Compare) -> _Value:
         holds: Any = True
-        left_node, left = node.left, self.of(node.left)
+        left_node = node.left
+        left = self.of(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
                 if isinstance(right_node, ast.Name):
                     has_label = self._has_label(left, left_node, right_node)
-                    return _Value("truth", np.logical_and(holds, has_label ^ isinstance(op, ast.NotIn)))
+                    return _Value(
+                        "truth", np.logical_and(holds, has_label ^ isinstance(op, ast.NotIn))
+                    )
                 if not isinstance(right_node, ast.Tuple | ast.List) or not right_node.elts:
-                    raise self.error(right_node, "after in comes a list, as in status in ('done', 'failed')")
+                    raise self.error(
+                        right_node, "after in comes a list, as in status in ('done', 'failed')"
+                    )
                 one_of: Any = False
                 for part in right_node.elts:
-                    one_of = np.logical_or(one_of, self._compared(ast.Eq(), left, self.of(part), part))
-                return _Value("truth", np.logical_and(holds, np.logical_not(one_of) if isinstance(op, ast.NotIn) else one_of))
+                    one_of = np.logical_or(
+                        one_of, self._compared(ast.Eq(), left, self.of(part), part)
+                    )
+                return _Value(
+                    "truth",
+                    np.logical_and(
+                        holds, np.logical_not(one_of) if isinstance(op, ast.NotIn) else one_of
+                    ),
+                )
             right = self.of(right_node)
-            holds = np.logical_and(holds, self._compared(op, left, right, right_node if right.words == () else left_node))
-            left_node, left = right_node, right
+            holds = np.logical_and(
+                holds,
+                self._compared(op, left, right, right_node if right.words == () else left_node),
+            )
+            left_node = right_node
+            left = right
         return _Value("truth", holds)
 
     def _has_label(self, label: _Value, label_node: ast.AST, column_node: ast.Name) -> Any:
         """Where a column of labels has a label among its own."""
         column = self.of(column_node)
         if column.kind != "labels":
-            raise self.error(column_node, "after in comes a list, as in status in ('done', 'failed')")
+            raise self.error(
+                column_node, "after in comes a list, as in status in ('done', 'failed')"
+            )
         if not isinstance(label.values, str) or label.values not in column.words:
             raise self.error(label_node, f"this is none of {', '.join(map(repr, column.words))}")
         has_label = [label.values in labels.split() for labels in column.values.tolist()]
@@ -309,7 +408,8 @@ class Evaluation:
         if left.kind != right.kind:
             raise self.error(
                 node,
-                f"a {left.kind} cannot be compared with a {right.kind}" + ("; a number has no quotes" if "text" in {left.kind, right.kind} else ""),
+                f"a {left.kind} cannot be compared with a {right.kind}"
+                + ("; a number has no quotes" if "text" in {left.kind, right.kind} else ""),
             )
         if left.kind != "number" and not isinstance(op, ast.Eq | ast.NotEq):
             raise self.error(node, f"a {left.kind} has no order; write == or !=")
@@ -322,21 +422,38 @@ class Evaluation:
 
     def _compared_labels(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
         """Labels are looked for with in; they are compared only with having none."""
-        if not isinstance(op, ast.Eq | ast.NotEq) or "" not in (str(left.values), str(right.values)):
+        if not isinstance(op, ast.Eq | ast.NotEq) or "" not in (
+            str(left.values),
+            str(right.values),
+        ):
             label = (left.words or right.words)[0]
-            raise self.error(node, f"these are several words; write '{label}' in NAME, or NAME == '' for none of them")
+            raise self.error(
+                node,
+                f"these are several words; write '{label}' in NAME, or NAME == '' for none of them",
+            )
         return _COMPARISONS[type(op)](left.values, right.values)
 
     def _call(self, node: ast.Call) -> _Value:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in self.functions:
             near = difflib.get_close_matches(name, self.functions, n=1)
-            raise self.error(node, f"the functions are {', '.join(self.functions)}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise self.error(
+                node,
+                f"the functions are {', '.join(self.functions)}"
+                + (f"; did you mean {near[0]}?" if near else ""),
+            )
         function = self.functions[name]
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.error(node, f"{name} takes plain arguments")
         if not (len(node.args) >= 2 if function.several else len(node.args) == 1):
-            raise self.error(node, f"{name} takes {'two arguments or more' if function.several else 'one argument'}")
+            raise self.error(
+                node,
+                f"{name} takes {'two arguments or more' if function.several else 'one argument'}",
+            )
         arguments = [self._as(function.takes, argument) for argument in node.args]
-        values = functools.reduce(function.call, arguments) if function.several else function.call(*arguments)
+        values = (
+            functools.reduce(function.call, arguments)
+            if function.several
+            else function.call(*arguments)
+        )
         return _Value(function.gives, values)

@@ -21,4 +21,7 @@ def extra(module: str, name: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ExtraMissingError(f"{purpose} needs the package {error.name}, which is not installed: pip install 'marsdisk[{name}]'") from error
+        raise ExtraMissingError(
+            f"{purpose} needs the package {error.name}, which is not installed: pip install"
+            f" 'marsdisk[{name}]'"
+        ) from error

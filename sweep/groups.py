@@ -17,7 +17,8 @@ Floats = NDArray[np.float64]
 class Groups:
     """Cases sorted into groups, and in order within each.
 
-    Every function takes one value per case (or one for all) and gives one per case, in the order of the cases; NaN makes NaN.
+    Every function takes one value per case (or one for all) and gives one per case, in the order of
+    the cases; NaN makes NaN.
 
     Parameters
     ----------
@@ -35,7 +36,9 @@ class Groups:
 
     def __init__(self, label: NDArray[np.int64], place: NDArray[Any] | None = None) -> None:
         #: (cases,) group of each case, counted from 0
-        self.number: NDArray[np.int64] = np.unique(label, return_inverse=True)[1].reshape(label.shape)
+        self.number: NDArray[np.int64] = np.unique(label, return_inverse=True)[1].reshape(
+            label.shape
+        )
         self._order = np.lexsort((np.zeros(label.size) if place is None else place, self.number))
         #: (groups,) how many cases each has
         self.sizes: NDArray[np.int64] = np.bincount(self.number)
@@ -61,8 +64,12 @@ class Groups:
     def median(self, values: ArrayLike) -> Floats:
         every = np.broadcast_to(values, self.number.shape)
         by_size = every[np.lexsort((every, self.number))]  # NaN last
-        low, high, last = (by_size[self._starts + place] for place in ((self.sizes - 1) // 2, self.sizes // 2, self.sizes - 1))
-        middle = np.where(low == high, low, low / 2.0 + high / 2.0)  # the sum of two large ones could be infinite
+        low, high, last = (
+            by_size[self._starts + place]
+            for place in ((self.sizes - 1) // 2, self.sizes // 2, self.sizes - 1)
+        )
+        # the sum of two large ones could be infinite
+        middle = np.where(low == high, low, low / 2.0 + high / 2.0)
         return np.where(np.isnan(last), np.nan, middle)[self.number]
 
     def earlier(self, holds: ArrayLike) -> NDArray[np.bool_]:
@@ -74,7 +81,8 @@ class Groups:
     def largest_so_far(self, values: ArrayLike) -> Floats:
         """Of the case and all before it in the group."""
         once, rank = np.unique(self._sorted(values), return_inverse=True)  # NaN last
-        offset = np.repeat(np.arange(self.sizes.size) * once.size, self.sizes)  # so that a group does not see those before it
+        # so that a group does not see those before it
+        offset = np.repeat(np.arange(self.sizes.size) * once.size, self.sizes)
         return self._unsorted(once[np.maximum.accumulate(rank + offset) - offset])
 
     def smallest_so_far(self, values: ArrayLike) -> Floats:
@@ -91,8 +99,17 @@ class Groups:
     @functools.cached_property
     def functions(self) -> Mapping[str, Function]:
         """For an expression."""
-        found: Mapping[str, Callable[..., Any]] = {name: getattr(self, name) for name in (*OF_GROUP, *OF_ORDER)}
-        return {name: Function(call, takes="truth", gives="truth") if name == "earlier" else Function(call) for name, call in found.items()}
+        found: Mapping[str, Callable[..., Any]] = {
+            name: getattr(self, name) for name in (*OF_GROUP, *OF_ORDER)
+        }
+        return {
+            name: (
+                Function(call, takes="truth", gives="truth")
+                if name == "earlier"
+                else Function(call)
+            )
+            for name, call in found.items()
+        }
 
     def _sorted(self, values: ArrayLike) -> NDArray[Any]:
         return np.broadcast_to(values, self.number.shape)[self._order]

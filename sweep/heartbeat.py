@@ -22,10 +22,17 @@ from .store.failures import storage_errors
 from .store.lock import Driving, driver_of, this_driver
 from .store.place import Folder, Place
 
-HEARTBEAT, CANCEL = "heartbeat", "cancel"  # notes beside the store
+# notes beside the store
+HEARTBEAT = "heartbeat"
+CANCEL = "cancel"
 SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep
-RUNNING, FINISHED, CANCELLED, BROKEN_OFF, STOPPED = "running", "finished", "cancelled", "interrupted", "stopped"
-KILLED = "killed or cut off"  # written by nobody: said of one that runs no more without having said so
+RUNNING = "running"
+FINISHED = "finished"
+CANCELLED = "cancelled"
+BROKEN_OFF = "interrupted"
+STOPPED = "stopped"
+# written by nobody: said of one that runs no more without having said so
+KILLED = "killed or cut off"
 NOTE_BYTES = 2**20  # more is none of ours
 GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
 ANSWER_SECONDS = 5.0  # for an object store to answer a heartbeat, which another one follows
@@ -39,11 +46,16 @@ class Heartbeat:
     It also checks, as often, that this driver still holds the store.
     """
 
-    def __init__(self, place: Place, reporter: Reporter, stop: threading.Event, held: Driving) -> None:
+    def __init__(
+        self, place: Place, reporter: Reporter, stop: threading.Event, held: Driving
+    ) -> None:
         self.held = held
-        self.place, self.reporter, self.stop = place.within(ANSWER_SECONDS), reporter, stop
+        self.place = place.within(ANSWER_SECONDS)
+        self.reporter = reporter
+        self.stop = stop
         self.fixed = {**this_driver(), "id": uuid.uuid4().hex}
-        self.beats, self.cancelled = 0, False
+        self.beats = 0
+        self.cancelled = False
         self._interval = BEAT_SECONDS if isinstance(place, Folder) else BEAT_SECONDS_OF_OBJECTS
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="sweep-heartbeat", daemon=True)
@@ -53,11 +65,18 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._ended.set()
         self._thread.join()
         if error is None:
-            self._write(FINISHED, exit_code=SOME_FAILED if self.reporter.tally.failed_in_all else OK)
+            self._write(
+                FINISHED, exit_code=SOME_FAILED if self.reporter.tally.failed_in_all else OK
+            )
         elif isinstance(error, Interrupted | KeyboardInterrupt):
             self._write(CANCELLED if self.cancelled else BROKEN_OFF, exit_code=INTERRUPTED)
         else:
@@ -94,7 +113,10 @@ class Heartbeat:
                 if request.get("id") == self.fixed["id"] and not self.cancelled:
                     self.cancelled = True
                     self.place.note_delete(CANCEL)
-                    self.reporter.say(f"stopping, as {request.get('by', 'somebody')} asked; what is committed stays, and the same command goes on")
+                    self.reporter.say(
+                        f"stopping, as {request.get('by', 'somebody')} asked; what is committed"
+                        " stays, and the same command goes on"
+                    )
                     self.stop.set()
 
 
@@ -110,11 +132,19 @@ def read_note(place: Place, note: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {name: value for name, value in content.items() if isinstance(value, str | int | None) or _is_plain(value)}
+    return {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, str | int | None) or _is_plain(value)
+    }
 
 
 def _is_plain(value: Any) -> bool:
-    return math.isfinite(value) if isinstance(value, float) else isinstance(value, list) and all(isinstance(line, str) for line in value)
+    return (
+        math.isfinite(value)
+        if isinstance(value, float)
+        else isinstance(value, list) and all(isinstance(line, str) for line in value)
+    )
 
 
 def ask_to_stop(place: Place, id: str) -> None:
@@ -136,7 +166,11 @@ def driver_line(beat: Mapping[str, Any]) -> str:
 
 def _age(beat: Mapping[str, Any]) -> str:
     seconds = _silence(beat)
-    return "at an unknown time" if math.isnan(seconds) else f"{duration(max(0.0, seconds))} ago by this machine's clock"
+    return (
+        "at an unknown time"
+        if math.isnan(seconds)
+        else f"{duration(max(0.0, seconds))} ago by this machine's clock"
+    )
 
 
 def _silence(beat: Mapping[str, Any]) -> float:
@@ -149,7 +183,11 @@ def _silence(beat: Mapping[str, Any]) -> float:
 def heartbeat(place: Place) -> Mapping[str, Any]:
     """The last heartbeat beside a store; of a driver that has been silent for long and holds the store no more, as that of a killed one."""
     beat = read_note(place, HEARTBEAT)
-    gone = beat.get("state") == RUNNING and not _silence(beat) < GONE_SECONDS and driver_of(place) is None
+    gone = (
+        beat.get("state") == RUNNING
+        and not _silence(beat) < GONE_SECONDS
+        and driver_of(place) is None
+    )
     return {**beat, "state": KILLED} if gone else beat
 
 

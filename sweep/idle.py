@@ -22,7 +22,9 @@ PLACES = 6  # of the product at which an axis is tried
 VALUES = 5  # of an axis that are tried at each
 
 
-def coinciding(sweep: "Sweep", runs: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[str]:
+def coinciding(
+    sweep: "Sweep", runs: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> Iterator[str]:
     """A note where cases of the product are the same run.
 
     Parameters
@@ -34,10 +36,14 @@ def coinciding(sweep: "Sweep", runs: NDArray[np.int64], numbers: NDArray[np.int6
     again = np.flatnonzero(first[which] != np.arange(runs.size))
     if again.size:
         pair = [sweep.labels(int(numbers[case])) for case in (first[which[again[0]]], again[0])]
-        one, other = ({key: value for key, value in labels.items() if value != beside.get(key)} for labels, beside in (pair, pair[::-1]))
+        one, other = (
+            {key: value for key, value in labels.items() if value != beside.get(key)}
+            for labels, beside in (pair, pair[::-1])
+        )
         yield (
-            f"{again.size} of {runs.size} cases have the same configuration as another ({_words(other)} as {_words(one)}); "
-            "each is computed once, and case_run in the store says which run a case is"
+            f"{again.size} of {runs.size} cases have the same configuration as another"
+            f" ({_words(other)} as {_words(one)}); each is computed once, and case_run in the store"
+            " says which run a case is"
         )
 
 
@@ -55,16 +61,26 @@ def _parts(axis: Axis) -> list[tuple[str, list[Overrides]]]:
     """What can be moved alone on an axis, by the name that its author knows: the whole axis, or each key of a design."""
     if axis.name == ONE_AT_A_TIME:
         base, *moves = axis.points
-        together = {tuple(point): [base, *(move for move in moves if move.keys() == point.keys())] for point in moves}
-        return [(f"{axis.name}.{', '.join(keys)}", _spread(points)) for keys, points in together.items()]
+        together = {
+            tuple(point): [base, *(move for move in moves if move.keys() == point.keys())]
+            for point in moves
+        }
+        return [
+            (f"{axis.name}.{', '.join(keys)}", _spread(points)) for keys, points in together.items()
+        ]
     if axis.name != POINT:
         return [(axis.name, _spread(axis.points))]
-    return [(f"{axis.section}.axes.{key}", _spread([{key: point[key]} for point in axis.points])) for key in axis.keys]
+    return [
+        (f"{axis.section}.axes.{key}", _spread([{key: point[key]} for point in axis.points]))
+        for key in axis.keys
+    ]
 
 
 def idle_axes(sweep: "Sweep") -> Iterator[str]:
     """A note for each axis that, wherever in the product it was tried, changes nothing that a run is given."""
-    variations, cache, known = Variations(sweep.base), RunCache(), dict[str, str | None]()
+    variations = Variations(sweep.base)
+    cache = RunCache()
+    known = dict[str, str | None]()
 
     def digest(overrides: Overrides) -> str | None:
         """None where the case cannot run."""
@@ -77,16 +93,23 @@ def idle_axes(sweep: "Sweep") -> Iterator[str]:
         return known[name]
 
     draw = random.Random(0)  # noqa: S311 - places to try, always the same ones
-    places = [[draw.choice(axis.points) if place else axis.points[0] for axis in sweep.axes] for place in range(PLACES)]
+    places = [
+        [draw.choice(axis.points) if place else axis.points[0] for axis in sweep.axes]
+        for place in range(PLACES)
+    ]
     for i, axis in enumerate(sweep.axes):
         kept = 1 if axis.name == POINT else 0  # a design's other keys stay where they are
         for name, points in _parts(axis):
-            tried = [[_together([*place[: i + kept], point, *place[i + 1 :]]) for point in points] for place in places]
+            tried = [
+                [_together([*place[: i + kept], point, *place[i + 1 :]]) for point in points]
+                for place in places
+            ]
             able = _places_without_change([map(digest, at) for at in tried])
             if able:
                 yield (
-                    f"{name} changes nothing that a run is given, in {len(points)} points tried at {able} places of the sweep: "
-                    "the laws chosen do not use it, and its cases repeat each other's results"
+                    f"{name} changes nothing that a run is given, in {len(points)} points tried at"
+                    f" {able} places of the sweep: the laws chosen do not use it, and its cases"
+                    " repeat each other's results"
                 )
 
 
@@ -94,11 +117,13 @@ def _places_without_change(digests: Iterable[Iterable[str | None]]) -> int:
     """At how many places two points or more can run and give the same; 0 at once where any point makes a difference."""
     able = 0
     for at in digests:
-        first, count = None, 0
+        first = None
+        count = 0
         for found in filter(None, at):
             if first not in {None, found}:
                 return 0
-            first, count = found, count + 1
+            first = found
+            count = count + 1
         able += count > 1
     return able
 

@@ -19,7 +19,8 @@ from .errors import ClusterError
 from .profiles import LOOPBACK, Adapt, JobsProfile, KubernetesProfile, Profile
 
 _CLASSES = {"slurm": "SLURM", "pbs": "PBS"}
-_ASK = {"slurm": ["squeue", "--noheader", "--format=%T", "--jobs"], "pbs": ["qstat"]}  # whether a job is still in the queue
+# whether a job is still in the queue
+_ASK = {"slurm": ["squeue", "--noheader", "--format=%T", "--jobs"], "pbs": ["qstat"]}
 QUEUE_SECONDS = 10.0  # between two questions to the batch system
 
 
@@ -27,20 +28,31 @@ def _package(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ClusterError(f"{name.partition('.')[0]} is not installed: pip install 'marsdisk[{extra}]'") from error
+        raise ClusterError(
+            f"{name.partition('.')[0]} is not installed: pip install 'marsdisk[{extra}]'"
+        ) from error
 
 
 def environment() -> dict[str, str]:
     """What workers that others start need in their environment, where no driver can configure them."""
-    settings = {f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value) for key, value in WORKER_SETTINGS.items()}
+    settings = {
+        f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": str(value)
+        for key, value in WORKER_SETTINGS.items()
+    }
     return {**settings, **{name: str(value) for name, value in ENVIRONMENT.items()}}
 
 
 def _job_options(profile: JobsProfile) -> dict[str, Any]:
     """For dask-jobqueue, all that it would otherwise take from the user's own configuration included."""
     n = profile.workers_per_job
-    number, unit = profile.memory.rstrip("kMGTiB").strip(), profile.memory.lstrip("0123456789. ")
-    lifetime = ["--lifetime", f"{profile.lifetime_seconds:.0f}s", "--lifetime-stagger", f"{profile.stagger_seconds:.0f}s"]
+    number = profile.memory.rstrip("kMGTiB").strip()
+    unit = profile.memory.lstrip("0123456789. ")
+    lifetime = [
+        "--lifetime",
+        f"{profile.lifetime_seconds:.0f}s",
+        "--lifetime-stagger",
+        f"{profile.stagger_seconds:.0f}s",
+    ]
     on_loopback = profile.interface is None and profile.host in LOOPBACK
     return {
         "cores": n,
@@ -54,8 +66,16 @@ def _job_options(profile: JobsProfile) -> dict[str, Any]:
         "job_name": "marsdisk-sweep",
         "log_directory": profile.log_folder,
         "job_extra_directives": list(profile.directives),
-        "job_script_prologue": [*(f"export {name}={shlex.quote(value)}" for name, value in environment().items()), *profile.prologue],
-        "worker_extra_args": ["--dashboard-address", "127.0.0.1:0", *lifetime, *(LOOPBACK_WORKER if on_loopback else [])],
+        "job_script_prologue": [
+            *(f"export {name}={shlex.quote(value)}" for name, value in environment().items()),
+            *profile.prologue,
+        ],
+        "worker_extra_args": [
+            "--dashboard-address",
+            "127.0.0.1:0",
+            *lifetime,
+            *(LOOPBACK_WORKER if on_loopback else []),
+        ],
         "security": security(profile.tls),
     }
 
@@ -69,7 +89,13 @@ def script(profile: Profile) -> str:
     classes = _package("dask_jobqueue", "hpc")
     job = getattr(classes, f"{_CLASSES[profile.kind]}Cluster").job_cls
     protocol = "tcp" if profile.tls is None else "tls"
-    return str(job(scheduler=f"{protocol}://SCHEDULER:PORT", name="marsdisk-sweep-0", **_job_options(profile)).job_script())
+    return str(
+        job(
+            scheduler=f"{protocol}://SCHEDULER:PORT",
+            name="marsdisk-sweep-0",
+            **_job_options(profile),
+        ).job_script()
+    )
 
 
 class Jobs(Cluster):
@@ -79,8 +105,10 @@ class Jobs(Cluster):
 
     def __init__(self, client: Client, profile: JobsProfile, cluster: Any) -> None:
         super().__init__(client, f"{_CLASSES[profile.kind]} jobs")
-        self.profile, self.cluster = profile, cluster
-        self._asked, self._answer = 0.0, ""
+        self.profile = profile
+        self.cluster = cluster
+        self._asked = 0.0
+        self._answer = ""
 
     @property
     def wanted(self) -> int:  # type: ignore[override] # what adaptive scaling wants changes
@@ -92,12 +120,17 @@ class Jobs(Cluster):
 
     @property
     def cure(self) -> str:
-        return f"look at the queue and at the jobs' output ({self.profile.log_folder or 'where the batch system puts it'})"
+        return (
+            "look at the queue and at the jobs' output"
+            f" ({self.profile.log_folder or 'where the batch system puts it'})"
+        )
 
     def waiting(self) -> str:
         if time.monotonic() - self._asked > QUEUE_SECONDS:
             waiting = [job_id for job_id in self._absent().values() if self._is_in_queue(job_id)]
-            self._answer = f"{len(waiting)} job{'s' * (len(waiting) > 1)} in the queue" if waiting else ""
+            self._answer = (
+                f"{len(waiting)} job{'s' * (len(waiting) > 1)} in the queue" if waiting else ""
+            )
             self._asked = time.monotonic()
         return self._answer
 
@@ -107,7 +140,8 @@ class Jobs(Cluster):
         lost = [name for name, job_id in absent.items() if not self._is_in_queue(job_id)]
         for name in lost:
             self.cluster.workers.pop(name, None)
-        self.cluster.scale(jobs=self.profile.jobs or len(self.cluster.worker_spec))  # starts those that are not there
+        # starts those that are not there
+        self.cluster.scale(jobs=self.profile.jobs or len(self.cluster.worker_spec))
         ids = ", ".join(str(absent[name]) for name in lost if absent[name])
         return f"job {ids} is gone; submitting {len(lost)} in its place" if lost else ""
 
@@ -115,14 +149,36 @@ class Jobs(Cluster):
         """Jobs of which no worker is there, with their ids in the batch system."""
         names = [str(worker["name"]) for worker in self.workers().values()]
         jobs = dict(self.cluster.workers)
-        return {name: job.job_id for name, job in jobs.items() if not any(known == str(name) or known.startswith(f"{name}-") for known in names)}
+        return {
+            name: job.job_id
+            for name, job in jobs.items()
+            if not any(known == str(name) or known.startswith(f"{name}-") for known in names)
+        }
 
     def _is_in_queue(self, job_id: str | None) -> bool:
         if job_id is None:  # the batch system refused it
             return False
-        asked = subprocess.run([*_ASK[self.profile.kind], str(job_id)], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+        asked = subprocess.run(  # noqa: S603
+            [*_ASK[self.profile.kind], str(job_id)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         answer = asked.stdout.strip()
-        return asked.returncode == 0 and bool(answer) and answer not in {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"}
+        return (
+            asked.returncode == 0
+            and bool(answer)
+            and answer
+            not in {
+                "COMPLETED",
+                "CANCELLED",
+                "FAILED",
+                "TIMEOUT",
+                "NODE_FAIL",
+                "OUT_OF_MEMORY",
+            }
+        )
 
 
 @contextmanager
@@ -134,20 +190,32 @@ def batch_jobs(profile: JobsProfile) -> Iterator[Jobs]:
     submit = getattr(classes, f"{_CLASSES[profile.kind]}Cluster")
     with ExitStack() as stack:
         try:
-            cluster = stack.enter_context(submit(**_job_options(profile), scheduler_options=scheduler))
+            cluster = stack.enter_context(
+                submit(**_job_options(profile), scheduler_options=scheduler)
+            )
             stack.callback(_disown_refused, cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))
             if profile.adapt is None:
                 cluster.scale(jobs=profile.jobs)
                 cluster.sync(cluster._correct_state)
-                refused = next((job for job in cluster.workers.values() if job.job_id is None), None)
+                refused = next(
+                    (job for job in cluster.workers.values() if job.job_id is None), None
+                )
                 if refused is not None:
-                    cluster.sync(refused.start)  # tells why, which the first attempt only wrote to a log
+                    # tells why, which the first attempt only wrote to a log
+                    cluster.sync(refused.start)
             else:
-                cluster.adapt(minimum_jobs=profile.adapt.minimum, maximum_jobs=profile.adapt.maximum)
+                cluster.adapt(
+                    minimum_jobs=profile.adapt.minimum, maximum_jobs=profile.adapt.maximum
+                )
         except (OSError, RuntimeError, ValueError) as error:
-            where = "is this a machine that submits to it, and is the profile right (--dry-run prints the job)?"
-            raise ClusterError(f"jobs of {_CLASSES[profile.kind]} cannot be had: {str(error).strip()}; {where}") from error
+            where = (
+                "is this a machine that submits to it, and is the profile right (--dry-run prints"
+                " the job)?"
+            )
+            raise ClusterError(
+                f"jobs of {_CLASSES[profile.kind]} cannot be had: {str(error).strip()}; {where}"
+            ) from error
         yield Jobs(client, profile, cluster)
 
 
@@ -164,7 +232,10 @@ def _manifest(profile: KubernetesProfile) -> Any:
         name=profile.name,
         image=profile.image,
         n_workers=profile.pods if profile.adapt is None else profile.adapt.minimum,
-        resources={"requests": {"cpu": "1", "memory": profile.memory}, "limits": {"memory": profile.memory}},
+        resources={
+            "requests": {"cpu": "1", "memory": profile.memory},
+            "limits": {"memory": profile.memory},
+        },
         env={**environment(), **profile.env},
         worker_command=["dask", "worker", "--nthreads", "1", "--memory-limit", profile.memory],
     )
@@ -177,7 +248,8 @@ class Pods(Cluster):
 
     def __init__(self, client: Client, profile: KubernetesProfile, cluster: Any) -> None:
         super().__init__(client, f"Kubernetes ({profile.namespace}/{profile.name})")
-        self.profile, self.cluster = profile, cluster
+        self.profile = profile
+        self.cluster = cluster
         self.wanted = profile.pods or 0
 
     @property
@@ -203,10 +275,13 @@ def pods(profile: KubernetesProfile) -> Iterator[Pods]:
     """Pods asked of the operator and, when the context ends, removed."""
     operator = _package("dask_kubernetes.operator", "k8s")
     try:
-        cluster = operator.KubeCluster(custom_cluster_spec=_manifest(profile), namespace=profile.namespace, quiet=True)
+        cluster = operator.KubeCluster(
+            custom_cluster_spec=_manifest(profile), namespace=profile.namespace, quiet=True
+        )
     except Exception as error:  # whatever the Kubernetes client raises where there is no cluster
         raise ClusterError(
-            f"Kubernetes cannot be reached or has no Dask operator: {type(error).__name__}: {error}; try kubectl get daskclusters"
+            f"Kubernetes cannot be reached or has no Dask operator: {type(error).__name__}:"
+            f" {error}; try kubectl get daskclusters"
         ) from error
     with cluster, Client(cluster, set_as_default=False) as client:
         adapt: Adapt | None = profile.adapt

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 GOOD, NO_VALUE, PENDING, FAILED = range(4)
 STATES = {FAILED: "failed", PENDING: "pending", NO_VALUE: "without a value"}
 #: What a run has only when it is done.
-_RESULTS = frozenset(v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL)) - {"status", "error", "worker", "attempt"}
+_RESULTS = frozenset(v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL)) - {
+    "status",
+    "error",
+    "worker",
+    "attempt",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Offender:
 
     run: int
     run_id: str
-    at: Mapping[str, Any]  #: label on each axis, or of each swept parameter where runs are judged alone
+    #: label on each axis, or of each swept parameter where runs are judged alone
+    at: Mapping[str, Any]
     numbers: Mapping[str, float]  #: what was compared, by its text in the expression
 
 
@@ -76,15 +82,17 @@ def exit_code(judgements: Sequence[Judgement]) -> int:
 def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Judgement]:
     """Evaluate all checks.
 
-    A group in which a run failed, is pending, or has no value (NaN) of something that is named or compared is not judged, for nobody knows what it would
-    have been; where ``expect`` asks ``isfinite``, it says itself what a run without a value means.
+    A group in which a run failed, is pending, or has no value (NaN) of something that is named or
+    compared is not judged, for nobody knows what it would have been; where ``expect`` asks
+    ``isfinite``, it says itself what a run without a value means.
 
     Raises
     ------
     ConfigError
         With a line for each name, axis or function that ``where`` does not have.
     """
-    found, problems = [], []
+    found = []
+    problems = []
     for name, check in checks.items():
         try:
             found.append(_judged(name, check, results))
@@ -98,7 +106,11 @@ def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Jud
 def refuse_bad_checks(plan: "Plan") -> None:
     """Raise ConfigError where a check names what the plan's store will not have."""
     if plan.sweep.checks:
-        judge(plan.sweep.checks, Results.expected(plan), f"sweep {plan.sweep.spec.name}: checks; nothing was started")
+        judge(
+            plan.sweep.checks,
+            Results.expected(plan),
+            f"sweep {plan.sweep.spec.name}: checks; nothing was started",
+        )
 
 
 @contextmanager
@@ -113,9 +125,19 @@ def _judged(name: str, check: Check, results: Results) -> Judgement:
     rows = results.cases if check.axes else results.runs
     for axis in check.axes:
         if axis not in rows.axes:
-            raise ConfigError([f"checks.{name}: {'over' if check.along is None else 'along'} = {axis}: {unknown_axis(axis, rows.axes)}"])
+            raise ConfigError(
+                [
+                    f"checks.{name}: {'over' if check.along is None else 'along'} = {axis}:"
+                    f" {unknown_axis(axis, rows.axes)}"
+                ]
+            )
     if check.along is not None and rows.axes[check.along].dtype.kind not in "iuf":
-        raise ConfigError([f"checks.{name}: along = {check.along}: its values are no numbers, so that they have no order; use over"])
+        raise ConfigError(
+            [
+                f"checks.{name}: along = {check.along}: its values are no numbers, so that they"
+                " have no order; use over"
+            ]
+        )
     if check.where is not None:
         with _naming(f"checks.{name}.where"):
             rows = rows.only(_meets(Expression(check.where), rows))
@@ -124,7 +146,11 @@ def _judged(name: str, check: Check, results: Results) -> Judgement:
     functions = {**FUNCTIONS, **groups.functions}
     with _naming(f"checks.{name}.expect"):
         holds, unknown = expect.judged(rows, WORDS, functions)
-    worst_of = groups.of_each(np.maximum, _state(expect, rows, unknown)) if groups.sizes.size else np.zeros(0, np.uint8)
+    worst_of = (
+        groups.of_each(np.maximum, _state(expect, rows, unknown))
+        if groups.sizes.size
+        else np.zeros(0, np.uint8)
+    )
     alone = (groups.sizes == 1) & (worst_of == GOOD) & bool(check.axes)
     judged = (worst_of == GOOD) & ~alone
     wrong = judged[groups.number] & ~holds
@@ -133,7 +159,11 @@ def _judged(name: str, check: Check, results: Results) -> Judgement:
         check,
         int(judged.sum()),
         np.unique(groups.number[wrong]).size,
-        {word: count for state, word in STATES.items() if (count := int((worst_of == state).sum()))},
+        {
+            word: count
+            for state, word in STATES.items()
+            if (count := int((worst_of == state).sum()))
+        },
         int(alone.sum()),
         _worst(expect, rows, results.parameters, groups, wrong) if wrong.any() else None,
     )
@@ -153,13 +183,16 @@ def _grouping(check: Check, rows: Rows) -> tuple[NDArray[np.int64], NDArray[Any]
     for axis, labels in rows.axes.items():
         if axis not in check.axes:
             code = coded(labels)[1]
-            label = np.unique(label * (code.max(initial=0) + 1) + code, return_inverse=True)[1]  # small again, however many axes there are
+            # small again, however many axes there are
+            label = np.unique(label * (code.max(initial=0) + 1) + code, return_inverse=True)[1]
     return label, None if check.along is None else rows.axes[check.along]
 
 
 def _state(expect: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:
     status = rows["status"]
-    state = np.select([status == "failed", status != "done"], [FAILED, PENDING], GOOD).astype(np.uint8)
+    state = np.select([status == "failed", status != "done"], [FAILED, PENDING], GOOD).astype(
+        np.uint8
+    )
     if "isfinite" not in expect.calls:
         for values in (rows[name] for name in expect.names):
             if values.dtype.kind == "f":
@@ -168,7 +201,13 @@ def _state(expect: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArra
     return state
 
 
-def _worst(expect: Expression, rows: Rows, parameters: Sequence[str], groups: Groups, wrong: NDArray[np.bool_]) -> Offender:
+def _worst(
+    expect: Expression,
+    rows: Rows,
+    parameters: Sequence[str],
+    groups: Groups,
+    wrong: NDArray[np.bool_],
+) -> Offender:
     excess = Excess(expect, rows, groups)
     with np.errstate(all="ignore"):
         beyond = np.nan_to_num(excess.of(expect.tree), nan=np.inf)
@@ -179,5 +218,8 @@ def _worst(expect: Expression, rows: Rows, parameters: Sequence[str], groups: Gr
         int(run),
         str(rows.columns["run_id"][run]),
         {name: values[at : at + 1].tolist()[0] for name, values in labels.items()},
-        {text: float(np.broadcast_to(values, rows.runs.shape)[at]) for text, values in excess.compared.items()},
+        {
+            text: float(np.broadcast_to(values, rows.runs.shape)[at])
+            for text, values in excess.compared.items()
+        },
     )

@@ -37,34 +37,52 @@ class Forecast:
 
 
 def _sizes(plan: Plan) -> dict[str, int]:
-    return layout.dimension_sizes(samples=plan.output.samples, snapshots=plan.output.snapshots, bins=plan.bins)
+    return layout.dimension_sizes(
+        samples=plan.output.samples, snapshots=plan.output.snapshots, bins=plan.bins
+    )
 
 
 def forecast(plan: Plan) -> Forecast:
     """Bytes and files of the plan's store, at most."""
     variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
-    coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6 + (1 + len(plan.sweep.axes)) * plan.has_case_table
+    coordinates = (
+        len(plan.coordinates)
+        + len(layout.indexes(plan.parts))
+        + 6
+        + (1 + len(plan.sweep.axes)) * plan.has_case_table
+    )
     runs = runs_in_all(plan.sweep, plan.count)
-    refine, blocks = plan.sweep.spec.refine, len(plan.blocks)
+    refine = plan.sweep.spec.refine
+    blocks = len(plan.blocks)
     if refine is not None:  # each round begins a block
         rounds = math.ceil((runs - plan.count) / (refine.per_round * runs_per_point(plan.sweep)))
         blocks += rounds * blocks_of_round(plan.sweep, plan.block_size)
-    return Forecast(layout.bytes_per_run(_sizes(plan), variables) * runs, len(variables) * (blocks + 1) + 2 * coordinates)
+    return Forecast(
+        layout.bytes_per_run(_sizes(plan), variables) * runs,
+        len(variables) * (blocks + 1) + 2 * coordinates,
+    )
 
 
 def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]]:
     """Each along ``run``, with its attributes; unused rows hold NaN, 0, false or nothing."""
-    used, number = plan.rows >= 0, plan.runs.number
+    used = plan.rows >= 0
+    number = plan.runs.number
     described = config_keys(RunConfig)
 
     def spread(values: NDArray[Any]) -> NDArray[Any]:
         if used.all():
             return values[plan.rows]
-        found = np.full(used.size, np.nan) if values.dtype.kind == "f" else np.zeros(used.size, values.dtype)
+        found = (
+            np.full(used.size, np.nan)
+            if values.dtype.kind == "f"
+            else np.zeros(used.size, values.dtype)
+        )
         found[used] = values[plan.rows[used]]
         return found
 
-    ids = np.array([f"{id:016x}" if id else "" for id in plan.ids.tolist()], dtype=np.dtypes.StringDType())
+    ids = np.array(
+        [f"{id:016x}" if id else "" for id in plan.ids.tolist()], dtype=np.dtypes.StringDType()
+    )
     found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
         "run_id": (ids, {"long_name": "digest of configuration, tables and model version"}),
         "block": (
@@ -78,28 +96,50 @@ def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]
     }
     for key, name in plan.coordinates.items():
         unit = metadata(described[key], "unit") if key in described else ""
-        attributes = {"config_key": key, "units": unit or "1", "long_name": (described[key].description or "") if key in described else ""}
+        attributes = {
+            "config_key": key,
+            "units": unit or "1",
+            "long_name": (described[key].description or "") if key in described else "",
+        }
         found[name] = (spread(plan.runs.values[key]), attributes)
-    labels, refine = _labels(plan, number), plan.sweep.spec.refine
+    labels = _labels(plan, number)
+    refine = plan.sweep.spec.refine
     for axis, positions in labels.items():
         if axis not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
-            found[axis] = (spread(positions), {"units": "1", "long_name": f"position on the axis {axis}"})
+            found[axis] = (
+                spread(positions),
+                {"units": "1", "long_name": f"position on the axis {axis}"},
+            )
     if refine is not None:
-        rounds = np.array([refine.round_of(point) for point in labels[POINT].tolist()], dtype=np.int64)
+        rounds = np.array(
+            [refine.round_of(point) for point in labels[POINT].tolist()], dtype=np.int64
+        )
         found[layout.ROUND] = (
             spread(rounds),
-            {"units": "1", "long_name": "round of the refinement that chose the point, 0 for the first, regular ones"},
+            {
+                "units": "1",
+                "long_name": (
+                    "round of the refinement that chose the point, 0 for the first, regular ones"
+                ),
+            },
         )
     return found
 
 
 def _labels(plan: Plan, number: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """Where cases of the sweep stand on each axis, by their numbers; nowhere, where they are included ones."""
-    axes, product = plan.sweep.axes, number < plan.sweep.product_size
-    places = np.unravel_index(np.where(product, number, 0), [len(axis.points) for axis in axes]) if axes else ()
+    axes = plan.sweep.axes
+    product = number < plan.sweep.product_size
+    places = (
+        np.unravel_index(np.where(product, number, 0), [len(axis.points) for axis in axes])
+        if axes
+        else ()
+    )
     nowhere = [] if product.all() else [None]
     return {
-        axis.name: writer.coordinate([*axis.labels, *nowhere])[np.where(product, place, len(axis.labels))]
+        axis.name: writer.coordinate([*axis.labels, *nowhere])[
+            np.where(product, place, len(axis.labels))
+        ]
         for axis, place in zip(axes, places, strict=True)
     }
 
@@ -111,10 +151,12 @@ def _axis_names(plan: Plan) -> list[str]:
 def create(plan: Plan, store: str | Path | Place) -> None:
     """Make the store of ``plan``, with everything that its runs share and where they come from."""
     place = Place.of(store)
-    expected, free = forecast(plan), place.free_bytes()
+    expected = forecast(plan)
+    free = place.free_bytes()
     if free is not None and expected.bytes_raw > free:
         raise StoreError(
-            f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; lower output.samples or output.snapshots, or use --store"
+            f"{store}: the sweep may need {expected.bytes_raw / 1e9:.1f} GB and {free / 1e9:.1f} GB"
+            " are free; lower output.samples or output.snapshots, or use --store"
         )
     base = plan.sweep.base
     with suppress(ConfigError):  # a base that only its axes make whole is kept as it is given
@@ -156,7 +198,13 @@ def _provenance(plan: Plan) -> dict[str, Any]:
 
 def _record(plan: Plan) -> dict[str, Any]:
     """Attributes of a store that an extension renews."""
-    held = {"sweep": plan.sweep.given, "axes": _axis_names(plan), "plan_digest": plan.digest, "rows": plan.rows.size, **record(plan.sweep.axes)}
+    held = {
+        "sweep": plan.sweep.given,
+        "axes": _axis_names(plan),
+        "plan_digest": plan.digest,
+        "rows": plan.rows.size,
+        **record(plan.sweep.axes),
+    }
     return {**held, "refined": False} if plan.sweep.spec.refine is not None else held
 
 
@@ -179,8 +227,8 @@ def cases_of(plan: Plan) -> Table:
 def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     """Make room in the store for the runs of ``plan`` that it does not have; no result is written again.
 
-    Broken off at any point, the same call does it all again: what counts is the attribute ``rows``, which is written last. For a plan that
-    has nothing new, it takes back one that was broken off.
+    Broken off at any point, the same call does it all again: what counts is the attribute ``rows``,
+    which is written last. For a plan that has nothing new, it takes back one that was broken off.
 
     Parameters
     ----------
@@ -194,24 +242,50 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     """
     there: dict[str, Any] = dict(place.group().arrays())
     before = int(attributes["rows"])
-    coordinates, sizes = _coordinates(plan), _sizes(plan)
-    problems = [f"{name} was swept and is no longer: keep its axis" for name in str(attributes["coordinates"]).split() if name not in coordinates]
+    coordinates = _coordinates(plan)
+    sizes = _sizes(plan)
+    problems = [
+        f"{name} was swept and is no longer: keep its axis"
+        for name in str(attributes["coordinates"]).split()
+        if name not in coordinates
+    ]
     for name, (values, _) in coordinates.items():
         if name in there and there[name].dtype.kind != values.dtype.kind:
-            problems.append(f"{name} has values of another kind ({shown(values[-1])}) than those there")
-    shared, bins = there["s"].metadata.dimension_names == ("bin",), there["N"].shape[-1]
+            problems.append(
+                f"{name} has values of another kind ({shown(values[-1])}) than those there"
+            )
+    shared = there["s"].metadata.dimension_names == ("bin",)
+    bins = there["N"].shape[-1]
     if shared and not plan.shared_grid:
-        problems.append("all its runs share one size grid, and the new ones have others (sizes, psd.floor)")
+        problems.append(
+            "all its runs share one size grid, and the new ones have others (sizes, psd.floor)"
+        )
     elif plan.bins > bins:
         problems.append(f"its runs have at most {bins} bins, and the new ones {plan.bins}")
     if problems:
-        raise StoreError("\n".join([f"{place} cannot be extended; nothing was changed:", *(f"  {p}" for p in problems), "use another --store"]))
-    extensions, was = list(attributes.get("extensions", [])), attributes["provenance"]
+        raise StoreError(
+            "\n".join(
+                [
+                    f"{place} cannot be extended; nothing was changed:",
+                    *(f"  {p}" for p in problems),
+                    "use another --store",
+                ]
+            )
+        )
+    extensions = list(attributes.get("extensions", []))
+    was = attributes["provenance"]
     if plan.rows.size > before:  # and not the way back from one that was broken off
-        is_round = attributes["sweep"]["content"] == json.loads(json.dumps(plan.sweep.given["content"]))
-        whence = {} if is_round else {"sweep_before": attributes["sweep"], **_provenance(plan)}  # rounds are many, and made as the store is
+        is_round = attributes["sweep"]["content"] == json.loads(
+            json.dumps(plan.sweep.given["content"])
+        )
+        # rounds are many, and made as the store is
+        whence = {} if is_round else {"sweep_before": attributes["sweep"], **_provenance(plan)}
         extensions.append({"first_row": plan.starts[-1], **whence})
-    renewed = {**_record(plan), "extensions": extensions, "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}}}
+    renewed = {
+        **_record(plan),
+        "extensions": extensions,
+        "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}},
+    }
     if plan.sweep.file:
         renewed["sweep_file"] = _file_for_everybody(plan)
     writer.extend_store(

@@ -10,9 +10,15 @@ from typing import Any
 
 from marsdisk.physics.textfile import shown
 
-KINDS = "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high], {choice: [values]} or {integers: [first, last]}"
-DIGITS = 12  # of a drawn number: what is typed to run it alone, and what round-off of another machine's logarithm leaves alone
-SMALLEST = 2.0**-31  # half a step of a scrambled Sobol sequence: beyond it, 6.2 sd out, an unbounded normal has no tail
+KINDS = (
+    "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high],"
+    " {choice: [values]} or {integers: [first, last]}"
+)
+# of a drawn number: what is typed to run it alone, and what round-off of another machine's
+# logarithm leaves alone
+DIGITS = 12
+# half a step of a scrambled Sobol sequence: beyond it, 6.2 sd out, an unbounded normal has no tail
+SMALLEST = 2.0**-31
 
 
 @dataclass(frozen=True)
@@ -26,14 +32,21 @@ class Marginal:
 
 def _numbers(kind: str, given: Any, counts: tuple[int, ...]) -> list[Any]:
     good = isinstance(given, list) and len(given) in counts
-    if not good or not all(isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max for x in given):
-        raise ValueError(f"{kind} takes {' or '.join(map(str, counts))} numbers in brackets, got {shown(given)}")
+    if not good or not all(
+        isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max
+        for x in given
+    ):
+        raise ValueError(
+            f"{kind} takes {' or '.join(map(str, counts))} numbers in brackets, got {shown(given)}"
+        )
     return list(given)
 
 
 def _ordered(kind: str, low: float, high: float) -> None:
     if not low < high:
-        raise ValueError(f"{kind}: [{low:g}, {high:g}] is empty; the first bound must be below the second")
+        raise ValueError(
+            f"{kind}: [{low:g}, {high:g}] is empty; the first bound must be below the second"
+        )
 
 
 def _between(value: float, low: float, high: float) -> float:
@@ -43,20 +56,28 @@ def _between(value: float, low: float, high: float) -> float:
 def _uniform(given: Any) -> Marginal:
     a, b = map(float, _numbers("uniform", given, (2,)))
     _ordered("uniform", a, b)
-    return Marginal(f"uniform {a:g} to {b:g}", lambda shares: [_between(a + (b - a) * u, a, b) for u in shares])
+    return Marginal(
+        f"uniform {a:g} to {b:g}", lambda shares: [_between(a + (b - a) * u, a, b) for u in shares]
+    )
 
 
 def _loguniform(given: Any) -> Marginal:
     a, b = map(float, _numbers("loguniform", given, (2,)))
     _ordered("loguniform", a, b)
     if a <= 0.0:
-        raise ValueError(f"loguniform needs bounds above 0, got {shown(given)}; use uniform, or raise the first")
+        raise ValueError(
+            f"loguniform needs bounds above 0, got {shown(given)}; use uniform, or raise the first"
+        )
 
     def values(shares: Sequence[float]) -> list[Any]:
-        with localcontext() as context:  # decimal rounds correctly, where exp of a C library may differ in its last bit
+        # decimal rounds correctly, where exp of a C library may differ in its last bit
+        with localcontext() as context:
             context.prec = 30
-            first, last = Decimal(a).ln(), Decimal(b).ln()
-            return [_between(float((first + (last - first) * Decimal(u)).exp()), a, b) for u in shares]
+            first = Decimal(a).ln()
+            last = Decimal(b).ln()
+            return [
+                _between(float((first + (last - first) * Decimal(u)).exp()), a, b) for u in shares
+            ]
 
     return Marginal(f"loguniform {a:g} to {b:g}", values)
 
@@ -66,7 +87,10 @@ def _normal(given: Any) -> Marginal:
     mean, sd = map(float, numbers[:2])
     if sd <= 0.0:
         raise ValueError(f"normal: the standard deviation must be above 0, got {sd:g}")
-    law, low, high, cut = NormalDist(mean, sd), -math.inf, math.inf, ""
+    law = NormalDist(mean, sd)
+    low = -math.inf
+    high = math.inf
+    cut = ""
     if len(numbers) == 4:
         low, high = map(float, numbers[2:])
         _ordered("normal", low, high)
@@ -74,7 +98,8 @@ def _normal(given: Any) -> Marginal:
     first, last = (law.cdf(low), law.cdf(high)) if cut else (0.0, 1.0)
     if last - first < 1e-6:
         raise ValueError(
-            f"normal: only {last - first:.1g} of the probability lies within [{low:g}, {high:g}]; move the bounds towards the mean {mean:g}"
+            f"normal: only {last - first:.1g} of the probability lies within [{low:g}, {high:g}];"
+            f" move the bounds towards the mean {mean:g}"
         )
 
     def values(shares: Sequence[float]) -> list[Any]:
@@ -86,11 +111,19 @@ def _normal(given: Any) -> Marginal:
 
 def _choice(given: Any) -> Marginal:
     if not isinstance(given, list) or len(given) < 2:
-        raise ValueError(f"choice takes a list of two values or more, got {shown(given)}; a single value belongs under set")
+        raise ValueError(
+            f"choice takes a list of two values or more, got {shown(given)}; a single value belongs"
+            " under set"
+        )
     twice = next((value for i, value in enumerate(given) if value in given[:i]), None)
     if twice is not None:
-        raise ValueError(f"choice has the value {shown(twice)} twice; drop one, for all are drawn equally often")
-    return Marginal(f"one of {', '.join(map(str, given))}", lambda shares: [given[min(int(u * len(given)), len(given) - 1)] for u in shares])
+        raise ValueError(
+            f"choice has the value {shown(twice)} twice; drop one, for all are drawn equally often"
+        )
+    return Marginal(
+        f"one of {', '.join(map(str, given))}",
+        lambda shares: [given[min(int(u * len(given)), len(given) - 1)] for u in shares],
+    )
 
 
 def _integers(given: Any) -> Marginal:
@@ -99,10 +132,19 @@ def _integers(given: Any) -> Marginal:
         raise ValueError(f"integers takes whole numbers, got {shown(given)}")
     _ordered("integers", first, last)
     n = last - first + 1
-    return Marginal(f"whole numbers {first} to {last}", lambda shares: [first + min(int(u * n), n - 1) for u in shares])
+    return Marginal(
+        f"whole numbers {first} to {last}",
+        lambda shares: [first + min(int(u * n), n - 1) for u in shares],
+    )
 
 
-_PARSERS = {"uniform": _uniform, "loguniform": _loguniform, "normal": _normal, "choice": _choice, "integers": _integers}
+_PARSERS = {
+    "uniform": _uniform,
+    "loguniform": _loguniform,
+    "normal": _normal,
+    "choice": _choice,
+    "integers": _integers,
+}
 
 
 def parse_marginal(given: Any) -> Marginal:

@@ -32,12 +32,18 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
     """
     if attributes["plan_digest"] == plan.digest:
         return plan, 0
-    size, rows = int(attributes["block_size"]), int(attributes["rows"])
-    there = ids_of(reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist())
+    size = int(attributes["block_size"])
+    rows = int(attributes["rows"])
+    there = ids_of(
+        reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
+    )
     starts = (0, *(int(extension["first_row"]) for extension in attributes.get("extensions", [])))
     order = np.argsort(plan.runs.id)
     found = order[np.minimum(np.searchsorted(plan.runs.id, there, sorter=order), plan.count - 1)]
-    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or ((plan.runs.id[found] != there) & (there != 0)).any():
+    if (
+        plan.sweep.spec.block != attributes["sweep"]["content"].get("block")
+        or ((plan.runs.id[found] != there) & (there != 0)).any()
+    ):
         raise PlanChangedError(_refusal(plan, place, attributes))
     kept = np.where(there != 0, found, -1)
     new = np.setdiff1d(np.arange(plan.count), kept)
@@ -62,7 +68,9 @@ def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*before, *now]):
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+            yield from _differences(
+                before.get(key), now.get(key), f"{where}.{key}" if where else str(key)
+            )
     elif before == now:
         return
     elif isinstance(before, list) and isinstance(now, list) and _is_long(before, now):
@@ -88,7 +96,9 @@ def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
-    then, now, was = attributes["sweep"], json.loads(json.dumps(plan.sweep.given)), attributes["provenance"]
+    then = attributes["sweep"]
+    now = json.loads(json.dumps(plan.sweep.given))
+    was = attributes["provenance"]
     lines = [
         line
         for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set"))
@@ -97,8 +107,21 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
     lines += _differences(was["model_version"], model_version(), "model version")
     lines += _differences(was["tables"], plan.runs.tables, "table")
     lines += continuation(then["content"], now["content"])
-    lines = lines or redrawn(attributes, plan.sweep.axes) or ["its runs are others, or checked otherwise, though the files say the same"]
+    lines = (
+        lines
+        or redrawn(attributes, plan.sweep.axes)
+        or ["its runs are others, or checked otherwise, though the files say the same"]
+    )
     cure = "use another --store"
     if new:
-        cure = f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use another --store"
-    return "\n".join([f"{place} holds another plan; nothing was changed:", *(f"  {line}" for line in lines), cure])
+        cure = (
+            f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use"
+            " another --store"
+        )
+    return "\n".join(
+        [
+            f"{place} holds another plan; nothing was changed:",
+            *(f"  {line}" for line in lines),
+            cure,
+        ]
+    )

@@ -14,7 +14,10 @@ from .store import layout, reader
 from .views import stopped_early
 
 Array = NDArray[np.int64]
-UNRECORDED = "this store is of a version that kept no notes with its runs; that a run has none does not mean that nothing makes it doubtful"
+UNRECORDED = (
+    "this store is of a version that kept no notes with its runs; that a run has none does not mean"
+    " that nothing makes it doubtful"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Notes:
         Notes
             Of the runs that are done, in the order of ``runs``.
         """
-        return cls.read(lambda name: reader.column(group, name), runs, are_recorded=layout.NOTES in group)
+        return cls.read(
+            lambda name: reader.column(group, name), runs, are_recorded=layout.NOTES in group
+        )
 
     @classmethod
     def read(
@@ -68,7 +73,9 @@ class Notes:
         stop_reason = column("stop_reason")[chosen].astype(np.int64)
         if are_recorded:
             return cls(column(layout.NOTES)[chosen].astype(np.int64), stop_reason, True)
-        is_gated = never_solid(column("gated_time")[chosen].astype(float), column("t_end")[chosen].astype(float))
+        is_gated = never_solid(
+            column("gated_time")[chosen].astype(float), column("t_end")[chosen].astype(float)
+        )
         flags = np.zeros(chosen.size, dtype=np.int64)
         flags[stopped_early(stop_reason)] |= int(Note.STOPPED_EARLY)
         flags[is_gated] |= int(Note.NEVER_SOLID)

@@ -32,9 +32,11 @@ from .spec import Sweep
 from .store import layout
 from .store.writer import coordinate
 
-BLOCK_BYTES = 50e6  # of series and size distributions; they are held about twice while a block is written
-#: Blocks that a sweep is cut into, besides so many for each worker, and the largest that its blocks become for that, in runs. A few serve a small
-#: sweep, so that some workers share it and an interruption costs a part only; a large one has many, whose files are fewer if they are larger.
+# of series and size distributions; they are held about twice while a block is written
+BLOCK_BYTES = 50e6
+#: Blocks that a sweep is cut into, besides so many for each worker, and the largest that its blocks
+#: become for that, in runs. A few serve a small sweep, so that some workers share it and an
+#: interruption costs a part only; a large one has many, whose files are fewer if they are larger.
 BLOCKS_WANTED = ((4, 2, 256), (64, 16, 1024))
 BLOCK_MIN = 16
 
@@ -55,10 +57,12 @@ class Runs:
 
     number: NDArray[np.int64]  #: (runs,) of the first case of the sweep file that is this run
     id: NDArray[np.uint64]  #: (runs,) its name
-    kind: NDArray[np.int64]  #: (runs,) place of what its cached arrays depend on among ``identities``
+    #: (runs,) place of what its cached arrays depend on among ``identities``
+    kind: NDArray[np.int64]
     values: dict[str, NDArray[Any]]  #: (runs,) each swept key
     identities: tuple[tuple[Any, ...], ...]
-    product: NDArray[np.int64]  #: (cases,) which run each case of the product is, coinciding ones too, in the order of the file
+    #: (cases,) which run each case of the product is, coinciding ones too, in the order of the file
+    product: NDArray[np.int64]
     product_number: NDArray[np.int64]  #: (cases,) number of each
     tables: dict[str, str]  #: digest of every table that any run uses
     parts: frozenset[str]  #: of the model that have arrays of their own
@@ -80,7 +84,8 @@ class Plan:
 
     sweep: Sweep
     runs: Runs
-    rows: NDArray[np.int64]  #: run in each row of the store; -1 in the part of a block that an extension left unused
+    #: run in each row of the store; -1 in the part of a block that an extension left unused
+    rows: NDArray[np.int64]
     output: Output  #: of all runs
     block_size: int
     coordinates: dict[str, str]  #: short name of each swept key
@@ -113,7 +118,12 @@ class Plan:
         if run < 0:
             raise IndexError(f"row {row} is unused")
         number = int(self.runs.number[run])
-        return Case(f"{self.runs.id[run]:016x}", self.sweep.overrides(number), self.sweep.labels(number), self.runs.identities[self.runs.kind[run]])
+        return Case(
+            f"{self.runs.id[run]:016x}",
+            self.sweep.overrides(number),
+            self.sweep.labels(number),
+            self.runs.identities[self.runs.kind[run]],
+        )
 
     def overrides(self, rows: Sequence[int]) -> tuple[Overrides, ...]:
         """What the runs in these rows change of the base."""
@@ -128,14 +138,18 @@ class Plan:
     def checked(self) -> frozenset[int]:
         """Rows of the runs whose numerical error is found and stored: those with the smallest run_id, which is as good as drawn by lot.
 
-        So the same runs are chosen whatever the order of the cases, the workers, and what is committed already. An extension has its own.
+        So the same runs are chosen whatever the order of the cases, the workers, and what is
+        committed already. An extension has its own.
         """
         spec = self.sweep.spec.check
         if spec is None or spec.fraction == 0.0:
             return frozenset()
         found: set[int] = set()
-        if self.sweep.spec.refine is not None:  # whose rounds are small and many: whoever is below the line, and one at least
-            first = np.flatnonzero(self.rows[: self.starts[1] if len(self.starts) > 1 else None] >= 0)
+        # whose rounds are small and many: whoever is below the line, and one at least
+        if self.sweep.spec.refine is not None:
+            first = np.flatnonzero(
+                self.rows[: self.starts[1] if len(self.starts) > 1 else None] >= 0
+            )
             below = np.flatnonzero((self.rows >= 0) & (self.ids / 2.0**64 <= spec.fraction))
             return frozenset([*below.tolist(), int(first[np.argmin(self.ids[first])])])
         for lo, hi in itertools.pairwise((*self.starts, self.rows.size)):
@@ -160,7 +174,8 @@ class Plan:
 
     @property
     def blocks(self) -> list[Block]:
-        size, found = self.block_size, []
+        size = self.block_size
+        found = []
         for lo in range(0, self.rows.size, size):
             here = self.rows[lo : lo + size]
             used = int((here >= 0).sum())
@@ -192,14 +207,20 @@ def default_block(cases: int, bins: int, output: Output, workers: int = 2) -> in
 
     A store keeps the blocks that it was made with, whoever goes on with it.
     """
-    wanted = [min(largest, math.ceil(cases / max(blocks, per_worker * workers))) for blocks, per_worker, largest in BLOCKS_WANTED]
+    wanted = [
+        min(largest, math.ceil(cases / max(blocks, per_worker * workers)))
+        for blocks, per_worker, largest in BLOCKS_WANTED
+    ]
     return max(1, min(_fitting(bins, output), max(BLOCK_MIN, *wanted)))
 
 
 def _fitting(bins: int, output: Output) -> int:
     """Runs whose results take :data:`BLOCK_BYTES`."""
     sizes = layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=bins)
-    return int(BLOCK_BYTES / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL)))
+    return int(
+        BLOCK_BYTES
+        / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL))
+    )
 
 
 def run_id(config: RunConfig) -> str:
@@ -246,7 +267,11 @@ class _Uses(NamedTuple):
 @stage
 def _uses(config: RunConfig) -> _Uses:
     digests = config.table_digests()
-    return _Uses(digests, {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()}, layout.parts_of(config))
+    return _Uses(
+        digests,
+        {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()},
+        layout.parts_of(config),
+    )
 
 
 def value_at(config: RunConfig, key: str) -> Any:
@@ -260,7 +285,8 @@ def value_at(config: RunConfig, key: str) -> Any:
 def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
     """Number and sections of each case, the latter also as stages of a set-up remember them; ConfigError at the end where any cannot run."""
     problems: dict[str, tuple[int, str]] = {}
-    variations, memory = Variations(sweep.base), Memory()
+    variations = Variations(sweep.base)
+    memory = Memory()
     for number, overrides in sweep.numbered():
         try:
             sections = variations.sections(overrides)
@@ -268,12 +294,17 @@ def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfi
             check(seen)
         except ConfigError as error:
             for problem in error.problems:
-                count, first = problems.get(problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items())))
+                count, first = problems.get(
+                    problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items()))
+                )
                 problems[problem] = (count + 1, first)
             continue
         yield number, sections, seen
     if problems:
-        lines = [f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]" for problem, (count, first) in problems.items()]
+        lines = [
+            f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]"
+            for problem, (count, first) in problems.items()
+        ]
         lines = _few_of_each(lines)
         where = f"sweep {sweep.spec.name} has cases that cannot run; nothing was started"
         raise sweep.with_lines(ConfigError(lines, where))
@@ -283,9 +314,18 @@ def _few_of_each(lines: list[str], shown: int = 3) -> list[str]:
     """The first few of the lines that differ in nothing but the value, which a sampled key may have many of."""
     alike: dict[str, list[str]] = {}
     for line in lines:
-        alike.setdefault(re.sub(r"^(\S+) = .*?(: |  \[)", r"\1\2", line.split("  [")[0]), []).append(line)
+        alike.setdefault(
+            re.sub(r"^(\S+) = .*?(: |  \[)", r"\1\2", line.split("  [")[0]), []
+        ).append(line)
     more = ((of, len(of) - shown) for of in alike.values())
-    return [line for of, hidden in more for line in [*of[:shown], *([f"  and {hidden} more like it, for other values"] if hidden > 0 else [])]]
+    return [
+        line
+        for of, hidden in more
+        for line in [
+            *of[:shown],
+            *([f"  and {hidden} more like it, for other values"] if hidden > 0 else []),
+        ]
+    ]
 
 
 def _refuse_uncheckable(plan: Plan) -> None:
@@ -297,14 +337,18 @@ def _refuse_uncheckable(plan: Plan) -> None:
         except ConfigError as error:
             first = ", ".join(f"{key} = {value}" for key, value in plan.case(run).overrides.items())
             raise ConfigError(
-                [f"{problem}, or drop check  [{first}]" for problem in error.problems], f"sweep {plan.sweep.spec.name}: check; nothing was started"
+                [f"{problem}, or drop check  [{first}]" for problem in error.problems],
+                f"sweep {plan.sweep.spec.name}: check; nothing was started",
             ) from error
 
 
 def _in_cache_order(identities: Sequence[tuple[object, ...]]) -> NDArray[np.int64]:
     """Rank of each: equal grids, then densities, fragment laws, Q_D* laws and speeds stand together, in the order of the file within."""
     ranks: list[dict[object, int]] = [{} for _ in identities[0]]
-    places = [[rank.setdefault(part, len(rank)) for rank, part in zip(ranks, identity, strict=True)] for identity in identities]
+    places = [
+        [rank.setdefault(part, len(rank)) for rank, part in zip(ranks, identity, strict=True)]
+        for identity in identities
+    ]
     return np.unique(np.array(places), axis=0, return_inverse=True)[1].reshape(-1)
 
 
@@ -317,10 +361,15 @@ def _value_of(key: str) -> Callable[[dict[str, Section]], Any]:
 
 def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
     """Every case validated, those that are the same run joined; and the output grid that all share."""
-    numbers, ids, kinds = array("q"), array("Q"), array("q")
+    numbers = array("q")
+    ids = array("Q")
+    kinds = array("q")
     values: list[list[Any]] = [[] for _ in keys]
     columns = [(column, key, _value_of(key)) for column, key in zip(values, keys, strict=True)]
-    kind_of, outputs, tables, parts = dict[tuple[Any, ...], int](), list[Output](), dict[str, str](), frozenset[str]()
+    kind_of = dict[tuple[Any, ...], int]()
+    outputs = list[Output]()
+    tables = dict[str, str]()
+    parts = frozenset[str]()
     used = _Uses({}, {}, parts)
     for number, sections, seen in _validated(sweep):
         numbers.append(number)
@@ -330,26 +379,48 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
         for column, key, value in columns:
             try:
                 column.append(value(sections))
-            except (AttributeError, KeyError):  # a part that this case does not have, an element of a list, or no key at all
+            except (AttributeError, KeyError):
+                # a part that this case does not have, an element of a list, or no key at all
                 column.append(value_at(seen, key))
         if uses is not used:  # one for all cases but those that sweep a table
-            used, tables, parts = uses, tables | uses.tables, parts | uses.parts
+            used = uses
+            tables = tables | uses.tables
+            parts = parts | uses.parts
         outputs = outputs or [seen.output]
         if seen.output is not outputs[0] and seen.output != outputs[0]:
-            problem = f"{sweep.overrides(number)} changes the output grid, which all runs of a store share; set it once under output"
+            problem = (
+                f"{sweep.overrides(number)} changes the output grid, which all runs of a store"
+                " share; set it once under output"
+            )
             raise ConfigError([problem], f"sweep {sweep.spec.name}")
     if not outputs:
-        raise ConfigError(["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}")
+        raise ConfigError(
+            ["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}"
+        )
     number_of, kind = (np.frombuffer(column, dtype=np.int64) for column in (numbers, kinds))
-    id, begin, of_case = np.unique(np.frombuffer(ids, dtype=np.uint64), return_index=True, return_inverse=True)
+    id, begin, of_case = np.unique(
+        np.frombuffer(ids, dtype=np.uint64), return_index=True, return_inverse=True
+    )
     identities = tuple(kind_of)
     order = np.lexsort((begin, _in_cache_order(identities)[kind[begin]]))
-    begin, place = begin[order], np.argsort(order)
+    begin = begin[order]
+    place = np.argsort(order)
     in_product = number_of < sweep.product_size
     swept = {key: coordinate(column)[begin] for key, column in zip(keys, values, strict=True)}
-    return Runs(
-        number_of[begin], id[order], kind[begin], swept, identities, place[of_case][in_product], number_of[in_product], tables, parts
-    ), outputs[0]
+    return (
+        Runs(
+            number_of[begin],
+            id[order],
+            kind[begin],
+            swept,
+            identities,
+            place[of_case][in_product],
+            number_of[in_product],
+            tables,
+            parts,
+        ),
+        outputs[0],
+    )
 
 
 def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
@@ -362,12 +433,24 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     """
     keys = sweep.swept_keys()
     runs, output = _runs(sweep, keys)
-    count, bins, block, refine = runs.id.size, _bins(runs), sweep.spec.block, sweep.spec.refine
+    count = runs.id.size
+    bins = _bins(runs)
+    block = sweep.spec.block
+    refine = sweep.spec.refine
     if block is None:  # a refinement's store is begun with the first round only
-        block = default_block(count if refine is None else refine.per_round * runs_per_point(sweep), bins, output, workers)
+        block = default_block(
+            count if refine is None else refine.per_round * runs_per_point(sweep),
+            bins,
+            output,
+            workers,
+        )
     else:  # a chunk is a block, also where the block is not full yet
         block = min(block, max(count, _fitting(bins, output)))
-    notes = (*sweep.notes(), *coinciding(sweep, runs.product, runs.product_number), *idle_axes(sweep))
+    notes = (
+        *sweep.notes(),
+        *coinciding(sweep, runs.product, runs.product_number),
+        *idle_axes(sweep),
+    )
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_uncheckable(plan)
     refuse_bad_checks(plan)

@@ -17,7 +17,10 @@ from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BYTES = {"allowed": "a size such as 2 GiB", "pattern": r"^[0-9.]+ ?[kMGT]i?B$"}
-_TIME = {"allowed": "hours, minutes and seconds, such as 01:30:00", "pattern": r"^\d+:[0-5]\d:[0-5]\d$"}
+_TIME = {
+    "allowed": "hours, minutes and seconds, such as 01:30:00",
+    "pattern": r"^\d+:[0-5]\d:[0-5]\d$",
+}
 
 
 class Tls(Section):
@@ -40,13 +43,26 @@ class Scheduler:
         if "@" in rest or has_secret_setting(rest):
             shown = hide_secrets(protocol or "tcp", rest)
             problem = "a scheduler's address takes no user, password or token"
-            raise ConfigError([f"{shown}: {problem}; give HOST:PORT, and certificates if it requires them"], "--scheduler")
+            raise ConfigError(
+                [f"{shown}: {problem}; give HOST:PORT, and certificates if it requires them"],
+                "--scheduler",
+            )
         if not separator:
             object.__setattr__(self, "address", f"{'tls' if self.tls else 'tcp'}://{rest}")
         elif protocol not in {"tcp", "tls"}:
-            raise ConfigError([f"{self.address}: give tcp://HOST:PORT or tls://HOST:PORT, as the scheduler prints it"], "--scheduler")
+            raise ConfigError(
+                [
+                    f"{self.address}: give tcp://HOST:PORT or tls://HOST:PORT, as the scheduler"
+                    " prints it"
+                ],
+                "--scheduler",
+            )
         if self.address.startswith("tls://") != (self.tls is not None):
-            cure = "give --tls-ca, --tls-cert and --tls-key" if self.tls is None else "certificates are for tls://HOST:PORT"
+            cure = (
+                "give --tls-ca, --tls-cert and --tls-key"
+                if self.tls is None
+                else "certificates are for tls://HOST:PORT"
+            )
             raise ConfigError([f"{self.address}: {cure}"], "--scheduler")
 
 
@@ -66,7 +82,13 @@ class Adapt(Section):
 class Profile(Section):
     """What all profiles have in common."""
 
-    host: str = Field("127.0.0.1", description="address that the scheduler listens on; others than this machine reach it only if it is not loopback")
+    host: str = Field(
+        "127.0.0.1",
+        description=(
+            "address that the scheduler listens on; others than this machine reach it only if it is"
+            " not loopback"
+        ),
+    )
 
     @property
     def listens_widely(self) -> str:
@@ -79,7 +101,9 @@ class LocalProfile(Profile):
 
     kind: Literal["local"]
     workers: int | None = quantity(None, "worker processes; null is one per core", ge=1)
-    memory: str | None = quantity(None, "memory of each worker, beyond which it is started anew", **_BYTES)
+    memory: str | None = quantity(
+        None, "memory of each worker, beyond which it is started anew", **_BYTES
+    )
 
 
 class JobsProfile(Profile):
@@ -87,34 +111,67 @@ class JobsProfile(Profile):
 
     kind: Literal["slurm", "pbs"]
     jobs: int | None = quantity(None, "jobs to keep running; or give adapt", ge=1)
-    adapt: Adapt | None = Field(None, description="let the number of jobs follow the work that is left; or give jobs")
+    adapt: Adapt | None = Field(
+        None, description="let the number of jobs follow the work that is left; or give jobs"
+    )
     workers_per_job: int = quantity(1, "workers of each job, one thread and one core each", ge=1)
     memory: str = quantity(..., "memory of each worker", **_BYTES)
     walltime: str = quantity(..., "limit of each job", **_TIME)
-    lifetime: str | None = quantity(None, "after which a worker ends by itself, below walltime; null is seven eighths of it", **_TIME)
-    lifetime_stagger: str | None = quantity(None, "spread of the lifetimes, so that not all end together; null is a sixteenth of walltime", **_TIME)
-    queue_hours: float = quantity(24.0, "how long to wait for the first worker while jobs wait in the queue", "h", gt=0.0)
+    lifetime: str | None = quantity(
+        None,
+        "after which a worker ends by itself, below walltime; null is seven eighths of it",
+        **_TIME,
+    )
+    lifetime_stagger: str | None = quantity(
+        None,
+        "spread of the lifetimes, so that not all end together; null is a sixteenth of walltime",
+        **_TIME,
+    )
+    queue_hours: float = quantity(
+        24.0, "how long to wait for the first worker while jobs wait in the queue", "h", gt=0.0
+    )
     queue: str | None = Field(None, description="queue or partition")
     account: str | None = Field(None, description="account or project that is charged")
-    interface: str | None = Field(None, description="network interface of scheduler and workers, such as ib0; with it, host is not used")
+    interface: str | None = Field(
+        None,
+        description=(
+            "network interface of scheduler and workers, such as ib0; with it, host is not used"
+        ),
+    )
     port: int = quantity(0, "port of the scheduler; 0 takes a free one", ge=0, le=65535)
     tls: Tls | None = Field(None, description="certificates, in files that all nodes see")
-    directives: list[str] = Field([], description="further lines of the job's header, without #SBATCH or #PBS")
-    prologue: list[str] = Field([], description="shell lines before the workers start, such as module load")
-    python: str | None = Field(None, description="Python on the nodes; null is the one that runs this")
-    log_folder: str | None = Field(None, description="where the jobs' output goes; null is where the batch system puts it")
+    directives: list[str] = Field(
+        [], description="further lines of the job's header, without #SBATCH or #PBS"
+    )
+    prologue: list[str] = Field(
+        [], description="shell lines before the workers start, such as module load"
+    )
+    python: str | None = Field(
+        None, description="Python on the nodes; null is the one that runs this"
+    )
+    log_folder: str | None = Field(
+        None, description="where the jobs' output goes; null is where the batch system puts it"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "JobsProfile":
         if (self.jobs is None) == (self.adapt is None):
             raise ValueError("give either jobs or adapt")
         if not 0 < self.lifetime_seconds + self.stagger_seconds < seconds(self.walltime):
-            raise ValueError(f"lifetime and lifetime_stagger together must be below walltime = {self.walltime}")
+            raise ValueError(
+                f"lifetime and lifetime_stagger together must be below walltime = {self.walltime}"
+            )
         return self
 
     @property
     def listens_widely(self) -> str:
-        return f"interface {self.interface}" if self.interface not in {None, "lo"} else super().listens_widely if self.interface is None else ""
+        return (
+            f"interface {self.interface}"
+            if self.interface not in {None, "lo"}
+            else super().listens_widely
+            if self.interface is None
+            else ""
+        )
 
     @property
     def lifetime_seconds(self) -> float:
@@ -122,24 +179,40 @@ class JobsProfile(Profile):
 
     @property
     def stagger_seconds(self) -> float:
-        return seconds(self.walltime) / 16.0 if self.lifetime_stagger is None else seconds(self.lifetime_stagger)
+        return (
+            seconds(self.walltime) / 16.0
+            if self.lifetime_stagger is None
+            else seconds(self.lifetime_stagger)
+        )
 
 
 class KubernetesProfile(Profile):
     """Pods that the Dask operator of a Kubernetes cluster keeps running."""
 
     kind: Literal["kubernetes"]
-    host: Literal["0.0.0.0"] = Field("0.0.0.0", description="in a pod; who can reach it is for the network policies of the cluster")  # noqa: S104
+    host: Literal["0.0.0.0"] = Field(  # noqa: S104
+        "0.0.0.0",  # noqa: S104
+        description="in a pod; who can reach it is for the network policies of the cluster",
+    )
     name: str = quantity(
-        "marsdisk-sweep", "name of the Dask cluster", allowed="small letters, digits and dashes", pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+        "marsdisk-sweep",
+        "name of the Dask cluster",
+        allowed="small letters, digits and dashes",
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
     )
     image: str = Field(description="container image with this version of marsdisk")
     namespace: str = Field("default", description="namespace of the pods")
     pods: int | None = quantity(None, "workers to keep running; or give adapt", ge=1)
-    adapt: Adapt | None = Field(None, description="let the number of workers follow the work that is left; or give pods")
-    memory: str = quantity(..., "memory of each worker", allowed="a size such as 2Gi", pattern=r"^[0-9.]+[kMGT]i?$")
+    adapt: Adapt | None = Field(
+        None, description="let the number of workers follow the work that is left; or give pods"
+    )
+    memory: str = quantity(
+        ..., "memory of each worker", allowed="a size such as 2Gi", pattern=r"^[0-9.]+[kMGT]i?$"
+    )
     queue_hours: float = quantity(24.0, "how long to wait for the first worker", "h", gt=0.0)
-    env: dict[str, str] = Field({}, description="environment of scheduler and workers, such as the object store's address")
+    env: dict[str, str] = Field(
+        {}, description="environment of scheduler and workers, such as the object store's address"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "KubernetesProfile":
@@ -148,7 +221,8 @@ class KubernetesProfile(Profile):
         return self
 
 
-#: What :func:`sweep.session.run_sweep` takes: a number of local processes (0: this one), a scheduler, or a profile.
+#: What :func:`sweep.session.run_sweep` takes: a number of local processes (0: this one), a
+#: scheduler, or a profile.
 Source = int | Scheduler | Profile
 
 UNKNOWN = 32  # workers that a scheduler of others is taken to have
@@ -161,7 +235,9 @@ def expected_workers(source: Source) -> int:
     if isinstance(source, LocalProfile):
         return source.workers or usable_cores()
     if isinstance(source, JobsProfile):
-        return source.workers_per_job * (source.jobs or (source.adapt.maximum if source.adapt else 1))
+        return source.workers_per_job * (
+            source.jobs or (source.adapt.maximum if source.adapt else 1)
+        )
     if isinstance(source, KubernetesProfile):
         return source.pods or (source.adapt.maximum if source.adapt else 1)
     return UNKNOWN
@@ -172,7 +248,12 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_KINDS: dict[str, type[Profile]] = {"local": LocalProfile, "slurm": JobsProfile, "pbs": JobsProfile, "kubernetes": KubernetesProfile}
+_KINDS: dict[str, type[Profile]] = {
+    "local": LocalProfile,
+    "slurm": JobsProfile,
+    "pbs": JobsProfile,
+    "kubernetes": KubernetesProfile,
+}
 
 
 def seconds(text: str) -> float:
@@ -185,7 +266,8 @@ def _candidates(given: str) -> Iterator[Path]:
     if given.endswith((".yaml", ".yml")) or "/" in given:
         yield Path(given)
         return
-    for root in (Path(), Path(__file__).parents[1]):  # the working folder, and a checkout of this project
+    # the working folder, and a checkout of this project
+    for root in (Path(), Path(__file__).parents[1]):
         yield root / "configs" / "clusters" / f"{given}.yaml"
 
 
@@ -200,9 +282,17 @@ def load_profile(given: str) -> Profile:
     paths = list(_candidates(given))
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
-        known = sorted({file.stem for folder in {path.parent for path in paths} for file in folder.glob("*.yaml")})
+        known = sorted(
+            {
+                file.stem
+                for folder in {path.parent for path in paths}
+                for file in folder.glob("*.yaml")
+            }
+        )
         has = f"; there are {', '.join(known)}" if known else ""
-        raise ConfigError([f"{given}: there is no profile in {' nor '.join(map(str, paths))}{has}"], "--cluster")
+        raise ConfigError(
+            [f"{given}: there is no profile in {' nor '.join(map(str, paths))}{has}"], "--cluster"
+        )
     content: dict[str, Any] = read_yaml_mapping(path)
     model = _KINDS.get(str(content.get("kind")))
     if model is None:

@@ -10,7 +10,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 if TYPE_CHECKING:
     from .worker import Receipt
@@ -78,7 +85,11 @@ class Tally:
     def line(self) -> str:
         rate = self.finished / self.seconds if self.finished else 0.0
         left = f"{duration((self.runs - self.finished) / rate)} left" if rate else "starting"
-        hit_rate = f"cache {100.0 * self.hits / self.lookups:.1f} % hits" if self.lookups else "cache unused"
+        hit_rate = (
+            f"cache {100.0 * self.hits / self.lookups:.1f} % hits"
+            if self.lookups
+            else "cache unused"
+        )
         return f"{rate:.0f} runs/s, {left}, {self.failed} failed, {hit_rate}"
 
 
@@ -98,7 +109,11 @@ class Allowance:
     def limit(self) -> float:
         """The number, or the percentage."""
         limit = float(self.text.removesuffix("%"))
-        if not 0.0 <= limit < math.inf or ("%" in self.text and limit > 100.0) or ("%" not in self.text and limit != int(limit)):
+        if (
+            not 0.0 <= limit < math.inf
+            or ("%" in self.text and limit > 100.0)
+            or ("%" not in self.text and limit != int(limit))
+        ):
             raise ValueError(self.text)
         return limit
 
@@ -112,7 +127,8 @@ class Reporter:
     """Shows a tally as it grows."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
-        self.console, self.tally = console, tally
+        self.console = console
+        self.tally = tally
         self.beyond = ""  #: in words, how many runs failed when they became more than are allowed
         self._judge: Callable[[], None] = lambda: None
         self.said: deque[str] = deque(maxlen=LINES_KEPT)
@@ -123,13 +139,23 @@ class Reporter:
 
     def __enter__(self) -> "Reporter":
         if self.console.is_terminal:
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs, {task.description}"), TimeElapsedColumn())
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("runs, {task.description}"),
+                TimeElapsedColumn(),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task("starting workers", total=self.tally.runs)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -152,7 +178,10 @@ class Reporter:
             bad = self.tally.failed_in_all
             finished = self.tally.done_in_all + bad
             if not self.beyond and allowed.exceeded(bad, finished):
-                self.beyond = f"{bad} of {finished} finished runs failed, and --max-failures {allowed.text} allows no more; what is committed stays"
+                self.beyond = (
+                    f"{bad} of {finished} finished runs failed, and --max-failures {allowed.text}"
+                    " allows no more; what is committed stays"
+                )
                 stop.set()
 
         self._judge = judge
@@ -163,9 +192,14 @@ class Reporter:
         self.tally.add(receipt)
         self._judge()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self.tally.finished, description=self.tally.line())
+            self._bar.update(
+                self._task, completed=self.tally.finished, description=self.tally.line()
+            )
             return
         now = time.perf_counter()
         if now >= self._next_line or self.tally.finished == self.tally.runs:
             self._next_line = now + 2.0
-            say(self.console, f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}")
+            say(
+                self.console,
+                f"{self.tally.finished} of {self.tally.runs} runs, {self.tally.line()}",
+            )

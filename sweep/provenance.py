@@ -10,13 +10,29 @@ from typing import Any
 
 import marsdisk
 
-PACKAGES = ("numpy", "numba", "llvmlite", "zarr", "numcodecs", "dask", "distributed", "xarray", "pydantic")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "zarr",
+    "numcodecs",
+    "dask",
+    "distributed",
+    "xarray",
+    "pydantic",
+)
 
 
 def _git(*arguments: str) -> str | None:
     folder = Path(marsdisk.__file__).parent
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

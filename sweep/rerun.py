@@ -29,7 +29,8 @@ from .store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
 PACKAGES_OF_BITS = ("numpy", "numba", "llvmlite")
-DIGITS_OF_ID = len(str(MAX_RUNS))  #: of a name without a letter that begins a run_id, as no run has such a number
+#: of a name without a letter that begins a run_id, as no run has such a number
+DIGITS_OF_ID = len(str(MAX_RUNS))
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,15 @@ class Rows(Mapping[str, NDArray[Any]]):
     columns: Mapping[str, NDArray[Any]]  #: along ``run``
     runs: NDArray[np.int64]  #: (rows,) run of each row
     axes: Mapping[str, NDArray[Any]]  #: (rows,) where on each axis it stands
-    of_run: frozenset[str]  #: axes that are a key: of these a run has a value of its own, of others each case a label
+    #: axes that are a key: of these a run has a value of its own, of others each case a label
+    of_run: frozenset[str]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.axes[name] if name in self.axes and name not in self.of_run else self.columns[name][self.runs]
+        return (
+            self.axes[name]
+            if name in self.axes and name not in self.of_run
+            else self.columns[name][self.runs]
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
@@ -39,7 +44,11 @@ class Rows(Mapping[str, NDArray[Any]]):
         return len(self.columns)
 
     def only(self, kept: NDArray[np.bool_]) -> "Rows":
-        return replace(self, runs=self.runs[kept], axes={name: labels[kept] for name, labels in self.axes.items()})
+        return replace(
+            self,
+            runs=self.runs[kept],
+            axes={name: labels[kept] for name, labels in self.axes.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -55,16 +64,39 @@ class Results:
         """Those in a store."""
         columns, (of_case, labels) = Columns(group), cases(group, list(reader.axis_names(group)))
         keys = frozenset(axis for axis in labels if "config_key" in group[axis].attrs)
-        return cls(Rows(columns, runs_of(group), {}, frozenset()), Rows(columns, of_case, labels, keys), parameters(group))
+        return cls(
+            Rows(columns, runs_of(group), {}, frozenset()),
+            Rows(columns, of_case, labels, keys),
+            parameters(group),
+        )
 
     @classmethod
     def expected(cls, plan: "Plan") -> "Results":
         """One made-up case of a plan, of the kinds that its store will have."""
-        made = {variable.name: np.zeros(1) for variable in layout.variables(shared_grid=True, parts=plan.parts) if not variable.dims}
-        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0], **dict.fromkeys(("run_id", "error", "worker", layout.NOTES), "")}
-        made |= {name: np.array([text], dtype=np.dtypes.StringDType()) for name, text in texts.items()}
+        made = {
+            variable.name: np.zeros(1)
+            for variable in layout.variables(shared_grid=True, parts=plan.parts)
+            if not variable.dims
+        }
+        texts = {
+            "status": "done",
+            "stop_reason": WORDS["stop_reason"][0],
+            **dict.fromkeys(("run_id", "error", "worker", layout.NOTES), ""),
+        }
+        made |= {
+            name: np.array([text], dtype=np.dtypes.StringDType()) for name, text in texts.items()
+        }
         swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
-        axes = {plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1] for axis in plan.sweep.axes}
-        known = {"run": np.zeros(1), "block": np.zeros(1), "in_product": np.ones(1, bool), **axes, **swept}
+        axes = {
+            plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1]
+            for axis in plan.sweep.axes
+        }
+        known = {
+            "run": np.zeros(1),
+            "block": np.zeros(1),
+            "in_product": np.ones(1, bool),
+            **axes,
+            **swept,
+        }
         one = Rows({**known, **made}, np.zeros(1, np.int64), axes, frozenset())
         return cls(one, one, [*swept])

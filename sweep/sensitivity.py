@@ -18,10 +18,16 @@ Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 SEED = 20_250_101  # of the resampling; SALib takes 0 for none
-RESAMPLES_MAX, RESAMPLES_MIN, RESAMPLED = 1000, 100, 4_000_000  # at most so many, at least, and numbers held at once
-SLIDES = (10, 8, 5, 4, 2)  # of PAWN, as many as have 80 runs each; SALib's own steps overshoot for some other numbers
+# at most so many, at least, and numbers held at once
+RESAMPLES_MAX = 1000
+RESAMPLES_MIN = 100
+RESAMPLED = 4_000_000
+# of PAWN, as many as have 80 runs each; SALib's own steps overshoot for some other numbers
+SLIDES = (10, 8, 5, 4, 2)
 PAWN_RESAMPLES = 50
-FEWEST = 8  # blocks, trajectories, or a hundredth of the runs of a given sample, for an index that means something
+# blocks, trajectories, or a hundredth of the runs of a given sample, for an index that means
+# something
+FEWEST = 8
 DUMMY = "(a parameter without effect)"
 
 
@@ -41,7 +47,10 @@ class Measure:
         return {"trajectory": "trajectories"}.get(self.unit, f"{self.unit}s")
 
 
-_SHARES = {"S1": "share of the variance that the parameter causes alone", "ST": "share it causes together with all others"}
+_SHARES = {
+    "S1": "share of the variance that the parameter causes alone",
+    "ST": "share it causes together with all others",
+}
 MEASURES = {
     "saltelli": Measure("ST", _SHARES, "block", 0.05),  # limits: Sarrazin, Pianosi & Wagener (2016)
     "fast": Measure("ST", _SHARES, "curve", 0.05),
@@ -56,7 +65,17 @@ MEASURES = {
         0.1,
         relative=True,
     ),
-    "pawn": Measure("PAWN", {"PAWN": "largest distance of the distributions with the parameter fixed and free, median over its slides"}, "run", 0.05),
+    "pawn": Measure(
+        "PAWN",
+        {
+            "PAWN": (
+                "largest distance of the distributions with the parameter fixed and free, median"
+                " over its slides"
+            )
+        },
+        "run",
+        0.05,
+    ),
 }
 
 
@@ -88,14 +107,20 @@ class Answer:
     @property
     def scale(self) -> float:
         """What differences are measured against."""
-        return float(np.max(np.abs(self.final.of[self.measure.main]))) if self.measure.relative else 1.0
+        return (
+            float(np.max(np.abs(self.final.of[self.measure.main])))
+            if self.measure.relative
+            else 1.0
+        )
 
     @property
     def change(self) -> float:
         """Largest change of the main index since half the blocks; infinite where there were too few to tell."""
         if len(self.steps) < 2:
             return float("inf")
-        return float(np.max(np.abs(self.final.of[self.measure.main] - self.steps[-2].of[self.measure.main])))
+        return float(
+            np.max(np.abs(self.final.of[self.measure.main] - self.steps[-2].of[self.measure.main]))
+        )
 
     @property
     def widest(self) -> float:
@@ -119,16 +144,32 @@ def _problem(names: Sequence[str]) -> dict[str, Any]:
 def _saltelli(y: Array, x: Array, names: Sequence[str]) -> dict[str, Array]:
     """From (blocks, D + 2) results."""
     analyze = extra("SALib.analyze.sobol", "design", "sweep sensitivity").analyze
-    options = {"calc_second_order": False, "num_resamples": _resamples(len(y)), "conf_level": CONFIDENCE, "seed": SEED}
-    return {name: np.asarray(values) for name, values in analyze(_problem(names), y.ravel(), **options).items()}
+    options = {
+        "calc_second_order": False,
+        "num_resamples": _resamples(len(y)),
+        "conf_level": CONFIDENCE,
+        "seed": SEED,
+    }
+    return {
+        name: np.asarray(values)
+        for name, values in analyze(_problem(names), y.ravel(), **options).items()
+    }
 
 
 def _morris(y: Array, x: Array, names: Sequence[str], levels: int) -> dict[str, Array]:
     """From (trajectories, D + 1) results at the points ``x``: only the direction of each move is used of them."""
     analyze = extra("SALib.analyze.morris", "design", "sweep sensitivity").analyze
-    options = {"num_resamples": _resamples(len(y)), "conf_level": CONFIDENCE, "num_levels": levels, "seed": SEED}
+    options = {
+        "num_resamples": _resamples(len(y)),
+        "conf_level": CONFIDENCE,
+        "num_levels": levels,
+        "seed": SEED,
+    }
     found = analyze(_problem(names), x.reshape(-1, len(names)), y.ravel(), **options)
-    return {name: np.asarray(found[name], dtype=np.float64) for name in ("mu_star", "mu_star_conf", "mu", "sigma")}
+    return {
+        name: np.asarray(found[name], dtype=np.float64)
+        for name in ("mu_star", "mu_star_conf", "mu", "sigma")
+    }
 
 
 def _fast(curves: Sequence[Array]) -> dict[str, Array]:
@@ -138,8 +179,14 @@ def _fast(curves: Sequence[Array]) -> dict[str, Array]:
     found: dict[str, list[float]] = {name: [] for name in ("S1", "S1_conf", "ST", "ST_conf")}
     for of in curves:
         n = of.shape[1]
-        orders = np.array([compute(curve, n, HARMONICS, (n - 1) // (2 * HARMONICS)) for curve in of])
-        half = student.ppf(0.5 + CONFIDENCE / 2.0, len(of) - 1) * orders.std(axis=0, ddof=1) / np.sqrt(len(of))
+        orders = np.array(
+            [compute(curve, n, HARMONICS, (n - 1) // (2 * HARMONICS)) for curve in of]
+        )
+        half = (
+            student.ppf(0.5 + CONFIDENCE / 2.0, len(of) - 1)
+            * orders.std(axis=0, ddof=1)
+            / np.sqrt(len(of))
+        )
         for i, name in enumerate(("S1", "ST")):
             found[name].append(float(orders[:, i].mean()))
             found[f"{name}_conf"].append(float(half[i]))
@@ -149,19 +196,30 @@ def _fast(curves: Sequence[Array]) -> dict[str, Array]:
 def _pawn(y: Array, x: Array, names: Sequence[str]) -> dict[str, Array]:
     """From any runs. Parameters enter by rank, ties in random order, so that a grid's few values make whole slides, too.
 
-    The last column of the result is that of a parameter without effect: what noise alone gives (Pianosi & Wagener 2018).
+    The last column of the result is that of a parameter without effect: what noise alone gives
+    (Pianosi & Wagener 2018).
     """
     analyze = extra("SALib.analyze.pawn", "design", "sweep sensitivity").analyze
-    random, problem = np.random.default_rng(SEED), _problem([*names, DUMMY])
+    random = np.random.default_rng(SEED)
+    problem = _problem([*names, DUMMY])
     columns = np.column_stack([x, random.random(len(y))])
     slides = next(count for count in SLIDES if 80 * count <= len(y) or count == SLIDES[-1])
 
     def medians(rows: NDArray[np.int64]) -> Array:
-        ranks = np.column_stack([np.argsort(np.lexsort((random.random(rows.size), column[rows]))) for column in columns.T])
+        ranks = np.column_stack(
+            [
+                np.argsort(np.lexsort((random.random(rows.size), column[rows])))
+                for column in columns.T
+            ]
+        )
         return np.asarray(analyze(problem, ranks.astype(np.float64), y[rows], S=slides)["median"])
 
     index = medians(np.arange(len(y)))
-    scatter = np.std([medians(np.sort(random.integers(len(y), size=len(y)))) for _ in range(PAWN_RESAMPLES)], axis=0, ddof=1)
+    scatter = np.std(
+        [medians(np.sort(random.integers(len(y), size=len(y)))) for _ in range(PAWN_RESAMPLES)],
+        axis=0,
+        ddof=1,
+    )
     return {"PAWN": index, "PAWN_conf": 1.96 * scatter}
 
 
@@ -170,7 +228,11 @@ def _numbers(column: NDArray[Any], spec: DesignSpec | None, key: str) -> Array:
     if column.dtype.kind in "iufb":
         return column.astype(np.float64)
     texts = column.tolist()
-    known = [str(value) for value in spec.axes[key].get("choice", [])] if spec is not None else sorted(set(texts))
+    known = (
+        [str(value) for value in spec.axes[key].get("choice", [])]
+        if spec is not None
+        else sorted(set(texts))
+    )
     return np.array([known.index(text) for text in texts], dtype=np.float64)
 
 
@@ -184,7 +246,9 @@ def _refuse(condition: bool, message: str) -> None:
         raise StoreError(message)
 
 
-def answers(group: zarr.Group, found: Outcomes, *, method: str | None, allowed: float) -> list[Answer]:
+def answers(
+    group: zarr.Group, found: Outcomes, *, method: str | None, allowed: float
+) -> list[Answer]:
     """Indices for each combination of labels on the axes besides the design.
 
     Parameters
@@ -205,41 +269,75 @@ def answers(group: zarr.Group, found: Outcomes, *, method: str | None, allowed: 
     if design is None or (method is not None and method != design.method):
         has = f"has a design of method {design.method}" if design else "has no design for it"
         raise StoreError(
-            f"--method {method}: the store {has}; use --method pawn, which takes any runs, or run a sweep with design: {{method: {method}}}"
+            f"--method {method}: the store {has}; use --method pawn, which takes any runs, or run a"
+            f" sweep with design: {{method: {method}}}"
         )
     by_key = {str(group[name].attrs.get("config_key", "")): name for name in found.columns}
     names = [by_key[key] for key in design.axes]
     others = {axis: found.labels[axis] for axis in found.axes if axis != POINT}
-    return [_of_design(found, at, rows, design, names, allowed) for at, rows in found.groups(others)]
+    return [
+        _of_design(found, at, rows, design, names, allowed) for at, rows in found.groups(others)
+    ]
 
 
-def _of_design(found: Outcomes, at: Mapping[str, Any], rows: NDArray[np.int64], design: DesignSpec, names: list[str], allowed: float) -> Answer:
-    d, where = len(names), "".join(f" at {name} = {label}" for name, label in at.items())
+def _of_design(
+    found: Outcomes,
+    at: Mapping[str, Any],
+    rows: NDArray[np.int64],
+    design: DesignSpec,
+    names: list[str],
+    allowed: float,
+) -> Answer:
+    d = len(names)
+    where = "".join(f" at {name} = {label}" for name, label in at.items())
     length = {"saltelli": d + 2, "morris": d + 1, "fast": design.n}[design.method]
     units = d * design.curves if design.method == "fast" else design.n
     point = found.labels[POINT][rows].astype(np.int64)
-    _refuse(int(point.max()) >= units * length, "the table of cases is of a larger design than the store's sweep file; go on with sweep run")
-    y, x = np.full(units * length, np.nan), np.full((units * length, d), np.nan)
+    _refuse(
+        int(point.max()) >= units * length,
+        "the table of cases is of a larger design than the store's sweep file; go on with"
+        " sweep run",
+    )
+    y = np.full(units * length, np.nan)
+    x = np.full((units * length, d), np.nan)
     y[point] = found.value[rows]
     for i, (key, name) in enumerate(zip(design.axes, names, strict=True)):
         x[point, i] = _numbers(found.columns[name][rows], design, key)
-    blocks, places = y.reshape(units, length), x.reshape(units, length, d)
+    blocks = y.reshape(units, length)
+    places = x.reshape(units, length, d)
     whole = np.isfinite(blocks).all(axis=1)
-    missing, dropped, measure = left_out(found.state[rows]), int((~whole).sum()), MEASURES[design.method]
+    missing = left_out(found.state[rows])
+    dropped = int((~whole).sum())
+    measure = MEASURES[design.method]
     excluded = units * length - rows.size
-    missing = {**missing, "excluded": missing.get("excluded", 0) + excluded} if excluded else missing
+    missing = (
+        {**missing, "excluded": missing.get("excluded", 0) + excluded} if excluded else missing
+    )
     why = ", ".join(f"{count} {word}" for word, count in missing.items())
     _refuse(
         dropped > allowed * units,
-        f"{dropped} of {units} {measure.units}{where} have a run that is no result ({why}), and a {measure.unit} counts as a whole or not at all; "
-        f"finish the sweep (sweep resume), cure the failures, or allow more with --left-out {min(1.0, dropped / units + 0.005):.2f}",
+        f"{dropped} of {units} {measure.units}{where} have a run that is no result ({why}), and a"
+        f" {measure.unit} counts as a whole or not at all; finish the sweep (sweep resume), cure"
+        f" the failures, or allow more with --left-out {min(1.0, dropped / units + 0.005):.2f}",
     )
     fewest = 2 if design.method == "fast" else FEWEST
-    curves = [np.flatnonzero(whole.reshape(-1, d)[:, i]) for i in range(d)] if design.method == "fast" else []
+    curves = (
+        [np.flatnonzero(whole.reshape(-1, d)[:, i]) for i in range(d)]
+        if design.method == "fast"
+        else []
+    )
     enough = min(map(len, curves)) if curves else int(whole.sum())
-    _refuse(enough < fewest, f"{enough} whole {measure.units}{where} are left, {fewest} are needed; make the design larger")
+    _refuse(
+        enough < fewest,
+        f"{enough} whole {measure.units}{where} are left, {fewest} are needed; make the design"
+        " larger",
+    )
     good = blocks[whole]
-    _refuse(float(np.ptp(good)) == 0.0, f"{found.words} is {good.flat[0]:g} in all runs{where}: nothing varies, and nothing is to be explained")
+    _refuse(
+        float(np.ptp(good)) == 0.0,
+        f"{found.words} is {good.flat[0]:g} in all runs{where}: nothing varies, and nothing is to"
+        " be explained",
+    )
 
     def indices(n: int) -> Indices:
         first = np.flatnonzero(whole[:n])
@@ -248,13 +346,19 @@ def _of_design(found: Outcomes, at: Mapping[str, Any], rows: NDArray[np.int64], 
             return Indices(n, _fast(of))
         return Indices(
             first.size,
-            _saltelli(blocks[first], places[first], names)
-            if design.method == "saltelli"
-            else _morris(blocks[first], places[first], names, design.levels),
+            (
+                _saltelli(blocks[first], places[first], names)
+                if design.method == "saltelli"
+                else _morris(blocks[first], places[first], names, design.levels)
+            ),
         )
 
     total = design.curves if design.method == "fast" else units
-    sizes = [n for n in _halves(total, fewest) if design.method != "fast" or min(int((kept < n).sum()) for kept in curves) >= 2]
+    sizes = [
+        n
+        for n in _halves(total, fewest)
+        if design.method != "fast" or min(int((kept < n).sum()) for kept in curves) >= 2
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # resamples in which nothing varies
         steps = tuple(indices(n) for n in sizes)
@@ -263,18 +367,39 @@ def _of_design(found: Outcomes, at: Mapping[str, Any], rows: NDArray[np.int64], 
 
 def _given_data(found: Outcomes, allowed: float) -> Answer:
     good = found.state == GOOD
-    total, kept = good.size, int(good.sum())
+    total = good.size
+    kept = int(good.sum())
     _refuse(
         total - kept > allowed * total,
-        f"{total - kept} of {total} cases are no result ({', '.join(f'{count} {word}' for word, count in left_out(found.state).items())}); "
-        f"finish the sweep (sweep resume), cure the failures, or allow more with --left-out {min(1.0, 1.0 - kept / total + 0.005):.2f}",
+        f"{total - kept} of {total} cases are no result"
+        f" ({', '.join(f'{count} {word}' for word, count in left_out(found.state).items())});"
+        " finish the sweep (sweep resume), cure the failures, or allow more with --left-out"
+        f" {min(1.0, 1.0 - kept / total + 0.005):.2f}",
     )
-    x = {name: _numbers(column[good], None, name) for name, column in found.columns.items() if name != POINT}
+    x = {
+        name: _numbers(column[good], None, name)
+        for name, column in found.columns.items()
+        if name != POINT
+    }
     x = {name: values for name, values in x.items() if np.ptp(values) > 0.0}
     _refuse(not x, "no parameter differs between the runs; there is nothing to compare")
-    _refuse(kept < 10 * FEWEST, f"{kept} runs are too few for the distributions that PAWN compares; {10 * FEWEST} are needed")
-    y, columns, names = found.value[good], np.column_stack(list(x.values())), list(x)
-    _refuse(float(np.ptp(y)) == 0.0, f"{found.words} is {y[0]:g} in all runs: nothing varies, and nothing is to be explained")
+    _refuse(
+        kept < 10 * FEWEST,
+        f"{kept} runs are too few for the distributions that PAWN compares; {10 * FEWEST} are"
+        " needed",
+    )
+    y = found.value[good]
+    columns = np.column_stack(list(x.values()))
+    names = list(x)
+    _refuse(
+        float(np.ptp(y)) == 0.0,
+        f"{found.words} is {y[0]:g} in all runs: nothing varies, and nothing is to be explained",
+    )
     order = np.random.default_rng(SEED).permutation(kept)  # a grid's first half is no sample of it
-    steps = tuple(Indices(n, _pawn(y[order[:n]], columns[order[:n]], names)) for n in _halves(kept, 10 * FEWEST)[-3:])
-    return Answer({}, "pawn", [*names, DUMMY], steps[-1], steps, total - kept, left_out(found.state))
+    steps = tuple(
+        Indices(n, _pawn(y[order[:n]], columns[order[:n]], names))
+        for n in _halves(kept, 10 * FEWEST)[-3:]
+    )
+    return Answer(
+        {}, "pawn", [*names, DUMMY], steps[-1], steps, total - kept, left_out(found.state)
+    )

@@ -74,7 +74,8 @@ def blocks_to_run(plan: Plan, group: zarr.Group, *, retry_failed: bool = False) 
     committed = reader.committed_blocks(group)
     blocks = [block for block in plan.blocks if not committed[block.index]]
     if retry_failed:
-        failed, attempt = reader.column(group, "status") == layout.FAILED, reader.column(group, "attempt")
+        failed = reader.column(group, "status") == layout.FAILED
+        attempt = reader.column(group, "attempt")
         for block in plan.blocks:
             rows = tuple(row for row in block.rows if failed[row])
             if rows and committed[block.index]:
@@ -115,11 +116,15 @@ def run_sweep(
     place.refuse_bad_name()
     plan = make_plan(sweep, expected_workers(workers))
     if workers != 0 and not place.is_shared:
-        raise StoreError(f"{place}: workers cannot see into this process's memory; use --workers 0, or a store elsewhere")
+        raise StoreError(
+            f"{place}: workers cannot see into this process's memory; use --workers 0, or a store"
+            " elsewhere"
+        )
     with driving(place) as held:
         plan = prepare_store(plan, place, extending=extending)
         group = reader.open_group(place)
-        to_run, before = blocks_to_run(plan, group, retry_failed=retry_failed), reader.counts(place)
+        to_run = blocks_to_run(plan, group, retry_failed=retry_failed)
+        before = reader.counts(place)
         again = sum(len(block.rows) for block in to_run if block.attempt > 1)
         tally = Tally(sum(len(block.rows) for block in to_run), before.done, before.failed - again)
         if to_run or may_go_on(plan, place):
@@ -138,19 +143,24 @@ def _run(
     allowed: Allowance | None,
 ) -> Plan:
     """Run blocks, and the rounds of a refinement that follow them; the plan with these."""
-    from .driver import Work, run_blocks, task_maker  # brings Dask, which a finished sweep need not wait for
+    # brings Dask, which a finished sweep need not wait for
+    from .driver import Work, run_blocks, task_maker
 
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
         already = plan.count - tally.runs
         if to_run:
-            reporter.say(f"{tally.runs} runs in {len(to_run)} blocks into {store}" + (f" ({already} are committed already)" if already else ""))
+            reporter.say(
+                f"{tally.runs} runs in {len(to_run)} blocks into {store}"
+                + (f" ({already} are committed already)" if already else "")
+            )
         with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, held):
             held.on_loss = stop.set
             if allowed is not None:
                 reporter.stop_beyond(allowed, stop)
-            compile_kernels(reporter.say)  # before workers start, which together would take as many times longer
+            # before workers start, which together would take as many times longer
+            compile_kernels(reporter.say)
             seen_as = _for_workers(store, workers)
 
             def work(blocks: Iterable[Block] = ()) -> "Work":
@@ -170,7 +180,9 @@ def _run(
 
             try:
                 _clear_broken_writes(store)  # of a driver that was killed
-                run_blocks(plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop, more=more)
+                run_blocks(
+                    plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop, more=more
+                )
                 _clear_broken_writes(store)  # of workers that were killed
                 _refuse_commits_undone(store)
             except Interrupted:

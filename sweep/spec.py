@@ -34,7 +34,9 @@ MAX_CASES = 10_000_000  # of the product; to check more takes longer than anybod
 class CacheSpec(Section):
     """How far cached arrays are shared; the numbers are the same bits in any case."""
 
-    scope: Literal["run", "task", "worker"] = quantity("task", "empty the cache before every run, every block, or never on a worker")
+    scope: Literal["run", "task", "worker"] = quantity(
+        "task", "empty the cache before every run, every block, or never on a worker"
+    )
     enabled: bool = quantity(True, "false builds everything anew for every run")
 
 
@@ -43,11 +45,14 @@ class CheckSpec(Section):
 
     Conditions that results must meet are another thing, :class:`sweep.checks.Check`.
 
-    Which runs are checked is part of the plan, since it decides what the store holds: a store made for another choice is refused. The
-    limits only judge the errors when they are shown; with others the store stays as it is.
+    Which runs are checked is part of the plan, since it decides what the store holds: a store made
+    for another choice is refused. The limits only judge the errors when they are shown; with others
+    the store stays as it is.
     """
 
-    fraction: float = quantity(0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0)
+    fraction: float = quantity(
+        0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0
+    )
     time_limit: float = quantity(TIME_LIMIT, "largest err_time accepted", "", gt=0.0, le=1.0)
     bins_limit: float = quantity(BINS_LIMIT, "largest err_bins accepted", "", gt=0.0, le=1.0)
 
@@ -55,7 +60,10 @@ class CheckSpec(Section):
 class ProvenanceSpec(Section):
     """What a store says of the machines that it was made on, besides versions; it may be published one day."""
 
-    host: bool = quantity(False, "record the names of the machines: of the driver's, and with each run of its worker's")
+    host: bool = quantity(
+        False,
+        "record the names of the machines: of the driver's, and with each run of its worker's",
+    )
 
 
 class SweepSpec(Section):
@@ -69,21 +77,42 @@ class SweepSpec(Section):
     )
     base: str = Field(description="configuration that all cases start from, relative to this file")
     set: dict[str, Any] = Field({}, description="overrides for all cases")
-    axes: dict[str, Any] = Field({}, description="key or name of each axis; the cases are their product")
+    axes: dict[str, Any] = Field(
+        {}, description="key or name of each axis; the cases are their product"
+    )
     zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
     sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
-    design: DesignSpec | None = Field(None, description="points for a sensitivity analysis, one axis")
-    refine: RefineSpec | None = Field(None, description="points added in rounds where a result asks for more, one axis")
-    one_at_a_time: dict[str, Any] = Field({}, description="values of each key, changed alone around the base, one axis")
+    design: DesignSpec | None = Field(
+        None, description="points for a sensitivity analysis, one axis"
+    )
+    refine: RefineSpec | None = Field(
+        None, description="points added in rounds where a result asks for more, one axis"
+    )
+    one_at_a_time: dict[str, Any] = Field(
+        {}, description="values of each key, changed alone around the base, one axis"
+    )
     variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
     include: list[dict[str, Any]] = Field([], description="cases besides the product")
-    exclude: list[dict[str, Any]] = Field([], description="cases of the product to leave out, by some of their values")
-    output: dict[str, Any] = Field({}, description="the configuration's output section for all cases")
+    exclude: list[dict[str, Any]] = Field(
+        [], description="cases of the product to leave out, by some of their values"
+    )
+    output: dict[str, Any] = Field(
+        {}, description="the configuration's output section for all cases"
+    )
     cache: CacheSpec = Field(default_factory=CacheSpec)
-    check: CheckSpec | None = Field(None, description="numerical errors of some runs, stored with them")
-    checks: dict[str, Any] = Field({}, description="conditions that the results must meet, by name; see sweep checks --help")
+    check: CheckSpec | None = Field(
+        None, description="numerical errors of some runs, stored with them"
+    )
+    checks: dict[str, Any] = Field(
+        {}, description="conditions that the results must meet, by name; see sweep checks --help"
+    )
     provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
-    time_limit: float | None = quantity(600.0, "time that one run may take before it is marked as failed, with the state it has come to", "s", gt=0.0)
+    time_limit: float | None = quantity(
+        600.0,
+        "time that one run may take before it is marked as failed, with the state it has come to",
+        "s",
+        gt=0.0,
+    )
     block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
 
 
@@ -96,7 +125,8 @@ class Sweep:
     axes: tuple[Axis, ...]
     given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
     file: str = ""  #: that it was read from, if it was
-    base_file: str = ""  #: where its base was read; empty where only the record of a store tells of it
+    #: where its base was read; empty where only the record of a store tells of it
+    base_file: str = ""
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -110,23 +140,46 @@ class Sweep:
     def overrides_of(self, numbers: NDArray[np.int64]) -> list[Overrides]:
         """What many cases change, by their numbers."""
         in_product = self._points(numbers[numbers < self.product_size])
-        points = [[axis.points[i] for i in of_axis] for axis, of_axis in zip(self.axes, in_product, strict=True)]
-        made = iter([{key: value for point in of_case for key, value in point.items()} for of_case in zip(*points, strict=True)])
-        return [next(made) if n < self.product_size else dict(self.spec.include[n - self.product_size]) for n in numbers.tolist()]
+        points = [
+            [axis.points[i] for i in of_axis]
+            for axis, of_axis in zip(self.axes, in_product, strict=True)
+        ]
+        made = iter(
+            [
+                {key: value for point in of_case for key, value in point.items()}
+                for of_case in zip(*points, strict=True)
+            ]
+        )
+        return [
+            next(made) if n < self.product_size else dict(self.spec.include[n - self.product_size])
+            for n in numbers.tolist()
+        ]
 
     def labels(self, number: int) -> dict[str, Any]:
         """Where a case is on each axis; an included one is on none."""
         if number >= self.product_size:
             return {}
-        return {axis.name: axis.labels[i] for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)}
+        return {
+            axis.name: axis.labels[i]
+            for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)
+        }
 
     def _points(self, numbers: NDArray[np.int64]) -> list[list[int]]:
         """Index on each axis of cases of the product."""
-        return [of_axis.tolist() for of_axis in np.unravel_index(numbers, [len(axis.points) for axis in self.axes])] if self.axes else []
+        return (
+            [
+                of_axis.tolist()
+                for of_axis in np.unravel_index(numbers, [len(axis.points) for axis in self.axes])
+            ]
+            if self.axes
+            else []
+        )
 
     def numbered(self) -> Iterator[tuple[int, Overrides]]:
         """Number and overrides of each case that is not excluded."""
-        for number, points in enumerate(itertools.product(*(axis.points for axis in self.axes)) if self.axes else ()):
+        for number, points in enumerate(
+            itertools.product(*(axis.points for axis in self.axes)) if self.axes else ()
+        ):
             if not (self.spec.exclude and self._is_excluded(number)):
                 yield number, {key: value for point in points for key, value in point.items()}
         for i, entry in enumerate(self.spec.include):
@@ -139,7 +192,14 @@ class Sweep:
 
     def cases_at(self, labels: Mapping[str, Any]) -> Iterator[Overrides]:
         """What the cases of the product change that have these labels, by name of axis; axes that are not named may have any."""
-        places = [[i for i, label in enumerate(axis.labels) if axis.name not in labels or label == labels[axis.name]] for axis in self.axes]
+        places = [
+            [
+                i
+                for i, label in enumerate(axis.labels)
+                if axis.name not in labels or label == labels[axis.name]
+            ]
+            for axis in self.axes
+        ]
         for place in itertools.product(*places) if self.axes else ():
             number = int(np.ravel_multi_index(place, [len(axis.points) for axis in self.axes]))
             if not (self.spec.exclude and self._is_excluded(number)):
@@ -152,7 +212,10 @@ class Sweep:
     def _said_of(self, number: int) -> dict[str, Any]:
         """What an exclusion may name."""
         said: dict[str, Any] = {}
-        at = [(axis, i) for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)]
+        at = [
+            (axis, i)
+            for axis, (i,) in zip(self.axes, self._points(np.array([number])), strict=True)
+        ]
         for axis, i in at:
             said[axis.name] = axis.labels[i]
         for axis, i in at:
@@ -165,10 +228,23 @@ class Sweep:
 
     def notes(self) -> tuple[str, ...]:
         """What the file says that its author may not have meant: exclusions without effect, and keys that a section given whole drops."""
-        idle = [f"exclude[{i}] matches no case: {entry}" for i, entry in enumerate(self.spec.exclude) if not self._matched(entry)]
-        given = [(self.given["base"], self.spec.set), (self.given["base"], self.given["command_line"])]
-        given += [(self.base, point) for axis in self.axes for point in axis.points] + [(self.base, entry) for entry in self.spec.include]
-        return tuple(dict.fromkeys([*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]))
+        idle = [
+            f"exclude[{i}] matches no case: {entry}"
+            for i, entry in enumerate(self.spec.exclude)
+            if not self._matched(entry)
+        ]
+        given = [
+            (self.given["base"], self.spec.set),
+            (self.given["base"], self.given["command_line"]),
+        ]
+        given += [(self.base, point) for axis in self.axes for point in axis.points] + [
+            (self.base, entry) for entry in self.spec.include
+        ]
+        return tuple(
+            dict.fromkeys(
+                [*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]
+            )
+        )
 
     def _matched(self, entry: Mapping[str, Any]) -> bool:
         return any(_matches(self._said_of(number), entry) for number in range(self.product_size))
@@ -177,11 +253,17 @@ class Sweep:
         """The same problems of its runs, each with its line of the file, or of the base."""
         if self.file:
             error = with_lines(error, self.file, self.given["command_line"], anywhere=True)
-        return with_lines(error, self.base_file, self.given["command_line"]) if self.base_file else error
+        return (
+            with_lines(error, self.base_file, self.given["command_line"])
+            if self.base_file
+            else error
+        )
 
     def swept_keys(self) -> list[str]:
         """Configuration keys that differ between cases, in the order of the file."""
-        keys = [key for axis in self.axes for key in axis.keys] + [key for entry in self.spec.include for key in entry]
+        keys = [key for axis in self.axes for key in axis.keys] + [
+            key for entry in self.spec.include for key in entry
+        ]
         return list(dict.fromkeys(keys))
 
 
@@ -195,22 +277,38 @@ def _dropped(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
         section: Any = base
         for name in path.split("."):
             section = section.get(name) if isinstance(section, Mapping) else None
-        lost = [key for key in section if key not in value] if isinstance(section, Mapping) and isinstance(value, Mapping) else []
+        lost = (
+            [key for key in section if key not in value]
+            if isinstance(section, Mapping) and isinstance(value, Mapping)
+            else []
+        )
         if lost:
             yield (
-                f"{path} is given as a whole section, so that {', '.join(f'{path}.{key}' for key in lost)} of the base "
-                f"fall{'s' * (len(lost) == 1)} back to the default; to keep what is not named, give dotted keys"
+                f"{path} is given as a whole section, so that"
+                f" {', '.join(f'{path}.{key}' for key in lost)} of the base"
+                f" fall{'s' * (len(lost) == 1)} back to the default; to keep what is not named,"
+                " give dotted keys"
             )
 
 
 def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
-    axes, problems = [], []
+    axes = []
+    problems = []
     attempts: list[tuple[str, Callable[[], Axis]]] = [
-        (f"axes.{shown_text(name)}", functools.partial(parse_axis, name, given)) for name, given in spec.axes.items()
+        (f"axes.{shown_text(name)}", functools.partial(parse_axis, name, given))
+        for name, given in spec.axes.items()
     ]
-    attempts += [(f"zip[{i}]", functools.partial(zip_axis, entry)) for i, entry in enumerate(spec.zip)]
-    attempts += [("one_at_a_time", functools.partial(one_at_a_time_axis, spec.one_at_a_time))] if spec.one_at_a_time else []
-    attempts += [("variants", functools.partial(variant_axis, spec.variants))] if spec.variants else []
+    attempts += [
+        (f"zip[{i}]", functools.partial(zip_axis, entry)) for i, entry in enumerate(spec.zip)
+    ]
+    attempts += (
+        [("one_at_a_time", functools.partial(one_at_a_time_axis, spec.one_at_a_time))]
+        if spec.one_at_a_time
+        else []
+    )
+    attempts += (
+        [("variants", functools.partial(variant_axis, spec.variants))] if spec.variants else []
+    )
     for where, parse in attempts:
         try:
             axes.append(parse())
@@ -227,43 +325,70 @@ def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis]
         axis, wrong = refine_axis(spec, refined, axes)
         axes += [axis] if axis is not None else []
         problems += wrong
-    return sorted(axes, key=lambda axis: axis.name == "variant"), problems  # variants last, for they may override the others
+    # variants last, for they may override the others
+    return sorted(axes, key=lambda axis: axis.name == "variant"), problems
 
 
-def _contradictions(spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]) -> Iterator[str]:
+def _contradictions(
+    spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]
+) -> Iterator[str]:
     def given_there(key: str) -> str:
         return shown_text(f"{key}={command_line[key]}")
 
     setters: dict[str, str] = {}
     for axis in axes:
         for key in axis.keys:
-            if key in setters and axis.name != "variant":  # variants come last and may override an axis
-                yield f"{shown_text(key)} is set by two axes, {shown_text(setters[key])} and {shown_text(axis.source)}; keep one"
+            # variants come last and may override an axis
+            if key in setters and axis.name != "variant":
+                yield (
+                    f"{shown_text(key)} is set by two axes, {shown_text(setters[key])} and"
+                    f" {shown_text(axis.source)}; keep one"
+                )
             setters[key] = axis.source
     for key in command_line:
         if key in setters:
-            yield f"--set {given_there(key)} would override the axis {shown_text(setters[key])}; drop one of them"
+            yield (
+                f"--set {given_there(key)} would override the axis {shown_text(setters[key])}; drop"
+                " one of them"
+            )
         if any(key in entry for entry in spec.include):
             yield f"--set {given_there(key)} would be overridden by include; drop one of them"
     for axis in axes:
         for key in spec.set:
             if all(key in point for point in axis.points):
-                yield f"set.{shown_text(key)} = {shown(spec.set[key])} would be overridden by the axis {shown_text(axis.source)} in every case; drop one of them"
+                yield (
+                    f"set.{shown_text(key)} = {shown(spec.set[key])} would be overridden by the"
+                    f" axis {shown_text(axis.source)} in every case; drop one of them"
+                )
     names = {*setters, *(axis.name for axis in axes)}
     for i, entry in enumerate(spec.exclude):
         if set(entry) - names:
             unknown = shown_text(", ".join(sorted(set(entry) - names)))
-            yield f"exclude[{i}] names {unknown}, which no axis sets; there are {', '.join(sorted(names))}"
+            yield (
+                f"exclude[{i}] names {unknown}, which no axis sets; there are"
+                f" {', '.join(sorted(names))}"
+            )
     for key in setters:
         if key.startswith("output."):
-            yield f"axes.{shown_text(key)}: all runs of a store share their output grid; set it once under output"
+            yield (
+                f"axes.{shown_text(key)}: all runs of a store share their output grid; set it once"
+                " under output"
+            )
     for i, axis in enumerate(axes):
         if axis.name in {other.name for other in axes[:i]} - {POINT}:
             yield f"two axes are called {shown_text(axis.name)}; give one of them another name"
-        if axis.keys != (axis.name,) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]):
-            yield f"axes.{shown_text(axis.name)}: the name of an axis must be letters, digits and underscores"
+        if axis.keys != (axis.name,) and not re.fullmatch(
+            r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1]
+        ):
+            yield (
+                f"axes.{shown_text(axis.name)}: the name of an axis must be letters, digits and"
+                " underscores"
+            )
         if axis.name in layout.RESERVED:
-            yield f"axes.{axis.name}: the store has an array of that name; choose another, such as my_{axis.name}"
+            yield (
+                f"axes.{axis.name}: the store has an array of that name; choose another, such as"
+                f" my_{axis.name}"
+            )
 
 
 def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) -> Sweep:
@@ -336,14 +461,26 @@ def build_sweep(
     axes, problems = _axes(spec, refined)
     problems += [*_contradictions(spec, axes, command_line), *parse_checks(spec.checks)[1]]
     if not axes and not spec.include and not problems:
-        problems.append("nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or include")
+        problems.append(
+            "nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or"
+            " include"
+        )
     cases = math.prod(len(axis.points) for axis in axes)
     if cases > MAX_CASES:
         problems.append(f"the axes make {cases} cases, more than {MAX_CASES}; split the sweep")
     if problems:
         raise ConfigError(problems, where)
-    for_all = {**spec.set, **{f"output.{key}": value for key, value in spec.output.items()}, **command_line}
-    given: dict[str, Any] = {"content": dict(content), "base": dict(base), "command_line": dict(command_line), "base_path": base_path}
+    for_all = {
+        **spec.set,
+        **{f"output.{key}": value for key, value in spec.output.items()},
+        **command_line,
+    }
+    given: dict[str, Any] = {
+        "content": dict(content),
+        "base": dict(base),
+        "command_line": dict(command_line),
+        "base_path": base_path,
+    }
     given |= {"refined": [[*at] for at in refined]} if refined else {}
     return Sweep(spec, merge(base, for_all), tuple(axes), given)
 

@@ -1,8 +1,9 @@
 """A sweep whose driver lives on the cluster: a Dask task starts it as a process of its own and stands by until it has ended.
 
-The driver is ``sweep resume STORE --scheduler ADDRESS``, so that it is all that any driver is, and outlives the worker process that
-started it. Where its machine dies with it, Dask runs the task again on another worker. A task that finds it has been begun before
-hands over to a new one, because Dask counts the deaths of workers against a task and would give it up; and whoever finds the store
+The driver is ``sweep resume STORE --scheduler ADDRESS``, so that it is all that any driver is, and
+outlives the worker process that started it. Where its machine dies with it, Dask runs the task
+again on another worker. A task that finds it has been begun before hands over to a new one, because
+Dask counts the deaths of workers against a task and would give it up; and whoever finds the store
 locked waits. The store's lock alone decides who drives.
 """
 
@@ -39,7 +40,8 @@ from .watchdog import Limits
 
 STANDBY_SECONDS = 2.0  # between two looks whether the store's driver has ended
 DEATHS = 5  # of drivers under one task, before it is given up
-PASSING = ("is driving this sweep", "no scheduler answers at")  # what may be otherwise a moment later
+# what may be otherwise a moment later
+PASSING = ("is driving this sweep", "no scheduler answers at")
 CONNECTIONS = 10  # to the scheduler that a task tries, half a minute each
 
 
@@ -65,9 +67,12 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     ConfigError, StoreError, ClusterError
         As :func:`sweep.session.run_sweep`, before anything is handed over.
     """
-    given, plan = Place.of(store), make_plan(sweep, expected_workers(scheduler))
+    given = Place.of(store)
+    plan = make_plan(sweep, expected_workers(scheduler))
     if not given.is_shared:
-        raise StoreError(f"{given}: workers cannot see into this process's memory; use a store elsewhere")
+        raise StoreError(
+            f"{given}: workers cannot see into this process's memory; use a store elsewhere"
+        )
     place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given
     with driving(place):
         plan = prepare_store(plan, place)
@@ -78,12 +83,20 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
         try:
             client.wait_for_workers(1, timeout=limits.no_worker)
         except TimeoutError:
-            raise ClusterError(f"no worker at {scheduler.address} within {limits.no_worker:.0f} s; start some, then submit again") from None
+            raise ClusterError(
+                f"no worker at {scheduler.address} within {limits.no_worker:.0f} s; start some,"
+                " then submit again"
+            ) from None
         with probing(str(place)) as probe:
             check_agreement(client, probe)
         request = Request(uuid.uuid4().hex[:12], str(place), scheduler.tls)
         place.note_delete(HEARTBEAT)
-        place.note_write(SUBMISSION, json.dumps({**this_driver(), "id": request.id, "scheduler": scheduler.address}).encode())
+        place.note_write(
+            SUBMISSION,
+            json.dumps(
+                {**this_driver(), "id": request.id, "scheduler": scheduler.address}
+            ).encode(),
+        )
         future = client.submit(drive, request, key=request.key, pure=False)
         fire_and_forget(future)
         client.sync(client.scheduler.identity)  # what was sent before it has arrived
@@ -117,7 +130,10 @@ def _hand_over(place: Place, successor: Request) -> None:
             time.sleep(STANDBY_SECONDS)
         else:
             return
-    _record(place, f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again")
+    _record(
+        place,
+        f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again",
+    )
 
 
 def _stand_by(place: Place, request: Request) -> None:
@@ -128,14 +144,20 @@ def _stand_by(place: Place, request: Request) -> None:
             return
         code, words = _driven(request)
         beat = read_note(place, HEARTBEAT)
-        if code in {OK, SOME_FAILED, CHECK_FAILED} or (code == INTERRUPTED and beat.get("state") == CANCELLED):
+        if code in {OK, SOME_FAILED, CHECK_FAILED} or (
+            code == INTERRUPTED and beat.get("state") == CANCELLED
+        ):
             return
         if code == BAD_INPUT and not any(passing in words for passing in PASSING):
             if beat.get("state") != STOPPED:
                 _record(place, words)
             return
         time.sleep(STANDBY_SECONDS)  # it was killed, or told to end because its machine does
-    what = f"the last of {DEATHS} drivers in a row said: {words}" if words else f"{DEATHS} drivers in a row were killed"
+    what = (
+        f"the last of {DEATHS} drivers in a row said: {words}"
+        if words
+        else f"{DEATHS} drivers in a row were killed"
+    )
     _record(place, f"{what}; look at {this_process()['host']}, then submit again")
 
 
@@ -148,7 +170,8 @@ def _is_free(place: Place) -> bool:
 
 
 def _has_ended(place: Place, request: Request) -> bool:
-    beat, cancel = read_note(place, HEARTBEAT), read_note(place, CANCEL)
+    beat = read_note(place, HEARTBEAT)
+    cancel = read_note(place, CANCEL)
     if cancel.get("id") in (request.id, beat.get("id", request.id)):
         place.note_delete(CANCEL)
         _record(place, "", CANCELLED, INTERRUPTED)
@@ -160,9 +183,24 @@ def _has_ended(place: Place, request: Request) -> bool:
 def _driven(request: Request) -> tuple[int, str]:
     """Exit code of a driver, and the end of what it complained of."""
     worker: Any = get_worker()
-    words = [sys.executable, "-m", "sweep.cli", "resume", request.store, "--scheduler", worker.scheduler.address, *_certificates(worker, request)]
+    words = [
+        sys.executable,
+        "-m",
+        "sweep.cli",
+        "resume",
+        request.store,
+        "--scheduler",
+        worker.scheduler.address,
+        *_certificates(worker, request),
+    ]
     with tempfile.TemporaryFile() as complaints:
-        driver = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints, start_new_session=True)  # noqa: S603
+        driver = subprocess.Popen(  # noqa: S603
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            start_new_session=True,
+        )
         code = driver.wait()
         complaints.seek(0)
         return code, complaints.read()[-2000:].decode(errors="replace").strip()
@@ -176,11 +214,22 @@ def _certificates(worker: Any, request: Request) -> Sequence[str]:
         return []
     if not all(files) and request.tls is not None:
         files = [request.tls.ca, request.tls.cert, request.tls.key]
-    return [word for name, file in zip(("--tls-ca", "--tls-cert", "--tls-key"), files, strict=True) for word in (name, str(file))]
+    return [
+        word
+        for name, file in zip(("--tls-ca", "--tls-cert", "--tls-key"), files, strict=True)
+        for word in (name, str(file))
+    ]
 
 
 def _record(place: Place, error: str, state: str = STOPPED, code: int = BAD_INPUT) -> None:
     """Say in the heartbeat's place how it ended."""
-    content = {**read_note(place, HEARTBEAT), **this_driver(), "id": uuid.uuid4().hex, "state": state, "exit_code": code, "error": error}
+    content = {
+        **read_note(place, HEARTBEAT),
+        **this_driver(),
+        "id": uuid.uuid4().hex,
+        "state": state,
+        "exit_code": code,
+        "error": error,
+    }
     with suppress(*storage_errors()):
         place.note_write(HEARTBEAT, json.dumps({**content, "at": content["since"]}).encode())

@@ -22,14 +22,16 @@ from .store.place import Place
 from .tables import text
 from .views import coded, runs_of
 
-ROWS_SHOWN, COLUMNS_SHOWN = 40, 8
+ROWS_SHOWN = 40
+COLUMNS_SHOWN = 8
 AVAILABLE = "M_available"
 
 
 def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     """``name`` over the axes of the product, summed over rings; None where there is no axis to lay out.
 
-    A cell with a failed, pending or excluded run says so instead of showing a sum that lacks it; included runs are not in it.
+    A cell with a failed, pending or excluded run says so instead of showing a sum that lacks it;
+    included runs are not in it.
     """
     if POINT in reader.axis_names(group):
         return None  # points of a design are no table; sweep summary and sweep sensitivity ask them
@@ -38,18 +40,27 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
         return None
     available = _available(group, name, found)
     codes = {axis: coded(found.labels[axis]) for axis in found.axes}
-    column_axis = next((axis for axis in reversed(found.axes) if len(codes[axis][0]) <= COLUMNS_SHOWN), None)
+    column_axis = next(
+        (axis for axis in reversed(found.axes) if len(codes[axis][0]) <= COLUMNS_SHOWN), None
+    )
     row_axes = [axis for axis in found.axes if axis != column_axis]
-    values, code = codes[column_axis] if column_axis else ([""], np.zeros(found.value.size, np.int64))
+    values, code = (
+        codes[column_axis] if column_axis else ([""], np.zeros(found.value.size, np.int64))
+    )
     rows = found.groups({axis: found.labels[axis] for axis in row_axes})
     share = " (and its share of the mass that was available)" if available is not None else ""
     table = Table(title=f"{found.words}{share} over {', '.join(found.axes)}", title_justify="left")
     for axis in row_axes:
         table.add_column(axis, justify="right")
     for value in values:
-        table.add_column(f"{column_axis} = {_label(value)}" if column_axis else found.words, justify="right")
+        table.add_column(
+            f"{column_axis} = {_label(value)}" if column_axis else found.words, justify="right"
+        )
     for at, here in rows[:ROWS_SHOWN]:
-        table.add_row(*map(_label, at.values()), *(_cell(found, available, here[code[here] == i]) for i in range(len(values))))
+        table.add_row(
+            *map(_label, at.values()),
+            *(_cell(found, available, here[code[here] == i]) for i in range(len(values))),
+        )
     if len(rows) > ROWS_SHOWN:
         table.caption = f"and {len(rows) - ROWS_SHOWN} rows more"
     return table
@@ -88,7 +99,10 @@ def failures(group: zarr.Group, store: Place, sweep: Sweep, shown: int = 10) -> 
     recorded = RecordedRuns.of(group, sweep)
     lines = []
     for run in failed[:shown].tolist():
-        lines += [f"run {run} failed: {errors[run]}", *_rerun_lines("  run it alone: ", recorded, run)]
+        lines += [
+            f"run {run} failed: {errors[run]}",
+            *_rerun_lines("  run it alone: ", recorded, run),
+        ]
     if failed.size > shown:
         lines.append(f"and {failed.size - shown} more: sweep show {store} --columns status,error")
     return lines
@@ -186,7 +200,8 @@ def _advice_on_time(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Sp
 def _advice_on_bins(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Spread]) -> str:
     run, quantity = found.neediest
     column = found.quantities.index(quantity)
-    error, order = float(found.errors["err_bins"][run, column]), float(found.orders[run, column])
+    error = float(found.errors["err_bins"][run, column])
+    order = float(found.orders[run, column])
     bins = recorded.config(run).sizes.n_bins
     needed = bins_for(bins, error, order, found.limits["err_bins"])
     accepted = _accepted("bins_limit", max(spread.largest for spread in beyond))
@@ -210,10 +225,16 @@ def _limit_options(found: Accuracy) -> str:
 
 def cache_line(group: zarr.Group) -> str:
     """Cache hits over lookups of all finished runs, and the time that building every value anew would have taken."""
-    hits, misses, rebuilds = (reader.column(group, f"cache_{name}").sum(axis=0) for name in ("hits", "misses", "rebuilds"))
-    lookups, builds = int((hits + misses + rebuilds).sum()), misses + rebuilds
+    hits, misses, rebuilds = (
+        reader.column(group, f"cache_{name}").sum(axis=0) for name in ("hits", "misses", "rebuilds")
+    )
+    lookups = int((hits + misses + rebuilds).sum())
+    builds = misses + rebuilds
     if not lookups:
         return "not used"
     seconds = np.nansum(reader.column(group, "cache_build_time"), axis=0)
     saved = float(np.sum(hits * seconds / np.maximum(builds, 1)))
-    return f"{100.0 * int(hits.sum()) / lookups:.1f} % of {lookups} lookups, which saved {duration(saved)} of building"
+    return (
+        f"{100.0 * int(hits.sum()) / lookups:.1f} % of {lookups} lookups, which saved"
+        f" {duration(saved)} of building"
+    )

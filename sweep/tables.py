@@ -38,22 +38,31 @@ def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> ND
     known = values == values
     order = np.argsort(values[known], kind="stable")
     if by.startswith("-"):
-        order = known.sum() - 1 - np.argsort(values[known][::-1], kind="stable")[::-1]  # equal ones keep their order
+        # equal ones keep their order
+        order = known.sum() - 1 - np.argsort(values[known][::-1], kind="stable")[::-1]
     return np.concatenate([runs[known][order], runs[~known]])
 
 
-def runs_table(columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int) -> Group:
+def runs_table(
+    columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int
+) -> Group:
     """The first ``rows`` of ``runs``, units in the heads; columns that do not fit into ``width`` characters are left out and named below it.
 
     Parameters
     ----------
     names : columns to show; None for the parameters and what came of them
     """
-    wanted = [*dict.fromkeys(names if names is not None else [*parameters(columns.group), *RESULTS])]
+    wanted = [
+        *dict.fromkeys(names if names is not None else [*parameters(columns.group), *RESULTS])
+    ]
     if not rows or not all(wanted):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
-    content = {name: [_in_words(value) for value in columns[name][shown].tolist()] for name in wanted if name != "run"}
+    content = {
+        name: [_in_words(value) for value in columns[name][shown].tolist()]
+        for name in wanted
+        if name != "run"
+    }
     heads = {name: label(columns.group, name) for name in content}
     free = width - max(len("run"), len(str(int(shown.max(initial=0))))) - 4
     if sum(_least_width(cells, heads[name]) + 3 for name, cells in content.items()) > free:
@@ -64,11 +73,21 @@ def runs_table(columns: Columns, names: Sequence[str] | None, runs: NDArray[np.i
     table = Table()
     table.add_column("run", justify="right")
     for name in kept:
-        table.add_column(heads[name], justify="right", overflow="fold", no_wrap=not _is_prose(content[name]), min_width=least[name])
+        table.add_column(
+            heads[name],
+            justify="right",
+            overflow="fold",
+            no_wrap=not _is_prose(content[name]),
+            min_width=least[name],
+        )
     for i, run in enumerate(shown.tolist()):
         table.add_row(str(run), *(content[name][i] for name in kept))
     notes = [f"{runs.size - rows} runs more; --rows shows them"] if runs.size > rows else []
-    notes += [f"no room for {', '.join(left_out)}; choose with --columns, or widen the terminal"] if left_out else []
+    notes += (
+        [f"no room for {', '.join(left_out)}; choose with --columns, or widen the terminal"]
+        if left_out
+        else []
+    )
     return Group(table, *map(Text, notes))
 
 
@@ -79,7 +98,10 @@ def _in_words(value: Any) -> str:
 def _by_weight(group: zarr.Group, names: Sequence[str], *, given: bool) -> Sequence[str]:
     """Names from the one to show in any case to the one to drop first: as given, or axes, results, other parameters."""
     first = [] if given else [*reader.axis_names(group), "status", "M_loss", "stop_reason"]
-    return [*(name for name in first if name in names), *(name for name in names if name not in first)]
+    return [
+        *(name for name in first if name in names),
+        *(name for name in names if name not in first),
+    ]
 
 
 def _is_prose(cells: Sequence[str]) -> bool:
@@ -89,7 +111,9 @@ def _is_prose(cells: Sequence[str]) -> bool:
 def _least_width(cells: Sequence[str], head: str) -> int:
     """Characters that a column needs: prose may be folded anywhere."""
     longest = max(map(len, cells), default=0)
-    return max(min(longest, NARROWEST) if _is_prose(cells) else longest, *map(len, head.split("\n")))
+    return max(
+        min(longest, NARROWEST) if _is_prose(cells) else longest, *map(len, head.split("\n"))
+    )
 
 
 def _fitting(least: Mapping[str, int], free: int, by_weight: Sequence[str]) -> list[str]:
@@ -105,14 +129,34 @@ def _fitting(least: Mapping[str, int], free: int, by_weight: Sequence[str]) -> l
 
 def cache_table(group: zarr.Group, runs: NDArray[np.int64]) -> Table:
     """Lookups of each slot over ``runs``, and why values were dropped."""
-    slots, reasons = reader.column(group, "cache").tolist(), reader.column(group, "reason").tolist()
-    sums = {name: reader.column(group, f"cache_{name}")[runs].sum(axis=0) for name in ("hits", "misses", "rebuilds", "refused")}
+    slots = reader.column(group, "cache").tolist()
+    reasons = reader.column(group, "reason").tolist()
+    sums = {
+        name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
+        for name in ("hits", "misses", "rebuilds", "refused")
+    }
     seconds = np.nansum(reader.column(group, "cache_build_time")[runs], axis=0)
     invalidations = reader.column(group, "cache_invalidations")[runs].sum(axis=0)
     table = Table()
-    for name in ("slot", "hits", "misses", "rebuilds", "refused", "build time [ms]", "dropped because of"):
-        table.add_column(name, justify="left" if name in {"slot", "dropped because of"} else "right")
+    for name in (
+        "slot",
+        "hits",
+        "misses",
+        "rebuilds",
+        "refused",
+        "build time [ms]",
+        "dropped because of",
+    ):
+        table.add_column(
+            name, justify="left" if name in {"slot", "dropped because of"} else "right"
+        )
     for i, slot in enumerate(slots):
-        why = ", ".join(f"{reason} {count}" for reason, count in zip(reasons, invalidations[i].tolist(), strict=True) if count)
-        table.add_row(slot, *(str(int(sums[name][i])) for name in sums), f"{1e3 * seconds[i]:.1f}", why or "-")
+        why = ", ".join(
+            f"{reason} {count}"
+            for reason, count in zip(reasons, invalidations[i].tolist(), strict=True)
+            if count
+        )
+        table.add_row(
+            slot, *(str(int(sums[name][i])) for name in sums), f"{1e3 * seconds[i]:.1f}", why or "-"
+        )
     return table

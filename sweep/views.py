@@ -17,7 +17,8 @@ from .expressions import Expression, Labels
 from .store import layout, reader
 from .store.cases import cases as product_of
 
-BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)  # coordinates of the runs that are no parameters
+# coordinates of the runs that are no parameters
+BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)
 #: What the number of a state or of a reason to stop stands for.
 STATES: Mapping[str, tuple[str, ...]] = {
     "status": tuple(layout.STATUS.values()),
@@ -27,7 +28,8 @@ NOT_DONE = "not_done"  #: stands in the place of the notes of a run that has no 
 #: All that columns of text can be.
 WORDS: Mapping[str, tuple[str, ...]] = {**STATES, layout.NOTES: Labels(note.label for note in Note)}
 _FILLS = {variable.name: variable.fill for variable in layout.EVERY_VARIABLE}
-#: Ends that a run comes to before its time is up and before blow-out ends by itself, as :data:`marsdisk.notes.Note` has it.
+#: Ends that a run comes to before its time is up and before blow-out ends by itself, as
+#: :data:`marsdisk.notes.Note` has it.
 EARLY = (StopReason.OPTICAL_DEPTH, StopReason.LOSS_RATE)
 
 
@@ -55,7 +57,15 @@ def ended_early(words: NDArray[Any]) -> NDArray[np.bool_]:
 def in_order(labels: Sequence[Any]) -> list[Any]:
     """Each label once: numbers sorted, texts as they come (runs are stored in cache order)."""
     once = list(dict.fromkeys(labels))
-    return once if any(isinstance(part, str) for label in once for part in (label if isinstance(label, tuple) else (label,))) else sorted(once)
+    return (
+        once
+        if any(
+            isinstance(part, str)
+            for label in once
+            for part in (label if isinstance(label, tuple) else (label,))
+        )
+        else sorted(once)
+    )
 
 
 def without_uncommitted(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[Any]:
@@ -77,7 +87,9 @@ def in_words(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[A
     """States, reasons to stop, and notes in words, other values as they are; ``status`` is that of their runs."""
     if name == layout.NOTES:
         flags, place = np.unique(values, return_inverse=True)
-        words = np.array([Note(flag).label for flag in flags.tolist()], dtype=np.dtypes.StringDType())
+        words = np.array(
+            [Note(flag).label for flag in flags.tolist()], dtype=np.dtypes.StringDType()
+        )
         of_runs: NDArray[Any] = words[place.reshape(values.shape)]
         of_runs[status != layout.DONE] = NOT_DONE
         return of_runs
@@ -98,13 +110,20 @@ class Columns(Mapping[str, NDArray[Any]]):
     """
 
     def __init__(self, group: zarr.Group) -> None:
-        self.group, self._known, self._single = group, dict[str, NDArray[Any]](), dict[tuple[str, int], Any]()
+        self.group, self._known, self._single = (
+            group,
+            dict[str, NDArray[Any]](),
+            dict[tuple[str, int], Any](),
+        )
         self._names = ["run", *dict.fromkeys([*parameters(group), *reader.scalar_names(group)])]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._known:
             if name not in self._names:
-                raise StoreError(f"{name!r} is no array with one value per run; there are {', '.join(self._names)}")
+                raise StoreError(
+                    f"{name!r} is no array with one value per run; there are"
+                    f" {', '.join(self._names)}"
+                )
             self._known[name] = self._read(name)
         return self._known[name]
 
@@ -114,7 +133,9 @@ class Columns(Mapping[str, NDArray[Any]]):
             return self[name][run : run + 1].tolist()[0]
         if (name, run) not in self._single:
             one = slice(run, run + 1)
-            values = without_uncommitted(name, reader.part(self.group, name, one), self._status[one])
+            values = without_uncommitted(
+                name, reader.part(self.group, name, one), self._status[one]
+            )
             self._single[name, run] = in_words(name, values, self._status[one]).tolist()[0]
         return self._single[name, run]
 
@@ -125,7 +146,8 @@ class Columns(Mapping[str, NDArray[Any]]):
     def _read(self, name: str) -> NDArray[Any]:
         if name == "run":
             return np.arange(self._status.size)
-        values = reader.column(self.group, name)[: self._status.size]  # an extension may have made it longer since
+        # an extension may have made it longer since
+        values = reader.column(self.group, name)[: self._status.size]
         return in_words(name, without_uncommitted(name, values, self._status), self._status)
 
     def __contains__(self, name: object) -> bool:
@@ -140,7 +162,9 @@ class Columns(Mapping[str, NDArray[Any]]):
     def where(self, condition: str | None) -> NDArray[np.int64]:
         """Numbers of the runs for which ``condition`` holds, all of them without one."""
         used = np.flatnonzero(self._status != layout.UNUSED)
-        return used if condition is None else used[Expression(condition).condition(self, WORDS)[used]]
+        return (
+            used if condition is None else used[Expression(condition).condition(self, WORDS)[used]]
+        )
 
 
 def ring_axis(group: zarr.Group) -> str | None:
@@ -151,7 +175,14 @@ def ring_axis(group: zarr.Group) -> str | None:
 def ring_axis_of(attributes: Mapping[str, Any]) -> str | None:
     """The same from the attributes of a store."""
     kinds = attributes["sweep"]["content"].get("axes", {})
-    return next((name for name in attributes["axes"] if isinstance(kinds.get(name), dict) and "rings" in kinds[name]), None)
+    return next(
+        (
+            name
+            for name in attributes["axes"]
+            if isinstance(kinds.get(name), dict) and "rings" in kinds[name]
+        ),
+        None,
+    )
 
 
 def adds_up(unit: str) -> bool:
@@ -172,7 +203,8 @@ class Cells:
     y: list[Any]
     run: NDArray[np.int64]  #: (y, x), the first of them where a cell sums several
     value: NDArray[np.float64]  #: (y, x), NaN where a run is not done
-    status: NDArray[np.uint8]  #: (y, x), failed where any run is, pending where any is or there is none
+    #: (y, x), failed where any run is, pending where any is or there is none
+    status: NDArray[np.uint8]
     early: NDArray[np.bool_]  #: (y, x), of :func:`stopped_early`
 
 
@@ -189,7 +221,10 @@ def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
 
 def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
     """Where a parameter has the value that ``label`` stands for."""
-    return np.asarray(np.isnan(values) if values.dtype.kind == "f" and label == "null" else values == label, dtype=bool)
+    return np.asarray(
+        np.isnan(values) if values.dtype.kind == "f" and label == "null" else values == label,
+        dtype=bool,
+    )
 
 
 def cells(
@@ -218,7 +253,9 @@ def cells(
     """
     columns = Columns(group) if columns is None else columns
     chosen, at = _places(group, columns, runs_of(group) if among is None else among)
-    here = np.logical_and.reduce([equal(at(key), value) for key, value in fixed.items()], initial=True) & np.ones(chosen.size, np.bool_)
+    here = np.logical_and.reduce(
+        [equal(at(key), value) for key, value in fixed.items()], initial=True
+    ) & np.ones(chosen.size, np.bool_)
     chosen = chosen[here]
     (xs, i), (ys, j) = (coded(at(key)[here]) for key in (x, y))
     parts, k = coded(at(over)[here]) if over else ([None], np.zeros(chosen.size, np.int64))
@@ -226,29 +263,60 @@ def cells(
     run[j, i, k] = chosen
     hidden = np.flatnonzero(run[j, i, k] != chosen)
     if hidden.size:
-        one, other = int(chosen[hidden[0]]), int(run[j, i, k][hidden[0]])
-        raise StoreError(f"several runs share {x} = {xs[i[hidden[0]]]}, {y} = {ys[j[hidden[0]]]}; fix {_differing(group, one, other, {x, y})}")
-    there, words = run >= 0, columns["status"]
-    state = np.where(there, np.select([words == "done", words == "failed"], [layout.DONE, layout.FAILED], layout.PENDING)[run], layout.PENDING)
+        one = int(chosen[hidden[0]])
+        other = int(run[j, i, k][hidden[0]])
+        raise StoreError(
+            f"several runs share {x} = {xs[i[hidden[0]]]}, {y} = {ys[j[hidden[0]]]}; fix"
+            f" {_differing(group, one, other, {x, y})}"
+        )
+    there = run >= 0
+    words = columns["status"]
+    state = np.where(
+        there,
+        np.select(
+            [words == "done", words == "failed"], [layout.DONE, layout.FAILED], layout.PENDING
+        )[run],
+        layout.PENDING,
+    )
     early = (there & (state == layout.DONE) & ended_early(columns["stop_reason"])[run]).any(axis=2)
-    whole = np.where((state == layout.FAILED).any(axis=2), layout.FAILED, np.where((state == layout.DONE).all(axis=2), layout.DONE, layout.PENDING))
+    whole = np.where(
+        (state == layout.FAILED).any(axis=2),
+        layout.FAILED,
+        np.where((state == layout.DONE).all(axis=2), layout.DONE, layout.PENDING),
+    )
     value = np.where(whole == layout.DONE, columns[name][run].sum(axis=2, where=there), np.nan)
-    first = np.where(there.any(axis=2), np.take_along_axis(run, there.argmax(axis=2, keepdims=True), axis=2)[..., 0], -1)
+    first = np.where(
+        there.any(axis=2),
+        np.take_along_axis(run, there.argmax(axis=2, keepdims=True), axis=2)[..., 0],
+        -1,
+    )
     return Cells(xs, ys, first, value, whole.astype(np.uint8), early & (whole == layout.DONE))
 
 
-def _places(group: zarr.Group, columns: Columns, among: NDArray[np.int64]) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
+def _places(
+    group: zarr.Group, columns: Columns, among: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
     """``among`` with a run that several cases share as often as they are, and a parameter's value for each of them."""
     if layout.CASE_RUN not in group:
         return among, lambda key: columns[key][among]
     names = reader.axis_names(group)
     product, labels = product_of(group, names)
-    kept, others = np.isin(product, among), np.setdiff1d(among, product)
+    kept = np.isin(product, among)
+    others = np.setdiff1d(among, product)
     runs = np.concatenate([product[kept], others])
-    positions = {name: np.concatenate([labels[name][kept], columns[name][others]]) for name in names if "config_key" not in group[name].attrs}
+    positions = {
+        name: np.concatenate([labels[name][kept], columns[name][others]])
+        for name in names
+        if "config_key" not in group[name].attrs
+    }
     return runs, lambda key: positions[key] if key in positions else columns[key][runs]
 
 
 def _differing(group: zarr.Group, one: int, other: int, known: set[str]) -> str:
     rest = (key for key in parameters(group) if key not in known)
-    return ", ".join(key for key in rest if reader.part(group, key, one) != reader.part(group, key, other)) or "another parameter"
+    return (
+        ", ".join(
+            key for key in rest if reader.part(group, key, one) != reader.part(group, key, other)
+        )
+        or "another parameter"
+    )

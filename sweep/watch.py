@@ -25,7 +25,9 @@ class Watch:
             yield
             return
         if self._thread is None:
-            self._thread = threading.Thread(target=self._look, name="time limit of runs", daemon=True)
+            self._thread = threading.Thread(
+                target=self._look, name="time limit of runs", daemon=True
+            )
             self._thread.start()
         self._running[id(alarm)] = (time.monotonic() + seconds, alarm)
         try:

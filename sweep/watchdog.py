@@ -13,7 +13,8 @@ from .errors import ClusterError, WorkersLostError
 if TYPE_CHECKING:
     from .cluster import Cluster
 
-SILENT_SECONDS = 20.0  # since a worker's last heartbeat, beside the latest of all: it hangs, is stopped or cut off
+# since a worker's last heartbeat, beside the latest of all: it hangs, is stopped or cut off
+SILENT_SECONDS = 20.0
 BLOCKS_PER_WORKER = 3  # in flight: enough that no worker waits for the driver
 
 
@@ -31,8 +32,17 @@ class Limits:
     @classmethod
     def from_config(cls) -> "Limits":
         """Defaults, and what Dask's configuration says instead."""
-        given = {field.name: dask.config.get(f"sweep.{field.name.replace('_', '-')}", None) for field in fields(cls)}
-        return cls(**{name: float(parse_timedelta(value, "s")) for name, value in given.items() if value is not None})
+        given = {
+            field.name: dask.config.get(f"sweep.{field.name.replace('_', '-')}", None)
+            for field in fields(cls)
+        }
+        return cls(
+            **{
+                name: float(parse_timedelta(value, "s"))
+                for name, value in given.items()
+                if value is not None
+            }
+        )
 
 
 class Watchdog:
@@ -42,7 +52,8 @@ class Watchdog:
         self.limits = limits
         self.say = say
         self.longest = 0.0  #: s of a block
-        self.unfit: dict[str, str] = {}  #: workers that do not agree with the driver, by address, with the reason
+        #: workers that do not agree with the driver, by address, with the reason
+        self.unfit: dict[str, str] = {}
         self.repeats = 0  #: of all blocks in flight, since something was finished
         self._paused: set[str] = set()
 
@@ -106,8 +117,14 @@ class Watchdog:
         self._looked = now
         for address in sorted(before.keys() - self._workers.keys()):
             self.say(f"worker {address} is gone; its blocks run on others")
-        takers = [address for address, worker in self._workers.items() if worker.get("status", "running") == "running" and address not in self.unfit]
-        self.size = BLOCKS_PER_WORKER * max(1, sum(self._workers[address]["nthreads"] for address in takers))
+        takers = [
+            address
+            for address, worker in self._workers.items()
+            if worker.get("status", "running") == "running" and address not in self.unfit
+        ]
+        self.size = BLOCKS_PER_WORKER * max(
+            1, sum(self._workers[address]["nthreads"] for address in takers)
+        )
         self._report_paused()
         if not takers or before.keys() - self._workers.keys():
             self._report_lack_of_memory()
@@ -116,7 +133,9 @@ class Watchdog:
         return self._not_quiet(now)
 
     def _report_paused(self) -> None:
-        paused = {address for address, worker in self._workers.items() if worker.get("status") == "paused"}
+        paused = {
+            address for address, worker in self._workers.items() if worker.get("status") == "paused"
+        }
         for address in sorted(paused - self._paused):
             self.say(f"worker {address} is paused by its memory limit and takes no blocks")
         self._paused = paused
@@ -135,14 +154,24 @@ class Watchdog:
             self._alive = now
             self._starved = ""
         silent = now - self._alive
-        if silent <= self.limits.no_worker or (silent < self.cluster.patience and self.cluster.waiting()):
+        if silent <= self.limits.no_worker or (
+            silent < self.cluster.patience and self.cluster.waiting()
+        ):
             return
-        why = f"all {len(self._workers)} workers are paused or do not agree with the driver" if self._workers else "no worker"
+        why = (
+            f"all {len(self._workers)} workers are paused or do not agree with the driver"
+            if self._workers
+            else "no worker"
+        )
         what = f"{why} for {self.limits.no_worker:.0f} s"
         if self.cluster.own and not self._starved:
             raise WorkersLostError(what)
-        cure = self._starved or ("restart them with more memory" if self._paused else self.cluster.cure)
-        raise ClusterError("; ".join([f"{what} at {self.cluster.address}", *self.unfit.values(), cure]))
+        cure = self._starved or (
+            "restart them with more memory" if self._paused else self.cluster.cure
+        )
+        raise ClusterError(
+            "; ".join([f"{what} at {self.cluster.address}", *self.unfit.values(), cure])
+        )
 
     def _enough(self, now: float) -> None:
         if len(self._workers) >= self.cluster.wanted:
@@ -154,17 +183,25 @@ class Watchdog:
             if done and done != self._done:
                 self._done = done
                 self.say(f"{few}; {done}")
-            if not done and self.cluster.own and self._workers and now - self._full > self.limits.no_worker and not self.cluster.waiting():
+            if (
+                not done
+                and self.cluster.own
+                and self._workers
+                and now - self._full > self.limits.no_worker
+                and not self.cluster.waiting()
+            ):
                 raise WorkersLostError(f"only {few} for {self.limits.no_worker:.0f} s")
 
     def _not_quiet(self, now: float) -> bool:
-        limit = max(self.limits.quiet, self.limits.quiet_factor * self.longest) * 2.0**self.repeats  # a block may rightly take longer than any before
+        # a block may rightly take longer than any before
+        limit = max(self.limits.quiet, self.limits.quiet_factor * self.longest) * 2.0**self.repeats
         if now - self._moved <= limit or not self._workers:
             return False
         if self.repeats >= 3:
             raise ClusterError(
-                f"nothing was finished for {now - self._moved:.0f} s on {len(self._workers)} workers, though all blocks were begun anew {self.repeats} times; "
-                "do the workers hang? If your runs take so long, make blocks smaller (block: in the sweep file)"
+                f"nothing was finished for {now - self._moved:.0f} s on {len(self._workers)}"
+                f" workers, though all blocks were begun anew {self.repeats} times; do the workers"
+                " hang? If your runs take so long, make blocks smaller (block: in the sweep file)"
             )
         self.repeats += 1
         what = f"nothing was finished for {now - self._moved:.0f} s"
@@ -172,7 +209,11 @@ class Watchdog:
         if self.cluster.own:
             raise WorkersLostError(what)
         latest = max(worker["last_seen"] for worker in self._workers.values())
-        self._hanging = {address for address, worker in self._workers.items() if latest - worker["last_seen"] > SILENT_SECONDS} | self._paused
+        self._hanging = {
+            address
+            for address, worker in self._workers.items()
+            if latest - worker["last_seen"] > SILENT_SECONDS
+        } | self._paused
         names = f" without {', '.join(sorted(self._hanging))}" if self._hanging else ""
         self.say(f"{what}; all blocks on their way are begun anew{names}")
         return True

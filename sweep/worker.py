@@ -24,7 +24,15 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
 from marsdisk.stages import Memory
-from marsdisk.zero_d import Prepared, Solved, ensure_compiled, finish, goes_on_looking_up, prepare, solve
+from marsdisk.zero_d import (
+    Prepared,
+    Solved,
+    ensure_compiled,
+    finish,
+    goes_on_looking_up,
+    prepare,
+    solve,
+)
 
 from .agreement import Probe
 from .axes import Overrides
@@ -41,7 +49,9 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 CHECK_TIME = 10.0  # times the time limit of a run, for the three others that it is compared with
-TOGETHER = 16  # cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after milliseconds of integration
+# cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after
+# milliseconds of integration
+TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -61,9 +71,12 @@ class BlockTask:
     retry: bool = False  #: whether its rows are failed runs that somebody has asked to run again
     time_limit: float | None = None  #: s that one run may take
     unused: int = 0  #: rows behind them that hold no run
-    condemned: Mapping[int, str] = field(default_factory=dict)  #: runs (counted in the block) not to start, with the reason
-    checked: frozenset[int] = frozenset()  #: runs (counted likewise) whose numerical error is to be found
-    condemned_checks: frozenset[int] = frozenset()  #: those of them not to check, as it would kill the worker
+    #: runs (counted in the block) not to start, with the reason
+    condemned: Mapping[int, str] = field(default_factory=dict)
+    #: runs (counted likewise) whose numerical error is to be found
+    checked: frozenset[int] = frozenset()
+    #: those of them not to check, as it would kill the worker
+    condemned_checks: frozenset[int] = frozenset()
 
     def packed(self) -> bytes:
         """For the way through a scheduler: it would unpack a task, keep it in the log of its messages, a thousand for each worker, and pack it again."""
@@ -87,7 +100,8 @@ class Receipt:
     solver_seconds: float  #: s inside the integrator, checks included
     seconds: float  #: s for the whole block
     worker: str
-    repeated: bool = False  #: whether another attempt had committed it, so that this one was thrown away
+    #: whether another attempt had committed it, so that this one was thrown away
+    repeated: bool = False
     refusal: str = ""  #: why the store did not take it, where nobody has committed it
 
 
@@ -142,7 +156,9 @@ class SweepPlugin(WorkerPlugin):
             return
         ensure_compiled()
         _rehearse(self.first)
-        gc.freeze()  # modules stay for good: a collection in the middle of a block need not look through them, which takes 0.1 s
+        # modules stay for good: a collection in the middle of a block need not look through them,
+        # which takes 0.1 s
+        gc.freeze()
         self.scopes = CacheScopes()
 
 
@@ -150,7 +166,11 @@ def _plugin(task: BlockTask) -> SweepPlugin:
     """What this worker holds for the sweep of ``task``; UnfitWorkerError where it may not run it."""
     worker = get_worker()
     plugin = worker.plugins.get(plugin_name(task.store))
-    problem = plugin.problem if isinstance(plugin, SweepPlugin) else "could not read what the driver sent it to prepare itself"
+    problem = (
+        plugin.problem
+        if isinstance(plugin, SweepPlugin)
+        else "could not read what the driver sent it to prepare itself"
+    )
     if problem or not isinstance(plugin, SweepPlugin):
         raise UnfitWorkerError(worker.address, f"{recorded_process()} {problem}")
     return plugin
@@ -162,9 +182,13 @@ def _tried(make: Callable[[], T]) -> T | str:
         return make()
     except MarsDiskError as error:
         return f"{type(error).__name__}: {error}"
-    except BaseException as error:  # a case that calls sys.exit or interrupts itself is a failed case, not a lost worker
+    except BaseException as error:
+        # a case that calls sys.exit or interrupts itself is a failed case, not a lost worker
         logger.debug("case failed", exc_info=True)
-        return f"{type(error).__name__}: {error} (unexpected: rerun the case with --debug to see where)"
+        return (
+            f"{type(error).__name__}: {error} (unexpected: rerun the case with --debug to see"
+            " where)"
+        )
 
 
 def _configs(task: BlockTask) -> list[RunConfig | str]:
@@ -179,7 +203,11 @@ def _then(before: T | str, stage: Callable[[T], U]) -> U | str:
 
 
 def _run_all(
-    configs: Sequence[RunConfig | str], cache: RunCache, *, afresh: bool = False, time_limit: float | None = None
+    configs: Sequence[RunConfig | str],
+    cache: RunCache,
+    *,
+    afresh: bool = False,
+    time_limit: float | None = None,
 ) -> Iterator[RunResult | str]:
     """The result of each case, or what went wrong, a few cases at a time stage by stage; with ``afresh`` each meets an empty cache."""
 
@@ -196,7 +224,9 @@ def _run_all(
 
     good = [config for config in configs if not isinstance(config, str)]
     n = max((config.sizes.n_bins for config in good), default=1)
-    held = 8 * (6 * n * n + 1000 * n)  # bytes of a run between its stages: collision terms, and the trajectory of a couple of hundred steps
+    # bytes of a run between its stages: collision terms, and the trajectory of a couple of hundred
+    # steps
+    held = 8 * (6 * n * n + 1000 * n)
     together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / held)))
     for first in range(0, len(configs), together):
         ready = [_then(config, prepared) for config in configs[first : first + together]]
@@ -206,8 +236,11 @@ def _run_all(
 
 def _rehearse(task: BlockTask) -> None:
     """Prepare one case and open the store, which a process does only once; what goes wrong is for the block to say."""
-    small = {**task.overrides[0], "sizes.n_bins": 8}  # no case may kill a worker before its block is started
-    _then(_configs(replace(task, overrides=(small,)))[0], functools.partial(prepare, cache=RunCache()))
+    # no case may kill a worker before its block is started
+    small = {**task.overrides[0], "sizes.n_bins": 8}
+    _then(
+        _configs(replace(task, overrides=(small,)))[0], functools.partial(prepare, cache=RunCache())
+    )
     _tried(lambda: open_arrays(task.store))
 
 
@@ -218,8 +251,12 @@ def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
     """
     alarm = np.zeros(1, np.int64)
     try:
-        with WATCH.limited(alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit):
-            return check_run(result.config, cache=RunCache(enabled=task.cache_enabled), run=result, alarm=alarm)
+        with WATCH.limited(
+            alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit
+        ):
+            return check_run(
+                result.config, cache=RunCache(enabled=task.cache_enabled), run=result, alarm=alarm
+            )
     except BaseException:  # as in _tried
         logger.debug("check failed", exc_info=True)
         return None
@@ -261,11 +298,16 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     cache = scopes.cache(task.scope, enabled=task.cache_enabled)
     with context_meter.meter("sweep-runs") if on_dask else nullcontext():
         configs = [task.condemned.get(i, config) for i, config in enumerate(_configs(task))]
-        outcomes = list(_run_all(configs, cache, afresh=task.scope == "run", time_limit=task.time_limit))
+        outcomes = list(
+            _run_all(configs, cache, afresh=task.scope == "run", time_limit=task.time_limit)
+        )
     results = [None if isinstance(outcome, str) else outcome for outcome in outcomes]
     errors = [outcome if isinstance(outcome, str) else "" for outcome in outcomes]
     done = [result for result in results if result is not None]
-    hits, lookups = (int(sum(counts.sum() for counts in of)) for of in ([r.cache.hits for r in done], [r.cache.lookups for r in done]))
+    hits, lookups = (
+        int(sum(counts.sum() for counts in of))
+        for of in ([r.cache.hits for r in done], [r.cache.lookups for r in done])
+    )
     with context_meter.meter("sweep-checks") if on_dask else nullcontext():
         checks, solver_seconds = _checks(task, results)
     solver_seconds += sum(result.solver_time for result in done)

@@ -14,10 +14,18 @@ from marsdisk.solver.drivers import ENTRIES, SUPPLIED, BlowoutRule, Drivers, Lin
 RHO = 3270.0  # kg/m3
 
 
-def plain_drivers(law: TemperatureLaw, pressure: RadiationPressure, edges: Array, blowout_rate: float, sharp: bool, supply: Array) -> Drivers:
+def plain_drivers(
+    law: TemperatureLaw,
+    pressure: RadiationPressure,
+    edges: Array,
+    blowout_rate: float,
+    sharp: bool,
+    supply: Array,
+) -> Drivers:
     """Drivers without sublimation and drag; ``supply`` (n,) [kg/(m2 s)], ``blowout_rate`` in 1/s."""
     sizes = np.sqrt(edges[1:] * edges[:-1])
-    n, rate = edges.size - 1, float(supply.sum())
+    n = edges.size - 1
+    rate = float(supply.sum())
     shares = supply / rate if rate > 0.0 else np.full(n, 1.0 / n)
     kinks = law.times[law.times > 0.0] if law.kind == TABLE else np.zeros(0)
     none = np.zeros(n)

@@ -8,7 +8,13 @@ import numpy as np
 from .._jit import kernel
 from .grid import Array, read_only
 
-_CHECKED = (("", ""), ("N", "not negative"), ("v_rel", "not negative"), ("s", "positive"), ("H", "positive"))
+_CHECKED = (
+    ("", ""),
+    ("N", "not negative"),
+    ("v_rel", "not negative"),
+    ("s", "positive"),
+    ("H", "positive"),
+)
 
 
 class KernelWorkspace(NamedTuple):
@@ -47,8 +53,11 @@ def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Arr
 @kernel
 def _fill_events(grains: Array, area: Array, events: Array) -> int:
     """Put C_ij in the place of the speeds that ``events`` comes with; returns 0, or which of the inputs is wrong."""
-    N, s, H = grains[0], grains[1], grains[2]
-    n, flat = N.size, True
+    N = grains[0]
+    s = grains[1]
+    H = grains[2]
+    n = N.size
+    flat = True
     for k in range(n):
         if not 0.0 <= N[k] < math.inf:
             return 1
@@ -65,16 +74,29 @@ def _fill_events(grains: Array, area: Array, events: Array) -> int:
             good = good and 0.0 <= events[i, j] < math.inf
         if flat:
             for j in range(n):
-                events[i, j] = area[i, j] * events[i, j] / (math.sqrt(2.0 * math.pi) * spread) * (N[i] * N[j])
+                events[i, j] = (
+                    area[i, j] * events[i, j] / (math.sqrt(2.0 * math.pi) * spread) * (N[i] * N[j])
+                )
         else:
             for j in range(n):
-                events[i, j] = area[i, j] * events[i, j] / (math.sqrt(2.0 * math.pi) * math.hypot(H[i], H[j])) * (N[i] * N[j])
+                events[i, j] = (
+                    area[i, j]
+                    * events[i, j]
+                    / (math.sqrt(2.0 * math.pi) * math.hypot(H[i], H[j]))
+                    * (N[i] * N[j])
+                )
         events[i, i] *= 0.5
     return 0 if good else 2
 
 
 def compute_collision_kernel_C1(
-    N: Array, s: Array, H: Array | float, v_rel: Array | float, *, area: Array | None = None, workspace: KernelWorkspace | None = None
+    N: Array,
+    s: Array,
+    H: Array | float,
+    v_rel: Array | float,
+    *,
+    area: Array | None = None,
+    workspace: KernelWorkspace | None = None,
 ) -> Array:
     """Collision events C_ij [1/(m2 s)] between bins i and j; the diagonal carries the factor 1/2.
 
@@ -93,15 +115,28 @@ def compute_collision_kernel_C1(
         Wrong shapes, negative N or v_rel, s or H not positive, anything not finite.
     """
     n = s.size
-    H_shape, v_shape = getattr(H, "shape", ()), getattr(v_rel, "shape", ())
-    if N.shape != (n,) or s.shape != (n,) or H_shape not in {(), (n,)} or v_shape not in {(), (n, n)}:
+    H_shape = getattr(H, "shape", ())
+    v_shape = getattr(v_rel, "shape", ())
+    if (
+        N.shape != (n,)
+        or s.shape != (n,)
+        or H_shape not in {(), (n,)}
+        or v_shape not in {(), (n, n)}
+    ):
         shapes = f"got {N.shape}, {s.shape}, {H_shape}, {v_shape}"
-        raise ValueError(f"shapes must be N ({n},), s ({n},), H () or ({n},), v_rel () or ({n}, {n}); {shapes}")
+        raise ValueError(
+            f"shapes must be N ({n},), s ({n},), H () or ({n},), v_rel () or ({n}, {n}); {shapes}"
+        )
     area = pair_areas(s) if area is None else area
     grains, events = KernelWorkspace.for_bins(n) if workspace is None else workspace
     if area.shape != (n, n) or events.shape != (n, n):
-        raise ValueError(f"area and workspace must be of {n} bins, got {area.shape} and {events.shape}")
-    grains[0], grains[1], grains[2], events[:] = N, s, H, v_rel
+        raise ValueError(
+            f"area and workspace must be of {n} bins, got {area.shape} and {events.shape}"
+        )
+    grains[0] = N
+    grains[1] = s
+    grains[2] = H
+    events[:] = v_rel
     wrong = _fill_events(grains, area, events)
     if wrong:
         raise ValueError("{} must be finite and {}".format(*_CHECKED[wrong]))

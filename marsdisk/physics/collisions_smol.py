@@ -1,6 +1,7 @@
 """Everything that the collision operator of one run is made of, each part looked up in a cache where the caller gives one.
 
-The arrays depend on few inputs, and those are their keys. Content versions that a caller does not give are computed here.
+The arrays depend on few inputs, and those are their keys. Content versions that a caller does not
+give are computed here.
 """
 
 import math
@@ -10,7 +11,13 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from .collide import compute_collision_kernel_C1, pair_areas
-from .fragments import FragmentTensor, fragment_weights, reduced_specific_energy, remnant_bins, unbound_fraction
+from .fragments import (
+    FragmentTensor,
+    fragment_weights,
+    reduced_specific_energy,
+    remnant_bins,
+    unbound_fraction,
+)
 from .grid import Array, SizeGrid, content_version, read_only
 from .qstar import QStarLaw, compute_q_d_star_array
 from .smol import GainWorkspace, ImexWorkspace, StepRates, gain_workspace_of, step_imex_bdf1_C3
@@ -38,23 +45,43 @@ class PairWorkspace(NamedTuple):
     area: Array  #: m2, pi (s_i + s_j)^2
 
 
-def _cached(cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
+def _cached(
+    cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]
+) -> T:
     return build() if cache is None else cache.lookup(kind, key, build)
 
 
-def pair_workspace(sizes: Array, masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> PairWorkspace:
+def pair_workspace(
+    sizes: Array, masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int
+) -> PairWorkspace:
     """Pair arrays of grains of radius ``sizes`` [m] and mass ``masses`` [kg], density ``rho`` [kg/m3]."""
 
     def build() -> PairWorkspace:
-        m1, m2 = (np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :]))
-        return PairWorkspace(np.maximum.outer(sizes, sizes), m1, m2, m1 + m2, (m1 > 0.0) & (m2 > 0.0), pair_areas(sizes))
+        m1, m2 = (
+            np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :])
+        )
+        return PairWorkspace(
+            np.maximum.outer(sizes, sizes),
+            m1,
+            m2,
+            m1 + m2,
+            (m1 > 0.0) & (m2 > 0.0),
+            pair_areas(sizes),
+        )
 
     return _cached(cache, "pair_workspace", {"sizes_version": sizes_version, "rho": rho}, build)
 
 
-def gain_workspace(masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int) -> GainWorkspace:
+def gain_workspace(
+    masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int
+) -> GainWorkspace:
     """Masses [kg] that turn event rates into number rates."""
-    return _cached(cache, "gain_workspace", {"sizes_version": sizes_version, "rho": rho}, lambda: gain_workspace_of(masses))
+    return _cached(
+        cache,
+        "gain_workspace",
+        {"sizes_version": sizes_version, "rho": rho},
+        lambda: gain_workspace_of(masses),
+    )
 
 
 def _fragment_tensor(
@@ -83,7 +110,9 @@ def _fragment_tensor(
     sizes_version = content_version(sizes) if sizes_version is None else sizes_version
     edges_version = content_version(edges) if edges_version is None else edges_version
     scalar = not isinstance(v_rel, np.ndarray) or v_rel.ndim == 0
-    speed: Array | float = max(float(v_rel), SLOWEST_SPEED) if scalar else np.maximum(v_rel, SLOWEST_SPEED)
+    speed: Array | float = (
+        max(float(v_rel), SLOWEST_SPEED) if scalar else np.maximum(v_rel, SLOWEST_SPEED)
+    )
     of_pairs: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
     if not isinstance(speed, np.ndarray):
         of_pairs |= {"v_rel": speed, "qstar_signature": law.signature}
@@ -96,7 +125,9 @@ def _fragment_tensor(
 
         q_star = _cached(cache, "qstar_matrix", of_pairs, threshold) if scalar else threshold()
         weights_key = {"edges_version": edges_version, "alpha_frag": alpha_frag}
-        weights = _cached(cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag))
+        weights = _cached(
+            cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag)
+        )
         unbound = unbound_fraction(reduced_specific_energy(pairs.m1, pairs.m2, speed) / q_star)
         k_lr = remnant_bins(edges, pairs.m_tot, unbound, rho)
         read_only(unbound), read_only(k_lr)
@@ -108,9 +139,12 @@ def _fragment_tensor(
     return _cached(cache, "fragment_tensor", key, build)
 
 
-def supply_weights(injection: Injection, grid: SizeGrid, masses: Array, rho: float, *, cache: Lookup | None = None) -> Array:
+def supply_weights(
+    injection: Injection, grid: SizeGrid, masses: Array, rho: float, *, cache: Lookup | None = None
+) -> Array:
     """Share of the supplied mass per bin (see :func:`~marsdisk.physics.supply.injection_shares`); only the rate scales it."""
-    mode, start = injection.mode, injection.initial_shares
+    mode = injection.mode
+    start = injection.initial_shares
     key = {
         "mode": mode,
         "sizes_version": grid.sizes_version,
@@ -120,13 +154,21 @@ def supply_weights(injection: Injection, grid: SizeGrid, masses: Array, rho: flo
         "s_inj_min": injection.s_inj_min,
         "s_inj_max": injection.s_inj_max,
         "q": injection.q,
-        "initial_version": content_version(start) if mode == "initial_psd" and start is not None else 0,
+        "initial_version": (
+            content_version(start) if mode == "initial_psd" and start is not None else 0
+        ),
     }
     return _cached(cache, "supply_weights", key, lambda: injection_shares(injection, grid, masses))
 
 
 def supply_mass_rate_to_number_source(
-    rate: float, grid: SizeGrid, *, masses: Array, rho: float, injection: Injection, cache: Lookup | None = None
+    rate: float,
+    grid: SizeGrid,
+    *,
+    masses: Array,
+    rho: float,
+    injection: Injection,
+    cache: Lookup | None = None,
 ) -> Array:
     """Number source F_k [1/(m2 s)], shape (n,), with sum_k m_k F_k = ``rate`` [kg/(m2 s)]; zeros where that is not positive.
 
@@ -206,12 +248,28 @@ def step_collisions(
     work = ImexWorkspace.for_bins(sizes.size) if workspace is None else workspace
     area = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version).area
     tensor = _fragment_tensor(
-        sizes, masses, edges, v_rel, rho, alpha_frag, law=law, cache=cache, sizes_version=sizes_version, edges_version=edges_version
+        sizes,
+        masses,
+        edges,
+        v_rel,
+        rho,
+        alpha_frag,
+        law=law,
+        cache=cache,
+        sizes_version=sizes_version,
+        edges_version=edges_version,
     )
     source = None
     if not supply_rate <= 0.0:
         grid = SizeGrid(edges, sizes, sizes_version, edges_version)
-        source = supply_mass_rate_to_number_source(supply_rate, grid, masses=masses, rho=rho, injection=injection or Injection(), cache=cache)
+        source = supply_mass_rate_to_number_source(
+            supply_rate,
+            grid,
+            masses=masses,
+            rho=rho,
+            injection=injection or Injection(),
+            cache=cache,
+        )
     N_new, dt_eff, mass_error = step_imex_bdf1_C3(
         N,
         compute_collision_kernel_C1(N, sizes, H, v_rel, area=area, workspace=work.kernel),
@@ -230,4 +288,10 @@ def step_collisions(
         gain_workspace=gain_workspace(masses, rho, cache=cache, sizes_version=sizes_version),
     )
     rates = work.step_rates()
-    return CollisionStep(N_new, dt_eff, mass_error, rates, 1.0 / rates.fastest_loss if rates.fastest_loss > 0.0 else math.inf)
+    return CollisionStep(
+        N_new,
+        dt_eff,
+        mass_error,
+        rates,
+        1.0 / rates.fastest_loss if rates.fastest_loss > 0.0 else math.inf,
+    )

@@ -27,18 +27,28 @@ def retained_fraction(unbound: Array, f_cratering: float, f_fragmentation: float
     return np.where(unbound < 0.5, f_cratering, f_fragmentation)
 
 
-def energy_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, v_rel: float, f_cratering: float, f_fragmentation: float) -> EnergyTerms:
+def energy_terms(
+    coefficient: Array,
+    tensor: FragmentTensor,
+    masses: Array,
+    v_rel: float,
+    f_cratering: float,
+    f_fragmentation: float,
+) -> EnergyTerms:
     """Terms from the rate coefficient K_ij [m2/s], the outcome of each pair and the speed [m/s]."""
     events = np.triu(coefficient / np.outer(masses, masses))
     events[np.diag_indices_from(events)] *= 0.5
     relative = events * relative_energy(masses, v_rel)
-    return EnergyTerms(relative, relative * retained_fraction(tensor.unbound, f_cratering, f_fragmentation))
+    return EnergyTerms(
+        relative, relative * retained_fraction(tensor.unbound, f_cratering, f_fragmentation)
+    )
 
 
 @kernel
 def energy_rates(c: Array, terms: EnergyTerms) -> tuple[float, float]:
     """Energy brought into collisions and energy retained [W/m2] for masses ``c`` (n,) [kg/m2]."""
-    relative, retained = 0.0, 0.0
+    relative = 0.0
+    retained = 0.0
     for i in range(terms.relative.shape[0]):
         for j in range(i, terms.relative.shape[0]):
             relative += terms.relative[i, j] * c[i] * c[j]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from .grid import Array, bin_of, read_only
 
-PHI_SUPERCATASTROPHIC = 1.8  # Q_R/Q_D* from which a tenth of the mass or less survives (Leinhardt & Stewart 2012)
+# Q_R/Q_D* from which a tenth of the mass or less survives (Leinhardt & Stewart 2012)
+PHI_SUPERCATASTROPHIC = 1.8
 FRAGMENT_LAWS = ("mass", "number")
 
 
@@ -21,8 +22,8 @@ def reduced_specific_energy(m1: Array, m2: Array, v: Array | float) -> Array:
 def unbound_fraction(phi: Array) -> Array:
     """u = 1 - F, the share of the colliding mass that leaves as fragments, for phi = Q_R/Q_D* (Leinhardt & Stewart 2012).
 
-    Computed directly: as a difference from the share F of the largest remnant it would vanish below phi ~ 1e-16, where most pairs of
-    a dust disk are.
+    Computed directly: as a difference from the share F of the largest remnant it would vanish below
+    phi ~ 1e-16, where most pairs of a dust disk are.
     """
     surviving = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
     unbound: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - surviving)
@@ -46,8 +47,11 @@ def fragment_weights(edges: Array, alpha_frag: float) -> Array:
     """
     p = 1.0 - alpha_frag
     x = np.log(edges / edges[0])
-    # (e_{k+1}^p - e_k^p)/p without cancellation, in units of e_0^p; the logarithm is its limit for p -> 0
-    integral = np.exp(p * x[:-1]) * (np.expm1(p * np.diff(x)) / p if abs(p) >= 1e-12 else np.diff(x))
+    # (e_{k+1}^p - e_k^p)/p without cancellation, in units of e_0^p; the logarithm is its limit for
+    # p -> 0
+    integral = np.exp(p * x[:-1]) * (
+        np.expm1(p * np.diff(x)) / p if abs(p) >= 1e-12 else np.diff(x)
+    )
     cumulative = np.cumsum(integral)
     weights: Array = np.tril(integral[None, :] / cumulative[:, None])
     read_only(weights)
@@ -74,9 +78,14 @@ class FragmentTensor:
         n = self.weights.shape[0]
         if not self.unbound.shape == self.k_lr.shape == self.weights.shape == (n, n):
             shapes = f"{self.unbound.shape}, {self.k_lr.shape} and {self.weights.shape}"
-            raise ValueError(f"the factors of a fragment tensor must be of one shape (n, n), got {shapes}")
+            raise ValueError(
+                f"the factors of a fragment tensor must be of one shape (n, n), got {shapes}"
+            )
         if n and not 0 <= self.k_lr.min() <= self.k_lr.max() < n:
-            raise ValueError(f"remnants of a fragment tensor must be in bins 0 to {n - 1}, got {self.k_lr.min()} to {self.k_lr.max()}")
+            raise ValueError(
+                f"remnants of a fragment tensor must be in bins 0 to {n - 1}, got {self.k_lr.min()}"
+                f" to {self.k_lr.max()}"
+            )
 
     @property
     def nbytes(self) -> int:

@@ -44,8 +44,11 @@ class SizeGrid:
 def make_grid(s_lo: float, s_hi: float, n_bins: int) -> SizeGrid:
     """Grid of ``n_bins`` bins equally wide in log10 s between ``s_lo`` and ``s_hi`` [m]."""
     if not (0.0 < s_lo < s_hi < math.inf):
-        raise ValueError(f"sizes must obey 0 < s_lo < s_hi, got s_lo = {s_lo!r} m and s_hi = {s_hi!r} m")
-    low, high = math.log10(s_lo), math.log10(s_hi)
+        raise ValueError(
+            f"sizes must obey 0 < s_lo < s_hi, got s_lo = {s_lo!r} m and s_hi = {s_hi!r} m"
+        )
+    low = math.log10(s_lo)
+    high = math.log10(s_hi)
     edges = 10.0 ** (low + np.arange(n_bins + 1) * (high - low) / n_bins)
     sizes = np.sqrt(edges[:-1] * edges[1:])
     read_only(edges), read_only(sizes)

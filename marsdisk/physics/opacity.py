@@ -91,7 +91,10 @@ def lit_share(tau: float) -> tuple[float, float]:
         dimmed = math.exp(-tau)
         share = -math.expm1(-tau) / tau
         return share, (dimmed - share) / tau
-    share, slope, term = 1.0, 0.0, 1.0  # sum of (-tau)^k/(k+1)!
+    # sum of (-tau)^k/(k+1)!
+    share = 1.0
+    slope = 0.0
+    term = 1.0
     for k in range(1, TERMS):
         slope -= term * k / (k + 1.0)
         term *= -tau / (k + 1.0)
@@ -112,7 +115,10 @@ def line_of_sight_factor(path_multiplier: float, h_over_r: float) -> float:
 def surface_density_at_tau(tau: float, kappa: float, f_los: float) -> float:
     """Surface density [kg/m2] of a layer whose line-of-sight optical depth is ``tau``."""
     if not kappa > 0.0:
-        raise ValueError(f"opacity must be positive to turn tau = {tau!r} into a surface density, got kappa = {kappa!r} m2/kg")
+        raise ValueError(
+            f"opacity must be positive to turn tau = {tau!r} into a surface density, got kappa ="
+            f" {kappa!r} m2/kg"
+        )
     return tau / (kappa * f_los)
 
 
@@ -125,8 +131,11 @@ def surface_density_of_mass(mass: float, r_in: float, r_out: float, r: float, p:
         Unless 0 < r_in < r_out.
     """
     if not 0.0 < r_in < r_out < math.inf:
-        raise ValueError(f"an annulus must obey 0 < r_in < r_out, got r_in = {r_in!r} m and r_out = {r_out!r} m")
+        raise ValueError(
+            f"an annulus must obey 0 < r_in < r_out, got r_in = {r_in!r} m and r_out = {r_out!r} m"
+        )
     log_ratio = math.log(r_out / r_in)
     x = (2.0 - p) * log_ratio
-    integral = math.pow(r_in, 2.0 - p) * log_ratio * (math.expm1(x) / x if x != 0.0 else 1.0)  # of r^(1-p), without cancellation near p = 2
+    # of r^(1-p), without cancellation near p = 2
+    integral = math.pow(r_in, 2.0 - p) * log_ratio * (math.expm1(x) / x if x != 0.0 else 1.0)
     return mass / (2.0 * math.pi * integral) * math.pow(r, -p)

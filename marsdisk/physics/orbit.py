@@ -31,6 +31,7 @@ def orbital_period(r: float) -> float:
 
 def annulus_area(r_in_RM: float, r_out_RM: float) -> float:
     """Area [m2] between two radii given in Mars radii; a ring of no width counts as the disk inside it."""
-    r_in, r_out = r_in_RM * R_MARS, r_out_RM * R_MARS
+    r_in = r_in_RM * R_MARS
+    r_out = r_out_RM * R_MARS
     area = math.pi * (r_out**2 - r_in**2)
     return area if area > 0.0 else math.pi * r_in**2

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from .._jit import kernel
 
-UNKNOWN, SOLID, VAPOUR, LIQUID = range(-1, 3)  #: below 0.5, from 0.5 and from 0.95 of the fraction that is not solid
+#: below 0.5, from 0.5 and from 0.95 of the fraction that is not solid
+UNKNOWN, SOLID, VAPOUR, LIQUID = range(-1, 3)
 P_REF = 1.0  # bar
 HYSTERESIS = 0.05
 
@@ -30,16 +31,21 @@ def unsolid_fraction(law: PhaseLaw, T: float, tau: float) -> float:
         return 0.0
     if T_end <= T:
         return 1.0
-    return (T - law.T_condense) / (T_end - law.T_condense) / ((1.0 + law.pressure / P_REF) * (1.0 + tau / law.tau_ref))
+    return (
+        (T - law.T_condense)
+        / (T_end - law.T_condense)
+        / ((1.0 + law.pressure / P_REF) * (1.0 + tau / law.tau_ref))
+    )
 
 
 @kernel
 def phase_of(law: PhaseLaw, T_M: float, tau: float, before: int) -> int:
     """SOLID, VAPOUR or LIQUID (all of it) while Mars is at ``T_M`` [K], after ``before``.
 
-    Grains that are solid stay so until the fraction exceeds its bound by :data:`HYSTERESIS` (those not yet all liquid likewise). The
-    optical depth is both what damps the fraction and what the gates act on; without a margin a disk would switch for ever. A disk
-    that cools passes the bounds themselves, and so does one that begins (``before`` is UNKNOWN).
+    Grains that are solid stay so until the fraction exceeds its bound by :data:`HYSTERESIS` (those
+    not yet all liquid likewise). The optical depth is both what damps the fraction and what the
+    gates act on; without a margin a disk would switch for ever. A disk that cools passes the bounds
+    themselves, and so does one that begins (``before`` is UNKNOWN).
     """
     if law.heating == 0.0:
         return SOLID

@@ -10,7 +10,10 @@ from .grid import Array, SizeGrid, bin_of
 def _normalised(mass: Array, what: str) -> Array:
     total = float(np.sum(mass))
     if not (np.all(np.isfinite(mass)) and np.all(mass >= 0.0) and total > 0.0):
-        raise ValueError(f"the {what} start puts no finite, positive mass on the size grid; compare its sizes with sizes.s_min and sizes.s_max")
+        raise ValueError(
+            f"the {what} start puts no finite, positive mass on the size grid; compare its sizes"
+            " with sizes.s_min and sizes.s_max"
+        )
     return mass / total
 
 
@@ -19,7 +22,9 @@ def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Arr
 
     The factor 1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) adds one wave over the whole range.
     """
-    s, s_lo, s_hi = grid.sizes, grid.edges[0], grid.edges[-1]
+    s = grid.sizes
+    s_lo = grid.edges[0]
+    s_hi = grid.edges[-1]
     slope = np.where(s < s_hi / 10.0, alpha + 1.0, alpha + 1.5)
     slope = np.where(s < 10.0 * s_lo, alpha, slope)
     x = np.log(s / s_lo)
@@ -27,7 +32,9 @@ def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Arr
     return _normalised(np.exp(-slope * x) * wave * grid.sizes**3 * grid.widths, "three-slope")
 
 
-def melt_lognormal_mixture(grid: SizeGrid, f_fine: float, s_fine: float, s_meter: float, width_dex: float, s_cut: float) -> Array:
+def melt_lognormal_mixture(
+    grid: SizeGrid, f_fine: float, s_fine: float, s_meter: float, width_dex: float, s_cut: float
+) -> Array:
     """Mass share per bin of a fine and a metre-sized component, each lognormal in dM/ds (Hyodo et al. 2017a).
 
     Parameters
@@ -58,7 +65,9 @@ def share_within(low: float, high: float, centre: float, width_dex: float) -> fl
     return max(below(high) - below(low), 0.0)
 
 
-def melt_truncated_powerlaw(grid: SizeGrid, alpha_solid: float, s_min_solid: float, s_max_solid: float, s_cut: float) -> Array:
+def melt_truncated_powerlaw(
+    grid: SizeGrid, alpha_solid: float, s_min_solid: float, s_max_solid: float, s_cut: float
+) -> Array:
     """Mass share per bin of one power law dN/ds ~ s^-alpha between two sizes (Jutzi et al. 2010: alpha 3.2 to 3.7).
 
     Parameters
@@ -68,7 +77,10 @@ def melt_truncated_powerlaw(grid: SizeGrid, alpha_solid: float, s_min_solid: flo
     s_cut : m, no mass below
     """
     inside = (grid.sizes >= max(s_min_solid, s_cut)) & (grid.sizes <= s_max_solid)
-    return _normalised(np.where(inside, grid.sizes ** (3.0 - alpha_solid) * grid.widths, 0.0), "truncated power-law")
+    return _normalised(
+        np.where(inside, grid.sizes ** (3.0 - alpha_solid) * grid.widths, 0.0),
+        "truncated power-law",
+    )
 
 
 def mono(grid: SizeGrid, s: float = 1.5) -> Array:
@@ -80,7 +92,10 @@ def mono(grid: SizeGrid, s: float = 1.5) -> Array:
         The grid does not contain the size.
     """
     if not grid.edges[0] <= s <= grid.edges[-1]:
-        raise ValueError(f"the mono start of size {s!r} m lies outside the size grid, {grid.edges[0]:.3g} to {grid.edges[-1]:.3g} m")
+        raise ValueError(
+            f"the mono start of size {s!r} m lies outside the size grid, {grid.edges[0]:.3g} to"
+            f" {grid.edges[-1]:.3g} m"
+        )
     shares = np.zeros(grid.sizes.size)
     shares[bin_of(grid.edges, s)] = 1.0
     return shares

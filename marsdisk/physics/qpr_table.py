@@ -76,7 +76,8 @@ class EfficiencyTable:
         self._check()
         digest = self._compute_digest()
         if self.digest not in ("", digest):
-            given, actual = self.digest[:12], digest[:12]
+            given = self.digest[:12]
+            actual = digest[:12]
             problem = f"digest {given}... is not that of its arrays ({actual}...)"
             raise ValueError(f"{self._label}: {problem}; read the table again from its file")
         object.__setattr__(self, "digest", digest)
@@ -102,7 +103,8 @@ class EfficiencyTable:
             raise ValueError(f"{self._label}: every Q must be finite and positive")
 
     def _compute_digest(self) -> str:
-        # log() may differ in its last bit between processors; 1e-12 in log s keeps the digest the same on all of them.
+        # log() may differ in its last bit between processors; 1e-12 in log s keeps the digest the
+        # same on all of them.
         parts = (np.round(self.log_s, 12) + 0.0, self.T, self.Q)
         numbers = b"".join(part.astype("<f8").tobytes() for part in parts)
         return hashlib.sha256(self._digest_prefix + numbers).hexdigest()
@@ -319,7 +321,9 @@ def _read_long(table: CsvTable, quantity: str) -> _Grid:
         i, j = missing[0]
         place = f"T_M={float(all_T[i])!r}, s={float(all_s[j])!r}"
         count = f"{len(missing)} of {row_of.size} cells missing"
-        cure = "the table must be a full grid, with each value of T_M and s written alike in all rows"
+        cure = (
+            "the table must be a full grid, with each value of T_M and s written alike in all rows"
+        )
         raise ValueError(f"{table.source}: no row for {place} ({count}); {cure}")
     return all_s, all_T, Q[row_of]
 
@@ -327,7 +331,10 @@ def _read_long(table: CsvTable, quantity: str) -> _Grid:
 def _refuse_unsorted(values: FloatArray, where: Callable[[int], str], what: str) -> None:
     steps = np.diff(values)
     if (steps <= 0).any():
-        raise ValueError(f"{where(int(np.argmax(steps <= 0)) + 1)}: {what} must increase strictly; sort the table")
+        raise ValueError(
+            f"{where(int(np.argmax(steps <= 0)) + 1)}: {what} must increase strictly; sort the"
+            " table"
+        )
 
 
 def _refuse_few(count: int, source: str, what: str) -> None:
@@ -345,8 +352,8 @@ def look_up(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> Float
     table : EfficiencyTable
         Of <Q_pr> or <Q_ext>.
     s, T : array_like
-        Positive and finite; broadcast against each other. Outside the table the nearest edge counts: use
-        `outside_table` to count such queries.
+        Positive and finite; broadcast against each other. Outside the table the nearest edge
+        counts: use `outside_table` to count such queries.
 
     Returns
     -------
@@ -381,7 +388,8 @@ def outside_table(
 
 
 def _coordinates(s: npt.ArrayLike, T: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    size, kelvin = np.asarray(s, dtype=np.float64), np.asarray(T, dtype=np.float64)
+    size = np.asarray(s, dtype=np.float64)
+    kelvin = np.asarray(T, dtype=np.float64)
     for label, values in (("size s [m]", size), ("temperature T [K]", kelvin)):
         bad = ~(np.isfinite(values) & (values > 0))
         if bad.any():

@@ -12,7 +12,8 @@ from .grid import Array, content_version
 
 UNITS = ("ba99_cgs", "si")
 
-# Reference speed [km/s], Q_s, a, B, b; cgs units of Benz & Asphaug (1999): erg/g, s in cm, rho in g/cm3.
+# Reference speed [km/s], Q_s, a, B, b; cgs units of Benz & Asphaug (1999): erg/g, s in cm, rho in
+# g/cm3.
 _BASALT = (
     (1.0, 3.5e7, 0.38, 0.14689007046000738, 1.36),
     (2.0, 3.5e7, 0.38, 0.23049522684371007, 1.36),
@@ -22,7 +23,8 @@ _BASALT = (
     (6.0, 7.0e7, 0.38, 0.5629085099123813, 1.36),
     (7.0, 7.0e7, 0.38, 0.6222332685311813, 1.36),
 )
-# The basalt law times 5.574: Q_D*(1 um, 3 km/s, 3270 kg/m3) is then 6.46e5 J/kg, measured for peridot (Avdellidou et al. 2016).
+# The basalt law times 5.574: Q_D*(1 um, 3 km/s, 3270 kg/m3) is then 6.46e5 J/kg, measured for
+# peridot (Avdellidou et al. 2016).
 _FORSTERITE = (
     (1.0, 1.9509e8, 0.38, 0.8187652527440811, 1.36),
     (2.0, 1.9509e8, 0.38, 1.28478039442684, 1.36),
@@ -61,11 +63,17 @@ class QStarLaw:
         if self.units not in UNITS:
             raise ValueError(f"Q_D* units must be one of {', '.join(UNITS)}, got {self.units!r}")
         speeds = [row[0] for row in self.coefficients]
-        if speeds[0] <= 0.0 or any(later <= earlier for earlier, later in itertools.pairwise(speeds)):
-            raise ValueError(f"Q_D* reference speeds must be positive and increasing, got {speeds} km/s")
+        if speeds[0] <= 0.0 or any(
+            later <= earlier for earlier, later in itertools.pairwise(speeds)
+        ):
+            raise ValueError(
+                f"Q_D* reference speeds must be positive and increasing, got {speeds} km/s"
+            )
         for v_ref, strength, _, gravity, _ in self.coefficients:
             if not (0.0 < strength < math.inf and 0.0 < gravity < math.inf):
-                raise ValueError(f"Q_s and B must be positive, got {strength} and {gravity} at {v_ref} km/s")
+                raise ValueError(
+                    f"Q_s and B must be positive, got {strength} and {gravity} at {v_ref} km/s"
+                )
 
     def scaled(self, factor: float) -> "QStarLaw":
         """The same law with every Q_D* multiplied by ``factor``."""
@@ -81,8 +89,9 @@ class QStarLaw:
 def compute_q_d_star_array(s: ArrayLike, rho: float, v_kms: ArrayLike, law: QStarLaw) -> Array:
     """Q_D* [J/kg] of bodies of radius ``s`` [m] (any shape), density ``rho`` [kg/m3], hit at ``v_kms`` [km/s] (scalar or like ``s``).
 
-    Between two reference speeds the strength and the gravity term are each interpolated linearly in speed; beyond the table the
-    strength term is held and the gravity term scales as (v/v_ref)^(2-3 mu).
+    Between two reference speeds the strength and the gravity term are each interpolated linearly in
+    speed; beyond the table the strength term is held and the gravity term scales as (v/v_ref)^(2-3
+    mu).
 
     Raises
     ------
@@ -93,16 +102,22 @@ def compute_q_d_star_array(s: ArrayLike, rho: float, v_kms: ArrayLike, law: QSta
     -----
     Benz & Asphaug (1999, eq. 6); Stewart & Leinhardt (2009); Leinhardt & Stewart (2012).
     """
-    s, v = np.asarray(s, dtype=np.float64), np.asarray(v_kms, dtype=np.float64)
+    s = np.asarray(s, dtype=np.float64)
+    v = np.asarray(v_kms, dtype=np.float64)
     if not all(np.all((x > 0.0) & np.isfinite(x)) for x in (s, v, np.asarray(rho))):
-        raise ValueError(f"size, density and speed must be positive and finite, got rho = {rho!r} kg/m3, v = {v_kms!r} km/s")
+        raise ValueError(
+            f"size, density and speed must be positive and finite, got rho = {rho!r} kg/m3, v ="
+            f" {v_kms!r} km/s"
+        )
     table = np.array(law.coefficients).T
     speeds = table[0]
     upper = np.minimum(np.searchsorted(speeds, v, side="right").clip(1), speeds.size - 1)
     lower = np.maximum(upper - 1, 0)
     inside = np.clip(v, speeds[0], speeds[-1])
     width = speeds[upper] - speeds[lower]
-    fraction = np.where(width > 0.0, (inside - speeds[lower]) / np.where(width > 0.0, width, 1.0), 0.0)
+    fraction = np.where(
+        width > 0.0, (inside - speeds[lower]) / np.where(width > 0.0, width, 1.0), 0.0
+    )
 
     cgs = law.units == "ba99_cgs"
     size = 100.0 * s if cgs else s
@@ -115,5 +130,7 @@ def compute_q_d_star_array(s: ArrayLike, rho: float, v_kms: ArrayLike, law: QSta
 
     (s_low, g_low), (s_high, g_high) = at(lower), at(upper)
     gravity_scale = (v / inside) ** (2.0 - 3.0 * law.mu)
-    q_star: Array = s_low + fraction * (s_high - s_low) + (g_low + fraction * (g_high - g_low)) * gravity_scale
+    q_star: Array = (
+        s_low + fraction * (s_high - s_low) + (g_low + fraction * (g_high - g_low)) * gravity_scale
+    )
     return q_star

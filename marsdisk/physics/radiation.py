@@ -12,13 +12,16 @@ from .grid import Array
 from .qpr_table import QprTable
 
 CHI_RANGE = (0.5, 2.0)
-STEEP = 0.9  # d ln Q / d ln s of grains far smaller than the light's wavelength, nearly 1: below it beta no longer grows
+# d ln Q / d ln s of grains far smaller than the light's wavelength, nearly 1: below it beta no
+# longer grows
+STEEP = 0.9
 
 
 class RadiationPressure(NamedTuple):
     """What s_blow(T_M) depends on, as plain data for compiled code."""
 
-    strength: float  #: 3 sigma R_M^2 / (2 G M_M c rho) [m K^-4], so that s_blow = strength T^4 <Q_pr>(s_blow, T)
+    #: 3 sigma R_M^2 / (2 G M_M c rho) [m K^-4], so that s_blow = strength T^4 <Q_pr>(s_blow, T)
+    strength: float
     log_s: Array  #: (sizes,) ln m, increasing
     s: Array  #: (sizes,) m
     T: Array  #: (temperatures,) K, increasing
@@ -33,7 +36,9 @@ def radiation_pressure(rho: float, Q_pr: QprTable | float) -> RadiationPressure:
     if isinstance(Q_pr, QprTable):
         log_s, T, Q = (np.array(a, dtype=np.float64) for a in (Q_pr.log_s, Q_pr.T, Q_pr.Q))
     else:
-        log_s, T, Q = np.log([1e-30, 1e30]), np.array([1.0, 1e6]), np.full((2, 2), float(Q_pr))
+        log_s = np.log([1e-30, 1e30])
+        T = np.array([1.0, 1e6])
+        Q = np.full((2, 2), float(Q_pr))
     return RadiationPressure(strength, log_s, np.exp(log_s), T, Q, float(Q.max()))
 
 
@@ -46,37 +51,46 @@ def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | 
 def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, bool]:
     """Largest size with beta = 0.5, its slope, and whether it needed a value beyond the table's range.
 
-    Solves s = K <Q_pr>(s, T), K = strength T^4 (Strubbe & Chiang 2006), exactly on <Q_pr> linear in ln s and T.
+    Solves s = K <Q_pr>(s, T), K = strength T^4 (Strubbe & Chiang 2006), exactly on <Q_pr> linear in
+    ln s and T.
 
     Returns
     -------
     s_blow [m] (0: no grain is unbound), d ln s_blow / d ln T, clamped
     """
     K = pressure.strength * T**4.0
-    n, last_T = pressure.log_s.size, pressure.T.size - 1
+    n = pressure.log_s.size
+    last_T = pressure.T.size - 1
     T_in = min(max(T, pressure.T[0]), pressure.T[last_T])
     row = min(max(np.searchsorted(pressure.T, T_in) - 1, 0), last_T - 1)
     width = pressure.T[row + 1] - pressure.T[row]
     f = (T_in - pressure.T[row]) / width
-    low, high = pressure.Q[row], pressure.Q[row + 1]
+    low = pressure.Q[row]
+    high = pressure.Q[row + 1]
     clamped = T_in != T
 
     Q_up = low[n - 1] + f * (high[n - 1] - low[n - 1])
-    x, i, slope = math.log(K * Q_up), n - 1, 0.0
+    x = math.log(K * Q_up)
+    i = n - 1
+    slope = 0.0
     if x < pressure.log_s[n - 1]:
-        top = min(max(np.searchsorted(pressure.s, K * pressure.Q_max, side="right"), 1), n - 1)  # no grain above is unbound
+        # no grain above is unbound
+        top = min(max(np.searchsorted(pressure.s, K * pressure.Q_max, side="right"), 1), n - 1)
         Q_up = low[top] + f * (high[top] - low[top])
         for i in range(top - 1, -1, -1):  # from large to small: the first root met is the largest
-            x_i, x_up = pressure.log_s[i], pressure.log_s[i + 1]
+            x_i = pressure.log_s[i]
+            x_up = pressure.log_s[i + 1]
             Q_i = low[i] + f * (high[i] - low[i])
             slope = (Q_up - Q_i) / (x_up - x_i)
-            # K Q - s is concave in ln s and negative at x_up: a root lies here if it is positive at x_i or at its summit s = K slope
+            # K Q - s is concave in ln s and negative at x_up: a root lies here if it is positive at
+            # x_i or at its summit s = K slope
             found = K * Q_i >= pressure.s[i]
             if not found and pressure.s[i] < K * slope < pressure.s[i + 1]:
                 found = Q_i + slope * (math.log(K * slope) - x_i) >= slope
             if found:
                 x = x_up if slope != 0.0 else math.log(K * Q_i)
-                for _ in range(60):  # Newton from the right of a concave function falls onto the root without overshoot
+                # Newton from the right of a concave function falls onto the root without overshoot
+                for _ in range(60):
                     s = math.exp(x)
                     step = (K * (Q_i + slope * (x - x_i)) - s) / (K * slope - s)
                     x -= step
@@ -87,7 +101,9 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
         else:
             if slope >= STEEP * Q_up:
                 return 0.0, 0.0, clamped
-            x, slope, clamped = math.log(K * Q_up), 0.0, True
+            x = math.log(K * Q_up)
+            slope = 0.0
+            clamped = True
     else:
         clamped = True
     s_blow = math.exp(x)
@@ -96,17 +112,21 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
     dQ_dT = 0.0
     if T_in == T:
         j = min(i, n - 2)
-        g = min(max((x - pressure.log_s[j]) / (pressure.log_s[j + 1] - pressure.log_s[j]), 0.0), 1.0)
+        g = min(
+            max((x - pressure.log_s[j]) / (pressure.log_s[j + 1] - pressure.log_s[j]), 0.0), 1.0
+        )
         dQ_dT = ((high[j] - low[j]) * (1.0 - g) + (high[j + 1] - low[j + 1]) * g) / width
     return s_blow, (4.0 + T * dQ_dT / Q) / (1.0 - slope / Q), clamped
 
 
 @inlined_kernel
-def smallest_unbound_size(pressure: RadiationPressure, T: float, s_blow: float) -> tuple[float, float]:
+def smallest_unbound_size(
+    pressure: RadiationPressure, T: float, s_blow: float
+) -> tuple[float, float]:
     """Lower end of the window of unbound sizes that ends at ``s_blow`` [m], and its slope.
 
-    Light pushes grains much smaller than its wavelength the less the smaller they are, until they are bound again. Solves the same
-    equation as :func:`blowout_size` for the next smaller size.
+    Light pushes grains much smaller than its wavelength the less the smaller they are, until they
+    are bound again. Solves the same equation as :func:`blowout_size` for the next smaller size.
 
     Returns
     -------
@@ -115,21 +135,25 @@ def smallest_unbound_size(pressure: RadiationPressure, T: float, s_blow: float) 
     if s_blow <= 0.0:
         return 0.0, 0.0
     K = pressure.strength * T**4.0
-    n, last_T = pressure.log_s.size, pressure.T.size - 1
+    n = pressure.log_s.size
+    last_T = pressure.T.size - 1
     T_in = min(max(T, pressure.T[0]), pressure.T[last_T])
     row = min(max(np.searchsorted(pressure.T, T_in) - 1, 0), last_T - 1)
     width = pressure.T[row + 1] - pressure.T[row]
     f = (T_in - pressure.T[row]) / width
-    low, high = pressure.Q[row], pressure.Q[row + 1]
+    low = pressure.Q[row]
+    high = pressure.Q[row + 1]
     i = min(int(np.searchsorted(pressure.s, s_blow)) - 1, n - 2)
     while i >= 0 and K * (low[i] + f * (high[i] - low[i])) >= pressure.s[i]:
         i -= 1
     if i < 0:
         return 0.0, 0.0
-    Q_i, Q_up = low[i] + f * (high[i] - low[i]), low[i + 1] + f * (high[i + 1] - low[i + 1])
+    Q_i = low[i] + f * (high[i] - low[i])
+    Q_up = low[i + 1] + f * (high[i + 1] - low[i + 1])
     slope = (Q_up - Q_i) / (pressure.log_s[i + 1] - pressure.log_s[i])
     x = pressure.log_s[i]
-    for _ in range(60):  # Newton from the left of a concave function climbs to the root without overshoot
+    # Newton from the left of a concave function climbs to the root without overshoot
+    for _ in range(60):
         s = math.exp(x)
         rise = K * slope - s
         if rise <= 0.0:

@@ -40,7 +40,10 @@ def analytic(w0: float = 0.0, g: float = 0.0) -> ShieldingLaw:
         ``w0`` outside [0, 1] or ``g`` outside [-1, 1].
     """
     if not (0.0 <= w0 <= 1.0 and -1.0 <= g <= 1.0):
-        raise ValueError(f"the albedo must be in [0, 1] and the asymmetry in [-1, 1], got w0 = {w0!r} and g = {g!r}")
+        raise ValueError(
+            f"the albedo must be in [0, 1] and the asymmetry in [-1, 1], got w0 = {w0!r} and g ="
+            f" {g!r}"
+        )
     return ShieldingLaw(ANALYTIC, w0, g, _NO_TABLE, _NO_TABLE)
 
 
@@ -50,9 +53,11 @@ def tabulated(tau: Array, phi: Array) -> ShieldingLaw:
     Raises
     ------
     ValueError
-        No nodes, lengths that differ, something not finite, or optical depths that do not increase strictly.
+        No nodes, lengths that differ, something not finite, or optical depths that do not increase
+        strictly.
     """
-    tau, phi = np.array(tau, dtype=np.float64), np.array(phi, dtype=np.float64)
+    tau = np.array(tau, dtype=np.float64)
+    phi = np.array(phi, dtype=np.float64)
     if tau.ndim != 1 or tau.shape != phi.shape or tau.size == 0:
         raise ValueError("a table of Phi needs at least one optical depth and one Phi for each")
     if not (np.all(np.isfinite(tau)) and np.all(np.isfinite(phi))):
@@ -83,12 +88,15 @@ def phi_at(law: ShieldingLaw, tau: float) -> float:
     if law.kind == ANALYTIC:
         phi = math.exp(-tau * (1.0 - law.w0)) * (1.0 - law.g)
     elif law.kind == TABLE:
-        last, i = law.tau.size - 1, 0
+        last = law.tau.size - 1
+        i = 0
         while i < last and law.tau[i + 1] <= tau:
             i += 1
         phi = law.phi[i]
         if i < last and tau > law.tau[i]:
-            phi += (tau - law.tau[i]) / (law.tau[i + 1] - law.tau[i]) * (law.phi[i + 1] - law.phi[i])
+            phi += (
+                (tau - law.tau[i]) / (law.tau[i + 1] - law.tau[i]) * (law.phi[i + 1] - law.phi[i])
+            )
     return min(max(phi, 0.0), 1.0)
 
 

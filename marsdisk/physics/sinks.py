@@ -10,7 +10,8 @@ from .grid import Array
 def blowout_sink_vector(x: Array, s_blow: float, t_blow: float, *, enabled: bool = True) -> Array:
     """S_k [1/s], shape (n,): 1/t_blow for every bin whose ``x`` is at or below the blow-out size, 0 for the others.
 
-    A bin is emptied as a whole as soon as its smallest grains are unbound; the solver has a rule that is continuous in ``s_blow``.
+    A bin is emptied as a whole as soon as its smallest grains are unbound; the solver has a rule
+    that is continuous in ``s_blow``.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """The classic time step of the size distribution (IMEX-BDF1): gain explicit, loss implicit.
 
-dN_k/dt = G_k - L_k N_k + F_k - S_k N_k with gain G, loss L, supply F and sinks S (Krivov et al. 2006; Birnstiel et al. 2011).
-Gain takes the numbers at the start of a step and loss those at its end, so that a step of length dt makes dt sum_k m_k L_k (N_k - N'_k)
-of mass: the mass error, which is checked here and which the net form of the solver does not have.
+dN_k/dt = G_k - L_k N_k + F_k - S_k N_k with gain G, loss L, supply F and sinks S (Krivov et al.
+2006; Birnstiel et al. 2011). Gain takes the numbers at the start of a step and loss those at its
+end, so that a step of length dt makes dt sum_k m_k L_k (N_k - N'_k) of mass: the mass error, which
+is checked here and which the net form of the solver does not have.
 """
 
 import math
@@ -53,7 +54,13 @@ class ImexWorkspace(NamedTuple):
 
     @classmethod
     def for_bins(cls, n: int) -> "ImexWorkspace":
-        return cls(KernelWorkspace.for_bins(n), np.zeros((3, n)), np.zeros(n), np.zeros((5, n)), np.zeros(len(StepRates._fields)))
+        return cls(
+            KernelWorkspace.for_bins(n),
+            np.zeros((3, n)),
+            np.zeros(n),
+            np.zeros((5, n)),
+            np.zeros(len(StepRates._fields)),
+        )
 
     def step_rates(self) -> StepRates:
         """Mass rates of the last step made in this workspace."""
@@ -62,7 +69,8 @@ class ImexWorkspace(NamedTuple):
 
 def gain_workspace_of(masses: Array) -> GainWorkspace:
     """Gain workspace of grains of ``masses`` [kg]."""
-    m_sum, denom = np.add.outer(masses, masses), np.array(masses, dtype=np.float64)
+    m_sum = np.add.outer(masses, masses)
+    denom = np.array(masses, dtype=np.float64)
     read_only(m_sum), read_only(denom)
     return GainWorkspace(m_sum, denom)
 
@@ -74,7 +82,14 @@ def _require_shape(name: str, array: NDArray[np.generic], shape: tuple[int, ...]
 
 @kernel
 def _factored_gain(
-    C: Array, m_sum: Array, masses: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, into_fragments: Array, gain: Array
+    C: Array,
+    m_sum: Array,
+    masses: Array,
+    unbound: Array,
+    k_lr: NDArray[np.int64],
+    share: Array,
+    into_fragments: Array,
+    gain: Array,
 ) -> None:
     n = masses.size
     for k in range(n):
@@ -82,13 +97,15 @@ def _factored_gain(
         gain[k] = 0.0
     for i in range(n):
         for j in range(i, n):
-            mass, K = C[i, j] * m_sum[i, j], k_lr[i, j]
+            mass = C[i, j] * m_sum[i, j]
+            K = k_lr[i, j]
             into_fragments[K] += unbound[i, j] * mass
             gain[K] += (1.0 - unbound[i, j]) * mass
     total = 0.0
     for k in range(n):
         total += share[k]
-        into_fragments[k] /= total  # the weights of row K are share_k over the sum of shares up to K
+        # the weights of row K are share_k over the sum of shares up to K
+        into_fragments[k] /= total
     above = 0.0
     for k in range(n - 1, -1, -1):  # bin k gets its share from every K >= k
         above += into_fragments[k]
@@ -121,13 +138,17 @@ def _advance(
 ) -> tuple[int, float, float, int]:
     """Put the numbers after the step in the place of ``N``: outcome, length of the step [s], its mass error, a bin to blame (or -1).
 
-    ``limits`` are dt, safety and mass_tol; ``budget`` is what was supplied and lost, and whether to take it from source and sinks instead.
+    ``limits`` are dt, safety and mass_tol; ``budget`` is what was supplied and lost, and whether to
+    take it from source and sinks instead.
     """
     n = masses.size
     dt, safety, mass_tol = limits
     supplied, lost, supplied_by_source, lost_by_sinks = budget
-    start, loss, sink = scratch[0], scratch[1], scratch[2]
-    mass, fastest = 0.0, 0.0
+    start = scratch[0]
+    loss = scratch[1]
+    sink = scratch[2]
+    mass = 0.0
+    fastest = 0.0
     for row in range(rates.size):
         rates[row] = 0.0
     for k in range(n):
@@ -153,11 +174,16 @@ def _advance(
     lost = rates[2] if lost_by_sinks else lost
 
     step = min(dt, safety * (1.0 / max(fastest, SLOWEST_LOSS)))
-    error, negative = 0.0, -1
+    error = 0.0
+    negative = -1
     for _ in range(MAX_HALVINGS + 1):
-        after, returned, negative = 0.0, 0.0, -1
+        after = 0.0
+        returned = 0.0
+        negative = -1
         for k in range(n):
-            N[k] = (start[k] + step * (gain[k] + source[k] - sink[k] * start[k])) / (1.0 + step * loss[k])
+            N[k] = (start[k] + step * (gain[k] + source[k] - sink[k] * start[k])) / (
+                1.0 + step * loss[k]
+            )
             if N[k] < 0.0:
                 negative = k
             after += masses[k] * N[k]
@@ -174,7 +200,9 @@ def _advance(
     return _TOO_OFTEN, step, error, negative
 
 
-def _gain_tensor(C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: GainWorkspace | None = None) -> Array:
+def _gain_tensor(
+    C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: GainWorkspace | None = None
+) -> Array:
     """Gain G_k = (1/m_k) sum_{i<=j} C_ij Y_kij (m_i + m_j) [1/(m2 s)] of every bin, shape (n,).
 
     Parameters
@@ -198,7 +226,9 @@ def _gain_tensor(C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: Ga
     gain = np.empty(n)
     if isinstance(Y, FragmentTensor):
         _require_shape("Y.unbound", Y.unbound, (n, n))
-        _factored_gain(C, masses.m_sum, masses.denom, Y.unbound, Y.k_lr, Y.weights[-1], np.empty(n), gain)
+        _factored_gain(
+            C, masses.m_sum, masses.denom, Y.unbound, Y.k_lr, Y.weights[-1], np.empty(n), gain
+        )
     else:
         _require_shape("Y", Y, (n, n, n))
         _dense_gain(C, masses.m_sum, masses.denom, Y, gain)
@@ -254,11 +284,15 @@ def step_imex_bdf1_C3(
     ValueError
         Wrong shapes, dt or safety not positive, mass_tol or a number in N negative.
     ArithmeticError
-        The mass error is not finite, or no step however short keeps numbers positive and the error in bounds.
+        The mass error is not finite, or no step however short keeps numbers positive and the error
+        in bounds.
     """
     n = m.size
     if not (dt > 0.0 and safety > 0.0 and mass_tol >= 0.0):
-        raise ValueError(f"dt and safety must be positive and mass_tol not negative, got {dt!r} s, {safety!r} and {mass_tol!r}")
+        raise ValueError(
+            f"dt and safety must be positive and mass_tol not negative, got {dt!r} s, {safety!r}"
+            f" and {mass_tol!r}"
+        )
     _require_shape("m", m, (n,))
     _require_shape("N", N, (n,))
     work = ImexWorkspace.for_bins(n) if workspace is None else workspace
@@ -281,7 +315,18 @@ def step_imex_bdf1_C3(
     limits = (float(dt), float(safety), float(mass_tol))
     budget = (supplied, lost, prod_subblow_mass_rate is None, extra_mass_loss_rate is None)
     gain = _gain_tensor(C, Y, m, workspace=masses)
-    outcome, dt_eff, mass_error, blamed = _advance(C, masses.denom, gain, work.sinks, work.source, N_new, work.scratch, work.rates, limits, budget)
+    outcome, dt_eff, mass_error, blamed = _advance(
+        C,
+        masses.denom,
+        gain,
+        work.sinks,
+        work.source,
+        N_new,
+        work.scratch,
+        work.rates,
+        limits,
+        budget,
+    )
     if outcome != _DONE:
         _fail(outcome, dt_eff, mass_error, mass_tol, blamed)
     return N_new, dt_eff, mass_error
@@ -292,11 +337,16 @@ def _fail(outcome: int, dt_eff: float, mass_error: float, mass_tol: float, blame
         raise ValueError(f"N must not be negative, it is in bin {blamed}")
     if outcome == _NOT_FINITE:
         raise ArithmeticError(
-            f"the mass error of a step of {dt_eff:.3g} s is not finite: numbers, kernel, tensor, masses or rates hold NaN or infinity"
+            f"the mass error of a step of {dt_eff:.3g} s is not finite: numbers, kernel, tensor,"
+            " masses or rates hold NaN or infinity"
         )
     if blamed >= 0:
-        raise ArithmeticError(f"N stays negative in bin {blamed} down to a step of {dt_eff:.3g} s; look at its source and sinks")
+        raise ArithmeticError(
+            f"N stays negative in bin {blamed} down to a step of {dt_eff:.3g} s; look at its source"
+            " and sinks"
+        )
     raise ArithmeticError(
-        f"the mass error stays at {mass_error:.3g}, above mass_tol = {mass_tol:g}, down to a step of {dt_eff:.3g} s; "
-        "prod_subblow_mass_rate must be what source_k adds, and extra_mass_loss_rate what the sinks take"
+        f"the mass error stays at {mass_error:.3g}, above mass_tol = {mass_tol:g}, down to a step"
+        f" of {dt_eff:.3g} s; prod_subblow_mass_rate must be what source_k adds, and"
+        " extra_mass_loss_rate what the sinks take"
     )

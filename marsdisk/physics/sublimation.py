@@ -25,8 +25,13 @@ def saturation_pressure(vapour: Vapour, T: float) -> tuple[float, float]:
         i = 0
         while i < vapour.inverse_T.size - 2 and vapour.inverse_T[i + 1] < x:
             i += 1
-        slope = (vapour.log10_P[i + 1] - vapour.log10_P[i]) / (vapour.inverse_T[i + 1] - vapour.inverse_T[i])
-        return 10.0 ** (vapour.log10_P[i] + slope * (x - vapour.inverse_T[i])), -LN10 * slope * x * x
+        slope = (vapour.log10_P[i + 1] - vapour.log10_P[i]) / (
+            vapour.inverse_T[i + 1] - vapour.inverse_T[i]
+        )
+        return (
+            10.0 ** (vapour.log10_P[i] + slope * (x - vapour.inverse_T[i])),
+            -LN10 * slope * x * x,
+        )
     if vapour.T_switch <= T:
         return 10.0 ** (vapour.A_liquid - vapour.B_liquid / T), LN10 * vapour.B_liquid / (T * T)
     return 10.0 ** (vapour.A - vapour.B / T), LN10 * vapour.B / (T * T)
@@ -39,7 +44,9 @@ def shrinking_speed_and_slope(vapour: Vapour, T: float) -> tuple[float, float]:
     if not vapour.P_gas < P:
         return 0.0, 0.0
     per_pascal = vapour.alpha_evap * math.sqrt(vapour.mu / (2.0 * math.pi * R_GAS * T)) / vapour.rho
-    return per_pascal * (P - vapour.P_gas), per_pascal * (P * log_slope - 0.5 * (P - vapour.P_gas) / T)
+    return per_pascal * (P - vapour.P_gas), per_pascal * (
+        P * log_slope - 0.5 * (P - vapour.P_gas) / T
+    )
 
 
 def kink_temperatures(vapour: Vapour) -> list[float]:
@@ -48,16 +55,24 @@ def kink_temperatures(vapour: Vapour) -> list[float]:
         return [float(1.0 / x) for x in vapour.inverse_T[1:-1]]
     found = [vapour.T_switch] if vapour.T_switch < math.inf else []
     if vapour.P_gas > 0.0:  # below, the gas around the grains keeps them from evaporating
-        balance = [vapour.B / (vapour.A - math.log10(vapour.P_gas)), vapour.B_liquid / (vapour.A_liquid - math.log10(vapour.P_gas))]
-        found += [T for T, melt in zip(balance, (False, True), strict=True) if 0.0 < T < math.inf and (vapour.T_switch <= T) is melt]
+        balance = [
+            vapour.B / (vapour.A - math.log10(vapour.P_gas)),
+            vapour.B_liquid / (vapour.A_liquid - math.log10(vapour.P_gas)),
+        ]
+        found += [
+            T
+            for T, melt in zip(balance, (False, True), strict=True)
+            if 0.0 < T < math.inf and (vapour.T_switch <= T) is melt
+        ]
     return found
 
 
 def transport_rates(edges: Array) -> tuple[Array, Array]:
     """How a bin loses its mass when all grains shrink at 1 m/s, (n,) [1/m] each: evaporated in place, and carried to the bin below.
 
-    The mass of a bin is spread evenly in ln s. What a grain loses, 3/s of its mass per metre, is summed exactly over the bin; its
-    edge is crossed by the density there (first order, upwind): a shrinking grain spreads over bins, but no mass is lost or made.
+    The mass of a bin is spread evenly in ln s. What a grain loses, 3/s of its mass per metre, is
+    summed exactly over the bin; its edge is crossed by the density there (first order, upwind): a
+    shrinking grain spreads over bins, but no mass is lost or made.
     """
     widths = np.diff(np.log(edges))
     return 3.0 * (1.0 / edges[:-1] - 1.0 / edges[1:]) / widths, 1.0 / (edges[:-1] * widths)

@@ -104,18 +104,24 @@ def table(times: Array, temperatures: Array) -> TemperatureLaw:
     ValueError
         Fewer than two nodes, two temperatures at one time, or something not finite.
     """
-    every_time, every_T = np.asarray(times, dtype=np.float64), np.asarray(temperatures, dtype=np.float64)
+    every_time = np.asarray(times, dtype=np.float64)
+    every_T = np.asarray(temperatures, dtype=np.float64)
     times, first, place = np.unique(every_time, return_index=True, return_inverse=True)
     temperatures = every_T[first]
     differs = every_T != temperatures[place]
     if differs.any() and np.all(np.isfinite(every_T)):
         row = int(np.flatnonzero(differs)[0])
         raise ValueError(
-            f"at time {every_time[row]:.10g} s it has the temperatures {temperatures[place[row]]:.10g} and {every_T[row]:.10g} K; keep one of them"
+            f"at time {every_time[row]:.10g} s it has the temperatures"
+            f" {temperatures[place[row]]:.10g} and {every_T[row]:.10g} K; keep one of them"
         )
     if times.size < 2 or not (np.all(np.isfinite(times)) and np.all(np.isfinite(temperatures))):
-        raise ValueError("a temperature table needs at least two different times and only finite numbers")
-    return TemperatureLaw(TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures)
+        raise ValueError(
+            "a temperature table needs at least two different times and only finite numbers"
+        )
+    return TemperatureLaw(
+        TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures
+    )
 
 
 @inlined_kernel
@@ -157,7 +163,8 @@ def _fall_in_table(law: TemperatureLaw, T_stop: float, after: float) -> float | 
     if not below.size:
         return None
     end = int(below[0])
-    T_before, t_before = law.temperatures[end - 1], law.times[end - 1]
+    T_before = law.temperatures[end - 1]
+    t_before = law.times[end - 1]
     share = (T_before - T_stop) / (T_before - law.temperatures[end])
     return float(t_before + share * (law.times[end] - t_before))
 

@@ -22,7 +22,8 @@ NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _THOUSANDS = r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 _GAP = "[ '\u00a0\u2009\u202f]"
 _GAPS = rf"[-+]?[1-9][0-9]{{0,2}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
-_WITH_UNIT = rf"(?!0[xob]){NUMBER.pattern}\s*[A-Za-z%°µ][\w/%^*. -]*"  # or with a prefix, such as 4k
+# or with a prefix, such as 4k
+_WITH_UNIT = rf"(?!0[xob]){NUMBER.pattern}\s*[A-Za-z%°µ][\w/%^*. -]*"
 #: What people write besides: what to change in it, and how to say so; compiled when it is needed.
 _HABITS = (
     (",", ".", "with a decimal point"),
@@ -194,6 +195,8 @@ def read_text(path: str | Path) -> str:
     try:
         return decode_text(file_bytes(path))
     except OSError as error:
-        raise type(error)(f"{shown_path(path)} cannot be read: {error.strerror or error}") from error
+        raise type(error)(
+            f"{shown_path(path)} cannot be read: {error.strerror or error}"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{shown_path(path)} cannot be read: {error}") from error

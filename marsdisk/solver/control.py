@@ -28,7 +28,8 @@ class Limits(NamedTuple):
     s_blow_stop: float = -1.0  #: m, to which s_blow must fall; negative runs on
     loss_rate_stop: float = -1.0  #: kg/(m2 s), to which the rate must fall; negative runs on
     t_stop_after: float = 0.0  #: s before which the last two do not stop
-    alarm: NDArray[np.int64] = NO_ALARM  #: (1,) looked at before every step; not 0 ends the run. Another thread sets it when time is up
+    #: (1,) looked at before every step; not 0 ends the run. Another thread sets it when time is up
+    alarm: NDArray[np.int64] = NO_ALARM
 
 
 @borrowing_kernel
@@ -41,7 +42,9 @@ def least_error(y: Array, n: int, limits: Limits) -> float:
 
 
 @borrowing_kernel
-def error_norm(y: Array, y_new: Array, error: Array, masses: int, size: int, least: float, limits: Limits) -> float:
+def error_norm(
+    y: Array, y_new: Array, error: Array, masses: int, size: int, least: float, limits: Limits
+) -> float:
     """Root mean square of ``error`` over what is allowed, of ``size`` components; beyond the first ``masses`` are logarithms, good to rtol.
 
     ``least`` [kg/m2] is allowed even where nothing is.
@@ -57,7 +60,9 @@ def error_norm(y: Array, y_new: Array, error: Array, masses: int, size: int, lea
 @borrowing_kernel
 def remove_negatives(y: Array, n: int, allowed: float) -> int:
     """Set negative bins to zero at the cost of the others, total kept: how many, or -1 if they hold more than ``allowed``."""
-    negative, positive, count = 0.0, 0.0, 0
+    negative = 0.0
+    positive = 0.0
+    count = 0
     for k in range(n):
         if y[k] < 0.0:
             negative -= y[k]
@@ -77,7 +82,8 @@ def remove_negatives(y: Array, n: int, allowed: float) -> int:
 @borrowing_kernel
 def first_step(y: Array, f: Array, limits: Limits) -> float:
     """A hundredth of the time on which the weighted state changes (Hairer, Norsett & Wanner 1993, II.4)."""
-    size, speed = 0.0, 0.0
+    size = 0.0
+    speed = 0.0
     least = least_error(y, y.size, limits)
     for k in range(f.size):
         weight = least + limits.rtol * abs(y[k])

@@ -13,14 +13,24 @@ from ..physics.opacity import OpacityLaw, lit_share, tau_los
 from ..physics.phase import PhaseLaw, gate_factors, phase_of
 from ..physics.radiation import RadiationPressure, blowout_size, smallest_unbound_size
 from ..physics.sublimation import shrinking_speed_and_slope
-from ..physics.supply import Feedback, SupplyLaw, feedback_held, supply_rate_and_slope, temperature_scale_and_slope
+from ..physics.supply import (
+    Feedback,
+    SupplyLaw,
+    feedback_held,
+    supply_rate_and_slope,
+    temperature_scale_and_slope,
+)
 from ..physics.temperature import TemperatureLaw, temperature_and_slope
 from ..physics.vapour import Vapour
 from .instants import ACCURACY
 
-BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)  # entries of the ledger, which follow the bins in the state; the ln f of feedback is last
+# entries of the ledger, which follow the bins in the state; the ln f of feedback is last
+BLOWOUT, SUBLIMATION, OTHER, SUPPLIED = range(4)
 ENTRIES = 4
-PHASES, EXHAUSTED, HELD = 3, 4, 8  # bits of a mode
+# bits of a mode
+PHASES = 3
+EXHAUSTED = 4
+HELD = 8
 
 
 class BlowoutRule(NamedTuple):
@@ -45,7 +55,8 @@ class LinearTerms(NamedTuple):
 class Drivers(NamedTuple):
     """Everything outside the disk, as plain data for compiled code.
 
-    Its parts are structures of their own: what is called often is handed no more than it needs, for a call copies all of it.
+    Its parts are structures of their own: what is called often is handed no more than it needs, for
+    a call copies all of it.
     """
 
     temperature: TemperatureLaw
@@ -92,10 +103,12 @@ def drive(drivers: Drivers, t: float) -> Drive:
     """All that a step asks at ``t`` [s]."""
     T, cooling = temperature_and_slope(drivers.temperature, t)
     s_blow, log_slope, clamped = blowout_size(drivers.pressure, T)
-    s_low, low_log_slope = 0.0, 0.0
+    s_low = 0.0
+    low_log_slope = 0.0
     if drivers.blowout.bound_below:
         s_low, low_log_slope = smallest_unbound_size(drivers.pressure, T, s_blow)
-    speed, speed_slope = 0.0, 0.0
+    speed = 0.0
+    speed_slope = 0.0
     if drivers.heating != 0.0:
         speed, per_kelvin = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)
         speed_slope = per_kelvin * drivers.heating * cooling
@@ -120,13 +133,17 @@ def drive(drivers: Drivers, t: float) -> Drive:
 def mode_at(drivers: Drivers, t: float, state: Array, before: int) -> int:
     """What may act at ``t`` [s] in ``state``, after mode ``before``.
 
-    That is the phase of the grains, whether the supply is used up, and whether its feedback is held at a bound.
+    That is the phase of the grains, whether the supply is used up, and whether its feedback is held
+    at a bound.
     """
-    n, fed_back = drivers.opacity.per_mass.shape[1], drivers.feedback.rate > 0.0
+    n = drivers.opacity.per_mass.shape[1]
+    fed_back = drivers.feedback.rate > 0.0
     T_M = temperature_and_slope(drivers.temperature, t)[0]
     used_up = (before >= 0 and before & EXHAUSTED != 0) or state[n + SUPPLIED] >= drivers.reservoir
     tau = tau_los(drivers.opacity, T_M, state) if drivers.phase.heating > 0.0 or fed_back else 0.0
-    held = fed_back and feedback_held(drivers.feedback, state[n + ENTRIES], tau, before >= 0 and before & HELD != 0)
+    held = fed_back and feedback_held(
+        drivers.feedback, state[n + ENTRIES], tau, before >= 0 and before & HELD != 0
+    )
     phase = phase_of(drivers.phase, T_M, tau, before if before < 0 else before & PHASES)
     return phase | (EXHAUSTED if used_up else 0) | (HELD if held else 0)
 
@@ -141,7 +158,9 @@ def gates(drivers: Drivers, mode: int) -> tuple[float, float, float, float]:
 @borrowing_kernel
 def has_modes(drivers: Drivers) -> bool:
     """Whether the mode can ever change."""
-    return drivers.phase.heating > 0.0 or drivers.reservoir < math.inf or drivers.feedback.rate > 0.0
+    return (
+        drivers.phase.heating > 0.0 or drivers.reservoir < math.inf or drivers.feedback.rate > 0.0
+    )
 
 
 @borrowing_kernel
@@ -161,7 +180,8 @@ def partial_share(rule: BlowoutRule, piece: int, s_blow: float) -> float:
         return 0.0
     if rule.sharp:
         return 1.0
-    low, high = rule.edges[piece], rule.edges[piece + 1]
+    low = rule.edges[piece]
+    high = rule.edges[piece + 1]
     return min(max(math.log(s_blow / low) / math.log(high / low), 0.0), 1.0)
 
 
@@ -174,7 +194,9 @@ def partial_share_slope(rule: BlowoutRule, piece: int, log_slope: float) -> floa
 
 
 @inlined_kernel
-def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array, s_low: float = 0.0) -> None:
+def set_blowout_rates(
+    rule: BlowoutRule, piece: int, s_blow: float, S: Array, s_low: float = 0.0
+) -> None:
     """Blow-out rate [1/s] in full light of every bin while s_blow stands in ``piece``, written to ``S``.
 
     Grains below ``s_low`` [m] are bound.
@@ -191,7 +213,8 @@ def set_blowout_rates(rule: BlowoutRule, piece: int, s_blow: float, S: Array, s_
 @inlined_kernel
 def _bound_share(rule: BlowoutRule, k: int, s_low: float) -> float:
     """Share of bin ``k`` that is too small to be unbound."""
-    low, high = rule.edges[k], rule.edges[k + 1]
+    low = rule.edges[k]
+    high = rule.edges[k + 1]
     if s_low <= low:
         return 0.0
     if rule.sharp or s_low >= high:
@@ -200,7 +223,9 @@ def _bound_share(rule: BlowoutRule, k: int, s_low: float) -> float:
 
 
 @borrowing_kernel
-def set_blowout_slopes(rule: BlowoutRule, piece: int, driven: Drive, S: Array, slopes: Array) -> None:
+def set_blowout_slopes(
+    rule: BlowoutRule, piece: int, driven: Drive, S: Array, slopes: Array
+) -> None:
     """Time derivatives [1/s2] of the blow-out rates ``S`` (n,) in full light, written to ``slopes`` (n,)."""
     slopes[:] = 0.0
     if 0 <= piece < slopes.size:
@@ -208,14 +233,19 @@ def set_blowout_slopes(rule: BlowoutRule, piece: int, driven: Drive, S: Array, s
     if driven.s_low > rule.edges[0] and not rule.sharp:
         k = piece_of(rule, driven.s_low)
         if k < slopes.size and S[k] > 0.0:
-            slopes[k] -= rule.rate * driven.low_log_slope / math.log(rule.edges[k + 1] / rule.edges[k])
+            slopes[k] -= (
+                rule.rate * driven.low_log_slope / math.log(rule.edges[k + 1] / rule.edges[k])
+            )
 
 
 @inlined_kernel
-def add_linear_rates(terms: LinearTerms, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+def add_linear_rates(
+    terms: LinearTerms, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array
+) -> None:
     """Add what supply, blow-out, sublimation and drag do to every bin: d(c_k)/dt [kg/(m2 s)].
 
-    ``drag`` is 1, or 0 for the time derivative of the rates, of which ``S``, ``speed`` and ``supply`` are then those.
+    ``drag`` is 1, or 0 for the time derivative of the rates, of which ``S``, ``speed`` and
+    ``supply`` are then those.
     """
     n = S.size
     for k in range(n):
@@ -228,12 +258,24 @@ def add_linear_rates(terms: LinearTerms, S: Array, speed: float, drag: float, su
 
 
 @inlined_kernel
-def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: float, drag: float, supply: float, c: Array, out: Array) -> None:
+def set_ledger_rates(
+    terms: LinearTerms,
+    unbound_below: bool,
+    S: Array,
+    speed: float,
+    drag: float,
+    supply: float,
+    c: Array,
+    out: Array,
+) -> None:
     """Rates [kg/(m2 s)] of the ledger's entries, the counterpart of :func:`add_linear_rates`.
 
-    Grains that shrink below the grid are blown out where its lower edge is unbound (``unbound_below``); else they vanish as vapour.
+    Grains that shrink below the grid are blown out where its lower edge is unbound
+    (``unbound_below``); else they vanish as vapour.
     """
-    blown, evaporated, dragged = 0.0, 0.0, 0.0
+    blown = 0.0
+    evaporated = 0.0
+    dragged = 0.0
     for k in range(S.size):
         blown += S[k] * c[k]
         dragged += terms.drag[k] * c[k]
@@ -246,7 +288,10 @@ def set_ledger_rates(terms: LinearTerms, unbound_below: bool, S: Array, speed: f
             blown += below
         else:
             evaporated += below
-    out[BLOWOUT], out[SUBLIMATION], out[OTHER], out[SUPPLIED] = blown, evaporated, drag * dragged, supply
+    out[BLOWOUT] = blown
+    out[SUBLIMATION] = evaporated
+    out[OTHER] = drag * dragged
+    out[SUPPLIED] = supply
 
 
 @inlined_kernel
@@ -256,12 +301,18 @@ def blows_below(rule: BlowoutRule, piece: int, blowing: float, s_low: float) -> 
 
 
 @inlined_kernel
-def set_loss_rates(drivers: Drivers, piece: int, mode: int, T: float, c: Array, S: Array, rates: Array) -> float:
+def set_loss_rates(
+    drivers: Drivers, piece: int, mode: int, T: float, c: Array, S: Array, rates: Array
+) -> float:
     """s_blow [m] while Mars is at ``T`` [K]; what ``c`` (n) loses then [kg/(m2 s)] is written to ``rates`` (4), ``S`` (n) overwritten."""
     s_blow = blowout_size(drivers.pressure, T)[0]
     rule = drivers.blowout
     s_low = smallest_unbound_size(drivers.pressure, T, s_blow)[0] if rule.bound_below else 0.0
-    speed = shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0] if drivers.heating != 0.0 else 0.0
+    speed = (
+        shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0]
+        if drivers.heating != 0.0
+        else 0.0
+    )
     _, _, blowing, subliming = gates(drivers, mode)
     set_blowout_rates(rule, piece, s_blow, S, s_low)
     if rule.bound_below and s_blow <= 0.0:
@@ -289,21 +340,27 @@ def outside(rule: BlowoutRule, piece: int, s_blow: float) -> int:
 def _side(drivers: Drivers, piece: int, kink: int, t: float) -> int:
     """On which side of a kink the drivers are at ``t``.
 
-    That is of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow, or (-2) in which bin the smallest unbound size is.
+    That is of a kink temperature, or (``kink`` -1) of the edges of the bin of s_blow, or (-2) in
+    which bin the smallest unbound size is.
     """
     if kink == -1:
         return outside(drivers.blowout, piece, blowout_state(drivers, t)[0])
     if kink == -2:
         return piece_of(drivers.blowout, drive(drivers, t).s_low)
-    return 1 if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink] else 0
+    return (
+        1
+        if temperature_and_slope(drivers.temperature, t)[0] > drivers.kink_temperatures[kink]
+        else 0
+    )
 
 
 @inlined_kernel
 def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[float, float, int]:
     """First kink of a driver in (t, t_next], else ``t_next``.
 
-    A kink is a node or jump of a table, Mars passing a temperature at which a law changes, or s_blow crossing an edge of its bin:
-    the rates change their course there, and a step across would lose its order.
+    A kink is a node or jump of a table, Mars passing a temperature at which a law changes, or
+    s_blow crossing an edge of its bin: the rates change their course there, and a step across would
+    lose its order.
 
     Returns
     -------
@@ -314,9 +371,11 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
     t_before = t_next
     for node in drivers.kinks:
         if t < node <= t_next:
-            t_next, t_before = node, max(t, node * (1.0 - 1e-15))
+            t_next = node
+            t_before = max(t, node * (1.0 - 1e-15))
             break
-    moved, first = 0, 0
+    moved = 0
+    first = 0
     if drivers.blowout.rate > 0.0:
         first = -2 if drivers.blowout.bound_below else -1
     for kink in range(first, drivers.kink_temperatures.size):
@@ -324,7 +383,8 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
         beyond = _side(drivers, piece, kink, t_next)
         if beyond == side:
             continue
-        low, high = t, t_next
+        low = t
+        high = t_next
         while high - low > ACCURACY * high:
             middle = 0.5 * (low + high)
             if middle == low:
@@ -332,6 +392,9 @@ def next_kink(drivers: Drivers, piece: int, t: float, t_next: float) -> tuple[fl
             if _side(drivers, piece, kink, middle) == side:
                 low = middle
             else:
-                high, beyond = middle, _side(drivers, piece, kink, middle)
-        t_next, t_before, moved = high, low, beyond if kink == -1 else 0
+                high = middle
+                beyond = _side(drivers, piece, kink, middle)
+        t_next = high
+        t_before = low
+        moved = beyond if kink == -1 else 0
     return t_next, t_before, moved

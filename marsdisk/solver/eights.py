@@ -1,10 +1,11 @@
 """Vectors and matrices in pieces of eight numbers, each a tuple that the compiler keeps in one register (or in two or four shorter ones).
 
-Such code has no remainders of loops, and nothing to check for overlap. Elements never mix but in :func:`total` and :func:`product`,
-whose order is written out, so that the bits are the same everywhere.
+Such code has no remainders of loops, and nothing to check for overlap. Elements never mix but in
+:func:`total` and :func:`product`, whose order is written out, so that the bits are the same
+everywhere.
 
-A vector of n numbers is (blocks, 8), a matrix (blocks, blocks, 64) in tiles: tile (j, i) holds rows 8i to 8i+7 of columns 8j to 8j+7, one
-column after the other. What is beyond n is zero.
+A vector of n numbers is (blocks, 8), a matrix (blocks, blocks, 64) in tiles: tile (j, i) holds rows
+8i to 8i+7 of columns 8j to 8j+7, one column after the other. What is beyond n is zero.
 """
 
 from typing import NamedTuple
@@ -62,26 +63,62 @@ def tiles(matrix: Array) -> Array:
 def load(a: Array, i: int, k: int = 0) -> Eight:
     """Numbers 8k to 8k+7 of row ``i``."""
     p = 8 * k
-    return a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3], a[i, p + 4], a[i, p + 5], a[i, p + 6], a[i, p + 7]
+    return (
+        a[i, p],
+        a[i, p + 1],
+        a[i, p + 2],
+        a[i, p + 3],
+        a[i, p + 4],
+        a[i, p + 5],
+        a[i, p + 6],
+        a[i, p + 7],
+    )
 
 
 @inlined_kernel
 def store(a: Array, i: int, k: int, v: Eight) -> None:
     p = 8 * k
-    a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3], a[i, p + 4], a[i, p + 5], a[i, p + 6], a[i, p + 7] = v
+    (
+        a[i, p],
+        a[i, p + 1],
+        a[i, p + 2],
+        a[i, p + 3],
+        a[i, p + 4],
+        a[i, p + 5],
+        a[i, p + 6],
+        a[i, p + 7],
+    ) = v
 
 
 @inlined_kernel
 def load_from(a: Array, j: int, i: int, k: int) -> Eight:
     """Column ``k`` of tile (``j``, ``i``)."""
     p = 8 * k
-    return a[j, i, p], a[j, i, p + 1], a[j, i, p + 2], a[j, i, p + 3], a[j, i, p + 4], a[j, i, p + 5], a[j, i, p + 6], a[j, i, p + 7]
+    return (
+        a[j, i, p],
+        a[j, i, p + 1],
+        a[j, i, p + 2],
+        a[j, i, p + 3],
+        a[j, i, p + 4],
+        a[j, i, p + 5],
+        a[j, i, p + 6],
+        a[j, i, p + 7],
+    )
 
 
 @inlined_kernel
 def store_to(a: Array, j: int, i: int, k: int, v: Eight) -> None:
     p = 8 * k
-    a[j, i, p], a[j, i, p + 1], a[j, i, p + 2], a[j, i, p + 3], a[j, i, p + 4], a[j, i, p + 5], a[j, i, p + 6], a[j, i, p + 7] = v
+    (
+        a[j, i, p],
+        a[j, i, p + 1],
+        a[j, i, p + 2],
+        a[j, i, p + 3],
+        a[j, i, p + 4],
+        a[j, i, p + 5],
+        a[j, i, p + 6],
+        a[j, i, p + 7],
+    ) = v
 
 
 @inlined_kernel
@@ -102,7 +139,16 @@ def clear(M: Array) -> None:
 
 @inlined_kernel
 def plus(v: Eight, w: Eight) -> Eight:
-    return v[0] + w[0], v[1] + w[1], v[2] + w[2], v[3] + w[3], v[4] + w[4], v[5] + w[5], v[6] + w[6], v[7] + w[7]
+    return (
+        v[0] + w[0],
+        v[1] + w[1],
+        v[2] + w[2],
+        v[3] + w[3],
+        v[4] + w[4],
+        v[5] + w[5],
+        v[6] + w[6],
+        v[7] + w[7],
+    )
 
 
 @inlined_kernel
@@ -112,19 +158,46 @@ def times(f: float, v: Eight) -> Eight:
 
 @inlined_kernel
 def minus(v: Eight, w: Eight) -> Eight:
-    return v[0] - w[0], v[1] - w[1], v[2] - w[2], v[3] - w[3], v[4] - w[4], v[5] - w[5], v[6] - w[6], v[7] - w[7]
+    return (
+        v[0] - w[0],
+        v[1] - w[1],
+        v[2] - w[2],
+        v[3] - w[3],
+        v[4] - w[4],
+        v[5] - w[5],
+        v[6] - w[6],
+        v[7] - w[7],
+    )
 
 
 @inlined_kernel
 def each(v: Eight, w: Eight) -> Eight:
     """Products of one by one."""
-    return v[0] * w[0], v[1] * w[1], v[2] * w[2], v[3] * w[3], v[4] * w[4], v[5] * w[5], v[6] * w[6], v[7] * w[7]
+    return (
+        v[0] * w[0],
+        v[1] * w[1],
+        v[2] * w[2],
+        v[3] * w[3],
+        v[4] * w[4],
+        v[5] * w[5],
+        v[6] * w[6],
+        v[7] * w[7],
+    )
 
 
 @inlined_kernel
 def less(v: Eight, f: float, w: Eight) -> Eight:
     """v - f w."""
-    return v[0] - f * w[0], v[1] - f * w[1], v[2] - f * w[2], v[3] - f * w[3], v[4] - f * w[4], v[5] - f * w[5], v[6] - f * w[6], v[7] - f * w[7]
+    return (
+        v[0] - f * w[0],
+        v[1] - f * w[1],
+        v[2] - f * w[2],
+        v[3] - f * w[3],
+        v[4] - f * w[4],
+        v[5] - f * w[5],
+        v[6] - f * w[6],
+        v[7] - f * w[7],
+    )
 
 
 @inlined_kernel

@@ -19,8 +19,18 @@ from .drivers import (
 )
 from .trajectory import interpolate
 
-REACHED_END, TAU_STOP, BLOWOUT_BELOW_GRID, LOSS_RATE_STOP, TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME = range(7)
-S_BLOW_ABOVE, LOSS_RATE_ABOVE = 1, 2  # bits of what has been above its stop
+(
+    REACHED_END,
+    TAU_STOP,
+    BLOWOUT_BELOW_GRID,
+    LOSS_RATE_STOP,
+    TOO_MANY_STEPS,
+    STEP_TOO_SMALL,
+    OUT_OF_TIME,
+) = range(7)
+# bits of what has been above its stop
+S_BLOW_ABOVE = 1
+LOSS_RATE_ABOVE = 2
 
 
 @borrowing_kernel
@@ -108,9 +118,15 @@ def highest_tau(opacity: OpacityLaw, dense: tuple[Array, Array, Array]) -> float
     y0, y1, bend = dense
     if opacity.T.size > 1:
         return math.inf
-    tau, tau_weight = 0.0, opacity.per_mass[0]
+    tau = 0.0
+    tau_weight = opacity.per_mass[0]
     for k in range(tau_weight.size):
-        tau += tau_weight[k] * (max(y0[k], y1[k]) + 0.25 * abs(bend[0, k]) + 4.0 / 27.0 * abs(bend[1, k]) + 27.0 / 256.0 * abs(bend[2, k]))
+        tau += tau_weight[k] * (
+            max(y0[k], y1[k])
+            + 0.25 * abs(bend[0, k])
+            + 4.0 / 27.0 * abs(bend[1, k])
+            + 27.0 / 256.0 * abs(bend[2, k])
+        )
     return tau
 
 
@@ -140,7 +156,8 @@ def locate_stop(
     """
     y0, y1, bend = dense
     state, S, rates = scratch
-    before, n = 0.0, S.size
+    before = 0.0
+    n = S.size
     c = state[:n]
     falls = watches_falls(limits)
     if not falls and highest_tau(drivers.opacity, dense) <= limits.tau_stop:
@@ -163,7 +180,8 @@ def locate_stop(
             above,
         )
         if met != REACHED_END:
-            low, high = before, x
+            low = before
+            high = x
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
@@ -179,11 +197,13 @@ def locate_stop(
                     above,
                 )
                 if at_middle != REACHED_END:
-                    high, met = middle, at_middle
+                    high = middle
+                    met = at_middle
                 else:
                     low = middle
             return met, high, above
-        before, above = x, now
+        before = x
+        above = now
     return REACHED_END, 1.0, above
 
 
@@ -198,19 +218,22 @@ def locate_mode(
 ) -> tuple[int, float]:
     """Mode that ``mode`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
     y0, y1, bend = dense
-    before, n = 0.0, drivers.opacity.per_mass.shape[1]
+    before = 0.0
+    n = drivers.opacity.per_mass.shape[1]
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
         found = mode_at(drivers, t + x * h, state, mode)
         if found != mode:
-            low, high = before, x
+            low = before
+            high = x
             while high - low > 1e-12:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
                 at_middle = mode_at(drivers, t + middle * h, state, mode)
                 if at_middle != mode:
-                    high, found = middle, at_middle
+                    high = middle
+                    found = at_middle
                 else:
                     low = middle
             return found, high

@@ -46,11 +46,19 @@ class ClassicDisk(NamedTuple):
     injection: Injection
 
     def step(
-        self, N: Array, dt: float, sinks: tuple[Array | None, ...] = (), supply_rate: float = 0.0, *, cache: Lookup | None, workspace: ImexWorkspace
+        self,
+        N: Array,
+        dt: float,
+        sinks: tuple[Array | None, ...] = (),
+        supply_rate: float = 0.0,
+        *,
+        cache: Lookup | None,
+        workspace: ImexWorkspace,
     ) -> CollisionStep:
         """One classic step of ``N`` (n,) [1/m2], at most ``dt`` [s] long.
 
-        ``sinks`` are rates (n,) [1/s] of blow-out, anything else and sublimation; ``supply_rate`` is in kg/(m2 s).
+        ``sinks`` are rates (n,) [1/s] of blow-out, anything else and sublimation; ``supply_rate``
+        is in kg/(m2 s).
         """
         S, S_external_k, S_sublimation_k = (*sinks, None, None, None)[:3]
         return step_collisions(
@@ -90,7 +98,16 @@ class StepCollapse(ArithmeticError):
         super().__init__(f"bin {self.bin} is hit {self.hit_rate:.3g} times a second")
 
 
-def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limits, *, dt: float, max_substeps: int, cache: Lookup) -> Trajectory:
+def integrate_imex(
+    c0: Array,
+    disk: ClassicDisk,
+    drivers: Drivers,
+    limits: Limits,
+    *,
+    dt: float,
+    max_substeps: int,
+    cache: Lookup,
+) -> Trajectory:
     """Integrate from t = 0 by outer steps of at most ``dt`` [s], the drivers those of an outer step's begin.
 
     Parameters
@@ -105,18 +122,32 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
     ArithmeticError
         A classic step cannot keep numbers positive and its mass error in bounds.
     """
-    n, count = c0.size, math.ceil(limits.t_end / dt * (1.0 - 1e-12))
+    n = c0.size
+    count = math.ceil(limits.t_end / dt * (1.0 - 1e-12))
     t = np.linspace(0.0, limits.t_end, count + 1)
-    y, pieces = np.zeros((count + 1, n + ENTRIES)), np.zeros(count)
-    mode, modes = UNKNOWN, np.zeros(count)
+    y = np.zeros((count + 1, n + ENTRIES))
+    pieces = np.zeros(count)
+    mode = UNKNOWN
+    modes = np.zeros(count)
     y[0, :n] = c0
     tau_max = tau_los(drivers.opacity, temperature_and_slope(drivers.temperature, 0.0)[0], c0)
-    N, S, sublimation, workspace = c0 / disk.masses, np.zeros(n), np.zeros(n), ImexWorkspace.for_bins(n)
-    now, straight = y[0].copy(), np.zeros((3, n + ENTRIES))
-    located, scratch, rates = np.zeros(n + ENTRIES), np.zeros(n), np.zeros(ENTRIES)
+    N = c0 / disk.masses
+    S = np.zeros(n)
+    sublimation = np.zeros(n)
+    workspace = ImexWorkspace.for_bins(n)
+    now = y[0].copy()
+    straight = np.zeros((3, n + ENTRIES))
+    located = np.zeros(n + ENTRIES)
+    scratch = np.zeros(n)
+    rates = np.zeros(ENTRIES)
     stoppable = can_stop(limits)
     above = 0
-    start, ledger_error, gated_time, substeps, clamped, outcome = float(c0.sum()), 0.0, 0.0, 0, 0, REACHED_END
+    start = float(c0.sum())
+    ledger_error = 0.0
+    gated_time = 0.0
+    substeps = 0
+    clamped = 0
+    outcome = REACHED_END
     for outer in range(count):
         driven = drive(drivers, t[outer])
         clamped += driven.clamped
@@ -128,7 +159,9 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
         set_blowout_rates(drivers.blowout, piece, driven.s_blow, S, driven.s_low)
         S *= blowing
         sublimation[:] = subliming * driven.speed * drivers.linear.evaporated
-        supply_rate, at, before = supplying * driven.supply, t[outer], substeps
+        supply_rate = supplying * driven.supply
+        at = t[outer]
+        before = substeps
         gated = disk if colliding else disk._replace(v_rel=0.0)
         gated_time += 0.0 if mode & PHASES == SOLID else t[outer + 1] - t[outer]
         while at < t[outer + 1] and outcome == REACHED_END:
@@ -141,8 +174,17 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
             lit = S
             if drivers.blowout.attenuated:
                 lit = S * lit_share(tau_los(drivers.opacity, driven.T, now))[0]
-            done = gated.step(N, left, (lit, drivers.linear.drag, sublimation), supply_rate, cache=cache, workspace=workspace)
-            N, substeps, made = done.N_new, substeps + 1, done.rates
+            done = gated.step(
+                N,
+                left,
+                (lit, drivers.linear.drag, sublimation),
+                supply_rate,
+                cache=cache,
+                workspace=workspace,
+            )
+            N = done.N_new
+            substeps = substeps + 1
+            made = done.rates
             after = np.concatenate([N * disk.masses, now[n:]])
             after[n + BLOWOUT] += done.dt_eff * made.blowout
             after[n + SUBLIMATION] += done.dt_eff * made.sublimation
@@ -163,10 +205,13 @@ def integrate_imex(c0: Array, disk: ClassicDisk, drivers: Drivers, limits: Limit
                 )
                 after = located.copy() if outcome != REACHED_END else after
             at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
-            now, supplied = after, float(after[n + SUPPLIED])
+            now = after
+            supplied = float(after[n + SUPPLIED])
             T = temperature_and_slope(drivers.temperature, at)[0]
             tau_max = max(tau_max, min(tau_los(drivers.opacity, T, now), limits.tau_stop))
-            ledger_error = max(ledger_error, abs(float(now.sum()) - 2.0 * supplied - start) / (start + supplied))
+            ledger_error = max(
+                ledger_error, abs(float(now.sum()) - 2.0 * supplied - start) / (start + supplied)
+            )
         y[outer + 1] = now
         if outcome != REACHED_END:
             t = np.append(t[: outer + 1], at)

@@ -1,9 +1,9 @@
 """The integrator: a linearly implicit method with error control over the whole length of a run.
 
-The ledger runs along as extra components of the state, filled by the same stages as the bins, so that
-sum c + losses - supplied is conserved to round-off. The factor of a feedback on the supply is one more component, its logarithm.
-Kinks of the drivers are landed on; stop events are located on the dense output.
-What must be landed on and what is here already is decided in :mod:`.instants`.
+The ledger runs along as extra components of the state, filled by the same stages as the bins, so
+that sum c + losses - supplied is conserved to round-off. The factor of a feedback on the supply is
+one more component, its logarithm. Kinks of the drivers are landed on; stop events are located on
+the dense output. What must be landed on and what is here already is decided in :mod:`.instants`.
 """
 
 import math
@@ -17,9 +17,28 @@ from ..physics.opacity import tau_los
 from ..physics.phase import SOLID, UNKNOWN
 from ..physics.temperature import temperature_and_slope
 from .control import Limits, first_step
-from .drivers import ENTRIES, PHASES, SUPPLIED, Drivers, blowout_state, has_modes, mode_at, next_kink, piece_of
+from .drivers import (
+    ENTRIES,
+    PHASES,
+    SUPPLIED,
+    Drivers,
+    blowout_state,
+    has_modes,
+    mode_at,
+    next_kink,
+    piece_of,
+)
 from .eights import copy
-from .events import OUT_OF_TIME, REACHED_END, STEP_TOO_SMALL, TAU_STOP, TOO_MANY_STEPS, can_stop, locate_mode, locate_stop
+from .events import (
+    OUT_OF_TIME,
+    REACHED_END,
+    STEP_TOO_SMALL,
+    TAU_STOP,
+    TOO_MANY_STEPS,
+    can_stop,
+    locate_mode,
+    locate_stop,
+)
 from .instants import end_of_step, is_here, margin
 from .methods import RosenbrockMethod
 from .netform import CollisionTerms
@@ -62,7 +81,8 @@ def integrate(
     mode : that of the step before
     above : which of s_blow and the loss rate have been above their stops before
     """
-    # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a Ctrl-C waiting meanwhile would crash it
+    # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a
+    # Ctrl-C waiting meanwhile would crash it
     return Trajectory(*_integrate(c0, terms, drivers, limits, method, t, mode, above))
 
 
@@ -77,27 +97,43 @@ def _integrate(
     mode: int,
     above: int,
 ) -> tuple[Any, ...]:
-    n, feedback, opacity = drivers.linear.drag.size, drivers.feedback, drivers.opacity
+    n = drivers.linear.drag.size
+    feedback = drivers.feedback
+    opacity = drivers.opacity
     fed_back = feedback.rate > 0.0
     size = n + ENTRIES + 1 if fed_back else n + ENTRIES
-    ts, ys = np.empty((64, 1)), np.empty((64, size))
-    bends, pieces = np.empty((64, 3 * size)), np.empty((64, 2))
-    room, state = room_for(n, method.alpha.size), np.empty(size)
-    y, y_new = room.y.flat, room.y_new.flat
+    ts = np.empty((64, 1))
+    ys = np.empty((64, size))
+    bends = np.empty((64, 3 * size))
+    pieces = np.empty((64, 2))
+    room = room_for(n, method.alpha.size)
+    state = np.empty(size)
+    y = room.y.flat
+    y_new = room.y_new.flat
     ledger = y.size - 8
     masses = ledger + ENTRIES
     y[:n], y[ledger : ledger + c0.size - n] = c0[:n], c0[n:]
     start = _sum(y, masses) - 2.0 * y[ledger + SUPPLIED]
-    accepted_h, accepted_error = 0.0, 1.0
-    steps, rejected, beyond_qpr, repaired, ledger_error = 0, 0, 0, 0, 0.0
+    accepted_h = 0.0
+    accepted_error = 1.0
+    steps = 0
+    rejected = 0
+    beyond_qpr = 0
+    repaired = 0
+    ledger_error = 0.0
     tau_max = tau_los(opacity, temperature_and_slope(drivers.temperature, t)[0], y)
-    stoppable, switching = can_stop(limits), has_modes(drivers)
-    piece, gated_time = piece_of(drivers.blowout, blowout_state(drivers, t)[0]), 0.0
+    stoppable = can_stop(limits)
+    switching = has_modes(drivers)
+    piece = piece_of(drivers.blowout, blowout_state(drivers, t)[0])
+    gated_time = 0.0
     pack(y, n, ys[0])
     mode = mode_at(drivers, t, ys[0], mode)
     ts[0, 0] = t
-    outcome, t_final = REACHED_END, limits.t_end
-    fresh, wanted, last_rejected = False, 0.0, False
+    outcome = REACHED_END
+    t_final = limits.t_end
+    fresh = False
+    wanted = 0.0
+    last_rejected = False
     aimed = False  # whether the step is made to a change of mode that an earlier trial has found
 
     point = take_derivatives(terms, drivers, piece, mode, t, room)
@@ -115,25 +151,35 @@ def _integrate(
             wanted = max(wanted, h)
             t_next = t_kink
         if to_instant and is_here(t, t_next):
-            if moved == 0:  # which side of an edge s_blow is on is said by the piece, not by the time
+            # which side of an edge s_blow is on is said by the piece, not by the time
+            if moved == 0:
                 t = t_next
                 ts[steps, 0] = t
             piece += moved
-            fresh, h, wanted = True, max(h, wanted), 0.0
+            fresh = True
+            h = max(h, wanted)
+            wanted = 0.0
             continue
         h = t_next - t
         if not h > 1e-15 * t:
-            outcome, t_final = STEP_TOO_SMALL, t
+            outcome = STEP_TOO_SMALL
+            t_final = t
             break
         if steps + rejected >= limits.max_steps or limits.alarm[0] != 0:
-            outcome, t_final = OUT_OF_TIME if limits.alarm[0] != 0 else TOO_MANY_STEPS, t
+            outcome = OUT_OF_TIME if limits.alarm[0] != 0 else TOO_MANY_STEPS
+            t_final = t
             break
 
         if steps + 2 > ts.shape[0]:
-            ts, ys, bends, pieces = _doubled(ts), _doubled(ys), _doubled(bends), _doubled(pieces)
+            ts = _doubled(ts)
+            ys = _doubled(ys)
+            bends = _doubled(bends)
+            pieces = _doubled(pieces)
         dense = ys[steps], ys[steps + 1], bends[steps].reshape((3, size))
         span = t, h, t_before
-        error, removed, clamped_here = make_step(terms, drivers, method, point, piece, span, limits, room, dense[1], dense[2])
+        error, removed, clamped_here = make_step(
+            terms, drivers, method, point, piece, span, limits, room, dense[1], dense[2]
+        )
         factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
         if not error <= 1.0:
             rejected += 1
@@ -152,46 +198,74 @@ def _integrate(
             if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
                 rejected += 1
                 if x <= close:  # it changes here
-                    mode, fresh = next_mode, True
-                    h *= 0.1 if fed_back else 1.0  # an optical depth that only just touches its target must not switch for ever
+                    mode = next_mode
+                    fresh = True
+                    # an optical depth that only just touches its target must not switch for ever
+                    h *= 0.1 if fed_back else 1.0
                 else:
-                    wanted, h, aimed = max(wanted, h), x * h, True
+                    wanted = max(wanted, h)
+                    h = x * h
+                    aimed = True
                 continue
 
         repaired += removed
         beyond_qpr += 1 if point.clamped or clamped_here else 0
         if mode & PHASES != SOLID:
             gated_time += h
-        if steps > 0 and error > 0.0:  # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps growing
-            factor = min(factor, max(0.2, 0.9 * (h / accepted_h) * (accepted_error / (error * error)) ** (1.0 / method.order)))
+        # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps
+        # growing
+        if steps > 0 and error > 0.0:
+            factor = min(
+                factor,
+                max(
+                    0.2,
+                    0.9
+                    * (h / accepted_h)
+                    * (accepted_error / (error * error)) ** (1.0 / method.order),
+                ),
+            )
         if last_rejected:
             factor = min(factor, 1.0)
-        accepted_h, accepted_error, last_rejected = h, max(error, 1e-2), False
+        accepted_h = h
+        accepted_error = max(error, 1e-2)
+        last_rejected = False
 
         if fed_back:
             y_new[masses] = min(max(y_new[masses], feedback.ln_floor), feedback.ln_cap)
             ys[steps + 1, n + ENTRIES] = y_new[masses]
         ts[steps + 1, 0] = t_next
-        pieces[steps, 0], pieces[steps, 1] = piece, mode
+        pieces[steps, 0] = piece
+        pieces[steps, 1] = mode
         steps += 1
 
         supplied = y_new[ledger + SUPPLIED]
-        ledger_error = max(ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied))
+        ledger_error = max(
+            ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied)
+        )
         if stoppable:
             scratch = state, room.S_stage, room.entries
-            outcome, x, above = locate_stop(drivers, limits, piece, mode, t, h, dense, scratch, above)
+            outcome, x, above = locate_stop(
+                drivers, limits, piece, mode, t, h, dense, scratch, above
+            )
             if outcome != REACHED_END:
                 t_final = t + x * h
                 T = temperature_and_slope(drivers.temperature, t_final)[0]
-                tau_max = limits.tau_stop if outcome == TAU_STOP else max(tau_max, tau_los(opacity, T, state))
+                tau_max = (
+                    limits.tau_stop
+                    if outcome == TAU_STOP
+                    else max(tau_max, tau_los(opacity, T, state))
+                )
                 break
-        tau_max = max(tau_max, tau_los(opacity, temperature_and_slope(drivers.temperature, t_next)[0], y_new))
+        tau_max = max(
+            tau_max, tau_los(opacity, temperature_and_slope(drivers.temperature, t_next)[0], y_new)
+        )
         copy(room.y.eights, room.y_new.eights)
         t = t_next
         piece += moved
         mode = next_mode
         h = max(h * factor, wanted)
-        wanted, fresh = 0.0, True
+        wanted = 0.0
+        fresh = True
 
     return (
         outcome,

@@ -2,31 +2,63 @@
 
 from .._jit import borrowing_kernel, inlined_kernel
 from ..physics.grid import Array
-from .eights import Eight, after, before, each, less, load, load_from, minus, plus, product, store, store_to, times, total, unit
+from .eights import (
+    Eight,
+    after,
+    before,
+    each,
+    less,
+    load,
+    load_from,
+    minus,
+    plus,
+    product,
+    store,
+    store_to,
+    times,
+    total,
+    unit,
+)
 
 
 @inlined_kernel
 def _invert_lower(L: Array, b: int) -> None:
     """Invert diagonal tile ``b`` of the lower factor in place; its diagonal of ones is not stored."""
-    l0, l1, l2, l3, l4, l5, l6 = (
-        load_from(L, 0, b, 0),
-        load_from(L, 0, b, 1),
-        load_from(L, 0, b, 2),
-        load_from(L, 0, b, 3),
-        load_from(L, 0, b, 4),
-        load_from(L, 0, b, 5),
-        load_from(L, 0, b, 6),
-    )
-    x0, x1, x2, x3 = minus(unit(0), l0), minus(unit(1), l1), minus(unit(2), l2), minus(unit(3), l3)
-    x4, x5, x6 = minus(unit(4), l4), minus(unit(5), l5), minus(unit(6), l6)
+    l0 = load_from(L, 0, b, 0)
+    l1 = load_from(L, 0, b, 1)
+    l2 = load_from(L, 0, b, 2)
+    l3 = load_from(L, 0, b, 3)
+    l4 = load_from(L, 0, b, 4)
+    l5 = load_from(L, 0, b, 5)
+    l6 = load_from(L, 0, b, 6)
+    x0 = minus(unit(0), l0)
+    x1 = minus(unit(1), l1)
+    x2 = minus(unit(2), l2)
+    x3 = minus(unit(3), l3)
+    x4 = minus(unit(4), l4)
+    x5 = minus(unit(5), l5)
+    x6 = minus(unit(6), l6)
     x0 = less(x0, x0[1], l1)
-    x0, x1 = less(x0, x0[2], l2), less(x1, x1[2], l2)
-    x0, x1, x2 = less(x0, x0[3], l3), less(x1, x1[3], l3), less(x2, x2[3], l3)
-    x0, x1, x2, x3 = less(x0, x0[4], l4), less(x1, x1[4], l4), less(x2, x2[4], l4), less(x3, x3[4], l4)
-    x0, x1, x2, x3 = less(x0, x0[5], l5), less(x1, x1[5], l5), less(x2, x2[5], l5), less(x3, x3[5], l5)
+    x0 = less(x0, x0[2], l2)
+    x1 = less(x1, x1[2], l2)
+    x0 = less(x0, x0[3], l3)
+    x1 = less(x1, x1[3], l3)
+    x2 = less(x2, x2[3], l3)
+    x0 = less(x0, x0[4], l4)
+    x1 = less(x1, x1[4], l4)
+    x2 = less(x2, x2[4], l4)
+    x3 = less(x3, x3[4], l4)
+    x0 = less(x0, x0[5], l5)
+    x1 = less(x1, x1[5], l5)
+    x2 = less(x2, x2[5], l5)
+    x3 = less(x3, x3[5], l5)
     x4 = less(x4, x4[5], l5)
-    x0, x1, x2, x3 = less(x0, x0[6], l6), less(x1, x1[6], l6), less(x2, x2[6], l6), less(x3, x3[6], l6)
-    x4, x5 = less(x4, x4[6], l6), less(x5, x5[6], l6)
+    x0 = less(x0, x0[6], l6)
+    x1 = less(x1, x1[6], l6)
+    x2 = less(x2, x2[6], l6)
+    x3 = less(x3, x3[6], l6)
+    x4 = less(x4, x4[6], l6)
+    x5 = less(x5, x5[6], l6)
     store_to(L, 0, b, 0, x0)
     store_to(L, 0, b, 1, x1)
     store_to(L, 0, b, 2, x2)
@@ -40,19 +72,41 @@ def _invert_lower(L: Array, b: int) -> None:
 @inlined_kernel
 def _invert_upper(M: Array, b: int, pivots: Eight) -> None:
     """Invert diagonal tile ``b`` of the upper factor in place, given the inverse ``pivots``; its diagonal is not stored."""
-    u1, u2, u3 = times(pivots[1], load_from(M, b, b, 1)), times(pivots[2], load_from(M, b, b, 2)), times(pivots[3], load_from(M, b, b, 3))
-    u4, u5, u6 = times(pivots[4], load_from(M, b, b, 4)), times(pivots[5], load_from(M, b, b, 5)), times(pivots[6], load_from(M, b, b, 6))
+    u1 = times(pivots[1], load_from(M, b, b, 1))
+    u2 = times(pivots[2], load_from(M, b, b, 2))
+    u3 = times(pivots[3], load_from(M, b, b, 3))
+    u4 = times(pivots[4], load_from(M, b, b, 4))
+    u5 = times(pivots[5], load_from(M, b, b, 5))
+    u6 = times(pivots[6], load_from(M, b, b, 6))
     u7 = times(pivots[7], load_from(M, b, b, 7))
-    x1, x2, x3, x4 = minus(unit(1), u1), minus(unit(2), u2), minus(unit(3), u3), minus(unit(4), u4)
-    x5, x6, x7 = minus(unit(5), u5), minus(unit(6), u6), minus(unit(7), u7)
+    x1 = minus(unit(1), u1)
+    x2 = minus(unit(2), u2)
+    x3 = minus(unit(3), u3)
+    x4 = minus(unit(4), u4)
+    x5 = minus(unit(5), u5)
+    x6 = minus(unit(6), u6)
+    x7 = minus(unit(7), u7)
     x7 = less(x7, x7[6], u6)
-    x7, x6 = less(x7, x7[5], u5), less(x6, x6[5], u5)
-    x7, x6, x5 = less(x7, x7[4], u4), less(x6, x6[4], u4), less(x5, x5[4], u4)
-    x7, x6, x5, x4 = less(x7, x7[3], u3), less(x6, x6[3], u3), less(x5, x5[3], u3), less(x4, x4[3], u3)
-    x7, x6, x5, x4 = less(x7, x7[2], u2), less(x6, x6[2], u2), less(x5, x5[2], u2), less(x4, x4[2], u2)
+    x7 = less(x7, x7[5], u5)
+    x6 = less(x6, x6[5], u5)
+    x7 = less(x7, x7[4], u4)
+    x6 = less(x6, x6[4], u4)
+    x5 = less(x5, x5[4], u4)
+    x7 = less(x7, x7[3], u3)
+    x6 = less(x6, x6[3], u3)
+    x5 = less(x5, x5[3], u3)
+    x4 = less(x4, x4[3], u3)
+    x7 = less(x7, x7[2], u2)
+    x6 = less(x6, x6[2], u2)
+    x5 = less(x5, x5[2], u2)
+    x4 = less(x4, x4[2], u2)
     x3 = less(x3, x3[2], u2)
-    x7, x6, x5, x4 = less(x7, x7[1], u1), less(x6, x6[1], u1), less(x5, x5[1], u1), less(x4, x4[1], u1)
-    x3, x2 = less(x3, x3[1], u1), less(x2, x2[1], u1)
+    x7 = less(x7, x7[1], u1)
+    x6 = less(x6, x6[1], u1)
+    x5 = less(x5, x5[1], u1)
+    x4 = less(x4, x4[1], u1)
+    x3 = less(x3, x3[1], u1)
+    x2 = less(x2, x2[1], u1)
     store_to(M, b, b, 0, each(pivots, unit(0)))
     store_to(M, b, b, 1, each(pivots, x1))
     store_to(M, b, b, 2, each(pivots, x2))
@@ -75,9 +129,10 @@ def _less_products(s: float, x: Eight, y: Eight) -> float:
 def factorise(M: Array, column_sums: Array, lower: Array, pivots: Array) -> None:
     """LU factors in place of a matrix whose column sums are known.
 
-    Each pivot is what its column sum leaves over, not the rest of a subtraction (Grassmann, Taksar & Heyman 1985): where mass
-    moves between bins 1e15 times faster than it leaves them, that keeps the total to round-off. No exchange of rows is needed:
-    what leaves a bin arrives in others, so every column is dominated by its diagonal. Eight pivots are taken at a time.
+    Each pivot is what its column sum leaves over, not the rest of a subtraction (Grassmann, Taksar
+    & Heyman 1985): where mass moves between bins 1e15 times faster than it leaves them, that keeps
+    the total to round-off. No exchange of rows is needed: what leaves a bin arrives in others, so
+    every column is dominated by its diagonal. Eight pivots are taken at a time.
 
     Parameters
     ----------

@@ -10,9 +10,10 @@ from ..physics.grid import Array
 class RosenbrockMethod(NamedTuple):
     """A linearly implicit (Rosenbrock) method in the form that needs no product with the Jacobian.
 
-    Stage i solves (1/(gamma h) - J) U_i = f(t + alpha_i h, y + sum_j a_ij U_j) + sum_j C_ij U_j / h + h g_i df/dt. The last
-    stage is the error estimate, and the new state is the argument of the last stage plus U_last. Dense output at t + x h:
-    (1-x) y + x (y_new + (1-x) (b_0 + x (b_1 + x b_2))) with b_i = sum_j D_ij U_j.
+    Stage i solves (1/(gamma h) - J) U_i = f(t + alpha_i h, y + sum_j a_ij U_j) + sum_j C_ij U_j / h
+    + h g_i df/dt. The last stage is the error estimate, and the new state is the argument of the
+    last stage plus U_last. Dense output at t + x h: (1-x) y + x (y_new + (1-x) (b_0 + x (b_1 + x
+    b_2))) with b_i = sum_j D_ij U_j.
     """
 
     order: int
@@ -31,15 +32,44 @@ def _lower(rows: list[list[float]]) -> Array:
     return matrix
 
 
-_STAGE_6 = [-7.502846399306121, 2.561846144803919, -11.627539656261098, -0.18268767659942256, 0.030198172008377946]
+_STAGE_6 = [
+    -7.502846399306121,
+    2.561846144803919,
+    -11.627539656261098,
+    -0.18268767659942256,
+    0.030198172008377946,
+]
 
-#: Rodas5P: order 5 with an embedded 4, eight stages, L-stable, stiffly accurate, dense output of order 4, built to lose little of its
-#: order where parts of the system are stiff (Steinebach 2023, BIT Numer. Math. 63, 27).
+#: Rodas5P: order 5 with an embedded 4, eight stages, L-stable, stiffly accurate, dense output of
+#: order 4, built to lose little of its order where parts of the system are stiff (Steinebach 2023,
+#: BIT Numer. Math. 63, 27).
 RODAS5P = RosenbrockMethod(
     order=5,
     gamma=0.21193756319429014,
-    alpha=np.array([0.0, 0.6358126895828704, 0.4095798393397535, 0.9769306725060716, 0.4288403609558664, 1.0, 1.0, 1.0]),
-    g=np.array([0.21193756319429014, -0.42387512638858027, -0.3384627126235924, 1.8046452872882734, 2.325825639765069, 0.0, 0.0, 0.0]),
+    alpha=np.array(
+        [
+            0.0,
+            0.6358126895828704,
+            0.4095798393397535,
+            0.9769306725060716,
+            0.4288403609558664,
+            1.0,
+            1.0,
+            1.0,
+        ]
+    ),
+    g=np.array(
+        [
+            0.21193756319429014,
+            -0.42387512638858027,
+            -0.3384627126235924,
+            1.8046452872882734,
+            2.325825639765069,
+            0.0,
+            0.0,
+            0.0,
+        ]
+    ),
     a=_lower(
         [
             [],
@@ -59,8 +89,21 @@ RODAS5P = RosenbrockMethod(
             [-17.97296035885952, -2.859693295451294],
             [147.12150275711716, -1.41221402718213, 71.68940251302358],
             [165.43517024871676, -0.4592823456491126, 42.90938336958603, -5.961986721573306],
-            [24.854864614690072, -3.0009227002832186, 47.4931110020768, 5.5814197821558125, -0.6610691825249471],
-            [30.91273214028599, -3.1208243349937974, 77.79954646070892, 34.28646028294783, -19.097331116725623, -28.087943162872662],
+            [
+                24.854864614690072,
+                -3.0009227002832186,
+                47.4931110020768,
+                5.5814197821558125,
+                -0.6610691825249471,
+            ],
+            [
+                30.91273214028599,
+                -3.1208243349937974,
+                77.79954646070892,
+                34.28646028294783,
+                -19.097331116725623,
+                -28.087943162872662,
+            ],
             [
                 *[37.80277123390563, -3.2571969029072276, 112.26918849496327, 66.9347231244047],
                 *[-40.06618937091002, -54.66780262877968, -9.48861652309627],

@@ -1,9 +1,10 @@
 """Collisions in net form: what each event moves between bins, without counting a target's return to its own bin as loss and gain.
 
-State: c[k] = m[k] N[k], mass per bin [kg/m2]. A pair i <= j with K_ij N_i N_j events per second sends u (m_i + m_j) into
-fragments and the rest into bin K of the largest remnant. Where K = j (dust hitting a large body) bin j changes by
-m_i - u (m_i + m_j) per event: the difference of two huge terms never appears. These pairs, most of all, need no search for K and
-go through whole rows at once; the few whose remnant ends in another bin are listed.
+State: c[k] = m[k] N[k], mass per bin [kg/m2]. A pair i <= j with K_ij N_i N_j events per second
+sends u (m_i + m_j) into fragments and the rest into bin K of the largest remnant. Where K = j (dust
+hitting a large body) bin j changes by m_i - u (m_i + m_j) per event: the difference of two huge
+terms never appears. These pairs, most of all, need no search for K and go through whole rows at
+once; the few whose remnant ends in another bin are listed.
 """
 
 from typing import Any, NamedTuple
@@ -14,20 +15,37 @@ from numpy.typing import NDArray
 from .._jit import borrowing_kernel, inlined_kernel, interpreted, kernel
 from ..physics.fragments import FragmentTensor
 from ..physics.grid import Array
-from .eights import ZERO, Vector, clear, load, load_from, no_tiles, plus, product, store, store_to, tiles, times, vector
+from .eights import (
+    ZERO,
+    Vector,
+    clear,
+    load,
+    load_from,
+    no_tiles,
+    plus,
+    product,
+    store,
+    store_to,
+    tiles,
+    times,
+    vector,
+)
 
 
 class CollisionTerms(NamedTuple):
     """Constant coefficients [m2/(s kg)] of the quadratic right-hand side: mass per time over c_k c_l.
 
-    Matrices are in tiles; ``_T`` are transposes. Vectors end in zeros, as many as fill the last eight.
+    Matrices are in tiles; ``_T`` are transposes. Vectors end in zeros, as many as fill the last
+    eight.
     """
 
     growth: Array  #: (n, n) what bin k takes up by collisions with bin l, less what leaves it
-    eroded: Array  #: (n, n) what leaves bin k as fragments by collisions with bin l <= k, whose remnant stays in k
+    #: (n, n) what leaves bin k as fragments by collisions with bin l <= k, whose remnant stays in k
+    eroded: Array
     growth_T: Array
     eroded_T: Array
-    moved: NDArray[np.uint64]  #: (pairs, 2) i and j of the pairs whose remnant moves to another bin K, sorted by K
+    #: (pairs, 2) i and j of the pairs whose remnant moves to another bin K, sorted by K
+    moved: NDArray[np.uint64]
     first: NDArray[np.int64]  #: (n+1,) where the pairs of each K begin
     fragments: Array  #: (pairs,) what they turn into fragments
     remnant: Array  #: (pairs,) what they bring to bin K
@@ -36,17 +54,30 @@ class CollisionTerms(NamedTuple):
     masses: Array  #: (n,) kg, without zeros at the end
 
 
-def collision_terms(coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array) -> CollisionTerms:
+def collision_terms(
+    coefficient: Array, tensor: FragmentTensor, masses: Array, m_sum: Array
+) -> CollisionTerms:
     """Terms from the rate coefficient K_ij [m2/s] and the outcome of each pair; ``m_sum`` is m_i + m_j [kg]."""
-    return CollisionTerms(*_terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum))
+    return CollisionTerms(
+        *_terms(coefficient, tensor.unbound, tensor.k_lr, tensor.weights[-1], masses, m_sum)
+    )
 
 
 @kernel
-def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: Array, masses: Array, m_sum: Array) -> tuple[Any, ...]:
+def _terms(
+    coefficient: Array,
+    unbound: Array,
+    k_lr: NDArray[np.int64],
+    share: Array,
+    masses: Array,
+    m_sum: Array,
+) -> tuple[Any, ...]:
     n = masses.size
-    growth, eroded = np.zeros((n, n)), np.zeros((n, n))
+    growth = np.zeros((n, n))
+    eroded = np.zeros((n, n))
     pairs = np.empty((n * (n + 1) // 2, 3), np.int64)
-    count, first = 0, np.zeros(n + 1, np.int64)
+    count = 0
+    first = np.zeros(n + 1, np.int64)
     for i in range(n):
         for j in range(i, n):
             rate = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0)
@@ -59,17 +90,24 @@ def _terms(coefficient: Array, unbound: Array, k_lr: NDArray[np.int64], share: A
                 pairs[count, 0], pairs[count, 1], pairs[count, 2] = i, j, k_lr[i, j]
                 first[k_lr[i, j] + 1 :] += 1
                 count += 1
-    moved = pairs[:count][np.argsort(pairs[:count, 2], kind="mergesort")][:, :2].astype(np.uint64)  # compiled code need not ask whether < 0
-    fragments, remnant = np.empty(count), np.empty(count)
+    # compiled code need not ask whether < 0
+    moved = pairs[:count][np.argsort(pairs[:count, 2], kind="mergesort")][:, :2].astype(np.uint64)
+    fragments = np.empty(count)
+    remnant = np.empty(count)
     for pair in range(count):
-        i, j = moved[pair, 0], moved[pair, 1]
-        moving = coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0) * m_sum[i, j]
+        i = moved[pair, 0]
+        j = moved[pair, 1]
+        moving = (
+            coefficient[i, j] / (masses[i] * masses[j]) * (0.5 if i == j else 1.0) * m_sum[i, j]
+        )
         fragments[pair], remnant[pair] = moving * unbound[i, j], moving * (1.0 - unbound[i, j])
-    shares, per_share = vector(n).flat, vector(n).flat
+    shares = vector(n).flat
+    per_share = vector(n).flat
     below = 0.0
     for k in range(n):
         below += share[k]
-        shares[k], per_share[k] = share[k], 1.0 / below
+        shares[k] = share[k]
+        per_share[k] = 1.0 / below
     matrices = tiles(growth), tiles(eroded), tiles(growth.T), tiles(eroded.T)
     return *matrices, moved, first, fragments, remnant, shares, per_share, masses.copy()
 
@@ -98,18 +136,21 @@ def _diagonal(J: Array, k: int) -> float:
 @borrowing_kernel
 def busiest_bin(c: Array, J: Array) -> int:
     """Bin through which most mass flows, where round-off of the whole sum is least felt."""
-    busiest, most = 0, 0.0
+    busiest = 0
+    most = 0.0
     for k in range(8 * J.shape[0]):
         flow = abs(_diagonal(J, k)) * c[k]
         if flow > most:
-            busiest, most = k, flow
+            busiest = k
+            most = flow
     return busiest
 
 
 def emptying_rate(c: Array, terms: CollisionTerms) -> float:
     """Largest rate [1/s] at which collisions take the mass ``c`` (n,) [kg/m2] out of a bin."""
     n = c.size
-    mass, J = vector(n), no_tiles(n)
+    mass = vector(n)
+    J = no_tiles(n)
     mass.flat[:n] = c
     jacobian(mass, terms, scratch_for(n), J)
     return max(-interpreted(_diagonal)(J, k) for k in range(n))
@@ -131,17 +172,26 @@ def _rates_per_mass(c: Array, growth: Array, eroded: Array, growing: Array, erod
 
 
 @inlined_kernel
-def mass_rate(mass: Vector, terms: CollisionTerms, busiest: int, scratch: Scratch, out: Array) -> None:
+def mass_rate(
+    mass: Vector, terms: CollisionTerms, busiest: int, scratch: Scratch, out: Array
+) -> None:
     """dc/dt of collisions [kg/(m2 s)], (n,), in O(n^2), its sum exactly balanced in bin ``busiest``.
 
-    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum would create mass. ``mass`` may be longer
-    than n, with zeros up to the next eight.
+    Gross flows can exceed net ones by more than 1/round-off; over a long step an unbalanced sum
+    would create mass. ``mass`` may be longer than n, with zeros up to the next eight.
     """
-    c, growing, eroding = mass.flat, scratch.growing.flat, scratch.eroding.flat
-    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
-    above, total = 0.0, 0.0
-    for K in range(terms.masses.size - 1, -1, -1):  # bin k gets its share of the fragments from every K >= k
-        fragments, remnants = c[K] * eroding[K], 0.0
+    c = mass.flat
+    growing = scratch.growing.flat
+    eroding = scratch.eroding.flat
+    _rates_per_mass(
+        mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights
+    )
+    above = 0.0
+    total = 0.0
+    # bin k gets its share of the fragments from every K >= k
+    for K in range(terms.masses.size - 1, -1, -1):
+        fragments = c[K] * eroding[K]
+        remnants = 0.0
         for pair in range(terms.first[K], terms.first[K + 1]):
             both = c[terms.moved[pair, 0]] * c[terms.moved[pair, 1]]
             fragments += both * terms.fragments[pair]
@@ -163,14 +213,22 @@ def jacobian(mass: Vector, terms: CollisionTerms, scratch: Scratch, J: Array) ->
 
     ``J`` gets the tiles of the transpose: tile (k, l) holds rows 8k to 8k+7, one after the other.
     """
-    n, blocks, c = terms.masses.size, J.shape[0], mass.flat
-    growing, eroding, totals = scratch.growing.flat, scratch.eroding.flat, scratch.totals.flat
-    _rates_per_mass(mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights)
+    n = terms.masses.size
+    blocks = J.shape[0]
+    c = mass.flat
+    growing = scratch.growing.flat
+    eroding = scratch.eroding.flat
+    totals = scratch.totals.flat
+    _rates_per_mass(
+        mass.eights, terms.growth, terms.eroded, scratch.growing.eights, scratch.eroding.eights
+    )
     clear(J)
     for K in range(n):  # what bin K and remnants in it turn into fragments, over the sum of shares
         _add(J, K, K, terms.per_share[K] * eroding[K])
         for pair in range(terms.first[K], terms.first[K + 1]):
-            i, j, fragments = terms.moved[pair, 0], terms.moved[pair, 1], terms.per_share[K] * terms.fragments[pair]
+            i = terms.moved[pair, 0]
+            j = terms.moved[pair, 1]
+            fragments = terms.per_share[K] * terms.fragments[pair]
             _add(J, K, i, fragments * c[j])
             _add(J, K, j, fragments * c[i])
     for b in range(blocks):  # ``above``: that of all bins from K upwards
@@ -178,12 +236,28 @@ def jacobian(mass: Vector, terms: CollisionTerms, scratch: Scratch, J: Array) ->
         for a in range(blocks - 1, -1, -1):
             for k in range(7, -1, -1):
                 K = 8 * a + k
-                above = plus(above, plus(load_from(J, a, b, k), times(terms.per_share[K] * c[K], load_from(terms.eroded_T, a, b, k))))
-                store_to(J, a, b, k, plus(times(c[K], load_from(terms.growth_T, a, b, k)), times(terms.share[K], above)))
+                above = plus(
+                    above,
+                    plus(
+                        load_from(J, a, b, k),
+                        times(terms.per_share[K] * c[K], load_from(terms.eroded_T, a, b, k)),
+                    ),
+                )
+                store_to(
+                    J,
+                    a,
+                    b,
+                    k,
+                    plus(
+                        times(c[K], load_from(terms.growth_T, a, b, k)),
+                        times(terms.share[K], above),
+                    ),
+                )
     for K in range(n):
         _add(J, K, K, growing[K])
         for pair in range(terms.first[K], terms.first[K + 1]):
-            i, j = terms.moved[pair, 0], terms.moved[pair, 1]
+            i = terms.moved[pair, 0]
+            j = terms.moved[pair, 1]
             _add(J, K, i, terms.remnant[pair] * c[j])
             _add(J, K, j, terms.remnant[pair] * c[i])
     for b in range(blocks):

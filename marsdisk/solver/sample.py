@@ -27,13 +27,15 @@ from .trajectory import Trajectory, between, interpolate
 
 _REACH = 0.5 * math.sqrt(0.6)
 THICK = 1.0  #: tau_los above which a layer hides what is behind it
-GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))  #: nodes and weights on [0, 1]
+#: nodes and weights on [0, 1]
+GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))
 
 
 @inlined_kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     """State at ``t`` [s], written to ``out``: the step it lies in, looked for from step ``after``; -1 if no step was made."""
-    step, last = after, path.bend.shape[0] - 1
+    step = after
+    last = path.bend.shape[0] - 1
     if last < 0:
         for k in range(out.size):
             out[k] = path.y[0, k]
@@ -41,7 +43,9 @@ def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
     while step < last and path.t[step + 1] < t:
         step += 1
     x = (t - path.t[step]) / (path.t[step + 1] - path.t[step])
-    interpolate(path.y[step], path.y[step + 1], path.bend[step], min(max(x, 0.0), 1.0), path.bins, out)
+    interpolate(
+        path.y[step], path.y[step + 1], path.bend[step], min(max(x, 0.0), 1.0), path.bins, out
+    )
     return step
 
 
@@ -58,7 +62,8 @@ def states(path: Trajectory, times: Array) -> Array:
 @kernel
 def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float]:
     """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
-    relative, retained = 0.0, 0.0
+    relative = 0.0
+    retained = 0.0
     state = np.empty(path.y.shape[1])
     for step in range(path.bend.shape[0]):
         if int(path.mode[step]) & PHASES == LIQUID:
@@ -76,7 +81,8 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 @borrowing_kernel
 def hit_rate(c: Array, hits: Array) -> float:
     """Gross collision rate [1/s] of the largest bodies there are, which are hit most often; ``hits`` (n, n) is that of i by a mass of j."""
-    top, rate = hits.shape[0] - 1, 0.0
+    top = hits.shape[0] - 1
+    rate = 0.0
     while top > 0 and not c[top] > 0.0:
         top -= 1
     for j in range(hits.shape[0]):
@@ -87,14 +93,20 @@ def hit_rate(c: Array, hits: Array) -> float:
 @kernel
 def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
     """How often one of the largest bodies has been hit from the begin of ``path`` to increasing ``times`` [s], by Gauss' rule."""
-    out, state, step, total = np.zeros(times.size), np.empty(path.y.shape[1]), 0, 0.0
+    out = np.zeros(times.size)
+    state = np.empty(path.y.shape[1])
+    step = 0
+    total = 0.0
     for i in range(times.size):
         while step < path.bend.shape[0]:
             h = path.t[step + 1] - path.t[step]
-            end, passed = min(1.0, (times[i] - path.t[step]) / h), 0.0
+            end = min(1.0, (times[i] - path.t[step]) / h)
+            passed = 0.0
             if int(path.mode[step]) & PHASES != LIQUID and end > 0.0:
                 for x, weight in GAUSS:
-                    interpolate(path.y[step], path.y[step + 1], path.bend[step], x * end, path.bins, state)
+                    interpolate(
+                        path.y[step], path.y[step + 1], path.bend[step], x * end, path.bins, state
+                    )
                     passed += weight * end * h * hit_rate(state, hits)
             out[i] = total + passed
             if end < 1.0:
@@ -109,8 +121,15 @@ def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
 @borrowing_kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
     """Mass lost [kg/m2] by fraction ``x`` of a step."""
-    n, y0, y1, bend = path.bins, path.y[step], path.y[step + 1], path.bend[step]
-    return between(y0, y1, bend, n + BLOWOUT, x) + between(y0, y1, bend, n + SUBLIMATION, x) + between(y0, y1, bend, n + OTHER, x)
+    n = path.bins
+    y0 = path.y[step]
+    y1 = path.y[step + 1]
+    bend = path.bend[step]
+    return (
+        between(y0, y1, bend, n + BLOWOUT, x)
+        + between(y0, y1, bend, n + SUBLIMATION, x)
+        + between(y0, y1, bend, n + OTHER, x)
+    )
 
 
 @borrowing_kernel
@@ -126,7 +145,8 @@ def time_of_loss(path: Trajectory, share: float) -> float:
     step = 0
     while step < last and _lost(path, step, 1.0) < wanted:
         step += 1
-    low, high = 0.0, x_end if step == last else 1.0
+    low = 0.0
+    high = x_end if step == last else 1.0
     while high - low > 1e-12:
         middle = 0.5 * (low + high)
         if _lost(path, step, middle) < wanted:
@@ -145,7 +165,9 @@ def _depth(path: Trajectory, drivers: Drivers, step: int, x: float, state: Array
 
 
 @borrowing_kernel
-def _crossing(path: Trajectory, drivers: Drivers, step: int, before: float, after: float, state: Array) -> float:
+def _crossing(
+    path: Trajectory, drivers: Drivers, step: int, before: float, after: float, state: Array
+) -> float:
     """Fraction of a step between two at which tau_los passes :data:`THICK`."""
     was_thick = _depth(path, drivers, step, before, state) > THICK
     while after - before > 1e-12:
@@ -160,31 +182,39 @@ def _crossing(path: Trajectory, drivers: Drivers, step: int, before: float, afte
 @kernel
 def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
     """Mass blown out [kg/m2] while tau_los is above :data:`THICK`, looked for at eighths of each step."""
-    total, state, blown = 0.0, np.empty(path.y.shape[1]), path.bins + BLOWOUT
+    total = 0.0
+    state = np.empty(path.y.shape[1])
+    blown = path.bins + BLOWOUT
     for step in range(path.bend.shape[0]):
-        y0, y1, bend = path.y[step], path.y[step + 1], path.bend[step]
+        y0 = path.y[step]
+        y1 = path.y[step + 1]
+        bend = path.bend[step]
         if highest_tau(drivers.opacity, (y0, y1, bend)) <= THICK:
             continue
         end = min(1.0, (path.t_final - path.t[step]) / (path.t[step + 1] - path.t[step]))
-        before, was_thick = 0.0, _depth(path, drivers, step, 0.0, state) > THICK
+        before = 0.0
+        was_thick = _depth(path, drivers, step, 0.0, state) > THICK
         for eighth in range(1, 9):
             x = end * eighth / 8.0
             is_thick = _depth(path, drivers, step, x, state) > THICK
-            first, last = before, x
+            first = before
+            last = x
             if was_thick and not is_thick:
                 last = _crossing(path, drivers, step, before, x, state)
             if is_thick and not was_thick:
                 first = _crossing(path, drivers, step, before, x, state)
             if was_thick or is_thick:
                 total += between(y0, y1, bend, blown, last) - between(y0, y1, bend, blown, first)
-            before, was_thick = x, is_thick
+            before = x
+            was_thick = is_thick
     return max(total, 0.0)  # round-off, where nothing is blown out
 
 
 @kernel
 def depths(path: Trajectory, drivers: Drivers) -> Array:
     """tau_los at the begin of every step and at the end of the run: (steps+1,)."""
-    out, last = np.empty(path.t.size), path.t.size - 1
+    out = np.empty(path.t.size)
+    last = path.t.size - 1
     for i in range(path.t.size):
         T = temperature_and_slope(drivers.temperature, path.t[i])[0]
         out[i] = tau_los(drivers.opacity, T, path.y[i])
@@ -213,19 +243,30 @@ def _look(
         piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
         c = y[i, :n]
         T = temperature_and_slope(drivers.temperature, times[i])[0]
-        Sigma, tau = np.sum(c), tau_los(drivers.opacity, T, c)
+        Sigma = np.sum(c)
+        tau = tau_los(drivers.opacity, T, c)
         kappa = tau / (f_los * Sigma) if Sigma > 0.0 else 0.0
         phi = phi_at(shielding, tau)
         Sigma_tau1 = surface_density_at_tau1(effective_opacity(kappa, phi))
         s_blow = set_loss_rates(drivers, piece, mode, T, c, S, rates)
-        series[0, i], series[1, i], series[2, i], series[3, i] = Sigma, tau, phi, Sigma_tau1
-        series[4, i], series[5, i], series[6, i], series[7, i] = T, s_blow, rates[BLOWOUT], rates[SUBLIMATION] + rates[OTHER]
+        series[0, i] = Sigma
+        series[1, i] = tau
+        series[2, i] = phi
+        series[3, i] = Sigma_tau1
+        series[4, i], series[5, i], series[6, i], series[7, i] = (
+            T,
+            s_blow,
+            rates[BLOWOUT],
+            rates[SUBLIMATION] + rates[OTHER],
+        )
         series[8, i] = kappa
         _look_at_drivers(drivers, mode, times[i], tau, y[i], series[9:, i])
 
 
 @inlined_kernel
-def _look_at_drivers(drivers: Drivers, mode: int, t: float, tau: float, state: Array, series: Array) -> None:
+def _look_at_drivers(
+    drivers: Drivers, mode: int, t: float, tau: float, state: Array, series: Array
+) -> None:
     """Fill in the rest of the series of :func:`look`: nominal and applied supply, feedback, |ds/dt|, t_blow, phase, and gates."""
     driven = drive(drivers, t)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
@@ -245,14 +286,20 @@ def _look_at_drivers(drivers: Drivers, mode: int, t: float, tau: float, state: A
 def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
     """Mass blown out of each bin [kg/m2] until the end of the run: (n,).
 
-    Gauss' rule on each step's dense output says how it is shared out, the ledger how much there is. What was blown out below the
-    grid, as grains shrank, is what the sum lacks to the ledger.
+    Gauss' rule on each step's dense output says how it is shared out, the ledger how much there is.
+    What was blown out below the grid, as grains shrank, is what the sum lacks to the ledger.
     """
-    n, blown = path.bins, path.bins + BLOWOUT
-    total, share, S, rates = np.zeros(n), np.empty(n), np.empty(n), np.empty(ENTRIES)
+    n = path.bins
+    blown = path.bins + BLOWOUT
+    total = np.zeros(n)
+    share = np.empty(n)
+    S = np.empty(n)
+    rates = np.empty(ENTRIES)
     state = np.empty(path.y.shape[1])
     for step in range(path.bend.shape[0]):
-        y0, y1, bend = path.y[step], path.y[step + 1], path.bend[step]
+        y0 = path.y[step]
+        y1 = path.y[step + 1]
+        bend = path.bend[step]
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
         lost = between(y0, y1, bend, blown, end) - between(y0, y1, bend, blown, 0.0)
@@ -261,7 +308,9 @@ def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
         for x, weight in GAUSS:
             interpolate(y0, y1, bend, x * end, n, state)
             T = temperature_and_slope(drivers.temperature, path.t[step] + x * end * h)[0]
-            set_loss_rates(drivers, int(path.piece[step]), int(path.mode[step]), T, state[:n], S, rates)
+            set_loss_rates(
+                drivers, int(path.piece[step]), int(path.mode[step]), T, state[:n], S, rates
+            )
             whole += weight * rates[BLOWOUT]
             for k in range(n):
                 share[k] += weight * S[k] * state[k]
@@ -272,7 +321,9 @@ def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
 
 
 @kernel
-def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, f_los: float) -> tuple[Array, Array, float]:
+def look(
+    path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, f_los: float
+) -> tuple[Array, Array, float]:
     """A run at increasing ``times`` [s], in one call, for handing it all over costs.
 
     Returns
@@ -282,6 +333,9 @@ def look(path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Arr
     [kg/(m2 s)], the factor of the feedback, |ds/dt| [m/s], the blow-out time in the light that there is [s], phase, and gates; the
     time [s] by which 99 % of the loss was lost
     """
-    y, series = np.empty((times.size, path.y.shape[1])), np.empty((16, times.size))
-    _look(path, drivers, shielding, times, f_los, (y, series, np.empty(path.bins), np.empty(ENTRIES)))
+    y = np.empty((times.size, path.y.shape[1]))
+    series = np.empty((16, times.size))
+    _look(
+        path, drivers, shielding, times, f_los, (y, series, np.empty(path.bins), np.empty(ENTRIES))
+    )
     return y, series, time_of_loss(path, 0.99)

@@ -24,10 +24,32 @@ from .drivers import (
     set_blowout_slopes,
     set_ledger_rates,
 )
-from .eights import ZERO, Vector, clear, copy, eights, load, load_from, no_tiles, plus, store, store_to, times, vector
+from .eights import (
+    ZERO,
+    Vector,
+    clear,
+    copy,
+    eights,
+    load,
+    load_from,
+    no_tiles,
+    plus,
+    store,
+    store_to,
+    times,
+    vector,
+)
 from .linear import factorise, substitute
 from .methods import RosenbrockMethod
-from .netform import CollisionTerms, Scratch, busiest_bin, jacobian, mass_rate, scratch_for, weighted_sum
+from .netform import (
+    CollisionTerms,
+    Scratch,
+    busiest_bin,
+    jacobian,
+    mass_rate,
+    scratch_for,
+    weighted_sum,
+)
 
 
 class Room(NamedTuple):
@@ -79,8 +101,10 @@ class Point(NamedTuple):
 def room_for(n: int, stages: int) -> Room:
     """Room for steps of ``n`` bins."""
     response = vector(n)
-    size, blocks = response.flat.size, response.eights.shape[0]
-    lower, U = eights(8 * size).reshape((1, blocks, 64)), eights(stages * (size + 8))
+    size = response.flat.size
+    blocks = response.eights.shape[0]
+    lower = eights(8 * size).reshape((1, blocks, 64))
+    U = eights(stages * (size + 8))
     return Room(
         *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n)),
         *(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(ENTRIES)),
@@ -93,7 +117,10 @@ def room_for(n: int, stages: int) -> Room:
 @inlined_kernel
 def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) -> None:
     """Factors of ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column."""
-    J, M, S, sums = room.J, room.M, room.S, room.sums
+    J = room.J
+    M = room.M
+    S = room.S
+    sums = room.sums
     blocks = M.shape[0]
     for j in range(blocks):
         for i in range(blocks):
@@ -103,7 +130,8 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
         for k in range(8):
             sums[j, k] = shift
     for j in range(S.size):
-        sums[j // 8, j % 8] += S[j] + terms.drag[j] + speed * terms.evaporated[j]  # the columns of J sum to zero
+        # the columns of J sum to zero
+        sums[j // 8, j % 8] += S[j] + terms.drag[j] + speed * terms.evaporated[j]
     for j in range(blocks):
         for k in range(8):
             M[j, j, 9 * k] += sums[j, k]
@@ -117,14 +145,20 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
 
 
 @inlined_kernel
-def _set_lit_rates(drivers: Drivers, piece: int, driven: Drive, blowing: float, room: Room) -> float:
+def _set_lit_rates(
+    drivers: Drivers, piece: int, driven: Drive, blowing: float, room: Room
+) -> float:
     """Set the blow-out rates at a new point in ``room``, and their derivatives with respect to time and tau_los.
 
     Returns
     -------
     d(blow-out of all bins)/d tau_los [kg/(m2 s)]
     """
-    rule, y, S, slopes, per_tau = drivers.blowout, room.y.flat, room.S, room.S_stage, room.blowout_per_tau.flat
+    rule = drivers.blowout
+    y = room.y.flat
+    S = room.S
+    slopes = room.S_stage
+    per_tau = room.blowout_per_tau.flat
     set_blowout_rates(rule, piece, driven.s_blow, S, driven.s_low)
     if blowing == 0.0:
         S[:] = 0.0
@@ -145,23 +179,35 @@ def _set_lit_rates(drivers: Drivers, piece: int, driven: Drive, blowing: float, 
 
 
 @borrowing_kernel
-def take_derivatives(terms: CollisionTerms, drivers: Drivers, piece: int, mode: int, t: float, room: Room) -> Point:
+def take_derivatives(
+    terms: CollisionTerms, drivers: Drivers, piece: int, mode: int, t: float, room: Room
+) -> Point:
     """Derivatives of the rates at a new point ``t`` [s], ``room.y``, left in ``room``."""
-    n, feedback, linear, rule, S, S_slope = room.S.size, drivers.feedback, drivers.linear, drivers.blowout, room.S, room.S_stage
-    y, f, f_t = room.y.flat, room.f.flat, room.f_t.flat
+    n = room.S.size
+    feedback = drivers.feedback
+    linear = drivers.linear
+    rule = drivers.blowout
+    S = room.S
+    S_slope = room.S_stage
+    y = room.y.flat
+    f = room.f.flat
+    f_t = room.f_t.flat
     ledger = 8 * room.J.shape[0]
     ln_f = ledger + ENTRIES
     driven = drive(drivers, t)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
-    speed, speed_slope = subliming * driven.speed, subliming * driven.speed_slope
-    supply, supply_slope = supplying * driven.supply, supplying * driven.supply_slope
+    speed = subliming * driven.speed
+    speed_slope = subliming * driven.speed_slope
+    supply = supplying * driven.supply
+    supply_slope = supplying * driven.supply_slope
     tau_weight = room.tau_weight
     set_tau_per_mass(drivers.opacity, driven.T, tau_weight)
     set_tau_per_mass(drivers.opacity, driven.T, room.tau_weight_stage)
     pull = 0.0
     if feedback.rate > 0.0:
         factor = math.exp(y[ln_f])
-        supply, supply_slope = factor * supply, factor * supply_slope
+        supply = factor * supply
+        supply_slope = factor * supply_slope
         pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
         f[ln_f] = pull * (feedback.tau_target - weighted_sum(y, tau_weight))
         f_t[ln_f] = -pull * driven.T_slope * tau_los_per_kelvin(drivers.opacity, driven.T, y)
@@ -178,8 +224,22 @@ def take_derivatives(terms: CollisionTerms, drivers: Drivers, piece: int, mode: 
     set_ledger_rates(linear, unbound_below, S, speed, 1.0, supply, y, f[ledger:])
     f_t[:n] = 0.0
     add_linear_rates(linear, S_slope, speed_slope, 0.0, supply_slope, y, f_t)
-    set_ledger_rates(linear, unbound_below, S_slope, speed_slope, 0.0, supply_slope, y, f_t[ledger:])
-    return Point(per_tau, speed, supply, pull, busiest, colliding, supplying, blowing, subliming, unbound_below, driven.clamped)
+    set_ledger_rates(
+        linear, unbound_below, S_slope, speed_slope, 0.0, supply_slope, y, f_t[ledger:]
+    )
+    return Point(
+        per_tau,
+        speed,
+        supply,
+        pull,
+        busiest,
+        colliding,
+        supplying,
+        blowing,
+        subliming,
+        unbound_below,
+        driven.clamped,
+    )
 
 
 @inlined_kernel
@@ -224,12 +284,30 @@ def make_step(
     error, in units of what is allowed; how many negative bins were set to zero, or -1 if they held too much; whether <Q_pr> was clamped
     """
     t, h, t_last = span
-    tau_weight, later_weight = room.tau_weight, room.tau_weight_stage
-    n, stages, feedback, linear, rule = tau_weight.size, method.alpha.size, drivers.feedback, drivers.linear, drivers.blowout
-    U, S, S_lit, S_stage, entries, blocks = room.U, room.S, room.S_lit, room.S_stage, room.entries, room.J.shape[0]
-    y, y_new, f, f_t, spare, response = room.y.eights, room.y_new.flat, room.f.eights, room.f_t.eights, room.spare.eights, room.response.flat
-    ledger, ln_f = 8 * blocks, 8 * blocks + ENTRIES
-    fed_back, clamped, pivot = feedback.rate > 0.0, False, 1.0
+    tau_weight = room.tau_weight
+    later_weight = room.tau_weight_stage
+    n = tau_weight.size
+    stages = method.alpha.size
+    feedback = drivers.feedback
+    linear = drivers.linear
+    rule = drivers.blowout
+    U = room.U
+    S = room.S
+    S_lit = room.S_lit
+    S_stage = room.S_stage
+    entries = room.entries
+    blocks = room.J.shape[0]
+    y = room.y.eights
+    y_new = room.y_new.flat
+    f = room.f.eights
+    f_t = room.f_t.eights
+    spare = room.spare.eights
+    response = room.response.flat
+    ledger = 8 * blocks
+    ln_f = 8 * blocks + ENTRIES
+    fed_back = feedback.rate > 0.0
+    clamped = False
+    pivot = 1.0
     shift = 1.0 / (method.gamma * h)
     _factorise_step(point.speed, linear, shift, room)
     shade = 1.0
@@ -246,7 +324,8 @@ def make_step(
         if point.blowout_per_tau != 0.0:
             _dim(response, shade, room)
         pivot = shift + point.pull * point.supply * weighted_sum(response, tau_weight)
-    speed, supply = point.speed, point.supply
+    speed = point.speed
+    supply = point.supply
     for i in range(stages):
         b = room.U_flat[i]
         for k in range(blocks + 1):
@@ -259,7 +338,9 @@ def make_step(
         else:
             if method.alpha[i] != method.alpha[i - 1]:
                 driven = drive(drivers, min(t + method.alpha[i] * h, t_last))
-                speed, supply, clamped = point.subliming * driven.speed, point.supplying * driven.supply, clamped or driven.clamped
+                speed = point.subliming * driven.speed
+                supply = point.supplying * driven.supply
+                clamped = clamped or driven.clamped
                 set_blowout_rates(rule, piece, driven.s_blow, S_lit, driven.s_low)
                 if drivers.opacity.T.size > 1:
                     set_tau_per_mass(drivers.opacity, driven.T, later_weight)
@@ -269,7 +350,8 @@ def make_step(
             for k in range(n):
                 S_stage[k] = share * S_lit[k]
             fed = supply
-            store_to(U, i, blocks - 1, 0, ZERO)  # what fills the eights, too: a step that overflowed left NaN there
+            # what fills the eights, too: a step that overflowed left NaN there
+            store_to(U, i, blocks - 1, 0, ZERO)
             store_to(U, i, blocks, 0, ZERO)
             if fed_back:
                 fed *= math.exp(y_new[ln_f])
@@ -279,7 +361,9 @@ def make_step(
             else:
                 mass_rate(room.y_new, terms, point.busiest, room.scratch, b)
             add_linear_rates(linear, S_stage, speed, 1.0, fed, y_new, b)
-            set_ledger_rates(linear, point.unbound_below, S_stage, speed, 1.0, fed, y_new, b[ledger:])
+            set_ledger_rates(
+                linear, point.unbound_below, S_stage, speed, 1.0, fed, y_new, b[ledger:]
+            )
         for j in range(i):
             room.weights[j] = method.C[i, j] / h
         for k in range(blocks + 1):
@@ -302,7 +386,12 @@ def make_step(
         for k in range(ENTRIES):
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):
-        store(room.y_new.eights, k, 0, plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)))
+        store(
+            room.y_new.eights,
+            k,
+            0,
+            plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)),
+        )
     least = least_error(room.y.flat, n, limits)
     error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, least, limits)
     if not error <= 1.0:

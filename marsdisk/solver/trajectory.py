@@ -13,7 +13,8 @@ from .drivers import ENTRIES, SUPPLIED
 class Trajectory(NamedTuple):
     """Accepted steps, with what the dense output needs.
 
-    A state is the mass per bin and the ledger's entries [kg/m2], n + 4 numbers, and where the supply has feedback ln f after them.
+    A state is the mass per bin and the ledger's entries [kg/m2], n + 4 numbers, and where the
+    supply has feedback ln f after them.
     """
 
     outcome: int
@@ -36,7 +37,8 @@ class Trajectory(NamedTuple):
 
 def imbalance(path: Trajectory) -> Array:
     """What the ledger has too much or too little after each step, over start and supply: (steps+1,)."""
-    n, supplied = path.bins, path.y[:, path.bins + SUPPLIED]
+    n = path.bins
+    supplied = path.y[:, path.bins + SUPPLIED]
     start = path.y[0, :n].sum()
     missing = path.y[:, : n + ENTRIES].sum(axis=1) - 2.0 * supplied - start
     relative: Array = missing / (start + supplied)
@@ -47,9 +49,16 @@ def joined(paths: Sequence[Trajectory]) -> Trajectory:
     """One trajectory of those that follow each other in time, each from where the one before it ended."""
     if len(paths) == 1:
         return paths[0]
-    first, last = paths[0], paths[-1]
-    of_steps: Any = {name: np.concatenate([getattr(path, name) for path in paths]) for name in ("bend", "piece", "mode")}
-    totals: Any = {name: sum(getattr(path, name) for path in paths) for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time")}
+    first = paths[0]
+    last = paths[-1]
+    of_steps: Any = {
+        name: np.concatenate([getattr(path, name) for path in paths])
+        for name in ("bend", "piece", "mode")
+    }
+    totals: Any = {
+        name: sum(getattr(path, name) for path in paths)
+        for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time")
+    }
     whole = last._replace(
         t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
         y=np.concatenate([first.y[:1], *(path.y[1:] for path in paths)]),
@@ -63,13 +72,17 @@ def joined(paths: Sequence[Trajectory]) -> Trajectory:
 @borrowing_kernel
 def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
     """Component ``k`` at fraction ``x`` of a step, by the method's dense output."""
-    return float((1.0 - x) * y0[k] + x * (y1[k] + (1.0 - x) * (bend[0, k] + x * (bend[1, k] + x * bend[2, k]))))
+    return float(
+        (1.0 - x) * y0[k]
+        + x * (y1[k] + (1.0 - x) * (bend[0, k] + x * (bend[1, k] + x * bend[2, k])))
+    )
 
 
 @borrowing_kernel
 def interpolate(y0: Array, y1: Array, bend: Array, x: float, n: int, out: Array) -> None:
     """State of ``n`` bins at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
-    lacking, fullest = 0.0, 0
+    lacking = 0.0
+    fullest = 0
     for k in range(y0.size):
         out[k] = between(y0, y1, bend, k, x)
     for k in range(n):

@@ -51,50 +51,110 @@ class About:
 
     def _about(self, chosen: list[int], colours: list[str]) -> str:
         differing, same, commands = self._parameters(chosen)
-        head = ["", *(f"<span class='chip' style='background:{colour}'></span>run {run}" for run, colour in zip(chosen, colours, strict=False))]
+        head = [
+            "",
+            *(
+                f"<span class='chip' style='background:{colour}'></span>run {run}"
+                for run, colour in zip(chosen, colours, strict=False)
+            ),
+        ]
         results = [
-            [f"<span title='{html.escape(self.data.meaning(name))}'>{escaped(self.data.with_unit(name))}</span>", *self._cells(name, chosen)]
+            [
+                (
+                    "<span"
+                    f" title='{html.escape(self.data.meaning(name))}'>{escaped(self.data.with_unit(name))}</span>"
+                ),
+                *self._cells(name, chosen),
+            ]
             for name in RESULTS
             if self.data.has(name)
         ]
         parts = [
             "<h2>Parameters that differ</h2>" + table(head, differing),
-            f"<details><summary>{len(same)} more, the same in all runs</summary>{table([], same)}</details><br>",
+            (
+                f"<details><summary>{len(same)} more, the same in all"
+                f" runs</summary>{table([], same)}</details><br>"
+            ),
             "<h2>Results</h2>" + table(head, results) + "<br>",
-            "<h2>Notes</h2>" + "".join(_notes_html(run, self.data.notes([run]).lines) for run in chosen),
+            "<h2>Notes</h2>"
+            + "".join(_notes_html(run, self.data.notes([run]).lines) for run in chosen),
             *(f"<h2>Cache of run {run}</h2>{self._cache(run)}<br>" for run in chosen[:1]),
-            "<h2>Run it again</h2>" + "".join(_rerun_html(run, words, command) for run, words, command in commands),
+            "<h2>Run it again</h2>"
+            + "".join(_rerun_html(run, words, command) for run, words, command in commands),
         ]
         return f"<div class='wide'>{''.join(parts)}</div>"
 
     def _cells(self, name: str, chosen: list[int]) -> list[str]:
-        return [escaped(self.data.value(name, run)) if self.data.status[run] == layout.DONE else "–" for run in chosen]
+        return [
+            escaped(self.data.value(name, run)) if self.data.status[run] == layout.DONE else "–"
+            for run in chosen
+        ]
 
-    def _parameters(self, chosen: list[int]) -> tuple[list[list[str]], list[list[str]], list[tuple[int, str, str]]]:
+    def _parameters(
+        self, chosen: list[int]
+    ) -> tuple[list[list[str]], list[list[str]], list[tuple[int, str, str]]]:
         """Rows of what differs in the sweep, of the rest of the configuration, and for each run what is to be said of its command, and the command."""
-        names = [*self.data.varying, *(name for name in parameters(self.data.group) if name not in self.data.varying), "run_id", "worker"]
-        rows = [[escaped(self.data.with_unit(name)), *(escaped(self.data.value(name, run)) for run in chosen)] for name in names]
+        names = [
+            *self.data.varying,
+            *(name for name in parameters(self.data.group) if name not in self.data.varying),
+            "run_id",
+            "worker",
+        ]
+        rows = [
+            [
+                escaped(self.data.with_unit(name)),
+                *(escaped(self.data.value(name, run)) for run in chosen),
+            ]
+            for name in names
+        ]
         try:
-            swept = {str(self.data.attributes(name).get("config_key")) for name in parameters(self.data.group)}
+            swept = {
+                str(self.data.attributes(name).get("config_key"))
+                for name in parameters(self.data.group)
+            }
             config = _flat(self.data.recorded.config(chosen[0]).model_dump())
             same = [[escaped(key), escaped(value)] for key, value in config if key not in swept]
             repetitions = [self.data.recorded.repetition(run) for run in chosen]
         except MarsDiskError as error:
             return rows, [], [(chosen[0], str(error), "")]
-        return rows, same, [(run, found.words, found.command) for run, found in zip(chosen, repetitions, strict=True)]
+        return (
+            rows,
+            same,
+            [
+                (run, found.words, found.command)
+                for run, found in zip(chosen, repetitions, strict=True)
+            ],
+        )
 
     def _cache(self, run: int) -> str:
-        slots, reasons = self.data.labels("cache"), self.data.labels("reason")
+        slots = self.data.labels("cache")
+        reasons = self.data.labels("reason")
         if self.data.status[run] != layout.DONE:
             return "<p class='faint'>The run is not done.</p>"
-        found = {name: self.data.row(f"cache_{name}", run) for name in ("hits", "misses", "rebuilds", "build_time", "invalidations")}
+        found = {
+            name: self.data.row(f"cache_{name}", run)
+            for name in ("hits", "misses", "rebuilds", "build_time", "invalidations")
+        }
         rows = []
         for i, slot in enumerate(slots):
-            why = ", ".join(f"{reason} {count}" for reason, count in zip(reasons, found["invalidations"][i].tolist(), strict=True) if count)
+            why = ", ".join(
+                f"{reason} {count}"
+                for reason, count in zip(reasons, found["invalidations"][i].tolist(), strict=True)
+                if count
+            )
             seconds = found["build_time"][i]
             milliseconds = number(1e3 * float(seconds), 3) if np.isfinite(seconds) else "–"
-            rows.append([html.escape(slot), *(str(found[name][i]) for name in ("hits", "misses", "rebuilds")), milliseconds, html.escape(why) or "–"])
-        return table(["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows)
+            rows.append(
+                [
+                    html.escape(slot),
+                    *(str(found[name][i]) for name in ("hits", "misses", "rebuilds")),
+                    milliseconds,
+                    html.escape(why) or "–",
+                ]
+            )
+        return table(
+            ["slot", "hits", "misses", "rebuilds", "building [ms]", "rebuilt because of"], rows
+        )
 
 
 def _notes_html(run: int, lines: list[str]) -> str:
@@ -115,5 +175,9 @@ def _rerun_html(run: int, words: str, command: str) -> str:
 def _flat(section: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
     pairs = []
     for key, value in section.items():
-        pairs += _flat(value, f"{before}{key}.") if isinstance(value, dict) else [(f"{before}{key}", value)]
+        pairs += (
+            _flat(value, f"{before}{key}.")
+            if isinstance(value, dict)
+            else [(f"{before}{key}", value)]
+        )
     return pairs

@@ -32,10 +32,20 @@ from .runs import RunsView
 from .style import ACCENT, BELOW, BESIDE, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
 from .texts import escaped, shown
 
-VIEWS: dict[str, Callable[["Page"], Any]] = {"Map": MapView, "Runs": RunsView, "Parallel": ParallelView, "Cache": CacheView, "Provenance": OriginView}
-MOST_AHEAD = 200_000  # runs of a sweep whose views are made before somebody opens them; of more, this would take long and much memory
+VIEWS: dict[str, Callable[["Page"], Any]] = {
+    "Map": MapView,
+    "Runs": RunsView,
+    "Parallel": ParallelView,
+    "Cache": CacheView,
+    "Provenance": OriginView,
+}
+# runs of a sweep whose views are made before somebody opens them; of more, this would take long and
+# much memory
+MOST_AHEAD = 200_000
 LONGEST_NOTE = 400  # characters
-LOOK_EVERY, BUSY_SHARE = 1.0, 0.05  # s between looks at a store that is written, and the share of time they may take
+# s between looks at a store that is written, and the share of time they may take
+LOOK_EVERY = 1.0
+BUSY_SHARE = 0.05
 
 
 def _taking_known_parts(apply: Callable[..., None]) -> Callable[..., None]:
@@ -63,39 +73,72 @@ class Page:
     """
 
     def __init__(self, document: Document, data: Data) -> None:
-        self.data, self.document = data, document
+        self.data = data
+        self.document = document
         document.apply_json_patch = _taking_known_parts(document.apply_json_patch)
         self.file_name = plain_name(data.title)
         self.chosen: list[int] = []
         self.runs: NDArray[np.int64] = data.columns["run"]
-        self._version, self._next_look = data.version, 0.0
+        self._version = data.version
+        self._next_look = 0.0
         self.header, self.problem = text_block(name="header"), text_block(name="problem")
         self.alert = apart(self.problem, visible=False)
-        self.pages = RadioButtonGroup(labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages")
+        self.pages = RadioButtonGroup(
+            labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages"
+        )
         self.pages.on_change("active", lambda attr, old, new: self.guarded(self._turn)())
-        self.filter = TextInput(title="only runs where", placeholder="T0 > 3500 and status == 'done'", stylesheets=[WIDGET], margin=0, name="filter")
+        self.filter = TextInput(
+            title="only runs where",
+            placeholder="T0 > 3500 and status == 'done'",
+            stylesheets=[WIDGET],
+            margin=0,
+            name="filter",
+        )
         self.filter.styles = {"flex": "2 1 260px", "width": "auto"}
         self.filter.on_change("value", lambda attr, old, new: self.guarded(self._filter)())
-        self.asked = TextInput(title="chosen runs", placeholder="17, 40", width=150, stylesheets=[WIDGET], margin=0, name="chosen")
+        self.asked = TextInput(
+            title="chosen runs",
+            placeholder="17, 40",
+            width=150,
+            stylesheets=[WIDGET],
+            margin=0,
+            name="chosen",
+        )
         self.asked.on_change("value", lambda attr, old, new: self.guarded(self._choose_written)())
         steps = []
         for words, by in (("‹ previous", -1), ("next ›", 1)):
-            button = Button(label=words, width=84, height=31, margin=(20, 0, 0, 0), stylesheets=[WIDGET])
+            button = Button(
+                label=words, width=84, height=31, margin=(20, 0, 0, 0), stylesheets=[WIDGET]
+            )
             button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
         self.choosing = [self.asked, *steps]
-        self.bar = apart(Row(self.filter, self.asked, *steps, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width"))
+        self.bar = apart(
+            Row(
+                self.filter,
+                self.asked,
+                *steps,
+                stylesheets=[WRAP],
+                margin=0,
+                sizing_mode="stretch_width",
+            )
+        )
         self.views: dict[str, Any] = {}
         self._fresh: set[str] = set()  # views that show what is so now
-        self._failed: set[str] = set()  # views that could not be filled ahead, until the store goes on
+        # views that could not be filled ahead, until the store goes on
+        self._failed: set[str] = set()
         self._touched = True  # whether anything was done since the last look
         self.left = apart(styles={"flex": "1.15 1 540px", "min-width": "0"})
         self.details = Details(self)
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
         body = Pane(elements=[self.left, self.details.root], stylesheets=[BESIDE])
-        root = Pane(elements=[self.header, self.pages, self.bar, self.alert, body], stylesheets=[BELOW])
+        root = Pane(
+            elements=[self.header, self.pages, self.bar, self.alert, body], stylesheets=[BELOW]
+        )
         document.title = f"{shown(data.title, 60)} – sweep"
-        document.template = Template(f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}")
+        document.template = Template(
+            f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}"
+        )
         self._head()
         self.guarded(self._open)()
         self.details.update()
@@ -116,15 +159,22 @@ class Page:
         return guarded
 
     def _say(self, words: str) -> None:
-        lines = "<br>".join(escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6])
+        lines = "<br>".join(
+            escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6]
+        )
         self.problem.text = (
-            f"<p role='alert' style='border-left:3px solid #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>" if words else ""
+            "<p role='alert' style='border-left:3px solid"
+            f" #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>"
+            if words
+            else ""
         )
         self.alert.visible = bool(words)
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
         """Take runs for the right half of the page; ``add`` keeps those that are there, and drops a run that is asked for again."""
-        now = [*self.chosen, *(run for run in runs if run not in self.chosen)] if add else list(runs)
+        now = (
+            [*self.chosen, *(run for run in runs if run not in self.chosen)] if add else list(runs)
+        )
         if add:
             now = [run for run in now if run not in runs or run not in self.chosen]
         if now == self.chosen:
@@ -245,7 +295,8 @@ class Page:
 
     def _look(self) -> None:
         """See whether the store went on, as often as that costs little; when nothing is going on here either, make what may be wanted next."""
-        quiet, self._touched = not self._touched, False
+        quiet = not self._touched
+        self._touched = False
         now = time.perf_counter()
         if now >= self._next_look:
             self.data.refresh()
@@ -253,7 +304,11 @@ class Page:
         if self._version != self.data.version:
             self._version = self.data.version
             self._failed = set()
-            self.runs = self.data.columns.where(self.filter.value.strip() or None) if self.filter.value else self.data.columns["run"]
+            self.runs = (
+                self.data.columns.where(self.filter.value.strip() or None)
+                if self.filter.value
+                else self.data.columns["run"]
+            )
             self._head()
             self._update()
         elif quiet:
@@ -263,9 +318,16 @@ class Page:
         counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}
         total = max(self.data.runs, 1)
         colours = {"done": ACCENT, "failed": COLOURS[1]}
-        bar = "".join(f"<span style='width:{100 * counts[state] / total:.2f}%;background:{colour}'></span>" for state, colour in colours.items())
+        bar = "".join(
+            f"<span style='width:{100 * counts[state] / total:.2f}%;background:{colour}'></span>"
+            for state, colour in colours.items()
+        )
         state = "finished" if self.data.finished else "running, or interrupted"
-        words = [f"<b>{counts['done']}</b> done", f"<b>{counts['failed']}</b> failed", f"<b>{counts['pending']}</b> pending of {self.data.runs} runs"]
+        words = [
+            f"<b>{counts['done']}</b> done",
+            f"<b>{counts['failed']}</b> failed",
+            f"<b>{counts['pending']}</b> pending of {self.data.runs} runs",
+        ]
         some = f"; {self.runs.size} pass the filter" if self.runs.size != self.data.runs else ""
         record: Any = self.data.group.attrs["provenance"]
         commit = str(record.get("git_commit") or "")[:10]
@@ -274,10 +336,16 @@ class Page:
             f"commit {escaped(commit)}" if commit else "",
             escaped(record.get("created", "")),
         ]
-        origin.append(escaped(Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80))
+        origin.append(
+            escaped(
+                Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80
+            )
+        )
         self.header.text = (
-            f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div class='bar' role='img' "
-            f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)}; {state}{some}</span></div></div>"
+            f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div"
+            " class='bar' role='img' "
+            f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)};"
+            f" {state}{some}</span></div></div>"
             f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
             f"{self._notes_html()}"
         )
@@ -306,7 +374,11 @@ class PageTornado(BokehTornado):  # type: ignore[misc]
     """Bokeh's server without the half of its scripts that the page does not use: WebGL and mathematics, 2 MB that a browser would have to read."""
 
     def resources(self, absolute_url: str | bool | None = None) -> Resources:
-        return super().resources(absolute_url).clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
+        return (
+            super()
+            .resources(absolute_url)
+            .clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
+        )
 
 
 def data_of(store: str | Path | Place) -> Data:

@@ -32,39 +32,79 @@ class CacheView:
     def update(self) -> None:
         """Add up what is committed."""
         runs = self.page.runs[self.data.status[self.page.runs] == layout.DONE]
-        slots, reasons = self.data.labels("cache"), self.data.labels("reason")
+        slots = self.data.labels("cache")
+        reasons = self.data.labels("reason")
         workers, worker = self.data.coded("worker")
-        counts = {name: _sums(self.data.array(f"cache_{name}")[runs], worker[runs], len(workers)).astype(np.int64) for name in COUNTS}
-        seconds = _sums(np.nan_to_num(self.data.array("cache_build_time")[runs]), worker[runs], len(workers))
+        counts = {
+            name: (
+                _sums(self.data.array(f"cache_{name}")[runs], worker[runs], len(workers)).astype(
+                    np.int64
+                )
+            )
+            for name in COUNTS
+        }
+        seconds = _sums(
+            np.nan_to_num(self.data.array("cache_build_time")[runs]), worker[runs], len(workers)
+        )
         why = self.data.array("cache_invalidations")[runs].sum(axis=0)
         total = {name: count.sum(axis=0) for name, count in counts.items()}
-        lookups, saved = _lookups(total), _saved(total, seconds.sum(axis=0))
+        lookups = _lookups(total)
+        saved = _saved(total, seconds.sum(axis=0))
         rows = []
         for i, slot in enumerate(slots):
             rows.append(
-                [html.escape(slot), _rate(total["hits"][i], lookups[i]), *(str(int(total[name][i])) for name in COUNTS), duration(float(saved[i]))]
+                [
+                    html.escape(slot),
+                    _rate(total["hits"][i], lookups[i]),
+                    *(str(int(total[name][i])) for name in COUNTS),
+                    duration(float(saved[i])),
+                ]
             )
         rows.append(
-            ["<b>all</b>", _rate(total["hits"].sum(), lookups.sum()), *(str(int(total[name].sum())) for name in COUNTS), duration(float(saved.sum()))]
+            [
+                "<b>all</b>",
+                _rate(total["hits"].sum(), lookups.sum()),
+                *(str(int(total[name].sum())) for name in COUNTS),
+                duration(float(saved.sum())),
+            ]
         )
         used = [j for j in range(len(reasons)) if why[:, j].any()]
-        by_reason = [[html.escape(slot), *(str(int(why[i, j])) for j in used)] for i, slot in enumerate(slots) if why[i].any()]
+        by_reason = [
+            [html.escape(slot), *(str(int(why[i, j])) for j in used)]
+            for i, slot in enumerate(slots)
+            if why[i].any()
+        ]
         parts = [
-            f"<p class='faint'>Sums over {runs.size} finished runs. A hit is a lookup that the cache answered, a miss one that found an empty slot, a rebuild "
-            "one that found a value for another key. Saved is the time that building each hit anew would have taken.</p>",
+            (
+                f"<p class='faint'>Sums over {runs.size} finished runs. A hit is a lookup that the"
+                " cache answered, a miss one that found an empty slot, a rebuild one that found a"
+                " value for another key. Saved is the time that building each hit anew would have"
+                " taken.</p>"
+            ),
             "<h2>Slots</h2>" + table(["slot", "hit rate", *COUNTS, "saved"], rows) + "<br>",
             "<h2>Rebuilds, by the part of the key that differed</h2>"
-            + (table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason) if by_reason else "<p class='faint'>None.</p>")
+            + (
+                table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason)
+                if by_reason
+                else "<p class='faint'>None.</p>"
+            )
             + "<br>",
             "<h2>Workers</h2>"
             + table(
                 ["worker", "runs", "hit rate", "lookups", "saved"],
-                _workers(workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds),
+                _workers(
+                    workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds
+                ),
             ),
         ]
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
         shown = {name: total[name].tolist() for name in COUNTS}
-        self._slots = {"slot": slots, **shown, "saved [s]": saved.tolist(), **{f"rebuilt because of {reasons[j]}": why[:, j].tolist() for j in used}}
+        self._slots = {
+            "slot": slots,
+            **shown,
+            "saved [s]": saved.tolist(),
+            **{f"rebuilt because of {reasons[j]}": why[:, j].tolist() for j in used},
+        }
 
     def mark(self) -> None:
         """Nothing here shows single runs."""
@@ -78,13 +118,30 @@ def _sums(values: NDArray[Any], code: NDArray[np.int64], size: int) -> NDArray[n
     return np.stack([np.bincount(code, column, size) for column in values.T], axis=1)
 
 
-def _workers(names: list[str], runs: NDArray[np.int64], counts: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> list[list[str]]:
-    rows, present = [], np.flatnonzero(runs).tolist()
+def _workers(
+    names: list[str],
+    runs: NDArray[np.int64],
+    counts: dict[str, NDArray[Any]],
+    seconds: NDArray[Any],
+) -> list[list[str]]:
+    rows = []
+    present = np.flatnonzero(runs).tolist()
     for i in present[:MOST]:
         total = {name: count[i] for name, count in counts.items()}
-        lookups, saved = int(_lookups(total).sum()), float(_saved(total, seconds[i]).sum())
-        rows.append([escaped(names[i]), str(runs[i]), _rate(total["hits"].sum(), lookups), str(lookups), duration(saved)])
-    return rows + ([[f"and {len(present) - MOST} more", "", "", "", ""]] if len(present) > MOST else [])
+        lookups = int(_lookups(total).sum())
+        saved = float(_saved(total, seconds[i]).sum())
+        rows.append(
+            [
+                escaped(names[i]),
+                str(runs[i]),
+                _rate(total["hits"].sum(), lookups),
+                str(lookups),
+                duration(saved),
+            ]
+        )
+    return rows + (
+        [[f"and {len(present) - MOST} more", "", "", "", ""]] if len(present) > MOST else []
+    )
 
 
 def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -93,7 +150,9 @@ def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _saved(total: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> NDArray[Any]:
-    saved: NDArray[np.float64] = total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1)
+    saved: NDArray[np.float64] = (
+        total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1)
+    )
     return saved
 
 
@@ -101,5 +160,11 @@ def _rate(hits: Any, lookups: Any) -> str:
     if not lookups:
         return "–"
     share = 100.0 * float(hits) / float(lookups)
-    bar = f"<span style='display:inline-block;width:64px;height:7px;background:{LINE};margin-right:8px;vertical-align:1px'>"
-    return f"{bar}<span style='display:block;width:{share:.0f}%;height:7px;background:{ACCENT}'></span></span>{number(share, 3)} %"
+    bar = (
+        "<span"
+        f" style='display:inline-block;width:64px;height:7px;background:{LINE};margin-right:8px;vertical-align:1px'>"
+    )
+    return (
+        f"{bar}<span"
+        f" style='display:block;width:{share:.0f}%;height:7px;background:{ACCENT}'></span></span>{number(share, 3)} %"
+    )

@@ -5,7 +5,16 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, CustomJSHover, FixedTicker, HoverTool, Legend, LegendItem, LinearColorMapper
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    CustomJSHover,
+    FixedTicker,
+    HoverTool,
+    Legend,
+    LegendItem,
+    LinearColorMapper,
+)
 from bokeh.palettes import Viridis256
 from numpy.typing import NDArray
 
@@ -24,7 +33,9 @@ MARKS: dict[str, dict[str, Any]] = {
     "zero": {"fill_color": "#c9cfd5", "hatch_pattern": " ", "hatch_color": "#ffffff"},
 }
 _NUMBER = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
-_WORD = "return words.data.words[Math.max(0, Math.min(words.data.words.length - 1, Math.floor(value)))]"
+_WORD = (
+    "return words.data.words[Math.max(0, Math.min(words.data.words.length - 1, Math.floor(value)))]"
+)
 _STATE = "return ['not done yet', 'done', 'failed', 'stopped early', 'no run'][value]"
 
 
@@ -81,20 +92,58 @@ class CellsFigure:
         self.figure = plot(400, name="cells")
         self.figure.grid.grid_line_color = None
         self.mapper, self.bar = colour_bar()
-        self.source = ColumnDataSource(data={"shade": [], "value": [], "run": [], "state": [], "dw": [], "dh": []})
-        image = self.figure.image("shade", x=0, y=0, dw="dw", dh="dh", color_mapper=self.mapper, source=self.source)
+        self.source = ColumnDataSource(
+            data={"shade": [], "value": [], "run": [], "state": [], "dw": [], "dh": []}
+        )
+        image = self.figure.image(
+            "shade", x=0, y=0, dw="dw", dh="dh", color_mapper=self.mapper, source=self.source
+        )
         self.marks: dict[str, ColumnDataSource] = {}
         self.items: dict[str, LegendItem] = {}
         for kind, style in MARKS.items():
             source = self.marks[kind] = ColumnDataSource(data={"x": [], "y": [], "w": []})
-            shared = {"line_color": None, "hatch_scale": 14, "hatch_weight": 1.2, "width": "w", "height": 1, "source": source}
+            shared = {
+                "line_color": None,
+                "hatch_scale": 14,
+                "hatch_weight": 1.2,
+                "width": "w",
+                "height": 1,
+                "source": source,
+            }
             if kind == "stopped early":  # dark below light, so that it is seen on any colour
-                self.figure.rect("x", "y", fill_color=None, hatch_pattern="\\", hatch_color="#000000", **{**shared, "hatch_weight": 3})
+                self.figure.rect(
+                    "x",
+                    "y",
+                    fill_color=None,
+                    hatch_pattern="\\",
+                    hatch_color="#000000",
+                    **{**shared, "hatch_weight": 3},
+                )
             renderer = self.figure.rect("x", "y", **style, **shared)
-            self.items[kind] = LegendItem(label={"value": kind}, renderers=[renderer], visible=False)
+            self.items[kind] = LegendItem(
+                label={"value": kind}, renderers=[renderer], visible=False
+            )
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
-        self.figure.rect("x", "y", width=1, height=1, fill_color=None, line_color="#ffffff", line_width=5, source=self.outline)
-        self.figure.rect("x", "y", width=1, height=1, fill_color=None, line_color="colour", line_width=3, source=self.outline)
+        self.figure.rect(
+            "x",
+            "y",
+            width=1,
+            height=1,
+            fill_color=None,
+            line_color="#ffffff",
+            line_width=5,
+            source=self.outline,
+        )
+        self.figure.rect(
+            "x",
+            "y",
+            width=1,
+            height=1,
+            fill_color=None,
+            line_color="colour",
+            line_width=3,
+            source=self.outline,
+        )
         self.legend = legend()
         self.legend.items = list(self.items.values())
         self.figure.add_layout(self.bar, "right")
@@ -103,7 +152,10 @@ class CellsFigure:
         self.hover = HoverTool(
             renderers=[image],
             formatters={
-                **{f"${which}": CustomJSHover(args={"words": source}, code=_WORD) for which, source in self.words.items()},
+                **{
+                    f"${which}": CustomJSHover(args={"words": source}, code=_WORD)
+                    for which, source in self.words.items()
+                },
                 "@value": CustomJSHover(code=_NUMBER),
                 "@state": CustomJSHover(code=_STATE),
             },
@@ -136,11 +188,16 @@ class CellsFigure:
         for kind, where in kinds.items():
             self.marks[kind].data = _boxes(where)
             count = int(where.sum())
-            self.items[kind].update(label={"value": f"{kind} ({count} cell{'s' * (count != 1)})"}, visible=count > 0)
+            self.items[kind].update(
+                label={"value": f"{kind} ({count} cell{'s' * (count != 1)})"}, visible=count > 0
+            )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure = self.figure
         figure.title.text = plain(title, 110)
-        for which, name, values, span in (("x", x, found.x, figure.x_range), ("y", y, found.y, figure.y_range)):
+        for which, name, values, span in (
+            ("x", x, found.x, figure.x_range),
+            ("y", y, found.y, figure.y_range),
+        ):
             self.words[which].data = {"words": [shown(value, 40) for value in values]}
             axis = figure.xaxis[0] if which == "x" else figure.yaxis[0]
             ticks, crowded = _labels(values, 12)
@@ -159,7 +216,8 @@ class CellsFigure:
         """The run of the cell at a place, if there is one."""
         if self.found is None:
             return None
-        i, j = int(np.floor(x)), int(np.floor(y))
+        i = int(np.floor(x))
+        j = int(np.floor(y))
         inside = 0 <= i < len(self.found.x) and 0 <= j < len(self.found.y)
         return int(self.found.run[j, i]) if inside and self.found.run[j, i] >= 0 else None
 
@@ -167,7 +225,10 @@ class CellsFigure:
         """Outline the cells of runs."""
         if self.found is None:
             return
-        places = [(np.argwhere(self.found.run == run), colour) for run, colour in zip(chosen, COLOURS, strict=False)]
+        places = [
+            (np.argwhere(self.found.run == run), colour)
+            for run, colour in zip(chosen, COLOURS, strict=False)
+        ]
         here = [(place[0], colour) for place, colour in places if place.size]
         self.outline.data = {
             "x": [float(place[1]) + 0.5 for place, _ in here],

@@ -11,7 +11,9 @@ def table(columns: Mapping[str, Sequence[Any]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([_safe(head) for head in columns])
-    writer.writerows(zip(*([_safe(value) for value in values] for values in columns.values()), strict=True))
+    writer.writerows(
+        zip(*([_safe(value) for value in values] for values in columns.values()), strict=True)
+    )
     return out.getvalue()
 
 

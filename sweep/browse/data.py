@@ -28,7 +28,8 @@ class Data:
     """
 
     def __init__(self, open_group: Callable[[], zarr.Group], place: str) -> None:
-        self._open, self.place = open_group, place
+        self._open = open_group
+        self.place = place
         self.version = 0  #: raised when there is something new
         self.reading_time = 0.0  #: s, that the last look for something new took
         self._take(open_group())
@@ -86,7 +87,9 @@ class Data:
         return name if self.unit(name) == "1" else f"{name} [{self.unit(name)}]"
 
     def meaning(self, name: str) -> str:
-        return "number of the run" if name == RUN else str(self.attributes(name).get("long_name", ""))
+        return (
+            "number of the run" if name == RUN else str(self.attributes(name).get("long_name", ""))
+        )
 
     @cached_property
     def rings(self) -> str | None:
@@ -96,10 +99,33 @@ class Data:
     def scalars(self) -> list[str]:
         """Numbers that came out of runs, the most asked for first."""
         known = set(parameters(self.group))
-        known |= {"run_id", "block", "in_product", "status", "stop_reason", "error", "worker", layout.NOTES}
+        known |= {
+            "run_id",
+            "block",
+            "in_product",
+            "status",
+            "stop_reason",
+            "error",
+            "worker",
+            layout.NOTES,
+        }
         names = [name for name in reader.scalar_names(self.group) if name not in known]
-        first = ["M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "t99", "t_end", "tau_max", "Sigma_0", "Sigma_final"]
-        return [*(name for name in first if name in names), *(name for name in names if name not in first)]
+        first = [
+            "M_loss",
+            "M_loss_blowout",
+            "M_loss_sublimation",
+            "M_loss_other",
+            "M_supplied",
+            "t99",
+            "t_end",
+            "tau_max",
+            "Sigma_0",
+            "Sigma_final",
+        ]
+        return [
+            *(name for name in first if name in names),
+            *(name for name in names if name not in first),
+        ]
 
     def notes(self, runs: Sequence[int] | NDArray[np.int64] | None = None) -> Notes:
         """What makes runs doubtful, all of them if none are given."""
@@ -134,7 +160,14 @@ class Data:
     @property
     def dimensions(self) -> list[str]:
         """What a map may have across and upwards: axes first, then whatever else differs."""
-        return [*self.axes, *(name for name in self.varying if name not in self.axes and not self._numbers_points(name))]
+        return [
+            *self.axes,
+            *(
+                name
+                for name in self.varying
+                if name not in self.axes and not self._numbers_points(name)
+            ),
+        ]
 
     def follows(self, name: str, other: str) -> bool:
         """Whether ``name`` is known once ``other`` is."""
@@ -164,7 +197,11 @@ class Data:
     def sizes(self, run: int) -> NDArray[np.float64]:
         """Grain radii of a run [m]."""
         array = reader.array_of(self.group, "s")
-        return reader.column(self.group, "s") if array.metadata.dimension_names == ("bin",) else self.row("s", run)  # type: ignore[union-attr]
+        return (
+            reader.column(self.group, "s")
+            if array.metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
+            else self.row("s", run)
+        )
 
     def has(self, name: str) -> bool:
         return name in self.group

@@ -60,25 +60,50 @@ class Details:
     def _heading(self, chosen: list[int]) -> str:
         if not chosen:
             return (
-                "<h2>No run chosen</h2><p class='faint'>Click a cell of the map or a row of the table, or write the number of a run above. "
-                "With Shift, more runs are laid over the first.</p>"
+                "<h2>No run chosen</h2><p class='faint'>Click a cell of the map or a row of the"
+                " table, or write the number of a run above. With Shift, more runs are laid over"
+                " the first.</p>"
             )
         names = self.data.axes or self.data.dimensions
-        differ = [name for name in names if len({str(self.data.value(name, run)) for run in chosen}) > 1]
+        differ = [
+            name for name in names if len({str(self.data.value(name, run)) for run in chosen}) > 1
+        ]
         ends = [self._end(run) for run in chosen]
         alike = len(chosen) > 1 and len({why for _, why in ends}) == 1 and ends[0][1]
         lines = [
-            f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span class='faint'>{self._values(run, differ or names)}</span> "
-            f"{end}{f': {why}' if why and not alike else ''}</div>"
+            f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span"
+            f" class='faint'>{self._values(run, differ or names)}</span>"
+            f" {end}{f': {why}' if why and not alike else ''}</div>"
             for run, colour, (end, why) in zip(chosen, COLOURS, ends, strict=False)
         ]
-        shared = self._values(chosen[0], [name for name in names if name not in differ]) if differ else ""
-        notes = ["; ".join([*([f"all at {shared}"] if shared else []), *([f"each because {alike}"] if alike else [])])]
-        notes += [f"and {more} more runs, which are not drawn"] if (more := len(self.page.chosen) - len(chosen)) else []
-        return "".join(lines) + "".join(f"<div class='faint'>{note}</div>" for note in notes if note)
+        shared = (
+            self._values(chosen[0], [name for name in names if name not in differ])
+            if differ
+            else ""
+        )
+        notes = [
+            "; ".join(
+                [
+                    *([f"all at {shared}"] if shared else []),
+                    *([f"each because {alike}"] if alike else []),
+                ]
+            )
+        ]
+        notes += (
+            [f"and {more} more runs, which are not drawn"]
+            if (more := len(self.page.chosen) - len(chosen))
+            else []
+        )
+        return "".join(lines) + "".join(
+            f"<div class='faint'>{note}</div>" for note in notes if note
+        )
 
     def _values(self, run: int, names: list[str]) -> str:
-        return ", ".join(f"{escaped(name, 24)} = {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}" for name in names[:MOST_NAMES])
+        return ", ".join(
+            f"{escaped(name, 24)} ="
+            f" {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}"
+            for name in names[:MOST_NAMES]
+        )
 
     def _end(self, run: int) -> tuple[str, str]:
         """How a run ended, and why."""
@@ -87,9 +112,18 @@ class Details:
             return "not done yet", ""
         if state == layout.FAILED:
             return "<b>failed</b>", _long(self.data.value("error", run))
-        reason = next((reason for reason in StopReason if reason.label == self.data.value("stop_reason", run)), None)
+        reason = next(
+            (
+                reason
+                for reason in StopReason
+                if reason.label == self.data.value("stop_reason", run)
+            ),
+            None,
+        )
         words = reason.advice.partition(";")[0] if reason else "no reason is recorded"
-        return f"ended after {number(float(self.data.value('t_end', run)) / YEAR)} yr", html.escape(words)
+        return f"ended after {number(float(self.data.value('t_end', run)) / YEAR)} yr", html.escape(
+            words
+        )
 
 
 def _long(error: str) -> str:

@@ -39,22 +39,35 @@ class MapView:
         self.x = self._select("across", [*dict.fromkeys([*dimensions, RUN])], x)
         self.y = self._select("upwards", [*dimensions, VALUE], y)
         self.name = self._select("colour", self.data.scalars, "M_loss")
-        self.scale = Select(title="scale", options=SCALES, value="auto", width=110, stylesheets=[WIDGET], margin=0)
+        self.scale = Select(
+            title="scale", options=SCALES, value="auto", width=110, stylesheets=[WIDGET], margin=0
+        )
         for control in (self.x, self.y, self.name, self.scale):
             control.on_change("value", self._changed)
         self.fixed: dict[str, Select | Slider] = {}
-        self._kept: dict[str, Any] = {}  # last choice of each parameter, also while it is an axis of the map
+        # last choice of each parameter, also while it is an axis of the map
+        self._kept: dict[str, Any] = {}
         self.others = Row(stylesheets=[WRAP], margin=0)
         self.note = text_block()
         self.picture = Column(sizing_mode="stretch_width", margin=0)
         self._figure: CellsFigure | PointsFigure | None = None
         self._shown: Cells | Points | None = None
         controls = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
-        self.root = stack(controls, self.others, apart(self.picture), foot(self.note, downloads(page, [self.picture], self._csv, "-map")))
+        self.root = stack(
+            controls,
+            self.others,
+            apart(self.picture),
+            foot(self.note, downloads(page, [self.picture], self._csv, "-map")),
+        )
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
-        options: Any = [(name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)) for name in names]
-        return Select(title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0)
+        options: Any = [
+            (name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40))
+            for name in names
+        ]
+        return Select(
+            title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0
+        )
 
     @cached_property
     def _cells_figure(self) -> CellsFigure:
@@ -73,7 +86,9 @@ class MapView:
 
     def update(self) -> None:
         """Draw what the controls ask for."""
-        x, y, name = self.x.value, self.y.value, self.name.value
+        x = self.x.value
+        y = self.y.value
+        name = self.name.value
         runs, left_out = self._runs()
         found = None if VALUE in (y,) or RUN in (x,) or x == y else self._cells(runs, x, y, name)
         if found is None:
@@ -111,7 +126,11 @@ class MapView:
     def _runs(self) -> tuple[NDArray[np.int64], int]:
         """Runs to show and how many are on none of the axes."""
         runs = self.page.runs
-        if not self.data.axes or self.x.value not in self.data.axes or self.y.value not in self.data.axes:
+        if (
+            not self.data.axes
+            or self.x.value not in self.data.axes
+            or self.y.value not in self.data.axes
+        ):
             return runs, 0
         product = self.data.columns["in_product"][runs]
         return runs[product], int((~product).sum())
@@ -120,9 +139,14 @@ class MapView:
         (xs, _), (ys, _) = self.data.coded(x), self.data.coded(y)
         if len(xs) * len(ys) > MOST_EMPTY * max(runs.size, 20) or not self._is_grid(x, y):
             return None
-        others = [axis for axis in self.data.axes if axis not in {x, y} and not any(self.data.follows(axis, shown) for shown in (x, y))]
+        others = [
+            axis
+            for axis in self.data.axes
+            if axis not in {x, y} and not any(self.data.follows(axis, shown) for shown in (x, y))
+        ]
         self._fix(others)
-        over, fixed = None, {}
+        over = None
+        fixed = {}
         for axis in others:
             value = self._value(axis)
             if value == SUM:
@@ -130,7 +154,9 @@ class MapView:
             else:
                 fixed[axis] = value
         try:
-            return cells(self.data.group, name, x, y, fixed, among=runs, over=over, columns=self.data.columns)
+            return cells(
+                self.data.group, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
+            )
         except StoreError:  # several runs in a cell: it is no grid
             return None
 
@@ -143,8 +169,13 @@ class MapView:
 
     def _fix(self, names: list[str]) -> None:
         """Controls for the axes that the map does not show."""
-        wanted = {name: self.data.sums(self.name.value) and name == self.data.rings for name in names}
-        if wanted == {name: control.tags == [SUM] for name, control in self.fixed.items()} and self.fixed.keys() == wanted.keys():
+        wanted = {
+            name: self.data.sums(self.name.value) and name == self.data.rings for name in names
+        }
+        if (
+            wanted == {name: control.tags == [SUM] for name, control in self.fixed.items()}
+            and self.fixed.keys() == wanted.keys()
+        ):
             return
         for name in self.fixed:
             self._kept[name] = self._value(name)
@@ -154,19 +185,41 @@ class MapView:
 
     def _control(self, name: str, *, sums: bool) -> Select | Slider:
         values = self.data.coded(name)[0]
-        kept = self._kept.get(name, SUM if sums else values[(len(values) - 1) // 2] if not isinstance(values[0], str) else values[0])
+        kept = self._kept.get(
+            name,
+            (
+                SUM
+                if sums
+                else values[(len(values) - 1) // 2]
+                if not isinstance(values[0], str)
+                else values[0]
+            ),
+        )
         if kept == SUM and not sums:
             kept = values[(len(values) - 1) // 2]
         if len(values) < SLIDER_FROM or sums or isinstance(values[0], str):
             options: Any = [(SUM, f"sum over {len(values)} rings")] if sums else []
             options += [(str(i), shown(value, 40)) for i, value in enumerate(values)]
             chosen = SUM if kept == SUM else str(values.index(kept))
-            select = Select(title=shown(self.data.with_unit(name), 40), options=options, value=chosen, width=170, stylesheets=[WIDGET], margin=0)
+            select = Select(
+                title=shown(self.data.with_unit(name), 40),
+                options=options,
+                value=chosen,
+                width=170,
+                stylesheets=[WIDGET],
+                margin=0,
+            )
             select.tags = [SUM] if sums else []
             select.on_change("value", self._changed)
             return select
         slider = Slider(
-            title=self._slider_title(name, kept), start=0, end=len(values) - 1, step=1, value=values.index(kept), show_value=False, width=240
+            title=self._slider_title(name, kept),
+            start=0,
+            end=len(values) - 1,
+            step=1,
+            value=values.index(kept),
+            show_value=False,
+            width=240,
         )
         slider.update(stylesheets=[WIDGET], margin=(0, 8, 0, 8), bar_color="#9fb9cc")
 
@@ -192,21 +245,41 @@ class MapView:
         of = " of the whole disk" if SUM in fixed.values() else ""
         unit = self.data.unit(name)
         what = f"{name}{of}" + ("" if unit == "1" else f" [{unit}]")
-        rest = [f"{shown(axis, 24)} = {self.data.in_words(axis, value)}" for axis, value in fixed.items() if value != SUM]
+        rest = [
+            f"{shown(axis, 24)} = {self.data.in_words(axis, value)}"
+            for axis, value in fixed.items()
+            if value != SUM
+        ]
         return ", ".join([what, *rest])
 
     def _notes(self, left_out: int) -> str:
         """What is seen, in words."""
-        lines = [f"<b>{escaped(self.name.value)}</b>: {escaped(self.data.meaning(self.name.value), 120)}."]
+        lines = [
+            f"<b>{escaped(self.name.value)}</b>:"
+            f" {escaped(self.data.meaning(self.name.value), 120)}."
+        ]
         if isinstance(self._shown, Cells):
-            there, status = self._shown.run >= 0, self._shown.status
-            counts = {"failed": status == layout.FAILED, "not done yet": status == layout.PENDING, "stopped early": self._shown.early}
-            parts = [f"{int((where & there).sum())} {words}" for words, where in counts.items() if (where & there).any()]
+            there = self._shown.run >= 0
+            status = self._shown.status
+            counts = {
+                "failed": status == layout.FAILED,
+                "not done yet": status == layout.PENDING,
+                "stopped early": self._shown.early,
+            }
+            parts = [
+                f"{int((where & there).sum())} {words}"
+                for words, where in counts.items()
+                if (where & there).any()
+            ]
             parts += [f"{int((~there).sum())} without a run"] if (~there).any() else []
-            parts += [f"{zeros} zero (grey)"] if (zeros := int((self._shown.value == 0.0).sum())) else []
+            parts += (
+                [f"{zeros} zero (grey)"] if (zeros := int((self._shown.value == 0.0).sum())) else []
+            )
             if SUM in {self._value(axis) for axis in self.fixed}:
                 lines.append("A click chooses the first ring of a disk.")
-            lines.append(f"{there.sum()} cells" + (f": {', '.join(parts)}" if parts else ", all done") + ".")
+            lines.append(
+                f"{there.sum()} cells" + (f": {', '.join(parts)}" if parts else ", all done") + "."
+            )
         elif self._shown is not None:
             lines.append(self._shown.in_words() + ".")
         if left_out:
@@ -226,13 +299,17 @@ class MapView:
         if isinstance(self._shown, Cells):
             found, (x, y) = self._shown, (self.x.value, self.y.value)
             j, i = np.nonzero(found.run >= 0)
-            state = np.where(found.early, "stopped early", np.array(list(layout.STATUS.values()))[found.status])
+            state = np.where(
+                found.early, "stopped early", np.array(list(layout.STATUS.values()))[found.status]
+            )
             columns = {
                 self.data.with_unit(x): [found.x[k] for k in i],
                 self.data.with_unit(y): [found.y[k] for k in j],
                 self._title(name): found.value[j, i].tolist(),
                 "state": state[j, i].tolist(),
-                "first run" if SUM in {self._value(axis) for axis in self.fixed} else "run": found.run[j, i].tolist(),
+                "first run" if SUM in {self._value(axis) for axis in self.fixed} else "run": (
+                    found.run[j, i].tolist()
+                ),
             }
         elif self._shown is not None:
             columns = self._shown.table(self.data)

@@ -28,13 +28,34 @@ class OriginView:
         """Write it down."""
         given: Any = self.data.group.attrs["sweep"]
         record: Any = self.data.group.attrs["provenance"]
-        tables = [[escaped(name, 80), escaped(digest, 80)] for name, digest in record.get("tables", {}).items()]
+        tables = [
+            [escaped(name, 80), escaped(digest, 80)]
+            for name, digest in record.get("tables", {}).items()
+        ]
         parts = [
-            "<h2>Made by</h2>" + table([], [[escaped(key), escaped(value, 400)] for key, value in self._facts()], numbers_from=9) + "<br>",
-            "<h2>Tables</h2>" + (table(["table", "digest"], tables, numbers_from=9) if tables else "<p class='faint'>None.</p>") + "<br>",
+            "<h2>Made by</h2>"
+            + table(
+                [],
+                [[escaped(key), escaped(value, 400)] for key, value in self._facts()],
+                numbers_from=9,
+            )
+            + "<br>",
+            "<h2>Tables</h2>"
+            + (
+                table(["table", "digest"], tables, numbers_from=9)
+                if tables
+                else "<p class='faint'>None.</p>"
+            )
+            + "<br>",
             "<h2>Sweep file</h2>" + _code(given.get("content")),
-            *(["<h2>Command line</h2>" + _code(given["command_line"])] if given.get("command_line") else []),
-            "<details><summary>Base configuration</summary>" + _code(self.data.group.attrs.get("base_config")) + "</details>",
+            *(
+                ["<h2>Command line</h2>" + _code(given["command_line"])]
+                if given.get("command_line")
+                else []
+            ),
+            "<details><summary>Base configuration</summary>"
+            + _code(self.data.group.attrs.get("base_config"))
+            + "</details>",
         ]
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
 
@@ -44,12 +65,18 @@ class OriginView:
         facts = {
             "store": self.data.place,
             "model version": record.get("model_version"),
-            "git commit": f"{record['git_commit']}{dirty}" if record.get("git_commit") else "none: installed from no checkout",
+            "git commit": (
+                f"{record['git_commit']}{dirty}"
+                if record.get("git_commit")
+                else "none: installed from no checkout"
+            ),
             "created": record.get("created"),
             "host": record.get("host"),
             "platform": record.get("platform"),
             "python": record.get("python"),
-            "packages": ", ".join(f"{name} {version}" for name, version in record.get("packages", {}).items()),
+            "packages": ", ".join(
+                f"{name} {version}" for name, version in record.get("packages", {}).items()
+            ),
             "plan": self.data.group.attrs["plan_digest"],
             "runs in a block": self.data.group.attrs["block_size"],
         }
@@ -60,7 +87,10 @@ class OriginView:
 
     def _csv(self) -> tuple[str, str]:
         keys, values = zip(*self._facts(), strict=True)
-        return csvtext.table({"what": keys, "value": values}), f"{self.page.file_name}-provenance.csv"
+        return (
+            csvtext.table({"what": keys, "value": values}),
+            f"{self.page.file_name}-provenance.csv",
+        )
 
 
 def _code(content: Any) -> str:

@@ -13,7 +13,22 @@ from . import csvtext
 from .cells import colour_bar, set_colours
 from .data import RUN
 from .points import Axis
-from .style import COLOURS, FAINT, FONT, INK, WIDGET, apart, downloads, foot, on_click, plot, set_axis, set_range, stack, text_block
+from .style import (
+    COLOURS,
+    FAINT,
+    FONT,
+    INK,
+    WIDGET,
+    apart,
+    downloads,
+    foot,
+    on_click,
+    plot,
+    set_axis,
+    set_range,
+    stack,
+    text_block,
+)
 from .texts import plain, shown
 
 if TYPE_CHECKING:
@@ -40,7 +55,11 @@ class _Upright:
 
     def ticks(self) -> list[tuple[float, str]]:
         low, high = self.ends
-        words = self.axis.scale.ticks(TICKS) if self.axis.scale.log or len(self.axis.ticks) > TICKS else self.axis.ticks
+        words = (
+            self.axis.scale.ticks(TICKS)
+            if self.axis.scale.log or len(self.axis.ticks) > TICKS
+            else self.axis.ticks
+        )
         return [((place - low) / (high - low), text) for place, text in words]
 
     def value_at(self, height: float) -> float:
@@ -55,7 +74,14 @@ class ParallelView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in self.data.scalars]
-        self.name = Select(title="result", options=options, value="M_loss", width=200, stylesheets=[WIDGET], margin=0)
+        self.name = Select(
+            title="result",
+            options=options,
+            value="M_loss",
+            width=200,
+            stylesheets=[WIDGET],
+            margin=0,
+        )
         self.name.on_change("value", lambda attr, old, new: page.guarded(self.update)())
         self.figure = plot(440, name="parallel", min_border_left=40, min_border_right=40)
         self.figure.grid.grid_line_color = None
@@ -63,11 +89,18 @@ class ParallelView:
         self.figure.yaxis.visible = False
         self.mapper, self.bar = colour_bar()
         none = _pieces(np.empty((1, 0)))
-        self.lines, self.failed = ColumnDataSource(data=none | {"shade": np.empty(0)}), ColumnDataSource(data=none)
+        self.lines, self.failed = (
+            ColumnDataSource(data=none | {"shade": np.empty(0)}),
+            ColumnDataSource(data=none),
+        )
         ends = ("x0", "y0", "x1", "y1")
-        self.figure.segment(*ends, source=self.failed, line_color="#8a96a1", line_dash="dashed", line_width=1)
+        self.figure.segment(
+            *ends, source=self.failed, line_color="#8a96a1", line_dash="dashed", line_width=1
+        )
         colour: Any = {"field": "shade", "transform": self.mapper}
-        self.figure.segment(*ends, source=self.lines, line_color=colour, line_alpha=0.55, line_width=1.2)
+        self.figure.segment(
+            *ends, source=self.lines, line_color=colour, line_alpha=0.55, line_width=1.2
+        )
         self.marked = ColumnDataSource(data={"xs": [], "ys": [], "colour": []})
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="#ffffff", line_width=6)
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="colour", line_width=3)
@@ -81,15 +114,24 @@ class ParallelView:
         on_click(self.figure, page.guarded(self._tapped))
         self.figure.add_layout(self.bar, "right")
         self.note = text_block()
-        self.root = stack(self.name, apart(self.figure), foot(self.note, downloads(page, [self.figure], self._csv, "-parallel")))
+        self.root = stack(
+            self.name,
+            apart(self.figure),
+            foot(self.note, downloads(page, [self.figure], self._csv, "-parallel")),
+        )
         self._uprights: list[_Upright] = []
         self._runs = np.arange(0)
         self._heights = np.empty((0, 0))
 
     def update(self) -> None:
         """Draw the lines of the runs that pass the filter."""
-        name, every = self.name.value, self.page.runs
-        self._runs = every if every.size <= MOST else every[np.linspace(0, every.size - 1, MOST).astype(np.int64)]
+        name = self.name.value
+        every = self.page.runs
+        self._runs = (
+            every
+            if every.size <= MOST
+            else every[np.linspace(0, every.size - 1, MOST).astype(np.int64)]
+        )
         names = self._names()
         self._uprights = [_Upright(Axis.of(self.data, axis, self._runs)) for axis in [*names, name]]
         self._heights = np.array([upright.heights() for upright in self._uprights])
@@ -98,34 +140,74 @@ class ParallelView:
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
         self.bar.visible = bool(done.any())
-        self.lines.data = _pieces(self._heights[:, done]) | {"shade": np.tile(shade[done], len(names))}
+        self.lines.data = _pieces(self._heights[:, done]) | {
+            "shade": np.tile(shade[done], len(names))
+        }
         self.failed.data = _pieces(self._heights[:-1, ~done])
-        places = [(i, height, words) for i, upright in enumerate(self._uprights) for height, words in upright.ticks()]
-        self.ticks.data = {"x": [p[0] for p in places], "y": [p[1] for p in places], "words": [p[2] for p in places]}
+        places = [
+            (i, height, words)
+            for i, upright in enumerate(self._uprights)
+            for height, words in upright.ticks()
+        ]
+        self.ticks.data = {
+            "x": [p[0] for p in places],
+            "y": [p[1] for p in places],
+            "words": [p[2] for p in places],
+        }
         rest = [part for part in self.figure.center if not isinstance(part, Span)]
-        if len(self.figure.center) - len(rest) != len(self._uprights):  # a new model has the server look through all
+        # a new model has the server look through all
+        if len(self.figure.center) - len(rest) != len(self._uprights):
             self.figure.center = rest + [
-                Span(location=float(i), dimension="height", line_color=FAINT, line_width=1, level="underlay") for i in range(len(self._uprights))
+                Span(
+                    location=float(i),
+                    dimension="height",
+                    line_color=FAINT,
+                    line_width=1,
+                    level="underlay",
+                )
+                for i in range(len(self._uprights))
             ]
-        set_axis(self.figure.xaxis[0], [(float(i), shown(self.data.with_unit(n), 22)) for i, n in enumerate([*names, name])])
+        set_axis(
+            self.figure.xaxis[0],
+            [(float(i), shown(self.data.with_unit(n), 22)) for i, n in enumerate([*names, name])],
+        )
         self.figure.xaxis[0].major_label_orientation = 0.35 if len(names) > 4 else 0.0
         set_range(self.figure.x_range, -0.15, len(names) + 0.45)
         set_range(self.figure.y_range, -0.04, 1.04)
-        self.figure.title.text = plain(f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}", 110)
-        words = [f"{int((~done).sum())} without a value of {name}, dashed."] if (~done).any() else []
-        words += [f"{every.size - self._runs.size} more are not drawn; a filter brings them."] if every.size > self._runs.size else []
-        words += [f"{left} more parameters are not drawn."] if (left := len(self.data.varying) - len(names)) > 0 and len(names) == MOST_AXES else []
+        self.figure.title.text = plain(
+            f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}",
+            110,
+        )
+        words = (
+            [f"{int((~done).sum())} without a value of {name}, dashed."] if (~done).any() else []
+        )
+        words += (
+            [f"{every.size - self._runs.size} more are not drawn; a filter brings them."]
+            if every.size > self._runs.size
+            else []
+        )
+        words += (
+            [f"{left} more parameters are not drawn."]
+            if (left := len(self.data.varying) - len(names)) > 0 and len(names) == MOST_AXES
+            else []
+        )
         self.note.text = (
-            f"<p class='faint'>{' '.join([f'{self._runs.size} runs.', *words])} Draw a box over an axis to filter, click a line to choose it.</p>"
+            f"<p class='faint'>{' '.join([f'{self._runs.size} runs.', *words])} Draw a box over an"
+            " axis to filter, click a line to choose it.</p>"
         )
         self.mark()
 
     def _names(self) -> list[str]:
-        return [name for name in self.data.dimensions if not self.data.told(name)][:MOST_AXES] or [RUN]
+        return [name for name in self.data.dimensions if not self.data.told(name)][:MOST_AXES] or [
+            RUN
+        ]
 
     def mark(self) -> None:
         """Draw the chosen runs above the others."""
-        at = [(np.flatnonzero(self._runs == run), colour) for run, colour in zip(self.page.chosen, COLOURS, strict=False)]
+        at = [
+            (np.flatnonzero(self._runs == run), colour)
+            for run, colour in zip(self.page.chosen, COLOURS, strict=False)
+        ]
         here = [(int(index[0]), colour) for index, colour in at if index.size]
         across = np.arange(len(self._uprights), dtype=np.float64)
         self.marked.data = {
@@ -140,7 +222,9 @@ class ParallelView:
         if not event.final or not {"x0", "x1", "y0", "y1"} <= box.keys():
             return
         low, high = sorted((box["y0"], box["y1"]))
-        crossed = range(max(int(np.ceil(box["x0"])), 0), min(int(np.floor(box["x1"])) + 1, len(self._uprights)))
+        crossed = range(
+            max(int(np.ceil(box["x0"])), 0), min(int(np.floor(box["x1"])) + 1, len(self._uprights))
+        )
         parts = [self._condition(self._uprights[i], low, high) for i in crossed]
         if parts:
             self.page.narrow(" and ".join(parts))
@@ -162,12 +246,18 @@ class ParallelView:
         far = np.where(np.isfinite(heights), np.abs(heights - event.y), np.inf)
         if far.min() < 0.02:
             held = event.modifiers or {}
-            self.page.choose([int(self._runs[np.argmin(far)])], add=bool(held.get("shift") or held.get("ctrl")))
+            self.page.choose(
+                [int(self._runs[np.argmin(far)])], add=bool(held.get("shift") or held.get("ctrl"))
+            )
 
     def _csv(self) -> tuple[str, str]:
         names = [upright.axis.name for upright in self._uprights]
         columns = {"run": self.page.runs.tolist()}
-        columns |= {self.data.with_unit(name): self.data.columns[name][self.page.runs].tolist() for name in names if name != RUN}
+        columns |= {
+            self.data.with_unit(name): self.data.columns[name][self.page.runs].tolist()
+            for name in names
+            if name != RUN
+        }
         return csvtext.table(columns), f"{self.page.file_name}-parallel.csv"
 
 

@@ -41,14 +41,25 @@ class Axis:
         """A parameter of ``runs``."""
         values = data.columns[name][runs]
         if values.dtype.kind in "iuf":
-            scale = Scale.of(values, None if (values[np.isfinite(values)] > 0.0).all() else False)  # all values need a place
+            # all values need a place
+            scale = Scale.of(values, None if (values[np.isfinite(values)] > 0.0).all() else False)
             once = np.unique(values[np.isfinite(values)])
-            few = [(float(place), shown(value)) for place, value in zip(scale.place(once), once.tolist(), strict=True)]
-            return cls(name, scale, scale.place(values), few if len(few) <= FEW else scale.ticks(7, 0.04))
+            few = [
+                (float(place), shown(value))
+                for place, value in zip(scale.place(once), once.tolist(), strict=True)
+            ]
+            return cls(
+                name, scale, scale.place(values), few if len(few) <= FEW else scale.ticks(7, 0.04)
+            )
         labels, codes = data.coded(name)
         scale = Scale(False, 0.0, float(max(len(labels) - 1, 0)))
         every = -(-len(labels) // 12)
-        return cls(name, scale, codes[runs].astype(float), [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), every)])
+        return cls(
+            name,
+            scale,
+            codes[runs].astype(float),
+            [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), every)],
+        )
 
 
 @dataclass(frozen=True)
@@ -66,26 +77,53 @@ class Points:
     @classmethod
     def of(cls, data: Data, runs: NDArray[np.int64], x: str, y: str, name: str) -> "Points":
         """``name`` of ``runs`` over parameters; evenly chosen ones where there are more than :data:`MOST`."""
-        shown_runs = runs if runs.size <= MOST else runs[np.linspace(0, runs.size - 1, MOST).astype(np.int64)]
+        shown_runs = (
+            runs
+            if runs.size <= MOST
+            else runs[np.linspace(0, runs.size - 1, MOST).astype(np.int64)]
+        )
         status = data.columns["status"][shown_runs].astype(object)
-        kind = np.where(status == "done", "done", np.where(status == "failed", "failed", "not done yet")).astype(object)
-        kind[(kind == "done") & ended_early(data.columns["stop_reason"][shown_runs])] = "stopped early"
+        kind = np.where(
+            status == "done", "done", np.where(status == "failed", "failed", "not done yet")
+        ).astype(object)
+        kind[(kind == "done") & ended_early(data.columns["stop_reason"][shown_runs])] = (
+            "stopped early"
+        )
         done = (kind == "done") | (kind == "stopped early")
         value = np.where(done, data.columns[name][shown_runs], np.nan).astype(np.float64)
         up = None if y == VALUE else Axis.of(data, y, shown_runs)
-        return cls(shown_runs, name, value, kind, Axis.of(data, x, shown_runs), up, runs.size - shown_runs.size)
+        return cls(
+            shown_runs,
+            name,
+            value,
+            kind,
+            Axis.of(data, x, shown_runs),
+            up,
+            runs.size - shown_runs.size,
+        )
 
     def in_words(self) -> str:
         """How many runs of each kind there are."""
-        parts = [f"{count} {kind}" for kind in KINDS if kind != "done" and (count := int((self.kind == kind).sum()))]
-        more = f"; {self.left_out} more are not drawn, a filter brings them" if self.left_out else ""
+        parts = [
+            f"{count} {kind}"
+            for kind in KINDS
+            if kind != "done" and (count := int((self.kind == kind).sum()))
+        ]
+        more = (
+            f"; {self.left_out} more are not drawn, a filter brings them" if self.left_out else ""
+        )
         return f"{self.run.size} runs" + (f": {', '.join(parts)}" if parts else ", all done") + more
 
     def table(self, data: Data) -> dict[str, list[Any]]:
         """For a file."""
         names = [axis.name for axis in (self.x, self.y) if axis is not None and axis.name != RUN]
         columns = {data.with_unit(name): data.columns[name][self.run].tolist() for name in names}
-        return {"run": self.run.tolist(), **columns, data.with_unit(self.name): self.value.tolist(), "state": self.kind.tolist()}
+        return {
+            "run": self.run.tolist(),
+            **columns,
+            data.with_unit(self.name): self.value.tolist(),
+            "state": self.kind.tolist(),
+        }
 
 
 class PointsFigure:
@@ -99,21 +137,46 @@ class PointsFigure:
         self.items: dict[str, LegendItem] = {}
         renderers = []
         for kind, style in KINDS.items():
-            self.sources[kind] = source = ColumnDataSource(data={"x": [], "y": [], "shade": [], "run": [], "value": []})
-            colour: Any = {"field": "shade", "transform": self.mapper} if kind in {"done", "stopped early"} else "#8a96a1"
+            self.sources[kind] = source = ColumnDataSource(
+                data={"x": [], "y": [], "shade": [], "run": [], "value": []}
+            )
+            colour: Any = (
+                {"field": "shade", "transform": self.mapper}
+                if kind in {"done", "stopped early"}
+                else "#8a96a1"
+            )
             line = "#d55e00" if kind == "failed" else "#ffffff" if kind == "done" else "#1c2733"
-            renderer = self.figure.scatter("x", "y", source=source, fill_color=colour, line_color=line, **{"line_width": 0.5, **style})
+            renderer = self.figure.scatter(
+                "x",
+                "y",
+                source=source,
+                fill_color=colour,
+                line_color=line,
+                **{"line_width": 0.5, **style},
+            )
             renderers.append(renderer)
-            self.items[kind] = LegendItem(label={"value": kind}, renderers=[renderer], visible=False)
+            self.items[kind] = LegendItem(
+                label={"value": kind}, renderers=[renderer], visible=False
+            )
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
-        self.figure.scatter("x", "y", size=15, fill_color=None, line_color="colour", line_width=3, source=self.outline)
+        self.figure.scatter(
+            "x",
+            "y",
+            size=15,
+            fill_color=None,
+            line_color="colour",
+            line_width=3,
+            source=self.outline,
+        )
         self.legend = legend()
         self.legend.items = list(self.items.values())
         self.figure.add_layout(self.bar, "right")
         self.figure.add_layout(self.legend, "below")
         code = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
         self.hover = HoverTool(
-            renderers=renderers, tooltips=[("run", "@run"), ("value", "@value{custom}")], formatters={"@value": CustomJSHover(code=code)}
+            renderers=renderers,
+            tooltips=[("run", "@run"), ("value", "@value{custom}")],
+            formatters={"@value": CustomJSHover(code=code)},
         )
         self.figure.add_tools(self.hover)
         self.points: Points | None = None
@@ -125,12 +188,18 @@ class PointsFigure:
         coloured = points.y is not None
         self.bar.visible = coloured
         set_colours(self.mapper, self.bar, scale)
-        x, margin = points.x, 0.04
+        x = points.x
+        margin = 0.04
         shade = scale.place(points.value)
         if points.y is not None:
-            y, y_scale, y_ticks, y_label = points.y.place, points.y.scale, points.y.ticks, self.data.with_unit(points.y.name)
+            y = points.y.place
+            y_scale = points.y.scale
+            y_ticks = points.y.ticks
+            y_label = self.data.with_unit(points.y.name)
         else:  # what has no value stands on the lower edge
-            y_scale, y_ticks, y_label = scale, scale.ticks(7, margin), self.data.with_unit(points.name)
+            y_scale = scale
+            y_ticks = scale.ticks(7, margin)
+            y_label = self.data.with_unit(points.name)
             y = np.where(np.isfinite(shade), shade, scale.ends(margin)[0])
         self.place = (x.place, y)
         for kind, source in self.sources.items():
@@ -144,7 +213,10 @@ class PointsFigure:
                 "value": points.value[here],
             }
             lacks = ", no value" if kind in {"failed", "not done yet"} and points.y is None else ""
-            self.items[kind].update(label={"value": f"{kind}{lacks} ({count} run{'s' * (count != 1)})"}, visible=count > 0 and kind != "done")
+            self.items[kind].update(
+                label={"value": f"{kind}{lacks} ({count} run{'s' * (count != 1)})"},
+                visible=count > 0 and kind != "done",
+            )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure.title.text = plain(title, 110)
         set_axis(figure.xaxis[0], x.ticks, plain(self.data.with_unit(x.name), 50))
@@ -165,7 +237,10 @@ class PointsFigure:
         """Ring the points of runs."""
         if self.points is None:
             return
-        at = [(np.flatnonzero(self.points.run == run), colour) for run, colour in zip(chosen, COLOURS, strict=False)]
+        at = [
+            (np.flatnonzero(self.points.run == run), colour)
+            for run, colour in zip(chosen, COLOURS, strict=False)
+        ]
         here = [(int(index[0]), colour) for index, colour in at if index.size]
         self.outline.data = {
             "x": [self.place[0][index] for index, _ in here],

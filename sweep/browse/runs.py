@@ -4,7 +4,16 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, DataTable, Row, Select, StringFormatter, TableColumn, TextInput, Toggle
+from bokeh.models import (
+    ColumnDataSource,
+    DataTable,
+    Row,
+    Select,
+    StringFormatter,
+    TableColumn,
+    TextInput,
+    Toggle,
+)
 
 from ..tables import in_sequence
 from . import csvtext
@@ -31,10 +40,17 @@ class RunsView:
 
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
-        names = ["run", *(name for name in self.data.columns if name not in {"run", "block", "in_product"})]
+        names = [
+            "run",
+            *(name for name in self.data.columns if name not in {"run", "block", "in_product"}),
+        ]
         options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in names]
-        self.sort = Select(title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0)
-        self.down = Toggle(label="largest first", width=110, height=31, stylesheets=[WIDGET], margin=(20, 0, 0, 0))
+        self.sort = Select(
+            title="sort by", options=options, value="run", width=170, stylesheets=[WIDGET], margin=0
+        )
+        self.down = Toggle(
+            label="largest first", width=110, height=31, stylesheets=[WIDGET], margin=(20, 0, 0, 0)
+        )
         self.names = TextInput(title="columns", value="", stylesheets=[WIDGET], margin=0)
         self.names.styles = {"flex": "1 1 320px", "width": "auto"}
         for control, what in ((self.sort, "value"), (self.down, "active"), (self.names, "value")):
@@ -56,8 +72,17 @@ class RunsView:
         )
         self.source.selected.on_change("indices", self._selected)
         self.note = text_block()
-        controls = Row(self.sort, self.down, self.names, stylesheets=[WRAP], margin=0, sizing_mode="stretch_width")
-        self.root = stack(controls, apart(self.table), foot(self.note, downloads(page, [], self._csv)))
+        controls = Row(
+            self.sort,
+            self.down,
+            self.names,
+            stylesheets=[WRAP],
+            margin=0,
+            sizing_mode="stretch_width",
+        )
+        self.root = stack(
+            controls, apart(self.table), foot(self.note, downloads(page, [], self._csv))
+        )
         self._usual: list[str] = []
         self._marking = False  # whether something here is set that a person may set, too
         self._order = np.arange(0)
@@ -68,9 +93,21 @@ class RunsView:
 
     def _offer(self) -> None:
         """Parameters that differ and what came of them, unless other columns were written."""
-        found = ["status", "M_loss", "t99", "tau_max", "stop_reason", *(["error"] if (self.data.columns["error"] != "").any() else [])]
-        differ = [name for name in self.data.varying if name not in self.data.axes and not self.data.told(name)]
-        before, self._usual = self._usual, [*self.data.axes, *differ, *found]
+        found = [
+            "status",
+            "M_loss",
+            "t99",
+            "tau_max",
+            "stop_reason",
+            *(["error"] if (self.data.columns["error"] != "").any() else []),
+        ]
+        differ = [
+            name
+            for name in self.data.varying
+            if name not in self.data.axes and not self.data.told(name)
+        ]
+        before = self._usual
+        self._usual = [*self.data.axes, *differ, *found]
         if self.names.value == ", ".join(before):
             self._marking = True
             self.names.value = ", ".join(self._usual)
@@ -83,19 +120,41 @@ class RunsView:
         self._order = in_sequence(self.data.columns, self.page.runs, by)
         rows = self._order[:MOST]
         names = self._names()
-        content = {name: [_cell(value) for value in self.data.columns[name][rows].tolist()] for name in names}
+        content = {
+            name: [_cell(value) for value in self.data.columns[name][rows].tolist()]
+            for name in names
+        }
         numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
         self._marking = True
         self.source.selected.indices = []
-        self.source.data = {"run": [str(run) for run in rows.tolist()], **{f"c{i}": content[name] for i, name in enumerate(names)}}
+        self.source.data = {
+            "run": [str(run) for run in rows.tolist()],
+            **{f"c{i}": content[name] for i, name in enumerate(names)},
+        }
         self.table.columns = [
-            TableColumn(field="run", title="run", width=60, sortable=False, formatter=StringFormatter(text_align="right")),
-            *(self._column(i, name, content[name], right=name in numeric) for i, name in enumerate(names)),
+            TableColumn(
+                field="run",
+                title="run",
+                width=60,
+                sortable=False,
+                formatter=StringFormatter(text_align="right"),
+            ),
+            *(
+                self._column(i, name, content[name], right=name in numeric)
+                for i, name in enumerate(names)
+            ),
         ]
         self._marking = False
         hidden = self._order.size - rows.size
-        more = f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has all." if hidden else ""
-        self.note.text = f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl with a click adds a run.</p>"
+        more = (
+            f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has all."
+            if hidden
+            else ""
+        )
+        self.note.text = (
+            f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl"
+            " with a click adds a run.</p>"
+        )
         self.mark()
 
     def _names(self) -> list[str]:
@@ -107,7 +166,13 @@ class RunsView:
         title = shown(self.data.with_unit(name), 32)
         width = min(max(8 * max(map(len, [title, *cells[:100]])) + 16, 60), 320)
         align: Any = "right" if right else "left"
-        return TableColumn(field=f"c{i}", title=_no_markup(title), width=width, sortable=False, formatter=StringFormatter(text_align=align))
+        return TableColumn(
+            field=f"c{i}",
+            title=_no_markup(title),
+            width=width,
+            sortable=False,
+            formatter=StringFormatter(text_align=align),
+        )
 
     def mark(self) -> None:
         """Select the rows of the chosen runs."""
@@ -126,12 +191,21 @@ class RunsView:
 
     def _csv(self) -> tuple[str, str]:
         columns = {RUN: self._order.tolist()}
-        columns |= {self.data.with_unit(name): self.data.columns[name][self._order].tolist() for name in self._names()}
+        columns |= {
+            self.data.with_unit(name): self.data.columns[name][self._order].tolist()
+            for name in self._names()
+        }
         return csvtext.table(columns), f"{self.page.file_name}-runs.csv"
 
 
 def _cell(value: Any) -> str:
-    return number(value) if isinstance(value, float) else "–" if value == "not_yet" else shown(value, 80)
+    return (
+        number(value)
+        if isinstance(value, float)
+        else "–"
+        if value == "not_yet"
+        else shown(value, 80)
+    )
 
 
 def _no_markup(title: str) -> str:

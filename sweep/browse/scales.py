@@ -39,7 +39,11 @@ class Scale:
         finite = values[np.isfinite(values)]
         positive = finite[finite > 0.0]
         if log is None:
-            log = bool(positive.size and not (finite < 0.0).any() and positive.max() > 10.0 * positive.min())
+            log = bool(
+                positive.size
+                and not (finite < 0.0).any()
+                and positive.max() > 10.0 * positive.min()
+            )
         shown = positive if log else finite
         if not shown.size:
             return cls(False, 0.0, 1.0)
@@ -55,7 +59,9 @@ class Scale:
 
     def ends(self, margin: float = 0.0) -> tuple[float, float]:
         """Places of the lowest and the highest value, with a share of their distance around them; never the same."""
-        low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        low, high = (
+            (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        )
         if high - low <= 1e-9 * max(abs(low), abs(high)):
             around = 0.5 if self.log else 0.1 * abs(low) or 0.5
             return low - around, high + around
@@ -66,25 +72,33 @@ class Scale:
         low, high = self.ends(margin)
         if not self.log:
             return [(value, number(value, 6)) for value in _round_numbers(low, high, most)]
-        first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+        first = math.ceil(low - 1e-9)
+        last = math.floor(high + 1e-9)
         if last - first + 1 > 2:
             step = -(-(last - first + 1) // most)
             return [(float(power), number(10.0**power)) for power in range(first, last + 1, step)]
         for mantissas in ((1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-            values = [m * 10.0**power for power in range(math.floor(low) - 1, last + 2) for m in mantissas]
+            values = [
+                m * 10.0**power for power in range(math.floor(low) - 1, last + 2) for m in mantissas
+            ]
             inside = [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
             if len(inside) <= most:
                 break
         if len(inside) >= 2:
             return [(math.log10(value), number(value)) for value in inside]
-        return [(math.log10(value), number(value, 6)) for value in _round_numbers(10.0**low, 10.0**high, most) if value > 0.0]
+        return [
+            (math.log10(value), number(value, 6))
+            for value in _round_numbers(10.0**low, 10.0**high, most)
+            if value > 0.0
+        ]
 
 
 def _round_numbers(low: float, high: float, most: int) -> Sequence[float]:
     """At most ``most`` multiples of 1, 2 or 5 times a power of ten from ``low`` to ``high``."""
     unit = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (factor * unit for factor in (1, 2, 5, 10, 20)):
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        first = math.ceil(low / step - 1e-9)
+        last = math.floor(high / step + 1e-9)
         if last - first < most:
             break
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]

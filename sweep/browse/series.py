@@ -35,12 +35,21 @@ class SeriesView:
     def __init__(self, page: "Page") -> None:
         self.page, self.data = page, page.data
         self.runs: list[int] = []
-        self.sources = {name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN}
+        self.sources = {
+            name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN
+        }
         self.time, ticker = Range1d(0, 1), FixedTicker(ticks=[])
-        self.figures = {name: plot(150, name=name, min_border=2, x_range=self.time) for name in SHOWN}
+        self.figures = {
+            name: plot(150, name=name, min_border=2, x_range=self.time) for name in SHOWN
+        }
         for name, figure in self.figures.items():
-            figure.multi_line("xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name])
-            figure.title.text = plain(f"{name}{'' if self.data.unit(name) == '1' else f' [{self.data.unit(name)}]'}, {SHOWN[name]}")
+            figure.multi_line(
+                "xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name]
+            )
+            figure.title.text = plain(
+                f"{name}{'' if self.data.unit(name) == '1' else f' [{self.data.unit(name)}]'},"
+                f" {SHOWN[name]}"
+            )
             figure.title.standoff = 2
             figure.xaxis.ticker = ticker
         pairs = list(self.figures.values())
@@ -48,7 +57,9 @@ class SeriesView:
             figure.min_border_left = 72
         for figure in pairs[-2:]:
             figure.xaxis.axis_label = "time [yr]"
-        self.root = stack(Pane(elements=pairs, stylesheets=[_GRID]), downloads(page, pairs, self._csv, "-series"))
+        self.root = stack(
+            Pane(elements=pairs, stylesheets=[_GRID]), downloads(page, pairs, self._csv, "-series")
+        )
 
     def show(self, runs: list[int], colours: list[str]) -> None:
         """Draw the series of those of ``runs`` that are done."""
@@ -63,14 +74,25 @@ class SeriesView:
         for name, figure in self.figures.items():
             values = [self.data.row(name, run) for run in runs]
             scale = Scale.of(np.concatenate(values) if values else np.empty(0))
-            lines = [_line(place, scale.place(value)) for place, value in zip(places, values, strict=True)]
-            self.sources[name].data = {"xs": [x for x, _ in lines], "ys": [y for _, y in lines], "colour": colours}
+            lines = [
+                _line(place, scale.place(value))
+                for place, value in zip(places, values, strict=True)
+            ]
+            self.sources[name].data = {
+                "xs": [x for x, _ in lines],
+                "ys": [y for _, y in lines],
+                "colour": colours,
+            }
             set_axis(figure.xaxis[0], time.ticks(5) if runs else [])
             set_axis(figure.yaxis[0], scale.ticks(4, 0.08) if runs else [])
             set_range(figure.y_range, *scale.ends(0.08))
 
     def _csv(self) -> tuple[str, str]:
-        columns: dict[str, list[Any]] = {"run": [], "t [s]": [], **{self.data.with_unit(name): [] for name in SHOWN}}
+        columns: dict[str, list[Any]] = {
+            "run": [],
+            "t [s]": [],
+            **{self.data.with_unit(name): [] for name in SHOWN},
+        }
         for run in self.runs:
             t = self.data.row("t", run)
             columns["run"] += [run] * t.size
@@ -80,6 +102,8 @@ class SeriesView:
         return csvtext.table(columns), f"{self.page.file_name}-series.csv"
 
 
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _line(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A line that breaks where a value is missing."""
     return x, np.where(np.isfinite(x), y, np.nan)

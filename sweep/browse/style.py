@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bokeh.events import DoubleTap, Tap
-from bokeh.models import Button, ColumnDataSource, CustomJS, Div, FixedTicker, LayoutDOM, Pane, Range1d, Row, Title, UIElement
+from bokeh.models import (
+    Button,
+    ColumnDataSource,
+    CustomJS,
+    Div,
+    FixedTicker,
+    LayoutDOM,
+    Pane,
+    Range1d,
+    Row,
+    Title,
+    UIElement,
+)
 from bokeh.plotting import figure
 
 from .texts import plain
@@ -14,8 +26,14 @@ if TYPE_CHECKING:
 
 #: Told apart by colour-blind readers (Okabe & Ito 2008): of runs that are compared.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-INK, FAINT, LINE, ACCENT = "#1c2733", "#5a6875", "#d5dbe1", "#0072b2"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+INK = "#1c2733"
+FAINT = "#5a6875"
+LINE = "#d5dbe1"
+ACCENT = "#0072b2"
+FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans',"
+    " sans-serif"
+)
 
 PAGE = f"""
 html, body {{ margin: 0; background: #fff; color: {INK}; font: 13px/1.45 {FONT}; }}
@@ -83,7 +101,8 @@ const save = (blob, name) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000)
 }
 """
-# figures side by side are drawn onto one more layer of Bokeh's, whose class is only to be had from one that is there (Bokeh 3.9)
+# figures side by side are drawn onto one more layer of Bokeh's, whose class is only to be had from
+# one that is there (Bokeh 3.9)
 _PICTURE = (
     DOWNLOAD
     + """
@@ -132,7 +151,12 @@ def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str =
     buttons = []
     for kind in ("png", "svg") if pictures else ():
         button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
-        button.js_on_click(CustomJS(args={"pictures": list(pictures), "kind": kind, "name": f"{page.file_name}{name}"}, code=_PICTURE))
+        button.js_on_click(
+            CustomJS(
+                args={"pictures": list(pictures), "kind": kind, "name": f"{page.file_name}{name}"},
+                code=_PICTURE,
+            )
+        )
         buttons.append(button)
     table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
 
@@ -143,7 +167,8 @@ def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str =
 
     table.on_click(page.guarded(make))
     label = Div(text="download", stylesheets=[TEXT], margin=(4, 0, 0, 0), styles={"color": FAINT})
-    return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])  # the tag brings the table into the document
+    # the tag brings the table into the document
+    return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])
 
 
 def foot(note: Div, buttons: Row) -> Pane:
@@ -158,9 +183,24 @@ def plot(height: int, **options: Any) -> Any:
         height=height,
         sizing_mode="stretch_width",
         toolbar_location=None,
-        **{"x_range": Range1d(0, 1), "y_range": Range1d(0, 1), "tools": "", "margin": 0, "min_border": 4, "outline_line_color": None, **options},
+        **{
+            "x_range": Range1d(0, 1),
+            "y_range": Range1d(0, 1),
+            "tools": "",
+            "margin": 0,
+            "min_border": 4,
+            "outline_line_color": None,
+            **options,
+        },
     )
-    made.title = Title(text="", text_font=FONT, text_font_size="12px", text_font_style="normal", text_color=INK, standoff=6)
+    made.title = Title(
+        text="",
+        text_font=FONT,
+        text_font_size="12px",
+        text_font_style="normal",
+        text_color=INK,
+        standoff=6,
+    )
     made.grid.grid_line_color = "#eef1f4"
     for axis in made.axis:
         axis.update(

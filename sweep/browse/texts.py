@@ -37,5 +37,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: i
     """An HTML table of cells that are HTML already; columns from ``numbers_from`` on are set to the right."""
     kind = [' class="number"' if i >= numbers_from else "" for i in range(max(len(head), 20))]
     top = "".join(f"<th scope='col'{kind[i]}>{cell}</th>" for i, cell in enumerate(head))
-    body = "".join("<tr>" + "".join(f"<td{kind[i]}>{cell}</td>" for i, cell in enumerate(row)) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind[i]}>{cell}</td>" for i, cell in enumerate(row)) + "</tr>"
+        for row in rows
+    )
     return f"<table>{f'<thead><tr>{top}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"

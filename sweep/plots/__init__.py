@@ -40,20 +40,35 @@ def _drawer(kind: str) -> Callable[..., "Figure"]:
     if kind not in KINDS:
         raise PlotError(f"there is no figure {kind!r}; there are {', '.join(KINDS)}")
     try:
-        found: Callable[..., Figure] = getattr(importlib.import_module(f".{KINDS[kind]}", __name__), kind)
+        found: Callable[..., Figure] = getattr(
+            importlib.import_module(f".{KINDS[kind]}", __name__), kind
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise PlotError("figures need matplotlib, which is not installed: pip install 'marsdisk[plot]'") from error
+        raise PlotError(
+            "figures need matplotlib, which is not installed: pip install 'marsdisk[plot]'"
+        ) from error
     return found
 
 
 def options(kind: str) -> list[str]:
     """What a kind of figure can be asked for."""
-    return [name for name, parameter in inspect.signature(_drawer(kind)).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    return [
+        name
+        for name, parameter in inspect.signature(_drawer(kind)).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
 
 
-def draw(store: "zarr.Group | str | Path", kind: str, *, style: str = "screen", notes: list[str] | None = None, **asked: Any) -> "Figure":
+def draw(
+    store: "zarr.Group | str | Path",
+    kind: str,
+    *,
+    style: str = "screen",
+    notes: list[str] | None = None,
+    **asked: Any,
+) -> "Figure":
     """A figure of a store.
 
     Parameters
@@ -74,12 +89,16 @@ def draw(store: "zarr.Group | str | Path", kind: str, *, style: str = "screen", 
     drawer = _drawer(kind)
     for name in asked:
         if name not in options(kind):
-            raise PlotError(f"{name} has no use in {kind}; it takes {', '.join(options(kind)) or 'no options'}")
+            raise PlotError(
+                f"{name} has no use in {kind}; it takes {', '.join(options(kind)) or 'no options'}"
+            )
     from .page import Page
 
     page = Page(style, notes if notes is not None else [])
     with page.context():
-        return drawer(reader.open_group(store) if isinstance(store, str | Path) else store, page, **asked)
+        return drawer(
+            reader.open_group(store) if isinstance(store, str | Path) else store, page, **asked
+        )
 
 
 def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") -> None:

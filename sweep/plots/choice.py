@@ -24,14 +24,19 @@ class Choice:
     runs: NDArray[np.int64]
 
     @classmethod
-    def of(cls, group: zarr.Group, page: Page, where: str | None, *, ring: int | None = None) -> "Choice":
+    def of(
+        cls, group: zarr.Group, page: Page, where: str | None, *, ring: int | None = None
+    ) -> "Choice":
         """Runs for which ``where`` holds, of one ring if it is given; included runs are left out where there is a product of axes."""
         columns = Columns(group)
         runs = columns.where(where)
         if reader.axis_names(group):
             product = columns["in_product"][runs]
             if product.any() and not product.all():
-                page.notes.append(f"{counted(int((~product).sum()), 'included run')} not shown, being on none of the axes")
+                page.notes.append(
+                    f"{counted(int((~product).sum()), 'included run')} not shown, being on none of"
+                    " the axes"
+                )
             runs = runs[product] if product.any() else runs
         if ring is not None:
             axis = ring_axis(group)
@@ -39,14 +44,22 @@ class Choice:
                 raise StoreError("the sweep has no rings; drop --ring")
             runs = runs[columns[axis][runs] == ring]
         if not runs.size:
-            raise StoreError("no run is left to show; see: sweep show STORE" + (f" --where '{where}'" if where else ""))
+            raise StoreError(
+                "no run is left to show; see: sweep show STORE"
+                + (f" --where '{where}'" if where else "")
+            )
         return cls(group, page, runs)
 
     @property
     def dimensions(self) -> list[str]:
         """Axes of the product; the parameters where there is none, or where an axis is a mere list of points."""
-        axes, known = list(reader.axis_names(self.group)), {"variant", ring_axis(self.group)}
-        lists = [axis for axis in axes if axis not in known and "config_key" not in self.group[axis].attrs]
+        axes = list(reader.axis_names(self.group))
+        known = {"variant", ring_axis(self.group)}
+        lists = [
+            axis
+            for axis in axes
+            if axis not in known and "config_key" not in self.group[axis].attrs
+        ]
         if axes and not lists:
             return axes
         rings = {"r_in_RM", "r_out_RM"} if ring_axis(self.group) else set()
@@ -55,14 +68,20 @@ class Choice:
     def values(self, name: str) -> list[Any]:
         """Each value of a parameter among the runs once."""
         if name not in parameters(self.group):
-            raise StoreError(f"{name!r} is no parameter of the runs; there are {', '.join(parameters(self.group))}")
+            raise StoreError(
+                f"{name!r} is no parameter of the runs; there are"
+                f" {', '.join(parameters(self.group))}"
+            )
         every = labels(self.group, name)
         return in_order([every[run] for run in self.runs.tolist()])
 
     def tells_apart(self, *names: str | None) -> bool:
         """Whether no two of the runs have the same values of ``names``."""
         every = [labels(self.group, name) for name in names if name]
-        return len({tuple(values[run] for values in every) for run in self.runs.tolist()}) == self.runs.size
+        return (
+            len({tuple(values[run] for values in every) for run in self.runs.tolist()})
+            == self.runs.size
+        )
 
     def varying(self) -> list[str]:
         """Dimensions in which the runs differ."""
@@ -71,16 +90,24 @@ class Choice:
     def at(self, name: str, value: Any) -> "Choice":
         """Those of the runs that have a value."""
         every = labels(self.group, name)
-        return Choice(self.group, self.page, np.array([run for run in self.runs.tolist() if every[run] == value], dtype=np.int64))
+        return Choice(
+            self.group,
+            self.page,
+            np.array([run for run in self.runs.tolist() if every[run] == value], dtype=np.int64),
+        )
 
     def middles(self, names: Sequence[str]) -> dict[str, Any]:
         """The middle value of each of ``names`` where they are numbers, the first of texts."""
         every = {name: self.values(name) for name in names}
-        return {name: values[0] if isinstance(values[0], str) else values[(len(values) - 1) // 2] for name, values in every.items()}
+        return {
+            name: values[0] if isinstance(values[0], str) else values[(len(values) - 1) // 2]
+            for name, values in every.items()
+        }
 
     def middle(self, names: Sequence[str]) -> "Choice":
         """The runs that have one value of each of ``names``, the middle one of those that are left; notes which."""
-        choice, said = self, []
+        choice = self
+        said = []
         for name in names:
             value = choice.middles([name])[name]
             choice = choice.at(name, value)
@@ -98,7 +125,11 @@ class Choice:
 
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:
         """What the runs share, in words: ``T0 = 4000 K, sum over 32 rings``."""
-        words = [f"{name} = {with_unit(self.group, name, self.values(name)[0])}" for name in parameters(self.group) if self._is_fixed(name, shown)]
+        words = [
+            f"{name} = {with_unit(self.group, name, self.values(name)[0])}"
+            for name in parameters(self.group)
+            if self._is_fixed(name, shown)
+        ]
         if summed:
             words.append(f"sum over {len(self.values(summed))} rings")
         return ", ".join(words)
@@ -109,7 +140,10 @@ class Choice:
     def lacking(self) -> str:
         """How many of the runs have no result, in words; empty where all have."""
         status = reader.column(self.group, "status")[self.runs]
-        counts = {"failed": int((status == layout.FAILED).sum()), "not done": int((status == layout.PENDING).sum())}
+        counts = {
+            "failed": int((status == layout.FAILED).sum()),
+            "not done": int((status == layout.PENDING).sum()),
+        }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
     def doubts(self) -> str:
@@ -127,7 +161,11 @@ def counted(count: int, what: str) -> str:
 def with_unit(group: zarr.Group, name: str, value: Any) -> str:
     """``4000 K``, which no line break parts."""
     unit = str(group[name].attrs.get("units", "1"))
-    return plain(value) if unit == "1" or isinstance(value, str) else f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
+    return (
+        plain(value)
+        if unit == "1" or isinstance(value, str)
+        else f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
+    )
 
 
 def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
@@ -140,7 +178,10 @@ def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, 
         and not {"flag_values", "flag_masks"} & set(array.attrs)
     ]
     if name not in held:
-        raise StoreError(f"{name!r} is no {'series' if dims else 'number per run'} of the store; there are {', '.join(held)}")
+        raise StoreError(
+            f"{name!r} is no {'series' if dims else 'number per run'} of the store; there are"
+            f" {', '.join(held)}"
+        )
     text = label(group, name)
     return text.replace(name, f"{name} of the whole disk", 1) if summed else text
 

@@ -13,7 +13,9 @@ from ..views import Columns
 from .choice import source
 from .page import COLOURS, Page, plain
 
-SMALLEST, LARGEST = 1e-17, 1e3  # where errors of zero, and beyond, are drawn
+# where errors of zero, and beyond, are drawn
+SMALLEST = 1e-17
+LARGEST = 1e3
 
 
 def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
@@ -22,19 +24,43 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     runs = runs[reader.column(group, "status")[runs] == layout.DONE]
     if not runs.size:
         raise StoreError("no finished run is left to show")
-    slots, reasons = reader.column(group, "cache").tolist(), reader.column(group, "reason").tolist()
-    kinds = {name: reader.column(group, f"cache_{name}")[runs].sum(axis=0) for name in ("hits", "misses", "rebuilds")}
-    lookups, dropped = sum(kinds.values()), reader.column(group, "cache_invalidations")[runs].sum(axis=0)
+    slots = reader.column(group, "cache").tolist()
+    reasons = reader.column(group, "reason").tolist()
+    kinds = {
+        name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
+        for name in ("hits", "misses", "rebuilds")
+    }
+    lookups = sum(kinds.values())
+    dropped = reader.column(group, "cache_invalidations")[runs].sum(axis=0)
     figure, axes = page.figure(1, 2, height=0.62, sharey=True)
     left, right = axes[0]
     start = np.zeros(len(slots))
-    for (kind, counts), colour, words in zip(kinds.items(), (COLOURS[0], "0.75", COLOURS[1]), ("hit", "slot was empty", "rebuilt"), strict=True):
+    for (kind, counts), colour, words in zip(
+        kinds.items(),
+        (COLOURS[0], "0.75", COLOURS[1]),
+        ("hit", "slot was empty", "rebuilt"),
+        strict=True,
+    ):
         share = 100.0 * counts / np.maximum(lookups, 1)
-        left.barh(slots, share, left=start, color=colour, label=f"left: {words} ({int(counts.sum())})", gid=f"cache-{kind}")
+        left.barh(
+            slots,
+            share,
+            left=start,
+            color=colour,
+            label=f"left: {words} ({int(counts.sum())})",
+            gid=f"cache-{kind}",
+        )
         start += share
     for y, total in enumerate(lookups.tolist()):
         rate = f"{100.0 * kinds['hits'][y] / total:.1f} % hits of {total}" if total else "not used"
-        left.annotate(rate, (100.0, y), textcoords="offset points", xytext=(4, 0), va="center", fontsize="small")
+        left.annotate(
+            rate,
+            (100.0, y),
+            textcoords="offset points",
+            xytext=(4, 0),
+            va="center",
+            fontsize="small",
+        )
     left.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
     left.invert_yaxis()
     start = np.zeros(len(slots))
@@ -55,11 +81,23 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
         right.legend(fontsize="small", loc="best", handlelength=1.0)
     else:
         right.set(xlim=(0, 1), xticks=[])
-        right.text(0.5, 0.5, "none was dropped", ha="center", va="center", transform=right.transAxes, color="0.4")
+        right.text(
+            0.5,
+            0.5,
+            "none was dropped",
+            ha="center",
+            va="center",
+            transform=right.transAxes,
+            color="0.4",
+        )
     for ax in (left, right):
         ax.tick_params(axis="y", length=0)
     used = int(lookups.sum())
-    rate = f"{100.0 * int(kinds['hits'].sum()) / used:.1f} % of {used} lookups were hits" if used else "the caches were not used"
+    rate = (
+        f"{100.0 * int(kinds['hits'].sum()) / used:.1f} % of {used} lookups were hits"
+        if used
+        else "the caches were not used"
+    )
     page.legend(figure, left.get_legend_handles_labels()[0])
     page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
     return figure
@@ -69,15 +107,26 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
     """Numerical errors of the checked runs, from time steps and from bins, with their limits."""
     found = Accuracy.of(group)
     if found is None:
-        raise StoreError("no run of this store was checked; give the sweep file check: {fraction: 0.05} and run it into another store")
+        raise StoreError(
+            "no run of this store was checked; give the sweep file check: {fraction: 0.05} and run"
+            " it into another store"
+        )
     figure, axes = page.figure(1, 2, height=0.72, sharey=True)
     counts = []
     for ax, kind, words in zip(axes[0], ERRORS, ("time steps", "bins"), strict=True):
         for i, quantity in enumerate(found.quantities):
             _draw_errors(ax, found, kind, i, plain(quantity))
-        limit, positions = found.limits[kind], range(len(found.quantities))
+        limit = found.limits[kind]
+        positions = range(len(found.quantities))
         ax.axhline(limit, color="black", lw=1.0, ls="--")
-        ax.annotate(f"limit {limit:g}", (0.0, limit), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(3, 3), fontsize="small")
+        ax.annotate(
+            f"limit {limit:g}",
+            (0.0, limit),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            xytext=(3, 3),
+            fontsize="small",
+        )
         ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {words}")
         ax.set_xticks(positions, [*map(plain, found.quantities)], rotation=35.0, ha="right")
         errors = found.errors[kind][found.compared]
@@ -92,8 +141,18 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
     page.legend(
         figure,
         [
-            Line2D([], [], marker="o", ms=3, lw=0, color=COLOURS[0], label="a run, within the limit"),
-            Line2D([], [], marker="^", ms=5, lw=0, color=COLOURS[3], label="beyond it; the largest is named"),
+            Line2D(
+                [], [], marker="o", ms=3, lw=0, color=COLOURS[0], label="a run, within the limit"
+            ),
+            Line2D(
+                [],
+                [],
+                marker="^",
+                ms=5,
+                lw=0,
+                color=COLOURS[3],
+                label="beyond it; the largest is named",
+            ),
         ],
     )
     return figure

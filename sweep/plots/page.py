@@ -32,11 +32,29 @@ _SHARED: dict[str, Any] = {
     "pdf.fonttype": 42,  # TrueType, whole letters in the file
 }
 STYLES: Mapping[str, Mapping[str, Any]] = {
-    "screen": {**_SHARED, "font.size": 10, "figure.dpi": 110, "savefig.dpi": 110, "svg.fonttype": "none"},
+    "screen": {
+        **_SHARED,
+        "font.size": 10,
+        "figure.dpi": 110,
+        "savefig.dpi": 110,
+        "svg.fonttype": "none",
+    },
     "paper": {
         **_SHARED,
-        **{"font.size": 7.5, "axes.titlesize": 8, "figure.dpi": 300, "savefig.dpi": 300, "svg.fonttype": "path"},
-        **{"axes.linewidth": 0.6, "lines.linewidth": 1.0, "lines.markersize": 3, "xtick.major.width": 0.6, "ytick.major.width": 0.6},
+        **{
+            "font.size": 7.5,
+            "axes.titlesize": 8,
+            "figure.dpi": 300,
+            "savefig.dpi": 300,
+            "svg.fonttype": "path",
+        },
+        **{
+            "axes.linewidth": 0.6,
+            "lines.linewidth": 1.0,
+            "lines.markersize": 3,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+        },
     },
 }
 #: Widths of one and of two columns [inch], and height of a panel over its width.
@@ -61,11 +79,22 @@ class Page:
         settings: Any = STYLES[self.style]
         return mpl.rc_context(settings)
 
-    def figure(self, rows: int = 1, columns: int = 1, *, height: float = 0.68, wide: bool = False, **of_axes: Any) -> tuple[Figure, NDArray[Any]]:
+    def figure(
+        self,
+        rows: int = 1,
+        columns: int = 1,
+        *,
+        height: float = 0.68,
+        wide: bool = False,
+        **of_axes: Any,
+    ) -> tuple[Figure, NDArray[Any]]:
         """A figure with rows x columns of axes; ``height`` is that of a panel over its width. Title and legend make the figure higher."""
         one, two = WIDTHS[self.style]
         width = two if wide or columns > 1 else one
-        figure = Figure(figsize=(width, rows * height * (one if columns == 1 else width / columns)), layout="constrained")
+        figure = Figure(
+            figsize=(width, rows * height * (one if columns == 1 else width / columns)),
+            layout="constrained",
+        )
         axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **of_axes)
         return figure, axes
 
@@ -82,13 +111,23 @@ class Page:
         """A legend below everything, if there is anything to explain."""
         if patches:
             letters = figure.get_figwidth() * 72.0 / (0.56 * float(mpl.rcParams["font.size"]))
-            columns = max(1, min(len(patches), int(letters / (8 + max(len(patch.get_label()) for patch in patches)))))
-            figure.legend(handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2)
+            columns = max(
+                1,
+                min(
+                    len(patches),
+                    int(letters / (8 + max(len(patch.get_label()) for patch in patches))),
+                ),
+            )
+            figure.legend(
+                handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2
+            )
             _heighten(figure, -(-len(patches) // columns))
 
 
 def _heighten(figure: Figure, lines: int) -> None:
-    figure.set_figheight(figure.get_figheight() + 1.35 * lines * float(mpl.rcParams["font.size"]) / 72.0)
+    figure.set_figheight(
+        figure.get_figheight() + 1.35 * lines * float(mpl.rcParams["font.size"]) / 72.0
+    )
 
 
 def folded(text: str) -> str:
@@ -98,7 +137,11 @@ def folded(text: str) -> str:
 
 def plain(value: Any) -> str:
     """A value as a label: short, and drawn as the letters it has."""
-    text = f"{value:.6g}" if isinstance(value, float) else "".join(c if c.isprintable() else "?" for c in str(value))
+    text = (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else "".join(c if c.isprintable() else "?" for c in str(value))
+    )
     return (text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…").replace("$", r"\$")
 
 
@@ -106,7 +149,11 @@ def decades(values: NDArray[Any]) -> float:
     """Powers of ten that the positive of ``values`` span; 0 where one is negative."""
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0.0]
-    return math.log10(positive.max() / positive.min()) if positive.size and not (finite < 0.0).any() else 0.0
+    return (
+        math.log10(positive.max() / positive.min())
+        if positive.size and not (finite < 0.0).any()
+        else 0.0
+    )
 
 
 def colour_scale(values: NDArray[Any]) -> Normalize:
@@ -124,10 +171,31 @@ def is_bright(share: float) -> bool:
     return bool(0.3 * red + 0.6 * green + 0.1 * blue > 0.5)
 
 
-def hatch(axes: Axes, kind: str, x: float, y: float, width: float, height: float, gid: str, *, colour: str = "0.25") -> None:
+def hatch(
+    axes: Axes,
+    kind: str,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    gid: str,
+    *,
+    colour: str = "0.25",
+) -> None:
     """A hatched box, which says why there is no number or why it is not the whole story."""
     face = "none" if kind == "early" else "0.92" if kind == "failed" else "white"
-    axes.add_patch(Rectangle((x, y), width, height, facecolor=face, edgecolor=colour, hatch=HATCHES[kind], linewidth=0.0, gid=gid))
+    axes.add_patch(
+        Rectangle(
+            (x, y),
+            width,
+            height,
+            facecolor=face,
+            edgecolor=colour,
+            hatch=HATCHES[kind],
+            linewidth=0.0,
+            gid=gid,
+        )
+    )
 
 
 def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
@@ -144,12 +212,21 @@ def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
     ]
 
 
-def value_ticks(axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45) -> None:
+def value_ticks(
+    axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45
+) -> None:
     """Ticks in the middle of cells, labelled with their values, as many as can be read; turned where they have more than ``letters``."""
     every = -(-len(values) // most)
-    places, words = [i + 0.5 for i in range(0, len(values), every)], [plain(value) for value in values[::every]]
+    places = [i + 0.5 for i in range(0, len(values), every)]
+    words = [plain(value) for value in values[::every]]
     if which == "x":
         crowded = sum(len(word) + 1 for word in words) > letters
-        axes.set_xticks(places, words, rotation=30 if crowded else 0, ha="right" if crowded else "center", rotation_mode="anchor")
+        axes.set_xticks(
+            places,
+            words,
+            rotation=30 if crowded else 0,
+            ha="right" if crowded else "center",
+            rotation_mode="anchor",
+        )
     else:
         axes.set_yticks(places, words)

@@ -17,18 +17,29 @@ from .choice import Choice, quantity, source, unit_of
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
 
-def radial(group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None) -> Figure:
+def radial(
+    group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None
+) -> Figure:
     """``name`` over time and radius, as long as each ring ran; grey is zero, failed and missing rings are hatched."""
     axis = ring_axis(group)
     if axis is None:
-        raise StoreError("the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see: sweep plot STORE series")
+        raise StoreError(
+            "the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see:"
+            " sweep plot STORE series"
+        )
     what = quantity(group, name, None, ("sample",))
     choice = Choice.of(group, page, where)
     choice = choice.middle([one for one in choice.varying() if one != axis])
     figure, axes = page.figure(height=0.6)
     colours, patches = draw_rings(axes[0, 0], choice, name)
     figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(group, name)))
-    page.title(figure, f"{what} of {choice.runs.size} rings over time", choice.fixed(axis), source(group), choice.doubts())
+    page.title(
+        figure,
+        f"{what} of {choice.runs.size} rings over time",
+        choice.fixed(axis),
+        source(group),
+        choice.doubts(),
+    )
     page.legend(figure, patches)
     return figure
 
@@ -42,17 +53,25 @@ def per_ring(group: zarr.Group, name: str) -> str:
 def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, list[Patch]]:
     """Fill ``ax`` with one disk; its colours and what else is to be explained."""
     group = choice.group
-    status, stop = reader.column(group, "status"), reader.column(group, "stop_reason")
+    status = reader.column(group, "status")
+    stop = reader.column(group, "stop_reason")
     bounds = np.column_stack([reader.column(group, "r_in_RM"), reader.column(group, "r_out_RM")])
     done = [run for run in choice.runs.tolist() if status[run] == layout.DONE]
     if not done:
-        raise StoreError(f"no ring can be drawn: {choice.lacking()}; choose another disk with --where")
+        raise StoreError(
+            f"no ring can be drawn: {choice.lacking()}; choose another disk with --where"
+        )
     values = {run: reader.part(group, name, run) for run in done}
     times = {run: reader.part(group, "t", run) / YEAR for run in done}
-    first, last = min(t[t > 0.0][0] for t in times.values()), max(t[-1] for t in times.values())
+    first = min(t[t > 0.0][0] for t in times.values())
+    last = max(t[-1] for t in times.values())
     log_t = first / last < 0.02
-    norm = colour_scale(np.concatenate([values[run][times[run] > 0.0] if log_t else values[run] for run in done]))
-    counts, zero, early = {"failed": 0, "pending": 0}, False, 0
+    norm = colour_scale(
+        np.concatenate([values[run][times[run] > 0.0] if log_t else values[run] for run in done])
+    )
+    counts = {"failed": 0, "pending": 0}
+    zero = False
+    early = 0
     for run in choice.runs.tolist():
         low, high = bounds[run]
         if run not in values:
@@ -61,12 +80,21 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             counts[kind] += 1
             continue
         some = times[run] > 0.0 if log_t else np.ones(times[run].size, bool)
-        t, shown = times[run][some], values[run][some]
+        t = times[run][some]
+        shown = values[run][some]
         middle = np.sqrt(t[1:] * t[:-1]) if log_t else 0.5 * (t[1:] + t[:-1])
         if isinstance(norm, LogNorm) and (shown <= 0.0).any():
-            shown, zero = np.where(shown > 0.0, shown, np.nan), True
+            shown = np.where(shown > 0.0, shown, np.nan)
+            zero = True
         ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
-        ax.pcolormesh([t[0], *middle, t[-1]], [low, high], np.ma.masked_invalid(shown[None, :]), norm=norm, cmap=CMAP, rasterized=True)
+        ax.pcolormesh(
+            [t[0], *middle, t[-1]],
+            [low, high],
+            np.ma.masked_invalid(shown[None, :]),
+            norm=norm,
+            cmap=CMAP,
+            rasterized=True,
+        )
         early += bool(stopped_early(stop[run]))
     chosen = bounds[choice.runs]
     ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
@@ -75,5 +103,11 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     if zero:
         patches.append(Patch(facecolor="0.8", label="grey: zero"))
     if early:
-        patches.append(Patch(facecolor="white", edgecolor="0.6", label=f"white: after the end ({early} rings stopped early)"))
+        patches.append(
+            Patch(
+                facecolor="white",
+                edgecolor="0.6",
+                label=f"white: after the end ({early} rings stopped early)",
+            )
+        )
     return ScalarMappable(norm, CMAP), patches

@@ -23,7 +23,8 @@ from .objects import MAX_REQUESTS
 from .place import FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
-#: What reading a file raises where the medium has lost it: a bad sector, a checksum of the file system that is wrong.
+#: What reading a file raises where the medium has lost it: a bad sector, a checksum of the file
+#: system that is wrong.
 BAD_MEDIUM = {errno.EIO, errno.ENXIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)}
 BLOSC_HEADER = 16  # bytes: version, flags and sizes
 
@@ -48,7 +49,8 @@ class Files:
     partial: list[str] = field(default_factory=list)  #: of a write that was broken off
     beyond: list[str] = field(default_factory=list)  #: chunks past the end of their array
     foreign: list[str] = field(default_factory=list)  #: none of ours
-    odd: list[str] = field(default_factory=list)  #: those of them that are no plain files, such as links and pipes
+    #: those of them that are no plain files, such as links and pipes
+    odd: list[str] = field(default_factory=list)
 
 
 def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> Files:
@@ -58,7 +60,8 @@ def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> 
         is_empty_folder = key.endswith("/")
         key = key.removesuffix("/")
         name, _, rest = key.partition("/")
-        spec, index = arrays.get(name), _index(rest)
+        spec = arrays.get(name)
+        index = _index(rest)
         if is_empty_folder:
             if spec is not None and index is not None and _is_within(spec, index):
                 found.chunks[name].append(Chunk(key, size, index))
@@ -86,16 +89,26 @@ def _is_within(spec: ArraySpec, index: tuple[int, ...]) -> bool:
 
 def _index(rest: str) -> tuple[int, ...] | None:
     word, *numbers = rest.split("/")
-    if word != "c" or not numbers or not all(n.isascii() and n.isdigit() and (n == "0" or n[0] != "0") and len(n) < 12 for n in numbers):
+    if (
+        word != "c"
+        or not numbers
+        or not all(
+            n.isascii() and n.isdigit() and (n == "0" or n[0] != "0") and len(n) < 12
+            for n in numbers
+        )
+    ):
         return None
     return tuple(map(int, numbers))
 
 
-def damaged(place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep: bool) -> list[tuple[str, Chunk]]:
+def damaged(
+    place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep: bool
+) -> list[tuple[str, Chunk]]:
     """Chunks that cannot be read, with their arrays.
 
-    Sizes tell, and of compressed chunks in a folder their first bytes; what holds texts or is small is read whole. With ``deep`` every chunk
-    is read, its checksum computed and its content unpacked.
+    Sizes tell, and of compressed chunks in a folder their first bytes; what holds texts or is small
+    is read whole. With ``deep`` every chunk is read, its checksum computed and its content
+    unpacked.
     """
     suspects = [(name, chunk) for name, chunks in files.chunks.items() for chunk in chunks]
     bad = [(name, chunk) for name, chunk in suspects if not _size_fits(arrays[name], chunk.size)]
@@ -103,14 +116,21 @@ def damaged(place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep
     to_read = [
         (name, chunk)
         for name, chunk in suspects
-        if (name, chunk) not in known and (deep or _is_read_whole(arrays[name]) or ("blosc" in arrays[name].codecs and isinstance(place, Folder)))
+        if (name, chunk) not in known
+        and (
+            deep
+            or _is_read_whole(arrays[name])
+            or ("blosc" in arrays[name].codecs and isinstance(place, Folder))
+        )
     ]
 
     def is_bad(one: tuple[str, Chunk]) -> bool:
         name, chunk = one
         whole = deep or _is_read_whole(arrays[name])
         try:
-            return not (_content_fits if whole else _header_fits)(arrays[name], place.read(chunk.key, None if whole else BLOSC_HEADER), chunk.size)
+            return not (_content_fits if whole else _header_fits)(
+                arrays[name], place.read(chunk.key, None if whole else BLOSC_HEADER), chunk.size
+            )
         except FileNotFoundError:  # removed since it was listed
             return False
         except OSError as error:
@@ -121,7 +141,9 @@ def damaged(place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep
     if isinstance(place, Folder):
         return bad + [one for one in to_read if is_bad(one)]
     with ThreadPoolExecutor(MAX_REQUESTS) as threads:
-        return bad + [one for one, found in zip(to_read, threads.map(is_bad, to_read), strict=True) if found]
+        return bad + [
+            one for one, found in zip(to_read, threads.map(is_bad, to_read), strict=True) if found
+        ]
 
 
 def _tail(spec: ArraySpec) -> int:
@@ -186,7 +208,8 @@ def zstd_size(content: bytes) -> int | None:
     if len(content) < 6 or content[:4] != b"\x28\xb5\x2f\xfd":
         return None
     descriptor = content[4]
-    single, width = descriptor >> 5 & 1, (0, 2, 4, 8)[descriptor >> 6]
+    single = descriptor >> 5 & 1
+    width = (0, 2, 4, 8)[descriptor >> 6]
     width = width or single
     begin = 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3]
     if not width or len(content) < begin + width:
@@ -203,12 +226,18 @@ def _texts(spec: ArraySpec, content: bytes) -> NDArray[Any]:
 
 def absent(spec: ArraySpec, chunks: Iterable[Chunk]) -> list[int]:
     """Indices along the first dimension at which some chunk of an array does not exist."""
-    inner = math.prod(-(-n // chunk) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True))
-    count = np.bincount([chunk.first for chunk in chunks], minlength=-(-spec.shape[0] // spec.chunks[0]))
+    inner = math.prod(
+        -(-n // chunk) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)
+    )
+    count = np.bincount(
+        [chunk.first for chunk in chunks], minlength=-(-spec.shape[0] // spec.chunks[0])
+    )
     return [int(index) for index in np.flatnonzero(count < inner)]
 
 
-def read_array(place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]) -> NDArray[Any]:
+def read_array(
+    place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]
+) -> NDArray[Any]:
     """An array, whole; chunks that do not exist are not looked for: a hostile store may declare millions.
 
     Parameters
@@ -227,9 +256,12 @@ def read_array(place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], 
     gone = absent(spec, files.chunks[spec.name])
     if gone:
         refuse(gone)
-    length, n = spec.chunks[0], spec.shape[0]
+    length = spec.chunks[0]
+    n = spec.shape[0]
     parts = [
-        _Part(chunk.key, slice(lo, min(lo + length, n)), slice(0, min(length, n - lo)), chunk.at[1:])
+        _Part(
+            chunk.key, slice(lo, min(lo + length, n)), slice(0, min(length, n - lo)), chunk.at[1:]
+        )
         for chunk in files.chunks[spec.name]
         for lo in [chunk.at[0] * length]
     ]
@@ -256,9 +288,16 @@ def read_rows(
     """
     number, within = np.divmod(rows, spec.chunks[0])
     order = np.argsort(number, kind="stable")
-    inner = [range(-(-n // chunk)) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)]
+    inner = [
+        range(-(-n // chunk)) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)
+    ]
     parts = [
-        _Part(f"{spec.name}/c/{'/'.join(map(str, (number[here[0]], *index)))}", here, within[here], index)
+        _Part(
+            f"{spec.name}/c/{'/'.join(map(str, (number[here[0]], *index)))}",
+            here,
+            within[here],
+            index,
+        )
         for here in np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
         if here.size
         for index in itertools.product(*inner)
@@ -284,7 +323,11 @@ def _filled(
 ) -> NDArray[Any]:
     """Rows of an array, none of whose chunks takes more memory than it declares, which Zarr would believe."""
     fill = float(spec.fill) if isinstance(spec.fill, str) and spec.fill else spec.fill
-    found = np.full((rows, *spec.shape[1:]), fill, np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype)
+    found = np.full(
+        (rows, *spec.shape[1:]),
+        fill,
+        np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype,
+    )
     for part, content in zip(parts, _contents(place, [part.key for part in parts]), strict=True):
         if content is None:
             refuse([int(part.key.split("/")[2])])
@@ -295,7 +338,10 @@ def _filled(
             values = _values(spec, content)
         except (ValueError, RuntimeError, MemoryError) as error:
             raise ValueError(f"{part.key} cannot be read: {error}") from error
-        there = tuple(slice(i * chunk, min((i + 1) * chunk, n)) for i, chunk, n in zip(part.inner, spec.chunks[1:], spec.shape[1:], strict=True))
+        there = tuple(
+            slice(i * chunk, min((i + 1) * chunk, n))
+            for i, chunk, n in zip(part.inner, spec.chunks[1:], spec.shape[1:], strict=True)
+        )
         held = tuple(slice(0, span.stop - span.start) for span in there)
         found[:, *there][part.rows] = values[:, *held][part.within]
     return found

@@ -31,7 +31,9 @@ def refuse_detour(root: Path, key: str) -> None:
             return
         if not stat.S_ISDIR(mode):
             problem = f"{folder} is a link or a file where a folder of the store belongs"
-            raise StoreError(f"{problem}; nothing beyond it was read or changed. Put a plain folder in its place")
+            raise StoreError(
+                f"{problem}; nothing beyond it was read or changed. Put a plain folder in its place"
+            )
 
 
 def put_in_place(file: Path, target: Path) -> None:

@@ -15,11 +15,13 @@ from marsdisk.notes import Note
 from marsdisk.result import GATES, PHASES, RunResult, StopReason
 
 SCHEMA_VERSION = 3
-#: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that was lost cannot be told from it.
+#: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that
+#: was lost cannot be told from it.
 FIRST_WITH_EVERY_CHUNK = 2
 READABLE = (1, 2, 3)
 PENDING, DONE, FAILED, UNUSED = range(4)
-#: ``unused`` are rows that hold no run: the end of a block that was not full when the store was extended.
+#: ``unused`` are rows that hold no run: the end of a block that was not full when the store was
+#: extended.
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
 
 
@@ -43,7 +45,9 @@ class Variable:
 
 def _of_result(name: str, dims: tuple[str, ...] = (), *, since: int = 1) -> Variable:
     metadata = {f.name: f.metadata for f in dataclasses.fields(RunResult)}[name]
-    return Variable(name, dims, "f8", dict(metadata), lambda result: getattr(result, name), since=since)
+    return Variable(
+        name, dims, "f8", dict(metadata), lambda result: getattr(result, name), since=since
+    )
 
 
 def _flags_of_result(name: str, **flags: Any) -> Variable:
@@ -68,18 +72,47 @@ def _count(
 
 def parts_of(config: RunConfig) -> frozenset[str]:
     """Names of the parts of the model that a run uses and that have arrays of their own in :data:`OPTIONAL`."""
-    return frozenset(name for name, used in (("damping", config.dynamics.damping is not None), ("energy", config.energy.enabled)) if used)
+    return frozenset(
+        name
+        for name, used in (
+            ("damping", config.dynamics.damping is not None),
+            ("energy", config.energy.enabled),
+        )
+        if used
+    )
 
 
 def _of_part(part: str, name: str, dims: tuple[str, ...]) -> Variable:
-    return dataclasses.replace(_of_result(name, dims), value=lambda result: getattr(result, name) if part in parts_of(result.config) else np.nan)
+    return dataclasses.replace(
+        _of_result(name, dims),
+        value=lambda result: getattr(result, name) if part in parts_of(result.config) else np.nan,
+    )
 
 
 _SCALARS = (
-    *("M_loss", "M_loss_blowout", "M_loss_sublimation", "M_loss_other", "M_supplied", "Sigma_0", "Sigma_final"),
+    *(
+        "M_loss",
+        "M_loss_blowout",
+        "M_loss_sublimation",
+        "M_loss_other",
+        "M_supplied",
+        "Sigma_0",
+        "Sigma_final",
+    ),
     *("t_end", "t99", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
 )
-_SERIES = ("t", "Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "M_out_dot", "M_sink_dot", "M_loss_cum")
+_SERIES = (
+    "t",
+    "Sigma",
+    "tau_los",
+    "Phi",
+    "Sigma_tau1",
+    "T_M",
+    "s_blow",
+    "M_out_dot",
+    "M_sink_dot",
+    "M_loss_cum",
+)
 #: Series that came with schema 3.
 _MORE_SERIES = (
     *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
@@ -142,26 +175,74 @@ VARIABLES: tuple[Variable, ...] = (
     *(_of_result(name, ("sample",)) for name in _SERIES),
     *(_of_result(name, ("sample",), since=3) for name in _MORE_SERIES),
     _flags_of_result("phase", flag_values=list(range(len(PHASES))), flag_meanings=" ".join(PHASES)),
-    _flags_of_result("gates", flag_masks=[1 << bit for bit in range(len(GATES))], flag_meanings=" ".join(GATES)),
+    _flags_of_result(
+        "gates", flag_masks=[1 << bit for bit in range(len(GATES))], flag_meanings=" ".join(GATES)
+    ),
     _of_result("t_snapshot", ("snapshot",)),
     _of_result("N", ("snapshot", "bin")),
     _of_result("M_blown", ("bin",), since=3),
-    _count("cache_hits", "lookups that the cache answered", lambda result: result.cache.hits, ("cache",)),
-    _count("cache_misses", "lookups that found an empty slot", lambda result: result.cache.misses, ("cache",)),
-    _count("cache_rebuilds", "lookups that found a value for another key", lambda result: result.cache.rebuilds, ("cache",)),
-    _count("cache_refused", "values that were not finite", lambda result: result.cache.refused, ("cache",)),
-    Variable("cache_bytes", ("cache",), "i8", {"units": "byte", "long_name": "held by the slot at the end of the run"}, lambda r: r.cache.bytes, 0),
-    Variable("cache_build_time", ("cache",), "f8", {"units": "s", "long_name": "time spent building"}, lambda r: r.cache.build_time),
-    _count("cache_invalidations", "rebuilds by the key field that differed", lambda result: result.cache.invalidations, ("cache", "reason")),
+    _count(
+        "cache_hits",
+        "lookups that the cache answered",
+        lambda result: result.cache.hits,
+        ("cache",),
+    ),
+    _count(
+        "cache_misses",
+        "lookups that found an empty slot",
+        lambda result: result.cache.misses,
+        ("cache",),
+    ),
+    _count(
+        "cache_rebuilds",
+        "lookups that found a value for another key",
+        lambda result: result.cache.rebuilds,
+        ("cache",),
+    ),
+    _count(
+        "cache_refused",
+        "values that were not finite",
+        lambda result: result.cache.refused,
+        ("cache",),
+    ),
+    Variable(
+        "cache_bytes",
+        ("cache",),
+        "i8",
+        {"units": "byte", "long_name": "held by the slot at the end of the run"},
+        lambda r: r.cache.bytes,
+        0,
+    ),
+    Variable(
+        "cache_build_time",
+        ("cache",),
+        "f8",
+        {"units": "s", "long_name": "time spent building"},
+        lambda r: r.cache.build_time,
+    ),
+    _count(
+        "cache_invalidations",
+        "rebuilds by the key field that differed",
+        lambda result: result.cache.invalidations,
+        ("cache", "reason"),
+    ),
 )
 #: What the worker adds about each run.
 BOOKKEEPING: tuple[Variable, ...] = (
     Variable("error", (), "str", {"long_name": "what went wrong"}, lambda result: "", ""),
     Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda result: "", ""),
-    Variable("attempt", (), "i8", {"units": "1", "long_name": "how often its block had been started"}, lambda result: 0, 0),
+    Variable(
+        "attempt",
+        (),
+        "i8",
+        {"units": "1", "long_name": "how often its block had been started"},
+        lambda result: 0,
+        0,
+    ),
 )
 ORDER_BINS = "order_bins"
-#: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and NaN for all other runs.
+#: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and
+#: NaN for all other runs.
 CHECKS: tuple[Variable, ...] = tuple(
     Variable(name, ("quantity",), "f8", {"units": "1", "long_name": words}, lambda result: np.nan)
     for name, words in (
@@ -181,11 +262,21 @@ STATUS_VARIABLE = Variable(
     "status",
     (),
     "u1",
-    {"long_name": "state of the run", "flag_values": list(STATUS), "flag_meanings": " ".join(STATUS.values())},
+    {
+        "long_name": "state of the run",
+        "flag_values": list(STATUS),
+        "flag_meanings": " ".join(STATUS.values()),
+    },
     lambda result: DONE,
     PENDING,
 )
-PER_RUN_SIZES = Variable("s", ("bin",), "f8", {"units": "m", "long_name": "grain radius, centre of the bin"}, lambda result: result.s)
+PER_RUN_SIZES = Variable(
+    "s",
+    ("bin",),
+    "f8",
+    {"units": "m", "long_name": "grain radius, centre of the bin"},
+    lambda result: result.s,
+)
 
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 CHECK_INDEXES = {"quantity": list(QUANTITIES)}
@@ -200,7 +291,8 @@ EVERY_VARIABLE: tuple[Variable, ...] = (
 )
 _BY_BLOCK = frozenset(variable.name for variable in EVERY_VARIABLE)
 
-#: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a case's results.
+#: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a
+#: case's results.
 CASE_RUN = "case_run"
 CASE_LABEL = "case_{}"  # with the name of an axis: where on it a case stands
 
@@ -209,7 +301,20 @@ ROUND = "round"
 
 #: Names that no axis of a sweep may have.
 RESERVED = frozenset(
-    ["run", "sample", "snapshot", "bin", "case", CASE_RUN, "run_id", "block", "in_product", ROUND, *INDEXES, *CHECK_INDEXES]
+    [
+        "run",
+        "sample",
+        "snapshot",
+        "bin",
+        "case",
+        CASE_RUN,
+        "run_id",
+        "block",
+        "in_product",
+        ROUND,
+        *INDEXES,
+        *CHECK_INDEXES,
+    ]
     + [variable.name for variable in EVERY_VARIABLE]
 )
 
@@ -232,7 +337,12 @@ def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
     """Length of every dimension but ``run``."""
-    return {"sample": samples, "snapshot": snapshots, "bin": bins, **{name: len(labels) for name, labels in indexes(OPTIONAL).items()}}
+    return {
+        "sample": samples,
+        "snapshot": snapshots,
+        "bin": bins,
+        **{name: len(labels) for name, labels in indexes(OPTIONAL).items()},
+    }
 
 
 def variables(
@@ -244,10 +354,18 @@ def variables(
     """All arrays along ``run`` that workers write in a store with these parts, the commit record last."""
     of_schema = (variable for variable in VARIABLES if variable.is_in(schema))
     optional = itertools.chain(*(held for name, held in OPTIONAL.items() if name in parts))
-    return (*of_schema, *optional, *(() if shared_grid else (PER_RUN_SIZES,)), *BOOKKEEPING, STATUS_VARIABLE)
+    return (
+        *of_schema,
+        *optional,
+        *(() if shared_grid else (PER_RUN_SIZES,)),
+        *BOOKKEEPING,
+        STATUS_VARIABLE,
+    )
 
 
 def bytes_per_run(sizes: Mapping[str, int], held: Sequence[Variable]) -> int:
     """Uncompressed size of what the arrays ``held`` hold of one run."""
     width = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
-    return sum(width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in held)
+    return sum(
+        width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in held
+    )

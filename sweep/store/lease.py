@@ -96,7 +96,9 @@ class Lease(Driving):
 
     @property
     def loss(self) -> str:
-        return f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
+        return (
+            f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
+        )
 
     def notice_loss(self) -> None:
         """Do nothing: the thread that renews the lease notices."""

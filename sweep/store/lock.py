@@ -16,8 +16,11 @@ from ..errors import StoreError
 from .identity import this_process, unique_mark
 from .place import Folder, Place
 
-LOCK, DRIVER = "lock", "driver"  # notes beside the store: what is locked, and who holds it
-GLANCES = 5  # attempts while it is held: doctor holds it for an instant to see whether somebody does
+# notes beside the store: what is locked, and who holds it
+LOCK = "lock"
+DRIVER = "driver"
+# attempts while it is held: doctor holds it for an instant to see whether somebody does
+GLANCES = 5
 ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands by drivers that end
 
 
@@ -39,14 +42,19 @@ def describe_driver(driver: Mapping[str, Any]) -> str:
 
 def refusal(store: Place, driver: str) -> StoreError:
     """Why a second driver may not start."""
-    return StoreError(f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it first")
+    return StoreError(
+        f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it"
+        " first"
+    )
 
 
 def holder(store: str | Path | Place) -> str:
     """Who wrote last that it drives the store."""
     place = Place.of(store)
     try:
-        return describe_driver(json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b""))
+        return describe_driver(
+            json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b"")
+        )
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
@@ -89,7 +97,10 @@ class LockFile(Driving):
 
     @property
     def loss(self) -> str:
-        return f"{self.lost} has removed the lock of this driver, {self.path}; resume with the same command"
+        return (
+            f"{self.lost} has removed the lock of this driver, {self.path}; resume with the same"
+            " command"
+        )
 
     def notice_loss(self) -> None:
         if self.lost:
@@ -143,7 +154,8 @@ def _remove_notes(place: Folder) -> None:
     with suppress(OSError):
         place.note_delete(DRIVER)
     with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
-        place.note_delete(LOCK)  # before it is released: filelock takes no lock on a file that is gone
+        # before it is released: filelock takes no lock on a file that is gone
+        place.note_delete(LOCK)
 
 
 def driver_of(place: Place) -> str | None:
@@ -173,7 +185,8 @@ def _locked(place: Folder) -> filelock.BaseFileLock:
             try:
                 lock.acquire()
                 return lock
-            except filelock.Timeout:  # somebody holds it; or has just removed it; or no file can be made here
+            except filelock.Timeout:
+                # somebody holds it; or has just removed it; or no file can be made here
                 if not path.exists():
                     _refuse_where_no_file_can_be_made(place)
                 elif attempt >= GLANCES:
@@ -182,7 +195,10 @@ def _locked(place: Folder) -> filelock.BaseFileLock:
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"{place}: the folder cannot be written: {error.strerror or error}; choose another place with --store") from error
+        raise StoreError(
+            f"{place}: the folder cannot be written: {error.strerror or error}; choose another"
+            " place with --store"
+        ) from error
     raise refusal(place, holder(place))
 
 
@@ -192,4 +208,7 @@ def _refuse_where_no_file_can_be_made(place: Folder) -> None:
         probe.touch()
         probe.unlink()
     except FileNotFoundError:
-        raise StoreError(f"{place}: no file can be made in {place.path.parent}; choose another place with --store") from None
+        raise StoreError(
+            f"{place}: no file can be made in {place.path.parent}; choose another place with"
+            " --store"
+        ) from None

@@ -48,15 +48,23 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     try:
         with telling(place, "cannot be read"):
             if not place.exists():
-                raise StoreError(f"{place}: there is no store of a sweep here; check the path (sweep run makes one)")
+                raise StoreError(
+                    f"{place}: there is no store of a sweep here; check the path (sweep run makes"
+                    " one)"
+                )
             described = place.descriptions()
             attributes = schema.read_attributes(described.get("", b""))
     except ValueError as error:
         what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
-        raise StoreError(f"{place}: is no store of a sweep, or a damaged one{what}; nothing was changed; choose another --store") from error
+        raise StoreError(
+            f"{place}: is no store of a sweep, or a damaged one{what}; nothing was changed; choose"
+            " another --store"
+        ) from error
     if attributes["schema_version"] not in layout.READABLE:
         raise StoreError(
-            f"{place}: has schema {attributes['schema_version']}, this program reads {layout.READABLE[0]} to {layout.READABLE[-1]}; read it with the version that wrote it"
+            f"{place}: has schema {attributes['schema_version']}, this program reads"
+            f" {layout.READABLE[0]} to {layout.READABLE[-1]}; read it with the version that"
+            " wrote it"
         )
     return attributes, described
 
@@ -100,7 +108,9 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.
     return place.group()
 
 
-def _declared(place: Place, *, same_length: bool = True) -> tuple[dict[str, Any], dict[str, schema.ArraySpec]]:
+def _declared(
+    place: Place, *, same_length: bool = True
+) -> tuple[dict[str, Any], dict[str, schema.ArraySpec]]:
     """Attributes and arrays of a store that is what it must be."""
     attributes, described = read_descriptions(place)
     arrays, wrong = schema.read_arrays(described, attributes)
@@ -130,7 +140,10 @@ def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
 
     found = group[name]
     if not isinstance(found, zarr.Array):
-        raise StoreError(f"{place_of(group)}: {name} is no array; see what can be done: sweep doctor {place_of(group)}")
+        raise StoreError(
+            f"{place_of(group)}: {name} is no array; see what can be done: sweep doctor"
+            f" {place_of(group)}"
+        )
     return found
 
 
@@ -148,7 +161,8 @@ def scalar_names(group: "zarr.Group") -> list[str]:
 
 def _scalar_names(place: Place) -> list[str]:
     found = []
-    for name, text in sorted(place.descriptions().items()):  # Zarr's own listing warns of foreign files, by their names as they are
+    # Zarr's own listing warns of foreign files, by their names as they are
+    for name, text in sorted(place.descriptions().items()):
         with suppress(ValueError):
             found += [name] * (schema.read_array(name, text).dims == ("run",))
     return found
@@ -158,7 +172,10 @@ def _damage(place: Place, what: str, error: Exception) -> StoreError:
     if isinstance(error, StoreError):
         return error
     how = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
-    return StoreError(f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done: sweep doctor {place}")
+    return StoreError(
+        f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done:"
+        f" sweep doctor {place}"
+    )
 
 
 def column(group: "zarr.Group", name: str) -> NDArray[Any]:
@@ -173,7 +190,9 @@ def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) 
     spec = _spec(place, name)
     try:
         rows = np.arange(spec.shape[0])[runs]
-        found = chunks.read_rows(place, spec, np.atleast_1d(rows), lambda absent: _refuse_lost(place, spec, absent))
+        found = chunks.read_rows(
+            place, spec, np.atleast_1d(rows), lambda absent: _refuse_lost(place, spec, absent)
+        )
     except Exception as error:  # whatever the file of somebody else brings about
         raise _damage(place, name, error) from error
     return found if np.ndim(rows) else found.reshape(found.shape[1:])
@@ -259,7 +278,9 @@ def lost_chunks(
         last = min((index + 1) * spec.chunks[0], spec.shape[0]) - 1
         return bool(committed[first : last // size + 1].any())
 
-    return [f"{spec.name}/c/{index}" for index in absent if not spec.is_by_block or must_exist(index)]
+    return [
+        f"{spec.name}/c/{index}" for index in absent if not spec.is_by_block or must_exist(index)
+    ]
 
 
 @dataclass(frozen=True)
@@ -291,7 +312,11 @@ def committed_blocks(group: "zarr.Group") -> NDArray[np.bool_]:
 def committed_of(status: NDArray[Any], size: int) -> NDArray[np.bool_]:
     """The same from the commit records and the length of a block."""
     starts = np.arange(0, status.size, size)
-    return np.logical_and.reduceat(status != layout.PENDING, starts) if status.size else np.zeros(0, dtype=np.bool_)
+    return (
+        np.logical_and.reduceat(status != layout.PENDING, starts)
+        if status.size
+        else np.zeros(0, dtype=np.bool_)
+    )
 
 
 def block_size(group: "zarr.Group") -> int:
@@ -310,8 +335,17 @@ def counts(store: str | Path | Place) -> Counts:
     attributes, arrays = _declared(place)
     status = _whole(place, arrays["status"])
     committed = committed_of(status, attributes["block_size"])
-    done, failed, unused = (int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED))
-    return Counts(status.size - unused, done, failed, committed.size, int(committed.sum()), attributes.get("refined") is False)
+    done, failed, unused = (
+        int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED)
+    )
+    return Counts(
+        status.size - unused,
+        done,
+        failed,
+        committed.size,
+        int(committed.sum()),
+        attributes.get("refined") is False,
+    )
 
 
 def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
@@ -334,7 +368,9 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
     place = Place.of(store)
     open_group(place)
     refuse_lost_chunks(place)
-    dataset: xarray.Dataset = xarray.open_zarr(place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3)
+    dataset: xarray.Dataset = xarray.open_zarr(
+        place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
+    )
     return dataset
 
 
@@ -366,7 +402,9 @@ def refuse_lost_chunks(place: Place) -> None:
         if names:
             shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
             verb = "is" if len(names) == 1 else "are"
-            raise StoreError(f"{place}: {shown} {verb} {problem}; see what can be done: sweep doctor {place}")
+            raise StoreError(
+                f"{place}: {shown} {verb} {problem}; see what can be done: sweep doctor {place}"
+            )
 
 
 def axis_names(group: "zarr.Group") -> Sequence[str]:

@@ -51,9 +51,11 @@ def _digest(name: str) -> str:
     read: Callable[[Path], qpr_table.EfficiencyTable]
     key, _, path = name.partition(" = ")
     if key == "radiation.Q_pr":
-        shipped, read = qpr_table.shipped_qpr_table, qpr_table.read_qpr_table
+        shipped = qpr_table.shipped_qpr_table
+        read = qpr_table.read_qpr_table
     elif key == "optical_depth.Q_ext":
-        shipped, read = qpr_table.shipped_qext_table, qpr_table.read_qext_table
+        shipped = qpr_table.shipped_qext_table
+        read = qpr_table.read_qext_table
     else:
         return hashlib.sha256(_plain_file(path).read_bytes()).hexdigest()
     if path in qpr_table.SHIPPED:

@@ -25,8 +25,19 @@ from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
 from .writer import mark_unused
 
-#: Arrays that a finished run always fills with something: where their chunk is missing in a store of schema 1, it was lost.
-ALWAYS_FILLED = ("Sigma_0", "t_end", "wall_time", "stop_reason", "worker", "attempt", "t", "Sigma", "N")
+#: Arrays that a finished run always fills with something: where their chunk is missing in a store
+#: of schema 1, it was lost.
+ALWAYS_FILLED = (
+    "Sigma_0",
+    "t_end",
+    "wall_time",
+    "stop_reason",
+    "worker",
+    "attempt",
+    "t",
+    "Sigma",
+    "N",
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,8 @@ class Diagnosis:
     """What was found."""
 
     findings: list[Finding]
-    driver: str | None  #: who drives the store; what is not committed is his work then, and no finding
+    #: who drives the store; what is not committed is his work then, and no finding
+    driver: str | None
 
     @property
     def is_clean(self) -> bool:
@@ -115,7 +127,9 @@ def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
         files = files_of(place, arrays)
         files.chunks |= records
         files.foreign = [key for key in files.foreign if key.partition("/")[0] not in wrong]
-        store = _Store(place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver)
+        store = _Store(
+            place, attributes, arrays, files, damaged(place, arrays, files, deep=deep), driver
+        )
         findings += _files(store)
         if not wrong:
             findings += _blocks(store)
@@ -129,8 +143,13 @@ def _commit_records(place: Place, arrays: Mapping[str, ArraySpec]) -> dict[str, 
     return files_of(place, of_status, "status/").chunks if of_status else {}
 
 
-def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int) -> Iterator[Finding]:
-    anew = f"its other arrays can still be read with Zarr; for a whole store, sweep run it into another --store than {place}"
+def _structure(
+    place: Place, wrong: Mapping[str, str], arrays: Mapping[str, ArraySpec], rows: int
+) -> Iterator[Finding]:
+    anew = (
+        "its other arrays can still be read with Zarr; for a whole store, sweep run it into"
+        f" another --store than {place}"
+    )
     if wrong:
         yield Finding(
             "damaged arrays",
@@ -140,21 +159,46 @@ def _structure(place: Place, wrong: Mapping[str, str], arrays: Mapping[str, Arra
         )
     elif different := schema.lengths(arrays, rows):
         lines = tuple(f"{name} {what}" for name, what in different.items())
-        again = f"the same sweep run FILE --extend again finishes it, sweep resume {place} takes it back; if you did not extend it: {anew}"
-        yield Finding("arrays of different length", lines, "an extension was broken off, or the store was changed by hand", again)
+        again = (
+            f"the same sweep run FILE --extend again finishes it, sweep resume {place} takes it"
+            f" back; if you did not extend it: {anew}"
+        )
+        yield Finding(
+            "arrays of different length",
+            lines,
+            "an extension was broken off, or the store was changed by hand",
+            again,
+        )
 
 
 def _files(store: _Store) -> Iterator[Finding]:
     files = store.files
     if files.partial and not store.driver:
         names = tuple(files.partial)
-        yield Finding("unfinished files", names, "a write was broken off; nobody reads them", _repair_command(store), "removed", files=names)
+        yield Finding(
+            "unfinished files",
+            names,
+            "a write was broken off; nobody reads them",
+            _repair_command(store),
+            "removed",
+            files=names,
+        )
     if files.beyond:
         names = tuple(files.beyond)
-        yield Finding("chunks beyond the end", names, "no array reaches so far; nobody reads them", _repair_command(store), "removed", files=names)
+        yield Finding(
+            "chunks beyond the end",
+            names,
+            "no array reaches so far; nobody reads them",
+            _repair_command(store),
+            "removed",
+            files=names,
+        )
     if files.foreign:
         yield Finding(
-            "foreign files", tuple(files.foreign), "not made by this program, and in the way of nobody", "look at them and remove them by hand"
+            "foreign files",
+            tuple(files.foreign),
+            "not made by this program, and in the way of nobody",
+            "look at them and remove them by hand",
         )
 
 
@@ -192,19 +236,36 @@ def _blocks(store: _Store) -> Iterator[Finding]:
     unknown = _blocks_of_runs(store, ~np.isin(status, list(layout.STATUS))) - marked
     if unknown:
         yield _finding_to_recompute(
-            store, "unknown states", unknown, f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)"
+            store,
+            "unknown states",
+            unknown,
+            f"status holds values that mean nothing ({', '.join(map(str, layout.STATUS))} do)",
         )
     lost = set(_lost(store, status, committed)) - marked - unknown
     if lost:
-        names = [name for name in store.arrays if store.arrays[name].is_by_block and _lost_of(store, name, status)]
+        names = [
+            name
+            for name in store.arrays
+            if store.arrays[name].is_by_block and _lost_of(store, name, status)
+        ]
         shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
-        yield _finding_to_recompute(store, "lost chunks", lost, f"committed, but files with their results are gone (of {shown})")
+        yield _finding_to_recompute(
+            store,
+            "lost chunks",
+            lost,
+            f"committed, but files with their results are gone (of {shown})",
+        )
     if store.driver:
         return
     resume = f"sweep resume {store.place}"
     torn = {int(block) for block in np.flatnonzero(~committed) if int(block) in begun} - marked
     if torn:
-        yield Finding("torn blocks", _ranges(torn), "begun but not committed; what stands there is not trusted and written over", resume)
+        yield Finding(
+            "torn blocks",
+            _ranges(torn),
+            "begun but not committed; what stands there is not trusted and written over",
+            resume,
+        )
     pending = {int(block) for block in np.flatnonzero(~committed)} - torn - marked
     if pending:
         yield Finding("pending blocks", _ranges(pending), "not run yet", resume)
@@ -214,9 +275,19 @@ def _blocks_of_runs(store: _Store, which: NDArray[np.bool_]) -> set[int]:
     return {int(block) for block in np.unique(np.flatnonzero(which) // store.block_size)}
 
 
-def _finding_to_recompute(store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()) -> Finding:
+def _finding_to_recompute(
+    store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()
+) -> Finding:
     cure = f"{_repair_command(store)}, then sweep resume {store.place}"
-    return Finding(kind, _ranges(blocks), meaning, cure, "marked as pending", blocks=tuple(sorted(blocks)), files=tuple(files))
+    return Finding(
+        kind,
+        _ranges(blocks),
+        meaning,
+        cure,
+        "marked as pending",
+        blocks=tuple(sorted(blocks)),
+        files=tuple(files),
+    )
 
 
 def _unreadable(store: _Store) -> list[Finding]:
@@ -225,8 +296,15 @@ def _unreadable(store: _Store) -> list[Finding]:
     if not blocks:
         return []
     names = sorted({name for name, _ in along_run})
-    meaning = f"chunks of {', '.join(names[:5])}{' and others' * (len(names) > 5)} are truncated or garbled, and their runs as good as lost"
-    return [_finding_to_recompute(store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run])]
+    meaning = (
+        f"chunks of {', '.join(names[:5])}{' and others' * (len(names) > 5)} are truncated or"
+        " garbled, and their runs as good as lost"
+    )
+    return [
+        _finding_to_recompute(
+            store, "unreadable blocks", blocks, meaning, [chunk.key for _, chunk in along_run]
+        )
+    ]
 
 
 def _lost_of(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:
@@ -250,28 +328,58 @@ def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
     for name in ALWAYS_FILLED:
         spec = store.arrays[name]
         there = {chunk.first for chunk in store.files.chunks[name]}
-        yield from (block for block in done if block * store.block_size // spec.chunks[0] not in there)
+        yield from (
+            block for block in done if block * store.block_size // spec.chunks[0] not in there
+        )
 
 
 def _coordinates(store: _Store) -> Iterator[Finding]:
     status = _status(store) if "status" in store.arrays else np.zeros(0, np.uint8)
-    lost = [key for name in sorted(store.arrays) if not store.arrays[name].is_by_block for key in _lost_of(store, name, status)]
+    lost = [
+        key
+        for name in sorted(store.arrays)
+        if not store.arrays[name].is_by_block
+        for key in _lost_of(store, name, status)
+    ]
     names = sorted({name for name, _ in store.bad if not store.arrays[name].is_by_block})
-    anew = f"results can still be read by run; for a whole store, sweep run it into another --store than {store.place}"
+    anew = (
+        "results can still be read by run; for a whole store, sweep run it into another --store"
+        f" than {store.place}"
+    )
     if lost:
-        yield Finding("lost coordinates", tuple(lost), "files that say which run is which are gone", anew)
+        yield Finding(
+            "lost coordinates", tuple(lost), "files that say which run is which are gone", anew
+        )
     if names:
-        yield Finding("unreadable coordinates", tuple(names), "what says which run is which cannot be read", anew)
-    if "run_id" in {*names, *(key.partition("/")[0] for key in lost)} or "run_id" not in store.arrays:
+        yield Finding(
+            "unreadable coordinates",
+            tuple(names),
+            "what says which run is which cannot be read",
+            anew,
+        )
+    if (
+        "run_id" in {*names, *(key.partition("/")[0] for key in lost)}
+        or "run_id" not in store.arrays
+    ):
         return
     names_of = reader.column(store.place.group(), "run_id")
     status = status[: names_of.size]
-    unused = (status == layout.UNUSED) | ((status == layout.PENDING) & (names_of[: status.size] == ""))  # the latter in a block that is lost
+    # the latter in a block that is lost
+    unused = (status == layout.UNUSED) | (
+        (status == layout.PENDING) & (names_of[: status.size] == "")
+    )
     ids = np.delete(names_of, np.flatnonzero(unused)).tolist()
     twice = len(ids) - len(set(ids))
     if twice or not all(ids):
-        what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (not all(ids))
-        yield Finding("run_ids that name nothing", what, "every run has one of its own; the store was changed by hand", anew)
+        what = (f"{twice} run_ids stand there again",) * (twice > 0) + ("some runs have none",) * (
+            not all(ids)
+        )
+        yield Finding(
+            "run_ids that name nothing",
+            what,
+            "every run has one of its own; the store was changed by hand",
+            anew,
+        )
 
 
 def _code(store: _Store) -> Iterator[Finding]:
@@ -285,7 +393,11 @@ def _code(store: _Store) -> Iterator[Finding]:
         )
     tables = was["tables"]
     missing = tuple(name for name in tables if is_missing(str(name)))
-    changes = {name: change_of_table(str(name), digest) for name, digest in tables.items() if name not in missing}
+    changes = {
+        name: change_of_table(str(name), digest)
+        for name, digest in tables.items()
+        if name not in missing
+    }
     changed = tuple(f"{name}: {change}" for name, change in changes.items() if change)
     if changed:
         yield Finding(
@@ -301,10 +413,20 @@ def _code(store: _Store) -> Iterator[Finding]:
 def _missing_tables(names: tuple[str, ...], *, is_complete: bool) -> Finding:
     kind = "missing tables"
     if is_complete:
-        meaning = "no longer where they were; all runs are committed, and none of them needs its tables"
-        return Finding(kind, names, meaning, "nothing, unless a run is to be repeated: then put them back", is_to_do=False)
+        meaning = (
+            "no longer where they were; all runs are committed, and none of them needs its tables"
+        )
+        return Finding(
+            kind,
+            names,
+            meaning,
+            "nothing, unless a run is to be repeated: then put them back",
+            is_to_do=False,
+        )
     meaning = "no longer where they were; sweep resume cannot compute the runs that are left"
-    cure = "put them back, or sweep run FILE, which goes on where FILE names the same tables elsewhere"
+    cure = (
+        "put them back, or sweep run FILE, which goes on where FILE names the same tables elsewhere"
+    )
     return Finding(kind, names, meaning, cure)
 
 
@@ -318,17 +440,33 @@ def _is_complete(store: _Store) -> bool:
 def _beside(store: _Store) -> Iterator[Finding]:
     if store.driver:
         return
-    lasting = {note_name(store.place.name, note) for note in ((LOCK,) if not isinstance(store.place, Folder) else ())}
+    lasting = {
+        note_name(store.place.name, note)
+        for note in ((LOCK,) if not isinstance(store.place, Folder) else ())
+    }
     names = [name for name in store.place.leftovers() if name not in lasting]
-    stale = tuple(name for name in names if _is_ours(name.removeprefix(note_name(store.place.name, ""))))
+    stale = tuple(
+        name for name in names if _is_ours(name.removeprefix(note_name(store.place.name, "")))
+    )
     if stale:
-        yield Finding("stale notes", stale, "left by a driver that was killed; nobody reads them", _repair_command(store), "removed", leftovers=stale)
+        yield Finding(
+            "stale notes",
+            stale,
+            "left by a driver that was killed; nobody reads them",
+            _repair_command(store),
+            "removed",
+            leftovers=stale,
+        )
 
 
 def _is_ours(note: str) -> bool:
     """Whether a driver or a making leaves such a note, however it ends."""
     is_known = note in {LOCK, DRIVER, "json", MAKING, "cancel"}
-    return is_known or note.endswith(".partial") or re.fullmatch("(probe|clock|making)-[0-9a-f]+(-[0-9]+)?", note) is not None
+    return (
+        is_known
+        or note.endswith(".partial")
+        or re.fullmatch("(probe|clock|making)-[0-9a-f]+(-[0-9]+)?", note) is not None
+    )
 
 
 def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
@@ -346,7 +484,10 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
         held = {note_name(place.name, note) for note in (LOCK, DRIVER)}
         findings = [
             f
-            for f in (replace(f, leftovers=tuple(n for n in f.leftovers if n not in held)) for f in findings)
+            for f in (
+                replace(f, leftovers=tuple(n for n in f.leftovers if n not in held))
+                for f in findings
+            )
             if f.leftovers or f.kind != "stale notes"
         ]
         with telling(place, "cannot be written"):
@@ -357,7 +498,8 @@ def _repaired(place: Place, finding: Finding) -> Finding:
     if not finding.repair:
         return finding
     if finding.blocks:
-        _mark_pending(place, finding.blocks)  # first: a reader never sees a commit record of what is gone
+        # first: a reader never sees a commit record of what is gone
+        _mark_pending(place, finding.blocks)
     place.delete(finding.files)
     for name in finding.leftovers:
         with suppress(FileNotFoundError):
@@ -367,15 +509,20 @@ def _repaired(place: Place, finding: Finding) -> Finding:
 
 def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
     group = reader.open_group(place)
-    size, array = reader.block_size(group), zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
+    size = reader.block_size(group)
+    array = zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
     for block in blocks:
         runs = slice(block * size, min((block + 1) * size, array.shape[0]))
-        if array.chunks[0] == size:  # the block is the chunk: without it the block is pending, be it readable or not
+        # the block is the chunk: without it the block is pending, be it readable or not
+        if array.chunks[0] == size:
             place.delete([f"status/c/{block}"])
         else:
             array[runs] = layout.PENDING
         with suppress(StoreError):  # where it cannot be known, the next driver knows it
-            mark_unused(place, (runs.start + np.flatnonzero(reader.part(group, "run_id", runs) == "")).tolist())
+            mark_unused(
+                place,
+                (runs.start + np.flatnonzero(reader.part(group, "run_id", runs) == "")).tolist(),
+            )
 
 
 def _ranges(blocks: set[int]) -> tuple[str, ...]:

@@ -28,7 +28,13 @@ SETTINGS: Mapping[str, type] = {  # of compressors
     **dict.fromkeys(("cname", "shuffle", "endian"), str),
     "checksum": bool,
 }
-FILLS = {"float64": (int, float, str), "int64": (int,), "uint8": (int,), "bool": (bool,), "string": (str,)}
+FILLS = {
+    "float64": (int, float, str),
+    "int64": (int,),
+    "uint8": (int,),
+    "bool": (bool,),
+    "string": (str,),
+}
 #: Attributes of the group, by what they must be.
 ATTRIBUTES: Mapping[str, type] = {
     "schema_version": int,
@@ -91,7 +97,9 @@ def texts(value: Any) -> Iterator[str]:
         if isinstance(here, str):
             yield here
         elif isinstance(here, dict | list):
-            waiting += [(below, depth + 1) for below in (here.values() if isinstance(here, dict) else here)]
+            waiting += [
+                (below, depth + 1) for below in (here.values() if isinstance(here, dict) else here)
+            ]
 
 
 def read_attributes(text: bytes) -> dict[str, Any]:
@@ -104,7 +112,9 @@ def read_attributes(text: bytes) -> dict[str, Any]:
     """
     described = mapping(text)
     attributes = described.get("attributes")
-    if (described.get("zarr_format"), described.get("node_type")) != (3, "group") or not isinstance(attributes, dict):
+    if (described.get("zarr_format"), described.get("node_type")) != (3, "group") or not isinstance(
+        attributes, dict
+    ):
         raise ValueError("is no Zarr group of format 3 with attributes")
     deque(texts(attributes), maxlen=0)
     version = attributes.get("schema_version")
@@ -112,17 +122,25 @@ def read_attributes(text: bytes) -> dict[str, Any]:
         return attributes  # what another schema's attributes are, it alone knows
     for name, kind in ATTRIBUTES.items():
         if type(attributes.get(name)) is not kind:
-            raise ValueError(f"its attribute {name} is {'missing' if name not in attributes else f'no {kind.__name__}'}")
+            raise ValueError(
+                f"its attribute {name} is"
+                f" {'missing' if name not in attributes else f'no {kind.__name__}'}"
+            )
     if type(attributes.get("uid", "")) is not str:
         raise ValueError("its attribute uid is no str")
-    given, provenance = attributes["sweep"], attributes["provenance"]
+    given = attributes["sweep"]
+    provenance = attributes["provenance"]
     if set(given) - {"refined"} != {"content", "base", "command_line", "base_path"} or any(
         type(given[k]) is not dict for k in ("content", "base", "command_line")
     ):
         raise ValueError("its attribute sweep is no record of a sweep")
     if not _are_points(given.get("refined", [])):
         raise ValueError("its record of refined points is none")
-    if type(given["base_path"]) is not str or type(provenance.get("model_version")) is not str or type(provenance.get("tables")) is not dict:
+    if (
+        type(given["base_path"]) is not str
+        or type(provenance.get("model_version")) is not str
+        or type(provenance.get("tables")) is not dict
+    ):
         raise ValueError("its attributes do not say where it comes from")
     if not 1 <= attributes["block_size"] <= MAX_RUNS:
         raise ValueError(f"its attribute block_size is {attributes['block_size']}")
@@ -135,7 +153,9 @@ def read_attributes(text: bytes) -> dict[str, Any]:
 
 
 def _are_points(given: Any) -> bool:
-    return isinstance(given, list) and all(isinstance(at, list) and all(type(n) is int and 0 <= n < 2**53 for n in at) for at in given)
+    return isinstance(given, list) and all(
+        isinstance(at, list) and all(type(n) is int and 0 <= n < 2**53 for n in at) for at in given
+    )
 
 
 def _numbers(given: Any, least: int) -> tuple[int, ...]:
@@ -165,52 +185,94 @@ def read_array(name: str, text: bytes) -> ArraySpec:
         of = mapping(text)
     except ValueError as error:
         raise ValueError("is missing or damaged") from error
-    grid, codecs, dims = of.get("chunk_grid"), of.get("codecs"), of.get("dimension_names")
-    if (of.get("zarr_format"), of.get("node_type")) != (3, "array") or not isinstance(grid, dict) or grid.get("name") != "regular":
+    grid = of.get("chunk_grid")
+    codecs = of.get("codecs")
+    dims = of.get("dimension_names")
+    if (
+        (of.get("zarr_format"), of.get("node_type")) != (3, "array")
+        or not isinstance(grid, dict)
+        or grid.get("name") != "regular"
+    ):
         raise ValueError("is missing or damaged")
     attributes = of.get("attributes", {})
-    if not isinstance(attributes, dict) or not all(isinstance(attributes.get(key, ""), str) for key in ("units", "long_name")):
+    if not isinstance(attributes, dict) or not all(
+        isinstance(attributes.get(key, ""), str) for key in ("units", "long_name")
+    ):
         raise ValueError("has attributes that this program does not write")
     if not isinstance(of.get("data_type"), str) or of["data_type"] not in WIDTHS:
         raise ValueError("has a type of values that this program does not write")
-    if not isinstance(codecs, list) or not all(isinstance(codec, dict) and _is_set(codec.get("configuration", {})) for codec in codecs):
+    if not isinstance(codecs, list) or not all(
+        isinstance(codec, dict) and _is_set(codec.get("configuration", {})) for codec in codecs
+    ):
         raise ValueError("is packed in a way that this program does not use")
     names = [str(codec.get("name")) for codec in codecs]
-    if not names or names[0] != ("vlen-utf8" if of["data_type"] == "string" else "bytes") or not set(names[1:]) <= COMPRESSORS:
+    if (
+        not names
+        or names[0] != ("vlen-utf8" if of["data_type"] == "string" else "bytes")
+        or not set(names[1:]) <= COMPRESSORS
+    ):
         raise ValueError("is packed in a way that this program does not use")
     fill = of.get("fill_value")
-    if type(fill) not in FILLS[of["data_type"]] or (isinstance(fill, str) and fill not in {"", "NaN", "Infinity", "-Infinity"}):
+    if type(fill) not in FILLS[of["data_type"]] or (
+        isinstance(fill, str) and fill not in {"", "NaN", "Infinity", "-Infinity"}
+    ):
         raise ValueError("has a value for what is not written yet that this program does not use")
     configuration = grid.get("configuration")
-    shape, chunks = _numbers(of.get("shape"), 0), _numbers(configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1)
-    if not shape or len(shape) != len(chunks) or not isinstance(dims, list) or len(dims) != len(shape) or not all(isinstance(d, str) for d in dims):
+    shape = _numbers(of.get("shape"), 0)
+    chunks = _numbers(
+        configuration.get("chunk_shape") if isinstance(configuration, dict) else None, 1
+    )
+    if (
+        not shape
+        or len(shape) != len(chunks)
+        or not isinstance(dims, list)
+        or len(dims) != len(shape)
+        or not all(isinstance(d, str) for d in dims)
+    ):
         raise ValueError("has shape, chunks and names of dimensions that do not fit together")
     units = attributes.get("units", "1")
     spec = ArraySpec(name, shape, chunks, tuple(dims), of["data_type"], tuple(names), fill, units)
     count = math.prod(-(-n // chunk) for n, chunk in zip(shape, chunks, strict=True))
     if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
-        raise ValueError(f"declares the shape {shape} in chunks of {chunks}, more than this program reads")
+        raise ValueError(
+            f"declares the shape {shape} in chunks of {chunks}, more than this program reads"
+        )
     return spec
 
 
-def read_arrays(descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]) -> tuple[dict[str, ArraySpec], dict[str, str]]:
+def read_arrays(
+    descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]
+) -> tuple[dict[str, ArraySpec], dict[str, str]]:
     """All arrays, and what is wrong with those that cannot be read: missing, damaged, or not of the type, dimensions and units that they must have."""
-    found, wrong = {}, {}
+    found = {}
+    wrong = {}
     version = attributes["schema_version"]
     always = layout.variables(shared_grid=True, schema=version)
     with_parts = layout.variables(shared_grid=True, parts=layout.OPTIONAL, schema=version)
     known = {variable.name: variable for variable in with_parts}
-    must = {*str(attributes["coordinates"]).split(), *(variable.name for variable in always), "s", *layout.INDEXES}
+    must = {
+        *str(attributes["coordinates"]).split(),
+        *(variable.name for variable in always),
+        "s",
+        *layout.INDEXES,
+    }
     for name in sorted(must | {name for name in list(descriptions)[: MAX_ARRAYS + 1] if name}):
         try:
             spec = read_array(name, descriptions.get(name, b""))
             variable = known.get(name)
-            if variable and (spec.dims, spec.dtype) != (("run", *variable.dims), TYPES[variable.dtype]):
+            if variable and (spec.dims, spec.dtype) != (
+                ("run", *variable.dims),
+                TYPES[variable.dtype],
+            ):
                 raise ValueError(
-                    f"is {spec.dtype} over {', '.join(spec.dims)}, not {TYPES[variable.dtype]} over {', '.join(('run', *variable.dims))}"
+                    f"is {spec.dtype} over {', '.join(spec.dims)}, not {TYPES[variable.dtype]} over"
+                    f" {', '.join(('run', *variable.dims))}"
                 )
             if variable and spec.units != variable.attributes.get("units", "1"):
-                raise ValueError(f"is in {shown_text(spec.units)}, not in {variable.attributes.get('units', '1')}")
+                raise ValueError(
+                    f"is in {shown_text(spec.units)}, not in"
+                    f" {variable.attributes.get('units', '1')}"
+                )
             if name in str(attributes["coordinates"]).split() and spec.dims != ("run",):
                 raise ValueError(f"is no coordinate along run, but over {', '.join(spec.dims)}")
             found[name] = spec

@@ -7,7 +7,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from marsdisk.url_secrets import before_settings, has_secret_setting, has_user, hide_secrets, may_be_password
+from marsdisk.url_secrets import (
+    before_settings,
+    has_secret_setting,
+    has_user,
+    hide_secrets,
+    may_be_password,
+)
 
 from ..errors import StoreError
 

@@ -26,13 +26,15 @@ from .fence import Fence, LateBlockError, refuse_committed
 from .place import Place
 from .reader import array_of
 
-#: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a block takes to write.
+#: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a
+#: block takes to write.
 _COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
 #: Of a coordinate in a chunk, so that a store that grows in small steps keeps few of them.
 ROWS_AT_LEAST = 4096
 #: A chunk that is all fill value is a file, too, so that what is missing is known to be missing.
 EVERY_CHUNK: ArrayConfigLike = {"write_empty_chunks": True}
-#: Attribute of an array that an extension has made and not yet filled for the runs that were there before.
+#: Attribute of an array that an extension has made and not yet filled for the runs that were there
+#: before.
 UNFILLED = "unfilled"
 
 
@@ -43,7 +45,9 @@ def _missing(dtype: np.dtype[Any]) -> Any:
     return np.iinfo(dtype).min if dtype.kind == "i" else None
 
 
-def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]) -> None:
+def _create(
+    group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]
+) -> None:
     group.create_array(
         name,
         data=data,
@@ -57,7 +61,13 @@ def _create(group: zarr.Group, name: str, data: Any, dims: Sequence[str], attrib
     )
 
 
-def _create_along_run(group: zarr.Group, variable: layout.Variable, runs: int, block_size: int, sizes: Mapping[str, int]) -> None:
+def _create_along_run(
+    group: zarr.Group,
+    variable: layout.Variable,
+    runs: int,
+    block_size: int,
+    sizes: Mapping[str, int],
+) -> None:
     inner = tuple(sizes[dim] for dim in variable.dims)
     group.create_array(
         variable.name,
@@ -106,7 +116,10 @@ def create_store(
     parts : of :data:`layout.OPTIONAL`, which some runs fill
     cases : of :func:`sweep.store.cases.case_table`; empty where each run is one case
     """
-    with telling(place, "the store cannot be made", "choose another place with --store"), place.making() as group:
+    with (
+        telling(place, "the store cannot be made", "choose another place with --store"),
+        place.making() as group,
+    ):
         for name, (values, attrs) in coordinates.items():
             _create(group, name, values, ("run",), attrs)
         write_cases(group, cases)
@@ -116,7 +129,13 @@ def create_store(
             _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
         for variable in layout.variables(shared_grid=shared_sizes is not None, parts=parts):
             _create_along_run(group, variable, runs, block_size, sizes)
-        group.update_attributes({**attributes, "schema_version": layout.SCHEMA_VERSION, "coordinates": " ".join(coordinates)})
+        group.update_attributes(
+            {
+                **attributes,
+                "schema_version": layout.SCHEMA_VERSION,
+                "coordinates": " ".join(coordinates),
+            }
+        )
 
 
 def extend_store(
@@ -143,12 +162,17 @@ def extend_store(
     others : as of :func:`create_store`
     """
     with ExitStack() as stack:
-        stack.enter_context(telling(place, "the store cannot be extended", "cure that, then run the same command again"))
+        stack.enter_context(
+            telling(
+                place, "the store cannot be extended", "cure that, then run the same command again"
+            )
+        )
         group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
         stack.enter_context(zarr.config.set({"array.write_empty_chunks": True}))
         *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
         known = {*coordinates, record.name, *(variable.name for variable in all_others)}
-        for name, array in list(group.arrays()):  # what an extension with other runs has left that was broken off
+        # what an extension with other runs has left that was broken off
+        for name, array in list(group.arrays()):
             if array.metadata.dimension_names[0] == "run" and name not in known:  # type: ignore[union-attr, index]
                 del group[name]
         for variable in all_others:
@@ -156,7 +180,9 @@ def extend_store(
                 _lengthen(group, variable.name, runs)
             else:
                 unfilled = {**variable.attributes, UNFILLED: True}
-                _create_along_run(group, replace(variable, attributes=unfilled), runs, block_size, sizes)
+                _create_along_run(
+                    group, replace(variable, attributes=unfilled), runs, block_size, sizes
+                )
                 _fill(group, variable, rows_before)
         for name, (values, attrs) in coordinates.items():
             if name in group:
@@ -166,7 +192,8 @@ def extend_store(
         write_cases(group, cases)
         _lengthen(group, record.name, runs)
         mark_unused(place, unused)
-        group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})  # in one write, which attrs.update is not
+        # in one write, which attrs.update is not
+        group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})
 
 
 def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
@@ -180,14 +207,18 @@ def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
 def renew_attributes(place: Place, attributes: Mapping[str, Any]) -> None:
     """Put attributes in the place of those that a store has under the same names."""
     with telling(place, "cannot be written"):
-        zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3).update_attributes(dict(attributes))
+        zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3).update_attributes(
+            dict(attributes)
+        )
 
 
 def mark_unused(place: Place, rows: Sequence[int]) -> None:
     """Note in the commit record that rows hold no run, where it is not noted yet."""
     if not rows:
         return
-    status = zarr.open_array(place.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3)
+    status = zarr.open_array(
+        place.zarr_store(), path=layout.STATUS_VARIABLE.name, mode="r+", zarr_format=3
+    )
     for row in rows:
         if status[row] != layout.UNUSED:
             status[row] = layout.UNUSED
@@ -199,7 +230,9 @@ def _lengthen(group: zarr.Group, name: str, runs: int) -> zarr.Array[Any]:
     return array
 
 
-def write_cases(group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]) -> None:
+def write_cases(
+    group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
+) -> None:
     """Put the table of cases into a store, in place of one that it has."""
     for name, (values, attributes) in cases.items():
         _create(group, name, values, ("case",), attributes)
@@ -262,7 +295,8 @@ def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())
 
 
-_opened: dict[tuple[Place, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}  # with the description that each was opened with
+# with the description that each was opened with
+_opened: dict[tuple[Place, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}
 
 
 async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
@@ -276,11 +310,14 @@ async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
         if known is None or known[0] != description:
             if len(_opened) > 500:
                 _opened.clear()
-            array = await zarr.api.asynchronous.open_array(store=place.zarr_store(), path=name, mode="r+", zarr_format=3)
+            array = await zarr.api.asynchronous.open_array(
+                store=place.zarr_store(), path=name, mode="r+", zarr_format=3
+            )
             known = _opened[place, name] = (description, array)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"{place}/{name} is missing or damaged: the store was changed while workers ran; see what can be done: sweep doctor {place}"
+            f"{place}/{name} is missing or damaged: the store was changed while workers ran; see"
+            f" what can be done: sweep doctor {place}"
         ) from error
     return known[1]
 
@@ -359,13 +396,17 @@ async def _write(
     """Pack all arrays, then write them with the commit record last, if the block may still be written."""
     await guard.refuse_late()
     staging = _Staging((await _array(place, layout.STATUS_VARIABLE.name)).store_path.store)
-    lo, hi = rows[0], rows[-1] + 1
+    lo = rows[0]
+    hi = rows[-1] + 1
     finished = {i: result for i, result in enumerate(results) if result is not None}
 
     async def write(variable: layout.Variable) -> None:
         array = _staged(await _array(place, variable.name), staging)
         if hi > array.shape[0]:
-            raise StoreError(f"{place}: {variable.name} has {array.shape[0]} runs, the block ends at {hi}; the store was changed while workers ran")
+            raise StoreError(
+                f"{place}: {variable.name} has {array.shape[0]} runs, the block ends at {hi}; the"
+                " store was changed while workers ran"
+            )
         if variable.name in written:
             block = np.array(written[variable.name], dtype=array.dtype)
         else:
@@ -378,8 +419,13 @@ async def _write(
                     index: tuple[Any, ...] = (i, *map(slice, np.shape(value)))
                     block[index] = value  # a smaller grid leaves its last bins unset
         if unused:
-            rest = np.full((unused, *block.shape[1:]), layout.UNUSED if variable is record else variable.fill, dtype=array.dtype)
-            block = np.concatenate([block, rest])  # a whole chunk: what a torn attempt has left of it need not be read
+            rest = np.full(
+                (unused, *block.shape[1:]),
+                layout.UNUSED if variable is record else variable.fill,
+                dtype=array.dtype,
+            )
+            # a whole chunk: what a torn attempt has left of it need not be read
+            block = np.concatenate([block, rest])
         if hi - lo > len(rows):
             beside = np.array(await array.getitem(slice(lo, hi)))
             beside[np.array(rows) - lo] = block
@@ -390,6 +436,8 @@ async def _write(
     has = {name: await _has(place, held[0].name) for name, held in layout.OPTIONAL.items()}
     if guard.retry:  # which leaves alone what it does not check again
         has["check"] = bool(written.keys() & {variable.name for variable in layout.CHECKS})
-    *all_others, record = layout.variables(shared_grid=shared_grid, parts=[name for name, held in has.items() if held])
+    *all_others, record = layout.variables(
+        shared_grid=shared_grid, parts=[name for name, held in has.items() if held]
+    )
     await asyncio.gather(*map(write, [*all_others, record]))
     await place.commit(staging.chunks, f"{record.name}/", guard)

@@ -42,21 +42,34 @@ def row(table: str, what: str, figure: str) -> None:
 
 def one_run() -> None:
     config = load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml")
-    exact = run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml", {"numerics.rtol": 1e-9, "numerics.atol": 1e-16}))
+    exact = run_zero_d(
+        load_config(
+            ROOT / "configs" / "mars_0d_melt_simple.yaml",
+            {"numerics.rtol": 1e-9, "numerics.atol": 1e-16},
+        )
+    )
     cache = RunCache()
     results = [run_zero_d(config, cache=cache) for _ in range(REPEATS)]
-    walls, solver = sorted(r.wall_time for r in results), sorted(r.solver_time for r in results)
+    walls = sorted(r.wall_time for r in results)
+    solver = sorted(r.solver_time for r in results)
     middle = REPEATS // 2
     row(
-        "figures", "two-year run of mars_0d_melt_simple.yaml, 40 bins, warm: fastest / median", f"{1e3 * walls[0]:.2f} / {1e3 * walls[middle]:.2f} ms"
+        "figures",
+        "two-year run of mars_0d_melt_simple.yaml, 40 bins, warm: fastest / median",
+        f"{1e3 * walls[0]:.2f} / {1e3 * walls[middle]:.2f} ms",
     )
     row(
         "figures",
         "of it in the integrator and its dense output",
-        f"{1e3 * solver[0]:.2f} / {1e3 * solver[middle]:.2f} ms, {results[0].steps} + {results[0].steps_rejected} steps",
+        f"{1e3 * solver[0]:.2f} / {1e3 * solver[middle]:.2f} ms, {results[0].steps} +"
+        f" {results[0].steps_rejected} steps",
     )
     for name in ("M_loss", "Sigma_final"):
-        row("figures", f"its {name} against rtol 1e-9", f"{abs(getattr(results[0], name) / getattr(exact, name) - 1):.1e} relative")
+        row(
+            "figures",
+            f"its {name} against rtol 1e-9",
+            f"{abs(getattr(results[0], name) / getattr(exact, name) - 1):.1e} relative",
+        )
 
 
 class Memory:
@@ -71,7 +84,9 @@ class Memory:
         while not self.stop.wait(0.2):
             for child in psutil.Process().children(recursive=True):
                 try:
-                    self.largest[child.pid] = max(self.largest.get(child.pid, 0), child.memory_info().rss)
+                    self.largest[child.pid] = max(
+                        self.largest.get(child.pid, 0), child.memory_info().rss
+                    )
                 except psutil.Error:
                     continue
 
@@ -90,11 +105,20 @@ def whole_sweep() -> None:
         for workers in (1, 2):
             # a tighter tolerance gives both enough to do for their start-up not to matter
             sweep = load_sweep(SWEEP, {"numerics.rtol": 1e-7, "numerics.atol": 1e-14})
-            seconds[workers] = run_sweep(sweep, Path(folder) / f"tight{workers}.zarr", workers=workers, console=quiet)[1].seconds
-        row("figures", "576 runs at rtol 1e-7, workers ready: one process over two", f"{seconds[1] / seconds[2]:.2f} times")
+            seconds[workers] = run_sweep(
+                sweep, Path(folder) / f"tight{workers}.zarr", workers=workers, console=quiet
+            )[1].seconds
+        row(
+            "figures",
+            "576 runs at rtol 1e-7, workers ready: one process over two",
+            f"{seconds[1] / seconds[2]:.2f} times",
+        )
 
-        store, tallies = Path(folder) / "sweep.zarr", []
-        memory = Memory().megabytes(lambda: tallies.append(run_sweep(load_sweep(SWEEP), store, workers=2, console=quiet)[1]))
+        store = Path(folder) / "sweep.zarr"
+        tallies = []
+        memory = Memory().megabytes(
+            lambda: tallies.append(run_sweep(load_sweep(SWEEP), store, workers=2, console=quiet)[1])
+        )
         tally = tallies[0]
         row(
             "figures",
@@ -113,40 +137,79 @@ def whole_sweep() -> None:
         finished = time.perf_counter() - begin
         begin = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import numba, zarr, pydantic, rich"], check=True)
-        row("figures", "the finished sweep again / importing numba, zarr, pydantic, rich", f"{finished:.1f} / {time.perf_counter() - begin:.1f} s")
+        row(
+            "figures",
+            "the finished sweep again / importing numba, zarr, pydantic, rich",
+            f"{finished:.1f} / {time.perf_counter() - begin:.1f} s",
+        )
 
 
 def classic_step() -> None:
     config = ROOT / "configs" / "mars_0d_baseline.yaml"
     found = {n: profile_step(load_config(config, {"sizes.n_bins": n}), 2000) for n in (40, 160)}
     at_40 = found[40]
-    on, off = 1e6 * at_40.step_cached, 1e6 * at_40.step_uncached
-    row("caches", "step_collisions, warm, 40 bins: cache on / off", f"{on:.0f} / {off:.0f} us, {off / on:.1f} times")
+    on = 1e6 * at_40.step_cached
+    off = 1e6 * at_40.step_uncached
+    row(
+        "caches",
+        "step_collisions, warm, 40 bins: cache on / off",
+        f"{on:.0f} / {off:.0f} us, {off / on:.1f} times",
+    )
     for name in ("step_collisions", "_fragment_tensor"):
-        row("caches", f"{name} under cProfile: time without the cache over time with it", f"{at_40.uncached[name] / at_40.cached[name]:.0f} times")
+        row(
+            "caches",
+            f"{name} under cProfile: time without the cache over time with it",
+            f"{at_40.uncached[name] / at_40.cached[name]:.0f} times",
+        )
     ratio = found[160].step_cached / at_40.step_cached
-    row("caches", "step_collisions, 160 bins over 40", f"{ratio:.1f} times, n^{math.log(ratio) / math.log(4.0):.2f}")
+    row(
+        "caches",
+        "step_collisions, 160 bins over 40",
+        f"{ratio:.1f} times, n^{math.log(ratio) / math.log(4.0):.2f}",
+    )
 
 
 def cache_scopes() -> None:
     """Half of the study in this process, under each scope; a block holds whole rings, so that a task meets each key once."""
-    for title, scope, enabled in (("scope run", "run", True), ("scope task", "task", True), ("cache off", "run", False)):
+    for title, scope, enabled in (
+        ("scope run", "run", True),
+        ("scope task", "task", True),
+        ("cache off", "run", False),
+    ):
         plan = make_plan(load_sweep(SWEEP))
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "s.zarr"
             create(plan, store)
             fence = reader.read_fence(store)
-            tasks = [replace(block_task(plan, str(store), block, fence), scope=scope, cache_enabled=enabled) for block in plan.blocks[:2]]
+            tasks = [
+                replace(
+                    block_task(plan, str(store), block, fence), scope=scope, cache_enabled=enabled
+                )
+                for block in plan.blocks[:2]
+            ]
             receipts = [run_block(task, CacheScopes()) for task in tasks]
             runs = sum(receipt.done for receipt in receipts)
-            whole, beside = (1e3 * sum(part) / runs for part in zip(*((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True))
+            whole, beside = (
+                1e3 * sum(part) / runs
+                for part in zip(
+                    *((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True
+                )
+            )
             group = reader.open_group(store)
-            built = int((reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds"))[:, 1].sum())
-            keys = sum(len({case.identity for case in map(plan.case, block.rows)}) for block in plan.blocks[:2])
+            built = int(
+                (reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds"))[
+                    :, 1
+                ].sum()
+            )
+            keys = sum(
+                len({case.identity for case in map(plan.case, block.rows)})
+                for block in plan.blocks[:2]
+            )
             row(
                 "caches",
                 f"{runs} runs of the study, {title}: whole run / beside the integrator",
-                f"{whole:.2f} / {beside:.2f} ms per run; {built} fragment tensors built, {keys} keys met",
+                f"{whole:.2f} / {beside:.2f} ms per run; {built} fragment tensors built, {keys}"
+                " keys met",
             )
 
 

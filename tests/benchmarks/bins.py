@@ -28,7 +28,12 @@ def one(bins: int, years: float, repeats: int) -> dict[str, float]:
     """A process of its own is needed: memory that a larger run has had would hide that of a smaller one."""
 
     def run(n: int) -> tuple[float, int]:
-        result = run_zero_d(load_config(ROOT / "configs" / "mars_0d_melt_simple.yaml", {"sizes.n_bins": n, "numerics.t_end_years": years}))
+        result = run_zero_d(
+            load_config(
+                ROOT / "configs" / "mars_0d_melt_simple.yaml",
+                {"sizes.n_bins": n, "numerics.t_end_years": years},
+            )
+        )
         return result.wall_time, result.steps + result.steps_rejected
 
     run(8)  # compiled code and what else a process needs once
@@ -41,7 +46,15 @@ def one(bins: int, years: float, repeats: int) -> dict[str, float]:
 
 
 def in_a_process(bins: int, years: float, repeats: int) -> dict[str, float]:
-    words = [sys.executable, "-m", "tests.benchmarks.bins", "--one", str(bins), str(years), str(repeats)]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.bins",
+        "--one",
+        str(bins),
+        str(years),
+        str(repeats),
+    ]
     done = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True)
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
@@ -55,8 +68,11 @@ def slope(bins: Sequence[int], values: Sequence[float]) -> float:
 def lines(bins: Sequence[int] = BINS, years: float = YEARS, repeats: int = REPEATS) -> list[str]:
     in_a_process(bins[0], years, 1)  # compiles
     found = [in_a_process(n, years, repeats) for n in bins]
-    rows, local = [], [float("nan")]
-    for (n0, before), (n1, after) in zip(zip(bins, found, strict=True), list(zip(bins, found, strict=True))[1:], strict=False):
+    rows = []
+    local = [float("nan")]
+    for (n0, before), (n1, after) in zip(
+        zip(bins, found, strict=True), list(zip(bins, found, strict=True))[1:], strict=False
+    ):
         local.append(slope([n0, n1], [before["seconds"], after["seconds"]]))
     for n, exponent, of in zip(bins, local, found, strict=True):
         rows.append(
@@ -71,12 +87,24 @@ def lines(bins: Sequence[int] = BINS, years: float = YEARS, repeats: int = REPEA
                 f"{8e-6 * n**3:.1f}",
             ]
         )
-    head = ("bins", "run [ms]", "steps", "per step [us]", "exponent since the row above", "memory [MB]", "in n x n arrays", "one n^3 array [MB]")
+    head = (
+        "bins",
+        "run [ms]",
+        "steps",
+        "per step [us]",
+        "exponent since the row above",
+        "memory [MB]",
+        "in n x n arrays",
+        "one n^3 array [MB]",
+    )
     whole = slope(bins, [of["seconds"] for of in found])
     return [
         *table(head, rows),
         "",
-        f"Over all rows the time of a run goes as n^{whole:.2f}, that of a step as n^{slope(bins, [of['seconds'] / of['steps'] for of in found]):.2f}.",
+        (
+            f"Over all rows the time of a run goes as n^{whole:.2f}, that of a step as"
+            f" n^{slope(bins, [of['seconds'] / of['steps'] for of in found]):.2f}."
+        ),
     ]
 
 

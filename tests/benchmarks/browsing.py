@@ -1,7 +1,8 @@
 """How long the page of 100,000 runs takes to answer; ``python -m tests.benchmarks.browsing [--write]``, with Debian's chromium.
 
-``sweep browse`` serves a headless browser on the same machine. Each time is from what a person does until the browser has drawn what was asked
-for; the browser and what drives it share the processors with the server.
+``sweep browse`` serves a headless browser on the same machine. Each time is from what a person does
+until the browser has drawn what was asked for; the browser and what drives it share the processors
+with the server.
 """
 
 import re
@@ -22,13 +23,20 @@ from ..browser.page_stores import large_store
 from .page import PERFORMANCE, publish, table
 from .studies import run_study
 
-PICTURE_GOAL, GOAL = 2.0, 0.5  # s
+PICTURE_GOAL = 2.0  # s
+GOAL = 0.5  # s
 REPEATS = 5
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 OPTIONS += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
 _MODEL = "Bokeh.documents[0].get_model_by_name"
-_BEFORE = f"window.before = window.Bokeh && {{heading: {_MODEL}('heading').text, map: {_MODEL}('cells')?.title.text}}"
-_PAINTED = "async () => { for (let frame = 0; frame < 4; frame++) await new Promise(requestAnimationFrame) }"
+_BEFORE = (
+    f"window.before = window.Bokeh && {{heading: {_MODEL}('heading').text, map:"
+    f" {_MODEL}('cells')?.title.text}}"
+)
+_PAINTED = (
+    "async () => { for (let frame = 0; frame < 4; frame++) await new"
+    " Promise(requestAnimationFrame) }"
+)
 
 
 class Deed(NamedTuple):
@@ -65,21 +73,39 @@ def _select(label: str, value: str) -> Callable[[Page], object]:
 
 
 def _slide(which: int) -> Callable[[Page], object]:
-    return lambda page: page.get_by_role("slider").locator("visible=true").nth(which).press("ArrowRight")
+    return lambda page: (
+        page.get_by_role("slider").locator("visible=true").nth(which).press("ArrowRight")
+    )
 
 
 DEEDS = (
-    Deed("the first run chosen by its number", _write("chosen runs", "17"), _says("heading", "text.includes('run 17<')") + " && " + _drawn("Sigma")),
+    Deed(
+        "the first run chosen by its number",
+        _write("chosen runs", "17"),
+        _says("heading", "text.includes('run 17<')") + " && " + _drawn("Sigma"),
+    ),
     Deed("another run", _write("chosen runs", "40"), _says("heading", "text.includes('run 40<')")),
     Deed("the next run", _press("next ›"), _says("heading", "text != before.heading")),
-    Deed("another colour of the map", _select("colour", "t_end [s]"), _says("cells", "title.text != before.map")),
+    Deed(
+        "another colour of the map",
+        _select("colour", "t_end [s]"),
+        _says("cells", "title.text != before.map"),
+    ),
     Deed("another value of the third axis", _slide(0), _says("cells", "title.text != before.map")),
     Deed("its size distribution", _press("Sizes"), _drawn("sizes")),
     Deed("the next snapshot", _slide(1), _says("snapshot", "title.startsWith('snapshot 2 ')")),
     Deed("all about it", _press("Run"), _drawn("about")),
     Deed("the table of runs", _press("Runs"), _drawn("runs")),
-    Deed("the last of them first", _press("largest first"), _says("runs", "source.data.run[0] != '0'")),
-    Deed("narrowed by a condition", _write("only runs where", "T0 > 3500"), _says("header", "text.includes('pass the filter')")),
+    Deed(
+        "the last of them first",
+        _press("largest first"),
+        _says("runs", "source.data.run[0] != '0'"),
+    ),
+    Deed(
+        "narrowed by a condition",
+        _write("only runs where", "T0 > 3500"),
+        _says("header", "text.includes('pass the filter')"),
+    ),
     Deed("parallel coordinates of 75,000 runs", _press("Parallel"), _drawn("parallel")),
     Deed("what the caches did", _press("Cache"), _drawn("cache")),
     Deed("where it comes from", _press("Provenance"), _drawn("origin")),
@@ -116,7 +142,13 @@ def visit(browser: Browser, url: str, rest: float = 2.0, patience: float = 30.0)
     """
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.set_default_timeout(1000.0 * patience)
-    found = [seconds(page, lambda page: page.goto(url), f"window.Bokeh?.documents.length && {_drawn('cells')}")]
+    found = [
+        seconds(
+            page,
+            lambda page: page.goto(url),
+            f"window.Bokeh?.documents.length && {_drawn('cells')}",
+        )
+    ]
     for deed in DEEDS:
         page.wait_for_timeout(1000 * rest)
         found.append(seconds(page, deed.do, deed.done))
@@ -126,17 +158,25 @@ def visit(browser: Browser, url: str, rest: float = 2.0, patience: float = 30.0)
 
 def lines(repeats: int = REPEATS) -> list[str]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        small, store = Path(folder) / "small.zarr", Path(folder) / "large.zarr"
+        small = Path(folder) / "small.zarr"
+        store = Path(folder) / "large.zarr"
         run_study(folder, small, 1)
         large_store(store, small)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
         with served(store) as url:
             visits = [visit(browser, url) for _ in range(repeats)]
         browser.close()
-    first = [("the first picture, first visit", [visits[0][0]], PICTURE_GOAL), ("the first picture, later", [v[0] for v in visits[1:]], PICTURE_GOAL)]
-    rows = [*first, *((deed.title, [v[i] for v in visits], GOAL) for i, deed in enumerate(DEEDS, 1))]
+    first = [
+        ("the first picture, first visit", [visits[0][0]], PICTURE_GOAL),
+        ("the first picture, later", [v[0] for v in visits[1:]], PICTURE_GOAL),
+    ]
+    rows = [
+        *first,
+        *((deed.title, [v[i] for v in visits], GOAL) for i, deed in enumerate(DEEDS, 1)),
+    ]
     return table(
-        ("what", "median [s]", "largest [s]", "goal [s]"), [(what, f"{median(s):.2f}", f"{max(s):.2f}", f"{goal:g}") for what, s, goal in rows if s]
+        ("what", "median [s]", "largest [s]", "goal [s]"),
+        [(what, f"{median(s):.2f}", f"{max(s):.2f}", f"{goal:g}") for what, s, goal in rows if s],
     )
 
 

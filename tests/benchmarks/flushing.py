@@ -1,7 +1,8 @@
 """What it would cost to have every block on the disk before it counts; ``python -m tests.benchmarks.flushing [--write]``.
 
-Real blocks are committed as workers do it, and what was written is flushed where a block is held against
-its store: when all files are written and none has its name yet. The ways take turns, block by block.
+Real blocks are committed as workers do it, and what was written is flushed where a block is held
+against its store: when all files are written and none has its name yet. The ways take turns, block
+by block.
 """
 
 import ctypes
@@ -117,7 +118,10 @@ def lines(blocks: int = BLOCKS) -> list[str]:
         "of the time of its runs [%]",
     )
     return [
-        f"{blocks} times a block of {RUNS} runs: {len(chunks)} files, {size / 1e6:.2f} MB, whose runs take {seconds:.2f} s of one core.",
+        (
+            f"{blocks} times a block of {RUNS} runs: {len(chunks)} files, {size / 1e6:.2f} MB,"
+            f" whose runs take {seconds:.2f} s of one core."
+        ),
         "",
         *table(head, rows),
     ]

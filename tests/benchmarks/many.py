@@ -1,7 +1,8 @@
 """Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``, by default 100000.
 
-The sweep is a product of four axes of two-year runs of mars_0d_melt_simple.yaml. Beside its rate stands that of the bare solver in one process, alone
-and with a second one beside it; over time, the memory of the driver (which holds the scheduler) and of the workers; files and bytes.
+The sweep is a product of four axes of two-year runs of mars_0d_melt_simple.yaml. Beside its rate
+stands that of the bare solver in one process, alone and with a second one beside it; over time, the
+memory of the driver (which holds the scheduler) and of the workers; files and bytes.
 """
 
 import functools
@@ -50,9 +51,12 @@ axes:
 
 def bare(file: Path) -> float:
     """Runs per second of the integrator and its dense output alone, over runs drawn from the sweep."""
-    sweep, cache = load_sweep(file), RunCache()
+    sweep = load_sweep(file)
+    cache = RunCache()
     ensure_compiled()
-    variations, draw, seconds = Variations(sweep.base), random.Random(0), 0.0
+    variations = Variations(sweep.base)
+    draw = random.Random(0)
+    seconds = 0.0
     for i in range(SAMPLE + 20):
         run = prepare(variations.config(sweep.overrides(draw.randrange(sweep.product_size))), cache)
         begin = time.perf_counter()
@@ -71,7 +75,10 @@ def bare_rates(file: Path, processes: int) -> float:
 def memory_of(process: psutil.Process) -> tuple[float, float]:
     """MB of a driver, and of its largest worker."""
     try:
-        return process.memory_info().rss / 1e6, max((child.memory_info().rss / 1e6 for child in process.children(recursive=True)), default=0.0)
+        return process.memory_info().rss / 1e6, max(
+            (child.memory_info().rss / 1e6 for child in process.children(recursive=True)),
+            default=0.0,
+        )
     except psutil.Error:
         return 0.0, 0.0
 
@@ -79,42 +86,84 @@ def memory_of(process: psutil.Process) -> tuple[float, float]:
 def rows(runs: int) -> Rows:
     """What was measured, and the figure."""
     with tempfile.TemporaryDirectory() as folder:
-        file, store = sweep_file(Path(folder), runs), Path(folder) / "many.zarr"
+        file = sweep_file(Path(folder), runs)
+        store = Path(folder) / "many.zarr"
         count = load_sweep(file).product_size
-        alone, both = bare_rates(file, 1), bare_rates(file, 2)
-        yield "bare solver in one process, alone / beside another", f"{alone:.0f} / {both:.0f} runs per second"
-        begin, seen = time.perf_counter(), list[tuple[float, float, float]]()
+        alone = bare_rates(file, 1)
+        both = bare_rates(file, 2)
+        yield (
+            "bare solver in one process, alone / beside another",
+            f"{alone:.0f} / {both:.0f} runs per second",
+        )
+        begin = time.perf_counter()
+        seen = list[tuple[float, float, float]]()
         driver = subprocess.Popen(
-            [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store), "--workers", "2"], stdout=subprocess.PIPE, text=True
+            [
+                sys.executable,
+                "-m",
+                "sweep.cli",
+                "run",
+                str(file),
+                "--store",
+                str(store),
+                "--workers",
+                "2",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         process = psutil.Process(driver.pid)
         while driver.poll() is None:
             if store.exists() or not seen:
                 seen.append((time.perf_counter() - begin, *memory_of(process)))
             time.sleep(0.5)
-        out, seconds = driver.communicate()[0], time.perf_counter() - begin
+        out = driver.communicate()[0]
+        seconds = time.perf_counter() - begin
         assert f"{count} of {count} runs done, 0 failed" in out, out
         told = next(line for line in out.splitlines() if "runs per second" in line)
         rate = count / seconds
-        yield f"sweep run of {count} runs, 2 workers, from typing to the end", f"{seconds:.0f} s, {rate:.0f} runs per second"
+        yield (
+            f"sweep run of {count} runs, 2 workers, from typing to the end",
+            f"{seconds:.0f} s, {rate:.0f} runs per second",
+        )
         yield "the same as the sweep says, from the moment its workers are ready", told
-        yield "share of twice the bare solver alone / of two beside each other", f"{100 * rate / (2 * alone):.0f} % / {100 * rate / (2 * both):.0f} %"
+        yield (
+            "share of twice the bare solver alone / of two beside each other",
+            f"{100 * rate / (2 * alone):.0f} % / {100 * rate / (2 * both):.0f} %",
+        )
         yield "planning, until the store is made", f"{next(when for when, *_ in seen[1:]):.1f} s"
         quarters = [seen[round(share * (len(seen) - 1))] for share in (0.25, 0.5, 0.75, 1.0)]
         for what, column in (("driver and scheduler", 1), ("largest worker", 2)):
             most = max(moment[column] for moment in seen)
             yield (
                 f"memory of the {what} after a quarter, half, three quarters; most",
-                (" / ".join(f"{moment[column]:.0f}" for moment in quarters[:3]) + f" / {most:.0f} MB"),
+                (
+                    " / ".join(f"{moment[column]:.0f}" for moment in quarters[:3])
+                    + f" / {most:.0f} MB"
+                ),
             )
         sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
-        yield "files, bytes", f"{len(sizes)} files, {sum(sizes) / 1e9:.2f} GB, {sum(sizes) / count / 1e3:.1f} kB per run"
+        yield (
+            "files, bytes",
+            (
+                f"{len(sizes)} files, {sum(sizes) / 1e9:.2f} GB, {sum(sizes) / count / 1e3:.1f} kB"
+                " per run"
+            ),
+        )
         for verb in ("status", "doctor"):
             begin = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "sweep.cli", verb, str(store)], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "sweep.cli", verb, str(store)],
+                check=True,
+                capture_output=True,
+            )
             yield f"sweep {verb}, the command as a whole", f"{time.perf_counter() - begin:.1f} s"
         begin = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store)], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store)],
+            check=True,
+            capture_output=True,
+        )
         yield "sweep run again, which finds nothing to do", f"{time.perf_counter() - begin:.1f} s"
 
 

@@ -37,7 +37,8 @@ from . import many
 from .page import PERFORMANCE, publish, table
 
 HERE = Path(__file__).parent
-RUNS, MILLION = 100_000, 1_000_000
+RUNS = 100_000
+MILLION = 1_000_000
 SWEEP = f"""
 name: overhead
 base: {HERE.parents[1] / "configs" / "mars_0d_melt_simple.yaml"}
@@ -65,8 +66,11 @@ def driver_and_scheduler(folder: Path) -> Rows:
     begin = time.perf_counter()
     plan = make_plan(load_sweep(sweep_file(folder, RUNS)))
     planned = time.perf_counter() - begin
-    process, store = psutil.Process(), folder / "never_written.zarr"
-    largest, stop, watching = [0], threading.Event(), threading.Event()
+    process = psutil.Process()
+    store = folder / "never_written.zarr"
+    largest = [0]
+    stop = threading.Event()
+    watching = threading.Event()
 
     def watch() -> None:
         while not watching.wait(0.05):
@@ -85,16 +89,25 @@ def driver_and_scheduler(folder: Path) -> Rows:
     tally = Beginning(RUNS)
     threading.Thread(target=watch, daemon=True).start()
     sys.path.insert(0, str(folder))  # which processes that Dask starts take over
-    with dask.config.set({"distributed.worker.preload": ["no_runs"]}), Reporter(Console(file=io.StringIO()), tally) as reporter:
+    with (
+        dask.config.set({"distributed.worker.preload": ["no_runs"]}),
+        Reporter(Console(file=io.StringIO()), tally) as reporter,
+    ):
         run_blocks(plan, str(store), plan.blocks, workers=2, reporter=reporter, stop=stop)
     wall, cpu = (1e6 * (now - then) / RUNS for now, then in zip(used(), begun[0][0], strict=True))
     watching.set()
     assert tally.done == RUNS
     blocks = f"{RUNS} runs in {len(plan.blocks)} blocks"
     return [
-        (f"driver and scheduler, {blocks}, 2 workers that answer at once", f"{wall:.1f} us per run, of it {cpu:.1f} us of processor time"),
+        (
+            f"driver and scheduler, {blocks}, 2 workers that answer at once",
+            f"{wall:.1f} us per run, of it {cpu:.1f} us of processor time",
+        ),
         ("checking and ordering the cases before that", f"{1e6 * planned / RUNS:.0f} us per run"),
-        ("growth of the memory of driver and scheduler meanwhile", f"{(largest[0] - begun[0][1]) / 1e6:.0f} MB"),
+        (
+            "growth of the memory of driver and scheduler meanwhile",
+            f"{(largest[0] - begun[0][1]) / 1e6:.0f} MB",
+        ),
     ]
 
 
@@ -109,7 +122,8 @@ PARTS = {
 
 def parts_of_a_run(folder: Path) -> Rows:
     """Processor time of each part of a run, in blocks of the size that many runs have."""
-    plan, store = replace(make_plan(load_sweep(many.sweep_file(folder, 10_000))), block_size=1024), folder / "parts.zarr"
+    plan = replace(make_plan(load_sweep(many.sweep_file(folder, 10_000))), block_size=1024)
+    store = folder / "parts.zarr"
     create(plan, store)
     spent: dict[str, float] = {}
 
@@ -128,42 +142,79 @@ def parts_of_a_run(folder: Path) -> Rows:
         for name in PARTS:
             stack.enter_context(patch.object(worker, name, timed(name)))
         scopes = worker.CacheScopes()
-        worker.run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), scopes)  # which opens the arrays
+        # which opens the arrays
+        worker.run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), scopes)
         spent.clear()
         begin, (block, *_) = time.process_time(), plan.blocks[1:]
         worker.run_block(block_task(plan, str(store), block, read_fence(store)), scopes)
-        whole, runs = time.process_time() - begin, len(block.rows)
-    found = [(f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()]
-    found += [("the rest", whole - sum(spent.values())), ("all but the integrator", whole - spent["solve"])]
+        whole = time.process_time() - begin
+        runs = len(block.rows)
+    found = [
+        (f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()
+    ]
+    found += [
+        ("the rest", whole - sum(spent.values())),
+        ("all but the integrator", whole - spent["solve"]),
+    ]
     return [(what, f"{1e3 * seconds / runs:.3f} ms of processor time") for what, seconds in found]
 
 
 def status_of_a_million(folder: Path) -> Rows:
     """``sweep status`` as a command, on a store of which every block is committed."""
-    plan, store = make_plan(load_sweep(many.sweep_file(folder, MILLION))), folder / "million.zarr"
+    plan = make_plan(load_sweep(many.sweep_file(folder, MILLION)))
+    store = folder / "million.zarr"
     create(plan, store)
     array = zarr.open_array(store / layout.STATUS_VARIABLE.name, mode="r+")
     array[:] = layout.DONE
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "sweep.cli", "status", str(store)], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "sweep.cli", "status", str(store)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         seconds.append(time.perf_counter() - begin)
         assert f"{plan.count} done, 0 failed, 0 pending" in done.stdout
-    return [(f"sweep status of {plan.count} runs in {len(plan.blocks)} blocks, the command as a whole, best of 3", f"{min(seconds):.2f} s")]
+    return [
+        (
+            (
+                f"sweep status of {plan.count} runs in {len(plan.blocks)} blocks, the command as a"
+                " whole, best of 3"
+            ),
+            f"{min(seconds):.2f} s",
+        )
+    ]
 
 
 def blocks_of_a_dead_worker(folder: Path) -> Rows:
     """From SIGKILL of a worker to the moment when the run that it was in the middle of is begun by another."""
-    file, working, store = sweep_file(folder, 120), folder / "working", folder / "dead.zarr"
+    file = sweep_file(folder, 120)
+    working = folder / "working"
+    store = folder / "dead.zarr"
     file.write_text(file.read_text(encoding="utf-8") + "block: 1\n", encoding="utf-8")
     working.mkdir()
     faults = {"FAULT_SLEEP": "0.5", "FAULT_WORKING": str(working)}
     environment = {**os.environ, **preloading("inside_workers"), **faults}
-    words = [sys.executable, "-m", "sweep.cli", "run", str(file), "--store", str(store), "--workers", "2"]
-    driver = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    words = [
+        sys.executable,
+        "-m",
+        "sweep.cli",
+        "run",
+        str(file),
+        "--store",
+        str(store),
+        "--workers",
+        "2",
+    ]
+    driver = subprocess.Popen(
+        words, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
-        while len(logs := list(working.iterdir())) < 2 or any(len(log.read_text(encoding="utf-8").splitlines()) < 3 for log in logs):
+        while len(logs := list(working.iterdir())) < 2 or any(
+            len(log.read_text(encoding="utf-8").splitlines()) < 3 for log in logs
+        ):
             assert driver.poll() is None
             time.sleep(0.05)
         victim = logs[0]
@@ -171,10 +222,20 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
         killed = time.monotonic()
         lost = victim.read_text(encoding="utf-8").split()[-2]
         while True:
-            lines = [line.split() for log in working.iterdir() if log != victim for line in log.read_text(encoding="utf-8").splitlines()]
+            lines = [
+                line.split()
+                for log in working.iterdir()
+                if log != victim
+                for line in log.read_text(encoding="utf-8").splitlines()
+            ]
             again = [float(moment) for T0, moment in lines if lost == T0]
             if again:
-                return [("from the death of a worker to its block running on another", f"{min(again) - killed:.1f} s")]
+                return [
+                    (
+                        "from the death of a worker to its block running on another",
+                        f"{min(again) - killed:.1f} s",
+                    )
+                ]
             assert driver.poll() is None
             assert time.monotonic() - killed < 120.0
             time.sleep(0.05)
@@ -187,7 +248,12 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
 def rows() -> Rows:
     """What was measured, and the figure."""
     found: Rows = []
-    for measure in (parts_of_a_run, driver_and_scheduler, status_of_a_million, blocks_of_a_dead_worker):
+    for measure in (
+        parts_of_a_run,
+        driver_and_scheduler,
+        status_of_a_million,
+        blocks_of_a_dead_worker,
+    ):
         with tempfile.TemporaryDirectory() as folder:
             found += measure(Path(folder))
     return found

@@ -12,7 +12,8 @@ sys.path.append(str(ROOT / "docs"))
 
 from make_tables import put_between_markers  # noqa: E402
 
-PERFORMANCE, SCALE = ROOT / "docs" / "performance.md", ROOT / "docs" / "scale.md"
+PERFORMANCE = ROOT / "docs" / "performance.md"
+SCALE = ROOT / "docs" / "scale.md"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -25,7 +26,10 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def load() -> str:
@@ -37,7 +41,13 @@ def publish(name: str, page: Path, make: Callable[[], list[str]]) -> None:
     before = load()
     lines = make()
     command = f"python -m tests.benchmarks.{name}"
-    lines += ["", f"*{os.cpu_count()} cores of {processor()}, load average {before} before and {load()} after, {date.today()}.*"]
+    lines += [
+        "",
+        (
+            f"*{os.cpu_count()} cores of {processor()}, load average {before} before and {load()}"
+            f" after, {date.today()}.*"
+        ),
+    ]
     print("\n".join(lines), flush=True)
     if "--write" in sys.argv:
         put_between_markers(name, command, lines, page)

@@ -1,6 +1,7 @@
 """The same runs as a user of other tools would do them, each in that tool's own way; only what results hold is ours.
 
-``main`` is a process of its own: it prints how long the runs took once workers were ready and compiled code was loaded.
+``main`` is a process of its own: it prints how long the runs took once workers were ready and
+compiled code was loaded.
 """
 
 import functools
@@ -24,9 +25,17 @@ from sweep.store import layout
 from .studies import BASE, run_study
 
 WORKERS = 2
-SET = {"numerics.t_end_until_temperature_K": 2000.0, "numerics.t_end_years": None, "optical_depth.tau_stop": None}
+SET = {
+    "numerics.t_end_until_temperature_K": 2000.0,
+    "numerics.t_end_years": None,
+    "optical_depth.tau_stop": None,
+}
 AXES = {"T0": (3000.0, 4000.0, 5000.0), "tau0": (0.5, 1.0), "mu": (0.3, 1.0, 3.0)}
-VARIABLES = [variable for variable in layout.VARIABLES if variable.is_in(layout.SCHEMA_VERSION) and variable.name not in ("wall_time", "solver_time")]
+VARIABLES = [
+    variable
+    for variable in layout.VARIABLES
+    if variable.is_in(layout.SCHEMA_VERSION) and variable.name not in ("wall_time", "solver_time")
+]
 
 Case = dict[str, Any]
 Ready = Callable[[], None]
@@ -36,7 +45,12 @@ def case(T0: float, tau0: float, mu: float, ring: int, rings: int) -> Case:
     """What a run changes of the base configuration."""
     edges = np.linspace(1.0, 2.7, rings + 1)
     own = {"temperature.T0": T0, "optical_depth.tau0_target": tau0, "supply.mu_orbit10pct": mu}
-    return {**SET, **own, "disk.r_in_RM": float(edges[ring]), "disk.r_out_RM": float(edges[ring + 1])}
+    return {
+        **SET,
+        **own,
+        "disk.r_in_RM": float(edges[ring]),
+        "disk.r_out_RM": float(edges[ring + 1]),
+    }
 
 
 def cases(rings: int) -> list[Case]:
@@ -57,7 +71,10 @@ def npz(folder: Path, number: int, overrides: Case) -> None:
 
 
 def dimensioned(overrides: Case) -> dict[str, tuple[tuple[str, ...], Any]]:
-    return {variable.name: (variable.dims, values) for variable, values in zip(VARIABLES, one(overrides).values(), strict=True)}
+    return {
+        variable.name: (variable.dims, values)
+        for variable, values in zip(VARIABLES, one(overrides).values(), strict=True)
+    }
 
 
 def netcdf(folder: Path, number: int, overrides: Case) -> None:
@@ -77,13 +94,17 @@ def in_this_process(folder: Path, rings: int, ready: Ready) -> None:
         npz(folder, number, overrides)
 
 
-def joblib_with(save: Callable[[Path, int, Case], None], folder: Path, rings: int, ready: Ready) -> None:
+def joblib_with(
+    save: Callable[[Path, int, Case], None], folder: Path, rings: int, ready: Ready
+) -> None:
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=WORKERS)
     parallel(delayed(warm)() for _ in range(2 * WORKERS))
     ready()
-    parallel(delayed(save)(folder, number, overrides) for number, overrides in enumerate(cases(rings)))
+    parallel(
+        delayed(save)(folder, number, overrides) for number, overrides in enumerate(cases(rings))
+    )
 
 
 def pool(folder: Path, rings: int, ready: Ready) -> None:
@@ -93,14 +114,21 @@ def pool(folder: Path, rings: int, ready: Ready) -> None:
         processes.starmap(functools.partial(npz, folder), enumerate(cases(rings)))
 
 
-def on_dask(folder: Path, save: Callable[[Path, int, Case], None], of: Iterable[Case], ready: Ready) -> None:
+def on_dask(
+    folder: Path, save: Callable[[Path, int, Case], None], of: Iterable[Case], ready: Ready
+) -> None:
     import dask
     from distributed import Client, LocalCluster
 
-    with LocalCluster(WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
+    with (
+        LocalCluster(WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        Client(cluster) as client,
+    ):
         client.run(warm)
         ready()
-        dask.compute(*(dask.delayed(save)(folder, number, overrides) for number, overrides in enumerate(of)))
+        dask.compute(
+            *(dask.delayed(save)(folder, number, overrides) for number, overrides in enumerate(of))
+        )
 
 
 def dask_npz(folder: Path, rings: int, ready: Ready) -> None:
@@ -118,10 +146,13 @@ def zarr_row(folder: Path, number: int, overrides: Case) -> None:
 def dask_zarr(folder: Path, rings: int, ready: Ready) -> None:
     import zarr
 
-    every, group = cases(rings), zarr.open_group(folder / "runs.zarr", mode="w")
+    every = cases(rings)
+    group = zarr.open_group(folder / "runs.zarr", mode="w")
     for name, values in one(every[0]).items():
         like = np.asarray(values)
-        group.create_array(name, shape=(len(every), *like.shape), chunks=(1, *like.shape), dtype=like.dtype)
+        group.create_array(
+            name, shape=(len(every), *like.shape), chunks=(1, *like.shape), dtype=like.dtype
+        )
     on_dask(folder, zarr_row, every, ready)
 
 
@@ -132,7 +163,8 @@ def xyzpy_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> tuple
 def xyzpy(folder: Path, rings: int, ready: Ready) -> None:
     import xyzpy as xyz
 
-    names, dims = [v.name for v in VARIABLES], {v.name: list(v.dims) for v in VARIABLES if v.dims}
+    names = [v.name for v in VARIABLES]
+    dims = {v.name: list(v.dims) for v in VARIABLES if v.dims}
     runner = xyz.Runner(xyzpy_one, var_names=names, var_dims=dims, constants={"rings": rings})
     harvester = xyz.Harvester(runner, data_name=str(folder / "runs.h5"), engine="h5netcdf")
     with ProcessPoolExecutor(WORKERS) as executor:
@@ -148,12 +180,30 @@ def pipefunc_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> di
 def pipefunc(folder: Path, rings: int, ready: Ready) -> None:
     from pipefunc import PipeFunc, Pipeline
 
-    pipeline = Pipeline([PipeFunc(pipefunc_one, "result", mapspec="T0[i], tau0[j], mu[k], ring[l] -> result[i, j, k, l]")])
-    inputs = {**{name: list(values) for name, values in AXES.items()}, "ring": list(range(rings)), "rings": rings}
+    pipeline = Pipeline(
+        [
+            PipeFunc(
+                pipefunc_one,
+                "result",
+                mapspec="T0[i], tau0[j], mu[k], ring[l] -> result[i, j, k, l]",
+            )
+        ]
+    )
+    inputs = {
+        **{name: list(values) for name, values in AXES.items()},
+        "ring": list(range(rings)),
+        "rings": rings,
+    }
     with ProcessPoolExecutor(WORKERS) as executor:
         list(executor.map(warm, range(2 * WORKERS)))
         ready()
-        pipeline.map(inputs, run_folder=folder / "runs", executor=executor, storage="file_array", return_results=False)
+        pipeline.map(
+            inputs,
+            run_folder=folder / "runs",
+            executor=executor,
+            storage="file_array",
+            return_results=False,
+        )
 
 
 #: Title, the package that it needs, and what it does not have of what a sweep of ours has.
@@ -171,7 +221,9 @@ TOOLS: dict[str, tuple[Callable[[Path, int, Ready], float | None], str, str, str
 
 
 def main() -> None:
-    name, folder, rings = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    name = sys.argv[1]
+    folder = Path(sys.argv[2])
+    rings = int(sys.argv[3])
     begun: list[float] = []
     own = TOOLS[name][0](folder, rings, lambda: begun.append(time.perf_counter()))
     print(json.dumps({"seconds": own if own is not None else time.perf_counter() - begun[0]}))

@@ -49,11 +49,29 @@ def resident(process: psutil.Process) -> int:
 
 
 def measure(name: str, rings: int) -> Measured:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-c", "from tests.benchmarks.rival_tools import main; main()", name, folder, str(rings)]
-        begin, memory = time.perf_counter(), 0
-        process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        words = [
+            sys.executable,
+            "-c",
+            "from tests.benchmarks.rival_tools import main; main()",
+            name,
+            folder,
+            str(rings),
+        ]
+        begin = time.perf_counter()
+        memory = 0
+        process = subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         watched = psutil.Process(process.pid)
         while process.poll() is None:
             memory = max(memory, resident(watched))
@@ -62,19 +80,33 @@ def measure(name: str, rings: int) -> Measured:
         out, err = process.communicate()
         if process.returncode:
             raise RuntimeError(f"{name}: {err}")
-        files = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".yaml"]
-        return Measured(whole, json.loads(out.splitlines()[-1])["seconds"], sum(path.stat().st_size for path in files), len(files), memory)
+        files = [
+            path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".yaml"
+        ]
+        return Measured(
+            whole,
+            json.loads(out.splitlines()[-1])["seconds"],
+            sum(path.stat().st_size for path in files),
+            len(files),
+            memory,
+        )
 
 
 def tool_lines(rings: int, repeats: int, names: Sequence[str]) -> list[str]:
-    missing = [name for name in names if TOOLS[name][1] and not importlib.util.find_spec(TOOLS[name][1])]
+    missing = [
+        name for name in names if TOOLS[name][1] and not importlib.util.find_spec(TOOLS[name][1])
+    ]
     there = [name for name in names if name not in missing]
     tries: dict[str, list[Measured]] = {name: [] for name in there}
     for _ in range(repeats):  # in turns, so that what the machine does meanwhile meets all
         for name in there:
             tries[name].append(measure(name, rings))
-    best = {name: Measured(*(min(values) for values in zip(*found, strict=True))) for name, found in tries.items()}
-    count, mine = CASES_PER_RING * rings, best["ours"]
+    best = {
+        name: Measured(*(min(values) for values in zip(*found, strict=True)))
+        for name, found in tries.items()
+    }
+    count = CASES_PER_RING * rings
+    mine = best["ours"]
     rows = [
         [
             TOOLS[name][2],
@@ -100,8 +132,15 @@ def tool_lines(rings: int, repeats: int, names: Sequence[str]) -> list[str]:
         "memory of all processes [MB]",
         "lacks",
     )
-    left_out = [f"Not installed and left out: {', '.join(TOOLS[name][2] for name in missing)}.", ""] if missing else []
-    about = f"{count} runs of the temperature-supply study, {WORKERS} workers, best of {repeats}, in turns."
+    left_out = (
+        [f"Not installed and left out: {', '.join(TOOLS[name][2] for name in missing)}.", ""]
+        if missing
+        else []
+    )
+    about = (
+        f"{count} runs of the temperature-supply study, {WORKERS} workers, best of {repeats}, in"
+        " turns."
+    )
     return [about, "", *left_out, *table(head, rows)]
 
 
@@ -111,24 +150,46 @@ def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str
 
     config = load_config(BASE, {"optical_depth.tau_stop": None, **overrides})
     problem, result = precision.problem_of(config)
-    case = precision.Case("", config, problem, result.t, precision.ours(problem, 1e-12, 1e-18)(result.t), "M_loss")
+    case = precision.Case(
+        "", config, problem, result.t, precision.ours(problem, 1e-12, 1e-18)(result.t), "M_loss"
+    )
     rate, slope = precision.compiled(problem)
     tolerances = config.numerics.rtol, config.numerics.atol
     solves = {"**ours**": precision.ours(problem, *tolerances)}
-    solves |= {f"solve_ivp {method}": precision.scipys(problem, rate, slope, method, *tolerances) for method in methods}
+    solves |= {
+        f"solve_ivp {method}": precision.scipys(problem, rate, slope, method, *tolerances)
+        for method in methods
+    }
     found = {name: precision.timed(solve, case.times) for name, solve in solves.items()}
     mine = found["**ours**"][0]
     rows = [
-        [name, f"{1.0 / seconds:.0f}", f"{1e3 * seconds:.2f}", f"{mine / seconds:.3f}", f"{case.error_of_series(states):.0e}"]
+        [
+            name,
+            f"{1.0 / seconds:.0f}",
+            f"{1e3 * seconds:.2f}",
+            f"{mine / seconds:.3f}",
+            f"{case.error_of_series(states):.0e}",
+        ]
         for name, (seconds, states) in found.items()
     ]
     rtol, atol = (f"{tolerance:g}" for tolerance in tolerances)
     of_what = f"atol {atol} (ours of the current Sigma, SciPy's of Sigma_0)"
-    about = f"`mars_0d_melt_simple.yaml`, one process, rtol {rtol}, {of_what}; `make precision` compares at equal errors."
-    return [about, "", *table(("integrator", "runs/s", "run [ms]", "over ours", "largest error of a series"), rows)]
+    about = (
+        f"`mars_0d_melt_simple.yaml`, one process, rtol {rtol}, {of_what}; `make precision`"
+        " compares at equal errors."
+    )
+    return [
+        about,
+        "",
+        *table(
+            ("integrator", "runs/s", "run [ms]", "over ours", "largest error of a series"), rows
+        ),
+    ]
 
 
-def lines(rings: int = RINGS, repeats: int = REPEATS, names: Sequence[str] = tuple(TOOLS)) -> list[str]:
+def lines(
+    rings: int = RINGS, repeats: int = REPEATS, names: Sequence[str] = tuple(TOOLS)
+) -> list[str]:
     return [*tool_lines(rings, repeats, names), "", *solver_lines()]
 
 

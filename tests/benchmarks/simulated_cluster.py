@@ -1,7 +1,8 @@
 """One Dask scheduler and one driver before very many workers that do nothing but wait; ``python -m tests.benchmarks.simulated_cluster [--write]``.
 
-Scheduler, driver, messages and tasks are the real ones. The workers are Dask's, a lot of them in one process, and a block takes them a given
-time, in which they compute and write nothing: so what each block costs beside the work itself can be measured far beyond this machine.
+Scheduler, driver, messages and tasks are the real ones. The workers are Dask's, a lot of them in
+one process, and a block takes them a given time, in which they compute and write nothing: so what
+each block costs beside the work itself can be measured far beyond this machine.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ from .page import SCALE, publish, table
 
 BLOCK = 1024  # runs
 RUNS = 10 * BLOCK  # whose blocks are handed out again and again
-#: Workers, and s that a block takes each: the same rate for more and more, which one process of workers can bear; then as fast as it goes.
+#: Workers, and s that a block takes each: the same rate for more and more, which one process of
+#: workers can bear; then as fast as it goes.
 CASES = ((8, 0.4), (64, 3.2), (256, 12.8), (8, 0.0))
 SECONDS = 20.0  # of every case, about
 
@@ -68,7 +70,10 @@ async def wait_for_blocks(address: str, workers: int, seconds: float) -> None:
         return Receipt(task.index, len(task.overrides), 0, 0, 0, seconds, seconds, "nobody")
 
     at_work.run_block = wait  # type: ignore[assignment]
-    started = [Worker(address, nthreads=1, host="127.0.0.1", dashboard=False, memory_limit=0, name=i) for i in range(workers)]
+    started = [
+        Worker(address, nthreads=1, host="127.0.0.1", dashboard=False, memory_limit=0, name=i)
+        for i in range(workers)
+    ]
     await asyncio.gather(*started)
     print("ready", flush=True)
     await asyncio.gather(*(worker.finished() for worker in started))
@@ -84,14 +89,33 @@ def drive(address: str, blocks: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         plan = replace(make_plan(load_sweep(sweep_file(Path(folder), RUNS))), block_size=BLOCK)
     full = [block for block in plan.blocks if len(block.rows) == BLOCK]
-    many = (replace(block, index=i) for i, block in zip(range(blocks), itertools.cycle(full), strict=False))
-    process, receipts = psutil.Process(), list[Receipt]()
+    many = (
+        replace(block, index=i)
+        for i, block in zip(range(blocks), itertools.cycle(full), strict=False)
+    )
+    process = psutil.Process()
+    receipts = list[Receipt]()
     with dask.config.set(SETTINGS), connect(sweep.profiles.Scheduler(address), 15.0) as client:
-        work = Work(lambda block: block_task(plan, "memory://nothing.zarr", block, Fence("", plan.digest)), many)
-        message, begin, clock = len(work.first().packed()), used(process), time.perf_counter()
-        Window(Cluster(client, address), work, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
+        work = Work(
+            lambda block: block_task(plan, "memory://nothing.zarr", block, Fence("", plan.digest)),
+            many,
+        )
+        message = len(work.first().packed())
+        begin = used(process)
+        clock = time.perf_counter()
+        Window(
+            Cluster(client, address),
+            work,
+            receipts.append,
+            threading.Event(),
+            Watchdog(Limits(), print),
+        ).run()
         assert len(receipts) == blocks
-        return {"seconds": time.perf_counter() - clock, "driver": used(process) - begin, "message": message}
+        return {
+            "seconds": time.perf_counter() - clock,
+            "driver": used(process) - begin,
+            "message": message,
+        }
 
 
 def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
@@ -101,14 +125,20 @@ def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
     running: list[subprocess.Popen[str]] = []
 
     def start(*words: object) -> subprocess.Popen[str]:
-        environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"}  # read when Dask is imported
-        running.append(subprocess.Popen([*here, *map(str, words)], env=environment, stdout=subprocess.PIPE, text=True))
+        # read when Dask is imported
+        environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"}
+        running.append(
+            subprocess.Popen(
+                [*here, *map(str, words)], env=environment, stdout=subprocess.PIPE, text=True
+            )
+        )
         return running[-1]
 
     try:
         scheduler = start("--serve")
         assert scheduler.stdout is not None
-        address, process = scheduler.stdout.readline().strip(), psutil.Process(scheduler.pid)
+        address = scheduler.stdout.readline().strip()
+        process = psutil.Process(scheduler.pid)
         empty = process.memory_info().rss
         fleet = start("--wait", address, workers, seconds)
         assert fleet.stdout is not None
@@ -118,7 +148,14 @@ def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
         before = used(process)
         driver = start("--drive", address, blocks)
         told = json.loads(driver.communicate()[0].splitlines()[-1])
-        return Measured(blocks, told["seconds"], used(process) - before, told["driver"], (process.memory_info().rss - empty) / 1e6, told["message"])
+        return Measured(
+            blocks,
+            told["seconds"],
+            used(process) - before,
+            told["driver"],
+            (process.memory_info().rss - empty) / 1e6,
+            told["message"],
+        )
     finally:
         for process_ in reversed(running):
             process_.kill()
@@ -131,9 +168,19 @@ def lines(cases: Sequence[tuple[int, float]] = CASES, for_seconds: float = SECON
         of = one(workers, seconds, for_seconds=for_seconds)
         rate = of.blocks / of.seconds
         offered = f"{workers / seconds:.0f}" if seconds else "as many as go"
-        scheduler, driver = 1e3 * of.scheduler / of.blocks, 1e3 * of.driver / of.blocks
+        scheduler = 1e3 * of.scheduler / of.blocks
+        driver = 1e3 * of.driver / of.blocks
         rows.append(
-            [workers, f"{seconds:g}", offered, f"{rate:.0f}", f"{scheduler:.2f}", f"{driver:.2f}", f"{of.memory:.0f}", f"{of.message / 1e3:.0f}"]
+            [
+                workers,
+                f"{seconds:g}",
+                offered,
+                f"{rate:.0f}",
+                f"{scheduler:.2f}",
+                f"{driver:.2f}",
+                f"{of.memory:.0f}",
+                f"{of.message / 1e3:.0f}",
+            ]
         )
     head = (
         "workers",

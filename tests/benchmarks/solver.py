@@ -1,8 +1,9 @@
 """Time and error of the integrator over the shipped configurations: ``python -m tests.benchmarks.solver [--against PATH] [--rtol 1e-3 1e-6]``.
 
-Every time is the fastest of many runs of a prepared configuration through :func:`marsdisk.zero_d.solve`: the integrator and the reading of
-its dense output. With ``--against`` a checkout of another version is timed in turn with this one, each in a process of its own that
-rests while the other works. Errors are relative, against this version at rtol 1e-10.
+Every time is the fastest of many runs of a prepared configuration through
+:func:`marsdisk.zero_d.solve`: the integrator and the reading of its dense output. With
+``--against`` a checkout of another version is timed in turn with this one, each in a process of its
+own that rests while the other works. Errors are relative, against this version at rtol 1e-10.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-ROUNDS, SECONDS = 30, 0.02  # turns of each version, and how long one lasts
+# turns of each version, and how long one lasts
+ROUNDS = 30
+SECONDS = 0.02
 EXACT = 1e-10
 
 
@@ -35,14 +38,29 @@ def serve() -> None:
             config = load_config(request["config"], request["overrides"])
             run_zero_d(config)  # compiles
             prepared[line] = prepare(config, RunCache())
-        best, stop = float("inf"), time.perf_counter() + SECONDS
+        best = float("inf")
+        stop = time.perf_counter() + SECONDS
         while time.perf_counter() < stop:
             begin = time.perf_counter()
             solved = solve(prepared[line])
             best = min(best, time.perf_counter() - begin)
         result = finish(solved)
-        numbers = {"M_loss": result.M_loss, "Sigma": result.Sigma.tolist(), "tau": result.tau_los.tolist()}
-        print(json.dumps({"seconds": best, "steps": result.steps, "rejected": result.steps_rejected, **numbers}), flush=True)
+        numbers = {
+            "M_loss": result.M_loss,
+            "Sigma": result.Sigma.tolist(),
+            "tau": result.tau_los.tolist(),
+        }
+        print(
+            json.dumps(
+                {
+                    "seconds": best,
+                    "steps": result.steps,
+                    "rejected": result.steps_rejected,
+                    **numbers,
+                }
+            ),
+            flush=True,
+        )
 
 
 class Version:
@@ -51,7 +69,9 @@ class Version:
     def __init__(self, checkout: Path) -> None:
         words = [sys.executable, str(Path(__file__)), "--serve"]
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
-        self.process = subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def ask(self, config: Path, rtol: float) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -65,7 +85,8 @@ class Version:
 
 def error(of: dict[str, Any], exact: dict[str, Any], name: str) -> float:
     """Largest relative error; NaN of what is zero throughout."""
-    found, true = np.array(of[name]), np.array(exact[name])
+    found = np.array(of[name])
+    true = np.array(exact[name])
     return float(np.max(np.abs(found / true - 1.0))) if np.all(true != 0.0) else float("nan")
 
 
@@ -84,8 +105,14 @@ def compare(versions: list[Version], rtols: list[float]) -> None:
             best = [min(turn[i]["seconds"] for turn in answers) for i in range(len(versions))]
             words = [config.stem, f"{rtol:g}"]
             for seconds, answer in zip(best, answers[-1], strict=True):
-                errors = [f"{error(answer, exact, name):.1e}" for name in ("M_loss", "Sigma", "tau")]
-                words += [f"{1e3 * seconds:.3f}", f"{answer['steps']} + {answer['rejected']}", *errors]
+                errors = [
+                    f"{error(answer, exact, name):.1e}" for name in ("M_loss", "Sigma", "tau")
+                ]
+                words += [
+                    f"{1e3 * seconds:.3f}",
+                    f"{answer['steps']} + {answer['rejected']}",
+                    *errors,
+                ]
             if versions[1:]:
                 ratios[rtol].append(best[1] / best[0])
                 words.append(f"{ratios[rtol][-1]:.2f}")
@@ -93,7 +120,8 @@ def compare(versions: list[Version], rtols: list[float]) -> None:
     for rtol in rtols:
         if ratios[rtol]:
             print(
-                f"rtol {rtol:g}: {statistics.geometric_mean(ratios[rtol]):.2f} times faster in the geometric mean, at least {min(ratios[rtol]):.2f}"
+                f"rtol {rtol:g}: {statistics.geometric_mean(ratios[rtol]):.2f} times faster in the"
+                f" geometric mean, at least {min(ratios[rtol]):.2f}"
             )
 
 
@@ -106,4 +134,7 @@ if __name__ == "__main__":
     if given.serve:
         serve()
     else:
-        compare([Version(ROOT), *([Version(given.against.resolve())] if given.against else [])], given.rtol)
+        compare(
+            [Version(ROOT), *([Version(given.against.resolve())] if given.against else [])],
+            given.rtol,
+        )

@@ -23,7 +23,9 @@ set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, 8]}}}}
 block: 1
 """
-HELP_GOAL, FIRST_RUN_GOALS = 0.3, {2: 6.0, 0: 3.0}  # s; workers: s
+# s; workers: s
+HELP_GOAL = 0.3
+FIRST_RUN_GOALS = {2: 6.0, 0: 3.0}
 REPEATS = 3
 
 
@@ -48,7 +50,8 @@ def of_a_command(words: Sequence[str], repeats: int) -> list[Waited]:
     """From its start to its end, of each repeat."""
     found = []
     for _ in range(repeats):
-        begin, before = time.perf_counter(), processor_seconds()
+        begin = time.perf_counter()
+        before = processor_seconds()
         subprocess.run(words, check=True, capture_output=True, cwd=ROOT)
         found.append(Waited(time.perf_counter() - begin, processor_seconds() - before))
     return found
@@ -72,9 +75,12 @@ def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "first.zarr"
             records = store / "status" / "c"
-            begin, before = time.perf_counter(), processor_seconds()
+            begin = time.perf_counter()
+            before = processor_seconds()
             with driving(file, store, workers) as process:
-                while not (records.is_dir() and any(name.isdigit() for name in os.listdir(records))):
+                while not (
+                    records.is_dir() and any(name.isdigit() for name in os.listdir(records))
+                ):
                     if process.poll() not in (None, 0):
                         raise RuntimeError(process.communicate()[1].decode())
                     time.sleep(0.002)
@@ -89,28 +95,50 @@ def lines(repeats: int = REPEATS, workers_of: Sequence[int] = tuple(FIRST_RUN_GO
         small = Path(folder) / "small.yaml"
         small.write_text(SMALL, encoding="utf-8")
         of_a_command(
-            command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0), 1
+            command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0),
+            1,
         )  # compiles, and fills the disk's cache
         rows = []
         for what, goal, found in (
             ("python -c pass", None, of_a_command([sys.executable, "-c", "pass"], repeats)),
             ("sweep --help", HELP_GOAL, of_a_command(command("sweep.cli", "--help"), repeats)),
-            ("marsdisk --help", HELP_GOAL, of_a_command(command("marsdisk.cli", "--help"), repeats)),
-            ("sweep run --help", HELP_GOAL, of_a_command(command("sweep.cli", "run", "--help"), repeats)),
+            (
+                "marsdisk --help",
+                HELP_GOAL,
+                of_a_command(command("marsdisk.cli", "--help"), repeats),
+            ),
+            (
+                "sweep run --help",
+                HELP_GOAL,
+                of_a_command(command("sweep.cli", "run", "--help"), repeats),
+            ),
             *(
                 (
                     f"sweep run {name} --workers {workers}, to its first finished {unit}",
                     FIRST_RUN_GOALS[workers],
                     to_the_first_run(file, workers, repeats),
                 )
-                for name, unit, file in (("of short runs, block: 1", "run", small), ("temperature_supply.yaml", "block of 144 runs", STUDY))
+                for name, unit, file in (
+                    ("of short runs, block: 1", "run", small),
+                    ("temperature_supply.yaml", "block of 144 runs", STUDY),
+                )
                 for workers in workers_of
             ),
         ):
             walls = sorted(each.wall for each in found)
             processor = min(each.processor for each in found)
-            rows.append([what, f"{walls[0]:.2f}", f"{walls[len(walls) // 2]:.2f}", f"{processor:.2f}", goal if goal is not None else ""])
-    return table(("what", "best [s]", "median [s]", "processors, whole command [s]", "goal [s]"), rows)
+            rows.append(
+                [
+                    what,
+                    f"{walls[0]:.2f}",
+                    f"{walls[len(walls) // 2]:.2f}",
+                    f"{processor:.2f}",
+                    goal if goal is not None else "",
+                ]
+            )
+    return table(
+        ("what", "best [s]", "median [s]", "processors, whole command [s]", "goal [s]"), rows
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Codecs, chunks, shards and block sizes on the real arrays of a sweep; ``python -m tests.benchmarks.storage [--write]``.
 
-Every layout is written block by block as :func:`sweep.store.writer.write_block` does, all arrays of a block at once. Times are of the
-processor, of all threads of the process: files stay in the disk's cache, so that nothing else is waited for, and other programs do not count.
-The layouts take turns in every repeat.
+Every layout is written block by block as :func:`sweep.store.writer.write_block` does, all arrays of
+a block at once. Times are of the processor, of all threads of the process: files stay in the disk's
+cache, so that nothing else is waited for, and other programs do not count. The layouts take turns
+in every repeat.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ class Layout:
     """How arrays along ``run`` lie on disk."""
 
     title: str
-    block: int = 256  #: runs that are written at a time: a chunk, or a shard where ``inner`` is given
+    #: runs that are written at a time: a chunk, or a shard where ``inner`` is given
+    block: int = 256
     inner: int | None = None  #: runs in a chunk of a shard
     codec: Any = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
     pack: bool = False  #: all scalars of a type in one array (run, name)
@@ -47,7 +49,10 @@ OURS = Layout("**ours**: Blosc lz4-5 shuffle, chunk of a block of 256")
 
 
 def blosc(name: str, level: int, shuffle: str) -> Layout:
-    return Layout(f"Blosc {name}-{level} {shuffle}", codec=BloscCodec(cname=name, clevel=level, shuffle=shuffle))  # type: ignore[arg-type]
+    return Layout(
+        f"Blosc {name}-{level} {shuffle}",
+        codec=BloscCodec(cname=name, clevel=level, shuffle=shuffle),
+    )  # type: ignore[arg-type]
 
 
 CODECS = (
@@ -65,7 +70,10 @@ LAYOUTS = (
     OURS,
     *(replace(OURS, title=f"chunk of a block of {n}", block=n) for n in (64, 1024)),
     replace(OURS, title="chunk of one run", inner=0),
-    *(replace(OURS, title=f"shard of a block of {n}, chunks of {inner}", block=n, inner=inner) for n, inner in ((256, 16), (256, 64), (1024, 16))),
+    *(
+        replace(OURS, title=f"shard of a block of {n}, chunks of {inner}", block=n, inner=inner)
+        for n, inner in ((256, 16), (256, 64), (1024, 16))
+    ),
     replace(OURS, title="block of 256, scalars of a type in one array", pack=True),
 )
 
@@ -88,7 +96,11 @@ def real_arrays(runs: int) -> Arrays:
         store = Path(folder) / "study.zarr"
         run_study(folder, store, runs)
         group = reader.open_group(store)
-        names = [variable.name for variable in layout.variables(shared_grid=True) if variable.dtype != "str"]
+        names = [
+            variable.name
+            for variable in layout.variables(shared_grid=True)
+            if variable.dtype != "str"
+        ]
         return {name: np.asarray(group[name][:runs]) for name in names}
 
 
@@ -96,7 +108,10 @@ def packed(arrays: Arrays) -> Arrays:
     """The same with the scalars of each type side by side."""
     found = {name: values for name, values in arrays.items() if values.ndim > 1}
     for kind in {values.dtype for values in arrays.values() if values.ndim == 1}:
-        found[f"{PACKED}_{kind}"] = np.stack([values for values in arrays.values() if values.ndim == 1 and values.dtype == kind], axis=1)
+        found[f"{PACKED}_{kind}"] = np.stack(
+            [values for values in arrays.values() if values.ndim == 1 and values.dtype == kind],
+            axis=1,
+        )
     return found
 
 
@@ -105,7 +120,8 @@ def make(store: Path, arrays: Arrays, how: Layout) -> None:
     for name, values in arrays.items():
         inner = values.shape[1:]
         chunk = how.block if how.inner is None else max(how.inner, 1)
-        compressed = [how.codec] if how.codec is not None and values.ndim > 1 else []  # as the writer: scalars are not worth it
+        # as the writer: scalars are not worth it
+        compressed = [how.codec] if how.codec is not None and values.ndim > 1 else []
         group.create_array(
             name,
             shape=values.shape,
@@ -119,10 +135,17 @@ def make(store: Path, arrays: Arrays, how: Layout) -> None:
 
 
 async def write(store: Path, arrays: Arrays, block: int) -> None:
-    opened = await asyncio.gather(*(zarr.api.asynchronous.open_array(store=store, path=name, mode="r+") for name in arrays))
+    opened = await asyncio.gather(
+        *(zarr.api.asynchronous.open_array(store=store, path=name, mode="r+") for name in arrays)
+    )
     for lo in range(0, len(next(iter(arrays.values()))), block):
         part = slice(lo, lo + block)
-        await asyncio.gather(*(array.setitem(part, values[part]) for array, values in zip(opened, arrays.values(), strict=True)))
+        await asyncio.gather(
+            *(
+                array.setitem(part, values[part])
+                for array, values in zip(opened, arrays.values(), strict=True)
+            )
+        )
 
 
 def processor_seconds(call: Callable[[], object]) -> float:
@@ -154,12 +177,21 @@ def measure(arrays: Arrays, how: Layout) -> Measured:
                 group[name][runs // 2]
 
         files = [path for path in store.rglob("*") if path.is_file() and path.name != "zarr.json"]
-        read = [processor_seconds(call) for call in (everything, one_run, lambda: opened()[scalar][:], lambda: opened()["Sigma"][:])]
+        read = [
+            processor_seconds(call)
+            for call in (
+                everything,
+                one_run,
+                lambda: opened()[scalar][:],
+                lambda: opened()["Sigma"][:],
+            )
+        ]
         return Measured(sum(path.stat().st_size for path in files), len(files), written, *read)
 
 
 def rows(arrays: Arrays, layouts: Sequence[Layout], repeats: int) -> list[list[str]]:
-    runs, size = len(arrays["M_loss"]), sum(values.nbytes for values in arrays.values())
+    runs = len(arrays["M_loss"])
+    size = sum(values.nbytes for values in arrays.values())
     tries: list[list[Measured]] = [[] for _ in layouts]
     for repeat in range(repeats):
         for how, found in zip(layouts, tries, strict=True):
@@ -181,16 +213,31 @@ def rows(arrays: Arrays, layouts: Sequence[Layout], repeats: int) -> list[list[s
 
 
 HEAD = (
-    *("layout", "bytes per run", "files per million runs", "write [MB/s]", "time to write over ours", "read [MB/s]"),
+    *(
+        "layout",
+        "bytes per run",
+        "files per million runs",
+        "write [MB/s]",
+        "time to write over ours",
+        "read [MB/s]",
+    ),
     *("one run, all variables [ms]", "one number of all runs [ms]", "one series of all runs [ms]"),
 )
 
 
-def lines(runs: int = RUNS, repeats: int = REPEATS, codecs: Sequence[Layout] = CODECS, layouts: Sequence[Layout] = LAYOUTS) -> list[str]:
+def lines(
+    runs: int = RUNS,
+    repeats: int = REPEATS,
+    codecs: Sequence[Layout] = CODECS,
+    layouts: Sequence[Layout] = LAYOUTS,
+) -> list[str]:
     arrays = real_arrays(runs)
     size = sum(values.nbytes for values in arrays.values()) / runs
     return [
-        f"{runs} runs of the study, {len(arrays)} arrays, {size:.0f} bytes per run before compression (to which the rates refer).",
+        (
+            f"{runs} runs of the study, {len(arrays)} arrays, {size:.0f} bytes per run before"
+            " compression (to which the rates refer)."
+        ),
         "",
         *table(HEAD, rows(arrays, codecs, repeats)),
         "",

@@ -1,8 +1,8 @@
 """Our store beside Icechunk, which keeps Zarr in a format of its own with transactions, on the same blocks.
 
-``pip install icechunk``, then ``python -m tests.benchmarks.transactions [--write]``. Arrays, chunks and codecs are the
-same; what differs is who makes a block of them appear at once. Ours writes the commit record last and looks twice
-whether it still may; Icechunk makes a commit of each block.
+``pip install icechunk``, then ``python -m tests.benchmarks.transactions [--write]``. Arrays, chunks
+and codecs are the same; what differs is who makes a block of them appear at once. Ours writes the
+commit record last and looks twice whether it still may; Icechunk makes a commit of each block.
 """
 
 import asyncio
@@ -32,12 +32,14 @@ from .page import ROOT, publish, table
 from .storage import OURS, Arrays, make, real_arrays
 
 STORES = ROOT / "docs" / "stores.md"
-RUNS, BLOCK = 2048, 256
+RUNS = 2048
+BLOCK = 256
 REPEATS = 3
 RACES = 20
 KILLS = 20
 RECORD = "status"
-UID, PLAN = "the store of this benchmark", "the plan of this benchmark"
+UID = "the store of this benchmark"
+PLAN = "the plan of this benchmark"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Ours:
     def group(self) -> Any:
         return zarr.open_group(self.path, mode="r", zarr_format=3)
 
-    def write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None) -> None:
+    def write(
+        self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None
+    ) -> None:
         """Write a block; CommittedAlreadyError if another one has."""
         run_coroutine(self._write(arrays, rows, before_record))
 
@@ -79,10 +83,14 @@ class Ours:
         names = [*(name for name in arrays if name != RECORD), RECORD]
         store = self.path
         open_array = zarr.api.asynchronous.open_array
-        opened = await asyncio.gather(*(open_array(store=store, path=name, mode="r+") for name in names))
+        opened = await asyncio.gather(
+            *(open_array(store=store, path=name, mode="r+") for name in names)
+        )
         staging = _Staging(opened[-1].store_path.store)
         pairs = zip(names, opened, strict=True)
-        await asyncio.gather(*(_staged(a, staging).setitem(rows, arrays[n][rows]) for n, a in pairs))
+        await asyncio.gather(
+            *(_staged(a, staging).setitem(rows, arrays[n][rows]) for n, a in pairs)
+        )
         await place.commit(staging.chunks, f"{RECORD}/", guard)
 
 
@@ -106,19 +114,31 @@ class Icechunk:
         store = icechunk.Repository.open(self._storage()).readonly_session("main").store
         return zarr.open_group(store, mode="r", zarr_format=3)
 
-    def write(self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None) -> None:
+    def write(
+        self, arrays: Arrays, rows: slice, before_record: Callable[[], None] = lambda: None
+    ) -> None:
         """Write and commit a block; CommittedAlreadyError if another one has."""
         session = icechunk.Repository.open(self._storage()).writable_session("main")
         run_coroutine(self._write(session.store, arrays, rows))
         before_record()
         try:
-            session.commit(f"runs {rows.start} to {rows.stop}", rebase_with=icechunk.ConflictDetector())
+            session.commit(
+                f"runs {rows.start} to {rows.stop}", rebase_with=icechunk.ConflictDetector()
+            )
         except (icechunk.ConflictError, icechunk.RebaseFailedError) as error:
             raise CommittedAlreadyError(str(error)) from error
 
     async def _write(self, store: Any, arrays: Arrays, rows: slice) -> None:
-        opened = await asyncio.gather(*(zarr.api.asynchronous.open_array(store=store, path=name, mode="r+") for name in arrays))
-        writes = [array.setitem(rows, arrays[name][rows]) for name, array in zip(arrays, opened, strict=True)]
+        opened = await asyncio.gather(
+            *(
+                zarr.api.asynchronous.open_array(store=store, path=name, mode="r+")
+                for name in arrays
+            )
+        )
+        writes = [
+            array.setitem(rows, arrays[name][rows])
+            for name, array in zip(arrays, opened, strict=True)
+        ]
         await asyncio.gather(*writes)
 
 
@@ -143,7 +163,9 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def processes(count: int, target: Callable[..., None], arguments: Callable[[int], tuple[Any, ...]]) -> list[Any]:
+def processes(
+    count: int, target: Callable[..., None], arguments: Callable[[int], tuple[Any, ...]]
+) -> list[Any]:
     """Run functions in processes that begin together; their exit codes."""
     context = multiprocessing.get_context("spawn")
     begin = context.Barrier(count)
@@ -177,7 +199,9 @@ def check_contents(store: Any, arrays: Arrays) -> None:
 def lost_blocks(store: Any, arrays: Arrays) -> int:
     """Blocks whose writer was told that they are committed, and of which that is not to be seen."""
     record = store.group()[RECORD][:]
-    return sum(not np.array_equal(record[rows], arrays[RECORD][rows]) for rows in blocks(len(record)))
+    return sum(
+        not np.array_equal(record[rows], arrays[RECORD][rows]) for rows in blocks(len(record))
+    )
 
 
 def write_all(store: Any, arrays: Arrays) -> None:
@@ -187,7 +211,10 @@ def write_all(store: Any, arrays: Arrays) -> None:
 
 def race(kind: Any, path: Path, arrays: Arrays, sign: float, begin: Any) -> None:
     """Write the first block with values that tell who wrote it, at the same time as another process."""
-    mine = {name: values if name == RECORD else np.full_like(values, sign) for name, values in arrays.items()}
+    mine = {
+        name: values if name == RECORD else np.full_like(values, sign)
+        for name, values in arrays.items()
+    }
     try:
         kind(path).write(mine, slice(0, BLOCK), begin.wait)
     except CommittedAlreadyError:
@@ -200,15 +227,24 @@ def raced(kind: Any, folder: Path, arrays: Arrays) -> str:
     for i in range(RACES):
         path = folder / f"race-{i}"
         kind(path).make(arrays)
-        codes = processes(2, race, lambda process, path=path: (kind, path, arrays, float(process + 1)))
+        codes = processes(
+            2, race, lambda process, path=path: (kind, path, arrays, float(process + 1))
+        )
         unexpected += len(set(codes) - {0, 3})
         refused += codes.count(3)
         group = kind(path).group()
-        writers = {float(group[name][0].ravel()[0]) for name in arrays if name != RECORD and arrays[name].dtype.kind == "f"}
+        writers = {
+            float(group[name][0].ravel()[0])
+            for name in arrays
+            if name != RECORD and arrays[name].dtype.kind == "f"
+        }
         mixed += len(writers) > 1
         lost += not np.array_equal(group[RECORD][:BLOCK], arrays[RECORD][:BLOCK])
         shutil.rmtree(path)
-    return f"{refused} refused, {mixed} blocks of both, {lost} lost, {unexpected} errors of other kinds"
+    return (
+        f"{refused} refused, {mixed} blocks of both, {lost} lost, {unexpected} errors of other"
+        " kinds"
+    )
 
 
 def killed_in(kind: Any, path: Path, arrays: Arrays, begin: Any) -> None:
@@ -223,7 +259,8 @@ def killed(kind: Any, folder: Path, arrays: Arrays) -> str:
     store = kind(path)
     store.make(arrays)
     store.write(arrays, slice(0, BLOCK))
-    before, seen = Size.of(path), 0
+    before = Size.of(path)
+    seen = 0
     for _ in range(KILLS):
         (code,) = processes(1, killed_in, lambda process: (kind, path, arrays))
         assert code == -signal.SIGKILL
@@ -233,7 +270,10 @@ def killed(kind: Any, folder: Path, arrays: Arrays) -> str:
     end = Size.of(path)
     left = end.bytes - (2 * before.bytes)
     shutil.rmtree(path)
-    return f"{seen} of {KILLS} seen as committed; {(after.bytes - before.bytes) / 1e6:.1f} MB left, {max(left, 0) / 1e6:.1f} MB after the block was written"
+    return (
+        f"{seen} of {KILLS} seen as committed; {(after.bytes - before.bytes) / 1e6:.1f} MB left,"
+        f" {max(left, 0) / 1e6:.1f} MB after the block was written"
+    )
 
 
 def read_plainly(path: Path) -> str:
@@ -249,7 +289,10 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
     """All about one kind of store."""
     size = sum(values.nbytes for values in arrays.values())
     halves = [list(blocks(len(arrays[RECORD])))[half::2] for half in range(2)]
-    alone, together, reading, lost = [], [], [], 0
+    alone = []
+    together = []
+    reading = []
+    lost = 0
     for i in range(REPEATS):
         store = kind(folder / f"alone-{i}")
         store.make(arrays)
@@ -274,7 +317,9 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
         "everything read [ms]": f"{1e3 * min(reading):.0f}",
         "files": f"{on_disk.files}",
         "bytes [MB]": f"{on_disk.bytes / 1e6:.1f}",
-        f"two processes commit one block at the same moment, {RACES} times": raced(kind, folder, arrays),
+        f"two processes commit one block at the same moment, {RACES} times": raced(
+            kind, folder, arrays
+        ),
         f"a writer killed before its commit, {KILLS} times": killed(kind, folder, arrays),
         "read by xarray without further packages": read_plainly(path),
     }
@@ -287,7 +332,10 @@ def lines() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         found = {kind.title: measure(kind, arrays, Path(folder, kind.__name__)) for kind in KINDS}
     rows = [[what, *(of[what] for of in found.values())] for what in next(iter(found.values()))]
-    words = f"{RUNS} runs of the study in blocks of {BLOCK}, {len(arrays)} arrays, {size:.0f} bytes per run before compression."
+    words = (
+        f"{RUNS} runs of the study in blocks of {BLOCK}, {len(arrays)} arrays, {size:.0f} bytes per"
+        " run before compression."
+    )
     return [words, "", *table(["", *found], rows)]
 
 

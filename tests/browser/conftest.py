@@ -38,7 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.filterwarnings("ignore:reference already known"))
             if CHROMIUM is None:
-                item.add_marker(pytest.mark.skip(reason="there is no chromium; on Debian: apt-get install chromium"))
+                item.add_marker(
+                    pytest.mark.skip(
+                        reason="there is no chromium; on Debian: apt-get install chromium"
+                    )
+                )
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +87,9 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.FixtureRequest) -> Iterator[Open]:
+def open_page(
+    chromium: Browser, serve: Callable[[Path], str], request: pytest.FixtureRequest
+) -> Iterator[Open]:
     """Opens a store's page, or an address; at the end nothing may have been complained about or asked of another machine, and a picture is kept."""
     pages: list[Page] = []
     complaints: list[str] = []
@@ -91,10 +97,25 @@ def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.F
     def open_page(store: Path | str, size: Any = None) -> Page:
         page = chromium.new_page(viewport=size or LAPTOP, accept_downloads=True)
         page.set_default_timeout(1000.0 * PATIENCE)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in {"error", "warning"} else None
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: None if _is_local(request.url) else complaints.append(f"asked for {request.url}"))
-        page.on("websocket", lambda socket: None if _is_local(socket.url) else complaints.append(f"connected to {socket.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                None if _is_local(request.url) else complaints.append(f"asked for {request.url}")
+            ),
+        )
+        page.on(
+            "websocket",
+            lambda socket: (
+                None if _is_local(socket.url) else complaints.append(f"connected to {socket.url}")
+            ),
+        )
         page.goto(store if isinstance(store, str) else serve(store))
         page.get_by_text("download").first.wait_for()
         pages.append(page)
@@ -103,7 +124,10 @@ def open_page(chromium: Browser, serve: Callable[[Path], str], request: pytest.F
     yield open_page
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     for i, page in enumerate(pages):
-        page.screenshot(path=ARTEFACTS / f"{re.sub(r'[^a-z0-9_]+', '-', request.node.name)}{i or ''}.png", full_page=True)
+        page.screenshot(
+            path=ARTEFACTS / f"{re.sub(r'[^a-z0-9_]+', '-', request.node.name)}{i or ''}.png",
+            full_page=True,
+        )
         page.close()
     assert complaints == []
 
@@ -129,7 +153,14 @@ def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
 def grid_file(folder: Path, **changes: Any) -> Path:
     """3 temperatures x 2 depths, once to the end and once to a loss rate."""
     variants = {FULL: {}, EARLY: {"numerics.mass_loss_rate_stop_Mmars_s": 1e-16}}
-    return sweep_file(folder, **{"axes": {"temperature.T0": T0, "optical_depth.tau0_target": TAU0}, "variants": variants, **changes})
+    return sweep_file(
+        folder,
+        **{
+            "axes": {"temperature.T0": T0, "optical_depth.tau0_target": TAU0},
+            "variants": variants,
+            **changes,
+        },
+    )
 
 
 @pytest.fixture(scope="session")
@@ -145,8 +176,16 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Variants and an error that are HTML, mathematics, run right to left, or go on for ever. Only to be read."""
     folder = tmp_path_factory.mktemp("hostile")
     variants = {"$$x^2$$ <img src=x onerror=alert(1)>": {}, HOSTILE: {"dynamics.e0": 0.2}}
-    axes = {"optical_depth.tau0_target": TAU0, "temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 2]}}
-    run_faulty(sweep_file(folder, axes=axes, variants=variants), folder / "hostile.zarr", f"<script>alert(2)</script> {HOSTILE * 20}")
+    axes = {
+        "optical_depth.tau0_target": TAU0,
+        "temperature.T0": [3000.0, 4000.0],
+        "ring": {"rings": [1.0, 2.7, 2]},
+    }
+    run_faulty(
+        sweep_file(folder, axes=axes, variants=variants),
+        folder / "hostile.zarr",
+        f"<script>alert(2)</script> {HOSTILE * 20}",
+    )
     return folder / "hostile.zarr"
 
 
@@ -154,7 +193,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2 temperatures x 3 rings. Only to be read."""
     folder = tmp_path_factory.mktemp("rings")
-    axes = {"temperature.T0": T0[:2], "optical_depth.tau0_target": TAU0, "ring": {"rings": [1.0, 2.7, 3]}}
+    axes = {
+        "temperature.T0": T0[:2],
+        "optical_depth.tau0_target": TAU0,
+        "ring": {"rings": [1.0, 2.7, 3]},
+    }
     run_here(sweep_file(folder, axes=axes), folder / "rings.zarr")
     return folder / "rings.zarr"
 
@@ -171,7 +214,13 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve included runs at points that make no grid. Only to be read."""
     folder = tmp_path_factory.mktemp("scattered")
-    points = [{"temperature.T0": 3000.0 + 150.0 * i, "optical_depth.tau0_target": 0.2 + 0.05 * (i * 5 % 12)} for i in range(12)]
+    points = [
+        {
+            "temperature.T0": 3000.0 + 150.0 * i,
+            "optical_depth.tau0_target": 0.2 + 0.05 * (i * 5 % 12),
+        }
+        for i in range(12)
+    ]
     run_here(sweep_file(folder, include=points), folder / "scattered.zarr")
     return folder / "scattered.zarr"
 
@@ -188,7 +237,8 @@ def half(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.fixture
 def failing(tmp_path: Path) -> tuple[Path, Callable[[], None]]:
     """A store whose failed runs are not committed yet, and what goes on with it."""
-    file, store = grid_file(tmp_path), tmp_path / "failing.zarr"
+    file = grid_file(tmp_path)
+    store = tmp_path / "failing.zarr"
     run_faulty(file, store)
     group = reader.open_group(store)
     failed = reader.column(group, "block")[reader.column(group, "status") == layout.FAILED]

@@ -12,11 +12,14 @@ from playwright.sync_api import Locator, Page, expect
 
 #: Seconds for what takes one or two on a quiet machine; what takes longer hangs.
 PATIENCE = 300.0
-LAPTOP, HALF = {"width": 1366, "height": 768}, {"width": 700, "height": 900}
+LAPTOP = {"width": 1366, "height": 768}
+HALF = {"width": 700, "height": 900}
 Open = Callable[..., Page]
 #: Of the sweep that most tests look at.
-FULL, EARLY = "full", "early"
-T0, TAU0 = [3000.0, 4000.0, 5000.0], [0.5, 1.0]
+FULL = "full"
+EARLY = "early"
+T0 = [3000.0, 4000.0, 5000.0]
+TAU0 = [0.5, 1.0]
 FAILS_AT = (4000.0, 1.0)
 
 #: What is drawn last in each view, where the map is one of cells.

@@ -40,10 +40,14 @@ from sweep.worker import BlockTask
 from tests.benchmarks import browsing
 
 
-def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest(half: tuple[Path, Path], open_page: Open) -> None:
+def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest(
+    half: tuple[Path, Path], open_page: Open
+) -> None:
     file, store = half
     page = open_page(store)
-    expect(page.get_by_text("10 done, 0 failed, 2 pending of 12 runs; running, or interrupted")).to_be_visible()
+    expect(
+        page.get_by_text("10 done, 0 failed, 2 pending of 12 runs; running, or interrupted")
+    ).to_be_visible()
     pending = np.array(drawn(page, "cells")["value"][0], dtype=float)
     button(page, "Runs").click()
     expect(page.get_by_text("12 of 12 runs.")).to_be_visible()
@@ -57,7 +61,9 @@ def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest
     assert (value[known] == pending[known]).all()
 
 
-def test_a_table_made_before_anything_failed_has_the_errors_that_come(failing: tuple[Path, Callable[[], None]], open_page: Open) -> None:
+def test_a_table_made_before_anything_failed_has_the_errors_that_come(
+    failing: tuple[Path, Callable[[], None]], open_page: Open
+) -> None:
     store, go_on = failing
     page = open_page(store)
     wait_until_there(page, "runs")
@@ -86,7 +92,9 @@ def test_hostile_text_is_shown_as_text(hostile: Path, open_page: Open) -> None:
     expect(page.get_by_text("4 cells: 1 failed.")).to_be_visible()
     for view in (*VIEWS, "Map"):
         turn_to(page, view)
-    page.get_by_label("chosen runs").fill(str(int(np.flatnonzero(sweep.open_store(hostile).status.values == 2)[0])))
+    page.get_by_label("chosen runs").fill(
+        str(int(np.flatnonzero(sweep.open_store(hostile).status.values == 2)[0]))
+    )
     page.get_by_label("chosen runs").press("Enter")
     error = page.locator(".error")
     expect(error).to_contain_text("<script>alert(2)</script>")
@@ -102,8 +110,11 @@ def test_hostile_text_is_shown_as_text(hostile: Path, open_page: Open) -> None:
 
 
 @pytest.mark.thorough
-def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Path, open_page: Open) -> None:
-    page, dataset = open_page(large), sweep.open_store(large)
+def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(
+    large: Path, open_page: Open
+) -> None:
+    page = open_page(large)
+    dataset = sweep.open_store(large)
     expect(page.get_by_text("99484 done, 516 failed, 0 pending of 100000 runs")).to_be_visible()
     expect(page.get_by_text("5000 cells")).to_be_visible()
     value = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(20, 250)
@@ -123,7 +134,9 @@ def test_very_many_runs_are_looked_at_without_waiting_for_all_of_them(large: Pat
 
 
 @pytest.mark.thorough
-def test_every_deed_of_the_benchmark_is_done_on_a_large_store(large: Path, serve: Callable[[Path], str], chromium: Browser) -> None:
+def test_every_deed_of_the_benchmark_is_done_on_a_large_store(
+    large: Path, serve: Callable[[Path], str], chromium: Browser
+) -> None:
     seconds = browsing.visit(chromium, serve(large), rest=0.0, patience=PATIENCE)
     assert len(seconds) == 1 + len(browsing.DEEDS)
 
@@ -145,7 +158,9 @@ def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path]
 
     async def connect(origin: str) -> int:
         try:
-            connection = await websocket_connect(HTTPRequest(f"ws://127.0.0.1:{port}/ws", headers={"Origin": origin}))
+            connection = await websocket_connect(
+                HTTPRequest(f"ws://127.0.0.1:{port}/ws", headers={"Origin": origin})
+            )
         except HTTPClientError as error:
             return error.code
         connection.close()
@@ -160,11 +175,19 @@ def test_pages_of_other_hosts_cannot_connect(rings: Path, serve: Callable[[Path]
 
 def test_the_command_says_where_the_page_is_and_ends_quietly(rings: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
-        [str(SCRIPTS / "sweep"), "browse", str(rings), "--no-open"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [str(SCRIPTS / "sweep"), "browse", str(rings), "--no-open"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.fullmatch(rf"{re.escape(str(rings))} is shown at (http://127\.0\.0\.1:(\d+)/); stop with Ctrl-C\n", line)
+        found = re.fullmatch(
+            rf"{re.escape(str(rings))} is shown at (http://127\.0\.0\.1:(\d+)/); stop with"
+            r" Ctrl-C\n",
+            line,
+        )
         assert found
         body = urllib.request.urlopen(found[1], timeout=PATIENCE).read().decode()
         taken = command("sweep", "browse", rings, "--no-open", "--port", found[2], cwd=tmp_path)
@@ -174,7 +197,10 @@ def test_the_command_says_where_the_page_is_and_ends_quietly(rings: Path, tmp_pa
     assert re.findall(r"src=[\"']\S+\.js", body) != []
     assert re.findall(r"(?:src|href)=[\"'](?:https?:)?//", body) == []
     assert (taken.returncode, taken.stdout) == (2, "")
-    assert f"127.0.0.1:{found[2]} cannot be listened on: Address already in use; give another --port, or none" in in_one_line(taken.stderr)
+    assert (
+        f"127.0.0.1:{found[2]} cannot be listened on: Address already in use; give another --port,"
+        " or none" in in_one_line(taken.stderr)
+    )
 
 
 def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -> None:
@@ -184,7 +210,9 @@ def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -
 
 
 def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) -> None:
-    (tmp_path / "bokeh.py").write_text("raise ModuleNotFoundError(\"No module named 'bokeh'\", name='bokeh')", encoding="utf-8")
+    (tmp_path / "bokeh.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'bokeh'\", name='bokeh')", encoding="utf-8"
+    )
     done = command(
         "sweep",
         "browse",
@@ -198,14 +226,22 @@ def test_without_bokeh_the_error_names_the_extra(tmp_path: Path, rings: Path) ->
     assert "Traceback" not in done.stderr
 
 
-def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(rings: Path, open_page: Open) -> None:
-    task = BlockTask(str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1, Fence("", ""))
-    with workers_from(1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()) as cluster:
+def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(
+    rings: Path, open_page: Open
+) -> None:
+    task = BlockTask(
+        str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1, Fence("", "")
+    )
+    with workers_from(
+        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+    ) as cluster:
         client = cluster.client
         said = results_page(client.dashboard_link)
         assert re.fullmatch(r", results so far http://127\.0\.0\.1:\d+/sweep", said)
         page = open_page(said.split()[-1])
-        expect(page.get_by_text("12 done, 0 failed, 0 pending of 12 runs; finished")).to_be_visible()
+        expect(
+            page.get_by_text("12 done, 0 failed, 0 pending of 12 runs; finished")
+        ).to_be_visible()
         click(page, "cells", 0.5, 0.5)
         expect(page.get_by_text("ended after")).to_be_visible()
         page.goto("about:blank")

@@ -32,17 +32,27 @@ from sweep.browse.series import SHOWN
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
-_BOX = "name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
+_BOX = (
+    "name =>"
+    " Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
+)
 
 
 def run_at(dataset: Any, **labels: Any) -> int:
     """The run with these coordinates."""
-    return int(np.flatnonzero(np.logical_and.reduce([dataset[name].values == value for name, value in labels.items()]))[0])
+    return int(
+        np.flatnonzero(
+            np.logical_and.reduce([dataset[name].values == value for name, value in labels.items()])
+        )[0]
+    )
 
 
 @pytest.mark.parametrize("size", [LAPTOP, HALF], ids=["laptop", "half"])
-def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_page: Open, size: Any) -> None:
-    page, dataset = open_page(faulty, size), sweep.open_store(faulty)
+def test_a_clicked_cell_shows_its_run_as_the_store_has_it(
+    faulty: Path, open_page: Open, size: Any
+) -> None:
+    page = open_page(faulty, size)
+    dataset = sweep.open_store(faulty)
     expect(page.get_by_text("10 done, 2 failed, 0 pending of 12 runs; finished")).to_be_visible()
     expect(page.get_by_text("6 cells: 1 failed.")).to_be_visible()
     run = run_at(dataset, T0=5000.0, tau0_target=1.0, variant=FULL)
@@ -53,34 +63,51 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(faulty: Path, open_pag
     wait_for_lines(page, "Sigma", 1)  # which is the last of them
     for name in ("M_out_dot", "M_loss_cum", "tau_los", "s_blow", "T_M", "Sigma"):
         x, y = (np.array(drawn(page, name)[key][0], dtype=float) for key in ("xs", "ys"))
-        t, values = dataset.t.values[run] / YEAR, dataset[name].values[run]
+        t = dataset.t.values[run] / YEAR
+        values = dataset[name].values[run]
         shown = np.isfinite(x)
         assert np.allclose(10.0 ** x[shown], t[t > 0.0])
-        assert any(np.allclose(y[shown], f(values[t > 0.0]), equal_nan=True) for f in (lambda v: v, np.log10))
+        assert any(
+            np.allclose(y[shown], f(values[t > 0.0]), equal_nan=True)
+            for f in (lambda v: v, np.log10)
+        )
     button(page, "Run").click()
-    expect(page.get_by_text(RecordedRuns.of(reader.open_group(faulty)).command(run))).to_be_visible()
+    expect(
+        page.get_by_text(RecordedRuns.of(reader.open_group(faulty)).command(run))
+    ).to_be_visible()
     expect(page.get_by_text("Parameters that differ")).to_be_visible()
-    expect(page.get_by_role("row", name="ledger_error")).to_contain_text(shown_number(float(dataset.ledger_error.values[run]), 6))
+    expect(page.get_by_role("row", name="ledger_error")).to_contain_text(
+        shown_number(float(dataset.ledger_error.values[run]), 6)
+    )
     expect(page.get_by_role("row", name="fragment_tensor")).to_be_visible()
 
 
-def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(faulty: Path, open_page: Open) -> None:
-    page, dataset = open_page(faulty), sweep.open_store(faulty)
+def test_failed_and_early_cells_are_hatched_and_have_no_colour_of_a_neighbour(
+    faulty: Path, open_page: Open
+) -> None:
+    page = open_page(faulty)
+    dataset = sweep.open_store(faulty)
     value = np.array(drawn(page, "cells", 0)["value"][0], dtype=float).reshape(2, 3)
     assert np.isnan(value).tolist() == [[False, False, False], [False, True, False]]
     page.get_by_label("variant").select_option(EARLY)
     expect(page.get_by_text("6 cells: 1 failed, 5 stopped early.")).to_be_visible()
-    assert drawn(page, "cells", 1) == {"x": [1.5], "y": [1.5], "w": [1]}  # failed: the cell of FAILS_AT
+    # failed: the cell of FAILS_AT
+    assert drawn(page, "cells", 1) == {"x": [1.5], "y": [1.5], "w": [1]}
     assert sum(drawn(page, "cells", 3)["w"]) == 5  # early
     click(page, "cells", 1.5, 1.5)
     expect(page.get_by_text("RuntimeError: no such luck")).to_be_visible()
     wait_for_runs(page, [run_at(dataset, T0=FAILS_AT[0], tau0_target=FAILS_AT[1], variant=EARLY)])
     click(page, "cells", 0.5, 0.5)
-    expect(page.get_by_text("the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s")).to_be_visible()
+    expect(
+        page.get_by_text("the loss rate fell to numerics.mass_loss_rate_stop_Mmars_s")
+    ).to_be_visible()
 
 
-def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(faulty: Path, open_page: Open) -> None:
-    page, dataset = open_page(faulty), sweep.open_store(faulty)
+def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(
+    faulty: Path, open_page: Open
+) -> None:
+    page = open_page(faulty)
+    dataset = sweep.open_store(faulty)
     runs = [run_at(dataset, T0=T, tau0_target=0.5, variant=FULL) for T in (3000.0, 5000.0)]
     click(page, "cells", 0.5, 0.5)
     expect(page.get_by_text(f"run {runs[0]}", exact=True)).to_be_visible()
@@ -96,7 +123,8 @@ def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(fau
     handle.focus()
     handle.press("ArrowRight")
     expect(page.get_by_text("snapshot 2 of 2")).to_be_visible()
-    N, s = dataset.N.values[runs[1], 1], dataset.s.values
+    N = dataset.N.values[runs[1], 1]
+    s = dataset.s.values
     y = np.array(drawn(page, "sizes")["ys"][1], dtype=float)
     shown = np.isfinite(y)
     assert shown.sum() > 10
@@ -104,7 +132,8 @@ def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(fau
 
 
 def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
-    page, dataset = open_page(faulty), sweep.open_store(faulty)
+    page = open_page(faulty)
+    dataset = sweep.open_store(faulty)
     assert saved(page, "PNG")[:8] == b"\x89PNG\r\n\x1a\n"
     svg = saved(page, "SVG").decode()
     assert svg.startswith("<svg")
@@ -114,13 +143,22 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
     assert sorted(row["state"] for row in rows) == ["done"] * 5 + ["failed"]
     for row in rows:
         run = int(row["run"])
-        assert (float(row["T0 [K]"]), float(row["tau0_target"])) == (dataset.T0.values[run], dataset.tau0_target.values[run])
+        assert (float(row["T0 [K]"]), float(row["tau0_target"])) == (
+            dataset.T0.values[run],
+            dataset.tau0_target.values[run],
+        )
         M_loss = row[next(head for head in row if head.startswith("M_loss"))]
-        assert M_loss == "" if row["state"] == "failed" else float(M_loss) == dataset.M_loss.values[run]
+        assert (
+            M_loss == ""
+            if row["state"] == "failed"
+            else float(M_loss) == dataset.M_loss.values[run]
+        )
     click(page, "cells", 0.5, 0.5)
     expect(button(page, "Series")).to_be_visible()
     series = saved_rows(page, 1)
-    assert [float(row["Sigma [kg m-2]"]) for row in series] == dataset.Sigma.values[run_in(page)].tolist()
+    assert [float(row["Sigma [kg m-2]"]) for row in series] == dataset.Sigma.values[
+        run_in(page)
+    ].tolist()
     wait_until_drawn(page, "Sigma")
     svg = saved(page, "SVG", 1).decode()
     assert all(name in svg for name in SHOWN)
@@ -131,14 +169,17 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
 
 
 def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_page: Open) -> None:
-    page, dataset = open_page(rings), sweep.open_store(rings)
+    page = open_page(rings)
+    dataset = sweep.open_store(rings)
     expect(page.get_by_text("sum over 3 rings")).to_be_attached()
     whole = dataset.sweep.grid(["T0", "tau0_target", "ring"]).M_loss
     shown = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
     assert np.allclose(shown, whole.sum("ring").values.T, rtol=1e-14)
     page.get_by_label("ring").select_option(label="1")
     expect(page.get_by_text("4 cells, all done.")).to_be_visible()
-    page.wait_for_function("Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')")
+    page.wait_for_function(
+        "Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')"
+    )
     shown = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
     assert (shown == whole.sel(ring=1).values.T).all()
     page.get_by_label("colour").select_option(label="t99 [s]")
@@ -148,7 +189,8 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
 def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
     page = open_page(faulty)
     page.get_by_label("across").select_option("variant")
-    expect(page.get_by_text("4 cells: 2 failed, 1 stopped early.")).to_be_visible()  # T0 is 4000 K, the middle one, where runs fail
+    # T0 is 4000 K, the middle one, where runs fail
+    expect(page.get_by_text("4 cells: 2 failed, 1 stopped early.")).to_be_visible()
     assert axis_labels(page, "cells") == ("variant", "tau0_target")
     page.get_by_label("upwards").select_option(label="value itself")
     expect(page.get_by_text("12 runs: 5 stopped early, 2 failed.")).to_be_visible()
@@ -167,7 +209,8 @@ def test_one_run_fills_the_page(one: Path, open_page: Open) -> None:
 
 
 def test_points_that_make_no_grid_are_a_scatter_plot(scattered: Path, open_page: Open) -> None:
-    page, dataset = open_page(scattered), sweep.open_store(scattered)
+    page = open_page(scattered)
+    dataset = sweep.open_store(scattered)
     expect(page.get_by_text("12 runs, all done.")).to_be_visible()
     points = drawn(page, "points")
     assert points["x"] == dataset.T0.values[points["run"]].tolist()

@@ -9,7 +9,12 @@ import pytest
 
 from marsdisk.cache import KEY_FIELDS, REASONS, CacheKind, RunCache
 from marsdisk.errors import CacheRefusedError
-from marsdisk.physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace, supply_weights
+from marsdisk.physics.collisions_smol import (
+    _fragment_tensor,
+    gain_workspace,
+    pair_workspace,
+    supply_weights,
+)
 from marsdisk.physics.fragments import FragmentTensor
 from marsdisk.physics.grid import Array, SizeGrid, content_version, grain_mass, make_grid
 from marsdisk.physics.qstar import TABLES, QStarLaw
@@ -67,12 +72,24 @@ MUTATIONS: dict[str, Callable[[Inputs], Inputs]] = {
 
 
 def build_all(inputs: Inputs, cache: RunCache) -> dict[str, Any]:
-    sizes, edges, rho = inputs.sizes, inputs.edges, inputs.rho
-    masses, version = grain_mass(sizes, rho), content_version(sizes)
+    sizes = inputs.sizes
+    edges = inputs.edges
+    rho = inputs.rho
+    masses = grain_mass(sizes, rho)
+    version = content_version(sizes)
     grid = SizeGrid(edges, sizes, version, content_version(edges))
-    injection = Injection(inputs.mode, inputs.s_min_eff, inputs.s_inj_min, inputs.s_inj_max, inputs.q, np.array(inputs.initial))
+    injection = Injection(
+        inputs.mode,
+        inputs.s_min_eff,
+        inputs.s_inj_min,
+        inputs.s_inj_max,
+        inputs.q,
+        np.array(inputs.initial),
+    )
     return {
-        "fragment_tensor": _fragment_tensor(sizes, masses, edges, inputs.v_rel, rho, inputs.alpha_frag, law=inputs.law, cache=cache),
+        "fragment_tensor": _fragment_tensor(
+            sizes, masses, edges, inputs.v_rel, rho, inputs.alpha_frag, law=inputs.law, cache=cache
+        ),
         "pair_workspace": pair_workspace(sizes, masses, rho, cache=cache, sizes_version=version),
         "gain_workspace": gain_workspace(masses, rho, cache=cache, sizes_version=version),
         "supply_weights": supply_weights(injection, grid, masses, rho, cache=cache),
@@ -89,7 +106,11 @@ def arrays(value: Any) -> Iterator[Array]:
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(np.array_equal(a, b) for name in one for a, b in zip(arrays(one[name]), arrays(other[name]), strict=True))
+    return all(
+        np.array_equal(a, b)
+        for name in one
+        for a, b in zip(arrays(one[name]), arrays(other[name]), strict=True)
+    )
 
 
 def test_every_reason_has_a_mutation() -> None:
@@ -121,13 +142,19 @@ class Forgetful(RunCache):
 
     def __init__(self, kind: CacheKind, field: str) -> None:
         super().__init__()
-        self.kind, self.field = kind, field
+        self.kind = kind
+        self.field = field
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], Any]) -> Any:
         return super().lookup(kind, {**key, self.field: 0} if kind == self.kind else key, build)
 
 
-FIELDS = [(kind, field) for kind in CacheKind for field in KEY_FIELDS[kind] if (kind, field) != (CacheKind.SUPPLY_WEIGHTS, "rho")]
+FIELDS = [
+    (kind, field)
+    for kind in CacheKind
+    for field in KEY_FIELDS[kind]
+    if (kind, field) != (CacheKind.SUPPLY_WEIGHTS, "rho")
+]
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS)
@@ -140,7 +167,15 @@ def test_a_key_without_one_of_its_fields_would_be_found_out(kind: CacheKind, fie
     assert not same(build_all(mutated, cache), build_all(mutated, RunCache()))
 
 
-@pytest.mark.parametrize("law", [QStarLaw(TABLES["basalt"]), QStarLaw(units="si"), QStarLaw(mu=0.4), QStarLaw().scaled(1.0 + 1e-12)])
+@pytest.mark.parametrize(
+    "law",
+    [
+        QStarLaw(TABLES["basalt"]),
+        QStarLaw(units="si"),
+        QStarLaw(mu=0.4),
+        QStarLaw().scaled(1.0 + 1e-12),
+    ],
+)
 def test_any_part_of_the_disruption_law_is_in_its_signature(law: QStarLaw) -> None:
     assert law.signature != QStarLaw().signature
     cache = RunCache()
@@ -151,14 +186,20 @@ def test_any_part_of_the_disruption_law_is_in_its_signature(law: QStarLaw) -> No
 
 
 def test_equal_laws_have_equal_signatures() -> None:
-    assert QStarLaw(tuple(tuple(row) for row in TABLES["forsterite"])).signature == QStarLaw().signature
+    assert (
+        QStarLaw(tuple(tuple(row) for row in TABLES["forsterite"])).signature
+        == QStarLaw().signature
+    )
 
 
 def test_a_matrix_of_speeds_is_never_cached() -> None:
-    cache, masses = RunCache(), grain_mass(BASE.sizes, BASE.rho)
+    cache = RunCache()
+    masses = grain_mass(BASE.sizes, BASE.rho)
     for v in (1000.0, 2000.0):
         matrix = np.full((10, 10), v)
-        found = _fragment_tensor(BASE.sizes, masses, BASE.edges, matrix, BASE.rho, law=BASE.law, cache=cache)
+        found = _fragment_tensor(
+            BASE.sizes, masses, BASE.edges, matrix, BASE.rho, law=BASE.law, cache=cache
+        )
         scalar = _fragment_tensor(BASE.sizes, masses, BASE.edges, v, BASE.rho, law=BASE.law)
         assert np.asarray(found) == pytest.approx(np.asarray(scalar), rel=1e-14)
     lookups = dict(zip(CacheKind, cache.stats().lookups, strict=True))
@@ -173,7 +214,10 @@ def test_cached_arrays_of_a_run_are_read_only() -> None:
 
 def test_weights_that_are_not_finite_are_refused() -> None:
     cache = RunCache()
-    with np.errstate(all="ignore"), pytest.raises(CacheRefusedError, match="weights_table is not finite"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(CacheRefusedError, match="weights_table is not finite"),
+    ):
         build_all(dataclasses.replace(BASE, alpha_frag=-400.0), cache)
     assert cache.stats().refused.sum() == 1
     assert same(build_all(BASE, cache), build_all(BASE, RunCache()))

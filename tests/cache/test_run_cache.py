@@ -32,7 +32,8 @@ def test_there_are_six_slots_and_every_key_field_is_a_reason() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_key_is_built_once(kind: CacheKind) -> None:
-    cache, built = RunCache(), []
+    cache = RunCache()
+    built = []
 
     def build() -> np.ndarray:
         built.append(1)
@@ -40,7 +41,8 @@ def test_the_same_key_is_built_once(kind: CacheKind) -> None:
 
     first = cache.lookup(kind, key_of(kind), build)
     assert all(cache.lookup(kind, key_of(kind), build) is first for _ in range(4))
-    stats, i = cache.stats(), KINDS.index(kind)
+    stats = cache.stats()
+    i = KINDS.index(kind)
     assert len(built) == 1
     assert (stats.hits[i], stats.misses[i], stats.rebuilds[i], stats.lookups[i]) == (4, 1, 0, 5)
     assert stats.lookups.sum() == 5
@@ -48,12 +50,19 @@ def test_the_same_key_is_built_once(kind: CacheKind) -> None:
     assert stats.hit_rate == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize(("kind", "field"), [(kind, field) for kind in KINDS for field in KEY_FIELDS[kind]])
-def test_any_other_key_field_drops_the_value_and_is_the_one_reason(kind: CacheKind, field: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind in KINDS for field in KEY_FIELDS[kind]]
+)
+def test_any_other_key_field_drops_the_value_and_is_the_one_reason(
+    kind: CacheKind, field: str
+) -> None:
     cache = RunCache()
     cache.lookup(kind, key_of(kind), lambda: np.zeros(2))
     assert cache.lookup(kind, key_of(kind, **{field: 2}), lambda: np.ones(2)).tolist() == [1.0, 1.0]
-    assert cache.lookup(kind, key_of(kind), lambda: np.full(2, 7.0)).tolist() == [7.0, 7.0], "only one value is held"
+    assert cache.lookup(kind, key_of(kind), lambda: np.full(2, 7.0)).tolist() == [
+        7.0,
+        7.0,
+    ], "only one value is held"
     assert reasons(cache.stats(), kind) == {field: 2}
     assert cache.stats().invalidations.sum() == 2
     assert cache.stats().rebuilds.sum() == 2
@@ -69,7 +78,9 @@ def test_each_field_that_differs_is_counted(kind: CacheKind) -> None:
 
 
 def test_every_lookup_is_a_hit_a_miss_or_a_rebuild() -> None:
-    draw, cache, lookups = np.random.default_rng(3), RunCache(), np.zeros(6, int)
+    draw = np.random.default_rng(3)
+    cache = RunCache()
+    lookups = np.zeros(6, int)
     for _ in range(500):
         i = int(draw.integers(6))
         key = {field: int(draw.integers(2)) for field in KEY_FIELDS[KINDS[i]]}
@@ -84,18 +95,30 @@ def test_every_lookup_is_a_hit_a_miss_or_a_rebuild() -> None:
 
 
 def test_a_disabled_cache_builds_every_time() -> None:
-    cache, built = RunCache(enabled=False), []
+    cache = RunCache(enabled=False)
+    built = []
     for _ in range(3):
-        cache.lookup("gain_workspace", key_of(CacheKind.GAIN_WORKSPACE), lambda: (built.append(1), np.zeros(2))[1])
+        cache.lookup(
+            "gain_workspace",
+            key_of(CacheKind.GAIN_WORKSPACE),
+            lambda: (built.append(1), np.zeros(2))[1],
+        )
     stats = cache.stats()
     assert len(built) == 3
-    assert (stats.hits.sum(), stats.misses.sum(), stats.rebuilds.sum(), stats.bytes.sum()) == (0, 3, 0, 0)
+    assert (stats.hits.sum(), stats.misses.sum(), stats.rebuilds.sum(), stats.bytes.sum()) == (
+        0,
+        3,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_what_is_handed_out_is_read_only(enabled: bool) -> None:
     cache = RunCache(enabled=enabled)
-    value = cache.lookup("pair_workspace", key_of(CacheKind.PAIR_WORKSPACE), lambda: (np.zeros(2), np.ones(3)))
+    value = cache.lookup(
+        "pair_workspace", key_of(CacheKind.PAIR_WORKSPACE), lambda: (np.zeros(2), np.ones(3))
+    )
     for array in value:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5.0
@@ -103,7 +126,8 @@ def test_what_is_handed_out_is_read_only(enabled: bool) -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_refused_and_not_stored(bad: float) -> None:
-    cache, kind = RunCache(), CacheKind.QSTAR_MATRIX
+    cache = RunCache()
+    kind = CacheKind.QSTAR_MATRIX
     for _ in range(2):
         with pytest.raises(CacheRefusedError, match=r"qstar_matrix is not finite for .*'rho': 1"):
             cache.lookup(kind, key_of(kind), lambda: np.array([1.0, bad]))
@@ -116,7 +140,8 @@ def test_a_value_that_is_not_finite_is_refused_and_not_stored(bad: float) -> Non
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_build_that_fails_leaves_the_slot_empty(enabled: bool) -> None:
-    cache, kind = RunCache(enabled=enabled), CacheKind.GAIN_WORKSPACE
+    cache = RunCache(enabled=enabled)
+    kind = CacheKind.GAIN_WORKSPACE
     cache.lookup(kind, key_of(kind), lambda: np.zeros(1))
     with pytest.raises(ZeroDivisionError):
         cache.lookup(kind, key_of(kind, rho=2), lambda: 1 / 0)
@@ -142,9 +167,12 @@ def test_an_unknown_slot_is_refused() -> None:
 
 
 def test_another_thread_is_refused() -> None:
-    cache, caught = RunCache(), []
+    cache = RunCache()
+    caught = []
     calls: list[Callable[[], Any]] = [
-        lambda: cache.lookup("pair_workspace", key_of(CacheKind.PAIR_WORKSPACE), lambda: np.zeros(1)),
+        lambda: cache.lookup(
+            "pair_workspace", key_of(CacheKind.PAIR_WORKSPACE), lambda: np.zeros(1)
+        ),
         cache.clear,
         cache.restart_counts,
     ]
@@ -170,18 +198,24 @@ def test_a_cache_is_neither_pickled_nor_copied(do: Callable[[RunCache], Any]) ->
 
 
 def test_clearing_empties_the_slots_and_restarting_zeroes_the_counts() -> None:
-    cache, kind = RunCache(), CacheKind.WEIGHTS_TABLE
+    cache = RunCache()
+    kind = CacheKind.WEIGHTS_TABLE
     cache.lookup(kind, key_of(kind), lambda: np.zeros(1))
     cache.restart_counts()
     cache.lookup(kind, key_of(kind), lambda: np.ones(1))
     assert (cache.stats().hits.sum(), cache.stats().misses.sum()) == (1, 0)
     cache.clear()
     assert cache.lookup(kind, key_of(kind), lambda: np.ones(1)).tolist() == [1.0]
-    assert (cache.stats().hits.sum(), cache.stats().misses.sum(), cache.stats().invalidations.sum()) == (1, 1, 0)
+    assert (
+        cache.stats().hits.sum(),
+        cache.stats().misses.sum(),
+        cache.stats().invalidations.sum(),
+    ) == (1, 1, 0)
 
 
 def test_statistics_are_a_copy_and_read_as_one_line() -> None:
-    cache, kind = RunCache(), CacheKind.WEIGHTS_TABLE
+    cache = RunCache()
+    kind = CacheKind.WEIGHTS_TABLE
     cache.lookup(kind, key_of(kind), lambda: np.zeros(1))
     before = cache.stats()
     cache.lookup(kind, key_of(kind, alpha_frag=2), lambda: np.zeros(1))

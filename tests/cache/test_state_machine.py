@@ -38,7 +38,9 @@ class OneCache(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.cache = RunCache()
-        self.sections: dict[str, dict[str, Any]] = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 12}}
+        self.sections: dict[str, dict[str, Any]] = {
+            "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 12}
+        }
 
     def put(self, section: str, **values: Any) -> None:
         self.sections[section] = {**self.sections.get(section, {}), **values}
@@ -59,7 +61,11 @@ class OneCache(RuleBasedStateMachine):
     def change_grid_and_smallest_size(self, n: int, s_min: float) -> None:
         self.put("sizes", n_bins=n, s_min=s_min)
 
-    @rule(table=st.sampled_from(["forsterite", "basalt"]), mu=st.sampled_from([0.45, 0.5]), scale=st.sampled_from([1.0, 2.0]))
+    @rule(
+        table=st.sampled_from(["forsterite", "basalt"]),
+        mu=st.sampled_from([0.45, 0.5]),
+        scale=st.sampled_from([1.0, 2.0]),
+    )
     def change_material(self, table: str, mu: float, scale: float) -> None:
         self.put("qstar", table=table, mu=mu, scale=scale)
 
@@ -80,13 +86,22 @@ class OneCache(RuleBasedStateMachine):
     def run(self, scheme: str) -> None:
         numerics = {"t_end_orbits": 1e-5, "dt": 1.0} if scheme == "imex_bdf1" else BASE["numerics"]
         config = build_config({**BASE, **self.sections, "numerics": {**numerics, "scheme": scheme}})
-        shared, cold = run_zero_d(config, cache=self.cache), run_zero_d(config, cache=RunCache(enabled=False))
+        shared = run_zero_d(config, cache=self.cache)
+        cold = run_zero_d(config, cache=RunCache(enabled=False))
         for field in dataclasses.fields(RunResult):
             if field.name not in {"wall_time", "solver_time", "cache"}:
-                a, b = getattr(shared, field.name), getattr(cold, field.name)
-                assert np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray | float) else a == b, field.name
-        assert np.array_equal(shared.cache.hits + shared.cache.misses + shared.cache.rebuilds, shared.cache.lookups)
-        looked_up = shared.cache.lookups - cold.cache.lookups  # a hit of a tensor does not ask for what it was made of
+                a = getattr(shared, field.name)
+                b = getattr(cold, field.name)
+                assert (
+                    np.array_equal(a, b, equal_nan=True)
+                    if isinstance(a, np.ndarray | float)
+                    else a == b
+                ), field.name
+        assert np.array_equal(
+            shared.cache.hits + shared.cache.misses + shared.cache.rebuilds, shared.cache.lookups
+        )
+        # a hit of a tensor does not ask for what it was made of
+        looked_up = shared.cache.lookups - cold.cache.lookups
         assert np.all(looked_up <= 0)
 
     @rule(steps=st.integers(1, 5))
@@ -96,7 +111,8 @@ class OneCache(RuleBasedStateMachine):
         N = {}
         for name, cache in (("shared", self.cache), ("cold", RunCache())):
             disk = disk_at_start(config, cache)
-            classic, workspace = classic_disk(config, derived, disk), ImexWorkspace.for_bins(disk.masses.size)
+            classic = classic_disk(config, derived, disk)
+            workspace = ImexWorkspace.for_bins(disk.masses.size)
             N[name] = disk.sigma_0 * disk.shares / disk.masses
             for _ in range(steps):
                 N[name] = classic.step(N[name], 1.0, cache=cache, workspace=workspace).N_new

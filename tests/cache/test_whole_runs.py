@@ -41,17 +41,29 @@ VARIANTS: list[dict[str, Any]] = [
 def assert_same_bits(one: RunResult, other: RunResult) -> None:
     for field in dataclasses.fields(RunResult):
         if field.name not in {"wall_time", "solver_time", "cache"}:
-            a, b = getattr(one, field.name), getattr(other, field.name)
-            assert np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray | float) else a == b, field.name
+            a = getattr(one, field.name)
+            b = getattr(other, field.name)
+            assert (
+                np.array_equal(a, b, equal_nan=True)
+                if isinstance(a, np.ndarray | float)
+                else a == b
+            ), field.name
 
 
 def reasons(stats: CacheStats) -> dict[str, dict[str, int]]:
-    rows = {kind.value: {r: int(c) for r, c in zip(REASONS, row, strict=True) if c} for kind, row in zip(KINDS, stats.invalidations, strict=True)}
+    rows = {
+        kind.value: {r: int(c) for r, c in zip(REASONS, row, strict=True) if c}
+        for kind, row in zip(KINDS, stats.invalidations, strict=True)
+    }
     return {kind: row for kind, row in rows.items() if row}
 
 
 #: The same changes where the classic scheme can follow: grains alike enough for its step.
-CLASSIC = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20}, "initial": {"s0_mode": "upper"}, "optical_depth.tau_stop": None}
+CLASSIC = {
+    "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20},
+    "initial": {"s0_mode": "upper"},
+    "optical_depth.tau_stop": None,
+}
 CLASSIC_SHORT = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-4}}
 CLASSIC_VARIANTS: list[dict[str, Any]] = [
     {},
@@ -74,7 +86,9 @@ TWICE = np.random.default_rng(1).permutation(2 * len(CLASSIC_VARIANTS)) % len(CL
     [(ONCE_AND_BACK, 4e-5), pytest.param(TWICE, 2e-4, marks=pytest.mark.thorough)],
     ids=["once and back", "twice, longer"],
 )
-def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hits(shipped: Shipped, order: Sequence[int], orbits: float) -> None:
+def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hits(
+    shipped: Shipped, order: Sequence[int], orbits: float
+) -> None:
     length = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": orbits}}
     shared = RunCache()
     for i in order:
@@ -85,8 +99,13 @@ def test_classic_runs_that_share_a_cache_give_the_same_bits_after_hundreds_of_hi
         assert_same_bits(result, run_zero_d(config, cache=RunCache(enabled=False)))
 
 
-def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(shipped: Shipped) -> None:
-    config = shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-3, "dt": 0.01}})
+def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(
+    shipped: Shipped,
+) -> None:
+    config = shipped(
+        "melt_simple",
+        {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-3, "dt": 0.01}},
+    )
     result = run_zero_d(config)
     assert result.steps >= 1000
     assert result.cache.hit_rate > 0.99
@@ -95,24 +114,35 @@ def test_a_thousand_classic_steps_give_the_same_bits_with_and_without_a_cache(sh
 
 def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Shipped) -> None:
     config = shipped("melt_simple", CLASSIC)
-    derived, cache = derive(config), RunCache()
+    derived = derive(config)
+    cache = RunCache()
     disk = disk_at_start(config, cache)
     N = {"cached": disk.sigma_0 * disk.shares / disk.masses}
     N["cold"], workspace = N["cached"], ImexWorkspace.for_bins(20)
     cache.restart_counts()
     for step in range(200):
         e = 0.5 * 0.99**step  # collisions damp the orbits
-        classic = classic_disk(config, derived, disk)._replace(v_rel=dispersion_speed(3000.0, e, 0.05))
+        classic = classic_disk(config, derived, disk)._replace(
+            v_rel=dispersion_speed(3000.0, e, 0.05)
+        )
         for name, used in (("cached", cache), ("cold", RunCache())):
             N[name] = classic.step(N[name], 1.0, cache=used, workspace=workspace).N_new
         assert np.array_equal(N["cached"], N["cold"])
-    assert reasons(cache.stats()) == {"fragment_tensor": {"v_rel": 199}, "qstar_matrix": {"v_rel": 199}}
+    assert reasons(cache.stats()) == {
+        "fragment_tensor": {"v_rel": 199},
+        "qstar_matrix": {"v_rel": 199},
+    }
 
 
-@pytest.mark.parametrize("short", [SHORT, {**CLASSIC, **CLASSIC_SHORT}], ids=["rosenbrock", "imex_bdf1"])
-def test_runs_of_different_material_in_one_process_do_not_touch_each_other(shipped: Shipped, short: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "short", [SHORT, {**CLASSIC, **CLASSIC_SHORT}], ids=["rosenbrock", "imex_bdf1"]
+)
+def test_runs_of_different_material_in_one_process_do_not_touch_each_other(
+    shipped: Shipped, short: dict[str, Any]
+) -> None:
     configs = [
-        shipped("melt_simple", {**short, "qstar.table": table, "material.rho": rho}) for table, rho in (("basalt", 3000.0), ("forsterite", 3270.0))
+        shipped("melt_simple", {**short, "qstar.table": table, "material.rho": rho})
+        for table, rho in (("basalt", 3000.0), ("forsterite", 3270.0))
     ]
     alone = [run_zero_d(config) for config in configs]
     with ThreadPoolExecutor(2) as pool:
@@ -133,7 +163,9 @@ def test_shared_own_or_no_cache_give_the_same_bits(shipped: Shipped, seed: int) 
 
 
 def test_the_variants_do_give_different_results(shipped: Shipped) -> None:
-    losses = [run_zero_d(shipped("melt_simple", {**SHORT, **variant})).M_loss for variant in VARIANTS]
+    losses = [
+        run_zero_d(shipped("melt_simple", {**SHORT, **variant})).M_loss for variant in VARIANTS
+    ]
     assert len(set(losses)) == len(VARIANTS)
 
 
@@ -171,18 +203,38 @@ def test_the_same_run_again_is_all_hits(shipped: Shipped) -> None:
     ("changes", "expected"),
     [
         ({"temperature.T0": 3000.0}, {}),
-        ({"collisions.alpha_frag": 3.0}, {"weights_table": ["alpha_frag"], "fragment_tensor": ["alpha_frag"]}),
+        (
+            {"collisions.alpha_frag": 3.0},
+            {"weights_table": ["alpha_frag"], "fragment_tensor": ["alpha_frag"]},
+        ),
         (
             {"material.rho": 3000.0},
-            {kind: ["rho"] for kind in ("fragment_tensor", "pair_workspace", "qstar_matrix", "gain_workspace", "supply_weights")},
+            {
+                kind: ["rho"]
+                for kind in (
+                    "fragment_tensor",
+                    "pair_workspace",
+                    "qstar_matrix",
+                    "gain_workspace",
+                    "supply_weights",
+                )
+            },
         ),
-        ({"disk": {"r_in_RM": 2.2, "r_out_RM": 2.7}}, {"fragment_tensor": ["v_rel"], "qstar_matrix": ["v_rel"]}),
-        ({"qstar.mu": 0.5}, {"fragment_tensor": ["qstar_signature"], "qstar_matrix": ["qstar_signature"]}),
+        (
+            {"disk": {"r_in_RM": 2.2, "r_out_RM": 2.7}},
+            {"fragment_tensor": ["v_rel"], "qstar_matrix": ["v_rel"]},
+        ),
+        (
+            {"qstar.mu": 0.5},
+            {"fragment_tensor": ["qstar_signature"], "qstar_matrix": ["qstar_signature"]},
+        ),
         ({"initial.melt_psd.f_fine": 0.2}, {"supply_weights": ["initial_version"]}),
     ],
     ids=["T0", "alpha_frag", "rho", "v_rel", "qstar", "f_fine"],
 )
-def test_a_change_between_runs_is_counted_once_for_its_reason(shipped: Shipped, changes: dict[str, Any], expected: dict[str, list[str]]) -> None:
+def test_a_change_between_runs_is_counted_once_for_its_reason(
+    shipped: Shipped, changes: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
     cache = RunCache()
     run_zero_d(shipped("melt_simple", SHORT), cache=cache)
     stats = run_zero_d(shipped("melt_simple", {**SHORT, **changes}), cache=cache).cache
@@ -190,16 +242,32 @@ def test_a_change_between_runs_is_counted_once_for_its_reason(shipped: Shipped, 
 
 
 def test_changes_add_up_over_a_sequence_of_runs(shipped: Shipped) -> None:
-    cache, total = RunCache(), np.zeros((len(KINDS), len(REASONS)), int)
-    sequence = [{}, {"collisions.alpha_frag": 3.0}, {}, {"material.rho": 3000.0}, {}, {"disk": {"r_in_RM": 2.0, "r_out_RM": 2.7}}]
+    cache = RunCache()
+    total = np.zeros((len(KINDS), len(REASONS)), int)
+    sequence = [
+        {},
+        {"collisions.alpha_frag": 3.0},
+        {},
+        {"material.rho": 3000.0},
+        {},
+        {"disk": {"r_in_RM": 2.0, "r_out_RM": 2.7}},
+    ]
     for changes in sequence:
-        total += run_zero_d(shipped("melt_simple", {**SHORT, **changes}), cache=cache).cache.invalidations
+        total += run_zero_d(
+            shipped("melt_simple", {**SHORT, **changes}), cache=cache
+        ).cache.invalidations
     tensor = dict(zip(REASONS, total[KINDS.index(CacheKind.FRAGMENT_TENSOR)], strict=True))
-    assert {reason: int(count) for reason, count in tensor.items() if count} == {"alpha_frag": 2, "rho": 2, "v_rel": 1}
+    assert {reason: int(count) for reason, count in tensor.items() if count} == {
+        "alpha_frag": 2,
+        "rho": 2,
+        "v_rel": 1,
+    }
 
 
 def test_the_cache_stays_small(shipped: Shipped) -> None:
     cache = RunCache()
     for variant in VARIANTS:
-        held = run_zero_d(shipped("melt_simple", {**SHORT, **variant}), cache=cache).cache.bytes.sum()
+        held = run_zero_d(
+            shipped("melt_simple", {**SHORT, **variant}), cache=cache
+        ).cache.bytes.sum()
         assert held <= 16 * 8 * 40**2

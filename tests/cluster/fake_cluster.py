@@ -18,7 +18,8 @@ from sweep.worker import BlockTask, Receipt
 
 #: What may become of a task besides a receipt or an error: nothing yet, or a result that is lost
 #: with its worker before anybody fetches it.
-PENDING, LOST = "pending", "lost"
+PENDING = "pending"
+LOST = "lost"
 Outcome = str | Receipt | BaseException | None
 
 
@@ -107,7 +108,8 @@ class FakeFuture:
 class FakeClient:
     """A client that remembers what it was sent; ``outcome_of`` says what becomes of it."""
 
-    id, status = "fake", "running"
+    id = "fake"
+    status = "running"
 
     def __init__(
         self,

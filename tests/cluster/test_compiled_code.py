@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 from drivers import SWEEP_WITH_ONE_KERNEL
-from small_sweeps import CONFIGS, MELT, T0_AND_RINGS, assert_same_bits, command, environment, run_here, sweep_file
+from small_sweeps import (
+    CONFIGS,
+    MELT,
+    T0_AND_RINGS,
+    assert_same_bits,
+    command,
+    environment,
+    run_here,
+    sweep_file,
+)
 from waiting import PATIENCE, Driver, wait_for, wait_for_end
 
 import marsdisk
@@ -51,7 +60,10 @@ def one_run(folder: Path, **extra: str) -> Any:
 def test_kernels_of_another_process_are_used_as_they_are(tmp_path: Path) -> None:
     folder = copy_of_kernels(tmp_path / "kernels")
     before = times(folder)
-    assert one_run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels")) == run_zero_d(load_config(MELT, SHORT)).M_loss
+    assert (
+        one_run(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+        == run_zero_d(load_config(MELT, SHORT)).M_loss
+    )
     assert times(folder) == before
 
 
@@ -156,7 +168,10 @@ def test_where_the_folder_of_kernels_cannot_be_written_the_temporary_one_serves(
     tmp_path: Path,
 ) -> None:
     copy_of_kernels(tmp_path / f"marsdisk-{os.getuid()}")
-    assert one_run(tmp_path, NUMBA_CACHE_DIR="/proc/nowhere", TMPDIR=str(tmp_path)) == run_zero_d(load_config(MELT, SHORT)).M_loss
+    assert (
+        one_run(tmp_path, NUMBA_CACHE_DIR="/proc/nowhere", TMPDIR=str(tmp_path))
+        == run_zero_d(load_config(MELT, SHORT)).M_loss
+    )
 
 
 @pytest.mark.faults("eight drivers start at once where no kernels are compiled")
@@ -283,7 +298,9 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", store: Path) -> Non
 def test_an_edited_constant_changes_the_results_and_closes_older_stores(tmp_path: Path) -> None:
     source = copy_of_sources(tmp_path)
     extra = {"PYTHONPATH": str(source), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, set={"numerics.t_end_years": 2.0})
+    file = sweep_file(
+        tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, set={"numerics.t_end_years": 2.0}
+    )
     words = ["sweep", "run", file, "--workers", 0, "--store"]
     first = command(*words, "first.zarr", cwd=tmp_path, timeout=PATIENCE, **extra)
     assert (first.returncode, first.stderr) == (0, "")
@@ -293,10 +310,13 @@ def test_an_edited_constant_changes_the_results_and_closes_older_stores(tmp_path
     assert (second.returncode, second.stderr) == (0, "")
     for name, sigma in (("first", SIGMA_SB), ("second", EDITED_SIGMA_SB)):
         dataset = sweep.open_store(tmp_path / f"{name}.zarr")
-        T0, t_end = dataset.T0.values, 2.0 * YEAR
+        T0 = dataset.T0.values
+        t_end = 2.0 * YEAR
         slab = (T0**-3.0 + 3.0 * sigma * t_end / (1e5 * 3000.0 * 1000.0)) ** (-1.0 / 3.0)
         np.testing.assert_allclose(dataset.T_M.values[:, -1], slab, rtol=1e-10)
-    M_loss = [sweep.open_store(tmp_path / f"{name}.zarr").M_loss.values for name in ("first", "second")]
+    M_loss = [
+        sweep.open_store(tmp_path / f"{name}.zarr").M_loss.values for name in ("first", "second")
+    ]
     assert (M_loss[0] != M_loss[1]).all()
 
     assert_refused(command(*words, "first.zarr", cwd=tmp_path, **extra), tmp_path / "first.zarr")

@@ -51,7 +51,9 @@ Start = Callable[..., Driver]
             signal.SIGHUP,
             True,
             2,
-            marks=pytest.mark.faults("the terminal of a sweep is closed (SIGHUP to all its processes)"),
+            marks=pytest.mark.faults(
+                "the terminal of a sweep is closed (SIGHUP to all its processes)"
+            ),
         ),
     ],
 )
@@ -89,7 +91,8 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     assert f"({committed} are committed already)" in done.stdout
     assert before.items() <= _committed(store).items()  # nothing committed was written again
     assert_same_bits(store, undisturbed)
-    if number != signal.SIGHUP:  # which ends a process of multiprocessing, too; its complaint goes to a closed terminal
+    # which ends a process of multiprocessing, too; its complaint goes to a closed terminal
+    if number != signal.SIGHUP:
         assert "Traceback" not in err
 
 
@@ -105,11 +108,24 @@ with stopping_on_signals(functools.partial(print, flush=True)) as stop:
 
 
 def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost() -> None:
-    done = subprocess.run([sys.executable, "-c", TWO_SIGNALS], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_SIGNALS],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
     first, stopping, second = done.stdout.splitlines()
-    assert first == "stopping; what is committed stays, and the same command goes on (a second signal stops at once)"
-    assert (stopping, second) == ("True", "stopped at once; what is committed stays, and the same command goes on")
+    assert (
+        first
+        == "stopping; what is committed stays, and the same command goes on (a second signal stops"
+        " at once)"
+    )
+    assert (stopping, second) == (
+        "True",
+        "stopped at once; what is committed stays, and the same command goes on",
+    )
 
 
 @pytest.mark.faults("the driver is interrupted (SIGINT) while kernels are compiled")
@@ -150,7 +166,9 @@ def _assert_interrupted_before_any_block(driver: Driver, store: Path) -> None:
     assert (code, err) == (130, "")
     assert "compiling the kernels, once for each version of the model" in out
     assert "stopping; what is committed stays" in out
-    assert f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
+    assert (
+        f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
+    )
     assert [path.name for path in store.parent.iterdir() if "lock" in path.name] == []
 
 
@@ -223,7 +241,11 @@ def test_a_second_driver_is_refused_while_the_first_lives(
     assert_same_bits(store, undisturbed)
 
 
-BAD_T0 = {3100.0: "sys.exit(7)", 3200.0: "raise RuntimeError('no such luck')", 3300.0: "os.kill(os.getpid(), signal.SIGKILL)"}
+BAD_T0 = {
+    3100.0: "sys.exit(7)",
+    3200.0: "raise RuntimeError('no such luck')",
+    3300.0: "os.kill(os.getpid(), signal.SIGKILL)",
+}
 BAD_CASES = f"""
 import os, signal, sys
 import sweep.worker
@@ -254,12 +276,20 @@ def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(
     assert "killed its worker process" in errors[3300.0]
     assert dataset.status.values.tolist() == [1, 2, 2, 2, 1, 1]
     run_here(file, tmp_path / "good.zarr")
-    good = {T0: M for T0, M in zip(*(results(tmp_path / "good.zarr")[name].tolist() for name in ("T0", "M_loss")), strict=True) if T0 not in BAD_T0}
+    good = {
+        T0: M
+        for T0, M in zip(
+            *(results(tmp_path / "good.zarr")[name].tolist() for name in ("T0", "M_loss")),
+            strict=True,
+        )
+        if T0 not in BAD_T0
+    }
     found = dict(zip(dataset.T0.values.tolist(), dataset.M_loss.values.tolist(), strict=True))
     assert {T0: found[T0] for T0 in good} == good
     assert "run it alone: marsdisk run " in in_one_line(out)
     assert "Traceback" not in err
-    assert "distributed" not in err  # what happened to workers is told in our words, not by their logs
+    # what happened to workers is told in our words, not by their logs
+    assert "distributed" not in err
 
 
 BAD_CHECKS = """
@@ -280,7 +310,9 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
     start: Start,
 ) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
-    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0})
+    file = sweep_file(
+        tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0}
+    )
     driver = start(file, tmp_path / "s.zarr", 2, **preloading("bad_checks", tmp_path))
     out, err, code = wait_for_end(driver)
     assert code == 0, (out, err)
@@ -293,7 +325,15 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
 
 
 @pytest.mark.parametrize(
-    "error", [SystemExit(7), RuntimeError("no such luck"), MemoryError(), RecursionError("deep"), GeneratorExit(), ValueError("x" * 10_000)]
+    "error",
+    [
+        SystemExit(7),
+        RuntimeError("no such luck"),
+        MemoryError(),
+        RecursionError("deep"),
+        GeneratorExit(),
+        ValueError("x" * 10_000),
+    ],
 )
 def test_in_this_process_too_a_case_that_raises_fails_alone(
     tmp_path: Path,
@@ -308,7 +348,10 @@ def test_in_this_process_too_a_case_that_raises_fails_alone(
         return really(run)
 
     monkeypatch.setattr(sweep.worker, "solve", solve)
-    run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=3), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=3),
+        tmp_path / "s.zarr",
+    )
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert dataset.status.values.tolist() == [1, 2, 1]
     assert str(dataset.error.values[1]).startswith(type(error).__name__)

@@ -144,8 +144,9 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
     at_once = dask.config.set({"sweep.storage-patience": "0 s"})
     with at_once, pytest.raises(StorageOutageError) as caught:
         place.note_read("note")
-    assert str(caught.value) == (
-        f"{place}: the object store answered 503 Service Unavailable, SlowDown: "
+    assert (
+        str(caught.value)
+        == f"{place}: the object store answered 503 Service Unavailable, SlowDown: "
         "it asks for fewer requests; run the same command again when it answers"
     )
     with dask.config.set({"sweep.storage-patience": "20 minutes"}):

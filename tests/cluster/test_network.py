@@ -15,7 +15,8 @@ from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
 Start = Callable[..., Driver]
 
-HEAD, NODES = "10.77.31.1", ("10.77.31.11", "10.77.31.12")
+HEAD = "10.77.31.1"
+NODES = ("10.77.31.11", "10.77.31.12")
 WITHIN = ("ip", "netns", "exec")
 #: Of this process, for another one may run the same test.
 NAME = f"sweep-{os.getpid()}"
@@ -33,7 +34,9 @@ def _namespaces_work() -> bool:
     return works
 
 
-pytestmark = pytest.mark.skipif(not _namespaces_work(), reason="needs root and network namespaces (apt-get install iproute2)")
+pytestmark = pytest.mark.skipif(
+    not _namespaces_work(), reason="needs root and network namespaces (apt-get install iproute2)"
+)
 
 
 @pytest.fixture
@@ -77,7 +80,8 @@ def test_a_worker_that_is_cut_off_is_done_without(
         "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s",
     }
     dask = DaskProcesses(tmp_path, **settings)
-    dask.host, dask.before = HEAD, (*WITHIN, head)
+    dask.host = HEAD
+    dask.before = (*WITHIN, head)
     gate.close_at(4)
     with dask:
         for node, address in zip(nodes, NODES, strict=True):

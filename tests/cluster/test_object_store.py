@@ -38,7 +38,9 @@ def store(request: pytest.FixtureRequest) -> str:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of 10 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
-    return sweep_file(tmp_path_factory.mktemp("objects"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
+    return sweep_file(
+        tmp_path_factory.mktemp("objects"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +61,33 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     out, err, _ = wait_for_end(driver)
     before = counts(store).done
     assert 2 <= before < BLOCKS
-    again = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)  # at once: its holder was a process of this machine, and is gone
+    # at once: its holder was a process of this machine, and is gone
+    again = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed (none)" in again.stdout
     assert int(re.search(r"\((\d+) are committed already\)", again.stdout).group(1)) >= before  # type: ignore[union-attr]
     assert_same_bits(store, undisturbed)
-    status, show, doctor = (command("sweep", verb, store, cwd=tmp_path) for verb in ("status", "show", "doctor"))
+    status, show, doctor = (
+        command("sweep", verb, store, cwd=tmp_path) for verb in ("status", "show", "doctor")
+    )
     assert f"{store}: {BLOCKS} done, 0 failed, 0 pending of {BLOCKS} runs" in status.stdout
     assert show.stdout.count(" done ") == BLOCKS
     assert (doctor.returncode, doctor.stdout) == (0, f"{store}: nothing is wrong\n")
-    assert float(sweep.open_store(store).M_loss.sum()) == float(sweep.open_store(undisturbed).M_loss.sum())
+    assert float(sweep.open_store(store).M_loss.sum()) == float(
+        sweep.open_store(undisturbed).M_loss.sum()
+    )
     place = Place.of(store)
     assert isinstance(place, Objects)
-    contents = [place.read(key) for key, _ in place.listing()] + [place.note_read(note.rpartition(".")[2]) or b"" for note in place.leftovers()]
+    contents = [place.read(key) for key, _ in place.listing()] + [
+        place.note_read(note.rpartition(".")[2]) or b"" for note in place.leftovers()
+    ]
     assert len(contents) > 30 * BLOCKS
     assert not any(SECRET.encode() in content for content in contents)
-    assert not any(SECRET in text for done in (again, status, show, doctor) for text in (out, err, done.stdout, done.stderr))
+    assert not any(
+        SECRET in text
+        for done in (again, status, show, doctor)
+        for text in (out, err, done.stdout, done.stderr)
+    )
 
 
 @pytest.mark.faults("the driver of a sweep into an object store is interrupted")
@@ -91,7 +104,11 @@ def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(
     out, _, code = wait_for_end(driver)
     assert code == 130
     assert second.returncode == 2
-    assert re.search(rf"error: {store}: process {driver.pid} on \S+ since \S+ is driving this sweep; wait for it", second.stderr)
+    assert re.search(
+        rf"error: {store}: process {driver.pid} on \S+ since \S+ is driving this sweep; wait"
+        r" for it",
+        second.stderr,
+    )
     assert json.loads(doctor.stdout)["driver"].startswith(f"process {driver.pid} on ")
     assert (json.loads(doctor.stdout)["findings"], doctor.returncode) == ([], 0)
     again = re.search(r"go on with: (sweep run .*)", out)
@@ -144,13 +161,15 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
-    place, stopped = Place.of(store), threading.Event()
+    place = Place.of(store)
+    stopped = threading.Event()
     with driving(place) as held:
         held.on_loss = stopped.set
         place.note_write("lock", note_of(7, "just now"))
         assert stopped.wait(PATIENCE)
         assert held.lost == "process 7 on elsewhere since just now"
-    assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"  # and leaves the other's lease alone
+    # and leaves the other's lease alone
+    assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +177,11 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     [
         ({}, "s3://no-such-bucket/x.zarr", "the object store answered 404 Not Found, NoSuchBucket"),
         ({"AWS_ALLOW_HTTP": "false"}, "s3://bucket/x.zarr", "plain http; set AWS_ALLOW_HTTP=true"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "s3://bucket/x.zarr", "the object store cannot be reached"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "s3://bucket/x.zarr",
+            "the object store cannot be reached",
+        ),
     ],
 )
 def test_a_bucket_that_cannot_be_had_is_told_in_a_line(

@@ -61,7 +61,11 @@ def test_a_running_scheduler_gives_the_same_bits_and_a_late_worker_that_differs_
     assert (code, err) == (0, ""), out
     assert f"1 worker of {dask.address}, 2 at a time" in out
     assert "processes of one thread each are faster (dask worker --nthreads 1)" in out
-    assert re.search(r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+:\w+ marsdisk 9\.9\.9\+other instead of ", out)
+    assert re.search(
+        r"worker tcp://127\.0\.0\.1:\d+ is not used: \S+:\d+:\w+ marsdisk 9\.9\.9\+other"
+        r" instead of ",
+        out,
+    )
     assert_same_bits(store, undisturbed)
     assert not list(tmp_path.glob(".s.zarr.probe*"))
 
@@ -74,16 +78,33 @@ def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_
     (tmp_path / "shared").mkdir()
     hidden = os.geteuid() == 0 and shutil.which("unshare") is not None
     if hidden:  # a worker before whose eyes another file system lies over the store's folder
-        cover = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {tmp_path / "shared"} && exec "$@"', "sh")
+        cover = (
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            f'mount -t tmpfs none {tmp_path / "shared"} && exec "$@"',
+            "sh",
+        )
         dask.add_worker("blind", before=cover)
     dask.add_worker("good")
     dask.wait_for_workers(1 + hidden)
-    run = ("sweep", "run", long_file, "--store", tmp_path / "shared" / "s.zarr", "--scheduler", dask.address)
+    run = (
+        "sweep",
+        "run",
+        long_file,
+        "--store",
+        tmp_path / "shared" / "s.zarr",
+        "--scheduler",
+        dask.address,
+    )
     if hidden:
         done = command(*run, cwd=tmp_path)
         assert done.returncode == 2
         assert re.search(
-            r"worker blind on 127\.0\.0\.1 \(\S+\): (does not see what the driver wrote beside|cannot write beside) \S+/s\.zarr", done.stderr
+            r"worker blind on 127\.0\.0\.1 \(\S+\): (does not see what the driver wrote"
+            r" beside|cannot write beside) \S+/s\.zarr",
+            done.stderr,
         )
         assert "put the store where all machines see it under the same name" in done.stderr
     dask.add_worker("other", preload="other_model")
@@ -91,7 +112,9 @@ def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_
     done = command(*run, cwd=tmp_path)
     assert done.returncode == 2
     assert "these do not agree with the driver; nothing was started:" in done.stderr
-    assert re.search(r"worker other on 127\.0\.0\.1 \(\S+\): marsdisk 9\.9\.9\+other instead of 0", done.stderr)
+    assert re.search(
+        r"worker other on 127\.0\.0\.1 \(\S+\): marsdisk 9\.9\.9\+other instead of 0", done.stderr
+    )
     assert "worker good" not in done.stderr
     assert "pip install the same version of marsdisk" in done.stderr
     assert counts(tmp_path / "shared" / "s.zarr").done == 0
@@ -99,7 +122,16 @@ def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_
 
 def test_where_no_scheduler_answers_that_is_said(tmp_path: Path, long_file: Path) -> None:
     done = command(
-        "sweep", "run", long_file, "--store", "s.zarr", "--scheduler", "127.0.0.1:9", cwd=tmp_path, DASK_SWEEP__CONNECT="2", DASK_SWEEP__RECONNECT="1"
+        "sweep",
+        "run",
+        long_file,
+        "--store",
+        "s.zarr",
+        "--scheduler",
+        "127.0.0.1:9",
+        cwd=tmp_path,
+        DASK_SWEEP__CONNECT="2",
+        DASK_SWEEP__RECONNECT="1",
     )
     assert done.returncode == 2
     assert "error: no scheduler answers at tcp://127.0.0.1:9: " in done.stderr
@@ -123,7 +155,9 @@ def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command
     dask.scheduler.send_signal(signal.SIGKILL)
     out, err, code = wait_for_end(driver)
     assert code == 2, (out, err)
-    assert re.search(rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out), (out, err)
+    assert re.search(
+        rf"the scheduler of {dask.address} is gone.*; waiting up to 1 s for it to come back", out
+    ), (out, err)
     assert err.startswith(f"error: no scheduler answers at {dask.address}: ")
     assert "Traceback" not in err
     assert 3 <= counts(store).done < BLOCKS
@@ -155,7 +189,9 @@ def test_a_scheduler_that_comes_back_is_used_again(
     assert_same_bits(store, undisturbed)
 
 
-@pytest.mark.faults("worker that hangs (SIGSTOP) and another that is killed, on a scheduler of others")
+@pytest.mark.faults(
+    "worker that hangs (SIGSTOP) and another that is killed, on a scheduler of others"
+)
 def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
     tmp_path: Path,
     dask: DaskProcesses,
@@ -172,14 +208,18 @@ def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
     # a block that waited for the gate counts as a long one, which makes drivers more patient
     driver = drive(long_file, store, DASK_SWEEP__QUIET="25", DASK_SWEEP__QUIET_FACTOR="0")
     wait_for_blocks(store, 3, driver)
-    hanging, dying = dask.workers["hanging"], dask.workers["dying"]
+    hanging = dask.workers["hanging"]
+    dying = dask.workers["dying"]
     wait_for(lambda: {hanging.pid, dying.pid} <= gate.waiting(), driver)
     hanging.send_signal(signal.SIGSTOP)
     kill(dying)
     gate.open()
     out, err, code = wait_for_end(driver)
     assert (code, err) == (0, ""), out
-    assert re.search(r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://", out)
+    assert re.search(
+        r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://",
+        out,
+    )
     assert_same_bits(store, undisturbed)
 
 
@@ -202,7 +242,10 @@ def test_paused_workers_are_named_and_the_wait_ends(
     out, err, code = wait_for_end(driver)
     assert code == 2
     assert re.search(r"worker tcp://\S+ is paused by its memory limit and takes no blocks", out)
-    assert re.search(r"error: all 1 workers are paused .* for 4 s at tcp://\S+; restart them with more memory", err)
+    assert re.search(
+        r"error: all 1 workers are paused .* for 4 s at tcp://\S+; restart them with more memory",
+        err,
+    )
 
 
 def _authority(folder: Path) -> None:
@@ -210,10 +253,40 @@ def _authority(folder: Path) -> None:
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     for name in ("ca", "stranger"):
         subprocess.run(
-            [*openssl, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"], cwd=folder, capture_output=True, check=True
+            [*openssl, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            cwd=folder,
+            capture_output=True,
+            check=True,
         )
-    request = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=us", "-keyout", "us.key", "-out", "us.csr"]
-    signed = ["openssl", "x509", "-req", "-days", "2", "-in", "us.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "us.pem"]
+    request = [
+        "openssl",
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=us",
+        "-keyout",
+        "us.key",
+        "-out",
+        "us.csr",
+    ]
+    signed = [
+        "openssl",
+        "x509",
+        "-req",
+        "-days",
+        "2",
+        "-in",
+        "us.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-out",
+        "us.pem",
+    ]
     for words in (request, signed):
         subprocess.run(words, cwd=folder, capture_output=True, check=True)
 
@@ -229,7 +302,15 @@ def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(
     with DaskProcesses(tmp_path, "--protocol", "tls", "--tls-ca-file", *us[1:]) as dask:
         assert dask.address.startswith("tls://127.0.0.1:")
         dask.add_worker("one")
-        run = ("sweep", "run", long_file, "--store", tmp_path / "s.zarr", "--scheduler", dask.address)
+        run = (
+            "sweep",
+            "run",
+            long_file,
+            "--store",
+            tmp_path / "s.zarr",
+            "--scheduler",
+            dask.address,
+        )
         stranger = command(
             *run,
             "--tls-ca",

@@ -79,7 +79,8 @@ def configure(root: Path) -> None:
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     root = tmp_path_factory.mktemp("slurm")
     configure(root)
-    file, socket_of_munge = str(root / "slurm.conf"), root / "munge" / "munge.sock"
+    file = str(root / "slurm.conf")
+    socket_of_munge = root / "munge" / "munge.sock"
     system = Slurm({"SLURM_CONF": file, "PATH": PATH})
     munge = ["munged", "--force", "--foreground"]
     munge += [f"--socket={socket_of_munge}", f"--key-file={root}/munge/key"]
@@ -197,7 +198,9 @@ def test_a_cancelled_job_is_replaced(
     slurm.call("scancel", lost)
     wait_for(lambda: lost not in slurm.jobs(), driver)
     gate.open()
-    assert re.search(rf"0 of 1 workers; job {lost} is gone; submitting 1 in its place", finish(driver))
+    assert re.search(
+        rf"0 of 1 workers; job {lost} is gone; submitting 1 in its place", finish(driver)
+    )
     assert_same_bits(store, undisturbed)
 
 

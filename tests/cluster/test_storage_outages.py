@@ -194,13 +194,21 @@ def test_an_outage_says_the_same_on_its_way_from_a_worker() -> None:
 
 def answered(status: str, code: str = "") -> Exception:
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>"
-    words = f"Generic S3 error: Error performing PUT http://h/b/k in 1s - Server returned non-2xx status code: {status}: {body}"
+    words = (
+        "Generic S3 error: Error performing PUT http://h/b/k in 1s - Server returned non-2xx"
+        f" status code: {status}: {body}"
+    )
     return obstore.exceptions.GenericError(f"{words}\n\nDebug source:\nGeneric {{ store: 'S3' }}")
 
 
 def unanswered(kind: str) -> Exception:
-    words = "Generic S3 error: Error performing GET http://h/b/k in 1s, after 2 retries - HTTP error: error sending request"
-    return obstore.exceptions.GenericError(f"{words}\n\nDebug source:\nGeneric {{ HttpError {{ kind: {kind}, }} }}")
+    words = (
+        "Generic S3 error: Error performing GET http://h/b/k in 1s, after 2 retries - HTTP error:"
+        " error sending request"
+    )
+    return obstore.exceptions.GenericError(
+        f"{words}\n\nDebug source:\nGeneric {{ HttpError {{ kind: {kind}, }} }}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +232,12 @@ def unanswered(kind: str) -> Exception:
         (answered("400 Bad Request", "InvalidToken"), False),
         (answered("404 Not Found", "NoSuchBucket"), False),
         (answered("301 Moved Permanently", "PermanentRedirect"), False),
-        (obstore.exceptions.PermissionDeniedError("status code: 403 Forbidden: <Code>AccessDenied</Code>"), False),
+        (
+            obstore.exceptions.PermissionDeniedError(
+                "status code: 403 Forbidden: <Code>AccessDenied</Code>"
+            ),
+            False,
+        ),
         (obstore.exceptions.GenericError("HTTP error: builder error for http://h"), False),
         (FileNotFoundError("no such object"), False),
         (ValueError("something else"), False),
@@ -236,17 +249,29 @@ def test_what_may_pass_is_told_from_what_does_not(error: Exception, passing: boo
 
 
 @pytest.mark.parametrize("code", MEANINGS)
-def test_what_an_object_store_answers_is_named_with_its_meaning_and_no_word_of_disks(code: str) -> None:
+def test_what_an_object_store_answers_is_named_with_its_meaning_and_no_word_of_disks(
+    code: str,
+) -> None:
     words = reason(answered("400 Bad Request", code))
     assert words == f"the object store answered 400 Bad Request, {code}: {MEANINGS[code]}"
     assert "disk" not in words
-    with pytest.raises(StoreError) as caught, telling("s3://bucket/s.zarr", "writing failed", "free space or cure the disk"):
+    with (
+        pytest.raises(StoreError) as caught,
+        telling("s3://bucket/s.zarr", "writing failed", "free space or cure the disk"),
+    ):
         raise answered("400 Bad Request", code)
     assert str(caught.value) == f"s3://bucket/s.zarr: writing failed: {words}"
 
 
 def test_a_folder_that_is_full_is_told_in_words_of_disks() -> None:
     place = Folder("s.zarr")
-    with pytest.raises(StoreError) as caught, telling(place, "writing failed", place.cure_of_writing):
+    with (
+        pytest.raises(StoreError) as caught,
+        telling(place, "writing failed", place.cure_of_writing),
+    ):
         raise OSError(28, "No space left on device")
-    assert str(caught.value) == "s.zarr: writing failed: No space left on device; free space or cure the disk, then run the same command again"
+    assert (
+        str(caught.value)
+        == "s.zarr: writing failed: No space left on device; free space or cure the disk, then run"
+        " the same command again"
+    )

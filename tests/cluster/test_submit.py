@@ -78,7 +78,9 @@ def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_b
     )
     watched = command("sweep", "watch", store, *PATIENTLY, cwd=tmp_path, timeout=PATIENCE)
     assert watched.returncode == 130
-    assert re.search(r"stopping, as \S+ on \S+ \(process \d+\) asked; what is committed stays", watched.stdout)
+    assert re.search(
+        r"stopping, as \S+ on \S+ \(process \d+\) asked; what is committed stays", watched.stdout
+    )
     assert counts(store).pending > 0
 
     gate.open()
@@ -93,7 +95,10 @@ def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_b
     assert (again.returncode, again.stdout) == (0, said)
     nobody = command("sweep", "cancel", store, cwd=tmp_path)
     assert nobody.returncode == 2
-    assert f"{store}: nobody drives it; there is nothing to cancel (last driven by process" in nobody.stdout
+    assert (
+        f"{store}: nobody drives it; there is nothing to cancel (last driven by process"
+        in nobody.stdout
+    )
 
 
 def test_a_driver_of_this_machine_is_cancelled_and_watched_alike(
@@ -166,7 +171,10 @@ def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_aske
     wait_for_end(driver)
     watched = command("sweep", "watch", store, "--patience", 2, cwd=tmp_path)
     assert watched.returncode == 2
-    assert re.search(rf"{store}: no sign of a driver for \S+ s; driven by process {driver.pid} on ", watched.stdout)
+    assert re.search(
+        rf"{store}: no sign of a driver for \S+ s; driven by process {driver.pid} on ",
+        watched.stdout,
+    )
     assert f"go on with: sweep resume {store}" in watched.stdout
     run_here(long_file, store)
     assert command("sweep", "watch", store, cwd=tmp_path).returncode == 0
@@ -174,7 +182,13 @@ def test_a_driver_that_was_killed_is_reported_and_waited_for_no_longer_than_aske
 
 @pytest.mark.parametrize(
     "note",
-    [b"[1]", b"{", b'{"state": ["running"], "said": {"a": 1}}', b'{"state": "running", "left": Infinity, "said": [1]}', b'{"state": "\\u001b[2J"}'],
+    [
+        b"[1]",
+        b"{",
+        b'{"state": ["running"], "said": {"a": 1}}',
+        b'{"state": "running", "left": Infinity, "said": [1]}',
+        b'{"state": "\\u001b[2J"}',
+    ],
 )
 def test_a_note_from_anybody_harms_no_command(
     tmp_path: Path,
@@ -222,7 +236,9 @@ def test_a_sweep_keeps_its_driver_where_a_scheduler_is_not_found_for_a_while(
     monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
     monkeypatch.setattr("sweep.submit.get_client", client)
     monkeypatch.setattr("sweep.submit.fire_and_forget", lambda future: None)
-    _hand_over(Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
+    _hand_over(
+        Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
+    )
     assert client.attempts == 3
     assert client.keys == ["sweep-driver-abc-1"]
     assert not heartbeat(tmp_path / "s.zarr")
@@ -237,7 +253,11 @@ def test_a_sweep_whose_scheduler_is_never_found_again_says_so(
 
     monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
     monkeypatch.setattr("sweep.submit.get_client", fail)
-    _hand_over(Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
+    _hand_over(
+        Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
+    )
     beat = heartbeat(tmp_path / "s.zarr")
     assert beat["state"] == STOPPED
-    assert re.fullmatch(r"the scheduler cannot be reached from \S+: Timed out; submit again", beat["error"])
+    assert re.fullmatch(
+        r"the scheduler cannot be reached from \S+: Timed out; submit again", beat["error"]
+    )

@@ -22,7 +22,8 @@ import sweep
 from sweep.store import identity, lease
 from sweep.store.place import Folder
 
-#: Before anything of ours is imported: this process is number 7 on a host named node, as another one is.
+#: Before anything of ours is imported: this process is number 7 on a host named node, as another
+#: one is.
 SEVENTH = """
 import os, socket, sys
 os.getpid = lambda: 7
@@ -35,13 +36,25 @@ def tell(words):
     print(words, flush=True)
     sys.stdin.readline()
 """
-IN_NAMESPACES = ("unshare", "--fork", "--pid", "--mount-proc", "--uts", "sh", "-c", 'hostname node && exec "$@"', "sh")
+IN_NAMESPACES = (
+    "unshare",
+    "--fork",
+    "--pid",
+    "--mount-proc",
+    "--uts",
+    "sh",
+    "-c",
+    'hostname node && exec "$@"',
+    "sh",
+)
 
 
 def _namespaces_work() -> bool:
     if shutil.which("unshare") is None:
         return False
-    return subprocess.run([*IN_NAMESPACES, "true"], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([*IN_NAMESPACES, "true"], capture_output=True, check=False).returncode == 0
+    )
 
 
 Seventh = Callable[[str], "subprocess.Popen[str]"]
@@ -73,7 +86,9 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 
 @pytest.mark.skipif(not _namespaces_work(), reason="needs rights to make namespaces (unshare)")
 @pytest.mark.faults("two workers have one host name and one process number, as containers do")
-def test_workers_of_one_host_name_and_one_number_are_two(tmp_path: Path, long_file: Path, undisturbed: Path) -> None:
+def test_workers_of_one_host_name_and_one_number_are_two(
+    tmp_path: Path, long_file: Path, undisturbed: Path
+) -> None:
     store = tmp_path / "s.zarr"
     file = tmp_path / "named.yaml"
     content = json.loads(long_file.read_text(encoding="utf-8"))
@@ -82,8 +97,24 @@ def test_workers_of_one_host_name_and_one_number_are_two(tmp_path: Path, long_fi
         for name in ("one", "other"):
             dask.add_worker(name, before=IN_NAMESPACES, inside={"sleep": 0.3})
         dask.wait_for_workers(2)
-        words = [str(SCRIPTS / "sweep"), "run", str(file), "--store", str(store), "--scheduler", dask.address]
-        done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300, check=False)
+        words = [
+            str(SCRIPTS / "sweep"),
+            "run",
+            str(file),
+            "--store",
+            str(store),
+            "--scheduler",
+            dask.address,
+        ]
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in done.stdout
     assert_same_bits(store, undisturbed)
@@ -92,9 +123,12 @@ def test_workers_of_one_host_name_and_one_number_are_two(tmp_path: Path, long_fi
     assert {worker.rpartition(":")[0] for worker in workers} == {"node:1"}
 
 
-def test_what_two_drivers_of_one_number_make_does_not_meet(seventh: Seventh, tmp_path: Path) -> None:
+def test_what_two_drivers_of_one_number_make_does_not_meet(
+    seventh: Seventh, tmp_path: Path
+) -> None:
     make = "with store.making() as group:\n    tell(group.store_path.store.root.name)\n"
-    first, second = seventh(make + "    raise SystemExit(3)"), seventh(make)
+    first = seventh(make + "    raise SystemExit(3)")
+    second = seventh(make)
     names = [line_of(first), line_of(second)]
     assert len(set(names)) == 2
     assert all(re.fullmatch(r"\.s\.zarr\.making-[0-9a-f]{12}-\d+", name) for name in names)
@@ -107,8 +141,13 @@ def test_what_two_drivers_of_one_number_make_does_not_meet(seventh: Seventh, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]
 
 
-def test_notes_that_two_drivers_of_one_number_write_at_once_are_whole(seventh: Seventh, tmp_path: Path) -> None:
-    write = "tell('ready')\nfor number in range(400):\n    store.note_write('heartbeat', identity.process_name().encode() * 5000)\n"
+def test_notes_that_two_drivers_of_one_number_write_at_once_are_whole(
+    seventh: Seventh, tmp_path: Path
+) -> None:
+    write = (
+        "tell('ready')\nfor number in range(400):\n    store.note_write('heartbeat',"
+        " identity.process_name().encode() * 5000)\n"
+    )
     writers = [seventh(write), seventh(write)]
     for writer in writers:
         line_of(writer)
@@ -121,7 +160,10 @@ def test_notes_that_two_drivers_of_one_number_write_at_once_are_whole(seventh: S
         note = place.note_read("heartbeat") or b""
         assert note == note[:12] * (len(note) // 12)
         assert len(note) in {0, 12 * 5000}
-    assert [(writer.returncode, writer.communicate()[1]) for writer in writers] == [(0, ""), (0, "")]
+    assert [(writer.returncode, writer.communicate()[1]) for writer in writers] == [
+        (0, ""),
+        (0, ""),
+    ]
     assert [path.name for path in tmp_path.iterdir()] == [".s.zarr.heartbeat"]
 
 
@@ -149,7 +191,13 @@ def test_marks_are_never_used_twice() -> None:
 
 
 def holder(**changes: object) -> dict[str, object]:
-    return {"pid": os.getpid(), "host": "node", "machine": lease._machine(), "id": "0" * 32, **changes}
+    return {
+        "pid": os.getpid(),
+        "host": "node",
+        "machine": lease._machine(),
+        "id": "0" * 32,
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -160,14 +208,27 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(lease._machine() is None, reason="this system does not name its start")
-def test_the_number_of_a_process_that_lives_is_no_sign_of_the_holder_of_a_lease(temporary: Path) -> None:
+def test_the_number_of_a_process_that_lives_is_no_sign_of_the_holder_of_a_lease(
+    temporary: Path,
+) -> None:
     assert lease._lives(holder()) is None
     assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.skipif(lease._machine() is None, reason="this system does not name its start")
-@pytest.mark.parametrize("changes", [{"machine": "another"}, {"machine": None}, {"id": "../../etc/passwd"}, {"id": 7}, {"id": None}])
-def test_of_a_holder_elsewhere_or_made_up_nothing_is_known(temporary: Path, changes: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"machine": "another"},
+        {"machine": None},
+        {"id": "../../etc/passwd"},
+        {"id": 7},
+        {"id": None},
+    ],
+)
+def test_of_a_holder_elsewhere_or_made_up_nothing_is_known(
+    temporary: Path, changes: dict[str, object]
+) -> None:
     (temporary / f"sweep-lease-{'0' * 32}.lock").touch()
     assert lease._lives(holder(**changes)) is None
 

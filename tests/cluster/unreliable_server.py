@@ -54,7 +54,8 @@ class Fate:
     """What becomes of a request."""
 
     delay: float = 0.0  #: s before it is passed on
-    refusal: tuple[int, str, str] | None = None  #: status, its words and S3's code, in place of passing it on
+    #: status, its words and S3's code, in place of passing it on
+    refusal: tuple[int, str, str] | None = None
     cut: bool = False  #: whether the connection is cut when the request was done
     lost: bool = False  #: whether it is cut before
 
@@ -143,7 +144,12 @@ class UnreliableServer:
         self._listen()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._leave()
 
     @property
@@ -223,7 +229,11 @@ class UnreliableServer:
                 for name, value in found.getheaders():
                     if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
                         self.send_header(name, value)
-                length = found.getheader("content-length") if self.command == "HEAD" else str(len(content))
+                length = (
+                    found.getheader("content-length")
+                    if self.command == "HEAD"
+                    else str(len(content))
+                )
                 self.send_header("content-length", length or "0")
                 self.end_headers()
                 self.wfile.write(content)

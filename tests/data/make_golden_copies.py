@@ -1,7 +1,8 @@
 """Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER [SUBJECT]...``.
 
-The numbers were made by the functions of an earlier program for the same disk. One file a subject is written beside this script;
-of the large fragment tensors only a sample of entries and their sums over one collider are kept.
+The numbers were made by the functions of an earlier program for the same disk. One file a subject
+is written beside this script; of the large fragment tensors only a sample of entries and their sums
+over one collider are kept.
 """
 
 import json
@@ -25,11 +26,15 @@ def write(name: str, content: Any) -> None:
 
 def orbit(folder: Path) -> None:
     given = read(folder, "orbit_dynamics")
-    write("orbit", {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")})
+    write(
+        "orbit",
+        {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")},
+    )
 
 
 def psd(folder: Path) -> None:
-    cases, arrays = read(folder, "psd_modes"), np.load(folder / "psd_modes.npz")
+    cases = read(folder, "psd_modes")
+    arrays = np.load(folder / "psd_modes.npz")
     kept = []
     for name, case in cases.items():
         if name == "trunc_powerlaw":  # see melt
@@ -37,20 +42,50 @@ def psd(folder: Path) -> None:
         lists = {key: arrays[f"{name}__{key}"].tolist() for key in ("edges", "m", "number", "N")}
         kept.append({"name": name, **case["inputs"], "kappa": case["kappa"], **lists})
     direct = read(folder, "kappa_direct")
-    write("psd", {"cases": kept, "kappa_direct": {key: direct[key] for key in ("rho", "sizes", "widths", "number", "kappa", "kappa_all_zero")}})
+    write(
+        "psd",
+        {
+            "cases": kept,
+            "kappa_direct": {
+                key: direct[key]
+                for key in ("rho", "sizes", "widths", "number", "kappa", "kappa_all_zero")
+            },
+        },
+    )
 
 
 def radiation(folder: Path) -> None:
     given = read(folder, "radiation")
-    constant = {key: [case for case in given[key] if case["Qpr"] != "table"] for key in ("s_blow", "beta")}  # the table was another one
+    # the table was another one
+    constant = {
+        key: [case for case in given[key] if case["Qpr"] != "table"] for key in ("s_blow", "beta")
+    }
     write("radiation", {**constant, **{key: given[key] for key in ("chi_auto", "t_blow")}})
 
 
 def qstar(folder: Path) -> None:
-    given, arrays = read(folder, "qdstar"), np.load(folder / "qdstar.npz")
-    tables = {name: [[float(v), *row] for v, row in rows.items()] for name, rows in given["tables"].items()}
-    cases = [{**{key: case[key] for key in ("table", "units", "mu", "rho")}, "q_star": arrays[case["key"]].tolist()} for case in given["cases"]]
-    write("qstar", {"tables": tables, "s": arrays["s"].tolist(), "v_kms": arrays["v_kms"].tolist(), "cases": cases})
+    given = read(folder, "qdstar")
+    arrays = np.load(folder / "qdstar.npz")
+    tables = {
+        name: [[float(v), *row] for v, row in rows.items()]
+        for name, rows in given["tables"].items()
+    }
+    cases = [
+        {
+            **{key: case[key] for key in ("table", "units", "mu", "rho")},
+            "q_star": arrays[case["key"]].tolist(),
+        }
+        for case in given["cases"]
+    ]
+    write(
+        "qstar",
+        {
+            "tables": tables,
+            "s": arrays["s"].tolist(),
+            "v_kms": arrays["v_kms"].tolist(),
+            "cases": cases,
+        },
+    )
 
 
 def remnant(folder: Path) -> None:
@@ -59,8 +94,13 @@ def remnant(folder: Path) -> None:
 
 
 def fragments(folder: Path) -> None:
-    kept = {f"weights__{name}": array for name, array in np.load(folder / "fragment_weights.npz").items()}
-    kept |= {f"n12__{name}": array for name, array in np.load(folder / "fragment_tensor_n12.npz").items()}
+    kept = {
+        f"weights__{name}": array
+        for name, array in np.load(folder / "fragment_weights.npz").items()
+    }
+    kept |= {
+        f"n12__{name}": array for name, array in np.load(folder / "fragment_tensor_n12.npz").items()
+    }
     generator = np.random.default_rng(1)
     for name, array in np.load(folder / "fragment_tensor_n40.npz").items():
         if array.ndim < 3:
@@ -74,7 +114,22 @@ def fragments(folder: Path) -> None:
 
 
 def gain(folder: Path) -> None:
-    names = ("N", "s", "m", "H", "H2", "vm", "v", "rho", "edges", "C1", "C2", "gain1", "gain2", "energy_stats")
+    names = (
+        "N",
+        "s",
+        "m",
+        "H",
+        "H2",
+        "vm",
+        "v",
+        "rho",
+        "edges",
+        "C1",
+        "C2",
+        "gain1",
+        "gain2",
+        "energy_stats",
+    )
     kept = {}
     for n in (12, 40):
         arrays = np.load(folder / f"kernel_gain_n{n}.npz")
@@ -83,19 +138,35 @@ def gain(folder: Path) -> None:
 
 
 def supply(folder: Path) -> None:
-    given, rates = read(folder, "supply_source"), read(folder, "supply_rate")
+    given = read(folder, "supply_source")
+    rates = read(folder, "supply_rate")
     const = next(case for case in rates["rates"] if case["label"] == "const")
-    kept = {"rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"], "mixing": const["spec"]["mixing"], "values": const["values"]}
-    write("supply_rates", {"rates": rates["rates"], **{name: rates["sequences"][name] for name in ("temperature", "feedback")}})
+    kept = {
+        "rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"],
+        "mixing": const["spec"]["mixing"],
+        "values": const["values"],
+    }
+    write(
+        "supply_rates",
+        {
+            "rates": rates["rates"],
+            **{name: rates["sequences"][name] for name in ("temperature", "feedback")},
+        },
+    )
     write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 
 def imex(folder: Path) -> None:
-    cases, arrays = read(folder, "imex_step")["cases"], np.load(folder / "imex_step.npz")
+    cases = read(folder, "imex_step")["cases"]
+    arrays = np.load(folder / "imex_step.npz")
     given = ("v_rel", "rho", "dt", "safety", "mass_tol", "prod_mass_rate", "extra_mass_loss_rate")
     kept = []
     for name, case in cases.items():
-        lists = {key.removeprefix(f"{name}__"): array.tolist() for key, array in arrays.items() if key.startswith(f"{name}__")}
+        lists = {
+            key.removeprefix(f"{name}__"): array.tolist()
+            for key, array in arrays.items()
+            if key.startswith(f"{name}__")
+        }
         del lists["dN"]  # N_new - N
         found = {"dt_eff": case["dt_eff"], "mass_error": case["mass_error"], **case["diag"]}
         kept.append({"name": name, **{key: case[key] for key in given}, **lists, "found": found})
@@ -103,31 +174,66 @@ def imex(folder: Path) -> None:
 
 
 def collision_step(folder: Path) -> None:
-    given, arrays = read(folder, "collision_step"), np.load(folder / "collision_step.npz")
-    needed = ("dt", "r", "t_blow", "a_blow", "rho", "t_sink", "ds_dt_val", "s_min_effective", "sigma_surf", "prod_subblow_area_rate")
+    given = read(folder, "collision_step")
+    arrays = np.load(folder / "collision_step.npz")
+    needed = (
+        "dt",
+        "r",
+        "t_blow",
+        "a_blow",
+        "rho",
+        "t_sink",
+        "ds_dt_val",
+        "s_min_effective",
+        "sigma_surf",
+        "prod_subblow_area_rate",
+    )
     kept = []
     for name, case in given["cases"].items():
-        inputs = {key: value for key, value in case["inputs"].items() if key in needed or key.startswith("supply_")}
+        inputs = {
+            key: value
+            for key, value in case["inputs"].items()
+            if key in needed or key.startswith("supply_")
+        }
         numbers = {key: arrays[f"{name}__{key}"].tolist() for key in ("number_in", "number_out")}
         kept.append({"name": name, **inputs, **numbers, "found": case["outputs"]})
-    write("collision_step", {**{key: arrays[key].tolist() for key in ("edges", "s", "width")}, "cases": kept})
+    write(
+        "collision_step",
+        {**{key: arrays[key].tolist() for key in ("edges", "s", "width")}, "cases": kept},
+    )
 
 
 def sinks(folder: Path) -> None:
     given = read(folder, "sublimation_sinks")
-    write("sinks", {"sublimation": given["sink_from_dsdt"], "blowout": given["blowout_sink"], "drag": given["gas_drag"]})
+    write(
+        "sinks",
+        {
+            "sublimation": given["sink_from_dsdt"],
+            "blowout": given["blowout_sink"],
+            "drag": given["gas_drag"],
+        },
+    )
 
 
 def sublimation(folder: Path) -> None:
-    hkl = read(folder, "sublimation_sinks")["hkl"]  # without the placeholder law, which is no physics
-    kept = {"forsterite": hkl["forsterite"], "forsterite_gas": hkl["forsterite_Pgas"], "sio": hkl["class_default_hkl"]}
+    # without the placeholder law, which is no physics
+    hkl = read(folder, "sublimation_sinks")["hkl"]
+    kept = {
+        "forsterite": hkl["forsterite"],
+        "forsterite_gas": hkl["forsterite_Pgas"],
+        "sio": hkl["class_default_hkl"],
+    }
     grain = read(folder, "radiation")["grain_temperature"]
-    cases = {name: {"rho": case["rho"], "P_gas": case["params"].get("P_gas", 0.0), "rows": case["rows"]} for name, case in kept.items()}
+    cases = {
+        name: {"rho": case["rho"], "P_gas": case["params"].get("P_gas", 0.0), "rows": case["rows"]}
+        for name, case in kept.items()
+    }
     write("sublimation", {"hkl": cases, "grain_temperature": grain})
 
 
 def melt(folder: Path) -> None:
-    case, arrays = read(folder, "psd_modes")["trunc_powerlaw"], np.load(folder / "psd_modes.npz")
+    case = read(folder, "psd_modes")["trunc_powerlaw"]
+    arrays = np.load(folder / "psd_modes.npz")
     lists = {key: arrays[f"trunc_powerlaw__{key}"].tolist() for key in ("mass_weights", "m", "N")}
     write("melt_simple", {**case["inputs"], "kappa": case["kappa"], **lists})
 
@@ -138,7 +244,9 @@ def mass(folder: Path) -> None:
 
 def shielding(folder: Path) -> None:
     given = read(folder, "shielding")
-    tables = {"phi_table": (folder.parent / "data" / given["phi_table_file"]).read_text(encoding="utf-8")}
+    tables = {
+        "phi_table": (folder.parent / "data" / given["phi_table_file"]).read_text(encoding="utf-8")
+    }
     cells = np.loadtxt(folder.parent / "data" / "phi_tau_w0_g.csv", delimiter=",", skiprows=1)
     lines = [f"{tau!r},{phi!r}" for tau, w0, g, phi in cells.tolist() if w0 == g == 0.0]
     tables["phi_slice"] = "\n".join(["tau,phi", *lines]) + "\n"  # of a grid over (tau, w0, g)
@@ -156,12 +264,16 @@ def temperature(folder: Path) -> None:
 def truth(folder: Path) -> None:
     kept = {}
     for case in ("refweights_n12", "refweights_n40", "massweights_n40"):
-        kept |= {f"{case}__{name}": array for name, array in np.load(folder / f"truth_{case}.npz").items()}
+        kept |= {
+            f"{case}__{name}": array
+            for name, array in np.load(folder / f"truth_{case}.npz").items()
+        }
     np.savez_compressed(HERE / "truth.npz", **kept)
 
 
 def main() -> None:
-    folder, wanted = Path(sys.argv[1]), sys.argv[2:]
+    folder = Path(sys.argv[1])
+    wanted = sys.argv[2:]
     for subject in (
         orbit,
         psd,

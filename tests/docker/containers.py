@@ -16,7 +16,10 @@ def instructions() -> list[tuple[str, str]]:
     """Instructions of the Dockerfile with their arguments, continued lines joined."""
     text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
     joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", text))
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())]
+    return [
+        (word, rest.strip())
+        for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())
+    ]
 
 
 def last(instruction: str) -> str:
@@ -26,7 +29,9 @@ def last(instruction: str) -> str:
 
 def environment_of_image() -> dict[str, str]:
     """ENV of the finished image."""
-    return {name: value.strip('"') for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|\S*)", last("ENV"))}
+    return {
+        name: value.strip('"') for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|\S*)", last("ENV"))
+    }
 
 
 def seconds(text: str) -> float:

@@ -21,7 +21,8 @@ from sweep.cluster import SETTINGS
 
 def check(compose: dict[str, Any]) -> None:
     """Raise ValueError unless it follows the Compose specification and refers to nothing that it does not define."""
-    defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", yaml.safe_dump(compose))  # which the parser does not put in
+    # which the parser does not put in
+    defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", yaml.safe_dump(compose))
     parsed = PyCompose.from_yaml(defaults)
     for validate in (parsed.validate, parsed.validate_networks, parsed.validate_volumes):
         validate()
@@ -31,14 +32,27 @@ def test_compose_file_follows_the_specification() -> None:
     check(COMPOSE)
 
 
-@pytest.mark.parametrize("wrong", [{"networks": ["elsewhere"]}, {"ports": ["127.0.0.1:99999:1"]}, {"restart": "sometimes"}, {"comand": "sweep"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"networks": ["elsewhere"]},
+        {"ports": ["127.0.0.1:99999:1"]},
+        {"restart": "sometimes"},
+        {"comand": "sweep"},
+    ],
+)
 def test_a_wrong_compose_file_would_be_found(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         check({**COMPOSE, "services": {**SERVICES, "worker": {**SERVICES["worker"], **wrong}}})
 
 
 def test_hadolint_finds_nothing() -> None:
-    done = subprocess.run([str(Path(sys.executable).with_name("hadolint")), str(DOCKER / "Dockerfile")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("hadolint")), str(DOCKER / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -80,24 +94,54 @@ def test_the_image_is_run_by_a_user_without_rights_and_hears_signals() -> None:
 def test_the_image_holds_pinned_versions_and_what_the_build_needs() -> None:
     build = next(rest for word, rest in instructions() if word == "RUN")
     assert "--constraint constraints.txt" in build
-    copied = {source for word, rest in instructions() if word == "COPY" for source in rest.split()[:-1] if not source.startswith("--")}
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for word, rest in instructions()
+        if word == "COPY"
+        for source in rest.split()[:-1]
+        if not source.startswith("--")
+    }
+    let_in = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    }
     assert copied == let_in
     assert all((ROOT / source).exists() for source in copied)
-    extras = next(rest for word, rest in instructions() if rest.startswith("EXTRAS=")).removeprefix("EXTRAS=").split(",")
-    assert set(extras) <= set(re.findall(r"(?m)^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    extras = (
+        next(rest for word, rest in instructions() if rest.startswith("EXTRAS="))
+        .removeprefix("EXTRAS=")
+        .split(",")
+    )
+    assert set(extras) <= set(
+        re.findall(r"(?m)^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    )
 
 
 def test_machine_code_of_the_image_serves_every_processor() -> None:
-    assert environment_of_image().items() >= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}.items()
+    assert (
+        environment_of_image().items()
+        >= {
+            "NUMBA_CPU_NAME": "generic",
+            "NUMBA_CPU_FEATURES": "",
+        }.items()
+    )
 
 
 def test_workers_of_the_containers_have_the_settings_of_our_own() -> None:
     given = SERVICES["worker"]["environment"]
-    ours = {key: value for key, value in SETTINGS.items() if not key.startswith("distributed.nanny.")}
-    theirs = dask.config.collect_env({name: value for name, value in given.items() if name.startswith("DASK_")})
+    ours = {
+        key: value for key, value in SETTINGS.items() if not key.startswith("distributed.nanny.")
+    }
+    theirs = dask.config.collect_env(
+        {name: value for name, value in given.items() if name.startswith("DASK_")}
+    )
     assert {key: dask.config.get(key, config=theirs) for key in ours} == ours
-    spawned = {key.removeprefix("distributed.nanny.pre-spawn-environ."): str(value) for key, value in SETTINGS.items() if "pre-spawn-environ" in key}
+    spawned = {
+        key.removeprefix("distributed.nanny.pre-spawn-environ."): str(value)
+        for key, value in SETTINGS.items()
+        if "pre-spawn-environ" in key
+    }
     assert {name: given[name] for name in spawned if not name.startswith("DASK_LOGGING")} == {
         name: value for name, value in spawned.items() if not name.startswith("DASK_LOGGING")
     }
@@ -107,4 +151,6 @@ def test_the_commands_of_the_page_are_there() -> None:
     page = (DOCKER / "README.md").read_text(encoding="utf-8")
     for used in re.findall(r"run --rm (\w+)|--scale (\w+)=|--detach (\w+) ", page):
         assert next(filter(None, used)) in SERVICES
-    assert (Path(marsdisk.__file__).parents[1] / "configs" / "sweeps" / "temperature_supply.yaml").exists()
+    assert (
+        Path(marsdisk.__file__).parents[1] / "configs" / "sweeps" / "temperature_supply.yaml"
+    ).exists()

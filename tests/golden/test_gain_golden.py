@@ -34,7 +34,9 @@ def test_collision_kernel(n: int, which: str) -> None:
 
 
 def gain(n: int, which: str, tensor: FragmentTensor, form: str = "factored") -> Array:
-    return _gain_tensor(kernel(n, which), tensor if form == "factored" else np.asarray(tensor), given(n, "m")[0])
+    return _gain_tensor(
+        kernel(n, which), tensor if form == "factored" else np.asarray(tensor), given(n, "m")[0]
+    )
 
 
 def tensor_of(n: int, which: str) -> FragmentTensor:
@@ -55,7 +57,9 @@ def test_gain_from_the_tensor_rounded_as_the_golden_one(n: int, which: str, form
 @pytest.mark.parametrize("n", [12, 40])
 def test_both_forms_of_the_tensor_give_the_same_gain(n: int, which: str) -> None:
     exact = tensor_of(n, which)
-    assert gain(n, which, exact, "factored") == pytest.approx(gain(n, which, exact, "dense"), rel=1e-12, abs=0.0)
+    assert gain(n, which, exact, "factored") == pytest.approx(
+        gain(n, which, exact, "dense"), rel=1e-12, abs=0.0
+    )
 
 
 @pytest.mark.parametrize("which", KERNELS)
@@ -64,13 +68,17 @@ def test_ready_made_sums_of_masses_change_nothing(n: int, which: str) -> None:
     (m,), exact, events = given(n, "m"), tensor_of(n, which), kernel(n, which)
     ready = gain_workspace_of(m)
     for tensor in (exact, np.asarray(exact)):
-        assert np.array_equal(_gain_tensor(events, tensor, m, workspace=ready), _gain_tensor(events, tensor, m))
+        assert np.array_equal(
+            _gain_tensor(events, tensor, m, workspace=ready), _gain_tensor(events, tensor, m)
+        )
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("which", KERNELS)
 @pytest.mark.parametrize("n", [12, 40])
-def test_the_exact_unbound_share_changes_the_gain_by_no_more_than_round_off(n: int, which: str, form: str) -> None:
+def test_the_exact_unbound_share_changes_the_gain_by_no_more_than_round_off(
+    n: int, which: str, form: str
+) -> None:
     (m, golden), exact = given(n, "m", f"gain{which}"), tensor_of(n, which)
     events = np.triu(kernel(n, which)) * np.add.outer(m, m)
     round_off = 1.2e-16 * np.einsum("ijk,ij->k", exact.weights[exact.k_lr], events) / m
@@ -81,4 +89,6 @@ def test_the_exact_unbound_share_changes_the_gain_by_no_more_than_round_off(n: i
 def test_a_scalar_height_is_the_same_height_everywhere(n: int) -> None:
     N, s, H = given(n, "N", "s", "H")
     assert np.all(H[0] == H)
-    assert compute_collision_kernel_C1(N, s, float(H[0]), 1500.0) == pytest.approx(compute_collision_kernel_C1(N, s, H, 1500.0), rel=1e-15)
+    assert compute_collision_kernel_C1(N, s, float(H[0]), 1500.0) == pytest.approx(
+        compute_collision_kernel_C1(N, s, H, 1500.0), rel=1e-15
+    )

@@ -1,7 +1,8 @@
 """Starts and opacity against the golden numbers.
 
-The golden opacity of an array with NaN and negative numbers (taken as 0 there) does not apply: starts that are not finite and
-positive raise here, so no such array reaches the opacity. Nor does the golden start whose wave decays: it has no such parameter here.
+The golden opacity of an array with NaN and negative numbers (taken as 0 there) does not apply:
+starts that are not finite and positive raise here, so no such array reaches the opacity. Nor does
+the golden start whose wave decays: it has no such parameter here.
 """
 
 import json
@@ -30,7 +31,9 @@ def check(case: dict[str, Any], shares: Array) -> None:
     assert grid.edges == pytest.approx(case["edges"], rel=1e-12)
     assert masses == pytest.approx(case["m"], rel=1e-12)
     assert case["sigma_surf"] * shares / masses == pytest.approx(case["N"], rel=1e-12)
-    assert float(tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares) == pytest.approx(case["kappa"], rel=1e-12)
+    assert float(
+        tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares
+    ) == pytest.approx(case["kappa"], rel=1e-12)
 
 
 @pytest.mark.parametrize("case", SLOPES, ids=lambda case: case["name"])
@@ -60,4 +63,6 @@ def test_opacity_of_given_numbers() -> None:
 
 @pytest.mark.parametrize("case", SLOPES[:2], ids=lambda case: case["name"])
 def test_an_optical_depth_of_one_is_one_over_kappa(case: dict[str, Any]) -> None:
-    assert surface_density_at_tau(1.0, case["kappa"], 1.0) == pytest.approx(1.0 / case["kappa"], rel=1e-15)
+    assert surface_density_at_tau(1.0, case["kappa"], 1.0) == pytest.approx(
+        1.0 / case["kappa"], rel=1e-15
+    )

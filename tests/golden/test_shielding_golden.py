@@ -1,7 +1,8 @@
 """Self-shielding against the golden numbers.
 
-Some numbers were read from a grid over (tau, w0, g) of the analytic formula. Its slice w0 = g = 0 is replayed as a table over tau;
-not replayed are the numbers between its other nodes, and the one beyond its largest tau, extrapolated below 0.
+Some numbers were read from a grid over (tau, w0, g) of the analytic formula. Its slice w0 = g = 0
+is replayed as a table over tau; not replayed are the numbers between its other nodes, and the one
+beyond its largest tau, extrapolated below 0.
 """
 
 import json
@@ -60,9 +61,15 @@ def test_phi_of_a_table(case: dict[str, float], table: ShieldingLaw) -> None:
     assert surface_density_at_tau1(kappa_eff) == pytest.approx(case["sigma_tau1"], rel=1e-12)
 
 
-@pytest.mark.parametrize("case", GOLDEN["phi_3d"], ids=lambda case: "-".join(f"{case[key]:g}" for key in ("tau", "w0", "g")))
+@pytest.mark.parametrize(
+    "case",
+    GOLDEN["phi_3d"],
+    ids=lambda case: "-".join(f"{case[key]:g}" for key in ("tau", "w0", "g")),
+)
 def test_analytic_phi(case: dict[str, float]) -> None:
-    assert phi_of(analytic(case["w0"], case["g"]), case["tau"]) == pytest.approx(case["Phi_approx"], rel=1e-12, abs=0.0)
+    assert phi_of(analytic(case["w0"], case["g"]), case["tau"]) == pytest.approx(
+        case["Phi_approx"], rel=1e-12, abs=0.0
+    )
 
 
 @pytest.mark.parametrize("case", of_slice("phi_3d"), ids=lambda case: f"{case['tau']:g}")
@@ -77,23 +84,36 @@ def test_phi_of_the_slice_of_a_grid(case: dict[str, float], grid_slice: Shieldin
 @pytest.mark.parametrize("case", of_slice("apply_shielding"), ids=lambda case: f"{case['tau']:g}")
 def test_shielded_opacity(case: dict[str, Any], grid_slice: ShieldingLaw) -> None:
     kappa_eff = effective_opacity(case["kappa"], phi_of(grid_slice, case["tau"]))
-    assert [kappa_eff, surface_density_at_tau1(kappa_eff)] == pytest.approx(case["result"], rel=1e-12, abs=0.0)
+    assert [kappa_eff, surface_density_at_tau1(kappa_eff)] == pytest.approx(
+        case["result"], rel=1e-12, abs=0.0
+    )
 
 
-@pytest.mark.parametrize("case", GOLDEN["modes"], ids=lambda case: "-".join([case["mode"], *case["args"]]))
+@pytest.mark.parametrize(
+    "case", GOLDEN["modes"], ids=lambda case: "-".join([case["mode"], *case["args"]])
+)
 def test_modes(case: dict[str, Any], table: ShieldingLaw, grid_slice: ShieldingLaw) -> None:
     given = case["args"]
-    law = table if "phi_tau_fn" in given else grid_slice if case["mode"] == "psitau" else unshielded()
+    law = (
+        table if "phi_tau_fn" in given else grid_slice if case["mode"] == "psitau" else unshielded()
+    )
     tau = given.get("tau_fixed", case["kappa"] * case["sigma"] * case["f_los"])
     phi = phi_at(law, tau)
     kappa_eff = effective_opacity(case["kappa"], phi)
     sigma_tau1 = surface_density_at_tau1(kappa_eff)
-    if case["mode"] == "fixed_tau1":  # a layer of the given optical depth, or of the given surface density
+    # a layer of the given optical depth, or of the given surface density
+    if case["mode"] == "fixed_tau1":
         sigma_tau1 = given.get("sigma_tau1_fixed", tau * sigma_tau1)
     assert tau == pytest.approx(case["tau"], rel=1e-12)
-    assert [phi, kappa_eff, sigma_tau1] == pytest.approx([case["phi"], case["kappa_eff"], case["sigma_tau1"]], rel=1e-12)
+    assert [phi, kappa_eff, sigma_tau1] == pytest.approx(
+        [case["phi"], case["kappa_eff"], case["sigma_tau1"]], rel=1e-12
+    )
 
 
-@pytest.mark.parametrize("case", GOLDEN["los_factor"], ids=lambda case: f"{case['path']:g}-{case['h_over_r']:g}")
+@pytest.mark.parametrize(
+    "case", GOLDEN["los_factor"], ids=lambda case: f"{case['path']:g}-{case['h_over_r']:g}"
+)
 def test_lengthening_of_the_line_of_sight(case: dict[str, float]) -> None:
-    assert line_of_sight_factor(case["path"], case["h_over_r"]) == pytest.approx(case["f_los"], rel=1e-12)
+    assert line_of_sight_factor(case["path"], case["h_over_r"]) == pytest.approx(
+        case["f_los"], rel=1e-12
+    )

@@ -43,7 +43,9 @@ def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
     terms = collision_terms(rate_coefficient(area, H, v), tensor, m, np.add.outer(m, m))
     per_unit = blowout_size(radiation_pressure(rho, 1.0), T_M)[0]
     pressure = radiation_pressure(rho, math.sqrt(edges[0] * edges[1]) / per_unit)
-    drivers = plain_drivers(temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size))
+    drivers = plain_drivers(
+        temperature.constant(T_M), pressure, edges, float(S[0]), True, np.zeros(s.size)
+    )
     limits = Limits(float(times[-1]), rtol, atol, 100_000, math.inf)
     path = integrate(m * given(case, "N0"), terms, drivers, limits, RODAS5P)
     assert path.outcome == REACHED_END
@@ -56,7 +58,10 @@ def test_the_integrator_reproduces_the_truth(case: str) -> None:
     _, y = solution(case, 1e-9, 1e-14)
     assert dust(y) == pytest.approx(given(case, "x_mass").T, abs=1e-6)
     assert lost(y) == pytest.approx(given(case, "out_mass"), abs=1e-6)
-    tau = (dust(y) * (float(given(case, "Sigma0")) * math.pi * given(case, "s") ** 2 / given(case, "m"))).sum(axis=1)
+    tau = (
+        dust(y)
+        * (float(given(case, "Sigma0")) * math.pi * given(case, "s") ** 2 / given(case, "m"))
+    ).sum(axis=1)
     assert tau == pytest.approx(given(case, "tau"), rel=1e-4)
 
 

@@ -13,21 +13,31 @@ from marsdisk.result import RunResult
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
-#: A disk whose grains differ little in size, so that the classic step is not bound to dust on boulders.
-COARSE: dict[str, Any] = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20}, "initial": {"s0_mode": "upper"}, "optical_depth.tau_stop": None}
+#: A disk whose grains differ little in size, so that the classic step is not bound to dust on
+#: boulders.
+COARSE: dict[str, Any] = {
+    "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20},
+    "initial": {"s0_mode": "upper"},
+    "optical_depth.tau_stop": None,
+}
 
 
 def imbalance(result: RunResult) -> float:
     """Final dust plus losses minus start and supply, over start and supply, from the size distributions alone."""
     disk = result.config.disk
     to_mars = annulus_area(disk.r_in_RM, disk.r_out_RM) / M_MARS
-    first, last = (float(result.N[i] @ grain_mass(result.s, result.config.material.rho)) * to_mars for i in (0, -1))
+    first, last = (
+        float(result.N[i] @ grain_mass(result.s, result.config.material.rho)) * to_mars
+        for i in (0, -1)
+    )
     return (last + result.M_loss - first - result.M_supplied) / (first + result.M_supplied)
 
 
 @pytest.mark.parametrize("name", ["melt", "baseline"])
 def test_the_default_solver_keeps_mass_to_round_off(shipped: Shipped, name: str) -> None:
-    result = run_zero_d(shipped(name, {"optical_depth.tau_stop": None, "numerics": {"t_end_years": 0.05}}))
+    result = run_zero_d(
+        shipped(name, {"optical_depth.tau_stop": None, "numerics": {"t_end_years": 0.05}})
+    )
     assert abs(imbalance(result)) <= 1e-12
     assert result.ledger_error <= 1e-12
 
@@ -51,6 +61,8 @@ def test_shorter_steps_of_the_classic_scheme_make_less_mass(shipped: Shipped) ->
 @pytest.mark.parametrize("scheme", ["rosenbrock", "imex_bdf1"])
 def test_without_any_process_nothing_changes(shipped: Shipped, scheme: str) -> None:
     still = {"collisions.enabled": False, "blowout.enabled": False, "supply": {"mode": "none"}}
-    result = run_zero_d(shipped("melt_simple", {**still, "numerics": {"scheme": scheme, "t_end_orbits": 1.0}}))
+    result = run_zero_d(
+        shipped("melt_simple", {**still, "numerics": {"scheme": scheme, "t_end_orbits": 1.0}})
+    )
     assert result.ledger_error <= 1e-15
     assert result.M_loss == result.M_supplied == 0.0

@@ -21,7 +21,8 @@ from marsdisk.solver.methods import RODAS5P
 from marsdisk.solver.netform import collision_terms
 from marsdisk.zero_d import run_zero_d
 
-RHO, GRID = 3270.0, make_grid(1e-5, 1e-2, 16)
+RHO = 3270.0
+GRID = make_grid(1e-5, 1e-2, 16)
 MASSES = grain_mass(GRID.sizes, RHO)
 NUMBERS = 1e-3 * GRID.sizes**-0.5 / MASSES  # 1/m2
 DT = 1e-7  # s, short against every collision time
@@ -30,7 +31,17 @@ DT = 1e-7  # s, short against every collision time
 def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
     """d(m N)/dt [kg/(m2 s)] of collisions, from one short step of a scheme."""
     if scheme == "imex_bdf1":
-        step = step_collisions(N, GRID.sizes, masses=MASSES, edges=GRID.edges, rho=RHO, H=H, v_rel=v_rel, dt=DT, law=QStarLaw())
+        step = step_collisions(
+            N,
+            GRID.sizes,
+            masses=MASSES,
+            edges=GRID.edges,
+            rho=RHO,
+            H=H,
+            v_rel=v_rel,
+            dt=DT,
+            law=QStarLaw(),
+        )
         assert step.dt_eff == DT
         change: Array = (step.N_new - N) * MASSES / DT
         return change
@@ -38,7 +49,14 @@ def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
     coefficient = compute_collision_kernel_C1(np.ones(GRID.sizes.size), GRID.sizes, H, v_rel)
     coefficient[np.diag_indices_from(coefficient)] *= 2.0
     terms = collision_terms(coefficient, tensor, MASSES, np.add.outer(MASSES, MASSES))
-    still = plain_drivers(temperature.constant(2000.0), radiation_pressure(RHO, 1.0), GRID.edges.copy(), 0.0, False, np.zeros(16))
+    still = plain_drivers(
+        temperature.constant(2000.0),
+        radiation_pressure(RHO, 1.0),
+        GRID.edges.copy(),
+        0.0,
+        False,
+        np.zeros(16),
+    )
     path = integrate(N * MASSES, terms, still, Limits(DT, 1e-9, 1e-20, 1000, np.inf), RODAS5P)
     change = (dust(path.y[-1]) - N * MASSES) / DT
     return change
@@ -49,7 +67,9 @@ SCHEMES = ["rosenbrock", "imex_bdf1"]
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_collisions_go_with_the_square_of_the_surface_density(scheme: str) -> None:
-    once, twice = (collisional_change(scheme, factor * NUMBERS, 1e5, 300.0) for factor in (1.0, 2.0))
+    once, twice = (
+        collisional_change(scheme, factor * NUMBERS, 1e5, 300.0) for factor in (1.0, 2.0)
+    )
     assert twice == pytest.approx(4.0 * once, rel=2e-3, abs=1e-3 * np.max(np.abs(once)))
 
 
@@ -66,7 +86,8 @@ def test_the_collision_rate_goes_with_the_relative_speed() -> None:
 
 def test_fragments_go_with_the_cube_of_the_relative_speed() -> None:
     """Where nothing is shattered, fragments per hit go with v^2 (at a Q_D* that does not change with v), hits with v."""
-    law, rates = QStarLaw(((1.0, 1e9, 0.0, 1e-9, 0.0),), "si"), []
+    law = QStarLaw(((1.0, 1e9, 0.0, 1e-9, 0.0),), "si")
+    rates = []
     for v_rel in (100.0, 200.0):
         tensor = _fragment_tensor(GRID.sizes, MASSES, GRID.edges, v_rel, RHO, law=law)
         events = compute_collision_kernel_C1(NUMBERS, GRID.sizes, 1e5, v_rel)
@@ -74,13 +95,20 @@ def test_fragments_go_with_the_cube_of_the_relative_speed() -> None:
     assert rates[1] == pytest.approx(8.0 * rates[0], rel=1e-12)
 
 
-def test_the_blow_out_time_is_chi_over_the_orbital_frequency(shipped: Callable[..., RunConfig]) -> None:
-    near, far = (derive(shipped("melt_simple", {"disk": {"r_in_RM": r, "r_out_RM": r}, "blowout.chi": 1.0})) for r in (1.0, 2.25))
+def test_the_blow_out_time_is_chi_over_the_orbital_frequency(
+    shipped: Callable[..., RunConfig],
+) -> None:
+    near, far = (
+        derive(shipped("melt_simple", {"disk": {"r_in_RM": r, "r_out_RM": r}, "blowout.chi": 1.0}))
+        for r in (1.0, 2.25)
+    )
     assert near.blowout_rate / far.blowout_rate == pytest.approx(2.25**1.5, rel=1e-14)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_unbound_dust_leaves_faster_close_to_mars_by_the_orbital_frequency(shipped: Callable[..., RunConfig], scheme: str) -> None:
+def test_unbound_dust_leaves_faster_close_to_mars_by_the_orbital_frequency(
+    shipped: Callable[..., RunConfig], scheme: str
+) -> None:
     alone: dict[str, Any] = {
         "collisions.enabled": False,
         "supply": {"mode": "none"},
@@ -90,6 +118,8 @@ def test_unbound_dust_leaves_faster_close_to_mars_by_the_orbital_frequency(shipp
     }
     rates = []
     for r in (1.0, 2.25):
-        result = run_zero_d(shipped("melt_simple", {**alone, "disk": {"r_in_RM": r, "r_out_RM": r}}))
+        result = run_zero_d(
+            shipped("melt_simple", {**alone, "disk": {"r_in_RM": r, "r_out_RM": r}})
+        )
         rates.append(-np.log(result.N[-1, 0] / result.N[0, 0]) / result.t_end)
     assert rates[0] / rates[1] == pytest.approx(2.25**1.5, rel=2e-3)

@@ -22,7 +22,8 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "-p", "no:cac
 KERNELS_ON_DEMAND = ("-p", "tests.mutants.kernels_on_demand")
 LONGEST_TEST = 300  # s, with a flip; without one each takes a fraction of it
 LONGEST_RUN = 1500.0  # s, of all tests of a flip
-NOTHING_RAN = (4, 5)  # pytest: a file is missing or conftest.py cannot be imported; there are no tests
+# pytest: a file is missing or conftest.py cannot be imported; there are no tests
+NOTHING_RAN = (4, 5)
 COMPILED = ("marsdisk/_jit.py", "marsdisk/physics/", "marsdisk/solver/")
 PRINT_KERNELS = "import marsdisk._jit; print(marsdisk._jit.compiled_folder())"
 COMPILE = f"import marsdisk.zero_d; marsdisk.zero_d.ensure_compiled(); {PRINT_KERNELS}"

@@ -58,8 +58,9 @@ class Imports:
     def tests_of(self, module: str) -> list[str]:
         """Test files that reach a module, the nearest first.
 
-        One that is named like it, or like a class of it, is nearer than any; of equally near ones, those that take minutes
-        come last, and those that import least, which are about less, come first.
+        One that is named like it, or like a class of it, is nearer than any; of equally near ones,
+        those that take minutes come last, and those that import least, which are about less, come
+        first.
         """
         tests = set(filter(is_test, self.files))
         names = {Path(module).stem, *classes(self.root / module)}

@@ -15,7 +15,13 @@ BASE: Mapping[str, Any] = {
     "sizes": {"s_min": 1e-7, "s_max": 3.0, "n_bins": 40},
     "initial": {
         "s0_mode": "melt_lognormal_mixture",
-        "melt_psd": {"f_fine": 0.03, "s_fine": 1e-7, "s_meter": 1.5, "width_dex": 0.3, "s_cut": 1e-7},
+        "melt_psd": {
+            "f_fine": 0.03,
+            "s_fine": 1e-7,
+            "s_meter": 1.5,
+            "width_dex": 0.3,
+            "s_cut": 1e-7,
+        },
     },
     "dynamics": {"e0": 0.5, "i0": 0.05},
     "qstar": {"table": "forsterite"},
@@ -52,7 +58,11 @@ SETUPS: Mapping[str, Mapping[str, Any]] = {
     "melt, a reservoir": {"supply.reservoir": 5e-10, **COOLS},
     "melt, thin": {"optical_depth.tau0_target": 0.01, **COOLS},
     "melt, slow collisions": {"dynamics.e0": 0.05},
-    "melt, hot, inner ring": {"disk.r_out_RM": 1.05, "temperature.T0": 5000.0, "supply.mu_orbit10pct": 0.3},
+    "melt, hot, inner ring": {
+        "disk.r_out_RM": 1.05,
+        "temperature.T0": 5000.0,
+        "supply.mu_orbit10pct": 0.3,
+    },
     "melt, ends by its loss rate": {
         "supply.mu_orbit10pct": 3.0,
         "numerics.mass_loss_rate_stop_Mmars_s": 1e-16,
@@ -63,7 +73,11 @@ SETUPS: Mapping[str, Mapping[str, Any]] = {
     "three slopes, ends by its depth": {**THREE_SLOPES, **EARLIER_BASELINE},
     "grains of 1 mm, no supply": {"initial": {"s0_mode": "mono", "s_mono": 1e-3}, **UNFED, **COOLS},
     "sublimation as a sink": {"sublimation": {"method": "sink"}, **COOLS},
-    "sublimation by advection, no supply": {"sublimation": {"method": "advection"}, **UNFED, **COOLS},
+    "sublimation by advection, no supply": {
+        "sublimation": {"method": "advection"},
+        **UNFED,
+        **COOLS,
+    },
     "gates, sublimation by advection": {**GATES, **COOLS},
 }
 LAWS = ("mass", "number")
@@ -86,7 +100,11 @@ class BinError(NamedTuple):
 
 
 def config_of(name: str, law: str, bins: int) -> RunConfig:
-    changes = {"collisions.fragment_law": law, "sizes.n_bins": bins, "numerics.max_steps": 1_000_000}
+    changes = {
+        "collisions.fragment_law": law,
+        "sizes.n_bins": bins,
+        "numerics.max_steps": 1_000_000,
+    }
     return build_config(merge(merge(dict(BASE), dict(SETUPS[name])), changes))
 
 
@@ -98,11 +116,14 @@ def checked(name: str, law: str) -> Convergence:
 @functools.cache
 def bin_errors(name: str, law: str, bins: int) -> dict[str, BinError]:
     """Errors of each quantity that are above those of time steps; ``bins`` are taken to be infinitely many."""
-    found, exact = checked(name, law), run_zero_d(config_of(name, law, bins))
+    found = checked(name, law)
+    exact = run_zero_d(config_of(name, law, bins))
     errors = {}
     for quantity in QUANTITIES:
         value = COMPARED[quantity].value
-        truth, truth_finer = (relative_difference(value(run), value(exact)) for run in (found.run, found.finer))
+        truth, truth_finer = (
+            relative_difference(value(run), value(exact)) for run in (found.run, found.finer)
+        )
         if max(truth, truth_finer) > ABOVE_TIME_STEPS:
             errors[quantity] = BinError(*found.grid_errors[quantity], truth, truth_finer)
     return errors

@@ -31,11 +31,23 @@ SETUPS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "melt, no supply": ("melt_simple", {**UNFED, **COOL}),
     "melt, no supply, number law": ("melt_simple", {**UNFED, **BY_NUMBER, **COOL}),
     "melt, a reservoir of 5e-10 M_Mars": ("melt_simple", {"supply.reservoir": 5e-10, **COOL}),
-    "melt, a reservoir, number law": ("melt_simple", {"supply.reservoir": 5e-10, **BY_NUMBER, **COOL}),
+    "melt, a reservoir, number law": (
+        "melt_simple",
+        {"supply.reservoir": 5e-10, **BY_NUMBER, **COOL},
+    ),
     "three slopes, no supply": ("melt_simple", {"initial": {"s0_mode": "upper"}, **UNFED, **COOL}),
-    "three slopes, no supply, number law": ("melt_simple", {"initial": {"s0_mode": "upper"}, **UNFED, **BY_NUMBER, **COOL}),
-    "grains of 1 mm, no supply, 20 bins": ("melt_simple", {"initial": {"s0_mode": "mono", "s_mono": 1e-3}, "sizes.n_bins": 20, **UNFED, **COOL}),
-    "sublimation by advection, no supply": ("melt_simple", {"sublimation": {"method": "advection"}, **UNFED, **COOL}),
+    "three slopes, no supply, number law": (
+        "melt_simple",
+        {"initial": {"s0_mode": "upper"}, **UNFED, **BY_NUMBER, **COOL},
+    ),
+    "grains of 1 mm, no supply, 20 bins": (
+        "melt_simple",
+        {"initial": {"s0_mode": "mono", "s_mono": 1e-3}, "sizes.n_bins": 20, **UNFED, **COOL},
+    ),
+    "sublimation by advection, no supply": (
+        "melt_simple",
+        {"sublimation": {"method": "advection"}, **UNFED, **COOL},
+    ),
     "sublimation as a sink": ("melt_simple", {"sublimation": {"method": "sink"}, **COOL}),
     "gates, sublimation by advection": (
         "melt_simple",
@@ -63,7 +75,12 @@ class Errors(NamedTuple):
 
 def config_of(name: str, changes: Mapping[str, Any]) -> RunConfig:
     base, its_changes = SETUPS[name]
-    return build_config(merge(read_config(ROOT / "configs" / f"mars_0d_{base}.yaml"), {**OUTPUT, **its_changes, **changes}))
+    return build_config(
+        merge(
+            read_config(ROOT / "configs" / f"mars_0d_{base}.yaml"),
+            {**OUTPUT, **its_changes, **changes},
+        )
+    )
 
 
 def tight_run(name: str) -> RunResult:
@@ -72,13 +89,20 @@ def tight_run(name: str) -> RunResult:
 
 def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
     """Errors of a set-up with tolerances of its own, or with those that a configuration has by default."""
-    run = run_zero_d(config_of(name, {f"numerics.{key}": value for key, value in tolerances.items()}))
+    run = run_zero_d(
+        config_of(name, {f"numerics.{key}": value for key, value in tolerances.items()})
+    )
     assert run.stop_reason is tight.stop_reason
     found = {}
     for series in SERIES:
         exact = getattr(tight, series)
         difference = np.abs(np.interp(tight.t, run.t, getattr(run, series)) - exact)
-        near = np.abs(np.log(np.maximum(tight.t, 1e-300))[:, None] - np.log(np.maximum(tight.t, 1e-300))) <= 1.0
+        near = (
+            np.abs(
+                np.log(np.maximum(tight.t, 1e-300))[:, None] - np.log(np.maximum(tight.t, 1e-300))
+            )
+            <= 1.0
+        )
         largest = np.where(near, np.abs(exact), 0.0).max(axis=1)
         found[series] = float((difference[largest > 0.0] / largest[largest > 0.0]).max(initial=0.0))
     return Errors(found, run)

@@ -25,7 +25,14 @@ from marsdisk.solver.drivers import Drivers, drive, set_blowout_rates
 from marsdisk.solver.eights import Vector, no_tiles, vector
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P, RosenbrockMethod
-from marsdisk.solver.netform import CollisionTerms, busiest_bin, collision_terms, jacobian, mass_rate, scratch_for
+from marsdisk.solver.netform import (
+    CollisionTerms,
+    busiest_bin,
+    collision_terms,
+    jacobian,
+    mass_rate,
+    scratch_for,
+)
 from marsdisk.solver.trajectory import Trajectory
 
 RHO = 3270.0  # kg/m3
@@ -58,22 +65,52 @@ def make_ring(
     """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m], fragments' dM/ds ~ s^-``alpha``."""
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
-    tensor = _fragment_tensor(grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw() if law is None else law)
-    coefficient = rate_coefficient(math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2, SCALE_HEIGHT, v_rel if collisions else 0.0)
+    tensor = _fragment_tensor(
+        grid.sizes, m, grid.edges, v_rel, RHO, alpha, law=QStarLaw() if law is None else law
+    )
+    coefficient = rate_coefficient(
+        math.pi * np.add.outer(grid.sizes, grid.sizes) ** 2,
+        SCALE_HEIGHT,
+        v_rel if collisions else 0.0,
+    )
     terms = collision_terms(coefficient, tensor, m, np.add.outer(m, m))
-    return Ring(grid.edges.copy(), grid.sizes.copy(), m, sigma * psd.three_slope(grid, 3.5), coefficient, tensor, terms)
+    return Ring(
+        grid.edges.copy(),
+        grid.sizes.copy(),
+        m,
+        sigma * psd.three_slope(grid, 3.5),
+        coefficient,
+        tensor,
+        terms,
+    )
 
 
 def make_drivers(
-    ring: Ring, law: TemperatureLaw, *, Q: float = 1.0, t_blow: float = 2400.0, sharp: bool = False, supply: Array | None = None
+    ring: Ring,
+    law: TemperatureLaw,
+    *,
+    Q: float = 1.0,
+    t_blow: float = 2400.0,
+    sharp: bool = False,
+    supply: Array | None = None,
 ) -> Drivers:
     """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
     supply = np.zeros(ring.sizes.size) if supply is None else supply
-    drivers = plain_drivers(law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply)
+    drivers = plain_drivers(
+        law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply
+    )
     return drivers._replace(opacity=geometric_opacity(ring.sizes, ring.masses, 1.0))
 
 
-def solve(ring: Ring, drivers: Drivers, t_end: float, *, rtol: float = 1e-6, atol: float = 1e-14, tau_stop: float = math.inf) -> Trajectory:
+def solve(
+    ring: Ring,
+    drivers: Drivers,
+    t_end: float,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-14,
+    tau_stop: float = math.inf,
+) -> Trajectory:
     """The ring integrated to ``t_end`` [s]; ``atol`` in units of the surface density that there is."""
     limits = Limits(t_end, rtol, atol, 100_000, tau_stop)
     return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
@@ -91,7 +128,8 @@ def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
 
 def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
     """As :func:`jacobian_of`, from the terms alone."""
-    n, J = c.size, no_tiles(c.size)
+    n = c.size
+    J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(n), J)
     return J.reshape(*J.shape[:2], 8, 8).swapaxes(1, 2).reshape(8 * J.shape[0], -1)[:n, :n]
 
@@ -106,7 +144,13 @@ def in_eights(c: Array) -> Vector:
 def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
     """As :func:`rate_of`, from the terms alone."""
     out = np.empty(c.size)
-    mass_rate(in_eights(c), terms, busiest_in(c, terms) if busiest is None else busiest, scratch_for(c.size), out)
+    mass_rate(
+        in_eights(c),
+        terms,
+        busiest_in(c, terms) if busiest is None else busiest,
+        scratch_for(c.size),
+        out,
+    )
     return out
 
 
@@ -122,12 +166,23 @@ def busiest_in(c: Array, terms: CollisionTerms) -> int:
     return busiest_bin(in_eights(c).flat, J)
 
 
-def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Trajectory, method: str, *, rtol: float, atol: float) -> Array:
+def scipy_solution(
+    c0: Array,
+    terms: CollisionTerms,
+    drivers: Drivers,
+    path: Trajectory,
+    method: str,
+    *,
+    rtol: float,
+    atol: float,
+) -> Array:
     """Mass per bin and mass lost [kg/m2] at the end of ``path`` by SciPy's ``method``, started anew at every kink of ``path``.
 
     SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
     """
-    n, S, piece = c0.size, np.empty(c0.size), 0
+    n = c0.size
+    S = np.empty(c0.size)
+    piece = 0
     supplied = drive(drivers, 0.0).supply * drivers.linear.shares
 
     def rates(t: float) -> Array:
@@ -161,7 +216,9 @@ def scipy_solution(c0: Array, terms: CollisionTerms, drivers: Drivers, path: Tra
     for first, last in zip([0, *kinks], [*kinks, path.t.size - 1], strict=True):
         piece = int(path.piece[first])
         interval = (path.t[first], path.t[last])
-        found = scipy_integrate.solve_ivp(rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum())
+        found = scipy_integrate.solve_ivp(
+            rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum()
+        )
         assert found.success, found.message
         y = found.y[:, -1]
     return y

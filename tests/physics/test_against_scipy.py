@@ -16,7 +16,9 @@ RTOL = 1e-6
 CASES = range(20)
 QUICK = (0, 3, 5, 6)  # each pair of the choices of fragment law, edge and speed once
 SOLUTIONS = [
-    pytest.param(seed, method, marks=() if seed in QUICK and method == "Radau" else pytest.mark.thorough)
+    pytest.param(
+        seed, method, marks=() if seed in QUICK and method == "Radau" else pytest.mark.thorough
+    )
     for seed in CASES
     for method in ("Radau", "BDF")
 ]
@@ -31,26 +33,41 @@ def drawn(seed: int) -> dict[str, Any]:
 
     r_in = float(draw.uniform(1.0, 2.6))
     r_out = r_in + float(draw.uniform(0.0, 0.3))
-    T0, orbits = float(draw.uniform(2500.0, 6000.0)), log(1.0, 300.0)
+    T0 = float(draw.uniform(2500.0, 6000.0))
+    orbits = log(1.0, 300.0)
     T_end = T0 * float(draw.uniform(0.5, 1.0))
     t_end = orbits * orbital_period(reference_radius(r_in, r_out))
     return {
         "disk": {"r_in_RM": r_in, "r_out_RM": r_out},
         "material.rho": float(draw.uniform(1000.0, 5000.0)),
         "sizes.n_bins": int(draw.integers(12, 31)),
-        "temperature": {"law": "slab", "T0": T0, "depth": 3.0 * SIGMA_SB * t_end / ((T_end**-3 - T0**-3) * 3e6)},
+        "temperature": {
+            "law": "slab",
+            "T0": T0,
+            "depth": 3.0 * SIGMA_SB * t_end / ((T_end**-3 - T0**-3) * 3e6),
+        },
         "optical_depth": {"tau0_target": log(0.01, 2.0)},
         "supply.mu_orbit10pct": log(0.1, 10.0),
-        "collisions": {"fragment_law": ("mass", "number")[seed % 2], "alpha_frag": float(draw.uniform(3.0, 4.0))},
+        "collisions": {
+            "fragment_law": ("mass", "number")[seed % 2],
+            "alpha_frag": float(draw.uniform(3.0, 4.0)),
+        },
         "blowout.edge": ("continuous", "sharp")[seed // 2 % 2],
-        "dynamics": {"e0": float(draw.uniform(0.05, 0.6)), "i0": log(0.01, 0.3), "v_rel": ("dispersion", "pericenter")[seed // 4 % 2]},
+        "dynamics": {
+            "e0": float(draw.uniform(0.05, 0.6)),
+            "i0": log(0.01, 0.3),
+            "v_rel": ("dispersion", "pericenter")[seed // 4 % 2],
+        },
         "numerics": {"t_end_orbits": orbits, "rtol": RTOL, "atol": 1e-18},
     }
 
 
 def test_the_cases_reach_every_choice_and_many_kinks(shipped: Callable[..., RunConfig]) -> None:
     configs = [shipped("melt_simple", drawn(seed)) for seed in CASES]
-    choices = {(config.collisions.fragment_law, config.blowout.edge, config.dynamics.v_rel) for config in configs}
+    choices = {
+        (config.collisions.fragment_law, config.blowout.edge, config.dynamics.v_rel)
+        for config in configs
+    }
     assert len(choices) == 8
     kinks = [np.count_nonzero(np.diff(watched(config).path.piece)) for config in configs]
     assert sum(kinks) >= 30
@@ -74,12 +91,19 @@ LIGHT: dict[str, dict[str, Any]] = {
     },
 }
 OF_LIGHT = [
-    pytest.param(seed, "Radau", light, marks=() if seed in QUICK[:2] else pytest.mark.thorough) for seed in CASES for light in list(LIGHT)[1:]
+    pytest.param(seed, "Radau", light, marks=() if seed in QUICK[:2] else pytest.mark.thorough)
+    for seed in CASES
+    for light in list(LIGHT)[1:]
 ]
 
 
-@pytest.mark.parametrize(("seed", "method", "light"), [*(pytest.param(*of.values, "full", marks=of.marks) for of in SOLUTIONS), *OF_LIGHT])
-def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method: str, light: str) -> None:
+@pytest.mark.parametrize(
+    ("seed", "method", "light"),
+    [*(pytest.param(*of.values, "full", marks=of.marks) for of in SOLUTIONS), *OF_LIGHT],
+)
+def test_a_run_equals_scipy(
+    shipped: Callable[..., RunConfig], seed: int, method: str, light: str
+) -> None:
     """Totals to rtol, and to ten times rtol the optical depth, which is that of the dust, and every bin with more than 1e-12 of the mass."""
     changes = {**drawn(seed), **LIGHT[light]}
     if light != "full":  # whose errors add up to a few rtol
@@ -87,12 +111,19 @@ def test_a_run_equals_scipy(shipped: Callable[..., RunConfig], seed: int, method
     config = shipped("melt_simple", changes)
     (c0, terms, drivers, *_), path, result = watched(config)
     y = scipy_solution(c0, terms, drivers, path, method, rtol=1e-9, atol=1e-21)
-    c, lost = y[:-1], y[-1]
+    c = y[:-1]
+    lost = y[-1]
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.M_loss == pytest.approx(lost * to_mars, rel=RTOL, abs=0.0)
     assert result.Sigma_final == pytest.approx(c.sum(), rel=RTOL, abs=0.0)
-    Q = 1.0 if config.q_ext() is None else look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
-    assert result.tau_los[-1] == pytest.approx(np.sum(np.pi * result.s**2 * Q * c / terms.masses), rel=10.0 * RTOL, abs=0.0)
+    Q = (
+        1.0
+        if config.q_ext() is None
+        else look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
+    )
+    assert result.tau_los[-1] == pytest.approx(
+        np.sum(np.pi * result.s**2 * Q * c / terms.masses), rel=10.0 * RTOL, abs=0.0
+    )
     held = c > 1e-12 * c.sum()
     assert np.count_nonzero(held) >= 10
     assert result.N[-1][held] == pytest.approx((c / terms.masses)[held], rel=10.0 * RTOL, abs=0.0)

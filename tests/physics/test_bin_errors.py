@@ -12,16 +12,20 @@ from marsdisk.extrapolation import LEAST_ORDER
 
 #: Set-ups that go without many bins in ``make test``: supplied, decaying, and sublimating ones.
 QUICK = ("melt", "melt, no supply, cools", "three slopes", "sublimation by advection, no supply")
-QUICK_BINS, MANY_BINS = 160, 640
-#: The three slopes of this start belong to whole bins, and Sigma_0 for the same optical depth jumps where
-#: a break meets another bin: by 2 % from 20 to 40 bins, 0.5 % from 40 to 80, but 12 % from 80 to 160.
+QUICK_BINS = 160
+MANY_BINS = 640
+#: The three slopes of this start belong to whole bins, and Sigma_0 for the same optical depth jumps
+#: where a break meets another bin: by 2 % from 20 to 40 bins, 0.5 % from 40 to 80, but 12 % from 80
+#: to 160.
 JUMPS = {("three slopes, ends by its depth", "Sigma_final")}
 
 
 def cases() -> Iterator[Any]:
     assert set(QUICK) <= set(SETUPS)
     for name, law in product(SETUPS, LAWS):
-        yield pytest.param(name, law, MANY_BINS, marks=pytest.mark.thorough, id=f"{name}, {law}, {MANY_BINS}")
+        yield pytest.param(
+            name, law, MANY_BINS, marks=pytest.mark.thorough, id=f"{name}, {law}, {MANY_BINS}"
+        )
         if name in QUICK:
             yield pytest.param(name, law, QUICK_BINS, id=f"{name}, {law}, {QUICK_BINS}")
 
@@ -73,12 +77,15 @@ def test_most_estimates_are_within_a_factor_of_three_of_the_error_itself_on_all_
 
 @pytest.mark.thorough
 def test_the_plain_difference_from_twice_the_bins_understates_more_errors() -> None:
-    estimates, differences = [], []
+    estimates = []
+    differences = []
     for name, law in product(SETUPS, LAWS):
         found = checked(name, law)
         for quantity, error in bin_errors(name, law, MANY_BINS).items():
             value = COMPARED[quantity].value
             estimates.append(error.estimate < error.truth / 3.0)
-            differences.append(relative_difference(value(found.run), value(found.finer)) < error.truth / 3.0)
+            differences.append(
+                relative_difference(value(found.run), value(found.finer)) < error.truth / 3.0
+            )
     assert sum(estimates) <= len(JUMPS) * len(LAWS)
     assert sum(differences) > 4 * sum(estimates)

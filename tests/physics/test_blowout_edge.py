@@ -20,7 +20,9 @@ from marsdisk.solver import sample
 Shipped = Callable[..., RunConfig]
 RTOL = 1e-6
 BINS = (40, 80, 160)
-SETTLED, END = 0.2 * YEAR, 2.0 * YEAR  # s; the start is forgotten by the first
+# s; the start is forgotten by the first
+SETTLED = 0.2 * YEAR
+END = 2.0 * YEAR
 STEP_ASIDE = 1e-9  # of the time of a crossing, to both sides
 
 
@@ -58,13 +60,17 @@ def outflow(run: Run, times: Array) -> Array:
 def crossings(run: Run) -> Crossings:
     path = run.path
     nodes = np.flatnonzero(np.diff(path.piece)) + 1
-    times, left = path.t[nodes], path.piece[nodes - 1].astype(int)
-    before, after = outflow(run, times * (1.0 - STEP_ASIDE)), outflow(run, times * (1.0 + STEP_ASIDE))
+    times = path.t[nodes]
+    left = path.piece[nodes - 1].astype(int)
+    before = outflow(run, times * (1.0 - STEP_ASIDE))
+    after = outflow(run, times * (1.0 + STEP_ASIDE))
     return Crossings(times, before, after, run.given.drivers.blowout.rate * path.y[nodes, left])
 
 
 @pytest.mark.parametrize("n", BINS)
-def test_cooling_takes_s_blow_through_the_same_edges_under_both_rules(shipped: Shipped, n: int) -> None:
+def test_cooling_takes_s_blow_through_the_same_edges_under_both_rules(
+    shipped: Shipped, n: int
+) -> None:
     sharp, continuous = (crossings(run(shipped, edge, n)) for edge in ("sharp", "continuous"))
     assert sharp.times.size >= n // 20
     assert continuous.times == pytest.approx(sharp.times, rel=1e-12)
@@ -104,16 +110,23 @@ def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, 
     for edge in ("sharp", "continuous"):
         one = run(shipped, edge, n)
         at = crossings(one).times
-        change[edge] = np.array([outflow(one, at + window) / outflow(one, at - window) - 1.0 for window in windows])
+        change[edge] = np.array(
+            [outflow(one, at + window) / outflow(one, at - window) - 1.0 for window in windows]
+        )
     assert change["continuous"][:-1] == pytest.approx(10.0 * change["continuous"][1:], rel=0.05)
     assert np.abs(change["continuous"]).max() < RTOL * windows[0]
-    assert change["sharp"] == pytest.approx(np.broadcast_to(change["sharp"][-1], change["sharp"].shape), rel=0.1)
+    assert change["sharp"] == pytest.approx(
+        np.broadcast_to(change["sharp"][-1], change["sharp"].shape), rel=0.1
+    )
 
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_continuous_outflow_has_no_teeth_anywhere(shipped: Shipped, n: int) -> None:
     """At 4001 times: a tooth is worth 6 % and more, and the passing of an edge under the continuous rule a thousandth."""
     times = np.linspace(SETTLED, END, 4001)
-    steps = {edge: np.abs(np.diff(np.log(outflow(run(shipped, edge, n), times)))).max() for edge in ("sharp", "continuous")}
+    steps = {
+        edge: np.abs(np.diff(np.log(outflow(run(shipped, edge, n), times)))).max()
+        for edge in ("sharp", "continuous")
+    }
     assert steps["continuous"] < 1e-3
     assert steps["sharp"] > 0.04

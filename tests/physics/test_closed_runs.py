@@ -110,8 +110,11 @@ def test_a_supply_that_follows_a_power_law_adds_its_integral(
     numerics = {"rtol": 1e-8, "atol": 1e-13, "t_end_years": given["t_end"] / YEAR}
     optical_depth = {"tau0_target": 1e-3}
     changes = {**ALONE, **NO_BLOWOUT, **constant(3000.0), "supply": supply}
-    config = shipped("melt_simple", {**changes, "optical_depth": optical_depth, "numerics": numerics})
-    begin, p = given["t_offset"], given["index"] + 1.0
+    config = shipped(
+        "melt_simple", {**changes, "optical_depth": optical_depth, "numerics": numerics}
+    )
+    begin = given["t_offset"]
+    p = given["index"] + 1.0
     end = given["t_end"] - given["t0"] + begin
     integral = math.log(end / begin) if p == 0.0 else (end**p - begin**p) / p
     expected = in_mars_masses(config, given["epsilon_mix"] * given["A"] * integral)
@@ -137,7 +140,9 @@ def test_a_supply_in_pieces_or_by_a_table_adds_the_area_below_it(
     tabulated: bool,
 ) -> None:
     """Two stretches of constant supply; in the table, straight lines lead from corner to corner."""
-    first, second, length = given["first"], given["second"], given["length"]
+    first = given["first"]
+    second = given["second"]
+    length = given["length"]
     begin = given["begin"]
     again = begin + length + given["pause"]
     t_end = again + 2.0 * length
@@ -175,7 +180,8 @@ def test_a_supply_that_follows_temperature_is_scaled_between_its_bounds(
     shipped: Shipped,
     given: Inputs,
 ) -> None:
-    rate, t_end = 1e-6, 1e4
+    rate = 1e-6
+    t_end = 1e4
     coupled = {name: value for name, value in given.items() if name != "T0"}
     supply = {"mode": "const", "const_rate": rate, "temperature": coupled}
     changes = {**ALONE, **NO_BLOWOUT, **constant(given["T0"]), "supply": supply}

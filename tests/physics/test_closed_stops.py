@@ -134,7 +134,9 @@ def test_a_run_of_orbits_is_as_long_as_kepler_has_it(
     lengths = {}
     for radius in (r, 4.0 * r):
         disk = {"r_in_RM": radius, "r_out_RM": radius}
-        derived = derive(shipped("melt_simple", {"disk": disk, "numerics": {"t_end_orbits": orbits}}))
+        derived = derive(
+            shipped("melt_simple", {"disk": disk, "numerics": {"t_end_orbits": orbits}})
+        )
         assert derived.t_end == pytest.approx(orbits * derived.T_orb, rel=1e-14)
         lengths[radius] = derived.t_end
     assert lengths[4.0 * r] / lengths[r] == pytest.approx(8.0, rel=1e-12)

@@ -28,7 +28,9 @@ def test_more_below_zero_than_is_allowed_or_there_is_left_alone(
     assert bins.tolist() == y
 
 
-def test_a_step_that_overflows_is_tried_again_with_a_shorter_one(shipped: Callable[..., RunConfig]) -> None:
+def test_a_step_that_overflows_is_tried_again_with_a_shorter_one(
+    shipped: Callable[..., RunConfig],
+) -> None:
     """Five bins fill no eight. When s_blow falls to nothing, the first step after it is of the longest length so far, and overflows."""
     changes = {
         "material.rho": 1000.0,

@@ -39,7 +39,9 @@ CLASSIC: dict[str, Any] = {
 }
 
 
-def test_the_shipped_melt_loses_what_it_says_but_its_depth_at_the_end_needs_more_bins(shipped: Shipped) -> None:
+def test_the_shipped_melt_loses_what_it_says_but_its_depth_at_the_end_needs_more_bins(
+    shipped: Shipped,
+) -> None:
     found = check_run(shipped("melt_simple"))
     assert (found.time_limit, found.bins_limit) == (TIME_LIMIT, BINS_LIMIT) == (1e-3, 1e-2)
     assert set(found.err_time) == set(found.err_bins) == set(found.order_bins) == set(QUANTITIES)
@@ -55,7 +57,9 @@ def test_with_more_bins_it_passes(shipped: Shipped) -> None:
     assert found.failures == ()
 
 
-def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(shipped: Shipped) -> None:
+def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(
+    shipped: Shipped,
+) -> None:
     config = shipped("melt_simple", MONTH)
     found = check_run(config)
     assert found.run.config == config
@@ -64,9 +68,13 @@ def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(ship
     numerics = config.numerics.model_copy(update={"rtol": 1e-5, "atol": 1e-12, "max_steps": most})
     assert found.tighter.config == config.model_copy(update={"numerics": numerics})
     numerics = config.numerics.model_copy(update={"max_steps": most})
-    assert found.finer.config == config.model_copy(update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 80})})
+    assert found.finer.config == config.model_copy(
+        update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 80})}
+    )
     assert found.coarser is not None
-    assert found.coarser.config == config.model_copy(update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 20})})
+    assert found.coarser.config == config.model_copy(
+        update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 20})}
+    )
     assert found.coarser.s_edges[[0, -1]] == pytest.approx(found.run.s_edges[[0, -1]], rel=1e-12)
     assert found.finer.s_edges[[0, -1]] == pytest.approx(found.run.s_edges[[0, -1]], rel=1e-12)
 
@@ -85,14 +93,18 @@ def test_errors_are_those_of_the_values_of_the_four_runs(shipped: Shipped, bins:
     assert found.coarser is not None
     assert found.coarser.s.size == 20
     for name, quantity in COMPARED.items():
-        value, tighter = quantity.value(found.run), quantity.value(found.tighter)
+        value = quantity.value(found.run)
+        tighter = quantity.value(found.tighter)
         assert found.err_time[name] == abs(value - tighter) / tighter
-        coarser, finer = quantity.value(found.coarser), quantity.value(found.finer)
+        coarser = quantity.value(found.coarser)
+        finer = quantity.value(found.finer)
         error = extrapolated_error(coarser, value, finer, bins / 20)
         assert (found.err_bins[name], found.order_bins[name]) == pytest.approx(error, nan_ok=True)
 
 
-def test_compared_are_totals_of_the_result_and_ends_and_peaks_of_its_series(shipped: Shipped) -> None:
+def test_compared_are_totals_of_the_result_and_ends_and_peaks_of_its_series(
+    shipped: Shipped,
+) -> None:
     run = run_zero_d(shipped("melt_simple", MONTH))
     values = {name: quantity.value(run) for name, quantity in COMPARED.items()}
     assert values.pop("tau_final") == run.tau_los[-1] != run.tau_los.max()
@@ -110,19 +122,26 @@ def test_a_grid_of_two_or_three_bins_has_no_half(shipped: Shipped, bins: int) ->
     assert found.solver_time == found.tighter.solver_time + found.finer.solver_time
 
 
-def test_a_run_with_half_the_bins_that_cannot_go_on_is_named(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_half_the_bins_that_cannot_go_on_is_named(
+    shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(config: RunConfig, **options: Any) -> RunResult:
         if config.sizes.n_bins == 20:
             raise SolverError("no further")
         return run_zero_d(config, **options)
 
     monkeypatch.setattr("marsdisk.zero_d.run_zero_d", refuse)
-    with pytest.raises(SolverError, match=r"^the run with half the bins, to compare with: no further"):
+    with pytest.raises(
+        SolverError, match=r"^the run with half the bins, to compare with: no further"
+    ):
         check_run(shipped("melt_simple", MONTH))
 
 
 def test_the_error_of_the_integration_shrinks_with_the_tolerance(shipped: Shipped) -> None:
-    runs = [{**MONTH, "numerics.rtol": rtol, "numerics.atol": 1e-5 * rtol} for rtol in (1e-2, 1e-4, 1e-6)]
+    runs = [
+        {**MONTH, "numerics.rtol": rtol, "numerics.atol": 1e-5 * rtol}
+        for rtol in (1e-2, 1e-4, 1e-6)
+    ]
     errors = [max(check_run(shipped("melt_simple", run)).err_time.values()) for run in runs]
     assert errors[0] > 10.0 * errors[1] > 100.0 * errors[2] > 0.0
 
@@ -130,7 +149,9 @@ def test_the_error_of_the_integration_shrinks_with_the_tolerance(shipped: Shippe
 def test_err_time_is_the_error_that_a_much_tighter_run_finds(shipped: Shipped) -> None:
     """To a factor of two for the optical depth, whose error the tighter run shares a third of."""
     found = check_run(shipped("melt_simple", LOOSE))
-    exact = run_zero_d(shipped("melt_simple", {"numerics": {"t_end_years": 0.1, "rtol": 1e-9, "atol": 1e-16}}))
+    exact = run_zero_d(
+        shipped("melt_simple", {"numerics": {"t_end_years": 0.1, "rtol": 1e-9, "atol": 1e-16}})
+    )
     for name, quantity in COMPARED.items():
         error = relative_difference(quantity.value(found.run), quantity.value(exact))
         assert found.err_time[name] == pytest.approx(error, rel=1.0 if name == "tau_final" else 0.2)
@@ -140,7 +161,10 @@ def test_loose_tolerances_fail_by_name(shipped: Shipped) -> None:
     found = check_run(shipped("melt_simple", LOOSE))
     assert not found.passed
     names = [line.split(" = ")[0] for line in found.failures]
-    assert [name for name in names if "err_time" in name] == ["M_loss: err_time", "Sigma_final: err_time"]
+    assert [name for name in names if "err_time" in name] == [
+        "M_loss: err_time",
+        "Sigma_final: err_time",
+    ]
     assert found.failures[0].endswith(" is over 0.001")
     again = check_run(found.run.config, run=found.run, time_limit=0.01, bins_limit=0.1)
     assert again.passed
@@ -151,7 +175,10 @@ def test_loose_tolerances_fail_by_name(shipped: Shipped) -> None:
 
 
 def test_the_error_of_the_size_grid_shrinks_with_the_bins(shipped: Shipped) -> None:
-    errors = [check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins})).err_bins["M_loss"] for bins in (20, 40, 80)]
+    errors = [
+        check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins})).err_bins["M_loss"]
+        for bins in (20, 40, 80)
+    ]
     assert errors[0] > 2.0 * errors[1] > 4.0 * errors[2] > 0.0
 
 
@@ -169,7 +196,9 @@ def test_the_error_of_the_size_grid_shrinks_with_the_bins(shipped: Shipped) -> N
         (math.inf, math.inf, math.inf),
     ],
 )
-def test_a_relative_difference_is_never_nan(value: float, reference: float, difference: float) -> None:
+def test_a_relative_difference_is_never_nan(
+    value: float, reference: float, difference: float
+) -> None:
     assert relative_difference(value, reference) == difference
 
 
@@ -184,12 +213,19 @@ def test_a_run_that_loses_nothing_agrees_with_runs_that_lose_nothing(shipped: Sh
 def test_what_is_no_number_does_not_pass(shipped: Shipped, bad: float) -> None:
     run = run_zero_d(shipped("baseline"))
     worse = dataclasses.replace(run, M_loss=bad)
-    found = Convergence(run=run, tighter=worse, finer=worse, coarser=run, time_limit=1.0, bins_limit=1.0)
-    assert found.failures == ("M_loss: err_time = inf is over 1", "M_loss: err_bins = inf is over 1")
+    found = Convergence(
+        run=run, tighter=worse, finer=worse, coarser=run, time_limit=1.0, bins_limit=1.0
+    )
+    assert found.failures == (
+        "M_loss: err_time = inf is over 1",
+        "M_loss: err_bins = inf is over 1",
+    )
 
 
 @pytest.mark.parametrize(("rtol", "tighter"), [(1e-3, 1e-5), (1e-11, 1e-12), (1e-12, 1e-12)])
-def test_tolerances_are_tightened_as_far_as_a_configuration_may_go(shipped: Shipped, rtol: float, tighter: float) -> None:
+def test_tolerances_are_tightened_as_far_as_a_configuration_may_go(
+    shipped: Shipped, rtol: float, tighter: float
+) -> None:
     config = comparisons(shipped("melt_simple", {"numerics.rtol": rtol, "numerics.atol": 1e-19}))[0]
     assert (config.numerics.rtol, config.numerics.atol) == (pytest.approx(tighter), 1e-20)
 
@@ -200,31 +236,57 @@ def test_the_limit_on_steps_is_that_of_the_run_and_not_of_its_check(shipped: Shi
 
 
 def test_more_bins_than_can_be_doubled_are_refused(shipped: Shipped) -> None:
-    with pytest.raises(ConfigError, match=r"sizes\.n_bins = 501: a check needs a run with twice as many, and 1000 are allowed; give at most 500"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"sizes\.n_bins = 501: a check needs a run with twice as many, and 1000 are allowed;"
+            r" give at most 500"
+        ),
+    ):
         check_run(shipped("melt_simple", {"sizes.n_bins": 501}))
 
 
-def test_a_run_to_compare_with_that_cannot_go_on_is_told_from_the_run_itself(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_to_compare_with_that_cannot_go_on_is_told_from_the_run_itself(
+    shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SolverError, match=r"^numerics.max_steps = 3 reached"):
         check_run(shipped("melt_simple", {"numerics.max_steps": 3}))
     monkeypatch.setattr("marsdisk.convergence.MORE_STEPS", 1)
-    with pytest.raises(SolverError, match=r"^the run with tighter steps, to compare with: numerics.max_steps = 70 reached"):
+    with pytest.raises(
+        SolverError,
+        match=r"^the run with tighter steps, to compare with: numerics.max_steps = 70 reached",
+    ):
         check_run(shipped("melt_simple", {"numerics.max_steps": 70}))
 
 
 def test_the_classic_scheme_halves_its_step_and_its_error(shipped: Shipped) -> None:
-    fine = {**CLASSIC, "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20}, "optical_depth": {"tau0_target": 0.1}}
+    fine = {
+        **CLASSIC,
+        "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20},
+        "optical_depth": {"tau0_target": 0.1},
+    }
     errors = []
     for dt in (2e-3, 1e-3):
-        found = check_run(shipped("melt_simple", {**fine, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": dt}}))
+        found = check_run(
+            shipped(
+                "melt_simple",
+                {**fine, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": dt}},
+            )
+        )
         assert found.tighter.config.numerics.dt == dt / 2
         assert found.tighter.steps == pytest.approx(2 * found.run.steps, abs=1)
         errors.append(found.err_time["M_loss"])
     assert errors[0] / errors[1] == pytest.approx(2.0, rel=0.1)
 
 
-def test_the_error_of_a_classic_run_is_that_which_a_much_smaller_step_finds(shipped: Shipped) -> None:
-    fine = {**CLASSIC, "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20}, "optical_depth": {"tau0_target": 0.1}}
+def test_the_error_of_a_classic_run_is_that_which_a_much_smaller_step_finds(
+    shipped: Shipped,
+) -> None:
+    fine = {
+        **CLASSIC,
+        "sizes": {"s_min": 1e-6, "s_max": 1e-4, "n_bins": 20},
+        "optical_depth": {"tau0_target": 0.1},
+    }
     classic = {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": 1e-3}
     found = check_run(shipped("melt_simple", {**fine, "numerics": classic}))
     exact = run_zero_d(shipped("melt_simple", {**fine, "numerics": {**classic, "dt": 1e-3 / 64}}))
@@ -232,17 +294,34 @@ def test_the_error_of_a_classic_run_is_that_which_a_much_smaller_step_finds(ship
     assert found.err_time["M_loss"] == pytest.approx(error, rel=0.1)
 
 
-def test_a_classic_run_without_a_step_of_its_own_has_half_a_thousandth_of_the_run_as_tighter_one(shipped: Shipped) -> None:
-    found = check_run(shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-5}}))
+def test_a_classic_run_without_a_step_of_its_own_has_half_a_thousandth_of_the_run_as_tighter_one(
+    shipped: Shipped,
+) -> None:
+    found = check_run(
+        shipped(
+            "melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-5}}
+        )
+    )
     assert found.tighter.config.numerics.dt == pytest.approx(found.run.t_end / 2000.0)
     assert (found.run.steps, found.tighter.steps) == (1000, 2000)
 
 
-def test_classic_steps_that_collisions_bound_are_refused_as_nothing_halves_them(shipped: Shipped) -> None:
+def test_classic_steps_that_collisions_bound_are_refused_as_nothing_halves_them(
+    shipped: Shipped,
+) -> None:
     with pytest.raises(
-        ConfigError, match=r"classic steps cover 2 outer steps of 1 s, .* half of dt would not show their error\. Give a dt well below"
+        ConfigError,
+        match=(
+            r"classic steps cover 2 outer steps of 1 s, .* half of dt would not show their error\."
+            r" Give a dt well below"
+        ),
     ):
-        check_run(shipped("melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}}))
+        check_run(
+            shipped(
+                "melt_simple",
+                {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}},
+            )
+        )
 
 
 def test_it_is_there_from_the_package(shipped: Shipped) -> None:
@@ -252,7 +331,9 @@ def test_it_is_there_from_the_package(shipped: Shipped) -> None:
     assert np.isfinite(found.finer.N).all()
 
 
-@pytest.mark.parametrize("limits", [{"time_limit": float("nan")}, {"bins_limit": 0.0}, {"bins_limit": -1.0}])
+@pytest.mark.parametrize(
+    "limits", [{"time_limit": float("nan")}, {"bins_limit": 0.0}, {"bins_limit": -1.0}]
+)
 def test_a_limit_that_is_none_is_refused(shipped: Shipped, limits: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="limits of a check must be positive"):
         check_run(shipped("baseline"), **limits)
@@ -270,7 +351,9 @@ def test_a_limit_that_is_none_is_refused(shipped: Shipped, limits: dict[str, flo
         (40, math.inf, 1.0, None),
     ],
 )
-def test_bins_are_advised_by_the_order(bins: int, error: float, order: float, needed: int | None) -> None:
+def test_bins_are_advised_by_the_order(
+    bins: int, error: float, order: float, needed: int | None
+) -> None:
     assert bins_for(bins, error, order, 0.01) == needed
 
 
@@ -278,7 +361,9 @@ def test_bins_are_advised_by_the_order(bins: int, error: float, order: float, ne
     ("tolerance", "error", "advised"),
     [(1e-3, 5e-3, 4e-5), (1e-3, 2e-3, 1e-4), (0.1, 2.42e-3, 8e-3), (1e-10, 1e-2, 2e-12)],
 )
-def test_tolerances_are_advised_with_a_factor_of_five_to_spare(tolerance: float, error: float, advised: float) -> None:
+def test_tolerances_are_advised_with_a_factor_of_five_to_spare(
+    tolerance: float, error: float, advised: float
+) -> None:
     assert tolerance_for(tolerance, error, 1e-3) == advised
 
 

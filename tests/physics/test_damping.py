@@ -32,7 +32,8 @@ from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "orbit.json").read_text(encoding="utf-8"))
-#: Bodies too strong to break, all in the top bin, which two that merge do not leave: the collision rate never changes.
+#: Bodies too strong to break, all in the top bin, which two that merge do not leave: the collision
+#: rate never changes.
 BOULDERS: dict[str, Any] = {
     "sizes": {"s_min": 0.1, "s_max": 2.0, "n_bins": 4},
     "initial": {"s0_mode": "mono", "s_mono": 1.5},
@@ -57,15 +58,32 @@ DUST: dict[str, Any] = {
 
 @pytest.mark.parametrize("case", GOLDEN["update_e"], ids=lambda case: f"e{case['e']}")
 def test_relaxation_is_the_golden_one(case: dict[str, float]) -> None:
-    assert relaxed(case["e"], case["e_eq"], math.exp(-case["dt"] / case["t_damp"])) == pytest.approx(case["e_new"], rel=1e-12)
+    assert relaxed(
+        case["e"], case["e_eq"], math.exp(-case["dt"] / case["t_damp"])
+    ) == pytest.approx(case["e_new"], rel=1e-12)
 
 
-def boulders(shipped: Shipped, rtol: float, height: dict[str, Any]) -> tuple[RunResult, Array, float]:
+def boulders(
+    shipped: Shipped, rtol: float, height: dict[str, Any]
+) -> tuple[RunResult, Array, float]:
     """A run of boulders, epsilon^2 L t at its output times with L that of the start, and the speed at the start [m/s]."""
-    given = {**BOULDERS, "dynamics": {"e0": 0.5, "i0": 0.05, "damping": {"epsilon": 0.5, "e_eq": 0.1}, **height}}
-    config = shipped("melt_simple", {**given, "numerics": {"t_end_orbits": 2.0, "rtol": rtol}, "output": {"spacing": "linear"}})
-    derived, result = derive(config), run_zero_d(config)
-    L = math.pi * (2.0 * result.s[-1]) ** 2 * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
+    given = {
+        **BOULDERS,
+        "dynamics": {"e0": 0.5, "i0": 0.05, "damping": {"epsilon": 0.5, "e_eq": 0.1}, **height},
+    }
+    config = shipped(
+        "melt_simple",
+        {**given, "numerics": {"t_end_orbits": 2.0, "rtol": rtol}, "output": {"spacing": "linear"}},
+    )
+    derived = derive(config)
+    result = run_zero_d(config)
+    L = (
+        math.pi
+        * (2.0 * result.s[-1]) ** 2
+        * derived.v_rel
+        / (2.0 * math.sqrt(math.pi) * derived.H)
+        * result.N[0, -1]
+    )
     assert result.N[-1] == pytest.approx(result.N[0], rel=1e-12)
     return result, 0.25 * L * result.t, derived.v_rel
 
@@ -102,7 +120,8 @@ def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
         "numerics": {"t_end_orbits": 1.0},
     }
     config = shipped("melt_simple", changes)
-    derived, result = derive(config), run_zero_d(config)
+    derived = derive(config)
+    result = run_zero_d(config)
     area = math.pi * (2.0 * result.s[-1]) ** 2
     rate = area * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
     left = np.exp(-(given["epsilon"] ** 2) * rate * result.t)
@@ -112,7 +131,10 @@ def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
 
 def test_e_relaxes_ever_more_slowly_where_the_height_is_fixed(shipped: Shipped) -> None:
     """The rate goes as e: d ln q/dt = -k (b + (1-b) q) with b = e_eq/e0, and q = b/(exp(k b t) - 1 + b); to second order."""
-    height, b, errors, stretches = {"kernel_H_mode": "fixed", "H_fixed_over_a": 0.05}, 0.2, [], []
+    height = {"kernel_H_mode": "fixed", "H_fixed_over_a": 0.05}
+    b = 0.2
+    errors = []
+    stretches = []
     for rtol in (1e-3, 1e-4, 1e-5):
         result, exponent, _ = boulders(shipped, rtol, height)
         q = b / (np.expm1(b * exponent) + b)
@@ -124,9 +146,15 @@ def test_e_relaxes_ever_more_slowly_where_the_height_is_fixed(shipped: Shipped) 
 
 def test_the_energy_of_collisions_is_that_of_the_speed_of_its_time(shipped: Shipped) -> None:
     result, exponent, v_0 = boulders(shipped, 1e-4, {})
-    x, left = exponent[-1], 0.4
-    mean_e2 = 0.1**2 + 2.0 * 0.1 * left * -math.expm1(-x) / x + left**2 * -math.expm1(-2.0 * x) / (2.0 * x)
-    m, N = 4.0 / 3.0 * math.pi * result.config.material.rho * result.s[-1] ** 3, result.N[0, -1]
+    x = exponent[-1]
+    left = 0.4
+    mean_e2 = (
+        0.1**2
+        + 2.0 * 0.1 * left * -math.expm1(-x) / x
+        + left**2 * -math.expm1(-2.0 * x) / (2.0 * x)
+    )
+    m = 4.0 / 3.0 * math.pi * result.config.material.rho * result.s[-1] ** 3
+    N = result.N[0, -1]
     events = 0.5 * N * x / 0.25  # per area, each body counted twice
     expected = events * 0.25 * m * v_0**2 * mean_e2 / 0.5**2 * derive(result.config).area
     assert result.E_collisions == pytest.approx(expected, rel=1e-4)
@@ -135,7 +163,11 @@ def test_the_energy_of_collisions_is_that_of_the_speed_of_its_time(shipped: Ship
 
 def rebuilt(result: RunResult) -> int:
     """How often the fragment tensor was made anew because the speed had changed."""
-    return int(result.cache.invalidations[list(CacheKind).index(CacheKind.FRAGMENT_TENSOR), REASONS.index("v_rel")])
+    return int(
+        result.cache.invalidations[
+            list(CacheKind).index(CacheKind.FRAGMENT_TENSOR), REASONS.index("v_rel")
+        ]
+    )
 
 
 def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
@@ -157,7 +189,9 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
 
     def end(tolerance: float) -> tuple[Array, int]:
         limits = Limits(2e4, 1e-8, 1e-14, 100_000, math.inf)
-        stretches = integrate_stretches(ring.c0, Damping(1e-3, area, ring.masses, motion_at), limits, solve, tolerance=tolerance)
+        stretches = integrate_stretches(
+            ring.c0, Damping(1e-3, area, ring.masses, motion_at), limits, solve, tolerance=tolerance
+        )
         path = joined([stretch.path for stretch in stretches])
         assert path.ledger_error < 1e-13
         return path.y[-1], len(stretches)
@@ -165,7 +199,8 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
     exact, _ = end(1e-5)
     undamped = solve_ring(ring, drivers, 2e4).y[-1]
     assert np.abs(exact - undamped).max() > 0.1 * ring.c0.sum(), "damping should matter"
-    counts, errors = [], []
+    counts = []
+    errors = []
     for tolerance in (1e-2, 1e-3, 1e-4):
         y, count = end(tolerance)
         counts.append(count)
@@ -174,14 +209,19 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
     assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] == pytest.approx(2.0, abs=0.3)
 
 
-def test_the_disk_gets_to_its_equilibrium_with_the_same_bits_with_and_without_a_cache(shipped: Shipped) -> None:
+def test_the_disk_gets_to_its_equilibrium_with_the_same_bits_with_and_without_a_cache(
+    shipped: Shipped,
+) -> None:
     config = shipped("melt_simple", DUST)
-    result, cold = run_zero_d(config), run_zero_d(config, cache=RunCache(enabled=False))
+    result = run_zero_d(config)
+    cold = run_zero_d(config, cache=RunCache(enabled=False))
     derived = derive(config)
     i_eq = 0.05 / 0.5 * 0.02
     assert result.e[0] == 0.5
     assert result.e[-1] == pytest.approx(0.02, rel=1e-9)
-    assert result.v_rel[-1] == pytest.approx(dynamics.dispersion_speed(orbit.keplerian_velocity(derived.r), 0.02, i_eq), rel=1e-9)
+    assert result.v_rel[-1] == pytest.approx(
+        dynamics.dispersion_speed(orbit.keplerian_velocity(derived.r), 0.02, i_eq), rel=1e-9
+    )
     assert np.all(np.diff(result.e) <= 0.0)
     assert rebuilt(result) > 20
     assert result.ledger_error <= 1e-12
@@ -191,8 +231,13 @@ def test_the_disk_gets_to_its_equilibrium_with_the_same_bits_with_and_without_a_
     assert result.tau_los[-1] > 1.1 * still.tau_los[-1], "damping should matter"
 
 
-def test_a_disk_that_starts_at_its_equilibrium_stays_as_it_is_to_the_last_bit(shipped: Shipped) -> None:
-    at_rest, still = (run_zero_d(shipped("melt_simple", {**DUST, "dynamics.damping": damping})) for damping in ({"e_eq": 0.5}, None))
+def test_a_disk_that_starts_at_its_equilibrium_stays_as_it_is_to_the_last_bit(
+    shipped: Shipped,
+) -> None:
+    at_rest, still = (
+        run_zero_d(shipped("melt_simple", {**DUST, "dynamics.damping": damping}))
+        for damping in ({"e_eq": 0.5}, None)
+    )
     assert np.array_equal(at_rest.N, still.N)
     assert np.array_equal(at_rest.M_loss_cum, still.M_loss_cum)
     assert np.array_equal(still.e, np.full(128, 0.5))
@@ -200,7 +245,8 @@ def test_a_disk_that_starts_at_its_equilibrium_stays_as_it_is_to_the_last_bit(sh
 
 def test_a_trajectory_goes_on_from_where_another_ended() -> None:
     ring = make_ring(12)
-    drivers, limits = make_drivers(ring, temperature.slab(4000.0, depth=1e2), supply=1e-8 * ring.c0), Limits(1e5, 1e-8, 1e-18, 10_000, math.inf)
+    drivers = make_drivers(ring, temperature.slab(4000.0, depth=1e2), supply=1e-8 * ring.c0)
+    limits = Limits(1e5, 1e-8, 1e-18, 10_000, math.inf)
     whole = integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
     first = integrate(ring.c0, ring.terms, drivers, limits._replace(t_end=3e4), RODAS5P)
     second = integrate(first.y[-1], ring.terms, drivers, limits, RODAS5P, t=3e4, mode=SOLID)
@@ -220,7 +266,12 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
         "supply.feedback": {"t_response_years": 0.01},
         "optical_depth": {"tau0_target": 0.01, "tau_stop": 0.2},
     }
-    results = [run_zero_d(shipped("melt_simple", {**fed, "numerics": {"t_end_orbits": 100.0, "rtol": rtol}})) for rtol in (1e-3, 1e-5)]
+    results = [
+        run_zero_d(
+            shipped("melt_simple", {**fed, "numerics": {"t_end_orbits": 100.0, "rtol": rtol}})
+        )
+        for rtol in (1e-3, 1e-5)
+    ]
     for result in results:
         assert result.stop_reason is StopReason.OPTICAL_DEPTH
         assert result.tau_los[-1] == pytest.approx(0.2, rel=1e-9)
@@ -232,11 +283,28 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
 @pytest.mark.parametrize("s_max", [1e-3, 3.0], ids=["grains", "boulders"])
 def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: float) -> None:
     """Nothing from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on; boulders in dust, then, faster than time is resolved."""
-    cooling: dict[str, Any] = {"temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3}, "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9}}
-    cooling |= {"sizes.s_max": s_max, "numerics": {"t_end_years": 0.03}, "output": {"spacing": "linear"}}
-    config = shipped("melt_simple", {**{key: value for key, value in DUST.items() if key != "sizes"}, "sizes.n_bins": 16, **cooling})
-    result, derived = run_zero_d(config), derive(config)
-    solidified = temperature.first_time_at_or_below(derived.law, 1985.0 / grain_heating(derived.r, 1.0))
+    cooling: dict[str, Any] = {
+        "temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3},
+        "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9},
+    }
+    cooling |= {
+        "sizes.s_max": s_max,
+        "numerics": {"t_end_years": 0.03},
+        "output": {"spacing": "linear"},
+    }
+    config = shipped(
+        "melt_simple",
+        {
+            **{key: value for key, value in DUST.items() if key != "sizes"},
+            "sizes.n_bins": 16,
+            **cooling,
+        },
+    )
+    result = run_zero_d(config)
+    derived = derive(config)
+    solidified = temperature.first_time_at_or_below(
+        derived.law, 1985.0 / grain_heating(derived.r, 1.0)
+    )
     assert solidified is not None
     assert 0.1 * result.t_end < solidified < result.gated_time
     assert np.all(result.e[result.t <= solidified] == 0.5)
@@ -245,7 +313,9 @@ def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: floa
     assert result.steps + result.steps_rejected < 2000
 
 
-def test_steps_of_stretches_that_are_made_again_count_as_rejected(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_of_stretches_that_are_made_again_count_as_rejected(
+    shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[int] = []
 
     def counting(*given: Any, **options: Any) -> Trajectory:
@@ -254,27 +324,53 @@ def test_steps_of_stretches_that_are_made_again_count_as_rejected(shipped: Shipp
         return path
 
     monkeypatch.setattr(zero_d, "integrate", counting)
-    result = run_zero_d(shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}}))
+    result = run_zero_d(
+        shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}})
+    )
     assert result.steps + result.steps_rejected == sum(made) > result.steps
 
 
 def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:
-    with pytest.raises(SolverError, match=r"numerics.max_steps = 30 reached at t = .* raise it or loosen numerics.rtol"):
-        run_zero_d(shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "max_steps": 30}}))
+    with pytest.raises(
+        SolverError,
+        match=r"numerics.max_steps = 30 reached at t = .* raise it or loosen numerics.rtol",
+    ):
+        run_zero_d(
+            shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "max_steps": 30}})
+        )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"dynamics.v_rel": "pericenter"}, "pericenter is an orbital speed; set v_rel: dispersion"),
-        ({"dynamics": {"e0": 0.0, "i0": 0.0, "kernel_H_mode": "fixed", "H_fixed_over_a": 0.1, "damping": {"e_eq": 0.1}}}, "nothing to damp"),
-        ({"collisions.enabled": False}, "damping is by collisions, and collisions.enabled is false"),
-        ({"numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}}, "has no dynamics.damping; set scheme: rosenbrock"),
+        (
+            {
+                "dynamics": {
+                    "e0": 0.0,
+                    "i0": 0.0,
+                    "kernel_H_mode": "fixed",
+                    "H_fixed_over_a": 0.1,
+                    "damping": {"e_eq": 0.1},
+                }
+            },
+            "nothing to damp",
+        ),
+        (
+            {"collisions.enabled": False},
+            "damping is by collisions, and collisions.enabled is false",
+        ),
+        (
+            {"numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}},
+            "has no dynamics.damping; set scheme: rosenbrock",
+        ),
         ({"dynamics.damping": {}}, "dynamics.damping.e_eq is missing"),
         ({"dynamics.enable_e_damping": True}, "it is now dynamics.damping: {epsilon, e_eq}"),
         ({"dynamics.t_damp_orbits": 20.0}, "it is now dynamics.damping: {epsilon, e_eq}"),
     ],
 )
-def test_damping_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
+def test_damping_that_makes_no_sense_is_refused(
+    shipped: Shipped, changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         derive(shipped("melt_simple", {"dynamics.damping": {"e_eq": 0.1}, **changes}))

@@ -25,9 +25,13 @@ Shipped = Callable[..., RunConfig]
 
 @pytest.mark.parametrize("n", [12, 40])
 def test_rates_are_the_golden_ones(n: int) -> None:
-    N, s, m, H, edges, v, rho, golden = (GAIN[f"n{n}__{name}"] for name in ("N", "s", "m", "H", "edges", "v", "rho", "energy_stats"))
+    N, s, m, H, edges, v, rho, golden = (
+        GAIN[f"n{n}__{name}"] for name in ("N", "s", "m", "H", "edges", "v", "rho", "energy_stats")
+    )
     tensor = _fragment_tensor(s, m, edges, float(v), float(rho), law=QStarLaw())
-    terms = energy_terms(rate_coefficient(pair_areas(s), float(H[0]), float(v)), tensor, m, float(v), 0.1, 0.25)
+    terms = energy_terms(
+        rate_coefficient(pair_areas(s), float(H[0]), float(v)), tensor, m, float(v), 0.1, 0.25
+    )
     relative, retained = energy_rates(N * m, terms)
     assert (relative, relative - retained, retained) == pytest.approx(golden[:3], rel=1e-10)
     events = np.triu(compute_collision_kernel_C1(N, s, float(H[0]), float(v)))
@@ -39,28 +43,73 @@ def test_rates_are_the_golden_ones(n: int) -> None:
 
 def test_the_sum_over_a_run_is_the_rate_over_time(shipped: Shipped) -> None:
     config = shipped(
-        "melt_simple", {"energy.enabled": True, "numerics.t_end_years": 0.01, "output": {"samples": 2001, "snapshots": 2001, "decades": 8.0}}
+        "melt_simple",
+        {
+            "energy.enabled": True,
+            "numerics.t_end_years": 0.01,
+            "output": {"samples": 2001, "snapshots": 2001, "decades": 8.0},
+        },
     )
     result = run_zero_d(config)
-    derived, m = derive(config), grain_mass(result.s, 3270.0)
-    tensor = _fragment_tensor(result.s, m, result.s_edges, derived.v_rel, 3270.0, derived.alpha_mass, law=config.qstar.law())
-    terms = energy_terms(rate_coefficient(pair_areas(result.s), derived.H, derived.v_rel), tensor, m, derived.v_rel, 0.1, 0.25)
-    relative, retained = np.array([energy_rates(N * m, terms) for N in result.N]).T * annulus_area(1.0, 2.7)
+    derived = derive(config)
+    m = grain_mass(result.s, 3270.0)
+    tensor = _fragment_tensor(
+        result.s,
+        m,
+        result.s_edges,
+        derived.v_rel,
+        3270.0,
+        derived.alpha_mass,
+        law=config.qstar.law(),
+    )
+    terms = energy_terms(
+        rate_coefficient(pair_areas(result.s), derived.H, derived.v_rel),
+        tensor,
+        m,
+        derived.v_rel,
+        0.1,
+        0.25,
+    )
+    relative, retained = np.array([energy_rates(N * m, terms) for N in result.N]).T * annulus_area(
+        1.0, 2.7
+    )
     assert result.E_collisions == pytest.approx(np.trapezoid(relative, result.t), rel=2e-3)
-    assert result.E_dissipated == pytest.approx(np.trapezoid(relative - retained, result.t), rel=2e-3)
+    assert result.E_dissipated == pytest.approx(
+        np.trapezoid(relative - retained, result.t), rel=2e-3
+    )
     assert 0.0 < result.E_dissipated < result.E_collisions
 
 
 def test_summing_energy_changes_nothing_else(shipped: Shipped) -> None:
-    with_, without = (run_zero_d(shipped("melt_simple", {"energy": energy, "numerics.t_end_years": 0.01})) for energy in ({"enabled": True}, {}))
+    with_, without = (
+        run_zero_d(shipped("melt_simple", {"energy": energy, "numerics.t_end_years": 0.01}))
+        for energy in ({"enabled": True}, {})
+    )
     assert np.isnan(without.E_collisions)
     assert np.isnan(without.E_dissipated)
     for field in dataclasses.fields(RunResult):
-        if field.name not in {"config", "E_collisions", "E_dissipated", "wall_time", "solver_time", "cache"}:
-            assert np.array_equal(getattr(with_, field.name), getattr(without, field.name)), field.name
+        if field.name not in {
+            "config",
+            "E_collisions",
+            "E_dissipated",
+            "wall_time",
+            "solver_time",
+            "cache",
+        }:
+            assert np.array_equal(getattr(with_, field.name), getattr(without, field.name)), (
+                field.name
+            )
 
 
-@pytest.mark.parametrize("energy", [{"eps_restitution": 0.3}, {"enabled": True, "eps_restitution": 0.3, "f_ke_fragmentation": 0.2}])
-def test_shares_of_energy_that_contradict_each_other_are_refused(shipped: Shipped, energy: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "energy",
+    [
+        {"eps_restitution": 0.3},
+        {"enabled": True, "eps_restitution": 0.3, "f_ke_fragmentation": 0.2},
+    ],
+)
+def test_shares_of_energy_that_contradict_each_other_are_refused(
+    shipped: Shipped, energy: dict[str, float]
+) -> None:
     with pytest.raises(ConfigError, match=r"energy: .*(drop it|give one)"):
         shipped("melt_simple", {"energy": energy})

@@ -16,7 +16,12 @@ from marsdisk.solver.events import TAU_STOP
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
-DENSE_MELT = {"optical_depth.tau0_target": 1.0, "optical_depth.tau_stop": 1.5, "numerics": {"t_end_years": 7.0}, "supply.mu_orbit10pct": 3.0}
+DENSE_MELT = {
+    "optical_depth.tau0_target": 1.0,
+    "optical_depth.tau_stop": 1.5,
+    "numerics": {"t_end_years": 7.0},
+    "supply.mu_orbit10pct": 3.0,
+}
 STOPPING = {"baseline": {}, "melt_simple": DENSE_MELT}
 
 
@@ -59,13 +64,18 @@ def test_the_stop_is_where_an_unstopped_run_passes(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("rtol", [1e-2, 1e-6])
 @pytest.mark.parametrize("sharp", [False, True])
-@pytest.mark.parametrize("law", [temperature.slab(5000.0), temperature.linear(5000.0)], ids=["slab", "linear"])
-def test_the_run_lands_where_s_blow_crosses_an_edge(law: temperature.TemperatureLaw, sharp: bool, rtol: float) -> None:
+@pytest.mark.parametrize(
+    "law", [temperature.slab(5000.0), temperature.linear(5000.0)], ids=["slab", "linear"]
+)
+def test_the_run_lands_where_s_blow_crosses_an_edge(
+    law: temperature.TemperatureLaw, sharp: bool, rtol: float
+) -> None:
     ring = make_ring(60, s_lo=1e-8, s_hi=1e-2)
     drivers = make_drivers(ring, law, sharp=sharp)
     t_end = float(temperature.first_time_at_or_below(law, 1500.0) or 0.0)
     path = solve(ring, drivers, t_end, rtol=rtol)
-    first, last = blowout_state(drivers, 0.0)[0], blowout_state(drivers, t_end)[0]
+    first = blowout_state(drivers, 0.0)[0]
+    last = blowout_state(drivers, t_end)[0]
     crossed = ring.edges[(ring.edges < first * (1.0 - 1e-9)) & (ring.edges > last * (1.0 + 1e-9))]
     assert crossed.size > 10
     landed = np.array([blowout_state(drivers, t)[0] for t in path.t])

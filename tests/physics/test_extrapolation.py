@@ -55,7 +55,9 @@ def test_differences_that_grow_have_the_least_order() -> None:
         (1.2, 1.0, 1.00001, 1e-5),  # too small to be one
     ],
 )
-def test_without_an_order_the_larger_difference_is_the_error(coarser: float, value: float, finer: float, error: float) -> None:
+def test_without_an_order_the_larger_difference_is_the_error(
+    coarser: float, value: float, finer: float, error: float
+) -> None:
     assert extrapolated_error(coarser, value, finer).error == pytest.approx(error, rel=0.2)
 
 
@@ -88,7 +90,9 @@ def test_with_fewer_than_four_bins_the_least_order_is_taken() -> None:
         (1e300, 1e-300, 1e-300, 0.0),
     ],
 )
-def test_values_that_cannot_be_extrapolated(coarser: float, value: float, finer: float, error: float) -> None:
+def test_values_that_cannot_be_extrapolated(
+    coarser: float, value: float, finer: float, error: float
+) -> None:
     found = extrapolated_error(coarser, value, finer)
     assert found.error == pytest.approx(error, rel=0.05)
     if not math.isfinite(found.error) or error == 0.0:
@@ -106,7 +110,12 @@ def test_it_is_never_less_than_the_plain_difference_of_logarithms_and_always_a_n
     assert math.isnan(found.order) or LEAST_ORDER <= found.order <= MOST_ORDER
 
 
-@given(coarser=st.floats(0.5, 2.0), value=st.floats(0.5, 2.0), finer=st.floats(0.5, 2.0), power=st.integers(-60, 60))
+@given(
+    coarser=st.floats(0.5, 2.0),
+    value=st.floats(0.5, 2.0),
+    finer=st.floats(0.5, 2.0),
+    power=st.integers(-60, 60),
+)
 def test_it_is_the_same_in_any_unit(coarser: float, value: float, finer: float, power: int) -> None:
     unit = 2.0**power
     assert extrapolated_error(unit * coarser, unit * value, unit * finer) == pytest.approx(

@@ -19,7 +19,15 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array
 from marsdisk.physics.opacity import geometric_opacity
 from marsdisk.physics.supply import Feedback
-from marsdisk.solver.drivers import ENTRIES, HELD, SUPPLIED, Drivers, blowout_state, piece_of, set_blowout_rates
+from marsdisk.solver.drivers import (
+    ENTRIES,
+    HELD,
+    SUPPLIED,
+    Drivers,
+    blowout_state,
+    piece_of,
+    set_blowout_rates,
+)
 from marsdisk.solver.trajectory import Trajectory
 from marsdisk.zero_d import run_zero_d
 
@@ -32,7 +40,9 @@ WIDE = (math.log(1e-6), math.log(1e6))
 def fed(ring: Ring, supply: float, feedback: Feedback, *, t_blow: float = math.inf) -> Drivers:
     """Drivers at 3000 K that bring ``supply`` f [kg/(m2 s)], as the ring itself is made up."""
     shares = ring.c0 / ring.c0.sum()
-    return make_drivers(ring, temperature.constant(3000.0), t_blow=t_blow, supply=supply * shares)._replace(feedback=feedback)
+    return make_drivers(
+        ring, temperature.constant(3000.0), t_blow=t_blow, supply=supply * shares
+    )._replace(feedback=feedback)
 
 
 def weights(ring: Ring) -> Array:
@@ -53,22 +63,37 @@ def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> No
     """Supply alone: tau' = a f and f' = b f (1 - tau/tau*), so f is a parabola in tau, cut off at the bounds."""
     ring = make_ring(8, collisions=False)
     tau_0 = float(weights(ring) @ ring.c0)
-    target, b, cap, floor = 2.0 * tau_0, 3e-4, 1.5, 0.5
+    target = 2.0 * tau_0
+    b = 3e-4
+    cap = 1.5
+    floor = 0.5
     a = 12.0 * tau_0 / T_END
-    path = solve(ring, fed(ring, a * ring.c0.sum() / tau_0, Feedback(b, target, math.log(floor), math.log(cap))), T_END, rtol=1e-8)
-    tau, factor = tau_of(path, ring), factor_of(path)
+    path = solve(
+        ring,
+        fed(ring, a * ring.c0.sum() / tau_0, Feedback(b, target, math.log(floor), math.log(cap))),
+        T_END,
+        rtol=1e-8,
+    )
+    tau = tau_of(path, ring)
+    factor = factor_of(path)
 
     def parabola(begin: float) -> Array:
         result: Array = b / a * (tau - begin - (tau**2 - begin**2) / (2.0 * target))
         return result
 
-    exact = np.where(tau < target, np.minimum(1.0 + parabola(tau_0), cap), np.maximum(cap + parabola(target), floor))
+    exact = np.where(
+        tau < target,
+        np.minimum(1.0 + parabola(tau_0), cap),
+        np.maximum(cap + parabola(target), floor),
+    )
     assert factor == pytest.approx(exact, rel=1e-7)
     held = path.mode.astype(int) & HELD != 0
     assert np.flatnonzero(np.diff(held)).size == 3, "free, at the cap, free, at the floor"
     assert [factor.max(), factor.min(), factor[-1]] == pytest.approx([cap, floor, floor], rel=1e-9)
     supplied = path.y[:, path.bins + SUPPLIED]
-    assert supplied == pytest.approx((tau - tau_0) / a * a * ring.c0.sum() / tau_0, rel=1e-9, abs=1e-14 * ring.c0.sum())
+    assert supplied == pytest.approx(
+        (tau - tau_0) / a * a * ring.c0.sum() / tau_0, rel=1e-9, abs=1e-14 * ring.c0.sum()
+    )
     assert path.ledger_error <= 1e-14
 
 
@@ -76,13 +101,21 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
     """Each golden step multiplied f by 1 + x where, at the same optical depth held for as long, ln f grows by x here."""
     case = json.loads(GOLDEN.read_text(encoding="utf-8"))["feedback"]
     given = case["spec_extra"]["feedback"]
-    feedback = Feedback(given["gain"] / (given["response_time_years"] * YEAR), given["target_tau"], math.log(1e-6), math.log(10.0))
-    ring, before = make_ring(4, collisions=False), 1.0
+    feedback = Feedback(
+        given["gain"] / (given["response_time_years"] * YEAR),
+        given["target_tau"],
+        math.log(1e-6),
+        math.log(10.0),
+    )
+    ring = make_ring(4, collisions=False)
+    before = 1.0
     for step in case["steps"]:
         tau = float(weights(ring) @ ring.c0)
         still = fed(ring, 0.0, feedback)
         path = solve(ring._replace(c0=step["tau"] / tau * ring.c0), still, step["dt"])
-        assert path.y[-1, -1] == pytest.approx(step["feedback_scale"] / before - 1.0, rel=1e-9, abs=1e-15)
+        assert path.y[-1, -1] == pytest.approx(
+            step["feedback_scale"] / before - 1.0, rel=1e-9, abs=1e-15
+        )
         before = step["feedback_scale"]
 
 
@@ -112,14 +145,21 @@ def test_at_a_depth_that_stays_the_factor_is_an_exponential_up_to_its_bound(
 
 def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Array:
     """Mass per bin and ln f at T_END by SciPy's Radau."""
-    n, w, feedback, shares = ring.c0.size, weights(ring), drivers.feedback, ring.c0 / ring.c0.sum()
+    n = ring.c0.size
+    w = weights(ring)
+    feedback = drivers.feedback
+    shares = ring.c0 / ring.c0.sum()
     S = np.zeros(n)
     s_blow = blowout_state(drivers, 0.0)[0]
     set_blowout_rates(drivers.blowout, piece_of(drivers.blowout, s_blow), s_blow, S)
 
     def rate(t: float, y: Array) -> Array:
-        c, f = y[:n], math.exp(y[n])
-        return np.append(rate_of(c, ring) + supply * f * shares - S * c, feedback.rate * (1.0 - w @ c / feedback.tau_target))
+        c = y[:n]
+        f = math.exp(y[n])
+        return np.append(
+            rate_of(c, ring) + supply * f * shares - S * c,
+            feedback.rate * (1.0 - w @ c / feedback.tau_target),
+        )
 
     def slope(t: float, y: Array) -> Array:
         J = np.zeros((n + 1, n + 1))
@@ -128,14 +168,24 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         J[n, :n] = -feedback.rate / feedback.tau_target * w
         return J
 
-    found = scipy_integrate.solve_ivp(rate, (0.0, T_END), np.append(ring.c0, 0.0), method="Radau", jac=slope, rtol=1e-11, atol=1e-16)
+    found = scipy_integrate.solve_ivp(
+        rate,
+        (0.0, T_END),
+        np.append(ring.c0, 0.0),
+        method="Radau",
+        jac=slope,
+        rtol=1e-11,
+        atol=1e-16,
+    )
     end: Array = found.y[:, -1]
     return end
 
 
 def swinging() -> tuple[Ring, Drivers, Array]:
     """Collisions, blow-out and a supply that swings around its target; with SciPy's solution."""
-    ring, supply, t_blow = make_ring(6, s_lo=1e-7, s_hi=1e-2, sigma=0.01, v_rel=300.0), 1e-6, 6e3
+    ring = make_ring(6, s_lo=1e-7, s_hi=1e-2, sigma=0.01, v_rel=300.0)
+    supply = 1e-6
+    t_blow = 6e3
     target = 0.5 * float(weights(ring) @ ring.c0)
     drivers = fed(ring, supply, Feedback(3e-4, target, *WIDE), t_blow=t_blow)
     return ring, drivers, scipy_end(ring, drivers, supply, t_blow)
@@ -143,10 +193,13 @@ def swinging() -> tuple[Ring, Drivers, Array]:
 
 def test_the_order_and_the_limit_are_those_of_the_equations() -> None:
     ring, drivers, exact = swinging()
-    steps, errors = [], []
+    steps = []
+    errors = []
     for rtol in 10.0 ** -np.arange(3.0, 8.6, 0.5):
         path = solve(ring, drivers, T_END, rtol=float(rtol), atol=1e-12)
-        error = np.abs(np.delete(path.y[-1], range(path.bins, path.bins + ENTRIES)) - exact) / np.append(np.full(path.bins, ring.c0.sum()), 1.0)
+        error = np.abs(
+            np.delete(path.y[-1], range(path.bins, path.bins + ENTRIES)) - exact
+        ) / np.append(np.full(path.bins, ring.c0.sum()), 1.0)
         steps.append(path.accepted)
         errors.append(error.max())
         assert path.ledger_error <= 1e-13
@@ -183,7 +236,9 @@ def test_a_bound_keeps_it_from_getting_there(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("bound", ["cap", "floor"])
 @pytest.mark.parametrize("offset", [-1e-6, -1e-12, 0.0, 1e-12, 1e-6])
-def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(shipped: Shipped, bound: str, offset: float) -> None:
+def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(
+    shipped: Shipped, bound: str, offset: float
+) -> None:
     rest = run_zero_d(shipped("melt_simple", STEERED)).tau_los[-1]
     feedback = {"tau_target": rest * (1.0 + offset), "t_response_years": 1e-6, bound: 1.0}
     result = run_zero_d(shipped("melt_simple", {**STEERED, "supply.feedback": feedback}))
@@ -193,25 +248,45 @@ def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(shippe
 
 def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -> None:
     """A supply with every factor there is: no more than its reservoir, and none while grains are not solid."""
-    supply = {"feedback": {"tau_target": 5.0, "t_response_years": 0.01}, "temperature": {"power": 2.0}, "reservoir": 1e-11}
-    result = run_zero_d(shipped("melt_simple", {**STEERED, "supply": {"injection": "initial_psd", **supply}}))
+    supply = {
+        "feedback": {"tau_target": 5.0, "t_response_years": 0.01},
+        "temperature": {"power": 2.0},
+        "reservoir": 1e-11,
+    }
+    result = run_zero_d(
+        shipped("melt_simple", {**STEERED, "supply": {"injection": "initial_psd", **supply}})
+    )
     assert result.M_supplied == pytest.approx(1e-11, rel=1e-9)
     assert result.ledger_error <= 1e-12
     hot = {"phase": {"enabled": True, "T_condense": 800.0, "T_vaporize": 900.0}}
-    assert run_zero_d(shipped("melt_simple", {**STEERED, **hot, "supply.feedback": {}})).M_supplied == 0.0
+    assert (
+        run_zero_d(shipped("melt_simple", {**STEERED, **hot, "supply.feedback": {}})).M_supplied
+        == 0.0
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"supply": {"mode": "none", "feedback": {}}}, "mode is none but feedback"),
-        ({"supply.feedback": {"floor": 2.0}}, r"supply.feedback.floor = 2.0: must be a number in \(0, 1\]"),
+        (
+            {"supply.feedback": {"floor": 2.0}},
+            r"supply.feedback.floor = 2.0: must be a number in \(0, 1\]",
+        ),
         ({"supply.feedback": {"floor": 1.0, "cap": 1.0}}, "leaves the factor no room"),
         ({"supply.feedback": {"target_tau": 1.0}}, "it is now supply.feedback.tau_target"),
-        ({"supply.feedback": {"response_time_years": 1.0}}, "it is now supply.feedback.t_response_years"),
-        ({"supply.feedback": {}, "numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}}, "has no supply.feedback; set scheme: rosenbrock"),
+        (
+            {"supply.feedback": {"response_time_years": 1.0}},
+            "it is now supply.feedback.t_response_years",
+        ),
+        (
+            {"supply.feedback": {}, "numerics": {"t_end_years": 1.0, "scheme": "imex_bdf1"}},
+            "has no supply.feedback; set scheme: rosenbrock",
+        ),
     ],
 )
-def test_a_feedback_that_makes_no_sense_is_refused(shipped: Shipped, changes: dict[str, Any], words: str) -> None:
+def test_a_feedback_that_makes_no_sense_is_refused(
+    shipped: Shipped, changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         shipped("melt_simple", changes)

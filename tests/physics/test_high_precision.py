@@ -31,13 +31,19 @@ def q_d_star(s: mpf, v_kms: mpf, law: QStarLaw) -> mpf:
 
     def terms(row: tuple[float, ...]) -> tuple[mpf, mpf]:
         _, Q_s, a, B, b = (mpf(x) for x in row)
-        return mpf("1e-4") * Q_s * (100 * s) ** -a, mpf("1e-4") * B * (mpf(RHO) / 1000) * (100 * s) ** b
+        return (
+            mpf("1e-4") * Q_s * (100 * s) ** -a,
+            mpf("1e-4") * B * (mpf(RHO) / 1000) * (100 * s) ** b,
+        )
 
     rows = law.coefficients
     for low, high in pairwise(rows):
         if low[0] <= v_kms <= high[0]:
             x = (v_kms - low[0]) / (mpf(high[0]) - low[0])
-            return sum((1 - x) * first + x * last for first, last in zip(terms(low), terms(high), strict=True))
+            return sum(
+                (1 - x) * first + x * last
+                for first, last in zip(terms(low), terms(high), strict=True)
+            )
     end = rows[0] if v_kms < rows[0][0] else rows[-1]
     strength, gravity = terms(end)
     return strength + gravity * (v_kms / end[0]) ** (2 - 3 * mpf(law.mu))
@@ -49,23 +55,42 @@ def remnant_share(m_i: mpf, m_j: mpf, v: mpf, q_star: mpf) -> mpf:
 
 
 def triple_loop(c: Array, ring: Ring, v_rel: float, exponent: float) -> Entries:
-    n, v, p = c.size, mpf(v_rel), 1 - mpf(exponent)
-    s, e, m, dust = ([mpf(float(x)) for x in array] for array in (ring.sizes, ring.edges, ring.masses, c))
-    integral = [(e[k + 1] ** p - e[k] ** p) / p if p != 0 else mp.log(e[k + 1] / e[k]) for k in range(n)]
-    rate, rate_moved = [mpf(0)] * n, [mpf(0)] * n
-    slope, slope_moved = [[mpf(0)] * n for _ in range(n)], [[mpf(0)] * n for _ in range(n)]
+    n = c.size
+    v = mpf(v_rel)
+    p = 1 - mpf(exponent)
+    s, e, m, dust = (
+        [mpf(float(x)) for x in array] for array in (ring.sizes, ring.edges, ring.masses, c)
+    )
+    integral = [
+        (e[k + 1] ** p - e[k] ** p) / p if p != 0 else mp.log(e[k + 1] / e[k]) for k in range(n)
+    ]
+    rate = [mpf(0)] * n
+    rate_moved = [mpf(0)] * n
+    slope = [[mpf(0)] * n for _ in range(n)]
+    slope_moved = [[mpf(0)] * n for _ in range(n)]
     for i in range(n):
         for j in range(i, n):
-            kernel = mp.pi * (s[i] + s[j]) ** 2 * v / (mp.sqrt(2 * mp.pi) * mp.sqrt(2) * SCALE_HEIGHT) / (2 if i == j else 1)
-            events, total = kernel / (m[i] * m[j]), m[i] + m[j]  # events over c_i c_j
+            kernel = (
+                mp.pi
+                * (s[i] + s[j]) ** 2
+                * v
+                / (mp.sqrt(2 * mp.pi) * mp.sqrt(2) * SCALE_HEIGHT)
+                / (2 if i == j else 1)
+            )
+            # events over c_i c_j
+            events = kernel / (m[i] * m[j])
+            total = m[i] + m[j]
             F = remnant_share(m[i], m[j], v, q_d_star(s[j], v / 1000, QStarLaw()))
             size = mp.cbrt(3 * F * total / (4 * mp.pi * mpf(RHO)))
             K = max([k for k in range(n) if e[k] <= size], default=0)
             for k in range(n):
-                fragments = (1 - F) * total * integral[k] / sum(integral[: K + 1]) if k <= K else mpf(0)
+                fragments = (
+                    (1 - F) * total * integral[k] / sum(integral[: K + 1]) if k <= K else mpf(0)
+                )
                 gain = fragments + (F * total if k == K else 0)
                 loss = (m[i] if k == i else 0) + (m[j] if k == j else 0)
-                kept = m[j] if k == j == K else 0  # a target that stays in its bin is neither lost nor gained
+                # a target that stays in its bin is neither lost nor gained
+                kept = m[j] if k == j == K else 0
                 remnant = abs(F * total - kept) if k == K else mpf(0)
                 moved = fragments + remnant + loss - kept
                 rate[k] += events * (gain - loss) * dust[i] * dust[j]
@@ -78,7 +103,10 @@ def triple_loop(c: Array, ring: Ring, v_rel: float, exponent: float) -> Entries:
 
 def states(ring: Ring) -> dict[str, Array]:
     generator = np.random.default_rng(ring.sizes.size)
-    return {"three slopes": ring.c0, "uneven": 10.0 ** generator.uniform(-12.0, 0.0, ring.sizes.size)}
+    return {
+        "three slopes": ring.c0,
+        "uneven": 10.0 ** generator.uniform(-12.0, 0.0, ring.sizes.size),
+    }
 
 
 @pytest.mark.parametrize("law", ["mass", "number"])
@@ -98,8 +126,14 @@ def test_rate_and_jacobian_equal_sixty_digit_arithmetic(grid: str, v_rel: float,
             busiest = busiest_of(c, ring)
             rate = rate_of(c, ring, busiest)
             for k in range(BINS):
-                allowed = mpf("1e-13") * exact.rate_moved[k] + (mpf("1e-15") * sum(exact.rate_moved) if k == busiest else 0)
+                allowed = mpf("1e-13") * exact.rate_moved[k] + (
+                    mpf("1e-15") * sum(exact.rate_moved) if k == busiest else 0
+                )
                 assert abs(float(rate[k]) - exact.rate[k]) <= allowed, (name, k)
                 for column in range(BINS):
                     allowed = mpf("1e-13") * exact.slope_moved[k][column]
-                    assert abs(float(slope[k, column]) - exact.slope[k][column]) <= allowed, (name, k, column)
+                    assert abs(float(slope[k, column]) - exact.slope[k][column]) <= allowed, (
+                        name,
+                        k,
+                        column,
+                    )

@@ -73,11 +73,13 @@ STRENGTH = one_at_a_time(
 @pytest.mark.parametrize("given", STRENGTH)
 def test_the_weakest_body_is_where_both_slopes_balance(given: Inputs, v: float) -> None:
     """d Q/d ln s = 0: a Q_s s^-a = b W s^b, W = B rho (v/v_ref)^(2 - 3 mu) beyond the table."""
-    mu, v_ref = given["mu"], 3.0
+    mu = given["mu"]
+    v_ref = 3.0
     row = (v_ref, *(given[name] for name in ("Q_s", "a", "B", "b")))
     law = QStarLaw((row,), "si", mu)
     W = given["B"] * given["rho"] * (v / v_ref) ** (2.0 - 3.0 * mu)
-    a, b = given["a"], given["b"]
+    a = given["a"]
+    b = given["b"]
     weakest = (a * given["Q_s"] / (b * W)) ** (1.0 / (a + b))
     sizes = weakest * np.array([1e-12, 0.99, 1.0, 1.01, 1e9])
     small, below, lowest, above, large = compute_q_d_star_array(sizes, given["rho"], v, law)
@@ -106,7 +108,8 @@ def test_a_scaled_law_is_the_law_times_the_factor(s: float, factor: float) -> No
     ),
 )
 def test_the_energy_of_a_collision_is_that_about_the_centre_of_mass(given: Inputs) -> None:
-    m, v = np.array([given["m_1"], given["m_2"]]), given["v"]
+    m = np.array([given["m_1"], given["m_2"]])
+    v = given["v"]
     speeds = v * np.array([m[1], -m[0]]) / m.sum()
     energy = float(np.sum(0.5 * m * speeds**2))
     specific = reduced_specific_energy(m[0], m[1], v)
@@ -200,7 +203,8 @@ def test_energy_is_kept_by_cratering_or_fragmentation(
     ),
 )
 def test_equal_grains_bring_a_quarter_of_m_v2_into_each_collision(given: Inputs) -> None:
-    rho, v = 3270.0, given["v"]
+    rho = 3270.0
+    v = given["v"]
     grid = make_grid(0.9 * given["s"], given["s"] / 0.9, 1)
     m = grain_mass(grid.sizes, rho)
     K = rate_coefficient(pair_areas(grid.sizes), given["H"], v)

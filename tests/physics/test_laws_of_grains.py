@@ -18,7 +18,8 @@ Inputs = dict[str, float]
 
 @pytest.mark.parametrize("r", [0.5 * R_MARS, R_MARS, 2.7 * R_MARS, 1e9])
 def test_an_orbit_is_kept_by_gravity(r: float) -> None:
-    v, omega = orbit.keplerian_velocity(r), orbit.angular_velocity(r)
+    v = orbit.keplerian_velocity(r)
+    omega = orbit.angular_velocity(r)
     assert v**2 / r == pytest.approx(G * M_MARS / r**2, rel=1e-14)
     assert omega * r == pytest.approx(v, rel=1e-14)
     assert orbit.orbital_period(r) * v == pytest.approx(2.0 * math.pi * r, rel=1e-14)
@@ -84,7 +85,8 @@ def test_the_height_is_that_of_the_inclined_orbit(given: Inputs) -> None:
     ),
 )
 def test_an_element_relaxes_in_steps_as_in_one(given: Inputs) -> None:
-    start, end = given["start"], given["equilibrium"]
+    start = given["start"]
+    end = given["equilibrium"]
     assert dynamics.relaxed(start, end, 1.0) == pytest.approx(start, rel=1e-15)
     assert dynamics.relaxed(start, end, 0.0) == end
     half = dynamics.relaxed(start, end, math.exp(-0.5))
@@ -118,7 +120,8 @@ def test_grains_of_one_size_have_an_opacity_of_three_quarters_over_rho_s(
     ),
 )
 def test_the_opacity_of_a_power_law_is_that_of_its_integrals(given: Inputs) -> None:
-    grid, alpha = make_grid(given["s_min"], given["s_max"], 2000), given["alpha"]
+    grid = make_grid(given["s_min"], given["s_max"], 2000)
+    alpha = given["alpha"]
     masses = grain_mass(grid.sizes, given["rho"])
     shares = psd.melt_truncated_powerlaw(grid, alpha, given["s_min"], given["s_max"], 0.0)
 
@@ -172,7 +175,8 @@ def test_the_melt_mixture_is_two_error_functions(given: Inputs) -> None:
         return erf((np.log(s / centre) / width - width) / math.sqrt(2.0))
 
     def share(centre: float) -> Array:
-        low, high = below(given["s_cut"], centre), below(1e3, centre)
+        low = below(given["s_cut"], centre)
+        high = below(1e3, centre)
         return np.clip((below(upper, centre) - low) / (high - low), 0.0, None)
 
     f = given["f_fine"]

@@ -63,7 +63,9 @@ def test_what_evaporates_is_what_a_gas_in_balance_would_bring_back(
     melt: bool,
 ) -> None:
     """A gas of density rho_v brings rho_v <v>/4 to a wall, and alpha of that sticks."""
-    T, A, B = given["T"], given["A"], given["B"]
+    T = given["T"]
+    A = given["A"]
+    B = given["B"]
     other = (9.0, 30000.0)
     constants = (A, B, 5000.0, *other) if not melt else (*other, 900.0, A, B)
     material = VapourSet(given["alpha_evap"], given["mu"], *constants)
@@ -151,7 +153,8 @@ def test_whole_grains_go_in_the_time_in_which_one_would_shrink_away(
 )
 def test_a_grain_stops_when_the_gas_it_has_met_weighs_as_much(given: Inputs) -> None:
     """Epstein drag: pi s^2 rho_g c_s t of gas, times 4/3, is the mass of the grain."""
-    s, rho = np.array([given["s"]]), given["rho"]
+    s = np.array([given["s"]])
+    rho = given["rho"]
     (rate,) = gas_drag_rates(s, rho, given["rho_g"], given["c_s"])
     met = 4.0 / 3.0 * math.pi * given["s"] ** 2 * given["rho_g"] * given["c_s"] / rate
     assert met == pytest.approx(float(grain_mass(s, rho)[0]), rel=1e-12)

@@ -55,7 +55,8 @@ def test_linear_cooling_spends_its_heat_as_fast_as_at_the_start(
     layer: Inputs,
     share: float,
 ) -> None:
-    law, T0 = linear(**layer), layer["T0"]
+    law = linear(**layer)
+    T0 = layer["T0"]
     T = (1.0 - share) * T0
     t = heat_capacity(layer) * (T0 - T) / loss(T0)
     slope = -loss(T0) / heat_capacity(layer)
@@ -171,7 +172,9 @@ LIGHT = one_at_a_time(
 @pytest.mark.parametrize("s", [1e-8, 1e-6, 1e-2])
 @pytest.mark.parametrize("light", LIGHT)
 def test_beta_is_the_ratio_of_two_forces_at_any_distance(light: Inputs, s: float) -> None:
-    T, rho, Q = light["T"], light["rho"], light["Q"]
+    T = light["T"]
+    rho = light["rho"]
+    Q = light["Q"]
     luminosity = 4.0 * math.pi * R_MARS**2 * loss(T)
     for r in (R_MARS, 2.7 * R_MARS):
         push = luminosity / (4.0 * math.pi * r**2 * C_LIGHT) * math.pi * s**2 * Q
@@ -181,7 +184,9 @@ def test_beta_is_the_ratio_of_two_forces_at_any_distance(light: Inputs, s: float
 
 @pytest.mark.parametrize("light", LIGHT)
 def test_a_grain_of_the_blow_out_size_has_a_beta_of_one_half(light: Inputs) -> None:
-    T, rho, Q = light["T"], light["rho"], light["Q"]
+    T = light["T"]
+    rho = light["rho"]
+    Q = light["Q"]
     s_blow, slope, _ = blowout_size(radiation_pressure(rho, Q), T)
     assert beta(s_blow, rho, T, Q) == pytest.approx(0.5, rel=1e-12)
     assert slope == pytest.approx(4.0, rel=1e-12)
@@ -207,7 +212,9 @@ def test_the_blow_out_size_is_lamberts_function_where_the_efficiency_goes_with_l
     given: Inputs,
 ) -> None:
     """s = K (a + b ln(s/s_1)): with y = s/(K b), y - ln y = a/b + ln(K b/s_1), the larger root."""
-    a, b, s_1 = given["at_1_um"], given["rise"], 1e-6
+    a = given["at_1_um"]
+    b = given["rise"]
+    s_1 = 1e-6
     table = table_of(lambda log_s, T: a + b * (log_s - math.log(s_1)) + 0.0 * T)
     pressure = radiation_pressure(given["rho"], table)
     K = pressure.strength * given["T"] ** 4
@@ -230,7 +237,8 @@ def test_the_blow_out_size_is_lamberts_function_where_the_efficiency_goes_with_l
     ),
 )
 def test_the_blow_out_size_follows_an_efficiency_that_goes_with_temperature(given: Inputs) -> None:
-    T, per_K = given["T"], given["per_K"]
+    T = given["T"]
+    per_K = given["per_K"]
     table = table_of(lambda log_s, T: given["cold"] + per_K * T + 0.0 * log_s)
     Q = given["cold"] + per_K * T
     s_blow, slope, _ = blowout_size(radiation_pressure(given["rho"], table), T)
@@ -256,7 +264,8 @@ def test_the_blow_out_time_is_a_part_of_an_orbit(chi: float, limited: float, r: 
     ),
 )
 def test_light_is_cut_to_a_part_that_multiplies_from_layer_to_layer(given: Inputs) -> None:
-    law, tau = analytic(given["w0"], given["g"]), given["tau"]
+    law = analytic(given["w0"], given["g"])
+    tau = given["tau"]
     surface = 1.0 - given["g"]
     through = math.exp(-tau * (1.0 - given["w0"])) * surface
     assert phi_at(law, 0.0) == pytest.approx(min(surface, 1.0), rel=1e-14)

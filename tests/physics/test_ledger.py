@@ -14,39 +14,66 @@ from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 EDGES = np.linspace(1.0, 2.7, 33).tolist()
-#: Collisions, supply, and sublimation begin when the grains are solid, into a step that has grown for months.
+#: Collisions, supply, and sublimation begin when the grains are solid, into a step that has grown
+#: for months.
 GATED = {
     "optical_depth": {"tau_stop": None},
     "numerics": {"t_end_until_temperature_K": 2000.0},
     "phase": {"enabled": True, "T_condense": 2162.0, "T_vaporize": 2163.0, "q_abs": 0.4},
 }
-#: Rings that were told apart from the others by their ledgers, which the thorough tests look at, too.
+#: Rings that were told apart from the others by their ledgers, which the thorough tests look at,
+#: too.
 RINGS = (0, 1, 3, 6, 12, 17)
 
 
 @pytest.mark.parametrize("T0", [4000.0, 4500.0, 5000.0, 5500.0, 6000.0])
 @pytest.mark.parametrize("method", ["none", "sink", "advection"])
-@pytest.mark.parametrize("rings", [pytest.param(RINGS, id="some"), pytest.param(range(32), id="all", marks=pytest.mark.thorough)])
-def test_the_ledger_closes_after_a_gate_has_opened(shipped: Shipped, rings: tuple[int, ...], method: str, T0: float) -> None:
+@pytest.mark.parametrize(
+    "rings",
+    [pytest.param(RINGS, id="some"), pytest.param(range(32), id="all", marks=pytest.mark.thorough)],
+)
+def test_the_ledger_closes_after_a_gate_has_opened(
+    shipped: Shipped, rings: tuple[int, ...], method: str, T0: float
+) -> None:
     for ring in rings:
         place = {"r_in_RM": EDGES[ring], "r_out_RM": EDGES[ring + 1]}
         changes = {**GATED, "disk": place, "sublimation": {"method": method}, "temperature.T0": T0}
         assert run_zero_d(shipped("melt_simple", changes)).ledger_error <= 1e-12, f"ring {ring}"
 
 
-HOT = {**GATED, "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625}, "temperature.T0": 4500.0, "sublimation": {"method": "advection"}}
+HOT = {
+    **GATED,
+    "disk": {"r_in_RM": 1.05313, "r_out_RM": 1.10625},
+    "temperature.T0": 4500.0,
+    "sublimation": {"method": "advection"},
+}
 FLAT = {"psd.floor": "blowout", "optical_depth": {}}
 THICK = {"optical_depth": {"tau_stop": None}}
 OPEN = {
-    "sublimation": ("melt_simple", {**HOT, "numerics.atol": 1e-6}, "sublimation would empty a bin", "lower numerics.atol from 1e-06 to 1e-10"),
+    "sublimation": (
+        "melt_simple",
+        {**HOT, "numerics.atol": 1e-6},
+        "sublimation would empty a bin",
+        "lower numerics.atol from 1e-06 to 1e-10",
+    ),
     "sublimation, very loose": (
         "melt_simple",
         {**HOT, "numerics.atol": 1e-4},
         "sublimation would empty a bin",
         "lower numerics.atol from 0.0001 to 1e-10",
     ),
-    "collisions": ("melt_simple", {**FLAT, "dynamics.i0": 1e-15}, "collisions would empty a bin", "raise dynamics.i0 from 1e-15 to"),
-    "collisions, less flat": ("melt_simple", {**FLAT, "dynamics.i0": 1e-13}, "collisions would empty a bin", "raise dynamics.i0 from 1e-13 to"),
+    "collisions": (
+        "melt_simple",
+        {**FLAT, "dynamics.i0": 1e-15},
+        "collisions would empty a bin",
+        "raise dynamics.i0 from 1e-15 to",
+    ),
+    "collisions, less flat": (
+        "melt_simple",
+        {**FLAT, "dynamics.i0": 1e-13},
+        "collisions would empty a bin",
+        "raise dynamics.i0 from 1e-13 to",
+    ),
     "collisions, fixed height": (
         "melt_simple",
         {**FLAT, "dynamics": {"e0": 0.5, "kernel_H_mode": "fixed", "H_fixed_over_a": 1e-15}},
@@ -93,13 +120,32 @@ def words(config: RunConfig, process: str, error: float) -> list[str]:
 
 
 def test_a_cure_beyond_what_a_key_takes_is_not_given(shipped: Shipped) -> None:
-    assert words(shipped("melt_simple", {"dynamics.i0": 1.0, "numerics.rtol": 1e-12}), "collisions", 1.0) == []
-    assert words(shipped("melt_simple", {"numerics.atol": 1e-20, "numerics.rtol": 1e-12}), "sublimation", 1e-9) == []
+    assert (
+        words(
+            shipped("melt_simple", {"dynamics.i0": 1.0, "numerics.rtol": 1e-12}), "collisions", 1.0
+        )
+        == []
+    )
+    assert (
+        words(
+            shipped("melt_simple", {"numerics.atol": 1e-20, "numerics.rtol": 1e-12}),
+            "sublimation",
+            1e-9,
+        )
+        == []
+    )
     gentle = shipped("melt_simple", {"numerics.atol": 1e-19, "numerics.rtol": 1e-11})
-    assert words(gentle, "gas drag", 1e-9) == ["lower numerics.atol from 1e-19 to 1e-20", "lower numerics.rtol from 1e-11 to 1e-12"]
+    assert words(gentle, "gas drag", 1e-9) == [
+        "lower numerics.atol from 1e-19 to 1e-20",
+        "lower numerics.rtol from 1e-11 to 1e-12",
+    ]
 
 
-def test_where_no_cure_was_found_none_is_named(shipped: Shipped, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_cure_was_found_none_is_named(
+    shipped: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("marsdisk.ledger.cures", lambda *about: iter(()))
-    with pytest.raises(SolverError, match="neither lower tolerances nor a thicker disk were found to cure it"):
+    with pytest.raises(
+        SolverError, match="neither lower tolerances nor a thicker disk were found to cure it"
+    ):
         run_zero_d(shipped("melt_simple", {**FLAT, "dynamics.i0": 1e-13}))

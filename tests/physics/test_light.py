@@ -36,7 +36,12 @@ EQUAL_GRAINS: dict[str, Any] = {
 def shining(tau0: float, orbits: float = 1.0, light: str = "attenuated") -> dict[str, Any]:
     numerics = {**EQUAL_GRAINS["numerics"], "t_end_orbits": orbits}
     optical_depth = {**EQUAL_GRAINS["optical_depth"], "tau0_target": tau0}
-    return {**EQUAL_GRAINS, "optical_depth": optical_depth, "numerics": numerics, "blowout.light": light}
+    return {
+        **EQUAL_GRAINS,
+        "optical_depth": optical_depth,
+        "numerics": numerics,
+        "blowout.light": light,
+    }
 
 
 @pytest.mark.parametrize("tau", [-0.3, -0.05, 1e-12, 1e-3, 0.0999, 0.1001, 0.7, 5.0, 80.0, 1e4])
@@ -51,7 +56,9 @@ def test_the_share_of_lit_grains_and_its_slope(tau: float) -> None:
 
 @pytest.mark.parametrize("tau0", [1e-3, 0.5, 3.0, 30.0, 300.0])
 @pytest.mark.parametrize("orbits", [0.3, 2.0, 20.0])
-def test_equal_grains_leave_as_the_closed_form_says(shipped: Shipped, tau0: float, orbits: float) -> None:
+def test_equal_grains_leave_as_the_closed_form_says(
+    shipped: Shipped, tau0: float, orbits: float
+) -> None:
     """d tau/dt = -(1 - e^-tau)/t_blow, so that e^tau - 1 falls as e^(-t/t_blow)."""
     result = run_zero_d(shipped("melt_simple", shining(tau0, orbits)))
     in_t_blow = 2.0 * math.pi * orbits  # chi = 1
@@ -68,7 +75,9 @@ def test_equal_grains_leave_as_the_closed_form_says(shipped: Shipped, tau0: floa
 def test_the_closed_form_goes_by_the_blow_out_time(shipped: Shipped, chi: float, r: float) -> None:
     disk = {"r_in_RM": r - 0.05, "r_out_RM": r + 0.05}
     tau0 = 3.0
-    result = run_zero_d(shipped("melt_simple", {**shining(tau0, 0.2), "blowout.chi": chi, "disk": disk}))
+    result = run_zero_d(
+        shipped("melt_simple", {**shining(tau0, 0.2), "blowout.chi": chi, "disk": disk})
+    )
     rest = math.expm1(tau0) * math.exp(-2.0 * math.pi * 0.2 / chi)
     assert result.tau_los[-1] == pytest.approx(math.log1p(rest), rel=1e-6)
 
@@ -78,7 +87,13 @@ def test_the_closed_form_goes_by_the_blow_out_time(shipped: Shipped, chi: float,
 def test_the_opacity_follows_the_light_of_mars(shipped: Shipped, T0: float, tau0: float) -> None:
     """tau_los is f_los times the sum of pi s^2 <Q_ext>(s, T_M) N, at the start and while Mars cools."""
     changes: dict[str, Any] = {
-        "optical_depth": {"opacity": "planck", "tau0_target": tau0, "path_multiplier": 2.0, "h_over_r": 0.5, "tau_stop": None},
+        "optical_depth": {
+            "opacity": "planck",
+            "tau0_target": tau0,
+            "path_multiplier": 2.0,
+            "h_over_r": 0.5,
+            "tau_stop": None,
+        },
         "temperature": {"law": "slab", "T0": T0, "depth": 50.0},
         "numerics": {"t_end_orbits": 3.0},
         "output": {"samples": 12, "snapshots": 12},
@@ -106,7 +121,9 @@ def test_a_thin_disk_does_not_dim_its_light(shipped: Shipped, T0: float) -> None
 
 
 @pytest.mark.parametrize("tau0", [30.0, 300.0])
-def test_a_layer_of_optical_depth_1_leaves_a_thick_disk_in_a_blow_out_time(shipped: Shipped, tau0: float) -> None:
+def test_a_layer_of_optical_depth_1_leaves_a_thick_disk_in_a_blow_out_time(
+    shipped: Shipped, tau0: float
+) -> None:
     result = run_zero_d(shipped("melt_simple", shining(tau0, 0.1)))
     layer = result.Sigma_0 / tau0
     lost = result.Sigma_0 - result.Sigma_final
@@ -118,7 +135,10 @@ def test_what_is_blown_out_of_a_thick_disk_is_told_in_full_light_too(shipped: Sh
     whole = result.M_loss_blowout / -math.expm1(-2.0 * math.pi * 3.0)
     assert result.M_loss_thick == pytest.approx(0.9 * whole, rel=1e-6)
     assert Note.OPAQUE_WHILE_BLOWN_OUT in result.notes
-    assert Note.OPAQUE_WHILE_BLOWN_OUT not in run_zero_d(shipped("melt_simple", shining(10.0, 3.0))).notes
+    assert (
+        Note.OPAQUE_WHILE_BLOWN_OUT
+        not in run_zero_d(shipped("melt_simple", shining(10.0, 3.0))).notes
+    )
 
 
 def attenuated(drivers: Drivers) -> Drivers:
@@ -134,7 +154,8 @@ def test_the_method_keeps_its_order_in_dimmed_light(collisions: bool) -> None:
     weights = drivers.opacity.per_mass[0]
     ring = ring._replace(c0=ring.c0 * 8.0 / float(weights @ ring.c0))
     reference = dust(solve(ring, drivers, 2e4, rtol=1e-11, atol=1e-16).y[-1])
-    steps, errors = [], []
+    steps = []
+    errors = []
     for rtol in 10.0 ** -np.arange(3.0, 9.0):
         path = solve(ring, drivers, 2e4, rtol=float(rtol), atol=1e-12)
         steps.append(path.t.size - 1)
@@ -152,13 +173,20 @@ def test_the_ledger_closes_in_dimmed_light(shipped: Shipped, tau0: float) -> Non
         "numerics": {"t_end_orbits": 5.0},
     }
     for T0 in (2500.0, 5500.0):
-        result = run_zero_d(shipped("melt_simple", {**changes, "temperature": {"law": "slab", "T0": T0}}))
+        result = run_zero_d(
+            shipped("melt_simple", {**changes, "temperature": {"law": "slab", "T0": T0}})
+        )
         assert result.ledger_error <= 1e-12
 
 
 def test_the_classic_scheme_dims_the_light_too(shipped: Shipped) -> None:
     changes = shining(5.0, 1.0)
     exact = run_zero_d(shipped("melt_simple", changes))
-    classic = run_zero_d(shipped("melt_simple", {**changes, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1.0, "dt": 10.0}}))
+    classic = run_zero_d(
+        shipped(
+            "melt_simple",
+            {**changes, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1.0, "dt": 10.0}},
+        )
+    )
     assert classic.M_loss == pytest.approx(exact.M_loss, rel=5e-3)
     assert classic.M_loss_thick == pytest.approx(exact.M_loss_thick, rel=5e-3)

@@ -14,7 +14,8 @@ from marsdisk.physics.psd import melt_lognormal_mixture, share_within
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
-#: A disk that nothing is to be said against: one size of 1 mm in orbits that clear Mars, thin, unfed, for a few orbits.
+#: A disk that nothing is to be said against: one size of 1 mm in orbits that clear Mars, thin,
+#: unfed, for a few orbits.
 SOUND: dict[str, Any] = {
     "disk": {"r_in_RM": 2.2, "r_out_RM": 2.3},
     "initial": {"s0_mode": "upper"},
@@ -28,26 +29,47 @@ SOUND: dict[str, Any] = {
     "numerics": {"t_end_orbits": 3.0},
 }
 WARM = {"enabled": True, "T_condense": 900.0, "T_vaporize": 1000.0}
-MELT = {"s0_mode": "melt_lognormal_mixture", "melt_psd": {"f_fine": 0.5, "s_fine": 1e-5, "s_meter": 1e-4, "width_dex": 0.2, "s_cut": 1e-6}}
+MELT = {
+    "s0_mode": "melt_lognormal_mixture",
+    "melt_psd": {"f_fine": 0.5, "s_fine": 1e-5, "s_meter": 1e-4, "width_dex": 0.2, "s_cut": 1e-6},
+}
 #: What has to be changed for each note, and which notes come with it.
 DOUBTFUL: dict[Note, tuple[dict[str, Any], Note]] = {
-    Note.LOSS_RATE_NEVER_ABOVE_STOP: ({"numerics": {"t_end_orbits": 3.0, "mass_loss_rate_stop_Mmars_s": 1.0}}, Note(0)),
+    Note.LOSS_RATE_NEVER_ABOVE_STOP: (
+        {"numerics": {"t_end_orbits": 3.0, "mass_loss_rate_stop_Mmars_s": 1.0}},
+        Note(0),
+    ),
     Note.S_BLOW_NEVER_ABOVE_SMIN: (
-        {"numerics": {"t_end_orbits": 3.0, "stop_on_blowout_below_smin": True}, "sizes.s_min": 1e-5},
+        {
+            "numerics": {"t_end_orbits": 3.0, "stop_on_blowout_below_smin": True},
+            "sizes.s_min": 1e-5,
+        },
         Note.NOTHING_UNBOUND | Note.S_BLOW_BELOW_GRID,
     ),
     Note.STOPPED_EARLY: (
-        {"supply": {"mode": "const", "mu_orbit10pct": 1.0}, "optical_depth": {"tau0_target": 1e-3, "tau_stop": 2e-3}},
+        {
+            "supply": {"mode": "const", "mu_orbit10pct": 1.0},
+            "optical_depth": {"tau0_target": 1e-3, "tau_stop": 2e-3},
+        },
         Note.ENDED_WITHIN_AN_ORBIT,
     ),
     Note.ENDED_WITHIN_AN_ORBIT: ({"numerics": {"t_end_orbits": 0.5}}, Note(0)),
-    Note.OPAQUE_WHILE_BLOWN_OUT: ({"optical_depth": {"tau0_target": 5.0, "tau_stop": None}}, Note(0)),
+    Note.OPAQUE_WHILE_BLOWN_OUT: (
+        {"optical_depth": {"tau0_target": 5.0, "tau_stop": None}},
+        Note(0),
+    ),
     Note.MOSTLY_SUPPLIED: ({"supply": {"mode": "const", "mu_orbit10pct": 1.0}}, Note(0)),
     Note.ORBITS_CROSS_MARS: ({"dynamics": {"e0": 0.6, "i0": 0.05}}, Note(0)),
-    Note.SUBLIMATION_LEFT_OUT: ({"sublimation": {"method": "none"}, "temperature": {"law": "constant", "T0": 6000.0}}, Note(0)),
+    Note.SUBLIMATION_LEFT_OUT: (
+        {"sublimation": {"method": "none"}, "temperature": {"law": "constant", "T0": 6000.0}},
+        Note(0),
+    ),
     Note.NOTHING_UNBOUND: ({"sizes.s_min": 1e-5}, Note.S_BLOW_BELOW_GRID),
     Note.NEVER_SOLID: ({"phase": WARM}, Note(0)),
-    Note.MELT_TRUNCATED: ({"initial": {**MELT, "melt_psd": {**MELT["melt_psd"], "s_meter": 1e-2}}}, Note(0)),
+    Note.MELT_TRUNCATED: (
+        {"initial": {**MELT, "melt_psd": {**MELT["melt_psd"], "s_meter": 1e-2}}},
+        Note(0),
+    ),
     Note.NOTHING_BREAKS: ({"qstar": {"table": "forsterite", "scale": 10.0}}, Note(0)),
     Note.COARSE_GRID: ({"sizes.n_bins": 15}, Note(0)),
     Note.BEYOND_QPR_TABLE: ({"radiation.Q_pr": "TABLE"}, Note(0)),
@@ -81,7 +103,9 @@ def test_a_sound_run_has_no_note(shipped: Shipped) -> None:
 
 
 @pytest.mark.parametrize("note", DOUBTFUL)
-def test_a_doubt_sets_its_note_and_no_other(shipped: Shipped, note: Note, paths: dict[str, str]) -> None:
+def test_a_doubt_sets_its_note_and_no_other(
+    shipped: Shipped, note: Note, paths: dict[str, str]
+) -> None:
     changes, others = DOUBTFUL[note]
     result = run_zero_d(shipped("melt_simple", {**SOUND, **with_paths(changes, paths)}))
     assert result.notes == note | others
@@ -89,7 +113,10 @@ def test_a_doubt_sets_its_note_and_no_other(shipped: Shipped, note: Note, paths:
 
 
 def test_repaired_bins_are_noted(shipped: Shipped) -> None:
-    loose = {"optical_depth": {"tau_stop": None}, "numerics": {"t_end_until_temperature_K": 2000.0, "atol": 1e-6}}
+    loose = {
+        "optical_depth": {"tau_stop": None},
+        "numerics": {"t_end_until_temperature_K": 2000.0, "atol": 1e-6},
+    }
     result = run_zero_d(shipped("melt_simple", loose))
     assert result.bins_repaired > 0
     assert Note.ROUND_OFF_REPAIRED in result.notes
@@ -104,8 +131,12 @@ def test_every_note_has_a_sentence_a_bit_and_a_test() -> None:
 
 @pytest.mark.parametrize(("centre", "width"), [(1e-5, 0.2), (1e-3, 0.3), (3e-2, 0.5)])
 @pytest.mark.parametrize(("low", "high"), [(1e-6, 1e-1), (1e-4, 1e-2), (1e-3, 1e-3 * (1 + 1e-9))])
-def test_the_share_of_a_component_of_the_melt_is_what_a_wide_fine_grid_puts_there(low: float, high: float, centre: float, width: float) -> None:
+def test_the_share_of_a_component_of_the_melt_is_what_a_wide_fine_grid_puts_there(
+    low: float, high: float, centre: float, width: float
+) -> None:
     grid = make_grid(1e-12, 1e6, 18_000)
     mass = melt_lognormal_mixture(grid, 0.0, centre, centre, width, 1e-12)
     inside = (grid.sizes > low) & (grid.sizes < high)
-    assert share_within(low, high, centre, width) == pytest.approx(float(np.sum(mass[inside])), abs=2e-3)
+    assert share_within(low, high, centre, width) == pytest.approx(
+        float(np.sum(mass[inside])), abs=2e-3
+    )

@@ -42,7 +42,8 @@ def seen(y: Array) -> Array:
 
 
 def observed_order(ring: Ring, drivers: Drivers, reference: Array) -> float:
-    steps, errors = [], []
+    steps = []
+    errors = []
     for rtol in RTOLS:
         path = solve(ring, drivers, T_END, rtol=float(rtol), atol=1e-10)
         error = np.abs(seen(path.y[-1]) - reference).max() / ring.c0.sum()
@@ -58,8 +59,10 @@ def test_order_on_a_decay_at_a_changing_rate() -> None:
     law = drivers.temperature
     k = int(np.searchsorted(ring.edges, blowout_state(drivers, 0.0)[0])) - 1
     width = math.log(ring.edges[k + 1] / ring.edges[k])
-    # share = ln(s_blow/e_k)/width with s_blow ~ T^4 and T^-3 = x = x_0 + rate t; its integral over time in closed form
-    x_0, x_1 = law.T0**-3.0, law.T0**-3.0 + law.rate * T_END
+    # share = ln(s_blow/e_k)/width with s_blow ~ T^4 and T^-3 = x = x_0 + rate t; its integral over
+    # time in closed form
+    x_0 = law.T0**-3.0
+    x_1 = law.T0**-3.0 + law.rate * T_END
     at_start = math.log(blowout_state(drivers, 0.0)[0] / ring.edges[k]) + 4.0 / 3.0 * math.log(x_0)
     of_log = ((x_1 * math.log(x_1) - x_1) - (x_0 * math.log(x_0) - x_0)) / law.rate
     exponent = drivers.blowout.rate * (at_start * T_END - 4.0 / 3.0 * of_log) / width
@@ -67,23 +70,35 @@ def test_order_on_a_decay_at_a_changing_rate() -> None:
     exact[:k] *= math.exp(-drivers.blowout.rate * T_END)
     exact[k] *= math.exp(-exponent)
     reference = np.append(exact, ring.c0.sum() - exact.sum())
-    assert seen(solve(ring, drivers, T_END, rtol=1e-11, atol=1e-16).y[-1]) == pytest.approx(reference, abs=1e-11 * ring.c0.sum())
+    assert seen(solve(ring, drivers, T_END, rtol=1e-11, atol=1e-16).y[-1]) == pytest.approx(
+        reference, abs=1e-11 * ring.c0.sum()
+    )
     assert observed_order(ring, drivers, reference) >= 4.5
 
 
 def test_order_with_collisions_and_supply() -> None:
     ring, drivers = wide_bins(collisions=True)
     reference = seen(solve(ring, drivers, T_END, rtol=1e-12, atol=1e-18).y[-1])
-    assert np.abs(reference[:-1] - ring.c0).max() > 0.05 * ring.c0.sum(), "collisions, supply and blow-out should all have acted"
+    assert np.abs(reference[:-1] - ring.c0).max() > 0.05 * ring.c0.sum(), (
+        "collisions, supply and blow-out should all have acted"
+    )
     assert observed_order(ring, drivers, reference) >= 4.5
 
 
 def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
     """Mass per bin and mass lost at T_END in ``count`` steps of one length: each a run of its own, with nothing to control its error."""
-    y, h, law = np.append(ring.c0, 0.0), T_END / count, drivers.temperature
+    y = np.append(ring.c0, 0.0)
+    h = T_END / count
+    law = drivers.temperature
     for step in range(count):
         cooled = law._replace(T0=temperature_and_slope(law, step * h)[0])
-        path = integrate(y[:-1], ring.terms, drivers._replace(temperature=cooled), Limits(h, 1.0, 1e30, 10, math.inf), RODAS5P)
+        path = integrate(
+            y[:-1],
+            ring.terms,
+            drivers._replace(temperature=cooled),
+            Limits(h, 1.0, 1e30, 10, math.inf),
+            RODAS5P,
+        )
         assert path.t.size == 2
         y = np.append(dust(path.y[-1]), y[-1] + lost(path.y[-1]))
     return y
@@ -92,9 +107,12 @@ def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
 @pytest.mark.parametrize("collisions", [False, True])
 def test_the_order_in_steps_of_one_length_is_the_stated_one(collisions: bool) -> None:
     ring, drivers = wide_bins(collisions)
-    ring = ring._replace(c0=np.append(ring.c0[:-1], 100.0))  # boulders that hardly change: the first step an integration tries is long
+    # boulders that hardly change: the first step an integration tries is long
+    ring = ring._replace(c0=np.append(ring.c0[:-1], 100.0))
     reference = seen(solve(ring, drivers, T_END, rtol=1e-12, atol=1e-20).y[-1])
     counts = np.array([8, 16, 32, 64])
-    errors = np.array([np.abs(equal_steps(ring, drivers, count) - reference)[[0, -1]] for count in counts])
+    errors = np.array(
+        [np.abs(equal_steps(ring, drivers, count) - reference)[[0, -1]] for count in counts]
+    )
     orders = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
     assert orders == pytest.approx(RODAS5P.order, abs=0.2), "of the dust, and of the mass lost"

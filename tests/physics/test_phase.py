@@ -18,11 +18,19 @@ from marsdisk.zero_d import run_zero_d
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 Shipped = Callable[..., RunConfig]
-GATED: dict[str, Any] = {"phase": {"enabled": True, "q_abs": 1.0}, "optical_depth": {"tau0_target": 1e-3}}
+GATED: dict[str, Any] = {
+    "phase": {"enabled": True, "q_abs": 1.0},
+    "optical_depth": {"tau0_target": 1e-3},
+}
 
 
 def test_a_disk_too_hot_to_be_solid_stays_as_it_is_and_says_so(shipped: Shipped) -> None:
-    hot = {"phase.T_condense": 1000.0, "phase.T_vaporize": 1001.0, "optical_depth.tau_stop": 2.0, "numerics": {"t_end_years": 0.1}}
+    hot = {
+        "phase.T_condense": 1000.0,
+        "phase.T_vaporize": 1001.0,
+        "optical_depth.tau_stop": 2.0,
+        "numerics": {"t_end_years": 0.1},
+    }
     result = run_zero_d(shipped("melt_simple", {**GATED, **hot, "sublimation.method": "advection"}))
     assert result.gated_time == pytest.approx(result.t_end, rel=1e-12)
     assert result.M_loss == result.M_supplied == 0.0
@@ -65,7 +73,9 @@ def test_supply_and_blow_out_set_in_when_half_is_solid(shipped: Shipped, any_pha
     result = run_zero_d(config)
     assert result.gated_time == pytest.approx(solid, rel=1e-9)
     always = run_zero_d(shipped("melt_simple", {**cooling, "optical_depth": {"tau0_target": 1e-3}}))
-    assert result.M_supplied / always.M_supplied == pytest.approx(1.0 - solid / derived.t_end, rel=1e-9)
+    assert result.M_supplied / always.M_supplied == pytest.approx(
+        1.0 - solid / derived.t_end, rel=1e-9
+    )
     before = result.t < 0.99 * solid
     assert bool(result.M_out_dot[before].max() > 0.0) is any_phase
     assert result.M_out_dot[~before].max() > 0.0
@@ -83,23 +93,44 @@ def test_collisions_rest_only_while_everything_is_liquid(shipped: Shipped) -> No
     T_p = 4000.0 * grain_heating(derive(shipped("melt_simple", still)).r, 1.0)
     changed = {}
     for name, fraction in (("liquid", 0.96), ("vapour", 0.94), ("solid", 0.4)):
-        law = {**hot, "T_condense": T_p - 1000.0 * fraction, "T_vaporize": T_p + 1000.0 * (1.0 - fraction)}
-        result = run_zero_d(shipped("melt_simple", {**still, "phase": law, "optical_depth.tau_stop": None}))
+        law = {
+            **hot,
+            "T_condense": T_p - 1000.0 * fraction,
+            "T_vaporize": T_p + 1000.0 * (1.0 - fraction),
+        }
+        result = run_zero_d(
+            shipped("melt_simple", {**still, "phase": law, "optical_depth.tau_stop": None})
+        )
         changed[name] = abs(result.tau_los[-1] / result.tau_los[0] - 1.0)
     assert changed["liquid"] < 1e-13
     assert changed["vapour"] == changed["solid"] > 1e-3
 
 
 def test_the_optical_depth_stops_only_solid_grains(shipped: Shipped) -> None:
-    baseline = {"psd.floor": "none", "optical_depth": {"tau0_target": 1.0, "tau_stop": 1.5}, "numerics": {"t_end_years": 1e-6}}
-    law = {"enabled": True, "q_abs": 1.0, "T_condense": 500.0, "T_vaporize": 1600.0, "tau_ref": 1e9}  # vapour: neither solid nor all liquid
+    baseline = {
+        "psd.floor": "none",
+        "optical_depth": {"tau0_target": 1.0, "tau_stop": 1.5},
+        "numerics": {"t_end_years": 1e-6},
+    }
+    # vapour: neither solid nor all liquid
+    law = {"enabled": True, "q_abs": 1.0, "T_condense": 500.0, "T_vaporize": 1600.0, "tau_ref": 1e9}
     assert run_zero_d(shipped("baseline", baseline)).stop_reason is StopReason.OPTICAL_DEPTH
-    assert run_zero_d(shipped("baseline", {**baseline, "phase": law})).stop_reason is not StopReason.OPTICAL_DEPTH
+    assert (
+        run_zero_d(shipped("baseline", {**baseline, "phase": law})).stop_reason
+        is not StopReason.OPTICAL_DEPTH
+    )
 
 
 def test_an_optical_depth_that_keeps_grains_solid_does_so(shipped: Shipped) -> None:
-    hot = {"temperature": {"law": "constant", "T0": 3700.0}, "collisions.enabled": False, "numerics": {"t_end_years": 0.01}}
-    thin, thick = (run_zero_d(shipped("melt_simple", {**GATED, **hot, "optical_depth": {"tau0_target": tau}})) for tau in (1e-3, 10.0))
+    hot = {
+        "temperature": {"law": "constant", "T0": 3700.0},
+        "collisions.enabled": False,
+        "numerics": {"t_end_years": 0.01},
+    }
+    thin, thick = (
+        run_zero_d(shipped("melt_simple", {**GATED, **hot, "optical_depth": {"tau0_target": tau}}))
+        for tau in (1e-3, 10.0)
+    )
     assert thin.gated_time == pytest.approx(thin.t_end, rel=1e-12)
     assert thick.gated_time < thick.t_end
 
@@ -111,6 +142,8 @@ def test_an_optical_depth_that_keeps_grains_solid_does_so(shipped: Shipped) -> N
         ({"enabled": True, "T_condense": 2000.0, "T_vaporize": 1000.0}, "exchange them"),
     ],
 )
-def test_phases_that_contradict_each_other_are_refused(shipped: Shipped, phase: dict[str, Any], words: str) -> None:
+def test_phases_that_contradict_each_other_are_refused(
+    shipped: Shipped, phase: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         shipped("melt_simple", {"phase": phase})

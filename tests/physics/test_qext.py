@@ -119,8 +119,10 @@ def test_extinction_makes_no_step_where_the_mie_sums_end(k: float) -> None:
 
 
 def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_T() -> None:
-    a, b = constant(1.6, 0.1), constant(1.8, 0.1)
-    s, T = [1e-8, 1e-6], [1000.0, 3000.0]
+    a = constant(1.6, 0.1)
+    b = constant(1.8, 0.1)
+    s = [1e-8, 1e-6]
+    T = [1000.0, 3000.0]
     both = mie.compute_planck_means([a, b], s, T).Q_ext
     each = [mie.compute_planck_means([axis], s, T).Q_ext for axis in (a, b)]
     np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
@@ -134,7 +136,8 @@ COARSE: dict[str, Any] = {"sizes_per_decade": 2, "temperature_step": 3000.0}
 def test_both_tables_are_as_they_were_read_and_name_both_files(tmp_path: Path) -> None:
     nk = tmp_path / "nk.csv"
     nk.write_text("# test glass\nwavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n", encoding="utf-8")
-    out, ext = tmp_path / "my pressure.csv", tmp_path / "e.csv"
+    out = tmp_path / "my pressure.csv"
+    ext = tmp_path / "e.csv"
     pressure, extinction = qpr.build_tables(nk, out, ext, **COARSE)
     assert pressure == read_qpr_table(out)
     assert extinction == read_qext_table(ext)
@@ -161,7 +164,8 @@ def test_without_a_second_file_the_first_is_the_same_but_for_the_command(tmp_pat
 
 def test_shipped_extinction_agrees_with_refractive_index_alone_where_scattering_rules() -> None:
     # Above 4000 K 97 % of the light is at these wavelengths; the rest passes the grain (n = 1).
-    s, T = np.array([3e-7, 1e-6]), np.array([4000.0, 5000.0])
+    s = np.array([3e-7, 1e-6])
+    T = np.array([4000.0, 5000.0])
     mean = mie.compute_planck_means([TRANSPARENT_FORSTERITE], s, T).Q_ext
     shipped = look_up(shipped_qext_table("forsterite"), s, T[:, None])
     np.testing.assert_allclose(shipped, mean, rtol=0.02)
@@ -180,7 +184,8 @@ def test_shipped_extinction_of_the_smallest_grains_is_that_of_radiation_pressure
 
 
 def test_shipped_extinction_is_above_radiation_pressure_up_to_twice_it_for_rocks() -> None:
-    extinction, pressure = shipped_qext_table("forsterite"), shipped_qpr_table("forsterite")
+    extinction = shipped_qext_table("forsterite")
+    pressure = shipped_qpr_table("forsterite")
     assert (extinction.Q >= pressure.Q).all()
     assert extinction.Q.max() < 3.0
     np.testing.assert_array_equal(shipped_ratio(np.array([1.0, 3.0])), 2.0)
@@ -197,7 +202,8 @@ def test_shipped_extinction_of_grains_above_the_wavelength_is_two_and_a_little_m
 
 def shipped_ratio(s: Array) -> Array:
     """<Q_ext> over <Q_pr> at the sizes `s` [m] and `TEMPERATURES`."""
-    extinction, pressure = shipped_qext_table("forsterite"), shipped_qpr_table("forsterite")
+    extinction = shipped_qext_table("forsterite")
+    pressure = shipped_qpr_table("forsterite")
     T = TEMPERATURES[:, None]
     return look_up(extinction, s, T) / look_up(pressure, s, T)
 

@@ -42,7 +42,9 @@ def write_nk(path: Path, *lines: str, head: str = "axis,wavelength_um,n,k") -> P
 
 
 def test_rayleigh_limit_is_absorption_and_goes_as_x() -> None:
-    n, k, s = 1.7, 0.3, 1e-10
+    n = 1.7
+    k = 0.3
+    s = 1e-10
     m2 = (n - 1j * k) ** 2
     x = 2 * np.pi * s / WAVELENGTH
     expected = -4 * x * ((m2 - 1) / (m2 + 2)).imag
@@ -50,15 +52,19 @@ def test_rayleigh_limit_is_absorption_and_goes_as_x() -> None:
 
 
 def test_rayleigh_limit_without_absorption_is_scattering_and_goes_as_x4() -> None:
-    n, s = 1.5, 1e-10
+    n = 1.5
+    s = 1e-10
     x = 2 * np.pi * s / WAVELENGTH
     expected = 8 / 3 * x**4 * ((n**2 - 1) / (n**2 + 2)) ** 2
     np.testing.assert_allclose(mie.compute_spectra(constant(n, 0.0), s).Q_pr, expected, rtol=1e-4)
 
 
 def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
-    # <1/lambda> = T k_B/(h c) * 24 zeta(5) / (pi^4 / 15) when the range of wavelengths covers the Planck curve.
-    n, k, s = 1.7, 0.3, 1e-10
+    # <1/lambda> = T k_B/(h c) * 24 zeta(5) / (pi^4 / 15) when the range of wavelengths covers the
+    # Planck curve.
+    n = 1.7
+    k = 0.3
+    s = 1e-10
     m2 = (n - 1j * k) ** 2
     T = np.array([1000.0, 2000.0])
     mean_inverse = 24 * 1.0369277551433699 / (np.pi**4 / 15) * T / mie.C2
@@ -68,7 +74,8 @@ def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
 
 
 def test_large_opaque_spheres_approach_one_and_pass_the_limit_smoothly() -> None:
-    # Geometric optics: an opaque sphere returns momentum by its surface reflection only, a few per cent at n = 1.5.
+    # Geometric optics: an opaque sphere returns momentum by its surface reflection only, a few per
+    # cent at n = 1.5.
     one = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.5), np.full(2, 0.1))
     sizes = np.array([0.9, 1.1]) * mie.X_LIMIT * 1e-6 / (2 * np.pi)
     below, above = (mie.compute_spectra(one, s).Q_pr[0] for s in sizes)
@@ -91,7 +98,9 @@ def test_large_transparent_spheres_stay_below_one_as_documented() -> None:
         (1.5 - 1.0j, 100.0, (2.097502, 1.283697, 0.850252)),
     ],
 )
-def test_agrees_with_published_values(m: complex, x: float, expected: tuple[float, float, float]) -> None:
+def test_agrees_with_published_values(
+    m: complex, x: float, expected: tuple[float, float, float]
+) -> None:
     ext, sca, g = expected
     one = OpticalConstants("a", np.array([1e-6, 2e-6]), np.full(2, m.real), np.full(2, -m.imag))
     spectra = mie.compute_spectra(one, x * 1e-6 / (2 * np.pi))
@@ -109,23 +118,33 @@ def test_planck_weights_follow_wien() -> None:
     fine = np.geomspace(0.1e-6, 100e-6, 20001)
     T = np.array([300.0, 1500.0, 6000.0])
     per_metre = mie.planck_weights(fine, T) / np.gradient(fine)
-    np.testing.assert_allclose(fine[per_metre[:, 1:-1].argmax(axis=1) + 1] * T, 2.897771955e-3, rtol=1e-3)
+    np.testing.assert_allclose(
+        fine[per_metre[:, 1:-1].argmax(axis=1) + 1] * T, 2.897771955e-3, rtol=1e-3
+    )
 
 
 def test_two_axes_are_averaged() -> None:
     near = np.array([1e-6, 1.05e-6])
-    a, b = (OpticalConstants(axis, near, np.full(2, n), np.full(2, 0.1)) for axis, n in (("a", 1.6), ("b", 1.8)))
-    s, T = [1e-8, 1e-6], [1000.0, 3000.0]
+    a, b = (
+        OpticalConstants(axis, near, np.full(2, n), np.full(2, 0.1))
+        for axis, n in (("a", 1.6), ("b", 1.8))
+    )
+    s = [1e-8, 1e-6]
+    T = [1000.0, 3000.0]
     both = mie.compute_planck_means([a, b], s, T).Q_pr
     each = [mie.compute_planck_means([one], s, T).Q_pr for one in (a, b)]
     np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
 
 
 def test_refining_keeps_the_nodes_and_bounds_the_step() -> None:
-    one = OpticalConstants("a", np.array([1e-6, 2e-6, 2.001e-6]), np.array([1.0, 2.0, 4.0]), np.zeros(3))
+    one = OpticalConstants(
+        "a", np.array([1e-6, 2e-6, 2.001e-6]), np.array([1.0, 2.0, 4.0]), np.zeros(3)
+    )
     fine = refine(one, 0.01)
     assert np.diff(np.log(fine.wavelength)).max() <= 0.01 * (1 + 1e-9)
-    np.testing.assert_allclose(np.interp(one.wavelength, fine.wavelength, fine.n), one.n, rtol=1e-12)
+    np.testing.assert_allclose(
+        np.interp(one.wavelength, fine.wavelength, fine.n), one.n, rtol=1e-12
+    )
 
 
 def test_progress_rises_to_one() -> None:
@@ -182,7 +201,9 @@ def test_file_without_axis_column_is_one_axis(tmp_path: Path) -> None:
         (("a,1,1.5,-1e-3",), "line 2: k = -0.001 must be at least 0"),
     ],
 )
-def test_malformed_optical_constants_are_refused(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+def test_malformed_optical_constants_are_refused(
+    tmp_path: Path, lines: tuple[str, ...], message: str
+) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         read_optical_constants(write_nk(tmp_path / "nk.csv", *lines))
     assert "nk.csv" in str(caught.value)
@@ -190,11 +211,14 @@ def test_malformed_optical_constants_are_refused(tmp_path: Path, lines: tuple[st
 
 def test_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no column 'k'; the columns are axis, wavelength_um, n"):
-        read_optical_constants(write_nk(tmp_path / "nk.csv", "a,1,1.5", head="axis,wavelength_um,n"))
+        read_optical_constants(
+            write_nk(tmp_path / "nk.csv", "a,1,1.5", head="axis,wavelength_um,n")
+        )
 
 
 def test_grids_span_the_model_and_bound_their_steps() -> None:
-    s, T = qpr.size_grid(), qpr.temperature_grid()
+    s = qpr.size_grid()
+    T = qpr.temperature_grid()
     assert (s[0], s[-1], T[0], T[-1]) == (1e-8, 3.0, 300.0, 6500.0)
     assert (np.diff(s) > 0).all()
     assert (np.diff(T) > 0).all()
@@ -209,8 +233,11 @@ def test_grids_span_the_model_and_bound_their_steps() -> None:
 
 
 def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: Path) -> None:
-    nk = write_nk(tmp_path / "nk.csv", "1,1.5,0.1", "1.01,1.6,0.1", head="# test glass\nwavelength_um,n,k")
-    first, second = tmp_path / "first" / "out.csv", tmp_path / "second" / "out.csv"
+    nk = write_nk(
+        tmp_path / "nk.csv", "1,1.5,0.1", "1.01,1.6,0.1", head="# test glass\nwavelength_um,n,k"
+    )
+    first = tmp_path / "first" / "out.csv"
+    second = tmp_path / "second" / "out.csv"
     for out in (first, second):
         out.parent.mkdir()
     table, _ = qpr.build_tables(nk, first, sizes_per_decade=2, temperature_step=3000.0)
@@ -222,16 +249,21 @@ def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: P
     assert str(tmp_path) not in text
     assert "# made by: marsdisk qpr nk.csv --out out.csv" in text
     assert "# optical constants: test glass" in text
-    s, T = np.exp(table.log_s[:8]), table.T[[0, -1]]
+    s = np.exp(table.log_s[:8])
+    T = table.T[[0, -1]]
     again = mie.compute_planck_means(read_optical_constants(nk), s, T).Q_pr
     np.testing.assert_allclose(again, look_up(table, s, T[:, None]), rtol=6e-5)
 
 
 def test_shipped_forsterite_agrees_with_refractive_index_alone_where_scattering_rules() -> None:
-    # Above 4000 K 97 % of the light is at these wavelengths; the rest is made to pass the grain (n = 1).
-    s, T = np.array([3e-7, 1e-6]), np.array([4000.0, 5000.0])
+    # Above 4000 K 97 % of the light is at these wavelengths; the rest is made to pass the grain (n
+    # = 1).
+    s = np.array([3e-7, 1e-6])
+    T = np.array([4000.0, 5000.0])
     mean = mie.compute_planck_means([TRANSPARENT_FORSTERITE], s, T).Q_pr
-    np.testing.assert_allclose(look_up(shipped_qpr_table("forsterite"), s, T[:, None]), mean, rtol=0.015)
+    np.testing.assert_allclose(
+        look_up(shipped_qpr_table("forsterite"), s, T[:, None]), mean, rtol=0.015
+    )
 
 
 def test_shipped_forsterite_falls_at_small_sizes() -> None:
@@ -241,16 +273,21 @@ def test_shipped_forsterite_falls_at_small_sizes() -> None:
     assert (value[:, 0] < 0.01).all()
     assert (value[:, 1] < 0.15).all()
     assert (value[:, 2] > 0.5).all()
-    # Absorption (Q as s) rules the smallest grains in cool light; in hot light, where k = 0, scattering (Q as s^4) does.
-    growth = look_up(table, 2e-8, [1000.0, 1500.0, 5000.0]) / look_up(table, 1e-8, [1000.0, 1500.0, 5000.0])
+    # Absorption (Q as s) rules the smallest grains in cool light; in hot light, where k = 0,
+    # scattering (Q as s^4) does.
+    growth = look_up(table, 2e-8, [1000.0, 1500.0, 5000.0]) / look_up(
+        table, 1e-8, [1000.0, 1500.0, 5000.0]
+    )
     np.testing.assert_allclose(growth[:2], 2.0, rtol=0.03)
     assert 4.0 < growth[2] < 16.0
 
 
 def test_compare_prints_ratios_by_band(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log_s, T = np.log([1e-6, 5e-6, 1e-3]), np.array([500.0, 2500.0])
+    log_s = np.log([1e-6, 5e-6, 1e-3])
+    T = np.array([500.0, 2500.0])
     base = QprTable(log_s, T, np.ones((2, 3)), "base")
-    twice, path = tmp_path / "twice.csv", tmp_path / "base.csv"
+    twice = tmp_path / "twice.csv"
+    path = tmp_path / "base.csv"
     qpr.write_table(path, base)
     qpr.write_table(twice, QprTable(log_s, T, np.full((2, 3), 2.0), "twice"))
     assert qpr_compare.main([str(twice), str(path)]) == 0
@@ -260,7 +297,9 @@ def test_compare_prints_ratios_by_band(tmp_path: Path, capsys: pytest.CaptureFix
     assert all(line.split()[-3:] == ["2.000"] * 3 for line in lines[2:])
 
 
-def test_compare_with_a_bad_file_exits_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_with_a_bad_file_exits_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         qpr_compare.main(["forsterite", str(tmp_path / "none.csv")])
     assert stop.value.code == 2

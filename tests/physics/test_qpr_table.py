@@ -126,10 +126,16 @@ def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, table: QprTabl
         (WIDE.replace("0.9", "x"), "line 5, column 2000: 'x' is not a number"),
         (WIDE.replace("1e-6", "-1e-6"), r"line 5: s_m\\T_K = -1e-06 must be above 0"),
         (WIDE.replace("1e-6", "1e-7"), "line 5: sizes must increase strictly"),
-        (WIDE.replace("1000,2000", "2000,1000"), "line 3, column 1000: temperatures must increase strictly"),
+        (
+            WIDE.replace("1000,2000", "2000,1000"),
+            "line 3, column 1000: temperatures must increase strictly",
+        ),
         ("s_m\\T_K,1000\n1e-7,1\n1e-6,1\n", "1 temperatures; .* at least 2"),
         ("s_m\\T_K,1000,2000\n1e-7,1,1\n", "1 sizes; .* at least 2"),
-        (LONG.replace("2000,1e-6,0.9\n", ""), r"no row for T_M=2000.0, s=1e-06 \(1 of 6 cells missing\)"),
+        (
+            LONG.replace("2000,1e-6,0.9\n", ""),
+            r"no row for T_M=2000.0, s=1e-06 \(1 of 6 cells missing\)",
+        ),
         (LONG + "1000,1e-6,0.7\n", "line 8: cell T_M=1000, s=1e-06 was given in line 3"),
         (LONG.replace("0.9", ""), "line 6, column Q_pr: is empty"),
         (LONG.replace("0.9", "nan"), "line 6, column Q_pr: nan is not finite"),
@@ -139,7 +145,9 @@ def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, table: QprTabl
         ("T_M,s,Q_pr\n1000,1e-6,1\n1000,1e-7,1\n", "1 temperatures; .* at least 2"),
     ],
 )
-def test_malformed_file_is_refused_with_file_and_place(tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_file_is_refused_with_file_and_place(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         read_qpr_table(write(tmp_path, text))
     assert "table.csv" in str(caught.value)
@@ -202,10 +210,13 @@ def test_linear_in_log_s_and_in_T(table: QprTable) -> None:
 
 
 def test_clamps_to_the_edges_and_says_where(table: QprTable) -> None:
-    s, temperature = np.array([1e-9, 1e-7, 1e-5, 1.0]), np.array([[10.0], [1000.0], [2000.0], [9000.0]])
+    s = np.array([1e-9, 1e-7, 1e-5, 1.0])
+    temperature = np.array([[10.0], [1000.0], [2000.0], [9000.0]])
     edge = np.array([[0.1, 0.1, 1.0, 1.0]] * 2 + [[0.2, 0.2, 1.1, 1.1]] * 2)
     np.testing.assert_array_equal(look_up(table, s, temperature), edge)
-    expected = np.array([[True] * 4, [True, False, False, True], [True, False, False, True], [True] * 4])
+    expected = np.array(
+        [[True] * 4, [True, False, False, True], [True, False, False, True], [True] * 4]
+    )
     np.testing.assert_array_equal(outside_table(table, s, temperature), expected)
 
 
@@ -239,7 +250,8 @@ def test_shipped_tables_cover_the_model_and_are_read_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_extinction_has_the_grid_of_radiation_pressure(name: str) -> None:
-    extinction, pressure = shipped_qext_table(name), shipped_qpr_table(name)
+    extinction = shipped_qext_table(name)
+    pressure = shipped_qpr_table(name)
     assert extinction is shipped_qext_table(name)
     assert extinction.name == name
     np.testing.assert_array_equal(extinction.log_s, pressure.log_s)
@@ -265,7 +277,11 @@ def test_unknown_shipped_table_names_the_known_ones(
 
 def test_long_file_with_full_precision_sizes_round_trips(tmp_path: Path) -> None:
     s = np.geomspace(1e-6, 3.0, 40)
-    rows = [f"{t!r},{float(size)!r},{1 + i + j / 64}" for i, t in enumerate((300, 900)) for j, size in enumerate(s)]
+    rows = [
+        f"{t!r},{float(size)!r},{1 + i + j / 64}"
+        for i, t in enumerate((300, 900))
+        for j, size in enumerate(s)
+    ]
     read = read_qpr_table(write(tmp_path, "\n".join(["T_M,s,Q_pr", *rows])))
     np.testing.assert_array_equal(read.log_s, np.log(s))
     np.testing.assert_array_equal(read.Q, 1.0 + np.arange(2)[:, None] + np.arange(40) / 64)

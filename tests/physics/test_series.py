@@ -61,7 +61,10 @@ SETUPS: dict[str, dict[str, Any]] = {
         "optical_depth": {"tau0_target": 1e-3, "tau_stop": None},
         "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 0.3, "dt": 200.0},
     },
-    "planck": {"optical_depth": {"opacity": "planck", "tau0_target": 0.3}, "numerics": {"t_end_orbits": 30.0}},
+    "planck": {
+        "optical_depth": {"opacity": "planck", "tau0_target": 0.3},
+        "numerics": {"t_end_orbits": 30.0},
+    },
 }
 
 
@@ -121,7 +124,9 @@ def test_series_of_what_drives_a_disk_are_those_of_closed_forms(shipped: Shipped
     assert pytest.approx((5000.0**-3 + rate * result.t) ** (-1.0 / 3.0), rel=1e-12) == result.T_M
     disk = config.disk
     r = 0.5 * (disk.r_in_RM + disk.r_out_RM)
-    assert result.T_grain == pytest.approx(result.T_M * config.sublimation.Q_abs**0.25 * math.sqrt(0.5 / r), rel=1e-12)
+    assert result.T_grain == pytest.approx(
+        result.T_M * config.sublimation.Q_abs**0.25 * math.sqrt(0.5 / r), rel=1e-12
+    )
     T_orb = 2.0 * math.pi * math.sqrt((r * R_MARS) ** 3 / (G * M_MARS))
     assert result.supply_nominal == pytest.approx(0.05 / (result.kappa[0] * T_orb), rel=1e-10)
     assert result.supply_applied == pytest.approx(result.supply_nominal, rel=1e-14)
@@ -130,7 +135,11 @@ def test_series_of_what_drives_a_disk_are_those_of_closed_forms(shipped: Shipped
     solid = forsterite.A - forsterite.B / result.T_grain
     melt = forsterite.A_liquid - forsterite.B_liquid / result.T_grain
     pressure = 10.0 ** np.where(result.T_grain < forsterite.T_switch, solid, melt)  # Pa
-    flux = forsterite.alpha_evap * pressure * np.sqrt(forsterite.mu / (2.0 * math.pi * 8.314462618 * result.T_grain))
+    flux = (
+        forsterite.alpha_evap
+        * pressure
+        * np.sqrt(forsterite.mu / (2.0 * math.pi * 8.314462618 * result.T_grain))
+    )
     assert result.ds_dt == pytest.approx(flux / config.material.rho, rel=1e-9)
     t_blow = derive(config).blowout_rate * result.t_blow
     assert t_blow == pytest.approx(np.ones(t_blow.size), rel=1e-14)
@@ -191,14 +200,33 @@ def test_rings_share_the_reservoir_of_their_disk_by_area(shipped: Shipped) -> No
     whole = {"mass": 3e-5, "r_in_RM": 1.2, "r_out_RM": 2.4}
     short = {"numerics": {"t_end_orbits": 0.01}}
     edges = np.linspace(1.2, 2.4, 7).tolist()
-    supply = {"mode": "const", "mu_orbit10pct": 1.0, "injection": "initial_psd", "reservoir_of_disk": whole}
+    supply = {
+        "mode": "const",
+        "mu_orbit10pct": 1.0,
+        "injection": "initial_psd",
+        "reservoir_of_disk": whole,
+    }
     rings = [
-        run_zero_d(shipped("melt_simple", {**short, "disk": {"r_in_RM": low, "r_out_RM": high}, "supply": supply})) for low, high in pairwise(edges)
+        run_zero_d(
+            shipped(
+                "melt_simple",
+                {**short, "disk": {"r_in_RM": low, "r_out_RM": high}, "supply": supply},
+            )
+        )
+        for low, high in pairwise(edges)
     ]
-    at_start = [ring.Sigma_0 * annulus_area(low, high) / M_MARS for ring, (low, high) in zip(rings, pairwise(edges), strict=True)]
+    at_start = [
+        ring.Sigma_0 * annulus_area(low, high) / M_MARS
+        for ring, (low, high) in zip(rings, pairwise(edges), strict=True)
+    ]
     assert sum(ring.M_available for ring in rings) == pytest.approx(3e-5 + sum(at_start), rel=1e-12)
     with pytest.raises(ConfigError, match=r"from 1.1 to 1.3 R_M is not all within it"):
-        run_zero_d(shipped("melt_simple", {**short, "disk": {"r_in_RM": 1.1, "r_out_RM": 1.3}, "supply": supply}))
+        run_zero_d(
+            shipped(
+                "melt_simple",
+                {**short, "disk": {"r_in_RM": 1.1, "r_out_RM": 1.3}, "supply": supply},
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -210,8 +238,12 @@ def test_rings_share_the_reservoir_of_their_disk_by_area(shipped: Shipped) -> No
         ({"mode": "const", "mu_orbit10pct": 1.0, "reservoir": 2e-9}, 2e-9),
     ],
 )
-def test_what_a_disk_can_lose_at_most(shipped: Shipped, supply: dict[str, Any], more: float) -> None:
-    result = run_zero_d(shipped("melt_simple", {"supply": supply, "numerics": {"t_end_orbits": 0.01}}))
+def test_what_a_disk_can_lose_at_most(
+    shipped: Shipped, supply: dict[str, Any], more: float
+) -> None:
+    result = run_zero_d(
+        shipped("melt_simple", {"supply": supply, "numerics": {"t_end_orbits": 0.01}})
+    )
     disk = result.config.disk
     at_start = result.Sigma_0 * annulus_area(disk.r_in_RM, disk.r_out_RM) / M_MARS
     assert result.M_available == pytest.approx(at_start + more, rel=1e-12)
@@ -219,7 +251,12 @@ def test_what_a_disk_can_lose_at_most(shipped: Shipped, supply: dict[str, Any], 
 
 def test_a_reader_of_a_store_closes_the_ledger_from_it_alone(tmp_path: Path) -> None:
     base = tmp_path / "base.yaml"
-    text = Path(__file__).parents[2].joinpath("configs/mars_0d_melt_simple.yaml").read_text(encoding="utf-8")
+    text = (
+        Path(__file__)
+        .parents[2]
+        .joinpath("configs/mars_0d_melt_simple.yaml")
+        .read_text(encoding="utf-8")
+    )
     base.write_text(text, encoding="utf-8")
     content = """
 name: closing

@@ -24,7 +24,13 @@ from marsdisk.physics.shielding import (
 from marsdisk.zero_d import run_zero_d
 
 TABLE = tabulated(np.array([0.5, 1.0, 3.0, 5.0]), np.array([1.4, 0.8, 0.2, -0.2]))
-LAWS = {"none": unshielded(), "analytic": analytic(), "forward": analytic(0.6, 0.5), "backward": analytic(0.6, -0.5), "table": TABLE}
+LAWS = {
+    "none": unshielded(),
+    "analytic": analytic(),
+    "forward": analytic(0.6, 0.5),
+    "backward": analytic(0.6, -0.5),
+    "table": TABLE,
+}
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
@@ -40,18 +46,28 @@ def test_scattering_is_isotropic_and_absent_unless_it_is_asked_for() -> None:
         assert phi_at(analytic(0.4), tau) == pytest.approx(math.exp(-0.6 * tau), rel=1e-15)
 
 
-@pytest.mark.parametrize(("tau", "expected"), [(0.0, 1.0), (0.75, 1.0), (1.0, 0.8), (2.0, 0.5), (3.0, 0.2), (4.5, 0.0), (99.0, 0.0)])
+@pytest.mark.parametrize(
+    ("tau", "expected"),
+    [(0.0, 1.0), (0.75, 1.0), (1.0, 0.8), (2.0, 0.5), (3.0, 0.2), (4.5, 0.0), (99.0, 0.0)],
+)
 def test_a_table_is_linear_held_at_its_ends_and_limited(tau: float, expected: float) -> None:
     assert phi_at(TABLE, tau) == pytest.approx(expected, abs=1e-15)
 
 
 def test_one_row_is_a_constant() -> None:
-    assert [phi_at(tabulated(np.array([2.0]), np.array([0.3])), tau) for tau in (0.0, 2.0, 7.0)] == [0.3] * 3
+    assert [
+        phi_at(tabulated(np.array([2.0]), np.array([0.3])), tau) for tau in (0.0, 2.0, 7.0)
+    ] == [0.3] * 3
 
 
-def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(shipped: Callable[..., RunConfig]) -> None:
+def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(
+    shipped: Callable[..., RunConfig],
+) -> None:
     short: dict[str, Any] = {"numerics": {"t_end_years": 0.01}}
-    plain, shaded = (run_zero_d(shipped("melt_simple", {**short, "shielding": shielding})) for shielding in ({}, {"mode": "analytic", "w0": 0.2}))
+    plain, shaded = (
+        run_zero_d(shipped("melt_simple", {**short, "shielding": shielding}))
+        for shielding in ({}, {"mode": "analytic", "w0": 0.2})
+    )
     assert np.all(plain.Phi == 1.0)
     assert shaded.Phi == pytest.approx(np.exp(-0.8 * shaded.tau_los), rel=1e-14)
     assert plain.Sigma_tau1 == pytest.approx(plain.Sigma / plain.tau_los, rel=1e-14)
@@ -68,7 +84,9 @@ def test_a_run_reports_what_light_reaches_its_dust_and_nothing_else_changes(ship
         ({"mode": "table", "path": "nowhere.csv"}, r"shielding\.path = .*nowhere\.csv"),
     ],
 )
-def test_shielding_that_contradicts_itself_is_refused(shipped: Callable[..., RunConfig], shielding: dict[str, Any], words: str) -> None:
+def test_shielding_that_contradicts_itself_is_refused(
+    shipped: Callable[..., RunConfig], shielding: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         run_zero_d(shipped("melt_simple", {"shielding": shielding}))
 
@@ -82,7 +100,9 @@ def test_shielding_that_contradicts_itself_is_refused(shipped: Callable[..., Run
         ([1.0, 2.0], [0.5, math.nan], "finite"),
     ],
 )
-def test_numbers_that_are_no_table_are_refused(tau: list[float], phi: list[float], message: str) -> None:
+def test_numbers_that_are_no_table_are_refused(
+    tau: list[float], phi: list[float], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         tabulated(np.array(tau), np.array(phi))
 

@@ -15,17 +15,21 @@ from marsdisk.solver.step import make_step, room_for, take_derivatives
 
 def test_a_step_writes_nothing_behind_what_bends_its_dense_output() -> None:
     """Compiled code looks at no bounds."""
-    n, h = 5, 1.0
+    n = 5
+    h = 1.0
     ring = make_ring(n)
     drivers = make_drivers(ring, temperature.constant(2000.0), t_blow=6e3)
     piece = piece_of(drivers.blowout, blowout_state(drivers, 0.0)[0])
     room = room_for(n, RODAS5P.alpha.size)
     room.y.flat[:n] = ring.c0
     limits = Limits(h, 1e-3, 1e-12, 10, math.inf)
-    after, bends = np.empty(n + ENTRIES), np.full((4, n + ENTRIES), -7.0)
+    after = np.empty(n + ENTRIES)
+    bends = np.full((4, n + ENTRIES), -7.0)
 
     point = take_derivatives(ring.terms, drivers, piece, SOLID, 0.0, room)
-    error, _, _ = make_step(ring.terms, drivers, RODAS5P, point, piece, (0.0, h, h), limits, room, after, bends[:3])
+    error, _, _ = make_step(
+        ring.terms, drivers, RODAS5P, point, piece, (0.0, h, h), limits, room, after, bends[:3]
+    )
 
     assert error <= 1.0
     assert not np.any(bends[:3] == -7.0)

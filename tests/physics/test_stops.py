@@ -75,7 +75,9 @@ def solve(ring: Ring, drivers: Drivers, *, rtol: float = 1e-6, **stops: float) -
 
 def loss_rates(path: Trajectory, drivers: Drivers, times: np.ndarray) -> np.ndarray:
     """Mass lost [kg/(m2 s)] at increasing ``times`` [s] of a run of grains that stay solid."""
-    S, rates, found = np.empty(path.bins), np.empty(ENTRIES), []
+    S = np.empty(path.bins)
+    rates = np.empty(ENTRIES)
+    found = []
     for t, y in zip(times, states(path, times), strict=True):
         T = temperature.temperature_and_slope(drivers.temperature, t)[0]
         piece = piece_of(drivers.blowout, blowout_state(drivers, t)[0])
@@ -313,4 +315,8 @@ def test_the_temperature_that_ends_a_run_is_fallen_to(
     assert derived.end_reason is StopReason.TEMPERATURE
     assert derived.t_end < YEAR
     with pytest.raises(ConfigError, match="not above it, and does not cool to it later"):
-        derive(shipped("melt_simple", {**ON, **ends, "numerics": {"t_end_until_temperature_K": 3500.0}}))
+        derive(
+            shipped(
+                "melt_simple", {**ON, **ends, "numerics": {"t_end_until_temperature_K": 3500.0}}
+            )
+        )

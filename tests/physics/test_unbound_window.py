@@ -43,18 +43,24 @@ def test_both_ends_of_the_window_are_roots(T: float) -> None:
         return
     last = int(np.flatnonzero(is_unbound)[-1])
     before = np.flatnonzero(~is_unbound[:last])
-    assert s_blow == pytest.approx(brentq(excess, sizes[last], sizes[last + 1], args=(T,), xtol=1e-22), rel=1e-9)
+    assert s_blow == pytest.approx(
+        brentq(excess, sizes[last], sizes[last + 1], args=(T,), xtol=1e-22), rel=1e-9
+    )
     if not before.size:
         assert low == 0.0
         return
     first = int(before[-1])
-    assert low == pytest.approx(brentq(excess, sizes[first], sizes[first + 1], args=(T,), xtol=1e-22), rel=1e-9)
+    assert low == pytest.approx(
+        brentq(excess, sizes[first], sizes[first + 1], args=(T,), xtol=1e-22), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("T", [2345.0, 2750.0, 3333.0, 4140.0])
 def test_the_slope_of_the_lower_end_is_its_derivative(T: float) -> None:
     def lower(T: float) -> tuple[float, float]:
-        return interpreted(smallest_unbound_size)(PRESSURE, T, interpreted(blowout_size)(PRESSURE, T)[0])
+        return interpreted(smallest_unbound_size)(
+            PRESSURE, T, interpreted(blowout_size)(PRESSURE, T)[0]
+        )
 
     _, slope = lower(T)
     step = 1e-5 * T
@@ -64,12 +70,20 @@ def test_the_slope_of_the_lower_end_is_its_derivative(T: float) -> None:
 
 def test_a_constant_efficiency_has_no_lower_end() -> None:
     constant = radiation_pressure(RHO, 1.0)
-    assert interpreted(smallest_unbound_size)(constant, 3000.0, interpreted(blowout_size)(constant, 3000.0)[0])[0] == 0.0
+    assert (
+        interpreted(smallest_unbound_size)(
+            constant, 3000.0, interpreted(blowout_size)(constant, 3000.0)[0]
+        )[0]
+        == 0.0
+    )
 
 
 def changes(below: str, edge: str, T: float) -> dict[str, Any]:
     return {
-        "initial": {"s0_mode": "melt_truncated_powerlaw", "truncated": {"s_min_solid": 1e-8, "s_max_solid": 1e-3, "s_cut": 1e-8}},
+        "initial": {
+            "s0_mode": "melt_truncated_powerlaw",
+            "truncated": {"s_min_solid": 1e-8, "s_max_solid": 1e-3, "s_cut": 1e-8},
+        },
         "sizes": {"s_min": 1e-8, "s_max": 1e-3, "n_bins": 60},
         "temperature": {"law": "constant", "T0": T},
         "collisions.enabled": False,
@@ -87,7 +101,8 @@ def test_grains_below_the_window_stay(shipped: Shipped, T: float, edge: str) -> 
     low, s_blow = window(T)
     assert low > 5e-8
     result = run_zero_d(shipped("melt_simple", changes("bound", edge, T)))
-    bins, kept = result.s_edges, result.N[-1] / result.N[0]
+    bins = result.s_edges
+    kept = result.N[-1] / result.N[0]
     inside = (bins[:-1] > low) & (bins[1:] < s_blow)
     assert kept[bins[1:] < low] == pytest.approx(1.0, rel=1e-9)
     assert kept[bins[:-1] > s_blow] == pytest.approx(1.0, rel=1e-9)
@@ -103,7 +118,10 @@ def test_grains_below_the_window_stay(shipped: Shipped, T: float, edge: str) -> 
 
 def test_nothing_flows_out_when_the_window_has_closed(shipped: Shipped) -> None:
     """Its ends meet while Mars cools; the last sample is the moment at which they do."""
-    cooling = {**changes("bound", "continuous", 2400.0), "temperature": {"law": "slab", "T0": 2400.0, "depth": 20.0}}
+    cooling = {
+        **changes("bound", "continuous", 2400.0),
+        "temperature": {"law": "slab", "T0": 2400.0, "depth": 20.0},
+    }
     stopping = {"t_end_orbits": 20.0, "stop_on_blowout_below_smin": True}
     result = run_zero_d(shipped("melt_simple", {**cooling, "numerics": stopping}))
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
@@ -115,17 +133,32 @@ def test_nothing_flows_out_when_the_window_has_closed(shipped: Shipped) -> None:
 
 def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
     """Mars cools so that both ends cross edges of the grid; a tolerance hundred times lower changes little."""
-    cooling = {**changes("bound", "continuous", 2800.0), "temperature": {"law": "slab", "T0": 2800.0, "depth": 20.0}}
+    cooling = {
+        **changes("bound", "continuous", 2800.0),
+        "temperature": {"law": "slab", "T0": 2800.0, "depth": 20.0},
+    }
     coarse, fine = (
-        run_zero_d(shipped("melt_simple", {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": rtol, "atol": 1e-16}})) for rtol in (1e-5, 1e-8)
+        run_zero_d(
+            shipped(
+                "melt_simple",
+                {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": rtol, "atol": 1e-16}},
+            )
+        )
+        for rtol in (1e-5, 1e-8)
     )
     assert coarse.M_loss == pytest.approx(fine.M_loss, rel=1e-5)
     assert coarse.T_M[-1] < 2500.0
-    run = watched(shipped("melt_simple", {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": 1e-5, "atol": 1e-16}}))
+    run = watched(
+        shipped(
+            "melt_simple",
+            {**cooling, "numerics": {"t_end_orbits": 2.0, "rtol": 1e-5, "atol": 1e-16}},
+        )
+    )
     edges = run.result.s_edges
     lows = np.array([interpreted(drive)(run.given.drivers, t).s_low for t in run.path.t.tolist()])
     lows = lows[lows > 0.0]
     passed = edges[(edges > lows.min()) & (edges < lows.max())]
     assert passed.size >= 2
     for edge in passed:
-        assert np.abs(lows / edge - 1.0).min() < 1e-9  # a step ends where the lower end passes an edge
+        # a step ends where the lower end passes an edge
+        assert np.abs(lows / edge - 1.0).min() < 1e-9

@@ -39,7 +39,10 @@ SMALL: dict[str, Any] = {
     "output": {"samples": 8, "snapshots": 2},
     "block": 2,
 }
-T0_AND_RINGS: dict[str, Any] = {"temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 3]}}
+T0_AND_RINGS: dict[str, Any] = {
+    "temperature.T0": [3000.0, 4000.0],
+    "ring": {"rings": [1.0, 2.7, 3]},
+}
 
 
 def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> Path:
@@ -57,7 +60,9 @@ def base_in(folder: Path) -> str:
 
 def run_here(file: Path, store: Path | str | Place, workers: int = 0, **options: Any) -> Plan:
     """Run a sweep file from this process."""
-    plan, _ = run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()), **options)
+    plan, _ = run_sweep(
+        load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()), **options
+    )
     return plan
 
 
@@ -65,11 +70,19 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, **extra}
 
 
-def command(*words: object, cwd: Path, timeout: float = 300.0, **extra: str) -> "subprocess.CompletedProcess[str]":
+def command(
+    *words: object, cwd: Path, timeout: float = 300.0, **extra: str
+) -> "subprocess.CompletedProcess[str]":
     """Run ``sweep ...`` or ``marsdisk ...`` as installed; ``extra`` goes into its environment."""
     program, *arguments = map(str, words)
     return subprocess.run(
-        [str(SCRIPTS / program), *arguments], cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=timeout, check=False
+        [str(SCRIPTS / program), *arguments],
+        cwd=cwd,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -80,8 +93,8 @@ NOT_SHOWN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resou
 def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run ``sweep ...`` or ``marsdisk ...`` in this process, which saves its imports; the result is that of :func:`command`.
 
-    What a program does not catch is raised. A test of what a process has of its own (its environment
-    and imports, pipes, signals) takes :func:`command`.
+    What a program does not catch is raised. A test of what a process has of its own (its
+    environment and imports, pipes, signals) takes :func:`command`.
     """
     program, *arguments = map(str, words)
     main = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}[program]
@@ -99,7 +112,9 @@ def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]"
 
 def as_printed(warning: warnings.WarningMessage) -> str:
     """What Python prints of a warning."""
-    return warnings.formatwarning(str(warning.message), warning.category, warning.filename, warning.lineno)
+    return warnings.formatwarning(
+        str(warning.message), warning.category, warning.filename, warning.lineno
+    )
 
 
 @contextlib.contextmanager
@@ -144,15 +159,28 @@ def results(store: Path | str | Place) -> dict[str, Any]:
     used = np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
     order = used[np.argsort(reader.column(group, "run_id")[used].tolist())]
     of_the_day = {"wall_time", "solver_time", "worker", "attempt", "block"}
-    found = {name: reader.column(group, name) for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"}
-    return {name: values[order] for name, values in found.items() if name not in of_the_day and not name.startswith("cache_")}
+    found = {
+        name: reader.column(group, name)
+        for name, array in group.arrays()
+        if array.metadata.dimension_names[0] == "run"
+    }
+    return {
+        name: values[order]
+        for name, values in found.items()
+        if name not in of_the_day and not name.startswith("cache_")
+    }
 
 
 def assert_same_bits(one: Path | str | Place, other: Path | str | Place) -> None:
     """Both stores hold the same runs with the same bits."""
-    left, right = results(one), results(other)
+    left = results(one)
+    right = results(other)
     assert left.keys() == right.keys()
-    different = [name for name in left if left[name].shape != right[name].shape or _bits(left[name]) != _bits(right[name])]
+    different = [
+        name
+        for name in left
+        if left[name].shape != right[name].shape or _bits(left[name]) != _bits(right[name])
+    ]
     assert not different
 
 
@@ -162,12 +190,18 @@ def _bits(values: np.ndarray[Any, Any]) -> Any:
 
 #: A sweep that checks two of its six runs.
 SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
-#: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that runs right to left, something too long.
+#: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that
+#: runs right to left, something too long.
 HOSTILE = '=1+1 <script>alert("x")</script> & $x_{^ \u202e\u05d0\u05d1,\n' + "long " * 30
-#: Runs that fail, that stop early and that are finished, of disks of two rings; half of them checked.
+#: Runs that fail, that stop early and that are finished, of disks of two rings; half of them
+#: checked.
 MIXED: dict[str, Any] = {
     "axes": {"temperature.T0": [3000.0, 4000.0, 5000.0], "ring": {"rings": [1.0, 2.7, 2]}},
-    "variants": {"as is": {}, HOSTILE: {"numerics.max_steps": 3}, "early": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}},
+    "variants": {
+        "as is": {},
+        HOSTILE: {"numerics.max_steps": 3},
+        "early": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18},
+    },
     "check": {"fraction": 0.5},
 }
 
@@ -181,7 +215,8 @@ def as_of_schema(store: Path, schema: int) -> None:
         if not variable.is_in(schema):
             del group[variable.name]
         elif variable.name not in group:
-            runs, block_size = status.shape[0], status.chunks[0]
+            runs = status.shape[0]
+            block_size = status.chunks[0]
             array = group.create_array(
                 variable.name,
                 shape=(runs,),

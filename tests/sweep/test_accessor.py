@@ -31,13 +31,22 @@ def test_a_disk_is_the_sum_of_its_rings_and_nan_where_one_lacks(mixed: Path, chu
             rings = (runs.T0.values == T0) & (runs.variant.values == variant)
             whole = (runs.status.values[rings] == 1).all()
             total = float(disk.M_loss.sel(T0=T0, variant=variant))
-            assert total == pytest.approx(runs.M_loss.values[rings].sum(), rel=1e-15) if whole else np.isnan(total)
+            assert (
+                total == pytest.approx(runs.M_loss.values[rings].sum(), rel=1e-15)
+                if whole
+                else np.isnan(total)
+            )
     assert int(np.isnan(disk.M_loss.values).sum()) == 3 + 2
 
 
 def test_a_ring_that_is_no_case_of_the_sweep_leaves_no_sum(tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, exclude=[{"ring": 1, "temperature.T0": 4000.0}]), tmp_path / "small.zarr")
-    assert np.isnan(sweep.open_store(tmp_path / "small.zarr").sweep.disk_total().M_loss.values).tolist() == [False, True]
+    run_here(
+        sweep_file(tmp_path, axes=T0_AND_RINGS, exclude=[{"ring": 1, "temperature.T0": 4000.0}]),
+        tmp_path / "small.zarr",
+    )
+    assert np.isnan(
+        sweep.open_store(tmp_path / "small.zarr").sweep.disk_total().M_loss.values
+    ).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
@@ -46,14 +55,20 @@ def test_series_of_disks_are_sums_at_shared_times(finished: Path, mixed: Path, c
     disk = runs.sweep.disk_total(["M_out_dot", "M_loss"])
     one = disk.sel(T0=4000.0)
     hot = np.flatnonzero(runs.T0.values == 4000.0)
-    np.testing.assert_allclose(one.M_out_dot.values, runs.M_out_dot.values[hot].sum(axis=0), rtol=1e-14)
+    np.testing.assert_allclose(
+        one.M_out_dot.values, runs.M_out_dot.values[hot].sum(axis=0), rtol=1e-14
+    )
     assert one.t.values.tolist() == runs.t.values[hot[0]].tolist()
-    with pytest.raises(ValueError, match=r"rings of a disk ended at different times.*choose disks with \.sel first"):
+    with pytest.raises(
+        ValueError, match=r"rings of a disk ended at different times.*choose disks with \.sel first"
+    ):
         sweep.open_store(mixed, chunks=chunks).sweep.disk_total(["M_out_dot"])
 
 
 def test_what_has_no_sum_is_refused(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="t99 does not add up over rings; there are M_available, M_blown, M_loss"):
+    with pytest.raises(
+        ValueError, match="t99 does not add up over rings; there are M_available, M_blown, M_loss"
+    ):
         sweep.open_store(finished).sweep.disk_total(["t99"])
     run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0]}), tmp_path / "small.zarr")
     with pytest.raises(ValueError, match="the sweep has no rings"):
@@ -66,7 +81,9 @@ def test_arrays_are_lazy_by_blocks_and_the_grid_stays_lazy(finished: Path) -> No
     grid = lazy.sweep.grid()
     assert is_lazy(grid.N)
     assert is_lazy(grid.M_loss)
-    xarray.testing.assert_identical(grid.compute(), sweep.open_store(finished).sweep.grid().compute())
+    xarray.testing.assert_identical(
+        grid.compute(), sweep.open_store(finished).sweep.grid().compute()
+    )
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
@@ -78,7 +95,9 @@ def test_failed_runs_have_their_errors(mixed: Path, chunks: Any) -> None:
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
-def test_a_configuration_is_found_by_place_and_by_run_id_also_in_a_part(mixed: Path, chunks: Any) -> None:
+def test_a_configuration_is_found_by_place_and_by_run_id_also_in_a_part(
+    mixed: Path, chunks: Any
+) -> None:
     runs = sweep.open_store(mixed, chunks=chunks)
     ids = runs.run_id.values.tolist()
     assert [run_id(runs.sweep.config(run)) for run in range(18)] == ids
@@ -104,8 +123,14 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     assert all(line.startswith("  note: ") for line in lines[3:])
     page = runs.sweep._repr_html_()
     for cells in (
-        "<td>T0</td><td>K</td><td>run</td><td>3000 to 5000</td><td>temperature of Mars at t = 0</td>",
-        "<td>Sigma</td><td>kg m-2</td><td>run, sample</td><td></td><td>surface density of the dust</td>",
+        (
+            "<td>T0</td><td>K</td><td>run</td><td>3000 to 5000</td><td>temperature of Mars at t ="
+            " 0</td>"
+        ),
+        (
+            "<td>Sigma</td><td>kg m-2</td><td>run, sample</td><td></td><td>surface density of the"
+            " dust</td>"
+        ),
         "<td>status</td><td></td><td>run</td><td>pending, done, failed",
     ):
         assert cells in page
@@ -113,8 +138,16 @@ def test_the_summary_has_states_in_words_units_and_no_markup_but_its_own(mixed: 
     assert "&lt;script&gt;" in page
     assert "\u202e" not in page
     loss = runs.M_loss.values[runs.status.values == 1]
-    assert f"<td>M_loss</td><td>M_Mars</td><td>run</td><td>{loss.min():.6g} to {loss.max():.6g}</td><td>mass lost</td>" in page
-    assert page.index("<td>T0</td>") < page.index("<td>ring</td>") < page.index("<td>variant</td>") < page.index("<td>max_steps</td>")
+    assert (
+        f"<td>M_loss</td><td>M_Mars</td><td>run</td><td>{loss.min():.6g} to"
+        f" {loss.max():.6g}</td><td>mass lost</td>" in page
+    )
+    assert (
+        page.index("<td>T0</td>")
+        < page.index("<td>ring</td>")
+        < page.index("<td>variant</td>")
+        < page.index("<td>max_steps</td>")
+    )
     parameters, arrays = page.split("<summary>Arrays</summary>")
     head = "<th>name</th><th>unit</th><th>dimensions</th>"
     assert f"{head}<th>values</th><th>meaning</th>" in parameters

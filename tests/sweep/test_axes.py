@@ -24,7 +24,9 @@ from sweep.marginals import parse_marginal
         ([True, False], [True, False]),
     ],
 )
-def test_an_axis_sets_its_key_to_each_value_in_the_given_order(given: Any, values: list[Any]) -> None:
+def test_an_axis_sets_its_key_to_each_value_in_the_given_order(
+    given: Any, values: list[Any]
+) -> None:
     axis = parse_axis("section.key", given)
     assert [point["section.key"] for point in axis.points] == pytest.approx(values)
     assert list(axis.labels) == pytest.approx(values)
@@ -38,7 +40,9 @@ def test_a_spaced_axis_begins_and_ends_exactly_where_asked(kind: str, n: int) ->
     assert all(type(label) is float for label in labels)
 
 
-@pytest.mark.parametrize(("r_in", "r_out", "n"), [(1.0, 2.7, 1), (1.0, 2.7, 32), (2.2, 2.7, 7), (1, 3, 4)])
+@pytest.mark.parametrize(
+    ("r_in", "r_out", "n"), [(1.0, 2.7, 1), (1.0, 2.7, 32), (2.2, 2.7, 7), (1, 3, 4)]
+)
 def test_rings_touch_and_their_areas_sum_to_the_disk(r_in: float, r_out: float, n: int) -> None:
     axis = parse_axis("ring", {"rings": [r_in, r_out, n]})
     edges = [(point["disk.r_in_RM"], point["disk.r_out_RM"]) for point in axis.points]
@@ -47,12 +51,17 @@ def test_rings_touch_and_their_areas_sum_to_the_disk(r_in: float, r_out: float, 
     assert all(inner[1] == outer[0] for inner, outer in itertools.pairwise(edges))
     widths = [high - low for low, high in edges]
     assert widths == pytest.approx([(r_out - r_in) / n] * n, rel=1e-12)
-    assert sum(annulus_area(low, high) for low, high in edges) == pytest.approx(annulus_area(r_in, r_out), rel=1e-13)
+    assert sum(annulus_area(low, high) for low, high in edges) == pytest.approx(
+        annulus_area(r_in, r_out), rel=1e-13
+    )
 
 
 def test_keys_that_are_zipped_move_together() -> None:
     axis = zip_axis({"material.rho": [3000.0, 3270.0], "qstar.scale": [1.0, 5.574]})
-    assert axis.points == ({"material.rho": 3000.0, "qstar.scale": 1.0}, {"material.rho": 3270.0, "qstar.scale": 5.574})
+    assert axis.points == (
+        {"material.rho": 3000.0, "qstar.scale": 1.0},
+        {"material.rho": 3270.0, "qstar.scale": 5.574},
+    )
     assert (axis.name, axis.labels) == ("material.rho", (3000.0, 3270.0))
 
 
@@ -126,14 +135,20 @@ def test_a_variant_that_is_no_set_of_overrides_is_named() -> None:
         (["temperature.rho", "material.rho"], ["temperature_rho", "material_rho"]),
         (["initial.melt_psd.f_fine", "psd.f_fine"], ["melt_psd_f_fine", "psd_f_fine"]),
         (["flat"], ["flat"]),
-        (["dynamics.v_rel", "dynamics.e0"], ["dynamics_v_rel", "e0"]),  # v_rel is a series of runs whose orbits are damped
+        # v_rel is a series of runs whose orbits are damped
+        (["dynamics.v_rel", "dynamics.e0"], ["dynamics_v_rel", "e0"]),
     ],
 )
-def test_a_key_is_known_by_its_last_word_and_more_where_two_clash(keys: list[str], names: list[str]) -> None:
+def test_a_key_is_known_by_its_last_word_and_more_where_two_clash(
+    keys: list[str], names: list[str]
+) -> None:
     assert list(short_names(keys).values()) == names
 
 
-@pytest.mark.parametrize(("a", "b", "equal"), [(3000, 3000.0, True), (0.1 + 0.2, 0.3, True), ("a", "a", True), (None, 0.0, False)])
+@pytest.mark.parametrize(
+    ("a", "b", "equal"),
+    [(3000, 3000.0, True), (0.1 + 0.2, 0.3, True), ("a", "a", True), (None, 0.0, False)],
+)
 def test_numbers_are_the_same_to_round_off(a: Any, b: Any, equal: bool) -> None:
     assert same(a, b) is equal
 
@@ -155,7 +170,9 @@ def test_what_no_key_can_be_is_refused(given: Any, words: str) -> None:
         parse_axis("temperature.T0", given)
 
 
-@pytest.mark.parametrize("given", [{"uniform": [3000, BEYOND]}, {"integers": [1, BEYOND]}, {"normal": [BEYOND, 1]}])
+@pytest.mark.parametrize(
+    "given", [{"uniform": [3000, BEYOND]}, {"integers": [1, BEYOND]}, {"normal": [BEYOND, 1]}]
+)
 def test_numbers_beyond_double_are_no_distribution(given: Any) -> None:
     with pytest.raises(ValueError, match="numbers in brackets"):
         parse_marginal(given)

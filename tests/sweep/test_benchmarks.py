@@ -1,6 +1,7 @@
 """The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything.
 
-``make test`` takes only those tests that run no benchmark; that all of them can be imported is seen there, too.
+``make test`` takes only those tests that run no benchmark; that all of them can be imported is seen
+there, too.
 """
 
 import re
@@ -8,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import bins, flushing, many, overhead, page, rivals, simulated_cluster, startup, storage
+from tests.benchmarks import (
+    bins,
+    flushing,
+    many,
+    overhead,
+    page,
+    rivals,
+    simulated_cluster,
+    startup,
+    storage,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,13 +32,19 @@ def cells(line: str) -> list[str]:
 def test_many_runs_are_all_done_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "SAMPLE", 10)
     found = dict(many.rows(16))
-    assert re.fullmatch(r"\d+ s, \d+ runs per second", found["sweep run of 16 runs, 2 workers, from typing to the end"])
+    assert re.fullmatch(
+        r"\d+ s, \d+ runs per second",
+        found["sweep run of 16 runs, 2 workers, from typing to the end"],
+    )
     assert re.fullmatch(r"\d+ files, [\d.]+ GB, [\d.]+ kB per run", found["files, bytes"])
 
 
 @pytest.mark.thorough
 def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
-    milliseconds = {what.partition(": ")[2] or what: float(figure.split()[0]) for what, figure in overhead.parts_of_a_run(tmp_path)}
+    milliseconds = {
+        what.partition(": ")[2] or what: float(figure.split()[0])
+        for what, figure in overhead.parts_of_a_run(tmp_path)
+    }
     whole = milliseconds.pop("all but the integrator")
     milliseconds.pop("integrator and its dense output")
     assert sum(milliseconds.values()) == pytest.approx(whole, abs=0.004)
@@ -43,9 +60,14 @@ def test_the_block_of_a_dead_worker_runs_on_another(tmp_path: Path) -> None:
 def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
     assert [cells(line)[0] for line in bins.lines((8, 16), 0.01, 1)[2:4]] == ["8", "16"]
     assert len(startup.lines(1, (0,))) > 4
-    ours, packed = storage.CODECS[0], storage.LAYOUTS[-1]
+    ours = storage.CODECS[0]
+    packed = storage.LAYOUTS[-1]
     told = storage.lines(36, 1, (ours,), (ours, packed))
-    assert [cells(line)[0] for line in told if line.startswith("| ") and "layout" not in line and "---" not in line] == [
+    assert [
+        cells(line)[0]
+        for line in told
+        if line.startswith("| ") and "layout" not in line and "---" not in line
+    ] == [
         ours.title,
         ours.title,
         packed.title,
@@ -64,11 +86,16 @@ def test_a_block_is_committed_flushed_or_not(monkeypatch: pytest.MonkeyPatch) ->
 def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
     told = rivals.tool_lines(1, 1, ("ours", "pool"))
     assert told[0].startswith("18 runs")
-    assert [cells(line)[0] for line in told[-2:]] == ["**sweep run**", "multiprocessing.Pool, one npz per run"]
+    assert [cells(line)[0] for line in told[-2:]] == [
+        "**sweep run**",
+        "multiprocessing.Pool, one npz per run",
+    ]
     nobody = {"nobody": (rivals.TOOLS["pool"][0], "no_such_package", "Nobody's tool", "")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rivals, "TOOLS", rivals.TOOLS | nobody)
-        assert "Not installed and left out: Nobody's tool." in rivals.tool_lines(1, 1, ("ours", "nobody"))
+        assert "Not installed and left out: Nobody's tool." in rivals.tool_lines(
+            1, 1, ("ours", "nobody")
+        )
 
 
 @pytest.mark.thorough
@@ -81,7 +108,9 @@ def test_a_simulated_cluster_does_all_blocks() -> None:
 @pytest.mark.parametrize("name", ["performance.md", "scale.md", "stores.md"])
 def test_pages_hold_a_table_at_every_place_for_one(name: str) -> None:
     places = re.findall(
-        r"<!-- (.+?): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL
+        r"<!-- (.+?): python -m (tests\.benchmarks\.\w+).*? -->\n(.*?)<!-- end -->",
+        (DOCS / name).read_text(encoding="utf-8"),
+        re.DOTALL,
     )
     assert places
     for title, module, lines in places:
@@ -90,7 +119,9 @@ def test_pages_hold_a_table_at_every_place_for_one(name: str) -> None:
         assert re.search(r"cores of .+, load average .+ \d{4}-\d\d-\d\d", lines)
 
 
-def test_a_table_that_has_no_place_on_its_page_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_has_no_place_on_its_page_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     empty = tmp_path / "page.md"
     empty.write_text("# Nothing\n", encoding="utf-8")
     monkeypatch.setattr("sys.argv", ["x", "--write"])

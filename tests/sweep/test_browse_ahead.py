@@ -19,7 +19,13 @@ LOOKS = 20  # more than there are things to make
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four runs. Only to be read."""
     folder = tmp_path_factory.mktemp("four")
-    run_here(sweep_file(folder, axes={"temperature.T0": [3000.0, 4000.0], "optical_depth.tau0_target": [0.5, 1.0]}), folder / "four.zarr")
+    run_here(
+        sweep_file(
+            folder,
+            axes={"temperature.T0": [3000.0, 4000.0], "optical_depth.tau0_target": [0.5, 1.0]},
+        ),
+        folder / "four.zarr",
+    )
     return folder / "four.zarr"
 
 
@@ -85,7 +91,9 @@ def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> N
     assert page.runs.tolist() == [2, 3]
 
 
-def test_what_cannot_be_made_keeps_nothing_else_from_being_made(store: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_made_keeps_nothing_else_from_being_made(
+    store: Path, tmp_path: Path
+) -> None:
     damaged = Path(shutil.copytree(store, tmp_path / "damaged.zarr"))
     for chunk in (damaged / "M_loss" / "c").rglob("*"):
         if chunk.is_file():

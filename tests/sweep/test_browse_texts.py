@@ -15,7 +15,15 @@ from sweep.browse.texts import escaped, plain, shown
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        *((0.0, "0"), (0.5, "0.5"), (4000.0, "4000"), (-273.2, "−273.2"), (2.882e-9, "2.882×10⁻⁹"), (1e-9, "10⁻⁹"), (1.5e12, "1.5×10¹²")),
+        *(
+            (0.0, "0"),
+            (0.5, "0.5"),
+            (4000.0, "4000"),
+            (-273.2, "−273.2"),
+            (2.882e-9, "2.882×10⁻⁹"),
+            (1e-9, "10⁻⁹"),
+            (1.5e12, "1.5×10¹²"),
+        ),
         *((9.9999e-5, "10⁻⁴"), (999999.0, "10⁶"), (math.nan, "–"), (math.inf, "inf")),
     ],
 )
@@ -25,21 +33,42 @@ def test_numbers_are_written_as_people_write_them(value: float, words: str) -> N
 
 @pytest.mark.parametrize(
     ("values", "log"),
-    [([1.0, 9.0], False), ([1.0, 11.0], True), ([0.0, 1.0, 100.0], True), ([-1.0, 1.0, 100.0], False), ([math.nan, 3.0], False), ([], False)],
+    [
+        ([1.0, 9.0], False),
+        ([1.0, 11.0], True),
+        ([0.0, 1.0, 100.0], True),
+        ([-1.0, 1.0, 100.0], False),
+        ([math.nan, 3.0], False),
+        ([], False),
+    ],
 )
-def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(values: list[float], log: bool) -> None:
+def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(
+    values: list[float], log: bool
+) -> None:
     scale = Scale.of(np.array(values))
     assert scale.log is log
     low, high = scale.ends()
     assert low < high
     places = scale.place(np.array(values))
     assert ((low - 1e-12 <= places) & (places <= high + 1e-12))[np.isfinite(places)].all()
-    assert np.isfinite(places).sum() == sum(value > 0.0 if log else math.isfinite(value) for value in values)
+    assert np.isfinite(places).sum() == sum(
+        value > 0.0 if log else math.isfinite(value) for value in values
+    )
 
 
 @pytest.mark.parametrize("most", [3, 4, 7])
 @pytest.mark.parametrize(
-    ("low", "high"), [(0.014, 0.095), (1.0, 2.0), (2.8e-9, 4.6e-9), (0.1, 1000.0), (1e-30, 1e3), (3.0, 40.0), (-5.0, 5.0), (7.0, 7.0)]
+    ("low", "high"),
+    [
+        (0.014, 0.095),
+        (1.0, 2.0),
+        (2.8e-9, 4.6e-9),
+        (0.1, 1000.0),
+        (1e-30, 1e3),
+        (3.0, 40.0),
+        (-5.0, 5.0),
+        (7.0, 7.0),
+    ],
 )
 def test_ticks_are_a_few_round_numbers_inside_the_axis(low: float, high: float, most: int) -> None:
     scale = Scale.of(np.array([low, high]))

@@ -33,7 +33,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def row(text: str, first: str) -> list[str]:
-    (line, *_) = (line for line in text.splitlines() if line.startswith(f"| {first} |"))
+    line, *_ = (line for line in text.splitlines() if line.startswith(f"| {first} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -50,10 +50,16 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     assert row(text, "M_loss")[2:] == ["M_Mars", "mass lost"]
     assert row(text, "t99")[2] == "s"
     labels = reader.column(group, "quantity").tolist()
-    numbers = {name: reader.column(group, name)[checked] for name in ("err_time", "err_bins", "order_bins")}
+    numbers = {
+        name: reader.column(group, name)[checked] for name in ("err_time", "err_bins", "order_bins")
+    }
     accuracy = text.partition("## Accuracy")[2]
     for i, label in enumerate(labels):
-        verdict = "within" if numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2 else "**beyond**"
+        verdict = (
+            "within"
+            if numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
+            else "**beyond**"
+        )
         shown = [f"{numbers[name][i]:.2g}" for name in numbers]
         shown[2] = shown[2].replace("nan", "-")
         assert row(accuracy, label) == [label, *shown, "0.001, 0.01", verdict]
@@ -67,10 +73,15 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
 
 
 def test_what_differs_comes_first(tmp_path: Path) -> None:
-    sweep_file(tmp_path, variants={"a": {"material.rho": 3270.0, "dynamics.e0": 0.3}, "b": {"dynamics.e0": 0.4}})
+    sweep_file(
+        tmp_path,
+        variants={"a": {"material.rho": 3270.0, "dynamics.e0": 0.3}, "b": {"dynamics.e0": 0.4}},
+    )
     create(make_plan(load_sweep(tmp_path / "small.yaml")), tmp_path / "small.zarr")
     text = carded(tmp_path / "small.zarr", 0)
-    assert text.index("| dynamics.e0 |") < text.index("| variant |") < text.index("| material.rho |")
+    assert (
+        text.index("| dynamics.e0 |") < text.index("| variant |") < text.index("| material.rho |")
+    )
     assert "- no result yet: its block is not committed" in text
 
 
@@ -80,7 +91,8 @@ def test_commands_and_configuration_on_the_card_repeat_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(mixed.parent)
-    text, group = carded(mixed, 8), reader.open_group(mixed)
+    text = carded(mixed, 8)
+    group = reader.open_group(mixed)
     again, check = fenced(text, "sh").splitlines()
     wanted = str(reader.column(group, "run_id")[8])
     config = build_config(yaml.safe_load(fenced(text, "yaml")))
@@ -97,8 +109,12 @@ def test_commands_and_configuration_on_the_card_repeat_the_run(
 
 
 def test_failed_and_pending_runs_have_a_card_without_results(mixed: Path) -> None:
-    failed, pending = carded(mixed, 1), carded(mixed, 2)
-    assert "- state: **failed**\n- error: SolverError: numerics.max_steps = 3 reached at t = " in failed
+    failed = carded(mixed, 1)
+    pending = carded(mixed, 2)
+    assert (
+        "- state: **failed**\n- error: SolverError: numerics.max_steps = 3 reached at t = "
+        in failed
+    )
     assert "--set numerics.max_steps=3" in failed
     assert "- state: **pending**\n- no result yet" in pending
     assert not re.search("## (Results|Accuracy|Caches)", failed + pending)
@@ -114,15 +130,27 @@ def test_hostile_text_stays_text(mixed: Path) -> None:
     assert HOSTILE.splitlines()[0] not in after
 
 
-def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(finished: Path, tmp_path: Path) -> None:
+def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(
+    finished: Path, tmp_path: Path
+) -> None:
     name = str(reader.column(reader.open_group(finished), "run_id")[3])
-    done = CliRunner().invoke(sweep.cli.main, ["card", str(finished), name[:12], "--out", str(tmp_path / "run.md")])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["card", str(finished), name[:12], "--out", str(tmp_path / "run.md")]
+    )
     assert (done.exit_code, done.stdout) == (0, f"written to {tmp_path / 'run.md'}\n")
     assert (tmp_path / "run.md").read_text(encoding="utf-8") == carded(finished, 3)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [(["77"], "there is no run '77'"), (["0", "--out", "no/run.md"], "no/run.md cannot be written")])
-def test_a_card_of_nothing_is_exit_code_2(finished: Path, arguments: list[str], message: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["77"], "there is no run '77'"),
+        (["0", "--out", "no/run.md"], "no/run.md cannot be written"),
+    ],
+)
+def test_a_card_of_nothing_is_exit_code_2(
+    finished: Path, arguments: list[str], message: str
+) -> None:
     done = CliRunner().invoke(sweep.cli.main, ["card", str(finished), *arguments])
     assert done.exit_code == 2
     assert message in done.stderr
@@ -136,7 +164,12 @@ def test_a_base_or_a_table_that_has_changed_since_is_said(
     shutil.copy(MELT, tmp_path / "base.yaml")
     (tmp_path / "cooling.csv").write_text("time,T_M\n0,4000\n1e9,3000\n", encoding="utf-8")
     law = {"temperature": {"law": "table", "path": "cooling.csv"}}
-    sweep_file(tmp_path, base="base.yaml", set={"numerics.t_end_years": 0.02, **law}, axes={"dynamics.e0": [0.3, 0.4]})
+    sweep_file(
+        tmp_path,
+        base="base.yaml",
+        set={"numerics.t_end_years": 0.02, **law},
+        axes={"dynamics.e0": [0.3, 0.4]},
+    )
     create(make_plan(load_sweep("small.yaml")), tmp_path / "small.zarr")
     group = reader.open_group(tmp_path / "small.zarr")
     text = card(group, 0, "small.zarr")
@@ -146,7 +179,9 @@ def test_a_base_or_a_table_that_has_changed_since_is_said(
     with (tmp_path / "base.yaml").open("a", encoding="utf-8") as file:
         file.write("\ndrag: {rho_g: 1.0e-9}\n")
     text = card(group, 0, "small.zarr")
-    assert re.search(r"cooling\.csv \| SHA-256 [0-9a-f]{64}; \*\*its content has changed\*\* \|", text)
+    assert re.search(
+        r"cooling\.csv \| SHA-256 [0-9a-f]{64}; \*\*its content has changed\*\* \|", text
+    )
     assert "Note: this may not repeat the run bit for bit: the table temperature.path = " in text
     assert "The configuration below is the run's own" in text
     (tmp_path / "base.yaml").unlink()

@@ -15,23 +15,35 @@ from sweep.store import reader
 def test_parameters_are_what_differs_between_runs_and_labels_have_units(finished: Path) -> None:
     group = reader.open_group(finished)
     assert views.parameters(group) == ["T0", "r_in_RM", "r_out_RM", "ring"]
-    assert [views.label(group, name) for name in ("T0", "M_loss", "steps")] == ["T0 [K]", "M_loss [M_Mars]", "steps"]
+    assert [views.label(group, name) for name in ("T0", "M_loss", "steps")] == [
+        "T0 [K]",
+        "M_loss [M_Mars]",
+        "steps",
+    ]
 
 
 def test_cells_are_the_runs_of_the_store(finished: Path) -> None:
-    group, dataset = reader.open_group(finished), sweep.open_store(finished)
+    group = reader.open_group(finished)
+    dataset = sweep.open_store(finished)
     cells = views.cells(group, "M_loss", "T0", "ring", {})
     assert (cells.x, cells.y) == ([3000.0, 4000.0], [0, 1, 2])
     assert sorted(cells.run.ravel().tolist()) == list(range(6))
     for (j, i), run in np.ndenumerate(cells.run):
-        assert (dataset.T0.values[run], dataset.ring.values[run], dataset.M_loss.values[run]) == (cells.x[i], cells.y[j], cells.value[j, i])
+        assert (dataset.T0.values[run], dataset.ring.values[run], dataset.M_loss.values[run]) == (
+            cells.x[i],
+            cells.y[j],
+            cells.value[j, i],
+        )
     assert (cells.status == 1).all()
     assert not cells.early.any()
 
 
 def test_runs_that_share_a_cell_name_the_parameter_to_fix(finished: Path) -> None:
     group = reader.open_group(finished)
-    with pytest.raises(StoreError, match=r"several runs share T0 = 3000\.0, T0 = 3000\.0; fix r_in_RM, r_out_RM, ring"):
+    with pytest.raises(
+        StoreError,
+        match=r"several runs share T0 = 3000\.0, T0 = 3000\.0; fix r_in_RM, r_out_RM, ring",
+    ):
         views.cells(group, "M_loss", "T0", "T0", {})
     cells = views.cells(group, "M_loss", "T0", "ring", {"r_in_RM": 1.0})
     assert (cells.y, cells.run.shape) == ([0], (1, 2))
@@ -44,7 +56,15 @@ def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
 
 
 def test_stopped_early_is_told_from_time_up() -> None:
-    assert views.stopped_early(np.arange(7)).tolist() == [False, False, False, False, True, False, True]
+    assert views.stopped_early(np.arange(7)).tolist() == [
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -> None:
@@ -52,7 +72,11 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
     cells = views.cells(group, "M_loss", "T0", "variant", {}, over="ring")
     assert cells.y == ["as is", HOSTILE, "early"]
     assert cells.status.tolist() == [[1, 0, 1], [2, 2, 2], [0, 1, 1]]
-    assert cells.early.tolist() == [[False, False, False], [False, False, False], [False, True, True]]
+    assert cells.early.tolist() == [
+        [False, False, False],
+        [False, False, False],
+        [False, True, True],
+    ]
     loss = reader.column(group, "M_loss")
     assert cells.value[0, 0] == loss[0] + loss[9]
     assert (np.isfinite(cells.value) == (cells.status == 1)).all()
@@ -62,12 +86,20 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
 
 
 def test_a_parameter_that_is_not_given_has_a_cell_of_its_own(mixed: Path) -> None:
-    cells = views.cells(reader.open_group(mixed), "M_loss", "mass_loss_rate_stop_Mmars_s", "T0", {"ring": 1, "max_steps": 100000})
+    cells = views.cells(
+        reader.open_group(mixed),
+        "M_loss",
+        "mass_loss_rate_stop_Mmars_s",
+        "T0",
+        {"ring": 1, "max_steps": 100000},
+    )
     assert cells.x == [1e-18, "null"]
     assert (cells.run >= 0).tolist() == [[True, True]] * 3
 
 
-def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(mixed: Path) -> None:
+def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(
+    mixed: Path,
+) -> None:
     columns = views.Columns(reader.open_group(mixed))
     assert list(columns)[:3] == ["run", "T0", "r_in_RM"]
     assert columns["status"].tolist()[:3] == ["done", "failed", "pending"]
@@ -81,7 +113,11 @@ def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(
 
 def test_a_cell_shows_the_run_that_its_case_shares_with_another(tmp_path: Path) -> None:
     """A variant that changes nothing at one temperature only: its cell there shows the run that it shares."""
-    file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, variants={"base": {}, "at 4000 K": {"temperature.T0": 4000.0}})
+    file = sweep_file(
+        tmp_path,
+        axes={"temperature.T0": [3000.0, 4000.0]},
+        variants={"base": {}, "at 4000 K": {"temperature.T0": 4000.0}},
+    )
     run_here(file, tmp_path / "s.zarr")
     group = reader.open_group(tmp_path / "s.zarr")
     cells = views.cells(group, "M_loss", "variant", "T0", {})

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_sweeps import SOME, T0_AND_RINGS, assert_same_bits, results, run_command, run_here, sweep_file
+from small_sweeps import (
+    SOME,
+    T0_AND_RINGS,
+    assert_same_bits,
+    results,
+    run_command,
+    run_here,
+    sweep_file,
+)
 
 import sweep
 import sweep.worker
@@ -36,21 +44,32 @@ def ids_checked(plan: Plan) -> set[str]:
     return {plan.cases[run].run_id for run in plan.checked}
 
 
-@pytest.mark.parametrize(("fraction", "count"), [(0.0, 0), (1e-9, 1), (0.05, 1), (0.4, 2), (0.5, 3), (1.0, 6)])
-def test_a_fraction_of_the_runs_is_checked_and_at_least_one(plan: Planner, fraction: float, count: int) -> None:
+@pytest.mark.parametrize(
+    ("fraction", "count"), [(0.0, 0), (1e-9, 1), (0.05, 1), (0.4, 2), (0.5, 3), (1.0, 6)]
+)
+def test_a_fraction_of_the_runs_is_checked_and_at_least_one(
+    plan: Planner, fraction: float, count: int
+) -> None:
     assert len(plan(axes=T0_AND_RINGS, check={"fraction": fraction}).checked) == count
 
 
-def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twentieth(plan: Planner) -> None:
+def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twentieth(
+    plan: Planner,
+) -> None:
     axes = {"temperature.T0": {"linspace": [3000, 5000, 40]}}
     assert plan(axes=axes).checked == frozenset()
     assert len(plan(axes=axes, check={}).checked) == 2
 
 
 def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) -> None:
-    axes = {"temperature.T0": [3000.0, 4000.0, 5000.0], "material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5]}
+    axes = {
+        "temperature.T0": [3000.0, 4000.0, 5000.0],
+        "material.rho": [3000.0, 3270.0],
+        "dynamics.e0": [0.3, 0.5],
+    }
     turned = {key: values[::-1] for key, values in reversed(axes.items())}
-    one, other = plan(axes=axes, check={"fraction": 0.3}), plan(axes=turned, check={"fraction": 0.3}, block=5)
+    one = plan(axes=axes, check={"fraction": 0.3})
+    other = plan(axes=turned, check={"fraction": 0.3}, block=5)
     assert len(one.checked) == 4
     assert ids_checked(one) == ids_checked(other)
     assert ids_checked(one) < ids_checked(plan(axes=axes, check={"fraction": 0.6}))
@@ -67,7 +86,12 @@ def test_the_choice_of_runs_is_part_of_the_plan_and_the_limits_are_not(plan: Pla
     none = plan(axes=T0_AND_RINGS).digest
     some = plan(**SOME).digest
     assert plan(axes=T0_AND_RINGS, check={"fraction": 0.0}).digest == none
-    assert plan(axes=T0_AND_RINGS, check={"fraction": 0.35, "time_limit": 1e-5, "bins_limit": 0.5}).digest == some
+    assert (
+        plan(
+            axes=T0_AND_RINGS, check={"fraction": 0.35, "time_limit": 1e-5, "bins_limit": 0.5}
+        ).digest
+        == some
+    )
     assert len({none, some, plan(axes=T0_AND_RINGS, check={"fraction": 1.0}).digest}) == 3
 
 
@@ -75,14 +99,24 @@ def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None
     plan = make_plan(load_sweep(checked.parent / "small.yaml"))
     dataset = sweep.open_store(checked)
     assert dataset.quantity.values.tolist() == list(QUANTITIES)
-    assert {"M_loss", "t99", "Sigma_final", "t_end", "tau_max", "tau_final", "M_out_dot_max"} == {*QUANTITIES}
+    assert {"M_loss", "t99", "Sigma_final", "t_end", "tau_max", "tau_final", "M_out_dot_max"} == {
+        *QUANTITIES
+    }
     for name in ERRORS:
         assert dataset[name].dims == ("run", "quantity")
         assert dataset[name].attrs["units"] == "1"
         assert set(np.flatnonzero(np.isfinite(dataset[name].values).all(axis=1))) == plan.checked
-        assert np.isnan(dataset[name].values[[run for run in range(6) if run not in plan.checked]]).all()
-    assert dataset.err_time.attrs["long_name"] == "relative error from time steps, by the same run with tighter ones"
-    assert dataset.err_bins.attrs["long_name"] == "relative error from bins, extrapolated from half, as many and twice as many"
+        assert np.isnan(
+            dataset[name].values[[run for run in range(6) if run not in plan.checked]]
+        ).all()
+    assert (
+        dataset.err_time.attrs["long_name"]
+        == "relative error from time steps, by the same run with tighter ones"
+    )
+    assert (
+        dataset.err_bins.attrs["long_name"]
+        == "relative error from bins, extrapolated from half, as many and twice as many"
+    )
     assert dataset.order_bins.dims == ("run", "quantity")
     orders = dataset.order_bins.values
     assert set(np.flatnonzero(np.isfinite(orders).any(axis=1))) == plan.checked
@@ -95,7 +129,9 @@ def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
     for run in plan.checked:
         alone = check_run(build_config(merge(plan.sweep.base, plan.cases[run].overrides)))
         for name in ARRAYS:
-            np.testing.assert_array_equal(dataset[name].values[run], [*getattr(alone, name).values()])
+            np.testing.assert_array_equal(
+                dataset[name].values[run], [*getattr(alone, name).values()]
+            )
 
 
 def test_a_store_without_checks_has_no_arrays_for_them(finished: Path, tmp_path: Path) -> None:
@@ -113,28 +149,51 @@ def test_blocks_without_a_checked_run_have_files_for_them_too(checked: Path) -> 
 
 
 def test_the_forecast_of_files_and_bytes_counts_them(checked: Path, finished: Path) -> None:
-    with_checks, without = (forecast(make_plan(load_sweep(store.parent / "small.yaml"))) for store in (checked, finished))
+    with_checks, without = (
+        forecast(make_plan(load_sweep(store.parent / "small.yaml")))
+        for store in (checked, finished)
+    )
     files = [path for path in checked.rglob("*") if path.is_file()]
     assert 0.5 * with_checks.files < len(files) <= with_checks.files
     assert with_checks.bytes_raw - without.bytes_raw == 6 * len(ARRAYS) * len(QUANTITIES) * 8
 
 
-@pytest.mark.parametrize(("workers", "changes"), [(2, {}), (0, {"cache": {"scope": "run"}}), (0, {"cache": {"enabled": False}}), (0, {"block": 5})])
-def test_however_it_is_run_the_errors_have_the_same_bits(checked: Path, tmp_path: Path, workers: int, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("workers", "changes"),
+    [
+        (2, {}),
+        (0, {"cache": {"scope": "run"}}),
+        (0, {"cache": {"enabled": False}}),
+        (0, {"block": 5}),
+    ],
+)
+def test_however_it_is_run_the_errors_have_the_same_bits(
+    checked: Path, tmp_path: Path, workers: int, changes: dict[str, Any]
+) -> None:
     run_here(sweep_file(tmp_path, **{**SOME, **changes}), tmp_path / "s.zarr", workers=workers)
     assert {*ARRAYS} <= results(checked).keys()
     assert_same_bits(checked, tmp_path / "s.zarr")
 
 
 @pytest.mark.parametrize("scope", ["task", "worker"])
-def test_a_check_changes_no_bit_and_no_count_of_any_run(finished: Path, tmp_path: Path, scope: str) -> None:
+def test_a_check_changes_no_bit_and_no_count_of_any_run(
+    finished: Path, tmp_path: Path, scope: str
+) -> None:
     cache = {"scope": scope}
     for name, check in (("with", {"fraction": 1.0}), ("without", None)):
-        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, check=check), tmp_path / f"{name}.zarr")
-    left, right = results(tmp_path / "with.zarr"), results(tmp_path / "without.zarr")
+        run_here(
+            sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, check=check),
+            tmp_path / f"{name}.zarr",
+        )
+    left = results(tmp_path / "with.zarr")
+    right = results(tmp_path / "without.zarr")
     assert left.keys() - right.keys() == {*ARRAYS}
     for name, values in right.items():
-        assert left[name].tolist() == values.tolist() if values.dtype.kind == "T" else left[name].tobytes() == values.tobytes(), name
+        assert (
+            left[name].tolist() == values.tolist()
+            if values.dtype.kind == "T"
+            else left[name].tobytes() == values.tobytes()
+        ), name
     groups = [reader.open_group(tmp_path / f"{name}.zarr") for name in ("with", "without")]
     for variable in layout.VARIABLES:
         if variable.name.startswith("cache_") and variable.name != "cache_build_time":
@@ -143,7 +202,8 @@ def test_a_check_changes_no_bit_and_no_count_of_any_run(finished: Path, tmp_path
 
 
 def test_an_interrupted_sweep_goes_on_with_the_same_checks(checked: Path, tmp_path: Path) -> None:
-    file, store = sweep_file(tmp_path, **SOME), tmp_path / "s.zarr"
+    file = sweep_file(tmp_path, **SOME)
+    store = tmp_path / "s.zarr"
     plan = make_plan(load_sweep(file))
     create(plan, store)
     run_block(block_task(plan, str(store), plan.blocks[1], reader.read_fence(store)), CacheScopes())
@@ -151,15 +211,26 @@ def test_an_interrupted_sweep_goes_on_with_the_same_checks(checked: Path, tmp_pa
     assert_same_bits(checked, store)
 
 
-def test_another_choice_of_runs_is_refused_and_other_limits_are_not(checked: Path, tmp_path: Path) -> None:
-    with pytest.raises(PlanChangedError, match=r"check\.fraction: the store has 0\.4, now it is 1\.0"):
+def test_another_choice_of_runs_is_refused_and_other_limits_are_not(
+    checked: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        PlanChangedError, match=r"check\.fraction: the store has 0\.4, now it is 1\.0"
+    ):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}), checked)
-    with pytest.raises(PlanChangedError, match=r"check: the store has \{'fraction': 0\.4\}, now it is None"):
+    with pytest.raises(
+        PlanChangedError, match=r"check: the store has \{'fraction': 0\.4\}, now it is None"
+    ):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), checked)
-    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-9}), checked)
+    run_here(
+        sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-9}),
+        checked,
+    )
 
 
-def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*given: object, **named: object) -> None:
         raise SolverError("no")
 
@@ -168,15 +239,27 @@ def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(tmp_path: Path,
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert dataset.status.values.tolist() == [layout.DONE] * 6
     for name in ERRORS:
-        assert {int(run) for run in np.flatnonzero(np.isinf(dataset[name].values).all(axis=1))} == plan.checked
+        assert {
+            int(run) for run in np.flatnonzero(np.isinf(dataset[name].values).all(axis=1))
+        } == plan.checked
 
 
-def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = make_plan(load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}, block=6)))
+def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(
+        load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}, block=6))
+    )
     create(plan, tmp_path / "s.zarr")
     seen: list[object] = []
-    monkeypatch.setattr(sweep.worker, "check_run", lambda config, **given: seen.append(config) or check_run(config, **given))  # type: ignore[func-returns-value]
-    task = block_task(plan, str(tmp_path / "s.zarr"), plan.blocks[0], reader.read_fence(tmp_path / "s.zarr"))
+    monkeypatch.setattr(
+        sweep.worker,
+        "check_run",
+        lambda config, **given: seen.append(config) or check_run(config, **given),
+    )  # type: ignore[func-returns-value]
+    task = block_task(
+        plan, str(tmp_path / "s.zarr"), plan.blocks[0], reader.read_fence(tmp_path / "s.zarr")
+    )
     run_block(dataclasses.replace(task, condemned_checks=frozenset([2])), CacheScopes())
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert len(seen) == 5
@@ -186,7 +269,12 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(t
 
 def test_a_run_that_fails_has_no_error_to_tell(tmp_path: Path) -> None:
     variants = {"good": {}, "short": {"numerics.max_steps": 3}}
-    file = sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None}, variants=variants, check={"fraction": 1.0})
+    file = sweep_file(
+        tmp_path,
+        set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None},
+        variants=variants,
+        check={"fraction": 1.0},
+    )
     run_here(file, tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
     failed = dataset.status.values == layout.FAILED
@@ -198,7 +286,13 @@ def test_a_run_that_fails_has_no_error_to_tell(tmp_path: Path) -> None:
 def test_bins_that_cannot_be_doubled_are_refused_before_anything_starts(plan: Planner) -> None:
     axes = {"temperature.T0": [3000.0], "sizes.n_bins": [20, 600]}
     assert plan(axes=axes).bins == 600
-    with pytest.raises(ConfigError, match=r"sizes\.n_bins = 600: a check needs a run with twice as many.*, or drop check  \[temperature\.T0 = 3000"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"sizes\.n_bins = 600: a check needs a run with twice as many.*, or drop check "
+            r" \[temperature\.T0 = 3000"
+        ),
+    ):
         plan(axes=axes, check={"fraction": 1.0})
 
 
@@ -211,7 +305,9 @@ def test_bins_that_cannot_be_doubled_are_refused_before_anything_starts(plan: Pl
         (0.05, "check = 0.05: must be a section with keys"),
     ],
 )
-def test_a_bad_section_is_named_with_what_to_do(load: Callable[..., Any], check: Any, words: str) -> None:
+def test_a_bad_section_is_named_with_what_to_do(
+    load: Callable[..., Any], check: Any, words: str
+) -> None:
     with pytest.raises(ConfigError, match=words):
         load(axes=T0_AND_RINGS, check=check)
 
@@ -229,7 +325,11 @@ def test_the_grid_view_spreads_the_errors_too(checked: Path) -> None:
 
 
 def test_every_array_of_such_a_store_is_described(checked: Path) -> None:
-    arrays = {name: array for name, array in zarr.open_group(checked, mode="r").arrays() if name not in layout.indexes(["check"])}
+    arrays = {
+        name: array
+        for name, array in zarr.open_group(checked, mode="r").arrays()
+        if name not in layout.indexes(["check"])
+    }
     assert [name for name, array in arrays.items() if not array.attrs.get("long_name")] == []
 
 
@@ -243,17 +343,27 @@ def test_a_plan_counts_the_checks_in_its_time(
     sweep_file(tmp_path, **SOME)
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    checked = "2 of them checked with tighter steps and with half and twice the bins, 67 % of the time"
+    checked = (
+        "2 of them checked with tighter steps and with half and twice the bins, 67 % of the time"
+    )
     assert checked in done.stdout
     monkeypatch.undo()
     sweep_file(tmp_path, axes=T0_AND_RINGS)
     assert "checked" not in run_command("sweep", "plan", "small.yaml", cwd=tmp_path).stdout
 
 
-def test_a_classic_sweep_whose_steps_collisions_bound_says_how_to_see_why_it_could_not_be_compared(tmp_path: Path) -> None:
-    coarse = {"sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20}, "initial": {"s0_mode": "upper"}, "optical_depth.tau_stop": None}
+def test_a_classic_sweep_whose_steps_collisions_bound_says_how_to_see_why_it_could_not_be_compared(
+    tmp_path: Path,
+) -> None:
+    coarse = {
+        "sizes": {"s_min": 1e-4, "s_max": 1e-2, "n_bins": 20},
+        "initial": {"s0_mode": "upper"},
+        "optical_depth.tau_stop": None,
+    }
     classic = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}, **coarse}
-    file = sweep_file(tmp_path, set=classic, axes={"dynamics.e0": [0.3, 0.5]}, check={"fraction": 0.5})
+    file = sweep_file(
+        tmp_path, set=classic, axes={"dynamics.e0": [0.3, 0.5]}, check={"fraction": 0.5}
+    )
     done = run_command("sweep", "run", file, "--workers", 0, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "checked 0 of 2 runs" in done.stdout

@@ -47,10 +47,19 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = in_one_line(done.stdout)
-    assert "checked 6 of 6 runs with tighter steps and with half and twice the bins; relative errors:" in text
-    assert "quantity err_time: largest median over 0.001 err_bins: largest median over 0.003" in text
+    assert (
+        "checked 6 of 6 runs with tighter steps and with half and twice the bins; relative errors:"
+        in text
+    )
+    assert (
+        "quantity err_time: largest median over 0.001 err_bins: largest median over 0.003" in text
+    )
     dataset = sweep.open_store(tmp_path / "results" / "small.zarr")
-    table = [line for line in done.stdout.splitlines() if line.startswith(tuple(f"  {name} " for name in QUANTITIES))]
+    table = [
+        line
+        for line in done.stdout.splitlines()
+        if line.startswith(tuple(f"  {name} " for name in QUANTITIES))
+    ]
     lines = {line.split()[0]: numbers_of(line) for line in table}
     assert list(lines) == list(QUANTITIES)
     for name, shown in lines.items():
@@ -59,18 +68,25 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
             errors = dataset[kind].sel(quantity=name).dropna("run").values
             found += [errors.max(), np.median(errors), (errors > limit).sum()]
         assert shown == pytest.approx(found, rel=0.06)
-    assert re.search(r"6 of them count as done, but are beyond a limit: err_bins of \w+ in 6, ", text)
+    assert re.search(
+        r"6 of them count as done, but are beyond a limit: err_bins of \w+ in 6, ", text
+    )
     counts = dict(re.findall(r"err_bins of (\w+) in (\d)", text))
     over = (dataset.err_bins > 3e-3).sum("run")
     assert {name: int(count) for name, count in counts.items()} == {
         name: int(over.sel(quantity=name)) for name in QUANTITIES if over.sel(quantity=name)
     }
     assert {"M_loss", "tau_final", "M_out_dot_max"} <= counts.keys()
-    assert re.search(r"within both limits in every run: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off\n", done.stdout)
+    assert re.search(
+        r"within both limits in every run: t99 to 0\.00\d+ %, t_end to round-off, tau_max to"
+        r" round-off\n",
+        done.stdout,
+    )
     said = advice(
         done.stdout.splitlines(),
         "err_bins",
-        r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the error: check: {bins_limit: (\S+)}",
+        r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the"
+        r" error: check: {bins_limit: (\S+)}",
     )
     assert int(said[0]) > 50
     assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 3e-3
@@ -88,7 +104,9 @@ ALL_CHECKED: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0}}
 
 def test_the_limit_that_is_advised_accepts_the_errors(tmp_path: Path) -> None:
     said = said_of(sweep_file(tmp_path, **ALL_CHECKED), tmp_path / "s.zarr")
-    (limit,) = advice(said, "err_bins", r"accept the error: check: {bins_limit: (\S+)} in the sweep file")
+    (limit,) = advice(
+        said, "err_bins", r"accept the error: check: {bins_limit: (\S+)} in the sweep file"
+    )
     accepting = {**ALL_CHECKED, "check": {"fraction": 1.0, "bins_limit": float(limit)}}
     assert said_of(sweep_file(tmp_path, **accepting), tmp_path / "s.zarr")[-1].startswith(GOOD)
 
@@ -150,18 +168,23 @@ def as_before_the_errors_were_extrapolated(store: Path) -> None:
             fill_value="" if name == "quantity" else float("nan"),
             compressors=[Crc32cCodec()],
             dimension_names=("run", "quantity")[-values.ndim :],
-            attributes={} if name == "quantity" else {"units": "1", "long_name": "relative difference"},
+            attributes=(
+                {} if name == "quantity" else {"units": "1", "long_name": "relative difference"}
+            ),
             config={"write_empty_chunks": True},
         )
         array[:] = values
 
 
-def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(checked: Path, tmp_path: Path) -> None:
+def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(
+    checked: Path, tmp_path: Path
+) -> None:
     store = tmp_path / "old.zarr"
     shutil.copytree(checked, store)
     as_before_the_errors_were_extrapolated(store)
     as_of_schema(store, 2)
-    before, group = sweep.open_store(checked), reader.open_group(store)
+    before = sweep.open_store(checked)
+    group = reader.open_group(store)
     assert [finding.kind for finding in repair.examine(store, deep=True).findings] == []
     assert sweep.open_store(store).err_bins.sel(quantity="t99").values.tolist() == pytest.approx(
         before.err_bins.sel(quantity="t99").values.tolist(), nan_ok=True
@@ -175,4 +198,8 @@ def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(checked: Path, 
     assert "tau_final" not in text.partition("## Accuracy")[2]
     assert "order_bins" not in text
     axes = plots.draw(store, "convergence").axes[1]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["M_loss", "t99", "Sigma_final"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "M_loss",
+        "t99",
+        "Sigma_final",
+    ]

@@ -55,7 +55,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def partly_failed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The same for a sweep one of whose three runs needs more steps than it may take."""
     folder = tmp_path_factory.mktemp("failed")
-    set_ = {"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None, "collisions.enabled": True}
+    set_ = {
+        "numerics.t_end_years": 0.02,
+        "optical_depth.tau_stop": None,
+        "collisions.enabled": True,
+    }
     variants = {"good": {}, "short": {"numerics.max_steps": 3}, "flat": {"dynamics.e0": 0.4}}
     sweep_file(folder, set=set_, variants=variants, block=3)
     return run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
@@ -68,20 +72,29 @@ def test_a_run_ends_with_the_totals_and_what_to_type_next(ran: Finished) -> None
     assert "6 runs in 3 blocks into results/small.zarr" in text
     assert "6 of 6 runs done, 0 failed (none)" in text
     assert re.search(r"M_loss of the whole disk \[M_Mars\] over T0 .*T0 = 3000 . T0 = 4000", text)
-    assert "next: sweep show results/small.zarr, or in Python: import sweep; sweep.open_store('results/small.zarr')" in text
+    assert (
+        "next: sweep show results/small.zarr, or in Python: import sweep;"
+        " sweep.open_store('results/small.zarr')" in text
+    )
 
 
-def test_the_installed_program_gives_the_bits_of_this_process(ran: Finished, finished: Path) -> None:
+def test_the_installed_program_gives_the_bits_of_this_process(
+    ran: Finished, finished: Path
+) -> None:
     assert_same_bits(ran[1] / "results" / "small.zarr", finished)
 
 
 def test_the_same_command_again_runs_nothing(ran: Finished) -> None:
     _, folder = ran
-    before = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")}
+    before = {
+        path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")
+    }
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "everything was committed already; nothing was run" in done.stdout
-    assert {path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")} == before
+    assert {
+        path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")
+    } == before
 
 
 def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
@@ -91,14 +104,21 @@ def test_resume_of_a_finished_store_runs_nothing(ran: Finished) -> None:
 
 
 def test_a_plan_counts_cases_and_blocks_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    included, excluded = [{"temperature.T0": 3000.0}, {"temperature.T0": 3000}], [{"ring": 0, "temperature.T0": 4000}]
+    included = [{"temperature.T0": 3000.0}, {"temperature.T0": 3000}]
+    excluded = [{"ring": 0, "temperature.T0": 4000}]
     sweep_file(tmp_path, axes=T0_AND_RINGS, include=included, exclude=excluded)
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for words in (
-        *("axis temperature.T0: 2 points, 3000.0 to 4000.0", "axis ring: 3 points, r = 1 to 2.7 R_M"),
         *(
-            "6 runs (2 included, 1 excluded, 1 that coincide with others are left out) in 3 blocks of up to 2",
+            "axis temperature.T0: 2 points, 3000.0 to 4000.0",
+            "axis ring: 3 points, r = 1 to 2.7 R_M",
+        ),
+        *(
+            (
+                "6 runs (2 included, 1 excluded, 1 that coincide with others are left out) in 3"
+                " blocks of up to 2"
+            ),
             "4 distinct sets of cached arrays, cache scope task",
         ),
     ):
@@ -116,37 +136,84 @@ def test_the_forecast_of_files_is_an_upper_bound_and_a_close_one(ran: Finished) 
 def test_status_counts_runs_and_blocks(ran: Finished) -> None:
     done = run_command("sweep", "status", "results/small.zarr", cwd=ran[1])
     assert done.returncode == 0
-    assert done.stdout.splitlines() == ["results/small.zarr: 6 done, 0 failed, 0 pending of 6 runs", "3 of 3 blocks committed"]
+    assert done.stdout.splitlines() == [
+        "results/small.zarr: 6 done, 0 failed, 0 pending of 6 runs",
+        "3 of 3 blocks committed",
+    ]
 
 
 def test_status_waits_for_neither_numba_nor_zarr(ran: Finished) -> None:
-    code = "import sys; from sweep.cli import main; main(sys.argv[1:], standalone_mode=False); print({'numba', 'zarr'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code, "status", "results/small.zarr"], cwd=ran[1], capture_output=True, text=True, check=True)
+    code = (
+        "import sys; from sweep.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        " print({'numba', 'zarr'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status", "results/small.zarr"],
+        cwd=ran[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.endswith("blocks committed\nset()\n")
 
 
 def test_status_for_programs_is_json(ran: Finished) -> None:
     done = run_command("sweep", "status", "results/small.zarr", "--json", cwd=ran[1])
-    assert json.loads(done.stdout) == {"runs": 6, "done": 6, "failed": 0, "blocks": 3, "blocks_committed": 3, "refining": False, "pending": 0}
+    assert json.loads(done.stdout) == {
+        "runs": 6,
+        "done": 6,
+        "failed": 0,
+        "blocks": 3,
+        "blocks_committed": 3,
+        "refining": False,
+        "pending": 0,
+    }
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], ["T0 [K]", "r_in_RM [R_M]", "ring", "M_loss [M_Mars]", "t99 [s]", "tau_max", "stop_reason", "t_end_years", "done"]),
+        (
+            [],
+            [
+                "T0 [K]",
+                "r_in_RM [R_M]",
+                "ring",
+                "M_loss [M_Mars]",
+                "t99 [s]",
+                "tau_max",
+                "stop_reason",
+                "t_end_years",
+                "done",
+            ],
+        ),
         (["--columns", "T0,steps,error"], ["T0 [K]", "steps", "error"]),
         (["--rows", "2"], ["4 runs more; --rows shows them"]),
-        (["--cache"], ["weights_table", "supply_weights", "hits", "misses", "build time [ms]", "dropped because of"]),
+        (
+            ["--cache"],
+            [
+                "weights_table",
+                "supply_weights",
+                "hits",
+                "misses",
+                "build time [ms]",
+                "dropped because of",
+            ],
+        ),
     ],
 )
-def test_show_prints_a_table_with_units(ran: Finished, options: list[str], words: list[str]) -> None:
+def test_show_prints_a_table_with_units(
+    ran: Finished, options: list[str], words: list[str]
+) -> None:
     done = run_command("sweep", "show", "results/small.zarr", *options, cwd=ran[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert [word for word in words if word not in in_one_line(done.stdout)] == []
 
 
 @pytest.mark.parametrize("columns", ["T0,M_los", "N", "Sigma"])
-def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(ran: Finished, columns: str) -> None:
+def test_show_refuses_a_column_that_is_no_scalar_and_names_those_there_are(
+    ran: Finished, columns: str
+) -> None:
     done = run_command("sweep", "show", "results/small.zarr", "--columns", columns, cwd=ran[1])
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -166,11 +233,18 @@ QUESTIONS = [["show"], ["show", "--cache"], ["card", "0"], ["doctor"], ["status"
 AGAIN = [pytest.param(words, "1", marks=pytest.mark.thorough) for words in QUESTIONS[1:4]]
 
 
-@pytest.mark.parametrize(("words", "unbuffered"), [*((words, "") for words in QUESTIONS), (["show"], "1"), (["status"], "1"), *AGAIN])
-def test_a_reader_that_has_seen_enough_is_no_error(finished: Path, words: list[str], unbuffered: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "unbuffered"),
+    [*((words, "") for words in QUESTIONS), (["show"], "1"), (["status"], "1"), *AGAIN],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(
+    finished: Path, words: list[str], unbuffered: str
+) -> None:
     line = [SCRIPTS / "sweep", words[0], finished, *words[1:]]
     extra = environment(PYTHONUNBUFFERED=unbuffered)
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=extra) as show:
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=extra
+    ) as show:
         assert show.stdout is not None
         show.stdout.close()
         assert show.stderr is not None
@@ -178,9 +252,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(finished: Path, words: list[s
     assert show.returncode == 0
 
 
-HELP = [("sweep", name) for name in ("", "run", "plan", "status", "show", "resume", "plot", "compare", "export", "card")] + [
-    ("marsdisk", name) for name in ("", "run", "check", "show", "qpr")
-]
+HELP = [
+    ("sweep", name)
+    for name in ("", "run", "plan", "status", "show", "resume", "plot", "compare", "export", "card")
+] + [("marsdisk", name) for name in ("", "run", "check", "show", "qpr")]
 
 
 @pytest.mark.parametrize("program", ["sweep", "marsdisk"])
@@ -200,29 +275,70 @@ def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("sweep run missing.yaml", "missing.yaml: cannot be read: No such file or directory; check the path"),
-        ("sweep run typo.yaml", "temperature.T_0 = 3000.0: there is no such key; did you mean temperature.T0?"),
+        (
+            "sweep run missing.yaml",
+            "missing.yaml: cannot be read: No such file or directory; check the path",
+        ),
+        (
+            "sweep run typo.yaml",
+            "temperature.T_0 = 3000.0: there is no such key; did you mean temperature.T0?",
+        ),
         ("sweep plan typo.yaml", "nothing was started: temperature.T_0 = 3000.0"),
-        ("sweep run good.yaml --set temperature.T0=3500", "--set temperature.T0=3500 would override the axis temperature.T0; drop one of them"),
+        (
+            "sweep run good.yaml --set temperature.T0=3500",
+            "--set temperature.T0=3500 would override the axis temperature.T0; drop one of them",
+        ),
         ("sweep run good.yaml --set material.rho=[", "--set material.rho=["),
-        ("sweep run good.yaml --set material.rho", "'material.rho' is not key=value, for example temperature.T0=3000"),
-        ("sweep run good.yaml --store ''", "is no name for a store; give the path of a folder to make, such as results/NAME.zarr"),
+        (
+            "sweep run good.yaml --set material.rho",
+            "'material.rho' is not key=value, for example temperature.T0=3000",
+        ),
+        (
+            "sweep run good.yaml --store ''",
+            "is no name for a store; give the path of a folder to make, such as results/NAME.zarr",
+        ),
         ("sweep run good.yaml --workers -1", "Invalid value for '--workers': -1"),
-        ("sweep status nothing.zarr", "nothing.zarr: there is no store of a sweep here; check the path"),
+        (
+            "sweep status nothing.zarr",
+            "nothing.zarr: there is no store of a sweep here; check the path",
+        ),
         ("sweep resume nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
         ("sweep show nothing.zarr", "nothing.zarr: there is no store of a sweep here"),
         ("marsdisk run missing.yaml", "missing.yaml: cannot be read"),
-        (f"marsdisk run {MELT} --set material.rh=3", "material.rh = 3: there is no such key; did you mean material.rho?"),
-        ("sweep plan good.yaml --set material.rho=3000 --set material.rho=3100", "material.rho is given twice; drop one"),
-        (f"marsdisk run {MELT} --set material.rho=3000 --set material.rho=3100", "material.rho is given twice; drop one"),
-        (f"marsdisk run {MELT} --set numerics.t_end_until_temperature_K=5000", f"error: {MELT}: numerics.t_end_until_temperature_K = 5000: Mars"),
-        (f"marsdisk run {MELT} --set radiation.Q_pr=no.csv", "no.csv cannot be read: No such file or directory; give a number, forsterite, or"),
-        (f"marsdisk run {MELT} --set numerics.max_steps=3", "numerics.max_steps = 3 reached at t = "),
+        (
+            f"marsdisk run {MELT} --set material.rh=3",
+            "material.rh = 3: there is no such key; did you mean material.rho?",
+        ),
+        (
+            "sweep plan good.yaml --set material.rho=3000 --set material.rho=3100",
+            "material.rho is given twice; drop one",
+        ),
+        (
+            f"marsdisk run {MELT} --set material.rho=3000 --set material.rho=3100",
+            "material.rho is given twice; drop one",
+        ),
+        (
+            f"marsdisk run {MELT} --set numerics.t_end_until_temperature_K=5000",
+            f"error: {MELT}: numerics.t_end_until_temperature_K = 5000: Mars",
+        ),
+        (
+            f"marsdisk run {MELT} --set radiation.Q_pr=no.csv",
+            "no.csv cannot be read: No such file or directory; give a number, forsterite, or",
+        ),
+        (
+            f"marsdisk run {MELT} --set numerics.max_steps=3",
+            "numerics.max_steps = 3 reached at t = ",
+        ),
         (f"marsdisk run {MELT} --out result.txt", "result.txt: must end in .npz or .csv"),
-        (f"marsdisk run {MELT} --set numerics.t_end_years=0.01 --out no/where.csv", "no/where.csv cannot be written: No such file or directory"),
+        (
+            f"marsdisk run {MELT} --set numerics.t_end_years=0.01 --out no/where.csv",
+            "no/where.csv cannot be written: No such file or directory",
+        ),
     ],
 )
-def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(tmp_path: Path, words: str, message: str) -> None:
+def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(
+    tmp_path: Path, words: str, message: str
+) -> None:
     sweep_file(tmp_path, "good.yaml", axes={"temperature.T0": [3000.0]})
     sweep_file(tmp_path, "typo.yaml", axes={"temperature.T_0": [3000.0]})
     done = run_command(*shlex.split(words), cwd=tmp_path)
@@ -236,10 +352,15 @@ def test_bad_input_is_exit_code_2_with_a_message_and_leaves_nothing_behind(tmp_p
 def test_without_debug_an_error_is_its_message_alone(tmp_path: Path, words: str) -> None:
     done = command(*words.split(), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: missing.yaml:\n  cannot be read: No such file or directory; check the path\n"
+    assert (
+        done.stderr
+        == "error: missing.yaml:\n  cannot be read: No such file or directory; check the path\n"
+    )
 
 
-@pytest.mark.parametrize("words", ["sweep --debug run missing.yaml", "marsdisk --debug run missing.yaml"])
+@pytest.mark.parametrize(
+    "words", ["sweep --debug run missing.yaml", "marsdisk --debug run missing.yaml"]
+)
 def test_with_debug_an_error_comes_with_its_traceback(tmp_path: Path, words: str) -> None:
     done = run_command(*words.split(), cwd=tmp_path)
     assert done.returncode == 2
@@ -251,9 +372,16 @@ def test_a_failed_run_is_exit_code_1_and_its_neighbours_are_done(partly_failed: 
     done, folder = partly_failed
     assert done.returncode == 1
     assert "2 of 3 runs done, 1 failed" in done.stdout
-    assert re.search(r"run \d failed: SolverError: numerics.max_steps = 3 reached at t = .*raise it or loosen numerics.rtol", done.stdout)
+    assert re.search(
+        r"run \d failed: SolverError: numerics.max_steps = 3 reached at t = .*raise it or loosen"
+        r" numerics.rtol",
+        done.stdout,
+    )
     assert "Traceback" not in done.stderr
-    assert (counts(folder / "results" / "small.zarr").done, counts(folder / "results" / "small.zarr").failed) == (2, 1)
+    assert (
+        counts(folder / "results" / "small.zarr").done,
+        counts(folder / "results" / "small.zarr").failed,
+    ) == (2, 1)
 
 
 def test_the_command_it_prints_shows_the_same_error(partly_failed: Finished) -> None:
@@ -266,8 +394,16 @@ def test_the_command_it_prints_shows_the_same_error(partly_failed: Finished) -> 
 
 
 def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
-    small = ("--set", "numerics.t_end_years=0.02", "--set", "output.samples=8", "--set", "output.snapshots=2")
-    for run, name in ((command, "run.npz"), (run_command, "run.csv")):  # by the installed program, too
+    small = (
+        "--set",
+        "numerics.t_end_years=0.02",
+        "--set",
+        "output.samples=8",
+        "--set",
+        "output.snapshots=2",
+    )
+    # by the installed program, too
+    for run, name in ((command, "run.npz"), (run_command, "run.csv")):
         done = run("marsdisk", "run", MELT, *small, "--out", name, cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         assert "ended after 0.02 yr: " in done.stdout
@@ -278,7 +414,11 @@ def test_marsdisk_run_writes_everything_or_the_series(tmp_path: Path) -> None:
         series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
         assert series.shape == (8, len(SERIES))
         assert series[:, 1].tobytes() == arrays["Sigma"].tobytes()
-    assert (tmp_path / "run.csv").read_text(encoding="utf-8").startswith("t [s],Sigma [kg m-2],tau_los [1],")
+    assert (
+        (tmp_path / "run.csv")
+        .read_text(encoding="utf-8")
+        .startswith("t [s],Sigma [kg m-2],tau_los [1],")
+    )
 
 
 def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path: Path) -> None:
@@ -290,7 +430,11 @@ def test_marsdisk_show_prints_every_key_with_its_unit_and_what_follows(tmp_path:
     assert re.search(r"v_rel [\d.]+ m s-1", text)
     assert "initial.melt_psd.f_fine 0.03" in text
     assert "temperature.path" not in text
-    assert re.search(r"\d+ keys of laws and parts that are not in use are left out; --all shows them, and what every key takes", text)
+    assert re.search(
+        r"\d+ keys of laws and parts that are not in use are left out; --all shows them, and what"
+        r" every key takes",
+        text,
+    )
 
 
 def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path: Path) -> None:
@@ -301,18 +445,25 @@ def test_marsdisk_show_all_prints_every_key_there_is_with_what_it_takes(tmp_path
     text = in_one_line(done.stdout)
     assert "temperature.law slab one of constant, slab, linear, table cooling law of Mars" in text
     assert "temperature.path (not in use) a text CSV file, relative to the configuration" in text
-    assert "supply.powerlaw.A (not in use) a number in [0, inf) kg m-2 s-1 supply before mixing" in text
+    assert (
+        "supply.powerlaw.A (not in use) a number in [0, inf) kg m-2 s-1 supply before mixing"
+        in text
+    )
     assert "material.rho 3270 a number in [1000, 5000] kg m-3 density of the grains" in text
 
 
 @pytest.mark.parametrize("words", [f"marsdisk run {MELT}", "sweep plan small.yaml"])
-def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     sweep_file(tmp_path, axes={"temperature.T0": [3000.0]})
     ensure_compiled()  # so that this process has its kernels already
     monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)
     done = run_command(*words.split(), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("compiling the kernels, once for each version of the model; about half a minute\n")
+    assert done.stdout.startswith(
+        "compiling the kernels, once for each version of the model; about half a minute\n"
+    )
 
 
 def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
@@ -322,10 +473,18 @@ def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
     assert "note: a stop condition ended the run before its time" in said
     note = "note: the run ended before the dust went round Mars once"
     assert note in said
-    assert note not in run_command("marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path).stdout
+    assert (
+        note
+        not in run_command(
+            "marsdisk", "run", MELT, "--set", "numerics.t_end_orbits=1.5", cwd=tmp_path
+        ).stdout
+    )
 
 
-HOT = {"numerics.t_end_years": 0.02, "phase": {"enabled": True, "T_condense": 900.0, "T_vaporize": 900.0}}
+HOT = {
+    "numerics.t_end_years": 0.02,
+    "phase": {"enabled": True, "T_condense": 900.0, "T_vaporize": 900.0},
+}
 
 
 def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Path) -> None:
@@ -335,24 +494,49 @@ def test_runs_whose_grains_were_never_solid_are_counted_at_the_end(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("tau0", "is_opaque"), [(0.5, False), (20.0, True)])
-def test_runs_that_are_opaque_are_counted_at_the_end(tmp_path: Path, tau0: float, is_opaque: bool) -> None:
-    changes = {"numerics.t_end_years": 1e-6, "optical_depth.tau_stop": None, "optical_depth.tau0_target": tau0}
+def test_runs_that_are_opaque_are_counted_at_the_end(
+    tmp_path: Path, tau0: float, is_opaque: bool
+) -> None:
+    changes = {
+        "numerics.t_end_years": 1e-6,
+        "optical_depth.tau_stop": None,
+        "optical_depth.tau0_target": tau0,
+    }
     sweep_file(tmp_path, set=changes, axes={"temperature.T0": [3000.0, 4000.0]})
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
-    assert (f"note: all 2 runs: {SENTENCES[Note.OPAQUE_WHILE_BLOWN_OUT]}" in done.stdout) == is_opaque
+    assert (
+        f"note: all 2 runs: {SENTENCES[Note.OPAQUE_WHILE_BLOWN_OUT]}" in done.stdout
+    ) == is_opaque
 
 
 def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Path) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr")
     forget_block(tmp_path / "s.zarr", 1)
-    beat = {"state": "running", "pid": 5910, "host": "h", "since": "2020-01-01T00:00:00+00:00", "at": "2020-01-01T01:00:00+00:00"}
+    beat = {
+        "state": "running",
+        "pid": 5910,
+        "host": "h",
+        "since": "2020-01-01T00:00:00+00:00",
+        "at": "2020-01-01T01:00:00+00:00",
+    }
     (tmp_path / ".s.zarr.heartbeat").write_text(json.dumps(beat), encoding="utf-8")
     done = run_command("sweep", "status", "s.zarr", cwd=tmp_path)
-    assert "last driven by process 5910 on h, killed or cut off at 2020-01-01T01:00:00+00:00" in done.stdout
+    assert (
+        "last driven by process 5910 on h, killed or cut off at 2020-01-01T01:00:00+00:00"
+        in done.stdout
+    )
     assert done.stdout.splitlines()[-1] == "go on with: sweep resume s.zarr"
-    assert json.loads(run_command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)["driver"]["state"] == "killed or cut off"
+    assert (
+        json.loads(run_command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)[
+            "driver"
+        ]["state"]
+        == "killed or cut off"
+    )
     with driving(tmp_path / "s.zarr"):
-        assert "driven by process 5910 on h since" in run_command("sweep", "status", "s.zarr", cwd=tmp_path).stdout
+        assert (
+            "driven by process 5910 on h since"
+            in run_command("sweep", "status", "s.zarr", cwd=tmp_path).stdout
+        )
 
 
 def settings() -> tuple[object, ...]:
@@ -362,7 +546,9 @@ def settings() -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("words", ["marsdisk --debug show no.yaml", "sweep --debug status no.zarr"])
-def test_a_command_run_here_leaves_the_settings_of_this_process_alone(tmp_path: Path, words: str) -> None:
+def test_a_command_run_here_leaves_the_settings_of_this_process_alone(
+    tmp_path: Path, words: str
+) -> None:
     before = settings()
     assert run_command(*words.split(), cwd=tmp_path).returncode == 2
     assert settings() == before

@@ -40,7 +40,9 @@ def changed(finished: Path, tmp_path: Path) -> Callable[[str, Callable[[Any], No
     return changed
 
 
-def test_a_store_is_the_same_as_its_copy_whatever_the_order_and_the_day(finished: Path, tmp_path: Path) -> None:
+def test_a_store_is_the_same_as_its_copy_whatever_the_order_and_the_day(
+    finished: Path, tmp_path: Path
+) -> None:
     axes = dict(reversed(T0_AND_RINGS.items()))
     run_here(sweep_file(tmp_path, axes=axes, block=5), tmp_path / "other.zarr")
     code, text = printed(finished, tmp_path / "other.zarr")
@@ -50,7 +52,12 @@ def test_a_store_is_the_same_as_its_copy_whatever_the_order_and_the_day(finished
 
 
 @pytest.mark.parametrize(
-    ("name", "index", "head"), [("M_loss", (4,), "M_loss [M_Mars]"), ("Sigma", (4, 3), "Sigma [kg m-2]"), ("N", (4, 1, 7), "N [m-2]")]
+    ("name", "index", "head"),
+    [
+        ("M_loss", (4,), "M_loss [M_Mars]"),
+        ("Sigma", (4, 3), "Sigma [kg m-2]"),
+        ("N", (4, 1, 7), "N [m-2]"),
+    ],
 )
 def test_the_largest_difference_of_an_array_is_named_with_its_run(
     finished: Path, changed: Callable[..., Path], name: str, index: tuple[int, ...], head: str
@@ -68,22 +75,35 @@ def test_the_largest_difference_of_an_array_is_named_with_its_run(
     assert (difference.name, difference.runs, difference.pair) == (head, 2, (4, 4))
     assert difference.largest == pytest.approx(1e-3, rel=0.01)
     assert printed(finished, store)[0] == 1
-    assert compare(reader.open_group(finished), reader.open_group(store), rtol=1e-8).differences[0].runs == 1
+    assert (
+        compare(reader.open_group(finished), reader.open_group(store), rtol=1e-8)
+        .differences[0]
+        .runs
+        == 1
+    )
     code, text = printed(finished, store, "--rtol", "1e-2")
     assert code == 0
     assert "1 array differs by no more than 0.01" in text
     assert text.endswith("the results are the same within 0.01")
 
 
-def test_a_number_that_is_lost_is_an_infinite_difference(finished: Path, changed: Callable[..., Path]) -> None:
+def test_a_number_that_is_lost_is_an_infinite_difference(
+    finished: Path, changed: Callable[..., Path]
+) -> None:
     def change(values: Any) -> None:
         values[2] = np.nan
 
-    found = compare(reader.open_group(finished), reader.open_group(changed("M_loss", change)), rtol=0.5)
-    assert [(one.name, one.runs, one.largest, one.values[1]) for one in found.differences] == [("M_loss [M_Mars]", 1, np.inf, "-")]
+    found = compare(
+        reader.open_group(finished), reader.open_group(changed("M_loss", change)), rtol=0.5
+    )
+    assert [(one.name, one.runs, one.largest, one.values[1]) for one in found.differences] == [
+        ("M_loss [M_Mars]", 1, np.inf, "-")
+    ]
 
 
-def test_other_states_are_differences_and_uncommitted_numbers_none(finished: Path, tmp_path: Path) -> None:
+def test_other_states_are_differences_and_uncommitted_numbers_none(
+    finished: Path, tmp_path: Path
+) -> None:
     store = tmp_path / "torn.zarr"
     shutil.copytree(finished, store)
     forget_block(store, 1)
@@ -96,10 +116,16 @@ def test_other_states_are_differences_and_uncommitted_numbers_none(finished: Pat
 
 def test_failed_runs_are_compared_by_their_state(mixed: Path) -> None:
     code, text = printed(mixed, mixed)
-    assert (code, "18 with the same run_id" in text, text.endswith("bit for bit")) == (0, True, True)
+    assert (code, "18 with the same run_id" in text, text.endswith("bit for bit")) == (
+        0,
+        True,
+        True,
+    )
 
 
-def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(finished: Path, tmp_path: Path) -> None:
+def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(
+    finished: Path, tmp_path: Path
+) -> None:
     base = {"numerics.t_end_years": 0.02, "numerics.rtol": 1e-7}
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, set=base), tmp_path / "fine.zarr")
     code, text = printed(finished, tmp_path / "fine.zarr", "--rtol", "1e-3")
@@ -113,13 +139,21 @@ def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(fini
     loss = next(one for one in found.differences if one.name == "M_loss [M_Mars]")
     values = [dict(zip(zip(*(reader.column(g, n).tolist() for n in ("T0", "ring")), strict=True), reader.column(g, "M_loss"), strict=True))
               for g in map(reader.open_group, (finished, tmp_path / "fine.zarr"))]  # fmt: skip
-    worst = max(abs(values[0][key] - values[1][key]) / max(values[0][key], values[1][key]) for key in values[0])
+    worst = max(
+        abs(values[0][key] - values[1][key]) / max(values[0][key], values[1][key])
+        for key in values[0]
+    )
     assert loss.largest == pytest.approx(worst, rel=1e-12)
 
 
-def test_runs_in_one_store_only_are_counted_and_a_swept_constant_is_matched(finished: Path, tmp_path: Path) -> None:
+def test_runs_in_one_store_only_are_counted_and_a_swept_constant_is_matched(
+    finished: Path, tmp_path: Path
+) -> None:
     axes = {**T0_AND_RINGS, "material.rho": [3270.0, 3000.0]}
-    run_here(sweep_file(tmp_path, axes=axes, set={**SMALL["set"], "numerics.max_steps": 50000}), tmp_path / "more.zarr")
+    run_here(
+        sweep_file(tmp_path, axes=axes, set={**SMALL["set"], "numerics.max_steps": 50000}),
+        tmp_path / "more.zarr",
+    )
     code, text = printed(finished, tmp_path / "more.zarr")
     assert code == 1
     assert "6 runs are in both: 0 with the same run_id, 6 with the same parameters" in text
@@ -134,19 +168,32 @@ def test_what_made_the_stores_is_compared(finished: Path, tmp_path: Path) -> Non
     shutil.copytree(finished, store)
     description = json.loads((store / "zarr.json").read_text(encoding="utf-8"))
     made = description["attributes"]["provenance"]
-    made["model_version"], made["packages"]["numpy"] = "0.0.1+old", "2.2.0"
+    made["model_version"] = "0.0.1+old"
+    made["packages"]["numpy"] = "2.2.0"
     made["tables"] = dict.fromkeys(made["tables"], "0" * 64)
     (store / "zarr.json").write_text(json.dumps(description), encoding="utf-8")
     code, text = printed(finished, store)
     assert code == 0
-    for line in ("model version: A has", "B has 0.0.1+old", "package numpy: A has", "B has 2.2.0", "table radiation.Q_pr = forsterite: A has"):
+    for line in (
+        "model version: A has",
+        "B has 0.0.1+old",
+        "package numpy: A has",
+        "B has 2.2.0",
+        "table radiation.Q_pr = forsterite: A has",
+    ):
         assert line in text
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), [(("nothing.zarr",), "there is no store of a sweep here"), (("--rtol", "2"), "2.0 is not in the range")]
+    ("words", "message"),
+    [
+        (("nothing.zarr",), "there is no store of a sweep here"),
+        (("--rtol", "2"), "2.0 is not in the range"),
+    ],
 )
-def test_a_comparison_with_nothing_is_exit_code_2(finished: Path, words: tuple[str, ...], message: str) -> None:
+def test_a_comparison_with_nothing_is_exit_code_2(
+    finished: Path, words: tuple[str, ...], message: str
+) -> None:
     code, text = printed(finished, *([finished] if words[0].startswith("-") else []), *words)
     assert code == 2
     assert message in text

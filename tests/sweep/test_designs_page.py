@@ -28,26 +28,44 @@ def test_its_sections_are_in_the_shipped_files() -> None:
     shipped = [yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES]
     for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)):
         if "checks" in block:
-            assert any(block["checks"].items() <= content.get("checks", {}).items() for content in shipped)
+            assert any(
+                block["checks"].items() <= content.get("checks", {}).items() for content in shipped
+            )
             continue
         section = next(name for name in ("design", "sample", "refine") if name in block)
         axes = block[section].pop("axes")
-        (file,) = (content for content in shipped if block[section].items() <= content.get(section, {}).items())
+        (file,) = (
+            content
+            for content in shipped
+            if block[section].items() <= content.get(section, {}).items()
+        )
         assert axes.items() <= file[section]["axes"].items()
         assert block.get("axes") in (None, file.get("axes"))
 
 
-@pytest.mark.parametrize("line", re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary|checks) [^`\n]+)", PAGE, re.MULTILINE))
+@pytest.mark.parametrize(
+    "line",
+    re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary|checks) [^`\n]+)", PAGE, re.MULTILINE),
+)
 def test_its_questions_are_understood(line: str) -> None:
     _, *words = shlex.split(line)
     done = CliRunner().invoke(sweep.cli.main, words)
-    assert "there is no store of a sweep here" in done.output  # which is looked for when all options have been read
+    # which is looked for when all options have been read
+    assert "there is no store of a sweep here" in done.output
 
 
 def test_it_tells_of_every_method_whether_it_goes_on() -> None:
     rows = {
-        method: row for row in PAGE.splitlines() if row.startswith("|") for method in re.findall(r"`(\w+)`", row.split("|")[2]) if method in METHODS
+        method: row
+        for row in PAGE.splitlines()
+        if row.startswith("|")
+        for method in re.findall(r"`(\w+)`", row.split("|")[2])
+        if method in METHODS
     }
     assert rows.keys() == METHODS.keys()
     for method, row in rows.items():
-        assert f"| yes, in `{METHODS[method].continues}`" in row if METHODS[method].continues else "| no:" in row
+        assert (
+            f"| yes, in `{METHODS[method].continues}`" in row
+            if METHODS[method].continues
+            else "| no:" in row
+        )

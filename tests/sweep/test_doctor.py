@@ -54,7 +54,11 @@ def garble(*parts: str) -> Damage:
 
 
 def remove(*parts: str) -> Damage:
-    return lambda store: shutil.rmtree(store.joinpath(*parts)) if store.joinpath(*parts).is_dir() else store.joinpath(*parts).unlink()
+    return lambda store: (
+        shutil.rmtree(store.joinpath(*parts))
+        if store.joinpath(*parts).is_dir()
+        else store.joinpath(*parts).unlink()
+    )
 
 
 def no_plain_file(kind: str, *parts: str) -> Damage:
@@ -85,7 +89,10 @@ def put(*parts: str) -> Damage:
 def edit(array: str, **changes: Any) -> Damage:
     def write(store: Path) -> None:
         file = store / array / "zarr.json"
-        file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+        file.write_text(
+            json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}),
+            encoding="utf-8",
+        )
 
     return write
 
@@ -97,7 +104,9 @@ def attribute(store: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def status(block: int, value: int) -> Damage:
-    return lambda store: zarr.open_array(store / "status", mode="r+").__setitem__(slice(2 * block, 2 * block + 2), value)
+    return lambda store: zarr.open_array(store / "status", mode="r+").__setitem__(
+        slice(2 * block, 2 * block + 2), value
+    )
 
 
 def half_pending(store: Path) -> None:
@@ -107,7 +116,10 @@ def half_pending(store: Path) -> None:
 def test_a_finished_store_is_clean_and_nothing_is_changed(store: Path) -> None:
     before = {path: path.read_bytes() for path in store.parent.rglob("*") if path.is_file()}
     for deep in (False, True):
-        assert (examine(store, deep=deep), repair(store, deep=deep)) == (Diagnosis([], None), Diagnosis([], None))
+        assert (examine(store, deep=deep), repair(store, deep=deep)) == (
+            Diagnosis([], None),
+            Diagnosis([], None),
+        )
     assert {path: path.read_bytes() for path in store.parent.rglob("*") if path.is_file()} == before
 
 
@@ -123,11 +135,18 @@ LOST = [
     ("a link to another chunk", no_plain_file("a link to another"), "unreadable blocks", ("0",)),
     ("a pipe for a chunk", no_plain_file("a pipe"), "unreadable blocks", ("0",)),
     ("a folder for a chunk", no_plain_file("a folder"), "unreadable blocks", ("0",)),
-    ("a folder for a chunk of two dimensions", no_plain_file("a folder", "t", "c", "0", "0"), "unreadable blocks", ("0",)),
+    (
+        "a folder for a chunk of two dimensions",
+        no_plain_file("a folder", "t", "c", "0", "0"),
+        "unreadable blocks",
+        ("0",),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("damage", "kind", "blocks"), [case[1:] for case in LOST], ids=[case[0] for case in LOST])
+@pytest.mark.parametrize(
+    ("damage", "kind", "blocks"), [case[1:] for case in LOST], ids=[case[0] for case in LOST]
+)
 def test_results_that_cannot_be_read_become_pending_and_are_computed_again(
     store: Path, finished: Path, damage: Damage, kind: str, blocks: tuple[str, ...]
 ) -> None:
@@ -157,7 +176,9 @@ UNREAD_M_LOSS = r"M_loss (is damaged|cannot be read)"
 @pytest.mark.parametrize("kind", ["a link", "a link to another", "a pipe", "a folder"])
 def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) -> None:
     no_plain_file(kind)(store)
-    with pytest.raises(StoreError, match=r"M_loss/c/0 is no plain file; see what can be done: sweep doctor"):
+    with pytest.raises(
+        StoreError, match=r"M_loss/c/0 is no plain file; see what can be done: sweep doctor"
+    ):
         open_store(store)
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
         reader.column(reader.open_group(store), "M_loss")
@@ -165,12 +186,17 @@ def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) ->
         list(Selection.of(reader.open_group(store), columns=["M_loss"]).parts())
 
 
-def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(store: Path, finished: Path) -> None:
+def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(
+    store: Path, finished: Path
+) -> None:
     no_plain_file("a folder")(store)
     kept = store / "M_loss" / "c" / "0" / "mine.txt"
     kept.write_text("mine", encoding="utf-8")
     assert kinds(repair(store)) == ["foreign files", "lost chunks"]
-    with pytest.raises(StoreError, match=r"M_loss/c/0 is a folder where a file of the store belongs.* move it elsewhere"):
+    with pytest.raises(
+        StoreError,
+        match=r"M_loss/c/0 is a folder where a file of the store belongs.* move it elsewhere",
+    ):
         run_here(store.parent / "small.yaml", store)
     kept.rename(store.parent / "mine.txt")
     run_here(store.parent / "small.yaml", store)
@@ -186,9 +212,16 @@ def link_above(store: Path, folder: str, to: str) -> Path:
 
 @pytest.mark.parametrize(
     ("folder", "to"),
-    [("M_loss/c", "../M_supplied/c"), ("Sigma/c/0", "../../M_out_dot/c/0"), ("Sigma/c", "../../mine"), ("N/c/1/0", "../../../../mine")],
+    [
+        ("M_loss/c", "../M_supplied/c"),
+        ("Sigma/c/0", "../../M_out_dot/c/0"),
+        ("Sigma/c", "../../mine"),
+        ("N/c/1/0", "../../../../mine"),
+    ],
 )
-def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(store: Path, folder: str, to: str) -> None:
+def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(
+    store: Path, folder: str, to: str
+) -> None:
     mine = store.parent / "mine"
     mine.mkdir()
     (mine / "0").write_bytes(b"mine")
@@ -205,12 +238,22 @@ def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(stor
     assert {path.name: path.read_bytes() for path in mine.iterdir()} == {"0": b"mine"}
 
 
-@pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"mine"), os.mkfifo], ids=["file", "pipe"])
-def test_a_file_in_place_of_a_folder_is_named(store: Path, finished: Path, make: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda path: path.write_bytes(b"mine"), os.mkfifo], ids=["file", "pipe"]
+)
+def test_a_file_in_place_of_a_folder_is_named(
+    store: Path, finished: Path, make: Callable[[Path], object]
+) -> None:
     shutil.rmtree(store / "M_loss" / "c")
     make(store / "M_loss" / "c")
     repair(store)
-    with pytest.raises(StoreError, match=r"M_loss/c is a link or a file where a folder of the store belongs.*Put a plain folder in its place"):
+    with pytest.raises(
+        StoreError,
+        match=(
+            r"M_loss/c is a link or a file where a folder of the store belongs.*Put a plain folder"
+            r" in its place"
+        ),
+    ):
         run_here(store.parent / "small.yaml", store)
     (store / "M_loss" / "c").unlink()
     run_here(store.parent / "small.yaml", store)
@@ -224,18 +267,28 @@ def test_a_folder_that_no_driver_leaves_is_no_stale_note(store: Path, finished: 
     assert_same_bits(other, finished)
 
 
-@pytest.mark.parametrize("name", ["N/c/3", "M_loss/c/99", "status/c/99", "T0/c/7", "mine", "M_loss/zarr.json.d"])
+@pytest.mark.parametrize(
+    "name", ["N/c/3", "M_loss/c/99", "status/c/99", "T0/c/7", "mine", "M_loss/zarr.json.d"]
+)
 def test_an_empty_folder_that_is_in_the_way_of_no_chunk_is_nothing(store: Path, name: str) -> None:
     (store / name).mkdir()
     open_store(store)
     assert examine(store, deep=True) == Diagnosis([], None)
 
 
-GARBLED = [("N", "c", "1", "0", "0"), ("M_loss", "c", "1"), ("status", "c", "1"), ("t", "c", "1", "0"), ("worker", "c", "1")]
+GARBLED = [
+    ("N", "c", "1", "0", "0"),
+    ("M_loss", "c", "1"),
+    ("status", "c", "1"),
+    ("t", "c", "1", "0"),
+    ("worker", "c", "1"),
+]
 
 
 @pytest.mark.parametrize("parts", GARBLED, ids=[parts[0] for parts in GARBLED])
-def test_a_single_wrong_bit_in_any_chunk_is_found_by_a_deep_look(store: Path, finished: Path, parts: tuple[str, ...]) -> None:
+def test_a_single_wrong_bit_in_any_chunk_is_found_by_a_deep_look(
+    store: Path, finished: Path, parts: tuple[str, ...]
+) -> None:
     garble(*parts)(store)
     with pytest.raises(StoreError, match=f"{parts[0]} is damaged"):
         reader.column(reader.open_group(store), parts[0])
@@ -247,23 +300,37 @@ def test_a_single_wrong_bit_in_any_chunk_is_found_by_a_deep_look(store: Path, fi
 
 UNREAD = [
     ("unfinished write", put("M_loss", "c", "0.0123456789abcdef.partial"), "unfinished files"),
-    ("unfinished write of a description", put("M_loss", "zarr.json.0123.partial"), "unfinished files"),
+    (
+        "unfinished write of a description",
+        put("M_loss", "zarr.json.0123.partial"),
+        "unfinished files",
+    ),
     ("chunk beyond the end", put("M_loss", "c", "3"), "chunks beyond the end"),
     ("chunk beyond an inner end", put("N", "c", "0", "1", "0"), "chunks beyond the end"),
-    ("half-made store", lambda s: put(f".{s.name}.making-999999", "status", "zarr.json")(s.parent), "stale notes"),
+    (
+        "half-made store",
+        lambda s: put(f".{s.name}.making-999999", "status", "zarr.json")(s.parent),
+        "stale notes",
+    ),
     ("note of a killed driver", lambda s: put(f".{s.name}.driver")(s.parent), "stale notes"),
     ("lock of a killed driver", lambda s: put(f".{s.name}.lock")(s.parent), "stale notes"),
 ]
 
 
-@pytest.mark.parametrize(("damage", "kind"), [case[1:] for case in UNREAD], ids=[case[0] for case in UNREAD])
-def test_what_nobody_reads_is_removed(store: Path, finished: Path, damage: Damage, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "kind"), [case[1:] for case in UNREAD], ids=[case[0] for case in UNREAD]
+)
+def test_what_nobody_reads_is_removed(
+    store: Path, finished: Path, damage: Damage, kind: str
+) -> None:
     before = set(store.parent.rglob("*"))
     damage(store)
     assert kinds(examine(store)) == [kind]
     repaired = repair(store)
     assert (repaired.is_clean, examine(store)) == (True, Diagnosis([], None))
-    assert {path for path in store.parent.rglob("*") if path.is_file()} == {path for path in before if path.is_file()}
+    assert {path for path in store.parent.rglob("*") if path.is_file()} == {
+        path for path in before if path.is_file()
+    }
     assert_same_bits(store, finished)
 
 
@@ -271,20 +338,48 @@ LEFT = [
     ("torn", half_pending, "torn blocks"),
     ("foreign file", put("thesis.tex"), "foreign files"),
     ("missing array", remove("M_loss"), "damaged arrays"),
-    ("garbled description", lambda s: (s / "M_loss" / "zarr.json").write_text("{"), "damaged arrays"),
+    (
+        "garbled description",
+        lambda s: (s / "M_loss" / "zarr.json").write_text("{"),
+        "damaged arrays",
+    ),
     ("another type", edit("steps", data_type="float64"), "damaged arrays"),
     ("other dimensions", edit("t", dimension_names=["run", "bin"]), "damaged arrays"),
     ("another length", edit("tau_max", shape=[5]), "arrays of different length"),
     ("coordinate", truncate("T0", "c", "0"), "unreadable coordinates"),
-    ("run_ids", lambda s: zarr.open_array(s / "run_id", mode="r+").__setitem__(0, ""), "run_ids that name nothing"),
-    ("code", lambda s: attribute(s, lambda a: a["provenance"].update(model_version="0.0.1+abc")), "another version of the model"),
-    ("table", lambda s: attribute(s, lambda a: a["provenance"]["tables"].update({"radiation.Q_pr = forsterite": "0" * 64})), "changed tables"),
-    ("no table", lambda s: attribute(s, lambda a: a["provenance"]["tables"].update({"shielding.path = gone.csv": "0" * 64})), "missing tables"),
+    (
+        "run_ids",
+        lambda s: zarr.open_array(s / "run_id", mode="r+").__setitem__(0, ""),
+        "run_ids that name nothing",
+    ),
+    (
+        "code",
+        lambda s: attribute(s, lambda a: a["provenance"].update(model_version="0.0.1+abc")),
+        "another version of the model",
+    ),
+    (
+        "table",
+        lambda s: attribute(
+            s, lambda a: a["provenance"]["tables"].update({"radiation.Q_pr = forsterite": "0" * 64})
+        ),
+        "changed tables",
+    ),
+    (
+        "no table",
+        lambda s: attribute(
+            s, lambda a: a["provenance"]["tables"].update({"shielding.path = gone.csv": "0" * 64})
+        ),
+        "missing tables",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("damage", "kind"), [case[1:] for case in LEFT], ids=[case[0] for case in LEFT])
-def test_what_cannot_be_repaired_is_left_as_it_is_and_named_with_what_to_do(store: Path, damage: Damage, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "kind"), [case[1:] for case in LEFT], ids=[case[0] for case in LEFT]
+)
+def test_what_cannot_be_repaired_is_left_as_it_is_and_named_with_what_to_do(
+    store: Path, damage: Damage, kind: str
+) -> None:
     damage(store)
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     found = examine(store)
@@ -298,7 +393,11 @@ def test_what_cannot_be_repaired_is_left_as_it_is_and_named_with_what_to_do(stor
 def test_a_store_that_was_only_begun_has_pending_blocks(tmp_path: Path) -> None:
     create(make_plan(load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS))), tmp_path / "s.zarr")
     (finding,) = examine(tmp_path / "s.zarr").findings
-    assert (finding.kind, finding.names, finding.cure) == ("pending blocks", ("0-2",), f"sweep resume {tmp_path / 's.zarr'}")
+    assert (finding.kind, finding.names, finding.cure) == (
+        "pending blocks",
+        ("0-2",),
+        f"sweep resume {tmp_path / 's.zarr'}",
+    )
 
 
 def test_while_somebody_drives_nothing_is_repaired_and_his_work_is_no_finding(store: Path) -> None:
@@ -313,7 +412,9 @@ def test_while_somebody_drives_nothing_is_repaired_and_his_work_is_no_finding(st
     assert kinds(examine(store)) == ["torn blocks"]
 
 
-def test_the_command_shows_what_was_found_and_its_exit_code_tells(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_shows_what_was_found_and_its_exit_code_tells(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def sweep(verb: str, *options: str) -> tuple[int, str]:
         done = CliRunner().invoke(main, [verb, "s.zarr", *options])
         return done.exit_code, done.output
@@ -334,14 +435,16 @@ def test_the_command_shows_what_was_found_and_its_exit_code_tells(store: Path, m
     assert sweep("doctor", "--deep")[0] == 0
     (store / "zarr.json").write_text("garbage", encoding="utf-8")
     assert sweep("doctor", "--repair")[0] == 2
-    assert [path.name for path in store.parent.glob(".s.zarr*")] == [".s.zarr.heartbeat"]  # the last driver's, for those who watch
+    # the last driver's, for those who watch
+    assert [path.name for path in store.parent.glob(".s.zarr*")] == [".s.zarr.heartbeat"]
 
 
 def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) -> None:
     """As an earlier version wrote it."""
     for name in ("M_loss", "N", "worker", "status"):
         values = zarr.open_array(store / name, mode="r")
-        of, content = values.metadata, values[...]
+        of = values.metadata
+        content = values[...]
         shutil.rmtree(store / name)
         zarr.create_array(
             store / name,

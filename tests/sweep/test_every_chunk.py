@@ -25,10 +25,19 @@ SWEEPS = {
     "damping, energy": {
         "axes": {"temperature.T0": [3000.0, 4000.0]},
         "set": {"numerics.t_end_years": 0.001},
-        "variants": {"plain": {}, "damped": {"dynamics.damping": {"e_eq": 0.1}}, "summed": {"energy.enabled": True}},
+        "variants": {
+            "plain": {},
+            "damped": {"dynamics.damping": {"e_eq": 0.1}},
+            "summed": {"energy.enabled": True},
+        },
     },
     "design": {
-        "sample": {"method": "sobol", "n": 4, "seed": 1, "axes": {"dynamics.i0": {"loguniform": [0.005, 0.1]}}},
+        "sample": {
+            "method": "sobol",
+            "n": 4,
+            "seed": 1,
+            "axes": {"dynamics.i0": {"loguniform": [0.005, 0.1]}},
+        },
         "set": {"numerics.t_end_years": 0.001},
     },
 }
@@ -40,7 +49,9 @@ COVERED = ("rings", "design")
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.thorough if name in COVERED else ()) for name in SWEEPS],
+    params=[
+        pytest.param(name, marks=pytest.mark.thorough if name in COVERED else ()) for name in SWEEPS
+    ],
 )
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished store with its sweep file beside it. Only to be read."""
@@ -63,10 +74,14 @@ def test_every_array_has_all_its_chunks(whole: Path) -> None:
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
-    assert {name: chunks.absent(spec, files.chunks[name]) for name, spec in arrays.items()} == {name: [] for name in arrays}
+    assert {name: chunks.absent(spec, files.chunks[name]) for name, spec in arrays.items()} == {
+        name: [] for name in arrays
+    }
 
 
-def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(whole: Path, tmp_path: Path) -> None:
+def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
+    whole: Path, tmp_path: Path
+) -> None:
     store = Path(shutil.copytree(whole, tmp_path / "s.zarr"))
     found = keys_of_chunks(whole)
     assert len(found) > 40
@@ -92,7 +107,9 @@ def assert_missed(store: Path, name: str) -> None:
     assert findings, name
     if name == "status":
         return
-    assert any(name in f"{finding.names} {finding.meaning}" or finding.blocks for finding in findings), name
+    assert any(
+        name in f"{finding.names} {finding.meaning}" or finding.blocks for finding in findings
+    ), name
     with pytest.raises(StoreError, match=rf"{name}.* missing; see what can be done: sweep doctor"):
         sweep.open_store(store)
     with pytest.raises(StoreError, match=rf"{name} is damaged: {name}/c/\d+ is missing"):
@@ -113,12 +130,20 @@ def test_lost_chunks_are_computed_again_to_the_same_bits(whole: Path, tmp_path: 
     assert repair.examine(store, deep=True).is_clean
 
 
-def test_arrays_that_an_extension_brings_have_chunks_for_the_blocks_that_were_there(tmp_path: Path) -> None:
+def test_arrays_that_an_extension_brings_have_chunks_for_the_blocks_that_were_there(
+    tmp_path: Path,
+) -> None:
     axes = {"temperature.T0": [3000.0, 4000.0]}
     short = {"numerics.t_end_years": 0.001}
-    run_here(sweep_file(tmp_path, axes=axes, set=short, variants={"plain": {}}), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes=axes, set=short, variants={"plain": {}}), tmp_path / "s.zarr"
+    )
     both = {"plain": {}, "summed": {"energy.enabled": True}}
-    run_here(sweep_file(tmp_path, axes=axes, set=short, variants=both), tmp_path / "s.zarr", extending=True)
+    run_here(
+        sweep_file(tmp_path, axes=axes, set=short, variants=both),
+        tmp_path / "s.zarr",
+        extending=True,
+    )
     assert repair.examine(tmp_path / "s.zarr", deep=True).is_clean
     summed = sweep.open_store(tmp_path / "s.zarr").E_collisions.values
     assert np.isfinite(summed).tolist() == [False, False, True, True]
@@ -136,7 +161,9 @@ def test_coordinates_that_were_never_written_are_no_values(whole: Path) -> None:
             assert array.fill_value == np.iinfo(array.dtype).min, name
 
 
-def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(whole: Path, tmp_path: Path) -> None:
+def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(
+    whole: Path, tmp_path: Path
+) -> None:
     store = tmp_path / "s.zarr"
     shutil.copytree(whole, store)
     as_of_schema(store, 1)

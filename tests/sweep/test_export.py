@@ -26,7 +26,16 @@ FORMATS = ("csv", "parquet", "netcdf")
 
 def exported(store: Path, out: Path, *arguments: str) -> Any:
     done = CliRunner().invoke(
-        sweep.cli.main, ["export", str(store), "--to", {".csv": "csv", ".nc": "netcdf"}.get(out.suffix, "parquet"), "--out", str(out), *arguments]
+        sweep.cli.main,
+        [
+            "export",
+            str(store),
+            "--to",
+            {".csv": "csv", ".nc": "netcdf"}.get(out.suffix, "parquet"),
+            "--out",
+            str(out),
+            *arguments,
+        ],
     )
     assert (done.exit_code, done.stderr) == (0, ""), done.output
     assert done.stdout.endswith(f"written to {out}\n")
@@ -42,11 +51,23 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 
 def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path) -> None:
     assert "\n18 rows written" in exported(mixed, tmp_path / "all.csv")
-    found, held = read_csv(tmp_path / "all.csv"), Columns(reader.open_group(mixed))
-    assert set(found) > {"run", "T0 [K]", "M_loss [M_Mars]", "t99 [s]", "status", "error", "variant"}
+    found = read_csv(tmp_path / "all.csv")
+    held = Columns(reader.open_group(mixed))
+    assert set(found) > {
+        "run",
+        "T0 [K]",
+        "M_loss [M_Mars]",
+        "t99 [s]",
+        "status",
+        "error",
+        "variant",
+    }
     for name in ("M_loss", "t99", "T0", "ledger_error"):
         head = next(head for head in found if head.split(" [")[0] == name)
-        assert np.array([float(text) for text in found[head]]).tobytes() == held[name].astype(float).tobytes()
+        assert (
+            np.array([float(text) for text in found[head]]).tobytes()
+            == held[name].astype(float).tobytes()
+        )
     assert found["status"] == held["status"].tolist()
     assert found["variant"][1] == HOSTILE
     assert found["status"][2] == "pending"
@@ -56,12 +77,19 @@ def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path)
 
 def test_parquet_has_units_in_its_metadata_and_in_pandas(mixed: Path, tmp_path: Path) -> None:
     exported(mixed, tmp_path / "all.parquet")
-    table, held = pq.read_table(tmp_path / "all.parquet"), Columns(reader.open_group(mixed))
+    table = pq.read_table(tmp_path / "all.parquet")
+    held = Columns(reader.open_group(mixed))
     assert table.column_names[:3] == ["run", "T0", "r_in_RM"]
     for name in table.column_names:
         column = table[name].to_numpy(zero_copy_only=False)
-        assert column.tolist() == held[name].tolist() or column.tobytes() == held[name].astype(column.dtype).tobytes()
-    assert table.schema.field("M_loss").metadata == {b"units": b"M_Mars", b"long_name": b"mass lost"}
+        assert (
+            column.tolist() == held[name].tolist()
+            or column.tobytes() == held[name].astype(column.dtype).tobytes()
+        )
+    assert table.schema.field("M_loss").metadata == {
+        b"units": b"M_Mars",
+        b"long_name": b"mass lost",
+    }
     frame = pd.read_parquet(tmp_path / "all.parquet")
     assert frame.attrs["units"]["t99"] == "s"
     assert frame.attrs["provenance"]["model_version"]
@@ -69,14 +97,26 @@ def test_parquet_has_units_in_its_metadata_and_in_pandas(mixed: Path, tmp_path: 
 
 
 def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path) -> None:
-    exported(mixed, tmp_path / "all.nc", "--series", "--columns", "M_loss,status,stop_reason,variant,T0,in_product,run_id")
+    exported(
+        mixed,
+        tmp_path / "all.nc",
+        "--series",
+        "--columns",
+        "M_loss,status,stop_reason,variant,T0,in_product,run_id",
+    )
     group = reader.open_group(mixed)
     held = Columns(group)
     with xarray.open_dataset(tmp_path / "all.nc") as found:
         assert found.M_loss.values.tobytes() == held["M_loss"].tobytes()
         assert found.M_loss.attrs["units"] == "M_Mars"
         assert found.status.dtype == np.uint8
-        assert dict(zip(found.status.attrs["flag_values"].tolist(), found.status.attrs["flag_meanings"].split(), strict=True)) == {
+        assert dict(
+            zip(
+                found.status.attrs["flag_values"].tolist(),
+                found.status.attrs["flag_meanings"].split(),
+                strict=True,
+            )
+        ) == {
             0: "pending",
             1: "done",
             2: "failed",
@@ -86,14 +126,19 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
         assert found.variant.values[1] == HOSTILE
         assert found.tau_los.dims == ("run", "sample")
         done = held.where("status == 'done'")
-        assert found.tau_los.values[done].tobytes() == reader.column(group, "tau_los")[done].tobytes()
+        assert (
+            found.tau_los.values[done].tobytes() == reader.column(group, "tau_los")[done].tobytes()
+        )
         assert np.isnan(found.tau_los.values[2]).all()
         assert json.loads(found.attrs["provenance"])["packages"]["numpy"]
 
 
 def test_a_table_of_series_has_a_row_for_each_run_and_sample(mixed: Path, tmp_path: Path) -> None:
-    exported(mixed, tmp_path / "series.parquet", "--series", "--where", "stop_reason == 'loss_rate'")
-    frame, group = pq.read_table(tmp_path / "series.parquet").to_pydict(), reader.open_group(mixed)
+    exported(
+        mixed, tmp_path / "series.parquet", "--series", "--where", "stop_reason == 'loss_rate'"
+    )
+    frame = pq.read_table(tmp_path / "series.parquet").to_pydict()
+    group = reader.open_group(mixed)
     runs = Columns(group).where("stop_reason == 'loss_rate'")
     assert frame["run"] == np.repeat(runs, 8).tolist()
     assert frame["sample"] == list(range(8)) * runs.size
@@ -105,7 +150,8 @@ def test_a_table_of_series_has_a_row_for_each_run_and_sample(mixed: Path, tmp_pa
 def test_the_file_does_not_depend_on_how_many_blocks_are_read_at_a_time(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    selection, contents = export.Selection.of(reader.open_group(mixed), "ring == 1", series=True), []
+    selection = export.Selection.of(reader.open_group(mixed), "ring == 1", series=True)
+    contents = []
     for at_once in (1, 5, 2000):
         monkeypatch.setattr(export, "AT_ONCE", at_once)
         assert export.export(selection, to, tmp_path / "file") == (9 if to == "netcdf" else 72)
@@ -115,20 +161,31 @@ def test_the_file_does_not_depend_on_how_many_blocks_are_read_at_a_time(
             contents.append(str(pq.read_table(tmp_path / "file").to_pydict()))
         else:
             with xarray.open_dataset(tmp_path / "file", engine="h5netcdf") as found:
-                contents.append(str({name: values.values.tolist() for name, values in found.variables.items()}))
+                contents.append(
+                    str({name: values.values.tolist() for name, values in found.variables.items()})
+                )
     assert contents[0] == contents[1] == contents[2]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])
 def test_no_run_makes_a_file_without_rows(mixed: Path, tmp_path: Path, suffix: str) -> None:
-    assert exported(mixed, tmp_path / f"none{suffix}", "--where", "T0 > 1e6", "--columns", "T0,variant,M_loss").startswith("0 r")
+    assert exported(
+        mixed, tmp_path / f"none{suffix}", "--where", "T0 > 1e6", "--columns", "T0,variant,M_loss"
+    ).startswith("0 r")
     if suffix == ".nc":
         with xarray.open_dataset(tmp_path / "none.nc") as found:
             assert found.sizes["run"] == 0
     elif suffix == ".csv":
-        assert (tmp_path / "none.csv").read_text(encoding="utf-8") == "run,T0 [K],variant,M_loss [M_Mars]\n"
+        assert (tmp_path / "none.csv").read_text(
+            encoding="utf-8"
+        ) == "run,T0 [K],variant,M_loss [M_Mars]\n"
     else:
-        assert pq.read_table(tmp_path / "none.parquet").column_names == ["run", "T0", "variant", "M_loss"]
+        assert pq.read_table(tmp_path / "none.parquet").column_names == [
+            "run",
+            "T0",
+            "variant",
+            "M_loss",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -136,11 +193,19 @@ def test_no_run_makes_a_file_without_rows(mixed: Path, tmp_path: Path, suffix: s
     [
         ("--to csv --columns T_0", "'T_0' is no array with one value per run"),
         ("--to csv --where T0>", "this cannot be understood"),
-        ("--to netcdf --out no/file.nc", "no/file.nc cannot be written: No such file or directory; choose another place with --out"),
+        (
+            "--to netcdf --out no/file.nc",
+            (
+                "no/file.nc cannot be written: No such file or directory; choose another place with"
+                " --out"
+            ),
+        ),
         ("--to excel", "'excel' is not one of 'csv', 'parquet', 'netcdf'"),
     ],
 )
-def test_what_cannot_be_exported_is_said(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, message: str) -> None:
+def test_what_cannot_be_exported_is_said(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(sweep.cli.main, ["export", str(finished), *arguments.split()])
     assert done.exit_code == 2
@@ -153,13 +218,18 @@ def test_a_missing_package_is_named_with_what_to_install(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(export.ExportError, match=rf"{to} needs {package}, which is not installed: pip install 'marsdisk\[export\]'"):
+    with pytest.raises(
+        export.ExportError,
+        match=rf"{to} needs {package}, which is not installed: pip install 'marsdisk\[export\]'",
+    ):
         export.export(export.Selection.of(reader.open_group(finished)), to, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("to", FORMATS)
-def test_a_chunk_that_is_gone_is_no_hole_in_the_file(finished: Path, tmp_path: Path, to: str) -> None:
+def test_a_chunk_that_is_gone_is_no_hole_in_the_file(
+    finished: Path, tmp_path: Path, to: str
+) -> None:
     store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
     (store / "Sigma" / "c" / "1" / "0").unlink()
     chosen = export.Selection.of(reader.open_group(store), series=True)

@@ -57,14 +57,22 @@ def holds(text: str) -> list[int]:
         ("(\n  T0 > 3500\n)", [1, 2]),
     ],
 )
-def test_a_condition_holds_for_the_runs_that_python_would_choose(text: str, runs: list[int]) -> None:
+def test_a_condition_holds_for_the_runs_that_python_would_choose(
+    text: str, runs: list[int]
+) -> None:
     assert holds(text) == runs
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("T_0 > 1", r"there is no T_0; did you mean T0\? \(known: T0, steps, status, variant, in_product, notes\)\n    T_0 > 1\n    \^ position 1"),
+        (
+            "T_0 > 1",
+            (
+                r"there is no T_0; did you mean T0\? \(known: T0, steps, status, variant,"
+                r" in_product, notes\)\n    T_0 > 1\n    \^ position 1"
+            ),
+        ),
         ("status == failed", r"there is no failed; for the text write 'failed'"),
         ("status == 'faild'", r"'faild' is none of pending, done, failed\n.*\n +\^ position 11"),
         ("'faild' != status", "'faild' is none of"),
@@ -75,7 +83,10 @@ def test_a_condition_holds_for_the_runs_that_python_would_choose(text: str, runs
         ("'thik' in notes", "this is none of 'thick', 'loose', 'loose_end'"),
         ("T0 in notes", "this is none of"),
         ("'done' in status", "after in comes a list"),
-        ("notes == 'thick'", "these are several words; write 'thick' in NAME, or NAME == '' for none of them"),
+        (
+            "notes == 'thick'",
+            "these are several words; write 'thick' in NAME, or NAME == '' for none of them",
+        ),
         ("notes < ''", "these are several words"),
         ("notes", "these are several words, not a condition; write 'thick' in notes"),
         ("notes == status", "these are several words"),
@@ -111,8 +122,24 @@ def test_what_is_wrong_is_said_with_its_place(text: str, message: str) -> None:
 
 
 HOSTILE = [
-    *("__import__('os').system('true')", "T0.__class__", "().__class__.__bases__[0].__subclasses__()", "(lambda: True)()", "[T0 for T0 in T0]"),
-    *("open('/etc/passwd')", "eval('1')", "exec('1')", "abs.__globals__", "abs", "f'{T0}' == status", "(x := 1) == 1", "T0[0] > 1", "{**T0}"),
+    *(
+        "__import__('os').system('true')",
+        "T0.__class__",
+        "().__class__.__bases__[0].__subclasses__()",
+        "(lambda: True)()",
+        "[T0 for T0 in T0]",
+    ),
+    *(
+        "open('/etc/passwd')",
+        "eval('1')",
+        "exec('1')",
+        "abs.__globals__",
+        "abs",
+        "f'{T0}' == status",
+        "(x := 1) == 1",
+        "T0[0] > 1",
+        "{**T0}",
+    ),
     *(
         "print(1)",
         "T0 > 1; import os",
@@ -126,7 +153,16 @@ HOSTILE = [
         "None == T0",
         "1j == T0",
     ),
-    *("@T0", "`T0`", "T0.mean()", "getattr(T0, 'x')", "__builtins__", "(" * 400 + "T0" + ")" * 400, "-" * 900 + "1 > 0", "T0 == " + "[" * 300),
+    *(
+        "@T0",
+        "`T0`",
+        "T0.mean()",
+        "getattr(T0, 'x')",
+        "__builtins__",
+        "(" * 400 + "T0" + ")" * 400,
+        "-" * 900 + "1 > 0",
+        "T0 == " + "[" * 300,
+    ),
 ]
 
 
@@ -136,7 +172,10 @@ def test_nothing_but_the_language_is_understood(text: str) -> None:
         holds(text)
 
 
-@given(st.text(max_size=60) | st.text(alphabet="T0steps_abslogminxnd ortiu()[]{}.,'\"<>=!+-*/%^&|~@:;1e9#\\\n", max_size=80))
+@given(
+    st.text(max_size=60)
+    | st.text(alphabet="T0steps_abslogminxnd ortiu()[]{}.,'\"<>=!+-*/%^&|~@:;1e9#\\\n", max_size=80)
+)
 def test_any_text_is_a_condition_or_an_error_that_says_so(text: str) -> None:
     try:
         found = Expression(text).condition(COLUMNS, WORDS)
@@ -146,24 +185,39 @@ def test_any_text_is_a_condition_or_an_error_that_says_so(text: str) -> None:
 
 
 def formulas() -> st.SearchStrategy[str]:
-    leaves = st.sampled_from(["T0", "steps"]) | st.floats(0.0, 1e6).map(repr) | st.integers(0, 10**6).map(str)
+    leaves = (
+        st.sampled_from(["T0", "steps"])
+        | st.floats(0.0, 1e6).map(repr)
+        | st.integers(0, 10**6).map(str)
+    )
 
     def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-        binary = st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(lambda parts: f"({' '.join(parts)})")
-        called = st.tuples(st.sampled_from(["min", "max"]), inner, inner).map(lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})")
+        binary = st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(
+            lambda parts: f"({' '.join(parts)})"
+        )
+        called = st.tuples(st.sampled_from(["min", "max"]), inner, inner).map(
+            lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})"
+        )
         return binary | called | inner.map(lambda text: f"-abs({text})")
 
     return st.recursive(leaves, larger, max_leaves=8)
 
 
 @given(formulas(), st.sampled_from(["<", "<=", "==", "!=", ">", ">="]), formulas())
-def test_formulas_have_the_values_that_python_gives_run_by_run(left: str, sign: str, right: str) -> None:
+def test_formulas_have_the_values_that_python_gives_run_by_run(
+    left: str, sign: str, right: str
+) -> None:
     names: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "abs": abs}
-    runs = [{"T0": float(T0), "steps": float(steps)} for T0, steps in zip(COLUMNS["T0"][:3], COLUMNS["steps"][:3], strict=True)]
+    runs = [
+        {"T0": float(T0), "steps": float(steps)}
+        for T0, steps in zip(COLUMNS["T0"][:3], COLUMNS["steps"][:3], strict=True)
+    ]
     three = {name: values[:3] for name, values in COLUMNS.items()}
     wanted = [eval(left, {"__builtins__": {}, **names}, run) for run in runs]
     assert Expression(left).number(three).tolist() == pytest.approx(wanted, rel=1e-12)
-    assert Expression(f"{left} {sign} {right}").condition(three).tolist() == [eval(f"{left} {sign} {right}", {**names}, run) for run in runs]
+    assert Expression(f"{left} {sign} {right}").condition(three).tolist() == [
+        eval(f"{left} {sign} {right}", {**names}, run) for run in runs
+    ]
 
 
 def test_a_formula_gives_numbers_and_refuses_a_condition() -> None:

@@ -26,9 +26,18 @@ FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
 
 def files_of(store: Path) -> dict[str, tuple[int, bytes]]:
     """Time and content of every chunk that workers have written, but the commit records."""
-    by_block = {variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)} - {"status", "s"}
-    chunks = (path for path in store.rglob("c/**/*") if path.is_file() and path.relative_to(store).parts[0] in by_block)
-    return {str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes()) for path in chunks}
+    by_block = {
+        variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)
+    } - {"status", "s"}
+    chunks = (
+        path
+        for path in store.rglob("c/**/*")
+        if path.is_file() and path.relative_to(store).parts[0] in by_block
+    )
+    return {
+        str(path.relative_to(store)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in chunks
+    }
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,9 @@ def extended(store: Path, **changes: Any) -> Plan:
     return run_here(sweep_file(store.parent, "more.yaml", **changes), store, extending=True)
 
 
-def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(store: Path, five: Path) -> None:
+def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(
+    store: Path, five: Path
+) -> None:
     before = files_of(store)
     ids = reader.column(reader.open_group(store), "run_id").tolist()
     extended(store, axes=FIVE)
@@ -80,7 +91,9 @@ def test_who_has_opened_a_store_before_it_was_extended_still_sees_it_as_it_was(s
     assert columns.value("M_loss", 1) == columns["M_loss"][1] > 0.0
 
 
-def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: Path, five: Path) -> None:
+def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(
+    store: Path, five: Path
+) -> None:
     extended(store, axes=FIVE)
     grids = [sweep.open_store(path).sweep.grid() for path in (store, five)]
     assert grids[0].T0.values.tolist() == grids[1].T0.values.tolist() == FIVE["temperature.T0"]
@@ -88,13 +101,23 @@ def test_the_grid_view_of_an_extended_store_is_that_of_one_made_at_once(store: P
 
 
 def test_without_extend_more_runs_are_refused_with_their_number(store: Path) -> None:
-    with pytest.raises(PlanChangedError, match=r"(?s)sweep file\.axes\.temperature\.T0: the store has .*--extend .* adds the 2 runs that it lacks"):
+    with pytest.raises(
+        PlanChangedError,
+        match=(
+            r"(?s)sweep file\.axes\.temperature\.T0: the store has .*--extend .* adds the 2 runs"
+            r" that it lacks"
+        ),
+    ):
         run_here(sweep_file(store.parent, axes=FIVE), store)
     assert counts(store).runs == 3
 
 
-@pytest.mark.parametrize("axes", [{"temperature.T0": [3000.0, 4000.0, 4500.0]}, {"dynamics.i0": [0.1]}])
-def test_runs_that_the_store_has_and_the_plan_lacks_are_never_dropped(store: Path, axes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "axes", [{"temperature.T0": [3000.0, 4000.0, 4500.0]}, {"dynamics.i0": [0.1]}]
+)
+def test_runs_that_the_store_has_and_the_plan_lacks_are_never_dropped(
+    store: Path, axes: dict[str, Any]
+) -> None:
     with pytest.raises(PlanChangedError, match="holds another plan; nothing was changed"):
         extended(store, axes=axes)
     assert counts(store).runs == 3
@@ -103,7 +126,11 @@ def test_runs_that_the_store_has_and_the_plan_lacks_are_never_dropped(store: Pat
 def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Path) -> None:
     extended(store, axes=FIVE)
     file = sweep_file(store.parent, "more.yaml", axes=FIVE)
-    for words in (("run", file, "--store", store, "--workers", 0), ("resume", store, "--workers", 0), ("run", file, "--store", store, "--extend")):
+    for words in (
+        ("run", file, "--store", store, "--workers", 0),
+        ("resume", store, "--workers", 0),
+        ("run", file, "--store", store, "--extend"),
+    ):
         done = run_command("sweep", *words, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, "")
         assert "5 of 5 runs done" in done.stdout
@@ -118,7 +145,10 @@ def test_a_store_is_extended_again_and_again(store: Path) -> None:
     seven = {"temperature.T0": [*FIVE["temperature.T0"], 4750.0]}
     extended(store, axes=seven, include=[{"temperature.T0": 5000.0}])
     assert [e["first_row"] for e in reader.open_group(store).attrs["extensions"]] == [4, 6, 8]  # type: ignore[union-attr, index, call-overload]
-    run_here(sweep_file(store.parent, "at_once.yaml", axes=seven, include=[{"temperature.T0": 5000.0}]), store.parent / "at_once.zarr")
+    run_here(
+        sweep_file(store.parent, "at_once.yaml", axes=seven, include=[{"temperature.T0": 5000.0}]),
+        store.parent / "at_once.zarr",
+    )
     assert_same_bits(store, store.parent / "at_once.zarr")
     assert repair.examine(store).findings == []
 
@@ -145,7 +175,9 @@ def test_a_part_of_the_model_that_only_new_runs_use_gets_its_arrays(store: Path)
         ({"sizes.n_bins": 50}, "all its runs share one size grid, and the new ones have others"),
     ],
 )
-def test_what_the_arrays_cannot_hold_is_refused_before_anything_is_changed(store: Path, entry: dict[str, Any], words: str) -> None:
+def test_what_the_arrays_cannot_hold_is_refused_before_anything_is_changed(
+    store: Path, entry: dict[str, Any], words: str
+) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     with pytest.raises(StoreError, match=words):
         extended(store, axes=THREE, include=[{"temperature.T0": 3000.0, **entry}])
@@ -185,7 +217,8 @@ Dying = Callable[[float], Callable[[], int]]
 
 def watch_changes(patch: pytest.MonkeyPatch) -> Dying:
     """``dying(n)`` lets the process die before its n-th change of a store from now on; what it gives back counts changes."""
-    made, die_at = [0], [math.inf]
+    made = [0]
+    die_at = [math.inf]
 
     def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         async def change(*arguments: Any, **options: Any) -> Any:
@@ -200,21 +233,26 @@ def watch_changes(patch: pytest.MonkeyPatch) -> Dying:
         patch.setattr(LocalStore, name, watched(getattr(LocalStore, name)))
 
     def dying(changes: float) -> Callable[[], int]:
-        made[0], die_at[0] = 0, changes
+        made[0] = 0
+        die_at[0] = changes
         return lambda: made[0]
 
     return dying
 
 
 PARTS = 5
-INCLUDED = [{"temperature.T0": 3000.0, "dynamics.i0": 0.1}, {"temperature.T0": 3000.0, "energy.enabled": True}]
+INCLUDED = [
+    {"temperature.T0": 3000.0, "dynamics.i0": 0.1},
+    {"temperature.T0": 3000.0, "energy.enabled": True},
+]
 
 
 @pytest.fixture(scope="module")
 def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """The store of an extension that nothing broke off, and how often the extending changed it. Only to be read."""
     folder = tmp_path_factory.mktemp("whole")
-    file, store = sweep_file(folder, "more.yaml", axes=FIVE, include=INCLUDED), folder / "whole.zarr"
+    file = sweep_file(folder, "more.yaml", axes=FIVE, include=INCLUDED)
+    store = folder / "whole.zarr"
     shutil.copytree(three, store)
     with pytest.MonkeyPatch.context() as only_extending:
         only_extending.setattr("sweep.session._run", lambda *arguments: None)
@@ -243,12 +281,17 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
     assert_same_bits(tmp_path / "finished.zarr", undisturbed)
-    command_of_the_store = run_command("sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path)
+    command_of_the_store = run_command(
+        "sweep", "resume", tmp_path / "taken_back.zarr", "--workers", 0, cwd=tmp_path
+    )
     assert (command_of_the_store.returncode, command_of_the_store.stderr) == (0, "")
     assert_same_bits(tmp_path / "taken_back.zarr", store)
     run_here(file, tmp_path / "taken_back.zarr", extending=True)
     assert_same_bits(tmp_path / "taken_back.zarr", undisturbed)
-    assert [repair.examine(place).findings for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")] == [[], []]
+    assert [
+        repair.examine(place).findings
+        for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")
+    ] == [[], []]
 
 
 def test_an_array_that_a_broken_off_extension_has_not_filled_is_filled_by_the_next(
@@ -272,7 +315,9 @@ def test_an_array_that_a_broken_off_extension_has_not_filled_is_filled_by_the_ne
 
 
 def test_an_included_run_that_comes_to_lie_on_an_axis_gets_its_place_there(tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes=THREE, include=[{"temperature.T0": 4500.0}]), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes=THREE, include=[{"temperature.T0": 4500.0}]), tmp_path / "s.zarr"
+    )
     extended(tmp_path / "s.zarr", axes=FIVE)
     assert sweep.open_store(tmp_path / "s.zarr").sweep.grid().M_loss.notnull().all()
 
@@ -284,7 +329,9 @@ def test_rings_that_are_numbered_anew_have_their_new_numbers(tmp_path: Path) -> 
     assert grid.r_in_RM.values.tolist() == [1.0, 1.5, 2.0]
 
 
-def test_a_damaged_chunk_of_a_block_that_is_not_full_does_not_keep_it_from_being_run_again(store: Path) -> None:
+def test_a_damaged_chunk_of_a_block_that_is_not_full_does_not_keep_it_from_being_run_again(
+    store: Path,
+) -> None:
     extended(store, axes=FIVE)
     (store / "status" / "c" / "1").unlink()
     (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
@@ -297,7 +344,12 @@ def test_a_design_that_can_be_continued_is_extended_to_the_one_made_at_once(tmp_
     pytest.importorskip("scipy")
 
     def sample(n: int) -> dict[str, Any]:
-        return {"method": "sobol", "n": n, "seed": 1, "axes": {"temperature.T0": {"uniform": [3000.0, 5000.0]}}}
+        return {
+            "method": "sobol",
+            "n": n,
+            "seed": 1,
+            "axes": {"temperature.T0": {"uniform": [3000.0, 5000.0]}},
+        }
 
     run_here(sweep_file(tmp_path, sample=sample(4)), tmp_path / "s.zarr")
     first = sweep.open_store(tmp_path / "s.zarr").load()
@@ -308,10 +360,15 @@ def test_a_design_that_can_be_continued_is_extended_to_the_one_made_at_once(tmp_
     assert both.run_id.values[:4].tolist() == first.run_id.values.tolist()
     assert both.wall_time.values[:4].tolist() == first.wall_time.values.tolist()  # not run again
     at_once = sweep.open_store(tmp_path / "at_once.zarr")
-    assert both.run_id.values[both.case_run.values].tolist() == at_once.run_id.values[at_once.case_run.values].tolist()
+    assert (
+        both.run_id.values[both.case_run.values].tolist()
+        == at_once.run_id.values[at_once.case_run.values].tolist()
+    )
 
 
-def test_a_block_marked_as_pending_by_a_repair_is_finished_beside_its_unused_rows(store: Path) -> None:
+def test_a_block_marked_as_pending_by_a_repair_is_finished_beside_its_unused_rows(
+    store: Path,
+) -> None:
     extended(store, axes=FIVE)
     (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
     assert not repair.repair(store).is_clean

@@ -44,15 +44,24 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[float]], None]:
     return fail
 
 
-def test_failed_runs_run_again_alone_and_the_others_stay_as_they_are(tmp_path: Path, failing: Callable[[set[float]], None]) -> None:
-    file, store = sweep_file(tmp_path, axes=T0, block=4), tmp_path / "s.zarr"
+def test_failed_runs_run_again_alone_and_the_others_stay_as_they_are(
+    tmp_path: Path, failing: Callable[[set[float]], None]
+) -> None:
+    file = sweep_file(tmp_path, axes=T0, block=4)
+    store = tmp_path / "s.zarr"
     failing({3250.0, 3750.0, 4000.0})
     run_here(file, store)
     before = sweep.open_store(store).load()
     assert before.status.values.tolist() == [1, 2, 1, 2, 2]
     failing({3750.0})
     run_here(file, store)
-    assert sweep.open_store(store).status.values.tolist() == [1, 2, 1, 2, 2], "not without being asked"
+    assert sweep.open_store(store).status.values.tolist() == [
+        1,
+        2,
+        1,
+        2,
+        2,
+    ], "not without being asked"
     run_here(file, store, retry_failed=True)
     after = sweep.open_store(store).load()
     assert after.status.values.tolist() == [1, 1, 1, 2, 1]
@@ -66,8 +75,11 @@ def test_failed_runs_run_again_alone_and_the_others_stay_as_they_are(tmp_path: P
     assert sweep.open_store(store).attempt.values.tolist() == [1, 2, 1, 3, 2]
 
 
-def test_checks_of_runs_that_are_run_again_are_made_and_others_kept(tmp_path: Path, failing: Callable[[set[float]], None]) -> None:
-    file, store = sweep_file(tmp_path, axes=T0, block=5, check={"fraction": 1.0}), tmp_path / "s.zarr"
+def test_checks_of_runs_that_are_run_again_are_made_and_others_kept(
+    tmp_path: Path, failing: Callable[[set[float]], None]
+) -> None:
+    file = sweep_file(tmp_path, axes=T0, block=5, check={"fraction": 1.0})
+    store = tmp_path / "s.zarr"
     failing({3250.0})
     run_here(file, store)
     failing(set())
@@ -76,10 +88,15 @@ def test_checks_of_runs_that_are_run_again_are_made_and_others_kept(tmp_path: Pa
     assert_same_bits(store, tmp_path / "undisturbed.zarr")
 
 
-def test_a_sweep_stops_when_more_runs_fail_than_are_allowed(tmp_path: Path, failing: Callable[[set[float]], None]) -> None:
-    file, store = sweep_file(tmp_path, axes=T0, block=1), tmp_path / "s.zarr"
+def test_a_sweep_stops_when_more_runs_fail_than_are_allowed(
+    tmp_path: Path, failing: Callable[[set[float]], None]
+) -> None:
+    file = sweep_file(tmp_path, axes=T0, block=1)
+    store = tmp_path / "s.zarr"
     failing({3000.0, 3250.0})
-    with pytest.raises(TooManyFailures, match="2 of 2 finished runs failed, and --max-failures 1 allows no more"):
+    with pytest.raises(
+        TooManyFailures, match="2 of 2 finished runs failed, and --max-failures 1 allows no more"
+    ):
         run_here(file, store, allowed=Allowance("1"))
     assert (counts(store).failed, counts(store).pending) == (2, 3)
     with pytest.raises(TooManyFailures):  # what failed before counts, too
@@ -94,23 +111,49 @@ def test_a_sweep_stops_when_more_runs_fail_than_are_allowed(tmp_path: Path, fail
 
 @pytest.mark.parametrize(
     ("text", "failed", "finished", "exceeded"),
-    [("0", 1, 1, True), ("3", 3, 3, False), ("3", 4, 1000, True), ("10%", 19, 19, False), ("10%", 3, 20, True), ("10%", 2, 20, False)],
+    [
+        ("0", 1, 1, True),
+        ("3", 3, 3, False),
+        ("3", 4, 1000, True),
+        ("10%", 19, 19, False),
+        ("10%", 3, 20, True),
+        ("10%", 2, 20, False),
+    ],
 )
-def test_a_share_is_judged_once_enough_runs_have_finished(text: str, failed: int, finished: int, exceeded: bool) -> None:
+def test_a_share_is_judged_once_enough_runs_have_finished(
+    text: str, failed: int, finished: int, exceeded: bool
+) -> None:
     assert Allowance(text).exceeded(failed, finished) is exceeded
 
 
 def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> None:
     variants = {f"short_{i}": {"numerics.max_steps": i} for i in (2, 3, 4)} | {"good": {}}
-    sweep_file(tmp_path, set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None}, variants=variants, block=1)
-    done = run_command("sweep", "run", "small.yaml", "--workers", 0, "--max-failures", 1, cwd=tmp_path)
+    sweep_file(
+        tmp_path,
+        set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None},
+        variants=variants,
+        block=1,
+    )
+    done = run_command(
+        "sweep", "run", "small.yaml", "--workers", 0, "--max-failures", 1, cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (1, "")
     text = in_one_line(done.stdout)
     assert "stopped: 2 of 2 finished runs failed, and --max-failures 1 allows no more" in text
     assert text.count("run it alone: marsdisk run ") == 2
-    assert "when the cause is cured: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed" in text
-    assert run_command("sweep", "resume", "results/small.zarr", "--workers", 0, cwd=tmp_path).returncode == 1
-    again = run_command("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path)
+    assert (
+        "when the cause is cured: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
+        in text
+    )
+    assert (
+        run_command(
+            "sweep", "resume", "results/small.zarr", "--workers", 0, cwd=tmp_path
+        ).returncode
+        == 1
+    )
+    again = run_command(
+        "sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path
+    )
     assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in again.stdout
 
 
@@ -119,16 +162,36 @@ def test_what_is_no_number_of_runs_is_refused(tmp_path: Path, text: str) -> None
     sweep_file(tmp_path, axes=T0)
     done = run_command("sweep", "run", "small.yaml", "--max-failures", text, cwd=tmp_path)
     assert done.returncode == 2
-    assert "is neither a number of runs, such as 10, nor a percentage, such as 5%" in in_one_line(done.stderr.replace("│", ""))
+    assert "is neither a number of runs, such as 10, nor a percentage, such as 5%" in in_one_line(
+        done.stderr.replace("│", "")
+    )
 
 
-OUT_OF_TIME = r"the time limit was reached at t = \S+ s after \d+ steps .*Sigma = \S+ kg/m2, tau_los up to \S+, last step \S+ s; .*time_limit"
+OUT_OF_TIME = (
+    r"the time limit was reached at t = \S+ s after \d+ steps .*Sigma = \S+ kg/m2, tau_los up to"
+    r" \S+, last step \S+ s; .*time_limit"
+)
 
 
-@pytest.mark.parametrize("changes", [{}, {"dynamics.damping": {"e_eq": 0.1}}, {"numerics.scheme": "imex_bdf1", "sizes.s_min": 1e-3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"dynamics.damping": {"e_eq": 0.1}},
+        {"numerics.scheme": "imex_bdf1", "sizes.s_min": 1e-3},
+    ],
+)
 def test_an_alarm_ends_a_run_with_its_last_state(shipped: Shipped, changes: dict[str, Any]) -> None:
     """Set before the run, it ends at once; a run that never sees it set has the same bits as one without."""
-    config = shipped("melt_simple", {"numerics.t_end_years": 0.001, "blowout.enabled": False, "initial": {"s0_mode": "upper"}, **changes})
+    config = shipped(
+        "melt_simple",
+        {
+            "numerics.t_end_years": 0.001,
+            "blowout.enabled": False,
+            "initial": {"s0_mode": "upper"},
+            **changes,
+        },
+    )
     with pytest.raises(SolverError, match=OUT_OF_TIME):
         run_zero_d(config, alarm=np.ones(1, np.int64))
     with pytest.raises(SolverError, match="time limit"):
@@ -145,7 +208,13 @@ def set_alarm_of_a_run_that_has_begun(alarm: np.ndarray) -> None:
 
 def test_another_thread_ends_a_run_in_its_middle(shipped: Shipped) -> None:
     ensure_compiled()
-    run = prepare(shipped("melt_simple", {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9}), RunCache())
+    run = prepare(
+        shipped(
+            "melt_simple",
+            {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9},
+        ),
+        RunCache(),
+    )
     threading.Thread(target=set_alarm_of_a_run_that_has_begun, args=(run.alarm,)).start()
     with pytest.raises(SolverError, match=OUT_OF_TIME) as error:
         finish(solve(run))
@@ -161,22 +230,43 @@ class Alarm(threading.Event):
 
 
 def test_a_watch_sets_the_alarm_of_what_takes_too_long_only() -> None:
-    watch, short, long, free = Watch(), Alarm(), Alarm(), Alarm()
+    watch = Watch()
+    short = Alarm()
+    long = Alarm()
+    free = Alarm()
     with watch.limited(long, 3600.0), watch.limited(free, None), watch.limited(short, 0.01):
         short.wait()
     assert [alarm.is_set() for alarm in (short, long, free)] == [True, False, False]
 
 
-def test_a_run_over_the_time_limit_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_over_the_time_limit_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = SimpleNamespace(monotonic=time.process_time, sleep=time.sleep)
-    monkeypatch.setattr("sweep.watch.time", clock)  # of this process: a busy machine does not make the quick run slow
-    slow = {"numerics.rtol": 1e-12, "numerics.atol": 1e-20, "numerics.max_steps": 10**9, "numerics.t_end_years": 50.0, "sizes.n_bins": 160}
+    # of this process: a busy machine does not make the quick run slow
+    monkeypatch.setattr("sweep.watch.time", clock)
+    slow = {
+        "numerics.rtol": 1e-12,
+        "numerics.atol": 1e-20,
+        "numerics.max_steps": 10**9,
+        "numerics.t_end_years": 50.0,
+        "sizes.n_bins": 160,
+    }
     file = sweep_file(
-        tmp_path, set={"optical_depth.tau_stop": None}, variants={"slow": slow, "quick": {"numerics.t_end_years": 1e-4}}, time_limit=0.05
+        tmp_path,
+        set={"optical_depth.tau_stop": None},
+        variants={"slow": slow, "quick": {"numerics.t_end_years": 1e-4}},
+        time_limit=0.05,
     )
     run_here(file, tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
-    by_name = dict(zip(dataset.variant.values.tolist(), zip(dataset.status.values.tolist(), dataset.error.values.tolist(), strict=True), strict=True))
+    by_name = dict(
+        zip(
+            dataset.variant.values.tolist(),
+            zip(dataset.status.values.tolist(), dataset.error.values.tolist(), strict=True),
+            strict=True,
+        )
+    )
     assert by_name["quick"] == (1, "")
     assert by_name["slow"][0] == 2
     assert re.search(OUT_OF_TIME, by_name["slow"][1])

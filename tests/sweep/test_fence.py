@@ -51,7 +51,8 @@ def tasks_of(plan: Plan, store: str) -> list[BlockTask]:
 
 
 def test_a_block_of_a_store_that_was_replaced_changes_nothing(tmp_path: Path, store: str) -> None:
-    old, new = planned(tmp_path), planned(tmp_path, set={"numerics.t_end_years": 0.01})
+    old = planned(tmp_path)
+    new = planned(tmp_path, set={"numerics.t_end_years": 0.01})
     create(old, store)
     late = tasks_of(old, store)[0]
     remove(store)
@@ -64,10 +65,16 @@ def test_a_block_of_a_store_that_was_replaced_changes_nothing(tmp_path: Path, st
     assert (receipt.done, receipt.failed, receipt.repeated) == (0, 0, False)
     after = results(store)
     assert before.keys() == after.keys()
-    assert all(np.array_equal(before[name], after[name], equal_nan=True) for name in before if before[name].dtype.kind == "f")
+    assert all(
+        np.array_equal(before[name], after[name], equal_nan=True)
+        for name in before
+        if before[name].dtype.kind == "f"
+    )
 
 
-def test_a_block_of_the_same_sweep_in_a_store_made_anew_changes_nothing(tmp_path: Path, store: str) -> None:
+def test_a_block_of_the_same_sweep_in_a_store_made_anew_changes_nothing(
+    tmp_path: Path, store: str
+) -> None:
     plan = planned(tmp_path)
     create(plan, store)
     late = tasks_of(plan, store)[0]
@@ -97,7 +104,9 @@ def test_a_block_of_a_plan_that_was_extended_since_is_thrown_away(tmp_path: Path
     assert run_block(late, CacheScopes()).refusal == "the store has another plan by now"
 
 
-def test_a_second_attempt_at_a_committed_block_is_thrown_away_and_says_so(tmp_path: Path, store: str) -> None:
+def test_a_second_attempt_at_a_committed_block_is_thrown_away_and_says_so(
+    tmp_path: Path, store: str
+) -> None:
     plan = planned(tmp_path)
     create(plan, store)
     task = tasks_of(plan, store)[0]
@@ -132,10 +141,16 @@ def test_a_worker_that_wakes_up_past_its_time_limit_does_not_fail_a_run_that_is_
     assert (receipt.repeated, receipt.done, receipt.failed) == (True, 2, 0)
     assert reader.counts(store).failed == 0
     after = results(store)
-    assert all(before[name].tobytes() == after[name].tobytes() for name in before if before[name].dtype.kind == "f")
+    assert all(
+        before[name].tobytes() == after[name].tobytes()
+        for name in before
+        if before[name].dtype.kind == "f"
+    )
 
 
-def test_only_a_named_retry_with_a_higher_attempt_replaces_a_failed_run(tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_named_retry_with_a_higher_attempt_replaces_a_failed_run(
+    tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = planned(tmp_path)
     create(plan, store)
     task = tasks_of(plan, store)[0]
@@ -167,7 +182,9 @@ def move_store(store: Path) -> None:
     store.rename(store.with_name("moved.zarr"))
 
 
-@pytest.mark.parametrize("disturb", [replace_store, move_store, shutil.rmtree], ids=["replaced", "moved", "deleted"])
+@pytest.mark.parametrize(
+    "disturb", [replace_store, move_store, shutil.rmtree], ids=["replaced", "moved", "deleted"]
+)
 def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disturb: Disturb
 ) -> None:
@@ -189,7 +206,9 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
     monkeypatch.undo()
     assert disturbed
     was_replaced = disturb is replace_store
-    assert receipt.refusal == ("another store stands in its place" if was_replaced else "the store is gone")
+    assert receipt.refusal == (
+        "another store stands in its place" if was_replaced else "the store is gone"
+    )
     if was_replaced:
         assert reader.counts(store).blocks_committed == 0
         run_here(tmp_path / "small.yaml", store)
@@ -199,10 +218,13 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
         assert not (store / "zarr.json").exists()
 
 
-SOLVE, PUT_OVER = sweep.worker.solve, Objects._put_over
+SOLVE = sweep.worker.solve
+PUT_OVER = Objects._put_over
 
 
-def disturb_puts(monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]) -> None:
+def disturb_puts(
+    monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]
+) -> None:
     """Disturb before the put of that number, or of that array."""
     keys: list[str] = []
 
@@ -251,7 +273,11 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
     else:
         assert (receipt.repeated, receipt.done, receipt.failed) == (True, 2, 0)
     now = results(store)
-    assert all(now[name].tobytes() == value.tobytes() for name, value in committed.items() if value.dtype.kind == "f")
+    assert all(
+        now[name].tobytes() == value.tobytes()
+        for name, value in committed.items()
+        if value.dtype.kind == "f"
+    )
 
 
 def test_a_store_without_a_uid_is_written_all_the_same(tmp_path: Path) -> None:
@@ -266,7 +292,9 @@ def test_a_store_without_a_uid_is_written_all_the_same(tmp_path: Path) -> None:
     assert (reader.column(reader.open_group(store), "status") == layout.DONE).all()
 
 
-def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = planned(tmp_path)
     store = tmp_path / "s.zarr"
     create(plan, store)

@@ -37,7 +37,9 @@ class Writer:
     other: str  #: an ending of another format
 
 
-SMALL_RUN = f"run {MELT} --set numerics.t_end_years=0.001 --set output.samples=2 --set output.snapshots=2"
+SMALL_RUN = (
+    f"run {MELT} --set numerics.t_end_years=0.001 --set output.samples=2 --set output.snapshots=2"
+)
 WRITERS = {
     "export csv": Writer("sweep", "export FINISHED --to csv", ".csv", b"run,", ".parquet"),
     "export parquet": Writer("sweep", "export FINISHED --to parquet", ".parquet", b"PAR1", ".nc"),
@@ -128,12 +130,17 @@ def test_a_new_file_stands_alone_and_complete(ask: Ask, writer: Writer, folder: 
     assert f"new{writer.ending}" in done.stdout
 
 
-def test_a_file_that_is_there_is_written_over_with_force_only(ask: Ask, writer: Writer, folder: Path) -> None:
+def test_a_file_that_is_there_is_written_over_with_force_only(
+    ask: Ask, writer: Writer, folder: Path
+) -> None:
     there = folder / f"there{writer.ending}"
     there.write_bytes(MINE)
     there.chmod(0o640)
     said = ask.refused(writer, "--out", there.name)
-    assert f"{there.name} is there already; choose another name with --out, or write over it with --force" in said
+    assert (
+        f"{there.name} is there already; choose another name with --out, or write over it with"
+        " --force" in said
+    )
     assert there.read_bytes() == MINE
     ask.accepted(writer, "--out", there.name, "--force")
     assert there.read_bytes().startswith(writer.begins)
@@ -153,23 +160,31 @@ IN_A_STORE = {
 
 
 @pytest.mark.parametrize("name", IN_A_STORE.values(), ids=IN_A_STORE)
-def test_no_file_of_a_store_or_of_its_notes_is_written_over(ask: Ask, finished: Path, folder: Path, name: str) -> None:
+def test_no_file_of_a_store_or_of_its_notes_is_written_over(
+    ask: Ask, finished: Path, folder: Path, name: str
+) -> None:
     shutil.copytree(finished, folder / "s.zarr")
     (folder / "link").symlink_to(folder / "s.zarr" / "M_loss" / "c" / "0")
     (folder / ".s.zarr.lock").write_bytes(MINE)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     said = ask.refused(WRITERS["card"], "--out", name, "--force")
-    assert f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another place with --out" in said
+    assert (
+        f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another"
+        " place with --out" in said
+    )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_hidden_file_of_another_name_beside_a_store_is_written(ask: Ask, finished: Path, folder: Path) -> None:
+def test_a_hidden_file_of_another_name_beside_a_store_is_written(
+    ask: Ask, finished: Path, folder: Path
+) -> None:
     shutil.copytree(finished, folder / "s.zarr")
     ask.accepted(WRITERS["card"], "--out", ".mine.md")
 
 
 def test_a_link_is_followed_and_stays_one(ask: Ask, writer: Writer, folder: Path) -> None:
-    target, link = folder / "elsewhere" / "target", folder / f"link{writer.ending}"
+    target = folder / "elsewhere" / "target"
+    link = folder / f"link{writer.ending}"
     target.parent.mkdir()
     target.write_bytes(MINE)
     link.symlink_to(Path("elsewhere") / "target")
@@ -203,12 +218,17 @@ def test_a_device_is_written_into_and_stays_one(ask: Ask, writer: Writer, folder
     (folder / "null").symlink_to("/dev/null")
     ask.accepted(writer, "--out", "null")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
-    assert "/dev/full cannot be written: No space left on device" in ask.refused(writer, "--out", "/dev/full")
+    assert "/dev/full cannot be written: No space left on device" in ask.refused(
+        writer, "--out", "/dev/full"
+    )
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_a_dash_prints_the_file_and_says_the_rest_elsewhere(ask: Ask, folder: Path, name: str) -> None:
-    printed, typed = PRINTED[name], WRITERS[name]
+def test_a_dash_prints_the_file_and_says_the_rest_elsewhere(
+    ask: Ask, folder: Path, name: str
+) -> None:
+    printed = PRINTED[name]
+    typed = WRITERS[name]
     done = ask.accepted(typed, "--out", "-")
     assert done.stdout_bytes.startswith(printed.begins)
     assert "standard output" in done.stderr
@@ -220,7 +240,9 @@ def test_a_dash_prints_the_file_and_says_the_rest_elsewhere(ask: Ask, folder: Pa
 
 def test_a_folder_is_no_file(ask: Ask, writer: Writer, folder: Path) -> None:
     (folder / f"f{writer.ending}").mkdir()
-    assert f"f{writer.ending} is a folder; give a file in it, such as" in ask.refused(writer, "--out", f"f{writer.ending}")
+    assert f"f{writer.ending} is a folder; give a file in it, such as" in ask.refused(
+        writer, "--out", f"f{writer.ending}"
+    )
     (folder / "old").mkdir()
     assert "old is a folder; give a file in it, such as" in ask.refused(writer, "--out", "old")
     assert "new/ is the name of a folder" in ask.refused(writer, "--out", "new/")
@@ -230,7 +252,10 @@ def test_a_folder_is_no_file(ask: Ask, writer: Writer, folder: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(ask: Ask, writer: Writer, folder: Path) -> None:
     said = ask.refused(writer, "--out", f"no/file{writer.ending}")
-    assert f"no/file{writer.ending} cannot be written: No such file or directory; choose another place with --out" in said
+    assert (
+        f"no/file{writer.ending} cannot be written: No such file or directory; choose another place"
+        " with --out" in said
+    )
     assert "is no name of a file" in ask.refused(writer, "--out", "")
     assert list(folder.iterdir()) == []
 
@@ -243,21 +268,34 @@ def test_an_ending_of_another_format_is_refused(ask: Ask, writer: Writer, folder
 
 
 def test_a_name_that_the_command_chooses_is_not_written_over_either(ask: Ask, folder: Path) -> None:
-    for name, default in {"export csv": "small.csv", "export parquet": "small.parquet", "export netcdf": "small.nc", "plot": "small-psd.png"}.items():
+    for name, default in {
+        "export csv": "small.csv",
+        "export parquet": "small.parquet",
+        "export netcdf": "small.nc",
+        "plot": "small-psd.png",
+    }.items():
         ask.accepted(WRITERS[name])
         assert f"{default} is there already" in ask.refused(WRITERS[name])
         ask.accepted(WRITERS[name], "--force")
         assert (folder / default).read_bytes().startswith(WRITERS[name].begins)
 
 
-def as_process(writer: Writer, paths: dict[str, str], out: str, **options: object) -> "subprocess.CompletedProcess[bytes]":
+def as_process(
+    writer: Writer, paths: dict[str, str], out: str, **options: object
+) -> "subprocess.CompletedProcess[bytes]":
     words = [str(SCRIPTS / writer.program), *words_of(writer, paths), "--out", out]
     return subprocess.run(words, stderr=subprocess.PIPE, check=False, timeout=300, **options)  # type: ignore[call-overload, no-any-return]
 
 
-@pytest.mark.parametrize("out", ["-", "/dev/stdout", pytest.param("/dev/fd/1", marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("name", ["export netcdf", pytest.param("card", marks=pytest.mark.thorough)])
-def test_standard_output_under_any_name_gets_the_file_and_nothing_else(paths: dict[str, str], folder: Path, name: str, out: str) -> None:
+@pytest.mark.parametrize(
+    "out", ["-", "/dev/stdout", pytest.param("/dev/fd/1", marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize(
+    "name", ["export netcdf", pytest.param("card", marks=pytest.mark.thorough)]
+)
+def test_standard_output_under_any_name_gets_the_file_and_nothing_else(
+    paths: dict[str, str], folder: Path, name: str, out: str
+) -> None:
     done = as_process(WRITERS[name], paths, out, stdout=subprocess.PIPE)
     assert (done.returncode, list(folder.iterdir())) == (0, [])
     assert done.stdout.startswith(WRITERS[name].begins)
@@ -272,14 +310,21 @@ def test_standard_output_under_any_name_gets_the_file_and_nothing_else(paths: di
     assert b"written to" not in content
 
 
-@pytest.mark.parametrize("name", ["export csv", pytest.param("export parquet", marks=pytest.mark.thorough)])
-def test_output_that_nobody_reads_to_its_end_is_no_success(paths: dict[str, str], folder: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["export csv", pytest.param("export parquet", marks=pytest.mark.thorough)]
+)
+def test_output_that_nobody_reads_to_its_end_is_no_success(
+    paths: dict[str, str], folder: Path, name: str
+) -> None:
     ends = os.pipe()
     os.close(ends[0])
     done = as_process(WRITERS[name], paths, "-", stdout=ends[1])
     os.close(ends[1])
     assert done.returncode == 2
-    assert done.stderr == b"error: standard output cannot be written to its end: nobody reads it any more\n"
+    assert (
+        done.stderr
+        == b"error: standard output cannot be written to its end: nobody reads it any more\n"
+    )
     with open("/dev/full", "wb") as full:
         done = as_process(WRITERS[name], paths, "-", stdout=full)
     assert done.returncode == 2
@@ -289,7 +334,10 @@ def test_output_that_nobody_reads_to_its_end_is_no_success(paths: dict[str, str]
 def test_another_descriptor_that_is_a_file_is_written_on_at_its_end(folder: Path) -> None:
     log = folder / "log"
     log.write_bytes(MINE)
-    with log.open("ab") as file, OutFile.from_name(f"/dev/fd/{file.fileno()}", ["csv"]).writing() as out:
+    with (
+        log.open("ab") as file,
+        OutFile.from_name(f"/dev/fd/{file.fileno()}", ["csv"]).writing() as out,
+    ):
         out.write(b"a,b\n")
     assert log.read_bytes() == MINE + b"a,b\n"
 
@@ -372,13 +420,22 @@ def test_a_file_in_a_folder_where_none_can_be_made_is_written_as_a_whole(of_root
 def test_links_that_lead_round_in_a_circle_are_said(folder: Path) -> None:
     (folder / "a.csv").symlink_to("b.csv")
     (folder / "b.csv").symlink_to("a.csv")
-    with pytest.raises(OutputError, match=r"a\.csv cannot be written: Too many levels of symbolic links"):
+    with pytest.raises(
+        OutputError, match=r"a\.csv cannot be written: Too many levels of symbolic links"
+    ):
         OutFile.from_name("a.csv", ["csv"])
 
 
 @pytest.mark.parametrize(
     ("text", "plain"),
-    [("my sweep", "my-sweep"), ("../../etc/x", "etc-x"), ("-", "sweep"), ("", "sweep"), (".hidden", "hidden"), ("x" * 500, "x" * 100)],
+    [
+        ("my sweep", "my-sweep"),
+        ("../../etc/x", "etc-x"),
+        ("-", "sweep"),
+        ("", "sweep"),
+        (".hidden", "hidden"),
+        ("x" * 500, "x" * 100),
+    ],
 )
 def test_a_name_from_a_store_of_somebody_else_is_one_of_this_folder(text: str, plain: str) -> None:
     assert plain_name(text) == plain

@@ -18,18 +18,24 @@ NUMBERS = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, math.inf, -math.inf]
 
 
 @st.composite
-def grouped(draw: st.DrawFn, values: st.SearchStrategy[Any] = NUMBERS) -> tuple[list[int], list[int], list[Any]]:
+def grouped(
+    draw: st.DrawFn, values: st.SearchStrategy[Any] = NUMBERS
+) -> tuple[list[int], list[int], list[Any]]:
     """Label, place and value of some cases; no place twice."""
     labels = draw(st.lists(st.integers(-3, 3), max_size=20))
     places = draw(st.permutations(range(len(labels))))
     return labels, list(places), draw(st.lists(values, min_size=len(labels), max_size=len(labels)))
 
 
-def by_loop(labels: list[int], places: list[int], values: list[Any], of: Callable[[list[Any], int], Any]) -> list[Any]:
+def by_loop(
+    labels: list[int], places: list[int], values: list[Any], of: Callable[[list[Any], int], Any]
+) -> list[Any]:
     """``of`` the values of each case's group in order and the case's index among them."""
     found = []
     for label, place in zip(labels, places, strict=True):
-        group = sorted((p, v) for p, v, other in zip(places, values, labels, strict=True) if other == label)
+        group = sorted(
+            (p, v) for p, v, other in zip(places, values, labels, strict=True) if other == label
+        )
         found.append(of([value for _, value in group], [p for p, _ in group].index(place)))
     return found
 
@@ -46,25 +52,37 @@ LOOPS: dict[str, Callable[[list[Any], int], Any]] = {
 
 
 @given(grouped())
-def test_every_function_gives_what_a_loop_over_the_groups_gives(case: tuple[list[int], list[int], list[float]]) -> None:
+def test_every_function_gives_what_a_loop_over_the_groups_gives(
+    case: tuple[list[int], list[int], list[float]],
+) -> None:
     groups = Groups(np.array(case[0], dtype=np.int64), np.array(case[1]))
     assert {*LOOPS, "earlier"} == groups.functions.keys()
     with np.errstate(invalid="ignore"):
         for name, loop in LOOPS.items():
             found = groups.functions[name].call(np.array(case[2], dtype=float)).tolist()
-            assert found == pytest.approx(by_loop(*case, loop), rel=1e-12, abs=1e-6, nan_ok=True), name
+            assert found == pytest.approx(by_loop(*case, loop), rel=1e-12, abs=1e-6, nan_ok=True), (
+                name
+            )
 
 
 @given(grouped(st.booleans()))
-def test_earlier_is_whether_it_held_for_any_case_before(case: tuple[list[int], list[int], list[bool]]) -> None:
+def test_earlier_is_whether_it_held_for_any_case_before(
+    case: tuple[list[int], list[int], list[bool]],
+) -> None:
     groups = Groups(np.array(case[0], dtype=np.int64), np.array(case[1]))
-    assert groups.earlier(np.array(case[2], dtype=bool)).tolist() == by_loop(*case, lambda group, i: any(group[:i]))
+    assert groups.earlier(np.array(case[2], dtype=bool)).tolist() == by_loop(
+        *case, lambda group, i: any(group[:i])
+    )
 
 
 @given(grouped(), st.floats(-5.0, 5.0))
-def test_the_smallest_before_a_case_leaves_the_case_out(case: tuple[list[int], list[int], list[float]], first: float) -> None:
+def test_the_smallest_before_a_case_leaves_the_case_out(
+    case: tuple[list[int], list[int], list[float]], first: float
+) -> None:
     groups = Groups(np.array(case[0], dtype=np.int64), np.array(case[1]))
-    assert groups.smallest_earlier(np.array(case[2], dtype=float), first).tolist() == by_loop(*case, lambda group, i: min(group[:i], default=first))
+    assert groups.smallest_earlier(np.array(case[2], dtype=float), first).tolist() == by_loop(
+        *case, lambda group, i: min(group[:i], default=first)
+    )
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -81,17 +99,24 @@ def test_one_value_for_all_cases_is_taken_for_each() -> None:
     assert groups.earlier(True).tolist() == [False, True, False]
 
 
-COLUMNS: dict[str, Any] = {"x": np.array([1.0, 2.0, 3.0, 4.0]), "y": np.array([4.0, 1.0, -2.0, 0.5])}
+COLUMNS: dict[str, Any] = {
+    "x": np.array([1.0, 2.0, 3.0, 4.0]),
+    "y": np.array([4.0, 1.0, -2.0, 0.5]),
+}
 ALONE = Groups(np.array([0, 0, 1, 1]), np.arange(4.0))
 
 
 def conditions() -> st.SearchStrategy[str]:
     side = st.sampled_from(["x", "y", "2", "x * y", "largest(x)", "largest_so_far(y)"])
-    comparison = st.tuples(side, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), side).map(" ".join)
+    comparison = st.tuples(side, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), side).map(
+        " ".join
+    )
     return st.recursive(
         comparison | st.sampled_from(["isfinite(x)", "1 < x <= y"]),
         lambda inner: (
-            st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda parts: f"({' '.join(parts)})")
+            st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(
+                lambda parts: f"({' '.join(parts)})"
+            )
             | inner.map(lambda text: f"not ({text})")
             | inner.map(lambda text: f"earlier({text})")
         ),
@@ -112,4 +137,7 @@ def test_the_excess_is_relative_and_what_was_compared_is_kept_by_its_text() -> N
     expect = Expression("y >= 2 and largest(x) < 3")
     excess = Excess(expect, COLUMNS, ALONE)
     assert excess.of(expect.tree).tolist() == [-1 / 3, 0.5, 2.0, 0.75]
-    assert {text: values.tolist() for text, values in excess.compared.items()} == {"y": [4.0, 1.0, -2.0, 0.5], "largest(x)": [2.0, 2.0, 4.0, 4.0]}
+    assert {text: values.tolist() for text, values in excess.compared.items()} == {
+        "y": [4.0, 1.0, -2.0, 0.5],
+        "largest(x)": [2.0, 2.0, 4.0, 4.0],
+    }

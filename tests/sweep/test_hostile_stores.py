@@ -50,7 +50,9 @@ def store(tmp_path: Path, finished: Path) -> Path:
 def outcome(store: Path, words: list[str]) -> tuple[int, str]:
     """Exit code and output of a command in this process, on one worker; the message of a defect counts as none."""
     verb, *options = words
-    done = CliRunner().invoke(main, [verb, str(store), *options, *(["--workers", "0"] if verb == "resume" else [])])
+    done = CliRunner().invoke(
+        main, [verb, str(store), *options, *(["--workers", "0"] if verb == "resume" else [])]
+    )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert "defect of the program" not in done.output
     assert "Traceback" not in done.output
@@ -61,13 +63,22 @@ def outcome(store: Path, words: list[str]) -> tuple[int, str]:
 def described(array: str, **changes: Any) -> Change:
     def write(store: Path) -> None:
         file = store / array / "zarr.json"
-        file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
+        file.write_text(
+            json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}),
+            encoding="utf-8",
+        )
 
     return write
 
 
 def attributes(**changes: Any) -> Change:
-    return lambda store: described("", attributes={**json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"], **changes})(store)
+    return lambda store: described(
+        "",
+        attributes={
+            **json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"],
+            **changes,
+        },
+    )(store)
 
 
 def text(content: str, *parts: str) -> Change:
@@ -89,8 +100,18 @@ def in_format_2(store: Path) -> None:
         path.unlink()
     (store / ".zgroup").write_text('{"zarr_format": 2}', encoding="utf-8")
     (store / ".zattrs").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
-    of = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "compressor": None, "fill_value": None, "order": "C"}
-    (store / "error" / ".zarray").write_text(json.dumps({**of, "filters": [{"id": "pickle"}]}), encoding="utf-8")
+    of = {
+        "zarr_format": 2,
+        "shape": [1],
+        "chunks": [1],
+        "dtype": "|O",
+        "compressor": None,
+        "fill_value": None,
+        "order": "C",
+    }
+    (store / "error" / ".zarray").write_text(
+        json.dumps({**of, "filters": [{"id": "pickle"}]}), encoding="utf-8"
+    )
     (store / "error" / "0").write_bytes(pickle.dumps(Touch(str(store / "code_has_run"))))
 
 
@@ -106,7 +127,10 @@ class Touch:
 
 DECLARED = [
     ("huge run", described("status", shape=[10**15])),
-    ("huge everything", lambda s: [described(p.parent.name, shape=[10**12])(s) for p in s.glob("*/zarr.json")]),
+    (
+        "huge everything",
+        lambda s: [described(p.parent.name, shape=[10**12])(s) for p in s.glob("*/zarr.json")],
+    ),
     ("huge chunk", described("M_loss", chunk_grid=regular(10**12))),
     ("many chunks", described("status", shape=[10**8], chunk_grid=regular(1))),
     ("huge inner", described("N", shape=[6, 2, 10**9], chunk_grid=regular(2, 2, 10**9))),
@@ -116,26 +140,59 @@ DECLARED = [
     ("no dimension", described("status", shape=[], chunk_grid=regular(), dimension_names=[])),
     ("no chunks", described("status", chunk_grid=regular(0))),
     ("object type", described("error", data_type="object")),
-    ("type with parts", described("error", data_type={"name": "structured", "configuration": {"fields": []}})),
-    ("pickle codec", described("error", codecs=[{"name": "numcodecs.pickle", "configuration": {}}])),
+    (
+        "type with parts",
+        described("error", data_type={"name": "structured", "configuration": {"fields": []}}),
+    ),
+    (
+        "pickle codec",
+        described("error", codecs=[{"name": "numcodecs.pickle", "configuration": {}}]),
+    ),
     ("no codecs", described("error", codecs=[])),
     (
         "codec settings",
-        described("N", codecs=[{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "blosc", "configuration": {"cname": []}}]),
+        described(
+            "N",
+            codecs=[
+                {"name": "bytes", "configuration": {"endian": "little"}},
+                {"name": "blosc", "configuration": {"cname": []}},
+            ],
+        ),
     ),
-    ("big endian", described("M_loss", codecs=[{"name": "bytes", "configuration": {"endian": "big"}}])),
+    (
+        "big endian",
+        described("M_loss", codecs=[{"name": "bytes", "configuration": {"endian": "big"}}]),
+    ),
     ("fill value", described("M_loss", fill_value={"a": []})),
     ("fill text", described("status", fill_value="x" * 1000)),
     ("units", described("T0", attributes={"units": {"a": 1}})),
     ("attributes no mapping", described("T0", attributes=[1])),
     ("sweep no mapping", attributes(sweep=["x"])),
-    ("sweep of nothing", attributes(sweep={"content": {}, "base": {}, "command_line": {}, "base_path": ""})),
-    ("refined points of text", attributes(sweep={"content": {}, "base": {}, "command_line": {}, "base_path": "", "refined": [["x"]]})),
+    (
+        "sweep of nothing",
+        attributes(sweep={"content": {}, "base": {}, "command_line": {}, "base_path": ""}),
+    ),
+    (
+        "refined points of text",
+        attributes(
+            sweep={
+                "content": {},
+                "base": {},
+                "command_line": {},
+                "base_path": "",
+                "refined": [["x"]],
+            }
+        ),
+    ),
     (
         "sweep of too much",
         attributes(
             sweep={
-                "content": {"name": "x", "base": "x", "axes": {"temperature.T0": {"linspace": [1, 2, 10**15]}}},
+                "content": {
+                    "name": "x",
+                    "base": "x",
+                    "axes": {"temperature.T0": {"linspace": [1, 2, 10**15]}},
+                },
                 "base": {},
                 "command_line": {},
                 "base_path": "",
@@ -146,7 +203,11 @@ DECLARED = [
         "sweep of too many",
         attributes(
             sweep={
-                "content": {"name": "x", "base": "x", "axes": {f"a{i}": {"linspace": [1, 2, 10**5]} for i in range(9)}},
+                "content": {
+                    "name": "x",
+                    "base": "x",
+                    "axes": {f"a{i}": {"linspace": [1, 2, 10**5]} for i in range(9)},
+                },
                 "base": {},
                 "command_line": {},
                 "base_path": "",
@@ -171,23 +232,51 @@ DECLARED = [
     ("deep", text('{"a":' * 100_000 + "1" + "}" * 100_000, "zarr.json")),
     ("deep array", text("[" * 100_000, "M_loss", "zarr.json")),
     ("no text", lambda s: (s / "zarr.json").write_bytes(b"\xff\xfe")),
-    ("a pipe for a description", lambda s: ((s / "M_loss" / "zarr.json").unlink(), os.mkfifo(s / "M_loss" / "zarr.json"))),
+    (
+        "a pipe for a description",
+        lambda s: ((s / "M_loss" / "zarr.json").unlink(), os.mkfifo(s / "M_loss" / "zarr.json")),
+    ),
     ("a pipe for the group", lambda s: ((s / "zarr.json").unlink(), os.mkfifo(s / "zarr.json"))),
-    ("a pipe for a chunk", lambda s: ((s / "status" / "c" / "0").unlink(), os.mkfifo(s / "status" / "c" / "0"))),
-    ("a pipe for names", lambda s: ((s / "run_id" / "c" / "0").unlink(), os.mkfifo(s / "run_id" / "c" / "0"))),
-    ("a link for an array", lambda s: ((s / "M_loss").rename(s.parent / "elsewhere"), (s / "M_loss").symlink_to(s.parent / "elsewhere"))),
-    ("a link for chunks", lambda s: (shutil.rmtree(s / "status" / "c"), (s / "status" / "c").symlink_to("/dev"))),
+    (
+        "a pipe for a chunk",
+        lambda s: ((s / "status" / "c" / "0").unlink(), os.mkfifo(s / "status" / "c" / "0")),
+    ),
+    (
+        "a pipe for names",
+        lambda s: ((s / "run_id" / "c" / "0").unlink(), os.mkfifo(s / "run_id" / "c" / "0")),
+    ),
+    (
+        "a link for an array",
+        lambda s: (
+            (s / "M_loss").rename(s.parent / "elsewhere"),
+            (s / "M_loss").symlink_to(s.parent / "elsewhere"),
+        ),
+    ),
+    (
+        "a link for chunks",
+        lambda s: (shutil.rmtree(s / "status" / "c"), (s / "status" / "c").symlink_to("/dev")),
+    ),
     ("a hole of a terabyte", lambda s: os.truncate(s / "status" / "c" / "0", 2**40)),
     ("a terabyte of description", lambda s: os.truncate(s / "M_loss" / "zarr.json", 2**40)),
-    ("unknown states", lambda s: zarr.open_array(s / "status", mode="r+").__setitem__(slice(None), 200)),
-    ("unknown reasons", lambda s: zarr.open_array(s / "stop_reason", mode="r+").__setitem__(slice(None), 200)),
+    (
+        "unknown states",
+        lambda s: zarr.open_array(s / "status", mode="r+").__setitem__(slice(None), 200),
+    ),
+    (
+        "unknown reasons",
+        lambda s: zarr.open_array(s / "stop_reason", mode="r+").__setitem__(slice(None), 200),
+    ),
     ("format 2", in_format_2),
     ("a group for an array", described("M_loss", node_type="group")),
 ]
 
 
-@pytest.mark.parametrize("change", [case[1] for case in DECLARED], ids=[case[0] for case in DECLARED])
-def test_whatever_a_store_declares_every_command_ends_with_a_message(store: Path, finished: Path, change: Change) -> None:
+@pytest.mark.parametrize(
+    "change", [case[1] for case in DECLARED], ids=[case[0] for case in DECLARED]
+)
+def test_whatever_a_store_declares_every_command_ends_with_a_message(
+    store: Path, finished: Path, change: Change
+) -> None:
     change(store)
     for words in [*COMMANDS, ["compare", str(finished)]]:
         code, output = outcome(store, words)
@@ -217,7 +306,12 @@ NAMED = [
     ("version", attributes(provenance={"model_version": ESCAPES, "tables": {ESCAPES: ESCAPES}})),
     ("plan", attributes(plan_digest=ESCAPES)),
     ("axis", attributes(axes=[ESCAPES])),
-    ("note", lambda s: (s.parent / ".s.zarr.driver").write_text(json.dumps({"pid": ESCAPES, "host": ESCAPES, "since": ESCAPES}))),
+    (
+        "note",
+        lambda s: (s.parent / ".s.zarr.driver").write_text(
+            json.dumps({"pid": ESCAPES, "host": ESCAPES, "since": ESCAPES})
+        ),
+    ),
 ]
 
 
@@ -232,30 +326,52 @@ def test_nothing_in_a_store_moves_the_terminal(store: Path, change: Change) -> N
 def test_texts_are_shown_with_what_a_terminal_would_obey_written_out(store: Path) -> None:
     escaped_texts(store)
     _, output = outcome(store, ["show", "--columns", "error"])
-    assert r"0\x1b]0;owned\x07\x1b[2J\x9b31m<script>alert(1)</script>[bold red]\u202egnp.exe" in output
+    assert (
+        r"0\x1b]0;owned\x07\x1b[2J\x9b31m<script>alert(1)</script>[bold red]\u202egnp.exe" in output
+    )
 
 
 @given(st.text())
-def test_printable_text_holds_nothing_that_is_obeyed_and_is_left_alone_where_there_is_nothing(words: str) -> None:
+def test_printable_text_holds_nothing_that_is_obeyed_and_is_left_alone_where_there_is_nothing(
+    words: str,
+) -> None:
     shown = printable(words)
     assert not OBEYED.search(shown)
-    assert shown == words or OBEYED.search(words) or re.search(r"[\u061c\u202a-\u202e\ud800-\udfff]", words)
+    assert (
+        shown == words
+        or OBEYED.search(words)
+        or re.search(r"[\u061c\u202a-\u202e\ud800-\udfff]", words)
+    )
 
 
 def bomb(store: Path, name: str) -> None:
     """A chunk of a few bytes that says it unpacks to very many."""
     if name == "T0":
         content = b"\x28\xb5\x2f\xfd" + bytes([0xE0]) + struct.pack("<Q", 2**37) + b"\x01\x00\x00"
-        codecs = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "zstd", "configuration": {"level": 0, "checksum": False}}]
+        codecs = [
+            {"name": "bytes", "configuration": {"endian": "little"}},
+            {"name": "zstd", "configuration": {"level": 0, "checksum": False}},
+        ]
         chunk = store / name / "c" / "0"
     elif name == "run_id":
-        content, codecs, chunk = struct.pack("<I", 2**28), [{"name": "vlen-utf8"}], store / name / "c" / "0"
+        content = struct.pack("<I", 2**28)
+        codecs = [{"name": "vlen-utf8"}]
+        chunk = store / name / "c" / "0"
     else:
         whole = (store / name / "c" / "0" / "0").read_bytes()[:-4]
         content = whole[:4] + struct.pack("<I", 2**31 - 100) + whole[8:]
         codecs = [
             {"name": "bytes", "configuration": {"endian": "little"}},
-            {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 8, "blocksize": 0}},
+            {
+                "name": "blosc",
+                "configuration": {
+                    "cname": "lz4",
+                    "clevel": 5,
+                    "shuffle": "shuffle",
+                    "typesize": 8,
+                    "blocksize": 0,
+                },
+            },
         ]
         chunk = store / name / "c" / "0" / "0"
     described(name, codecs=codecs)(store)
@@ -263,7 +379,9 @@ def bomb(store: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["T0", "run_id", "cache_hits"])
-def test_a_chunk_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(store: Path, name: str) -> None:
+def test_a_chunk_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(
+    store: Path, name: str
+) -> None:
     bomb(store, name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for read in (reader.column, lambda group, name: reader.part(group, name, 0)):
@@ -282,7 +400,11 @@ JSON = st.recursive(
     | st.sampled_from(["run", "regular", "bytes", "float64", "/"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(max_size=5) | st.sampled_from(["name", "configuration", "chunk_shape"]), inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=5) | st.sampled_from(["name", "configuration", "chunk_shape"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )
@@ -307,7 +429,9 @@ JSON = st.recursive(
     value=JSON,
     name=st.sampled_from(["M_loss", "N", "error", "T0"]),
 )
-def test_any_value_in_a_description_gives_an_array_or_a_refusal(finished: Path, key: str, value: Any, name: str) -> None:
+def test_any_value_in_a_description_gives_an_array_or_a_refusal(
+    finished: Path, key: str, value: Any, name: str
+) -> None:
     of = json.loads((finished / name / "zarr.json").read_text(encoding="utf-8"))
     try:
         spec = schema.read_array(name, json.dumps({**of, key: value}).encode())
@@ -318,10 +442,14 @@ def test_any_value_in_a_description_gives_an_array_or_a_refusal(finished: Path, 
 
 
 @given(key=st.sampled_from([*schema.ATTRIBUTES]), value=JSON)
-def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(finished: Path, key: str, value: Any) -> None:
+def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(
+    finished: Path, key: str, value: Any
+) -> None:
     of = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
     try:
-        found = schema.read_attributes(json.dumps({**of, "attributes": {**of["attributes"], key: value}}).encode())
+        found = schema.read_attributes(
+            json.dumps({**of, "attributes": {**of["attributes"], key: value}}).encode()
+        )
     except ValueError:
         return
     assert type(found[key]) is schema.ATTRIBUTES[key]
@@ -332,7 +460,17 @@ def test_no_name_in_a_sweep_file_leads_out_of_the_store(tmp_path: Path, name: st
     with pytest.raises(ConfigError):
         load_sweep(sweep_file(tmp_path, name=name, axes={"temperature.T0": [3000.0, 4000.0]}))
     for axis in ({name: {"rings": [1.0, 2.0, 2]}}, {f"temperature.{name}": [1.0, 2.0]}):
-        done = CliRunner().invoke(main, ["run", str(sweep_file(tmp_path, axes=axis)), "--workers", "0", "--store", str(tmp_path / "s.zarr")])
+        done = CliRunner().invoke(
+            main,
+            [
+                "run",
+                str(sweep_file(tmp_path, axes=axis)),
+                "--workers",
+                "0",
+                "--store",
+                str(tmp_path / "s.zarr"),
+            ],
+        )
         assert done.exit_code == 2
         assert not OBEYED.search(done.output)
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml"}

@@ -9,7 +9,15 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from small_sweeps import T0_AND_RINGS, assert_same_bits, command, forget_block, in_one_line, run_here, sweep_file
+from small_sweeps import (
+    T0_AND_RINGS,
+    assert_same_bits,
+    command,
+    forget_block,
+    in_one_line,
+    run_here,
+    sweep_file,
+)
 
 import sweep
 import sweep.cli
@@ -21,7 +29,8 @@ from sweep.store.place import Folder, Place
 from sweep.store.reader import counts
 
 SOURCES = Path(sweep.__file__).parent
-#: Every command that takes the place of a store, with what else it needs and the exit code that it ends with for a finished one.
+#: Every command that takes the place of a store, with what else it needs and the exit code that it
+#: ends with for a finished one.
 COMMANDS: dict[str, tuple[list[str], int]] = {
     "cancel": (["STORE"], 2),
     "card": (["STORE", "2"], 0),
@@ -93,7 +102,13 @@ def test_two_names_are_not_two_drivers(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "x.zarr").symlink_to(folder.parent / "scratch" / "x.zarr")
     (folder / "twice").symlink_to("x.zarr")
     target = folder.parent / "scratch" / "x.zarr"
-    names: list[str | Path] = ["x.zarr", "twice", target, target / "T0" / "..", target / "status" / ".." / "."]
+    names: list[str | Path] = [
+        "x.zarr",
+        "twice",
+        target,
+        target / "T0" / "..",
+        target / "status" / ".." / ".",
+    ]
     for held in names:
         with driving(held):
             for other in names:
@@ -135,7 +150,9 @@ def test_links_inside_a_store_are_not_followed(folder: Path) -> None:
     sweep.open_store(store)
 
 
-def test_a_store_may_be_called_by_where_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_may_be_called_by_where_one_stands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = folder.parent / "scratch" / "x.zarr"
     for here, name in ((store, "."), (store / "T0", ".."), (store.parent, "x.zarr/T0/..")):
         monkeypatch.chdir(here)
@@ -146,11 +163,18 @@ def test_a_store_may_be_called_by_where_one_stands(folder: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", ["x" * 156, "x" * 236, "x" * 250, "ü" * 78])
-@pytest.mark.parametrize("begin", [lambda name: [f"--store={name}"], lambda name: [f"--store=new/{name}"]])
-def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(folder: Path, name: str, begin: Callable[[str], list[str]]) -> None:
+@pytest.mark.parametrize(
+    "begin", [lambda name: [f"--store={name}"], lambda name: [f"--store=new/{name}"]]
+)
+def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
+    folder: Path, name: str, begin: Callable[[str], list[str]]
+) -> None:
     done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", *begin(name), "--workers", "0"])
     assert done.exit_code == 2
-    assert f"the name of a store may have 155 bytes here, as notes beside it have longer ones, and this has {len(name.encode())}" in done.stderr
+    assert (
+        "the name of a store may have 155 bytes here, as notes beside it have longer ones, and"
+        f" this has {len(name.encode())}" in done.stderr
+    )
     assert [path.name for path in folder.iterdir()] == ["small.yaml"]
 
 
@@ -171,10 +195,15 @@ def test_a_store_that_was_given_too_long_a_name_can_still_be_read(folder: Path) 
     for verb, *options in (["status"], ["show"], ["doctor"], ["card", "0"]):
         done = CliRunner().invoke(sweep.cli.main, [verb, long, *options])
         assert done.exit_code == 0, done.output
-    assert "File name too long" in CliRunner().invoke(sweep.cli.main, ["resume", long, "--workers", "0"]).stderr
+    assert (
+        "File name too long"
+        in CliRunner().invoke(sweep.cli.main, ["resume", long, "--workers", "0"]).stderr
+    )
 
 
-def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(folder: Path, finished: Path) -> None:
+def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
+    folder: Path, finished: Path
+) -> None:
     store = (folder.parent / "scratch" / "x.zarr").rename(folder / ("x" * 200))
     forget_block(store, 1)
     done = CliRunner().invoke(sweep.cli.main, ["resume", store.name, "--workers", "0"])
@@ -184,7 +213,9 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(folder: Pa
 
 @pytest.mark.parametrize("place", ["/proc/x.zarr", "/proc/new/x.zarr"])
 def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str) -> None:
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
+    )
     assert done.exit_code == 2
     assert in_one_line(done.stderr).count("choose another place with --store") == 1
 
@@ -219,30 +250,50 @@ def test_a_link_is_followed_once(folder: Path) -> None:
 def refusal_to_make(name: str) -> str:
     """What is said to a sweep into a new store of this name in the working folder; none is made."""
     sweep_file(Path(), axes=T0_AND_RINGS)
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"]
+    )
     assert done.exit_code == 2
     assert not Path(name).exists()
     return in_one_line(done.stderr)
 
 
 @pytest.mark.parametrize("name", ["s.zarr/inner.zarr", "s.zarr/M_loss/c/new.zarr", "link/new.zarr"])
-def test_no_store_is_made_within_another(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_no_store_is_made_within_another(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     shutil.copytree(finished, tmp_path / "s.zarr")
     (tmp_path / "link").symlink_to("s.zarr")
     monkeypatch.chdir(tmp_path)
-    assert f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store" in refusal_to_make(name)
+    assert (
+        f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store"
+        in refusal_to_make(name)
+    )
 
 
-@pytest.mark.parametrize("name", [".s.zarr.making-mine", ".a.zarr.lock", ".hidden.zarr", "results/.x"])
-def test_no_store_is_made_under_the_name_of_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [".s.zarr.making-mine", ".a.zarr.lock", ".hidden.zarr", "results/.x"]
+)
+def test_no_store_is_made_under_the_name_of_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert f"{name}: names that begin with a point are those of notes beside a store" in refusal_to_make(name)
+    assert (
+        f"{name}: names that begin with a point are those of notes beside a store"
+        in refusal_to_make(name)
+    )
 
 
-def test_a_group_of_others_may_hold_stores(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}', encoding="utf-8")
+def test_a_group_of_others_may_hold_stores(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zarr.json").write_text(
+        '{"zarr_format": 3, "node_type": "group", "attributes": {}}', encoding="utf-8"
+    )
     sweep_file(tmp_path, axes=T0_AND_RINGS)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"]
+    )
     assert done.exit_code == 0, done.output
     assert_same_bits(tmp_path / "s.zarr", finished)

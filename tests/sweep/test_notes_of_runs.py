@@ -35,7 +35,9 @@ def said(*arguments: object) -> str:
 def flags_of(store: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Of each run, 0 where it is not done."""
     group = reader.open_group(store)
-    return np.where(reader.column(group, "status") == layout.DONE, reader.column(group, layout.NOTES), 0)
+    return np.where(
+        reader.column(group, "status") == layout.DONE, reader.column(group, layout.NOTES), 0
+    )
 
 
 def test_the_notes_of_a_store_are_those_of_its_runs(mixed: Path) -> None:
@@ -46,7 +48,9 @@ def test_the_notes_of_a_store_are_those_of_its_runs(mixed: Path) -> None:
     assert flags_of(mixed)[done].tolist() == alone
     assert Note.STOPPED_EARLY in [Note.STOPPED_EARLY & Note(flags) for flags in alone]
     counts = Notes.of(group).counts
-    assert counts == {note: count for note in Note if (count := sum(note in Note(flags) for flags in alone))}
+    assert counts == {
+        note: count for note in Note if (count := sum(note in Note(flags) for flags in alone))
+    }
 
 
 def test_masks_and_meanings_of_the_array_follow_the_cf_conventions(mixed: Path) -> None:
@@ -65,7 +69,15 @@ def test_masks_and_meanings_of_the_array_follow_the_cf_conventions(mixed: Path) 
         ("plot", "STORE", "heatmap", "--x", "T0", "--y", "variant", "--out", "OUT.svg"),
         ("plot", "STORE", "series", "--run", "RUN", "--out", "OUT.svg"),
         ("plot", "STORE", "psd", "--run", "RUN", "--out", "OUT.svg"),
-        ("plot", "STORE", "radial", "--where", "variant == 'early' and T0 == 5000", "--out", "OUT.svg"),
+        (
+            "plot",
+            "STORE",
+            "radial",
+            "--where",
+            "variant == 'early' and T0 == 5000",
+            "--out",
+            "OUT.svg",
+        ),
         ("plot", "STORE", "sensitivity", "--out", "OUT.svg"),
         ("export", "STORE", "--to", "netcdf", "--out", "OUT.nc"),
         ("compare", "STORE", "STORE"),
@@ -90,7 +102,9 @@ def test_every_command_tells_them(mixed: Path, tmp_path: Path, view: tuple[str, 
 def test_the_end_of_a_sweep_tells_them(tmp_path: Path) -> None:
     variants = {"whole": {}, "short": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}}
     file = sweep_file(tmp_path, base=base_in(tmp_path), axes=MIXED["axes"], variants=variants)
-    done = run_command("sweep", "run", file, "--store", tmp_path / "s.zarr", "--workers", 0, cwd=tmp_path)
+    done = run_command(
+        "sweep", "run", file, "--store", tmp_path / "s.zarr", "--workers", 0, cwd=tmp_path
+    )
     assert re.search(rf"note: 6 of 12 runs \(loss_rate 6\): {EARLY}", " ".join(done.stdout.split()))
 
 
@@ -114,7 +128,11 @@ def test_the_page_tells_them(mixed: Path) -> None:
 def test_python_tells_them(mixed: Path) -> None:
     dataset = sweep.open_store(mixed)
     table = dataset.sweep.notes()
-    assert table.loc["stopped_early", "runs"] == int(((flags_of(mixed) & Note.STOPPED_EARLY) != 0).sum()) > 0
+    assert (
+        table.loc["stopped_early", "runs"]
+        == int(((flags_of(mixed) & Note.STOPPED_EARLY) != 0).sum())
+        > 0
+    )
     assert table.loc["stopped_early", "meaning"] == EARLY
     assert EARLY in repr(dataset.sweep)
     whole = dataset.isel(run=np.flatnonzero((dataset.notes.values & Note.STOPPED_EARLY) == 0))
@@ -135,7 +153,10 @@ def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
     assert f"{int(((flags & Note.STOPPED_EARLY) != 0).sum())} of {flags.size} runs" in shown
     assert "stopped_early" in shown
     shown = said("show", mixed, "--where", "notes == ''")
-    assert f"{int((flags[reader.column(reader.open_group(mixed), 'status') == layout.DONE] == 0).sum())} of" in shown
+    assert (
+        f"{int((flags[reader.column(reader.open_group(mixed), 'status') == layout.DONE] == 0).sum())} of"
+        in shown
+    )
 
 
 def test_notes_of_single_runs_and_of_a_grid_are_told(mixed: Path) -> None:
@@ -146,8 +167,13 @@ def test_notes_of_single_runs_and_of_a_grid_are_told(mixed: Path) -> None:
 
 @pytest.mark.parametrize("name", ["notes", "status", "stop_reason"])
 def test_flags_are_no_numbers_to_draw(mixed: Path, name: str) -> None:
-    done = CliRunner().invoke(main, ["plot", str(mixed), "heatmap", "--name", name, "--x", "T0", "--y", "variant"])
-    assert (done.exit_code, done.exception is None or isinstance(done.exception, SystemExit)) == (2, True)
+    done = CliRunner().invoke(
+        main, ["plot", str(mixed), "heatmap", "--name", name, "--x", "T0", "--y", "variant"]
+    )
+    assert (done.exit_code, done.exception is None or isinstance(done.exception, SystemExit)) == (
+        2,
+        True,
+    )
     assert f"'{name}' is no number per run of the store" in done.output
 
 
@@ -164,7 +190,9 @@ def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, sche
     early = int(((flags_of(store) & Note.STOPPED_EARLY) != 0).sum())
     as_of_schema(store, schema)
     now, before = (repair.examine(place, deep=True).findings for place in (store, mixed))
-    assert [(finding.kind, finding.names) for finding in now] == [(finding.kind, finding.names) for finding in before]
+    assert [(finding.kind, finding.names) for finding in now] == [
+        (finding.kind, finding.names) for finding in before
+    ]
     lines = Notes.of(reader.open_group(store)).lines
     assert lines[-1] == UNRECORDED
     assert any(line.startswith(f"{early} of") and line.endswith(EARLY) for line in lines)

@@ -12,7 +12,8 @@ from small_sweeps import MELT, run_here, sweep_file
 FILE = "small.yaml"
 STORE = "made.zarr"
 
-#: Commands with what they are to be told from, some of them wrong; those that stand first with every check.
+#: Commands with what they are to be told from, some of them wrong; those that stand first with
+#: every check.
 WITH_EVERY_CHECK = 4
 COMMANDS = [
     ("sweep", "run", FILE, "--store", "new.zarr", "--workers", "0", "--max-failures", "50%"),
@@ -66,7 +67,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("optimised")
     for name in ("plain", "optimised"):
         (folder / name).mkdir()
-        run_here(sweep_file(folder / name, axes={"temperature.T0": [3000.0, 4000.0]}), folder / name / STORE)
+        run_here(
+            sweep_file(folder / name, axes={"temperature.T0": [3000.0, 4000.0]}),
+            folder / name / STORE,
+        )
     return folder
 
 

@@ -29,10 +29,17 @@ from sweep.store.reader import counts
         ("gs://bucket/x.zarr", Objects, "x.zarr", "gs://bucket/x.zarr"),
         ("memory://x.zarr", Objects, "x.zarr", "memory://x.zarr"),
         ("memory:///x.zarr", Objects, "x.zarr", "memory://x.zarr"),
-        ("abfss://container@account.dfs.core.windows.net/x.zarr", Objects, "x.zarr", "abfss://container@account.dfs.core.windows.net/x.zarr"),
+        (
+            "abfss://container@account.dfs.core.windows.net/x.zarr",
+            Objects,
+            "x.zarr",
+            "abfss://container@account.dfs.core.windows.net/x.zarr",
+        ),
     ],
 )
-def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(given: str | Path, kind: type, name: str, text: str) -> None:
+def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(
+    given: str | Path, kind: type, name: str, text: str
+) -> None:
     place = Place.of(given)
     assert (type(place), place.name, str(place)) == (kind, name, text)
     assert pickle.loads(pickle.dumps(place)) == place == Place.of(place)
@@ -41,20 +48,28 @@ def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(given: s
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("s3://key:hunter2@bucket/x.zarr", r"s3://\*\*\*@bucket/x\.zarr: a URL with credentials would be printed and logged"),
+        (
+            "s3://key:hunter2@bucket/x.zarr",
+            r"s3://\*\*\*@bucket/x\.zarr: a URL with credentials would be printed and logged",
+        ),
         ("s3://hunter2@bucket/x.zarr", "a URL with credentials"),
         ("abfs://c:hunter2@account/x.zarr", "a URL with credentials"),
         ("s3://bucket/x.zarr?X-Amz-Signature=hunter2", r"takes no \? or #"),
         ("ftp://key:hunter2@host/x.zarr", "credentials"),
         ("http://host/x.zarr", "there is no http:// store; give a path or one of s3://"),
-        ("s3://bucket", "is no name for a store; give a bucket and a name in it, such as s3://BUCKET/NAME.zarr"),
+        (
+            "s3://bucket",
+            "is no name for a store; give a bucket and a name in it, such as s3://BUCKET/NAME.zarr",
+        ),
         ("s3:///x.zarr", "is no name for a store"),
         ("s3://bucket/a/../../x.zarr", r"has an empty part, \. or \.\."),
         ("s3://bucket//x.zarr", "has an empty part"),
         (Path("s3://bucket/x.zarr"), "a URL has lost a slash by becoming a Path; give it as text"),
     ],
 )
-def test_what_is_no_place_is_refused_without_showing_a_password(given: str | Path, words: str) -> None:
+def test_what_is_no_place_is_refused_without_showing_a_password(
+    given: str | Path, words: str
+) -> None:
     with pytest.raises(StoreError, match=words) as caught:
         Place.of(given)
     assert "hunter2" not in str(caught.value)
@@ -62,20 +77,29 @@ def test_what_is_no_place_is_refused_without_showing_a_password(given: str | Pat
 
 @pytest.fixture(params=["folder", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place.of(tmp_path / "x.zarr" if request.param == "folder" else f"memory://{tmp_path.name}/x.zarr")
+    return Place.of(
+        tmp_path / "x.zarr" if request.param == "folder" else f"memory://{tmp_path.name}/x.zarr"
+    )
 
 
 def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(place: Place) -> None:
     assert place.note_read("lock") is None
     made = []
-    threads = [threading.Thread(target=lambda i=i: made.append(place.note_create("lock", b"%d" % i))) for i in range(8)]
+    threads = [
+        threading.Thread(target=lambda i=i: made.append(place.note_create("lock", b"%d" % i)))
+        for i in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(made) == [False] * 7 + [True]
     place.note_write("lock", b"other")
-    assert (place.note_read("lock"), place.leftovers(), list(place.listing()) if place.exists() else []) == (b"other", [".x.zarr.lock"], [])
+    assert (
+        place.note_read("lock"),
+        place.leftovers(),
+        list(place.listing()) if place.exists() else [],
+    ) == (b"other", [".x.zarr.lock"], [])
     place.note_delete("lock")
     place.note_delete("lock")
     assert place.note_read("lock") is None
@@ -88,12 +112,17 @@ def test_a_store_in_memory_has_the_bits_of_one_in_a_folder(tmp_path: Path, finis
     assert counts(store).done == 6
     assert_same_bits(store, finished)
     assert sweep.open_store(store).sweep.grid().M_loss.shape == (2, 3)
-    with pytest.raises(StoreError, match="workers cannot see into this process's memory; use --workers 0"):
+    with pytest.raises(
+        StoreError, match="workers cannot see into this process's memory; use --workers 0"
+    ):
         run_here(file, store, workers=1)
 
 
-def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written, really = [], obstore.put_async
+def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    really = obstore.put_async
 
     async def put(store: object, key: str, content: bytes, **options: Any) -> object:
         written.append(key)
@@ -107,11 +136,14 @@ def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(tmp_path: 
         assert of_block[-1] == f"status/c/{block}"
 
 
-def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(tmp_path: Path) -> None:
+def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
+    tmp_path: Path,
+) -> None:
     place = Place.of(f"memory://{tmp_path.name}.zarr")
     assert isinstance(place, Objects)
     place.note_create(MAKING, b"")
-    for key in ("status/zarr.json", "status/c/0"):  # what a making leaves that was killed before the group's own description
+    # what a making leaves that was killed before the group's own description
+    for key in ("status/zarr.json", "status/c/0"):
         obstore.put(place.inside, key, b"\x01\x01")
     assert not place.exists()
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
@@ -127,7 +159,9 @@ def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) ->
     assert [key for key, _ in place.listing()] == ["thesis.tex"]
 
 
-def test_files_that_get_their_names_while_a_folder_is_listed_are_passed_over(tmp_path: Path) -> None:
+def test_files_that_get_their_names_while_a_folder_is_listed_are_passed_over(
+    tmp_path: Path,
+) -> None:
     for i in range(3):
         (tmp_path / f"{i}.partial").touch()
     listing = Place.of(tmp_path).listing()
@@ -143,11 +177,15 @@ def test_a_missing_client_says_what_to_install(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = command("sweep", "status", "s3://bucket/x.zarr", cwd=tmp_path, PYTHONPATH=path)
     assert done.returncode == 2
-    assert "stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'" in done.stderr
+    assert (
+        "stores beyond a folder need the package obstore; pip install 'marsdisk[remote]'"
+        in done.stderr
+    )
 
 
 def test_a_refusal_names_the_driver_even_while_drivers_come_and_go(tmp_path: Path) -> None:
-    store, stop = tmp_path / "s.zarr", threading.Event()
+    store = tmp_path / "s.zarr"
+    stop = threading.Event()
 
     def come_and_go() -> None:
         while not stop.is_set():

@@ -37,7 +37,12 @@ def test_ids_do_not_depend_on_how_a_value_is_set(plan: Planner) -> None:
         {"axes": T0},
         {"axes": {"temperature.T0": {"linspace": [3000, 4000, 2]}}},
         {"zip": [T0]},
-        {"variants": {"cold": {"temperature.T0": 3000}, "hot": {"temperature": {"law": "slab", "T0": 4000.0}}}},
+        {
+            "variants": {
+                "cold": {"temperature.T0": 3000},
+                "hot": {"temperature": {"law": "slab", "T0": 4000.0}},
+            }
+        },
         {"axes": {"temperature": [{"law": "slab", "T0": T} for T in (3000, 4000)]}},
     ]
     assert len({frozenset(ids(plan(**way))) for way in ways}) == 1
@@ -50,7 +55,12 @@ def test_ids_do_not_depend_on_where_the_base_and_its_tables_lie(tmp_path: Path) 
         (folder / "cooling.csv").write_text("time,T_M\n0,3000\n1e9,2000\n", encoding="utf-8")
         shutil.copy(CONFIGS / "mars_0d_melt_simple.yaml", folder)
         law = {"temperature": {"law": "table", "path": str(folder / "cooling.csv")}}
-        file = sweep_file(folder, base="mars_0d_melt_simple.yaml", set={"numerics.t_end_years": 0.02, **law}, axes={"dynamics.e0": [0.1, 0.5]})
+        file = sweep_file(
+            folder,
+            base="mars_0d_melt_simple.yaml",
+            set={"numerics.t_end_years": 0.02, **law},
+            axes={"dynamics.e0": [0.1, 0.5]},
+        )
         found.append(ids(make_plan(load_sweep(file))))
     assert found[0] == found[1]
 
@@ -60,14 +70,22 @@ def test_an_id_changes_with_the_content_of_a_table(tmp_path: Path) -> None:
     names = set()
     for hottest in (3000, 3001):
         table.write_text(f"time,T_M\n0,{hottest}\n1e9,2000\n", encoding="utf-8")
-        names.add(run_id(load_config(CONFIGS / "mars_0d_melt_simple.yaml", {"temperature": {"law": "table", "path": str(table)}})))
+        names.add(
+            run_id(
+                load_config(
+                    CONFIGS / "mars_0d_melt_simple.yaml",
+                    {"temperature": {"law": "table", "path": str(table)}},
+                )
+            )
+        )
     assert len(names) == 2
 
 
 def test_the_id_of_a_case_is_that_of_its_configuration(plan: Planner) -> None:
-    (case, *_) = plan(axes=T0).cases
+    case, *_ = plan(axes=T0).cases
     config = load_config(
-        CONFIGS / "mars_0d_melt_simple.yaml", {"numerics.t_end_years": 0.02, "output": {"samples": 8, "snapshots": 2}, **case.overrides}
+        CONFIGS / "mars_0d_melt_simple.yaml",
+        {"numerics.t_end_years": 0.02, "output": {"samples": 8, "snapshots": 2}, **case.overrides},
     )
     assert case.run_id == run_id(config)
 
@@ -90,20 +108,34 @@ def test_cases_with_equal_cache_keys_stand_together(plan: Planner, axes: dict[st
 
 def test_the_parts_that_are_slow_to_rebuild_change_least_often(plan: Planner) -> None:
     made = plan(
-        axes={"ring": {"rings": [1.0, 2.7, 3]}, "collisions.alpha_frag": [3.0, 4.0], "material.rho": [3000.0, 3270.0], "sizes.n_bins": [20, 30]}
+        axes={
+            "ring": {"rings": [1.0, 2.7, 3]},
+            "collisions.alpha_frag": [3.0, 4.0],
+            "material.rho": [3000.0, 3270.0],
+            "sizes.n_bins": [20, 30],
+        }
     )
     for part in range(len(made.cases[0].identity)):
-        prefixes = [key for key, _ in itertools.groupby(case.identity[: part + 1] for case in made.cases)]
+        prefixes = [
+            key for key, _ in itertools.groupby(case.identity[: part + 1] for case in made.cases)
+        ]
         assert len(prefixes) == len(set(prefixes))
 
 
 def test_the_order_of_the_file_holds_among_cases_with_equal_cache_keys(plan: Planner) -> None:
-    values = [tuple(case.overrides.values()) for case in plan(axes={**T0, "optical_depth.tau0_target": [1.0, 0.5]}).cases]
+    values = [
+        tuple(case.overrides.values())
+        for case in plan(axes={**T0, "optical_depth.tau0_target": [1.0, 0.5]}).cases
+    ]
     assert values == [(3000.0, 1.0), (3000.0, 0.5), (4000.0, 1.0), (4000.0, 0.5)]
 
 
 def test_a_case_that_coincides_with_another_is_counted_and_run_once(plan: Planner) -> None:
-    made = plan(axes=T0, variants={"plain": {}, "same": {"dynamics.i0": 0.05}}, include=[{"temperature.T0": 3000}, {"temperature.T0": 5000.0}])
+    made = plan(
+        axes=T0,
+        variants={"plain": {}, "same": {"dynamics.i0": 0.05}},
+        include=[{"temperature.T0": 3000}, {"temperature.T0": 5000.0}],
+    )
     assert len(made.cases) == 3
     assert made.duplicates == 3
 
@@ -129,8 +161,16 @@ def test_blocks_of_large_results_are_small_enough_for_memory() -> None:
 
 def test_a_plan_is_named_by_its_cases_and_blocks_not_by_the_cache(plan: Planner) -> None:
     first = plan(axes=T0).digest
-    assert plan(axes=T0, cache={"scope": "run"}).digest == plan(axes=T0, cache={"enabled": False}).digest == first
-    others = [plan(axes=T0, block=1), plan(axes={"temperature.T0": [3000.0, 4001.0]}), plan(axes=T0, output={"samples": 9, "snapshots": 2})]
+    assert (
+        plan(axes=T0, cache={"scope": "run"}).digest
+        == plan(axes=T0, cache={"enabled": False}).digest
+        == first
+    )
+    others = [
+        plan(axes=T0, block=1),
+        plan(axes={"temperature.T0": [3000.0, 4001.0]}),
+        plan(axes=T0, output={"samples": 9, "snapshots": 2}),
+    ]
     assert len({first, *(other.digest for other in others)}) == 4
 
 
@@ -153,51 +193,90 @@ def test_an_exclusion_that_matches_to_round_off_is_not_called_idle(plan: Planner
 
 
 def test_a_sweep_whose_every_case_is_excluded_is_refused(plan: Planner) -> None:
-    with pytest.raises(ConfigError, match=r"sweep small:\n  every case is excluded; nothing is left to run"):
+    with pytest.raises(
+        ConfigError, match=r"sweep small:\n  every case is excluded; nothing is left to run"
+    ):
         plan(axes=T0, exclude=[{"temperature.T0": 3000.0}, {"temperature.T0": 4000.0}])
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"axes": {"temperature.T_0": [3000.0]}}, r"temperature\.T_0 = 3000\.0: there is no such key; did you mean temperature\.T0\?"),
-        ({"axes": {"T0": [3000.0]}}, r"T0 = 3000\.0: there is no such key; did you mean temperature\.T0\?"),
-        ({"axes": {"temperature.T0": [300.0]}}, r"temperature\.T0 = 300\.0: must be a number in \[1000, 6500\] K"),
+        (
+            {"axes": {"temperature.T_0": [3000.0]}},
+            r"temperature\.T_0 = 3000\.0: there is no such key; did you mean temperature\.T0\?",
+        ),
+        (
+            {"axes": {"T0": [3000.0]}},
+            r"T0 = 3000\.0: there is no such key; did you mean temperature\.T0\?",
+        ),
+        (
+            {"axes": {"temperature.T0": [300.0]}},
+            r"temperature\.T0 = 300\.0: must be a number in \[1000, 6500\] K",
+        ),
         ({"axes": {"temperature.T0": ["hot"]}}, r"temperature\.T0 = 'hot': must be a number"),
         ({"axes": T0, "set": {"numerics": {}}}, "numerics: nothing ends the run"),
-        ({"axes": T0, "output": {"samples": 1}}, r"output\.samples = 1: must be a whole number in \[2, 100000\]"),
+        (
+            {"axes": T0, "output": {"samples": 1}},
+            r"output\.samples = 1: must be a whole number in \[2, 100000\]",
+        ),
         (
             {"axes": T0, "set": {"numerics": {"t_end_until_temperature_K": 3500.0}}},
-            "Mars starts at 3000 K, not above it, and does not cool to it later; lower it or raise T0",
+            (
+                "Mars starts at 3000 K, not above it, and does not cool to it later; lower it or"
+                " raise T0"
+            ),
         ),
-        ({"variants": {"a": {}, "b": {"numerics.max_step": 3}}}, "numerics.max_step = 3: there is no such key; did you mean numerics.max_steps"),
+        (
+            {"variants": {"a": {}, "b": {"numerics.max_step": 3}}},
+            "numerics.max_step = 3: there is no such key; did you mean numerics.max_steps",
+        ),
         ({"axes": T0, "include": [{"dynamics.e": 0.5}]}, "dynamics.e = 0.5: there is no such key"),
     ],
 )
-def test_a_case_that_cannot_run_is_named_with_what_to_do(plan: Planner, changes: dict[str, Any], words: str) -> None:
+def test_a_case_that_cannot_run_is_named_with_what_to_do(
+    plan: Planner, changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         plan(**changes)
     assert caught.value.where == "sweep small has cases that cannot run; nothing was started"
 
 
-def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(plan: Planner) -> None:
+def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(
+    plan: Planner,
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        plan(axes={"temperature.T0": [300.0, 3000.0, 9000.0], "dynamics.e0": [0.1, 1.5]}, include=[{"dynamics.i": 0.1}])
+        plan(
+            axes={"temperature.T0": [300.0, 3000.0, 9000.0], "dynamics.e0": [0.1, 1.5]},
+            include=[{"dynamics.i": 0.1}],
+        )
     (told,) = [line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")]
     cases = "[2 cases, first: temperature.T0 = 300.0, dynamics.e0 = 0.1]"
-    assert told.startswith(f"temperature.T0 = 300.0: must be a number in [1000, 6500] K  {cases}\n      line 1: ")
-    assert any("temperature.T0 = 9000.0" in line and "[2 cases, " in line for line in caught.value.problems)
-    assert any(
-        "dynamics.e0 = 1.5" in line and "[3 cases, first: temperature.T0 = 300.0, dynamics.e0 = 1.5]" in line for line in caught.value.problems
+    assert told.startswith(
+        f"temperature.T0 = 300.0: must be a number in [1000, 6500] K  {cases}\n      line 1: "
     )
-    assert any("dynamics.i = 0.1" in line and "[1 case, first: dynamics.i = 0.1]" in line for line in caught.value.problems)
+    assert any(
+        "temperature.T0 = 9000.0" in line and "[2 cases, " in line for line in caught.value.problems
+    )
+    assert any(
+        "dynamics.e0 = 1.5" in line
+        and "[3 cases, first: temperature.T0 = 300.0, dynamics.e0 = 1.5]" in line
+        for line in caught.value.problems
+    )
+    assert any(
+        "dynamics.i = 0.1" in line and "[1 case, first: dynamics.i = 0.1]" in line
+        for line in caught.value.problems
+    )
     assert len(caught.value.problems) == 4
 
 
 def test_a_small_sweep_has_blocks_for_all_workers_and_a_store_keeps_them(tmp_path: Path) -> None:
-    file = sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000.0, 4000.0, 80]}}, block=None)
+    file = sweep_file(
+        tmp_path, axes={"temperature.T0": {"linspace": [3000.0, 4000.0, 80]}}, block=None
+    )
     sweep = load_sweep(file)
-    assert [len(make_plan(sweep, workers).blocks) for workers in (0, 2, 4, 100)] == [4, 4, 5, 5]  # of 16 runs at least
+    # of 16 runs at least
+    assert [len(make_plan(sweep, workers).blocks) for workers in (0, 2, 4, 100)] == [4, 4, 5, 5]
     create(make_plan(sweep, 4), tmp_path / "s.zarr")
     plan = run_here(file, tmp_path / "s.zarr")
     assert [len(block.rows) for block in plan.blocks] == [16] * 5

@@ -25,7 +25,10 @@ from sweep.store import reader
 def included(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of runs without any axis."""
     folder = tmp_path_factory.mktemp("included")
-    run_here(sweep_file(folder, include=[{"temperature.T0": 3500}, {"material.rho": 3000}]), folder / "small.zarr")
+    run_here(
+        sweep_file(folder, include=[{"temperature.T0": 3500}, {"material.rho": 3000}]),
+        folder / "small.zarr",
+    )
     return folder / "small.zarr"
 
 
@@ -43,15 +46,21 @@ def drawn(store: Path, kind: str, out: Path, **asked: Any) -> ElementTree.Elemen
 
 
 def words(svg: ElementTree.Element) -> str:
-    return in_one_line(" ".join("".join(text.itertext()) for text in svg.iter("{http://www.w3.org/2000/svg}text")))
+    return in_one_line(
+        " ".join("".join(text.itertext()) for text in svg.iter("{http://www.w3.org/2000/svg}text"))
+    )
 
 
 def marks(svg: ElementTree.Element, beginning: str) -> list[str]:
-    return sorted(name for element in svg.iter() if re.match(beginning, name := element.get("id", "")))
+    return sorted(
+        name for element in svg.iter() if re.match(beginning, name := element.get("id", ""))
+    )
 
 
 @pytest.mark.parametrize("kind", ["heatmap", "psd"])
-def test_a_figure_is_drawn_for_a_paper_with_its_fonts_in_the_file(mixed: Path, tmp_path: Path, kind: str) -> None:
+def test_a_figure_is_drawn_for_a_paper_with_its_fonts_in_the_file(
+    mixed: Path, tmp_path: Path, kind: str
+) -> None:
     figure = plots.draw(mixed, kind, style="paper")
     plots.save(figure, tmp_path / "paper.pdf", style="paper")
     assert figure.get_figwidth() in {3.46, 7.09}  # 88 and 180 mm
@@ -60,8 +69,12 @@ def test_a_figure_is_drawn_for_a_paper_with_its_fonts_in_the_file(mixed: Path, t
     assert b"/FontFile2" in content  # TrueType
 
 
-@pytest.mark.parametrize(("suffix", "first"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
-def test_the_same_store_gives_the_same_file(finished: Path, tmp_path: Path, suffix: str, first: bytes) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "first"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
+def test_the_same_store_gives_the_same_file(
+    finished: Path, tmp_path: Path, suffix: str, first: bytes
+) -> None:
     for name in ("one", "other"):
         plots.save(plots.draw(finished, "heatmap"), tmp_path / f"{name}{suffix}")
     content = (tmp_path / f"one{suffix}").read_bytes()
@@ -69,11 +82,19 @@ def test_the_same_store_gives_the_same_file(finished: Path, tmp_path: Path, suff
     assert content == (tmp_path / f"other{suffix}").read_bytes()
 
 
-def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(mixed: Path, tmp_path: Path) -> None:
+def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(
+    mixed: Path, tmp_path: Path
+) -> None:
     svg = drawn(mixed, "heatmap", tmp_path / "map.svg")
     text = words(svg)
     for said in (
-        *("M_loss of the whole disk [M_Mars] over T0 and variant", "sum over 2 rings", "sweep small", "T0 [K]", "3000 4000 5000"),
+        *(
+            "M_loss of the whole disk [M_Mars] over T0 and variant",
+            "sum over 2 rings",
+            "sweep small",
+            "T0 [K]",
+            "3000 4000 5000",
+        ),
         *("failed (3 cells)", "not done, or no run (2 cells)", "stopped early (2 cells)"),
     ):
         assert said in text
@@ -83,30 +104,49 @@ def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(mixed: P
     assert f"{float(total.sel(T0=3000.0, variant='as is')):.3g}" in text
 
 
-def test_a_heat_map_of_one_ring_and_over_another_parameter_has_a_panel_for_each_value(mixed: Path, tmp_path: Path) -> None:
+def test_a_heat_map_of_one_ring_and_over_another_parameter_has_a_panel_for_each_value(
+    mixed: Path, tmp_path: Path
+) -> None:
     text = words(drawn(mixed, "heatmap", tmp_path / "map.svg", ring=1))
     assert "M_loss [M_Mars] over T0 and variant" in text
     assert "r_in_RM = 1.85 R_M, r_out_RM = 2.7 R_M" in text
     assert "sum over" not in text
-    svg = drawn(mixed, "heatmap", tmp_path / "map.svg", x="T0", y="ring", over="variant", name="t99")
+    svg = drawn(
+        mixed, "heatmap", tmp_path / "map.svg", x="T0", y="ring", over="variant", name="t99"
+    )
     text = words(svg)
     assert "t99 [s] over T0 and ring" in text
     assert "variant = as is" in text
     assert "variant = early" in text
-    assert [len(marks(svg, f"{kind}-[012]-")) for kind in ("failed", "pending", "early")] == [6, 2, 5]
+    assert [len(marks(svg, f"{kind}-[012]-")) for kind in ("failed", "pending", "early")] == [
+        6,
+        2,
+        5,
+    ]
 
 
 def test_what_a_figure_cannot_show_is_fixed_in_the_middle_and_noted(mixed: Path) -> None:
     notes: list[str] = []
     plots.draw(mixed, "radial", notes=notes)
     assert notes[0] == "chosen: T0 == 4000.0 and variant == 'as is'; another with --where"
-    assert all(SENTENCES[note] in "\n".join(notes[1:]) for note in (Note.MELT_TRUNCATED, Note.NOTHING_BREAKS))
+    assert all(
+        SENTENCES[note] in "\n".join(notes[1:])
+        for note in (Note.MELT_TRUNCATED, Note.NOTHING_BREAKS)
+    )
 
 
-def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped(mixed: Path, tmp_path: Path) -> None:
+def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped(
+    mixed: Path, tmp_path: Path
+) -> None:
     svg = drawn(mixed, "series", tmp_path / "series.svg")
     text = words(svg)
-    for said in ("M_out_dot of the whole disk", "[M_Mars s-1]", "time [yr]", "T0 = 3000 K, variant = as is", "6 failed, 2 not done"):
+    for said in (
+        "M_out_dot of the whole disk",
+        "[M_Mars s-1]",
+        "time [yr]",
+        "T0 = 3000 K, variant = as is",
+        "6 failed, 2 not done",
+    ):
         assert said in text
     assert "2 disks whose rings ended at different times" in text
     assert marks(svg, "run-") == ["run-0", "run-6"]
@@ -114,7 +154,9 @@ def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped
     assert "stopped early" in words(svg)
     assert "s_blow [m]" in words(svg)
     assert len(marks(svg, "run-")) == 2 * 6
-    assert marks(drawn(mixed, "series", tmp_path / "series.svg", run=["0", "17"], name="tau_los"), "run-") == ["run-0", "run-17"]
+    assert marks(
+        drawn(mixed, "series", tmp_path / "series.svg", run=["0", "17"], name="tau_los"), "run-"
+    ) == ["run-0", "run-17"]
 
 
 def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
@@ -123,9 +165,18 @@ def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
         axes = plots.draw(finished, "psd", run="3", per=per).axes[0]
         assert axes.get_ylabel() == f"{per} of grains per ln s\n[{unit}]"
         curve = next(line for line in axes.lines if line.get_gid() == "snapshot-1")
-        s, density = (np.asarray(data, dtype=float) for data in (curve.get_xdata(), curve.get_ydata()))
+        s, density = (
+            np.asarray(data, dtype=float) for data in (curve.get_xdata(), curve.get_ydata())
+        )
         total = np.nansum(density) * np.log(s[1] / s[0])
-        assert total == pytest.approx(reader.column(group, "Sigma_final")[3] if per == "mass" else reader.column(group, "N")[3, 1].sum(), rel=1e-12)
+        assert total == pytest.approx(
+            (
+                reader.column(group, "Sigma_final")[3]
+                if per == "mass"
+                else reader.column(group, "N")[3, 1].sum()
+            ),
+            rel=1e-12,
+        )
 
 
 def test_a_radial_map_hatches_rings_without_a_result(mixed: Path, tmp_path: Path) -> None:
@@ -139,10 +190,14 @@ def test_a_radial_map_hatches_rings_without_a_result(mixed: Path, tmp_path: Path
         "not done, or no run (1 ring)",
     ):
         assert said in words(svg)
-    assert "2 rings stopped early" in words(drawn(mixed, "radial", tmp_path / "radial.svg", where="T0 == 5000 and variant == 'early'"))
+    assert "2 rings stopped early" in words(
+        drawn(mixed, "radial", tmp_path / "radial.svg", where="T0 == 5000 and variant == 'early'")
+    )
 
 
-def test_sensitivity_says_the_middle_and_what_is_missing(mixed: Path, finished: Path, tmp_path: Path) -> None:
+def test_sensitivity_says_the_middle_and_what_is_missing(
+    mixed: Path, finished: Path, tmp_path: Path
+) -> None:
     text = words(drawn(mixed, "sensitivity", tmp_path / "tornado.svg"))
     for said in (
         "Effect of each axis alone on M_loss of the whole disk [M_Mars]",
@@ -152,7 +207,9 @@ def test_sensitivity_says_the_middle_and_what_is_missing(mixed: Path, finished: 
     ):
         assert said in text
     axes = plots.draw(finished, "sensitivity", ring=1).axes[0]
-    values = reader.column(reader.open_group(finished), "M_loss")[reader.column(reader.open_group(finished), "ring") == 1]
+    values = reader.column(reader.open_group(finished), "M_loss")[
+        reader.column(reader.open_group(finished), "ring") == 1
+    ]
     assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(np.ptp(values), rel=1e-6)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["T0"]
 
@@ -191,7 +248,13 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
     assert not [element for element in svg.iter() if "script" in element.tag]
     assert "\u202e" not in (tmp_path / "map.svg").read_text(encoding="utf-8")
     plots.draw(mixed, "series", where="status == 'done'", ring=0)
-    title = plots.draw(mixed, "heatmap", x="T0", y="ring", where="variant != 'as is' and variant != 'early' and max_steps == 3").get_suptitle()
+    title = plots.draw(
+        mixed,
+        "heatmap",
+        x="T0",
+        y="ring",
+        where="variant != 'as is' and variant != 'early' and max_steps == 3",
+    ).get_suptitle()
     assert r"\$" not in title
     assert HOSTILE[:20] in in_one_line(title)
 
@@ -203,13 +266,21 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
         ("mixed", "heatmap --x T0 --y T0", "x and y are both T0"),
         ("mixed", "heatmap --name M_out_dot", "'M_out_dot' is no number per run of the store"),
         ("mixed", "heatmap --name M_loss --name t99", "heatmap takes one --name"),
-        ("mixed", "heatmap --per mass", "per has no use in heatmap; it takes name, x, y, over, where, ring"),
+        (
+            "mixed",
+            "heatmap --per mass",
+            "per has no use in heatmap; it takes name, x, y, over, where, ring",
+        ),
         ("mixed", "series --name M_loss", "'M_loss' is no series of the store"),
         ("mixed", "series --where T0>9e9", "no run is left to show"),
         ("mixed", "psd --run 2", "run 2 has no result (1 not done); choose another with --run"),
         ("mixed", "psd --run zz", "there is no run 'zz'"),
         ("mixed", "cache --out cache.gif", "cache.gif: must end in .png, .svg or .pdf"),
-        ("mixed", "cache --out no/cache.png", "no/cache.png cannot be written: No such file or directory"),
+        (
+            "mixed",
+            "cache --out no/cache.png",
+            "no/cache.png cannot be written: No such file or directory",
+        ),
         ("finished", "convergence", "no run of this store was checked; give the sweep file check:"),
         ("single", "heatmap", "a heat map needs two parameters that differ"),
         ("single", "radial", "the sweep has no rings"),
@@ -218,31 +289,55 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_drawn_is_said(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, arguments: str, message: str
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    arguments: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main, ["plot", str(request.getfixturevalue(store)), *arguments.split()])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["plot", str(request.getfixturevalue(store)), *arguments.split()]
+    )
     assert done.exit_code == 2
     assert message in in_one_line(done.stderr)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_names_its_file_after_the_sweep(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_its_file_after_the_sweep(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(sweep.cli.main, ["plot", str(finished), "psd"])
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.startswith("note: chosen: T0 == 3000.0 and ring == 1; another with --where\n")
+    assert done.stdout.startswith(
+        "note: chosen: T0 == 3000.0 and ring == 1; another with --where\n"
+    )
     assert done.stdout.endswith("written to small-psd.png\n")
     assert (tmp_path / "small-psd.png").stat().st_size > 10_000
 
 
 def test_without_matplotlib_the_error_names_what_to_install(finished: Path, tmp_path: Path) -> None:
-    (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('No module named matplotlib', name='matplotlib')", encoding="utf-8")
+    (tmp_path / "matplotlib.py").write_text(
+        "raise ModuleNotFoundError('No module named matplotlib', name='matplotlib')",
+        encoding="utf-8",
+    )
     path = ":".join([str(tmp_path), *filter(None, sys.path)])
     words = [sys.executable, "-m", "sweep.cli", "plot", str(finished), "cache"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment(PYTHONPATH=path), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: figures need matplotlib, which is not installed: pip install 'marsdisk[plot]'\n"
+    assert (
+        done.stderr
+        == "error: figures need matplotlib, which is not installed: pip install 'marsdisk[plot]'\n"
+    )
 
 
 def test_python_asks_for_kinds_and_styles_that_there_are(finished: Path) -> None:
@@ -253,15 +348,28 @@ def test_python_asks_for_kinds_and_styles_that_there_are(finished: Path) -> None
 
 
 def test_the_command_knows_all_kinds() -> None:
-    kind = next(parameter for parameter in sweep.cli.main.commands["plot"].params if parameter.name == "kind")
+    kind = next(
+        parameter
+        for parameter in sweep.cli.main.commands["plot"].params
+        if parameter.name == "kind"
+    )
     assert isinstance(kind.type, click.Choice)
     assert list(kind.type.choices) == list(plots.KINDS)
 
 
 def test_panels_share_their_axes_also_where_one_lacks_a_value(tmp_path: Path) -> None:
-    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5]}
-    run_here(sweep_file(tmp_path, axes=axes, exclude=[{"dynamics.e0": 0.3, "temperature.T0": 3000.0}]), tmp_path / "small.zarr")
-    svg = drawn(tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="rho", over="e0")
+    axes = {
+        "temperature.T0": [3000.0, 4000.0],
+        "material.rho": [3000.0, 3270.0],
+        "dynamics.e0": [0.3, 0.5],
+    }
+    run_here(
+        sweep_file(tmp_path, axes=axes, exclude=[{"dynamics.e0": 0.3, "temperature.T0": 3000.0}]),
+        tmp_path / "small.zarr",
+    )
+    svg = drawn(
+        tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="rho", over="e0"
+    )
     assert marks(svg, "pending-") == ["pending-0-0-0", "pending-0-1-0"]
     assert words(svg).count("3000 4000") == 2
     grid = sweep.open_store(tmp_path / "small.zarr").sweep.grid()
@@ -269,17 +377,37 @@ def test_panels_share_their_axes_also_where_one_lacks_a_value(tmp_path: Path) ->
 
 
 def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
-    points = [{"temperature.T0": 3000.0 + 100.0 * i, "supply.mu_orbit10pct": 0.1 * 1.5**i} for i in range(9)]
+    points = [
+        {"temperature.T0": 3000.0 + 100.0 * i, "supply.mu_orbit10pct": 0.1 * 1.5**i}
+        for i in range(9)
+    ]
     bad = {"temperature.T0": 3650.0, "supply.mu_orbit10pct": 0.4, "numerics.max_steps": 3}
     run_here(sweep_file(tmp_path, include=[*points, bad]), tmp_path / "small.zarr")
     axes = plots.draw(tmp_path / "small.zarr", "heatmap", x="T0", y="mu_orbit10pct").axes[0]
-    done, failed = (next(c for c in axes.collections if c.get_gid() == f"points-{kind}") for kind in ("done", "failed"))
-    assert sorted(np.asarray(done.get_offsets())[:, 0].tolist()) == [point["temperature.T0"] for point in points]
+    done, failed = (
+        next(c for c in axes.collections if c.get_gid() == f"points-{kind}")
+        for kind in ("done", "failed")
+    )
+    assert sorted(np.asarray(done.get_offsets())[:, 0].tolist()) == [
+        point["temperature.T0"] for point in points
+    ]
     assert np.asarray(failed.get_offsets()).tolist() == [[3650.0, 0.4]]
-    values = dict(zip(np.asarray(done.get_offsets())[:, 0].tolist(), np.asarray(done.get_array()).tolist(), strict=True))
+    values = dict(
+        zip(
+            np.asarray(done.get_offsets())[:, 0].tolist(),
+            np.asarray(done.get_array()).tolist(),
+            strict=True,
+        )
+    )
     group = reader.open_group(tmp_path / "small.zarr")
-    assert all(values[T0] == loss for T0, loss in zip(reader.column(group, "T0"), reader.column(group, "M_loss"), strict=True) if T0 in values)
+    assert all(
+        values[T0] == loss
+        for T0, loss in zip(reader.column(group, "T0"), reader.column(group, "M_loss"), strict=True)
+        if T0 in values
+    )
     assert (axes.get_xlabel(), axes.get_yscale()) == ("T0 [K]", "log")
-    assert "failed (1 run)" in words(drawn(tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="mu_orbit10pct"))
+    assert "failed (1 run)" in words(
+        drawn(tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="mu_orbit10pct")
+    )
     with pytest.raises(StoreError, match="no two runs differ in one parameter alone"):
         plots.draw(tmp_path / "small.zarr", "sensitivity", where="status == 'done'")

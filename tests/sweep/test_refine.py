@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from small_sweeps import assert_same_bits, command, forget_block, in_one_line, run_command, run_here, sweep_file
+from small_sweeps import (
+    assert_same_bits,
+    command,
+    forget_block,
+    in_one_line,
+    run_command,
+    run_here,
+    sweep_file,
+)
 from toy_model import BOUNDS, TINY, install, uniform
 
 import sweep.session
@@ -26,16 +34,31 @@ from sweep.store import layout, reader, repair, writer
 from sweep.store.reader import counts
 
 KEYS = list(uniform(2))
-REFINE: dict[str, Any] = {"target": "M_loss", "loss": "curvature", "axes": uniform(2), "start": 3, "per_round": 8, "max_runs": 45}
+REFINE: dict[str, Any] = {
+    "target": "M_loss",
+    "loss": "curvature",
+    "axes": uniform(2),
+    "start": 3,
+    "per_round": 8,
+    "max_runs": 45,
+}
 #: A real one: M_loss of a hot and a cool Mars, with an edge between.
 REAL: dict[str, Any] = {
-    "set": {"numerics.t_end_years": 0.01, "sizes.n_bins": 10, "temperature.law": "constant", "optical_depth.tau_stop": None},
+    "set": {
+        "numerics.t_end_years": 0.01,
+        "sizes.n_bins": 10,
+        "temperature.law": "constant",
+        "optical_depth.tau_stop": None,
+    },
     "output": {"samples": 4, "snapshots": 2},
     "block": 4,
     "refine": {
         "target": "M_loss",
         "loss": "gradient",
-        "axes": {"temperature.T0": {"uniform": [1500.0, 3500.0]}, "supply.mu_orbit10pct": {"loguniform": [0.1, 10.0]}},
+        "axes": {
+            "temperature.T0": {"uniform": [1500.0, 3500.0]},
+            "supply.mu_orbit10pct": {"loguniform": [0.1, 10.0]},
+        },
         "start": 3,
         "per_round": 6,
         "max_runs": 25,
@@ -48,7 +71,9 @@ LONG: dict[str, Any] = {"per_round": 16, "max_runs": 120}
 
 
 def toy(folder: Path, name: str = "toy", **changes: Any) -> Path:
-    return sweep_file(folder, f"{name}.yaml", **{**TINY, "block": 8, "refine": {**REFINE, **changes}})
+    return sweep_file(
+        folder, f"{name}.yaml", **{**TINY, "block": 8, "refine": {**REFINE, **changes}}
+    )
 
 
 def places(store: Path) -> np.ndarray[Any, Any]:
@@ -56,7 +81,11 @@ def places(store: Path) -> np.ndarray[Any, Any]:
     group = reader.open_group(store)
     runs = reader.column(group, "case_run")
     assert reader.column(group, "case_point").tolist() == list(range(runs.size))
-    at = [(reader.column(group, key.split(".")[-1])[runs] - low) / (high - low) for key, (low, high) in BOUNDS.items() if key in KEYS]
+    at = [
+        (reader.column(group, key.split(".")[-1])[runs] - low) / (high - low)
+        for key, (low, high) in BOUNDS.items()
+        if key in KEYS
+    ]
     return np.column_stack(at)
 
 
@@ -72,7 +101,8 @@ def ridge(u: np.ndarray[Any, Any]) -> float:
 
 def run_until(file: Path, store: Path, round: int) -> None:
     """Run up to the end of the round before, and stop as a signal between two rounds does."""
-    true, calls = sweep.session.next_round, iter(range(1, 100))
+    true = sweep.session.next_round
+    calls = iter(range(1, 100))
 
     def next_round(*arguments: Any) -> Any:
         if next(calls) == round:
@@ -105,7 +135,9 @@ def ridged(tmp_path_factory: pytest.TempPathFactory) -> Refined:
         return run_here(toy(folder), folder / "s.zarr"), folder / "s.zarr"
 
 
-def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(ridged: Refined) -> None:
+def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(
+    ridged: Refined,
+) -> None:
     plan, store = ridged
     assert rounds(store) == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
     assert len(plan.cases) == counts(store).done == 45
@@ -113,7 +145,9 @@ def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(ri
     assert repair.examine(store).findings == []
 
 
-def test_curvature_gathers_points_at_a_ridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curvature_gathers_points_at_a_ridge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(monkeypatch, ridge, KEYS)
     run_here(toy(tmp_path, **LONG), tmp_path / "s.zarr")
     near = np.abs(places(tmp_path / "s.zarr") @ [1.0, 0.4] - 0.73) < 0.1
@@ -121,9 +155,18 @@ def test_curvature_gathers_points_at_a_ridge(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_contour_gathers_points_where_the_level_is_crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: bool) -> None:
-    install(monkeypatch, lambda u: 10.0 ** (6.0 * (u[0] ** 2 + u[1] ** 2)) if log else u[0] ** 2 + u[1] ** 2, KEYS)
-    run_here(toy(tmp_path, loss="contour", level=10.0**3.6 if log else 0.6, log=log, **LONG), tmp_path / "s.zarr")
+def test_contour_gathers_points_where_the_level_is_crossed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: bool
+) -> None:
+    install(
+        monkeypatch,
+        lambda u: 10.0 ** (6.0 * (u[0] ** 2 + u[1] ** 2)) if log else u[0] ** 2 + u[1] ** 2,
+        KEYS,
+    )
+    run_here(
+        toy(tmp_path, loss="contour", level=10.0**3.6 if log else 0.6, log=log, **LONG),
+        tmp_path / "s.zarr",
+    )
     away = np.abs(np.hypot(*places(tmp_path / "s.zarr").T) - 0.6**0.5)
     assert np.median(away[-60:]) < 0.02
     assert np.median(away[:9]) > 0.2
@@ -139,7 +182,9 @@ def test_one_axis_closes_in_on_a_level_by_halves() -> None:
 
 @pytest.mark.parametrize("loss", ["curvature", "gradient", "contour"])
 @pytest.mark.parametrize("d", [1, 2, 3])
-def test_the_next_points_are_those_of_the_values_in_whatever_order_they_are_given(loss: Any, d: int) -> None:
+def test_the_next_points_are_those_of_the_values_in_whatever_order_they_are_given(
+    loss: Any, d: int
+) -> None:
     random = np.random.default_rng(5)
     corners = np.array(np.meshgrid(*[[0, STEPS]] * d)).reshape(d, -1).T
     points = np.vstack([corners, random.integers(1, STEPS, (30, d))])
@@ -152,17 +197,29 @@ def test_the_next_points_are_those_of_the_values_in_whatever_order_they_are_give
     assert len({tuple(point) for point in [*new, *points.tolist()]}) == 20 + len(points)
 
 
-def test_a_refined_run_is_the_run_of_any_other_sweep_with_that_configuration(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_refined_run_is_the_run_of_any_other_sweep_with_that_configuration(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     group = reader.open_group(undisturbed)
-    ids, T0, mu = (reader.column(group, name).tolist() for name in ("run_id", "T0", "mu_orbit10pct"))
+    ids, T0, mu = (
+        reader.column(group, name).tolist() for name in ("run_id", "T0", "mu_orbit10pct")
+    )
     alone = {key: value for key, value in REAL.items() if key != "refine"}
-    file = sweep_file(tmp_path, "alone.yaml", **alone, include=[{"temperature.T0": T0[-1], "supply.mu_orbit10pct": mu[-1]}])
+    file = sweep_file(
+        tmp_path,
+        "alone.yaml",
+        **alone,
+        include=[{"temperature.T0": T0[-1], "supply.mu_orbit10pct": mu[-1]}],
+    )
     assert make_plan(load_sweep(file)).cases[0].run_id == ids[-1]
 
 
 @pytest.mark.parametrize("round", [1, 2, 3, 4])
-def test_interrupted_after_any_round_it_ends_with_the_same_bits(tmp_path: Path, undisturbed: Path, round: int) -> None:
-    file, store = sweep_file(tmp_path, **REAL), tmp_path / "s.zarr"
+def test_interrupted_after_any_round_it_ends_with_the_same_bits(
+    tmp_path: Path, undisturbed: Path, round: int
+) -> None:
+    file = sweep_file(tmp_path, **REAL)
+    store = tmp_path / "s.zarr"
     run_until(file, store, round)
     assert counts(store).done == [9, 15, 21, 25][round - 1]
     assert counts(store).is_open
@@ -170,8 +227,11 @@ def test_interrupted_after_any_round_it_ends_with_the_same_bits(tmp_path: Path, 
     assert_same_bits(store, undisturbed)
 
 
-def test_interrupted_within_a_round_and_resumed_from_the_store_it_ends_with_the_same_bits(tmp_path: Path, undisturbed: Path) -> None:
-    file, store = sweep_file(tmp_path, **REAL), tmp_path / "s.zarr"
+def test_interrupted_within_a_round_and_resumed_from_the_store_it_ends_with_the_same_bits(
+    tmp_path: Path, undisturbed: Path
+) -> None:
+    file = sweep_file(tmp_path, **REAL)
+    store = tmp_path / "s.zarr"
     run_until(file, store, 3)
     blocks = reader.committed_blocks(reader.open_group(store)).size
     forget_block(store, blocks - 1)
@@ -181,14 +241,18 @@ def test_interrupted_within_a_round_and_resumed_from_the_store_it_ends_with_the_
     assert_same_bits(store, undisturbed)
 
 
-def test_a_round_that_was_broken_off_while_the_store_grew_is_begun_again(tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, store = sweep_file(tmp_path, **REAL), tmp_path / "s.zarr"
+def test_a_round_that_was_broken_off_while_the_store_grew_is_begun_again(
+    tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = sweep_file(tmp_path, **REAL)
+    store = tmp_path / "s.zarr"
 
     def killed(*arguments: Any) -> None:
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "mark_unused", killed)  # arrays have grown, and the attributes do not say so yet
+        # arrays have grown, and the attributes do not say so yet
+        patch.setattr(writer, "mark_unused", killed)
         with pytest.raises(Interrupted):
             run_here(file, store)
     assert "different length" in repair.examine(store).findings[0].kind
@@ -209,7 +273,12 @@ def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_onc
     install(monkeypatch, ridge, KEYS)
     shutil.copytree(ridged[1], tmp_path / "s.zarr")
     longer = toy(tmp_path, "longer", max_runs=70)
-    with pytest.raises(PlanChangedError, match=r"(?s)sweep file\.refine\.max_runs: the store has 45, now it is 70\n--extend keeps all"):
+    with pytest.raises(
+        PlanChangedError,
+        match=(
+            r"(?s)sweep file\.refine\.max_runs: the store has 45, now it is 70\n--extend keeps all"
+        ),
+    ):
         run_here(longer, tmp_path / "s.zarr")
     run_here(longer, tmp_path / "s.zarr", extending=True)  # the last round had been cut short
     run_here(longer, tmp_path / "at_once.zarr")
@@ -217,11 +286,18 @@ def test_a_larger_max_runs_keeps_all_points_and_ends_as_if_it_had_been_so_at_onc
     assert places(tmp_path / "s.zarr").tolist() == places(tmp_path / "at_once.zarr").tolist()
 
 
-@pytest.mark.parametrize("changes", [{"loss": "gradient"}, {"per_round": 9}, {"max_runs": 30}, {"axes": uniform(1)}])
-def test_a_store_of_another_refinement_is_refused_with_what_differs(tmp_path: Path, ridged: Refined, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"loss": "gradient"}, {"per_round": 9}, {"max_runs": 30}, {"axes": uniform(1)}]
+)
+def test_a_store_of_another_refinement_is_refused_with_what_differs(
+    tmp_path: Path, ridged: Refined, changes: dict[str, Any]
+) -> None:
     shutil.copytree(ridged[1], tmp_path / "s.zarr")
     for extending in (False, True):
-        with pytest.raises(PlanChangedError, match=rf"nothing was changed:\s+sweep file\.refine\.{next(iter(changes))}"):
+        with pytest.raises(
+            PlanChangedError,
+            match=rf"nothing was changed:\s+sweep file\.refine\.{next(iter(changes))}",
+        ):
             run_here(toy(tmp_path, "other", **changes), tmp_path / "s.zarr", extending=extending)
     assert counts(tmp_path / "s.zarr").runs == 45
 
@@ -229,26 +305,42 @@ def test_a_store_of_another_refinement_is_refused_with_what_differs(tmp_path: Pa
 def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS)
     told = io.StringIO()
-    sweep.session.run_sweep(load_sweep(toy(tmp_path, goal=0.01)), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
+    sweep.session.run_sweep(
+        load_sweep(toy(tmp_path, goal=0.01)),
+        tmp_path / "s.zarr",
+        workers=0,
+        console=Console(file=told, width=200),
+    )
     assert 9 < counts(tmp_path / "s.zarr").runs < 45
     assert not counts(tmp_path / "s.zarr").is_open
     assert "goal 0.01 is reached" in told.getvalue()
 
 
 @pytest.mark.thorough
-def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)  # a quarter of the square
+def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a quarter of the square
+    install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)
     told = io.StringIO()
-    sweep.session.run_sweep(load_sweep(toy(tmp_path, **LONG)), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
+    sweep.session.run_sweep(
+        load_sweep(toy(tmp_path, **LONG)),
+        tmp_path / "s.zarr",
+        workers=0,
+        console=Console(file=told, width=200),
+    )
     failed = counts(tmp_path / "s.zarr").failed
     assert counts(tmp_path / "s.zarr").done == 120 - failed
     assert 3 <= failed < 20
     assert f"{failed} points have no value, and beside them size alone counts" in told.getvalue()
 
 
-def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)
-    file, store = toy(tmp_path), tmp_path / "s.zarr"
+    file = toy(tmp_path)
+    store = tmp_path / "s.zarr"
     with pytest.raises(TooManyFailures):
         run_here(file, store, allowed=Allowance("2"))
     assert counts(store).is_open
@@ -265,55 +357,90 @@ def test_a_round_that_was_cut_short_goes_on_with_other_points_where_cured_runs_t
     run_here(toy(tmp_path, max_runs=21), tmp_path / "s.zarr")
     install(monkeypatch, ridge, KEYS)
     run_here(toy(tmp_path, "longer"), tmp_path / "s.zarr", retry_failed=True, extending=True)
-    assert len({*map(tuple, places(tmp_path / "s.zarr").tolist())}) == counts(tmp_path / "s.zarr").done == 45
+    assert (
+        len({*map(tuple, places(tmp_path / "s.zarr").tolist())})
+        == counts(tmp_path / "s.zarr").done
+        == 45
+    )
     assert rounds(tmp_path / "s.zarr") == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
 
 
 def test_no_value_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, lambda u: 0.0, KEYS)
-    with pytest.raises(StoreError, match="0 of 9 points have a finite log10 of M_loss, too few to refine; see sweep show"):
+    with pytest.raises(
+        StoreError,
+        match="0 of 9 points have a finite log10 of M_loss, too few to refine; see sweep show",
+    ):
         run_here(toy(tmp_path, log=True), tmp_path / "s.zarr")
 
 
-def test_a_point_that_cannot_run_is_named_and_what_is_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_point_that_cannot_run_is_named_and_what_is_committed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(monkeypatch, ridge, KEYS)
 
     def refused(sweep: Sweep) -> None:
         raise ConfigError(["dynamics.e0 = 0.2: is not what the others allow"], "sweep")
 
     monkeypatch.setattr("sweep.rounds.make_plan", refused)
-    with pytest.raises(ConfigError, match=r"(?s)the next round has cases that cannot run; what is committed stays; narrow refine\.axes.*e0 = 0\.2"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"(?s)the next round has cases that cannot run; what is committed stays; narrow"
+            r" refine\.axes.*e0 = 0\.2"
+        ),
+    ):
         run_here(toy(tmp_path), tmp_path / "s.zarr")
     assert counts(tmp_path / "s.zarr").done == 9
 
 
-def test_a_level_that_is_never_crossed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_level_that_is_never_crossed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(monkeypatch, ridge, KEYS)
     told = io.StringIO()
     file = toy(tmp_path, loss="contour", level=7.0, max_runs=25)
-    sweep.session.run_sweep(load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200))
+    sweep.session.run_sweep(
+        load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200)
+    )
     assert told.getvalue().count("M_loss crosses 7 nowhere yet") == 3
 
 
-def test_over_rings_the_whole_disks_mass_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridged: Refined) -> None:
+def test_over_rings_the_whole_disks_mass_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ridged: Refined
+) -> None:
     install(monkeypatch, ridge, KEYS)
-    file = sweep_file(tmp_path, "rings.yaml", **{**TINY, "axes": {"ring": {"rings": [1.0, 2.7, 2]}}, "refine": {**REFINE, "max_runs": 51}})
+    file = sweep_file(
+        tmp_path,
+        "rings.yaml",
+        **{
+            **TINY,
+            "axes": {"ring": {"rings": [1.0, 2.7, 2]}},
+            "refine": {**REFINE, "max_runs": 51},
+        },
+    )
     run_here(file, tmp_path / "two.zarr")
     assert counts(tmp_path / "two.zarr").runs == 50  # whole disks
     points = reader.column(reader.open_group(tmp_path / "two.zarr"), "case_point")
     assert np.bincount(points).tolist() == [2] * 25
-    one, two = (sweep_of_store(store).axes[-1].points for store in (ridged[1], tmp_path / "two.zarr"))
+    one, two = (
+        sweep_of_store(store).axes[-1].points for store in (ridged[1], tmp_path / "two.zarr")
+    )
     assert one[:25] == two  # twice the mass is as bent
 
 
 def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> None:
-    file, store = sweep_file(tmp_path, **REAL), tmp_path / "s.zarr"
+    file = sweep_file(tmp_path, **REAL)
+    store = tmp_path / "s.zarr"
     run_until(file, store, 2)
     told = run_command("sweep", "status", store, cwd=tmp_path)
     assert "15 done, 0 failed, 0 pending of 15 runs" in told.stdout
     assert "the refinement is not finished: more rounds follow" in told.stdout
     assert f"go on with: sweep resume {store}" in told.stdout
-    assert json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"] is True
+    assert (
+        json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"]
+        is True
+    )
     watched = run_command("sweep", "watch", store, cwd=tmp_path)
     assert (watched.returncode, "go on with: sweep resume" in watched.stdout) == (130, True)
     done = run_command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)
@@ -324,38 +451,75 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
 def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None:
     told = io.StringIO()
     print_plan(make_plan(load(**{**TINY, "refine": REFINE})), Console(file=told, width=300))
-    assert "axis point: 9 points, more in rounds of 8 where M_loss bends most: dynamics.e0 uniform 0.1 to 0.5" in told.getvalue()
+    assert (
+        "axis point: 9 points, more in rounds of 8 where M_loss bends most: dynamics.e0 uniform 0.1"
+        " to 0.5" in told.getvalue()
+    )
     assert "9 runs in 1 blocks" in told.getvalue()
     assert "more in rounds, up to 45 runs; what follows is of all of them" in told.getvalue()
 
 
 @pytest.mark.parametrize("question", ["summary", "sensitivity"])
-def test_shares_and_quantiles_over_gathered_points_are_refused(tmp_path: Path, ridged: Refined, question: str) -> None:
+def test_shares_and_quantiles_over_gathered_points_are_refused(
+    tmp_path: Path, ridged: Refined, question: str
+) -> None:
     done = run_command("sweep", question, ridged[1], cwd=tmp_path)
     assert done.returncode == 2
-    assert "quantiles of M_loss over them mean nothing; run a sweep with sample: or design:" in in_one_line(done.stderr)
+    assert (
+        "quantiles of M_loss over them mean nothing; run a sweep with sample: or design:"
+        in in_one_line(done.stderr)
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"target": None}, "refine.target"),
-        ({"target": "M_lost"}, "refine.target: 'M_lost' is no result with one number per run; there are M_available, M_loss,"),
-        ({"target": "wall_time"}, "refine.target: 'wall_time' is no result with one number per run"),
+        (
+            {"target": "M_lost"},
+            (
+                "refine.target: 'M_lost' is no result with one number per run; there are"
+                " M_available, M_loss,"
+            ),
+        ),
+        (
+            {"target": "wall_time"},
+            "refine.target: 'wall_time' is no result with one number per run",
+        ),
         ({"loss": "steepness"}, "refine.loss = 'steepness': must be"),
-        ({"loss": "contour"}, "refine.level is missing: loss contour gathers points where the target crosses it"),
+        (
+            {"loss": "contour"},
+            "refine.level is missing: loss contour gathers points where the target crosses it",
+        ),
         ({"level": 0.1}, "refine.level belongs to loss contour, not curvature; drop it"),
         ({"loss": "contour", "level": 0.0, "log": True}, "refine.level = 0 has no logarithm"),
-        ({"axes": {"dynamics.e1": {"uniform": [0.1, 0.5]}}}, "refine.axes.dynamics.e1: there is no such key; did you mean dynamics.e0?"),
-        ({"axes": {"dynamics.e0": {"normal": [0.3, 0.1]}}}, "refine.axes.dynamics.e0: must be {uniform: [a, b]} or {loguniform: [a, b]}"),
-        ({"axes": {"dynamics.e0": {"uniform": [0.5, 0.1]}}}, "refine.axes.dynamics.e0: uniform: [0.5, 0.1] is empty"),
+        (
+            {"axes": {"dynamics.e1": {"uniform": [0.1, 0.5]}}},
+            "refine.axes.dynamics.e1: there is no such key; did you mean dynamics.e0?",
+        ),
+        (
+            {"axes": {"dynamics.e0": {"normal": [0.3, 0.1]}}},
+            "refine.axes.dynamics.e0: must be {uniform: [a, b]} or {loguniform: [a, b]}",
+        ),
+        (
+            {"axes": {"dynamics.e0": {"uniform": [0.5, 0.1]}}},
+            "refine.axes.dynamics.e0: uniform: [0.5, 0.1] is empty",
+        ),
         ({"axes": {}}, "refine.axes has 0 keys; give one, two or three"),
         ({"axes": uniform(4)}, "refine.axes has 4 keys; give one, two or three"),
-        ({"max_runs": 8}, "refine.max_runs = 8 is less than the first round takes, 9 runs; raise it, or lower refine.start"),
+        (
+            {"max_runs": 8},
+            (
+                "refine.max_runs = 8 is less than the first round takes, 9 runs; raise it, or lower"
+                " refine.start"
+            ),
+        ),
         ({"start": 1}, "refine.start = 1: must be"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(load: Callable[..., Sweep], changes: dict[str, Any], words: str) -> None:
+def test_what_is_wrong_is_said_with_what_to_do(
+    load: Callable[..., Sweep], changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError) as raised:
         load(refine={**REFINE, **changes})
     assert words in str(raised.value)
@@ -364,22 +528,38 @@ def test_what_is_wrong_is_said_with_what_to_do(load: Callable[..., Sweep], chang
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"axes": {"dynamics.i0": [0.1, 0.2]}}, "refine stands alone, or beside one axis of rings, and here is axes.dynamics.i0"),
+        (
+            {"axes": {"dynamics.i0": [0.1, 0.2]}},
+            "refine stands alone, or beside one axis of rings, and here is axes.dynamics.i0",
+        ),
         ({"variants": {"as_is": {}}}, "and here is variants; make a sweep file for each"),
         ({"include": [{"dynamics.i0": 0.1}]}, "and here is include"),
-        ({"axes": {"ring": {"rings": [1.0, 2.7, 2]}}, "refine": {**REFINE, "target": "t99"}}, "t99 does not add up over the rings of axes.ring"),
-        ({"axes": {"ring": {"rings": [1.0, 2.7, 6]}}}, "refine.max_runs = 45 is less than the first round takes, 54 runs"),
-        ({"set": {"dynamics.e0": 0.3}}, "set.dynamics.e0 = 0.3 would be overridden by the axis refine in every case"),
+        (
+            {"axes": {"ring": {"rings": [1.0, 2.7, 2]}}, "refine": {**REFINE, "target": "t99"}},
+            "t99 does not add up over the rings of axes.ring",
+        ),
+        (
+            {"axes": {"ring": {"rings": [1.0, 2.7, 6]}}},
+            "refine.max_runs = 45 is less than the first round takes, 54 runs",
+        ),
+        (
+            {"set": {"dynamics.e0": 0.3}},
+            "set.dynamics.e0 = 0.3 would be overridden by the axis refine in every case",
+        ),
     ],
 )
-def test_what_stands_beside_it_and_cannot_is_said(load: Callable[..., Sweep], sections: dict[str, Any], words: str) -> None:
+def test_what_stands_beside_it_and_cannot_is_said(
+    load: Callable[..., Sweep], sections: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigError) as raised:
         load(**{"refine": REFINE, **sections})
     assert words in str(raised.value)
 
 
 @pytest.mark.thorough
-def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(monkeypatch, lambda u: float(u[0]), KEYS[:1])
     narrow = {"dynamics.e0": {"uniform": [0.3, 0.300000000008]}}  # of 9 numbers in 12 digits
     file = toy(tmp_path, loss="gradient", axes=narrow, per_round=5, max_runs=30)
@@ -393,13 +573,23 @@ def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(tmp_pa
 
 
 @pytest.mark.thorough
-def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def checked(name: str, *most: int) -> list[str]:
         for i, runs in enumerate(most):
             refine = {**REAL["refine"], "max_runs": runs}
-            run_here(sweep_file(tmp_path, **{**REAL, "refine": refine, "check": {"fraction": 0.2}}), tmp_path / name, extending=i > 0)
+            run_here(
+                sweep_file(tmp_path, **{**REAL, "refine": refine, "check": {"fraction": 0.2}}),
+                tmp_path / name,
+                extending=i > 0,
+            )
         group = reader.open_group(tmp_path / name)
-        return sorted(reader.column(group, "run_id")[~np.isnan(reader.column(group, "err_time")[:, 0])].tolist())
+        return sorted(
+            reader.column(group, "run_id")[
+                ~np.isnan(reader.column(group, "err_time")[:, 0])
+            ].tolist()
+        )
 
     at_once = checked("at_once.zarr", 25)
     assert 1 <= len(at_once) <= 12
@@ -414,7 +604,9 @@ def test_a_repair_keeps_rows_that_hold_no_run(tmp_path: Path, undisturbed: Path)
     assert unused.size
     block = int(unused[0]) // reader.block_size(group)
     (store / "status" / "c" / str(block)).unlink()
-    assert [finding.kind for finding in repair.examine(store).findings if "run_id" in finding.kind] == []
+    assert [
+        finding.kind for finding in repair.examine(store).findings if "run_id" in finding.kind
+    ] == []
     (store / "M_loss" / "c" / str(block)).write_bytes(b"xx")
     repair.repair(store)
     assert (reader.column(reader.open_group(store), "status") == layout.UNUSED).sum() == unused.size

@@ -40,7 +40,9 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "cooling.csv").write_text(TABLE, encoding="utf-8")
     law = {"temperature": {"law": "table", "path": "cooling.csv"}}
     settings = {"numerics.t_end_years": 0.02, **law}
-    file = sweep_file(folder, base=base_in(folder), set=settings, axes={"dynamics.e0": [0.3, 0.4]}, block=1)
+    file = sweep_file(
+        folder, base=base_in(folder), set=settings, axes={"dynamics.e0": [0.3, 0.4]}, block=1
+    )
     run_here(Path(file.name), folder / "small.zarr")
     return folder
 
@@ -91,13 +93,30 @@ def assert_repeats(line: str, study: Path, out: Path) -> None:
 EDITS: dict[str, Callable[[Path], None]] = {
     "nothing": lambda study: None,
     "a comment": lambda study: edited(study, more="\n# a thought\n"),
-    "a value that the run sets itself": lambda study: edited(study, ("t_end_years: 2.0", "t_end_years: 3.0"), ("e0: 0.5", "e0: 0.6")),
+    "a value that the run sets itself": lambda study: edited(
+        study, ("t_end_years: 2.0", "t_end_years: 3.0"), ("e0: 0.5", "e0: 0.6")
+    ),
     "a value": lambda study: edited(study, ("f_fine: 0.03", "f_fine: 0.3")),
-    "a key more": lambda study: edited(study, ("dynamics: {e0: 0.5, i0: 0.05}", "dynamics: {e0: 0.5, i0: 0.05, e_profile: mars_pericenter}")),
-    "a key less": lambda study: edited(study, ("{tau0_target: 1.0, tau_stop: 2.302585092994046}", "{tau0_target: 1.0}")),
-    "a section that says what holds anyway less": lambda study: edited(study, ("qstar: {table: forsterite}", "")),
+    "a key more": lambda study: edited(
+        study,
+        (
+            "dynamics: {e0: 0.5, i0: 0.05}",
+            "dynamics: {e0: 0.5, i0: 0.05, e_profile: mars_pericenter}",
+        ),
+    ),
+    "a key less": lambda study: edited(
+        study, ("{tau0_target: 1.0, tau_stop: 2.302585092994046}", "{tau0_target: 1.0}")
+    ),
+    "a section that says what holds anyway less": lambda study: edited(
+        study, ("qstar: {table: forsterite}", "")
+    ),
     "a section more": lambda study: edited(study, more="\ndrag: {rho_g: 1.0e-9}\n"),
-    "several": lambda study: edited(study, ("f_fine: 0.03", "f_fine: 0.3"), ("rho: 3270", "rho: 3000"), more="\ndrag: {rho_g: 1.0e-9}\n"),
+    "several": lambda study: edited(
+        study,
+        ("f_fine: 0.03", "f_fine: 0.3"),
+        ("rho: 3270", "rho: 3000"),
+        more="\ndrag: {rho_g: 1.0e-9}\n",
+    ),
 }
 
 
@@ -109,7 +128,9 @@ def test_an_edited_base_is_set_back_by_the_command(study: Path, tmp_path: Path, 
     EDITS[kind](study)
     line = from_python(study)
     assert on_the_card(study)[0] == line
-    assert line in on_the_page(study).replace("&#x27;", "'").replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert line in on_the_page(study).replace("&#x27;", "'").replace("&quot;", '"').replace(
+        "&lt;", "<"
+    ).replace("&gt;", ">").replace("&amp;", "&")
     assert_repeats(line, study, tmp_path / "again.npz")
     note = on_the_card(study)[1]
     assert ("was edited since" in note) == (kind in SEEN)
@@ -147,7 +168,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_what_has_changed_otherwise_is_said_wherever_the_command_is_given(study: Path, kind: str) -> None:
+def test_what_has_changed_otherwise_is_said_wherever_the_command_is_given(
+    study: Path, kind: str
+) -> None:
     change, words = CHANGES[kind]
     change(study)
     with pytest.warns(RunChangedWarning, match=re.escape(words)):
@@ -239,7 +262,9 @@ def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -
     assert said.endswith("nothing is to be done")
 
 
-def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(study: Path, tmp_path: Path) -> None:
+def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
+    study: Path, tmp_path: Path
+) -> None:
     whole = Path(shutil.copytree(study / "small.zarr", tmp_path / "whole.zarr"))
     moved = study.rename(tmp_path / "moved")
     store = str(moved / "small.zarr")
@@ -256,7 +281,9 @@ def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(s
     assert typed("doctor", store)[0] == 0
 
 
-def test_a_table_with_other_content_is_another_plan_for_run_and_resume_as_the_doctor_says(study: Path) -> None:
+def test_a_table_with_other_content_is_another_plan_for_run_and_resume_as_the_doctor_says(
+    study: Path,
+) -> None:
     store = str(study / "small.zarr")
     other_table(study)
     code, said = typed("doctor", store, "--json")
@@ -282,7 +309,9 @@ def test_the_end_of_a_sweep_says_what_has_changed_on_a_line_of_its_own(study: Pa
     status: Any = zarr.open_array(study / "small.zarr" / "status", mode="r+")
     status[RUN] = 2
     EDITS["a value"](study)
-    done = CliRunner().invoke(sweep.cli.main, ["resume", str(study / "small.zarr"), "--workers", "0"])
+    done = CliRunner().invoke(
+        sweep.cli.main, ["resume", str(study / "small.zarr"), "--workers", "0"]
+    )
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
     (place,) = [i for i, line in enumerate(lines) if line.startswith("  run it alone: ")]

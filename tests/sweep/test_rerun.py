@@ -20,29 +20,51 @@ from sweep.store import reader
 DAMPING = {"epsilon": 0.3, "e_eq": 0.01}
 SWEEPS: dict[str, dict[str, Any]] = {
     "rings": {"axes": T0_AND_RINGS},
-    "included": {"axes": {"temperature.T0": [3000]}, "include": [{"temperature.T0": 3500, "dynamics.e0": 0.3}, {"temperature.T0": 3500}]},
+    "included": {
+        "axes": {"temperature.T0": [3000]},
+        "include": [{"temperature.T0": 3500, "dynamics.e0": 0.3}, {"temperature.T0": 3500}],
+    },
     "only included": {"include": [{"temperature.T0": 3500}, {"material.rho": 3000}]},
-    "excluded": {"axes": {**T0_AND_RINGS, "material.rho": [3000, 3270]}, "exclude": [{"ring": 1, "material.rho": 3000}]},
+    "excluded": {
+        "axes": {**T0_AND_RINGS, "material.rho": [3000, 3270]},
+        "exclude": [{"ring": 1, "material.rho": 3000}],
+    },
     "values of several kinds": {
-        "axes": {"dynamics.damping": [None, DAMPING], "radiation.Q_pr": [1.0, "forsterite"], "optical_depth.tau_stop": [None, 2]}
+        "axes": {
+            "dynamics.damping": [None, DAMPING],
+            "radiation.Q_pr": [1.0, "forsterite"],
+            "optical_depth.tau_stop": [None, 2],
+        }
     },
     "variants": {
         "axes": {"temperature.T0": [3000, 3500.0]},
-        "variants": {"as is": {}, "<b>x</b>": {"blowout.enabled": False}, "damped": {"dynamics.damping": DAMPING}},
+        "variants": {
+            "as is": {},
+            "<b>x</b>": {"blowout.enabled": False},
+            "damped": {"dynamics.damping": DAMPING},
+        },
     },
     "sections": {"axes": {"dynamics": [{"e0": 0.5}, {"e0": 0.1}], "temperature.T0": [3000, 4000]}},
-    "put over by a variant": {"axes": {"temperature.T0": [3000, 4000]}, "variants": {"a": {}, "b": {"temperature.T0": 3500}}},
+    "put over by a variant": {
+        "axes": {"temperature.T0": [3000, 4000]},
+        "variants": {"a": {}, "b": {"temperature.T0": 3500}},
+    },
     "coinciding": {
         "axes": {"temperature.T0": [3000, 4000]},
         "variants": {"a": {}, "b": {}, "c": {"dynamics.e0": 0.3}},
         "include": [{"temperature.T0": 3000}],
     },
-    "zip": {"zip": [{"material.rho": [3000, 3000, 3270], "qstar.scale": [1, 2, 3]}], "output": {"samples": 4, "snapshots": 2, "spacing": "linear"}},
+    "zip": {
+        "zip": [{"material.rho": [3000, 3000, 3270], "qstar.scale": [1, 2, 3]}],
+        "output": {"samples": 4, "snapshots": 2, "spacing": "linear"},
+    },
 }
 
 
 @pytest.mark.parametrize("kind", SWEEPS)
-def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)  # the folder of the sweep file
     file = sweep_file(tmp_path, base=base_in(tmp_path), **SWEEPS[kind])
     plan = make_plan(load_sweep(file, {"sizes.s_max": 2.0}))
@@ -68,7 +90,13 @@ def test_a_run_is_found_by_number_and_by_the_beginning_of_its_run_id(finished: P
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("99", "there is no run '99'.*from 0 to 5"), ("zz", "no run 'zz'"), ("", "no run ''"), ("-1", "no run '-1'")]
+    ("name", "message"),
+    [
+        ("99", "there is no run '99'.*from 0 to 5"),
+        ("zz", "no run 'zz'"),
+        ("", "no run ''"),
+        ("-1", "no run '-1'"),
+    ],
 )
 def test_a_run_that_is_not_there_is_named(finished: Path, name: str, message: str) -> None:
     with pytest.raises(StoreError, match=message):
@@ -88,10 +116,19 @@ def test_a_number_is_not_taken_for_the_beginning_of_a_run_id(tmp_path: Path) -> 
 
 
 def test_a_beginning_that_several_share_asks_for_more(tmp_path: Path) -> None:
-    create(make_plan(load_sweep(sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000, 3100, 60]}}))), tmp_path / "small.zarr")
+    create(
+        make_plan(
+            load_sweep(
+                sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000, 3100, 60]}})
+            )
+        ),
+        tmp_path / "small.zarr",
+    )
     group = reader.open_group(tmp_path / "small.zarr")
     first = [name[0] for name in reader.column(group, "run_id").tolist()]
-    with pytest.raises(StoreError, match=r"runs have a run_id that begins with '\w' \(\w{16}, .*; give more of it"):
+    with pytest.raises(
+        StoreError, match=r"runs have a run_id that begins with '\w' \(\w{16}, .*; give more of it"
+    ):
         find_run(group, next(letter for letter in "abcdef" if first.count(letter) > 1))
 
 

@@ -26,13 +26,21 @@ from sweep.worker import Receipt, SweepPlugin
 
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.thorough), 2])
-def test_any_number_of_workers_gives_the_same_bits(finished: Path, tmp_path: Path, workers: int) -> None:
+def test_any_number_of_workers_gives_the_same_bits(
+    finished: Path, tmp_path: Path, workers: int
+) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr", workers=workers)
     assert_same_bits(finished, tmp_path / "s.zarr")
 
 
-@pytest.mark.parametrize("changes", [{"cache": {"scope": scope}} for scope in ("run", "task", "worker")] + [{"cache": {"enabled": False}}])
-def test_any_cache_scope_and_no_cache_give_the_same_bits(finished: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"cache": {"scope": scope}} for scope in ("run", "task", "worker")]
+    + [{"cache": {"enabled": False}}],
+)
+def test_any_cache_scope_and_no_cache_give_the_same_bits(
+    finished: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, **changes), tmp_path / "s.zarr")
     assert_same_bits(finished, tmp_path / "s.zarr")
 
@@ -44,7 +52,11 @@ CLASSIC: dict[str, Any] = {
         "initial": {"s0_mode": "upper"},
         "optical_depth.tau_stop": None,
     },
-    "axes": {"material.rho": [3000.0, 3270.0], "dynamics.e0": [0.3, 0.5], "qstar.table": ["basalt", "forsterite"]},
+    "axes": {
+        "material.rho": [3000.0, 3270.0],
+        "dynamics.e0": [0.3, 0.5],
+        "qstar.table": ["basalt", "forsterite"],
+    },
     "block": 3,
 }
 
@@ -66,9 +78,15 @@ def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (0, {"cache": {"enabled": False}}),
     ],
 )
-def test_the_classic_scheme_too_gives_the_same_bits_however_it_is_run(tmp_path: Path, classic: Path, workers: int, changes: dict[str, Any]) -> None:
+def test_the_classic_scheme_too_gives_the_same_bits_however_it_is_run(
+    tmp_path: Path, classic: Path, workers: int, changes: dict[str, Any]
+) -> None:
     turned = {key: values[::-1] for key, values in reversed(CLASSIC["axes"].items())}
-    run_here(sweep_file(tmp_path, **{**CLASSIC, "axes": turned, **changes}), tmp_path / "other.zarr", workers=workers)
+    run_here(
+        sweep_file(tmp_path, **{**CLASSIC, "axes": turned, **changes}),
+        tmp_path / "other.zarr",
+        workers=workers,
+    )
     assert_same_bits(classic, tmp_path / "other.zarr")
 
 
@@ -84,20 +102,47 @@ def densities(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scope", ["run", "task", "worker"])
-def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_dashboard(tmp_path: Path, densities: Path, scope: str) -> None:
+def test_two_threads_of_a_worker_give_the_same_bits_and_the_cache_reaches_the_dashboard(
+    tmp_path: Path, densities: Path, scope: str
+) -> None:
     file = sweep_file(tmp_path, axes=DENSITIES, block=1, cache={"scope": scope})
     plan = make_plan(load_sweep(file))
     create(plan, tmp_path / "other.zarr")
-    work = Work(lambda block: block_task(plan, str(tmp_path / "other.zarr"), block, read_fence(tmp_path / "other.zarr")), plan.blocks)
+    work = Work(
+        lambda block: block_task(
+            plan, str(tmp_path / "other.zarr"), block, read_fence(tmp_path / "other.zarr")
+        ),
+        plan.blocks,
+    )
     receipts: list[Receipt] = []
-    local = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0")
+    local = LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    )
     with local, Client(local, set_as_default=False) as client:
         client.register_plugin(SweepPlugin(work.first()))
-        Window(Cluster(client, "here"), work, receipts.append, threading.Event(), Watchdog(Limits(), print)).run()
+        Window(
+            Cluster(client, "here"),
+            work,
+            receipts.append,
+            threading.Event(),
+            Watchdog(Limits(), print),
+        ).run()
         (metrics,) = (worker.digests_total for worker in local.workers.values())
     assert_same_bits(densities, tmp_path / "other.zarr")
-    for name, expected in (("hits", sum(r.hits for r in receipts)), ("lookups", sum(r.lookups for r in receipts))):
-        measured = sum(value for key, value in metrics.items() if isinstance(key, tuple) and f"sweep-cache-{name}" in key)
+    for name, expected in (
+        ("hits", sum(r.hits for r in receipts)),
+        ("lookups", sum(r.lookups for r in receipts)),
+    ):
+        measured = sum(
+            value
+            for key, value in metrics.items()
+            if isinstance(key, tuple) and f"sweep-cache-{name}" in key
+        )
         assert measured == expected
     assert sum(r.lookups for r in receipts) > 0
 
@@ -110,10 +155,17 @@ def test_any_block_size_gives_the_same_bits(finished: Path, tmp_path: Path, bloc
 
 @pytest.mark.parametrize("scope", ["task", "worker"])
 def test_any_order_of_axes_and_values_gives_the_same_bits(tmp_path: Path, scope: str) -> None:
-    axes = {"temperature.T0": [3000.0, 4000.0], "material.rho": [3000.0, 3270.0], "collisions.alpha_frag": [3.0, 3.5]}
+    axes = {
+        "temperature.T0": [3000.0, 4000.0],
+        "material.rho": [3000.0, 3270.0],
+        "collisions.alpha_frag": [3.0, 3.5],
+    }
     turned = {key: values[::-1] for key, values in reversed(axes.items())}
     for name, given in (("one", axes), ("other", turned)):
-        run_here(sweep_file(tmp_path, axes=given, cache={"scope": scope}, block=8), tmp_path / f"{name}.zarr")
+        run_here(
+            sweep_file(tmp_path, axes=given, cache={"scope": scope}, block=8),
+            tmp_path / f"{name}.zarr",
+        )
     assert_same_bits(tmp_path / "one.zarr", tmp_path / "other.zarr")
 
 
@@ -123,16 +175,40 @@ def test_a_run_in_a_sweep_is_the_run_alone(finished: Path, tmp_path: Path) -> No
     for i, case in enumerate(plan.cases):
         alone = run_zero_d(build_config(merge(plan.sweep.base, case.overrides)))
         for variable in layout.VARIABLES:
-            if variable.is_in(layout.SCHEMA_VERSION) and variable.name not in {"wall_time", "solver_time"} and not variable.name.startswith("cache_"):
+            if (
+                variable.is_in(layout.SCHEMA_VERSION)
+                and variable.name not in {"wall_time", "solver_time"}
+                and not variable.name.startswith("cache_")
+            ):
                 stored = reader.column(group, variable.name)[i]
-                assert np.asarray(variable.value(alone)).astype(stored.dtype).tobytes() == stored.tobytes(), variable.name
+                assert (
+                    np.asarray(variable.value(alone)).astype(stored.dtype).tobytes()
+                    == stored.tobytes()
+                ), variable.name
 
 
 def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, set={"numerics.t_end_years": 0.02, "numerics.rtol": 9e-4}), tmp_path / "s.zarr")
-    one, other = results(finished), results(tmp_path / "s.zarr")
+    run_here(
+        sweep_file(
+            tmp_path, axes=T0_AND_RINGS, set={"numerics.t_end_years": 0.02, "numerics.rtol": 9e-4}
+        ),
+        tmp_path / "s.zarr",
+    )
+    one = results(finished)
+    other = results(tmp_path / "s.zarr")
     assert one["Sigma"].tobytes() != other["Sigma"].tobytes()
-    assert {"M_loss", "N", "t", "Sigma", "status", "stop_reason", "t99", "notes", "T0", "error"} <= one.keys()
+    assert {
+        "M_loss",
+        "N",
+        "t",
+        "Sigma",
+        "status",
+        "stop_reason",
+        "t99",
+        "notes",
+        "T0",
+        "error",
+    } <= one.keys()
 
 
 RHO_SLOTS = [slot for slot, fields in KEY_FIELDS.items() if "rho" in fields]
@@ -142,7 +218,15 @@ RING_EDGES = ("r_in_RM", "r_out_RM")
 
 def _invalidations(folder: Path, axes: dict[str, Any], scope: str) -> tuple[Any, Any]:
     """The dataset of a sweep in one block, and its invalidations (run, cache, reason)."""
-    run_here(sweep_file(folder, axes={"temperature.T0": [3000.0, 4000.0], **axes}, cache={"scope": scope}, block=100), folder / "s.zarr")
+    run_here(
+        sweep_file(
+            folder,
+            axes={"temperature.T0": [3000.0, 4000.0], **axes},
+            cache={"scope": scope},
+            block=100,
+        ),
+        folder / "s.zarr",
+    )
     dataset = sweep.open_store(folder / "s.zarr")
     return dataset, dataset.cache_invalidations
 
@@ -154,10 +238,20 @@ def _changes(values: list[Any]) -> list[int]:
 @pytest.mark.parametrize(
     ("axes", "coordinate", "reason", "slots"),
     [
-        ({"collisions.alpha_frag": [3.0, 3.5, 4.0]}, "alpha_frag", "alpha_frag", ["weights_table", "fragment_tensor"]),
+        (
+            {"collisions.alpha_frag": [3.0, 3.5, 4.0]},
+            "alpha_frag",
+            "alpha_frag",
+            ["weights_table", "fragment_tensor"],
+        ),
         ({"material.rho": [3000.0, 3270.0, 3300.0]}, "rho", "rho", RHO_SLOTS),
         ({"ring": {"rings": [1.0, 2.7, 3]}}, "ring", "v_rel", V_REL_SLOTS),
-        ({"sizes.n_bins": [20, 30]}, "n_bins", "sizes_version", [slot for slot, fields in KEY_FIELDS.items() if "sizes_version" in fields]),
+        (
+            {"sizes.n_bins": [20, 30]},
+            "n_bins",
+            "sizes_version",
+            [slot for slot, fields in KEY_FIELDS.items() if "sizes_version" in fields],
+        ),
     ],
 )
 def test_a_value_is_dropped_exactly_where_its_key_changes(
@@ -169,33 +263,57 @@ def test_a_value_is_dropped_exactly_where_its_key_changes(
     for slot in slots:
         assert invalidations.sel(cache=slot, reason=reason).values.tolist() == expected, slot
     dropped = invalidations.sum("run")
-    assert {str(name) for name in dropped.reason.values[dropped.values.any(axis=0)]} <= {reason, "edges_version", "initial_version"}
-    assert {str(name) for name in dropped.cache.values[dropped.sel(reason=reason).values > 0]} == set(slots)
+    assert {str(name) for name in dropped.reason.values[dropped.values.any(axis=0)]} <= {
+        reason,
+        "edges_version",
+        "initial_version",
+    }
+    assert {
+        str(name) for name in dropped.cache.values[dropped.sel(reason=reason).values > 0]
+    } == set(slots)
 
 
 def test_a_task_builds_each_value_it_needs_exactly_once(tmp_path: Path) -> None:
-    axes = {"temperature.T0": [3000.0, 4000.0, 5000.0], "optical_depth.tau0_target": [0.5, 1.0], "ring": {"rings": [1.0, 2.7, 5]}}
+    axes = {
+        "temperature.T0": [3000.0, 4000.0, 5000.0],
+        "optical_depth.tau0_target": [0.5, 1.0],
+        "ring": {"rings": [1.0, 2.7, 5]},
+    }
     plan = run_here(sweep_file(tmp_path, axes=axes, block=12), tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
     built = dataset.cache_misses + dataset.cache_rebuilds
     for block in plan.blocks:
-        speeds = len({case.identity for case in map(plan.case, block.rows)})  # rings differ in v_rel alone
+        # rings differ in v_rel alone
+        speeds = len({case.identity for case in map(plan.case, block.rows)})
         assert speeds == (2 if block.index < 2 else 1)
         made = built[list(block.rows)].sum("run")
         for slot in dataset.cache.values:
-            assert int(made.sel(cache=slot)) == (speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1), slot
+            assert int(made.sel(cache=slot)) == (
+                speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1
+            ), slot
 
 
 def test_what_no_cached_array_depends_on_drops_nothing(tmp_path: Path) -> None:
-    dataset, invalidations = _invalidations(tmp_path, {"optical_depth.tau0_target": [0.5, 1.0]}, "task")
+    dataset, invalidations = _invalidations(
+        tmp_path, {"optical_depth.tau0_target": [0.5, 1.0]}, "task"
+    )
     assert int(invalidations.sum()) == 0
     assert int(dataset.cache_misses[0].sum()) == int((dataset.cache_bytes[0] > 0).sum())
     assert int(dataset.cache_misses[1:].sum()) == 0
     assert int(dataset.cache_hits[1:].sum()) > 0
 
 
-@pytest.mark.parametrize("axes", [{"collisions.alpha_frag": [3.0, 3.5]}, {"material.rho": [3000.0, 3270.0]}, {"ring": {"rings": [1.0, 2.7, 3]}}])
-def test_under_scope_run_nothing_is_ever_dropped_nor_shared(tmp_path: Path, axes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"collisions.alpha_frag": [3.0, 3.5]},
+        {"material.rho": [3000.0, 3270.0]},
+        {"ring": {"rings": [1.0, 2.7, 3]}},
+    ],
+)
+def test_under_scope_run_nothing_is_ever_dropped_nor_shared(
+    tmp_path: Path, axes: dict[str, Any]
+) -> None:
     dataset, invalidations = _invalidations(tmp_path, axes, "run")
     assert int(invalidations.sum()) == 0
     assert (dataset.cache_misses.values == dataset.cache_misses.values[0]).all()
@@ -203,8 +321,15 @@ def test_under_scope_run_nothing_is_ever_dropped_nor_shared(tmp_path: Path, axes
 
 
 @pytest.mark.parametrize(("scope", "blocks_that_build"), [("task", 4), ("worker", 1)])
-def test_the_scope_says_how_far_values_are_shared(tmp_path: Path, scope: str, blocks_that_build: int) -> None:
-    run_here(sweep_file(tmp_path, axes={"temperature.T0": {"linspace": [3000, 4000, 8]}}, cache={"scope": scope}), tmp_path / "s.zarr")
+def test_the_scope_says_how_far_values_are_shared(
+    tmp_path: Path, scope: str, blocks_that_build: int
+) -> None:
+    run_here(
+        sweep_file(
+            tmp_path, axes={"temperature.T0": {"linspace": [3000, 4000, 8]}}, cache={"scope": scope}
+        ),
+        tmp_path / "s.zarr",
+    )
     dataset = sweep.open_store(tmp_path / "s.zarr")
     misses = dataset.cache_misses.sum("cache").values
     assert (misses > 0).sum() == blocks_that_build
@@ -212,7 +337,15 @@ def test_the_scope_says_how_far_values_are_shared(tmp_path: Path, scope: str, bl
 
 
 def test_a_disabled_cache_has_no_hits_and_holds_nothing(tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, cache={"enabled": False}), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, cache={"enabled": False}),
+        tmp_path / "s.zarr",
+    )
     dataset = sweep.open_store(tmp_path / "s.zarr")
-    assert int(dataset.cache_hits.sum()) == int(dataset.cache_bytes.sum()) == int(dataset.cache_invalidations.sum()) == 0
+    assert (
+        int(dataset.cache_hits.sum())
+        == int(dataset.cache_bytes.sum())
+        == int(dataset.cache_invalidations.sum())
+        == 0
+    )
     assert (dataset.cache_misses.sum("cache").values > 0).all()

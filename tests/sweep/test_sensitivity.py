@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from small_sweeps import run_here, sweep_file
-from toy_model import BOUNDS, G_COEFFICIENTS, ISHIGAMI, TINY, g_indices, install, ishigami, sobol_g, uniform
+from toy_model import (
+    BOUNDS,
+    G_COEFFICIENTS,
+    ISHIGAMI,
+    TINY,
+    g_indices,
+    install,
+    ishigami,
+    sobol_g,
+    uniform,
+)
 
 import sweep.cli
 from marsdisk.config import RunConfig
@@ -39,7 +49,13 @@ def asked(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """The store of a sweep over a toy model of the first keys of a design."""
 
-    def run(count: int, model: Any = ishigami, fails: Callable[[RunConfig], bool] = lambda config: False, name: str = "toy", **changes: Any) -> Path:
+    def run(
+        count: int,
+        model: Any = ishigami,
+        fails: Callable[[RunConfig], bool] = lambda config: False,
+        name: str = "toy",
+        **changes: Any,
+    ) -> Path:
         install(monkeypatch, model, list(BOUNDS)[:count], fails)
         run_here(sweep_file(tmp_path, f"{name}.yaml", **TINY, **changes), tmp_path / f"{name}.zarr")
         return tmp_path / f"{name}.zarr"
@@ -49,7 +65,8 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
 def assert_within_intervals(group: dict[str, Any], exact: dict[str, Any]) -> None:
     for name, values in exact.items():
-        found, half = np.array(group["indices"][name]), np.array(group["indices"][f"{name}_conf"])
+        found = np.array(group["indices"][name])
+        half = np.array(group["indices"][f"{name}_conf"])
         assert (np.abs(found - values) <= half + 0.01).all(), (name, found, half, values)
 
 
@@ -64,22 +81,31 @@ def test_saltelli_gives_the_published_indices_of_ishigami(toy: Callable[..., Pat
 
 
 def test_saltelli_gives_the_exact_indices_of_sobol_g(toy: Callable[..., Path]) -> None:
-    (group,) = asked(toy(6, sobol_g, design={"method": "saltelli", "n": 256, "axes": uniform(6)}))["groups"]
+    (group,) = asked(toy(6, sobol_g, design={"method": "saltelli", "n": 256, "axes": uniform(6)}))[
+        "groups"
+    ]
     assert_within_intervals(group, g_indices())
     assert np.argsort(group["indices"]["ST"])[::-1][:4].tolist() == [0, 1, 2, 3]
 
 
 def test_fast_gives_the_published_indices_of_ishigami(toy: Callable[..., Path]) -> None:
-    (group,) = asked(toy(3, design={"method": "fast", "n": 257, "curves": 2, "axes": uniform(3)}))["groups"]
-    for name, tolerance in (("S1", 0.03), ("ST", 0.05)):  # the bias of the method itself (Saltelli et al. 1999)
+    (group,) = asked(toy(3, design={"method": "fast", "n": 257, "curves": 2, "axes": uniform(3)}))[
+        "groups"
+    ]
+    # the bias of the method itself (Saltelli et al. 1999)
+    for name, tolerance in (("S1", 0.03), ("ST", 0.05)):
         assert group["indices"][name] == pytest.approx(ISHIGAMI[name], abs=tolerance)
 
 
-def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(toy: Callable[..., Path]) -> None:
+def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(
+    toy: Callable[..., Path],
+) -> None:
     def line(u: np.ndarray[Any, Any]) -> float:
         return float(3.0 * u[0] - 2.0 * u[1] + (u[2] - 0.5) ** 2)
 
-    (group,) = asked(toy(4, line, design={"method": "morris", "n": 16, "axes": uniform(4)}))["groups"]
+    (group,) = asked(toy(4, line, design={"method": "morris", "n": 16, "axes": uniform(4)}))[
+        "groups"
+    ]
     index = group["indices"]
     assert index["mu"][:2] == pytest.approx([3.0, -2.0], rel=1e-9)
     assert index["mu_star"][:2] == pytest.approx([3.0, 2.0], rel=1e-9)
@@ -90,7 +116,9 @@ def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(to
 
 def test_morris_ranks_a_choice_by_its_place_in_the_list(toy: Callable[..., Path]) -> None:
     axes = {**uniform(2), "dynamics.v_rel": {"choice": ["dispersion", "pericenter"]}}
-    (group,) = asked(toy(2, lambda u: float(u[0]), design={"method": "morris", "n": 8, "axes": axes}))["groups"]
+    (group,) = asked(
+        toy(2, lambda u: float(u[0]), design={"method": "morris", "n": 8, "axes": axes})
+    )["groups"]
     assert group["indices"]["mu_star"] == pytest.approx([1.0, 0.0, 0.0], abs=1e-9)
 
 
@@ -101,7 +129,9 @@ def test_morris_ranks_a_choice_by_its_place_in_the_list(toy: Callable[..., Path]
         {"axes": {key: {"linspace": [*BOUNDS[key], 8]} for key in list(BOUNDS)[:3]}},
     ],
 )
-def test_a_sample_and_a_grid_are_asked_by_pawn(toy: Callable[..., Path], changes: dict[str, Any]) -> None:
+def test_a_sample_and_a_grid_are_asked_by_pawn(
+    toy: Callable[..., Path], changes: dict[str, Any]
+) -> None:
     (group,) = asked(toy(3, lambda u: float(2.0 * u[0] + u[1]), **changes))["groups"]
     index = dict(zip(group["parameters"], group["indices"]["PAWN"], strict=True))
     assert index["e0"] > 0.3 > index["i0"] > 1.2 * index["(a parameter without effect)"]
@@ -110,23 +140,37 @@ def test_a_sample_and_a_grid_are_asked_by_pawn(toy: Callable[..., Path], changes
 
 def test_every_label_of_the_other_axes_is_asked_on_its_own(toy: Callable[..., Path]) -> None:
     axes = {"temperature.T0": [3000.0, 4000.0]}
-    groups = asked(toy(3, axes=axes, design={"method": "saltelli", "n": 32, "axes": uniform(3)}))["groups"]
+    groups = asked(toy(3, axes=axes, design={"method": "saltelli", "n": 32, "axes": uniform(3)}))[
+        "groups"
+    ]
     assert [group["at"] for group in groups] == [{"T0": 3000.0}, {"T0": 4000.0}]
     assert groups[0]["indices"] == groups[1]["indices"]
 
 
 def test_masses_of_rings_are_added_up_to_the_disk(toy: Callable[..., Path]) -> None:
     rings = {"ring": {"rings": [1.0, 2.7, 2]}}
-    store = toy(2, lambda u: float(u[0] + 1.0), axes=rings, design={"method": "saltelli", "n": 16, "axes": uniform(2)})
+    store = toy(
+        2,
+        lambda u: float(u[0] + 1.0),
+        axes=rings,
+        design={"method": "saltelli", "n": 16, "axes": uniform(2)},
+    )
     group = reader.open_group(store)
-    of_disk, of_ring = outcomes(group, "M_loss"), outcomes(group, "t99")
-    assert (of_disk.axes, of_disk.value.size, of_disk.words) == (("point",), 16 * 4, "M_loss of the whole disk [M_Mars]")
+    of_disk = outcomes(group, "M_loss")
+    of_ring = outcomes(group, "t99")
+    assert (of_disk.axes, of_disk.value.size, of_disk.words) == (
+        ("point",),
+        16 * 4,
+        "M_loss of the whole disk [M_Mars]",
+    )
     assert (of_ring.axes, of_ring.value.size) == (("ring", "point"), 2 * 16 * 4)
     e0 = of_disk.columns["e0"]
     assert of_disk.value == pytest.approx(2.0 * (1.0 + (e0 - 0.1) / 0.4))
 
 
-def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(toy: Callable[..., Path]) -> None:
+def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
+    toy: Callable[..., Path],
+) -> None:
     design = {"method": "saltelli", "n": 128, "axes": uniform(3)}
     whole = answers_of(toy(3, design=design, name="whole"))[1][0]
     store = toy(3, design=design, name="torn", fails=lambda config: config.dynamics.e0 > 0.48)
@@ -136,11 +180,19 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(to
     assert torn.final.n == 128 - torn.dropped
     assert not np.array_equal(torn.final.of["ST"], whole.final.of["ST"])
     assert torn.final.of["ST"] == pytest.approx(whole.final.of["ST"], abs=0.3)
-    assert f"{torn.dropped} blocks left out, as a run of theirs is no result" in ask(store, "--left-out", "0.2").output
+    assert (
+        f"{torn.dropped} blocks left out, as a run of theirs is no result"
+        in ask(store, "--left-out", "0.2").output
+    )
     refused = ask(store)
     assert refused.exit_code == 2
-    assert f"{torn.dropped} of 128 blocks have a run that is no result ({failed} failed)" in refused.output
-    assert ask(store, "--left-out", refused.output.split("--left-out ")[1].split()[0]).exit_code == 0
+    assert (
+        f"{torn.dropped} of 128 blocks have a run that is no result ({failed} failed)"
+        in refused.output
+    )
+    assert (
+        ask(store, "--left-out", refused.output.split("--left-out ")[1].split()[0]).exit_code == 0
+    )
 
 
 def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answer]]:
@@ -149,10 +201,19 @@ def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answe
     return found, answers(group, found, method=None, allowed=allowed)
 
 
-def test_a_continued_design_answers_on_the_way_what_the_smaller_one_answers_at_its_end(toy: Callable[..., Path]) -> None:
-    small, large = (answers_of(toy(3, design={"method": "saltelli", "n": n, "axes": uniform(3)}, name=f"of_{n}"))[1][0] for n in (16, 32))
+def test_a_continued_design_answers_on_the_way_what_the_smaller_one_answers_at_its_end(
+    toy: Callable[..., Path],
+) -> None:
+    small, large = (
+        answers_of(
+            toy(3, design={"method": "saltelli", "n": n, "axes": uniform(3)}, name=f"of_{n}")
+        )[1][0]
+        for n in (16, 32)
+    )
     (step,) = (step for step in large.steps if step.n == 16)
-    assert {name: values.tolist() for name, values in step.of.items()} == {name: values.tolist() for name, values in small.final.of.items()}
+    assert {name: values.tolist() for name, values in step.of.items()} == {
+        name: values.tolist() for name, values in small.final.of.items()
+    }
 
 
 def test_a_sweep_that_has_not_run_yet_says_so(tmp_path: Path) -> None:
@@ -165,21 +226,36 @@ def test_a_sweep_that_has_not_run_yet_says_so(tmp_path: Path) -> None:
 
 
 def test_an_excluded_point_is_no_result_either(toy: Callable[..., Path]) -> None:
-    store = toy(2, lambda u: float(u[0]), design={"method": "saltelli", "n": 16, "axes": uniform(2)}, exclude=[{"point": 5}])
+    store = toy(
+        2,
+        lambda u: float(u[0]),
+        design={"method": "saltelli", "n": 16, "axes": uniform(2)},
+        exclude=[{"point": 5}],
+    )
     assert "1 of 16 blocks have a run that is no result (1 excluded)" in ask(store).output
     assert asked(store, "--left-out", "0.1")["groups"][0]["missing"] == {"excluded": 1}
 
 
-@pytest.mark.parametrize("design", [{"method": "morris", "n": 24}, {"method": "fast", "n": 65, "curves": 8}])
-def test_other_designs_leave_out_their_blocks_too(toy: Callable[..., Path], design: dict[str, Any]) -> None:
-    store = toy(3, design={**design, "axes": uniform(3)}, fails=lambda config: 0.30 < config.dynamics.e0 < 0.302 or config.dynamics.e0 == 0.1)
+@pytest.mark.parametrize(
+    "design", [{"method": "morris", "n": 24}, {"method": "fast", "n": 65, "curves": 8}]
+)
+def test_other_designs_leave_out_their_blocks_too(
+    toy: Callable[..., Path], design: dict[str, Any]
+) -> None:
+    store = toy(
+        3,
+        design={**design, "axes": uniform(3)},
+        fails=lambda config: 0.30 < config.dynamics.e0 < 0.302 or config.dynamics.e0 == 0.1,
+    )
     _, (answer,) = answers_of(store, allowed=0.95)
     assert answer.dropped > 0
     assert np.isfinite(answer.final.of[answer.measure.main]).all()
 
 
 def test_a_target_that_a_logarithm_cannot_take_is_left_out_openly(toy: Callable[..., Path]) -> None:
-    store = toy(2, lambda u: float(u[0] - 0.02), design={"method": "saltelli", "n": 64, "axes": uniform(2)})
+    store = toy(
+        2, lambda u: float(u[0] - 0.02), design={"method": "saltelli", "n": 64, "axes": uniform(2)}
+    )
     done = ask(store, "--log", "--left-out", "0.2")
     assert done.exit_code == 0
     assert "cases without a finite value: left out, nothing is put in their place" in done.output
@@ -187,7 +263,9 @@ def test_a_target_that_a_logarithm_cannot_take_is_left_out_openly(toy: Callable[
 
 
 def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None:
-    store = toy(2, lambda u: float(u[0] * u[1]), design={"method": "saltelli", "n": 32, "axes": uniform(2)})
+    store = toy(
+        2, lambda u: float(u[0] * u[1]), design={"method": "saltelli", "n": 32, "axes": uniform(2)}
+    )
     for words in ([], ["--method", "pawn"]):
         assert asked(store, *words) == asked(store, *words)
 
@@ -195,25 +273,50 @@ def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--target", "M_los"], "--target M_los: is no result with one number per run; there are M_available, M_loss, M_loss_blowout"),
+        (
+            ["--target", "M_los"],
+            (
+                "--target M_los: is no result with one number per run; there are M_available,"
+                " M_loss, M_loss_blowout"
+            ),
+        ),
         (["--target", "Sigma"], "--target Sigma: is no result"),
-        (["--method", "morris"], "the store has a design of method saltelli; use --method pawn, which takes any runs"),
+        (
+            ["--method", "morris"],
+            "the store has a design of method saltelli; use --method pawn, which takes any runs",
+        ),
         (["--target", "M_supplied"], "in all runs: nothing varies"),
-        (["--out", "nowhere/fig.png"], "nowhere/fig.png cannot be written: No such file or directory"),
+        (
+            ["--out", "nowhere/fig.png"],
+            "nowhere/fig.png cannot be written: No such file or directory",
+        ),
     ],
 )
-def test_a_question_that_cannot_be_answered_says_why(toy: Callable[..., Path], words: list[str], message: str) -> None:
-    done = ask(toy(2, lambda u: float(u[0]), design={"method": "saltelli", "n": 16, "axes": uniform(2)}), *words)
+def test_a_question_that_cannot_be_answered_says_why(
+    toy: Callable[..., Path], words: list[str], message: str
+) -> None:
+    done = ask(
+        toy(2, lambda u: float(u[0]), design={"method": "saltelli", "n": 16, "axes": uniform(2)}),
+        *words,
+    )
     assert (done.exit_code, "Traceback" in done.output) == (2, False)
     assert message in done.output
 
 
 def test_a_store_without_a_design_names_what_is_missing(finished: Path) -> None:
-    assert "the store has no design for it; use --method pawn" in ask(finished, "--method", "saltelli").output
-    assert "2 runs are too few for the distributions that PAWN compares; 80 are needed" in ask(finished).output
+    assert (
+        "the store has no design for it; use --method pawn"
+        in ask(finished, "--method", "saltelli").output
+    )
+    assert (
+        "2 runs are too few for the distributions that PAWN compares; 80 are needed"
+        in ask(finished).output
+    )
 
 
-def test_the_table_ranks_tells_whether_n_was_enough_and_draws(toy: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_table_ranks_tells_whether_n_was_enough_and_draws(
+    toy: Callable[..., Path], tmp_path: Path
+) -> None:
     store = toy(6, sobol_g, design={"method": "saltelli", "n": 16, "axes": uniform(6)})
     done = ask(store, "--out", str(tmp_path / "fig.png"))
     lines = done.output.splitlines()
@@ -227,10 +330,17 @@ def test_the_table_ranks_tells_whether_n_was_enough_and_draws(toy: Callable[...,
 
 def test_the_verdict_follows_the_intervals_and_the_change() -> None:
     def answer(half: float, change: float) -> Answer:
-        steps = tuple(Indices(n, {"ST": np.array([st]), "ST_conf": np.array([half])}) for n, st in ((8, 0.5), (16, 0.5 + change)))
+        steps = tuple(
+            Indices(n, {"ST": np.array([st]), "ST_conf": np.array([half])})
+            for n, st in ((8, 0.5), (16, 0.5 + change))
+        )
         return Answer({}, "saltelli", ["a"], steps[-1], steps, 0, {})
 
-    assert [answer(*given).settled for given in ((0.04, 0.04), (0.06, 0.0), (0.0, -0.06))] == [True, False, False]
+    assert [answer(*given).settled for given in ((0.04, 0.04), (0.06, 0.0), (0.0, -0.06))] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +357,7 @@ def test_an_interval_is_told_relative_to_the_largest_index_where_indices_have_a_
 ) -> None:
     columns = {main: np.array([2.0]), f"{main}_conf": np.array([0.2]), "S1": np.array([0.5])}
     final = Indices(8, columns)
-    (*_, line) = verdict(Answer({}, method, ["a"], final, (final,), 0, {}))
+    *_, line = verdict(Answer({}, method, ["a"], final, (final,), 0, {}))
     assert words in line
 
 

@@ -34,7 +34,11 @@ def sizes_in_comment(file: Path) -> set[int]:
 
 def ends(axis: Axis) -> Axis:
     """The axis with its first and its last point only."""
-    return dataclasses.replace(axis, points=axis.points[:: len(axis.points) - 1], labels=axis.labels[:: len(axis.labels) - 1])
+    return dataclasses.replace(
+        axis,
+        points=axis.points[:: len(axis.points) - 1],
+        labels=axis.labels[:: len(axis.labels) - 1],
+    )
 
 
 @pytest.mark.parametrize("file", [*map(marked, FILES)])
@@ -45,7 +49,9 @@ def test_a_shipped_sweep_is_what_its_comment_says(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LARGE))
-def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends_can_run(name: str) -> None:
+def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends_can_run(
+    name: str,
+) -> None:
     file = CONFIGS / "sweeps" / f"{name}.yaml"
     sweep = load_sweep(file)
     assert sweep.spec.name == name
@@ -54,9 +60,12 @@ def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends
     assert len(make_plan(at_ends).cases) == 2 ** len(sweep.axes)
 
 
-@pytest.mark.parametrize("name", ["map2", "shielding_temperature", "temperature_supply_36"])  # the short ones
+# the short ones
+@pytest.mark.parametrize("name", ["map2", "shielding_temperature", "temperature_supply_36"])
 def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
     run_here(file := CONFIGS / "sweeps" / f"{name}.yaml", tmp_path / "s.zarr")
-    judgements = judge(load_sweep(file).checks, Results.of(reader.open_group(tmp_path / "s.zarr")), name)
+    judgements = judge(
+        load_sweep(file).checks, Results.of(reader.open_group(tmp_path / "s.zarr")), name
+    )
     assert judgements
     assert [of.name for of in judgements if not of.passed] == []

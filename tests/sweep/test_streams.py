@@ -185,7 +185,9 @@ def test_a_command_in_an_ascii_terminal_or_without_streams_ends_as_it_would(
         assert code_of(closing, tmp_path, nowhere.fileno()) == expected
 
 
-@pytest.mark.parametrize("how", ["reader gone", pytest.param("full disk", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "how", ["reader gone", pytest.param("full disk", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("command", in_turn(DATA))
 def test_data_that_nobody_takes_is_no_success(
     typed: Callable[[str, str], list[str]],

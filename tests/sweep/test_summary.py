@@ -13,7 +13,9 @@ from sweep.summary import COLUMNS_SHOWN, totals
 
 
 @pytest.mark.parametrize("points", [COLUMNS_SHOWN, COLUMNS_SHOWN + 1])
-def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table(tmp_path: Path, points: int) -> None:
+def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table(
+    tmp_path: Path, points: int
+) -> None:
     T0 = [3000.0 + 100.0 * i for i in range(points)]
     run_here(sweep_file(tmp_path, axes={"temperature.T0": T0}, block=16), tmp_path / "s.zarr")
     table = totals(reader.open_group(tmp_path / "s.zarr"))
@@ -35,15 +37,25 @@ def cells_of(store: Path) -> list[list[str]]:
 
 def test_a_disk_that_lacks_a_ring_has_no_sum_and_says_so(tmp_path: Path) -> None:
     axes = {"ring": {"rings": [1.0, 2.0, 3]}, "temperature.T0": [3000.0, 4000.0]}
-    run_here(sweep_file(tmp_path, axes=axes, exclude=[{"ring": 0, "temperature.T0": 3000.0}]), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes=axes, exclude=[{"ring": 0, "temperature.T0": 3000.0}]),
+        tmp_path / "s.zarr",
+    )
     ((lacking, whole),) = cells_of(tmp_path / "s.zarr")
     assert lacking == "excluded"
-    assert float(whole) == pytest.approx(float(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().M_loss[1]), rel=1e-3)
+    assert float(whole) == pytest.approx(
+        float(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().M_loss[1]), rel=1e-3
+    )
 
 
 def test_a_shared_run_stands_in_the_table_of_totals_for_each_of_its_cases(tmp_path: Path) -> None:
     run_here(
-        sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}, variants={"a": {}, "b": {"temperature.T0": 3500.0}}), tmp_path / "s.zarr"
+        sweep_file(
+            tmp_path,
+            axes={"temperature.T0": [3000.0, 4000.0]},
+            variants={"a": {}, "b": {"temperature.T0": 3500.0}},
+        ),
+        tmp_path / "s.zarr",
     )
     (_, *first), (_, *second) = cells_of(tmp_path / "s.zarr")
     assert first[1] == second[1]
@@ -67,7 +79,11 @@ def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
     assert all("-" not in row for row in table)
     found = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
     by = found.groups({"tau_stop": found.columns["tau_stop"]})
-    assert sorted((str(at["tau_stop"]), rows.size) for at, rows in by) == [("2.0", 2), ("3.0", 2), ("null", 2)]
+    assert sorted((str(at["tau_stop"]), rows.size) for at, rows in by) == [
+        ("2.0", 2),
+        ("3.0", 2),
+        ("null", 2),
+    ]
 
 
 def test_rings_are_added_up_where_another_axis_has_null(tmp_path: Path) -> None:

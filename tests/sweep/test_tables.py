@@ -37,7 +37,9 @@ def runs_of(printed: str) -> list[int]:
         ("T0 > 9000", []),
     ],
 )
-def test_show_lists_the_runs_for_which_a_condition_holds(mixed: Path, condition: str, runs: list[int]) -> None:
+def test_show_lists_the_runs_for_which_a_condition_holds(
+    mixed: Path, condition: str, runs: list[int]
+) -> None:
     printed = shown(mixed, "--where", condition, "--columns", "T0,status")
     assert runs_of(printed) == runs
     assert f"\n{len(runs)} of 18 runs\n" in printed
@@ -45,33 +47,58 @@ def test_show_lists_the_runs_for_which_a_condition_holds(mixed: Path, condition:
 
 def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: Path) -> None:
     columns = Columns(reader.open_group(mixed))
-    loss, every = columns["M_loss"], np.arange(18)
+    loss = columns["M_loss"]
+    every = np.arange(18)
     up, down = (in_sequence(columns, every, by) for by in ("M_loss", "-M_loss"))
     done = np.isfinite(loss)
     for order, sign in ((up, 1.0), (down, -1.0)):
         assert (np.diff(sign * loss[order[: done.sum()]]) >= 0.0).all()
         assert order[done.sum() :].tolist() == np.flatnonzero(~done).tolist()
-    assert in_sequence(columns, every, "-T0").tolist() == sorted(every, key=lambda run: -columns["T0"][run])  # equal ones keep their order
-    assert runs_of(shown(mixed, "--sort", "-M_loss", "--rows", "1", "--columns", "M_loss")) == [int(down[0])]
+    # equal ones keep their order
+    assert in_sequence(columns, every, "-T0").tolist() == sorted(
+        every, key=lambda run: -columns["T0"][run]
+    )
+    assert runs_of(shown(mixed, "--sort", "-M_loss", "--rows", "1", "--columns", "M_loss")) == [
+        int(down[0])
+    ]
 
 
 def test_what_is_not_committed_is_not_shown(mixed: Path) -> None:
-    assert np.isfinite(reader.column(reader.open_group(mixed), "M_loss")[2])  # a worker wrote it, nobody vouches for it
-    assert re.search(r"│ +2 │ pending │ +- │ +- │", shown(mixed, "--columns", "status,M_loss,stop_reason"))
+    # a worker wrote it, nobody vouches for it
+    assert np.isfinite(reader.column(reader.open_group(mixed), "M_loss")[2])
+    assert re.search(
+        r"│ +2 │ pending │ +- │ +- │", shown(mixed, "--columns", "status,M_loss,stop_reason")
+    )
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 160, 200])
-def test_a_table_is_as_wide_as_the_terminal_and_names_what_it_leaves_out(finished: Path, width: int) -> None:
+def test_a_table_is_as_wide_as_the_terminal_and_names_what_it_leaves_out(
+    finished: Path, width: int
+) -> None:
     columns = Columns(reader.open_group(finished))
     output = io.StringIO()
-    Console(file=output, width=width).print(runs_table(columns, None, np.arange(6), rows=4, width=width))
+    Console(file=output, width=width).print(
+        runs_table(columns, None, np.arange(6), rows=4, width=width)
+    )
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     printed = in_one_line(output.getvalue())
     assert "2 runs more; --rows shows them" in printed
     left_out = re.search(r"no room for (.*); choose with --columns", printed)
-    for name in ("T0", "r_in_RM", "r_out_RM", "ring", "status", "M_loss", "t99", "tau_max", "stop_reason"):
-        assert (name in printed.partition("no room")[0]) != bool(left_out and name in left_out[1].split(", "))
+    for name in (
+        "T0",
+        "r_in_RM",
+        "r_out_RM",
+        "ring",
+        "status",
+        "M_loss",
+        "t99",
+        "tau_max",
+        "stop_reason",
+    ):
+        assert (name in printed.partition("no room")[0]) != bool(
+            left_out and name in left_out[1].split(", ")
+        )
     assert "3000" in printed
     assert "T0" in printed.partition("no room")[0]
     assert bool(left_out) == (width < 99)
@@ -80,8 +107,12 @@ def test_a_table_is_as_wide_as_the_terminal_and_names_what_it_leaves_out(finishe
 def test_chosen_columns_are_left_out_from_the_last(finished: Path) -> None:
     output = io.StringIO()
     names = ["M_loss", "worker", "t99", "T0", "run_id"]
-    Console(file=output, width=44).print(runs_table(Columns(reader.open_group(finished)), names, np.arange(6), rows=6, width=44))
-    assert "no room for T0, run_id" in in_one_line(output.getvalue()) or "no room for t99, T0, run_id" in in_one_line(output.getvalue())
+    Console(file=output, width=44).print(
+        runs_table(Columns(reader.open_group(finished)), names, np.arange(6), rows=6, width=44)
+    )
+    assert "no room for T0, run_id" in in_one_line(
+        output.getvalue()
+    ) or "no room for t99, T0, run_id" in in_one_line(output.getvalue())
 
 
 def test_hostile_text_reaches_no_terminal(mixed: Path) -> None:

@@ -28,7 +28,8 @@ def file(tmp_path: Path) -> Path:
 
 def before_runs(acts: Mapping[int, Callable[[], object]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something before the first, second, ... run is integrated."""
-    really, number = sweep.worker.solve, itertools.count(1)
+    really = sweep.worker.solve
+    number = itertools.count(1)
 
     def solve(run: Any) -> Any:
         acts.get(next(number), lambda: None)()
@@ -44,7 +45,8 @@ def lock_of(store: Path) -> Path:
 def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
     file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, lost = tmp_path / "s.zarr", threading.Event()
+    store = tmp_path / "s.zarr"
+    lost = threading.Event()
     really = LockFile.lose
 
     def lose(held: LockFile, to: str) -> None:
@@ -60,7 +62,10 @@ def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
 
     with monkeypatch.context() as patch:
         before_runs({3: remove_lock}, patch)
-        with pytest.raises(StoreError, match=r"somebody has removed the lock of this driver, .*; resume with the same command"):
+        with pytest.raises(
+            StoreError,
+            match=r"somebody has removed the lock of this driver, .*; resume with the same command",
+        ):
             run_here(file, store)
     assert 0 < counts(store).pending < RUNS
     run_here(file, store)
@@ -79,7 +84,9 @@ def test_a_lock_of_another_driver_is_left_alone(tmp_path: Path) -> None:
     assert not lock_of(store).exists()
 
 
-def test_the_lock_of_a_driver_that_began_after_ours_was_removed_outlives_ours(tmp_path: Path) -> None:
+def test_the_lock_of_a_driver_that_began_after_ours_was_removed_outlives_ours(
+    tmp_path: Path,
+) -> None:
     store = tmp_path / "s.zarr"
     first = driving(store)
     first.__enter__()
@@ -89,11 +96,19 @@ def test_the_lock_of_a_driver_that_began_after_ours_was_removed_outlives_ours(tm
         assert lock_of(store).exists()
 
 
-@pytest.mark.parametrize(("saved_at", "words"), [(1, "4 runs are pending again"), (3, "2 runs are pending again")])
+@pytest.mark.parametrize(
+    ("saved_at", "words"), [(1, "4 runs are pending again"), (3, "2 runs are pending again")]
+)
 def test_a_store_that_is_replaced_by_its_backup_is_not_called_finished(
-    file: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_at: int, words: str
+    file: Path,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    saved_at: int,
+    words: str,
 ) -> None:
-    store, backup = tmp_path / "s.zarr", tmp_path / "backup.zarr"
+    store = tmp_path / "s.zarr"
+    backup = tmp_path / "backup.zarr"
 
     def save() -> None:
         shutil.copytree(store, backup)
@@ -104,7 +119,13 @@ def test_a_store_that_is_replaced_by_its_backup_is_not_called_finished(
 
     with monkeypatch.context() as patch:
         before_runs({saved_at: save, 5: restore}, patch)
-        with pytest.raises(StoreError, match=f"{words}: the store was changed or replaced during the sweep; resume with the same command"):
+        with pytest.raises(
+            StoreError,
+            match=(
+                f"{words}: the store was changed or replaced during the sweep; resume with the same"
+                " command"
+            ),
+        ):
             run_here(file, store)
     run_here(file, store)
     assert_same_bits(store, finished)

@@ -47,10 +47,15 @@ FORMS = {
     "escaped setting": "{}://bucket/x.zarr;token%3Dhunter2",
 }
 SCHEMES = (*OBJECT_SCHEMES, "https", "S3")
-URLS = {f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()}
+URLS = {
+    f"{form} in {scheme}": url.format(scheme) for scheme in SCHEMES for form, url in FORMS.items()
+}
 for azure in ("abfs", "abfss"):
     del URLS[f"user in {azure}"]  # which is a container
-URLS |= {f"{form} of a file": FORMS[form].format("file") for form in ("password", "user", "query", "fragment")}
+URLS |= {
+    f"{form} of a file": FORMS[form].format("file")
+    for form in ("password", "user", "query", "fragment")
+}
 URLS["secret as a scheme"] = "key:hunter2@s3://bucket/x.zarr"
 
 #: Every parameter of every command that takes a store.
@@ -75,7 +80,14 @@ def test_a_url_with_a_secret_is_refused_without_it(url: str) -> None:
         assert SECRET not in shown
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/date=2026-11-29/x.zarr", "s3://bucket/me@home/x.zarr", "s3://bucket/signal=3/tokens/x.zarr"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket/date=2026-11-29/x.zarr",
+        "s3://bucket/me@home/x.zarr",
+        "s3://bucket/signal=3/tokens/x.zarr",
+    ],
+)
 def test_a_path_that_holds_no_secret_is_taken(url: str) -> None:
     assert str(Place.of(url)) == url
 
@@ -84,9 +96,19 @@ URL_ELSEWHERE = "s3://key:hunter2@host/a.yaml"
 ELSEWHERE = {
     "a sweep file": ["run", URL_ELSEWHERE],
     "a scheduler": ["run", "small.yaml", "--scheduler", "tcp://key:hunter2@host:8786"],
-    "a scheduler of another kind": ["run", "small.yaml", "--scheduler", "ws://key:hunter2@host:8786"],
+    "a scheduler of another kind": [
+        "run",
+        "small.yaml",
+        "--scheduler",
+        "ws://key:hunter2@host:8786",
+    ],
     "a scheduler without a protocol": ["run", "small.yaml", "--scheduler", "key:hunter2@host:8786"],
-    "the token of a scheduler": ["run", "small.yaml", "--scheduler", "tcp://***@host:1?token=hunter2"],
+    "the token of a scheduler": [
+        "run",
+        "small.yaml",
+        "--scheduler",
+        "tcp://***@host:1?token=hunter2",
+    ],
     "a number of workers": ["run", "small.yaml", "--workers", URL_ELSEWHERE],
     "a number of failures": ["run", "small.yaml", "--max-failures", URL_ELSEWHERE],
     "a format": ["export", "FINISHED", "--to", URL_ELSEWHERE],
@@ -113,7 +135,9 @@ def test_a_url_in_the_wrong_place_is_named_without_its_password(
 ) -> None:
     sweep_file(tmp_path, axes={"dynamics.i0": [0.05, 0.1]})
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, [str(finished) if word == "FINISHED" else word for word in words])
+    done = CliRunner().invoke(
+        main, [str(finished) if word == "FINISHED" else word for word in words]
+    )
     assert done.exit_code == 2, done.output
     assert "***@host" in done.output
     assert SECRET not in done.output
@@ -122,18 +146,28 @@ def test_a_url_in_the_wrong_place_is_named_without_its_password(
 
 TEXTS = {
     "no store at s3://bucket/me@home/x.zarr": "no store at s3://bucket/me@home/x.zarr",
-    "abfss://container@account.dfs.core.windows.net/x.zarr is away": "abfss://container@account.dfs.core.windows.net/x.zarr is away",
-    "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr": "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr",
+    "abfss://container@account.dfs.core.windows.net/x.zarr is away": (
+        "abfss://container@account.dfs.core.windows.net/x.zarr is away"
+    ),
+    "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr": (
+        "give tcp://HOST:PORT, or s3://BUCKET/NAME.zarr"
+    ),
     "tcp://me:hunter2'hunter2@host:1 and 's3://hunter2@b/x'": "tcp://***@host:1 and 's3://***@b/x'",
     "s3:key:hunter2@bucket/x": "s3://***@bucket/x",
     "https://host/x?sig=hunter2": "https://host/x",
     "s3://bucket/x.zarr;token=hunter2": "s3://bucket/x.zarr;token=***",
     "file a.yaml, line 3: x@y": "file a.yaml, line 3: x@y",
-    "line 9: env: {AWS_SECRET_ACCESS_KEY: hunter2, X: 3}": "line 9: env: {AWS_SECRET_ACCESS_KEY: ***, X: 3}",
+    "line 9: env: {AWS_SECRET_ACCESS_KEY: hunter2, X: 3}": (
+        "line 9: env: {AWS_SECRET_ACCESS_KEY: ***, X: 3}"
+    ),
     "export api_key=hunter2": "export api_key=***",
-    "InvalidAccessKeyId: it does not know this access key": "InvalidAccessKeyId: it does not know this access key",
+    "InvalidAccessKeyId: it does not know this access key": (
+        "InvalidAccessKeyId: it does not know this access key"
+    ),
     "AWS_SESSION_TOKEN: hunter2": "AWS_SESSION_TOKEN: ***",
-    "answered 400 Bad Request, ExpiredToken: the credentials have expired": "answered 400 Bad Request, ExpiredToken: the credentials have expired",
+    "answered 400 Bad Request, ExpiredToken: the credentials have expired": (
+        "answered 400 Bad Request, ExpiredToken: the credentials have expired"
+    ),
     "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)": (
         "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
     ),
@@ -159,12 +193,25 @@ def words_of(command: click.Command, parameter: click.Parameter, url: str) -> li
 
 def test_there_are_commands_that_take_a_store() -> None:
     names = {str(parameter.id).split()[0] for parameter in PARAMETERS}
-    assert {"run", "resume", "status", "show", "doctor", "browse", "export", "submit", "compare"} <= names
+    assert {
+        "run",
+        "resume",
+        "status",
+        "show",
+        "doctor",
+        "browse",
+        "export",
+        "submit",
+        "compare",
+    } <= names
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS)
 def test_no_command_prints_or_keeps_a_secret_of_a_url(
-    command: click.Command, parameter: click.Parameter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: click.Command,
+    parameter: click.Parameter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sweep_file(tmp_path, "x.zarr", axes={"temperature.T0": [3000.0]})
@@ -182,9 +229,13 @@ def test_no_command_prints_or_keeps_a_secret_of_a_url(
     scheme=st.sampled_from(SCHEMES),
     before=st.text("a1:/@%?#", max_size=5),
     behind=st.text("a1:/@%?#", max_size=5),
-    where=st.sampled_from(["{}://key:{}@bucket/x.zarr", "{}://bucket/x.zarr?{}", "{}://bucket/x.zarr#{}"]),
+    where=st.sampled_from(
+        ["{}://key:{}@bucket/x.zarr", "{}://bucket/x.zarr?{}", "{}://bucket/x.zarr#{}"]
+    ),
 )
-def test_no_spelling_of_a_password_is_shown(scheme: str, before: str, behind: str, where: str) -> None:
+def test_no_spelling_of_a_password_is_shown(
+    scheme: str, before: str, behind: str, where: str
+) -> None:
     with pytest.raises(StoreError) as caught:
         Place.of(where.format(scheme, before + SECRET + behind))
     assert SECRET not in str(caught.value)

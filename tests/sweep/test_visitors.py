@@ -1,6 +1,7 @@
 """Whom the page of results and Dask's dashboard answer: nobody who asks by another name, and no other web site.
 
-Seen from the protocol: what a browser sends when a web site that somebody visits makes it ask a server of this machine.
+Seen from the protocol: what a browser sends when a web site that somebody visits makes it ask a
+server of this machine.
 """
 
 import asyncio
@@ -121,9 +122,19 @@ def dashboard(finished: Path) -> Iterator[Site]:
     """Dask's dashboard of a local sweep, with our page on it."""
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
-    with workers_from(1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()) as cluster:
+    with workers_from(
+        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+    ) as cluster:
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])
-        pages = ("/sweep", "/status", "/json/counts.json", "/info/main/workers.html", "/metrics", "/health", "/nowhere")
+        pages = (
+            "/sweep",
+            "/status",
+            "/json/counts.json",
+            "/info/main/workers.html",
+            "/metrics",
+            "/health",
+            "/nowhere",
+        )
         yield Site(port, pages, "/sweep/autoload.js?bokeh-autoload-element=x", "/sweep/ws")
 
 
@@ -139,14 +150,21 @@ def honest(port: int) -> dict[str, dict[str, str]]:
         "no browser": {"Host": f"127.0.0.1:{port}"},
         "another spelling": {"Host": f"LocalHost:{port}"},
         "by IPv6": {"Host": f"[::1]:{port}"},
-        "through a tunnel at another port": {"Host": "localhost:9999", "Origin": "http://localhost:9999"},
+        "through a tunnel at another port": {
+            "Host": "localhost:9999",
+            "Origin": "http://localhost:9999",
+        },
         "the page itself": {
             "Host": f"127.0.0.1:{port}",
             "Origin": f"http://127.0.0.1:{port}",
             "Sec-Fetch-Site": "same-origin",
             "Sec-Fetch-Mode": "cors",
         },
-        "a typed address": {"Host": f"127.0.0.1:{port}", "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+        "a typed address": {
+            "Host": f"127.0.0.1:{port}",
+            "Sec-Fetch-Site": "none",
+            "Sec-Fetch-Mode": "navigate",
+        },
     }
 
 
@@ -173,8 +191,16 @@ def foreign(port: int) -> dict[str, dict[str, str]]:
         "another spelling of this machine": {"Host": here, "Origin": f"http://localhost:{port}"},
         "a frame without an origin": {"Host": here, "Origin": "null"},
         "an origin that cannot be read": {"Host": here, "Origin": "http://[evil"},
-        "a script on another page": {"Host": here, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
-        "a script of a neighbour": {"Host": here, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+        "a script on another page": {
+            "Host": here,
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "no-cors",
+        },
+        "a script of a neighbour": {
+            "Host": here,
+            "Sec-Fetch-Site": "same-site",
+            "Sec-Fetch-Mode": "no-cors",
+        },
         "a websocket of another page": {
             "Host": here,
             "Origin": f"http://{EVIL}",
@@ -188,7 +214,9 @@ def test_whoever_asks_by_its_own_name_is_answered_on_every_path(site: Site) -> N
     expected = dict.fromkeys(site.paths, 200) | {"/nowhere": 404, site.websocket: 101}
     for who, headers in honest(site.port).items():
         paths = site.paths if who == "no browser" else site.quick_paths
-        assert {path: site.status(path, headers) for path in paths} == {path: expected[path] for path in paths}, who
+        assert {path: site.status(path, headers) for path in paths} == {
+            path: expected[path] for path in paths
+        }, who
 
 
 def test_other_web_sites_are_refused_on_every_path(site: Site) -> None:
@@ -205,17 +233,25 @@ def test_other_web_sites_cannot_connect_with_the_token_of_an_honest_page(site: S
 
 
 def test_a_refusal_tells_nothing_and_lets_nobody_read_it(site: Site) -> None:
-    with site.ask(site.autoload, {"Host": f"{EVIL}:{site.port}", "Origin": f"http://{EVIL}:{site.port}"}) as answer:
+    with site.ask(
+        site.autoload, {"Host": f"{EVIL}:{site.port}", "Origin": f"http://{EVIL}:{site.port}"}
+    ) as answer:
         text = answer.read().decode()
         assert answer.status == REFUSED
         assert answer.headers["Access-Control-Allow-Origin"] is None
-    assert text.startswith("this page answers only to the names that it was started for: 127.0.0.1, ::1, localhost; ")
+    assert text.startswith(
+        "this page answers only to the names that it was started for: 127.0.0.1, ::1, localhost; "
+    )
     assert "small.zarr" not in text
     assert EVIL not in text
 
 
 def test_a_link_on_another_page_may_be_followed(site: Site) -> None:
-    headers = {"Host": f"127.0.0.1:{site.port}", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    headers = {
+        "Host": f"127.0.0.1:{site.port}",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+    }
     assert site.status(site.pages[0], headers) == 200
     assert site.status(site.pages[0], {**headers, "Sec-Fetch-Dest": "document"}) == 200
 
@@ -234,7 +270,11 @@ def test_no_page_is_shown_within_another_web_site(site: Site, within: str) -> No
 def test_a_name_that_the_page_is_started_for_is_answered(finished: Path) -> None:
     for server in serving(finished, names=["Hub.example"]):
         site = site_of(server)
-        through_a_proxy = {"Host": "hub.example", "Origin": "https://hub.example", "Sec-Fetch-Site": "same-origin"}
+        through_a_proxy = {
+            "Host": "hub.example",
+            "Origin": "https://hub.example",
+            "Sec-Fetch-Site": "same-origin",
+        }
         that_puts_its_own = {"Host": f"127.0.0.1:{server.port}", "Origin": "https://hub.example"}
         for headers in (through_a_proxy, that_puts_its_own):
             assert site.status("/", headers) == 200
@@ -249,11 +289,15 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
     before = dask.config.get(ORIGINS)
     with (
         dask.config.set({ORIGINS: ["hub.example:443"]}),
-        workers_from(1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()) as cluster,
+        workers_from(
+            1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+        ) as cluster,
     ):
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])
         site = Site(port, (), "", "/sweep/ws")
-        assert site.status("/status", {"Host": "hub.example", "Origin": "https://hub.example"}) == 200
+        assert (
+            site.status("/status", {"Host": "hub.example", "Origin": "https://hub.example"}) == 200
+        )
         assert site.status("/status", {"Host": EVIL}) == REFUSED
     assert dask.config.get(ORIGINS) == before
 
@@ -265,11 +309,18 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
         ("127.0.0.2", ["127.0.0.2"], ["127.0.0.2", "localhost"], [EVIL]),
         ("192.0.2.1", ["192.0.2.1"], ["192.0.2.1"], [EVIL, "localhost", "192.0.2.2"]),
         ("Head", ["192.0.2.1"], ["head", "192.0.2.1"], [EVIL, "localhost"]),
-        ("0.0.0.0", ["0.0.0.0"], ["127.0.0.1", "localhost", "192.0.2.1", "2001:db8::1"], [EVIL, "10.evil.example", ""]),
+        (
+            "0.0.0.0",
+            ["0.0.0.0"],
+            ["127.0.0.1", "localhost", "192.0.2.1", "2001:db8::1"],
+            [EVIL, "10.evil.example", ""],
+        ),
         ("", ["0.0.0.0", "::"], ["127.0.0.1", "192.0.2.1"], [EVIL]),
     ],
 )
-def test_a_server_has_the_names_of_what_it_listens_on(asked: str, bound: list[str], answered: list[str], refused: list[str]) -> None:
+def test_a_server_has_the_names_of_what_it_listens_on(
+    asked: str, bound: list[str], answered: list[str], refused: list[str]
+) -> None:
     names = server_names(asked, bound)
     assert [name for name in answered if name not in names] == []
     assert [name for name in refused if name in names] == []
@@ -289,8 +340,12 @@ def test_all_addresses_are_those_of_the_interfaces() -> None:
     assert "0.0.0.0" not in found
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", pytest.param("127.0.0.1", marks=pytest.mark.thorough)])
-def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(finished: Path, address: str) -> None:
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", pytest.param("127.0.0.1", marks=pytest.mark.thorough)]
+)
+def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(
+    finished: Path, address: str
+) -> None:
     words = [str(SCRIPTS / "sweep"), "browse", str(finished), "--no-open", "--address", address]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(words, text=True, cwd=finished.parent, **pipes) as process:  # type: ignore[call-overload]
@@ -307,6 +362,9 @@ def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(f
     expected = of_machine if address == "0.0.0.0" else [address]
     assert urls == [f"http://{one}:{port}/" for one in expected]
     assert all(bodies)
-    warning = "WARNING: the page listens on 0.0.0.0, beyond this machine; WHOEVER REACHES IT CAN READ THE STORE"
+    warning = (
+        "WARNING: the page listens on 0.0.0.0, beyond this machine; WHOEVER REACHES IT CAN READ THE"
+        " STORE"
+    )
     assert said.startswith(warning) == (address == "0.0.0.0")
     assert process.returncode == 0

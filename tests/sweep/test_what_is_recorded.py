@@ -56,7 +56,9 @@ def texts_in(store: Path) -> str:
     """Every text in a store: attributes and descriptions as they stand, arrays unpacked."""
     group = zarr.open_group(store, mode="r")
     arrays = [array[...] for _, array in group.arrays()]
-    unpacked = ["\n".join(values.ravel().tolist()) for values in arrays if values.dtype.kind in "TUO"]
+    unpacked = [
+        "\n".join(values.ravel().tolist()) for values in arrays if values.dtype.kind in "TUO"
+    ]
     files = [path.read_bytes().decode("latin-1") for path in store.rglob("*") if path.is_file()]
     names = [path.relative_to(store).as_posix() for path in store.rglob("*")]
     return "\n".join([*unpacked, *files, *names])
@@ -102,7 +104,9 @@ def test_a_store_names_the_machines_where_it_is_told_to(project: Path, workers: 
         ("{project}/base.yaml", "../base.yaml"),
     ],
 )
-def test_the_path_of_the_base_is_recorded_as_seen_from_the_sweep_file(project: Path, given: str, recorded: str) -> None:
+def test_the_path_of_the_base_is_recorded_as_seen_from_the_sweep_file(
+    project: Path, given: str, recorded: str
+) -> None:
     shutil.copy(MELT, project / "sweeps" / "here.yaml")
     file = sweep_file_of(project, base=given.format(project=project))
     loaded = load_sweep(file)
@@ -155,7 +159,8 @@ def as_older_versions_wrote(store: Path, base: Path) -> None:
 
 
 def make_store(project: Path, *, older: bool) -> Path:
-    file, store = sweep_file_of(project), project / "small.zarr"
+    file = sweep_file_of(project)
+    store = project / "small.zarr"
     run_here(file, store)
     if older:
         as_older_versions_wrote(store, project / "base.yaml")
@@ -226,7 +231,12 @@ def test_a_store_knows_its_sweep_file_as_it_was_typed_below_the_folder_of_the_pr
 
 def test_rounds_of_a_refinement_know_where_the_base_is(project: Path) -> None:
     span = {"uniform": [3000.0, 5000.0]}
-    refine = {"target": "M_loss", "loss": "gradient", "axes": {"temperature.T0": span}, "max_runs": 9}
+    refine = {
+        "target": "M_loss",
+        "loss": "gradient",
+        "axes": {"temperature.T0": span},
+        "max_runs": 9,
+    }
     plan = make_plan(load_sweep(sweep_file_of(project, axes={}, refine=refine)))
     assert _with(plan, []).sweep.base_file == str((project / "base.yaml").resolve())
 

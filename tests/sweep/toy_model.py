@@ -42,7 +42,8 @@ def ishigami(u: np.ndarray[Any, Any]) -> float:
     return float(np.sin(x[0]) + 7.0 * np.sin(x[1]) ** 2 + 0.1 * x[2] ** 4 * np.sin(x[0]))
 
 
-ISHIGAMI = {"S1": (0.3139, 0.4424, 0.0), "ST": (0.5576, 0.4424, 0.2437)}  # exact, Saltelli et al. (2008), table 4.4
+# exact, Saltelli et al. (2008), table 4.4
+ISHIGAMI = {"S1": (0.3139, 0.4424, 0.0), "ST": (0.5576, 0.4424, 0.2437)}
 
 G_COEFFICIENTS = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
 
@@ -59,19 +60,44 @@ def g_indices() -> dict[str, Any]:
     return {"S1": alone / total, "ST": alone * np.prod(1.0 + alone) / (1.0 + alone) / total}
 
 
-def install(monkeypatch: pytest.MonkeyPatch, model: Model, keys: list[str], fails: Callable[[RunConfig], bool] = lambda config: False) -> None:
+def install(
+    monkeypatch: pytest.MonkeyPatch,
+    model: Model,
+    keys: list[str],
+    fails: Callable[[RunConfig], bool] = lambda config: False,
+) -> None:
     """Let workers of this process give ``model`` of ``keys`` as M_loss; runs for which ``fails`` holds raise."""
     import dataclasses
 
-    like = run_zero_d(load_config(MELT, {"numerics.t_end_years": 1e-4, "sizes.n_bins": 4, "output": {"samples": 2, "snapshots": 2}}))
+    like = run_zero_d(
+        load_config(
+            MELT,
+            {
+                "numerics.t_end_years": 1e-4,
+                "sizes.n_bins": 4,
+                "output": {"samples": 2, "snapshots": 2},
+            },
+        )
+    )
 
     def result(config: RunConfig) -> RunResult:
         if fails(config):
             raise MarsDiskError("the toy is broken here")
         at = [getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) for key in keys]
-        u = np.array([(x - BOUNDS[key][0]) / (BOUNDS[key][1] - BOUNDS[key][0]) for x, key in zip(at, keys, strict=True)])
+        u = np.array(
+            [
+                (x - BOUNDS[key][0]) / (BOUNDS[key][1] - BOUNDS[key][0])
+                for x, key in zip(at, keys, strict=True)
+            ]
+        )
         return dataclasses.replace(like, config=config, M_loss=model(u))
 
-    monkeypatch.setattr(sweep.worker, "prepare", lambda config, cache, memory=None: SimpleNamespace(config=config, alarm=np.zeros(1, np.int64)))
+    monkeypatch.setattr(
+        sweep.worker,
+        "prepare",
+        lambda config, cache, memory=None: SimpleNamespace(
+            config=config, alarm=np.zeros(1, np.int64)
+        ),
+    )
     monkeypatch.setattr(sweep.worker, "solve", lambda run: run.config)
     monkeypatch.setattr(sweep.worker, "finish", result)

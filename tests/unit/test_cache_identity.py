@@ -53,18 +53,25 @@ def rebuilds(first: RunConfig, second: RunConfig) -> int:
 
 @pytest.mark.parametrize("changes", SAME, ids=str)
 def test_equal_identity_means_nothing_is_rebuilt(shipped: Shipped, changes: dict[str, Any]) -> None:
-    first, second = shipped("melt_simple", SHORT), shipped("melt_simple", {**SHORT, **changes})
+    first = shipped("melt_simple", SHORT)
+    second = shipped("melt_simple", {**SHORT, **changes})
     assert identity(first) == identity(second)
     assert rebuilds(first, second) == 0
 
 
 @pytest.mark.parametrize("changes", OTHER, ids=str)
-def test_another_identity_means_something_is_rebuilt(shipped: Shipped, changes: dict[str, Any]) -> None:
-    first, second = shipped("melt_simple", SHORT), shipped("melt_simple", {**SHORT, **changes})
+def test_another_identity_means_something_is_rebuilt(
+    shipped: Shipped, changes: dict[str, Any]
+) -> None:
+    first = shipped("melt_simple", SHORT)
+    second = shipped("melt_simple", {**SHORT, **changes})
     assert identity(first) != identity(second)
     assert rebuilds(first, second) > 0
 
 
 def test_with_the_grid_at_s_blow_the_temperature_is_part_of_the_identity(shipped: Shipped) -> None:
-    hot, cool = (shipped("melt_simple", {**SHORT, "psd.floor": "blowout", "temperature.T0": T0}) for T0 in (4000.0, 3000.0))
+    hot, cool = (
+        shipped("melt_simple", {**SHORT, "psd.floor": "blowout", "temperature.T0": T0})
+        for T0 in (4000.0, 3000.0)
+    )
     assert identity(hot) != identity(cool)

@@ -34,8 +34,14 @@ def test_a_run_within_its_limits_is_exit_code_0_and_says_what_was_compared() -> 
     for words in (
         "160 bins, rtol = 0.001, atol = 1e-10: 0.1 yr in ",
         "quantity unit value error from time steps error from bins order limits verdict",
-        "Error from time steps (err_time): that of the integration, by the same run with rtol = 1e-05, atol = 1e-12, which took ",
-        "Error from bins (err_bins): that of the size grid, extrapolated from the same run on 80, 160 and 320 bins between the same sizes, 1e-07 to 3 m",
+        (
+            "Error from time steps (err_time): that of the integration, by the same run with rtol ="
+            " 1e-05, atol = 1e-12, which took "
+        ),
+        (
+            "Error from bins (err_bins): that of the size grid, extrapolated from the same run on"
+            " 80, 160 and 320 bins between the same sizes, 1e-07 to 3 m"
+        ),
         "for the same optical depth Sigma_0 differs by 0.022 % between 160 and 320 bins",
         "M_loss M_Mars 4.4",
         "t99 s 31",
@@ -51,19 +57,32 @@ def test_a_run_within_its_limits_is_exit_code_0_and_says_what_was_compared() -> 
 def test_a_run_beyond_a_limit_is_exit_code_1_and_says_which_and_what_to_do() -> None:
     done = check(*LOOSE)
     assert done.exit_code == 1, done.output
-    assert re.search(r"failed: M_loss: err_time = 0\.00\d+ is over 0\.001; Sigma_final: err_time = 0\.00\d+ is over 0\.001", done.output)
-    assert re.search(r"within both limits: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off, M_out_dot_max to 0\.\d+ %\n", done.output)
-    assert (
-        "for err_time: lower numerics.rtol and atol to about 0.008 and 2e-05 and check again, or accept the error: --time-limit 0.0025\n"
-        in done.output
+    assert re.search(
+        r"failed: M_loss: err_time = 0\.00\d+ is over 0\.001; Sigma_final: err_time = 0\.00\d+ is"
+        r" over 0\.001",
+        done.output,
     )
     assert re.search(
-        r"for err_bins: raise sizes\.n_bins to about 1\d0 and check again \(tau_final needs most\), or accept the error: --bins-limit 0\.0\d+\n",
+        r"within both limits: t99 to 0\.00\d+ %, t_end to round-off, tau_max to round-off,"
+        r" M_out_dot_max to 0\.\d+ %\n",
+        done.output,
+    )
+    assert (
+        "for err_time: lower numerics.rtol and atol to about 0.008 and 2e-05 and check again, or"
+        " accept the error: --time-limit 0.0025\n" in done.output
+    )
+    assert re.search(
+        r"for err_bins: raise sizes\.n_bins to about 1\d0 and check again \(tau_final needs most\),"
+        r" or accept the error: --bins-limit 0\.0\d+\n",
         done.output,
     )
     verdicts = {line.split()[0]: line.split()[-1] for line in done.output.splitlines()[2:9]}
     assert list(verdicts) == list(QUANTITIES)
-    assert [name for name, verdict in verdicts.items() if verdict == "FAIL"] == ["M_loss", "Sigma_final", "tau_final"]
+    assert [name for name, verdict in verdicts.items() if verdict == "FAIL"] == [
+        "M_loss",
+        "Sigma_final",
+        "tau_final",
+    ]
 
 
 def test_what_the_advice_names_is_what_passes() -> None:
@@ -77,7 +96,10 @@ def test_limits_are_settable() -> None:
     assert check(*LOOSE, "--time-limit", "0.01", "--bins-limit", "0.1").exit_code == 0
     done = check(*MONTH, "--bins-limit", "1e-6")
     assert done.exit_code == 1
-    assert "for err_bins: no sizes.n_bins that is allowed would be enough (tau_final needs most)" in done.output
+    assert (
+        "for err_bins: no sizes.n_bins that is allowed would be enough (tau_final needs most)"
+        in done.output
+    )
 
 
 def test_the_limits_that_help_names_are_those_that_hold() -> None:
@@ -86,15 +108,26 @@ def test_the_limits_that_help_names_are_those_that_hold() -> None:
     assert f"error from the size bins that passes. [default: {BINS_LIMIT:g}]" in text
 
 
-def test_a_run_that_the_optical_depth_stops_says_where_each_of_them_ended_and_what_says_nothing() -> None:
+def test_a_run_that_the_optical_depth_stops_says_where_each_of_them_ended_and_what_says_nothing() -> (
+    None
+):
     done = check(config="baseline")
     assert done.exit_code == 1, done.output
     for words in (
-        "Note: the tighter run took as many steps, so it was not the tolerances that set them; err_time says little.",
-        "Note: the run ended at 0.00182575 s (optical_depth), with tighter steps at 0.00182575 s (optical_depth), with twice the bins at 0.0017",
+        (
+            "Note: the tighter run took as many steps, so it was not the tolerances that set them;"
+            " err_time says little."
+        ),
+        (
+            "Note: the run ended at 0.00182575 s (optical_depth), with tighter steps at 0.00182575"
+            " s (optical_depth), with twice the bins at 0.0017"
+        ),
         "with half the bins at 0.0020",
         "failed: t_end: err_bins = 0.05",
-        "Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says nothing about their error.",
+        (
+            "Note: nothing was lost in any of them, so M_loss and t99 agree at 0, which says"
+            " nothing about their error."
+        ),
     ):
         assert words in done.output
 
@@ -107,14 +140,21 @@ def json_of(done: Result) -> Any:
 
 
 @pytest.mark.parametrize(("words", "code", "passed"), [(FINE, 0, True), (LOOSE, 1, False)])
-def test_for_programs_it_prints_the_same_as_json(words: tuple[str, ...], code: int, passed: bool) -> None:
+def test_for_programs_it_prints_the_same_as_json(
+    words: tuple[str, ...], code: int, passed: bool
+) -> None:
     done = check(*words, "--json")
     assert done.exit_code == code, done.output
     found = json_of(done)
     assert found["passed"] is passed
     assert (found["failures"] == []) is passed
     assert (found["time_limit"], found["bins_limit"]) == (TIME_LIMIT, BINS_LIMIT)
-    assert list(found["err_time"]) == list(found["err_bins"]) == list(found["order_bins"]) == list(QUANTITIES)
+    assert (
+        list(found["err_time"])
+        == list(found["err_bins"])
+        == list(found["order_bins"])
+        == list(QUANTITIES)
+    )
     runs = ("tighter_steps", "half_the_bins", "run", "twice_the_bins")
     for name in QUANTITIES:
         tighter, coarser, value, finer = (found[run][name] for run in runs)
@@ -128,7 +168,9 @@ def test_for_programs_it_prints_the_same_as_json(words: tuple[str, ...], code: i
 
 
 def test_an_infinite_difference_is_null_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marsdisk.convergence.relative_difference", lambda value, reference: float("inf"))
+    monkeypatch.setattr(
+        "marsdisk.convergence.relative_difference", lambda value, reference: float("inf")
+    )
     done = check(*MONTH, "--json")
     assert done.exit_code == 1
     assert json_of(done)["err_time"] == dict.fromkeys(QUANTITIES)
@@ -143,7 +185,10 @@ def test_a_grid_without_a_half_is_null_for_programs_and_named_for_people() -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--set", "sizes.n_bins=501"), "sizes.n_bins = 501: a check needs a run with twice as many"),
+        (
+            ("--set", "sizes.n_bins=501"),
+            "sizes.n_bins = 501: a check needs a run with twice as many",
+        ),
         (("--set", "material.rh=3"), "there is no such key; did you mean material.rho?"),
         (("--set", "numerics.max_steps=3"), "numerics.max_steps = 3 reached"),
         (("--time-limit", "0"), "Invalid value for '--time-limit'"),

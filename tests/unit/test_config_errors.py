@@ -97,7 +97,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: Any, allowed
     ],
 )
 def test_an_unknown_key_is_refused_with_the_name_that_was_meant(key: str, meant: str) -> None:
-    base = {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}} if key.startswith("initial") else {}
+    base = (
+        {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}}
+        if key.startswith("initial")
+        else {}
+    )
     (line,) = problems({**base, key: 1.0})
     assert line.startswith(f"{key} = 1.0: there is no such key; ")
     assert meant in line.split("; ")[1].replace("?", "").split()
@@ -134,9 +138,15 @@ def test_a_key_of_another_cooling_law_is_not_taken_for_an_unrelated_one() -> Non
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        ("disk.r_in_RM", "disk.r_in_RM is missing: give a number in [1, 100] R_M (inner edge, not inside Mars)"),
+        (
+            "disk.r_in_RM",
+            "disk.r_in_RM is missing: give a number in [1, 100] R_M (inner edge, not inside Mars)",
+        ),
         ("temperature.T0", "temperature.T0 is missing: give a number in [1000, 6500] K"),
-        ("temperature.law", "temperature.law is missing: give one of constant, slab, linear, table"),
+        (
+            "temperature.law",
+            "temperature.law is missing: give one of constant, slab, linear, table",
+        ),
     ],
 )
 def test_a_missing_key_is_named_with_what_to_give(missing: str, line: str) -> None:
@@ -156,10 +166,18 @@ def test_a_section_must_hold_keys(section: str, value: Any) -> None:
     [
         ({"disk.r_in_RM": 3.0}, "disk", "r_in_RM = 3 is outside r_out_RM = 2.7"),
         ({"sizes.s_min": 5.0}, "sizes", "s_min = 5 m must be below s_max = 3 m"),
-        ({"numerics": {}}, "numerics", "give t_end_years, t_end_orbits or t_end_until_temperature_K"),
+        (
+            {"numerics": {}},
+            "numerics",
+            "give t_end_years, t_end_orbits or t_end_until_temperature_K",
+        ),
         ({"dynamics": {"e0": 0.1, "e_profile": "mars_pericenter"}}, "dynamics", "drop e0"),
         ({"dynamics": {"kernel_H_mode": "fixed"}}, "dynamics", "H_fixed_over_a"),
-        ({"supply": {"mode": "none", "mu_orbit10pct": 1.0}}, "supply", "drop it or set mode: const"),
+        (
+            {"supply": {"mode": "none", "mu_orbit10pct": 1.0}},
+            "supply",
+            "drop it or set mode: const",
+        ),
         ({"supply": {"mu_orbit10pct": 1.0, "epsilon_mix": 1.0}}, "supply", "epsilon_mix"),
         ({"supply": {"mu_orbit10pct": 1.0, "const_rate": 1.0}}, "supply", "give one"),
         ({"supply": {"injection": "min_bin", "q": 3.0}}, "supply", "powerlaw_bins"),
@@ -172,14 +190,23 @@ def test_a_section_must_hold_keys(section: str, value: Any) -> None:
         ({"output.snapshots": 200}, "output", "at most as many"),
     ],
 )
-def test_keys_that_contradict_each_other_are_refused(overrides: dict[str, Any], section: str, advice: str) -> None:
+def test_keys_that_contradict_each_other_are_refused(
+    overrides: dict[str, Any], section: str, advice: str
+) -> None:
     (line,) = problems(overrides)
     assert line.startswith(f"{section}: ")
     assert advice in line
 
 
 def test_all_problems_are_listed_together() -> None:
-    bad = {"disk.r_in_RM": -1.0, "material.rho": 1e5, "sizes.n_bins": "many", "psd.floor": "fixed", "flux": 1, "temperature.law": "hyodo"}
+    bad = {
+        "disk.r_in_RM": -1.0,
+        "material.rho": 1e5,
+        "sizes.n_bins": "many",
+        "psd.floor": "fixed",
+        "flux": 1,
+        "temperature.law": "hyodo",
+    }
     lines = problems(bad)
     assert len(lines) == len(bad)
     assert {line.split(" = ")[0] for line in lines} == set(bad)
@@ -188,4 +215,7 @@ def test_all_problems_are_listed_together() -> None:
 def test_the_text_of_the_error_holds_the_file_and_every_line() -> None:
     with pytest.raises(ConfigError, match=r"where\.yaml") as caught:
         build_config(merge(GOOD, {"material.rho": 1.0, "disk.r_in_RM": 0.0}), "where.yaml")
-    assert str(caught.value).splitlines() == ["where.yaml:", *(f"  {line}" for line in caught.value.problems)]
+    assert str(caught.value).splitlines() == [
+        "where.yaml:",
+        *(f"  {line}" for line in caught.value.problems),
+    ]

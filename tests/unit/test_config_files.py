@@ -37,7 +37,9 @@ def file(tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.mark.parametrize("text", ["1e-7", "1E-7", "1.0e-7", ".1e-6", "+1e-7", "0.0000001"])
 def test_numbers_are_read_as_people_write_them(file: Callable[[str], Path], text: str) -> None:
-    assert load_config(file(MINIMAL.replace("1e-7", text))).sizes.s_min == pytest.approx(1e-7, rel=1e-15)
+    assert load_config(file(MINIMAL.replace("1e-7", text))).sizes.s_min == pytest.approx(
+        1e-7, rel=1e-15
+    )
 
 
 def test_a_key_given_twice_is_refused(file: Callable[[str], Path]) -> None:
@@ -54,12 +56,20 @@ def test_only_true_and_false_are_booleans(file: Callable[[str], Path], word: str
 
 
 def test_none_is_a_word(file: Callable[[str], Path]) -> None:
-    config = load_config(file(MINIMAL + "supply: {mode: none}\npsd: {floor: none}\nsublimation: {method: none}\n"))
-    assert (config.supply.mode, config.psd.floor, config.sublimation.method) == ("none", "none", "none")
+    config = load_config(
+        file(MINIMAL + "supply: {mode: none}\npsd: {floor: none}\nsublimation: {method: none}\n")
+    )
+    assert (config.supply.mode, config.psd.floor, config.sublimation.method) == (
+        "none",
+        "none",
+        "none",
+    )
 
 
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "", "disk\n", "disk: {r_in_RM: 1.0\n", "disk: [\n"])
-def test_a_file_that_is_no_configuration_is_refused_by_name(file: Callable[[str], Path], text: str) -> None:
+def test_a_file_that_is_no_configuration_is_refused_by_name(
+    file: Callable[[str], Path], text: str
+) -> None:
     with pytest.raises(ConfigError, match=r"run\.yaml"):
         load_config(file(text))
 
@@ -71,22 +81,37 @@ def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
 
 def test_overrides_replace_values_and_whole_sections(file: Callable[[str], Path]) -> None:
     path = file(MINIMAL + "blowout: {edge: sharp, chi: auto}\n")
-    config = load_config(path, {"temperature.T0": 3000, "material.rho": 3270.0, "blowout": {"edge": "sharp"}})
+    config = load_config(
+        path, {"temperature.T0": 3000, "material.rho": 3270.0, "blowout": {"edge": "sharp"}}
+    )
     assert (config.temperature.T0, config.material.rho, config.blowout.chi) == (3000.0, 3270.0, 1.0)
     assert load_config(path).temperature.T0 == 4000.0
 
 
 def test_merging_leaves_what_it_merged_alone() -> None:
     content: dict[str, Any] = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
-    assert merge(content, {"a.b.c": 9, "f.g": 7}) == {"a": {"b": {"c": 9, "d": 2}}, "e": 3, "f": {"g": 7}}
+    assert merge(content, {"a.b.c": 9, "f.g": 7}) == {
+        "a": {"b": {"c": 9, "d": 2}},
+        "e": 3,
+        "f": {"g": 7},
+    }
     assert content == {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
 
 
-def test_variations_of_a_base_are_the_configurations_built_alone(file: Callable[[str], Path]) -> None:
+def test_variations_of_a_base_are_the_configurations_built_alone(
+    file: Callable[[str], Path],
+) -> None:
     base = read_config(file(MINIMAL))
     variations = Variations(base)
     wrong = {"temperature.T0": -1.0}
-    for overrides in ({}, {"temperature.T0": 3000.0}, {"disk": {"r_in_RM": 1.5, "r_out_RM": 2.0}}, wrong, {"material.rho": 2000.0}, {}):
+    for overrides in (
+        {},
+        {"temperature.T0": 3000.0},
+        {"disk": {"r_in_RM": 1.5, "r_out_RM": 2.0}},
+        wrong,
+        {"material.rho": 2000.0},
+        {},
+    ):
         if overrides is wrong:
             with pytest.raises(ConfigError, match=r"temperature\.T0"):
                 variations.config(overrides)
@@ -118,11 +143,18 @@ def test_the_rows_of_a_q_star_table_are_frozen_too(shipped: Callable[..., RunCon
     assert isinstance(hash(config), int)
 
 
-def test_the_digest_does_not_depend_on_the_order_or_spelling_of_keys(file: Callable[[str], Path]) -> None:
+def test_the_digest_does_not_depend_on_the_order_or_spelling_of_keys(
+    file: Callable[[str], Path],
+) -> None:
     plain = load_config(file(MINIMAL)).digest()
     assert load_config(file("\n".join(reversed(MINIMAL.splitlines())))).digest() == plain
-    assert load_config(file(MINIMAL.replace("1e-7", "0.1e-6").replace("4000.0", "4000"))).digest() == plain
-    assert load_config(file(MINIMAL + "material: {rho: 3000.0}\n")).digest() == plain, "a default that is written out"
+    assert (
+        load_config(file(MINIMAL.replace("1e-7", "0.1e-6").replace("4000.0", "4000"))).digest()
+        == plain
+    )
+    assert load_config(file(MINIMAL + "material: {rho: 3000.0}\n")).digest() == plain, (
+        "a default that is written out"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +170,9 @@ def test_the_digest_does_not_depend_on_the_order_or_spelling_of_keys(file: Calla
     ],
     ids=str,
 )
-def test_the_digest_changes_with_any_key(file: Callable[[str], Path], changes: dict[str, Any]) -> None:
+def test_the_digest_changes_with_any_key(
+    file: Callable[[str], Path], changes: dict[str, Any]
+) -> None:
     path = file(MINIMAL)
     assert load_config(path).digest() != load_config(path, changes).digest()
 
@@ -159,24 +193,40 @@ def with_table(folder: Path, key: str, text: str) -> RunConfig:
     folder.mkdir(exist_ok=True)
     name = TABLES[key][0]
     (folder / name).write_text(text, encoding="utf-8")
-    cooling = MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}") if key == "temperature.path" else MINIMAL
+    cooling = (
+        MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}")
+        if key == "temperature.path"
+        else MINIMAL
+    )
     (folder / "run.yaml").write_text(cooling + LINES[key], encoding="utf-8")
     return load_config(folder / "run.yaml")
 
 
 @pytest.mark.parametrize("key", TABLES)
-def test_the_digest_follows_the_content_of_a_table_and_not_its_place(tmp_path: Path, key: str) -> None:
+def test_the_digest_follows_the_content_of_a_table_and_not_its_place(
+    tmp_path: Path, key: str
+) -> None:
     _, text, old, new = TABLES[key]
-    here, there, changed = (with_table(tmp_path / name, key, t) for name, t in (("a", text), ("b", text), ("c", text.replace(old, new))))
+    here, there, changed = (
+        with_table(tmp_path / name, key, t)
+        for name, t in (("a", text), ("b", text), ("c", text.replace(old, new)))
+    )
     assert here.digest() == there.digest()
     assert here.digest() != changed.digest()
     assert set(here.table_digests()) == {"radiation.Q_pr", key}
     assert here.table_digests()[key] != changed.table_digests()[key]
 
 
-def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(tmp_path: Path, file: Callable[[str], Path]) -> None:
-    shutil.copy(Path(marsdisk.__file__).parent / "data" / "qpr_forsterite.csv", tmp_path / "copy.csv")
-    assert load_config(file(MINIMAL + "radiation: {Q_pr: copy.csv}\n")).digest() == load_config(file(MINIMAL)).digest()
+def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(
+    tmp_path: Path, file: Callable[[str], Path]
+) -> None:
+    shutil.copy(
+        Path(marsdisk.__file__).parent / "data" / "qpr_forsterite.csv", tmp_path / "copy.csv"
+    )
+    assert (
+        load_config(file(MINIMAL + "radiation: {Q_pr: copy.csv}\n")).digest()
+        == load_config(file(MINIMAL)).digest()
+    )
     data = Path(marsdisk.__file__).parent / "data"
     shutil.copy(data / "qext_forsterite.csv", tmp_path / "copy.csv")
     with_copy = load_config(file(MINIMAL + "optical_depth: {opacity: planck, Q_ext: copy.csv}\n"))
@@ -186,7 +236,8 @@ def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(tmp_path:
 
 def test_extinction_is_part_of_a_run_with_planck_opacity_only(file: Callable[[str], Path]) -> None:
     path = file(MINIMAL)
-    geometric, planck = load_config(path), load_config(path, {"optical_depth.opacity": "planck"})
+    geometric = load_config(path)
+    planck = load_config(path, {"optical_depth.opacity": "planck"})
     assert geometric.q_ext() is None
     assert planck.q_ext() is shipped_qext_table("forsterite")
     assert geometric.table_digests().keys() == {"radiation.Q_pr"}
@@ -223,7 +274,9 @@ def test_a_table_named_on_the_command_line_is_sought_where_the_user_is(
 
 @pytest.mark.parametrize("key", TABLES)
 @pytest.mark.parametrize("ask", [RunConfig.digest, RunConfig.table_digests])
-def test_a_missing_table_is_a_configuration_error(tmp_path: Path, key: str, ask: Callable[[RunConfig], Any]) -> None:
+def test_a_missing_table_is_a_configuration_error(
+    tmp_path: Path, key: str, ask: Callable[[RunConfig], Any]
+) -> None:
     config = with_table(tmp_path / "a", key, TABLES[key][1])
     (tmp_path / "a" / TABLES[key][0]).unlink()
     with pytest.raises(ConfigError, match=key):

@@ -28,5 +28,7 @@ DEFAULTS = {
 @pytest.mark.parametrize("key", DEFAULTS)
 def test_a_default_is_a_value_that_its_key_takes(key: str) -> None:
     field = DEFAULTS[key]
-    alone: Any = create_model("Alone", __config__=Section.model_config, value=(field.annotation, field))
+    alone: Any = create_model(
+        "Alone", __config__=Section.model_config, value=(field.annotation, field)
+    )
     assert alone(value=field.default).value == field.default

@@ -25,7 +25,9 @@ def written(folder: Path, content: str) -> Path:
 
 
 def test_comments_empty_lines_spaces_and_byte_order_marks_are_skipped(tmp_path: Path) -> None:
-    found = read_csv_table(written(tmp_path, "\ufeff# from a spreadsheet\n\n x , y\n1, 2e3\n  # between\n-3,4\n"))
+    found = read_csv_table(
+        written(tmp_path, "\ufeff# from a spreadsheet\n\n x , y\n1, 2e3\n  # between\n-3,4\n")
+    )
     assert (found.header, found.lines) == (("x", "y"), (4, 6))
     assert np.array_equal(found.column("x"), [1.0, -3.0])
     assert found.column("y").tolist() == [2000.0, 4.0]
@@ -40,30 +42,55 @@ def test_comments_empty_lines_spaces_and_byte_order_marks_are_skipped(tmp_path: 
         ("x,y\n1,2,3\n", "line 2: 3 cells where the header has 2"),
         ("x,y\n1,2\n3,\n", "line 3, column y: is empty"),
         ("x,y\n1,two\n", "line 2, column y: 'two' is not a number"),
-        ("x,y\n1,1_000\n", "line 2, column y: '1_000' is not a number; write 1000 without underscores"),
-        ('x,y\n1,"0,5"\n', "line 2, column y: '0,5' is not a number; write 0.5 with a decimal point"),
-        ("x,y\n1,1.5D-3\n", "line 2, column y: '1.5D-3' is not a number; write 1.5e-3 with e before the exponent"),
+        (
+            "x,y\n1,1_000\n",
+            "line 2, column y: '1_000' is not a number; write 1000 without underscores",
+        ),
+        (
+            'x,y\n1,"0,5"\n',
+            "line 2, column y: '0,5' is not a number; write 0.5 with a decimal point",
+        ),
+        (
+            "x,y\n1,1.5D-3\n",
+            "line 2, column y: '1.5D-3' is not a number; write 1.5e-3 with e before the exponent",
+        ),
         ("x,y\n1,\u0661\n", "line 2, column y: '\u0661' is not a number"),
         ("x,y\n1,0,5\n", "line 2: 3 cells where the header has 2; write decimals after a point"),
-        ("x;y\n1,5;2\n", "line 1: the columns are separated by ';'; take commas, and write decimals after a point"),
+        (
+            "x;y\n1,5;2\n",
+            (
+                "line 1: the columns are separated by ';'; take commas, and write decimals after a"
+                " point"
+            ),
+        ),
         ("x\ty\n1\t2\n", "line 1: the columns are separated by '.t'; take commas"),
-        ('x,y\n1,"2\n3"\n', "line 2: the quotes in '1,\"2' do not pair; put a whole cell in quotes, or none of it"),
+        (
+            'x,y\n1,"2\n3"\n',
+            "line 2: the quotes in '1,\"2' do not pair; put a whole cell in quotes, or none of it",
+        ),
         ('x,y\n1,"2"3\n', "line 2: the quotes in .* do not pair"),
         ("x,y\n1," + 300 * "9" + "x\n", "line 2, column y: '9{96}[.]{3} is not a number"),
         ("x,y\nnan,1\n", "line 2, column x: nan is not finite"),
         ("x,y\n1,inf\n", "line 2, column y: inf is not finite"),
     ],
 )
-def test_files_that_are_no_table_are_refused_by_line(tmp_path: Path, content: str, message: str) -> None:
+def test_files_that_are_no_table_are_refused_by_line(
+    tmp_path: Path, content: str, message: str
+) -> None:
     with pytest.raises(ValueError, match=f"given.csv.*{message}"):
         read_csv_table(written(tmp_path, content))
 
 
 def test_a_file_that_cannot_be_read_is_named_in_words(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nothing\.csv cannot be read: No such file or directory$"):
+    with pytest.raises(
+        FileNotFoundError, match=r"nothing\.csv cannot be read: No such file or directory$"
+    ):
         read_csv_table(tmp_path / "nothing.csv")
     (tmp_path / "given.csv").write_bytes(b"x,y\n1,\xff\n")
-    latin = r"given\.csv cannot be read: line 2 is not UTF-8: its letter 'ÿ' is in Latin-1; save the file as UTF-8\n      line 2: 1,ÿ$"
+    latin = (
+        r"given\.csv cannot be read: line 2 is not UTF-8: its letter 'ÿ' is in Latin-1; save the"
+        r" file as UTF-8\n      line 2: 1,ÿ$"
+    )
     with pytest.raises(ValueError, match=latin):
         read_csv_table(tmp_path / "given.csv")
 
@@ -90,7 +117,10 @@ def test_a_mark_of_comments_in_quotes_is_a_name(tmp_path: Path) -> None:
 #: Everything that reads a table, as the arrays that come of it, with a table for it.
 READERS: dict[str, tuple[Callable[[Path], list[Any]], str]] = {
     "any": (lambda file: [read_csv_table(file).column(name) for name in "xy"], "x,y\n1,5\n2,6\n"),
-    "Q_pr, wide": (lambda file: arrays(read_qpr_table(file), "log_s T Q"), "s_m\\T_K,1000,2000\n1e-7,1,2\n1e-6,5,6\n"),
+    "Q_pr, wide": (
+        lambda file: arrays(read_qpr_table(file), "log_s T Q"),
+        "s_m\\T_K,1000,2000\n1e-7,1,2\n1e-6,5,6\n",
+    ),
     "Q_ext, wide": (
         lambda file: arrays(read_qext_table(file), "log_s T Q"),
         "Q_ext:s_m\\T_K,1000,2000\n1e-7,1,2\n1e-6,5,6\n",
@@ -123,8 +153,17 @@ def in_quotes(table: str) -> str:
 def test_every_table_is_read_in_quotes_too(kind: str, tmp_path: Path) -> None:
     read, table = READERS[kind]
     quoted = in_quotes(table)
-    spellings = [table, quoted, "\ufeff# c\n\n" + table, table.replace("\n", "\r\n"), table.replace(",", " , "), quoted.replace(",", ", ")]
-    found = [[array.tobytes() for array in read(written(tmp_path, spelling))] for spelling in spellings]
+    spellings = [
+        table,
+        quoted,
+        "\ufeff# c\n\n" + table,
+        table.replace("\n", "\r\n"),
+        table.replace(",", " , "),
+        quoted.replace(",", ", "),
+    ]
+    found = [
+        [array.tobytes() for array in read(written(tmp_path, spelling))] for spelling in spellings
+    ]
     assert found == [found[0]] * len(spellings)
 
 
@@ -137,9 +176,13 @@ def test_every_table_is_read_in_quotes_too(kind: str, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", READERS)
-def test_every_table_says_how_a_number_is_written(kind: str, cell: str, words: str, tmp_path: Path) -> None:
+def test_every_table_says_how_a_number_is_written(
+    kind: str, cell: str, words: str, tmp_path: Path
+) -> None:
     read, table = READERS[kind]
     before, after = re.split("(?<![.0-9])5(?![.0-9])", table, maxsplit=1)
     line = before.count("\n") + 1
-    with pytest.raises(ValueError, match=f"given.csv, line {line}, column .*: '{cell}' is not a number; {words}"):
+    with pytest.raises(
+        ValueError, match=f"given.csv, line {line}, column .*: '{cell}' is not a number; {words}"
+    ):
         read(written(tmp_path, f'{before}"{cell}"{after}'))

@@ -8,9 +8,17 @@ from marsdisk.errors import CacheError, CacheRefusedError, ConfigError, MarsDisk
 
 
 @pytest.mark.parametrize(
-    ("error", "builtin"), [(ConfigError, ValueError), (SolverError, ArithmeticError), (CacheError, RuntimeError), (CacheRefusedError, ValueError)]
+    ("error", "builtin"),
+    [
+        (ConfigError, ValueError),
+        (SolverError, ArithmeticError),
+        (CacheError, RuntimeError),
+        (CacheRefusedError, ValueError),
+    ],
 )
-def test_every_error_is_ours_and_a_builtin(error: type[Exception], builtin: type[Exception]) -> None:
+def test_every_error_is_ours_and_a_builtin(
+    error: type[Exception], builtin: type[Exception]
+) -> None:
     assert issubclass(error, MarsDiskError)
     assert issubclass(error, builtin)
 
@@ -21,6 +29,9 @@ def test_a_configuration_error_keeps_its_problems_when_pickled() -> None:
     assert (str(after), after.problems, after.where) == (str(before), before.problems, before.where)
 
 
-@pytest.mark.parametrize("error", [SolverError("too many steps"), CacheError("another thread"), CacheRefusedError("not finite")])
+@pytest.mark.parametrize(
+    "error",
+    [SolverError("too many steps"), CacheError("another thread"), CacheRefusedError("not finite")],
+)
 def test_other_errors_keep_their_text_when_pickled(error: MarsDiskError) -> None:
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

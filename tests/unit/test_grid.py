@@ -6,8 +6,13 @@ import pytest
 from marsdisk.physics.grid import bin_of, content_version, grain_mass, make_grid
 
 
-@pytest.mark.parametrize(("s_lo", "s_hi", "n"), [(1e-7, 3.0, 40), (1e-9, 1e3, 2), (1.0423461e-6, 3.0, 12), (1e-6, 2e-6, 1000)])
-def test_edges_are_equally_spaced_in_log_and_centres_are_their_means(s_lo: float, s_hi: float, n: int) -> None:
+@pytest.mark.parametrize(
+    ("s_lo", "s_hi", "n"),
+    [(1e-7, 3.0, 40), (1e-9, 1e3, 2), (1.0423461e-6, 3.0, 12), (1e-6, 2e-6, 1000)],
+)
+def test_edges_are_equally_spaced_in_log_and_centres_are_their_means(
+    s_lo: float, s_hi: float, n: int
+) -> None:
     grid = make_grid(s_lo, s_hi, n)
     assert (grid.edges.size, grid.sizes.size, grid.widths.size) == (n + 1, n, n)
     assert grid.edges[[0, -1]] == pytest.approx([s_lo, s_hi], rel=1e-14)
@@ -15,7 +20,10 @@ def test_edges_are_equally_spaced_in_log_and_centres_are_their_means(s_lo: float
     assert grid.sizes**2 == pytest.approx(grid.edges[1:] * grid.edges[:-1], rel=1e-14)
 
 
-@pytest.mark.parametrize(("s_lo", "s_hi"), [(0.0, 1.0), (-1.0, 1.0), (1.0, 1.0), (2.0, 1.0), (1.0, float("inf")), (float("nan"), 1.0)])
+@pytest.mark.parametrize(
+    ("s_lo", "s_hi"),
+    [(0.0, 1.0), (-1.0, 1.0), (1.0, 1.0), (2.0, 1.0), (1.0, float("inf")), (float("nan"), 1.0)],
+)
 def test_sizes_that_make_no_grid_are_refused(s_lo: float, s_hi: float) -> None:
     with pytest.raises(ValueError, match="0 < s_lo < s_hi"):
         make_grid(s_lo, s_hi, 10)
@@ -32,14 +40,22 @@ def test_equal_grids_have_equal_versions_and_others_do_not() -> None:
     grid = make_grid(1e-7, 3.0, 40)
     same = make_grid(1e-7, 3.0, 40)
     assert (grid.sizes_version, grid.edges_version) == (same.sizes_version, same.edges_version)
-    others = [make_grid(1.0000001e-7, 3.0, 40), make_grid(1e-7, 3.0000001, 40), make_grid(1e-7, 3.0, 41)]
+    others = [
+        make_grid(1.0000001e-7, 3.0, 40),
+        make_grid(1e-7, 3.0000001, 40),
+        make_grid(1e-7, 3.0, 41),
+    ]
     assert len({grid.sizes_version, *(other.sizes_version for other in others)}) == 4
     assert len({grid.edges_version, *(other.edges_version for other in others)}) == 4
 
 
 def test_the_version_is_that_of_the_content() -> None:
     array = np.array([1.0, 2.0, 3.0])
-    assert content_version(array) == content_version(array[::-1][::-1]) == content_version(np.array([[1.0, 2.0, 3.0]]))
+    assert (
+        content_version(array)
+        == content_version(array[::-1][::-1])
+        == content_version(np.array([[1.0, 2.0, 3.0]]))
+    )
     assert content_version(array) == content_version(np.array([1, 2, 3]))
     assert content_version(array) != content_version(np.nextafter(array, 4.0))
     assert content_version(array) != content_version(array[::-1])
@@ -63,4 +79,6 @@ def test_sizes_beyond_the_grid_belong_to_its_ends() -> None:
 
 
 def test_a_grain_is_a_sphere() -> None:
-    assert grain_mass(np.array([1.0, 2.0]), 3000.0) == pytest.approx([4000.0 * np.pi, 32000.0 * np.pi], rel=1e-15)
+    assert grain_mass(np.array([1.0, 2.0]), 3000.0) == pytest.approx(
+        [4000.0 * np.pi, 32000.0 * np.pi], rel=1e-15
+    )

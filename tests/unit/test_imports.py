@@ -11,7 +11,9 @@ import marsdisk
 from tests.imports import module_name
 
 ROOT = Path(marsdisk.__file__).parents[1]
-FILES = [path.relative_to(ROOT) for name in ("marsdisk", "sweep") for path in (ROOT / name).rglob("*.py")]
+FILES = [
+    path.relative_to(ROOT) for name in ("marsdisk", "sweep") for path in (ROOT / name).rglob("*.py")
+]
 MODULES = sorted(module_name(file) for file in FILES if file.stem != "__main__")
 
 #: Imports modules, and prints which of them raise an error or have a warning of our own lines.
@@ -37,5 +39,7 @@ def errors() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_is_imported_without_warnings_of_its_own(errors: dict[str, str], name: str) -> None:
+def test_a_module_is_imported_without_warnings_of_its_own(
+    errors: dict[str, str], name: str
+) -> None:
     assert errors.get(name, "") == ""

@@ -21,18 +21,34 @@ SHORT = {"numerics.t_end_years": 0.01, "sizes.n_bins": 12, "output": {"samples":
         ({}, {"psd.wavy_strength": 0.0}, {"psd.wavy_strength": 0.5}),
         ({"collisions.enabled": False}, {"qstar.scale": 1.0}, {"qstar.scale": 9.0}),
         ({"collisions.enabled": False}, {"dynamics.i0": 0.05}, {"dynamics.i0": 0.5}),
-        ({"collisions.enabled": False}, {"collisions.alpha_frag": 3.0}, {"collisions.alpha_frag": 4.0}),
-        ({"blowout": {"enabled": False}}, {"blowout.edge": "sharp"}, {"blowout": {"enabled": False}}),
-        ({"numerics.t_end_until_temperature_K": 1000.0}, {}, {"numerics.t_end_until_temperature_K": 2000.0}),
+        (
+            {"collisions.enabled": False},
+            {"collisions.alpha_frag": 3.0},
+            {"collisions.alpha_frag": 4.0},
+        ),
+        (
+            {"blowout": {"enabled": False}},
+            {"blowout.edge": "sharp"},
+            {"blowout": {"enabled": False}},
+        ),
+        (
+            {"numerics.t_end_until_temperature_K": 1000.0},
+            {},
+            {"numerics.t_end_until_temperature_K": 2000.0},
+        ),
     ],
 )
-def test_a_key_that_nothing_uses_changes_no_input_and_no_bit(shipped: Shipped, common: Any, one: Any, other: Any) -> None:
+def test_a_key_that_nothing_uses_changes_no_input_and_no_bit(
+    shipped: Shipped, common: Any, one: Any, other: Any
+) -> None:
     configs = [shipped("melt_simple", {**SHORT, **common, **changes}) for changes in (one, other)]
     assert configs[0] != configs[1]
     assert len({inputs_digest(config) for config in configs}) == 1
     left, right = (run_zero_d(config) for config in configs)
     for name in ("M_loss", "Sigma", "N", "tau_los", "s_blow", "t99"):
-        assert np.asarray(getattr(left, name)).tobytes() == np.asarray(getattr(right, name)).tobytes(), name
+        assert (
+            np.asarray(getattr(left, name)).tobytes() == np.asarray(getattr(right, name)).tobytes()
+        ), name
 
 
 @pytest.mark.parametrize(
@@ -71,4 +87,6 @@ def test_a_key_that_nothing_uses_changes_no_input_and_no_bit(shipped: Shipped, c
     ],
 )
 def test_a_key_in_use_changes_the_inputs(shipped: Shipped, changes: dict[str, Any]) -> None:
-    assert inputs_digest(shipped("melt_simple", {**SHORT, **changes})) != inputs_digest(shipped("melt_simple", SHORT))
+    assert inputs_digest(shipped("melt_simple", {**SHORT, **changes})) != inputs_digest(
+        shipped("melt_simple", SHORT)
+    )

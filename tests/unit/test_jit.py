@@ -8,7 +8,9 @@ import pytest
 from marsdisk import _jit
 
 
-def test_a_failing_call_is_repeated_with_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failing_call_is_repeated_with_an_empty_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     folder = tmp_path / "kernels"
     folder.mkdir()
     (folder / "damaged").write_bytes(b"")
@@ -30,7 +32,9 @@ def test_a_call_that_fails_again_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
         _jit.call_repairing(lambda: 1 / 0)
 
 
-def test_the_folder_can_be_chosen_and_is_named_by_a_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_can_be_chosen_and_is_named_by_a_digest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     folder = _jit.compiled_folder.__wrapped__()
     assert folder.parent == tmp_path
@@ -38,7 +42,9 @@ def test_the_folder_can_be_chosen_and_is_named_by_a_digest(monkeypatch: pytest.M
     assert set(folder.name) <= set("0123456789abcdef")
 
 
-def test_another_place_is_found_when_the_first_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_place_is_found_when_the_first_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     blocked = tmp_path / "a_file"
     blocked.write_text("in the way")
     (tmp_path / "temporary").mkdir()
@@ -47,7 +53,9 @@ def test_another_place_is_found_when_the_first_cannot_be_written(monkeypatch: py
     assert (tmp_path / "temporary") in _jit.compiled_folder.__wrapped__().parents
 
 
-def test_making_a_kernel_leaves_the_settings_of_others_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_making_a_kernel_leaves_the_settings_of_others_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(_jit, "compiled_folder", lambda: tmp_path)
     before = numba.config.CACHE_DIR
     assert _jit.kernel(lambda x: 2.0 * x)(21.0) == 42.0

@@ -30,7 +30,10 @@ def test_a_table_is_what_its_command_makes(tables: ModuleType, name: str) -> Non
 
 def test_every_key_has_its_line(tables: ModuleType) -> None:
     lines = tables.defaults()
-    assert all(sum(f"| `{key}` |" in line for line in lines) >= 1 for key in tables.config_keys(tables.RunConfig))
+    assert all(
+        sum(f"| `{key}` |" in line for line in lines) >= 1
+        for key in tables.config_keys(tables.RunConfig)
+    )
     assert any("`temperature.depth`" in line and "100000" in line for line in lines)
 
 
@@ -42,7 +45,10 @@ def test_a_page_without_the_place_of_a_table_is_an_error(tables: ModuleType) -> 
 def test_what_it_links_to_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (PAGE.parent / target).exists(), target
-    headings = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)}
+    headings = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+    }
     for anchor in re.findall(r"\]\(#([^)]+)\)", TEXT):
         assert anchor in headings, anchor
     for test in re.findall(r"`(test_\w+\.py)`", TEXT):

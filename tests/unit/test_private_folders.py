@@ -18,16 +18,23 @@ import pytest
 from marsdisk import _jit
 from marsdisk.private_folders import describe_intruders
 
-VICTIM, STRANGER = 65534, 1234
+VICTIM = 65534
+STRANGER = 1234
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give a folder to another user")
 
-USERS_ROOT, DEFAULT_ROOT, TEMPORARY_ROOT = "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "TMPDIR"
+USERS_ROOT = "NUMBA_CACHE_DIR"
+DEFAULT_ROOT = "XDG_CACHE_HOME"
+TEMPORARY_ROOT = "TMPDIR"
 
 
 def root_of(kind: str, place: Path) -> Path:
     """The folder of which ``compiled_folder`` is a part, for each of the variables that it follows."""
-    names = {USERS_ROOT: "given", DEFAULT_ROOT: "cache/marsdisk", TEMPORARY_ROOT: f"temporary/marsdisk-{os.getuid()}"}
+    names = {
+        USERS_ROOT: "given",
+        DEFAULT_ROOT: "cache/marsdisk",
+        TEMPORARY_ROOT: f"temporary/marsdisk-{os.getuid()}",
+    }
     return place / names[kind]
 
 
@@ -42,7 +49,9 @@ def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
     if request.param != TEMPORARY_ROOT:
         first = root_of(request.param, tmp_path)
-        monkeypatch.setenv(request.param, str(first if request.param == USERS_ROOT else first.parent))
+        monkeypatch.setenv(
+            request.param, str(first if request.param == USERS_ROOT else first.parent)
+        )
     return root_of(request.param, tmp_path)
 
 
@@ -52,7 +61,9 @@ def folder_now() -> Path:
 
 def is_private(folder: Path) -> bool:
     found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return (
+        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    )
 
 
 def give_away(folder: Path) -> None:
@@ -91,7 +102,9 @@ def name_of(intrude: Any) -> str:
     return str(getattr(intrude, "__name__", ""))
 
 
-def test_a_folder_of_ones_own_is_used_and_nobody_else_can_look_into_it(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_of_ones_own_is_used_and_nobody_else_can_look_into_it(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = folder_now()
     assert folder.parent == root
     assert {stat.S_IMODE(path.stat().st_mode) for path in (root, folder)} == {0o700}
@@ -116,7 +129,9 @@ def test_kernels_are_not_read_from_a_folder_that_others_may_have_filled(
 
 
 @pytest.mark.parametrize("intrude", INTRUSIONS, ids=name_of)
-def test_kernels_are_not_read_below_a_root_that_others_may_have_filled(root: Path, intrude: Callable[[Path], None]) -> None:
+def test_kernels_are_not_read_below_a_root_that_others_may_have_filled(
+    root: Path, intrude: Callable[[Path], None]
+) -> None:
     shared = folder_now()
     intrude(root)
     found = folder_now()
@@ -256,7 +271,8 @@ def plant_payloads(temporary: Path, ready: Path, marker: Path, owner: int) -> No
 @as_root
 @pytest.mark.parametrize("owner", [VICTIM, STRANGER], ids=["of one's own", "of a stranger"])
 def test_code_that_another_user_has_planted_is_not_run(victim: Victim, owner: int) -> None:
-    ready, attacked = victim.make_temporary("ready"), victim.make_temporary("attacked")
+    ready = victim.make_temporary("ready")
+    attacked = victim.make_temporary("attacked")
     first = victim.run(ready)
     assert (first.returncode, first.stderr) == (0, "")
     marker = victim.make_temporary("marks") / "was here"

@@ -43,7 +43,15 @@ def of_case(config: RunConfig) -> Any:
         check(config)
         derived = derive(config)
         disk = disk_at_start(config, RunCache())
-        return pickle.dumps((cache_identity(config), derived, disk, drivers_of(config, derived, disk), shielding_of(config)))
+        return pickle.dumps(
+            (
+                cache_identity(config),
+                derived,
+                disk,
+                drivers_of(config, derived, disk),
+                shielding_of(config),
+            )
+        )
     except ConfigError as error:
         return error.problems
 
@@ -55,11 +63,21 @@ def made(make: Callable[[], RunConfig]) -> RunConfig | list[str]:
         return error.problems
 
 
-@given(st.lists(st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}), min_size=2, max_size=12))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {}, optional={key: st.sampled_from(values) for key, values in VALUES.items()}
+        ),
+        min_size=2,
+        max_size=12,
+    )
+)
 def test_a_memory_changes_nothing_whatever_came_before(cases: list[dict[str, Any]]) -> None:
-    variations, memory = Variations(BASE), Memory()
+    variations = Variations(BASE)
+    memory = Memory()
     for overrides in cases:
-        alone, together = made(lambda o=overrides: build_config(merge(BASE, o))), made(lambda o=overrides: variations.config(o))
+        alone = made(lambda o=overrides: build_config(merge(BASE, o)))
+        together = made(lambda o=overrides: variations.config(o))
         assert alone == together
         if isinstance(alone, RunConfig) and isinstance(together, RunConfig):
             assert alone.digest() == together.digest()
@@ -79,41 +97,64 @@ def test_a_stage_is_not_done_again_for_the_sections_that_it_read() -> None:
         asked.append("outer")
         return inner(config) * config.material.rho
 
-    variations, memory = Variations(BASE), Memory()
+    variations = Variations(BASE)
+    memory = Memory()
 
     def ask(**overrides: Any) -> float:
-        return outer(memory.of(variations.sections({key.replace("__", "."): value for key, value in overrides.items()})))
+        return outer(
+            memory.of(
+                variations.sections(
+                    {key.replace("__", "."): value for key, value in overrides.items()}
+                )
+            )
+        )
 
-    assert ask(temperature__T0=3000.0, dynamics__e0=0.1) == ask(temperature__T0=3000.0, dynamics__e0=0.2)
+    assert ask(temperature__T0=3000.0, dynamics__e0=0.1) == ask(
+        temperature__T0=3000.0, dynamics__e0=0.2
+    )
     assert asked == ["outer", "inner"]
     ask(temperature__T0=3000.0, material__rho=2000.0)  # read by the outer one alone
     assert asked == ["outer", "inner", "outer"]
     assert ask(blowout__enabled=False, temperature__T0=3000.0) == 0.0
     assert asked[3:] == ["outer", "inner"]
-    assert ask(blowout__enabled=False, temperature__T0=3500.0) == 0.0  # without blow-out it did not look at the temperature
+    # without blow-out it did not look at the temperature
+    assert ask(blowout__enabled=False, temperature__T0=3500.0) == 0.0
     assert asked[5:] == []
     assert inner(variations.config({})) == BASE["temperature"]["T0"]
     assert asked[5:] == ["inner"]
 
 
 def test_what_a_stage_raises_is_raised_each_time() -> None:
-    variations, memory = Variations(BASE), Memory()
+    variations = Variations(BASE)
+    memory = Memory()
     for _ in range(2):
         with pytest.raises(ConfigError, match="Mars is between"):
-            check(memory.of(variations.sections({"temperature": {"law": "slab", "T0": 6600.0 - 100.1}, "numerics.t_end_years": 900.0})))
+            check(
+                memory.of(
+                    variations.sections(
+                        {
+                            "temperature": {"law": "slab", "T0": 6600.0 - 100.1},
+                            "numerics.t_end_years": 900.0,
+                        }
+                    )
+                )
+            )
 
 
 def test_more_than_a_memory_holds_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Memory, "MANY", 3)
     monkeypatch.setattr(Variations, "MANY", 3)
-    variations, memory = Variations(BASE), Memory()
+    variations = Variations(BASE)
+    memory = Memory()
     for T0 in [*np.linspace(3000.0, 4000.0, 9).tolist()] * 2:
         config = variations.config({"temperature.T0": T0})
         assert derive(memory.of(config.__dict__)).law.T0 == T0
 
 
 def test_the_last_value_is_given_again_for_the_same_objects_and_equal_numbers_only() -> None:
-    memory, array, made = Memory(), np.ones(2), []
+    memory = Memory()
+    array = np.ones(2)
+    made = []
 
     def make(array: np.ndarray, factor: float) -> np.ndarray:
         made.append(factor)
@@ -128,10 +169,14 @@ def test_the_last_value_is_given_again_for_the_same_objects_and_equal_numbers_on
 
 
 def test_runs_that_share_their_collisions_share_the_terms_and_others_do_not() -> None:
-    variations, memory, cache = Variations(BASE), Memory(), RunCache()
+    variations = Variations(BASE)
+    memory = Memory()
+    cache = RunCache()
 
     def terms(**overrides: Any) -> Any:
-        config = variations.config({key.replace("__", "."): value for key, value in overrides.items()})
+        config = variations.config(
+            {key.replace("__", "."): value for key, value in overrides.items()}
+        )
         return prepare(config, cache, memory=memory).solve.args[2]
 
     first = terms(supply__mu_orbit10pct=0.5)

@@ -21,7 +21,8 @@ for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 print(json.dumps(list(sys.modules)))
 """
-#: Imports modules of others and then ours, and tells what the latter have changed of what a process shares.
+#: Imports modules of others and then ours, and tells what the latter have changed of what a process
+#: shares.
 COMPARE = """
 import contextlib, importlib, json, sys
 others, ours = json.loads(sys.argv[1])
@@ -77,7 +78,9 @@ def run(script: str, argument: object) -> Any:
 
 
 def test_importing_everything_changes_no_setting_of_the_process() -> None:
-    others = [name for name in run(IMPORT_ALL, OURS) if not within(name, "marsdisk", "sweep", "__main__")]
+    others = [
+        name for name in run(IMPORT_ALL, OURS) if not within(name, "marsdisk", "sweep", "__main__")
+    ]
     assert {"numba", "dask", "distributed", "zarr", "bokeh"} <= set(others)
     assert run(COMPARE, [others, OURS]) == {}
 
@@ -102,7 +105,9 @@ def kernels_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("kernels_folder")
 @pytest.mark.parametrize("others", [0, 1])
-def test_the_setting_for_joined_operations_is_ours_only_while_we_compile(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_for_joined_operations_is_ours_only_while_we_compile(
+    others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(numba.config, "SLP_VECTORIZE", others)
     double = _jit.kernel(lambda x: 2.0 * x)
     quadruple = _jit.kernel(lambda x: double(double(x)))
@@ -117,7 +122,9 @@ def test_the_setting_for_joined_operations_is_ours_only_while_we_compile(others:
 
 
 @pytest.mark.usefixtures("kernels_folder")
-def test_a_kernel_that_cannot_be_compiled_leaves_the_setting_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_cannot_be_compiled_leaves_the_setting_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(numba.config, "SLP_VECTORIZE", 0)
     with pytest.raises(numba.core.errors.TypingError):
         _jit.kernel(lambda x: x.nothing_of_the_kind)(1.0)
@@ -125,7 +132,9 @@ def test_a_kernel_that_cannot_be_compiled_leaves_the_setting_of_others(monkeypat
 
 
 @pytest.mark.usefixtures("kernels_folder")
-def test_others_that_compile_at_the_same_time_do_not_see_our_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_that_compile_at_the_same_time_do_not_see_our_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(numba.config, "SLP_VECTORIZE", 0)
     start = threading.Barrier(2)
     settings: dict[str, list[int]] = {"ours": [], "theirs": []}

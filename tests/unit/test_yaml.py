@@ -40,24 +40,66 @@ def refusal(text: str) -> str:
     return problem
 
 
-WHOLE = {"0": 0, "10": 10, "010": 10, "-010": -10, "+1": 1, "0o17": 15, "0x1F": 31, "08": 8, "-0": 0}
+WHOLE = {
+    "0": 0,
+    "10": 10,
+    "010": 10,
+    "-010": -10,
+    "+1": 1,
+    "0o17": 15,
+    "0x1F": 31,
+    "08": 8,
+    "-0": 0,
+}
 DECIMAL = {
     **{"1e-7": 1e-7, "1E-7": 1e-7, "1.e3": 1000.0, ".5": 0.5, ".5e3": 500.0, "-.5E+2": -50.0},
     **{"01.50": 1.5, "+1.0": 1.0, "1e3": 1000.0, "0e-999": 0.0, "5e-324": 5e-324},
     **{".inf": math.inf, "+.Inf": math.inf, "-.INF": -math.inf},
 }
-WORDS = {"true": True, "True": True, "FALSE": False, "null": None, "Null": None, "~": None, "": None}
+WORDS = {
+    "true": True,
+    "True": True,
+    "FALSE": False,
+    "null": None,
+    "Null": None,
+    "~": None,
+    "": None,
+}
 #: Numbers, dates and booleans in YAML 1.1, or in the eyes of a loader; texts in YAML 1.2.
 TEXTS = (
     *("1:30", "01:30:00", "190:20:30.15", "2024-01-20", "2024-01-20T10:00:00Z", "2001-1-1 1:1:1"),
     *("1_000", "4_500.0", "0b11", "0o18", "0xZZ", "1e", "e3", ".", "+", "1.2.3", "1e3.5"),
-    *("yes", "no", "on", "off", "Yes", "OFF", "y", "n", "tRUE", "none", "nan", "inf", "+.nan", "=", "١٢"),
+    *(
+        "yes",
+        "no",
+        "on",
+        "off",
+        "Yes",
+        "OFF",
+        "y",
+        "n",
+        "tRUE",
+        "none",
+        "nan",
+        "inf",
+        "+.nan",
+        "=",
+        "١٢",
+    ),
 )
 
 
-@pytest.mark.parametrize(("text", "value"), [*(WHOLE | DECIMAL | WORDS).items(), *((t, t) for t in TEXTS)])
-def test_a_text_without_quotes_means_what_yaml_1_2_says(text: str, value: object, tmp_path: Path) -> None:
-    read_back = [parse_override(f"a={text}")[1], read(tmp_path, f"a: {text}\n"), read(tmp_path, f"a: {text}")]
+@pytest.mark.parametrize(
+    ("text", "value"), [*(WHOLE | DECIMAL | WORDS).items(), *((t, t) for t in TEXTS)]
+)
+def test_a_text_without_quotes_means_what_yaml_1_2_says(
+    text: str, value: object, tmp_path: Path
+) -> None:
+    read_back = [
+        parse_override(f"a={text}")[1],
+        read(tmp_path, f"a: {text}\n"),
+        read(tmp_path, f"a: {text}"),
+    ]
     read_back += [read(tmp_path, f"{{a: {text} }}"), *read(tmp_path, f"a:\n- {text}\n")]
     assert [(type(one), one) for one in read_back] == [(type(value), value)] * 5
 
@@ -98,7 +140,9 @@ def test_a_number_that_cannot_be_held_is_refused(text: str, words: str, tmp_path
 
 
 @given(number=FINITE)
-def test_a_float_as_python_writes_it_has_the_same_bits_when_read(number: float, tmp_path: Path) -> None:
+def test_a_float_as_python_writes_it_has_the_same_bits_when_read(
+    number: float, tmp_path: Path
+) -> None:
     table = tmp_path / "given.csv"
     table.write_text(f'x,"y"\n{number!r},"{number!r}"\n', encoding="utf-8")
     found = read_csv_table(table)
@@ -116,20 +160,33 @@ def test_a_float_as_python_writes_it_has_the_same_bits_when_read(number: float, 
 
 @given(number=st.integers(-(10**300), 10**300))
 def test_a_whole_number_is_the_same_when_read(number: int, tmp_path: Path) -> None:
-    read_back = [read(tmp_path, f"a: {number}\n"), read(tmp_path, yaml_text({"a": number})), parse_override(f"a={number}")[1]]
+    read_back = [
+        read(tmp_path, f"a: {number}\n"),
+        read(tmp_path, yaml_text({"a": number})),
+        parse_override(f"a={number}")[1],
+    ]
     assert [(type(one), one) for one in read_back] == [(int, number)] * 3
 
 
 CONTENT = st.recursive(
-    st.none() | st.booleans() | st.integers() | FINITE | st.text() | st.sampled_from([*WHOLE, *DECIMAL, *TEXTS, "<<"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | FINITE
+    | st.text()
+    | st.sampled_from([*WHOLE, *DECIMAL, *TEXTS, "<<"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1), inner, max_size=3)
+    ),
     max_leaves=10,
 )
 
 
 @example(content={"\x85": None, "a": "\u2028 \u2029"}, flow=True)
 @given(content=CONTENT, flow=st.sampled_from([True, False, None]))
-def test_content_that_is_written_as_yaml_is_the_same_when_read(content: Any, flow: bool | None) -> None:
+def test_content_that_is_written_as_yaml_is_the_same_when_read(
+    content: Any, flow: bool | None
+) -> None:
     text = yaml_text(content, default_flow_style=flow)
     assert json.dumps(parse_yaml(text, "")) == json.dumps(content)
 
@@ -145,7 +202,11 @@ def test_a_text_is_written_so_that_yaml_1_1_reads_it_as_a_text_too(text: str) ->
     assert yaml.safe_load(yaml_text({"a": [text]})) == {"a": [text]}
 
 
-@given(text=st.text(st.sampled_from("ab01.:,-+#&*!|>'\"%@`{}[]?<= \n\t\\~_é\x00\ufeff\u2028"), max_size=40))
+@given(
+    text=st.text(
+        st.sampled_from("ab01.:,-+#&*!|>'\"%@`{}[]?<= \n\t\\~_é\x00\ufeff\u2028"), max_size=40
+    )
+)
 def test_any_text_is_plain_content_or_refused_in_words(text: str) -> None:
     try:
         content = parse_yaml(text, "given.yaml")
@@ -183,7 +244,10 @@ def test_merge_keys_take_what_is_not_given(text: str, content: dict[str, Any]) -
         ("b: {<<: *a, <<: *a}", "<< is given twice; write <<: [*one, *other]"),
         ("b: {<<: 3}", "<< takes keys of a section; write <<: *name, or [*one, *other]"),
         ("b: {<<: [*a, 3]}", "<< takes keys of a section"),
-        ("b: {<<: *c}", "there is no value called c; put *c in quotes, or write &c before what it repeats"),
+        (
+            "b: {<<: *c}",
+            "there is no value called c; put *c in quotes, or write &c before what it repeats",
+        ),
     ],
 )
 def test_a_merge_key_that_cannot_be_followed_says_what_to_write(text: str, words: str) -> None:
@@ -202,7 +266,11 @@ def doubled(levels: int, kind: str) -> str:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     for level in range(1, levels):
         names = [f"*a{level - 1}"] * 9
-        inner = ",".join(f"k{i}: {name}" for i, name in enumerate(names)) if kind == "mapping" else ",".join(names)
+        inner = (
+            ",".join(f"k{i}: {name}" for i, name in enumerate(names))
+            if kind == "mapping"
+            else ",".join(names)
+        )
         lines.append(f"a{level}: &a{level} {wrap.format(inner)}")
     return "\n".join(lines) + "\n"
 
@@ -210,7 +278,9 @@ def doubled(levels: int, kind: str) -> str:
 @pytest.mark.parametrize("kind", ["list", "mapping", "merge"])
 @pytest.mark.parametrize("levels", [8, 40])
 def test_aliases_that_would_fill_the_memory_are_refused(kind: str, levels: int) -> None:
-    assert refusal(doubled(levels, kind)).startswith(f"aliases repeat more than {MAX_REPEATED} values; write axes\n      line ")
+    assert refusal(doubled(levels, kind)).startswith(
+        f"aliases repeat more than {MAX_REPEATED} values; write axes\n      line "
+    )
 
 
 def test_as_many_aliases_as_a_sweep_may_need_are_read() -> None:
@@ -231,22 +301,46 @@ DEEP: dict[str, Callable[[int], str]] = {
 def test_values_may_stand_in_each_other_to_a_limit(form: str) -> None:
     parse_yaml(DEEP[form](MAX_DEPTH) + "\n", "")
     for levels in (MAX_DEPTH + 1, 30 * MAX_DEPTH):
-        assert refusal(DEEP[form](levels) + "\n").startswith(f"there are more than {MAX_DEPTH} levels of brackets; take fewer")
+        assert refusal(DEEP[form](levels) + "\n").startswith(
+            f"there are more than {MAX_DEPTH} levels of brackets; take fewer"
+        )
 
 
 def test_lines_of_keys_fill_no_memory() -> None:
     key = 100_000 * "k"
-    _, lines = read_document(f"? {key}\n: [{20_000 * '1,'}]\nb: {{{900 * 'c'}: {{{900 * 'd'}: [1, 2]}}}}\n")
+    _, lines = read_document(
+        f"? {key}\n: [{20_000 * '1,'}]\nb: {{{900 * 'c'}: {{{900 * 'd'}: [1, 2]}}}}\n"
+    )
     assert sum(map(len, lines)) < 3 * MAX_PATH
     assert lines == {"b": 3, f"b.{900 * 'c'}": 3}
 
 
-@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a {<<: *a}", "a: &a\n  b: &b [*b]\n", "a: &a [1, [{c: *a}]]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]",
+        "a: &a {b: *a}",
+        "a: &a {<<: *a}",
+        "a: &a\n  b: &b [*b]\n",
+        "a: &a [1, [{c: *a}]]",
+    ],
+)
 def test_a_value_that_holds_itself_is_refused(text: str) -> None:
     assert "holds itself; write out what *" in refusal(text)
 
 
-@pytest.mark.parametrize("tag", ["!!python/object:os.system", "!!binary", "!!set", "!!timestamp", "!!omap", "!mine", "!!python/tuple"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/object:os.system",
+        "!!binary",
+        "!!set",
+        "!!timestamp",
+        "!!omap",
+        "!mine",
+        "!!python/tuple",
+    ],
+)
 @pytest.mark.parametrize("value", ["x", "[x]", "{x: 1}"])
 def test_a_tag_is_refused(tag: str, value: str) -> None:
     assert f"the tag {tag} means nothing here; drop it" in refusal(f"a: {tag} {value}")

@@ -26,7 +26,10 @@ BASE: dict[str, Any] = {
     "temperature": {"law": "slab", "T0": 4000.0},
     "numerics": {"t_end_years": 2.0},
 }
-GOOD = "disk: {r_in_RM: 1.0, r_out_RM: 2.7}\nsizes: {s_min: 1e-7, s_max: 3.0}\ntemperature: {law: slab, T0: 4000.0}\nnumerics: {t_end_years: 2.0}\n"
+GOOD = (
+    "disk: {r_in_RM: 1.0, r_out_RM: 2.7}\nsizes: {s_min: 1e-7, s_max: 3.0}\ntemperature: {law:"
+    " slab, T0: 4000.0}\nnumerics: {t_end_years: 2.0}\n"
+)
 
 
 def written(folder: Path, content: str | bytes | dict[str, Any], name: str = "given.yaml") -> Path:
@@ -38,47 +41,131 @@ def written(folder: Path, content: str | bytes | dict[str, Any], name: str = "gi
 
 #: Text, number of the line that is wrong, words of the cure.
 MISTAKES = {
-    "a tab": ("a:\n\tb: 1\n", 2, "a tab stands where the line is indented; YAML takes only blanks there"),
+    "a tab": (
+        "a:\n\tb: 1\n",
+        2,
+        "a tab stands where the line is indented; YAML takes only blanks there",
+    ),
     "a tab after blanks": ("a:\n  b: 1\n  \tc: 2\n", 3, "a tab stands where the line is indented"),
     "a tab first": ("\ta: 1\n", 1, "a tab stands where the line is indented"),
     "no blank, first": ("T0:4000\nx: 1\n", 1, "a blank is missing after the colon; write T0: 4000"),
     "no blank, last": ("x: 1\nT0:4000\n", 2, "a blank is missing after the colon; write T0: 4000"),
     "no blank, alone": ("T0:4000\n", 1, "a blank is missing after the colon; write T0: 4000"),
-    "no blank, in braces": ("a: 1\nb: {T0:4000, c: 1}\n", 2, "T0:4000: a blank is missing after the colon; write T0: 4000"),
-    "Latin-1": ("a: 1\n# Größe\n".encode("latin-1"), 2, "its letter 'ö' is in Latin-1; save the file as UTF-8"),
-    "a decimal comma in braces": ("a: 1\nset: {t_end_years: 0,5, b: 1}\n", 2, "0,5 is no number; write 0.5 with a decimal point"),
-    "a decimal comma at the end": ("set: {t_end_years: -1,5e-3}\n", 1, "-1,5e-3 is no number; write -1.5e-3 with a decimal point"),
-    "thousands with commas": ("set: {T0: 4,000}\n", 1, "write decimals after a point, and thousands without commas"),
+    "no blank, in braces": (
+        "a: 1\nb: {T0:4000, c: 1}\n",
+        2,
+        "T0:4000: a blank is missing after the colon; write T0: 4000",
+    ),
+    "Latin-1": (
+        "a: 1\n# Größe\n".encode("latin-1"),
+        2,
+        "its letter 'ö' is in Latin-1; save the file as UTF-8",
+    ),
+    "a decimal comma in braces": (
+        "a: 1\nset: {t_end_years: 0,5, b: 1}\n",
+        2,
+        "0,5 is no number; write 0.5 with a decimal point",
+    ),
+    "a decimal comma at the end": (
+        "set: {t_end_years: -1,5e-3}\n",
+        1,
+        "-1,5e-3 is no number; write -1.5e-3 with a decimal point",
+    ),
+    "thousands with commas": (
+        "set: {T0: 4,000}\n",
+        1,
+        "write decimals after a point, and thousands without commas",
+    ),
     "a key twice": ("a: 1\nb: 2\na: 3\n", 3, "the key 'a' is given twice; drop one"),
     "a key twice, in quotes": ("{1: x, '1': y}\n", 1, "the key '1' is given twice; drop one"),
-    "an open bracket": ("a: [1, 2\nb: 3\n", 1, "the bracket [ is not closed, or a comma is missing"),
+    "an open bracket": (
+        "a: [1, 2\nb: 3\n",
+        1,
+        "the bracket [ is not closed, or a comma is missing",
+    ),
     "an open brace": ("x: 1\na: {b: 1\n", 2, "the brace { is not closed, or a comma is missing"),
     "no comma": ("a: {b: 1 c: 2}\n", 1, "the brace { is not closed, or a comma is missing"),
     "an open quote": ("a: 'x\nb: 2\n", 1, "the quote is not closed; write it behind the text, too"),
-    "a closed bracket": ("a: 1\nb: ]\n", 2, "a value is missing, or a bracket is closed that was never opened"),
+    "a closed bracket": (
+        "a: 1\nb: ]\n",
+        2,
+        "a value is missing, or a bracket is closed that was never opened",
+    ),
     "two braces": ("a: {b: 1}}\n", 1, "goes on behind a value"),
     "text behind quotes": ("a: 'b' c\n", 1, "goes on behind a value"),
-    "two colons": ("a: 1\nb: c: d\n", 2, "there are two colons in the line; put a text with a colon in quotes"),
-    "indented more": ("a: 1\n  b: 2\n", 2, "the line is indented more than the one above it; align them"),
-    "indented less": ("  a: 1\nb: 2\n", 2, "the line is indented less than the first one; align them"),
-    "indented between": ("a:\n    b: 1\n  c: 2\n", 3, "the line is indented otherwise than those above it"),
+    "two colons": (
+        "a: 1\nb: c: d\n",
+        2,
+        "there are two colons in the line; put a text with a colon in quotes",
+    ),
+    "indented more": (
+        "a: 1\n  b: 2\n",
+        2,
+        "the line is indented more than the one above it; align them",
+    ),
+    "indented less": (
+        "  a: 1\nb: 2\n",
+        2,
+        "the line is indented less than the first one; align them",
+    ),
+    "indented between": (
+        "a:\n    b: 1\n  c: 2\n",
+        3,
+        "the line is indented otherwise than those above it",
+    ),
     "no dash": ("a:\n- 1\n- 2\nb\n", 4, "there is no colon in the line; write key: value"),
-    "a dash without a blank": ("a:\n- 1\n-2\n", 3, "there is no colon in the line; write key: value"),
+    "a dash without a blank": (
+        "a:\n- 1\n-2\n",
+        3,
+        "there is no colon in the line; write key: value",
+    ),
     "a list behind a colon": ("a: - 1\n", 1, "a list begins behind a colon; write it in brackets"),
     "an at sign": ("a: @x\n", 1, "no text begins with @ in YAML; put it in quotes"),
     "a per cent sign": ("a: [%x]\n", 1, "no text begins with % in YAML; put it in quotes"),
     "a backtick": ("- `x`\n", 1, "no text begins with ` in YAML; put it in quotes"),
-    "a star": ("a: *.csv\n", 1, "* and & have meanings of their own in YAML; put the text in quotes"),
-    "a name with a star": ("a: *x\n", 1, "there is no value called x; put *x in quotes, or write &x before what it repeats"),
-    "an ampersand": ("a: & b\n", 1, "* and & have meanings of their own in YAML; put the text in quotes"),
-    "a greater sign": ("a: 1\nb: >5\n", 2, "> and | begin a text of several lines; put the text in quotes"),
-    "a greater sign before a blank": ("a: > 5\n", 1, "> and | begin a text of several lines; put the text in quotes"),
-    "a backslash": ('a: "C:\\data"\n', 1, "a backslash begins a code in double quotes; take single quotes"),
+    "a star": (
+        "a: *.csv\n",
+        1,
+        "* and & have meanings of their own in YAML; put the text in quotes",
+    ),
+    "a name with a star": (
+        "a: *x\n",
+        1,
+        "there is no value called x; put *x in quotes, or write &x before what it repeats",
+    ),
+    "an ampersand": (
+        "a: & b\n",
+        1,
+        "* and & have meanings of their own in YAML; put the text in quotes",
+    ),
+    "a greater sign": (
+        "a: 1\nb: >5\n",
+        2,
+        "> and | begin a text of several lines; put the text in quotes",
+    ),
+    "a greater sign before a blank": (
+        "a: > 5\n",
+        1,
+        "> and | begin a text of several lines; put the text in quotes",
+    ),
+    "a backslash": (
+        'a: "C:\\data"\n',
+        1,
+        "a backslash begins a code in double quotes; take single quotes",
+    ),
     "two documents": ("a: 1\n---\nb: 1\n", 2, "a second document begins; write one, without ---"),
     "YAML 1.1": ("%YAML 1.1\n---\na: 010\n", 1, "the file is read as YAML 1.2; drop this line"),
     "YAML 1.3": ("%YAML 1.3\n---\na: 010\n", 1, "the file is read as YAML 1.2; drop this line"),
-    "a control character": ("a: 1\nb: \x07\n", 2, "the character '\\x07' cannot stand in a YAML file; remove it"),
-    "a separator of lines": ("a: 1\nb: \u2028\n", 2, "the character '\\u2028' cannot stand in a YAML file; remove it"),
+    "a control character": (
+        "a: 1\nb: \x07\n",
+        2,
+        "the character '\\x07' cannot stand in a YAML file; remove it",
+    ),
+    "a separator of lines": (
+        "a: 1\nb: \u2028\n",
+        2,
+        "the character '\\u2028' cannot stand in a YAML file; remove it",
+    ),
     "a list as a key": ("? [a]\n: 1\n", 1, "a key must be a word, in quotes if it has signs in it"),
     "no key": ("a: 1\n'': 2\n", 2, "a key is missing before the colon"),
     "a list": ("- a\n- b\n", 1, "must hold sections with keys, not a list"),
@@ -93,7 +180,11 @@ def test_a_mistake_is_told_with_file_line_text_and_cure(mistake: str, tmp_path: 
     file = written(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         read_yaml_mapping(file)
-    raw = content.split(b"\n")[number - 1].decode("latin-1") if isinstance(content, bytes) else content.split("\n")[number - 1]
+    raw = (
+        content.split(b"\n")[number - 1].decode("latin-1")
+        if isinstance(content, bytes)
+        else content.split("\n")[number - 1]
+    )
     first, *problem = str(caught.value).split("\n")
     assert first == f"{file}:"
     assert words in problem[0]
@@ -101,17 +192,42 @@ def test_a_mistake_is_told_with_file_line_text_and_cure(mistake: str, tmp_path: 
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-be"])
-def test_a_file_in_another_encoding_is_told_to_be_saved_as_utf_8(encoding: str, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_told_to_be_saved_as_utf_8(
+    encoding: str, tmp_path: Path
+) -> None:
     is_marked = encoding in {"utf-16", "utf-32"}
-    words = f"not UTF-8 but {encoding.upper()} text" if is_marked else "zero bytes, as UTF-16 and UTF-32 text have"
+    words = (
+        f"not UTF-8 but {encoding.upper()} text"
+        if is_marked
+        else "zero bytes, as UTF-16 and UTF-32 text have"
+    )
     with pytest.raises(ConfigError, match=f"it (is|has) {words}; save it as UTF-8"):
         read_yaml_mapping(written(tmp_path, GOOD.encode(encoding)))
 
 
-@pytest.mark.parametrize("value", ["0,5", "4,000", "4_000", "1:30", "[1", "{a: 1", "'x", "@x", "a: b: c", "&", "1e400", "\x07", "\udce9"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0,5",
+        "4,000",
+        "4_000",
+        "1:30",
+        "[1",
+        "{a: 1",
+        "'x",
+        "@x",
+        "a: b: c",
+        "&",
+        "1e400",
+        "\x07",
+        "\udce9",
+    ],
+)
 def test_a_mistake_on_the_command_line_is_told_in_one_line(value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(written(tmp_path, GOOD), dict([parse_override(f"numerics.t_end_years={value}")]))
+        load_config(
+            written(tmp_path, GOOD), dict([parse_override(f"numerics.t_end_years={value}")])
+        )
     assert len(caught.value.problems) == 1
     assert "\n" not in caught.value.problems[0]
     assert "line" not in caught.value.problems[0] or "the line" in caught.value.problems[0]
@@ -133,7 +249,10 @@ ADVICE = {
     "4 × 10**3": "write 4e3 with e before the exponent",
     "4*10-3": "write 4e-3 with e before the exponent",
     "10^3": "write 1e3 with e before the exponent",
-    **dict.fromkeys(["4000 K", "3e3 kg/m3", "4k", "300 cm", "4x103"], "write the number alone, in the unit that is asked for"),
+    **dict.fromkeys(
+        ["4000 K", "3e3 kg/m3", "4k", "300 cm", "4x103"],
+        "write the number alone, in the unit that is asked for",
+    ),
 }
 
 
@@ -141,7 +260,9 @@ ADVICE = {
 def test_a_text_that_was_meant_as_a_number_is_told_how_to_be_one(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_config(merge(BASE, {"material.rho": text}))
-    assert caught.value.problems == [f"material.rho = {text!r}: must be a number in [1000, 5000] kg m-3; {ADVICE[text]}"]
+    assert caught.value.problems == [
+        f"material.rho = {text!r}: must be a number in [1000, 5000] kg m-3; {ADVICE[text]}"
+    ]
 
 
 @pytest.mark.parametrize("text", ["1e3 000", "0.5 100", "1 2345", "12 34", "0 000"])
@@ -151,13 +272,23 @@ def test_two_numbers_are_not_told_to_be_one(text: str) -> None:
 
 KEYS = [("run", key) for key in config_keys(RunConfig)]
 KEYS += [("sweep", key) for key in config_keys(SweepSpec) if key != "base"]
-KEYS += [(kind, key) for kind, model in PROFILES.items() for key in config_keys(model) if key != "kind"]
-WRONG = {"a mapping": {"wrong": 1}, "a long text": 2000 * "x", "a long list": list(range(1000)), "a long key": {2000 * "k": 1}}
+KEYS += [
+    (kind, key) for kind, model in PROFILES.items() for key in config_keys(model) if key != "kind"
+]
+WRONG = {
+    "a mapping": {"wrong": 1},
+    "a long text": 2000 * "x",
+    "a long list": list(range(1000)),
+    "a long key": {2000 * "k": 1},
+}
 
 
 def refusal_of(kind: str, key: str, value: Any, folder: Path) -> tuple[list[str], list[str]]:
     """What is said of a file with a wrong value for one key, and the lines of the file; nothing where it is right."""
-    starts: dict[str, dict[str, Any]] = {"run": BASE, "sweep": {"name": "x", "base": "base.yaml", "axes": {"temperature.T0": [3000]}}}
+    starts: dict[str, dict[str, Any]] = {
+        "run": BASE,
+        "sweep": {"name": "x", "base": "base.yaml", "axes": {"temperature.T0": [3000]}},
+    }
     start = starts.get(kind, {"kind": kind, "workers_per_job": 1})
     written(folder, GOOD, "base.yaml")
     file = written(folder, merge(start, {key: value}))
@@ -173,16 +304,24 @@ def refusal_of(kind: str, key: str, value: Any, folder: Path) -> tuple[list[str]
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize(("kind", "key"), KEYS)
-def test_whatever_key_is_wrong_its_line_is_told_and_its_value_is_cut(kind: str, key: str, wrong: str, tmp_path: Path) -> None:
+def test_whatever_key_is_wrong_its_line_is_told_and_its_value_is_cut(
+    kind: str, key: str, wrong: str, tmp_path: Path
+) -> None:
     problems, lines = refusal_of(kind, key, WRONG[wrong], tmp_path)
-    if kind == "run" and wrong != "a long list" and (key, wrong) != ("radiation.Q_pr", "a long text"):
+    if (
+        kind == "run"
+        and wrong != "a long list"
+        and (key, wrong) != ("radiation.Q_pr", "a long text")
+    ):
         assert problems  # a text may be the path of a table, which a run reads
     for problem in problems:
         words, *told = problem.split("\n")
         for character in ("x", "k"):
             assert 101 * character not in problem
         assert len(words) < 900
-        if (" is missing" in words.split(":")[0] and "." not in words.split(" ")[0]) or not key.startswith(words.split(" ")[0].split(".")[0]):
+        if (
+            " is missing" in words.split(":")[0] and "." not in words.split(" ")[0]
+        ) or not key.startswith(words.split(" ")[0].split(".")[0]):
             continue  # a key that is not in the file, or another one
         (line,) = told
         found = re.fullmatch(r"      line (\d+): (.*)", line)
@@ -196,18 +335,25 @@ TABLES: dict[str, dict[str, Any]] = {
     "optical_depth.Q_ext": {"optical_depth": {"opacity": "planck"}},
     "temperature.path": {"temperature": {"law": "table"}},
     "shielding.path": {"shielding": {"mode": "table"}},
-    "sublimation.vapour_pressure": {"sublimation": {"method": "sink", "alpha_evap": 0.1, "mu": 0.044}},
+    "sublimation.vapour_pressure": {
+        "sublimation": {"method": "sink", "alpha_evap": 0.1, "mu": 0.044}
+    },
     "supply.table.path": {"supply": {"mode": "table"}},
 }
 
 
 @pytest.mark.parametrize("key", TABLES)
 def test_a_long_path_of_a_table_is_told_with_its_line_and_cut(key: str, tmp_path: Path) -> None:
-    file = written(tmp_path, merge(merge(BASE, TABLES[key]), {key: 2000 * "x", "numerics.t_end_years": 1e-6}))
+    file = written(
+        tmp_path, merge(merge(BASE, TABLES[key]), {key: 2000 * "x", "numerics.t_end_years": 1e-6})
+    )
     done = CliRunner().invoke(main, ["run", str(file)])
     assert done.exit_code == 2
     assert 101 * "x" not in done.output
-    assert re.search(rf"\n  {re.escape(key)} = '.*[.]{{3}}: .*\n      line [0-9]+: .*x{{50}}x*[.]{{3}}\n", done.output)
+    assert re.search(
+        rf"\n  {re.escape(key)} = '.*[.]{{3}}: .*\n      line [0-9]+: .*x{{50}}x*[.]{{3}}\n",
+        done.output,
+    )
 
 
 def test_a_value_of_the_command_line_is_in_no_line_of_the_file(tmp_path: Path) -> None:
@@ -222,17 +368,25 @@ def test_a_value_of_the_command_line_is_in_no_line_of_the_file(tmp_path: Path) -
     [
         ("axes:\n  temperature.T0: [3000, 30000]\n", 4, "temperature.T0: [3000, 30000]"),
         ("axes: {temperature.T0: [3000, 30000]}\n", 3, "axes: {temperature.T0: [3000, 30000]}"),
-        ("set: {temperature.T0: 30000}\naxes: {material.rho: [3000]}\n", 3, "set: {temperature.T0: 30000}"),
+        (
+            "set: {temperature.T0: 30000}\naxes: {material.rho: [3000]}\n",
+            3,
+            "set: {temperature.T0: 30000}",
+        ),
         ("include:\n- material.rho: 3000\n- temperature.T0: 30000\n", 5, "- temperature.T0: 30000"),
         ("variants:\n  hot:\n    temperature.T0: 30000\n", 5, "temperature.T0: 30000"),
     ],
 )
-def test_a_run_that_cannot_be_is_told_with_the_line_of_the_sweep_file(sweep: str, line: int, text: str, tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_is_told_with_the_line_of_the_sweep_file(
+    sweep: str, line: int, text: str, tmp_path: Path
+) -> None:
     written(tmp_path, GOOD, "base.yaml")
     file = written(tmp_path, f"name: x\nbase: base.yaml\n{sweep}")
     with pytest.raises(ConfigError) as caught:
         make_plan(load_sweep(file))
-    assert [problem.split("\n")[1:] for problem in caught.value.problems] == [[f"      line {line}: {text}"]]
+    assert [problem.split("\n")[1:] for problem in caught.value.problems] == [
+        [f"      line {line}: {text}"]
+    ]
 
 
 def test_a_wrong_base_is_told_with_its_own_line(tmp_path: Path) -> None:
@@ -247,7 +401,9 @@ def test_a_wrong_base_is_told_with_its_own_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["2024-01-20", "1:30", "010x", "1_000", "off", "1.2.3"])
 def test_a_name_may_look_like_a_date_or_a_time(name: str, tmp_path: Path) -> None:
     written(tmp_path, GOOD, "base.yaml")
-    file = written(tmp_path, f"name: {name}\nbase: base.yaml\naxes: {{material.rho: [3000, 3100]}}\n")
+    file = written(
+        tmp_path, f"name: {name}\nbase: base.yaml\naxes: {{material.rho: [3000, 3100]}}\n"
+    )
     if ":" in name:
         with pytest.raises(ConfigError, match="name = '1:30': must be letters, digits"):
             load_sweep(file)
@@ -262,21 +418,32 @@ def test_a_name_that_is_a_number_is_told_to_be_put_in_quotes(name: str, tmp_path
     with pytest.raises(ConfigError) as caught:
         load_sweep(written(tmp_path, f"{given}{name}\n"))
     (problem,) = caught.value.problems
-    assert problem.endswith(f"; put the text in quotes, for without them it is no text\n      line 3: name: {name}")
+    assert problem.endswith(
+        f"; put the text in quotes, for without them it is no text\n      line 3: name: {name}"
+    )
     assert load_sweep(written(tmp_path, f"{given}'{name}'\n")).spec.name == name
 
 
 @pytest.mark.parametrize("kind", ["slurm", "pbs"])
 def test_times_of_a_profile_need_no_quotes(kind: str, tmp_path: Path) -> None:
-    text = f"kind: {kind}\njobs: 1\nmemory: 2 GiB\nwalltime: 01:30:00\nlifetime: 00:50:00\nlifetime_stagger: 0:01:00\n"
+    text = (
+        f"kind: {kind}\njobs: 1\nmemory: 2 GiB\nwalltime: 01:30:00\nlifetime:"
+        " 00:50:00\nlifetime_stagger: 0:01:00\n"
+    )
     profile = load_profile(str(written(tmp_path, text)))
     assert isinstance(profile, JobsProfile)
-    assert (profile.walltime, profile.lifetime_seconds, profile.stagger_seconds) == ("01:30:00", 3000.0, 60.0)
+    assert (profile.walltime, profile.lifetime_seconds, profile.stagger_seconds) == (
+        "01:30:00",
+        3000.0,
+        60.0,
+    )
 
 
 def test_sweeps_take_merge_keys_and_variants_of_any_name(tmp_path: Path) -> None:
     written(tmp_path, GOOD, "base.yaml")
-    variants = "variants:\n  1: &one {blowout.enabled: false}\n  true: {<<: *one, material.rho: 3100.0}\n"
+    variants = (
+        "variants:\n  1: &one {blowout.enabled: false}\n  true: {<<: *one, material.rho: 3100.0}\n"
+    )
     sweep = load_sweep(written(tmp_path, f"name: x\nbase: base.yaml\n{variants}"))
     assert sweep.axes[0].labels == ("1", "true")
     assert sweep.axes[0].points[1] == {"blowout.enabled": False, "material.rho": 3100.0}
@@ -284,6 +451,11 @@ def test_sweeps_take_merge_keys_and_variants_of_any_name(tmp_path: Path) -> None
 
 def test_leading_zeros_are_no_octal_numbers(tmp_path: Path) -> None:
     written(tmp_path, GOOD, "base.yaml")
-    sweep = load_sweep(written(tmp_path, "name: x\nbase: base.yaml\naxes: {sizes.n_bins: [020, 040]}\n"))
+    sweep = load_sweep(
+        written(tmp_path, "name: x\nbase: base.yaml\naxes: {sizes.n_bins: [020, 040]}\n")
+    )
     assert sweep.axes[0].labels == (20, 40)
-    assert load_config(tmp_path / "base.yaml", dict([parse_override("sizes.n_bins=040")])).sizes.n_bins == 40
+    assert (
+        load_config(tmp_path / "base.yaml", dict([parse_override("sizes.n_bins=040")])).sizes.n_bins
+        == 40
+    )

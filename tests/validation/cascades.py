@@ -11,7 +11,10 @@ from marsdisk.zero_d import run_zero_d
 from .case import Case, Curve, Outcome, Panel, Row
 from .ring import config_with, fitted_slope, number_per_size, strength, surface_density
 
-BOTTOM, TOP, BINS = 1e-6, 1e3, 144  # m; 16 bins per decade
+# m; 16 bins per decade
+BOTTOM = 1e-6
+TOP = 1e3
+BINS = 144
 FED = 1e-8  # kg/(m2 s)
 MIDDLE = (1e-3, 10.0)  # m, where slopes are measured
 EXPONENTS = (-0.3, 0.3)
@@ -72,7 +75,8 @@ def flat() -> Curve:
 
 def compare_dohnanyi() -> Outcome:
     """Return q for constant Q_D*, with fragments of three different laws."""
-    rows, curves = [], []
+    rows = []
+    curves = []
     for alpha in (2.5, 3.0, 3.5):
         run = fed_cascade(1e-2, alpha=alpha)
         label = f"fragments dN/ds ∝ s^-{alpha:g}"
@@ -89,7 +93,8 @@ def obrien_and_greenberg(exponent: float) -> float:
 
 def compare_obrien_and_greenberg() -> Outcome:
     """Return q where Q_D* falls and where it rises with size."""
-    rows, curves = [], []
+    rows = []
+    curves = []
     for exponent in EXPONENTS:
         run = fed_cascade(3e-3, exponent)
         q = obrien_and_greenberg(exponent)

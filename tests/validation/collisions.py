@@ -16,7 +16,8 @@ from .case import Case, Curve, Outcome, Panel, Row
 from .ring import PERIOD, RADIUS, config_with, strength
 
 #: Two bins, 0.6 to 1.10 um and 1.10 to 2 um: fragments fall into the lower, which is unbound.
-SMALLEST, LARGEST = 6e-7, 2e-6  # m
+SMALLEST = 6e-7  # m
+LARGEST = 2e-6  # m
 TAU = 1e-6  # so thin that what is blown out meets nothing on its way
 INCLINATION = 0.1
 ECCENTRICITIES = (0.0, 0.1, 0.2, 0.3)
@@ -67,10 +68,14 @@ def gross_rate(number: float, size: float, v_rel: float) -> float:
 
 def compare_gross_rate() -> Outcome:
     """Return the rate at which equal grains collide, and how their number falls by it."""
-    run, v_rel = equal_grains(0.2), speed(0.2)
-    size, first = float(run.s[-1]), run.N[0, -1]
+    run = equal_grains(0.2)
+    v_rel = speed(0.2)
+    size = float(run.s[-1])
+    first = run.N[0, -1]
     H = INCLINATION * RADIUS
-    numbers, rates, sums = np.array([first]), [], []
+    numbers = np.array([first])
+    rates = []
+    sums = []
     for share in (1e-3, 0.1, 1.0):
         events = compute_collision_kernel_C1(share * numbers, run.s[-1:], H, v_rel)
         rates.append(float(events[0, 0]))
@@ -106,7 +111,8 @@ def factor(e: float) -> float:
 
 def compare_wyatt() -> Outcome:
     """Return the collision time of runs over t_per/(4 pi tau), for several eccentricities."""
-    rows, ratios = [], []
+    rows = []
+    ratios = []
     for e in ECCENTRICITIES:
         ratios.append(measured_time(equal_grains(e)) / wyatt_time())
         quantity = f"t_coll over t_per/(4π τ), e/i = {e / INCLINATION:g}"

@@ -14,7 +14,8 @@ from .ring import config_with, fitted_slope, strength, surface_density
 
 BOTTOM = 1e-6  # m
 DUST = (1e-5, 1e-3)  # m
-LATE, LATEST = (1e2, 1e6), (1e5, 1e6)  # yr
+LATE = (1e2, 1e6)  # yr
+LATEST = (1e5, 1e6)  # yr
 EARLY = 0.02  # yr, when dust has come into balance and 5 % of the mass is lost
 #: By the exponent at the start: the mass [M_Mars], and the years in which the slope is measured.
 PRIMORDIAL = {3.85: (1e-11, (1.0, 1e3)), 4.0: (1e-13, (10.0, 1e4))}
@@ -58,7 +59,8 @@ def unfed(top: float, bins: int, q: float, mass: float, decades: float) -> RunRe
 def compare_decay() -> Outcome:
     """Return how the mass of a cascade of constant strength falls."""
     run = unfed(1.0, 96, 3.5, 1e-12, 10.0)
-    years, share = run.t[1:] / YEAR, run.Sigma[1:] / run.Sigma[0]
+    years = run.t[1:] / YEAR
+    share = run.Sigma[1:] / run.Sigma[0]
     early = int(np.argmin(np.abs(years - EARLY)))
     lost = surface_density(run.M_out_dot[1 + early])
     start = (run.Sigma[1 + early] / lost - run.t[1 + early]) / YEAR
@@ -88,10 +90,12 @@ def dust_mass(run: RunResult) -> Array:
 
 def compare_primordial() -> Outcome:
     """Return how dust falls where larger and larger bodies begin to collide."""
-    rows, curves = [], []
+    rows = []
+    curves = []
     for q, (mass, window) in PRIMORDIAL.items():
         run = unfed(1e6, 192, q, mass, 12.0)
-        years, dust = run.t[1:] / YEAR, dust_mass(run)[1:]
+        years = run.t[1:] / YEAR
+        dust = dust_mass(run)[1:]
         exponent = (3.5 - q) / (q - 3.0)
         measured = fitted_slope(years, dust, *window)
         quantity = f"exponent of M_dust(t) for a start of s^-{q:g}"

@@ -15,7 +15,8 @@ from .case import Case, Curve, Outcome, Panel, Row
 from .ring import RADIUS, RHO, config_with
 
 T_MARS = 3600.0  # K
-SMALLEST, LARGEST = 1e-6, 1.3e-4  # m
+SMALLEST = 1e-6  # m
+LARGEST = 1.3e-4  # m
 BINS = (50, 100, 200)
 
 
@@ -66,12 +67,16 @@ def shrinking_grains(bins: int) -> Shrinking:
 
 def compare_shrinking() -> Outcome:
     """Return the radius of grains that evaporate, for several numbers of bins."""
-    rows, radii, means, misses = [], [], [], []
+    rows = []
+    radii = []
+    means = []
+    misses = []
     tolerances = dict(zip(BINS, (0.015, 8e-3, 4e-3), strict=True))
     for bins in BINS:
         grains = shrinking_grains(bins)
         quantity = f"s/s_0 when it should be 0.5, {bins} bins"
-        ours, expected = grains.s / grains.s[0], grains.expected / grains.expected[0]
+        ours = grains.s / grains.s[0]
+        expected = grains.expected / grains.expected[0]
         rows.append(Row.compare_series(quantity, ours, expected, tolerances[bins]))
         share = grains.t / grains.t[-1]
         radii.append(Curve(share, ours, f"{bins} bins"))

@@ -31,8 +31,11 @@ WAVELENGTHS = (0.25e-6, 40e-6)  # m, of the table
 SIZES = np.geomspace(0.03e-6, 3e-6, 101)  # m, of the table: 50 per decade
 TABLE_TEMPERATURES = np.arange(1500.0, 3501.0, 50.0)  # K
 #: Between these the force is looked for in Mie theory itself.
-SMALLEST, LARGEST = 0.05e-6, 3e-6  # m
-CLOSED, OPEN = 2000.0, 2400.0  # K, of a window that is not there yet, and of one that is
+SMALLEST = 0.05e-6  # m
+LARGEST = 3e-6  # m
+# K, of a window that is not there yet, and of one that is
+CLOSED = 2000.0
+OPEN = 2400.0
 
 
 @functools.cache
@@ -119,7 +122,8 @@ def blowout_size_of_a_run(T: float) -> float:
 def coldest_of_the_model() -> float:
     """Return the temperature [K] below which the model finds no unbound size."""
     pressure = radiation_pressure(RHO, table_of_the_model())
-    low, high = CLOSED, OPEN
+    low = CLOSED
+    high = OPEN
     while high - low > 1e-3:
         middle = 0.5 * (low + high)
         if blowout_size(pressure, middle)[0] > 0.0:
@@ -148,11 +152,14 @@ def coldest_of_mie() -> float:
 def compare_mie() -> Outcome:
     """Return blow-out sizes of runs, lower ends of the window, and where the window closes."""
     table_of_the_model()
-    upper, lower, curves = [], [], []
+    upper = []
+    lower = []
+    curves = []
     sizes = np.geomspace(SMALLEST, LARGEST, 25)
     for T in TEMPERATURES:
         smallest, largest = window(T)
-        s_blow, below = blowout_size_of_a_run(T), lower_end_of_the_model(T)
+        s_blow = blowout_size_of_a_run(T)
+        below = lower_end_of_the_model(T)
         upper.append(Row.compare(f"s_blow at {T:g} K [µm]", 1e6 * s_blow, 1e6 * largest, 1e-3))
         quantity = f"lower end of the window at {T:g} K [µm]"
         lower.append(Row.compare(quantity, 1e6 * below, 1e6 * smallest, 2e-3))

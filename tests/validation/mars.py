@@ -34,7 +34,8 @@ def cooling(law: str, T0: float, T_stop: float) -> RunResult:
 
 def compare_cooling() -> Outcome:
     """Return temperatures and times of both laws of cooling."""
-    rows, curves = [], []
+    rows = []
+    curves = []
     for T0 in (3000.0, 4000.0, 6000.0):
         run = cooling("slab", T0, 1500.0)
         heat = HEAT_CAPACITY / (3.0 * nature.Stefan_Boltzmann)
@@ -74,7 +75,10 @@ def compare_burns() -> Outcome:
     """Return beta of grains that take up all light that meets them."""
     GM = nature.G * M_MARS
     sizes = np.geomspace(1e-7, 1e-3, 9)
-    ours, exact, printed, curves = [], [], [], []
+    ours = []
+    exact = []
+    printed = []
+    curves = []
     for T in TEMPERATURES:
         luminosity = 4.0 * math.pi * R_MARS**2 * nature.Stefan_Boltzmann * T**4
         pushed = np.asarray(beta(sizes, RHO, T, 1.0))

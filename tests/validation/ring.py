@@ -11,12 +11,14 @@ from marsdisk.physics.constants import M_MARS
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
 
-R_IN, R_OUT = 1.8, 1.9  # R_M
+R_IN = 1.8  # R_M
+R_OUT = 1.9  # R_M
 RADIUS = orbit.reference_radius(R_IN, R_OUT)
 AREA = orbit.annulus_area(R_IN, R_OUT)
 PERIOD = orbit.orbital_period(RADIUS)
 RHO = 3270.0  # kg/m3
-E0, I0 = 0.3, 0.15
+E0 = 0.3
+I0 = 0.15
 V_REL = dynamics.dispersion_speed(orbit.keplerian_velocity(RADIUS), E0, I0)
 
 #: Grains of 1.06 um and smaller are unbound and leave in 1200 s.

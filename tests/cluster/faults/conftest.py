@@ -12,7 +12,9 @@ from gate import Gate
 from late_writers import Late, Launch, Sweeps
 from small_sweeps import run_here, sweep_file
 
-SECONDS_AT_LEAST, SECONDS_OF_A_ROUND = 600, 150  # on a busy machine
+# on a busy machine
+SECONDS_AT_LEAST = 600
+SECONDS_OF_A_ROUND = 150
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,9 +17,14 @@ from waiting import PATIENCE
 from tests.docker.containers import DOCKER, instructions, last
 
 #: The images of podman, kept from one run of the tests to the next.
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "marsdisk-tests" / "containers"
+CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    / "marsdisk-tests"
+    / "containers"
+)
 #: Of the base image where it is made here, whose Python is the one of that distribution.
-DEBIAN, DEBIAN_PYTHON = "bookworm", "3.11"
+DEBIAN = "bookworm"
+DEBIAN_PYTHON = "3.11"
 PACKAGES = "ca-certificates,python3,python3-pip,python3-venv,python3-dev,gcc"
 #: Of open files and processes in a container.
 MOST = 20_000
@@ -33,10 +38,18 @@ class EngineError(AssertionError):
 def run(words: Sequence[object], **options: Any) -> str:
     """Return the standard output of a command that has to succeed."""
     line = [str(word) for word in words]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": PATIENCE, **options}
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "timeout": PATIENCE,
+        **options,
+    }
     done = subprocess.run(line, check=False, **options)
     if done.returncode != 0:
-        raise EngineError(f"{' '.join(line)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        raise EngineError(
+            f"{' '.join(line)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
     return str(done.stdout)
 
 
@@ -65,7 +78,9 @@ class Engine:
 
     def python_of_base(self) -> str:
         """Get the base image, and return the version of Python in it: the Dockerfile's own where it can be had."""
-        wanted = next(rest for word, rest in instructions() if rest.startswith("PYTHON=")).removeprefix("PYTHON=")
+        wanted = next(
+            rest for word, rest in instructions() if rest.startswith("PYTHON=")
+        ).removeprefix("PYTHON=")
         name = last("FROM").split(":")[0]
         for python in (wanted, DEBIAN_PYTHON):
             if self.can("image", "inspect", f"{name}:{python}-slim-{DEBIAN}"):
@@ -84,7 +99,16 @@ class Engine:
         folder = CACHE / "base"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", DEBIAN, folder, *_mirror()])
+        run(
+            [
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={PACKAGES}",
+                DEBIAN,
+                folder,
+                *_mirror(),
+            ]
+        )
         if (Path("/") / CERTIFICATES).is_dir():
             shutil.copytree(Path("/") / CERTIFICATES, folder / CERTIFICATES, dirs_exist_ok=True)
             run(["chroot", folder, "update-ca-certificates"])
@@ -106,7 +130,9 @@ def _mirror() -> list[str]:
 
 def find_engine() -> Engine:
     """Return docker if it is at hand, otherwise podman; skip the test where there is neither."""
-    if succeeds(["docker", "info"], timeout=60) and succeeds(["docker", "compose", "version"], timeout=60):
+    if succeeds(["docker", "info"], timeout=60) and succeeds(
+        ["docker", "compose", "version"], timeout=60
+    ):
         return Engine("docker", ("docker", "compose"))
     compose = Path(sys.executable).with_name("podman-compose")
     if shutil.which("podman") and compose.exists():
@@ -124,9 +150,16 @@ def _settings_of_podman() -> dict[str, str]:
     given = [f'"{name}={limit}:{limit}"' for name, limit in hard.items()]
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     settings = CACHE / "containers.conf"
-    settings.write_text(f"[containers]\ndefault_ulimits = [{', '.join(given)}]\n[engine]\n{runtime}", encoding="utf-8")
+    settings.write_text(
+        f"[containers]\ndefault_ulimits = [{', '.join(given)}]\n[engine]\n{runtime}",
+        encoding="utf-8",
+    )
     storage = CACHE / "storage.conf"
-    storage.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{CACHE}/images"\nrunroot = "/run/marsdisk-tests"\n', encoding="utf-8")
+    storage.write_text(
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{CACHE}/images"\nrunroot ='
+        ' "/run/marsdisk-tests"\n',
+        encoding="utf-8",
+    )
     return {
         "CONTAINERS_CONF": str(settings),
         "CONTAINERS_STORAGE_CONF": str(storage),
@@ -148,11 +181,16 @@ class Services:
         """Run a command of compose."""
         settings = {**self.engine.environment, **self.settings, **options.pop("settings", {})}
         file = DOCKER / "compose.yaml"
-        return run([*self.engine.compose, "-p", self.project, "-f", file, *words], env=settings, **options)
+        return run(
+            [*self.engine.compose, "-p", self.project, "-f", file, *words], env=settings, **options
+        )
 
     def containers(self, service: str) -> list[str]:
         """Names of the containers of a service, running or not."""
-        labels = [f"label=com.docker.compose.{key}={value}" for key, value in {"project": self.project, "service": service}.items()]
+        labels = [
+            f"label=com.docker.compose.{key}={value}"
+            for key, value in {"project": self.project, "service": service}.items()
+        ]
         filters = [word for label in labels for word in ("--filter", label)]
         return sorted(self.engine("ps", "--all", "--format", "{{.Names}}", *filters).split())
 

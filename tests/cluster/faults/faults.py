@@ -62,14 +62,30 @@ class Fault:
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
         assert "everything was committed already" in done.stdout
-        found, expected = results(store), results(undisturbed)
+        found = results(store)
+        expected = results(undisturbed)
         bad = found["T0"] == T0
         assert bad.any()
         assert [reason in error for error in found["error"]] == bad.tolist()
         for name in expected:
-            assert found[name][~bad].tobytes() == expected[name][~bad].tobytes() or found[name][~bad].tolist() == expected[name][~bad].tolist(), name
-        self.outcome.again = f"{done.returncode}, the other runs have the same bits{doctor_is_clean(store)}"
-        done = command("sweep", "run", file, "--store", store, "--workers", 2, "--retry-failed", cwd=store.parent)
+            assert (
+                found[name][~bad].tobytes() == expected[name][~bad].tobytes()
+                or found[name][~bad].tolist() == expected[name][~bad].tolist()
+            ), name
+        self.outcome.again = (
+            f"{done.returncode}, the other runs have the same bits{doctor_is_clean(store)}"
+        )
+        done = command(
+            "sweep",
+            "run",
+            file,
+            "--store",
+            store,
+            "--workers",
+            2,
+            "--retry-failed",
+            cwd=store.parent,
+        )
         assert (done.returncode, done.stderr) == (0, ""), done
         assert_same_bits(store, undisturbed)
         self.outcome.again += "; --retry-failed without the fault: 0, same bits"

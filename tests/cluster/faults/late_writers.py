@@ -221,7 +221,10 @@ MEANWHILE: dict[str, Callable[[Late], None]] = {
 
 def forms(with_every_change: Sequence[str]) -> list[Any]:
     """What may happen meanwhile, as parameters of a test; the others are left to ``make faults``."""
-    return [pytest.param(name, marks=() if name in with_every_change else pytest.mark.thorough) for name in MEANWHILE]
+    return [
+        pytest.param(name, marks=() if name in with_every_change else pytest.mark.thorough)
+        for name in MEANWHILE
+    ]
 
 
 def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) -> None:

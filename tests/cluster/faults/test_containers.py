@@ -88,11 +88,17 @@ class Submitted:
 
     def submit(self) -> str:
         """Hand it to the scheduler; what that said."""
-        return self.services.compose("--profile", "submit", "run", "--rm", "-T", "submit", settings=self.settings)
+        return self.services.compose(
+            "--profile", "submit", "run", "--rm", "-T", "submit", settings=self.settings
+        )
 
     def blocks(self) -> int:
         """Blocks that are committed."""
-        return len(self._in_scheduler("sh", "-c", f"ls /data/{self.name}.zarr/status/c 2> /dev/null || true").split())
+        return len(
+            self._in_scheduler(
+                "sh", "-c", f"ls /data/{self.name}.zarr/status/c 2> /dev/null || true"
+            ).split()
+        )
 
     def wait_for_blocks(self, blocks: int) -> None:
         wait_for(lambda: self.blocks() >= blocks)
@@ -123,7 +129,9 @@ def killed(services: Services, container: str, fault: Fault) -> None:
 
 
 @pytest.mark.faults("docker/compose.yaml: the container of a worker is killed")
-def test_a_worker_s_container_is_killed(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+def test_a_worker_s_container_is_killed(
+    services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
+) -> None:
     sweep = Submitted(services, "worker")
     sweep.submit()
     sweep.wait_for_blocks(3)
@@ -132,7 +140,9 @@ def test_a_worker_s_container_is_killed(services: Services, undisturbed: Path, t
 
 
 @pytest.mark.faults("docker/compose.yaml: the container of the scheduler is killed")
-def test_the_scheduler_s_container_is_killed(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+def test_the_scheduler_s_container_is_killed(
+    services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
+) -> None:
     sweep = Submitted(services, "scheduler")
     sweep.submit()
     sweep.wait_for_blocks(3)
@@ -143,7 +153,9 @@ def test_the_scheduler_s_container_is_killed(services: Services, undisturbed: Pa
 
 
 @pytest.mark.faults("docker/compose.yaml: all containers are stopped (SIGTERM) and started again")
-def test_all_containers_are_stopped_and_started(services: Services, undisturbed: Path, tmp_path: Path, fault: Fault) -> None:
+def test_all_containers_are_stopped_and_started(
+    services: Services, undisturbed: Path, tmp_path: Path, fault: Fault
+) -> None:
     sweep = Submitted(services, "all")
     sweep.submit()
     sweep.wait_for_blocks(3)
@@ -172,7 +184,13 @@ def test_a_page_without_its_store_ends_and_says_so(services: Services) -> None:
     wait_for(lambda: not services.state(container)["Running"])
     assert services.state(container)["ExitCode"] == 2
     assert services.state(container).get("RestartCount", 0) == 0
-    said = subprocess.run([services.engine.program, "logs", container], env=services.engine.environment, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [services.engine.program, "logs", container],
+        env=services.engine.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "absent.zarr" in said.stdout + said.stderr
 
 

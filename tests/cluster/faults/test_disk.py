@@ -49,7 +49,8 @@ def test_disk_full(
     gate: Gate,
     fault: Fault,
 ) -> None:
-    store, other = small_disk / "s.zarr", small_disk / "something_else"
+    store = small_disk / "s.zarr"
+    other = small_disk / "something_else"
     gate.close_at(5)
     driver = start(many_file, store, 2, inside=gate.settings(store))
     wait_for(lambda: committed(store) >= 5, driver)
@@ -80,10 +81,12 @@ def test_store_made_read_only(
     wait_for(lambda: committed(store) >= 5, driver)
     if os.geteuid() == 0:  # whom no file's mode keeps from writing
         mount("--bind", "-o", "ro", store, store)
-        undo, reason = ["umount", "-l", str(store)], "Read-only file system; "
+        undo = ["umount", "-l", str(store)]
+        reason = "Read-only file system; "
     else:
         subprocess.run(["chmod", "-R", "a-w", str(store)], check=True)
-        undo, reason = ["chmod", "-R", "u+w", str(store)], "Permission denied; "
+        undo = ["chmod", "-R", "u+w", str(store)]
+        reason = "Permission denied; "
     try:
         gate.open()
         out, err, code = wait_for_end(driver)
@@ -103,7 +106,11 @@ def finished(tmp_path: Path, whole: Path) -> Path:
 
 def cut(store: Path, array: str) -> None:
     """Leave half of the array's second block."""
-    chunk = next(path for path in sorted((store / array / "c").rglob("*")) if path.is_file() and "1" in path.relative_to(store / array / "c").parts)
+    chunk = next(
+        path
+        for path in sorted((store / array / "c").rglob("*"))
+        if path.is_file() and "1" in path.relative_to(store / array / "c").parts
+    )
     chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
 
 
@@ -131,10 +138,15 @@ def test_a_cut_chunk_of_a_committed_block(
     array: str,
 ) -> None:
     cut(finished, array)
-    done = command("sweep", "run", many_file, "--store", finished, "--workers", 0, cwd=finished.parent)
+    done = command(
+        "sweep", "run", many_file, "--store", finished, "--workers", 0, cwd=finished.parent
+    )
     fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
     fault.told(done.stderr, rf"s\.zarr: {array} is damaged")
-    found, repaired = (command("sweep", "doctor", finished, *words, cwd=finished.parent) for words in ([], ["--repair"]))
+    found, repaired = (
+        command("sweep", "doctor", finished, *words, cwd=finished.parent)
+        for words in ([], ["--repair"])
+    )
     assert found.returncode == 1
     assert array in found.stdout
     assert repaired.returncode == 1, "its block is to be computed again"
@@ -150,10 +162,18 @@ def test_an_older_schema(finished: Path, many_file: Path, whole: Path, fault: Fa
     content["attributes"]["schema_version"] = 0
     path.write_text(json.dumps(content), encoding="utf-8")
     before = {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
-    for words in (["run", many_file, "--store", finished], ["resume", finished], ["status", finished], ["show", finished]):
+    for words in (
+        ["run", many_file, "--store", finished],
+        ["resume", finished],
+        ["status", finished],
+        ["show", finished],
+    ):
         done = command("sweep", *words, cwd=finished.parent)
         fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
-        fault.told(done.stderr, r"has schema 0, this program reads 1 to 3; read it with the version that wrote it")
+        fault.told(
+            done.stderr,
+            r"has schema 0, this program reads 1 to 3; read it with the version that wrote it",
+        )
     assert before == {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
     path.write_bytes(given)
     assert_same_bits(finished, whole)

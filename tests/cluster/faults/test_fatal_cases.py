@@ -31,11 +31,14 @@ def undisturbed(file: Path) -> Path:
 
 def limited(megabytes: int) -> list[str]:
     """Words that start ``sweep`` with so much memory for each worker, as Dask finds it out."""
-    kilobytes = 1000 * megabytes * (os.cpu_count() or 1)  # of the machine, of which each worker takes one core's share
+    # of the machine, of which each worker takes one core's share
+    kilobytes = 1000 * megabytes * (os.cpu_count() or 1)
     return ["sh", "-c", f'ulimit -m {kilobytes}; exec "$0" "$@"', str(SCRIPTS / "sweep")]
 
 
-@pytest.mark.parametrize(("what", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")])
+@pytest.mark.parametrize(
+    ("what", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")]
+)
 @pytest.mark.faults("a case {title} every time (in a block of four)")
 def test_a_case_that_takes_its_worker_with_it(
     tmp_path: Path,

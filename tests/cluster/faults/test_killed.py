@@ -31,7 +31,9 @@ def test_workers_killed_at_random(
     kills: int,
     fault: Fault,
 ) -> None:
-    dice, store, working = random.Random(5), tmp_path / "s.zarr", tmp_path / "working"
+    dice = random.Random(5)
+    store = tmp_path / "s.zarr"
+    working = tmp_path / "working"
     working.mkdir()
     gate.close_at(1)
     inside = {"sleep": 0.1, "working": working, **gate.settings(store)}
@@ -66,7 +68,8 @@ def test_drivers_killed_at_random(
     gate: Gate,
     fault: Fault,
 ) -> None:
-    dice, store = random.Random(7), tmp_path / "s.zarr"
+    dice = random.Random(7)
+    store = tmp_path / "s.zarr"
     for kill in range(5):
         wanted = 10 * kill + 1
         gate.close_at(wanted + 9)
@@ -89,7 +92,8 @@ def test_killed_between_arrays_and_commit(
     fault: Fault,
     killed: str,
 ) -> None:
-    store, flag = tmp_path / "s.zarr", tmp_path / "held"
+    store = tmp_path / "s.zarr"
+    flag = tmp_path / "held"
     inside = {"hold_before_commit": flag, "blocks_before": 3}
     driver = start(many_file, store, 2, inside=inside)
     wait_for(flag.exists, driver)

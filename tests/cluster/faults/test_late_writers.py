@@ -26,8 +26,13 @@ def late_store(tmp_path: Path) -> str:
     return str(tmp_path / "late.zarr")
 
 
-@pytest.mark.parametrize("meanwhile", forms(["is deleted", "is made anew for a corrected sweep", "is finished by the same command"]))
-@pytest.mark.faults("frozen workers; their driver is ended; the store in a folder {meanwhile}; they go on")
+@pytest.mark.parametrize(
+    "meanwhile",
+    forms(["is deleted", "is made anew for a corrected sweep", "is finished by the same command"]),
+)
+@pytest.mark.faults(
+    "frozen workers; their driver is ended; the store in a folder {meanwhile}; they go on"
+)
 def test_late_blocks_change_nothing_in_a_folder(late: Late, meanwhile: str, fault: Fault) -> None:
     assert_late_blocks_change_nothing(late, meanwhile, fault)
 

@@ -14,6 +14,10 @@ def late_store(tmp_path: Path, s3: object) -> str:
 
 
 @pytest.mark.parametrize("meanwhile", forms(["is made anew for a corrected sweep"]))
-@pytest.mark.faults("frozen workers; their driver is ended; the store in an object store {meanwhile}; they go on")
-def test_late_blocks_change_nothing_in_an_object_store(late: Late, meanwhile: str, fault: Fault) -> None:
+@pytest.mark.faults(
+    "frozen workers; their driver is ended; the store in an object store {meanwhile}; they go on"
+)
+def test_late_blocks_change_nothing_in_an_object_store(
+    late: Late, meanwhile: str, fault: Fault
+) -> None:
     assert_late_blocks_change_nothing(late, meanwhile, fault)

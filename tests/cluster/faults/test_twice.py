@@ -64,7 +64,8 @@ def test_every_block_run_twice_at_once(
     whole: Path,
     fault: Fault,
 ) -> None:
-    plan, store = make_plan(load_sweep(many_file)), tmp_path / "s.zarr"
+    plan = make_plan(load_sweep(many_file))
+    store = tmp_path / "s.zarr"
     create(plan, store)
     tasks = [block_task(plan, str(store), block, reader.read_fence(store)) for block in plan.blocks]
     context = multiprocessing.get_context("spawn")  # as Dask starts its workers
@@ -95,7 +96,8 @@ def test_clock_jumps(
 ) -> None:
     if FAKETIME is None:
         pytest.skip("libfaketime is not installed")
-    store, clock = tmp_path / "s.zarr", tmp_path / "clock"
+    store = tmp_path / "s.zarr"
+    clock = tmp_path / "clock"
     clock.write_text("+0", encoding="utf-8")
     fake = {
         "LD_PRELOAD": str(FAKETIME),
@@ -117,7 +119,9 @@ def test_clock_jumps(
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
     seconds = time.monotonic() - begin
-    told = re.match(r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.told(out, "runs per second"))
+    told = re.match(
+        r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.told(out, "runs per second")
+    )
     assert told is not None
     # durations come from a clock that nobody sets
     assert 0.0 < 60.0 * float(told[1] or 0.0) + float(told[2]) <= seconds

@@ -83,7 +83,9 @@ def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
         ),
         pytest.param(
             cut_some(0.25),
-            marks=pytest.mark.faults("an object store does what it is asked, but 25 % of its answers are lost"),
+            marks=pytest.mark.faults(
+                "an object store does what it is asked, but 25 % of its answers are lost"
+            ),
             id="cut",
         ),
         pytest.param(

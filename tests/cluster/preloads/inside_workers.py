@@ -26,7 +26,8 @@ FOR_EVER = 3600.0  # s, longer than any test
 EATEN_BYTES = 1_500_000_000  # of memory: above the limit, and a machine is still well
 BITE_BYTES = 50_000_000
 
-really_solve, really_commit = sweep.worker.solve, Folder.commit
+really_solve = sweep.worker.solve
+really_commit = Folder.commit
 
 
 def pause(seconds: float) -> None:
