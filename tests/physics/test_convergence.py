@@ -108,7 +108,7 @@ def test_compared_are_totals_of_the_result_and_ends_and_peaks_of_its_series(
     run = run_zero_d(shipped("melt_simple", MONTH))
     values = {name: quantity.value(run) for name, quantity in COMPARED.items()}
     assert values.pop("tau_final") == run.tau_los[-1] != run.tau_los.max()
-    assert values.pop("M_out_dot_max") == run.M_out_dot.max() > run.M_out_dot[-1]
+    assert values.pop("M_out_dot_max") == run.M_out_dot[1:].max() > run.M_out_dot[-1]
     assert values == {name: getattr(run, name) for name in values}
     assert {"M_loss", "t99", "Sigma_final", "t_end", "tau_max"} == values.keys()
 
