@@ -1,4 +1,4 @@
-"""Two tables of one efficiency side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
+"""Compare two tables of one efficiency: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
 
 import argparse
 import itertools
@@ -22,10 +22,10 @@ SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
 
 
 def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
-    """Text report: minimum, median and maximum of table / other at the nodes of `other`, by temperature and size band.
+    """Return minimum, median and maximum of table / other by bands of temperature and size.
 
-    A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are
-    left out.
+    They are those at the nodes of `other`. A node belongs to the band whose lower edge it reaches.
+    Nodes outside `table` are left out.
     """
     s = np.exp(other.log_s)
     kelvin = other.T
@@ -54,7 +54,9 @@ def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
 def _band(low: float, high: float) -> str:
     if low == 0:
         return f"< {high:g}"
-    return f">= {low:g}" if np.isinf(high) else f"{low:g}-{high:g}"
+    if np.isinf(high):
+        return f">= {low:g}"
+    return f"{low:g}-{high:g}"
 
 
 def _read(source: str, *, extinction: bool) -> EfficiencyTable:
@@ -64,7 +66,7 @@ def _read(source: str, *, extinction: bool) -> EfficiencyTable:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line, and return its exit code."""
     program = "python -m marsdisk.qpr_compare"
     parser = argparse.ArgumentParser(prog=program, description="Compare two tables of <Q_pr>.")
     parser.add_argument(
@@ -76,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ext", action="store_true", help="compare two tables of <Q_ext>")
     arguments = parser.parse_args(argv)
     try:
-        table, other = (_read(source, extinction=arguments.ext) for source in arguments.tables)
+        table, other = [_read(source, extinction=arguments.ext) for source in arguments.tables]
     except (OSError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     print(compare_tables(table, other))
