@@ -16,7 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -115,7 +115,9 @@ class OutFile:
             return given
         out = cls(str(given), unnamed or formats[0], force, option)
         out._refuse_bad_name()
-        return out._with_format(formats)
+        out = cls(out.given, out._format_of_ending(formats), force, option)
+        out._refuse_unwritable()
+        return out
 
     def __str__(self) -> str:
         return "standard output" if self.given == STANDARD_OUTPUT else self.given
@@ -151,12 +153,6 @@ class OutFile:
             return stat.S_ISREG(os.stat(self.given).st_mode)
         except OSError:
             return True
-
-    def _with_format(self, formats: Sequence[str]) -> "OutFile":
-        """Return the file with the format of its ending, unless it cannot be written."""
-        out = replace(self, format=self._format_of_ending(formats))
-        out._refuse_unwritable()
-        return out
 
     def _format_of_ending(self, formats: Sequence[str]) -> str:
         suffix = Path(self.given).suffix.lower()

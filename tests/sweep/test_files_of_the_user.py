@@ -170,7 +170,7 @@ def test_no_file_of_a_store_or_of_its_notes_is_written_over(
     said = ask.refused(WRITERS["card"], "--out", name, "--force")
     assert (
         f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another"
-        " place with --out" in said
+        " path with --out" in said
     )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
