@@ -198,8 +198,8 @@ class RunCache:
             stats.misses[index] += 1
         else:
             stats.rebuilds[index] += 1
-            for field, before in slot.key.items():
-                if key[field] != before:
+            for field, value_in_slot in slot.key.items():
+                if key[field] != value_in_slot:
                     stats.invalidations[index, _REASON_INDEX[field]] += 1
             self._slots[slot_kind] = slot = _Slot()
         begin = time.perf_counter()

@@ -206,10 +206,10 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate the function of a click command, so that it reports errors as :func:`reporting`."""
 
     @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_and_report(*args: P.args, **kwargs: P.kwargs) -> R:
         return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
 
-    return wrapped
+    return run_and_report
 
 
 def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group]:

@@ -184,7 +184,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 class _Location(NamedTuple):
-    """Where in a configuration an error is."""
+    """The key of a configuration that an error is about."""
 
     path: list[str]  #: of keys, without what pydantic adds for unions and lists
     field: FieldInfo | None  #: None for a section or an unknown key

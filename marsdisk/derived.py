@@ -55,7 +55,7 @@ class Derived:
 
     @property
     def motion(self) -> dynamics.Motion:
-        """How grains move at the start."""
+        """Motion of the grains at the start."""
         return dynamics.Motion(self.e, self.v_rel, self.H)
 
 

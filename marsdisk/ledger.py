@@ -128,11 +128,11 @@ def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
 
 def _lower(config: RunConfig, key: str, value: float) -> Iterator[Cure]:
     """Yield a lower tolerance, unless it is as low as it can be."""
-    before: float = getattr(config.numerics, key)
+    current: float = getattr(config.numerics, key)
     lower = max(value, bound(Numerics.model_fields[key], "ge"))
-    if lower < before:
+    if lower < current:
         yield Cure(
-            f"lower numerics.{key} from {before:g} to {lower:g}",
+            f"lower numerics.{key} from {current:g} to {lower:g}",
             _changed(config, f"numerics.{key}", lower),
         )
 

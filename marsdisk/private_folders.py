@@ -42,7 +42,13 @@ def describe_intruders(folder: Path) -> str:
 
 
 def refuse_shared(folder: Path) -> None:
-    """Raise :class:`SharedFolderError` unless the contents of a folder are this user's own."""
+    """Refuse a folder into which somebody else could have put files.
+
+    Raises
+    ------
+    SharedFolderError
+        Somebody else owns the folder, or may write to it.
+    """
     intruders = describe_intruders(folder)
     if intruders:
         raise SharedFolderError(intruders)

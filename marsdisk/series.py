@@ -35,7 +35,7 @@ ROWS = (
 
 
 class MotionSeries(NamedTuple):
-    """How grains move at the times of the series."""
+    """Motion of the grains at the times of the series."""
 
     e: Array  #: (samples,)
     v_rel: Array  #: (samples,) m/s

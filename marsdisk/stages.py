@@ -59,10 +59,10 @@ class Memory:
         return cast(RunConfig, _Reader(sections, self._results))
 
 
-def _are_same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:
-    if len(before) != len(now):
+def _are_same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    if len(first) != len(second):
         return False
-    for a, b in zip(before, now, strict=True):
+    for a, b in zip(first, second, strict=True):
         are_equal_floats = type(a) is type(b) is float and a == b
         if a is not b and not are_equal_floats:
             return False

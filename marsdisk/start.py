@@ -197,7 +197,13 @@ def _vapour(config: RunConfig) -> Vapour:
 
 @stage
 def shielding_of(config: RunConfig) -> ShieldingLaw:
-    """Return Phi(tau) of a configuration."""
+    """Return Phi(tau) of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        The table of Phi cannot be read.
+    """
     shielding = config.shielding
     if shielding.mode == "none":
         return unshielded()
@@ -232,7 +238,13 @@ def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
 
 @stage
 def reservoir_of(config: RunConfig) -> float:
-    """Return the mass in reserve for the annulus [M_Mars]; infinite without a reservoir."""
+    """Return the mass in reserve for the annulus [M_Mars]; infinite without a reservoir.
+
+    Raises
+    ------
+    ConfigError
+        The annulus has no width, or is not within the disk that the reservoir belongs to.
+    """
     supply = config.supply
     annulus = config.disk
     disk = supply.reservoir_of_disk
@@ -262,7 +274,17 @@ def available_supply(config: RunConfig) -> float:
 
 
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
-    """Return everything that acts on the disk from outside."""
+    """Return everything that acts on the disk from outside.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    derived : Derived
+        Its scalars.
+    disk : Start
+        The disk at t = 0.
+    """
     method = config.sublimation.method
     edges = disk.grid.edges.copy()
     vapour = _vapour(config)

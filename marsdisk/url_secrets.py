@@ -83,13 +83,13 @@ def without_passwords(text: str) -> str:
     'give tcp://HOST:PORT'
     """
 
-    def hidden(url: re.Match[str]) -> str:
+    def hide(url: re.Match[str]) -> str:
         scheme = url[1]
         rest = url[2]
         holds_secret = has_user(scheme, rest) or has_secret_setting(rest)
         return hide_secrets(scheme, rest) if holds_secret else url[0]
 
-    return _NAMED.sub(r"\1\2***", _URL.sub(hidden, text))
+    return _NAMED.sub(r"\1\2***", _URL.sub(hide, text))
 
 
 def has_user(scheme: str, rest: str) -> bool:

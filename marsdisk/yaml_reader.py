@@ -79,10 +79,10 @@ def plain_value(text: str) -> Any:
     if text[0] not in NUMBERS_BEGIN:
         return text
     if OTHER_BASE.fullmatch(text):
-        whole = int(text, 0)
-        if whole > sys.float_info.max:
+        integer = int(text, 0)
+        if integer > sys.float_info.max:
             raise ValueError(f"{shown_text(text)} is too large; numbers end at 1.8e308")
-        return whole
+        return integer
     if not NUMBER.fullmatch(text):
         return text
     number = read_number(text)
@@ -105,7 +105,13 @@ class _Reader:
         self._repeated = 0
 
     def content(self) -> Any:
-        """Return the content of the only document."""
+        """Return the content of the only document.
+
+        Raises
+        ------
+        YamlError
+            There is a second document, or one that is not YAML 1.2.
+        """
         content = None
         documents = 0
         for event in self._events:
@@ -315,8 +321,8 @@ def read_document(text: str) -> tuple[Any, dict[str, int]]:
         raise explain_parser_error(error, text) from None
 
 
-def _are_adjacent(before: Event, after: Event) -> bool:
+def _are_adjacent(first: Event, second: Event) -> bool:
     """Return whether there is exactly one character between two parts of a text."""
-    end = before.end_mark
-    begin = after.start_mark
+    end = first.end_mark
+    begin = second.start_mark
     return bool(end and begin and end.index + 1 == begin.index)

@@ -221,7 +221,17 @@ def _refuse_failed(run: "Prepared", path: Trajectory, stretches: list[Stretch]) 
 
 
 def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
-    """Return the parts of the classic step."""
+    """Return the disk as the classic scheme sees it.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    derived : Derived
+        Its scalars.
+    disk : Start
+        The disk at t = 0.
+    """
     rho = config.material.rho
     speed = derived.v_rel if config.collisions.enabled else 0.0
     return ClassicDisk(
