@@ -53,7 +53,7 @@ class OutFile:
 
     Parameters
     ----------
-    given : str
+    name : str
         Its name as it was typed.
     format : str
         A format of :data:`ENDINGS`.
@@ -65,7 +65,7 @@ class OutFile:
         Standard output at the time when the file was named.
     """
 
-    given: str
+    name: str
     format: str
     force: bool = False
     option: str = "--out"
@@ -74,7 +74,7 @@ class OutFile:
     @classmethod
     def from_name(
         cls,
-        given: "str | Path | OutFile",
+        name: "str | Path | OutFile",
         formats: Sequence[str],
         *,
         unnamed: str = "",
@@ -85,7 +85,7 @@ class OutFile:
 
         Parameters
         ----------
-        given : str or Path or OutFile
+        name : str or Path or OutFile
             A path, or ``-`` for standard output; an OutFile is returned as it is.
         formats : sequence of str
             Formats of :data:`ENDINGS`; of several, the ending of the name selects one.
@@ -111,16 +111,16 @@ class OutFile:
         >>> OutFile.from_name("new.csv", ["npz", "csv"]).format
         'csv'
         """
-        if isinstance(given, OutFile):
-            return given
-        out = cls(str(given), unnamed or formats[0], force, option)
+        if isinstance(name, OutFile):
+            return name
+        out = cls(str(name), unnamed or formats[0], force, option)
         out._refuse_bad_name()
-        out = cls(out.given, out._format_of_ending(formats), force, option)
+        out = cls(out.name, out._format_of_ending(formats), force, option)
         out._refuse_unwritable()
         return out
 
     def __str__(self) -> str:
-        return "standard output" if self.given == STANDARD_OUTPUT else self.given
+        return "standard output" if self.name == STANDARD_OUTPUT else self.name
 
     @property
     def _cure(self) -> str:
@@ -129,13 +129,13 @@ class OutFile:
     @property
     def is_standard_output(self) -> bool:
         """Whether the file is standard output, so that messages have to go to standard error."""
-        return self.given == STANDARD_OUTPUT or self._descriptor == 1
+        return self.name == STANDARD_OUTPUT or self._descriptor == 1
 
     @property
     def _descriptor(self) -> int | None:
         """Descriptor of the open file that a name such as /dev/stderr or /dev/fd/3 stands for."""
         open_files = Path(f"/proc/{os.getpid()}/fd")
-        path = Path(self.given)
+        path = Path(self.name)
         # a chain of links may end nowhere or be a circle
         with suppress(OSError, RuntimeError):
             for _ in range(MAX_LINKS):
@@ -147,15 +147,15 @@ class OutFile:
     @property
     def _is_plain(self) -> bool:
         """Whether it is, or will be, a file on a disk that can be replaced as a whole."""
-        if self.given == STANDARD_OUTPUT or self._descriptor is not None:
+        if self.name == STANDARD_OUTPUT or self._descriptor is not None:
             return False
         try:
-            return stat.S_ISREG(os.stat(self.given).st_mode)
+            return stat.S_ISREG(os.stat(self.name).st_mode)
         except OSError:
             return True
 
     def _format_of_ending(self, formats: Sequence[str]) -> str:
-        suffix = Path(self.given).suffix.lower()
+        suffix = Path(self.name).suffix.lower()
         format_of_suffix = {ending: name for name, endings in ENDINGS.items() for ending in endings}
         named_format = format_of_suffix.get(suffix)
         if named_format in formats:
@@ -170,17 +170,17 @@ class OutFile:
 
     def _refuse_bad_name(self) -> None:
         """Refuse a name that no file can have, or that of a folder."""
-        if self.given == STANDARD_OUTPUT:
+        if self.name == STANDARD_OUTPUT:
             return
-        if not self.given:
+        if not self.name:
             raise OutputError(f"{self.option} '': is not the name of a file")
-        if "\0" in self.given:
+        if "\0" in self.name:
             problem = "the name of a file cannot contain a zero byte"
-            raise OutputError(f"{self.option} {self.given!r}: {problem}")
-        if os.path.isdir(self.given):
-            example = Path(self.given) / f"NAME{ENDINGS[self.format][0]}"
+            raise OutputError(f"{self.option} {self.name!r}: {problem}")
+        if os.path.isdir(self.name):
+            example = Path(self.name) / f"NAME{ENDINGS[self.format][0]}"
             raise OutputError(f"{self} is a folder; give a file in it, such as {example}")
-        if self.given.endswith(os.sep):
+        if self.name.endswith(os.sep):
             raise OutputError(f"{self} is the name of a folder; give that of a file")
 
     def _refuse_unwritable(self) -> None:
@@ -192,7 +192,7 @@ class OutFile:
             return
         self._refuse_path_in_store()
         try:
-            kind = os.stat(self.given).st_mode
+            kind = os.stat(self.name).st_mode
         except FileNotFoundError:
             self._refuse_unwritable_folder()
         except OSError as error:
@@ -202,14 +202,14 @@ class OutFile:
 
     def _refuse_path_in_store(self) -> None:
         """Refuse a file of a store, and the files that lie next to a store."""
-        path = Path(os.path.realpath(self.given))
+        path = Path(os.path.realpath(self.name))
         store = store_around(path) or store_of_note(path)
         if store is not None:
             danger = f"belongs to the store {store}, which it would damage"
             raise OutputError(f"{self} {danger}; {self._cure}")
 
     def _refuse_unwritable_folder(self) -> None:
-        folder = Path(os.path.realpath(self.given)).parent
+        folder = Path(os.path.realpath(self.name)).parent
         if not folder.is_dir():
             problem = "cannot be written: No such file or directory"
             raise OutputError(f"{self} {problem}; {self._cure}")
@@ -221,7 +221,7 @@ class OutFile:
             raise OutputError(f"{self} is a disk or a socket; {self._cure}")
         if self._is_plain and not self.force:
             raise self._exists_error()
-        if self._descriptor is None and not os.access(self.given, os.W_OK):
+        if self._descriptor is None and not os.access(self.name, os.W_OK):
             raise OutputError(f"{self} cannot be written: Permission denied; {self._cure}")
 
     def _exists_error(self) -> OutputError:
@@ -231,7 +231,7 @@ class OutFile:
     def _write_error(self, error: OSError) -> OutputError:
         if isinstance(error, BrokenPipeError):
             return OutputError(f"{self} cannot be written to its end: nobody reads it any more")
-        cure = "" if self.given == STANDARD_OUTPUT else f"; {self._cure}"
+        cure = "" if self.name == STANDARD_OUTPUT else f"; {self._cure}"
         return OutputError(f"{self} cannot be written: {error.strerror or error}{cure}")
 
     @contextmanager
@@ -280,7 +280,7 @@ class OutFile:
     @contextmanager
     def _open_sink(self) -> Iterator[BinaryIO]:
         descriptor = self._descriptor
-        if self.given == STANDARD_OUTPUT:
+        if self.name == STANDARD_OUTPUT:
             self.stream.flush()
             try:
                 descriptor = self.stream.fileno()
@@ -289,7 +289,7 @@ class OutFile:
                 yield self.stream.buffer
                 return
         if descriptor is None:
-            with open(self.given, "wb") as file:
+            with open(self.name, "wb") as file:
                 yield file
             return
         if descriptor in closed_at_start:
@@ -300,7 +300,7 @@ class OutFile:
     @contextmanager
     def _replace_file(self) -> Iterator[BinaryIO]:
         """Write a file of another name, then give it the name that all links lead to."""
-        target = Path(os.path.realpath(self.given))
+        target = Path(os.path.realpath(self.name))
         if target.exists() and not os.access(target.parent, os.W_OK):
             with tempfile.TemporaryFile() as temporary:
                 yield temporary

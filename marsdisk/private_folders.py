@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-OWNER_ONLY = 0o700
+FOR_THE_OWNER_ONLY = 0o700
 
 
 class SharedFolderError(OSError):
@@ -76,9 +76,9 @@ def make_private(root: Path, name: str) -> Path:
     OSError
         They cannot be made.
     """
-    root.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    root.mkdir(mode=FOR_THE_OWNER_ONLY, parents=True, exist_ok=True)
     refuse_shared(root)
     folder = root / name
-    folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    folder.mkdir(mode=FOR_THE_OWNER_ONLY, exist_ok=True)
     refuse_shared(folder)
     return folder

@@ -160,7 +160,7 @@ def refuse_same_file(out: OutFile, ext: OutFile) -> None:
         If they are the same file, or both are standard output.
     """
     both_printed = out.is_standard_output and ext.is_standard_output
-    if both_printed or os.path.realpath(out.given) == os.path.realpath(ext.given):
+    if both_printed or os.path.realpath(out.name) == os.path.realpath(ext.name):
         raise OutputError(f"--out and --ext are both {out}; give each table a file of its own")
 
 
@@ -207,12 +207,12 @@ def build_tables(
     nk_path = Path(nk_path)
     out = OutFile.from_name(out_path, TABLE_FORMATS, force=True)
     files = [out]
-    command = ["marsdisk", "qpr", nk_path.name, "--out", Path(out.given).name]
+    command = ["marsdisk", "qpr", nk_path.name, "--out", Path(out.name).name]
     if ext_path is not None:
         ext = OutFile.from_name(ext_path, TABLE_FORMATS, force=True, option="--ext")
         refuse_same_file(out, ext)
         files.append(ext)
-        command += ["--ext", Path(ext.given).name]
+        command += ["--ext", Path(ext.name).name]
     s = size_grid(sizes_per_decade)
     T = temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)
@@ -228,7 +228,7 @@ def build_tables(
     origin = _describe_origin(nk_path, command)
     pressure_notes = [QPR_TITLE, *wavelengths, QPR_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
     extinction_notes = [QEXT_TITLE, *wavelengths, QEXT_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
-    names = [Path(file.given).stem for file in (files[0], files[-1])]
+    names = [Path(file.name).stem for file in (files[0], files[-1])]
     pressure = table_text(QprTable(np.log(s), T, means.Q_pr, names[0]), header=pressure_notes)
     extinction = table_text(QextTable(np.log(s), T, means.Q_ext, names[1]), header=extinction_notes)
     # The second file may be missing.

@@ -24,14 +24,13 @@ SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
 def compare_tables(table: EfficiencyTable, reference: EfficiencyTable) -> str:
     """Return minimum, median and maximum of table / reference by bands of temperature and size.
 
-    They are those at the nodes of `reference`. A node belongs to the band whose lower edge it reaches.
-    Nodes outside `table` are left out.
+    They are those at the nodes of `reference`. A node belongs to the band whose lower edge it
+    reaches. Nodes outside `table` are left out.
     """
-    s = np.exp(reference.log_s)
+    log_s = reference.log_s
+    s = np.exp(log_s)
     kelvin = reference.T
-    inside_s = (reference.log_s >= table.log_s[0] - 1e-9) & (
-        reference.log_s <= table.log_s[-1] + 1e-9
-    )
+    inside_s = (log_s >= table.log_s[0] - 1e-9) & (log_s <= table.log_s[-1] + 1e-9)
     inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
     ratio = look_up(table, s, kelvin[:, None]) / reference.Q
     lines = [
