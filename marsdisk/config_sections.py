@@ -30,10 +30,14 @@ def quantity(default: Any, meaning: str, unit: str = "", allowed: str = "", **bo
     Returns
     -------
     FieldInfo
-        For a section; it has no more precise type here, so that it can stand for any value.
+        Value of the attribute in its section; typed as Any, so that it fits any annotation.
     """
-    extra = {"unit": unit, "allowed": allowed}
-    return Field(default, description=meaning, json_schema_extra=extra, **bounds)
+    return Field(
+        default,
+        description=meaning,
+        json_schema_extra={"unit": unit, "allowed": allowed},
+        **bounds,
+    )
 
 
 def canonical_json(content: Any) -> str:

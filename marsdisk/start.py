@@ -97,7 +97,7 @@ def _opacity_law(config: RunConfig) -> OpacityLaw:
 
 @stage
 def _opacity(config: RunConfig) -> tuple[float, float]:
-    """Return the opacity [m2/kg] at the start, and tau along the line of sight over tau."""
+    """Return the opacity [m2/kg] at the start, and the factor f_los from tau to tau_los."""
     law = _opacity_law(config)
     f_los = _line_of_sight(config)
     tau_per_mass = opacity.tau_per_mass(law, temperature_law(config).T0)
