@@ -217,7 +217,8 @@ def escaped(text: str) -> str:
 def defaults() -> list[str]:
     """Every key with its default, unit, what it takes and its meaning."""
     lines = ["| key | default | unit | takes | meaning |", "|---|---|---|---|---|"]
-    lines.append(f"| `temperature.law` | *must be given* |  | {LAW['allowed']} | {LAW['help']} |")
+    law = f"{LAW['allowed']} | {LAW['meaning']}"
+    lines.append(f"| `temperature.law` | *must be given* |  | {law} |")
     for key, field, laws in keys():
         takes = re.sub(rf" {re.escape(metadata(field, 'unit'))}( or null)?$", r"\1", allowed(field))
         of_law = f" (law {laws})" if laws else ""

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    **dict.fromkeys(("RunCache", "CacheKind", "CacheStats"), "cache"),
-    **dict.fromkeys(("RunConfig", "load_config"), "config"),
-    **dict.fromkeys(("Convergence", "check_run"), "convergence"),
-    **dict.fromkeys(("RunResult", "StopReason"), "result"),
+#: Module of each public name.
+_MODULES = {
+    "CacheKind": "cache",
+    "CacheStats": "cache",
+    "Convergence": "convergence",
     "Note": "notes",
+    "RunCache": "cache",
+    "RunConfig": "config",
+    "RunResult": "result",
+    "StopReason": "result",
+    "check_run": "convergence",
+    "load_config": "config",
     "run_zero_d": "zero_d",
 }
 
@@ -46,17 +52,20 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import on first use: Numba takes half a second that a command's help need not wait for."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @functools.cache
 def model_version() -> str:
-    """Version of the package and digest of all that a result depends on: results of equal versions can be trusted to agree."""
+    """Return the version of the package with a digest of all code that results depend on.
+
+    Results of equal versions agree.
+    """
     from ._jit import source_digest
 
-    parts = (
+    sources = (
         "_jit.py",
         "physics",
         "solver",
@@ -72,4 +81,4 @@ def model_version() -> str:
         "stages.py",
         "zero_d.py",
     )
-    return f"{__version__}+{source_digest(*parts)}"
+    return f"{__version__}+{source_digest(*sources)}"

@@ -6,6 +6,7 @@ the field that differed is counted as the reason. Without a cache the same build
 
 import dataclasses
 import enum
+import itertools
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -46,23 +47,19 @@ KEY_FIELDS: dict[CacheKind, tuple[str, ...]] = {
     CacheKind.QSTAR_MATRIX: ("sizes_version", "rho", "v_rel", "qstar_signature"),
     CacheKind.GAIN_WORKSPACE: ("sizes_version", "rho"),
     CacheKind.SUPPLY_WEIGHTS: (
-        *(
-            "mode",
-            "sizes_version",
-            "edges_version",
-            "rho",
-            "s_min_eff",
-            "s_inj_min",
-            "s_inj_max",
-            "q",
-        ),
+        "mode",
+        "sizes_version",
+        "edges_version",
+        "rho",
+        "s_min_eff",
+        "s_inj_min",
+        "s_inj_max",
+        "q",
         "initial_version",
     ),
 }
 #: Why a slot can be invalidated: every key field, in the order of first mention.
-REASONS: tuple[str, ...] = tuple(
-    dict.fromkeys(field for fields in KEY_FIELDS.values() for field in fields)
-)
+REASONS: tuple[str, ...] = tuple(dict.fromkeys(itertools.chain(*KEY_FIELDS.values())))
 _KINDS = tuple(CacheKind)
 _INDEX = {kind: i for i, kind in enumerate(_KINDS)}
 _REASON_INDEX = {reason: i for i, reason in enumerate(REASONS)}
@@ -70,60 +67,66 @@ _REASON_INDEX = {reason: i for i, reason in enumerate(REASONS)}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CacheStats:
-    """Counters of one run. Every lookup is a hit, a miss (empty slot, or cache off) or a rebuild (a key field differed)."""
+    """Counters of one run.
+
+    A lookup is a hit, a miss (empty slot, or cache off) or a rebuild (a key field differed).
+    """
 
     hits: Counts  #: (slots,)
     misses: Counts  #: (slots,)
     rebuilds: Counts  #: (slots,)
     refused: Counts  #: (slots,) values that were not finite
-    bytes: Counts  #: (slots,) held now
+    bytes: Counts  #: (slots,) size of the values in the cache
     build_time: NDArray[np.float64]  #: (slots,) s
     invalidations: Counts  #: (slots, reasons) key fields that differed when a slot was rebuilt
 
     @classmethod
     def zero(cls) -> "CacheStats":
-        hits, misses, rebuilds, refused, held = np.zeros((5, len(_KINDS)), np.int64)
+        """Return counters at zero."""
+        slots = len(_KINDS)
         return cls(
-            hits,
-            misses,
-            rebuilds,
-            refused,
-            held,
-            np.zeros(len(_KINDS)),
-            np.zeros((len(_KINDS), len(REASONS)), np.int64),
+            hits=np.zeros(slots, np.int64),
+            misses=np.zeros(slots, np.int64),
+            rebuilds=np.zeros(slots, np.int64),
+            refused=np.zeros(slots, np.int64),
+            bytes=np.zeros(slots, np.int64),
+            build_time=np.zeros(slots),
+            invalidations=np.zeros((slots, len(REASONS)), np.int64),
         )
 
     @property
     def lookups(self) -> Counts:
+        """Lookups of each slot, (slots,)."""
         return self.hits + self.misses + self.rebuilds
 
     @property
     def hit_rate(self) -> float:
         """Hits over lookups, all slots together; NaN before the first lookup."""
         lookups = int(self.lookups.sum())
-        return int(self.hits.sum()) / lookups if lookups else float("nan")
+        if lookups == 0:
+            return float("nan")
+        return int(self.hits.sum()) / lookups
 
     def line(self) -> str:
-        """One line for a log: per slot hits/lookups, then the reasons of its rebuilds."""
-        parts = []
+        """Return one line for a log: hits/lookups of each slot, and the reasons of its rebuilds."""
+        slots = []
         for i, kind in enumerate(_KINDS):
-            reasons = [
-                f"{reason} {count}"
-                for reason, count in zip(REASONS, self.invalidations[i], strict=True)
-                if count
-            ]
-            parts.append(
-                f"{kind} {self.hits[i]}/{self.lookups[i]}"
-                + (f" ({', '.join(reasons)})" if reasons else "")
-            )
-        return "; ".join(parts)
+            slot = f"{kind} {self.hits[i]}/{self.lookups[i]}"
+            reasons = []
+            for reason, count in zip(REASONS, self.invalidations[i], strict=True):
+                if count:
+                    reasons.append(f"{reason} {count}")
+            if reasons:
+                slot += f" ({', '.join(reasons)})"
+            slots.append(slot)
+        return "; ".join(slots)
 
 
 @dataclasses.dataclass
 class _Slot:
     key: dict[str, Hashable] | None = None
     value: Any = None
-    bytes: int = 0
+    size: int = 0  # bytes
 
 
 def _arrays(value: Any) -> Iterator[NDArray[Any]]:
@@ -142,7 +145,8 @@ class RunCache:
 
     Parameters
     ----------
-    enabled : False builds every value anew; nothing else changes
+    enabled : bool
+        False builds every value anew; nothing else changes.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -152,12 +156,27 @@ class RunCache:
         self._stats = CacheStats.zero()
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
-        """The value of slot ``kind`` for ``key``, built by ``build`` if the slot does not hold it. Its arrays are read-only.
+        """Return the value of a slot for a key, and build it unless the slot holds it.
+
+        Parameters
+        ----------
+        kind : str
+            The slot, one of :class:`CacheKind`.
+        key : mapping
+            A value for each of the slot's :data:`KEY_FIELDS`.
+        build : callable
+            Returns the value.
+
+        Returns
+        -------
+        object
+            The value; its arrays are read-only.
 
         Raises
         ------
         CacheError
-            Called from another thread than the cache's, or with other key fields than the slot's.
+            It is called from another thread than the cache's, or with other key fields than the
+            slot's.
         CacheRefusedError
             The built value holds NaN or infinity; it is counted and not stored.
         """
@@ -179,8 +198,8 @@ class RunCache:
             stats.misses[index] += 1
         else:
             stats.rebuilds[index] += 1
-            for field, before in slot.key.items():
-                if key[field] != before:
+            for field, value_in_slot in slot.key.items():
+                if key[field] != value_in_slot:
                     stats.invalidations[index, _REASON_INDEX[field]] += 1
             self._slots[slot_kind] = slot = _Slot()
         begin = time.perf_counter()
@@ -196,15 +215,13 @@ class RunCache:
                 )
             array.setflags(write=False)
         if self.enabled:
-            slot.key, slot.value, slot.bytes = (
-                dict(key),
-                value,
-                sum(array.nbytes for array in arrays),
-            )
+            slot.key = dict(key)
+            slot.value = value
+            slot.size = sum(array.nbytes for array in arrays)
         return value
 
     def clear(self) -> None:
-        """Empty every slot (counters stay)."""
+        """Empty every slot; the counters stay."""
         self._check_thread()
         self._slots = {kind: _Slot() for kind in _KINDS}
 
@@ -214,14 +231,16 @@ class RunCache:
         self._stats = CacheStats.zero()
 
     def stats(self) -> CacheStats:
-        """Counters since the last restart, as a copy."""
-        now = self._stats
-        held = np.array([slot.bytes for slot in self._slots.values()], np.int64)
-        hits, misses, rebuilds, refused = np.array(
-            [now.hits, now.misses, now.rebuilds, now.refused]
-        )
+        """Return a copy of the counters since the last restart."""
+        counters = self._stats
         return CacheStats(
-            hits, misses, rebuilds, refused, held, now.build_time.copy(), now.invalidations.copy()
+            hits=counters.hits.copy(),
+            misses=counters.misses.copy(),
+            rebuilds=counters.rebuilds.copy(),
+            refused=counters.refused.copy(),
+            bytes=np.array([slot.size for slot in self._slots.values()], np.int64),
+            build_time=counters.build_time.copy(),
+            invalidations=counters.invalidations.copy(),
         )
 
     def _check_thread(self) -> None:

@@ -27,9 +27,10 @@ CONFIG = click.argument("config", type=click.Path(path_type=Path))
     "One run of the dust disk inside Mars' Roche limit. Start with: marsdisk run"
     " configs/mars_0d_melt.yaml"
 )
-def main(debug: bool) -> None:
+def main(*, debug: bool) -> None:
+    """Set up logging and interruption for every command."""
     set_up_logging(debug)
-    # a run holds nothing that an interruption could tear
+    # An interruption cannot damage anything, so the default handler may end the process at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -44,8 +45,8 @@ def main(debug: bool) -> None:
 )
 @force_option
 @command
-def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -> None:
-    """Integrate CONFIG and print how it went.
+def run(config: Path, overrides: dict[str, Any], out: str | None, *, force: bool) -> None:
+    r"""Integrate CONFIG and print its results.
 
     \b
     marsdisk run configs/mars_0d_melt.yaml
@@ -56,15 +57,15 @@ def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -
     from .report import RESULT_FORMATS, print_result, write_result
     from .zero_d import run_zero_d
 
-    checked = load_config(config, overrides)
+    run_config = load_config(config, overrides)
     if out is None:
         compile_kernels(click.echo)
-        print_result(run_zero_d(checked))
+        print_result(run_zero_d(run_config))
         return
     file = OutFile.from_name(out, RESULT_FORMATS, unnamed="csv", force=force)
     with file.messages():
         compile_kernels(click.echo)
-        result = run_zero_d(checked)
+        result = run_zero_d(run_config)
         print_result(result)
         write_result(result, file)
         click.echo(f"written to {file}")
@@ -77,11 +78,11 @@ def run(config: Path, overrides: dict[str, Any], out: str | None, force: bool) -
     "--all",
     "every_key",
     is_flag=True,
-    help="Every key there is, also of laws that are not in use, with what it takes.",
+    help="Print every key, including those of laws not in use, and the values it takes.",
 )
 @command
-def show(config: Path, overrides: dict[str, Any], every_key: bool) -> None:
-    """Print the keys that CONFIG uses with their values, units and meanings, and what follows from them.
+def show(config: Path, overrides: dict[str, Any], *, every_key: bool) -> None:
+    r"""Print the keys that CONFIG uses, with values, units and meanings, and derived quantities.
 
     \b
     marsdisk show configs/mars_0d_melt.yaml
@@ -90,7 +91,7 @@ def show(config: Path, overrides: dict[str, Any], every_key: bool) -> None:
     from .config import load_config
     from .report import print_config
 
-    print_config(load_config(config, overrides), every_key)
+    print_config(load_config(config, overrides), every_key=every_key)
 
 
 LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
@@ -113,7 +114,7 @@ LIMIT = click.FloatRange(0.0, 1.0, min_open=True)
     "--json",
     "as_json",
     is_flag=True,
-    help="For programs: values, errors (null: infinite), orders (null: none), limits, failures.",
+    help="Print JSON: values, errors (null: infinite), orders (null: none), limits, failures.",
 )
 @command
 def check(
@@ -121,17 +122,18 @@ def check(
     overrides: dict[str, Any],
     time_limit: float | None,
     bins_limit: float | None,
+    *,
     as_json: bool,
 ) -> None:
-    """Say how accurate CONFIG is: repeat its run with tighter steps and other bins, and compare.
+    r"""Estimate the accuracy of CONFIG by repeating its run with tighter steps and other bins.
 
-    Compared are the mass lost, the time by which 99 % of it was lost, the surface density and the
-    optical depth at the end, the largest optical depth, the time of the end, the largest outflow.
-    Tighter steps are a hundredth of numerics.rtol and atol (scheme imex_bdf1: half of numerics.dt)
-    and show the error of the integration. Half and twice the bins between the same sizes show the
-    error of the size grid, that of the disk laid out on it at t = 0 included, and the order with
-    which it shrinks. Exit codes: 0 all errors are within their limits, 1 some are not, 2 bad input
-    or a run that could not reach its end.
+    The command compares the mass lost, the time by which 99 % of it was lost, the surface density
+    and the optical depth at the end, the largest optical depth, the end time and the largest
+    outflow. Tighter steps (a hundredth of numerics.rtol and atol, or for imex_bdf1 half of
+    numerics.dt) show the error of the integration. Half and twice the bins between the same sizes
+    show the error of the size grid, including that of the disk at t = 0, and its order of
+    convergence. Exit codes: 0 if all errors are within their limits, 1 if some are not, 2 for bad
+    input or a run that could not reach its end.
 
     \b
     marsdisk check configs/mars_0d_melt.yaml
@@ -143,17 +145,17 @@ def check(
     from .config import load_config
     from .convergence import BINS_LIMIT, TIME_LIMIT, check_run
 
-    checked = load_config(config, overrides)
+    run_config = load_config(config, overrides)
     if not as_json:
         compile_kernels(click.echo)
-    found = check_run(
-        checked, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT
+    convergence = check_run(
+        run_config, time_limit=time_limit or TIME_LIMIT, bins_limit=bins_limit or BINS_LIMIT
     )
     if as_json:
-        print_whole(json.dumps(convergence_record(found), allow_nan=False))
+        print_whole(json.dumps(convergence_record(convergence), allow_nan=False))
     else:
-        print_convergence(found)
-    sys.exit(OK if found.passed else SOME_FAILED)
+        print_convergence(convergence)
+    sys.exit(OK if convergence.passed else SOME_FAILED)
 
 
 @main.command()
@@ -170,11 +172,11 @@ def check(
     "--json",
     "as_json",
     is_flag=True,
-    help="For programs: seconds by function with the cache on and off, and its counters.",
+    help="Print JSON: seconds by function with the cache on and off, and its counters.",
 )
 @command
-def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) -> None:
-    """Time the classic collision step of CONFIG with its caches on and off.
+def profile(config: Path, overrides: dict[str, Any], steps: int, *, as_json: bool) -> None:
+    r"""Time the classic collision step of CONFIG with its caches on and off.
 
     \b
     marsdisk profile configs/mars_0d_baseline.yaml
@@ -186,14 +188,14 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
     from .profiling import profile_step
     from .report import print_profile, profile_record
 
-    checked = load_config(config, overrides)
+    run_config = load_config(config, overrides)
     if not as_json:
         compile_kernels(click.echo)
-    found = profile_step(checked, steps)
+    step_profile = profile_step(run_config, steps)
     if as_json:
-        print_whole(json.dumps(profile_record(found)))
+        print_whole(json.dumps(profile_record(step_profile)))
     else:
-        print_profile(found, steps)
+        print_profile(step_profile, steps)
 
 
 @main.command()
@@ -203,13 +205,13 @@ def profile(config: Path, overrides: dict[str, Any], steps: int, as_json: bool) 
     type=click.Path(),
     metavar="FILE",
     required=True,
-    help="Where to write <Q_pr>; - prints it.",
+    help="Write <Q_pr> to this file; - prints it.",
 )
 @click.option(
     "--ext",
     type=click.Path(),
     metavar="FILE",
-    help="Where to write <Q_ext>; - prints it.  [default: nowhere]",
+    help="Write <Q_ext> to this file, too; - prints it.",
 )
 @force_option
 @click.option(
@@ -231,11 +233,12 @@ def qpr(
     constants: Path,
     out: str,
     ext: str | None,
+    *,
     force: bool,
     sizes_per_decade: int,
     temperature_step: float,
 ) -> None:
-    """Compute tables of Planck-mean efficiencies by Mie theory.
+    r"""Compute tables of Planck-mean efficiencies by Mie theory.
 
     CONSTANTS is a CSV file with columns (axis,) wavelength_um, n, k. <Q_pr> is the efficiency of
     radiation pressure: give the path of its table as radiation.Q_pr. <Q_ext> is that of extinction,
@@ -247,18 +250,18 @@ def qpr(
     """
     from .errors import ConfigError
     from .outfile import OutFile
-    from .qpr import TABLE_FORMATS, build_tables, refuse_one_place
+    from .qpr import TABLE_FORMATS, build_tables, refuse_same_file
 
     file = OutFile.from_name(out, TABLE_FORMATS, force=force)
     files = [file]
     if ext is not None:
         files.append(OutFile.from_name(ext, TABLE_FORMATS, force=force, option="--ext"))
-        refuse_one_place(*files)
+        refuse_same_file(*files)
     with ExitStack() as contexts:
-        for written in files:
-            contexts.enter_context(written.messages())
+        for table_file in files:
+            contexts.enter_context(table_file.messages())
         if ext is None:
-            click.echo("<Q_ext> (for optical_depth.opacity: planck) is not kept; add --ext FILE")
+            click.echo("<Q_ext> (for optical_depth.opacity: planck) is not written; add --ext FILE")
         try:
             with click.progressbar(length=1000, label="Mie sums") as bar:
                 tables = build_tables(
@@ -270,9 +273,10 @@ def qpr(
                 )
         except (OSError, ValueError, ImportError) as error:
             raise ConfigError([str(error)], str(constants)) from error
-        for written, table in zip(files, tables, strict=False):
+        # There is one file if <Q_ext> is not written.
+        for table_file, table in zip(files, tables, strict=False):
             grid = f"{table.T.size} temperatures, {table.log_s.size} sizes"
-            click.echo(f"{written}: <{table.quantity}>, {grid}, digest {table.digest[:16]}")
+            click.echo(f"{table_file}: <{table.quantity}>, {grid}, digest {table.digest[:16]}")
 
 
 if __name__ == "__main__":

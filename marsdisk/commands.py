@@ -1,4 +1,4 @@
-"""What the command lines of marsdisk and sweep share: overrides, errors without traceback, exit codes."""
+"""Shared by the commands marsdisk and sweep: overrides, errors without traceback, exit codes."""
 
 import functools
 import sys
@@ -17,37 +17,48 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Exit codes.
 OK = 0
 SOME_FAILED = 1
 BAD_INPUT = 2
 CHECK_FAILED = 3
 INTERRUPTED = 130
 
-
-#: Characters that a terminal obeys instead of showing: control codes, and those that turn the
-#: direction of writing.
-_OBEYED = {
-    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
-} | {
-    code: f"\\u{code:04x}"
-    for code in (
-        0x061C,
-        0x200E,
-        0x200F,
-        *range(0x2028, 0x202F),
-        *range(0x2066, 0x206A),
-        *range(0xD800, 0xE000),
-    )
+#: Control codes that a terminal obeys instead of showing, except the ends of lines and tabs.
+_CONTROL_CODES = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")}
+#: Characters that end lines or change the direction of writing, and halves of surrogate pairs.
+_INVISIBLE_CODES = {
+    0x061C,
+    0x200E,
+    0x200F,
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+    *range(0xD800, 0xE000),
+}
+_ESCAPES = {
+    **{code: f"\\x{code:02x}" for code in _CONTROL_CODES},
+    **{code: f"\\u{code:04x}" for code in _INVISIBLE_CODES},
 }
 
 
 def printable(text: str) -> str:
-    """``text`` with what a terminal would obey written out: names and messages in a file may come from anybody."""
-    return text.translate(_OBEYED)
+    """Return ``text`` with characters escaped that a terminal would obey.
+
+    Names and messages in a file may come from anybody.
+    """
+    return text.translate(_ESCAPES)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """``key=value`` with the value read as YAML."""
+    """Return the key and the value of ``key=value``, the value read as YAML.
+
+    Raises
+    ------
+    click.BadParameter
+        There is no key, or no ``=``.
+    ConfigError
+        The value is not YAML 1.2.
+    """
     from .physics.textfile import shown, shown_text
     from .yamlfile import parse_yaml
 
@@ -60,7 +71,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def override_text(key: str, value: Any) -> str:
-    """``key=value`` that :func:`parse_override` reads as the same value."""
+    """Return ``key=value`` as :func:`parse_override` reads it."""
     from .yamlfile import yaml_text
 
     document = yaml_text(value, default_flow_style=True, width=float("inf"))
@@ -69,16 +80,18 @@ def override_text(key: str, value: Any) -> str:
 
 
 def _overrides(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+    context: click.Context,
+    parameter: click.Parameter,  # noqa: ARG001 (click passes it by position)
+    values: tuple[str, ...],
 ) -> dict[str, Any]:
     from .physics.textfile import shown_text
 
-    pairs = reporting(context, lambda: [parse_override(value) for value in values])
-    keys = [key for key, _ in pairs]
-    twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
-    if twice is not None:
-        raise click.BadParameter(f"{shown_text(twice)} is given twice; drop one")
-    return dict(pairs)
+    overrides: dict[str, Any] = {}
+    for key, value in reporting(context, lambda: list(map(parse_override, values))):
+        if key in overrides:
+            raise click.BadParameter(f"{shown_text(key)} is given twice; drop one")
+        overrides[key] = value
+    return overrides
 
 
 set_option = click.option(
@@ -87,20 +100,18 @@ set_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=_overrides,
-    help="Override a key of the configuration; may be given again.",
+    help="Override a key of the configuration; may be repeated.",
 )
-force_option = click.option(
-    "--force", is_flag=True, help="Write over a file that is there already."
-)
+force_option = click.option("--force", is_flag=True, help="Overwrite an existing file.")
 
 
 def print_whole(text: str) -> None:
-    """Print a line for programs, which may not miss its end without a word.
+    """Print a line that programs read, and fail unless all of it could be written.
 
     Parameters
     ----------
     text : str
-        Without its newline.
+        The line without its newline.
 
     Raises
     ------
@@ -114,45 +125,55 @@ def print_whole(text: str) -> None:
 
 
 class Program(click.Group):
-    """A command group whose commands go on, and end with their own exit code, when nobody reads what they print."""
+    """A command group whose commands run to their end even when nobody reads their output.
+
+    They end with their own exit codes.
+    """
 
     def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line."""
         from .streams import outlive_readers
 
         outlive_readers()
         return super().main(*args, **options)
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse the command line; messages about it hide secrets."""
         with hiding_secrets():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; messages about its options hide secrets."""
         with hiding_secrets():
             return super().invoke(ctx)
 
 
 @contextmanager
 def hiding_secrets() -> Iterator[None]:
-    """Leave out of a mistake on the command line what is secret in it."""
+    """Hide secrets in messages about mistakes on the command line."""
     from .url_secrets import without_passwords
 
     try:
         yield
     except click.ClickException as error:
-        error.message = without_passwords(error.message)  # type: ignore[misc] # its own is read when it is shown
+        # click reads the attribute when it shows the error, although it declares it as final
+        error.message = without_passwords(error.message)  # type: ignore[misc]
         raise
 
 
 def reporting(context: click.Context, call: Callable[[], R]) -> R:
-    """``call()``, its errors as a message and exit code 2; with --debug the traceback too."""
+    """Return ``call()``, or end the program with a message and exit code 2.
+
+    With --debug the traceback is shown, too.
+    """
     from .errors import ConfigError, MarsDiskError
 
     try:
         return call()
     except MarsDiskError as error:
-        # found in the physics, which knows no file
+        # The physics, which knows no files, raises errors that name none.
         if isinstance(error, ConfigError) and not error.where:
-            error = _in_its_file(error, context.params)
+            error = _with_file(error, context.params)
         message = str(error)
         trace = traceback.format_exc()
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
@@ -169,33 +190,35 @@ def reporting(context: click.Context, call: Callable[[], R]) -> R:
     sys.exit(BAD_INPUT)
 
 
-def _in_its_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigError":
-    """The same error with the file that a command was given, and the lines that it is about."""
+def _with_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigError":
+    """Return an error with the configuration file of a command and the lines that it is about."""
     from .errors import ConfigError
     from .yamlfile import with_lines
 
     file = str(parameters.get("config", ""))
-    named = ConfigError(error.problems, file)
-    return with_lines(named, file, parameters.get("overrides") or ()) if file else named
+    error = ConfigError(error.problems, file)
+    if not file:
+        return error
+    return with_lines(error, file, parameters.get("overrides") or ())
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator of a click command: see :func:`reporting`."""
+    """Decorate the function of a click command, so that it reports errors as :func:`reporting`."""
 
     @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_and_report(*args: P.args, **kwargs: P.kwargs) -> R:
         return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
 
-    return wrapped
+    return run_and_report
 
 
-def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
-    """A command group with --debug and --version."""
+def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group]:
+    """Return a decorator that makes a command group with --debug and --version."""
 
     def decorate(function: Callable[..., None]) -> click.Group:
         group = click.group(
             cls=Program,
-            help=help,
+            help=description,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         )(function)
         group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
@@ -207,7 +230,7 @@ def debug_group(help: str) -> Callable[[Callable[..., None]], click.Group]:
 
 
 def terminal() -> "Console":
-    """Where tables go: as wide as the terminal, or wide enough for any line in a file or pipe."""
+    """Return a console as wide as the terminal, or 200 columns wide in a file or a pipe."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -216,16 +239,17 @@ def terminal() -> "Console":
             self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
         ) -> "Iterable[Segment]":
             for segment in super().render(renderable, options):
-                yield (
-                    segment if segment.control else Segment(printable(segment.text), segment.style)
-                )
+                if segment.control:
+                    yield segment
+                else:
+                    yield Segment(printable(segment.text), segment.style)
 
-    # a unit in brackets is no style
+    # Units stand in brackets, which markup would take for styles.
     return Terminal(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
 
 
 def compile_kernels(say: Callable[[str], None]) -> None:
-    """Load the kernels, or compile them after saying that it takes a while."""
+    """Load the kernels, or announce that they are compiled and compile them."""
     from ._jit import compiled_folder
     from .zero_d import ensure_compiled
 
@@ -234,8 +258,9 @@ def compile_kernels(say: Callable[[str], None]) -> None:
     ensure_compiled()
 
 
-def set_up_logging(debug: bool) -> None:
-    """Log records of this project to standard error, all of them with --debug."""
+# sweep.cli passes it by position
+def set_up_logging(debug: bool) -> None:  # noqa: FBT001
+    """Write log records of this project to standard error: all with --debug, else warnings."""
     import logging
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")

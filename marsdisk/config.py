@@ -56,7 +56,7 @@ from .physics.textfile import file_bytes, shown
 from .physics.vapour import SETS
 from .yamlfile import read_yaml_mapping, with_lines
 
-#: Keys whose texts are paths of tables, unless they are names of what is shipped.
+#: Keys whose texts are paths of tables, unless they are names of shipped ones.
 TABLE_KEYS = (
     "radiation.Q_pr",
     "optical_depth.Q_ext",
@@ -66,6 +66,7 @@ TABLE_KEYS = (
     "sublimation.vapour_pressure",
     "shielding.path",
 )
+#: Names of shipped tables and sets.
 NAMED = {*SHIPPED, *SETS}
 
 Temperature = typing.Annotated[
@@ -75,7 +76,10 @@ Temperature = typing.Annotated[
 
 
 class RunConfig(Section):
-    """Everything that the result of one run depends on (together with the tables it names and the version of the model)."""
+    """The configuration of one run.
+
+    Together with the tables it names and the version of the model, it fixes the result.
+    """
 
     disk: Disk
     material: Material = Material()
@@ -103,7 +107,13 @@ class RunConfig(Section):
         return self.fitting()
 
     def fitting(self) -> "RunConfig":
-        """Itself, if its sections fit together; ValueError if not."""
+        """Return itself, if its sections fit together.
+
+        Raises
+        ------
+        ValueError
+            Two sections contradict each other.
+        """
         if self.numerics.scheme == "imex_bdf1" and self.sublimation.method == "advection":
             raise ValueError(
                 "numerics.scheme imex_bdf1 knows sublimation.method none and sink; change one of"
@@ -139,7 +149,13 @@ class RunConfig(Section):
         return self
 
     def q_pr(self) -> QprTable | float:
-        """<Q_pr> as a number or a table, read if need be."""
+        """Return <Q_pr> as a number or a table, which is read from its file.
+
+        Raises
+        ------
+        ConfigError
+            The table cannot be read.
+        """
         source = self.radiation.Q_pr
         if isinstance(source, float):
             return source
@@ -148,15 +164,12 @@ class RunConfig(Section):
         try:
             return read_qpr_table(Path(source))
         except (OSError, ValueError) as error:
-            raise ConfigError(
-                [
-                    f"radiation.Q_pr = {shown(source)}: {error}; give a number, forsterite, or the"
-                    " path of a table"
-                ]
-            ) from error
+            cure = "give a number, forsterite, or the path of a table"
+            problem = f"radiation.Q_pr = {shown(source)}: {error}; {cure}"
+            raise ConfigError([problem]) from error
 
     def q_ext(self) -> QextTable | None:
-        """<Q_ext> as a table, read if need be; None where the opacity is geometric.
+        """Return the table of <Q_ext>; None where the opacity is geometric.
 
         Raises
         ------
@@ -182,7 +195,7 @@ class RunConfig(Section):
             raise ConfigError([problem]) from error
 
     def _files(self) -> dict[str, str]:
-        """Path of each table that is read as it is, by configuration key."""
+        """Return the path of each table whose file has its digest, by configuration key."""
         files = {}
         if isinstance(self.temperature, TableTemperature):
             files["temperature.path"] = self.temperature.path
@@ -198,9 +211,17 @@ class RunConfig(Section):
         return files
 
     def table_digests(self) -> dict[str, str]:
-        """Digest of the content of each table that the run uses, by configuration key."""
+        """Return the digest of the content of each table in use, by configuration key.
+
+        Raises
+        ------
+        ConfigError
+            A table cannot be read.
+        """
+        digests = {}
         q_pr = self.q_pr()
-        digests = {"radiation.Q_pr": q_pr.digest} if isinstance(q_pr, QprTable) else {}
+        if isinstance(q_pr, QprTable):
+            digests["radiation.Q_pr"] = q_pr.digest
         q_ext = self.q_ext()
         if q_ext is not None:
             digests["optical_depth.Q_ext"] = q_ext.digest
@@ -208,67 +229,97 @@ class RunConfig(Section):
             try:
                 digests[key] = hashlib.sha256(file_bytes(path)).hexdigest()
             except OSError as error:
-                raise ConfigError(
-                    [f"{key} = {shown(path)}: {error.strerror}; give the path of a table"]
-                ) from error
+                problem = f"{key} = {shown(path)}: {error.strerror}; give the path of a table"
+                raise ConfigError([problem]) from error
         return digests
 
     def digest(self) -> str:
-        """32 hex digits that name the resolved configuration and the content of its tables, wherever the files lie."""
+        """Return 32 hex digits for the configuration and its tables, wherever their files lie."""
         return digest_of_sections(self.__dict__, self.table_digests())
 
 
 def digest_of_sections(sections: Mapping[str, Section], table_digests: Mapping[str, str]) -> str:
-    """What :meth:`RunConfig.digest` is made of."""
-    digests = list(map(_CONTENT_DIGEST, _EVERY_SECTION(sections)))
+    """Return :meth:`RunConfig.digest` of a configuration from its parts.
+
+    Parameters
+    ----------
+    sections : mapping of str to Section
+        All sections, by their names.
+    table_digests : mapping of str to str
+        As :meth:`RunConfig.table_digests` returns them.
+    """
+    digests = list(map(_CONTENT_DIGEST, _ALL_SECTIONS(sections)))
     tables: dict[str, tuple[tuple[str, str], ...]] = {}
     for key, digest in table_digests.items():
         section = key.partition(".")[0]
         tables[section] = (*tables.get(section, ()), (key, digest))
-    for section, within in tables.items():
-        digests[_SECTIONS.index(section)] = _digest_with_tables(sections[section].canonical, within)
+    for section, section_tables in tables.items():
+        canonical = sections[section].canonical
+        digests[_SECTIONS.index(section)] = _digest_with_tables(canonical, section_tables)
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]
 
 
 @functools.lru_cache(maxsize=10_000)
 def _digest_with_tables(canonical: str, tables: tuple[tuple[str, str], ...]) -> str:
-    """Digest of a section in which the digest of each table stands for its path."""
+    """Return the digest of a section in which the digest of each table replaces its path."""
     content = json.loads(canonical)
     for key, digest in tables:
-        place, (_, *between, name) = content, key.split(".")
-        for part in between:
-            place = place[int(part)] if isinstance(place, list) else place[part]
-        place[name] = digest
+        _, *parents, name = key.split(".")
+        node = content
+        for parent in parents:
+            node = node[int(parent)] if isinstance(node, list) else node[parent]
+        node[name] = digest
     return digest_of(canonical_json(content))
 
 
 _SECTIONS = sorted(RunConfig.model_fields)
-_EVERY_SECTION = itemgetter(*_SECTIONS)
+_ALL_SECTIONS = itemgetter(*_SECTIONS)
 _CONTENT_DIGEST = attrgetter("content_digest")
 
 
 def merge(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of nested ``content`` with dotted keys replaced; an override with a mapping replaces the whole section."""
-    merged = {
-        key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()
-    }
+    """Return a copy of nested ``content`` with dotted keys replaced.
+
+    Parameters
+    ----------
+    content : mapping
+        Sections by their names.
+    overrides : mapping
+        Values by dotted keys. A value that is a mapping replaces the whole section.
+
+    Examples
+    --------
+    >>> merge({"disk": {"r_in_RM": 2.0}}, {"disk.r_out_RM": 2.5})
+    {'disk': {'r_in_RM': 2.0, 'r_out_RM': 2.5}}
+    """
+    merged: dict[str, Any] = {}
+    for key, value in content.items():
+        merged[key] = dict(value) if isinstance(value, Mapping) else value
     for path, value in overrides.items():
-        *sections, name = path.split(".")
-        place = merged
-        for section in sections:
-            below = place.get(section)
-            place[section] = place = dict(below) if isinstance(below, Mapping) else {}
-        place[name] = value
+        *parents, name = path.split(".")
+        section = merged
+        for parent in parents:
+            child = section.get(parent)
+            section[parent] = dict(child) if isinstance(child, Mapping) else {}
+            section = section[parent]
+        section[name] = value
     return merged
 
 
 def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
-    """A validated configuration.
+    """Return a validated configuration.
+
+    Parameters
+    ----------
+    content : mapping
+        Sections by their names.
+    where : str
+        What errors call it, such as the path of its file.
 
     Raises
     ------
     ConfigError
-        With one line for every problem: key, value, what is allowed.
+        With one line for each problem: key, value, what is allowed.
     """
     try:
         return RunConfig.model_validate(dict(content))
@@ -277,103 +328,140 @@ def build_config(content: Mapping[str, Any], where: str = "") -> RunConfig:
 
 
 class Variations:
-    """Configurations that override keys of one base; a section is validated once for all of them that share its content."""
+    """Configurations that override keys of one base.
 
-    # sections to remember: enough for the axes of a sweep, and not growing with its samples
+    A section is validated once for all configurations that share its content.
+    """
+
+    # Sections to remember: enough for the axes of a sweep, and a bound for its samples.
     MANY = 10_000
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self._base = base
         self._first: RunConfig | None = None
-        self._known: dict[str, dict[tuple[str, ...], Section]] = {}
+        self._sections: dict[str, dict[tuple[str, ...], Section]] = {}
 
     def config(self, overrides: Mapping[str, Any]) -> RunConfig:
-        """The base with dotted keys overridden, as :func:`build_config` gives it."""
+        """Return the base with dotted keys overridden.
+
+        Raises
+        ------
+        ConfigError
+            As by :func:`build_config`.
+        """
         sections = self.sections(overrides)
         try:
             return cast(RunConfig, self._first).model_copy(update=sections).fitting()
         except ValueError:
-            # which tells in full what does not fit
-            return self._built(overrides, self._touched(overrides))
+            # Building it anew lists every problem.
+            return self._build(overrides, self._changes_by_section(overrides))
 
     def sections(self, overrides: Mapping[str, Any]) -> dict[str, Section]:
-        """All sections of such a configuration; whether they fit together is not looked at where none of them is new."""
-        touched = self._touched(overrides)
-        if self._first is None:
-            return self._built(overrides, touched).__dict__
-        try:
-            return {
-                **self._first.__dict__,
-                **{name: self._known[name][words] for name, words in touched.items()},
-            }
-        except KeyError:
-            return self._built(overrides, touched).__dict__
+        """Return all sections of the base with dotted keys overridden.
 
-    def _touched(self, overrides: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        """What is overridden in each section, also in those that an earlier configuration has overridden."""
-        touched: dict[str, tuple[str, ...]] = dict.fromkeys(self._known, ())
+        Where all of them were met before, they may not fit together.
+
+        Raises
+        ------
+        ConfigError
+            As by :func:`build_config`.
+        """
+        changes = self._changes_by_section(overrides)
+        if self._first is None:
+            return self._build(overrides, changes).__dict__
+        try:
+            changed = {name: self._sections[name][words] for name, words in changes.items()}
+        except KeyError:
+            return self._build(overrides, changes).__dict__
+        return {**self._first.__dict__, **changed}
+
+    def _changes_by_section(self, overrides: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Return the overrides of each section that this or an earlier configuration overrides."""
+        changes: dict[str, tuple[str, ...]] = dict.fromkeys(self._sections, ())
         for key, value in overrides.items():
             section = key.partition(".")[0]
-            touched[section] = (*touched.get(section, ()), f"{key}={value!r}")
-        return touched
+            changes[section] = (*changes.get(section, ()), f"{key}={value!r}")
+        return changes
 
-    def _built(
-        self, overrides: Mapping[str, Any], touched: Mapping[str, tuple[str, ...]]
+    def _build(
+        self, overrides: Mapping[str, Any], changes: Mapping[str, tuple[str, ...]]
     ) -> RunConfig:
         first = self._first
-        changed = merge(
-            {name: self._base[name] for name in touched if name in self._base}, overrides
-        )
-        known = {name: self._known.get(name, {}).get(words) for name, words in touched.items()}
-        others = (
-            {}
-            if first is None
-            else {name: getattr(first, name) for name in _SECTIONS if name not in touched}
-        )
-        config = build_config(
-            {
-                **self._base,
-                **others,
-                **changed,
-                **{name: section for name, section in known.items() if section is not None},
-            }
-        )
-        for name, words in touched.items():
-            kept = self._known.setdefault(name, {} if first is None else {(): getattr(first, name)})
-            if len(kept) > self.MANY:
-                kept.clear()
-            kept[words] = getattr(config, name)
+        content = dict(self._base)
+        if first is not None:
+            for name in _SECTIONS:
+                if name not in changes:
+                    content[name] = getattr(first, name)
+        base = {name: self._base[name] for name in changes if name in self._base}
+        content |= merge(base, overrides)
+        for name, words in changes.items():
+            section = self._sections.get(name, {}).get(words)
+            if section is not None:
+                content[name] = section
+        config = build_config(content)
+        for name, words in changes.items():
+            if name not in self._sections:
+                self._sections[name] = {}
+                if first is not None:
+                    self._sections[name][()] = getattr(first, name)
+            sections = self._sections[name]
+            if len(sections) > self.MANY:
+                sections.clear()
+            sections[words] = getattr(config, name)
         self._first = first or config
         return config
 
 
-def _names_a_table(key: str) -> bool:
+def _is_path_of_table(key: str) -> bool:
     return any(f".{key}".endswith(f".{table}") for table in TABLE_KEYS)
 
 
 def tables_resolved(content: Any, folder: Path, key: str = "") -> Any:
-    """``content`` with the paths of tables, wherever they are nested under their keys, taken from ``folder`` and made absolute."""
+    """Return ``content`` with absolute paths of tables, however deep they are nested.
+
+    Parameters
+    ----------
+    content : dict, list, str, int, float, bool or None
+        Of a configuration, or of a sweep file.
+    folder : Path
+        Start of relative paths.
+    key : str
+        Dotted key of ``content``.
+    """
     if isinstance(content, Mapping):
-        return {
-            name: tables_resolved(value, folder, key if _names_a_table(key) else f"{key}.{name}")
-            for name, value in content.items()
-        }
+        resolved = {}
+        for name, value in content.items():
+            inner_key = key if _is_path_of_table(key) else f"{key}.{name}"
+            resolved[name] = tables_resolved(value, folder, inner_key)
+        return resolved
     if isinstance(content, list):
         return [tables_resolved(value, folder, key) for value in content]
-    if isinstance(content, str) and _names_a_table(key) and content not in NAMED:
+    if isinstance(content, str) and _is_path_of_table(key) and content not in NAMED:
         return str((folder / content).resolve())
     return content
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """The content of a configuration file, the paths of its tables made absolute."""
+    """Return the content of a configuration file, with absolute paths of tables."""
     path = Path(path)
     content: dict[str, Any] = tables_resolved(read_yaml_mapping(path), path.parent)
     return content
 
 
 def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) -> RunConfig:
-    """The configuration in a YAML file, with dotted keys overridden.
+    """Return the configuration in a YAML file, with dotted keys overridden.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; paths of tables in it are relative to its folder.
+    overrides : mapping, optional
+        Values by dotted keys; paths of tables in it are relative to the working directory.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or with one line for each problem in it.
 
     Examples
     --------

@@ -1,22 +1,23 @@
-"""Keys described and validation errors explained in the words of a scientist: which key, which value, what is allowed."""
+"""Validation errors in the words of a scientist: which key, which value, what is allowed."""
 
 import difflib
 import re
 import types
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from .physics.textfile import number_advice, shown, shown_text
 from .yaml_errors import missing_blank_advice
 
 Model = type[BaseModel]
 
-#: Last words of keys of earlier programs for this disk that people still type, and what took their
-#: place.
+#: Last words of keys of earlier programs for this disk, which people still type, and the keys that
+#: replace them.
 RENAMED = {
     "TM_K": "temperature.T0",
     "mars_temperature_driver": "temperature.law, with its own keys",
@@ -49,8 +50,8 @@ RENAMED = {
     "physics_mode": "collisions.enabled, blowout.enabled and sublimation.method",
     "prod_area_rate_kg_m2_s": "supply.const_rate",
     "mixing": "supply.epsilon_mix",
-    **dict.fromkeys(("allow_liquid_hkl",), "sublimation.of_liquid"),
-    **dict.fromkeys(("orbit_fraction_at_mu1",), "supply.f_orb"),
+    "allow_liquid_hkl": "sublimation.of_liquid",
+    "orbit_fraction_at_mu1": "supply.f_orb",
     "mu_reference_tau": "supply.tau_ref",
     **dict.fromkeys(
         ("enable_e_damping", "t_damp_orbits"),
@@ -59,7 +60,7 @@ RENAMED = {
     "target_tau": "supply.feedback.tau_target",
     "response_time_years": "supply.feedback.t_response_years",
 }
-#: Keys that were left out, and why.
+#: Keys of those programs that have no counterpart here, and why.
 LEFT_OUT = {
     "kernel_ei_mode": (
         "e and i are dynamics.e0 (or e_profile) and i0; its balance had no collision rate in it"
@@ -83,66 +84,88 @@ LEFT_OUT = {
 }
 
 
-def _options(annotation: Any) -> tuple[Any, ...]:
-    return (
-        typing.get_args(annotation)
-        if typing.get_origin(annotation) in {typing.Union, types.UnionType}
-        else (annotation,)
-    )
+def _types(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the only type."""
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        return typing.get_args(annotation)
+    return (annotation,)
 
 
 def _sections(annotation: Any) -> list[Model]:
-    """Sections that a key can hold, as itself or as a list."""
-    inner = (
-        typing.get_args(annotation)[:1]
-        if typing.get_origin(annotation) is tuple
-        else _options(annotation)
-    )
+    """Return the sections that a key can hold, by itself or in a list."""
+    members = _types(annotation)
+    if typing.get_origin(annotation) is tuple:
+        members = typing.get_args(annotation)[:1]
     return [
-        option for option in inner if isinstance(option, type) and issubclass(option, BaseModel)
+        member for member in members if isinstance(member, type) and issubclass(member, BaseModel)
     ]
 
 
+def _laws(sections: list[Model]) -> dict[str, Model]:
+    """Return the sections of a union by the values of their key ``law``."""
+    laws = {}
+    for section in sections:
+        for law in typing.get_args(section.model_fields["law"].annotation):
+            laws[law] = section
+    return laws
+
+
 def bound(field: FieldInfo, name: str) -> float:
-    """Lowest (``ge``) or highest (``le``) value that a key takes."""
-    return next(float(getattr(limit, name)) for limit in field.metadata if hasattr(limit, name))
+    """Return the lowest (``ge``) or highest (``le``) value that a key takes."""
+    limits = [getattr(limit, name) for limit in field.metadata if hasattr(limit, name)]
+    return float(limits[0])
 
 
 def config_keys(model: Model, prefix: str = "") -> dict[str, FieldInfo]:
-    """Every key by its dotted path, with the field that describes it."""
+    """Return the field of every key, by the dotted path of the key.
+
+    Examples
+    --------
+    >>> from marsdisk.config_sections import Disk
+    >>> list(config_keys(Disk, "disk."))
+    ['disk.r_in_RM', 'disk.r_out_RM']
+    """
     keys: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
         sections = _sections(field.annotation)
         for section in sections:
-            keys |= {
-                key: inner
-                for key, inner in config_keys(section, f"{prefix}{name}.").items()
-                if key not in keys
-            }
+            for key, inner_field in config_keys(section, f"{prefix}{name}.").items():
+                keys.setdefault(key, inner_field)
         if not sections or typing.get_origin(field.annotation) is tuple:
             keys[f"{prefix}{name}"] = field
     return keys
 
 
 def metadata(field: FieldInfo, name: str) -> str:
-    """An entry (unit, allowed) of the field's own metadata, or an empty text."""
-    return (
-        str(field.json_schema_extra.get(name, ""))
-        if isinstance(field.json_schema_extra, dict)
-        else ""
-    )
+    """Return an entry (unit, allowed) of a field's own metadata, or an empty text."""
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra.get(name, ""))
+    return ""
+
+
+def _interval(field: FieldInfo) -> str:
+    """Return the interval of a number in words, such as `` in [0, 1)``; empty without bounds."""
+    low = ""
+    high = ""
+    for limit in field.metadata:
+        if isinstance(limit, annotated_types.Gt):
+            low = f"({limit.gt:g}"
+        elif isinstance(limit, annotated_types.Ge):
+            low = f"[{limit.ge:g}"
+        elif isinstance(limit, annotated_types.Lt):
+            high = f"{limit.lt:g})"
+        elif isinstance(limit, annotated_types.Le):
+            high = f"{limit.le:g}]"
+    if not low and not high:
+        return ""
+    return f" in {low or '(-inf'}, {high or 'inf)'}"
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a key takes, in words."""
+    """Return in words what a key takes."""
     if metadata(field, "allowed"):
         return metadata(field, "allowed")
-    bounds = {type(bound): bound for bound in field.metadata}
-    low = f"({bounds[annotated_types.Gt].gt:g}" if annotated_types.Gt in bounds else None
-    low = f"[{bounds[annotated_types.Ge].ge:g}" if annotated_types.Ge in bounds else low
-    high = f"{bounds[annotated_types.Lt].lt:g})" if annotated_types.Lt in bounds else None
-    high = f"{bounds[annotated_types.Le].le:g}]" if annotated_types.Le in bounds else high
-    interval = f" in {low or '(-inf'}, {high or 'inf)'}" if low or high else ""
+    interval = _interval(field)
     unit = f" {metadata(field, 'unit')}" if metadata(field, "unit") else ""
     names = {
         bool: "true or false",
@@ -151,123 +174,122 @@ def allowed(field: FieldInfo) -> str:
         str: "a text",
         type(None): "null",
     }
-    words = [
-        (
-            "one of " + ", ".join(map(str, typing.get_args(option)))
-            if typing.get_origin(option) is typing.Literal
-            else names.get(option, "a section")
-        )
-        for option in _options(field.annotation)
-    ]
+    words = []
+    for member in _types(field.annotation):
+        if typing.get_origin(member) is typing.Literal:
+            words.append("one of " + ", ".join(map(str, typing.get_args(member))))
+        else:
+            words.append(names.get(member, "a section"))
     return " or ".join(words)
 
 
-def _locate(
-    location: tuple[int | str, ...], root: Model
-) -> tuple[list[str], FieldInfo | None, Model]:
-    """Key path without what pydantic adds for unions and lists; its field (None: a section or an unknown key); its section."""
+class _Location(NamedTuple):
+    """The key of a configuration that an error is about."""
+
+    path: list[str]  #: of keys, without what pydantic adds for unions and lists
+    field: FieldInfo | None  #: None for a section or an unknown key
+    section: Model
+
+
+def _locate(location: tuple[int | str, ...], root: Model) -> _Location:
+    """Find the key that an error of pydantic is about."""
     path: list[str] = []
     field: FieldInfo | None = None
     model = root
     choices = [root]
     for part in location:
-        if len(choices) > 1:  # the tag of a union of sections
-            model = next(
-                c for c in choices if part in typing.get_args(c.model_fields["law"].annotation)
-            )
+        if len(choices) > 1:
+            # The part is the tag of a union of sections.
+            model = _laws(choices)[str(part)]
             choices = [model]
             field = None
-        elif not choices:  # inside a value
+        elif not choices:
+            # The other parts lie inside a value.
             break
-        elif isinstance(part, int):  # inside a list of sections
+        elif isinstance(part, int):
+            # The part is an index in a list of sections.
             path[-1] += f"[{part}]"
         elif part in model.model_fields:
             path.append(str(part))
             field = model.model_fields[str(part)]
             choices = _sections(field.annotation)
-            model = choices[0] if choices else model
+            if choices:
+                model = choices[0]
         else:
-            return [*path, str(part)], None, model
-    return path, None if choices else field, model
+            return _Location([*path, str(part)], None, model)
+    return _Location(path, None if choices else field, model)
 
 
 def _suggestion(path: list[str], model: Model, root: Model) -> str:
     name = path[-1]
-    # a key of another law has its own path
-    every_key = [key for key in config_keys(root) if key != ".".join(path)]
+    key = ".".join(path)
+    all_keys = config_keys(root)
+    keys_of_section = f"this section takes {', '.join(model.model_fields)}"
     if name in RENAMED:
         return f"; it is now {RENAMED[name]}"
     if name in LEFT_OUT:
         return f"; it was left out: {LEFT_OUT[name]}"
-    if len(every_key) < len(config_keys(root)):
-        return f" here; this section takes {', '.join(model.model_fields)}"
-    near = [key for key in every_key if key.endswith(f".{name}")]
-    near = near or [
-        ".".join([*path[:-1], key])
-        for key in difflib.get_close_matches(name, model.model_fields, n=1)
-    ]
-    near = near or difflib.get_close_matches(".".join(path), every_key, n=1)
-    return (
-        f"; did you mean {near[0]}?"
-        if near
-        else f"; this section takes {', '.join(model.model_fields)}"
-    )
+    if key in all_keys:
+        # It is a key of another law.
+        return f" here; {keys_of_section}"
+    candidates = [candidate for candidate in all_keys if candidate.endswith(f".{name}")]
+    if not candidates:
+        similar_names = difflib.get_close_matches(name, model.model_fields, n=1)
+        candidates = [".".join([*path[:-1], similar]) for similar in similar_names]
+    if not candidates:
+        candidates = difflib.get_close_matches(key, all_keys, n=1)
+    if candidates:
+        return f"; did you mean {candidates[0]}?"
+    return f"; {keys_of_section}"
 
 
-def _advice(given: Any, field: FieldInfo) -> str:
-    """What to write instead, where it can be told from what is given."""
-    options = _options(field.annotation)
+def _advice(value: Any, field: FieldInfo) -> str:
+    """Return what to write instead of a value, if it can be told; else an empty text."""
+    types_of_key = _types(field.annotation)
     advice = ""
-    if isinstance(given, str) and (float in options or int in options):
-        advice = number_advice(given)
-    elif str in options and isinstance(given, bool | int | float):
-        pattern = next(
-            (bound.pattern for bound in field.metadata if getattr(bound, "pattern", None)), ""
-        )
-        if re.search(pattern, str(given)):
+    if isinstance(value, str) and (float in types_of_key or int in types_of_key):
+        advice = number_advice(value)
+    elif str in types_of_key and isinstance(value, bool | int | float):
+        patterns = [limit.pattern for limit in field.metadata if getattr(limit, "pattern", None)]
+        if not patterns or re.search(patterns[0], str(value)):
             advice = "put the text in quotes, for without them it is no text"
     return f"; {advice}" if advice else ""
 
 
 def explain(error: ValidationError, root: Model) -> list[str]:
-    """One line for each thing that is wrong, in the order of the configuration."""
-    # by key and kind of error: a union reports once for each of its members
+    """Return one line for each thing that is wrong, in the order of the configuration."""
+    # A union reports an error for each of its members: one line for a key and kind of error is
+    # enough.
     lines: dict[tuple[str, str], str] = {}
-    for item in error.errors():
-        path, field, model = _locate(item["loc"], root)
-        key = shown_text(".".join(path))
-        given = item["input"]
-        kind = item["type"]
-        if kind == "extra_forbidden":
-            line = f"{key} = {shown(given)}: there is no such key{_suggestion(path, model, root)}"
-        elif kind == "missing":
-            line = f"{key} is missing: " + (
-                f"give {allowed(field)} ({field.description})"
-                if field
-                else f"this section takes {', '.join(model.model_fields)}"
-            )
-        elif kind in {"union_tag_not_found", "union_tag_invalid"}:
-            context = item.get("ctx", {})
-            tag = (
-                f" = {shown(context['tag'])}: must be" if "tag" in context else " is missing: give"
-            )
-            tags = [
-                tag
-                for c in _sections(root.model_fields[key].annotation)
-                for tag in typing.get_args(c.model_fields["law"].annotation)
-            ]
-            line = f"{key}.law{tag} one of {', '.join(tags)}"
-        elif field is not None:
-            line = f"{key} = {shown(given)}: must be {allowed(field)}{_advice(given, field)}"
-        elif kind == "value_error":
-            line = (
-                f"{key}: {item['msg'].removeprefix('Value error, ')}"
-                if key
-                else item["msg"].removeprefix("Value error, ")
-            )
-        else:
-            advice = missing_blank_advice(given)
-            line = f"{key} = {shown(given)}: must be a section with keys"
-            line += f"; {advice}" if advice else ""
-        lines.setdefault((key, "" if field is not None else line), line)
+    for details in error.errors():
+        location = _locate(details["loc"], root)
+        key = shown_text(".".join(location.path))
+        line = _explain_one(details, key, location, root)
+        lines.setdefault((key, "" if location.field is not None else line), line)
     return list(lines.values())
+
+
+def _explain_one(details: ErrorDetails, key: str, location: _Location, root: Model) -> str:
+    path, field, section = location
+    value = details["input"]
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return f"{key} = {shown(value)}: there is no such key{_suggestion(path, section, root)}"
+    if kind == "missing":
+        if field is None:
+            return f"{key} is missing: this section takes {', '.join(section.model_fields)}"
+        return f"{key} is missing: give {allowed(field)} ({field.description})"
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        laws = ", ".join(_laws(_sections(root.model_fields[key].annotation)))
+        context = details.get("ctx", {})
+        if "tag" in context:
+            return f"{key}.law = {shown(context['tag'])}: must be one of {laws}"
+        return f"{key}.law is missing: give one of {laws}"
+    if field is not None:
+        return f"{key} = {shown(value)}: must be {allowed(field)}{_advice(value, field)}"
+    if kind == "value_error":
+        message = details["msg"].removeprefix("Value error, ")
+        return f"{key}: {message}" if key else message
+    advice = missing_blank_advice(value)
+    line = f"{key} = {shown(value)}: must be a section with keys"
+    return f"{line}; {advice}" if advice else line

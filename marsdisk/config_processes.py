@@ -1,4 +1,4 @@
-"""The sections of a run's configuration that say what acts on the disk: Mars and its light, supply, sublimation, gas."""
+"""Configuration of what acts on the disk: Mars and its light, supply, sublimation, gas."""
 
 import itertools
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from pydantic import field_validator, model_validator
 from .config_sections import Section, quantity
 from .physics.vapour import SETS as VAPOUR_SETS
 
-LAW = {"help": "cooling law of Mars", "allowed": "one of constant, slab, linear, table"}
+LAW = {"meaning": "cooling law of Mars", "allowed": "one of constant, slab, linear, table"}
 
 
 class _Cooling(Section):
@@ -69,7 +69,7 @@ class Radiation(Section):
 class Blowout(Section):
     """Loss of grains that radiation pressure unbinds."""
 
-    enabled: bool = quantity(True, "false switches blow-out off")
+    enabled: bool = quantity(default=True, meaning="false switches blow-out off")
     edge: Literal["continuous", "sharp"] = quantity(
         "continuous",
         "a bin's rate follows its log-width below s_blow, or jumps when its lower edge is unbound",
@@ -138,7 +138,7 @@ class TableSupply(Section):
 
 
 class SupplySegment(Section):
-    """One stretch of a piecewise supply: a constant rate, a power law or a table between two times."""
+    """A stretch of a piecewise supply: a constant rate, a power law or a table."""
 
     t_start: float = quantity(..., "begin", "s", ge=0.0)
     t_end: float = quantity(..., "end", "s", gt=0.0)
@@ -147,14 +147,13 @@ class SupplySegment(Section):
     table: TableSupply | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "SupplySegment":
-        given = [
-            name for name in ("const_rate", "powerlaw", "table") if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
+    def _unambiguous(self) -> "SupplySegment":
+        keys = ("const_rate", "powerlaw", "table")
+        present = [key for key in keys if getattr(self, key) is not None]
+        if len(present) != 1:
             raise ValueError(
                 "a segment takes one of const_rate, powerlaw and table, got"
-                f" {' and '.join(given) or 'none'}"
+                f" {' and '.join(present) or 'none'}"
             )
         if self.t_start >= self.t_end:
             raise ValueError(
@@ -180,7 +179,10 @@ class SupplyTemperature(Section):
 
 
 class SupplyFeedback(Section):
-    """Supply times a factor f, 1 at the start, with d ln f/dt = (gain/t_response) (tau_target - tau_los)/tau_target."""
+    """Supply times a factor f that responds to the optical depth.
+
+    d ln f/dt = (gain/t_response) (tau_target - tau_los)/tau_target, with f = 1 at the start.
+    """
 
     gain: float = quantity(
         1.0, "how strongly the supply answers to the optical depth", "", gt=0.0, le=1e6
@@ -203,7 +205,7 @@ class SupplyFeedback(Section):
 
 
 class DiskReservoir(Section):
-    """What a disk can supply in all, of which an annulus has the share of its area."""
+    """A mass in reserve for the whole disk; an annulus has a share of it by area."""
 
     mass: float = quantity(..., "mass that the disk can supply", "M_Mars", gt=0.0, le=1.0)
     r_in_RM: float = quantity(..., "inner edge of the disk", "R_M", ge=1.0, le=100.0)
@@ -219,7 +221,13 @@ class DiskReservoir(Section):
         return self
 
 
-RATES = {"const": "const_rate", "powerlaw": "powerlaw", "table": "table", "piecewise": "segments"}
+#: Key that gives the rate, by mode of the supply.
+RATE_KEYS = {
+    "const": "const_rate",
+    "powerlaw": "powerlaw",
+    "table": "table",
+    "piecewise": "segments",
+}
 
 
 class Supply(Section):
@@ -276,54 +284,61 @@ class Supply(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Supply":
-        given = self.model_fields_set
-        if self.mode == "none" and given - {"mode"}:
+        self._refuse_other_modes()
+        self._refuse_ambiguous_rate()
+        self._refuse_bad_injection()
+        return self
+
+    def _refuse_other_modes(self) -> None:
+        present = self.model_fields_set
+        rate_key = RATE_KEYS.get(self.mode)
+        if self.mode == "none" and present - {"mode"}:
             raise ValueError(
-                f"mode is none but {', '.join(sorted(given - {'mode'}))} is given; drop it or set"
+                f"mode is none but {', '.join(sorted(present - {'mode'}))} is given; drop it or set"
                 " mode: const"
             )
-        for mode, key in RATES.items():
-            if key in given and mode != self.mode:
+        for mode, key in RATE_KEYS.items():
+            if key in present and mode != self.mode:
                 raise ValueError(
                     f"{key} belongs to mode {mode}, not {self.mode}; drop it or set mode: {mode}"
                 )
-        if self.mode in {"powerlaw", "table", "piecewise"} and not getattr(self, RATES[self.mode]):
-            raise ValueError(f"mode {self.mode} needs {RATES[self.mode]}; give it")
+        if self.mode in {"powerlaw", "table", "piecewise"} and not getattr(self, str(rate_key)):
+            raise ValueError(f"mode {self.mode} needs {rate_key}; give it")
+
+    def _refuse_ambiguous_rate(self) -> None:
         by_orbit = self.mode == "const" and self.const_rate is None
+        rate_key = RATE_KEYS.get(self.mode)
         if self.reservoir is not None and self.reservoir_of_disk is not None:
             raise ValueError("reservoir and reservoir_of_disk both bound the supply; give one")
         if self.mu_orbit10pct is not None and not by_orbit:
-            raise ValueError(f"mu_orbit10pct and {RATES[self.mode]} both set the rate; give one")
+            raise ValueError(f"mu_orbit10pct and {rate_key} both set the rate; give one")
         if self.epsilon_mix is not None and by_orbit:
             raise ValueError(
                 "epsilon_mix cancels where mu_orbit10pct sets the rate and would change nothing;"
                 " drop it, or give const_rate"
             )
-        if {"f_orb", "tau_ref"} & given and not by_orbit:
+        if {"f_orb", "tau_ref"} & self.model_fields_set and not by_orbit:
             raise ValueError(
-                "f_orb and tau_ref belong to mu_orbit10pct and have no effect with"
-                f" {RATES[self.mode]}; drop them"
+                f"f_orb and tau_ref belong to mu_orbit10pct and have no effect with {rate_key};"
+                " drop them"
             )
-        if any(
-            later.t_start < earlier.t_end for earlier, later in itertools.pairwise(self.segments)
-        ):
-            raise ValueError("segments must follow each other in time without overlap; sort them")
-        if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & given:
+        for earlier, later in itertools.pairwise(self.segments):
+            if later.t_start < earlier.t_end:
+                problem = "segments must follow each other in time without overlap"
+                raise ValueError(f"{problem}; sort them")
+
+    def _refuse_bad_injection(self) -> None:
+        if self.injection != "powerlaw_bins" and {"q", "s_inj_max"} & self.model_fields_set:
             raise ValueError(
                 f"q and s_inj_max belong to injection powerlaw_bins, not {self.injection}; drop"
                 " them"
             )
-        if (
-            self.s_inj_min is not None
-            and self.s_inj_max is not None
-            and self.s_inj_min >= self.s_inj_max
-        ):
-            raise ValueError(
-                f"s_inj_min = {self.s_inj_min:g} m must be below s_inj_max = {self.s_inj_max:g} m"
-            )
+        s_min = self.s_inj_min
+        s_max = self.s_inj_max
+        if s_min is not None and s_max is not None and s_min >= s_max:
+            raise ValueError(f"s_inj_min = {s_min:g} m must be below s_inj_max = {s_max:g} m")
         if self.injection == "initial_psd" and self.s_inj_min is not None:
             raise ValueError("s_inj_min has no effect with injection initial_psd; drop it")
-        return self
 
 
 class Sublimation(Section):
@@ -345,17 +360,17 @@ class Sublimation(Section):
         None, "molar mass of the vapour; default that of the set", "kg mol-1", gt=0.0, le=1.0
     )
     P_gas: float = quantity(0.0, "partial pressure of the vapour around the grains", "Pa", ge=0.0)
-    of_liquid: bool = quantity(False, "liquid grains (phase.*) sublimate too")
+    of_liquid: bool = quantity(default=False, meaning="liquid grains (phase.*) sublimate too")
     Q_abs: float = quantity(
         1.0, "absorption efficiency in the grains' temperature", "", gt=0.0, le=2.0
     )
 
     @model_validator(mode="after")
     def _used(self) -> "Sublimation":
-        given = self.model_fields_set - {"method"}
-        if self.method == "none" and given:
+        present = self.model_fields_set - {"method"}
+        if self.method == "none" and present:
             raise ValueError(
-                f"method is none but {', '.join(sorted(given))} is given; drop it or set method:"
+                f"method is none but {', '.join(sorted(present))} is given; drop it or set method:"
                 " advection"
             )
         if self.vapour_pressure not in VAPOUR_SETS and (self.alpha_evap is None or self.mu is None):
@@ -376,7 +391,10 @@ class Drag(Section):
 
 
 class Shielding(Section):
-    """Share Phi(tau) of Mars' light that reaches the dust of a layer. It shapes only what is reported of the light: Phi and Sigma_tau1."""
+    """Share Phi(tau) of Mars' light that reaches the dust of a layer.
+
+    Only the results Phi and Sigma_tau1 depend on it.
+    """
 
     mode: Literal["none", "analytic", "table"] = quantity(
         "none", "Phi = 1, exp(-tau (1-w0)) (1-g), or a table"
@@ -389,12 +407,12 @@ class Shielding(Section):
 
     @model_validator(mode="after")
     def _used(self) -> "Shielding":
-        of_mode = {"none": set(), "analytic": {"w0", "g"}, "table": {"path"}}[self.mode]
-        idle = self.model_fields_set - {"mode"} - of_mode
-        if idle:
+        used = {"none": set(), "analytic": {"w0", "g"}, "table": {"path"}}[self.mode]
+        unused = self.model_fields_set - {"mode"} - used
+        if unused:
+            keys = ", ".join(sorted(unused))
             raise ValueError(
-                f"{', '.join(sorted(idle))} has no effect with mode {self.mode}; drop it or change"
-                " the mode"
+                f"{keys} has no effect with mode {self.mode}; drop it or change the mode"
             )
         if self.mode == "table" and self.path is None:
             raise ValueError("mode table needs path; give a CSV file with columns tau and phi")
@@ -402,9 +420,9 @@ class Shielding(Section):
 
 
 class Energy(Section):
-    """What collisions dissipate, summed over the run; it changes nothing in the disk."""
+    """Energy dissipated by collisions, summed over the run; it changes nothing in the disk."""
 
-    enabled: bool = quantity(False, "true sums the energy of all collisions")
+    enabled: bool = quantity(default=False, meaning="true sums the energy of all collisions")
     eps_restitution: float = quantity(
         0.5,
         "restitution: its square is the share of energy that fragmentation retains",
@@ -421,21 +439,24 @@ class Energy(Section):
 
     @model_validator(mode="after")
     def _used(self) -> "Energy":
-        given = self.model_fields_set - {"enabled"}
-        if not self.enabled and given:
-            raise ValueError(
-                f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled:"
-                " true"
-            )
-        if self.f_ke_fragmentation is not None and "eps_restitution" in given:
+        present = self.model_fields_set - {"enabled"}
+        if not self.enabled and present:
+            keys = ", ".join(sorted(present))
+            raise ValueError(f"enabled is false but {keys} is given; drop it or set enabled: true")
+        if self.f_ke_fragmentation is not None and "eps_restitution" in present:
             raise ValueError("eps_restitution and f_ke_fragmentation set the same share; give one")
         return self
 
 
 class Phase(Section):
-    """Processes held back while grains are too hot to be solid: supply, blow-out, the optical-depth stop; all, while they are liquid."""
+    """Processes held back while grains are too hot to be solid.
 
-    enabled: bool = quantity(False, "true holds processes back by the grains' temperature")
+    These are supply, blow-out and the optical-depth stop; all processes while grains are liquid.
+    """
+
+    enabled: bool = quantity(
+        default=False, meaning="true holds processes back by the grains' temperature"
+    )
     q_abs: float = quantity(0.4, "absorption efficiency in that temperature", "", gt=0.0, le=2.0)
     T_condense: float = quantity(1700.0, "grains are solid below", "K", gt=0.0, le=10000.0)
     T_vaporize: float = quantity(2000.0, "and no longer above", "K", gt=0.0, le=10000.0)
@@ -446,12 +467,10 @@ class Phase(Section):
 
     @model_validator(mode="after")
     def _used(self) -> "Phase":
-        given = self.model_fields_set - {"enabled"}
-        if not self.enabled and given:
-            raise ValueError(
-                f"enabled is false but {', '.join(sorted(given))} is given; drop it or set enabled:"
-                " true"
-            )
+        present = self.model_fields_set - {"enabled"}
+        if not self.enabled and present:
+            keys = ", ".join(sorted(present))
+            raise ValueError(f"enabled is false but {keys} is given; drop it or set enabled: true")
         if self.T_condense > self.T_vaporize:
             raise ValueError(
                 f"T_condense = {self.T_condense:g} K is above T_vaporize = {self.T_vaporize:g} K;"

@@ -1,4 +1,4 @@
-"""The sections of a run's configuration: every key with its unit, bounds and meaning, in one place."""
+"""Sections of a run's configuration: each key with its unit, bounds and meaning."""
 
 import functools
 import hashlib
@@ -11,20 +11,42 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from .physics.qstar import TABLES, QStarLaw
 
 
-def quantity(default: Any, help: str, unit: str = "", allowed: str = "", **bounds: Any) -> Any:
-    """A key with its meaning, unit and bounds (``allowed`` says in words what no bound can), for errors, help and the store's attributes."""
+def quantity(default: Any, meaning: str, unit: str = "", allowed: str = "", **bounds: Any) -> Any:
+    """Describe a key for errors, for help, and for the attributes of a store.
+
+    Parameters
+    ----------
+    default : object
+        Value of the key where it is not given; ``...`` if it must be given.
+    meaning : str
+        What the value is.
+    unit : str
+        Unit of the value; empty for a pure number or a text.
+    allowed : str
+        Values that the key takes, in words, where bounds cannot say it.
+    **bounds
+        ``gt``, ``ge``, ``lt`` and ``le``.
+
+    Returns
+    -------
+    FieldInfo
+        Value of the attribute in its section; typed as Any, so that it fits any annotation.
+    """
     return Field(
-        default, description=help, json_schema_extra={"unit": unit, "allowed": allowed}, **bounds
+        default,
+        description=meaning,
+        json_schema_extra={"unit": unit, "allowed": allowed},
+        **bounds,
     )
 
 
 def canonical_json(content: Any) -> str:
-    """Content in one way only: keys sorted, no blanks."""
+    """Return content as JSON in its only canonical form: keys sorted, no blanks."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest_of(text: str) -> str:
-    """16 hex digits that name a section's content in its canonical form."""
+    """Return 16 hex digits for a section's content in its canonical form."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -35,12 +57,12 @@ class Section(BaseModel):
 
     @functools.cached_property
     def canonical(self) -> str:
-        """Its content as JSON in the one way that digests are taken of."""
+        """Content as JSON in its canonical form, which digests are computed from."""
         return canonical_json(self.model_dump(mode="json"))
 
     @functools.cached_property
     def content_digest(self) -> str:
-        """16 hex digits that name its content."""
+        """16 hex digits for the content."""
         return digest_of(self.canonical)
 
 
@@ -163,7 +185,10 @@ class Psd(Section):
 
 
 class Damping(Section):
-    """Collisions damp e and i: both relax, in t_coll/epsilon^2, to e_eq and to the i that has the same ratio to it as at the start."""
+    """Damping of e and i by collisions.
+
+    Both relax in t_coll/epsilon^2: e to e_eq, and i in the same ratio to e as at the start.
+    """
 
     epsilon: float = quantity(
         0.5,
@@ -198,8 +223,8 @@ class Dynamics(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Dynamics":
-        given = self.model_fields_set
-        if self.e_profile == "mars_pericenter" and "e0" in given:
+        present = self.model_fields_set
+        if self.e_profile == "mars_pericenter" and "e0" in present:
             raise ValueError(
                 f"e0 = {self.e0:g} has no effect with e_profile mars_pericenter; drop e0 or set"
                 " e_profile: fixed"
@@ -213,7 +238,7 @@ class Dynamics(Section):
                 "i0 = 0 leaves the disk no height and grains collide without end; give i0 > 0, or"
                 " kernel_H_mode: fixed with H_fixed_over_a"
             )
-        if self.kernel_H_mode == "fixed" and "H_factor" in given:
+        if self.kernel_H_mode == "fixed" and "H_factor" in present:
             raise ValueError("H_factor has no effect with kernel_H_mode fixed; drop it")
         if self.damping is not None and self.v_rel == "pericenter":
             raise ValueError(
@@ -248,11 +273,9 @@ class QStar(Section):
     @field_validator("table", mode="before")
     @classmethod
     def _frozen(cls, value: Any) -> Any:
-        return (
-            tuple(tuple(row) if isinstance(row, list) else row for row in value)
-            if isinstance(value, list)
-            else value
-        )
+        if not isinstance(value, list):
+            return value
+        return tuple(tuple(row) if isinstance(row, list) else row for row in value)
 
     @model_validator(mode="after")
     def _buildable(self) -> "QStar":
@@ -267,7 +290,7 @@ class QStar(Section):
         return self
 
     def law(self) -> QStarLaw:
-        """The law as data."""
+        """Return the law as data."""
         rows = TABLES[self.table] if isinstance(self.table, str) else self.table
         return _law(typing.cast(tuple[Row, ...], rows), self.units, self.mu, self.scale)
 
@@ -275,7 +298,7 @@ class QStar(Section):
 class Collisions(Section):
     """Collisional evolution."""
 
-    enabled: bool = quantity(True, "false switches collisions off")
+    enabled: bool = quantity(default=True, meaning="false switches collisions off")
     fragment_law: Literal["mass", "number"] = quantity(
         "mass", "alpha_frag is the exponent of dM/ds, or of dN/ds"
     )
@@ -316,7 +339,7 @@ class OpticalDepth(Section):
 
 
 class Numerics(Section):
-    """How long, and how exactly."""
+    """Length of the run, and accuracy of its integration."""
 
     scheme: Literal["rosenbrock", "imex_bdf1"] = quantity(
         "rosenbrock", "the integrator; imex_bdf1 is the classic one, to compare with"
@@ -350,7 +373,8 @@ class Numerics(Section):
         gt=0.0,
     )
     stop_on_blowout_below_smin: bool = quantity(
-        False, "stop when s_blow has been above sizes.s_min and falls to it, or to nothing"
+        default=False,
+        meaning="stop when s_blow has been above sizes.s_min and falls to it, or to nothing",
     )
     min_duration_years: float | None = quantity(
         None,
@@ -379,19 +403,23 @@ class Numerics(Section):
                 "min_duration_years holds back mass_loss_rate_stop_Mmars_s and"
                 " stop_on_blowout_below_smin, and neither is set; drop it or set one"
             )
-        others = {"rosenbrock": {"dt", "max_substeps"}, "imex_bdf1": {"rtol", "atol", "max_steps"}}[
-            self.scheme
-        ] & self.model_fields_set
-        if others:
+        if self.scheme == "rosenbrock":
+            unused = {"dt", "max_substeps"} & self.model_fields_set
+        else:
+            unused = {"rtol", "atol", "max_steps"} & self.model_fields_set
+        if unused:
             raise ValueError(
-                f"{', '.join(sorted(others))} has no effect with scheme {self.scheme}; drop it or"
+                f"{', '.join(sorted(unused))} has no effect with scheme {self.scheme}; drop it or"
                 " change the scheme"
             )
         return self
 
 
 class Output(Section):
-    """Where the solution is looked at; but for tau_max, which sees samples, too, the numbers of a run do not depend on it."""
+    """Times at which the solution is sampled.
+
+    No other result of a run depends on them, except tau_max, which includes the samples.
+    """
 
     samples: int = quantity(
         128, "times of the series, from 0 to the end of the run", "", ge=2, le=100_000

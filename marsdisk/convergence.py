@@ -1,8 +1,8 @@
-"""How accurate a run is, by its own account: with tighter steps, and with other bins."""
+"""The accuracy of a run, estimated from runs with tighter steps and with other bins."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,15 +16,19 @@ from .errors import ConfigError, SolverError
 from .extrapolation import GridError, extrapolated_error
 from .result import RunResult
 
-# largest relative errors that pass
+#: Largest relative errors that pass.
 TIME_LIMIT = 1e-3
 BINS_LIMIT = 1e-2
-TIGHTER = 100.0  # the tolerances are divided by it
-# times numerics.max_steps, for the runs compared with: the limit of a run is not meant for them
+#: Factor by which the run with tighter steps divides the tolerances.
+TOLERANCE_DIVISOR = 100.0
+#: Factor on numerics.max_steps of the runs compared with, for which that limit is not meant.
 MORE_STEPS = 10
-FEWEST_TO_HALVE = 4  # bins: a grid has two at least
-ORDER_IF_NONE_SHOWN = 1.0  # of the bins, for the advice how many there should be
-SAFETY = 0.2  # of an advised tolerance, since the error follows it only roughly
+#: A grid has at least two bins, so a grid with fewer than four cannot be halved.
+FEWEST_BINS_TO_HALVE = 4
+#: Order of convergence with the bins assumed for advice where the grids show none.
+ORDER_IF_NONE_SHOWN = 1.0
+#: Factor on an advised tolerance, as the error follows the tolerance only roughly.
+TOLERANCE_SAFETY = 0.2
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,22 @@ class Quantity:
     value: Callable[[RunResult], float]
 
 
-def _of_result(name: str) -> Quantity:
-    (field,) = (field for field in dataclasses.fields(RunResult) if field.name == name)
+def _field_of_result(name: str) -> Quantity:
+    fields = {field.name: field for field in dataclasses.fields(RunResult)}
 
     def value(result: RunResult) -> float:
         return float(getattr(result, name))
 
-    return Quantity(field.metadata["units"], field.metadata["long_name"], value)
+    metadata = fields[name].metadata
+    return Quantity(metadata["units"], metadata["long_name"], value)
 
 
 COMPARED: Mapping[str, Quantity] = {
-    **{name: _of_result(name) for name in ("M_loss", "t99", "Sigma_final", "t_end", "tau_max")},
+    "M_loss": _field_of_result("M_loss"),
+    "t99": _field_of_result("t99"),
+    "Sigma_final": _field_of_result("Sigma_final"),
+    "t_end": _field_of_result("t_end"),
+    "tau_max": _field_of_result("tau_max"),
     "tau_final": Quantity(
         "1",
         "line-of-sight optical depth at the end",
@@ -64,17 +73,22 @@ QUANTITIES = tuple(COMPARED)
 
 
 def relative_difference(value: float, reference: float) -> float:
-    """|value - reference| / |reference|: 0 where both are 0, infinite where only the reference is or where one is not finite."""
+    """Return |value - reference| / |reference|.
+
+    It is 0 where both are 0, and infinite where only the reference is 0 or one is not finite.
+    """
     if not (math.isfinite(value) and math.isfinite(reference)):
         return math.inf
     if value == reference:
         return 0.0
-    return abs(value - reference) / abs(reference) if reference else math.inf
+    if reference == 0.0:
+        return math.inf
+    return abs(value - reference) / abs(reference)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Convergence:
-    """A run beside the same run with tighter steps, with twice the bins, and with half of them."""
+    """A run, and the same run with tighter steps, with twice the bins, and with half of them."""
 
     run: RunResult
     tighter: RunResult  #: with tighter steps
@@ -85,22 +99,22 @@ class Convergence:
 
     @property
     def err_time(self) -> dict[str, float]:
-        """Relative error of each of :data:`QUANTITIES` by the steps.
+        """Relative error from time steps of each of :data:`QUANTITIES`.
 
-        It is the difference from the run with tighter steps; of the classic scheme, whose error is
-        halved with its step, twice that difference.
+        It is the difference from the run with tighter steps. The classic scheme halves its error
+        with its step, so that its error is twice that difference.
         """
-        times = 2.0 if self.run.config.numerics.scheme == "imex_bdf1" else 1.0
+        factor = 2.0 if self.run.config.numerics.scheme == "imex_bdf1" else 1.0
         errors = {}
         for name, quantity in COMPARED.items():
             value = quantity.value(self.run)
             reference = quantity.value(self.tighter)
-            errors[name] = times * relative_difference(value, reference)
+            errors[name] = factor * relative_difference(value, reference)
         return errors
 
     @property
     def grid_errors(self) -> dict[str, GridError]:
-        """Error of each by the bins, with its order.
+        """Relative error from the bins of each, with its order of convergence.
 
         See :func:`marsdisk.extrapolation.extrapolated_error`.
         """
@@ -115,32 +129,26 @@ class Convergence:
 
     @property
     def err_bins(self) -> dict[str, float]:
-        """Relative error of each by the bins, as :attr:`grid_errors` has it."""
-        return {name: found.error for name, found in self.grid_errors.items()}
+        """Relative error from the bins of each, as in :attr:`grid_errors`."""
+        return {name: grid_error.error for name, grid_error in self.grid_errors.items()}
 
     @property
     def order_bins(self) -> dict[str, float]:
         """Order of convergence of each with the bins, from 0.5 to 2; NaN where they show none."""
-        return {name: found.order for name, found in self.grid_errors.items()}
+        return {name: grid_error.order for name, grid_error in self.grid_errors.items()}
 
     @property
     def solver_time(self) -> float:
         """Seconds that the integrator took for the runs compared with."""
-        others = (self.tighter, self.finer, self.coarser)
-        return sum(other.solver_time for other in others if other is not None)
+        results = (self.tighter, self.finer, self.coarser)
+        return sum(result.solver_time for result in results if result is not None)
 
     @property
     def failures(self) -> tuple[str, ...]:
         """A line for each error beyond its limit."""
-        limits = (
-            ("err_time", self.err_time, self.time_limit),
-            ("err_bins", self.err_bins, self.bins_limit),
-        )
-        return tuple(
-            f"{name}: {kind} = {error:.3g} is over {limit:g}"
-            for kind, errors, limit in limits
-            for name, error in errors.items()
-            if not error <= limit
+        return (
+            *_failures("err_time", self.err_time, self.time_limit),
+            *_failures("err_bins", self.err_bins, self.bins_limit),
         )
 
     @property
@@ -149,8 +157,14 @@ class Convergence:
         return not self.failures
 
 
+def _failures(kind: str, errors: Mapping[str, float], limit: float) -> Iterator[str]:
+    for name, error in errors.items():
+        if not error <= limit:
+            yield f"{name}: {kind} = {error:.3g} is over {limit:g}"
+
+
 class Comparisons(NamedTuple):
-    """What a run is compared with."""
+    """Configurations of the runs that a run is compared with."""
 
     tighter: RunConfig  #: with tighter steps
     finer: RunConfig  #: with twice the bins
@@ -158,7 +172,9 @@ class Comparisons(NamedTuple):
 
 
 def comparisons(config: RunConfig) -> Comparisons:
-    """What a run of ``config`` is compared with; see :func:`check_run`.
+    """Return the configurations that a run of ``config`` is compared with.
+
+    :func:`check_run` says which.
 
     Raises
     ------
@@ -167,65 +183,71 @@ def comparisons(config: RunConfig) -> Comparisons:
     """
     numerics = config.numerics
     bins = config.sizes.n_bins
-    most = most_bins()
-    if 2 * bins > most:
+    max_bins = most_bins()
+    if 2 * bins > max_bins:
         problem = f"sizes.n_bins = {bins}: a check needs a run with twice as many"
-        raise ConfigError([f"{problem}, and {most} are allowed; give at most {most // 2}"])
-    more: dict[str, Any]
-    steps: dict[str, Any]
+        raise ConfigError([f"{problem}, and {max_bins} are allowed; give at most {max_bins // 2}"])
+    in_every_run: dict[str, Any] = {}
+    tighter_steps: dict[str, Any] = {}
     if numerics.scheme == "imex_bdf1":
-        more = {}
-        steps = {"numerics.dt": 0.5 * _outer_step(config)}
+        tighter_steps["numerics.dt"] = 0.5 * _outer_step(config)
     else:
-        more = {"numerics.max_steps": MORE_STEPS * numerics.max_steps}
-        steps = {
-            f"numerics.{name}": max(
-                getattr(numerics, name) / TIGHTER,
-                bound(config_keys(RunConfig)[f"numerics.{name}"], "ge"),
-            )
-            for name in ("rtol", "atol")
-        }
-    given = config.model_dump(exclude_unset=True)
+        in_every_run["numerics.max_steps"] = MORE_STEPS * numerics.max_steps
+        for key in ("numerics.rtol", "numerics.atol"):
+            tolerance = getattr(numerics, key.removeprefix("numerics."))
+            least = bound(config_keys(RunConfig)[key], "ge")
+            tighter_steps[key] = max(tolerance / TOLERANCE_DIVISOR, least)
+    content = config.model_dump(exclude_unset=True)
 
-    def changed(changes: Mapping[str, Any]) -> RunConfig:
-        return build_config(merge(given, {**more, **changes}))
+    def changed(overrides: Mapping[str, Any]) -> RunConfig:
+        return build_config(merge(content, {**in_every_run, **overrides}))
 
+    coarser = None
+    if bins >= FEWEST_BINS_TO_HALVE:
+        coarser = changed({"sizes.n_bins": bins // 2})
     return Comparisons(
-        tighter=changed(steps),
+        tighter=changed(tighter_steps),
         finer=changed({"sizes.n_bins": 2 * bins}),
-        coarser=changed({"sizes.n_bins": bins // 2}) if bins >= FEWEST_TO_HALVE else None,
+        coarser=coarser,
     )
 
 
 def most_bins() -> int:
-    """How many bins a run may have."""
+    """Return the largest number of bins that a run may have."""
     return int(bound(config_keys(RunConfig)["sizes.n_bins"], "le"))
 
 
 def refinement_for(error: float, order: float, limit: float) -> float:
-    """How many times the bins bring an error by them down to ``limit``; see :func:`bins_for`."""
-    power = 1.0 / (ORDER_IF_NONE_SHOWN if math.isnan(order) else order)
-    return float((error / limit) ** power)
+    """Return the factor on the bins that brings their error down to ``limit``.
+
+    Parameters
+    ----------
+    error, order, limit : float
+        As for :func:`bins_for`.
+    """
+    if math.isnan(order):
+        order = ORDER_IF_NONE_SHOWN
+    return float((error / limit) ** (1.0 / order))
 
 
 def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:
-    """About how many bins bring an error by the bins down to ``limit``.
+    """Return about how many bins bring their error down to ``limit``.
 
     Parameters
     ----------
     bins : int
-        That the error was found with.
+        Number of bins of the run.
     error : float
-        Relative.
+        Its relative error from the bins.
     order : float
-        Of convergence; NaN where none is shown, which counts as the first.
+        Order of convergence; NaN where the grids show none, which is taken for first order.
     limit : float
-        Largest error.
+        Largest relative error that passes.
 
     Returns
     -------
     int or None
-        A multiple of 10; None where a run may not have that many.
+        A multiple of 10; None where a run may not have that many bins.
 
     Examples
     --------
@@ -239,16 +261,25 @@ def bins_for(bins: int, error: float, order: float, limit: float) -> int | None:
 
 
 def tolerance_for(tolerance: float, error: float, limit: float) -> float:
-    """About which tolerance brings an error by the steps down to ``limit``, to one digit.
+    """Return, to one digit, about which tolerance brings an error from steps down to ``limit``.
+
+    Parameters
+    ----------
+    tolerance : float
+        That of the run.
+    error : float
+        Its relative error from time steps.
+    limit : float
+        Largest relative error that passes.
 
     Examples
     --------
     >>> tolerance_for(1e-3, 2e-3, 1e-3)
     0.0001
     """
-    wanted = SAFETY * tolerance * limit / error
-    digit = 10.0 ** math.floor(math.log10(wanted) + 1e-9)
-    return float(f"{math.floor(wanted / digit + 1e-9) * digit:.0e}")
+    advised = TOLERANCE_SAFETY * tolerance * limit / error
+    digit = 10.0 ** math.floor(math.log10(advised) + 1e-9)
+    return float(f"{math.floor(advised / digit + 1e-9) * digit:.0e}")
 
 
 def _outer_step(config: RunConfig) -> float:
@@ -258,19 +289,18 @@ def _outer_step(config: RunConfig) -> float:
     return outer_step(config, derive(config))
 
 
-def _refuse_bound_steps(run: RunResult) -> None:
-    """Halving dt halves the classic steps only where it is dt that bounds them."""
+def _refuse_steps_not_bound_by_dt(run: RunResult) -> None:
+    """Refuse classic steps that numerics.dt does not bound, as half of it would not halve them."""
     dt = _outer_step(run.config)
-    outer = math.ceil(run.t_end / dt * (1.0 - 1e-12))
-    if run.steps > outer:
-        raise ConfigError(
-            [
-                f"numerics.scheme = imex_bdf1: {run.steps} classic steps cover {outer} outer steps"
-                f" of {dt:.3g} s, for collision times bound them and not numerics.dt: half of dt"
-                f" would not show their error. Give a dt well below {run.t_end / run.steps:.3g} s,"
-                " or scheme: rosenbrock"
-            ]
+    outer_steps = math.ceil(run.t_end / dt * (1.0 - 1e-12))
+    if run.steps > outer_steps:
+        problem = (
+            f"numerics.scheme = imex_bdf1: {run.steps} classic steps cover {outer_steps} outer"
+            f" steps of {dt:.3g} s, for collision times bound them and not numerics.dt: half of dt"
+            f" would not show their error. Give a dt well below {run.t_end / run.steps:.3g} s, or"
+            " scheme: rosenbrock"
         )
+        raise ConfigError([problem])
 
 
 def check_run(
@@ -299,13 +329,13 @@ def check_run(
     config : RunConfig
         What to run.
     cache : RunCache, optional
-        For all runs; None uses one of its own.
+        Used by all runs; by default a new one.
     run : RunResult, optional
-        The result of ``config``, where it is known.
+        The result of ``config``, if it has been computed before.
     time_limit, bins_limit : float
         Largest relative errors that pass.
-    alarm : NDArray, optional
-        Of :func:`marsdisk.zero_d.run_zero_d`.
+    alarm : (1,) array of int64, optional
+        Another thread may set it to 1 to end the runs as failed.
 
     Returns
     -------
@@ -323,36 +353,41 @@ def check_run(
     Examples
     --------
     >>> from marsdisk import load_config
-    >>> found = check_run(load_config("configs/mars_0d_melt.yaml"))
-    >>> found.err_bins["M_loss"] < 0.01
+    >>> convergence = check_run(load_config("configs/mars_0d_melt.yaml"))
+    >>> convergence.err_bins["M_loss"] < 0.01
     True
     """
-    from .zero_d import run_zero_d  # brings Numba, which a store or a sweep file need not wait for
+    # The import brings Numba, which a store or a sweep file need not wait for.
+    from .zero_d import run_zero_d
 
     if not (time_limit > 0.0 and bins_limit > 0.0):
-        raise ConfigError(
-            [
-                f"the limits of a check must be positive numbers, got {time_limit:g} and"
-                f" {bins_limit:g}"
-            ]
-        )
-    wanted = comparisons(config)
-    cache = RunCache() if cache is None else cache
-    run = run_zero_d(config, cache=cache, alarm=alarm) if run is None else run
+        problem = "the limits of a check must be positive numbers"
+        raise ConfigError([f"{problem}, got {time_limit:g} and {bins_limit:g}"])
+    configs = comparisons(config)
+    if cache is None:
+        cache = RunCache()
+    if run is None:
+        run = run_zero_d(config, cache=cache, alarm=alarm)
     if config.numerics.scheme == "imex_bdf1":
-        _refuse_bound_steps(run)
+        _refuse_steps_not_bound_by_dt(run)
 
-    def compared(what: str, other: RunConfig) -> RunResult:
+    def result_of(config: RunConfig, difference: str) -> RunResult:
         try:
-            return run_zero_d(other, cache=cache, alarm=alarm)
+            return run_zero_d(config, cache=cache, alarm=alarm)
         except SolverError as error:
-            raise SolverError(f"the run with {what}, to compare with: {error}") from error
+            problem = f"the run with {difference}, to compare with: {error}"
+            raise SolverError(problem) from error
 
+    tighter = result_of(configs.tighter, "tighter steps")
+    finer = result_of(configs.finer, "twice the bins")
+    coarser = None
+    if configs.coarser is not None:
+        coarser = result_of(configs.coarser, "half the bins")
     return Convergence(
         run=run,
-        tighter=compared("tighter steps", wanted.tighter),
-        finer=compared("twice the bins", wanted.finer),
-        coarser=None if wanted.coarser is None else compared("half the bins", wanted.coarser),
+        tighter=tighter,
+        finer=finer,
+        coarser=coarser,
         time_limit=time_limit,
         bins_limit=bins_limit,
     )

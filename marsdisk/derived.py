@@ -1,4 +1,4 @@
-"""What follows from a configuration without any array work: geometry, speeds, temperatures, the length of the run."""
+"""Scalars derived from a configuration: geometry, speeds, temperatures, the length of the run."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,12 +30,14 @@ from .physics.textfile import shown
 from .result import StopReason
 from .stages import remembering, stage
 
-T_RANGE = (1000.0, 6500.0)  # K, where the model of Mars as a black body is meant to hold
+# The model of Mars as a black body is meant for temperatures within these limits.
+MIN_T_MARS = 1000.0  # K
+MAX_T_MARS = 6500.0  # K
 
 
 @dataclass(frozen=True, eq=False)
 class Derived:
-    """What follows from a configuration without any array work: geometry, speeds, the length of the run."""
+    """Scalars derived from a configuration: geometry, speeds, the length of the run."""
 
     r: float  #: m
     area: float  #: m2
@@ -53,12 +55,12 @@ class Derived:
 
     @property
     def motion(self) -> dynamics.Motion:
-        """How grains move at the start."""
+        """Motion of the grains at the start."""
         return dynamics.Motion(self.e, self.v_rel, self.H)
 
 
 class Geometry(NamedTuple):
-    """Where a run is."""
+    """Radius, area and orbit of the annulus of a run."""
 
     r: float  #: m
     area: float  #: m2
@@ -68,6 +70,7 @@ class Geometry(NamedTuple):
 
 @stage
 def geometry(config: RunConfig) -> Geometry:
+    """Return the radius, the area and the orbit of the annulus."""
     disk = config.disk
     r = orbit.reference_radius(disk.r_in_RM, disk.r_out_RM)
     return Geometry(
@@ -80,34 +83,39 @@ def geometry(config: RunConfig) -> Geometry:
 
 @stage
 def temperature_law(config: RunConfig) -> temperature.TemperatureLaw:
-    given = config.temperature
-    if isinstance(given, ConstantTemperature):
-        return temperature.constant(given.T0)
-    if isinstance(given, SlabTemperature):
-        return temperature.slab(given.T0, given.depth, given.rho, given.c_p)
-    if isinstance(given, LinearTemperature):
-        return temperature.linear(given.T0, given.depth, given.rho, given.c_p)
-    return _temperature_table(given)
+    """Return how Mars cools.
+
+    Raises
+    ------
+    ConfigError
+        The table of temperatures cannot be read.
+    """
+    section = config.temperature
+    if isinstance(section, ConstantTemperature):
+        return temperature.constant(section.T0)
+    if isinstance(section, SlabTemperature):
+        return temperature.slab(section.T0, section.depth, section.rho, section.c_p)
+    if isinstance(section, LinearTemperature):
+        return temperature.linear(section.T0, section.depth, section.rho, section.c_p)
+    return _temperature_table(section)
 
 
-def _temperature_table(given: TableTemperature) -> temperature.TemperatureLaw:
-    unit = {"s": 1.0, "day": DAY, "yr": YEAR}[given.time_unit]
+def _temperature_table(section: TableTemperature) -> temperature.TemperatureLaw:
+    unit = {"s": 1.0, "day": DAY, "yr": YEAR}[section.time_unit]
     try:
-        columns = read_csv_table(given.path)
-        return temperature.table(
-            columns.column(given.time_column) * unit, columns.column(given.temperature_column)
-        )
+        columns = read_csv_table(section.path)
+        times = columns.column(section.time_column) * unit
+        return temperature.table(times, columns.column(section.temperature_column))
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            [
-                f"temperature.path = {shown(given.path)}: {error}; give a CSV file with columns"
-                f" {given.time_column} and {given.temperature_column}"
-            ]
-        ) from error
+        problem = (
+            f"temperature.path = {shown(section.path)}: {error}; give a CSV file with columns"
+            f" {section.time_column} and {section.temperature_column}"
+        )
+        raise ConfigError([problem]) from error
 
 
 class Span(NamedTuple):
-    """How long a run lasts, and how hot Mars is meanwhile."""
+    """The length of a run, and the highest temperature of Mars during it."""
 
     t_end: float  #: s
     reason: StopReason
@@ -116,6 +124,14 @@ class Span(NamedTuple):
 
 @stage
 def span_of(config: RunConfig) -> Span:
+    """Return when and why a run ends, unless it stops before.
+
+    Raises
+    ------
+    ConfigError
+        The run would never end, or Mars leaves the range of temperatures of the model before it
+        does.
+    """
     numerics = config.numerics
     law = temperature_law(config)
     ends = []
@@ -133,22 +149,18 @@ def span_of(config: RunConfig) -> Span:
         if t_stop is not None:
             ends.append((t_stop, StopReason.TEMPERATURE))
         elif not ends:
-            raise ConfigError(
-                [
-                    f"numerics.t_end_until_temperature_K = {T_stop:g}: Mars never cools to it under"
-                    f" temperature.law = {config.temperature.law}; give t_end_years too"
-                ]
-            )
+            problem = f"Mars never cools to it under temperature.law = {config.temperature.law}"
+            key = f"numerics.t_end_until_temperature_K = {T_stop:g}"
+            raise ConfigError([f"{key}: {problem}; give t_end_years too"])
     t_end, reason = min(ends, key=lambda end: end[0])
     coldest, hottest = temperature.lowest_and_highest(law, t_end)
-    if coldest < T_RANGE[0] * (1.0 - 1e-9) or hottest > T_RANGE[1] * (1.0 + 1e-9):
-        raise ConfigError(
-            [
-                f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run,"
-                f" outside [{T_RANGE[0]:g}, {T_RANGE[1]:g}] K; end it earlier, for example with"
-                " numerics.t_end_until_temperature_K"
-            ]
+    if coldest < MIN_T_MARS * (1.0 - 1e-9) or hottest > MAX_T_MARS * (1.0 + 1e-9):
+        problem = (
+            f"temperature: Mars is between {coldest:.0f} and {hottest:.0f} K during the run,"
+            f" outside [{MIN_T_MARS:g}, {MAX_T_MARS:g}] K; end it earlier, for example with"
+            " numerics.t_end_until_temperature_K"
         )
+        raise ConfigError([problem])
     return Span(t_end, reason, hottest)
 
 
@@ -164,7 +176,13 @@ def _pressure(config: RunConfig) -> RadiationPressure:
 
 @stage
 def smallest_size(config: RunConfig) -> float:
-    """Where the size grid begins [m]."""
+    """Return where the size grid begins [m].
+
+    Raises
+    ------
+    ConfigError
+        ``psd.floor = blowout`` leaves no sizes, or Mars heats up.
+    """
     s_min = config.sizes.s_min
     s_max = config.sizes.s_max
     if config.psd.floor != "blowout":
@@ -172,28 +190,27 @@ def smallest_size(config: RunConfig) -> float:
     law = temperature_law(config)
     hottest = span_of(config).hottest
     if hottest > law.T0:
-        raise ConfigError(
-            [
-                "psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to"
-                f" {hottest:.0f} K later; set psd.floor: none"
-            ]
+        problem = (
+            "psd.floor = 'blowout': the grid starts at s_blow(0), but Mars heats up to"
+            f" {hottest:.0f} K later; set psd.floor: none"
         )
-    # so that it is not round-off that says whether the first bin is unbound
-    aside = -1e-12 if law.kind == temperature.CONSTANT else 1e-12
-    s_lo = max(s_min, interpreted(blowout_size)(_pressure(config), law.T0)[0] * (1.0 + aside))
+        raise ConfigError([problem])
+    # A small offset keeps round-off from deciding whether the first bin is unbound.
+    offset = -1e-12 if law.kind == temperature.CONSTANT else 1e-12
+    s_blow = interpreted(blowout_size)(_pressure(config), law.T0)[0]
+    s_lo = max(s_min, s_blow * (1.0 + offset))
     if s_lo >= s_max:
-        raise ConfigError(
-            [
-                f"sizes.s_max = {s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at"
-                " the start; raise s_max"
-            ]
+        problem = (
+            f"sizes.s_max = {s_max:g}: all grains are below the blow-out size {s_lo:.3g} m at the"
+            " start; raise s_max"
         )
+        raise ConfigError([problem])
     return s_lo
 
 
 @stage
 def chi_of(config: RunConfig) -> float:
-    """Blow-out time in units of 1/Omega."""
+    """Return the blow-out time in units of 1/Omega."""
     chi = config.blowout.chi
     if not isinstance(chi, str):
         return chi
@@ -207,58 +224,70 @@ def chi_of(config: RunConfig) -> float:
 
 def _motion(dyn: Dynamics, r: float, e: float, i: float) -> dynamics.Motion:
     v_K = orbit.keplerian_velocity(r)
-    v_rel = (
-        dynamics.dispersion_speed(v_K, e, i)
-        if dyn.v_rel == "dispersion"
-        else dynamics.pericenter_speed(v_K, e)
-    )
-    return dynamics.Motion(
-        e,
-        v_rel,
-        (
-            dynamics.scale_height(r, i, dyn.H_factor)
-            if dyn.H_fixed_over_a is None
-            else dyn.H_fixed_over_a * r
-        ),
-    )
+    if dyn.v_rel == "dispersion":
+        v_rel = dynamics.dispersion_speed(v_K, e, i)
+    else:
+        v_rel = dynamics.pericenter_speed(v_K, e)
+    if dyn.H_fixed_over_a is None:
+        H = dynamics.scale_height(r, i, dyn.H_factor)
+    else:
+        H = dyn.H_fixed_over_a * r
+    return dynamics.Motion(e, v_rel, H)
 
 
-def motion_left(config: RunConfig, derived: Derived, e_eq: float, q: float) -> dynamics.Motion:
-    """How grains move when collisions have left the share ``q`` of the way from the start to ``e_eq``, i keeping its ratio to e."""
+def damped_motion(config: RunConfig, derived: Derived, e_eq: float, q: float) -> dynamics.Motion:
+    """Return how grains move once collisions have damped e; i keeps its ratio to e.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    derived : Derived
+        Its scalars.
+    e_eq : float
+        Eccentricity that the grains relax to.
+    q : float
+        Share that is left of the way from the start to ``e_eq``.
+    """
     dyn = config.dynamics
-    i_eq = (dyn.i0 / derived.e if derived.e > 0.0 else 0.5) * e_eq
-    return _motion(
-        dyn, derived.r, dynamics.relaxed(derived.e, e_eq, q), dynamics.relaxed(dyn.i0, i_eq, q)
-    )
+    i_over_e = dyn.i0 / derived.e if derived.e > 0.0 else 0.5
+    i_eq = i_over_e * e_eq
+    e = dynamics.relaxed(derived.e, e_eq, q)
+    i = dynamics.relaxed(dyn.i0, i_eq, q)
+    return _motion(dyn, derived.r, e, i)
 
 
 @stage
 def _eccentricity(config: RunConfig) -> float:
     dyn = config.dynamics
-    return (
-        dyn.e0
-        if dyn.e_profile == "fixed"
-        else dynamics.mars_pericenter_eccentricity(geometry(config).r)
-    )
+    if dyn.e_profile == "fixed":
+        return dyn.e0
+    return dynamics.mars_pericenter_eccentricity(geometry(config).r)
 
 
 @stage
 def motion_at_start(config: RunConfig) -> dynamics.Motion:
+    """Return how grains move at the start.
+
+    Raises
+    ------
+    ConfigError
+        Damping has nothing to damp.
+    """
     dyn = config.dynamics
     motion = _motion(dyn, geometry(config).r, _eccentricity(config), dyn.i0)
     if dyn.damping is not None and motion.v_rel == 0.0:
-        raise ConfigError(
-            [
-                "dynamics.damping has nothing to damp where e = i = 0, as no grain ever meets"
-                " another; raise e0 or i0"
-            ]
-        )
+        problem = "dynamics.damping has nothing to damp where e = i = 0, as no two grains ever meet"
+        raise ConfigError([f"{problem}; raise e0 or i0"])
     return motion
 
 
 @stage
 def cache_identity(config: RunConfig) -> tuple[object, ...]:
-    """What the cached arrays depend on, slowest to build first: runs equal in it share everything."""
+    """Return what the cached arrays depend on, the slowest to build first.
+
+    Runs for which it is equal share all of them.
+    """
     sizes = config.sizes
     grid = (smallest_size(config), sizes.s_max, sizes.n_bins)
     return (
@@ -275,7 +304,7 @@ def _mass_exponent(config: RunConfig) -> float:
 
 
 def derive(config: RunConfig) -> Derived:
-    """Geometry, speeds and length of a run.
+    """Return the geometry, speeds and length of a run.
 
     Raises
     ------
@@ -284,19 +313,19 @@ def derive(config: RunConfig) -> Derived:
         does.
     """
     config = remembering(config)
-    place = geometry(config)
+    ring = geometry(config)
     span = span_of(config)
     motion = motion_at_start(config)
     law = temperature_law(config)
     pressure = _pressure(config)
-    blowout_rate = (
-        1.0 / blowout_time(chi_of(config), place.omega) if config.blowout.enabled else 0.0
-    )
+    blowout_rate = 0.0
+    if config.blowout.enabled:
+        blowout_rate = 1.0 / blowout_time(chi_of(config), ring.omega)
     alpha_mass = _mass_exponent(config)
     return Derived(
-        place.r,
-        place.area,
-        place.T_orb,
+        ring.r,
+        ring.area,
+        ring.T_orb,
         *motion,
         law,
         pressure,

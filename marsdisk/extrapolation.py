@@ -5,25 +5,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: of convergence, that three grids are believed to show
+#: Limits of the order of convergence that three grids can show.
 LEAST_ORDER = 0.5
 MOST_ORDER = 2.0
 #: Differences that change sign, or shrink faster than any order of the scheme, do so by accident.
 #: The first of them, divided by these, is then the least error.
 LEAST_SHARE_OF_ALTERNATING = 4.0
 LEAST_SHARE_OF_FALLING = 8.0
-#: Differences that shrink more than this are no accident: the coarsest grid shows something else.
-OTHER_REGIME = 1e-3
-#: Relative differences that say nothing.
+#: Differences that shrink by more than this do not do so by accident: on the coarsest grid the
+#: quantity is in another regime.
+LEAST_RATIO_IN_ONE_REGIME = 1e-3
+#: Relative differences up to this are round-off.
 ROUND_OFF = 1e-12
 _ORDERS = np.linspace(LEAST_ORDER, MOST_ORDER, 1501)
 
 
 class GridError(NamedTuple):
-    """How far a quantity is from what it would be on infinitely fine bins."""
+    """Distance of a quantity from its value on infinitely fine bins."""
 
     error: float  #: relative
-    order: float  #: of convergence, by which it is extrapolated; NaN where the grids show none
+    order: float  #: of convergence, used for the extrapolation; NaN where the grids show none
 
 
 def extrapolated_error(
@@ -47,11 +48,11 @@ def extrapolated_error(
     coarser : float or None
         The quantity with fewer bins; None where a grid cannot have fewer.
     value : float
-        The quantity whose error is asked for.
+        The quantity whose error is estimated.
     finer : float
         The quantity with twice the bins.
     coarsening : float
-        Bins of ``value`` over bins of ``coarser``.
+        Number of bins of ``value`` over that of ``coarser``.
 
     Returns
     -------
@@ -64,18 +65,19 @@ def extrapolated_error(
     >>> extrapolated_error(1.16, 1.04, 1.01).error  # of second order, towards 1
     0.0407...
     """
-    known = (value, finer) if coarser is None else (coarser, value, finer)
-    if not all(math.isfinite(number) for number in known):
+    values = [value, finer] if coarser is None else [coarser, value, finer]
+    if not all(math.isfinite(number) for number in values):
         return GridError(math.inf, math.nan)
     if abs(value - finer) <= ROUND_OFF * abs(finer):
         return GridError(abs(value - finer) / abs(finer) if finer else 0.0, math.nan)
-    if min(value, finer) <= 0.0:  # zero, or round-off about it
+    # logarithms need positive values; others are zero, or round-off about it
+    if min(value, finer) <= 0.0:
         return GridError(abs(value - finer) / abs(finer) if finer else math.inf, math.nan)
     second = math.log(finer / value)
     if coarser is None or coarser <= 0.0:
         return GridError(_relative(second / (1.0 - 2.0**-LEAST_ORDER)), math.nan)
     first = math.log(value / coarser)
-    if abs(second) < OTHER_REGIME * abs(first):
+    if abs(second) < LEAST_RATIO_IN_ONE_REGIME * abs(first):
         return GridError(_relative(second), math.nan)
     if first * second <= 0.0:
         size = max(abs(second), abs(first) / LEAST_SHARE_OF_ALTERNATING)
@@ -86,11 +88,11 @@ def extrapolated_error(
 
 
 def _order(ratio: float, coarsening: float) -> float:
-    """Order of convergence of differences of this ratio, within its limits."""
+    """Return the order of convergence, within its limits, for a ratio of two differences."""
     ratios = (coarsening**_ORDERS - 1.0) / (1.0 - 2.0**-_ORDERS)
     return float(np.interp(ratio, ratios, _ORDERS))
 
 
 def _relative(distance: float) -> float:
-    """Error relative to the limit of a value whose logarithm is ``distance`` away from it."""
+    """Return the relative error of a value whose logarithm is ``distance`` from its limit."""
     return abs(math.expm1(min(-distance, 700.0)))

@@ -1,8 +1,7 @@
-"""What the masses of a run follow from, as one digest.
+"""One digest of everything that the masses of a run depend on.
 
-Configurations that agree in it have the same masses, sizes, and losses at all times. Only what
-nothing follows from may differ: the temperature of grains that do not sublime, and notes on what
-was left out.
+Configurations of equal digests have the same masses, sizes, and losses at all times. They may
+differ in the temperature of grains that do not sublimate, and in notes.
 """
 
 import dataclasses
@@ -20,7 +19,7 @@ from .zero_d import run_limits
 
 
 def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
-    """32 hex digits of everything that the integrator and the result are made from.
+    """Return 32 hex digits for everything that the integrator and the result depend on.
 
     A key that no chosen law uses changes :meth:`RunConfig.digest` but not this.
 
@@ -32,19 +31,21 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
     Examples
     --------
     >>> ring = load_config("configs/mars_0d_melt.yaml")
-    >>> inputs_digest(ring) == inputs_digest(load_config("configs/mars_0d_melt.yaml", {"psd.alpha": 3.0}))  # initial.melt_psd is the start
+    >>> steeper = load_config("configs/mars_0d_melt.yaml", {"psd.alpha": 3.0})
+    >>> inputs_digest(steeper) == inputs_digest(ring)  # the start is initial.melt_psd
     True
     """
     derived = derive(config)
     disk = disk_at_start(config, RunCache() if cache is None else cache)
     drivers: Any = drivers_of(config, derived, disk)
-    if drivers.heating == 0.0:  # nothing sublimes
+    nothing_sublimates = drivers.heating == 0.0
+    if nothing_sublimates:
         drivers = drivers._replace(vapour=None)
     if drivers.blowout.rate == 0.0:
         drivers = drivers._replace(blowout=None)
     if config.supply.mode == "none":
         drivers = drivers._replace(linear=drivers.linear._replace(shares=None))
-    given = (
+    inputs = (
         (disk.sigma_0, disk.shares, disk.masses, disk.grid.edges, disk.f_los),
         (
             drivers,
@@ -62,12 +63,15 @@ def inputs_digest(config: RunConfig, cache: RunCache | None = None) -> str:
         ),
     )
     digest = hashlib.sha256()
-    _feed(digest, given)
+    _feed(digest, inputs)
     return digest.hexdigest()[:32]
 
 
 def _collisions(config: RunConfig, derived: Derived) -> Any:
-    """What collisions depend on, None where there are none; e and v_rel are results, too, where they are damped."""
+    """Return what collisions depend on; None where there are none.
+
+    Damped e and v_rel are results, so damping counts even without collisions.
+    """
     dynamics = config.dynamics
     energy = config.energy
     if not config.collisions.enabled and dynamics.damping is None:

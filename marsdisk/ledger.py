@@ -1,4 +1,4 @@
-"""A ledger that does not close: which process lost the mass to round-off, and what cures it."""
+"""A ledger that does not close: which process loses mass to round-off, and how to cure it."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from .physics.temperature import temperature_and_slope
 from .solver.drivers import Drivers, gates, set_blowout_rates
 from .solver.trajectory import Trajectory, imbalance
 
-# of start and supply; a run that loses more than this to round-off is no result
+#: Largest imbalance of a result, over start and supply.
 LEDGER_LIMIT = 1e-10
-#: with which it closes, however fast a bin is emptied
+#: Absolute tolerance with which a ledger closes, however fast a bin is emptied.
 CLOSING_ATOL: float = Numerics.model_fields["atol"].default
 COLLISIONS = "collisions"
 
@@ -35,21 +35,21 @@ def explain_imbalance(
     Parameters
     ----------
     config : RunConfig
-        Of the run.
+        The run.
     path : Trajectory
-        All of it.
+        Its solution, from start to end.
     drivers : Drivers
-        What acted besides collisions.
+        What acted on the disk apart from collisions.
     collision_rate : callable
         Given a time [s] and the mass per bin then, (n,) kg/m2, the largest rate [1/s] at which
         collisions empty a bin.
     closes : callable
-        Whether the ledger of another configuration closes; asked of each cure before it is named.
+        Whether the ledger of a changed configuration closes; every cure is tried by it.
 
     Returns
     -------
     str
-        The process that empties bins most often within the step that lost most, and a cure.
+        The process that empties bins fastest in the step that lost most, and a cure.
     """
     step = int(np.argmax(np.abs(np.diff(imbalance(path)))))
     begin = path.t[step]
@@ -61,28 +61,27 @@ def explain_imbalance(
     process = max(rates, key=rates.__getitem__)
     times = rates[process] * (end - begin)
     problem = f"in the step at t = {begin:.6g} s, {process} would empty a bin {times:.0e} times"
-    tried = (
-        cure.words for cure in cures(config, process, path.ledger_error) if closes(cure.config)
-    )
-    advice = next(
-        tried,
+    advice = (
         "neither lower tolerances nor a thicker disk were found to cure it; end the run earlier, or"
-        " change what acts in it",
+        " change what acts in it"
     )
+    for cure in cures(config, process, path.ledger_error):
+        if closes(cure.config):
+            advice = cure.words
+            break
     return f"{problem}, which double precision cannot balance; {advice}"
 
 
 def _linear_rates(drivers: Drivers, t: float, piece: int, mode: int) -> dict[str, float]:
-    """Largest rate [1/s] at which each loss empties a bin."""
+    """Return the largest rate [1/s] at which each loss empties a bin."""
     linear = drivers.linear
     rule = drivers.blowout
     T = interpreted(temperature_and_slope)(drivers.temperature, t)[0]
     _, _, blowing, subliming = interpreted(gates)(drivers, mode)
     S = np.zeros(linear.drag.size)
-    # in full light
-    interpreted(set_blowout_rates)(
-        rule, piece, interpreted(blowout_size)(drivers.pressure, T)[0], S
-    )
+    s_blow = interpreted(blowout_size)(drivers.pressure, T)[0]
+    # These are the rates in full light, the largest ones.
+    interpreted(set_blowout_rates)(rule, piece, s_blow, S)
     speed = 0.0
     if drivers.heating != 0.0:
         speed = subliming * shrinking_speed_and_slope(drivers.vapour, drivers.heating * T)[0]
@@ -101,7 +100,17 @@ class Cure(NamedTuple):
 
 
 def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
-    """Changes within what their keys take, the likeliest first."""
+    """Yield changes within the bounds of their keys, the most promising first.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    process : str
+        The process that empties bins too fast.
+    error : float
+        Imbalance of the ledger, over start and supply.
+    """
     numerics = config.numerics
     dynamics = config.dynamics
     if process != COLLISIONS:
@@ -118,12 +127,12 @@ def cures(config: RunConfig, process: str, error: float) -> Iterator[Cure]:
 
 
 def _lower(config: RunConfig, key: str, value: float) -> Iterator[Cure]:
-    """A tolerance that is lowered, unless it is as low as it can be."""
-    before: float = getattr(config.numerics, key)
+    """Yield a lower tolerance, unless it is as low as it can be."""
+    current: float = getattr(config.numerics, key)
     lower = max(value, bound(Numerics.model_fields[key], "ge"))
-    if lower < before:
+    if lower < current:
         yield Cure(
-            f"lower numerics.{key} from {before:g} to {lower:g}",
+            f"lower numerics.{key} from {current:g} to {lower:g}",
             _changed(config, f"numerics.{key}", lower),
         )
 

@@ -50,11 +50,11 @@ class Efficiencies(NamedTuple):
 
 
 LARGE = Efficiencies(np.array(1.0), np.array(2.0))
-"""Those of a sphere beyond `X_LIMIT`."""
+"""Efficiencies of a sphere beyond `X_LIMIT`."""
 
 
 def planck_weights(wavelength: Array, T: Array) -> Array:
-    """Weights w (nt, nw) with sum 1 over the wavelengths [m]: w @ Q is the mean of Q at T [K].
+    """Return weights w (nt, nw) with sum 1 over the wavelengths [m]: w @ Q is the mean at T [K].
 
     Trapezoid rule in wavelength with B_lambda(T); light of other wavelengths does not count.
     """
@@ -69,7 +69,7 @@ def planck_weights(wavelength: Array, T: Array) -> Array:
 
 
 def compute_spectra(constants: OpticalConstants, s: float) -> Efficiencies:
-    """Efficiencies (nw,) of a sphere at each wavelength (Bohren and Huffman 1983, section 4.5).
+    """Return the efficiencies (nw,) of a sphere (Bohren and Huffman 1983, section 4.5).
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def compute_spectra(constants: OpticalConstants, s: float) -> Efficiencies:
     Returns
     -------
     Efficiencies
-        Those of `LARGE` where the size parameter exceeds `X_LIMIT`.
+        At each wavelength; those of `LARGE` where the size parameter exceeds `X_LIMIT`.
 
     Raises
     ------
@@ -107,10 +107,15 @@ def compute_spectra(constants: OpticalConstants, s: float) -> Efficiencies:
 
 
 def load_miepython() -> Any:
-    """Import miepython with its numba kernels, unless the user's environment says no.
+    """Import miepython with its numba kernels, unless the user's environment forbids them.
 
     They are about 100 times faster. miepython reads MIEPYTHON_USE_JIT once, when it is first
-    imported; the variable is put back afterwards.
+    imported; the variable is restored afterwards.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If miepython is not installed.
     """
     if "miepython" in sys.modules:
         return sys.modules["miepython"]
@@ -133,7 +138,7 @@ def compute_planck_means(
     *,
     progress: Progress | None = None,
 ) -> Efficiencies:
-    """Planck means (nt, ns) of the Mie efficiencies, then the plain mean over the axes.
+    """Return Planck means (nt, ns) of the Mie efficiencies, averaged over the axes.
 
     Parameters
     ----------
@@ -162,8 +167,9 @@ def compute_planck_means(
     kelvin = np.atleast_1d(np.asarray(T, np.float64))
     if not constants:
         raise ValueError("no optical constants given")
-    if not all(np.isfinite(v).all() and (v > 0).all() for v in (sizes, kelvin)):
-        raise ValueError("sizes s [m] and temperatures T [K] must be finite and positive")
+    for values in (sizes, kelvin):
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            raise ValueError("sizes s [m] and temperatures T [K] must be finite and positive")
     axes = [refine(axis) for axis in constants]
     costs = [_relative_costs(axis, sizes) for axis in axes]
     total = np.sum(costs)
@@ -181,7 +187,7 @@ def compute_planck_means(
 
 
 def _relative_costs(constants: OpticalConstants, sizes: Array) -> Array:
-    """Terms (ns,) of the Mie sums of each size: about x + 20 for a size parameter x."""
+    """Return the number of terms (ns,) of the Mie sums: about x + 20 for a size parameter x."""
     costs = np.ones_like(sizes)
     for j, size in enumerate(sizes):
         x = 2.0 * np.pi * size / constants.wavelength

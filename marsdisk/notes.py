@@ -1,10 +1,10 @@
-"""What makes a result doubtful: one flag for each doubt, and the words that every view tells it in."""
+"""Caveats of results: a flag for each, and the sentence that every view shows for it."""
 
 import enum
 
 
 class Note(enum.IntFlag):
-    """What makes a result doubtful, or a key of its configuration void; a bit each."""
+    """A reason to doubt a result, or a key of its configuration without effect; a bit each."""
 
     LOSS_RATE_NEVER_ABOVE_STOP = 1
     S_BLOW_NEVER_ABOVE_SMIN = 2
@@ -31,14 +31,18 @@ class Note(enum.IntFlag):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """One for each note that is set."""
+        """A sentence for each note that is set."""
         return tuple(SENTENCES[note] for note in Note if note in self)
 
 
-OPAQUE = 3.0  #: tau_los beyond which light reaches one grain in three or fewer
-MOSTLY = 10.0  #: times the mass at the start
-TRUNCATED = 0.01  #: of the mass of a component of the melt
-COARSE = 4.0  #: bins per decade
+#: tau_los beyond which light reaches one grain in three or fewer.
+OPAQUE_TAU = 3.0
+#: Supplied mass over the mass at the start, beyond which a run is mostly supplied.
+MOSTLY_SUPPLIED_RATIO = 10.0
+#: Largest share of a component of the melt that may lie outside of the grid.
+MAX_TRUNCATED_SHARE = 0.01
+#: Fewest bins per decade of size.
+MIN_BINS_PER_DECADE = 4.0
 
 SENTENCES = {
     Note.LOSS_RATE_NEVER_ABOVE_STOP: (
@@ -49,19 +53,17 @@ SENTENCES = {
         "s_blow was never above sizes.s_min, so it could not fall to it,"
         " and numerics.stop_on_blowout_below_smin did not act; lower s_min or set it to false"
     ),
-    Note.STOPPED_EARLY: (
-        "a stop condition ended the run before its time; totals are those of the time until then"
-    ),
+    Note.STOPPED_EARLY: ("a stop condition ended the run early; totals cover the time until then"),
     Note.ENDED_WITHIN_AN_ORBIT: (
         "the run ended before the dust went round Mars once, which the model averages over"
     ),
     Note.OPAQUE_WHILE_BLOWN_OUT: (
-        f"tau_los was above {OPAQUE:g} while grains were blown out, although light reaches few of"
-        " them then; M_loss_blowout is an upper limit"
+        f"tau_los was above {OPAQUE_TAU:g} while grains were blown out, although light reaches few"
+        " of them then; M_loss_blowout is an upper limit"
     ),
     Note.MOSTLY_SUPPLIED: (
-        f"more than {MOSTLY:g} times the mass at the start was supplied, so the losses follow the"
-        " supply, not the disk"
+        f"more than {MOSTLY_SUPPLIED_RATIO:g} times the mass at the start was supplied, so the"
+        " losses follow the supply, not the disk"
     ),
     Note.ORBITS_CROSS_MARS: (
         "(1 - e) r is below 1 R_M, so orbits cross Mars, which takes no grains here; lower"
@@ -74,18 +76,19 @@ SENTENCES = {
     Note.NOTHING_UNBOUND: "no grain on the grid was ever unbound, so nothing was blown out",
     Note.NEVER_SOLID: (
         "grains were never solid: phase.* held supply, blow-out and the optical-depth stop back for"
-        " all of the run; look at its temperatures"
+        " all of the run; check its temperatures"
     ),
     Note.MELT_TRUNCATED: (
-        f"the size grid or s_cut cuts off more than {100.0 * TRUNCATED:g} % of a component of the"
-        " melt, whose mass is given to the sizes that are left; widen sizes.s_min and s_max"
+        f"the size grid or s_cut cuts off more than {100.0 * MAX_TRUNCATED_SHARE:g} % of a"
+        " component of the melt, whose mass is given to the sizes that are left; widen sizes.s_min"
+        " and s_max"
     ),
     Note.NOTHING_BREAKS: (
         "no two grains of the finest decade hit each other hard enough to break (Q_R < Q_D*), so"
         " collisions make no fine dust from them"
     ),
     Note.COARSE_GRID: (
-        f"the size grid has fewer than {COARSE:g} bins per decade; raise sizes.n_bins"
+        f"the size grid has fewer than {MIN_BINS_PER_DECADE:g} bins per decade; raise sizes.n_bins"
     ),
     Note.BEYOND_QPR_TABLE: (
         "<Q_pr> or <Q_ext> was taken from the edge of its table, beyond which it does not reach"
@@ -95,7 +98,7 @@ SENTENCES = {
         " the others; lower numerics.atol"
     ),
     Note.TABLE_ENDS_FIRST: (
-        "a table of temperature or supply ends before the run, which goes on with its last value"
+        "a table of temperature or supply ends before the run, which continues with its last value"
     ),
     Note.S_BLOW_BELOW_GRID: (
         "the blow-out size was below the size grid from the start, so no grain of it is unbound;"

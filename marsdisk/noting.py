@@ -1,4 +1,4 @@
-"""Which notes a run has: what makes its numbers doubtful, found in its set-up and in its steps."""
+"""Caveats of a run, from its set-up and from its steps."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from ._jit import interpreted
 from .config import RunConfig
 from .derived import Derived, derive, span_of, temperature_law
-from .notes import COARSE, MOSTLY, OPAQUE, TRUNCATED, Note
+from .notes import MAX_TRUNCATED_SHARE, MIN_BINS_PER_DECADE, MOSTLY_SUPPLIED_RATIO, OPAQUE_TAU, Note
 from .physics.collisions_smol import pair_workspace
 from .physics.constants import R_MARS
 from .physics.fragments import reduced_specific_energy
@@ -28,12 +28,14 @@ from .solver.trajectory import Trajectory
 from .stages import stage
 from .start import size_grid
 
-ROUND_OFF = 1e-12  #: of a pericentre that is meant to be at the surface of Mars
+#: Relative distance below the surface of Mars at which a pericentre counts as at the surface.
+ROUND_OFF = 1e-12
 
 
-def _those(found: dict[Note, bool]) -> Note:
+def _combined(conditions: dict[Note, bool]) -> Note:
+    """Return the notes whose conditions hold."""
     notes = Note(0)
-    for note, holds in found.items():
+    for note, holds in conditions.items():
         if holds:
             notes |= note
     return notes
@@ -41,13 +43,13 @@ def _those(found: dict[Note, bool]) -> Note:
 
 @stage
 def notes_of_setup(config: RunConfig) -> Note:
-    """What is doubtful before the first step."""
+    """Return the notes that are known before the first step."""
     grid = size_grid(config)
     derived = derive(config)
     bins_per_decade = grid.sizes.size / math.log10(grid.edges[-1] / grid.edges[0])
-    return _those(
+    return _combined(
         {
-            Note.COARSE_GRID: bins_per_decade < COARSE,
+            Note.COARSE_GRID: bins_per_decade < MIN_BINS_PER_DECADE,
             Note.MELT_TRUNCATED: _truncates_melt(config, grid),
             Note.ORBITS_CROSS_MARS: (1.0 - derived.e) * derived.r < R_MARS * (1.0 - ROUND_OFF),
             Note.BEYOND_QPR_TABLE: _is_beyond_q_ext(config, grid),
@@ -64,14 +66,17 @@ def _truncates_melt(config: RunConfig, grid: SizeGrid) -> bool:
         return False
     low = max(float(grid.edges[0]), melt.s_cut)
     high = float(grid.edges[-1])
-    centres = [melt.s_fine] * (melt.f_fine > 0.0) + [melt.s_meter] * (melt.f_fine < 1.0)
-    return any(
-        share_within(low, high, centre, melt.width_dex) < 1.0 - TRUNCATED for centre in centres
-    )
+    centres = []
+    if melt.f_fine > 0.0:
+        centres.append(melt.s_fine)
+    if melt.f_fine < 1.0:
+        centres.append(melt.s_meter)
+    shares = [share_within(low, high, centre, melt.width_dex) for centre in centres]
+    return any(share < 1.0 - MAX_TRUNCATED_SHARE for share in shares)
 
 
 def _is_beyond_q_ext(config: RunConfig, grid: SizeGrid) -> bool:
-    """Whether grains or temperatures of the run lie outside of the table of <Q_ext>."""
+    """Return whether grains or temperatures of the run lie outside of the table of <Q_ext>."""
     Q_ext = config.q_ext()
     if Q_ext is None:
         return False
@@ -80,7 +85,7 @@ def _is_beyond_q_ext(config: RunConfig, grid: SizeGrid) -> bool:
 
 
 def _breaks(config: RunConfig, grid: SizeGrid, v_rel: float) -> bool:
-    """Whether any two grains of the finest decade hit each other hard enough to break the larger one."""
+    """Return whether any two grains of the finest decade collide hard enough to break."""
     rho = config.material.rho
     sizes = grid.sizes[grid.sizes <= 10.0 * grid.edges[0]]
     pairs = pair_workspace(sizes, grain_mass(sizes, rho), rho, sizes_version=0)
@@ -89,7 +94,7 @@ def _breaks(config: RunConfig, grid: SizeGrid, v_rel: float) -> bool:
 
 
 class Course(NamedTuple):
-    """A run that has ended, as far as notes look at it."""
+    """The parts of a run that has ended that its notes depend on."""
 
     derived: Derived
     drivers: Drivers
@@ -100,7 +105,7 @@ class Course(NamedTuple):
 
 
 def notes_of_course(config: RunConfig, course: Course) -> Note:
-    """What became doubtful on the way."""
+    """Return the notes that depend on the steps of a run."""
     derived = course.derived
     drivers = course.drivers
     path = course.path
@@ -110,7 +115,7 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
     start = path.y[0, :n].sum()
     unbound = path.piece >= 0
     has_blowout = rule.rate > 0.0 and path.piece.size > 0
-    return _those(
+    return _combined(
         {
             Note.LOSS_RATE_NEVER_ABOVE_STOP: (
                 numerics.mass_loss_rate_stop_Mmars_s is not None
@@ -119,13 +124,13 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
             Note.S_BLOW_NEVER_ABOVE_SMIN: (
                 numerics.stop_on_blowout_below_smin and not path.above & S_BLOW_ABOVE
             ),
-            # after which nothing is blown out
+            # A run whose blow-out size has left the grid loses nothing later.
             Note.STOPPED_EARLY: path.outcome not in {REACHED_END, BLOWOUT_BELOW_GRID},
             Note.ENDED_WITHIN_AN_ORBIT: path.t_final < derived.T_orb,
             Note.OPAQUE_WHILE_BLOWN_OUT: (
                 has_blowout and not rule.attenuated and _is_opaque(drivers, path, course.depths)
             ),
-            Note.MOSTLY_SUPPLIED: course.supplied > MOSTLY * start,
+            Note.MOSTLY_SUPPLIED: course.supplied > MOSTLY_SUPPLIED_RATIO * start,
             Note.SUBLIMATION_LEFT_OUT: (
                 has_blowout and config.sublimation.method == "none" and _evaporates(config, course)
             ),
@@ -143,16 +148,19 @@ def notes_of_course(config: RunConfig, course: Course) -> Note:
 
 
 def _is_opaque(drivers: Drivers, path: Trajectory, depths: Array) -> bool:
-    """Whether tau_los was above :data:`OPAQUE` at the begin or end of a step in which grains were blown out."""
+    """Return whether a step that blew out grains began or ended above :data:`OPAQUE_TAU`."""
     is_blown_out = path.piece >= 0
     if drivers.phase.blowout_of_solids_only:
         is_blown_out &= path.mode.astype(np.int64) & PHASES == SOLID
-    is_opaque = depths > OPAQUE
+    is_opaque = depths > OPAQUE_TAU
     return bool((is_blown_out & (is_opaque[:-1] | is_opaque[1:])).any())
 
 
 def _evaporates(config: RunConfig, course: Course) -> bool:
-    """Whether a grain of the blow-out size, when Mars is hottest, would evaporate sooner than it is blown out."""
+    """Return whether a grain of the blow-out size evaporates before it is blown out.
+
+    This is at the time when Mars is hottest.
+    """
     drivers = course.drivers
     hottest = lowest_and_highest(drivers.temperature, course.path.t_final)[1]
     T_grain = grain_heating(course.derived.r, config.sublimation.Q_abs) * hottest
@@ -168,7 +176,7 @@ def _temperature_ends(law: TemperatureLaw, t_end: float) -> bool:
 
 
 def _supply_ends(law: SupplyLaw, t_end: float) -> bool:
-    """Whether a table of the supply ends within the segment that it is for."""
+    """Return whether a table of the supply ends before its segment."""
     if law.times.size == 0:
         return False
     has_table = np.diff(law.first_node) > 0

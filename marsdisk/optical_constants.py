@@ -1,4 +1,4 @@
-"""Optical constants n and k of a mineral, as they were measured: reading and refining them."""
+"""Measured optical constants n and k of a mineral: reading and refining them."""
 
 import itertools
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class OpticalConstants:
 
 
 def read_optical_constants(path: str | Path) -> tuple[OpticalConstants, ...]:
-    """Optical constants, one item per axis in order of appearance.
+    """Read optical constants, one item per axis in order of appearance.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def read_optical_constants(path: str | Path) -> tuple[OpticalConstants, ...]:
     ValueError
         If a column or number is missing, n <= 0, k < 0, an axis has fewer than 2 wavelengths, or
         its wavelengths do not increase. The message names the file and the line.
+    OSError
+        If the file cannot be read.
     """
     table = parse_csv_table(read_text(path), str(path))
     wavelength = table.not_below("wavelength_um", 0.0, exclusive=True) * 1e-6
@@ -75,9 +77,10 @@ def refine(constants: OpticalConstants, max_log_step: float = MAX_LOG_STEP) -> O
     """Add points, linear in ln(wavelength), so that no step in it exceeds `max_log_step`."""
     log_w = np.log(constants.wavelength)
     pieces = []
-    for a, b in itertools.pairwise(log_w):
-        pieces.append(np.linspace(a, b, int(np.ceil((b - a) / max_log_step)), endpoint=False))
-    fine = np.concatenate([*pieces, log_w[-1:]])
-    n = np.interp(fine, log_w, constants.n)
-    k = np.interp(fine, log_w, constants.k)
-    return OpticalConstants(constants.axis, np.exp(fine), n, k)
+    for low, high in itertools.pairwise(log_w):
+        points = int(np.ceil((high - low) / max_log_step))
+        pieces.append(np.linspace(low, high, points, endpoint=False))
+    fine_log_w = np.concatenate([*pieces, log_w[-1:]])
+    n = np.interp(fine_log_w, log_w, constants.n)
+    k = np.interp(fine_log_w, log_w, constants.k)
+    return OpticalConstants(constants.axis, np.exp(fine_log_w), n, k)

@@ -1,20 +1,20 @@
-"""Folders whose contents are this user's own: what is read from them may be code."""
+"""Folders that only this user can write to, as code may be read from them."""
 
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
 
-OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 FOR_THE_OWNER_ONLY = 0o700
 
 
 class SharedFolderError(OSError):
-    """Somebody else could have put files into a folder."""
+    """A folder into which somebody else could have put files."""
 
 
 def describe_intruders(folder: Path) -> str:
-    """Return who besides this user could put files into a folder, in words; empty if nobody could.
+    """Return in words who else could put files into a folder; empty if nobody could.
 
     Parameters
     ----------
@@ -25,41 +25,49 @@ def describe_intruders(folder: Path) -> str:
     -------
     str
         Empty if this user owns the folder and nobody else may write into it. The folders above it
-        may be writable for others, as a container's temporary folder is: what somebody else puts in
-        the place of ours is not ours.
+        may be writable by others, as a container's temporary folder is: a folder that somebody else
+        puts in place of ours does not belong to this user.
     """
-    if not hasattr(os, "geteuid"):  # Windows has other means to keep a user's folders private
+    # Windows has other means to keep a user's folders private.
+    if not hasattr(os, "geteuid"):
         return ""
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
         return f"{folder} is a link or a file"
-    if found.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         return f"{folder} belongs to another user"
-    if found.st_mode & OTHERS_WRITE:
+    if status.st_mode & WRITABLE_BY_OTHERS:
         return f"others may write into {folder} (chmod go-w takes that back)"
     return ""
 
 
 def refuse_shared(folder: Path) -> None:
-    """Raise :class:`SharedFolderError` unless the contents of a folder are this user's own."""
+    """Refuse a folder into which somebody else could have put files.
+
+    Raises
+    ------
+    SharedFolderError
+        Somebody else owns the folder, or may write to it.
+    """
     intruders = describe_intruders(folder)
     if intruders:
         raise SharedFolderError(intruders)
 
 
 def close_to_others(folder: Path) -> None:
-    """Take from others the right to write into a folder; what is not this user's is left alone."""
+    """Take from others the right to write into a folder, if it belongs to this user."""
     if not hasattr(os, "geteuid"):
         return
-    with suppress(OSError):  # where there is none, nothing has to be closed
-        found = folder.lstat()
-        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-        if is_ours and found.st_mode & OTHERS_WRITE:
-            folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
+    # the folder may not exist
+    with suppress(OSError):
+        status = folder.lstat()
+        is_own_folder = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        if is_own_folder and status.st_mode & WRITABLE_BY_OTHERS:
+            folder.chmod(stat.S_IMODE(status.st_mode) & ~WRITABLE_BY_OTHERS)
 
 
 def make_private(root: Path, name: str) -> Path:
-    """Make the folder ``name`` below ``root``, and ``root`` itself, unless they are there.
+    """Make the folder ``name`` below ``root``, and ``root`` itself, unless they exist.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the caches save: the classic step of a configuration, timed with the cache on and off in one process."""
+"""The time that caches save: the classic step, timed with the cache on and off in one process."""
 
 import cProfile
 import pstats
@@ -18,25 +18,30 @@ from .start import disk_at_start, drivers_of
 from .zero_d import classic_disk, ensure_compiled, outer_step
 
 FUNCTIONS = (
-    *("step_collisions", "_fragment_tensor", "step_imex_bdf1_C3", "_gain_tensor"),
-    *("compute_q_d_star_array", "compute_collision_kernel_C1"),
+    "step_collisions",
+    "_fragment_tensor",
+    "step_imex_bdf1_C3",
+    "_gain_tensor",
+    "compute_q_d_star_array",
+    "compute_collision_kernel_C1",
 )
-WARM_UP = 20  # steps before anything is timed
+WARM_UP_STEPS = 20
+BATCHES = 5
 
 
 @dataclass(frozen=True)
 class StepProfile:
-    """Cumulative seconds of each of :data:`FUNCTIONS` under cProfile, and the wall time of a step without it."""
+    """Times of the classic step with the cache on and off."""
 
-    cached: dict[str, float]
+    cached: dict[str, float]  #: cumulative s of each of FUNCTIONS under cProfile
     uncached: dict[str, float]
-    step_cached: float  #: s, fastest of several batches, profiler off
+    step_cached: float  #: s, of the fastest of several batches, without cProfile
     step_uncached: float  #: s
     cache: CacheStats
 
 
 def profile_step(config: RunConfig, steps: int) -> StepProfile:
-    """Run ``steps`` classic steps from the start of ``config`` with the cache on, and the same ones with it off.
+    """Time ``steps`` classic steps from the start of a run with the cache on and with it off.
 
     Raises
     ------
@@ -50,11 +55,9 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
     dt = outer_step(config, derived)
     drivers = drivers_of(config, derived, disk)
     s_blow = blowout_size(derived.pressure, derived.law.T0)[0]
-    S = (
-        blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate)
-        if derived.blowout_rate > 0.0
-        else None
-    )
+    S = None
+    if derived.blowout_rate > 0.0:
+        S = blowout_sink_vector(disk.grid.edges[:-1], s_blow, 1.0 / derived.blowout_rate)
     driven = drive(drivers, 0.0)
     supply_rate = driven.supply
     sinks = (S, drivers.linear.drag, driven.speed * drivers.linear.evaporated)
@@ -66,23 +69,26 @@ def profile_step(config: RunConfig, steps: int) -> StepProfile:
         for _ in range(count):
             N = classic.step(N, dt, sinks, supply_rate, cache=cache, workspace=workspace).N_new
 
-    def seconds(enabled: bool) -> tuple[dict[str, float], float, CacheStats]:
-        cache = RunCache(enabled=enabled)
-        run(cache, WARM_UP)
-        batches = []
-        for _ in range(5):
+    def measure(cache: RunCache) -> tuple[dict[str, float], float]:
+        run(cache, WARM_UP_STEPS)
+        steps_per_batch = max(1, steps // BATCHES)
+        step_times = []
+        for _ in range(BATCHES):
             begin = time.perf_counter()
-            run(cache, max(1, steps // 5))
-            batches.append((time.perf_counter() - begin) / max(1, steps // 5))
+            run(cache, steps_per_batch)
+            step_times.append((time.perf_counter() - begin) / steps_per_batch)
         cache.restart_counts()
         profiler = cProfile.Profile()
         profiler.runcall(run, cache, steps)
-        of_function = dict.fromkeys(FUNCTIONS, 0.0)
-        for (_, _, name), (_, _, _, cumulative, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
-            if name in of_function:
-                of_function[name] += cumulative
-        return of_function, min(batches), cache.stats()
+        seconds = dict.fromkeys(FUNCTIONS, 0.0)
+        stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined] # typeshed lacks it
+        for (_, _, name), (_, _, _, cumulative, _) in stats.items():
+            if name in seconds:
+                seconds[name] += cumulative
+        return seconds, min(step_times)
 
-    cached, step_cached, stats = seconds(enabled=True)
-    uncached, step_uncached, _ = seconds(enabled=False)
+    cache = RunCache()
+    cached, step_cached = measure(cache)
+    stats = cache.stats()
+    uncached, step_uncached = measure(RunCache(enabled=False))
     return StepProfile(cached, uncached, step_cached, step_uncached, stats)

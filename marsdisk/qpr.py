@@ -11,6 +11,7 @@ import shlex
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,63 +32,92 @@ QEXT_TITLE = f"<Q_ext>(s, T): {_MEAN} of Q_ext = Q_abs + Q_sca {_SPHERES}"
 QEXT_OF_LARGE = f"Q_ext = 2 {_LARGE}; {_DIFFRACTION}"
 UNITS = "units: first row temperature [K], first column grain radius [m], cells dimensionless"
 
-SIZE_SEGMENTS = ((1e-8, 1e-6, 1.0), (1e-6, 1e-4, 0.5), (1e-4, 3.0, 0.2))
-"""(from, to [m], nodes per decade relative to `sizes_per_decade`): Q rises as s to s^4 below 1 um and is flat above."""
 
-RELATIVE_TEMPERATURE_STEP = 0.036
-T_MIN = 300.0
-T_MAX = 6500.0
+class SizeSegment(NamedTuple):
+    """A part of the grid of sizes."""
 
+    low: float  #: m
+    high: float  #: m
+    density: float  #: nodes per decade, relative to `sizes_per_decade`
+
+
+#: Q rises as s to s^4 below 1 um and is flat above.
+SIZE_SEGMENTS = (
+    SizeSegment(1e-8, 1e-6, 1.0),
+    SizeSegment(1e-6, 1e-4, 0.5),
+    SizeSegment(1e-4, 3.0, 0.2),
+)
+
+#: Largest step in temperature, relative to it.
+MAX_RELATIVE_TEMPERATURE_STEP = 0.036
+T_MIN = 300.0  # K
+T_MAX = 6500.0  # K
+
+#: Origin of the numbers in an input file, by its sha256.
 KNOWN_SOURCES = {
     "19cdf0cc6a150ea0e702e9175a4cc773dd001c67f81340a1c1b5cf97c5cfd009": (
         "crystalline forsterite, three optical axes, 295 K, 0.08-1000 um: Jena (FOR2285) data base"
         " of optical constants"
     ),
 }
-"""sha256 of an input file -> where its numbers come from."""
 
 
 def size_grid(sizes_per_decade: float = 46) -> FloatArray:
-    """Radii 1e-8 ... 3 m, log-spaced by parts (`SIZE_SEGMENTS`), rounded to 6 significant digits.
+    """Return radii 1e-8 ... 3 m, log-spaced by parts (`SIZE_SEGMENTS`), to 6 significant digits.
 
-    `sizes_per_decade` holds below 1 um. With 46, interpolation linear in log s is within 0.5 % for
-    s < 100 um.
+    `sizes_per_decade` is that below 1 um. With 46, interpolation linear in log s is within 0.5 %
+    for s < 100 um.
+
+    Raises
+    ------
+    ValueError
+        If `sizes_per_decade` is not between 1 and 1000.
     """
     if not 1 <= sizes_per_decade <= 1000:
         raise ValueError(f"sizes_per_decade must be 1 ... 1000, got {sizes_per_decade}")
     parts = []
-    for low, high, share in SIZE_SEGMENTS:
-        count = max(1, int(np.ceil(np.log10(high / low) * sizes_per_decade * share - 1e-9)))
+    for low, high, density in SIZE_SEGMENTS:
+        count = max(1, int(np.ceil(np.log10(high / low) * sizes_per_decade * density - 1e-9)))
         parts.append(np.geomspace(low, high, count, endpoint=False))
-    return np.array(
-        [float(f"{size:.5e}") for size in [*np.concatenate(parts), SIZE_SEGMENTS[-1][1]]]
-    )
+    sizes = [*np.concatenate(parts), SIZE_SEGMENTS[-1].high]
+    return np.array([float(f"{size:.5e}") for size in sizes])
 
 
 def temperature_grid(temperature_step: float = 100.0) -> FloatArray:
-    """Temperatures 300 ... 6500 K in whole kelvins, in equal steps of at most `temperature_step` [K] at the hot end and
-    of at most 3.6 % of T where that is less.
+    """Return temperatures 300 ... 6500 K in whole kelvins.
 
-    <Q_pr> goes about as T^4 for s < lambda, so linear interpolation with a relative step d is off
-    by 1.5 d^2.
+    Steps are equal and at most `temperature_step` [K] at the hot end, and at most 3.6 % of T where
+    that is less. <Q_pr> goes about as T^4 for s < lambda, so linear interpolation with a relative
+    step d is off by 1.5 d^2.
+
+    Raises
+    ------
+    ValueError
+        If `temperature_step` is less than 1 K, or more than the range.
     """
     if not 1.0 <= temperature_step <= T_MAX - T_MIN:
         raise ValueError(
             f"temperature_step must be 1 ... {T_MAX - T_MIN:g} K, got {temperature_step}"
         )
-    turn = max(T_MIN, temperature_step / RELATIVE_TEMPERATURE_STEP)
+    turn = max(T_MIN, temperature_step / MAX_RELATIVE_TEMPERATURE_STEP)
     hot = T_MAX - temperature_step * np.arange(max(1, int((T_MAX - turn) / temperature_step + 1)))
     ratio = hot[-1] / T_MIN
-    cold = np.geomspace(
-        T_MIN, hot[-1], 1 + int(np.ceil(np.log(ratio) / np.log1p(RELATIVE_TEMPERATURE_STEP)))
-    )
+    steps = int(np.ceil(np.log(ratio) / np.log1p(MAX_RELATIVE_TEMPERATURE_STEP)))
+    cold = np.geomspace(T_MIN, hot[-1], 1 + steps)
     return np.unique(np.rint(np.concatenate([cold, hot])))
 
 
 def table_text(table: EfficiencyTable, *, header: Sequence[str] = (), digits: int = 5) -> str:
-    """Return `table` as a wide text: `header` as ``#`` lines, the temperatures [K], one row per size [m].
+    """Return `table` as text: a line of temperatures [K], then one line per size [m].
 
-    The efficiency gets `digits` significant digits, sizes and temperatures ten.
+    Parameters
+    ----------
+    table : EfficiencyTable
+        The efficiency by size and temperature.
+    header : sequence of str
+        Lines of comment above it.
+    digits : int
+        Significant digits of the efficiency; sizes and temperatures have ten.
     """
     lines = [f"# {line}" for line in header]
     lines.append(",".join([table.corner, *(f"{T:.10g}" for T in table.T)]))
@@ -103,7 +133,14 @@ def write_table(
     header: Sequence[str] = (),
     digits: int = 5,
 ) -> None:
-    """Write :func:`table_text` into a file; one at a path is written over.
+    """Write :func:`table_text` into a file.
+
+    Parameters
+    ----------
+    path : str or Path or OutFile
+        The file; one at a path is overwritten.
+    table, header, digits
+        As for :func:`table_text`.
 
     Raises
     ------
@@ -114,8 +151,8 @@ def write_table(
         file.write(table_text(table, header=header, digits=digits).encode())
 
 
-def refuse_one_place(out: OutFile, ext: OutFile) -> None:
-    """Refuse to write both tables into one file, where the second would replace the first.
+def refuse_same_file(out: OutFile, ext: OutFile) -> None:
+    """Refuse to write both tables to the same file, where the second would replace the first.
 
     Raises
     ------
@@ -123,7 +160,7 @@ def refuse_one_place(out: OutFile, ext: OutFile) -> None:
         If they are the same file, or both are standard output.
     """
     both_printed = out.is_standard_output and ext.is_standard_output
-    if both_printed or os.path.realpath(out.given) == os.path.realpath(ext.given):
+    if both_printed or os.path.realpath(out.name) == os.path.realpath(ext.name):
         raise OutputError(f"--out and --ext are both {out}; give each table a file of its own")
 
 
@@ -143,9 +180,9 @@ def build_tables(
     nk_path : str or Path
         Optical constants (`read_optical_constants`).
     out_path : str or Path or OutFile
-        File for <Q_pr>; one at a path is written over.
+        File for <Q_pr>; one at a path is overwritten.
     ext_path : str or Path or OutFile, optional
-        File for <Q_ext>, likewise; by default it is written nowhere.
+        File for <Q_ext>, likewise; by default this table is not written.
     sizes_per_decade : float
         Sizes per decade below 1 um (`size_grid`).
     temperature_step : float
@@ -170,12 +207,12 @@ def build_tables(
     nk_path = Path(nk_path)
     out = OutFile.from_name(out_path, TABLE_FORMATS, force=True)
     files = [out]
-    command = ["marsdisk", "qpr", nk_path.name, "--out", Path(out.given).name]
+    command = ["marsdisk", "qpr", nk_path.name, "--out", Path(out.name).name]
     if ext_path is not None:
         ext = OutFile.from_name(ext_path, TABLE_FORMATS, force=True, option="--ext")
-        refuse_one_place(out, ext)
+        refuse_same_file(out, ext)
         files.append(ext)
-        command += ["--ext", Path(ext.given).name]
+        command += ["--ext", Path(ext.name).name]
     s = size_grid(sizes_per_decade)
     T = temperature_grid(temperature_step)
     constants = read_optical_constants(nk_path)
@@ -191,13 +228,13 @@ def build_tables(
     origin = _describe_origin(nk_path, command)
     pressure_notes = [QPR_TITLE, *wavelengths, QPR_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
     extinction_notes = [QEXT_TITLE, *wavelengths, QEXT_OF_LARGE, UNITS, *origin, f"grid: {grid}"]
-    names = [Path(file.given).stem for file in (files[0], files[-1])]
+    names = [Path(file.name).stem for file in (files[0], files[-1])]
     pressure = table_text(QprTable(np.log(s), T, means.Q_pr, names[0]), header=pressure_notes)
     extinction = table_text(QextTable(np.log(s), T, means.Q_ext, names[1]), header=extinction_notes)
-    # There may be no second file.
+    # The second file may be missing.
     for file, text in zip(files, (pressure, extinction), strict=False):
-        with file.writing() as opened:
-            opened.write(text.encode())
+        with file.writing() as stream:
+            stream.write(text.encode())
     return (
         parse_table(QprTable, pressure, source="<Q_pr>", name=names[0]),
         parse_table(QextTable, extinction, source="<Q_ext>", name=names[1]),
@@ -215,12 +252,11 @@ def _describe_wavelengths(constants: Sequence[OpticalConstants]) -> list[str]:
 
 
 def _describe_origin(nk_path: Path, command: Sequence[str]) -> list[str]:
-    """Where the numbers come from, without a path of this machine."""
-    raw = nk_path.read_bytes()
-    digest = hashlib.sha256(raw).hexdigest()
-    notes = [
-        line[1:].strip() for line in raw.decode("utf-8-sig").splitlines() if line.startswith("#")
-    ]
+    """Return where the numbers come from, without a path of this machine."""
+    content = nk_path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    lines = content.decode("utf-8-sig").splitlines()
+    notes = [line[1:].strip() for line in lines if line.startswith("#")]
     source = KNOWN_SOURCES.get(digest, " ".join(notes) or "not stated in the input file")
     return [
         f"made by: {shlex.join(command)}",

@@ -1,4 +1,4 @@
-"""Two tables of one efficiency side by side: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
+"""Compare two tables of one efficiency: ``python -m marsdisk.qpr_compare TABLE OTHER``."""
 
 import argparse
 import itertools
@@ -21,19 +21,20 @@ TEMPERATURE_BANDS = (0.0, 1000.0, 2000.0, 3000.0, 4500.0, np.inf)
 SIZE_BANDS = (0.0, 1e-6, 3e-6, 1e-5, 1e-4, 1e-3, 1e-2, np.inf)
 
 
-def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
-    """Text report: minimum, median and maximum of table / other at the nodes of `other`, by temperature and size band.
+def compare_tables(table: EfficiencyTable, reference: EfficiencyTable) -> str:
+    """Return minimum, median and maximum of table / reference by bands of temperature and size.
 
-    A node belongs to the band whose lower edge it reaches. Nodes of `other` outside `table` are
-    left out.
+    They are those at the nodes of `reference`. A node belongs to the band whose lower edge it
+    reaches. Nodes outside `table` are left out.
     """
-    s = np.exp(other.log_s)
-    kelvin = other.T
-    inside_s = (other.log_s >= table.log_s[0] - 1e-9) & (other.log_s <= table.log_s[-1] + 1e-9)
+    log_s = reference.log_s
+    s = np.exp(log_s)
+    kelvin = reference.T
+    inside_s = (log_s >= table.log_s[0] - 1e-9) & (log_s <= table.log_s[-1] + 1e-9)
     inside_T = (kelvin >= table.T[0]) & (kelvin <= table.T[-1])
-    ratio = look_up(table, s, kelvin[:, None]) / other.Q
+    ratio = look_up(table, s, kelvin[:, None]) / reference.Q
     lines = [
-        f"ratio {table.name} / {other.name}",
+        f"ratio {table.name} / {reference.name}",
         f"{'T [K]':>11} {'s [m]':>14} {'nodes':>6}   min  median    max",
     ]
     for T_low, T_high in itertools.pairwise(TEMPERATURE_BANDS):
@@ -54,7 +55,9 @@ def compare_tables(table: EfficiencyTable, other: EfficiencyTable) -> str:
 def _band(low: float, high: float) -> str:
     if low == 0:
         return f"< {high:g}"
-    return f">= {low:g}" if np.isinf(high) else f"{low:g}-{high:g}"
+    if np.isinf(high):
+        return f">= {low:g}"
+    return f"{low:g}-{high:g}"
 
 
 def _read(source: str, *, extinction: bool) -> EfficiencyTable:
@@ -64,7 +67,7 @@ def _read(source: str, *, extinction: bool) -> EfficiencyTable:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Run the command line, and return its exit code."""
     program = "python -m marsdisk.qpr_compare"
     parser = argparse.ArgumentParser(prog=program, description="Compare two tables of <Q_pr>.")
     parser.add_argument(
@@ -76,10 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ext", action="store_true", help="compare two tables of <Q_ext>")
     arguments = parser.parse_args(argv)
     try:
-        table, other = (_read(source, extinction=arguments.ext) for source in arguments.tables)
+        table, reference = [_read(source, extinction=arguments.ext) for source in arguments.tables]
     except (OSError, ValueError) as error:
         parser.exit(2, f"{error}\n")
-    print(compare_tables(table, other))
+    print(compare_tables(table, reference))
     return 0
 
 

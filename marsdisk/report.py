@@ -1,4 +1,4 @@
-"""A configuration or a result for people and files."""
+"""Tables of a configuration, a profile or a result on the terminal and in files."""
 
 import csv
 import dataclasses
@@ -24,27 +24,38 @@ from .profiling import FUNCTIONS, StepProfile
 from .result import RunResult
 
 RESULT_FORMATS = ("npz", "csv")
+#: Series in a ``.csv`` file, in this order.
 SERIES = (
-    *(
-        "t",
-        "Sigma",
-        "tau_los",
-        "Phi",
-        "Sigma_tau1",
-        "T_M",
-        "s_blow",
-        "M_out_dot",
-        "M_sink_dot",
-        "M_loss_cum",
-    ),
-    *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
-    *("T_grain", "kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt"),
-    *("t_blow", "t_coll_smallest", "t_coll_largest", "phase", "gates"),
+    "t",
+    "Sigma",
+    "tau_los",
+    "Phi",
+    "Sigma_tau1",
+    "T_M",
+    "s_blow",
+    "M_out_dot",
+    "M_sink_dot",
+    "M_loss_cum",
+    "M_loss_blowout_cum",
+    "M_loss_sublimation_cum",
+    "M_loss_other_cum",
+    "M_supplied_cum",
+    "T_grain",
+    "kappa",
+    "supply_nominal",
+    "supply_applied",
+    "supply_feedback",
+    "ds_dt",
+    "t_blow",
+    "t_coll_smallest",
+    "t_coll_largest",
+    "phase",
+    "gates",
 )
 
 
 def print_table(title: str, rows: Sequence[tuple[str, ...]], *columns: str) -> None:
-    """A table with a title above it."""
+    """Print a table with a title above it."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -60,76 +71,88 @@ def _value_of(config: RunConfig, key: str) -> Any:
     return value
 
 
-def _in_use(config: RunConfig, key: str) -> bool:
-    """Whether a key belongs to the laws and parts that this configuration is made of."""
-    section = key.split(".")[0]
-    name = key.split(".")[-1]
+def _is_in_use(config: RunConfig, key: str) -> bool:
+    """Return whether a key belongs to the laws and parts of a configuration."""
+    section, *parts = key.split(".")
     if section == "temperature":
-        return name in type(config.temperature).model_fields
-    if section == "initial" and key.split(".")[1] in START_KEYS:
-        return config.initial.s0_mode == START_KEYS[key.split(".")[1]]
-    if key.count(".") < 2:
+        return parts[-1] in type(config.temperature).model_fields
+    if section == "initial" and parts[0] in START_KEYS:
+        return config.initial.s0_mode == START_KEYS[parts[0]]
+    if len(parts) < 2:
         return True
-    part = _value_of(config, key.rpartition(".")[0])
-    return isinstance(part, Section)  # neither a part that is not given, nor a list
+    # The parent is None where the part is not given, and a tuple where it is a list of sections.
+    parent = _value_of(config, key.rpartition(".")[0])
+    return isinstance(parent, Section)
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None or value == ():
         return "-"
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
-def print_config(config: RunConfig, every_key: bool = False) -> None:
-    """Keys in use with value, unit and meaning, then what follows from them; or every key there is, and what it takes."""
-    keys = config_keys(RunConfig)
+def print_config(config: RunConfig, *, every_key: bool = False) -> None:
+    """Print the keys in use and the quantities derived from them, or every key.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The configuration.
+    every_key : bool
+        Whether to print all keys, also of laws that are not in use, with the values they take.
+    """
     if every_key:
-        rows = []
-        for key, field in keys.items():
-            value = _shown(_value_of(config, key)) if _in_use(config, key) else "(not in use)"
-            rows.append((key, value, allowed(field), field.description or ""))
-        print_table("every key", rows, "key", "value", "takes", "meaning")
-        return
-    used = {key: field for key, field in keys.items() if _in_use(config, key)}
+        _print_all_keys(config)
+    else:
+        _print_keys_in_use(config)
+        _print_derived(config)
+
+
+def _print_all_keys(config: RunConfig) -> None:
     rows = []
-    for key, field in used.items():
-        value = _shown(_value_of(config, key))
-        rows.append((key, value, metadata(field, "unit"), field.description or allowed(field)))
+    for key, field in config_keys(RunConfig).items():
+        value = "(not in use)"
+        if _is_in_use(config, key):
+            value = _value_text(_value_of(config, key))
+        rows.append((key, value, allowed(field), field.description or ""))
+    print_table("every key", rows, "key", "value", "takes", "meaning")
+
+
+def _print_keys_in_use(config: RunConfig) -> None:
+    keys = config_keys(RunConfig)
+    rows = []
+    for key, field in keys.items():
+        if _is_in_use(config, key):
+            value = _value_text(_value_of(config, key))
+            rows.append((key, value, metadata(field, "unit"), field.description or allowed(field)))
     print_table("configuration", rows, "key", "value", "unit", "meaning")
     print_line(
-        f"{len(keys) - len(used)} keys of laws and parts that are not in use are left out; --all"
+        f"{len(keys) - len(rows)} keys of laws and parts that are not in use are left out; --all"
         " shows them, and what every key takes"
     )
+
+
+def _print_derived(config: RunConfig) -> None:
     d = derive(config)
+    s_blow = interpreted(blowout_size)(d.pressure, d.law.T0)[0]
+    t_blow = f"{1.0 / d.blowout_rate:.6g}" if d.blowout_rate else "-"
+    end = f"end of the run, unless it stops before ({d.end_reason.label})"
     print_table(
-        "what follows from it",
+        "derived quantities",
         [
             ("r", f"{d.r / R_MARS:.6g}", "R_M", "radius at which the ring is evaluated"),
             ("T_orb", f"{d.T_orb:.6g}", "s", "orbital period there"),
             ("e", f"{d.e:.6g}", "", "eccentricity used"),
             ("v_rel", f"{d.v_rel:.6g}", "m s-1", "relative speed of grains"),
             ("H", f"{d.H:.6g}", "m", "scale height"),
-            (
-                "s_blow(0)",
-                f"{interpreted(blowout_size)(d.pressure, d.law.T0)[0]:.6g}",
-                "m",
-                "blow-out size at the start",
-            ),
-            (
-                "t_blow",
-                f"{1.0 / d.blowout_rate:.6g}" if d.blowout_rate else "-",
-                "s",
-                "blow-out time",
-            ),
+            ("s_blow(0)", f"{s_blow:.6g}", "m", "blow-out size at the start"),
+            ("t_blow", t_blow, "s", "blow-out time"),
             ("s_lo", f"{d.s_lo:.6g}", "m", "where the size grid begins"),
-            (
-                "t_end",
-                f"{d.t_end / YEAR:.6g}",
-                "yr",
-                f"end of the run, unless it stops before ({d.end_reason.label})",
-            ),
+            ("t_end", f"{d.t_end / YEAR:.6g}", "yr", end),
             ("digest", config.digest(), "", "of this configuration and its tables"),
         ],
         "name",
@@ -140,22 +163,18 @@ def print_config(config: RunConfig, every_key: bool = False) -> None:
 
 
 def print_profile(profile: StepProfile, steps: int) -> None:
-    """Cumulative times with the cache on and off, their ratios, and what the cache did."""
-
-    def ratio(off: float, on: float) -> str:
+    """Print times with the cache on and off, their ratios, and the counters of the cache."""
+    rows = []
+    for name in FUNCTIONS:
+        on = profile.cached[name]
+        off = profile.uncached[name]
         if on > 0.0:
-            return f"{off / on:.1f}"
-        return "-" if off == 0.0 else "not called"
-
-    rows = [
-        (
-            name,
-            f"{1e3 * profile.cached[name]:.2f}",
-            f"{1e3 * profile.uncached[name]:.2f}",
-            ratio(profile.uncached[name], profile.cached[name]),
-        )
-        for name in FUNCTIONS
-    ]
+            ratio = f"{off / on:.1f}"
+        elif off > 0.0:
+            ratio = "not called"
+        else:
+            ratio = "-"
+        rows.append((name, f"{1e3 * on:.2f}", f"{1e3 * off:.2f}", ratio))
     print_table(
         f"{steps} classic steps under cProfile",
         rows,
@@ -175,39 +194,31 @@ def print_profile(profile: StepProfile, steps: int) -> None:
 
 
 def profile_record(profile: StepProfile) -> dict[str, Any]:
-    """The profile for programs: cumulative seconds by function, seconds of a step, and the counters of each slot."""
-    stats = profile.cache
-    counts = {
-        name: getattr(stats, name).tolist()
-        for name in ("hits", "misses", "rebuilds", "refused", "bytes", "build_time")
-    }
-    slots = {
-        str(kind): {name: values[i] for name, values in counts.items()}
-        for i, kind in enumerate(CacheKind)
-    }
+    """Return a profile for JSON: seconds by function and of a step, and counters by slot."""
+    slots = {}
+    for i, kind in enumerate(CacheKind):
+        counters = {}
+        for name in ("hits", "misses", "rebuilds", "refused", "bytes", "build_time"):
+            counters[name] = getattr(profile.cache, name)[i].item()
+        slots[str(kind)] = counters
     steps = {"cached": profile.step_cached, "uncached": profile.step_uncached}
     return {"cached": profile.cached, "uncached": profile.uncached, "step": steps, "cache": slots}
 
 
 def print_line(text: str) -> None:
-    """A line as it is, however wide the terminal is."""
+    """Print a line without breaking it, however narrow the terminal is."""
     terminal().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_result(result: RunResult) -> None:
-    """Totals with units, why the run ended, and how exact it was."""
+    """Print totals with units, why the run ended, and the caveats of the result."""
     rows = []
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
         if isinstance(value, float):
-            rows.append(
-                (
-                    field.name,
-                    f"{value:.6g}",
-                    str(field.metadata.get("units", "")),
-                    str(field.metadata.get("long_name", "")),
-                )
-            )
+            unit = str(field.metadata.get("units", ""))
+            meaning = str(field.metadata.get("long_name", ""))
+            rows.append((field.name, f"{value:.6g}", unit, meaning))
         elif isinstance(value, int) and field.name not in {"stop_reason", "notes"}:
             rows.append((field.name, str(value), "", ""))
     print_table(
@@ -228,9 +239,9 @@ def write_result(result: RunResult, out: str | Path | OutFile) -> None:
     Parameters
     ----------
     result : RunResult
-        Of one run.
+        The result.
     out : str or Path or OutFile
-        Where to; a file at a path is written over.
+        The file; one at a path is overwritten.
 
     Raises
     ------
@@ -246,7 +257,9 @@ def write_result(result: RunResult, out: str | Path | OutFile) -> None:
 
 
 def _series_table(result: RunResult) -> str:
-    names = SERIES if result.config.dynamics.damping is None else (*SERIES, "e", "v_rel")
+    names = [*SERIES]
+    if result.config.dynamics.damping is not None:
+        names += ["e", "v_rel"]
     units = {field.name: field.metadata.get("units", "1") for field in dataclasses.fields(result)}
     columns = [getattr(result, name).tolist() for name in names]
     table = io.StringIO(newline="")
@@ -257,11 +270,12 @@ def _series_table(result: RunResult) -> str:
 
 
 def _arrays(result: RunResult) -> dict[str, Any]:
-    others = {"config", "cache", "stop_reason", "notes"}
-    names = [field.name for field in dataclasses.fields(result) if field.name not in others]
-    return {
+    arrays: dict[str, Any] = {
         "config": result.config.model_dump_json(),
         "stop_reason": result.stop_reason.label,
         "notes": int(result.notes),
-        **{name: getattr(result, name) for name in names},
     }
+    for field in dataclasses.fields(result):
+        if field.name not in {"config", "cache", "stop_reason", "notes"}:
+            arrays[field.name] = getattr(result, field.name)
+    return arrays

@@ -1,4 +1,4 @@
-"""What a run gives back, and the words for why it ended."""
+"""The result of a run, and the reasons why a run ends."""
 
 import enum
 from dataclasses import dataclass, field
@@ -22,10 +22,8 @@ class StopReason(enum.IntEnum):
     OPTICAL_DEPTH = 4, "tau_los exceeded optical_depth.tau_stop; set tau_stop: null to run on"
     BLOWOUT_BELOW_GRID = (
         5,
-        (
-            "s_blow fell to sizes.s_min or to nothing; set numerics.stop_on_blowout_below_smin:"
-            " false to run on"
-        ),
+        "s_blow fell to sizes.s_min or to nothing; set numerics.stop_on_blowout_below_smin: false"
+        " to run on",
     )
     LOSS_RATE = (
         6,
@@ -35,6 +33,7 @@ class StopReason(enum.IntEnum):
     advice: str
 
     def __new__(cls, value: int, advice: str) -> "StopReason":
+        """Make a member with its number and its advice."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.advice = advice
@@ -42,22 +41,24 @@ class StopReason(enum.IntEnum):
 
     @property
     def label(self) -> str:
+        """Name in lower case, such as ``t_end_years``."""
         return self.name.lower()
 
 
-PHASES = ("solid", "partly_solid", "liquid")  #: what the numbers of the series ``phase`` mean
-#: what the bits of the series ``gates`` let act
+#: Meanings of the numbers of the series ``phase``.
+PHASES = ("solid", "partly_solid", "liquid")
+#: Processes that the bits of the series ``gates`` let act.
 GATES = ("collisions", "supply", "blowout", "sublimation")
 
 
 def described(unit: str, long_name: str) -> Any:
-    """A field of a result with its unit and meaning, which are also the attributes of its array in a store."""
+    """Return a field of a result with its unit and meaning, the attributes of its stored array."""
     return field(metadata={"units": unit, "long_name": long_name})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunResult:
-    """Series on the output grid, size distributions at the snapshots, totals, and how the numbers came about.
+    """Series, size distributions at the snapshots, totals, and statistics of the solver.
 
     Masses are those of the whole annulus in Mars masses; surface densities are per m2 of disk.
     """
@@ -140,7 +141,7 @@ class RunResult:
         "1", "largest imbalance of start, supply, losses and dust, over start and supply"
     )
 
-    # how the numbers came about
+    # statistics of the solver
     steps: int
     steps_rejected: int
     steps_beyond_qpr: int  #: steps that used <Q_pr> beyond its table
@@ -151,10 +152,10 @@ class RunResult:
 
     @property
     def clamped(self) -> int:
-        """Both of what was held back from going where it cannot."""
+        """Steps beyond the table of <Q_pr>, and bins set to zero, together."""
         return self.steps_beyond_qpr + self.bins_repaired
 
 
 def never_solid(gated_time: float | Array, t_end: float | Array) -> bool | NDArray[np.bool_]:
-    """Whether phase.* held processes back for all of a run, or of each of several."""
+    """Return whether phase.* held processes back for all of a run, or of each of several."""
     return gated_time >= t_end * (1.0 - 1e-9)

@@ -1,4 +1,4 @@
-"""The series of a result: what drives the disk and what acts in it, at the times that are looked at."""
+"""The series of a result: what drives the disk and what acts in it, at the sampled times."""
 
 from typing import Any, NamedTuple
 
@@ -11,63 +11,70 @@ from .physics.grid import Array
 from .physics.sublimation import grain_heating
 from .solver.drivers import BLOWOUT, OTHER, SUBLIMATION, SUPPLIED
 
-HELD = 1e-12  #: share of the mass that a bin must hold to count as one with mass
+#: Share of the mass that a bin holds at least to count as one with mass.
+MIN_SHARE = 1e-12
+#: Rows of :func:`marsdisk.solver.sample.look`.
 ROWS = (
-    *("Sigma", "tau_los", "Phi", "Sigma_tau1", "T_M", "s_blow", "blown", "otherwise"),
-    *(
-        "kappa",
-        "supply_nominal",
-        "supply_applied",
-        "supply_feedback",
-        "ds_dt",
-        "t_blow",
-        "phase",
-        "gates",
-    ),
-)  #: of :func:`marsdisk.solver.sample.look`
+    "Sigma",
+    "tau_los",
+    "Phi",
+    "Sigma_tau1",
+    "T_M",
+    "s_blow",
+    "blown",
+    "otherwise",
+    "kappa",
+    "supply_nominal",
+    "supply_applied",
+    "supply_feedback",
+    "ds_dt",
+    "t_blow",
+    "phase",
+    "gates",
+)
 
 
-class Moving(NamedTuple):
-    """How grains move at the times of the series."""
+class MotionSeries(NamedTuple):
+    """Motion of the grains at the times of the series."""
 
-    e: Array
-    v_rel: Array  #: m/s
-    H: Array  #: m
+    e: Array  #: (samples,)
+    v_rel: Array  #: (samples,) m/s
+    H: Array  #: (samples,) m
 
 
 def series_of(
     config: RunConfig,
-    looked: Array,
+    samples: Array,
     ledger: Array,
     *,
     r: float,
     area: float,
-    moving: Moving,
+    motion: MotionSeries,
     t_coll: Array,
 ) -> dict[str, Any]:
-    """All series of a result by their names, but the times.
+    """Return all series of a result but the times, by their names.
 
     Parameters
     ----------
     config : RunConfig
-        Of the run.
-    looked : (16, samples) array
-        Of :func:`marsdisk.solver.sample.look`.
+        The run.
+    samples : (16, samples) array
+        By :func:`marsdisk.solver.sample.look`.
     ledger : (samples, 4) array
         Mass lost by each channel and mass supplied until then [kg/m2].
     r, area : float
         Radius [m] and area [m2] of the annulus.
-    moving : Moving
+    motion : MotionSeries
         How grains move.
     t_coll : (2, samples) array
-        Of :func:`collision_times`.
+        By :func:`collision_times` [s].
 
     Returns
     -------
     dict of str to array
         Each (samples,), in the units that :class:`marsdisk.result.RunResult` gives.
     """
-    rows = dict(zip(ROWS, looked, strict=True))
+    rows = dict(zip(ROWS, samples, strict=True))
     to_mars = area / M_MARS
     rates = {
         "M_out_dot": rows.pop("blown") * to_mars,
@@ -85,8 +92,8 @@ def series_of(
         **rows,
         **rates,
         **totals,
-        "e": moving.e,
-        "v_rel": moving.v_rel,
+        "e": motion.e,
+        "v_rel": motion.v_rel,
         "T_grain": grain_heating(r, config.sublimation.Q_abs) * rows["T_M"],
         "t_coll_smallest": t_coll[0],
         "t_coll_largest": t_coll[1],
@@ -95,16 +102,18 @@ def series_of(
     }
 
 
-def collision_times(N: Array, masses: Array, sizes: Array, moving: Moving, collide: Array) -> Array:
-    """Mean time between two collisions of a grain of the smallest and of the largest size that there is.
+def collision_times(
+    N: Array, masses: Array, sizes: Array, motion: MotionSeries, collide: Array
+) -> Array:
+    """Return the mean times between two collisions of a smallest and of a largest grain.
 
     Parameters
     ----------
     N : (samples, n) array
         Grains per area [1/m2] in each bin.
     masses, sizes : (n,) arrays
-        Of a grain in each bin [kg], [m].
-    moving : Moving
+        Mass [kg] and radius [m] of a grain of each bin.
+    motion : MotionSeries
         How grains move.
     collide : (samples,) array of bool
         Whether collisions may act.
@@ -112,17 +121,19 @@ def collision_times(N: Array, masses: Array, sizes: Array, moving: Moving, colli
     Returns
     -------
     (2, samples) array
-        In s; NaN where nothing collides. A size is there if its bin holds more than :data:`HELD`
-        of the mass.
+        In s; NaN where nothing collides. The smallest and the largest size are those of the bins
+        that hold more than :data:`MIN_SHARE` of the mass.
     """
-    held = N * masses > HELD * (N @ masses)[:, None]
-    last = sizes.size - 1
-    bins = np.array([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)])
+    has_mass = N * masses > MIN_SHARE * (N @ masses)[:, None]
+    smallest = has_mass.argmax(axis=1)
+    largest = sizes.size - 1 - has_mass[:, ::-1].argmax(axis=1)
+    bins = np.array([smallest, largest])
     areas = np.pi * (sizes[bins][:, :, None] + sizes) ** 2
-    gathered = np.sum(areas * N, axis=2)
-    per_area = rate_coefficient(np.ones(1), 1.0, 1.0) * moving.v_rel / moving.H
-    rates = np.where(collide, gathered * per_area, 0.0)
+    area_of_others = np.sum(areas * N, axis=2)
+    rate_per_area = rate_coefficient(np.ones(1), 1.0, 1.0) * motion.v_rel / motion.H
+    rates = np.where(collide, area_of_others * rate_per_area, 0.0)
     times = np.full(rates.shape, np.nan)
-    with np.errstate(over="ignore"):  # longer than any number
+    # a time may be longer than the largest number
+    with np.errstate(over="ignore"):
         np.divide(1.0, rates, out=times, where=rates > 0.0)
     return times

@@ -1,4 +1,4 @@
-"""Stages of a set-up that are not done again for configurations which agree in all that a stage reads."""
+"""Stages of a set-up, computed once for all configurations that agree in the sections they read."""
 
 import functools
 from collections.abc import Callable
@@ -11,58 +11,75 @@ T = TypeVar("T")
 Stage = Callable[[RunConfig], T]
 
 
-class _Known:
-    """What a stage gave for sections of certain names."""
+class _Results:
+    """Results of a stage that read the sections of certain names."""
 
     def __init__(self, names: frozenset[str]) -> None:
-        one, *others = names
-        # which gives a tuple for two names and more only
-        self.names, self.pick = names, itemgetter(one, *(others or [one]))
-        # by identity; the sections are held, so that it stays theirs
-        self.found: dict[tuple[int, ...], tuple[Any, tuple[object, ...]]] = {}
+        self.names = names
+        if len(names) == 1:
+            # with one name, itemgetter would return the section instead of a tuple
+            (name,) = names
+            self.pick = itemgetter(name, name)
+        else:
+            self.pick = itemgetter(*names)
+        # The keys are identities of sections. The sections are kept along with each result, so
+        # that no other object can take over their identity.
+        self.by_identity: dict[tuple[int, ...], tuple[Any, tuple[object, ...]]] = {}
 
 
 class Memory:
-    """What stages gave, by the sections that each was seen to read.
+    """Results of stages, by the sections that each stage read.
 
-    What a stage reads next depends only on what it has read, so that one which meets the very same
-    sections again would go the same way through them. Sections are told apart by identity: it pays
-    where configurations share them, as those of :class:`marsdisk.config.Variations` do.
+    A stage is deterministic: given the same section objects it reads the same ones again, so its
+    result can be looked up by their identities. This pays where configurations share sections, as
+    those of :class:`marsdisk.config.Variations` do.
     """
 
-    # results of a stage: enough for two axes of a product, and not growing with the samples of a
-    # design
+    # Results of one stage: enough for two axes of a product, and a bound for the samples of a
+    # design.
     MANY = 20_000
 
     def __init__(self) -> None:
-        self._known: dict[Stage[Any], dict[frozenset[str], _Known]] = {}
-        self._last: dict[Callable[..., Any], tuple[tuple[object, ...], Any]] = {}
+        self._results: dict[Stage[Any], dict[frozenset[str], _Results]] = {}
+        self._last_calls: dict[Callable[..., Any], tuple[tuple[object, ...], Any]] = {}
 
-    def again(self, make: Callable[..., T], *given: object) -> T:
-        """``make(*given)``, or what it gave the last time if that was for the very same objects and equal numbers."""
-        before, value = self._last.get(make, ((), None))
-        if len(before) != len(given) or not all(
-            a is b or (type(a) is type(b) is float and a == b)
-            for a, b in zip(before, given, strict=True)
-        ):
-            value = make(*given)
-            self._last[make] = given, value
+    def repeat(self, function: Callable[..., T], *arguments: object) -> T:
+        """Return ``function(*arguments)``, from its last call if the arguments were the same.
+
+        The same means the very same objects, or equal floats.
+        """
+        last_arguments, value = self._last_calls.get(function, ((), None))
+        if not _are_same(last_arguments, arguments):
+            value = function(*arguments)
+            self._last_calls[function] = (arguments, value)
         return cast(T, value)
 
     def of(self, sections: dict[str, Any]) -> RunConfig:
-        """A configuration of these sections for stages that are to remember."""
-        return cast(RunConfig, _Reader(sections, self._known))
+        """Return a configuration of these sections whose stages use this memory."""
+        return cast(RunConfig, _Reader(sections, self._results))
+
+
+def _are_same(first: tuple[object, ...], second: tuple[object, ...]) -> bool:
+    if len(first) != len(second):
+        return False
+    for a, b in zip(first, second, strict=True):
+        are_equal_floats = type(a) is type(b) is float and a == b
+        if a is not b and not are_equal_floats:
+            return False
+    return True
 
 
 class _Reader:
     """A configuration that notes which of its sections are read."""
 
-    __slots__ = ("_known", "_read", "_sections")
+    __slots__ = ("_read", "_results", "_sections")
 
     def __init__(
-        self, sections: dict[str, Any], known: dict[Stage[Any], dict[frozenset[str], _Known]]
+        self, sections: dict[str, Any], results: dict[Stage[Any], dict[frozenset[str], _Results]]
     ) -> None:
-        self._sections, self._known, self._read = sections, known, set[str]()
+        self._sections = sections
+        self._results = results
+        self._read: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         if name in self._sections:
@@ -71,34 +88,40 @@ class _Reader:
         return getattr(RunConfig, name).__get__(self)
 
     def recall(self, stage: Stage[T]) -> T:
-        known = self._known.setdefault(stage, {})
-        for before in known.values():
-            there = before.found.get(tuple(map(id, before.pick(self._sections))))
-            if there is not None:
-                self._read |= before.names
-                return cast(T, there[0])
-        reader = _Reader(self._sections, self._known)
+        """Return the result of a stage, from memory if its sections were met before."""
+        results_of_stage = self._results.setdefault(stage, {})
+        for results in results_of_stage.values():
+            identities = tuple(map(id, results.pick(self._sections)))
+            entry = results.by_identity.get(identities)
+            if entry is not None:
+                self._read |= results.names
+                return cast(T, entry[0])
+        reader = _Reader(self._sections, self._results)
         value = stage(cast(RunConfig, reader))
         names = frozenset(reader._read)
         self._read |= names
-        kept = known.setdefault(names, _Known(names))
-        if len(kept.found) > Memory.MANY:
-            kept.found.clear()
-        sections = kept.pick(self._sections)
-        kept.found[tuple(map(id, sections))] = value, sections
+        results = results_of_stage.setdefault(names, _Results(names))
+        if len(results.by_identity) > Memory.MANY:
+            results.by_identity.clear()
+        sections = results.pick(self._sections)
+        results.by_identity[tuple(map(id, sections))] = (value, sections)
         return value
 
 
 def stage(function: Stage[T]) -> Stage[T]:
-    """Let a function of a configuration alone remember, where the configuration is one of :meth:`Memory.of`."""
+    """Decorate a function of a configuration alone, so that a :class:`Memory` keeps its results."""
 
     @functools.wraps(function)
-    def staged(config: RunConfig) -> T:
-        return config.recall(function) if isinstance(config, _Reader) else function(config)
+    def recalled(config: RunConfig) -> T:
+        if isinstance(config, _Reader):
+            return config.recall(function)
+        return function(config)
 
-    return staged
+    return recalled
 
 
 def remembering(config: RunConfig, memory: Memory | None = None) -> RunConfig:
-    """``config`` for stages that are to remember, if only each other's results."""
-    return config if isinstance(config, _Reader) else (memory or Memory()).of(config.__dict__)
+    """Return ``config`` for stages with a memory; by default a new one, for this configuration."""
+    if isinstance(config, _Reader):
+        return config
+    return (memory or Memory()).of(config.__dict__)

@@ -9,7 +9,8 @@ import numpy as np
 
 from .cache import RunCache
 from .config import RunConfig
-from .config_processes import PowerLawSupply, TableSupply
+from .config_processes import Supply, TableSupply
+from .config_processes import SupplySegment as ConfiguredSegment
 from .derived import (
     Derived,
     chi_of,
@@ -50,7 +51,7 @@ from .stages import remembering, stage
 
 @stage
 def size_grid(config: RunConfig) -> SizeGrid:
-    """Bins of a configuration."""
+    """Return the bins of a configuration."""
     return make_grid(smallest_size(config), config.sizes.s_max, config.sizes.n_bins)
 
 
@@ -96,136 +97,140 @@ def _opacity_law(config: RunConfig) -> OpacityLaw:
 
 @stage
 def _opacity(config: RunConfig) -> tuple[float, float]:
-    """Opacity [m2/kg] of the start, and the factor from tau to tau along the line of sight."""
+    """Return the opacity [m2/kg] at the start, and the factor f_los from tau to tau_los."""
     law = _opacity_law(config)
     f_los = _line_of_sight(config)
-    of_bins = opacity.tau_per_mass(law, temperature_law(config).T0)
-    return float(of_bins @ _initial_shares(config)) / f_los, f_los
+    tau_per_mass = opacity.tau_per_mass(law, temperature_law(config).T0)
+    return float(tau_per_mass @ _initial_shares(config)) / f_los, f_los
 
 
 def _segments(config: RunConfig) -> list[SupplySegment]:
-    """The supply over time, before its coupling to temperature."""
+    """Return the supply over time, before its coupling to temperature."""
     supply = config.supply
-    place = geometry(config)
+    ring = geometry(config)
     if supply.mode == "none":
         return []
     if supply.mode == "const" and supply.const_rate is None:
         mu = 1.0 if supply.mu_orbit10pct is None else supply.mu_orbit10pct
         sigma_ref = opacity.surface_density_at_tau(supply.tau_ref, *_opacity(config))
-        return [SupplySegment(A=rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, place.T_orb))]
-    mixed = 1.0 if supply.epsilon_mix is None else supply.epsilon_mix
+        return [SupplySegment(A=rate_from_orbit_fraction(mu, supply.f_orb, sigma_ref, ring.T_orb))]
+    mixing = 1.0 if supply.epsilon_mix is None else supply.epsilon_mix
 
     def segment(
-        begin: float,
-        end: float,
-        rate: float | None,
-        law: PowerLawSupply | None,
-        table: TableSupply | None,
-        key: str,
+        begin: float, end: float, rates: ConfiguredSegment | Supply, table_key: str
     ) -> SupplySegment:
+        law = rates.powerlaw
+        table = rates.table
         if law is not None:
-            return SupplySegment(
-                max(begin, law.t0), end, mixed * law.A, law.index, law.t0 - law.t_offset
-            )
+            start = max(begin, law.t0)
+            return SupplySegment(start, end, mixing * law.A, law.index, law.t0 - law.t_offset)
         if table is not None:
-            try:
-                times, rates = read_supply_table(table.path, place.r)
-            except (OSError, ValueError) as error:
-                raise ConfigError([f"{key}.path = {shown(table.path)}: {error}"]) from error
-            times = times * (YEAR if table.time_unit == "yr" else 1.0)
+            t, rate = _supply_table(table, ring.r, table_key)
+            mixed_rate = mixing * rate
             return SupplySegment(
-                begin, end, times=tuple(times.tolist()), rates=tuple((mixed * rates).tolist())
+                begin, end, times=tuple(t.tolist()), rates=tuple(mixed_rate.tolist())
             )
-        return SupplySegment(begin, end, mixed * (rate or 0.0))
+        return SupplySegment(begin, end, mixing * (rates.const_rate or 0.0))
 
     if supply.mode == "piecewise":
-        return [
-            segment(
-                s.t_start, s.t_end, s.const_rate, s.powerlaw, s.table, f"supply.segments[{i}].table"
-            )
-            for i, s in enumerate(supply.segments)
-        ]
-    return [
-        segment(0.0, math.inf, supply.const_rate, supply.powerlaw, supply.table, "supply.table")
-    ]
+        segments = []
+        for i, part in enumerate(supply.segments):
+            segments.append(segment(part.t_start, part.t_end, part, f"supply.segments[{i}].table"))
+        return segments
+    return [segment(0.0, math.inf, supply, "supply.table")]
+
+
+def _supply_table(table: TableSupply, r: float, key: str) -> tuple[Array, Array]:
+    """Return times [s] and rates [kg/m2/s], before mixing, of a table at the radius ``r`` [m]."""
+    try:
+        times, rates = read_supply_table(table.path, r)
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"{key}.path = {shown(table.path)}: {error}"]) from error
+    return times * (YEAR if table.time_unit == "yr" else 1.0), rates
 
 
 @stage
 def _supply_law(config: RunConfig) -> SupplyLaw:
     segments = _segments(config)
-    coupled = config.supply.temperature
-    if coupled is None:
+    coupling = config.supply.temperature
+    if coupling is None:
         return supply_law(segments)
     return supply_law(
-        segments, (coupled.scale, coupled.T_ref, coupled.power, coupled.floor, coupled.cap)
+        segments, (coupling.scale, coupling.T_ref, coupling.power, coupling.floor, coupling.cap)
     )
 
 
 def _feedback(config: RunConfig) -> Feedback:
-    given = config.supply.feedback
-    if given is None:
+    feedback = config.supply.feedback
+    if feedback is None:
         return no_feedback()
     return Feedback(
-        given.gain / (given.t_response_years * YEAR),
-        given.tau_target,
-        math.log(given.floor),
-        math.log(given.cap),
+        feedback.gain / (feedback.t_response_years * YEAR),
+        feedback.tau_target,
+        math.log(feedback.floor),
+        math.log(feedback.cap),
     )
 
 
 @stage
 def _vapour(config: RunConfig) -> Vapour:
-    given = config.sublimation
+    sublimation = config.sublimation
+    source = sublimation.vapour_pressure
     rho = config.material.rho
-    if given.vapour_pressure in SETS:
-        chosen = SETS[given.vapour_pressure]
-        alpha = given.alpha_evap or chosen.alpha_evap
-        mu = given.mu or chosen.mu
-        return vapour_of(chosen._replace(alpha_evap=alpha, mu=mu), rho, given.P_gas)
+    if source in SETS:
+        alpha = sublimation.alpha_evap or SETS[source].alpha_evap
+        mu = sublimation.mu or SETS[source].mu
+        vapour = SETS[source]._replace(alpha_evap=alpha, mu=mu)
+        return vapour_of(vapour, rho, sublimation.P_gas)
     try:
-        T, P_sat = read_vapour_table(given.vapour_pressure)
+        T, P_sat = read_vapour_table(source)
         return tabulated_vapour(
-            T, P_sat, given.alpha_evap or 1.0, given.mu or 1.0, rho, given.P_gas
+            T, P_sat, sublimation.alpha_evap or 1.0, sublimation.mu or 1.0, rho, sublimation.P_gas
         )
     except (OSError, ValueError) as error:
         problem = (
-            f"sublimation.vapour_pressure = {shown(given.vapour_pressure)}: {error}; give"
-            " forsterite, sio, or the path of a table"
+            f"sublimation.vapour_pressure = {shown(source)}: {error}; give forsterite, sio, or the"
+            " path of a table"
         )
         raise ConfigError([problem]) from error
 
 
 @stage
 def shielding_of(config: RunConfig) -> ShieldingLaw:
-    """Phi(tau) of a configuration."""
-    given = config.shielding
-    if given.mode == "none":
+    """Return Phi(tau) of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        The table of Phi cannot be read.
+    """
+    shielding = config.shielding
+    if shielding.mode == "none":
         return unshielded()
-    if given.mode == "analytic":
-        return analytic(given.w0, given.g)
+    if shielding.mode == "analytic":
+        return analytic(shielding.w0, shielding.g)
     try:
-        return read_phi_table(given.path or "")
+        return read_phi_table(shielding.path or "")
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            [
-                f"shielding.path = {shown(given.path)}: {error}; give a CSV file with columns tau"
-                " and phi"
-            ]
-        ) from error
+        problem = (
+            f"shielding.path = {shown(shielding.path)}: {error}; give a CSV file with columns tau"
+            " and phi"
+        )
+        raise ConfigError([problem]) from error
 
 
 def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
-    given = config.phase
-    if not given.enabled:
+    phase = config.phase
+    if not phase.enabled:
         return never_gated()
-    heating = grain_heating(derived.r, given.q_abs)
+    heating = grain_heating(derived.r, phase.q_abs)
     only_solids = config.blowout.target_phase == "solid_only"
     return PhaseLaw(
         heating,
-        given.T_condense,
-        given.T_vaporize,
-        given.pressure,
-        given.tau_ref,
+        phase.T_condense,
+        phase.T_vaporize,
+        phase.pressure,
+        phase.tau_ref,
         only_solids,
         config.sublimation.of_liquid,
     )
@@ -233,40 +238,53 @@ def _phase_law(config: RunConfig, derived: Derived) -> PhaseLaw:
 
 @stage
 def reservoir_of(config: RunConfig) -> float:
-    """Mass that the annulus can be supplied with in all [M_Mars]; infinite without a reservoir."""
+    """Return the mass in reserve for the annulus [M_Mars]; infinite without a reservoir.
+
+    Raises
+    ------
+    ConfigError
+        The annulus has no width, or is not within the disk that the reservoir belongs to.
+    """
     supply = config.supply
-    disk = config.disk
-    whole = supply.reservoir_of_disk
-    if whole is None:
+    annulus = config.disk
+    disk = supply.reservoir_of_disk
+    if disk is None:
         return math.inf if supply.reservoir is None else supply.reservoir
-    annulus = f"the annulus from {disk.r_in_RM:g} to {disk.r_out_RM:g} R_M"
-    if disk.r_in_RM == disk.r_out_RM:
-        raise ConfigError(
-            [
-                f"supply.reservoir_of_disk: {annulus} has no width, and no share by area; widen it,"
-                " or give supply.reservoir"
-            ]
-        )
-    if not whole.r_in_RM <= disk.r_in_RM < disk.r_out_RM <= whole.r_out_RM:
+    annulus_in_words = f"the annulus from {annulus.r_in_RM:g} to {annulus.r_out_RM:g} R_M"
+    if annulus.r_in_RM == annulus.r_out_RM:
+        problem = f"supply.reservoir_of_disk: {annulus_in_words} has no width, and no share by area"
+        raise ConfigError([f"{problem}; widen it, or give supply.reservoir"])
+    if not disk.r_in_RM <= annulus.r_in_RM < annulus.r_out_RM <= disk.r_out_RM:
         problem = (
-            f"supply.reservoir_of_disk is of a disk from {whole.r_in_RM:g} to {whole.r_out_RM:g}"
-            f" R_M, and {annulus} is not all within it"
+            f"supply.reservoir_of_disk is of a disk from {disk.r_in_RM:g} to {disk.r_out_RM:g}"
+            f" R_M, and {annulus_in_words} is not all within it"
         )
         raise ConfigError([f"{problem}; widen the disk, or give supply.reservoir"])
-    return whole.mass * geometry(config).area / annulus_area(whole.r_in_RM, whole.r_out_RM)
+    return disk.mass * geometry(config).area / annulus_area(disk.r_in_RM, disk.r_out_RM)
 
 
 def available_supply(config: RunConfig) -> float:
-    """Mass that supply can add at most [M_Mars]."""
+    """Return the mass that supply can add at most [M_Mars]."""
     supply = config.supply
-    is_nothing = supply.mode == "none" or (
-        supply.mode == "const" and 0.0 in (supply.const_rate, supply.mu_orbit10pct)
-    )
-    return 0.0 if is_nothing else reservoir_of(config)
+    if supply.mode == "none":
+        return 0.0
+    if supply.mode == "const" and 0.0 in (supply.const_rate, supply.mu_orbit10pct):
+        return 0.0
+    return reservoir_of(config)
 
 
 def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
-    """Everything that acts on the disk from outside."""
+    """Return everything that acts on the disk from outside.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    derived : Derived
+        Its scalars.
+    disk : Start
+        The disk at t = 0.
+    """
     method = config.sublimation.method
     edges = disk.grid.edges.copy()
     vapour = _vapour(config)
@@ -276,14 +294,12 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         evaporated = sublimation_sink_rates(disk.grid.sizes, -1.0)
     elif method == "advection":
         evaporated, down = transport_rates(edges)
-    in_time = [
-        *supply_kinks(disk.supply),
-        *(derived.law.times.tolist() if derived.law.kind == temperature.TABLE else []),
-    ]
-    in_T = [
-        *scale_kinks(disk.supply),
-        *([T / heating for T in kink_temperatures(vapour)] if heating else []),
-    ]
+    kink_times = [*supply_kinks(disk.supply)]
+    if derived.law.kind == temperature.TABLE:
+        kink_times += derived.law.times.tolist()
+    kinks_in_T_M = [*scale_kinks(disk.supply)]
+    if heating:
+        kinks_in_T_M += [T / heating for T in kink_temperatures(vapour)]
     drag = gas_drag_rates(disk.grid.sizes, config.material.rho, config.drag.rho_g, config.drag.c_s)
     return Drivers(
         derived.law,
@@ -300,9 +316,9 @@ def drivers_of(config: RunConfig, derived: Derived, disk: "Start") -> Drivers:
         heating,
         disk.supply,
         reservoir_of(config) * M_MARS / derived.area,
-        np.array(sorted({t for t in in_time if t > 0.0})),
+        np.array(sorted({t for t in kink_times if t > 0.0})),
         _phase_law(config, derived),
-        np.array(in_T),
+        np.array(kinks_in_T_M),
         _feedback(config),
         disk.opacity,
     )
@@ -316,25 +332,24 @@ def _sigma_0(config: RunConfig) -> float:
     kappa, f_los = _opacity(config)
     if mass is None:
         return opacity.surface_density_at_tau(optical.tau0_target, kappa, f_los)
-    place = geometry(config)
+    ring = geometry(config)
     if disk.r_in_RM == disk.r_out_RM:
-        sigma_0 = mass * M_MARS / place.area
+        sigma_0 = mass * M_MARS / ring.area
     else:
         sigma_0 = opacity.surface_density_of_mass(
             mass * M_MARS,
             disk.r_in_RM * R_MARS,
             disk.r_out_RM * R_MARS,
-            place.r,
+            ring.r,
             config.initial.slope,
         )
     tau = f_los * kappa * sigma_0
     if optical.tau_stop is not None and optical.tau_stop <= tau:
-        raise ConfigError(
-            [
-                f"optical_depth.tau_stop = {optical.tau_stop:g} is not above tau = {tau:.4g} of"
-                f" initial.mass = {mass:g}; raise it or set null"
-            ]
+        problem = (
+            f"optical_depth.tau_stop = {optical.tau_stop:g} is not above tau = {tau:.4g} of"
+            f" initial.mass = {mass:g}; raise it or set null"
         )
+        raise ConfigError([problem])
     return sigma_0
 
 
@@ -352,8 +367,8 @@ def _injection(config: RunConfig) -> Injection:
     )
 
 
-def _injected(config: RunConfig, cache: RunCache) -> Array:
-    """(n,) share of the supply that each bin gets."""
+def _supply_shares(config: RunConfig, cache: RunCache) -> Array:
+    """Return the share of the supply that each bin gets, (n,)."""
     return supply_weights(
         _injection(config), size_grid(config), _masses(config), config.material.rho, cache=cache
     )
@@ -375,8 +390,8 @@ class Start:
 
 
 @contextmanager
-def _fitting_together() -> Iterator[None]:
-    """Name the sections of which physics says that they do not fit."""
+def _naming_sections() -> Iterator[None]:
+    """Name the sections that an error of the physics is about."""
     try:
         yield
     except ConfigError:
@@ -386,7 +401,19 @@ def _fitting_together() -> Iterator[None]:
 
 
 def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
-    """The disk at t = 0.
+    """Return the disk at t = 0.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    cache : RunCache
+        Holds the shares of the supply.
+
+    Returns
+    -------
+    Start
+        Its arrays are read-only.
 
     Raises
     ------
@@ -394,9 +421,9 @@ def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
         Nothing of the start or of the supply falls on the size grid.
     """
     config = remembering(config)
-    with _fitting_together():
+    with _naming_sections():
         sigma_0 = _sigma_0(config)
-        injected = _injected(config, cache)
+        supply_shares = _supply_shares(config, cache)
         grid = size_grid(config)
         shares = _initial_shares(config)
         f_los = _opacity(config)[1]
@@ -410,13 +437,13 @@ def disk_at_start(config: RunConfig, cache: RunCache) -> Start:
             f_los,
             _injection(config),
             _supply_law(config),
-            injected,
+            supply_shares,
         )
 
 
 @stage
 def _supply_fits(config: RunConfig) -> None:
-    _injected(config, RunCache(enabled=False))
+    _supply_shares(config, RunCache(enabled=False))
 
 
 @stage
@@ -428,20 +455,26 @@ def _sections_fit(config: RunConfig) -> None:
 
 
 @stage
-def _others_fit(config: RunConfig) -> None:
-    _vapour(config), shielding_of(config)
+def _laws_fit(config: RunConfig) -> None:
+    _vapour(config)
+    shielding_of(config)
 
 
 def check(config: RunConfig) -> None:
-    """Look for everything that can be known to be wrong before a run.
+    """Refuse a configuration whose errors show before its run.
 
     Raises
     ------
     ConfigError
         The run would fail.
     """
-    _sections_fit(config), span_of(config), motion_at_start(config), chi_of(config)
-    with _fitting_together():
-        _sigma_0(config), _supply_fits(config), _supply_law(config)
+    _sections_fit(config)
+    span_of(config)
+    motion_at_start(config)
+    chi_of(config)
+    with _naming_sections():
+        _sigma_0(config)
+        _supply_fits(config)
+        _supply_law(config)
     reservoir_of(config)
-    _others_fit(config)
+    _laws_fit(config)

@@ -1,4 +1,4 @@
-"""Standard output and error of a command that must not end because nobody reads them."""
+"""Standard output and error that let a command run on when nobody reads them."""
 
 import io
 import os
@@ -11,12 +11,10 @@ closed_at_start: set[int] = set()
 
 
 class PatientFile(io.FileIO):
-    """A file that takes all that it is given.
-
-    It waits for a pipe that does not block, and takes nothing at the moment.
-    """
+    """A file that writes everything, waiting for a non-blocking pipe that is full."""
 
     def write(self, data: "io.Buffer") -> int:  # type: ignore[name-defined]
+        """Write all of ``data``, and return its size in bytes."""
         rest = memoryview(data).cast("B")
         size = rest.nbytes
         while rest:
@@ -28,8 +26,8 @@ class PatientFile(io.FileIO):
         return size
 
 
-class _Outlet(PatientFile):
-    """A file that drops what cannot be written.
+class _LossyFile(PatientFile):
+    """A file that drops data that cannot be written.
 
     Its reader may have gone, its disk may be full, its terminal may have been closed.
     """
@@ -42,24 +40,26 @@ class _Outlet(PatientFile):
 
 
 def outlive_readers() -> None:
-    """Make the standard streams of this process ones that drop what cannot be written or encoded.
+    """Replace the standard streams of this process by ones that drop what cannot be written.
 
-    Streams that somebody has replaced, such as a test or a notebook, stay as they are.
+    Characters that cannot be encoded are escaped. Streams that have been replaced before, by a test
+    or a notebook, stay as they are.
     """
-    # the next file opened would take the number of a standard stream that is closed
-    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
-        closed_at_start.add(number)
-    os.close(number)
+    # A file opened later would take the descriptor of a standard stream that is closed.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        closed_at_start.add(descriptor)
+    os.close(descriptor)
     if sys.stdout is sys.__stdout__:
         sys.stdout = _outliving(sys.stdout, 1)
     if sys.stderr is sys.__stderr__:
         sys.stderr = _outliving(sys.stderr, 2)
 
 
-def _outliving(stream: TextIO | None, number: int) -> TextIO:
+def _outliving(stream: TextIO | None, descriptor: int) -> TextIO:
     """Return a stream to the same file that outlives its readers, encoded and buffered alike."""
-    outlet = _Outlet(number, "w", closefd=False)
-    if not isinstance(stream, io.TextIOWrapper):  # it was closed
+    outlet = _LossyFile(descriptor, "w", closefd=False)
+    # a stream that was closed at the start is None
+    if not isinstance(stream, io.TextIOWrapper):
         return io.TextIOWrapper(io.BufferedWriter(outlet), "utf-8", "backslashreplace")
     stream.flush()
     if stream.write_through:

@@ -1,25 +1,26 @@
-"""Secrets in URLs, never printed and never stored, wherever somebody has put them.
+"""Secrets in URLs, which are never printed and never stored.
 
-As a user with a password before the host, as a setting in the path, or as a signature after it.
+A secret may be a password before the host, a setting in the path, or a signature after it.
 """
 
 import re
 from urllib.parse import unquote
 
-#: A setting that is a secret, as people put it into a URL: ``;token=...``,
+#: A setting that is a secret, as people write it in a URL: ``;token=...``,
 #: ``&AWS_SECRET_ACCESS_KEY=...``.
 _SETTING = re.compile(
     r"(?:^|(?<=[/?#;&,]))(?:[\w.-]*(?:token|secret|passw|signature|credential|access.?key|account.?key|api.?key)[\w.-]*|sig|sas)=",
     re.IGNORECASE,
 )
-#: A URL in a text, also one that has lost slashes.
+#: A URL in a text, even if slashes are missing.
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):(?:/{1,3}|(?=[^\s/@:]+:[^\s@]*@))(\S+)")
 #: A secret by its name, as in a file or a variable of the environment.
 _NAMED = re.compile(
     r"\b((?:\w+_)?(?:access_key|account_key|api_key|passwd|password|secret|token))(\s*[:=]\s*)([^\s,;}]+)",
     re.IGNORECASE,
 )
-AZURE = {"abfs", "abfss"}  #: whose URLs name a container before the host
+#: Schemes whose URLs name a container before the host.
+AZURE = {"abfs", "abfss"}
 
 
 def hide_secrets(scheme: str, rest: str) -> str:
@@ -28,14 +29,14 @@ def hide_secrets(scheme: str, rest: str) -> str:
     Parameters
     ----------
     scheme : str
-        What stands before ``://``.
+        The part before ``://``.
     rest : str
-        What stands behind it.
+        The part after it.
 
     Returns
     -------
     str
-        With ``***`` in place of what may be a secret.
+        With ``***`` in place of each part that may be a secret.
 
     Examples
     --------
@@ -44,17 +45,21 @@ def hide_secrets(scheme: str, rest: str) -> str:
     >>> hide_secrets("s3", "key:pass/word")
     's3://***'
     """
-    known = scheme if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else "***"
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        scheme = "***"
     plain = before_settings(rest)
     settings = rest[len(plain) :]
-    if re.search("@|%40", settings, re.IGNORECASE):  # a password may have held the ? or #
-        return f"{known}://***"
+    # the ? or # may be part of a password
+    if re.search("@|%40", settings, re.IGNORECASE):
+        return f"{scheme}://***"
     user, _, host = plain.rpartition("@")
     host = _before_secret_setting(host)
     if user:
-        return f"{known}://***@{host}"
+        return f"{scheme}://***@{host}"
     authority = host.lstrip("/").partition("/")[0]
-    return f"{known}://{'***' if may_be_password(authority) else host}"
+    if may_be_password(authority):
+        return f"{scheme}://***"
+    return f"{scheme}://{host}"
 
 
 def without_passwords(text: str) -> str:
@@ -68,8 +73,7 @@ def without_passwords(text: str) -> str:
     Returns
     -------
     str
-        The same, but for URLs that hold a user, and for values whose names say that they are
-        secret.
+        The same, except for URLs with a user, and for values whose names mark them as secret.
 
     Examples
     --------
@@ -79,17 +83,17 @@ def without_passwords(text: str) -> str:
     'give tcp://HOST:PORT'
     """
 
-    def hidden(url: re.Match[str]) -> str:
+    def hide(url: re.Match[str]) -> str:
         scheme = url[1]
         rest = url[2]
         holds_secret = has_user(scheme, rest) or has_secret_setting(rest)
         return hide_secrets(scheme, rest) if holds_secret else url[0]
 
-    return _NAMED.sub(r"\1\2***", _URL.sub(hidden, text))
+    return _NAMED.sub(r"\1\2***", _URL.sub(hide, text))
 
 
 def has_user(scheme: str, rest: str) -> bool:
-    """Whether something stands before the host of a URL that is no container."""
+    """Return whether a URL has a user, not a container, before its host."""
     user = before_settings(rest).lstrip("/").rpartition("@")[0]
     if ":" in user:
         return True
@@ -97,23 +101,23 @@ def has_user(scheme: str, rest: str) -> bool:
 
 
 def has_secret_setting(rest: str) -> bool:
-    """Whether a URL holds a setting that is a secret, be it written as it is or escaped."""
+    """Return whether a URL has a setting that is a secret, plain or percent-encoded."""
     return _SETTING.search(unquote(rest)) is not None
 
 
 def before_settings(rest: str) -> str:
-    """Return what stands before the first ? or #, be it written as it is or escaped."""
+    """Return the part before the first ? or #, plain or percent-encoded."""
     return re.split("[?#]|%3f|%23", rest, maxsplit=1, flags=re.IGNORECASE)[0]
 
 
 def may_be_password(authority: str) -> bool:
-    """Whether a URL's host has a colon that is not before a port, or may hide one."""
+    """Return whether a URL's host has, or may hide, a colon that is not before a port."""
     return "%" in authority or re.search(r":(?!\d*$)", authority) is not None
 
 
 def _before_secret_setting(plain: str) -> str:
-    """Return a path, with ``***`` for all that follows the name of a secret setting."""
-    found = _SETTING.search(plain)
-    if found is not None:
-        return f"{plain[: found.end()]}***"
+    """Return a path with ``***`` for everything after the name of a secret setting."""
+    setting = _SETTING.search(plain)
+    if setting is not None:
+        return f"{plain[: setting.end()]}***"
     return "***" if has_secret_setting(plain) else plain

@@ -1,4 +1,4 @@
-"""YAML 1.2 as people write it: 1e-7 is a number, 010 is 10, 1:30 and dates are texts."""
+"""Read and write YAML 1.2: 1e-7 is a number, 010 is 10, 1:30 and dates are texts."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -9,7 +9,7 @@ import yaml
 
 from .errors import ConfigError
 from .physics.textfile import NUMBER, decode_text, file_bytes, shown_text, with_line
-from .yaml_errors import YamlProblem, missing_blank_advice
+from .yaml_errors import YamlError, missing_blank_advice
 from .yaml_reader import NUMBERS_BEGIN, OTHER_BASE, TAG, read_document
 
 
@@ -31,7 +31,7 @@ def parse_yaml(text: str, where: str) -> Any:
     text : str
         One document.
     where : str
-        What errors call it.
+        Name of the text in errors.
 
     Returns
     -------
@@ -43,10 +43,11 @@ def parse_yaml(text: str, where: str) -> Any:
         The text is not YAML 1.2, or asks for more than mappings, lists, texts and numbers.
     """
     try:
-        return read_document(text)[0]
-    except YamlProblem as error:
+        content, _ = read_document(text)
+    except YamlError as error:
         problem = error.with_line(text) if "\n" in text else error.problem
         raise ConfigError([problem], where) from None
+    return content
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:
@@ -65,32 +66,33 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        The file is missing, unreadable, not YAML 1.2, or holds something else than a mapping.
+        The file is missing, unreadable, not YAML 1.2, or holds something other than a mapping.
     """
     text = _read_file(path)
     try:
-        content = read_document(text)[0]
-    except YamlProblem as error:
+        content, _ = read_document(text)
+    except YamlError as error:
         raise ConfigError([error.with_line(text)], str(path)) from None
     if isinstance(content, dict):
         return content
     names = {type(None): "an empty file", list: "a list", str: "a text"}
     problem = f"must hold sections with keys, not {names.get(type(content), 'a single value')}"
     advice = missing_blank_advice(content)
-    problem += f"; {advice}" if advice else ""
+    if advice:
+        problem += f"; {advice}"
     raise ConfigError([with_line(problem, 1, text.split("\n")[0])], str(path))
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts in quotes what would be no text in YAML 1.1 or in YAML 1.2."""
+    """A dumper that quotes texts that YAML 1.1 or YAML 1.2 would take for another type."""
 
-    def ignore_aliases(self, data: Any) -> bool:
-        """Whether a value is written out wherever it stands, which is always."""
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML fixes the signature)
+        """Return that every value is written out, wherever it occurs."""
         return True
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    """Escape what YAML 1.1 takes for the end of a line and the reader refuses."""
+    """Escape ends of lines of YAML 1.1, which the reader refuses."""
     style = '"' if _ENDS_OF_LINES.search(text) else None
     return dumper.represent_scalar(f"{TAG}str", text, style=style)
 
@@ -103,19 +105,19 @@ for _kind, _pattern in (("float", NUMBER.pattern), ("int", OTHER_BASE.pattern)):
 
 
 def yaml_text(content: Any, **layout: Any) -> str:
-    """Write some content as YAML; whoever reads it gets the same texts and bits of numbers.
+    """Return content as YAML that reads back as the same texts and the same bits of numbers.
 
     Parameters
     ----------
     content : dict, list, str, int, float, bool or None
-        Mappings and lists may hold each other.
+        Mappings and lists may be nested.
     **layout
         Options of PyYAML, such as its ``width``.
 
     Returns
     -------
     str
-        Read alike by YAML 1.1 and YAML 1.2.
+        Its meaning is the same in YAML 1.1 and YAML 1.2.
 
     Examples
     --------
@@ -133,12 +135,12 @@ def with_lines(
     *,
     anywhere: bool = False,
 ) -> ConfigError:
-    """Return the same problems, each with the line of a file that it is about.
+    """Return an error with the line of a file that each of its problems is about.
 
     Parameters
     ----------
     error : ConfigError
-        Its problems begin with the keys that they are about.
+        Each of its problems begins with the key that it is about.
     path : str or Path
         The YAML file.
     overridden : collection of str
@@ -149,12 +151,12 @@ def with_lines(
     Returns
     -------
     ConfigError
-        Unchanged where the file cannot be read any more.
+        Unchanged if the file can no longer be read.
     """
     try:
         text = _read_file(Path(path))
-        lines = read_document(text)[1]
-    except (ConfigError, YamlProblem):
+        _, lines = read_document(text)
+    except (ConfigError, YamlError):
         return error
     texts = text.split("\n")
     problems = []
@@ -171,18 +173,23 @@ def with_lines(
 
 
 def _first_key_ending(problem: str, keys: Iterable[str]) -> str:
-    """Return the first key of a file that ends as a problem begins; empty if there is none."""
-    found = re.match(r"[\w.\[\]-]*\w", problem)
-    return next((key for key in keys if found and key.endswith(f".{found[0]}")), "")
+    """Return the first key of a file that ends with the key of a problem; empty for none."""
+    match = re.match(r"[\w.\[\]-]*\w", problem)
+    if match is None:
+        return ""
+    for key in keys:
+        if key.endswith(f".{match[0]}"):
+            return key
+    return ""
 
 
 def _overlap(key: str, override: str) -> bool:
-    """Whether a key is, or lies within, one that was overridden, or the other way round."""
+    """Return whether a key is, contains, or lies within one that was overridden."""
     return f"{key}.".startswith(f"{override}.") or f"{override}.".startswith(f"{key}.")
 
 
 def _longest_key(problem: str, keys: Iterable[str]) -> str:
-    """Return the longest key of a file that a problem begins with; empty if there is none."""
+    """Return the longest key of a file that a problem begins with; empty for none."""
     longest = ""
     for key in keys:
         name = shown_text(key)

@@ -1,15 +1,15 @@
-"""Folders that hold the store of a sweep, and the names of what lies beside one; Zarr is not needed for it."""
+"""Folders of stores, and the names of files next to them, without a need for Zarr."""
 
 import json
 import os
 from pathlib import Path
 
-#: The file in a folder that makes it a Zarr store, or a part of one.
+#: The file that makes a folder a Zarr store, or a part of one.
 DESCRIPTION = "zarr.json"
 
 
 def note_name(store: str, note: str) -> str:
-    """Return the name of a file beside a store that is about it.
+    """Return the name of a file about a store that lies next to it.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def store_around(path: Path) -> Path | None:
     Parameters
     ----------
     path : Path
-        Of a file or folder that need not exist.
+        Path of a file or folder that need not exist.
 
     Returns
     -------
@@ -37,32 +37,39 @@ def store_around(path: Path) -> Path | None:
 
 
 def store_of_note(path: Path) -> Path | None:
-    """Return the store beside a file whose name :func:`note_name` may have made for it.
+    """Return the store that a file lies next to, by a name of :func:`note_name`.
 
     Parameters
     ----------
     path : Path
-        Of a file that need not exist.
+        Path of a file that need not exist.
 
     Returns
     -------
     Path or None
-        The store; None where there is none of such a name.
+        The store; None where there is no store of that name.
     """
-    words = path.name.split(".")
-    names = [".".join(words[1:end]) for end in range(2, len(words)) if not words[0]]
-    stores = [path.with_name(name) for name in names if name]
-    return next(filter(is_store, stores), None)
+    beginning, *words = path.name.split(".")
+    if beginning:
+        return None
+    for end in range(1, len(words)):
+        name = ".".join(words[:end])
+        if name and is_store(path.with_name(name)):
+            return path.with_name(name)
+    return None
 
 
 def is_store(folder: Path) -> bool:
-    """Whether a folder is the store of a sweep, or a damaged one; what cannot be looked into is none."""
+    """Return whether a folder is the store of a sweep, or a damaged one.
+
+    A folder that cannot be opened is not.
+    """
     description = folder / DESCRIPTION
     if not os.path.isfile(description):
         return False
     try:
-        found = json.loads(description.read_bytes())
+        content = json.loads(description.read_bytes())
     except (OSError, ValueError, RecursionError):
         return True
-    attributes = found.get("attributes") if isinstance(found, dict) else None
+    attributes = content.get("attributes") if isinstance(content, dict) else None
     return isinstance(attributes, dict) and "plan_digest" in attributes

@@ -1,4 +1,4 @@
-"""One zero-dimensional run, from configuration to result: prepared, solved, finished."""
+"""One zero-dimensional run, in three stages: prepare, solve, finish."""
 
 import functools
 import logging
@@ -15,7 +15,7 @@ from ._jit import call_repairing, compiling
 from .cache import CacheStats, RunCache
 from .config import RunConfig, build_config
 from .config_sections import Output
-from .derived import Derived, derive, motion_left
+from .derived import Derived, damped_motion, derive
 from .errors import SolverError
 from .ledger import LEDGER_LIMIT, explain_imbalance
 from .notes import Note
@@ -29,7 +29,7 @@ from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .physics.shielding import ShieldingLaw
 from .result import RunResult, StopReason
-from .series import ROWS, Moving, collision_times, series_of
+from .series import ROWS, MotionSeries, collision_times, series_of
 from .solver import sample
 from .solver.control import Limits
 from .solver.drivers import ENTRIES, SUPPLIED, Drivers
@@ -52,40 +52,43 @@ from .start import Start, available_supply, disk_at_start, drivers_of, shielding
 
 logger = logging.getLogger(__name__)
 
-#: outcomes of an integration that could not go on
-GIVEN_UP = {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME}
+#: Outcomes of an integration that did not reach its end.
+FAILURES = {TOO_MANY_STEPS, STEP_TOO_SMALL, OUT_OF_TIME}
 
 
 def _damping(config: RunConfig, derived: Derived, disk: Start, cache: RunCache) -> Damping | None:
-    """How collisions damp e and i; None where they do not."""
-    given = config.dynamics.damping
+    """Return how collisions damp e and i; None where they do not."""
+    options = config.dynamics.damping
     grid = disk.grid
-    if given is None:
+    if options is None:
         return None
     area = pair_workspace(
         grid.sizes, disk.masses, config.material.rho, cache=cache, sizes_version=grid.sizes_version
     ).area
     return Damping(
-        given.epsilon**2,
+        options.epsilon**2,
         area,
         disk.masses,
-        functools.partial(motion_left, config, derived, given.e_eq),
+        functools.partial(damped_motion, config, derived, options.e_eq),
     )
 
 
-def _moving(
+def _motion_series(
     derived: Derived, damping: Damping | None, stretches: list[Stretch], times: Array
-) -> Array:
-    """e, v_rel [m/s] and H [m] at increasing ``times`` [s]: (3, times)."""
+) -> MotionSeries:
+    """Return how grains move at increasing ``times`` [s]."""
     if damping is None:
-        return np.full((times.size, 3), derived.motion).T
-    return np.array([damping.motion_at(q) for q in damping.q(stretches, times).tolist()]).T
+        motions = np.full((times.size, 3), derived.motion)
+    else:
+        motions = np.array([damping.motion_at(q) for q in damping.q(stretches, times).tolist()])
+    e, v_rel, H = motions.T
+    return MotionSeries(e, v_rel, H)
 
 
 def _collisions(
     config: RunConfig, derived: Derived, motion: Motion, disk: Start, cache: RunCache
 ) -> tuple[Array, float, FragmentTensor]:
-    """Cross-section [m2], the speed [m/s] for its rate and outcome of every pair."""
+    """Return cross-section [m2] of every pair, speed [m/s] for its rate, outcome of every pair."""
     grid = disk.grid
     masses = disk.masses
     rho = config.material.rho
@@ -102,7 +105,8 @@ def _collisions(
         cache=cache,
         **versions,
     )
-    return pairs.area, motion.v_rel if config.collisions.enabled else 0.0, tensor
+    speed = motion.v_rel if config.collisions.enabled else 0.0
+    return pairs.area, speed, tensor
 
 
 def _terms(
@@ -119,12 +123,15 @@ def _collision_terms(
     cache: RunCache,
     memory: Memory | None = None,
 ) -> CollisionTerms:
-    """What :func:`integrate` needs of the collisions; with a memory, the last run's arrays where this one's would be equal."""
+    """Return the collisions as :func:`integrate` takes them.
+
+    With a memory, they are the arrays of the last run where those of this one would be equal.
+    """
     gain = gain_workspace(
         disk.masses, config.material.rho, cache=cache, sizes_version=disk.grid.sizes_version
     )
     area, speed, tensor = _collisions(config, derived, motion, disk, cache)
-    return (memory or Memory()).again(
+    return (memory or Memory()).repeat(
         _terms, area, motion.H, speed, tensor, disk.masses, gain.m_sum
     )
 
@@ -132,15 +139,14 @@ def _collision_terms(
 def _energies(
     config: RunConfig, derived: Derived, disk: Start, stretches: list[Stretch], cache: RunCache
 ) -> tuple[float, float]:
-    """Energy brought into collisions and energy dissipated [J] in the annulus; not summed where nobody asks."""
+    """Return the energies [J] brought into collisions and dissipated; NaN if not enabled."""
     energy = config.energy
     if not energy.enabled:
         return math.nan, math.nan
-    kept = (
-        energy.eps_restitution**2
-        if energy.f_ke_fragmentation is None
-        else energy.f_ke_fragmentation
-    )
+    if energy.f_ke_fragmentation is None:
+        retained_by_fragmentation = energy.eps_restitution**2
+    else:
+        retained_by_fragmentation = energy.f_ke_fragmentation
     relative = 0.0
     retained = 0.0
     for path, motion in stretches:
@@ -151,68 +157,81 @@ def _energies(
             disk.masses,
             motion.v_rel,
             energy.f_ke_cratering,
-            kept,
+            retained_by_fragmentation,
         )
-        in_stretch = sample.collision_energy(path, rates)
-        relative = relative + in_stretch[0]
-        retained = retained + in_stretch[1]
+        relative_in_stretch, retained_in_stretch = sample.collision_energy(path, rates)
+        relative = relative + relative_in_stretch
+        retained = retained + retained_in_stretch
     return relative * derived.area, (relative - retained) * derived.area
 
 
 @functools.lru_cache(maxsize=8)
 def _sample_shares(output: Output) -> tuple[Array, NDArray[np.int64]]:
-    """Times of the series as shares of the run's length, and which of them are snapshots."""
+    """Return the times of the series as shares of the run, and the indices of the snapshots."""
     shares = np.linspace(0.0, 1.0, output.samples)
     if output.spacing == "log":
         shares[1:-1] = 10.0 ** np.linspace(-output.decades, 0.0, output.samples - 1)[:-1]
-    return shares, np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
+    snapshots = np.linspace(0, output.samples - 1, output.snapshots).round().astype(np.int64)
+    return shares, snapshots
 
 
-def _check(run: "Prepared", path: Trajectory, stretches: list[Stretch]) -> None:
+def _refuse_failed(run: "Prepared", path: Trajectory, stretches: list[Stretch]) -> None:
+    """Raise SolverError unless a run reached its end and conserved mass."""
     config = run.config
     derived = run.derived
-    # which cannot keep the limit, and says itself why it collapses
+    # The classic scheme cannot keep the limit of the ledger, and explains its own collapse.
     classic = config.numerics.scheme == "imex_bdf1"
-    if path.outcome not in GIVEN_UP and (classic or path.ledger_error <= LEDGER_LIMIT):
+    if path.outcome not in FAILURES and (classic or path.ledger_error <= LEDGER_LIMIT):
         return
-    at = f"at t = {path.t_final:.6g} s after {path.accepted} steps ({path.rejected} rejected)"
-    rtol = "give numerics.dt" if classic else f"loosen numerics.rtol = {config.numerics.rtol:g}"
+    when = f"at t = {path.t_final:.6g} s after {path.accepted} steps ({path.rejected} rejected)"
+    cure = "give numerics.dt" if classic else f"loosen numerics.rtol = {config.numerics.rtol:g}"
     if path.outcome == OUT_OF_TIME:
         y = path.y[-1, : path.bins]
-        last = float(path.t[-1] - path.t[-2]) if path.t.size > 1 else 0.0
+        last_step = float(path.t[-1] - path.t[-2]) if path.t.size > 1 else 0.0
         raise SolverError(
-            f"the time limit was reached {at}, of {derived.t_end:.6g} s to go: Sigma ="
-            f" {y.sum():.6g} kg/m2, tau_los up to {path.tau_max:.3g}, last step {last:.3g} s;"
-            f" {rtol}, end the run earlier, or raise the limit (time_limit in the sweep file)"
+            f"the time limit was reached {when}, of {derived.t_end:.6g} s to go: Sigma ="
+            f" {y.sum():.6g} kg/m2, tau_los up to {path.tau_max:.3g}, last step {last_step:.3g} s;"
+            f" {cure}, end the run earlier, or raise the limit (time_limit in the sweep file)"
         )
     if path.outcome == TOO_MANY_STEPS:
         raise SolverError(
-            f"numerics.max_steps = {config.numerics.max_steps} reached {at}; raise it or {rtol}"
+            f"numerics.max_steps = {config.numerics.max_steps} reached {when}; raise it or {cure}"
         )
     if path.outcome == STEP_TOO_SMALL or math.isnan(path.ledger_error):
         raise SolverError(
-            f"the step size fell below round-off {at}; {rtol} or check the configuration's extremes"
+            f"the step size fell below round-off {when}; {cure} or check the configuration's"
+            " extremes"
         )
 
     def collision_rate(t: float, c: Array) -> float:
-        motion = next(stretch.motion for stretch in reversed(stretches) if stretch.path.t[0] <= t)
+        begun = [stretch for stretch in stretches if stretch.path.t[0] <= t]
+        motion = begun[-1].motion
         return emptying_rate(c, _collision_terms(config, derived, motion, run.disk, run.cache))
 
     def closes(changed: RunConfig) -> bool:
-        other = joined(
-            [stretch.path for stretch in prepare(changed, RunCache(), run.alarm).solve()]
-        )
-        return other.outcome not in GIVEN_UP and other.ledger_error <= LEDGER_LIMIT
+        changed_stretches = prepare(changed, RunCache(), run.alarm).solve()
+        changed_path = joined([stretch.path for stretch in changed_stretches])
+        return changed_path.outcome not in FAILURES and changed_path.ledger_error <= LEDGER_LIMIT
 
-    why = explain_imbalance(config, path, run.drivers, collision_rate, closes)
+    explanation = explain_imbalance(config, path, run.drivers, collision_rate, closes)
     raise SolverError(
-        f"mass is not conserved {at}: {path.ledger_error:.1e} of start and supply, {LEDGER_LIMIT:g}"
-        f" is allowed; {why}"
+        f"mass is not conserved {when}: {path.ledger_error:.1e} of start and supply,"
+        f" {LEDGER_LIMIT:g} is allowed; {explanation}"
     )
 
 
 def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
-    """What the classic step is made of."""
+    """Return the disk as the classic scheme sees it.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    derived : Derived
+        Its scalars.
+    disk : Start
+        The disk at t = 0.
+    """
     rho = config.material.rho
     speed = derived.v_rel if config.collisions.enabled else 0.0
     return ClassicDisk(
@@ -228,19 +247,16 @@ def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDis
 
 
 def outer_step(config: RunConfig, derived: Derived) -> float:
-    """Outer step [s] of the classic scheme."""
+    """Return the outer step [s] of the classic scheme."""
     return config.numerics.dt or derived.t_end / 1000.0
 
 
 def _undamped(
     derived: Derived, disk: Start, terms: CollisionTerms, drivers: Drivers, limits: Limits
 ) -> list[Stretch]:
-    """The run in one stretch."""
-    return [
-        Stretch(
-            integrate(disk.sigma_0 * disk.shares, terms, drivers, limits, RODAS5P), derived.motion
-        )
-    ]
+    """Integrate the run in one stretch."""
+    path = integrate(disk.sigma_0 * disk.shares, terms, drivers, limits, RODAS5P)
+    return [Stretch(path, derived.motion)]
 
 
 def _damped(
@@ -252,7 +268,7 @@ def _damped(
     damping: Damping,
     cache: RunCache,
 ) -> list[Stretch]:
-    """The run in stretches, each with the collisions of its own speed."""
+    """Integrate the run in stretches, each with the collisions of its own speed."""
 
     def solve(
         motion: Motion, y: Array, limits: Limits, t: float, mode: int, above: int
@@ -273,9 +289,12 @@ def _classic(
     limits: Limits,
     cache: RunCache,
 ) -> list[Stretch]:
-    """The classic scheme's trajectory; it is not held to :data:`LEDGER_LIMIT`, which it cannot keep, but reports its ledger's error."""
+    """Integrate the run by the classic scheme.
+
+    The scheme cannot keep to :data:`LEDGER_LIMIT`; it reports the error of its ledger instead.
+    """
     dt = outer_step(config, derived)
-    most = config.numerics.max_substeps
+    max_substeps = config.numerics.max_substeps
     try:
         classic = classic_disk(config, derived, disk)
         path = integrate_imex(
@@ -284,13 +303,13 @@ def _classic(
             drivers,
             limits,
             dt=dt,
-            max_substeps=most,
+            max_substeps=max_substeps,
             cache=cache,
         )
         return [Stretch(path, derived.motion)]
     except StepCollapse as collapse:
         raise SolverError(
-            f"numerics.scheme = imex_bdf1: {most} steps (numerics.max_substeps) cover"
+            f"numerics.scheme = imex_bdf1: {max_substeps} steps (numerics.max_substeps) cover"
             f" {collapse.covered:.3g} s of the outer step of {dt:.3g} s at t = {collapse.t:.6g} s."
             " The classic step is bound to a tenth of the shortest gross collision time, and a"
             f" grain of bin {collapse.bin} ({collapse.size:.3g} m) is hit {collapse.hit_rate:.3g}"
@@ -307,23 +326,21 @@ def _classic(
 @functools.cache
 def ensure_compiled() -> None:
     """Load or compile every kernel of a run once per process, repairing damaged compiled files."""
-    smallest = {
+    small_disk = {
         "disk": {"r_in_RM": 2.0, "r_out_RM": 2.1},
         "sizes": {"s_min": 1e-6, "s_max": 1.0, "n_bins": 4},
         "temperature": {"law": "constant", "T0": 2000.0},
         "radiation": {"Q_pr": 1.0},
     }
-    with_everything = {
+    all_processes = {
         "dynamics": {"damping": {"e_eq": 0.1}},
         "energy": {"enabled": True},
         "numerics": {"t_end_orbits": 1e-12},
     }
+    classic_scheme = {"numerics": {"scheme": "imex_bdf1", "dt": 1.0, "t_end_orbits": 1e-12}}
     with compiling():
-        for changes in (
-            with_everything,
-            {"numerics": {"scheme": "imex_bdf1", "dt": 1.0, "t_end_orbits": 1e-12}},
-        ):
-            config = build_config({**smallest, **changes})
+        for sections in (all_processes, classic_scheme):
+            config = build_config({**small_disk, **sections})
             call_repairing(functools.partial(_run, config, RunCache()))
 
 
@@ -334,16 +351,30 @@ def run_zero_d(
 
     Parameters
     ----------
-    config : what to run
-    cache : where to look up arrays that other runs may share; None uses one of its own
-    alarm : (1,) that another thread may set to 1 to end the run as failed
+    config : RunConfig
+        What to run.
+    cache : RunCache, optional
+        Holds arrays that runs may share; by default the run has a cache of its own.
+    alarm : (1,) array of int64, optional
+        Another thread may set it to 1 to end the run as failed.
+
+    Returns
+    -------
+    RunResult
+        Series, size distributions and totals.
 
     Raises
     ------
     ConfigError
         The configuration contradicts itself in a way that only its physics shows.
     SolverError
-        The integration could not reach the end.
+        The integration could not reach its end, or did not conserve mass.
+
+    Examples
+    --------
+    >>> from marsdisk import load_config
+    >>> run_zero_d(load_config("configs/mars_0d_melt.yaml")).stop_reason.label
+    'blowout_below_grid'
     """
     ensure_compiled()
     return _run(config, RunCache() if cache is None else cache, alarm)
@@ -363,7 +394,7 @@ class Prepared:
     solve: Callable[[], list[Stretch]]
     cache: RunCache
     stats: CacheStats  #: of the preparation
-    seconds: float
+    seconds: float  #: that the preparation took
     alarm: NDArray[np.int64]  #: (1,) set to 1 by another thread, ends the integration as failed
 
 
@@ -385,7 +416,7 @@ class Solved(NamedTuple):
 
 
 def goes_on_looking_up(config: RunConfig) -> bool:
-    """Whether a run uses its cache after it is prepared."""
+    """Return whether a run uses its cache after it is prepared."""
     return (
         config.numerics.scheme == "imex_bdf1"
         or config.dynamics.damping is not None
@@ -399,19 +430,40 @@ def prepare(
     alarm: NDArray[np.int64] | None = None,
     memory: Memory | None = None,
 ) -> Prepared:
-    """All that a run needs before it can be integrated. The three stages of a run can be made for several runs together.
+    """Prepare everything that a run needs before it can be integrated.
 
-    With a memory, what follows from sections of the configuration that an earlier run had is not
-    worked out again.
+    Each of the three stages of a run can be done for several runs in a row.
+
+    Parameters
+    ----------
+    config : RunConfig
+        What to run.
+    cache : RunCache
+        Holds arrays that runs may share.
+    alarm : (1,) array of int64, optional
+        Another thread may set it to 1 to end the run as failed.
+    memory : Memory, optional
+        Holds what follows from sections of the configuration, for later runs that share them.
+
+    Returns
+    -------
+    Prepared
+        For :func:`solve`.
+
+    Raises
+    ------
+    ConfigError
+        The configuration contradicts itself in a way that only its physics shows.
     """
     begin = time.perf_counter()
     cache.restart_counts()
-    seen = remembering(config, memory)
-    derived = derive(seen)
-    disk = disk_at_start(seen, cache)
-    watched: NDArray[np.int64] = np.zeros(1, np.int64) if alarm is None else alarm
-    drivers = drivers_of(seen, derived, disk)
-    limits = run_limits(config, derived)._replace(alarm=watched)
+    recalled = remembering(config, memory)
+    derived = derive(recalled)
+    disk = disk_at_start(recalled, cache)
+    if alarm is None:
+        alarm = np.zeros(1, np.int64)
+    drivers = drivers_of(recalled, derived, disk)
+    limits = run_limits(config, derived)._replace(alarm=alarm)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
         solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
@@ -426,7 +478,7 @@ def prepare(
             drivers,
             limits,
         )
-    shielding = shielding_of(seen)
+    shielding = shielding_of(recalled)
     stats = cache.stats()
     return Prepared(
         config,
@@ -434,35 +486,61 @@ def prepare(
         disk,
         drivers,
         shielding,
-        notes_of_setup(seen),
+        notes_of_setup(recalled),
         damping,
         solve,
         cache,
         stats,
         time.perf_counter() - begin,
-        watched,
+        alarm,
     )
 
 
 def solve(run: Prepared) -> Solved:
-    """Integrate, and read the dense output at the times of the series."""
+    """Integrate a run, and evaluate it at the times of its series.
+
+    Parameters
+    ----------
+    run : Prepared
+        By :func:`prepare`.
+
+    Returns
+    -------
+    Solved
+        For :func:`finish`.
+
+    Raises
+    ------
+    SolverError
+        The integration could not reach its end, or did not conserve mass.
+    """
     begin = time.perf_counter()
     disk = run.disk
     stretches = run.solve()
     path = joined([stretch.path for stretch in stretches])
-    _check(run, path, stretches)
+    _refuse_failed(run, path, stretches)
     shares, _ = _sample_shares(run.config.output)
     times = shares * path.t_final
     n = path.bins
     y, series, t99 = sample.look(path, run.drivers, run.shielding, times, disk.f_los)
     depths = sample.depths(path, run.drivers)
-    thick = sample.blown_while_thick(path, run.drivers)
+    blown_while_thick = sample.blown_while_thick(path, run.drivers)
     N = y[:, :n] / disk.masses
     ledger = y[:, n : n + ENTRIES].copy()
     blown = sample.blown_by_bin(path, run.drivers)
-    seconds = time.perf_counter() - begin
     return Solved(
-        run, stretches, path, depths, times, ledger, series, N, blown, t99, thick, seconds
+        run,
+        stretches,
+        path,
+        depths,
+        times,
+        ledger,
+        series,
+        N,
+        blown,
+        t99,
+        blown_while_thick,
+        solver_time=time.perf_counter() - begin,
     )
 
 
@@ -471,9 +549,10 @@ def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = N
 
 
 def run_limits(config: RunConfig, derived: Derived) -> Limits:
+    """Return when a run has to end, and its tolerances."""
     numerics = config.numerics
     tau_stop = config.optical_depth.tau_stop
-    loss_rate = config.numerics.mass_loss_rate_stop_Mmars_s
+    loss_rate = numerics.mass_loss_rate_stop_Mmars_s
     return Limits(
         derived.t_end,
         numerics.rtol,
@@ -494,26 +573,36 @@ _STOPS = {
 
 
 def finish(solved: Solved) -> RunResult:
-    """The result of a run."""
+    """Return the result of a run."""
     begin = time.perf_counter()
-    run, stretches, path, depths, times, ledger, looked, N, blown, t99, thick, solver_time = solved
+    run = solved.prepared
+    stretches = solved.stretches
+    path = solved.path
+    times = solved.times
+    ledger = solved.ledger
     config = run.config
     derived = run.derived
     disk = run.disk
-    snapshots = _sample_shares(run.config.output)[1]
-    moving = Moving(*_moving(derived, run.damping, stretches, times))
-    collide = (looked[ROWS.index("gates")].astype(np.int64) & 1 == 1) & config.collisions.enabled
-    t_coll = collision_times(N, disk.masses, disk.grid.sizes, moving, collide)
+    _, snapshots = _sample_shares(config.output)
+    motion = _motion_series(derived, run.damping, stretches, times)
+    gates = solved.series[ROWS.index("gates")].astype(np.int64)
+    collide = (gates & 1 == 1) & config.collisions.enabled
+    t_coll = collision_times(solved.N, disk.masses, disk.grid.sizes, motion, collide)
     series = series_of(
-        config, looked, ledger, r=derived.r, area=derived.area, moving=moving, t_coll=t_coll
+        config, solved.series, ledger, r=derived.r, area=derived.area, motion=motion, t_coll=t_coll
     )
-    energies = _energies(config, derived, disk, stretches, run.cache)
+    E_collisions, E_dissipated = _energies(config, derived, disk, stretches, run.cache)
     stats = run.cache.stats() if goes_on_looking_up(config) else run.stats
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("cache: %s", stats.line())
     to_mars = derived.area / M_MARS
     course = Course(
-        derived, run.drivers, path, depths, float(ledger[-1, SUPPLIED]), float(series["s_blow"][0])
+        derived,
+        run.drivers,
+        path,
+        solved.depths,
+        supplied=float(ledger[-1, SUPPLIED]),
+        s_blow_0=float(series["s_blow"][0]),
     )
     last = {name: float(values[-1]) for name, values in series.items()}
     return RunResult(
@@ -525,11 +614,11 @@ def finish(solved: Solved) -> RunResult:
         s=disk.grid.sizes,
         s_edges=disk.grid.edges,
         t_snapshot=times[snapshots],
-        N=N[snapshots],
-        M_blown=blown * to_mars,
+        N=solved.N[snapshots],
+        M_blown=solved.blown * to_mars,
         M_loss=last["M_loss_cum"],
         M_loss_blowout=last["M_loss_blowout_cum"],
-        M_loss_thick=thick * to_mars,
+        M_loss_thick=solved.blown_while_thick * to_mars,
         M_loss_sublimation=last["M_loss_sublimation_cum"],
         M_loss_other=last["M_loss_other_cum"],
         M_available=disk.sigma_0 * to_mars + available_supply(config),
@@ -537,9 +626,9 @@ def finish(solved: Solved) -> RunResult:
         Sigma_0=disk.sigma_0,
         Sigma_final=last["Sigma"],
         t_end=path.t_final,
-        t99=t99,
-        E_collisions=energies[0],
-        E_dissipated=energies[1],
+        t99=solved.t99,
+        E_collisions=E_collisions,
+        E_dissipated=E_dissipated,
         tau_max=max(path.tau_max, float(series["tau_los"].max())),
         ledger_error=path.ledger_error,
         gated_time=path.gated_time,
@@ -547,7 +636,7 @@ def finish(solved: Solved) -> RunResult:
         steps_rejected=path.rejected,
         steps_beyond_qpr=path.beyond_qpr,
         bins_repaired=path.repaired,
-        wall_time=run.seconds + solver_time + time.perf_counter() - begin,
-        solver_time=solver_time,
+        wall_time=run.seconds + solved.solver_time + time.perf_counter() - begin,
+        solver_time=solved.solver_time,
         cache=stats,
     )

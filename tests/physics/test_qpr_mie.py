@@ -224,7 +224,7 @@ def test_grids_span_the_model_and_bound_their_steps() -> None:
     assert (np.diff(T) > 0).all()
     assert np.diff(T).max() <= 100.0
     # Whole kelvins: half a kelvin at either end of a step of 11 K.
-    assert (np.diff(T) / T[:-1]).max() < qpr.RELATIVE_TEMPERATURE_STEP + 1.0 / 300.0
+    assert (np.diff(T) / T[:-1]).max() < qpr.MAX_RELATIVE_TEMPERATURE_STEP + 1.0 / 300.0
     assert np.diff(np.log10(s[s <= 1e-6])).max() <= 1 / 46 * (1 + 1e-3)
     with pytest.raises(ValueError, match="sizes_per_decade"):
         qpr.size_grid(0)

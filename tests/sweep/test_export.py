@@ -196,7 +196,7 @@ def test_no_run_makes_a_file_without_rows(mixed: Path, tmp_path: Path, suffix: s
         (
             "--to netcdf --out no/file.nc",
             (
-                "no/file.nc cannot be written: No such file or directory; choose another place with"
+                "no/file.nc cannot be written: No such file or directory; choose another path with"
                 " --out"
             ),
         ),

@@ -138,7 +138,7 @@ def test_a_file_that_is_there_is_written_over_with_force_only(
     there.chmod(0o640)
     said = ask.refused(writer, "--out", there.name)
     assert (
-        f"{there.name} is there already; choose another name with --out, or write over it with"
+        f"{there.name} already exists; choose another name with --out, or overwrite it with"
         " --force" in said
     )
     assert there.read_bytes() == MINE
@@ -170,7 +170,7 @@ def test_no_file_of_a_store_or_of_its_notes_is_written_over(
     said = ask.refused(WRITERS["card"], "--out", name, "--force")
     assert (
         f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another"
-        " place with --out" in said
+        " path with --out" in said
     )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -188,7 +188,7 @@ def test_a_link_is_followed_and_stays_one(ask: Ask, writer: Writer, folder: Path
     target.parent.mkdir()
     target.write_bytes(MINE)
     link.symlink_to(Path("elsewhere") / "target")
-    assert "is there already" in ask.refused(writer, "--out", link.name)
+    assert "already exists" in ask.refused(writer, "--out", link.name)
     assert target.read_bytes() == MINE
     ask.accepted(writer, "--out", link.name, "--force")
     assert link.is_symlink()
@@ -253,10 +253,10 @@ def test_a_folder_is_no_file(ask: Ask, writer: Writer, folder: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(ask: Ask, writer: Writer, folder: Path) -> None:
     said = ask.refused(writer, "--out", f"no/file{writer.ending}")
     assert (
-        f"no/file{writer.ending} cannot be written: No such file or directory; choose another place"
+        f"no/file{writer.ending} cannot be written: No such file or directory; choose another path"
         " with --out" in said
     )
-    assert "is no name of a file" in ask.refused(writer, "--out", "")
+    assert "is not the name of a file" in ask.refused(writer, "--out", "")
     assert list(folder.iterdir()) == []
 
 
@@ -275,7 +275,7 @@ def test_a_name_that_the_command_chooses_is_not_written_over_either(ask: Ask, fo
         "plot": "small-psd.png",
     }.items():
         ask.accepted(WRITERS[name])
-        assert f"{default} is there already" in ask.refused(WRITERS[name])
+        assert f"{default} already exists" in ask.refused(WRITERS[name])
         ask.accepted(WRITERS[name], "--force")
         assert (folder / default).read_bytes().startswith(WRITERS[name].begins)
 
@@ -350,7 +350,7 @@ def test_a_file_that_comes_to_be_there_while_it_is_computed_stays(folder: Path) 
             file.write(b"a,b\n")
             (folder / "late.csv").write_bytes(MINE)
 
-    with pytest.raises(OutputError, match=r"late\.csv is there already"):
+    with pytest.raises(OutputError, match=r"late\.csv already exists"):
         compute()
     assert (folder / "late.csv").read_bytes() == MINE
 
@@ -392,7 +392,7 @@ def as_nobody() -> Iterator[None]:
 def test_what_may_not_be_written_is_named_before_anything_is_computed(of_root: Path) -> None:
     (of_root / "there.csv").write_bytes(MINE)
     for name in ("new.csv", "there.csv"):
-        said = f"{name} cannot be written: Permission denied; choose another place with --out"
+        said = f"{name} cannot be written: Permission denied; choose another path with --out"
         with as_nobody(), pytest.raises(OutputError, match=re.escape(said)):
             OutFile.from_name(of_root / name, ["csv"], force=True)
 

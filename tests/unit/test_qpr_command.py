@@ -61,7 +61,7 @@ def test_one_command_writes_both_tables(folder: Path) -> None:
 
 def test_extinction_that_is_not_kept_is_told_before_the_sums(folder: Path) -> None:
     said = run("--out", "p.csv").stdout
-    assert said.index("is not kept; add --ext FILE") < said.index("p.csv: <Q_pr>")
+    assert said.index("is not written; add --ext FILE") < said.index("p.csv: <Q_pr>")
     assert [path.name for path in folder.iterdir()] == ["p.csv"]
 
 
@@ -69,7 +69,7 @@ def test_extinction_that_is_not_kept_is_told_before_the_sums(folder: Path) -> No
 def test_neither_is_written_where_one_is_there(folder: Path, there: str, option: str) -> None:
     (folder / there).write_bytes(MINE)
     said = refused("--out", "p.csv", "--ext", "e.csv")
-    assert f"{there} is there already; choose another name with {option}, or write over it" in said
+    assert f"{there} already exists; choose another name with {option}, or overwrite it" in said
     assert [path.name for path in folder.iterdir()] == [there]
     assert (folder / there).read_bytes() == MINE
     run("--out", "p.csv", "--ext", "e.csv", "--force")
@@ -100,8 +100,8 @@ def test_either_table_can_be_printed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no/e.csv", "No such file or directory; choose another place with --ext"),
-        ("", "--ext '': is no name of a file"),
+        ("no/e.csv", "No such file or directory; choose another path with --ext"),
+        ("", "--ext '': is not the name of a file"),
         ("e.npz", "e.npz: has the ending of npz, not of csv"),
     ],
 )

@@ -160,11 +160,11 @@ def test_the_last_value_is_given_again_for_the_same_objects_and_equal_numbers_on
         made.append(factor)
         return array * factor
 
-    first = memory.again(make, array, 2.0)
-    assert memory.again(make, array, float("2")) is first
-    assert memory.again(make, array, 3.0).tolist() == [3.0, 3.0]
-    assert memory.again(make, array.copy(), 3.0) is not first
-    assert memory.again(make, array, 2.0) is not first
+    first = memory.repeat(make, array, 2.0)
+    assert memory.repeat(make, array, float("2")) is first
+    assert memory.repeat(make, array, 3.0).tolist() == [3.0, 3.0]
+    assert memory.repeat(make, array.copy(), 3.0) is not first
+    assert memory.repeat(make, array, 2.0) is not first
     assert made == [2.0, 3.0, 3.0, 2.0]
 
 

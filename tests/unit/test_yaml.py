@@ -241,8 +241,8 @@ def test_merge_keys_take_what_is_not_given(text: str, content: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("b: {<<: *a, <<: *a}", "<< is given twice; write <<: [*one, *other]"),
-        ("b: {<<: 3}", "<< takes keys of a section; write <<: *name, or [*one, *other]"),
+        ("b: {<<: *a, <<: *a}", "<< is given twice; write <<: [*first, *second]"),
+        ("b: {<<: 3}", "<< takes keys of a section; write <<: *name, or [*first, *second]"),
         ("b: {<<: [*a, 3]}", "<< takes keys of a section"),
         (
             "b: {<<: *c}",

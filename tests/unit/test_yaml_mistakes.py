@@ -85,14 +85,14 @@ MISTAKES = {
     ),
     "an open brace": ("x: 1\na: {b: 1\n", 2, "the brace { is not closed, or a comma is missing"),
     "no comma": ("a: {b: 1 c: 2}\n", 1, "the brace { is not closed, or a comma is missing"),
-    "an open quote": ("a: 'x\nb: 2\n", 1, "the quote is not closed; write it behind the text, too"),
+    "an open quote": ("a: 'x\nb: 2\n", 1, "the quote is not closed; write it after the text, too"),
     "a closed bracket": (
         "a: 1\nb: ]\n",
         2,
         "a value is missing, or a bracket is closed that was never opened",
     ),
-    "two braces": ("a: {b: 1}}\n", 1, "goes on behind a value"),
-    "text behind quotes": ("a: 'b' c\n", 1, "goes on behind a value"),
+    "two braces": ("a: {b: 1}}\n", 1, "continues after a value"),
+    "text behind quotes": ("a: 'b' c\n", 1, "continues after a value"),
     "two colons": (
         "a: 1\nb: c: d\n",
         2,
@@ -111,7 +111,7 @@ MISTAKES = {
     "indented between": (
         "a:\n    b: 1\n  c: 2\n",
         3,
-        "the line is indented otherwise than those above it",
+        "the line is indented differently than those above it",
     ),
     "no dash": ("a:\n- 1\n- 2\nb\n", 4, "there is no colon in the line; write key: value"),
     "a dash without a blank": (
@@ -119,7 +119,7 @@ MISTAKES = {
         3,
         "there is no colon in the line; write key: value",
     ),
-    "a list behind a colon": ("a: - 1\n", 1, "a list begins behind a colon; write it in brackets"),
+    "a list behind a colon": ("a: - 1\n", 1, "a list begins after a colon; write it in brackets"),
     "an at sign": ("a: @x\n", 1, "no text begins with @ in YAML; put it in quotes"),
     "a per cent sign": ("a: [%x]\n", 1, "no text begins with % in YAML; put it in quotes"),
     "a backtick": ("- `x`\n", 1, "no text begins with ` in YAML; put it in quotes"),
