@@ -311,7 +311,7 @@ def _lost_of(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:
     """Keys of the chunks of an array that must exist and do not."""
     spec = store.arrays[name]
     gone = absent(spec, store.files.chunks[name])
-    return reader.lost_chunks(store.attributes, store.arrays, spec, gone, status)
+    return reader.lost_chunks(store.attributes, spec, gone, status)
 
 
 def _lost(store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]) -> Iterator[int]:

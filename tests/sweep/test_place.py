@@ -154,7 +154,7 @@ def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
 def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) -> None:
     place = Place.of(f"memory://{tmp_path.name}.zarr")
     obstore.put(place.inside, "thesis.tex", b"mine")
-    with pytest.raises(StoreError, match="is no store of a sweep"):
+    with pytest.raises(StoreError, match="is not a store of a sweep"):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
     assert [key for key, _ in place.listing()] == ["thesis.tex"]
 

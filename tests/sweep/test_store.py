@@ -402,7 +402,7 @@ def test_a_garbled_store_is_refused_by_name(tmp_path: Path, finished: Path, text
     with pytest.raises(
         StoreError,
         match=(
-            r"s\.zarr: is no store of a sweep, or a damaged one.*; nothing was changed; choose"
+            r"s\.zarr: is not a store of a sweep, or is damaged.*; nothing was changed; choose"
             r" another --store"
         ),
     ):
