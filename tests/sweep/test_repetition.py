@@ -259,7 +259,7 @@ def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -
     code, said = typed("doctor", store)
     assert code == 0
     assert "missing tables" in said
-    assert said.endswith("nothing is to be done")
+    assert said.endswith("no action needed")
 
 
 def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
