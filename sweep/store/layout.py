@@ -350,7 +350,10 @@ def is_target(variable: Variable) -> bool:
 
 def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
     """Return the labels along each labelled dimension of a store with these optional parts."""
-    return INDEXES | CHECK_INDEXES if "check" in parts else dict(INDEXES)
+    labels = dict(INDEXES)
+    if "check" in parts:
+        labels.update(CHECK_INDEXES)
+    return labels
 
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
