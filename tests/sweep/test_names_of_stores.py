@@ -217,7 +217,7 @@ def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str
         sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
     )
     assert done.exit_code == 2
-    assert in_one_line(done.stderr).count("choose another place with --store") == 1
+    assert in_one_line(done.stderr).count("choose another location with --store") == 1
 
 
 def test_nobody_is_told_to_move_away_what_may_be_good() -> None:
@@ -266,7 +266,7 @@ def test_no_store_is_made_within_another(
     (tmp_path / "link").symlink_to("s.zarr")
     monkeypatch.chdir(tmp_path)
     assert (
-        f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store"
+        f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another location with --store"
         in refusal_to_make(name)
     )
 
