@@ -69,7 +69,9 @@ def refuse_name(path: Path, text: str) -> None:
         raise StoreError(f"{text}: {problem}; give another name with --store")
     around = store_around(Path(os.path.realpath(path)))
     if around is not None:
-        raise StoreError(f"{text}: lies in the store {around}; choose another location with --store")
+        raise StoreError(
+            f"{text}: lies in the store {around}; choose another location with --store"
+        )
     limit = _longest_name(path.parent) - NOTE_BYTES
     size = len(os.fsencode(path.name))
     if size > limit:

@@ -268,7 +268,8 @@ def _read_spec(place: Place, name: str) -> schema.ArraySpec:
 def _read_whole(place: Place, spec: schema.ArraySpec) -> NDArray[Any]:
     try:
         if spec.array_bytes > MAX_COLUMN_BYTES:
-            raise ValueError(f"{spec.array_bytes / 1e9:.1f} GB are more than this program reads at once")
+            size = f"{spec.array_bytes / 1e9:.1f} GB"
+            raise ValueError(f"{size} are more than this program reads at once")
         return chunks.read_array(place, spec, lambda absent: _refuse_lost(place, spec, absent))
     except Exception as error:
         raise _as_store_error(place, spec.name, error) from error
