@@ -59,7 +59,7 @@ def object_place(scheme: str, rest: str) -> "Objects":
         authority, _, key = key.partition("/")
     if not authority or (not key and scheme != "memory"):
         cure = f"give a bucket and a name in it, such as {scheme}://BUCKET/NAME.zarr"
-        raise StoreError(f"{shown}: is no name for a store; {cure}")
+        raise StoreError(f"{shown}: is not a name for a store; {cure}")
     parts = [authority, *key.rstrip("/").split("/")] if key else [authority]
     if any(part in {"", ".", ".."} for part in parts):
         cure = "give the plain path of the store"

@@ -353,7 +353,7 @@ def test_a_block_whose_writing_fails_stays_pending_and_a_rerun_repairs_it(
     )
     assert full.returncode == 2
     assert (
-        f"{store}: writing failed: File too large; free space or cure the disk, then run the same"
+        f"{store}: writing failed: File too large; free space or repair the disk, then run the same"
         " command again" in full.stderr
     )
     assert "Traceback" not in full.stderr
