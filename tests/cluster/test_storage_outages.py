@@ -272,6 +272,6 @@ def test_a_folder_that_is_full_is_told_in_words_of_disks() -> None:
         raise OSError(28, "No space left on device")
     assert (
         str(caught.value)
-        == "s.zarr: writing failed: No space left on device; free space or repair the disk, then run"
-        " the same command again"
+        == "s.zarr: writing failed: No space left on device; free space or repair the disk, then"
+        " run the same command again"
     )
