@@ -172,7 +172,7 @@ def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
     done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", *begin(name), "--workers", "0"])
     assert done.exit_code == 2
     assert (
-        "the name of a store may have 155 bytes here, as notes beside it have longer ones, and"
+        "the name of a store may have 155 bytes here, since notes next to it have longer"
         f" this has {len(name.encode())}" in done.stderr
     )
     assert [path.name for path in folder.iterdir()] == ["small.yaml"]
@@ -279,7 +279,7 @@ def test_no_store_is_made_under_the_name_of_a_note(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert (
-        f"{name}: names that begin with a point are those of notes beside a store"
+        f"{name}: names that begin with a point are those of notes next to a store"
         in refusal_to_make(name)
     )
 
