@@ -135,7 +135,7 @@ def _connection_failure(text: str) -> str:
     return "the connection was cut"
 
 
-def failure(place: object, error: Exception, what: str = "", seconds: float = 0.0) -> StoreError:
+def failure(place: object, error: Exception, problem: str = "", seconds: float = 0.0) -> StoreError:
     """Return an error of an object store's client as a StoreError.
 
     Parameters
@@ -144,7 +144,7 @@ def failure(place: object, error: Exception, what: str = "", seconds: float = 0.
         The store, whose text names it.
     error : Exception
         The error that the client has raised.
-    what : str
+    problem : str
         What could not be done; empty to leave it out.
     seconds : float
         How long it was tried; not mentioned below a second.
@@ -154,8 +154,7 @@ def failure(place: object, error: Exception, what: str = "", seconds: float = 0.
     StoreError
         A StorageOutageError where the same request may succeed a little later.
     """
-    problem = f"{what}: {reason(error)}" if what else reason(error)
-    message = f"{place}: {problem}"
+    message = f"{place}: {problem}: {reason(error)}" if problem else f"{place}: {reason(error)}"
     if not is_passing(error):
         return StoreError(message)
     if seconds >= 1.0:
@@ -164,15 +163,15 @@ def failure(place: object, error: Exception, what: str = "", seconds: float = 0.
 
 
 @contextmanager
-def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
+def telling(place: object, problem: str, advice: str = "") -> Iterator[None]:
     """Turn failures of storage within this context into a StoreError.
 
     Parameters
     ----------
     place : object
         The store, whose text names it.
-    what : str
-        What fails, as the message puts it.
+    problem : str
+        What could not be done if storage fails, such as "cannot be read".
     advice : str
         What to do about it, where the store is in a folder.
 
@@ -188,6 +187,6 @@ def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
         raise
     except storage_errors() as error:
         if is_of_client(error):
-            raise failure(place, error, what) from error
+            raise failure(place, error, problem) from error
         cure = f"; {advice}" if advice else ""
-        raise StoreError(f"{place}: {what}: {reason(error)}{cure}") from error
+        raise StoreError(f"{place}: {problem}: {reason(error)}{cure}") from error

@@ -53,7 +53,7 @@ def object_place(scheme: str, rest: str) -> "Objects":
     refuse_secrets(scheme, rest)
     shown = hide_secrets(scheme, rest)
     if scheme not in OBJECT_SCHEMES:
-        kinds = ", ".join(f"{known}://" for known in OBJECT_SCHEMES)
+        kinds = ", ".join(f"{name}://" for name in OBJECT_SCHEMES)
         unknown = shown.partition("://")[0]
         raise StoreError(f"{shown}: there is no {unknown}:// store; give a path or one of {kinds}")
     authority, _, key = rest.partition("/")
@@ -129,7 +129,7 @@ class Objects(Place):
         return client_store(self.text)
 
     @property
-    def beside(self) -> Any:
+    def notes_store(self) -> Any:
         """The client's store of the notes."""
         parent = self.text.rpartition("/")[0]
         return client_store(parent + "/" if parent.endswith("/") else parent)
@@ -371,13 +371,13 @@ class Objects(Place):
     def leftovers(self) -> list[str]:
         """Return the names of all notes next to the store."""
         obstore = client()
-        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
+        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.notes_store))
         names = [entry["path"] for entry in listed["objects"]]
         return sorted(name for name in names if name.startswith(note_name(self.name, "")))
 
     def delete_leftover(self, name: str) -> None:
         """Remove one of these notes."""
-        self._delete_object(self.beside, name)
+        self._delete_object(self.notes_store, name)
 
     def free_bytes(self) -> None:
         """Return None: object stores do not report their free space."""
@@ -391,7 +391,7 @@ class Objects(Place):
         obstore = client()
 
         def read_note() -> Tagged:
-            answer = obstore.get(self.beside, self._note(note))
+            answer = obstore.get(self.notes_store, self._note(note))
             written = answer.meta["last_modified"]
             return Tagged(bytes(answer.bytes()), str(answer.meta["e_tag"]), written)
 
@@ -418,23 +418,23 @@ class Objects(Place):
             False where somebody else has replaced or removed that version.
         """
         try:
-            return self._put_if(self.beside, self._note(note), data, {"e_tag": tag})
+            return self._put_if(self.notes_store, self._note(note), data, {"e_tag": tag})
         except FileNotFoundError:
             return False
 
     def note_read(self, note: str) -> bytes | None:
         """Read a note next to the store; None where there is none."""
-        return self._content(self.beside, self._note(note))
+        return self._content(self.notes_store, self._note(note))
 
     def note_write(self, note: str, data: bytes) -> None:
         """Write a note, replacing an older one."""
         obstore = client()
-        self._patience().call(lambda: obstore.put(self.beside, self._note(note), data))
+        self._patience().call(lambda: obstore.put(self.notes_store, self._note(note), data))
 
     def note_create(self, note: str, data: bytes) -> bool:
         """Write a note if there is none, and return whether this call has written it."""
-        return self._put_if(self.beside, self._note(note), data, "create")
+        return self._put_if(self.notes_store, self._note(note), data, "create")
 
     def note_delete(self, note: str) -> None:
         """Remove a note, if there is one."""
-        self._delete_object(self.beside, self._note(note))
+        self._delete_object(self.notes_store, self._note(note))

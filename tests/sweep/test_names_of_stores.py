@@ -173,7 +173,7 @@ def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
     assert done.exit_code == 2
     assert (
         "the name of a store may have 155 bytes here, since notes next to it have longer"
-        f" this has {len(name.encode())}" in done.stderr
+        f" names, and this has {len(name.encode())}" in done.stderr
     )
     assert [path.name for path in folder.iterdir()] == ["small.yaml"]
 
