@@ -357,7 +357,13 @@ def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
 
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
-    """Return the length of every dimension but ``run``."""
+    """Return the length of every dimension but ``run``.
+
+    Parameters
+    ----------
+    samples, snapshots, bins : int
+        Times in a series, snapshots of the size distribution, and bins of each of them.
+    """
     return {
         "sample": samples,
         "snapshot": snapshots,

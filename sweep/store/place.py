@@ -266,7 +266,7 @@ class Folder(Place):
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
-        """Yield an empty group under another name, and rename it when the context ends."""
+        """Yield an empty group in a folder of another name, and rename it when the context ends."""
         import zarr
 
         unfinished = self.note_path(f"making-{unique_mark()}")
@@ -318,7 +318,15 @@ class Folder(Place):
                 yield folder, -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
-        """Read a file of the store, or its first bytes; refuse anything but a plain file."""
+        """Read a file of the store, or its first bytes.
+
+        Raises
+        ------
+        OSError
+            It is not a plain file, or too large, or cannot be read.
+        StoreError
+            It is in a folder that is not a plain folder of the store.
+        """
         refuse_detour(self.path, key)
         status = (self.path / key).lstat()
         # a pipe would hang, and a link lead elsewhere

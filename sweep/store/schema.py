@@ -84,7 +84,13 @@ class ArraySpec:
 
 
 def mapping(text: bytes) -> dict[str, Any]:
-    """Parse JSON that must be a mapping; ValueError otherwise."""
+    """Parse JSON that must be a mapping.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, or not a mapping, or nested too deep to be parsed.
+    """
     try:
         content = json.loads(text)
     except RecursionError as error:
@@ -95,7 +101,13 @@ def mapping(text: bytes) -> dict[str, Any]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Yield every text in nested lists and mappings; ValueError if they are nested too deep."""
+    """Yield every text in nested lists and mappings.
+
+    Raises
+    ------
+    ValueError
+        They are nested deeper than any sweep is.
+    """
     waiting = [(value, 0)]
     while waiting:
         node, depth = waiting.pop()
