@@ -245,7 +245,7 @@ def _blocks(store: _Store) -> Iterator[Finding]:
             store,
             "unknown states",
             unknown,
-            f"status holds values other than {states}, which mean nothing",
+            f"status holds values that are none of its states, {states}",
         )
     lost = set(_lost_blocks(store, status, committed)) - marked - unknown
     if lost:
