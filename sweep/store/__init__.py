@@ -1,1 +1,1 @@
-"""The Zarr store of a sweep: layout, writing by blocks, reading, and the lock that keeps a second driver out."""
+"""The Zarr store of a sweep: layout, locations, writing by blocks, reading, locks and repair."""

@@ -1,4 +1,4 @@
-"""``dataset.sweep``: a product sweep with one dimension per axis, whole disks, what failed, and how each run was set up."""
+"""``dataset.sweep``: product sweeps as grids, sums over disks, failed runs, and configurations."""
 
 import functools
 import html
@@ -24,13 +24,17 @@ from ..tables import text
 from ..views import STATES, adds_up, ring_axis_of
 from . import layout
 
-# in the place of NaN in an index, which has no place for it; behind all other values
+#: Stands for NaN in an index, which cannot hold it, and sorts after all other values.
 NULL = np.finfo(np.float64).max
+MAX_WORDS_SHOWN = 4
+MAX_WORD_LENGTH = 40  # characters
 
 
 @xarray.register_dataset_accessor("sweep")
 class SweepAccessor:
-    """What a sweep's dataset can do beyond xarray; shown in a notebook, it sums up the sweep with units and states.
+    """Methods of a sweep's dataset beyond those of xarray.
+
+    A notebook shows it as a summary of the sweep with units and states.
 
     Examples
     --------
@@ -51,32 +55,41 @@ class SweepAccessor:
         return [str(name) for name in self._dataset.attrs["axes"]]
 
     def _cases(self) -> xarray.Dataset:
-        """The product's cases along ``run``: a run that several cases share stands there once for each, with its place on the axes."""
-        if layout.CASE_RUN not in self._dataset:
-            return self._dataset.isel(run=np.flatnonzero(self._dataset.in_product.values))
+        """Return the product's cases along ``run``, with their values on the axes.
+
+        A run that several cases share is repeated for each of them.
+        """
+        dataset = self._dataset
+        if layout.CASE_RUN not in dataset:
+            return dataset.isel(run=np.flatnonzero(dataset.in_product.values))
         labels = {
-            axis: ("run", self._dataset[layout.CASE_LABEL.format(axis)].values)
-            for axis in self.axes
+            axis: ("run", dataset[layout.CASE_LABEL.format(axis)].values) for axis in self.axes
         }
-        along_case = [
-            name for name, array in self._dataset.variables.items() if "case" in array.dims
-        ]
-        return (
-            self._dataset.drop_vars(along_case)
-            .isel(run=self._dataset[layout.CASE_RUN].values)
-            .assign_coords(labels)
-        )
+        along_case = [name for name, array in dataset.variables.items() if "case" in array.dims]
+        runs = dataset[layout.CASE_RUN].values
+        return dataset.drop_vars(along_case).isel(run=runs).assign_coords(labels)
 
     def grid(self, axes: Sequence[str] | None = None) -> xarray.Dataset:
-        """Runs of the product spread over ``axes`` (default: all of them); cells without a run are NaN, with status 0.
+        """Spread the runs of the product over axes, each a dimension of its own.
 
-        Included runs, which need not lie on the axes, are left out. The value of an axis is NaN
-        where the configuration has none (``null``).
+        Cells without a run are NaN, with status 0. Included runs, which need not lie on the axes,
+        are left out. The value of an axis is NaN where the configuration has none (``null``).
+
+        Parameters
+        ----------
+        axes : sequence of str, optional
+            Names of the axes, or of other coordinates of the runs; all axes by default.
+
+        Returns
+        -------
+        xarray.Dataset
+            All arrays of the dataset, with these dimensions in place of ``run``.
 
         Raises
         ------
         ValueError
-            Unknown axes, or several runs in one cell because an axis that differs is not named.
+            An axis is unknown, or several runs share a cell because an axis that differs between
+            them is not named.
         """
         dataset = self._cases()
         names = list(axes or self.axes)
@@ -84,59 +97,60 @@ class SweepAccessor:
             raise ValueError(
                 "the sweep has no product of axes, only included runs; use the runs as they are"
             )
-        unknown = [
-            name for name in names if name not in dataset.coords or dataset[name].dims != ("run",)
-        ]
+        coordinates = [name for name in dataset.coords if dataset[name].dims == ("run",)]
+        unknown = [name for name in names if name not in coordinates]
         if unknown:
             raise ValueError(
                 f"{', '.join(unknown)} is no coordinate of the runs; there are"
-                f" {', '.join(str(n) for n in dataset.coords if dataset[n].dims == ('run',))}"
+                f" {', '.join(map(str, coordinates))}"
             )
         labels = {name: dataset[name].values for name in names}
-        without = [
-            name
-            for name, values in labels.items()
-            if values.dtype.kind == "f" and np.isnan(values).any()
-        ]
-        index = pd.MultiIndex.from_arrays(
-            [
-                np.nan_to_num(v, nan=NULL, posinf=np.inf) if n in without else v
-                for n, v in labels.items()
-            ],
-            names=names,
-        )
+        with_nan = []
+        for name, values in labels.items():
+            if values.dtype.kind == "f" and np.isnan(values).any():
+                labels[name] = np.nan_to_num(values, nan=NULL, posinf=np.inf)
+                with_nan.append(name)
+        index = pd.MultiIndex.from_arrays(list(labels.values()), names=names)
         if not index.is_unique:
-            others = [
+            differing = [
                 name
                 for name in self.axes
                 if name not in names and len(set(dataset[name].values.tolist())) > 1
             ]
             raise ValueError(
                 f"several runs share a cell of {', '.join(names)}; add"
-                f" {', '.join(others) or 'another coordinate'} or select runs first"
+                f" {', '.join(differing) or 'another coordinate'} or select runs first"
             )
-        along_run = dataset.drop_vars(
-            [name for name in names if name in dataset.coords]
-        ).assign_coords(xarray.Coordinates.from_pandas_multiindex(index, "run"))
-        fill = {
+        along_run = dataset.drop_vars(names).assign_coords(
+            xarray.Coordinates.from_pandas_multiindex(index, "run")
+        )
+        fills = {
             str(name): 0 for name, array in along_run.variables.items() if array.dtype.kind in "iu"
         }
-        grid = along_run.unstack("run", fill_value={**fill}) if fill else along_run.unstack("run")
-        back = {
+        options: dict[str, Any] = {"fill_value": fills} if fills else {}
+        grid = along_run.unstack("run", **options)
+        restored = {
             name: (name, np.where(grid[name] == NULL, np.nan, grid[name]), grid[name].attrs)
-            for name in without
+            for name in with_nan
         }
-        return grid.assign_coords(back)
+        return grid.assign_coords(restored)
 
     def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
-        """Sums over the rings of each disk, NaN where a ring failed, is not done or is no case of the sweep.
+        """Sum over the rings of each disk.
 
-        ``notes`` are those that any of its rings has.
+        A sum is NaN where a ring failed, is not done or is no case of the sweep. ``notes`` of a
+        disk are those that any of its rings has.
 
         Parameters
         ----------
-        names : quantities that add up: masses, rates and energies, also series, if all rings of a disk have the same times; None for
-            all totals per run
+        names : sequence of str, optional
+            Quantities that add up: masses, rates and energies; also their series, if all rings of a
+            disk have the same times. By default all such quantities with one value per run.
+
+        Returns
+        -------
+        xarray.Dataset
+            The sums, over all axes but that of the rings.
 
         Raises
         ------
@@ -146,37 +160,38 @@ class SweepAccessor:
         ring = self._ring
         if ring is None:
             raise ValueError("the sweep has no rings; its runs are not parts of a disk")
-        held = self._dataset.data_vars
+        arrays = self._dataset.data_vars
         additive = [
             name
-            for name in sorted(map(str, held))
-            if adds_up(str(held[name].attrs.get("units", "")))
+            for name in sorted(map(str, arrays))
+            if adds_up(str(arrays[name].attrs.get("units", "")))
         ]
-        chosen = (
-            list(names)
-            if names is not None
-            else [name for name in additive if held[name].dims == ("run",)]
-        )
+        if names is None:
+            names = [name for name in additive if arrays[name].dims == ("run",)]
+        chosen = list(names)
         for name in chosen:
             if name not in additive:
                 raise ValueError(
                     f"{name} does not add up over rings; there are {', '.join(additive)}"
                 )
-        series = any("sample" in held[name].dims for name in chosen)
-        more = [*(["t"] if series else []), *([layout.NOTES] if layout.NOTES in held else [])]
-        grid = self._dataset[[*chosen, "status", *more]].sweep.grid()
-        done = grid.status == layout.DONE
-        found = grid[chosen].where(done).sum(ring, skipna=False, keep_attrs=True)
+        needed = [*chosen, "status"]
+        has_series = any("sample" in arrays[name].dims for name in chosen)
+        if has_series:
+            needed.append("t")
+        if layout.NOTES in arrays:
+            needed.append(layout.NOTES)
+        grid = self._dataset[needed].sweep.grid()
+        is_done = grid.status == layout.DONE
+        total: xarray.Dataset = grid[chosen].where(is_done).sum(ring, skipna=False, keep_attrs=True)
         if layout.NOTES in grid:
-            found = found.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
-        if series:
-            found = found.assign_coords(t=self._shared_times(grid.t.where(done), ring))
-        total: xarray.Dataset = found.assign_attrs(self._dataset.attrs)
-        return total
+            total = total.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
+        if has_series:
+            total = total.assign_coords(t=self._shared_times(grid.t.where(is_done), ring))
+        return total.assign_attrs(self._dataset.attrs)
 
     @staticmethod
     def _notes_of_disks(grid: xarray.Dataset, ring: str) -> xarray.DataArray:
-        """The notes that any ring of a disk has."""
+        """Return the notes that any ring of a disk has."""
         of_rings = [grid[layout.NOTES].isel({ring: i}, drop=True) for i in range(grid.sizes[ring])]
         notes: xarray.DataArray = functools.reduce(operator.or_, of_rings)
         return notes.assign_attrs(grid[layout.NOTES].attrs)
@@ -193,22 +208,24 @@ class SweepAccessor:
         return low
 
     def failed(self) -> xarray.Dataset:
-        """The runs that failed; ``error`` says why, and :meth:`command` repeats one."""
-        return self._dataset.isel(run=np.flatnonzero(self._dataset.status.values == layout.FAILED))
+        """Return the runs that failed; ``error`` says why, and :meth:`command` repeats one."""
+        is_failed = self._dataset.status.values == layout.FAILED
+        return self._dataset.isel(run=np.flatnonzero(is_failed))
 
     def notes(self) -> pd.DataFrame:
-        """Return what makes the runs of this dataset doubtful.
+        """Return the caveats of the runs of this dataset.
 
         Returns
         -------
         pandas.DataFrame
-            A row for each note that some finished run has, under its name: ``runs``, how many have
-            it, and ``meaning``, what it says. Each run's own are the bits of ``dataset.notes``.
+            A row for each note that any finished run has, indexed by its name: ``runs``, the number
+            of runs that have it, and ``meaning``. The notes of each run are the bits of
+            ``dataset.notes``.
 
         Warns
         -----
         NotesWarning
-            The store is of a version that kept none.
+            The store was written by a version that recorded no notes.
 
         Examples
         --------
@@ -227,19 +244,30 @@ class SweepAccessor:
 
     def _notes(self) -> Notes:
         def column(name: str) -> NDArray[Any]:
-            return np.ravel(self._dataset[name].values)  # of one run, or of runs over several axes
+            # a dataset may have one run alone, or runs over several axes
+            return np.ravel(self._dataset[name].values)
 
         return Notes.read(column, are_recorded=layout.NOTES in self._dataset)
 
     def config(self, run: int | str) -> RunConfig:
-        """The resolved configuration of a run, by its place in this dataset or by its run_id.
+        """Return the resolved configuration of a run.
+
+        Parameters
+        ----------
+        run : int or str
+            Its position in this dataset, or its run_id.
+
+        Returns
+        -------
+        RunConfig
+            Its configuration, with all defaults.
 
         Raises
         ------
         KeyError
             There is no such run.
         """
-        return self._recorded.config(self._place(run))
+        return self._recorded.config(self._position(run))
 
     def command(self, run: int | str) -> str:
         """Return the command that repeats a run, to the same bits.
@@ -247,13 +275,12 @@ class SweepAccessor:
         Parameters
         ----------
         run : int or str
-            Its place in this dataset, or its run_id.
+            Its position in this dataset, or its run_id.
 
         Returns
         -------
         str
-            For a shell. A base that was edited since is set back in it; where a table or the code
-            has changed, a RunChangedWarning says so.
+            A line for a shell. It reverts edits of the base configuration since the run.
 
         Raises
         ------
@@ -262,30 +289,32 @@ class SweepAccessor:
         StoreError
             No command repeats it: its base or a table is gone.
 
+        Warns
+        -----
+        RunChangedWarning
+            A table or the code has changed since the run.
+
         Examples
         --------
         >>> ds.sweep.command(17)
         'marsdisk run .../mars_0d_melt.yaml --set temperature.T0=4000.0 ...'
         """
-        repetition = self._recorded.repetition(self._place(run))
+        repetition = self._recorded.repetition(self._position(run))
         if not repetition.command:
             raise StoreError(f"run {run}: {repetition.words}")
         if repetition.changes:
             warnings.warn(f"run {run}: {repetition.words}", RunChangedWarning, stacklevel=2)
         return repetition.command
 
-    def _place(self, run: int | str) -> int:
+    def _position(self, run: int | str) -> int:
         ids = self._dataset.run_id.values
-        found = (
-            np.flatnonzero(ids == run)
-            if isinstance(run, str)
-            else np.arange(ids.size)[run : run + 1]
-            if run >= 0
-            else np.arange(0)
-        )
-        if not found.size:
-            raise KeyError(f"there is no run {run!r}; there are {ids.size}, by number or by run_id")
-        return int(found[0])
+        if isinstance(run, str):
+            positions = np.flatnonzero(ids == run)
+            if positions.size:
+                return int(positions[0])
+        elif 0 <= run < ids.size:
+            return int(run)
+        raise KeyError(f"there is no run {run!r}; there are {ids.size}, by number or by run_id")
 
     @cached_property
     def _recorded(self) -> RecordedRuns:
@@ -304,30 +333,25 @@ class SweepAccessor:
         parts = [
             f"<h4>{html.escape(self._title)}</h4>",
             *(f"<div>{html.escape(line)}</div>" for line in self._counts()),
+            self._html_table("Parameters", self._parameters(), "values", " open"),
+            self._html_table("Arrays", sorted(map(str, self._dataset.data_vars)), "range"),
         ]
-        for title, names in (
-            ("Parameters", self._parameters()),
-            ("Arrays", sorted(map(str, self._dataset.data_vars))),
-        ):
-            rows = "".join(
-                f"<tr>{''.join(f'<td>{html.escape(text(cell))}</td>' for cell in self._row(name))}</tr>"
-                for name in names
-            )
-            heads = "".join(
-                f"<th>{head}</th>"
-                for head in (
-                    "name",
-                    "unit",
-                    "dimensions",
-                    "values" if title == "Parameters" else "range",
-                    "meaning",
-                )
-            )
-            parts.append(
-                f"<details{' open' * (title == 'Parameters')}><summary>{title}</summary><table"
-                f" style='text-align:left'><tr>{heads}</tr>{rows}</table></details>"
-            )
         return f"<div>{''.join(parts)}</div>"
+
+    def _html_table(
+        self, title: str, names: Sequence[str], span_heading: str, attribute: str = ""
+    ) -> str:
+        """Return a table of arrays that folds; the attribute ``open`` unfolds it at first."""
+        headings = ("name", "unit", "dimensions", span_heading, "meaning")
+        rows = ["".join(f"<th>{heading}</th>" for heading in headings)]
+        for name in names:
+            cells = (html.escape(text(cell)) for cell in self._row(name))
+            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        return (
+            f"<details{attribute}><summary>{title}</summary><table style='text-align:left'>"
+            f"{table}</table></details>"
+        )
 
     @property
     def _title(self) -> str:
@@ -337,27 +361,27 @@ class SweepAccessor:
         )
 
     def _counts(self) -> Iterator[str]:
-        """How many runs are in which state, and how they ended."""
+        """Yield the numbers of runs in each state and with each stop reason, and their notes."""
         status = np.asarray(self._dataset.status.values)
         for name, words in STATES.items():
-            values = np.asarray(self._dataset[name].values)[
-                slice(None) if name == "status" else status == layout.DONE
-            ]
+            values = np.asarray(self._dataset[name].values)
+            if name != "status":
+                values = values[status == layout.DONE]
             counts = {word: int((values == number).sum()) for number, word in enumerate(words)}
-            yield f"{name}: " + ", ".join(
-                f"{count} {word}" for word, count in counts.items() if count
-            )
-
+            shown = [f"{count} {word}" for word, count in counts.items() if count]
+            yield f"{name}: {', '.join(shown)}"
         yield from (f"note: {line}" for line in self._notes().lines)
 
     def _parameters(self) -> list[str]:
-        """Axes in the order of the sweep, then whatever else differs between runs."""
-        others = sorted(
+        """Return the axes in the order of the sweep, then all else that differs between runs."""
+        coordinates = self._dataset.coords
+        axes = [name for name in self.axes if name in coordinates]
+        differing = [
             str(name)
-            for name in self._dataset.coords
-            if "config_key" in self._dataset[name].attrs and str(name) not in self.axes
-        )
-        return [*(name for name in self.axes if name in self._dataset.coords), *others]
+            for name in coordinates
+            if "config_key" in coordinates[name].attrs and name not in self.axes
+        ]
+        return axes + sorted(differing)
 
     def _row(self, name: str) -> tuple[str, str, str, str, str]:
         array = self._dataset[name]
@@ -371,34 +395,40 @@ class SweepAccessor:
         )
 
     def _span(self, array: xarray.DataArray) -> str:
-        """Values of a parameter; from least to greatest of the results; flags in words. Larger arrays are not read for it."""
+        """Return the range of an array with one value per run, or its values in words.
+
+        Results of runs that are not done do not count. Larger arrays are not read.
+        """
         if str(array.name) in STATES:
             return ", ".join(STATES[str(array.name)])
         if array.name == layout.NOTES:
             return ", ".join(note.label for note in self._notes().counts)
         if array.dims != ("run",) or not array.size:
             return ""
-        values = (
-            array.values
-            if array.name in self._dataset.coords
-            else array.values[self._dataset.status.values == layout.DONE]
-        )
+        values = array.values
+        if array.name not in self._dataset.coords:
+            values = values[self._dataset.status.values == layout.DONE]
         if values.dtype.kind not in "fiu":
-            once = [
-                word if len(word) < 40 else f"{word[:39]}…"
-                for word in dict.fromkeys(map(str, values.tolist()))
-            ]
-            return ", ".join(once[:4]) + (f" and {len(once) - 4} more" if len(once) > 4 else "")
+            return _first_words(values)
         finite = values[np.isfinite(values)]
         if not finite.size:
             return "none"
-        years = (
-            f" ({finite.max() / YEAR:.3g} yr)"
-            if array.attrs.get("units") == "s" and finite.max() > 0.01 * YEAR
-            else ""
-        )
-        return (
-            f"{finite.min():.6g} to {finite.max():.6g}{years}"
-            if finite.min() < finite.max()
-            else f"{finite.min():.6g}"
-        )
+        least = finite.min()
+        greatest = finite.max()
+        if least == greatest:
+            return f"{least:.6g}"
+        years = ""
+        if array.attrs.get("units") == "s" and greatest > 0.01 * YEAR:
+            years = f" ({greatest / YEAR:.3g} yr)"
+        return f"{least:.6g} to {greatest:.6g}{years}"
+
+
+def _first_words(values: NDArray[Any]) -> str:
+    """List the first distinct words, shortened, and say how many more there are."""
+    words = list(dict.fromkeys(map(str, values.tolist())))
+    shown = []
+    for word in words[:MAX_WORDS_SHOWN]:
+        is_short = len(word) < MAX_WORD_LENGTH
+        shown.append(word if is_short else f"{word[: MAX_WORD_LENGTH - 1]}…")
+    more = len(words) - MAX_WORDS_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,7 @@
-"""The table of cases: for each case of the product, coinciding ones too, which run has its results and where on each axis it stands."""
+"""The table of cases: for each case of the product, its run and its values on the axes.
+
+Cases that coincide share a run.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,32 +20,55 @@ Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 def case_table(
     runs: NDArray[np.int64], axes: Mapping[str, str], labels: Mapping[str, NDArray[Any]]
 ) -> Table:
-    """Arrays along ``case`` with their attributes.
+    """Return the arrays along ``case`` with their attributes.
 
     Parameters
     ----------
-    runs : (cases,) row of the run that each case of the product is, in the order of the sweep file
-    axes : name of each axis in the sweep file, with its name in the store
-    labels : (cases,) where each case stands, by axis in the sweep file
+    runs : (cases,) array of int
+        Row of the run of each case of the product, in the order of the sweep file.
+    axes : mapping of str to str
+        Name in the store of each axis, by its name in the sweep file.
+    labels : mapping of str to (cases,) array
+        Value of each case on each axis, by the axis's name in the sweep file.
+
+    Returns
+    -------
+    mapping of str to (array, mapping)
+        Values and attributes of each array, by its name.
     """
-    found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
-        layout.CASE_RUN: (
-            runs,
-            {"units": "1", "long_name": "run, counted from 0, that has the results of the case"},
-        )
+    run_attributes = {
+        "units": "1",
+        "long_name": "run, counted from 0, that has the results of the case",
+    }
+    table: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
+        layout.CASE_RUN: (runs, run_attributes)
     }
     for axis, name in axes.items():
-        found[layout.CASE_LABEL.format(name)] = (
-            labels[axis],
-            {"units": "1", "long_name": f"position of the case on the axis {axis}"},
-        )
-    return found
+        attributes = {"units": "1", "long_name": f"position of the case on the axis {axis}"}
+        table[layout.CASE_LABEL.format(name)] = (labels[axis], attributes)
+    return table
 
 
 def cases(
     group: zarr.Group, axes: Sequence[str]
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Run and labels of each case of the product: from the table, or from the runs where each is one case.
+    """Return the run and the values on axes of each case of the product.
+
+    A store in which each run is one case has no table of cases; then these are those of the runs.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Group of the store.
+    axes : sequence of str
+        Names of the axes in the store.
+
+    Returns
+    -------
+    runs : (cases,) array of int
+        Row of the run of each case.
+    labels : dict of str to (cases,) array
+        Value of each case on each axis.
 
     Raises
     ------
@@ -55,17 +81,18 @@ def cases(
     runs = reader.column(group, layout.CASE_RUN)
     if runs.size and runs.max() >= reader.column(group, "status").size:
         raise StoreError(
-            f"{layout.CASE_RUN} names runs that the store does not have; go on with sweep run,"
-            " which writes it anew"
+            f"{layout.CASE_RUN} names runs that the store does not have; continue with sweep run,"
+            " which rewrites it"
         )
     return runs, {axis: reader.column(group, layout.CASE_LABEL.format(axis)) for axis in axes}
 
 
 def renew_cases(place: Place, table: Table) -> None:
-    """Put the table into a store that has none or another; what is right is left alone."""
+    """Write the table of cases to a store that has none or another."""
     group = reader.open_group(place)
-    if any(
-        name not in group or reader.column(group, name).tolist() != values.tolist()
+    is_same = all(
+        name in group and reader.column(group, name).tolist() == values.tolist()
         for name, (values, _) in table.items()
-    ):
+    )
+    if not is_same:
         writer.write_cases(zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3), table)

@@ -1,4 +1,4 @@
-"""The files of a store: which chunk of which array each is, and whether it can be read."""
+"""The files of a store: the chunk that each holds, and reading chunks that may be damaged."""
 
 import errno
 import itertools
@@ -23,114 +23,148 @@ from .objects import MAX_REQUESTS
 from .place import FILE_BYTES, Folder, Place
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
-#: What reading a file raises where the medium has lost it: a bad sector, a checksum of the file
-#: system that is wrong.
+#: Numbers of errors of a medium that has lost a file: a bad sector, or a wrong checksum of the file
+#: system.
 BAD_MEDIUM = {errno.EIO, errno.ENXIO, errno.EBADMSG, getattr(errno, "EUCLEAN", errno.EIO)}
-BLOSC_HEADER = 16  # bytes: version, flags and sizes
+BLOSC_HEADER_BYTES = 16  # version, flags and sizes
+CHECKSUM_BYTES = 4
+MAX_INDEX_DIGITS = 11
+MAX_FILES_SHOWN = 3
 
 
 class Chunk(NamedTuple):
     """A file that holds a chunk."""
 
     key: str
-    size: int  #: bytes, -1 of what is no plain file
-    at: tuple[int, ...]  #: index along each dimension
+    size: int  #: bytes, -1 of anything but a plain file
+    indices: tuple[int, ...]  #: of the chunk along each dimension
 
     @property
     def first(self) -> int:
-        return self.at[0]
+        """Index of the chunk along the first dimension."""
+        return self.indices[0]
 
 
 @dataclass
 class Files:
-    """What lies in the folder of a store."""
+    """The files in the folder of a store, by kind."""
 
     chunks: dict[str, list[Chunk]] = field(default_factory=dict)  #: by array
-    partial: list[str] = field(default_factory=list)  #: of a write that was broken off
+    partial: list[str] = field(default_factory=list)  #: of a write that was interrupted
     beyond: list[str] = field(default_factory=list)  #: chunks past the end of their array
-    foreign: list[str] = field(default_factory=list)  #: none of ours
-    #: those of them that are no plain files, such as links and pipes
-    odd: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)  #: not written by this program
+    #: those of the foreign ones that are not plain files, such as links and pipes
+    not_plain: list[str] = field(default_factory=list)
 
 
 def files_of(place: Place, arrays: Mapping[str, ArraySpec], below: str = "") -> Files:
-    """Every file of a store or of one of its folders, sorted by what it is."""
-    found = Files({name: [] for name in arrays})
-    for key, size in place.listing(below):
-        is_empty_folder = key.endswith("/")
-        key = key.removesuffix("/")
+    """List the files of a store, or of one of its folders, by kind.
+
+    Parameters
+    ----------
+    place : Place
+        Where the store is.
+    arrays : mapping of str to ArraySpec
+        Arrays of the store.
+    below : str
+        Folder in the store, with a slash at its end; by default all of the store.
+
+    Returns
+    -------
+    Files
+        All files but the descriptions.
+    """
+    files = Files({name: [] for name in arrays})
+    for listed, size in place.listing(below):
+        key = listed.removesuffix("/")
         name, _, rest = key.partition("/")
         spec = arrays.get(name)
-        index = _index(rest)
-        if is_empty_folder:
-            if spec is not None and index is not None and _is_within(spec, index):
-                found.chunks[name].append(Chunk(key, size, index))
-            continue  # elsewhere it is in the way of no chunk
-        if key == DESCRIPTION or rest == DESCRIPTION:
+        indices = _indices(rest)
+        if listed.endswith("/"):
+            # an empty folder matters only where a chunk belongs
+            if spec is not None and indices is not None and _has_chunk(spec, indices):
+                files.chunks[name].append(Chunk(key, size, indices))
+        elif DESCRIPTION in (key, rest):
             continue
-        if spec is None or (index is None and (size < 0 or not key.endswith(".partial"))):
-            found.foreign.append(key)
-            found.odd += [key] * (size < 0)
-        elif index is None:
-            found.partial.append(key)
-        elif not _is_within(spec, index):
-            found.beyond.append(key)
+        elif spec is not None and indices is not None:
+            if _has_chunk(spec, indices):
+                files.chunks[name].append(Chunk(key, size, indices))
+            else:
+                files.beyond.append(key)
+        elif spec is not None and size >= 0 and key.endswith(".partial"):
+            files.partial.append(key)
         else:
-            found.chunks[name].append(Chunk(key, size, index))
-    return found
+            files.foreign.append(key)
+            if size < 0:
+                files.not_plain.append(key)
+    return files
 
 
-def _is_within(spec: ArraySpec, index: tuple[int, ...]) -> bool:
-    """Whether an array has a chunk of this index."""
-    if len(index) != len(spec.shape):
+def _has_chunk(spec: ArraySpec, indices: tuple[int, ...]) -> bool:
+    """Return whether an array has a chunk with these indices."""
+    if len(indices) != len(spec.shape):
         return False
-    return all(i * chunk < n for i, chunk, n in zip(index, spec.chunks, spec.shape, strict=True))
+    dimensions = zip(indices, spec.chunks, spec.shape, strict=True)
+    return all(index * chunk < length for index, chunk, length in dimensions)
 
 
-def _index(rest: str) -> tuple[int, ...] | None:
-    word, *numbers = rest.split("/")
-    if (
-        word != "c"
-        or not numbers
-        or not all(
-            n.isascii() and n.isdigit() and (n == "0" or n[0] != "0") and len(n) < 12
-            for n in numbers
-        )
-    ):
+def _indices(path: str) -> tuple[int, ...] | None:
+    """Return the indices of a chunk from its path in the folder of its array, such as c/3/0."""
+    prefix, *numbers = path.split("/")
+    if prefix != "c" or not numbers or not all(map(_is_index, numbers)):
         return None
     return tuple(map(int, numbers))
+
+
+def _is_index(text: str) -> bool:
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_INDEX_DIGITS):
+        return False
+    return text == "0" or text[0] != "0"
 
 
 def damaged(
     place: Place, arrays: Mapping[str, ArraySpec], files: Files, *, deep: bool
 ) -> list[tuple[str, Chunk]]:
-    """Chunks that cannot be read, with their arrays.
+    """Return the chunks that cannot be read, with the names of their arrays.
 
-    Sizes tell, and of compressed chunks in a folder their first bytes; what holds texts or is small
-    is read whole. With ``deep`` every chunk is read, its checksum computed and its content
-    unpacked.
+    Of every chunk the size is checked, and of compressed chunks in a folder the first bytes. Texts
+    and small arrays are read whole.
+
+    Parameters
+    ----------
+    place : Place
+        Where the store is.
+    arrays : mapping of str to ArraySpec
+        Arrays of the store.
+    files : Files
+        Files of the store.
+    deep : bool
+        Whether to read every chunk, compute its checksum and unpack it.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read, though the medium has not lost it.
     """
-    suspects = [(name, chunk) for name, chunks in files.chunks.items() for chunk in chunks]
-    bad = [(name, chunk) for name, chunk in suspects if not _size_fits(arrays[name], chunk.size)]
-    known = set(bad)
-    to_read = [
-        (name, chunk)
-        for name, chunk in suspects
-        if (name, chunk) not in known
-        and (
-            deep
-            or _is_read_whole(arrays[name])
-            or ("blosc" in arrays[name].codecs and isinstance(place, Folder))
-        )
-    ]
+    bad = []
+    to_read = []
+    for name, chunks in files.chunks.items():
+        spec = arrays[name]
+        has_header = "blosc" in spec.codecs and isinstance(place, Folder)
+        is_read = deep or _is_read_whole(spec) or has_header
+        for chunk in chunks:
+            if not _size_fits(spec, chunk.size):
+                bad.append((name, chunk))
+            elif is_read:
+                to_read.append((name, chunk))
 
-    def is_bad(one: tuple[str, Chunk]) -> bool:
-        name, chunk = one
-        whole = deep or _is_read_whole(arrays[name])
+    def is_bad(suspect: tuple[str, Chunk]) -> bool:
+        name, chunk = suspect
+        spec = arrays[name]
         try:
-            return not (_content_fits if whole else _header_fits)(
-                arrays[name], place.read(chunk.key, None if whole else BLOSC_HEADER), chunk.size
-            )
+            if deep or _is_read_whole(spec):
+                return not _content_fits(spec, place.read(chunk.key), chunk.size)
+            return not _header_fits(spec, place.read(chunk.key, BLOSC_HEADER_BYTES), chunk.size)
         except FileNotFoundError:  # removed since it was listed
             return False
         except OSError as error:
@@ -139,36 +173,38 @@ def damaged(
             return True
 
     if isinstance(place, Folder):
-        return bad + [one for one in to_read if is_bad(one)]
+        return bad + [suspect for suspect in to_read if is_bad(suspect)]
     with ThreadPoolExecutor(MAX_REQUESTS) as threads:
-        return bad + [
-            one for one, found in zip(to_read, threads.map(is_bad, to_read), strict=True) if found
-        ]
+        verdicts = threads.map(is_bad, to_read)
+        return bad + list(itertools.compress(to_read, verdicts))
 
 
-def _tail(spec: ArraySpec) -> int:
-    return 4 if spec.codecs[-1] == "crc32c" else 0
+def _checksum_bytes(spec: ArraySpec) -> int:
+    return CHECKSUM_BYTES if spec.codecs[-1] == "crc32c" else 0
 
 
 def _is_read_whole(spec: ArraySpec) -> bool:
-    return spec.dtype == "string" or "zstd" in spec.codecs  # coordinates and other small arrays
+    """Return whether an array is of texts or, as coordinates are, small."""
+    return spec.dtype == "string" or "zstd" in spec.codecs
 
 
 def _size_fits(spec: ArraySpec, size: int) -> bool:
-    if not {"blosc", "zstd"} & {*spec.codecs} and spec.dtype != "string":
-        return size == spec.chunk_bytes + _tail(spec)
-    return _tail(spec) < size <= FILE_BYTES
+    is_compressed = not {"blosc", "zstd"}.isdisjoint(spec.codecs)
+    if is_compressed or spec.dtype == "string":
+        return _checksum_bytes(spec) < size <= FILE_BYTES
+    return size == spec.chunk_bytes + _checksum_bytes(spec)
 
 
-def _header_fits(spec: ArraySpec, head: bytes, size: int) -> bool:
-    if len(head) < BLOSC_HEADER:
+def _header_fits(spec: ArraySpec, header: bytes, size: int) -> bool:
+    """Return whether the header of a Blosc chunk declares the sizes that the chunk must have."""
+    if len(header) < BLOSC_HEADER_BYTES:
         return False
-    nbytes, _, cbytes = struct.unpack("<III", head[4:16])
-    return bool(nbytes == spec.chunk_bytes and cbytes == size - _tail(spec))
+    unpacked_bytes, _, packed_bytes = struct.unpack("<III", header[4:16])
+    return bool(unpacked_bytes == spec.chunk_bytes and packed_bytes == size - _checksum_bytes(spec))
 
 
 def _content_fits(spec: ArraySpec, content: bytes, size: int) -> bool:
-    """Whether a chunk can be unpacked: checksum, compression, texts."""
+    """Return whether a chunk can be unpacked: checksum, compression, texts."""
     try:
         return len(content) == size and _values(spec, content).size > 0
     except (ValueError, RuntimeError, MemoryError):
@@ -176,23 +212,25 @@ def _content_fits(spec: ArraySpec, content: bytes, size: int) -> bool:
 
 
 def _values(spec: ArraySpec, content: bytes) -> NDArray[Any]:
-    """What a chunk holds; ValueError where it is not all there, or unpacks to more than it must."""
+    """Return the values of a chunk; ValueError if it is torn or unpacks to more than it may."""
     codecs = list(spec.codecs)
     if codecs[-1] == "crc32c":
-        content, checksum = content[:-4], content[-4:]
+        checksum = content[-CHECKSUM_BYTES:]
+        content = content[:-CHECKSUM_BYTES]
         if google_crc32c.value(content) != int.from_bytes(checksum, "little"):
             raise ValueError("garbled")
         codecs.pop()
     for codec in reversed(codecs[1:]):
-        content = _by_codec(spec, codec, content)
+        content = _unpack(spec, codec, content)
     if spec.dtype == "string":
         return _texts(spec, content).reshape(spec.chunks)
     return np.frombuffer(content, np.dtype(spec.dtype).newbyteorder("<")).reshape(spec.chunks)
 
 
-def _by_codec(spec: ArraySpec, codec: str, content: bytes) -> bytes:
+def _unpack(spec: ArraySpec, codec: str, content: bytes) -> bytes:
     if codec == "blosc":
-        if not _header_fits(spec, content[:BLOSC_HEADER], len(content) + _tail(spec)):
+        size = len(content) + _checksum_bytes(spec)
+        if not _header_fits(spec, content[:BLOSC_HEADER_BYTES], size):
             raise ValueError("no such chunk")
         return bytes(numcodecs.blosc.decompress(content))
     if codec == "zstd":
@@ -204,46 +242,64 @@ def _by_codec(spec: ArraySpec, codec: str, content: bytes) -> bytes:
 
 
 def zstd_size(content: bytes) -> int | None:
-    """Bytes that a zstd frame says it unpacks to (RFC 8878, 3.1.1.1); None where it does not say or is none."""
+    """Return the number of bytes that a zstd frame declares to unpack to (RFC 8878, 3.1.1.1).
+
+    None where it declares none, or is not such a frame.
+    """
     if len(content) < 6 or content[:4] != b"\x28\xb5\x2f\xfd":
         return None
     descriptor = content[4]
-    single = descriptor >> 5 & 1
-    width = (0, 2, 4, 8)[descriptor >> 6]
-    width = width or single
-    begin = 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3]
+    is_single_segment = descriptor >> 5 & 1
+    width = (0, 2, 4, 8)[descriptor >> 6] or is_single_segment
+    begin = 5 + (1 - is_single_segment) + (0, 1, 2, 4)[descriptor & 3]
     if not width or len(content) < begin + width:
         return None
-    return int.from_bytes(content[begin : begin + width], "little") + (256 if width == 2 else 0)
+    declared = int.from_bytes(content[begin : begin + width], "little")
+    return declared + 256 if width == 2 else declared
 
 
 def _texts(spec: ArraySpec, content: bytes) -> NDArray[Any]:
-    """The texts of a chunk; ValueError where it is torn, or declares more than it should have, for which memory would be taken."""
+    """Return the texts of a chunk; ValueError if it declares another number, or is torn."""
+    # the decoder would allocate memory for as many as are declared
     if content[:4] != struct.pack("<I", math.prod(spec.chunks)):
         raise ValueError("not as many texts as a chunk has")
     return np.asarray(numcodecs.vlen.VLenUTF8().decode(content))
 
 
+def _chunk_counts(spec: ArraySpec) -> list[int]:
+    """Return the number of chunks along each dimension."""
+    dimensions = zip(spec.shape, spec.chunks, strict=True)
+    return [-(-length // chunk) for length, chunk in dimensions]
+
+
 def absent(spec: ArraySpec, chunks: Iterable[Chunk]) -> list[int]:
-    """Indices along the first dimension at which some chunk of an array does not exist."""
-    inner = math.prod(
-        -(-n // chunk) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)
-    )
-    count = np.bincount(
-        [chunk.first for chunk in chunks], minlength=-(-spec.shape[0] // spec.chunks[0])
-    )
-    return [int(index) for index in np.flatnonzero(count < inner)]
+    """Return the indices along the first dimension at which a chunk of an array does not exist."""
+    rows, *inner = _chunk_counts(spec)
+    present = np.bincount([chunk.first for chunk in chunks], minlength=rows)
+    return [int(index) for index in np.flatnonzero(present < math.prod(inner))]
 
 
 def read_array(
     place: Place, spec: ArraySpec, refuse: Callable[[Sequence[int]], None]
 ) -> NDArray[Any]:
-    """An array, whole; chunks that do not exist are not looked for: a hostile store may declare millions.
+    """Read a whole array.
+
+    Its chunks are found by listing them: a hostile store may declare millions that do not exist.
 
     Parameters
     ----------
+    place : Place
+        Where the store is.
+    spec : ArraySpec
+        The array.
     refuse : callable
-        Given the indices along the first dimension of chunks that do not exist, if there are any.
+        Called with the indices along the first dimension of chunks that do not exist, if there are
+        any; it raises where they must exist.
+
+    Returns
+    -------
+    array
+        Of the array's shape.
 
     Raises
     ------
@@ -251,21 +307,18 @@ def read_array(
         Chunks cannot be read.
     """
     files = files_of(place, {spec.name: spec}, f"{spec.name}/")
-    if files.odd:
-        raise ValueError(f"{', '.join(files.odd[:3])} cannot be read")
-    gone = absent(spec, files.chunks[spec.name])
-    if gone:
-        refuse(gone)
-    length = spec.chunks[0]
-    n = spec.shape[0]
-    parts = [
-        _Part(
-            chunk.key, slice(lo, min(lo + length, n)), slice(0, min(length, n - lo)), chunk.at[1:]
-        )
-        for chunk in files.chunks[spec.name]
-        for lo in [chunk.at[0] * length]
-    ]
-    return _filled(place, spec, n, parts, refuse)
+    if files.not_plain:
+        raise ValueError(f"{', '.join(files.not_plain[:MAX_FILES_SHOWN])} cannot be read")
+    missing = absent(spec, files.chunks[spec.name])
+    if missing:
+        refuse(missing)
+    rows = spec.shape[0]
+    parts = []
+    for chunk in files.chunks[spec.name]:
+        begin = chunk.first * spec.chunks[0]
+        end = min(begin + spec.chunks[0], rows)
+        parts.append(_Part(chunk.key, slice(begin, end), slice(0, end - begin), chunk.indices[1:]))
+    return _filled(place, spec, rows, parts, refuse)
 
 
 def read_rows(
@@ -274,44 +327,51 @@ def read_rows(
     rows: NDArray[np.int64],
     refuse: Callable[[Sequence[int]], None],
 ) -> NDArray[Any]:
-    """Some rows of an array, (rows.size, ...).
+    """Read some rows of an array.
 
     Parameters
     ----------
+    place : Place
+        Where the store is.
+    spec : ArraySpec
+        The array.
+    rows : array of int
+        The rows, in any order.
     refuse : callable
         As of :func:`read_array`.
+
+    Returns
+    -------
+    (rows.size, ...) array
+        Their values.
 
     Raises
     ------
     ValueError
         Chunks cannot be read.
     """
-    number, within = np.divmod(rows, spec.chunks[0])
-    order = np.argsort(number, kind="stable")
-    inner = [
-        range(-(-n // chunk)) for n, chunk in zip(spec.shape[1:], spec.chunks[1:], strict=True)
-    ]
-    parts = [
-        _Part(
-            f"{spec.name}/c/{'/'.join(map(str, (number[here[0]], *index)))}",
-            here,
-            within[here],
-            index,
-        )
-        for here in np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
-        if here.size
-        for index in itertools.product(*inner)
-    ]
+    numbers, rows_in_chunk = np.divmod(rows, spec.chunks[0])
+    order = np.argsort(numbers, kind="stable")
+    borders = np.flatnonzero(np.diff(numbers[order])) + 1
+    inner_ranges = [range(count) for count in _chunk_counts(spec)[1:]]
+    parts = []
+    for positions in np.split(order, borders):
+        if not positions.size:
+            continue
+        for inner in itertools.product(*inner_ranges):
+            indices = (numbers[positions[0]], *inner)
+            key = f"{spec.name}/c/{'/'.join(map(str, indices))}"
+            parts.append(_Part(key, positions, rows_in_chunk[positions], inner))
     return _filled(place, spec, rows.size, parts, refuse)
 
 
 class _Part(NamedTuple):
-    """What a chunk has of the rows that are read."""
+    """The part of the rows to read that one chunk holds."""
 
     key: str
     rows: slice | NDArray[np.int64]  #: in the result
-    within: slice | NDArray[np.int64]  #: in the chunk
-    inner: tuple[int, ...]  #: index of the chunk along the other dimensions
+    rows_in_chunk: slice | NDArray[np.int64]
+    inner: tuple[int, ...]  #: indices of the chunk along the other dimensions
 
 
 def _filled(
@@ -321,13 +381,13 @@ def _filled(
     parts: Sequence[_Part],
     refuse: Callable[[Sequence[int]], None],
 ) -> NDArray[Any]:
-    """Rows of an array, none of whose chunks takes more memory than it declares, which Zarr would believe."""
+    """Return rows of an array, put together from parts of its chunks.
+
+    Unlike Zarr, this takes no more memory than a chunk may, whatever the chunk itself declares.
+    """
     fill = float(spec.fill) if isinstance(spec.fill, str) and spec.fill else spec.fill
-    found = np.full(
-        (rows, *spec.shape[1:]),
-        fill,
-        np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype,
-    )
+    dtype = np.dtypes.StringDType() if spec.dtype == "string" else spec.dtype
+    result = np.full((rows, *spec.shape[1:]), fill, dtype)
     for part, content in zip(parts, _contents(place, [part.key for part in parts]), strict=True):
         if content is None:
             refuse([int(part.key.split("/")[2])])
@@ -338,17 +398,18 @@ def _filled(
             values = _values(spec, content)
         except (ValueError, RuntimeError, MemoryError) as error:
             raise ValueError(f"{part.key} cannot be read: {error}") from error
-        there = tuple(
-            slice(i * chunk, min((i + 1) * chunk, n))
-            for i, chunk, n in zip(part.inner, spec.chunks[1:], spec.shape[1:], strict=True)
-        )
-        held = tuple(slice(0, span.stop - span.start) for span in there)
-        found[:, *there][part.rows] = values[:, *held][part.within]
-    return found
+        in_result = []
+        in_chunk = []
+        for index, chunk, length in zip(part.inner, spec.chunks[1:], spec.shape[1:], strict=True):
+            span = slice(index * chunk, min((index + 1) * chunk, length))
+            in_result.append(span)
+            in_chunk.append(slice(0, span.stop - span.start))
+        result[:, *in_result][part.rows] = values[:, *in_chunk][part.rows_in_chunk]
+    return result
 
 
 def _contents(place: Place, keys: Sequence[str]) -> Iterable[bytes | None]:
-    """Of files; None of one that is not there."""
+    """Return the contents of files; None for a file that does not exist."""
 
     def read_if_there(key: str) -> bytes | None:
         with suppress(FileNotFoundError):

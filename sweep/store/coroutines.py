@@ -1,4 +1,4 @@
-"""Coroutines called from code that is none."""
+"""Running coroutines from other code."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,6 +9,6 @@ T = TypeVar("T")
 
 
 def run_coroutine(task: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns, run in another thread: this one may run an event loop."""
+    """Return the result of a coroutine, run in another thread: this one may have an event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, task).result()

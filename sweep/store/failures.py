@@ -1,4 +1,4 @@
-"""What storage raises when it fails, in words, and whether the same may work a little later."""
+"""Failures of storage: what they mean in words, and whether the same may succeed a little later."""
 
 import re
 import sys
@@ -11,35 +11,35 @@ from ..errors import StorageOutageError, StoreError
 ACCESS_KEY = "AWS_ACCESS_KEY_ID"
 SECRET_KEY = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 RIGHTS = "they need to read, write, list and delete there"
-#: What an object store calls its refusals, with what they mean and what to do.
+#: Codes of the refusals of object stores, with what they mean and what to do.
 MEANINGS = {
     "ExpiredToken": "the credentials have expired; renew them",
     "ExpiredTokenException": "the credentials have expired; renew them",
     "TokenRefreshRequired": "the credentials have expired; renew them",
-    "InvalidToken": "the session token is none that it gave; renew the credentials",
-    "InvalidAccessKeyId": f"it does not know this access key; look at {ACCESS_KEY}",
-    "SignatureDoesNotMatch": f"the secret is not that of the access key; look at {SECRET_KEY}",
+    "InvalidToken": "it did not issue this session token; renew the credentials",
+    "InvalidAccessKeyId": f"it does not know this access key; check {ACCESS_KEY}",
+    "SignatureDoesNotMatch": f"the secret is not that of the access key; check {SECRET_KEY}",
     "AccessDenied": f"these credentials may not do that; {RIGHTS}",
-    "NoSuchBucket": "there is no such bucket; check its name, or make it",
+    "NoSuchBucket": "there is no such bucket; check its name, or create it",
     "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
     "SlowDown": "it asks for fewer requests",
     "QuotaExceeded": "its quota is used up; free space there",
     "XMinioStorageFull": "it is full; free space there",
 }
-#: Answers below 500 that ask to come again: too slow, two changes at once, too early, too many.
+#: Status codes below 500 of requests to repeat: too slow, two changes at once, too early, too many.
 PASSING_STATUS = {408, 409, 425, 429}
 PASSING_CODES = {"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"}
 FULL_STATUS = 507
-_WHERE = "the environment's settings (address, region, credentials)"
-UNREACHED = f"the object store cannot be reached or its settings are incomplete; look at {_WHERE}"
-_KEYS = f"{ACCESS_KEY} and {SECRET_KEY}, or the like"
+_SETTINGS = "the environment's settings (address, region, credentials)"
+UNREACHED = f"the object store cannot be reached or its settings are incomplete; check {_SETTINGS}"
+_KEYS = f"such as {ACCESS_KEY} and {SECRET_KEY}"
 NO_CREDENTIALS = f"no credentials were found in the environment ({_KEYS})"
-#: Buckets that have answered this process, by whatever: their settings are no longer doubted.
+#: Buckets that have answered this process, with success or not: their settings are right.
 ANSWERED: set[str] = set()
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """Return what storage raises when it fails, for an ``except`` clause.
+    """Return the exceptions that storage raises when it fails, for an ``except`` clause.
 
     Returns
     -------
@@ -51,27 +51,27 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 
 def is_of_client(error: BaseException) -> bool:
-    """Whether an error tells of an object store, in the words of its client."""
+    """Return whether an error comes from the client of an object store, by way of Zarr or not."""
     return type(error).__module__.startswith("obstore") or "Debug source:" in str(error)
 
 
 def _status(text: str) -> int | None:
-    found = re.search(r"status code: (\d+)", text)
-    return None if found is None else int(found.group(1))
+    match = re.search(r"status code: (\d+)", text)
+    return None if match is None else int(match.group(1))
 
 
 def _code(text: str) -> str:
-    found = re.search(r"<Code>(\w+)</Code>", text)
-    return "" if found is None else found.group(1)
+    match = re.search(r"<Code>(\w+)</Code>", text)
+    return "" if match is None else match.group(1)
 
 
 def is_answer(error: BaseException) -> bool:
-    """Whether an error of an object store's client is what the object store has answered."""
+    """Return whether an error of the client is an answer of the object store."""
     return isinstance(error, FileNotFoundError) or _status(str(error)) is not None
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same request may succeed a little later: no answer, or that of one too busy."""
+    """Return whether a repeated request may succeed: there was no answer, or that it is busy."""
     client: Any = sys.modules.get("obstore.exceptions")
     if client is None:
         return False
@@ -86,19 +86,19 @@ def is_passing(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return a failure of storage in few words.
+    """Return the reason of a failure of storage in a few words.
 
-    An object store's own text runs over pages, and may name who asked.
+    An object store's own text runs over pages, and may name the access key.
 
     Parameters
     ----------
     error : BaseException
-        Of a file, of an object store's client, or one of ours.
+        Error of a file, of an object store's client, or of this program.
 
     Returns
     -------
     str
-        Without credentials, and with what to do where that is known.
+        The reason without credentials, and what to do about it where that is known.
     """
     if isinstance(error, StorageOutageError):
         return error.problem
@@ -110,21 +110,24 @@ def reason(error: BaseException) -> str:
     code = _code(text)
     status = re.search(r"status code: (\d+ [A-Za-z ]+)", text)
     if status or code:
-        words = [status.group(1).strip()] if status else []
-        words += [code] if code else []
+        words = []
+        if status:
+            words.append(status.group(1).strip())
+        if code:
+            words.append(code)
         answer = f"the object store answered {', '.join(words)}"
         return f"{answer}: {MEANINGS[code]}" if code in MEANINGS else answer
     if "builder error" in text and "http://" in text:
-        return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if that is meant"
+        return "the object store's address is plain http; set AWS_ALLOW_HTTP=true if intended"
     if "Received redirect" in text:
         return "the bucket is in another region; set AWS_REGION"
     if not ANSWERED:
         return UNREACHED
-    return f"the object store does not answer any more ({_silence(text)})"
+    return f"the object store does not answer any more ({_connection_failure(text)})"
 
 
-def _silence(text: str) -> str:
-    """Say how a connection failed, from the client's own record of it."""
+def _connection_failure(text: str) -> str:
+    """Say how a connection failed, from the client's text."""
     if "kind: Timeout" in text or "TimedOut" in text:
         return "no answer in time"
     if "kind: Connect" in text or "ConnectionRefused" in text:
@@ -132,48 +135,51 @@ def _silence(text: str) -> str:
     return "the connection was cut"
 
 
-def failure(place: object, error: Exception, what: str = "", seconds: float = 0.0) -> StoreError:
-    """Return an error of an object store's client as one of ours.
+def failure(place: object, error: Exception, problem: str = "", seconds: float = 0.0) -> StoreError:
+    """Return an error of an object store's client as a StoreError.
 
     Parameters
     ----------
     place : object
         The store, whose text names it.
     error : Exception
-        What the client has raised.
-    what : str
-        What could not be done.
+        The error that the client has raised.
+    problem : str
+        What could not be done; empty to leave it out.
     seconds : float
-        For how long it was tried, where that was worth it.
+        How long it was tried; not mentioned below a second.
 
     Returns
     -------
     StoreError
         A StorageOutageError where the same request may succeed a little later.
     """
-    words = f"{place}: {what}{': ' * bool(what)}{reason(error)}"
+    message = f"{place}: {problem}: {reason(error)}" if problem else f"{place}: {reason(error)}"
     if not is_passing(error):
-        return StoreError(words)
-    return StorageOutageError(words + (f"; tried for {seconds:.0f} s" if seconds >= 1.0 else ""))
+        return StoreError(message)
+    if seconds >= 1.0:
+        message += f"; tried for {seconds:.0f} s"
+    return StorageOutageError(message)
 
 
 @contextmanager
-def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
-    """Raise as a StoreError what storage raises in this context.
+def telling(place: object, problem: str, advice: str = "") -> Iterator[None]:
+    """Turn failures of storage within this context into a StoreError.
 
     Parameters
     ----------
     place : object
         The store, whose text names it.
-    what : str
-        What could not be done if it fails.
+    problem : str
+        What could not be done if storage fails, such as "cannot be read".
     advice : str
-        What to do then, where it is no object store.
+        What to do about it, where the store is in a folder.
 
     Raises
     ------
     StoreError
-        It says what failed, why, and what to do; a StorageOutageError as of :func:`failure`.
+        The message says what failed, why, and what to do; a StorageOutageError as of
+        :func:`failure`.
     """
     try:
         yield
@@ -181,6 +187,6 @@ def telling(place: object, what: str, advice: str = "") -> Iterator[None]:
         raise
     except storage_errors() as error:
         if is_of_client(error):
-            raise failure(place, error, what) from error
+            raise failure(place, error, problem) from error
         cure = f"; {advice}" if advice else ""
-        raise StoreError(f"{place}: {what}: {reason(error)}{cure}") from error
+        raise StoreError(f"{place}: {problem}: {reason(error)}{cure}") from error

@@ -1,9 +1,9 @@
-"""Who may write a block: a task of the store and plan that stand there now, over uncommitted rows.
+"""Who may write a block: a task of the present store and plan, over rows that are not committed.
 
 Nobody can stop a thread of a worker elsewhere. A driver that was stopped, a store that was deleted
-and made anew under the same name, a machine that was frozen for an hour: each leaves blocks behind
-that end some time and would be written then. A block is therefore compared with the store twice,
-before its first array and right before its commit record.
+and created again under the same name, a machine that was frozen for an hour: each leaves blocks
+behind that end at some time and would be written then. A block is therefore compared with the store
+twice, before its first array and right before its commit record.
 """
 
 import json
@@ -18,7 +18,7 @@ from . import layout
 
 
 class LateBlockError(Exception):
-    """A block that may not be written (any more); nothing of it is committed."""
+    """A block must not be written, or not any more; nothing of it is committed."""
 
 
 class CommittedAlreadyError(LateBlockError):
@@ -26,19 +26,19 @@ class CommittedAlreadyError(LateBlockError):
 
 
 class Guard(Protocol):
-    """Holds a block against what stands in the store now."""
+    """The check of a block against the store before it is committed."""
 
     async def refuse_other_store(self) -> None:
-        """Refuse to go on where another store, or one of another plan, stands there.
+        """Refuse to write if another store, or one of another plan, is there now.
 
         Raises
         ------
         LateBlockError
-            It does, or there is none any more.
+            It is, or there is no store any more.
         """
 
     async def refuse_late(self) -> None:
-        """Refuse a block that may not be written.
+        """Refuse to write a block that is committed, or belongs to another store or plan.
 
         Raises
         ------
@@ -56,9 +56,9 @@ class Fence:
     Parameters
     ----------
     uid : str
-        Of the store, made with it; empty for a store of a version that made none.
+        Identity of the store, created with it; empty for stores of versions that had none.
     plan_digest : str
-        Of the plan that the store had when the block was handed out.
+        Digest of the plan that the store had when the block was handed out.
     """
 
     uid: str
@@ -76,7 +76,7 @@ class Fence:
         Returns
         -------
         Fence
-            Of the store that it describes.
+            Fence of the store that it describes.
 
         Raises
         ------
@@ -87,17 +87,17 @@ class Fence:
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> "Fence":
-        """Take the fence of a store from its attributes.
+        """Return the fence of a store from its attributes.
 
         Parameters
         ----------
         attributes : mapping
-            Of the store's group; those that an older version wrote have no ``uid``.
+            Attributes of the store's group; those that older versions wrote have no ``uid``.
 
         Returns
         -------
         Fence
-            Of that store.
+            Fence of that store.
 
         Raises
         ------
@@ -112,19 +112,19 @@ class Fence:
         Parameters
         ----------
         description : bytes
-            Content of the ``zarr.json`` that stands there now.
+            Present content of the group's ``zarr.json``.
 
         Raises
         ------
         LateBlockError
-            It is another one, or has another plan.
+            It is another store, or has another plan.
         """
         try:
             present = Fence.from_description(description)
         except (ValueError, KeyError, TypeError) as error:
             raise LateBlockError("the store is gone or damaged") from error
         if present.uid != self.uid:
-            raise LateBlockError("another store stands in its place")
+            raise LateBlockError("another store is in its place")
         if present.plan_digest != self.plan_digest:
             raise LateBlockError("the store has another plan by now")
 
@@ -141,16 +141,16 @@ def refuse_committed(
     Parameters
     ----------
     status, attempts : (rows,) arrays
-        What the store holds of the block's rows.
+        The block's rows of these arrays of the store.
     attempt : int
-        Of the task; a retry replaces only what a lower one has written.
+        Attempt of the task; a retry replaces only what a lower attempt has written.
     retry : bool
         Whether the task is a retry of failed runs that somebody has asked for.
 
     Raises
     ------
     CommittedAlreadyError
-        Some of them are committed.
+        Some of the rows are committed.
     """
     committed = np.isin(status, (layout.DONE, layout.FAILED))
     replaceable = retry & (status == layout.FAILED) & (attempts < attempt)

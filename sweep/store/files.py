@@ -1,4 +1,4 @@
-"""Files of a store in a folder, in whose way links, files and folders of others may have come."""
+"""Files of a store in a folder, where others may have put links, files and folders."""
 
 import errno
 import stat
@@ -8,19 +8,19 @@ from ..errors import StoreError
 
 
 def refuse_detour(root: Path, key: str) -> None:
-    """Refuse a file whose folders are not all plain ones of the store.
+    """Refuse a file whose folders are not all plain folders of the store.
 
     Parameters
     ----------
     root : Path
-        Of the store.
+        Folder of the store.
     key : str
-        Of the file, which need not exist.
+        Path of the file in it, which need not exist.
 
     Raises
     ------
     StoreError
-        It names the link or file that stands where a folder belongs.
+        The message names the link or file that is where a folder belongs.
     """
     folder = root
     for name in key.split("/")[:-1]:
@@ -37,17 +37,17 @@ def refuse_detour(root: Path, key: str) -> None:
 
 
 def put_in_place(file: Path, target: Path) -> None:
-    """Give a file another name, over a file or an empty folder of that name.
+    """Rename a file, replacing a file or an empty folder of that name.
 
-    No file is removed but by the renaming itself: where the store has been replaced meanwhile,
-    ``file`` is gone, and nothing of the new one is touched.
+    Only the renaming removes a file: where the store has been replaced meanwhile, ``file`` is gone,
+    and nothing of the new store is touched.
 
     Raises
     ------
     FileNotFoundError
         The file is gone.
     StoreError
-        A folder with something in it has the name.
+        A folder of that name is not empty.
     """
     try:
         file.replace(target)
@@ -57,12 +57,12 @@ def put_in_place(file: Path, target: Path) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file that may not be there, or the empty folder that is there instead.
+    """Remove a file if it exists, or an empty folder that is there instead.
 
     Raises
     ------
     StoreError
-        A folder is there with something in it.
+        A folder is there that is not empty.
     """
     if path.is_dir() and not path.is_symlink():
         _remove_empty_folder(path)
@@ -77,4 +77,4 @@ def _remove_empty_folder(path: Path) -> None:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
         problem = f"{path} is a folder where a file of the store belongs, and not empty"
-        raise StoreError(f"{problem}; look at it and move it elsewhere") from error
+        raise StoreError(f"{problem}; inspect it and move it elsewhere") from error

@@ -1,8 +1,8 @@
-"""Who a process is: host and number, for people, and a random name that no other process has.
+"""The identity of a process: host and number, for people, and a random name that is unique.
 
-Containers may share a host name, and each has a process 7; two machines may share a disk. What a
-process writes beside or into a store is therefore told from that of others by its random name,
-never by its number.
+Containers may share a host name, and each has a process 7; two machines may share a disk. Whatever
+a process writes into a store, or next to it, is therefore identified by its random name, never by
+its number.
 """
 
 import itertools
@@ -11,11 +11,11 @@ import socket
 import uuid
 from typing import Any
 
-NAME_DIGITS = 12  #: hexadecimal ones, of a process's name
+NAME_DIGITS = 12  #: hexadecimal digits of a process's name
 
 
 class _Process:
-    """This process."""
+    """The random name of this process, and a counter for marks."""
 
     def __init__(self) -> None:
         self.begin()
@@ -43,7 +43,7 @@ def process_name() -> str:
 
 
 def unique_mark() -> str:
-    """Return a mark for a file's name or a note's content that nobody uses twice.
+    """Return a mark for the name of a file or the content of a note that is never used twice.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def unique_mark() -> str:
 
 
 def this_process() -> dict[str, Any]:
-    """Return who this process is, as notes hold it.
+    """Return the identity of the running process, as notes record it.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def this_process() -> dict[str, Any]:
 
 
 def recorded_process() -> str:
-    """Return host, number and random name of this process in one word, as runs record it.
+    """Return host, number and random name of the running process in one word, as runs record it.
 
     Examples
     --------

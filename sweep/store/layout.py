@@ -1,7 +1,11 @@
-"""Every array of a store: its dimensions, type, unit and where its numbers come from. Nothing else knows them."""
+"""The arrays of a store: dimensions, type, unit, and the result that fills each.
+
+No other module knows them.
+"""
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +19,12 @@ from marsdisk.notes import Note
 from marsdisk.result import GATES, PHASES, RunResult, StopReason
 
 SCHEMA_VERSION = 3
-#: In stores of schema 1 a chunk that is all fill value may not exist as a file, so that one that
-#: was lost cannot be told from it.
+#: Stores of schema 1 have no files for chunks that are all fill value, so that a chunk without a
+#: file may or may not be lost.
 FIRST_WITH_EVERY_CHUNK = 2
 READABLE = (1, 2, 3)
 PENDING, DONE, FAILED, UNUSED = range(4)
-#: ``unused`` are rows that hold no run: the end of a block that was not full when the store was
+#: ``unused`` rows hold no run: they are the end of a block that was not full when the store was
 #: extended.
 STATUS = {PENDING: "pending", DONE: "done", FAILED: "failed", UNUSED: "unused"}
 
@@ -33,28 +37,28 @@ class Variable:
     dims: tuple[str, ...]  #: after ``run``
     dtype: str
     attributes: Mapping[str, Any]
-    value: Callable[[RunResult], Any]  #: what a finished run puts in
+    value: Callable[[RunResult], Any]  #: its value for a finished run
     fill: Any = field(default=float("nan"))
     since: int = 1  #: the first schema that has it
-    until: int = SCHEMA_VERSION  #: the last one
+    until: int = SCHEMA_VERSION  #: the last schema that has it
 
     def is_in(self, schema: int) -> bool:
-        """Whether stores of a schema have it."""
+        """Return whether stores of a schema have this array."""
         return self.since <= schema <= self.until
 
 
 def _of_result(name: str, dims: tuple[str, ...] = (), *, since: int = 1) -> Variable:
-    metadata = {f.name: f.metadata for f in dataclasses.fields(RunResult)}[name]
+    metadata = {part.name: part.metadata for part in dataclasses.fields(RunResult)}
     return Variable(
-        name, dims, "f8", dict(metadata), lambda result: getattr(result, name), since=since
+        name, dims, "f8", dict(metadata[name]), lambda result: getattr(result, name), since=since
     )
 
 
 def _flags_of_result(name: str, **flags: Any) -> Variable:
-    """A series of small whole numbers that stand for words."""
-    described = _of_result(name, ("sample",), since=3)
-    attributes = {"long_name": described.attributes["long_name"], **flags}
-    return dataclasses.replace(described, dtype="u1", attributes=attributes, fill=0)
+    """Return a series of small integers that stand for words, as its attributes say."""
+    series = _of_result(name, ("sample",), since=3)
+    attributes = {"long_name": series.attributes["long_name"], **flags}
+    return dataclasses.replace(series, dtype="u1", attributes=attributes, fill=0)
 
 
 def _count(
@@ -71,35 +75,39 @@ def _count(
 
 
 def parts_of(config: RunConfig) -> frozenset[str]:
-    """Names of the parts of the model that a run uses and that have arrays of their own in :data:`OPTIONAL`."""
-    return frozenset(
-        name
-        for name, used in (
-            ("damping", config.dynamics.damping is not None),
-            ("energy", config.energy.enabled),
-        )
-        if used
-    )
+    """Return the parts of the model that a run uses and that have arrays in :data:`OPTIONAL`."""
+    parts = set()
+    if config.dynamics.damping is not None:
+        parts.add("damping")
+    if config.energy.enabled:
+        parts.add("energy")
+    return frozenset(parts)
 
 
 def _of_part(part: str, name: str, dims: tuple[str, ...]) -> Variable:
-    return dataclasses.replace(
-        _of_result(name, dims),
-        value=lambda result: getattr(result, name) if part in parts_of(result.config) else np.nan,
-    )
+    """Return an array that only runs with this part of the model fill."""
+
+    def value(result: RunResult) -> Any:
+        return getattr(result, name) if part in parts_of(result.config) else np.nan
+
+    return dataclasses.replace(_of_result(name, dims), value=value)
 
 
 _SCALARS = (
-    *(
-        "M_loss",
-        "M_loss_blowout",
-        "M_loss_sublimation",
-        "M_loss_other",
-        "M_supplied",
-        "Sigma_0",
-        "Sigma_final",
-    ),
-    *("t_end", "t99", "tau_max", "gated_time", "ledger_error", "wall_time", "solver_time"),
+    "M_loss",
+    "M_loss_blowout",
+    "M_loss_sublimation",
+    "M_loss_other",
+    "M_supplied",
+    "Sigma_0",
+    "Sigma_final",
+    "t_end",
+    "t99",
+    "tau_max",
+    "gated_time",
+    "ledger_error",
+    "wall_time",
+    "solver_time",
 )
 _SERIES = (
     "t",
@@ -113,16 +121,25 @@ _SERIES = (
     "M_sink_dot",
     "M_loss_cum",
 )
-#: Series that came with schema 3.
-_MORE_SERIES = (
-    *("M_loss_blowout_cum", "M_loss_sublimation_cum", "M_loss_other_cum", "M_supplied_cum"),
-    *("T_grain", "kappa", "supply_nominal", "supply_applied", "supply_feedback", "ds_dt"),
-    *("t_blow", "t_coll_smallest", "t_coll_largest"),
+_SERIES_SINCE_SCHEMA_3 = (
+    "M_loss_blowout_cum",
+    "M_loss_sublimation_cum",
+    "M_loss_other_cum",
+    "M_supplied_cum",
+    "T_grain",
+    "kappa",
+    "supply_nominal",
+    "supply_applied",
+    "supply_feedback",
+    "ds_dt",
+    "t_blow",
+    "t_coll_smallest",
+    "t_coll_largest",
 )
 
 NOTES = "notes"
 
-#: What the results of runs fill, in the order it is written; also what only earlier schemas had.
+#: The arrays that results of runs fill, in the order of writing; with those of earlier schemas.
 VARIABLES: tuple[Variable, ...] = (
     *(_of_result(name) for name in _SCALARS),
     Variable(
@@ -173,7 +190,7 @@ VARIABLES: tuple[Variable, ...] = (
     _of_result("M_loss_thick", since=3),
     _of_result("M_available", since=3),
     *(_of_result(name, ("sample",)) for name in _SERIES),
-    *(_of_result(name, ("sample",), since=3) for name in _MORE_SERIES),
+    *(_of_result(name, ("sample",), since=3) for name in _SERIES_SINCE_SCHEMA_3),
     _flags_of_result("phase", flag_values=list(range(len(PHASES))), flag_meanings=" ".join(PHASES)),
     _flags_of_result(
         "gates", flag_masks=[1 << bit for bit in range(len(GATES))], flag_meanings=" ".join(GATES)
@@ -210,7 +227,7 @@ VARIABLES: tuple[Variable, ...] = (
         ("cache",),
         "i8",
         {"units": "byte", "long_name": "held by the slot at the end of the run"},
-        lambda r: r.cache.bytes,
+        lambda result: result.cache.bytes,
         0,
     ),
     Variable(
@@ -218,7 +235,7 @@ VARIABLES: tuple[Variable, ...] = (
         ("cache",),
         "f8",
         {"units": "s", "long_name": "time spent building"},
-        lambda r: r.cache.build_time,
+        lambda result: result.cache.build_time,
     ),
     _count(
         "cache_invalidations",
@@ -227,31 +244,31 @@ VARIABLES: tuple[Variable, ...] = (
         ("cache", "reason"),
     ),
 )
-#: What the worker adds about each run.
+#: The arrays that the worker fills for each run.
 BOOKKEEPING: tuple[Variable, ...] = (
-    Variable("error", (), "str", {"long_name": "what went wrong"}, lambda result: "", ""),
-    Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda result: "", ""),
+    Variable("error", (), "str", {"long_name": "what went wrong"}, lambda _: "", ""),
+    Variable("worker", (), "str", {"long_name": "worker that ran it"}, lambda _: "", ""),
     Variable(
         "attempt",
         (),
         "i8",
         {"units": "1", "long_name": "how often its block had been started"},
-        lambda result: 0,
+        lambda _: 0,
         0,
     ),
 )
 ORDER_BINS = "order_bins"
-#: What the worker adds about runs that it checks; only in stores whose sweep asks for checks, and
-#: NaN for all other runs.
+#: The arrays that the worker fills for runs whose accuracy it estimates; only in stores whose sweep
+#: asks for that, and NaN for all other runs.
 CHECKS: tuple[Variable, ...] = tuple(
-    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": words}, lambda result: np.nan)
-    for name, words in (
+    Variable(name, ("quantity",), "f8", {"units": "1", "long_name": long_name}, lambda _: np.nan)
+    for name, long_name in (
         ("err_time", "relative error from time steps, by the same run with tighter ones"),
         ("err_bins", "relative error from bins, extrapolated from half, as many and twice as many"),
         (ORDER_BINS, "order of convergence with the bins, from 0.5 to 2; NaN where they show none"),
     )
 )
-#: What some runs fill; only in stores that have such runs, and NaN for all others.
+#: The arrays that some runs fill; only in stores that have such runs, and NaN for all others.
 OPTIONAL: Mapping[str, tuple[Variable, ...]] = {
     "damping": (_of_part("damping", "e", ("sample",)), _of_part("damping", "v_rel", ("sample",))),
     "energy": (_of_part("energy", "E_collisions", ()), _of_part("energy", "E_dissipated", ())),
@@ -267,7 +284,7 @@ STATUS_VARIABLE = Variable(
         "flag_values": list(STATUS),
         "flag_meanings": " ".join(STATUS.values()),
     },
-    lambda result: DONE,
+    lambda _: DONE,
     PENDING,
 )
 PER_RUN_SIZES = Variable(
@@ -281,7 +298,7 @@ PER_RUN_SIZES = Variable(
 INDEXES = {"cache": [str(kind) for kind in CacheKind], "reason": list(REASONS)}
 CHECK_INDEXES = {"quantity": list(QUANTITIES)}
 
-#: All that workers write, or wrote into stores of earlier schemas.
+#: All arrays that workers write, or wrote into stores of earlier schemas.
 EVERY_VARIABLE: tuple[Variable, ...] = (
     *VARIABLES,
     *itertools.chain(*OPTIONAL.values()),
@@ -291,12 +308,13 @@ EVERY_VARIABLE: tuple[Variable, ...] = (
 )
 _BY_BLOCK = frozenset(variable.name for variable in EVERY_VARIABLE)
 
-#: Along ``case``, in stores whose sweep has a design or cases that coincide: the run that has a
-#: case's results.
+#: Along ``case``, in stores whose sweep has a design or coinciding cases: the row of the run that
+#: has the results of the case.
 CASE_RUN = "case_run"
-CASE_LABEL = "case_{}"  # with the name of an axis: where on it a case stands
+#: Along ``case``: the value of the case on the axis whose name is filled in.
+CASE_LABEL = "case_{}"
 
-#: Along ``run``, in stores whose sweep is refined: 0 for its first points.
+#: Along ``run``, in stores whose sweep is refined: the round of refinement, 0 for the first points.
 ROUND = "round"
 
 #: Names that no axis of a sweep may have.
@@ -320,23 +338,32 @@ RESERVED = frozenset(
 
 
 def is_by_block(name: str) -> bool:
-    """Whether an array is written by workers, block by block."""
+    """Return whether workers write the array of this name, block by block."""
     return name in _BY_BLOCK
 
 
 def is_target(variable: Variable) -> bool:
-    """Whether it is a number of each run that can be asked about."""
+    """Return whether an array holds one numerical result per run, which can be analysed."""
     is_flag = "flag_values" in variable.attributes or "flag_masks" in variable.attributes
     return not (variable.dims or is_flag or variable in BOOKKEEPING)
 
 
 def indexes(parts: Collection[str] = ()) -> dict[str, list[str]]:
-    """Labels along each dimension that has some, in a store with these parts."""
-    return {**INDEXES, **(CHECK_INDEXES if "check" in parts else {})}
+    """Return the labels along each labelled dimension of a store with these optional parts."""
+    labels = dict(INDEXES)
+    if "check" in parts:
+        labels.update(CHECK_INDEXES)
+    return labels
 
 
 def dimension_sizes(*, samples: int, snapshots: int, bins: int) -> dict[str, int]:
-    """Length of every dimension but ``run``."""
+    """Return the length of every dimension but ``run``.
+
+    Parameters
+    ----------
+    samples, snapshots, bins : int
+        Times in a series, snapshots of the size distribution, and bins of each of them.
+    """
     return {
         "sample": samples,
         "snapshot": snapshots,
@@ -351,21 +378,43 @@ def variables(
     parts: Collection[str] = (),
     schema: int = SCHEMA_VERSION,
 ) -> tuple[Variable, ...]:
-    """All arrays along ``run`` that workers write in a store with these parts, the commit record last."""
-    of_schema = (variable for variable in VARIABLES if variable.is_in(schema))
-    optional = itertools.chain(*(held for name, held in OPTIONAL.items() if name in parts))
-    return (
-        *of_schema,
-        *optional,
-        *(() if shared_grid else (PER_RUN_SIZES,)),
-        *BOOKKEEPING,
-        STATUS_VARIABLE,
-    )
+    """Return all arrays along ``run`` that workers write in a store, the commit record last.
+
+    Parameters
+    ----------
+    shared_grid : bool
+        Whether all runs have the same grid of sizes, so that it is no array along ``run``.
+    parts : collection of str
+        Keys of :data:`OPTIONAL` whose arrays the store has.
+    schema : int
+        Version of the store's schema.
+    """
+    arrays = [variable for variable in VARIABLES if variable.is_in(schema)]
+    for part, optional in OPTIONAL.items():
+        if part in parts:
+            arrays += optional
+    if not shared_grid:
+        arrays.append(PER_RUN_SIZES)
+    return (*arrays, *BOOKKEEPING, STATUS_VARIABLE)
 
 
-def bytes_per_run(sizes: Mapping[str, int], held: Sequence[Variable]) -> int:
-    """Uncompressed size of what the arrays ``held`` hold of one run."""
-    width = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
-    return sum(
-        width[v.dtype] * int(np.prod([sizes[dim] for dim in v.dims], dtype=np.int64)) for v in held
-    )
+def bytes_per_run(sizes: Mapping[str, int], arrays: Sequence[Variable]) -> int:
+    """Return the uncompressed size of one run in some arrays.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Length of each dimension.
+    arrays : sequence of Variable
+        The arrays.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    widths = {"str": 32, "u1": 1, "f8": 8, "i8": 8}
+    total = 0
+    for variable in arrays:
+        total += widths[variable.dtype] * math.prod(sizes[dim] for dim in variable.dims)
+    return total

@@ -1,14 +1,14 @@
 """One driver at a time where no file can be locked: a lease.
 
-That is a note that its holder writes anew every few seconds, and that nobody else may replace
-while it does. Every write is conditional on the version that was read, so that of two that try at
+A lease is a note that its holder rewrites every few seconds, and that nobody else may replace
+while it does. Every write is conditional on the version that was read, so that of two writers at
 once one fails. Ages are by the object store's clock alone: clocks of machines may differ, and may
 jump.
 
 Others on the same machine need not wait for the note to grow old: its holder also locks a file in
 the machine's folder for temporary files, which the operating system unlocks when the holder ends,
-however it does. The number of its process says nothing: another container or machine may have the
-same.
+however it does. The number of its process proves nothing: another container or machine may have
+the same.
 """
 
 import functools
@@ -30,16 +30,25 @@ import filelock
 from ..errors import StoreError
 from .failures import reason, storage_errors, telling
 from .identity import unique_mark
-from .lock import GLANCES, LOCK, Driving, describe_driver, refusal, this_driver
+from .lock import (
+    ATTEMPT_SECONDS,
+    LOCK,
+    MAX_ATTEMPTS_WHILE_HELD,
+    Driving,
+    describe_driver,
+    refusal,
+    this_driver,
+)
 from .objects import Objects, Tagged
 from .place import Place
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0  # between two writes of the holder
-GONE_SECONDS = 60.0  # without one: it is dead, or cut off for so long that it must ask again
-ANSWER_SECONDS = 5.0  # for the object store to answer the holder, which else tries again at once
-TRIES_AT_A_LOSS = 3  # to read the note again when it could not be replaced
+GONE_SECONDS = 60.0  # without a write, after which others may take the lease
+ANSWER_SECONDS = 5.0  # for the object store to answer the holder, before it tries again
+POLL_SECONDS = 1.0  # at most, between two reads of another's note
+MAX_REPLACE_ATTEMPTS = 3  # at the holder's own note, which may have been replaced
 RELEASED = "released"
 
 
@@ -50,12 +59,12 @@ def leased(place: Place) -> Iterator[Driving]:
     Parameters
     ----------
     place : Place
-        In an object store.
+        Where the store is, in an object store.
 
     Yields
     ------
     Driving
-        It says when another driver has taken the lease.
+        The lease; it says when another driver has taken it.
 
     Raises
     ------
@@ -77,7 +86,7 @@ class Lease(Driving):
     Parameters
     ----------
     place : Objects
-        The store that it drives.
+        Where the store is that it drives.
     """
 
     def __init__(self, place: Objects) -> None:
@@ -96,24 +105,24 @@ class Lease(Driving):
 
     @property
     def loss(self) -> str:
-        return (
-            f"{self.lost} has taken over this sweep, as this one gave no sign of life for too long"
-        )
+        """The message about the loss."""
+        return f"{self.lost} has taken over this sweep, as this driver was silent for too long"
 
     def notice_loss(self) -> None:
-        """Do nothing: the thread that renews the lease notices."""
+        """Do nothing: the thread that renews the lease notices a loss."""
 
     def take(self) -> None:
         """Take the lease, and keep it alive.
 
-        This waits until its holder has shown that it lives, or is surely gone.
+        This waits until its holder has proved to be alive, or is certainly gone.
 
         Raises
         ------
         StoreError
-            Another driver lives, or the object store does not know conditional writes.
+            Another driver is alive, or the object store does not support conditional writes.
         """
-        with suppress(OSError, NotImplementedError, filelock.Timeout):  # others must wait, then
+        # without this lock, others on this machine wait for the note to grow old
+        with suppress(OSError, NotImplementedError, filelock.Timeout):
             self._life.acquire()
         try:
             self._take()
@@ -124,12 +133,12 @@ class Lease(Driving):
 
     def _take(self) -> None:
         while not self.place.note_create(LOCK, self._note_text()):
-            known = self.place.note_tagged(LOCK)
-            if known is None:  # removed by hand in between
+            note = self.place.note_tagged(LOCK)
+            if note is None:  # removed by hand in between
                 continue
-            self._wait_for_its_end(known)
-            if self.place.note_replace(LOCK, self._note_text(), known.tag):
-                _remove_life_file(_content(known.data))
+            self._wait_for_end(note)
+            if self.place.note_replace(LOCK, self._note_text(), note.tag):
+                _remove_life_file(_content(note.data))
                 break
         if self.place.note_create(LOCK, self._note_text("a second one")):
             problem = "this object store ignores conditional writes"
@@ -137,22 +146,23 @@ class Lease(Driving):
             raise StoreError(f"{self.place}: {problem}, {effect}; use another")
 
     def release(self) -> None:
-        """Give the lease up.
+        """Give up the lease.
 
-        The note stays and says so, for an object store cannot remove a certain version of it.
+        The note stays and says so, since an object store cannot remove one version of it.
         """
         self._ended.set()
         self._thread.join()
         try:
             if not self.lost:
                 self._replace(RELEASED)
-        except storage_errors():  # it ends by itself, a minute later
-            self._life.release()  # for others on this machine it ends at once
+        except storage_errors():
+            # the lease expires a minute later, and at once for others on this machine
+            self._life.release()
         else:
             self._end_life()
 
     def _end_life(self) -> None:
-        """Free the lock of this driver's life, and remove its file, which nobody needs any more."""
+        """Release the lock that shows this driver to be alive, and remove its file."""
         with suppress(OSError):
             self._life.release()
             Path(self._life.lock_file).unlink(missing_ok=True)
@@ -161,19 +171,20 @@ class Lease(Driving):
         return json.dumps({**self.note, "state": state}).encode()
 
     def _replace(self, state: str = "held") -> bool:
-        """Write our note anew; False where it is another's.
+        """Rewrite our note; return False where it is another driver's.
 
-        Where it could not be replaced, it is read again: only another's id in it is a loss, not a
-        write that was done though its answer was lost.
+        A note that could not be replaced is read again: the lease is lost only if the note has
+        another id, not if a write was done though its answer was lost.
         """
-        for _ in range(TRIES_AT_A_LOSS):
-            found = self._quick_place.note_tagged(LOCK)
-            if found is None or _content(found.data).get("id") != self.note["id"]:
+        for _ in range(MAX_REPLACE_ATTEMPTS):
+            note = self._quick_place.note_tagged(LOCK)
+            if note is None or _content(note.data).get("id") != self.note["id"]:
                 return False
             self.note["beat"] += 1
-            if self._quick_place.note_replace(LOCK, self._note_text(state), found.tag):
+            if self._quick_place.note_replace(LOCK, self._note_text(state), note.tag):
                 return True
-        return True  # it was ours whenever it was read
+        # it was ours each time it was read
+        return True
 
     def _keep_alive(self) -> None:
         seconds = BEAT_SECONDS
@@ -185,59 +196,65 @@ class Lease(Driving):
                     return
                 seconds = BEAT_SECONDS
                 silent = False
-            except storage_errors() as error:  # what others do until it comes back shows then
+            except storage_errors() as error:
+                # whether others take the lease meanwhile shows when the object store answers again
                 if not silent:
                     logger.info("the lease could not be renewed: %s", reason(error))
                 seconds = BEAT_SECONDS / 10.0
                 silent = True
 
-    def _wait_for_its_end(self, known: Tagged) -> None:
-        """Return when the holder of a note is gone for good; refuse if it shows a sign of life."""
-        content = _content(known.data)
-        lives = _lives(content)
-        if content.get("state") == RELEASED or lives is False:
+    def _wait_for_end(self, note: Tagged) -> None:
+        """Return when the holder of a note is gone for good; refuse if it proves to be alive."""
+        content = _content(note.data)
+        is_alive = _lives(content)
+        if content.get("state") == RELEASED or is_alive is False:
             return
-        if lives:
-            raise refusal(self.place, _describe(known.data))
-        left = GONE_SECONDS - (_server_time(self.place) - known.written).total_seconds()
-        if left > 0:
-            doubt = "may be driving this sweep; looking whether it lives, for up to"
-            logger.warning("%s: %s %s %.0f s", self.place, _describe(known.data), doubt, left)
-        end = time.monotonic() + left
+        if is_alive:
+            raise refusal(self.place, _describe(note.data))
+        remaining = GONE_SECONDS - (_server_time(self.place) - note.written).total_seconds()
+        if remaining > 0:
+            logger.warning(
+                "%s: %s may be driving this sweep; waiting for a sign of life, for up to %.0f s",
+                self.place,
+                _describe(note.data),
+                remaining,
+            )
+        end = time.monotonic() + remaining
         while time.monotonic() < end:
-            time.sleep(min(1.0, GONE_SECONDS / 10.0))
-            found = self.place.note_tagged(LOCK)
-            if found is None:
+            time.sleep(min(POLL_SECONDS, GONE_SECONDS / 10.0))
+            latest = self.place.note_tagged(LOCK)
+            if latest is None:
                 return
-            if found.tag == known.tag:
+            if latest.tag == note.tag:
                 continue
-            if _content(found.data).get("state") != RELEASED:
-                raise refusal(self.place, _describe(found.data))
+            if _content(latest.data).get("state") != RELEASED:
+                raise refusal(self.place, _describe(latest.data))
             return
 
 
 def holder_of(place: Place) -> str | None:
-    """Return who holds the lease of a store.
+    """Return the driver that holds the lease of a store.
 
     Parameters
     ----------
     place : Place
-        In an object store.
+        Where the store is, in an object store.
 
     Returns
     -------
     str or None
         The driver in words; None where the lease is released or its holder is known to be gone.
     """
-    known = _object_place(place).note_tagged(LOCK)
-    if known is None:
+    note = _object_place(place).note_tagged(LOCK)
+    if note is None:
         return None
-    content = _content(known.data)
-    silence = (datetime.now(UTC) - known.written).total_seconds()
-    is_silent = silence > 10.0 * GONE_SECONDS  # for longer than a difference of clocks explains
+    content = _content(note.data)
+    silence = (datetime.now(UTC) - note.written).total_seconds()
+    # for longer than a difference between clocks explains
+    is_silent = silence > 10.0 * GONE_SECONDS
     if content.get("state") == RELEASED or _lives(content) is False or is_silent:
         return None
-    return _describe(known.data)
+    return _describe(note.data)
 
 
 def _object_place(place: Place) -> Objects:
@@ -261,20 +278,20 @@ def _describe(data: bytes | None) -> str:
 
 
 def _server_time(place: Objects) -> datetime:
-    """Return the object store's time, from a note written now."""
+    """Return the object store's time, from a note that is written now."""
     note = f"clock-{unique_mark()}"
     place.note_write(note, b"")
     written = place.note_tagged(note)
     place.note_delete(note)
     if written is None:
-        problem = "what was written beside it a moment ago is gone"
-        raise StoreError(f"{place}: {problem}; does somebody clear the bucket?")
+        problem = "a note written next to it a moment ago is gone"
+        raise StoreError(f"{place}: {problem}; is somebody clearing the bucket?")
     return written.written
 
 
 @functools.cache
 def _machine() -> str | None:
-    """Name the machine since its last start, None where it has no such name."""
+    """Return the name that the machine has since its last start; None where it has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -282,15 +299,12 @@ def _machine() -> str | None:
 
 
 def _life_file(lease_id: str) -> Path:
-    """Return where the holder of a lease has its lock, on its own machine."""
+    """Return the file that the holder of a lease locks, on its own machine."""
     return Path(tempfile.gettempdir()) / f"sweep-lease-{lease_id}.lock"
 
 
 def _life_file_of(holder: Mapping[str, Any]) -> Path | None:
-    """Return where a holder has its lock.
-
-    None where it is no process of this machine, or its note is made up.
-    """
+    """Return the file that a holder locks; None where it is on another machine, or forged."""
     lease_id = holder.get("id")
     if _machine() is None or holder.get("machine") != _machine():
         return None
@@ -300,7 +314,7 @@ def _life_file_of(holder: Mapping[str, Any]) -> Path | None:
 
 
 def _remove_life_file(holder: Mapping[str, Any]) -> None:
-    """Remove what a holder of this machine has left that is gone and was replaced."""
+    """Remove the file of a holder of this machine that is gone and was replaced."""
     path = _life_file_of(holder)
     if path is not None:
         with suppress(OSError):
@@ -308,18 +322,20 @@ def _remove_life_file(holder: Mapping[str, Any]) -> None:
 
 
 def _lives(holder: Mapping[str, Any]) -> bool | None:
-    """Whether a holder, on this machine, still runs; None where that cannot be known."""
+    """Return whether a holder on this machine still runs; None where that cannot be known."""
     path = _life_file_of(holder)
     if path is None:
         return None
     lock = filelock.FileLock(path, blocking=False)
-    for _ in range(GLANCES):
-        if not path.is_file():  # it sees another folder than we do, or has just released the lease
+    for _ in range(MAX_ATTEMPTS_WHILE_HELD):
+        # its container may have another folder, or it has just released the lease
+        if not path.is_file():
             return None
         try:
             lock.acquire()
-        except filelock.Timeout:  # its holder has it; or somebody who glances, as we do
-            time.sleep(0.01)
+        except filelock.Timeout:
+            # its holder has locked it, or for an instant somebody who tries to, as we do
+            time.sleep(ATTEMPT_SECONDS)
         except (OSError, NotImplementedError):
             return None
         else:

@@ -1,4 +1,7 @@
-"""One driver at a time: in a folder the operating system's file lock, which a killed process cannot leave behind; elsewhere a lease."""
+"""One driver at a time: by a file lock in a folder, by a lease in an object store.
+
+The operating system releases a file lock when its process ends, however it does.
+"""
 
 import json
 import os
@@ -16,32 +19,34 @@ from ..errors import StoreError
 from .identity import this_process, unique_mark
 from .place import Folder, Place
 
-# notes beside the store: what is locked, and who holds it
+# notes next to the store: the file that is locked, and the description of its holder
 LOCK = "lock"
 DRIVER = "driver"
-# attempts while it is held: doctor holds it for an instant to see whether somebody does
-GLANCES = 5
-ATTEMPTS = 50  # to lock, 10 ms apart, while the file is removed under our hands by drivers that end
+#: Attempts at a lock that is held: a doctor holds it for an instant to see whether somebody does.
+MAX_ATTEMPTS_WHILE_HELD = 5
+#: Attempts while drivers that end remove the file between finding and locking it.
+MAX_ATTEMPTS = 50
+ATTEMPT_SECONDS = 0.01  # between two attempts
 
 
 def this_driver() -> dict[str, Any]:
-    """Return who drives, for the message of a driver that is refused.
+    """Describe this process as a driver, for the message of another driver that is refused.
 
     Returns
     -------
     dict
-        As of :func:`sweep.store.identity.this_process`, and ``since`` when.
+        As of :func:`sweep.store.identity.this_process`, with the time ``since`` when it drives.
     """
     return {**this_process(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def describe_driver(driver: Mapping[str, Any]) -> str:
-    """Return a driver as :func:`this_driver` gives it in words."""
+    """Return the description of :func:`this_driver` in words."""
     return f"process {driver['pid']} on {driver['host']} since {driver['since']}"
 
 
 def refusal(store: Place, driver: str) -> StoreError:
-    """Why a second driver may not start."""
+    """Return the error of a second driver."""
     return StoreError(
         f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it"
         " first"
@@ -49,12 +54,11 @@ def refusal(store: Place, driver: str) -> StoreError:
 
 
 def holder(store: str | Path | Place) -> str:
-    """Who wrote last that it drives the store."""
+    """Return the last driver of a store, from the note that it has written."""
     place = Place.of(store)
+    note = DRIVER if isinstance(place, Folder) else LOCK
     try:
-        return describe_driver(
-            json.loads(place.note_read(DRIVER if isinstance(place, Folder) else LOCK) or b"")
-        )
+        return describe_driver(json.loads(place.note_read(note) or b""))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
@@ -64,30 +68,30 @@ class Driving(ABC):
 
     def __init__(self) -> None:
         self.on_loss: Callable[[], None] = lambda: None
-        self.lost = ""  #: who took it, or "somebody"
+        self.lost = ""  #: the driver that took it, or "somebody"; empty while it is held
 
     @property
     @abstractmethod
     def loss(self) -> str:
-        """How it was lost, in words."""
+        """The message about the loss."""
 
     def lose(self, to: str) -> None:
-        """Another driver has it, or may: tell ours to stop."""
+        """Record that another driver has the right, or may have it, and stop this one."""
         self.lost = to
         self.on_loss()
 
     @abstractmethod
     def notice_loss(self) -> None:
-        """See whether the right is still held, where nobody else tells."""
+        """Find out whether the right is still held, where nothing else does."""
 
 
 class LockFile(Driving):
-    """The right that a locked file gives, as long as it is the file that others see.
+    """The right to drive that a locked file gives, for as long as it is the one that others see.
 
     Parameters
     ----------
     path : Path
-        Of the file, which is locked.
+        The file, already locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,12 +101,14 @@ class LockFile(Driving):
 
     @property
     def loss(self) -> str:
+        """The message about the loss."""
         return (
             f"{self.lost} has removed the lock of this driver, {self.path}; resume with the same"
             " command"
         )
 
     def notice_loss(self) -> None:
+        """Find out whether the file is still the one that was locked."""
         if self.lost:
             return
         identity = self._identity()
@@ -111,40 +117,56 @@ class LockFile(Driving):
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            about = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return None
-        return about.st_dev, about.st_ino
+        return status.st_dev, status.st_ino
 
 
 @contextmanager
 def driving(store: str | Path | Place) -> Iterator[Driving]:
-    """Hold the store's lock, or refuse at once (an object store's: as soon as it is known whether its holder lives).
+    """Hold the right to drive a store for as long as the context lasts.
+
+    A folder that another driver holds is refused at once, an object store as soon as it is known
+    whether its holder is alive.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Where the store is, or is to be created.
+
+    Yields
+    ------
+    Driving
+        The right; it says when it is lost.
 
     Raises
     ------
     StoreError
-        Another driver lives, or the place cannot be written.
+        Another driver is alive, or the place cannot be written.
     """
     place = Place.of(store)
     place.refuse_bad_name()
     if not isinstance(place, Folder):
-        from .lease import leased  # brings the object store's client
+        from .lease import leased  # imports the object store's client
 
-        with leased(place) as held:
-            yield held
+        with leased(place) as lease:
+            yield lease
         return
-    lock = _locked(place)
+    lock = _acquire(place)
     try:
         right = LockFile(place.note_path(LOCK))
-        with suppress(OSError):  # the note only serves the message of a driver that is refused
+        # the note only serves the message of a driver that is refused
+        with suppress(OSError):
             place.note_write(DRIVER, json.dumps(this_driver()).encode())
         try:
             yield right
         finally:
-            with suppress(OSError):  # what cannot be seen is not lost
+            # a file that cannot be read now is not lost
+            with suppress(OSError):
                 right.notice_loss()
-            if not right.lost:  # else they are another driver's
+            # once it is lost, the notes are another driver's
+            if not right.lost:
                 _remove_notes(place)
     finally:
         lock.release()
@@ -153,19 +175,32 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
 def _remove_notes(place: Folder) -> None:
     with suppress(OSError):
         place.note_delete(DRIVER)
-    with suppress(OSError):  # where an open file cannot be removed it stays, and does no harm
-        # before it is released: filelock takes no lock on a file that is gone
+    # where an open file cannot be removed it stays, and does no harm; it is removed before the lock
+    # is released, since filelock does not lock a file that is gone
+    with suppress(OSError):
         place.note_delete(LOCK)
 
 
 def driver_of(place: Place) -> str | None:
-    """Who drives the store now, None where nobody does; takes nothing and changes nothing."""
+    """Return the driver that holds a store now, without taking or changing anything.
+
+    Parameters
+    ----------
+    place : Place
+        Where the store is.
+
+    Returns
+    -------
+    str or None
+        The driver in words; None where nobody drives the store.
+    """
     if not isinstance(place, Folder):
         from .lease import holder_of
 
         return holder_of(place)
     path = place.note_path(LOCK)
-    if not os.path.exists(path):  # nor can be, where the store has too long a name
+    # unlike Path.exists, this is False also where the name is too long
+    if not os.path.exists(path):
         return None
     lock = filelock.FileLock(path, blocking=False)
     try:
@@ -176,39 +211,40 @@ def driver_of(place: Place) -> str | None:
     return None
 
 
-def _locked(place: Folder) -> filelock.BaseFileLock:
+def _acquire(place: Folder) -> filelock.BaseFileLock:
     path = place.note_path(LOCK)
     lock = filelock.FileLock(path, blocking=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             try:
                 lock.acquire()
                 return lock
             except filelock.Timeout:
-                # somebody holds it; or has just removed it; or no file can be made here
+                # somebody holds it; or has just removed it; or no file can be created here
                 if not path.exists():
-                    _refuse_where_no_file_can_be_made(place)
-                elif attempt >= GLANCES:
+                    _refuse_bad_folder(place)
+                elif attempt >= MAX_ATTEMPTS_WHILE_HELD:
                     break
-                time.sleep(0.01)
+                time.sleep(ATTEMPT_SECONDS)
     except StoreError:
         raise
     except OSError as error:
         raise StoreError(
             f"{place}: the folder cannot be written: {error.strerror or error}; choose another"
-            " place with --store"
+            " location with --store"
         ) from error
     raise refusal(place, holder(place))
 
 
-def _refuse_where_no_file_can_be_made(place: Folder) -> None:
+def _refuse_bad_folder(place: Folder) -> None:
+    """Refuse a folder in which no file can be created, such as one of /proc."""
     probe = place.note_path(f"probe-{unique_mark()}")
     try:
         probe.touch()
         probe.unlink()
     except FileNotFoundError:
         raise StoreError(
-            f"{place}: no file can be made in {place.path.parent}; choose another place with"
+            f"{place}: no file can be created in {place.path.parent}; choose another location with"
             " --store"
         ) from None

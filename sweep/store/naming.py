@@ -1,4 +1,4 @@
-"""What the folder of a store may be called: by a link, which is followed once, and not too long."""
+"""Names of the folders of stores: links to them, and names that a store cannot have."""
 
 import os
 from pathlib import Path
@@ -7,25 +7,25 @@ from marsdisk.zarr_folder import store_around
 
 from ..errors import StoreError
 
-NAME_BYTES = 255  # that a name has at most, where the system does not say
-NOTE_BYTES = 100  # of them that a note puts around the name of its store, while it is being written
+NAME_BYTES = 255  # at most, in a name, where the system does not say
+NOTE_BYTES = 100  # at most, that a note adds to the name of its store while it is being written
 
 
 def folder_behind(text: str) -> str:
-    """Return the folder that a path stands for where it does not name it.
+    """Return the folder that a path stands for, where the path is not its name.
 
-    Two names of a store then have one lock and the same notes. Links higher up need not be
-    followed for that, and stay as people know them.
+    Two names of a store then have one lock and the same notes. Links further up in the path need
+    not be followed for that, and stay as people know them.
 
     Parameters
     ----------
     text : str
-        A path, of a store or of one that is to be made.
+        Path of a store, or of one that is to be created.
 
     Returns
     -------
     str
-        Where a symbolic link leads, or what ``.`` and ``..`` stand for; else empty.
+        The target of a symbolic link, or the folder that ``.`` and ``..`` stand for; else empty.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def folder_behind(text: str) -> str:
     path = Path(text)
     is_link = os.path.islink(path)
     if is_link and not os.path.exists(path):
-        where = f"is a symbolic link to {os.readlink(path)}, where there is nothing"
-        cure = "mount its disk, mend the link, or give the store itself"
-        raise StoreError(f"{text}: {where}; {cure}")
+        problem = f"is a symbolic link to {os.readlink(path)}, where there is nothing"
+        cure = "mount its disk, correct the link, or give the store itself"
+        raise StoreError(f"{text}: {problem}; {cure}")
     is_name = path.name not in {"", os.pardir}
     if not text or (is_name and not is_link):
         return ""
@@ -50,37 +50,39 @@ def folder_behind(text: str) -> str:
 
 
 def refuse_name(path: Path, text: str) -> None:
-    """Refuse to make a store where it, or what lies beside it, would be in the way of another.
+    """Refuse to create a store where it, or the notes next to it, would interfere with another.
 
     Parameters
     ----------
     path : Path
-        Where it is to be.
+        Folder of the store.
     text : str
-        What people call it.
+        The path as people have typed it.
 
     Raises
     ------
     StoreError
-        Its name is that of a note, or too long for notes; or it would lie in another store.
+        Its name is that of a note, or too long for notes; or it would be inside another store.
     """
     if path.name.startswith("."):
-        problem = "names that begin with a point are those of notes beside a store"
+        problem = "names that begin with a point are those of notes next to a store"
         raise StoreError(f"{text}: {problem}; give another name with --store")
     around = store_around(Path(os.path.realpath(path)))
     if around is not None:
-        raise StoreError(f"{text}: lies in the store {around}; choose another place with --store")
+        raise StoreError(
+            f"{text}: lies in the store {around}; choose another location with --store"
+        )
     limit = _longest_name(path.parent) - NOTE_BYTES
     size = len(os.fsencode(path.name))
     if size > limit:
         raise StoreError(
-            f"{text}: the name of a store may have {limit} bytes here, as notes beside it have "
-            f"longer ones, and this has {size}; give a shorter one with --store"
+            f"{text}: the name of a store may have {limit} bytes here, since notes next to it have "
+            f"longer names, and this has {size}; give a shorter one with --store"
         )
 
 
 def _longest_name(folder: Path) -> int:
-    """Return how many bytes a name may have in a folder, which need not exist yet."""
+    """Return the maximum length of a name in a folder, in bytes; it need not exist yet."""
     folder = folder.absolute()
     while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent

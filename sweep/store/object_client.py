@@ -1,4 +1,4 @@
-"""The client of object stores: set up from the environment, and kept."""
+"""The client of object stores, set up from the environment."""
 
 import functools
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import StoreError
 from .failures import reason
 
-#: Of the client, which no signal interrupts; sweep.store.patience goes on from there.
+#: Retries of the client itself, which no signal interrupts; those of sweep.store.patience follow.
 RETRIES: Mapping[str, Any] = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=10),
@@ -19,7 +19,8 @@ RETRIES: Mapping[str, Any] = {
     },
 }
 
-_urls: dict[int, str] = {}  # by the identity of the client's stores, which stay for good
+# by the identity of the client's stores, which are kept until the process ends
+_urls: dict[int, str] = {}
 
 
 def url_of(store: Any) -> str:
@@ -33,14 +34,14 @@ def url_of(store: Any) -> str:
     Returns
     -------
     str
-        What the client's store was opened as.
+        The URL that the client's store was opened with.
     """
     return _urls[id(store.store)]
 
 
 @functools.cache
 def client_store(url: str) -> Any:
-    """Return the client's store below a URL, set up from the environment, the same one each time.
+    """Return the client's store below a URL, the same object each time.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def client_store(url: str) -> Any:
     Returns
     -------
     obstore store
-        One in memory lives as long as this process.
+        Set up from the environment. A store in memory lives as long as this process.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def client() -> Any:
     try:
         import obstore.exceptions
         import obstore.store
-        import tenacity  # noqa: F401 - of sweep.store.patience
+        import tenacity  # noqa: F401 - sweep.store.patience needs it
     except ImportError as error:
         need = f"stores beyond a folder need the package {error.name or 'obstore'}"
         raise StoreError(f"{need}; pip install 'marsdisk[remote]'") from error

@@ -1,8 +1,9 @@
-"""Stores in an object store: S3 and its like, Google Cloud Storage, Azure, this process's memory.
+"""Stores in an object store: S3 and compatible ones, Google Cloud Storage, Azure, and memory.
 
-Every request is repeated for as long as the place's patience lasts, and an answer may be lost
-though the request was done. That harms no request that may be done twice. A conditional one fails
-the second time, as what stands there is what the first has written: that is read and compared.
+Every request is repeated for as long as the place's patience lasts, and may have been done though
+its answer was lost. A request that may be done twice is not harmed by that. A conditional request
+fails the second time, because of what it has written the first time: then the object is read and
+compared.
 """
 
 import asyncio
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     import zarr
 
 T = TypeVar("T")
-MAKING = "making"  # the note that a store is being made
-MAX_REQUESTS = 32  # requests at once
+MAKING = "making"  # the note that a store is being created
+MAX_REQUESTS = 32  # at once
+LISTING_BATCH = 1000  # objects
 
 
 class Tagged(NamedTuple):
-    """A note with what is needed to replace exactly this version of it."""
+    """One version of a note, with the tag that it takes to replace exactly this version."""
 
     data: bytes
     tag: str
@@ -46,12 +48,12 @@ def object_place(scheme: str, rest: str) -> "Objects":
     Raises
     ------
     StoreError
-        It is no URL of a store; it is named without what may be a secret.
+        It is not the URL of a store; the message leaves out what may be a secret.
     """
     refuse_secrets(scheme, rest)
     shown = hide_secrets(scheme, rest)
     if scheme not in OBJECT_SCHEMES:
-        kinds = ", ".join(f"{known}://" for known in OBJECT_SCHEMES)
+        kinds = ", ".join(f"{name}://" for name in OBJECT_SCHEMES)
         unknown = shown.partition("://")[0]
         raise StoreError(f"{shown}: there is no {unknown}:// store; give a path or one of {kinds}")
     authority, _, key = rest.partition("/")
@@ -59,7 +61,7 @@ def object_place(scheme: str, rest: str) -> "Objects":
         authority, _, key = key.partition("/")
     if not authority or (not key and scheme != "memory"):
         cure = f"give a bucket and a name in it, such as {scheme}://BUCKET/NAME.zarr"
-        raise StoreError(f"{shown}: is no name for a store; {cure}")
+        raise StoreError(f"{shown}: is not a name for a store; {cure}")
     parts = [authority, *key.rstrip("/").split("/")] if key else [authority]
     if any(part in {"", ".", ".."} for part in parts):
         cure = "give the plain path of the store"
@@ -68,7 +70,7 @@ def object_place(scheme: str, rest: str) -> "Objects":
 
 
 async def _gather(requests: Iterable[Awaitable[T]]) -> list[T]:
-    """Return what requests give that are made at once, but not too many of them."""
+    """Return the results of requests, of which a limited number is made at once."""
     limit = asyncio.Semaphore(MAX_REQUESTS)
 
     async def await_request(request: Awaitable[T]) -> T:
@@ -79,9 +81,10 @@ async def _gather(requests: Iterable[Awaitable[T]]) -> list[T]:
 
 
 def _gather_outside(make_requests: Callable[[], Iterable[Awaitable[T]]]) -> list[T]:
-    """Return the same to whoever cannot await it; the requests are made where they are awaited."""
+    """Return the results of requests to callers that are no coroutines."""
 
     async def gather_all() -> list[T]:
+        # requests belong to the event loop in which they are made
         return await _gather(make_requests())
 
     return run_coroutine(gather_all())
@@ -91,21 +94,25 @@ def _gather_outside(make_requests: Callable[[], Iterable[Awaitable[T]]]) -> list
 class Objects(Place):
     """A prefix in a bucket."""
 
-    patience: float | None = field(default=None, compare=False)  #: s; None for what is configured
+    #: s, for which requests are repeated; None for the time that is configured
+    patience: float | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
+        """The name of the store, the last part of its prefix."""
         return self.text.rpartition("/")[2]
 
     @property
     def bucket(self) -> str:
-        """URL of the bucket."""
+        """The URL of the bucket."""
         return "/".join(self.text.split("/")[:3])
 
     def within(self, seconds: float) -> "Objects":
+        """Return the same place, with requests repeated for less time."""
         return replace(self, patience=seconds)
 
     def for_a_block(self) -> "Objects":
+        """Return the same place, with the patience of a worker that writes a block."""
         return self.within(configured_patience() * SHARE_OF_A_BLOCK)
 
     def _patience(self) -> Patience:
@@ -113,57 +120,69 @@ class Objects(Place):
 
     @property
     def is_shared(self) -> bool:
+        """Whether other processes see what this one writes; not if it is in memory."""
         return not self.text.startswith("memory://")
 
     @property
     def inside(self) -> Any:
-        """The client's store of what lies in the Zarr group."""
+        """The client's store of the objects in the Zarr group."""
         return client_store(self.text)
 
     @property
-    def beside(self) -> Any:
+    def notes_store(self) -> Any:
         """The client's store of the notes."""
         parent = self.text.rpartition("/")[0]
         return client_store(parent + "/" if parent.endswith("/") else parent)
 
     def exists(self) -> bool:
+        """Return whether any object is there, unless a store is half created."""
         obstore = client()
         try:
             self._patience().call(lambda: obstore.head(self.inside, DESCRIPTION))
             return True
         except FileNotFoundError:
-            return self.note_read(MAKING) is None and self._holds_something()
+            return self.note_read(MAKING) is None and self._has_objects()
 
-    def _holds_something(self) -> bool:
+    def _has_objects(self) -> bool:
         obstore = client()
 
-        def list_one() -> Any:
+        def list_first() -> Any:
             return next(iter(obstore.list(self.inside, chunk_size=1)), [])
 
-        return bool(self._patience().call(list_one))
+        return bool(self._patience().call(list_first))
 
     def zarr_store(self) -> Any:
+        """Return the store that Zarr opens, whose requests are repeated, too."""
         from .patient_zarr import PatientObjectStore
 
         return PatientObjectStore(self.inside, self._patience)
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
-        """Made in memory; then its objects are put in place, the one that makes it a store last."""
+        """Yield an empty group in memory, and write its objects when the context ends.
+
+        The description of the group, which makes them a store, is written last.
+
+        Raises
+        ------
+        StoreError
+            Somebody else has created a store here meanwhile.
+        """
         import zarr
         import zarr.storage
 
-        made: dict[str, Any] = {}
-        yield zarr.open_group(zarr.storage.MemoryStore(made), mode="w", zarr_format=3)
+        in_memory: dict[str, Any] = {}
+        yield zarr.open_group(zarr.storage.MemoryStore(in_memory), mode="w", zarr_format=3)
         note = f"a store is being made here by {unique_mark()}\n".encode()
-        if not self.note_create(MAKING, note):  # an earlier making was broken off
+        if not self.note_create(MAKING, note):
+            # another process that was creating a store here was interrupted
             self.delete([key for key, _ in self.listing()])
-        contents = {key: value.to_bytes() for key, value in made.items()}
+        contents = {key: value.to_bytes() for key, value in in_memory.items()}
         root = contents.pop(DESCRIPTION)
         _gather_outside(lambda: [self._put(key, value) for key, value in contents.items()])
         if not self._put_if(self.inside, DESCRIPTION, root, "create"):
-            problem = "somebody else has made a store here meanwhile"
-            raise StoreError(f"{self}: {problem}; look at it: sweep status {self}")
+            problem = "somebody else has created a store here meanwhile"
+            raise StoreError(f"{self}: {problem}; see sweep status {self}")
         self.note_delete(MAKING)
 
     async def _put(self, key: str, content: bytes) -> None:
@@ -171,17 +190,17 @@ class Objects(Place):
         await self._patience().acall(lambda: obstore.put_async(self.inside, key, content))
 
     def _put_if(self, store: Any, key: str, content: bytes, mode: Any) -> bool:
-        """Write an object on a condition; return whether what stands there then is our own.
+        """Write an object on a condition; return whether the object is then our own.
 
         Parameters
         ----------
         store : obstore store
-            Of the client.
+            The client's store.
         key, content : str, bytes
-            The object, with a content that nobody else writes: that is how our own is known, whose
-            answer was lost.
+            The object, with a content that nobody else writes: it identifies our own object, of
+            which the answer was lost.
         mode : str or dict
-            The condition, in the client's words.
+            The condition, as the client expresses it.
         """
         obstore = client()
         try:
@@ -191,7 +210,7 @@ class Objects(Place):
         return True
 
     def _content(self, store: Any, key: str) -> bytes | None:
-        """Return an object whole, None where there is none."""
+        """Read an object; None where there is none."""
         obstore = client()
         try:
             return self._patience().call(lambda: bytes(obstore.get(store, key).bytes()))
@@ -199,77 +218,86 @@ class Objects(Place):
             return None
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """List the objects below a prefix, with their bytes."""
         obstore = client()
-        files: list[tuple[str, int]] = []
+        objects: list[tuple[str, int]] = []
 
-        def list_the_rest() -> None:
-            last = files[-1][0] if files else None
-            listed = obstore.list(self.inside, prefix=below or None, offset=last, chunk_size=1000)
-            for batch in listed:
-                files.extend((entry["path"], entry["size"]) for entry in batch)
+        def list_rest() -> None:
+            last = objects[-1][0] if objects else None
+            batches = obstore.list(
+                self.inside, prefix=below or None, offset=last, chunk_size=LISTING_BATCH
+            )
+            for batch in batches:
+                objects.extend((entry["path"], entry["size"]) for entry in batch)
 
-        self._patience().call(list_the_rest)
-        return iter(files)
+        self._patience().call(list_rest)
+        return iter(objects)
 
     def descriptions(self) -> dict[str, bytes]:
+        """Read the ``zarr.json`` of every array by its name, and of the group by ``""``."""
         obstore = client()
         listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.inside))
         names = ["", *sorted(prefix.rstrip("/") for prefix in listed["common_prefixes"])]
 
-        async def read_one(name: str) -> bytes:
-            found = await obstore.get_async(self.inside, f"{name}/{DESCRIPTION}".lstrip("/"))
-            if found.meta["size"] > DESCRIPTION_BYTES:
+        async def read_description(name: str) -> bytes:
+            answer = await obstore.get_async(self.inside, f"{name}/{DESCRIPTION}".lstrip("/"))
+            if answer.meta["size"] > DESCRIPTION_BYTES:
                 return b""
-            return bytes(await found.bytes_async())
+            return bytes(await answer.bytes_async())
 
-        async def read_if_there(name: str) -> bytes | None:
+        async def read_if_present(name: str) -> bytes | None:
             try:
-                return await self._patience().acall(lambda: read_one(name))
+                return await self._patience().acall(lambda: read_description(name))
             except FileNotFoundError:
                 return None
 
-        texts = _gather_outside(lambda: map(read_if_there, names))
+        texts = _gather_outside(lambda: map(read_if_present, names))
         return {name: text for name, text in zip(names, texts, strict=True) if text is not None}
 
     async def description(self, array: str) -> bytes:
+        """Read the ``zarr.json`` of one array, or of the group for ``""``."""
         return await self._read_async(f"{array}/{DESCRIPTION}".lstrip("/"))
 
     async def _read_async(self, key: str) -> bytes:
         obstore = client()
 
-        async def read_it() -> bytes:
-            return bytes(await (await obstore.get_async(self.inside, key)).bytes_async())
+        async def read_object() -> bytes:
+            answer = await obstore.get_async(self.inside, key)
+            return bytes(await answer.bytes_async())
 
-        return await self._patience().acall(read_it)
+        return await self._patience().acall(read_object)
 
     def read(self, key: str, first: int | None = None) -> bytes:
+        """Read an object, or its first bytes."""
         obstore = client()
 
-        def read_it() -> bytes:
+        def read_object() -> bytes:
             if first is None:
                 return bytes(obstore.get(self.inside, key).bytes())
             return bytes(obstore.get_range(self.inside, key, start=0, length=first))
 
-        return self._patience().call(read_it)
+        return self._patience().call(read_object)
 
     def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects, whether they exist or not."""
         obstore = client()
         listed = list(keys)
         try:
             self._patience().call(lambda: obstore.delete(self.inside, listed))
-        except FileNotFoundError:  # one of them is gone, which only some stores mind
+        except FileNotFoundError:
+            # one of them does not exist, which only some object stores report
             for key in listed:
-                self._delete_one(self.inside, key)
+                self._delete_object(self.inside, key)
 
-    def _delete_one(self, store: Any, key: str) -> None:
+    def _delete_object(self, store: Any, key: str) -> None:
         obstore = client()
         with suppress(FileNotFoundError):
             self._patience().call(lambda: obstore.delete(store, key))
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
-        """Write each chunk where nobody else has, then the record over the version checked."""
+        """Write the chunks, then the record over the version of it that the guard has seen."""
         records = [key for key in chunks if key.startswith(record)]
-        others = [key for key in chunks if key not in records]
+        results = [key for key in chunks if key not in records]
         tags = await self._tags(records)
         await guard.refuse_late()
 
@@ -278,7 +306,7 @@ class Objects(Place):
             if await self._tags(records) != tags:
                 raise CommittedAlreadyError("another attempt has committed it")
 
-        await _gather(self._put_chunk(key, chunks[key], refuse_change) for key in others)
+        await _gather(self._put_chunk(key, chunks[key], refuse_change) for key in results)
         await guard.refuse_other_store()
         for key in records:
             if not await self._put_over(key, chunks[key], tags[key]):
@@ -291,21 +319,21 @@ class Objects(Place):
         chunk: bytes,
         refuse_change: Callable[[], Awaitable[None]],
     ) -> None:
-        """Write an object that is new, or over what a broken-off attempt has left of it."""
+        """Write an object, also over one that an interrupted attempt has left."""
         tag = None
         while not await self._put_over(key, chunk, tag):
             tag = await self._tag(key)
             await refuse_change()
 
     async def _put_over(self, key: str, chunk: bytes, tag: str | None) -> bool:
-        """Write an object over one version of it; return whether it is what stands there now.
+        """Write an object over one version of it; return whether it is there now.
 
         Parameters
         ----------
         key, chunk : str, bytes
             The object.
         tag : str or None
-            Of the version that it is to replace, None where there is to be none.
+            Tag of the version to replace; None where there must be none.
         """
         obstore = client()
         mode: Any = "create" if tag is None else {"e_tag": tag}
@@ -314,86 +342,99 @@ class Objects(Place):
                 lambda: obstore.put_async(self.inside, key, chunk, mode=mode),
             )
         except (obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError):
-            return await self._holds(key, chunk)  # our own, whose answer was lost
-        except FileNotFoundError:  # the version that was to be replaced is gone
+            # it may be our own, whose answer was lost
+            return await self._has_content(key, chunk)
+        except FileNotFoundError:  # the version to replace is gone
             return False
         return True
 
-    async def _holds(self, key: str, chunk: bytes) -> bool:
-        """Whether an object is there and has this content."""
+    async def _has_content(self, key: str, chunk: bytes) -> bool:
+        """Return whether an object exists and has this content."""
         try:
             return await self._read_async(key) == chunk
         except FileNotFoundError:
             return False
 
     async def _tags(self, keys: Iterable[str]) -> dict[str, str | None]:
-        """Look up which version of each object is there, None where there is none."""
+        """Return the tag of each object; None for one that does not exist."""
         return {key: await self._tag(key) for key in keys}
 
     async def _tag(self, key: str) -> str | None:
-        """Tag of the version of an object that is there, None where there is none."""
+        """Return the tag of the present version of an object; None where there is none."""
         obstore = client()
         try:
-            found: Any = await self._patience().acall(lambda: obstore.head_async(self.inside, key))
+            head: Any = await self._patience().acall(lambda: obstore.head_async(self.inside, key))
         except FileNotFoundError:
             return None
-        return str(found["e_tag"])
+        return str(head["e_tag"])
 
     def leftovers(self) -> list[str]:
+        """Return the names of all notes next to the store."""
         obstore = client()
-        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.beside))
+        listed: Any = self._patience().call(lambda: obstore.list_with_delimiter(self.notes_store))
         names = [entry["path"] for entry in listed["objects"]]
         return sorted(name for name in names if name.startswith(note_name(self.name, "")))
 
     def delete_leftover(self, name: str) -> None:
-        self._delete_one(self.beside, name)
+        """Remove one of these notes."""
+        self._delete_object(self.notes_store, name)
 
     def free_bytes(self) -> None:
+        """Return None: object stores do not report their free space."""
         return None
 
     def _note(self, note: str) -> str:
         return note_name(self.name, note)
 
     def note_tagged(self, note: str) -> Tagged | None:
-        """Return a note with the tag of this version of it, None where there is none."""
+        """Read a note with the tag of its present version; None where there is none."""
         obstore = client()
 
-        def read_it() -> Tagged:
-            found = obstore.get(self.beside, self._note(note))
-            written = found.meta["last_modified"]
-            return Tagged(bytes(found.bytes()), str(found.meta["e_tag"]), written)
+        def read_note() -> Tagged:
+            answer = obstore.get(self.notes_store, self._note(note))
+            written = answer.meta["last_modified"]
+            return Tagged(bytes(answer.bytes()), str(answer.meta["e_tag"]), written)
 
         try:
-            return self._patience().call(read_it)
+            return self._patience().call(read_note)
         except FileNotFoundError:
             return None
 
     def note_replace(self, note: str, data: bytes, tag: str) -> bool:
-        """Write a note over one version of it; False where that has changed, other than by us.
+        """Write a note over one version of it.
 
         Parameters
         ----------
         note : str
             Its name.
         data : bytes
-            What nobody else would write.
+            A content that nobody else would write.
         tag : str
-            Of the version that it is to replace.
+            Tag of the version to replace.
+
+        Returns
+        -------
+        bool
+            False where somebody else has replaced or removed that version.
         """
         try:
-            return self._put_if(self.beside, self._note(note), data, {"e_tag": tag})
+            return self._put_if(self.notes_store, self._note(note), data, {"e_tag": tag})
         except FileNotFoundError:
             return False
 
     def note_read(self, note: str) -> bytes | None:
-        return self._content(self.beside, self._note(note))
+        """Read a note next to the store; None where there is none."""
+        return self._content(self.notes_store, self._note(note))
 
     def note_write(self, note: str, data: bytes) -> None:
+        """Write a note, replacing an older one."""
         obstore = client()
-        self._patience().call(lambda: obstore.put(self.beside, self._note(note), data))
+        self._patience().call(lambda: obstore.put(self.notes_store, self._note(note), data))
 
     def note_create(self, note: str, data: bytes) -> bool:
-        return self._put_if(self.beside, self._note(note), data, "create")
+        """Write a note if there is none, and return whether this call has written it."""
+        return self._put_if(self.notes_store, self._note(note), data, "create")
 
     def note_delete(self, note: str) -> None:
-        self._delete_one(self.beside, self._note(note))
+        """Remove a note, if there is one."""
+        self._delete_object(self.notes_store, self._note(note))

@@ -1,8 +1,8 @@
-"""How long a request to an object store is repeated.
+"""Repeating requests to an object store.
 
-Its client repeats a request for some seconds by itself. Here it is repeated for minutes, with
-growing pauses of random length, so that many workers do not come back at once. Where a request may
-have been done though its answer was lost, whoever asks must know what that means; see
+The client itself repeats a request for some seconds. Here it is repeated for minutes, with growing
+pauses of random length, so that many workers do not return at once. A request may have been done
+though its answer was lost; whoever makes it must know what that means, see
 :mod:`sweep.store.objects`.
 """
 
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 300.0  # unless sweep.storage-patience of Dask's configuration says otherwise
-SHARE_OF_A_BLOCK = 1.0 / 15.0  # of that, for a block to be written; then it goes back to the driver
+SHARE_OF_A_BLOCK = 1.0 / 15.0  # of the patience, before a block is returned to the driver
 SECONDS_WITHOUT_ANSWER = 10.0  # for a bucket that has never answered: its address may be wrong
 MENTIONED_AFTER_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 15.0
-#: What the client says of an object is no failure, but an answer.
+#: Errors of the client that are answers about an object, rather than failures.
 ANSWERS = ("AlreadyExistsError", "PreconditionError")
 
 
@@ -34,7 +34,7 @@ def configured_patience() -> float:
     Returns
     -------
     float
-        s, for which a request to an object store is repeated.
+        s, how long a request to an object store is repeated.
     """
     import dask.config
     from dask.utils import parse_timedelta
@@ -52,11 +52,12 @@ class Patience:
     bucket : str
         Its bucket.
     seconds : float or None
-        For how long a request is repeated, if that is less than what is configured; None for what
-        is configured.
+        How long a request is repeated, in s, if that is less than the configured time; None for the
+        configured time.
     """
 
-    _mentioned = float("-inf")  # when some request of this process was last said to wait
+    #: when this process last logged that a request waits
+    _mentioned = float("-inf")
 
     def __init__(self, place: object, bucket: str, seconds: float | None) -> None:
         self.place = place
@@ -66,24 +67,24 @@ class Patience:
         self._began = time.monotonic()
 
     def call(self, request: Callable[[], T]) -> T:
-        """Return what a request gives, repeated until it gives something.
+        """Return the result of a request, repeated until it succeeds.
 
         Parameters
         ----------
         request : callable
-            It may have been done though it raises: its answer may be lost.
+            The request. It may have been done though it raises: its answer may be lost.
 
         Returns
         -------
         object
-            What ``request`` returns.
+            Its result.
 
         Raises
         ------
         FileNotFoundError, AlreadyExistsError, PreconditionError
-            What the object store answers of the object; the latter two are obstore's.
+            Answers of the object store about the object; the latter two are obstore's.
         StoreError
-            All else: the object store refuses the request, or has not answered for too long.
+            The object store refuses the request, or has not answered for too long.
         """
         import tenacity
 
@@ -95,7 +96,7 @@ class Patience:
         return answer
 
     async def acall(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Return what a request gives that is to be awaited; as :meth:`call`."""
+        """Return the result of a request that is to be awaited, as :meth:`call` does."""
         import tenacity
 
         async def await_request() -> T:
@@ -109,7 +110,8 @@ class Patience:
         return answer
 
     def _retry_settings(self) -> dict[str, Any]:
-        import tenacity  # which stores in folders do without
+        # imported here, since stores in folders do without it
+        import tenacity
 
         return {
             "retry": tenacity.retry_if_exception(self._may_pass),
@@ -126,7 +128,7 @@ class Patience:
 
     @property
     def seconds(self) -> float:
-        """For how long requests are repeated now, in s."""
+        """The time for which requests are repeated now, in s."""
         limit = configured_patience()
         if self._seconds is not None:
             limit = min(limit, self._seconds)
@@ -136,7 +138,7 @@ class Patience:
         return (state.seconds_since_start or 0.0) >= self.seconds
 
     def _mention(self, state: "tenacity.RetryCallState") -> None:
-        """Say that a request waits, if it does so for long; one line for all that wait."""
+        """Log that a request has been waiting for long; one line for all that wait."""
         now = time.monotonic()
         if not self.is_long or self.bucket not in ANSWERED:
             return
@@ -146,11 +148,11 @@ class Patience:
             return
         Patience._mentioned = now
         error = state.outcome.exception()
-        words = "" if error is None else reason(error)
-        logger.warning("%s: %s; waiting for up to %.0f s", self.place, words, self.seconds)
+        problem = "" if error is None else reason(error)
+        logger.warning("%s: %s; waiting for up to %.0f s", self.place, problem, self.seconds)
 
     def _translate(self, error: Exception) -> Exception:
-        """Return an error in our words, unless it is what the object store answers of an object."""
+        """Return an error of the client as a StoreError, unless it is an answer about an object."""
         is_missing = isinstance(error, FileNotFoundError)
         if is_missing or type(error).__name__ in ANSWERS or not is_of_client(error):
             return error

@@ -1,4 +1,4 @@
-"""Where a store is, a folder or a prefix in an object store, and notes that Zarr does not see."""
+"""Where a store is: a folder, or a prefix in an object store; with notes next to it."""
 
 import errno
 import os
@@ -24,43 +24,54 @@ if TYPE_CHECKING:
     import zarr
 
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
-DESCRIPTION_BYTES = 64 * 2**20  #: more is no description that we wrote
-FILE_BYTES = 2**31  #: and this no file
+DESCRIPTION_BYTES = 64 * 2**20  #: at most, in a description that this program has written
+FILE_BYTES = 2**31  #: at most, in a file that this program has written
 
 
 @dataclass(frozen=True)
 class Place(ABC):
     """Where a store is or will be.
 
-    It holds what people typed and no credentials: it may be sent to workers, printed and logged.
+    It holds what people have typed, and never credentials: it may be sent to workers, printed and
+    logged.
     """
 
     text: str
 
     @staticmethod
-    def of(given: "str | Path | Place") -> "Place":
+    def of(store: "str | Path | Place") -> "Place":
         """Return the place that a path or URL names.
+
+        Parameters
+        ----------
+        store : str or Path or Place
+            A path, a URL, or a place, which is returned as it is.
+
+        Returns
+        -------
+        Place
+            Where the store is or will be; nothing is read there.
 
         Raises
         ------
         StoreError
-            A URL that is no place for a store, or that carries a password; a symbolic link that
-            leads nowhere.
+            A URL cannot name a store, or carries a password; or a symbolic link leads nowhere.
 
         Examples
         --------
         >>> Place.of("results/x.zarr").name, str(Place.of("s3://bucket/x.zarr"))
         ('x.zarr', 's3://bucket/x.zarr')
         """
-        if isinstance(given, Place):
-            return given
-        text = str(given)
-        refuse_lost_slash(given, OBJECT_SCHEMES)
-        if isinstance(given, Path) or "://" not in text:
+        if isinstance(store, Place):
+            return store
+        text = str(store)
+        refuse_lost_slash(store, OBJECT_SCHEMES)
+        if isinstance(store, Path) or "://" not in text:
             return folder_at(text)
         scheme, _, rest = text.partition("://")
         if scheme == "file":
             refuse_secrets(scheme, rest)
+            # file:///path, or file://host/path
             return folder_at(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
         from .objects import object_place
 
@@ -72,32 +83,32 @@ class Place(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Its last part, which names the store."""
+        """The name of the store, the last part of its path."""
 
-    def within(self, seconds: float) -> "Place":
-        """Return the same place for those who wait no longer for an object store's answer."""
+    def within(self, seconds: float) -> "Place":  # noqa: ARG002 - for object stores only
+        """Return the same place, with a shorter wait for an object store's answer."""
         return self
 
     def for_a_block(self) -> "Place":
-        """Return the same place for those who read or write a block, and can give it back."""
+        """Return the same place, with the wait for an answer of a worker that writes a block."""
         return self
 
     @property
     def cure_of_writing(self) -> str:
-        """What to do where it cannot be written."""
+        """The advice where the store cannot be written."""
         return "run the same command again"
 
     def refuse_bad_name(self) -> None:
-        """Refuse a name under which no store can be made, or no notes beside it.
+        """Refuse a name that a store, or the notes next to it, cannot have.
 
         Raises
         ------
         StoreError
-            It says why.
+            The message says why.
         """
         if not self.name:
-            cure = "give the path of a folder to make, such as results/NAME.zarr"
-            raise StoreError(f"--store {self}: is no name for a store; {cure}")
+            cure = "give the path of a folder to create, such as results/NAME.zarr"
+            raise StoreError(f"--store {self}: is not a name for a store; {cure}")
 
     @property
     def is_shared(self) -> bool:
@@ -106,14 +117,14 @@ class Place(ABC):
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether something stands there, a store or not; what is half made does not count."""
+        """Return whether anything is there, a store or not, other than a store half created."""
 
     @abstractmethod
     def zarr_store(self) -> Any:
-        """What Zarr opens."""
+        """Return the store that Zarr opens."""
 
     def group(self) -> "zarr.Group":
-        """Open the Zarr group to read it."""
+        """Open the Zarr group for reading."""
         import zarr
 
         # only format 3: arrays of format 2 may name a codec that loads pickled objects
@@ -121,26 +132,38 @@ class Place(ABC):
 
     @abstractmethod
     def making(self) -> Any:
-        """Give an empty group in a context, at whose end it stands here complete, or not at all."""
+        """Yield an empty group to fill; when the context ends it is here in full, or not at all."""
 
     @abstractmethod
     def descriptions(self) -> dict[str, bytes]:
-        """The raw ``zarr.json`` of every array by its name, and of the group itself by ``""``."""
+        """Read the ``zarr.json`` of every array by its name, and of the group by ``""``."""
 
     @abstractmethod
     async def description(self, array: str) -> bytes:
-        """The raw ``zarr.json`` of one array; FileNotFoundError where there is none."""
+        """Read the ``zarr.json`` of one array, or of the group for ``""``.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        """
 
     @abstractmethod
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
-        """Path in the store and bytes of every file below a folder; -1 of what is no plain file.
+        """List the files below a folder of the store.
 
-        The path of an empty folder, which only a file system has, ends in a slash.
+        Yields
+        ------
+        key : str
+            Path of the file in the store. That of an empty folder, which only a file system has,
+            ends with a slash.
+        size : int
+            Bytes; -1 of anything but a plain file.
         """
 
     @abstractmethod
     def read(self, key: str, first: int | None = None) -> bytes:
-        """A file of the store, or its first bytes."""
+        """Read a file of the store, or its first bytes."""
 
     @abstractmethod
     def delete(self, keys: Iterable[str]) -> None:
@@ -153,39 +176,44 @@ class Place(ABC):
         Parameters
         ----------
         chunks : mapping of str to bytes
-            By their keys in the store.
+            The chunks, by their keys in the store.
         record : str
             Prefix of the commit record's keys.
         guard : Guard
-            Asked when nothing is left to be done but to make the block visible.
+            Called when all that is left is to make the block visible.
+
+        Raises
+        ------
+        LateBlockError
+            The guard refuses the block, or the store was changed meanwhile.
         """
 
     @abstractmethod
     def leftovers(self) -> list[str]:
-        """What lies beside the store under its name: notes, and what a broken-off making left."""
+        """Return the names of all notes next to the store, and of stores half created."""
 
     @abstractmethod
     def delete_leftover(self, name: str) -> None:
-        """Remove one of them."""
+        """Remove one of the leftovers."""
 
     @abstractmethod
     def free_bytes(self) -> int | None:
-        """Return how many bytes still fit, None where nobody knows."""
+        """Return the free space in bytes; None where it is unknown."""
 
     @abstractmethod
     def note_read(self, note: str) -> bytes | None:
-        """A note beside the store, None where there is none."""
+        """Read a note next to the store; None where there is none."""
 
     @abstractmethod
     def note_write(self, note: str, data: bytes) -> None:
-        """Write a note, over an older one; a reader sees the one or the other."""
+        """Write a note, replacing an older one; readers see the one or the other in full."""
 
     @abstractmethod
     def note_create(self, note: str, data: bytes) -> bool:
-        """Write a note if there is none; of several that try at once, one gets True.
+        """Write a note if there is none, and return whether this call has written it.
 
         ``data`` must be what nobody else would write: in an object store, whose answer may be lost,
-        that is how a note of our own is told from that of another.
+        that tells a note of our own from that of another.
         """
 
     @abstractmethod
@@ -200,103 +228,125 @@ class Folder(Place):
     Parameters
     ----------
     text : str
-        What it was called.
+        The path as people have typed it.
     target : str
-        The folder itself, where that is a symbolic link or no name.
+        The folder itself, where that path is a symbolic link or ends in no name.
     """
 
     target: str = ""
 
     @property
     def path(self) -> Path:
-        """The folder, which is no link."""
+        """The folder itself, not a link to it."""
         return Path(self.target or self.text)
 
     @property
     def name(self) -> str:
+        """The name of the folder."""
         return self.path.name
 
     @property
     def cure_of_writing(self) -> str:
-        return "free space or cure the disk, then run the same command again"
+        """The advice where the store cannot be written."""
+        return "free space or repair the disk, then run the same command again"
 
     def refuse_bad_name(self) -> None:
+        """Refuse a name that a store, or the notes next to it, cannot have."""
         super().refuse_bad_name()
         if not os.path.exists(self.path):
             refuse_name(self.path, self.text)
 
     def exists(self) -> bool:
+        """Return whether anything is there, a store or not."""
         return self.path.exists()
 
     def zarr_store(self) -> Path:
+        """Return the folder, which Zarr opens."""
         return self.path
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:
+        """Yield an empty group in a folder of another name, and rename it when the context ends."""
         import zarr
 
-        making = self.note_path(f"making-{unique_mark()}")
+        unfinished = self.note_path(f"making-{unique_mark()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            yield zarr.open_group(making, mode="w", zarr_format=3)
-            making.rename(self.path)
-        except BaseException:  # also where a signal ends it: nobody would go on with half a store
-            shutil.rmtree(making, ignore_errors=True)
+            yield zarr.open_group(unfinished, mode="w", zarr_format=3)
+            unfinished.rename(self.path)
+        except BaseException:
+            # also where a signal ends it: half a store is of no use to anybody
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise
 
     def descriptions(self) -> dict[str, bytes]:
-        described = {"": self._description(self.path / DESCRIPTION)}
+        """Read the ``zarr.json`` of every array by its name, and of the group by ``""``."""
+        descriptions = {"": self._description(self.path / DESCRIPTION)}
         for file in sorted(self.path.glob(f"*/{DESCRIPTION}")):
-            described[file.parent.name] = self._description(file)
-        return described
+            descriptions[file.parent.name] = self._description(file)
+        return descriptions
 
     @staticmethod
     def _description(file: Path) -> bytes:
-        is_link = file.is_symlink() or file.parent.is_symlink()  # which would lead elsewhere
-        if is_link or not file.is_file():  # a pipe would hang
+        """Return the content of a plain file; nothing of links, of pipes, which would hang, etc."""
+        is_link = file.is_symlink() or file.parent.is_symlink()
+        if is_link or not file.is_file() or file.stat().st_size > DESCRIPTION_BYTES:
             return b""
-        return b"" if file.stat().st_size > DESCRIPTION_BYTES else file.read_bytes()
+        return file.read_bytes()
 
     async def description(self, array: str) -> bytes:
+        """Read the ``zarr.json`` of one array, or of the group for ``""``."""
         return (self.path / array / DESCRIPTION).read_bytes()
 
     def listing(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """List the files below a folder of the store, with their bytes; see :class:`Place`."""
         folders = [below]
         while folders:
-            below = folders.pop()
+            folder = folders.pop()
             is_empty = True
-            with os.scandir(self.path / below) as entries:
+            with os.scandir(self.path / folder) as entries:
                 for entry in entries:
                     is_empty = False
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(f"{below}{entry.name}/")
-                    else:
-                        # a file of a running sweep may have been renamed since the folder was read
-                        with suppress(FileNotFoundError):
-                            is_plain = entry.is_file(follow_symlinks=False)
-                            yield below + entry.name, entry.stat().st_size if is_plain else -1
-            if is_empty and below:
-                yield below, -1
+                        folders.append(f"{folder}{entry.name}/")
+                        continue
+                    # a file of a running sweep may have been renamed since the folder was read
+                    with suppress(FileNotFoundError):
+                        is_plain = entry.is_file(follow_symlinks=False)
+                        yield folder + entry.name, entry.stat().st_size if is_plain else -1
+            if is_empty and folder:
+                yield folder, -1
 
     def read(self, key: str, first: int | None = None) -> bytes:
+        """Read a file of the store, or its first bytes.
+
+        Raises
+        ------
+        OSError
+            It is not a plain file, or too large, or cannot be read.
+        StoreError
+            It is in a folder that is not a plain folder of the store.
+        """
         refuse_detour(self.path, key)
-        about = (self.path / key).lstat()
-        is_plain = stat.S_ISREG(about.st_mode)  # a pipe would hang, a link lead elsewhere
-        if not is_plain or about.st_size > FILE_BYTES:
+        status = (self.path / key).lstat()
+        # a pipe would hang, and a link lead elsewhere
+        if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_BYTES:
             raise OSError(errno.EINVAL, "is no plain file, or too large")
         with (self.path / key).open("rb", buffering=0) as file:
             return file.read() if first is None else file.read(first)
 
     def delete(self, keys: Iterable[str]) -> None:
+        """Remove files of the store, or the empty folders that are there instead."""
         for key in keys:
             refuse_detour(self.path, key)
             remove_file(self.path / key)
 
     async def commit(self, chunks: Mapping[str, bytes], record: str, guard: Guard) -> None:
-        """Write to files of other names, check, and rename them.
+        """Write to files of other names, call the guard, and rename them.
 
-        Where the store was deleted, moved, or replaced in the meantime, these files are no longer
-        there to be renamed: not even a process that was frozen after the check changes the new one.
+        Where the store was deleted, moved, or replaced in the meantime, these files no longer exist
+        and cannot be renamed: not even a process that was frozen after the check changes a new
+        store.
         """
         mark = unique_mark()
         partial: dict[str, Path] = {}
@@ -316,19 +366,21 @@ class Folder(Place):
                 path.unlink(missing_ok=True)
 
     def _make_folders_of(self, key: str) -> None:
-        """Make the folders of a chunk within its array's, which is not made anew if it is gone."""
+        """Make the folders of a chunk, but not that of its array, which must exist."""
         refuse_detour(self.path, key)
-        folder, *below, _ = key.split("/")
-        inner = self.path / folder
-        for name in below:
-            inner /= name
-            inner.mkdir(exist_ok=True)
+        array, *names, _ = key.split("/")
+        folder = self.path / array
+        for name in names:
+            folder /= name
+            folder.mkdir(exist_ok=True)
 
     def leftovers(self) -> list[str]:
+        """Return the names of all notes next to the store, and of stores half created."""
         names = [entry.name for entry in self.path.parent.iterdir()]
         return sorted(name for name in names if name.startswith(note_name(self.name, "")))
 
     def delete_leftover(self, name: str) -> None:
+        """Remove one of the leftovers."""
         path = self.path.with_name(name)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -336,22 +388,25 @@ class Folder(Place):
             path.unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
+        """Return the free space of the disk, in bytes."""
         folder = self.path.parent
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def note_path(self, note: str) -> Path:
-        """Where a note is kept."""
+        """Return the path of a note."""
         return self.path.with_name(note_name(self.name, note))
 
     def note_read(self, note: str) -> bytes | None:
+        """Read a note next to the store; None where there is none."""
         try:
             return self.note_path(note).read_bytes()
         except FileNotFoundError:
             return None
 
     def note_write(self, note: str, data: bytes) -> None:
+        """Write a note to a file of another name, and rename it."""
         partial = self.note_path(f"{note}.{unique_mark()}.partial")
         try:
             partial.write_bytes(data)
@@ -360,6 +415,7 @@ class Folder(Place):
             partial.unlink(missing_ok=True)
 
     def note_create(self, note: str, data: bytes) -> bool:
+        """Write a note if there is none, and return whether this call has written it."""
         try:
             with self.note_path(note).open("xb") as file:
                 file.write(data)
@@ -368,12 +424,13 @@ class Folder(Place):
         return True
 
     def note_delete(self, note: str) -> None:
+        """Remove a note, if there is one."""
         with suppress(FileNotFoundError):
             self.note_path(note).unlink()
 
 
 def folder_at(text: str) -> Folder:
-    """Return the folder of a store that may be called by a symbolic link.
+    """Return the folder at a path, which may be a symbolic link to it.
 
     Raises
     ------
@@ -384,7 +441,7 @@ def folder_at(text: str) -> Folder:
 
 
 def place_of(group: "zarr.Group") -> Place:
-    """Return where an opened store is."""
+    """Return the place of an opened store."""
     from zarr.storage import LocalStore
 
     store = group.store_path.store

@@ -1,4 +1,4 @@
-"""Reading a store: what is committed, tables of scalars, and the xarray dataset."""
+"""Reading a store: commit records, single arrays, and the xarray dataset."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import zarr
 
 MAX_COLUMN_BYTES = 4 * 2**30
+MAX_PROBLEMS_SHOWN = 10
+MAX_NAMES_SHOWN = 5
 
 
 def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -31,13 +33,13 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
     Parameters
     ----------
     place : Place
-        Of the store.
+        Where the store is.
 
     Returns
     -------
     attributes : dict
-        Of its group, of a schema that this program reads.
-    described : dict of str to bytes
+        Attributes of its group, of a schema that this program reads.
+    descriptions : dict of str to bytes
         Content of each ``zarr.json`` by the name of its array, that of the group by ``""``.
 
     Raises
@@ -49,16 +51,16 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
         with telling(place, "cannot be read"):
             if not place.exists():
                 raise StoreError(
-                    f"{place}: there is no store of a sweep here; check the path (sweep run makes"
-                    " one)"
+                    f"{place}: there is no store of a sweep here; check the path (sweep run creates"
+                    " stores)"
                 )
-            described = place.descriptions()
-            attributes = schema.read_attributes(described.get("", b""))
+            descriptions = place.descriptions()
+            attributes = schema.read_attributes(descriptions.get("", b""))
     except ValueError as error:
-        what = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
+        problem = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
         raise StoreError(
-            f"{place}: is no store of a sweep, or a damaged one{what}; nothing was changed; choose"
-            " another --store"
+            f"{place}: is not a store of a sweep, or is damaged{problem}; nothing was changed;"
+            " choose another --store"
         ) from error
     if attributes["schema_version"] not in layout.READABLE:
         raise StoreError(
@@ -66,21 +68,21 @@ def read_descriptions(place: Place) -> tuple[dict[str, Any], dict[str, bytes]]:
             f" {layout.READABLE[0]} to {layout.READABLE[-1]}; read it with the version that"
             " wrote it"
         )
-    return attributes, described
+    return attributes, descriptions
 
 
 def read_fence(store: str | Path | Place) -> Fence:
-    """Read what blocks of a store are compared with before they are written.
+    """Read the fence of a store, which its blocks are compared with before they are written.
 
     Parameters
     ----------
     store : str or Path or Place
-        Where it is.
+        Where the store is.
 
     Returns
     -------
     Fence
-        Of the store as it stands there now.
+        Fence of the store that is there now.
 
     Raises
     ------
@@ -92,32 +94,42 @@ def read_fence(store: str | Path | Place) -> Fence:
 
 
 def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.Group":
-    """The group of a store, after a look at all that it declares.
+    """Return the Zarr group of a store after checking everything that it declares.
 
     Parameters
     ----------
-    same_length : refuse a store in which a resize was broken off, so that its arrays differ in length
+    store : str or Path or Place
+        Where the store is.
+    same_length : bool
+        Whether to refuse a store whose arrays differ in length because a resize was interrupted.
+
+    Returns
+    -------
+    zarr.Group
+        The group, opened for reading.
 
     Raises
     ------
     StoreError
-        There is none, or of another schema, or one that is damaged or made up.
+        There is no store, or it has another schema, or it is damaged or forged.
     """
     place = Place.of(store)
-    _declared(place, same_length=same_length)
+    _read_valid(place, same_length=same_length)
     return place.group()
 
 
-def _declared(
+def _read_valid(
     place: Place, *, same_length: bool = True
 ) -> tuple[dict[str, Any], dict[str, schema.ArraySpec]]:
-    """Attributes and arrays of a store that is what it must be."""
-    attributes, described = read_descriptions(place)
-    arrays, wrong = schema.read_arrays(described, attributes)
-    wrong = wrong or (schema.lengths(arrays, attributes["rows"]) if same_length else {})
-    if wrong:
-        lines = "; ".join(f"{name} {what}" for name, what in list(wrong.items())[:10])
-        raise StoreError(f"{place}: {lines}; see what can be done: sweep doctor {place}")
+    """Return attributes and arrays of a store; refuse one that is not valid."""
+    attributes, descriptions = read_descriptions(place)
+    arrays, problems = schema.read_arrays(descriptions, attributes)
+    if same_length and not problems:
+        problems = schema.lengths(arrays, attributes["rows"])
+    if problems:
+        lines = [f"{name} {problem}" for name, problem in problems.items()]
+        shown = "; ".join(lines[:MAX_PROBLEMS_SHOWN])
+        raise StoreError(f"{place}: {shown}; see what can be done: sweep doctor {place}")
     return attributes, arrays
 
 
@@ -127,120 +139,160 @@ def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
     Parameters
     ----------
     group : zarr.Group
-        Of the store.
+        Group of the store.
     name : str
-        Of the array.
+        Name of the array.
+
+    Returns
+    -------
+    zarr.Array
+        The array; its values are not read yet.
 
     Raises
     ------
     StoreError
-        What has the name is none.
+        The name is that of something else.
     """
     import zarr
 
-    found = group[name]
-    if not isinstance(found, zarr.Array):
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        place = place_of(group)
         raise StoreError(
-            f"{place_of(group)}: {name} is no array; see what can be done: sweep doctor"
-            f" {place_of(group)}"
+            f"{place}: {name} is not an array; see what can be done: sweep doctor {place}"
         )
-    return found
+    return array
 
 
 def is_between_lengths(place: Place) -> bool:
-    """Whether a change of the length of the store at ``place`` was broken off."""
-    attributes, described = read_descriptions(place)
-    arrays, wrong = schema.read_arrays(described, attributes)
-    return not wrong and bool(schema.lengths(arrays, attributes["rows"]))
+    """Return whether a resize of the store was interrupted."""
+    attributes, descriptions = read_descriptions(place)
+    arrays, problems = schema.read_arrays(descriptions, attributes)
+    return not problems and bool(schema.lengths(arrays, attributes["rows"]))
 
 
 def scalar_names(group: "zarr.Group") -> list[str]:
-    """Arrays with one value per run."""
+    """Return the names of the arrays with one value per run, sorted."""
     return _scalar_names(place_of(group))
 
 
 def _scalar_names(place: Place) -> list[str]:
-    found = []
-    # Zarr's own listing warns of foreign files, by their names as they are
-    for name, text in sorted(place.descriptions().items()):
+    names = []
+    # Zarr's own listing warns of foreign files and prints their names unescaped
+    for name, description in sorted(place.descriptions().items()):
         with suppress(ValueError):
-            found += [name] * (schema.read_array(name, text).dims == ("run",))
-    return found
+            if schema.read_array(name, description).dims == ("run",):
+                names.append(name)
+    return names
 
 
-def _damage(place: Place, what: str, error: Exception) -> StoreError:
+def _as_store_error(place: Place, name: str, error: Exception) -> StoreError:
+    """Return what reading an array has raised as a StoreError that names the array."""
     if isinstance(error, StoreError):
         return error
-    how = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
+    problem = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
     return StoreError(
-        f"{place}: {what} {how}: {reason(error) or type(error).__name__}; see what can be done:"
+        f"{place}: {name} {problem}: {reason(error) or type(error).__name__}; see what can be done:"
         f" sweep doctor {place}"
     )
 
 
 def column(group: "zarr.Group", name: str) -> NDArray[Any]:
-    """One array, whole."""
+    """Read a whole array.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Group of the store.
+    name : str
+        Name of the array.
+
+    Returns
+    -------
+    (runs, ...) array
+        Its values.
+
+    Raises
+    ------
+    StoreError
+        The store has no such array, or it cannot be read.
+    """
     place = place_of(group)
-    return _whole(place, _spec(place, name))
+    return _read_whole(place, _read_spec(place, name))
 
 
 def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) -> NDArray[Any]:
-    """Some runs of an array, or one; nothing else is kept of what is read."""
+    """Read some rows of an array, without keeping the rest of their chunks in memory.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Group of the store.
+    name : str
+        Name of the array.
+    runs : slice, int or array of int
+        The rows; for an int the result has no dimension ``run``.
+
+    Returns
+    -------
+    array
+        Values of these rows.
+
+    Raises
+    ------
+    StoreError
+        The store has no such array, or it cannot be read.
+    """
     place = place_of(group)
-    spec = _spec(place, name)
+    spec = _read_spec(place, name)
     try:
         rows = np.arange(spec.shape[0])[runs]
-        found = chunks.read_rows(
+        values = chunks.read_rows(
             place, spec, np.atleast_1d(rows), lambda absent: _refuse_lost(place, spec, absent)
         )
-    except Exception as error:  # whatever the file of somebody else brings about
-        raise _damage(place, name, error) from error
-    return found if np.ndim(rows) else found.reshape(found.shape[1:])
+    except Exception as error:  # a forged or damaged file may raise anything
+        raise _as_store_error(place, name, error) from error
+    return values if np.ndim(rows) else values.reshape(values.shape[1:])
 
 
-def _spec(place: Place, name: str) -> schema.ArraySpec:
+def _read_spec(place: Place, name: str) -> schema.ArraySpec:
     try:
         if schema.NAME.fullmatch(name):
             with suppress(FileNotFoundError):
                 return schema.read_array(name, place.read(f"{name}/{DESCRIPTION}"))
     except Exception as error:
-        raise _damage(place, name, error) from error
+        raise _as_store_error(place, name, error) from error
     raise StoreError(f"there is no {name!r} in the store; it has {', '.join(_scalar_names(place))}")
 
 
-def _whole(place: Place, spec: schema.ArraySpec) -> NDArray[Any]:
+def _read_whole(place: Place, spec: schema.ArraySpec) -> NDArray[Any]:
     try:
-        if spec.bytes > MAX_COLUMN_BYTES:
-            raise ValueError(f"{spec.bytes / 1e9:.1f} GB are more than this program reads at once")
+        if spec.array_bytes > MAX_COLUMN_BYTES:
+            size = f"{spec.array_bytes / 1e9:.1f} GB"
+            raise ValueError(f"{size} are more than this program reads at once")
         return chunks.read_array(place, spec, lambda absent: _refuse_lost(place, spec, absent))
     except Exception as error:
-        raise _damage(place, spec.name, error) from error
+        raise _as_store_error(place, spec.name, error) from error
 
 
 def _refuse_lost(place: Place, spec: schema.ArraySpec, absent: Sequence[int]) -> None:
-    """Raise where chunks do not exist that must.
-
-    Raises
-    ------
-    ValueError
-        The first of them.
-    """
+    """Raise a ValueError if one of the absent chunks must exist."""
     if spec.name == layout.STATUS_VARIABLE.name:  # without it, a block is not committed
         return
-    attributes, arrays = _declared(place, same_length=False)
-    status = _whole(place, arrays["status"])
-    lost = lost_chunks(attributes, arrays, spec, absent, status)
-    if lost:  # unless they came with their block since they were looked for
+    attributes, arrays = _read_valid(place, same_length=False)
+    status = _read_whole(place, arrays["status"])
+    lost = lost_chunks(attributes, spec, absent, status)
+    if lost:
+        # their block may have been committed since the files were listed
         files = chunks.files_of(place, {spec.name: spec}, f"{spec.name}/")
-        still = set(chunks.absent(spec, files.chunks[spec.name])).intersection(absent)
-        lost = lost_chunks(attributes, arrays, spec, sorted(still), status)
+        still_absent = set(chunks.absent(spec, files.chunks[spec.name])).intersection(absent)
+        lost = lost_chunks(attributes, spec, sorted(still_absent), status)
     if lost:
         raise ValueError(f"{lost[0]} is missing{' and others' * (len(lost) > 1)}")
 
 
 def lost_chunks(
     attributes: Mapping[str, Any],
-    arrays: Mapping[str, schema.ArraySpec],
     spec: schema.ArraySpec,
     absent: Sequence[int],
     status: NDArray[Any],
@@ -248,18 +300,16 @@ def lost_chunks(
     """Return the keys of those absent chunks of an array that must exist.
 
     Every chunk of an array that workers write exists once its block is committed, and every chunk
-    of all other arrays from the beginning. Stores of schema 1 leave out what is all fill value.
+    of all other arrays from the beginning. Stores of schema 1 omit chunks that are all fill value.
 
     Parameters
     ----------
     attributes : mapping
-        Of the store.
-    arrays : mapping of str to ArraySpec
-        All arrays of the store.
+        Attributes of the store.
     spec : ArraySpec
         The array.
     absent : sequence of int
-        Indices along the first dimension of its chunks of which (a part) does not exist.
+        Indices along the first dimension at which a chunk of the array does not exist.
     status : (runs,) array
         The commit records.
 
@@ -274,9 +324,9 @@ def lost_chunks(
     committed = committed_of(status, size)
 
     def must_exist(index: int) -> bool:
-        first = index * spec.chunks[0] // size
-        last = min((index + 1) * spec.chunks[0], spec.shape[0]) - 1
-        return bool(committed[first : last // size + 1].any())
+        first_row = index * spec.chunks[0]
+        last_row = min((index + 1) * spec.chunks[0], spec.shape[0]) - 1
+        return bool(committed[first_row // size : last_row // size + 1].any())
 
     return [
         f"{spec.name}/c/{index}" for index in absent if not spec.is_by_block or must_exist(index)
@@ -285,17 +335,18 @@ def lost_chunks(
 
 @dataclass(frozen=True)
 class Counts:
-    """How far a sweep has come."""
+    """Progress of a sweep: runs and blocks by state."""
 
     runs: int
     done: int
     failed: int
     blocks: int
     blocks_committed: int
-    refining: bool = False  #: whether rounds of a refinement are to come that are not counted yet
+    refining: bool = False  #: whether a refinement will add more runs
 
     @property
     def pending(self) -> int:
+        """Runs without a result."""
         return self.runs - self.done - self.failed
 
     @property
@@ -305,26 +356,38 @@ class Counts:
 
 
 def committed_blocks(group: "zarr.Group") -> NDArray[np.bool_]:
-    """For each block whether it is committed."""
+    """Return for each block whether it is committed."""
     return committed_of(column(group, "status"), block_size(group))
 
 
 def committed_of(status: NDArray[Any], size: int) -> NDArray[np.bool_]:
-    """The same from the commit records and the length of a block."""
+    """Return for each block of ``size`` rows whether all its commit records are written."""
+    if not status.size:
+        return np.zeros(0, dtype=np.bool_)
     starts = np.arange(0, status.size, size)
-    return (
-        np.logical_and.reduceat(status != layout.PENDING, starts)
-        if status.size
-        else np.zeros(0, dtype=np.bool_)
-    )
+    return np.logical_and.reduceat(status != layout.PENDING, starts)
 
 
 def block_size(group: "zarr.Group") -> int:
+    """Return the number of rows in a block of a store."""
     return int(group.attrs["block_size"])  # type: ignore[arg-type]
 
 
 def counts(store: str | Path | Place) -> Counts:
-    """Runs by state, from the commit records alone; Zarr is not needed for it, which takes longer to import than they to read.
+    """Count the runs of a store by state.
+
+    This reads the commit records alone and does not import Zarr, which would take longer than
+    reading them.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Where the store is.
+
+    Returns
+    -------
+    Counts
+        Runs and blocks by state.
 
     Raises
     ------
@@ -332,29 +395,42 @@ def counts(store: str | Path | Place) -> Counts:
         As of :func:`open_group`.
     """
     place = Place.of(store)
-    attributes, arrays = _declared(place)
-    status = _whole(place, arrays["status"])
+    attributes, arrays = _read_valid(place)
+    status = _read_whole(place, arrays["status"])
     committed = committed_of(status, attributes["block_size"])
-    done, failed, unused = (
-        int((status == state).sum()) for state in (layout.DONE, layout.FAILED, layout.UNUSED)
-    )
+    unused = int((status == layout.UNUSED).sum())
     return Counts(
-        status.size - unused,
-        done,
-        failed,
-        committed.size,
-        int(committed.sum()),
-        attributes.get("refined") is False,
+        runs=status.size - unused,
+        done=int((status == layout.DONE).sum()),
+        failed=int((status == layout.FAILED).sum()),
+        blocks=committed.size,
+        blocks_committed=int(committed.sum()),
+        refining=attributes.get("refined") is False,
     )
 
 
 def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
-    """The store as an xarray dataset, arrays read when used; see :class:`sweep.store.accessor.SweepAccessor` for ``.sweep``.
+    """Open a store as an xarray dataset, whose arrays are read when they are used.
+
+    Its accessor ``.sweep`` is a :class:`sweep.store.accessor.SweepAccessor`.
 
     Parameters
     ----------
-    chunks : None reads an array whole when it is first used, which is fastest for all but the largest stores; {} makes Dask arrays, a
-        chunk for each block, for what does not fit into memory
+    store : str or Path or Place
+        Where the store is.
+    chunks : None or dict
+        None reads an array whole when it is first used, which is fastest for all but the largest
+        stores. ``{}`` makes Dask arrays with one chunk per block, for stores larger than memory.
+
+    Returns
+    -------
+    xarray.Dataset
+        The arrays of the store, with their units.
+
+    Raises
+    ------
+    StoreError
+        As of :func:`open_group`; or a chunk is missing that must exist.
 
     Examples
     --------
@@ -375,38 +451,41 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 
 
 def refuse_lost_chunks(place: Place) -> None:
-    """Refuse a store without a chunk that xarray would read as if it were full of fill values.
+    """Refuse a store with chunks that are missing or not plain files.
 
-    It would also follow a link, and wait forever for a pipe.
+    xarray would read a missing chunk as fill values, follow a link, and wait forever for a pipe.
 
     Parameters
     ----------
     place : Place
-        Of the store.
+        Where the store is.
 
     Raises
     ------
     StoreError
-        It names the first ones.
+        The message names the first of these chunks.
     """
-    attributes, arrays = _declared(place)
-    status = _whole(place, arrays["status"])
+    attributes, arrays = _read_valid(place)
+    status = _read_whole(place, arrays["status"])
     with telling(place, "cannot be read"):
         files = chunks.files_of(place, arrays)
     lost: list[str] = []
+    not_plain: list[str] = []
     for name, spec in arrays.items():
         absent = chunks.absent(spec, files.chunks[name])
-        lost += lost_chunks(attributes, arrays, spec, absent, status)
-    not_plain = [chunk.key for found in files.chunks.values() for chunk in found if chunk.size < 0]
-    for names, problem in ((not_plain, "no plain file"), (lost, "missing")):
-        if names:
-            shown = ", ".join(names[:5]) + " and others" * (len(names) > 5)
-            verb = "is" if len(names) == 1 else "are"
+        lost += lost_chunks(attributes, spec, absent, status)
+        not_plain += [chunk.key for chunk in files.chunks[name] if chunk.size < 0]
+    for keys, problem in ((not_plain, "no plain file"), (lost, "missing")):
+        if keys:
+            shown = ", ".join(keys[:MAX_NAMES_SHOWN])
+            others = " and others" * (len(keys) > MAX_NAMES_SHOWN)
+            verb = "is" if len(keys) == 1 else "are"
             raise StoreError(
-                f"{place}: {shown} {verb} {problem}; see what can be done: sweep doctor {place}"
+                f"{place}: {shown}{others} {verb} {problem}; see what can be done: sweep doctor"
+                f" {place}"
             )
 
 
 def axis_names(group: "zarr.Group") -> Sequence[str]:
-    """Names of the product's axes, each a coordinate along ``run``."""
+    """Return the names of the product's axes, each a coordinate along ``run``."""
     return [str(axis) for axis in group.attrs["axes"]]  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Tables that runs were computed from, and whether they still are what they were."""
+"""Tables that runs were computed from, and whether they are still the same."""
 
 import hashlib
 import os
@@ -9,29 +9,29 @@ from .failures import reason
 
 
 def change_of_table(name: str, digest: object) -> str:
-    """Return what has become of a table since a store was made, in words.
+    """Say how a table has changed since a store was created.
 
     Parameters
     ----------
     name : str
         Configuration key and path, such as ``radiation.Q_pr = /data/q.csv``.
     digest : object
-        SHA-256 of its content then, as the store's record has it.
+        SHA-256 of its content then, as the store records it.
 
     Returns
     -------
     str
-        Empty where it is the same.
+        The change in words; empty where the table is the same.
     """
     try:
-        now = _digest(name)
+        present = _digest(name)
     except (OSError, ValueError) as error:
         return f"cannot be read here ({reason(error)})"
-    return "" if now == digest else "its content has changed"
+    return "" if present == digest else "its content has changed"
 
 
 def is_missing(name: str) -> bool:
-    """Whether there is no file any more where a table was.
+    """Return whether there is no file any more where a table was.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def _digest(name: str) -> str:
 
 
 def _plain_file(path: str) -> Path:
-    """Refuse what would hang when it is read: the record may come from anybody."""
+    """Refuse a pipe, which would hang, and the like: the record may come from anybody."""
     if not os.path.exists(path):
         raise ValueError("there is no such file")
     if not Path(path).is_file():
-        raise ValueError("no file")
+        raise ValueError("not a plain file")
     return Path(path)

@@ -1,6 +1,7 @@
-"""URLs of stores that hold a secret are refused: it would be printed, logged, sent to workers, stored.
+"""Refusing URLs of stores that contain a secret.
 
-Settings and credentials come from the environment.
+It would be printed, logged, sent to workers and stored. Settings and credentials come from the
+environment.
 """
 
 import re
@@ -19,7 +20,7 @@ from ..errors import StoreError
 
 
 def refuse_secrets(scheme: str, rest: str) -> None:
-    """Refuse a URL that may hold a secret.
+    """Refuse a URL that may contain a secret.
 
     Parameters
     ----------
@@ -29,11 +30,12 @@ def refuse_secrets(scheme: str, rest: str) -> None:
     Raises
     ------
     StoreError
-        It names the URL without what may be secret.
+        The message shows the URL without what may be secret.
     """
     shown = hide_secrets(scheme, rest)
     plain = before_settings(rest)
-    host_first = plain if scheme == "file" else plain.lstrip("/")  # one too many hides no password
+    # a slash too many must not hide a password
+    host_first = plain if scheme == "file" else plain.lstrip("/")
     authority = host_first.partition("/")[0].rpartition("@")[2]
     if has_user(scheme, rest) or has_secret_setting(plain) or may_be_password(authority):
         cure = "put them into the environment and leave them out"
@@ -42,27 +44,29 @@ def refuse_secrets(scheme: str, rest: str) -> None:
         raise StoreError(f"{shown}: takes no ? or #; settings come from the environment")
 
 
-def refuse_lost_slash(given: object, schemes: Iterable[str]) -> None:
+def refuse_lost_slash(store: object, schemes: Iterable[str]) -> None:
     """Refuse a URL that has lost a slash: it would be taken for a path, and its secrets shown.
 
     Parameters
     ----------
-    given : object
+    store : object
         A path or URL, as text or as a Path, which turns two slashes into one.
     schemes : iterable of str
-        What URLs of stores begin with.
+        Schemes of the URLs of stores.
 
     Raises
     ------
     StoreError
-        It names the URL without what may be secret.
+        The message shows the URL without what may be secret.
     """
-    known = "|".join([*schemes, "https?", "ftp"])
-    lost = re.match(rf"({known}):(/?[^/].*)", str(given), re.IGNORECASE)
-    if lost is None or not (lost[2].startswith("/") or "@" in lost[2]):
+    pattern = "|".join([*schemes, "https?", "ftp"])
+    match = re.match(rf"({pattern}):(/?[^/].*)", str(store), re.IGNORECASE)
+    if match is None:
         return
-    shown = hide_secrets(lost[1], lost[2].lstrip("/"))
-    if isinstance(given, Path):
+    scheme, rest = match.groups()
+    if not rest.startswith("/") and "@" not in rest:
+        return
+    shown = hide_secrets(scheme, rest.lstrip("/"))
+    if isinstance(store, Path):
         raise StoreError(f"{shown}: a URL has lost a slash by becoming a Path; give it as text")
-    cure = f"give {lost[1]}://BUCKET/NAME.zarr"
-    raise StoreError(f"{shown}: a URL has lost a slash; {cure}")
+    raise StoreError(f"{shown}: a URL has lost a slash; give {scheme}://BUCKET/NAME.zarr")

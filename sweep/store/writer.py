@@ -1,4 +1,4 @@
-"""Making a store, and writing one block of runs to it."""
+"""Creating and extending a store, and writing blocks of runs to it."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -26,36 +26,37 @@ from .fence import Fence, LateBlockError, refuse_committed
 from .place import Place
 from .reader import array_of
 
-#: Beside zstd at level 3: 5 % larger, packed 16 times faster, which is a seventh of the time a
-#: block takes to write.
-_COMPRESSED = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
-#: Of a coordinate in a chunk, so that a store that grows in small steps keeps few of them.
-ROWS_AT_LEAST = 4096
-#: A chunk that is all fill value is a file, too, so that what is missing is known to be missing.
+#: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing
+#: would take a seventh of the time to write a block.
+_COMPRESSOR = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
+#: Rows in a chunk of a coordinate, so that a store that grows in small steps has few chunks.
+MIN_CHUNK_ROWS = 4096
+MAX_OPEN_ARRAYS = 500
+#: A chunk that is all fill value is a file, too, so that a missing file is a lost chunk.
 EVERY_CHUNK: ArrayConfigLike = {"write_empty_chunks": True}
-#: Attribute of an array that an extension has made and not yet filled for the runs that were there
-#: before.
+#: Attribute of an array that an extension has created and not yet filled for the earlier runs.
 UNFILLED = "unfilled"
 
 
-def _missing(dtype: np.dtype[Any]) -> Any:
-    """What stands for a value that was never written: no value that a coordinate has, wherever its type has such a one."""
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    """Return a fill value for a coordinate, one that no coordinate has if its type allows."""
     if dtype.kind == "f":
         return np.nan
     return np.iinfo(dtype).min if dtype.kind == "i" else None
 
 
 def _create(
-    group: zarr.Group, name: str, data: Any, dims: Sequence[str], attributes: Mapping[str, Any]
+    group: zarr.Group, name: str, data: Any, dim: str, attributes: Mapping[str, Any]
 ) -> None:
+    min_rows = MIN_CHUNK_ROWS if dim == "run" else 1
     group.create_array(
         name,
         data=data,
-        chunks=(max(data.shape[0], ROWS_AT_LEAST if dims == ("run",) else 1),),
-        fill_value=_missing(data.dtype),
+        chunks=(max(data.shape[0], min_rows),),
+        fill_value=_fill_value(data.dtype),
         config=EVERY_CHUNK,
         compressors=[ZstdCodec(), Crc32cCodec()],
-        dimension_names=dims,
+        dimension_names=(dim,),
         attributes=dict(attributes),
         overwrite=True,
     )
@@ -72,10 +73,11 @@ def _create_along_run(
     group.create_array(
         variable.name,
         shape=(runs, *inner),
-        chunks=(block_size, *inner),  # one chunk is one block: one writer each
+        # a chunk is a block, so that no two writers share a chunk
+        chunks=(block_size, *inner),
         dtype=np.dtypes.StringDType() if variable.dtype == "str" else variable.dtype,
         fill_value=variable.fill,
-        compressors=[_COMPRESSED, Crc32cCodec()] if variable.dims else [Crc32cCodec()],
+        compressors=[_COMPRESSOR, Crc32cCodec()] if variable.dims else [Crc32cCodec()],
         dimension_names=("run", *variable.dims),
         attributes=dict(variable.attributes),
         overwrite=True,
@@ -83,7 +85,18 @@ def _create_along_run(
 
 
 def coordinate(values: Sequence[Any]) -> NDArray[Any]:
-    """Values of a swept parameter as one array: whole numbers, numbers, or text where the values are of several kinds."""
+    """Return the values of a swept parameter as an array: of text where they differ in type.
+
+    Parameters
+    ----------
+    values : sequence
+        Values of the parameter; None, for null, is NaN among numbers.
+
+    Returns
+    -------
+    (len(values),) array
+        Of bool, int64, float64 or StringDType.
+    """
     kinds = {type(value) for value in values}
     if kinds <= {bool}:
         return np.array(values, dtype=np.bool_)
@@ -94,7 +107,7 @@ def coordinate(values: Sequence[Any]) -> NDArray[Any]:
     return np.array([str(value) for value in values], dtype=np.dtypes.StringDType())
 
 
-def create_store(
+def create_store(  # noqa: PLR0913 - keyword-only, and each describes another part of the store
     place: Place,
     *,
     runs: int,
@@ -106,27 +119,45 @@ def create_store(
     attributes: Mapping[str, Any],
     cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
 ) -> None:
-    """Make an empty store with all its arrays; nothing is committed yet.
+    """Create a store with all its arrays, without results.
 
     Parameters
     ----------
-    sizes : length of each dimension but ``run``
-    coordinates : along ``run``, with their attributes
-    shared_sizes : (bins,) m, where all runs share the grid
-    parts : of :data:`layout.OPTIONAL`, which some runs fill
-    cases : of :func:`sweep.store.cases.case_table`; empty where each run is one case
+    place : Place
+        Where the store is to be.
+    runs : int
+        Number of rows.
+    block_size : int
+        Rows in a block.
+    sizes : mapping of str to int
+        Length of each dimension but ``run``.
+    coordinates : mapping of str to (array, mapping)
+        Arrays along ``run`` that identify the runs, with their attributes.
+    shared_sizes : (bins,) array or None
+        m, sizes of the grains where all runs share the grid.
+    parts : collection of str
+        Keys of :data:`layout.OPTIONAL` whose arrays some runs fill.
+    attributes : mapping
+        Attributes of the group.
+    cases : mapping of str to (array, mapping)
+        As of :func:`sweep.store.cases.case_table`; empty where each run is one case.
+
+    Raises
+    ------
+    StoreError
+        The place cannot be written.
     """
     with (
-        telling(place, "the store cannot be made", "choose another place with --store"),
+        telling(place, "the store cannot be created", "choose another location with --store"),
         place.making() as group,
     ):
         for name, (values, attrs) in coordinates.items():
-            _create(group, name, values, ("run",), attrs)
+            _create(group, name, values, "run", attrs)
         write_cases(group, cases)
         for name, labels in layout.indexes(parts).items():
-            _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), (name,), {})
+            _create(group, name, np.array(labels, dtype=np.dtypes.StringDType()), name, {})
         if shared_sizes is not None:
-            _create(group, "s", shared_sizes, ("bin",), layout.PER_RUN_SIZES.attributes)
+            _create(group, "s", shared_sizes, "bin", layout.PER_RUN_SIZES.attributes)
         for variable in layout.variables(shared_grid=shared_sizes is not None, parts=parts):
             _create_along_run(group, variable, runs, block_size, sizes)
         group.update_attributes(
@@ -138,7 +169,7 @@ def create_store(
         )
 
 
-def extend_store(
+def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another part of the store
     place: Place,
     *,
     rows_before: int,
@@ -152,52 +183,79 @@ def extend_store(
     attributes: Mapping[str, Any],
     cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
 ) -> None:
-    """Give a store room for ``runs`` rows; the group's attributes, which say that it has it, are written last.
+    """Lengthen a store to ``runs`` rows.
+
+    The group's attributes, which declare the new length, are written last: an extension that was
+    interrupted is completed by the same call.
 
     Parameters
     ----------
-    rows_before : rows that the store has, whose chunks of new arrays are filled
-    unused : rows that will hold no run
-    coordinates : along ``run``, all rows
-    others : as of :func:`create_store`
+    place : Place
+        Where the store is.
+    rows_before : int
+        Rows that the store has; new arrays are filled for them.
+    runs : int
+        Rows that it is to have.
+    unused : sequence of int
+        Rows that will hold no run.
+    block_size : int
+        Rows in a block.
+    sizes : mapping of str to int
+        Length of each dimension but ``run``.
+    coordinates : mapping of str to (array, mapping)
+        Arrays along ``run`` for all rows, with their attributes.
+    shared_grid : bool
+        Whether all runs share the grid of sizes.
+    parts, attributes, cases
+        As of :func:`create_store`.
+
+    Raises
+    ------
+    StoreError
+        The place cannot be written, or an array is damaged.
     """
     with ExitStack() as stack:
         stack.enter_context(
             telling(
-                place, "the store cannot be extended", "cure that, then run the same command again"
+                place,
+                "the store cannot be extended",
+                "resolve that, then run the same command again",
             )
         )
         group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
         stack.enter_context(zarr.config.set({"array.write_empty_chunks": True}))
-        *all_others, record = layout.variables(shared_grid=shared_grid, parts=parts)
-        known = {*coordinates, record.name, *(variable.name for variable in all_others)}
-        # what an extension with other runs has left that was broken off
-        for name, array in list(group.arrays()):
-            if array.metadata.dimension_names[0] == "run" and name not in known:  # type: ignore[union-attr, index]
-                del group[name]
-        for variable in all_others:
+        *results, record = layout.variables(shared_grid=shared_grid, parts=parts)
+        names = {*coordinates, record.name, *(variable.name for variable in results)}
+        _delete_other_arrays(group, names)
+        for variable in results:
             if variable.name in group and not array_of(group, variable.name).attrs.get(UNFILLED):
                 _lengthen(group, variable.name, runs)
             else:
-                unfilled = {**variable.attributes, UNFILLED: True}
-                _create_along_run(
-                    group, replace(variable, attributes=unfilled), runs, block_size, sizes
-                )
+                unfilled = replace(variable, attributes={**variable.attributes, UNFILLED: True})
+                _create_along_run(group, unfilled, runs, block_size, sizes)
                 _fill(group, variable, rows_before)
         for name, (values, attrs) in coordinates.items():
             if name in group:
-                _lengthen(group, name, runs)[:] = values  # old runs may have got a place on an axis
+                # earlier runs, too: they may be on an axis now
+                _lengthen(group, name, runs)[:] = values
             else:
-                _create(group, name, values, ("run",), attrs)
+                _create(group, name, values, "run", attrs)
         write_cases(group, cases)
         _lengthen(group, record.name, runs)
         mark_unused(place, unused)
-        # in one write, which attrs.update is not
+        # in one write, unlike attrs.update
         group.update_attributes({**attributes, "coordinates": " ".join(coordinates)})
 
 
+def _delete_other_arrays(group: zarr.Group, names: Collection[str]) -> None:
+    """Delete arrays along ``run`` that an interrupted extension by other runs has left."""
+    for name, array in list(group.arrays()):
+        if name not in names and array.metadata.dimension_names[0] == "run":  # type: ignore[union-attr, index]
+            del group[name]
+
+
 def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
-    """Write chunks of fill values for the first rows of an array that was just made, and note that this is done."""
+    """Write fill values to the first rows of a new array, then remove its mark as unfilled."""
     array = array_of(group, variable.name)
     if rows:
         array[:rows] = variable.fill
@@ -205,15 +263,14 @@ def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
 
 
 def renew_attributes(place: Place, attributes: Mapping[str, Any]) -> None:
-    """Put attributes in the place of those that a store has under the same names."""
+    """Replace the attributes of these names in a store."""
     with telling(place, "cannot be written"):
-        zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3).update_attributes(
-            dict(attributes)
-        )
+        group = zarr.open_group(place.zarr_store(), mode="r+", zarr_format=3)
+        group.update_attributes(dict(attributes))
 
 
 def mark_unused(place: Place, rows: Sequence[int]) -> None:
-    """Note in the commit record that rows hold no run, where it is not noted yet."""
+    """Record in the commit record that rows hold no run, where that is not recorded yet."""
     if not rows:
         return
     status = zarr.open_array(
@@ -233,12 +290,12 @@ def _lengthen(group: zarr.Group, name: str, runs: int) -> zarr.Array[Any]:
 def write_cases(
     group: zarr.Group, cases: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 ) -> None:
-    """Put the table of cases into a store, in place of one that it has."""
+    """Write the table of cases to a store, replacing an earlier one."""
     for name, (values, attributes) in cases.items():
-        _create(group, name, values, ("case",), attributes)
+        _create(group, name, values, "case", attributes)
 
 
-def write_block(
+def write_block(  # noqa: PLR0913 - all but the block itself is keyword-only
     store: str,
     rows: Sequence[int],
     results: Sequence[RunResult | None],
@@ -251,23 +308,41 @@ def write_block(
     checks: Mapping[str, NDArray[np.float64]],
     unused: int = 0,
 ) -> None:
-    """Write one block, or some rows of it, the commit record last; None stands for a failed run. What else the block holds stays as it is.
+    """Write a block, or some rows of it, the commit record last.
+
+    Other rows of the block stay as they are.
 
     Parameters
     ----------
-    fence : the store and the plan that the block is for
-    retry : whether rows that are committed may be replaced, by a higher attempt
-    checks : (runs, quantities) for each array of :data:`layout.CHECKS`; empty where no run of the block is checked
-    unused : rows behind a whole block that hold no run
+    store : str
+        Path or URL of the store.
+    rows : sequence of int
+        Rows of the runs, in ascending order.
+    results : sequence of RunResult or None
+        Result of each run; None for a failed run.
+    errors : sequence of str
+        Error of each run; empty where it succeeded.
+    fence : Fence
+        The store and the plan that the block is for.
+    worker : str
+        Name of the worker, as runs record it.
+    attempt : int
+        Number of times the block had been started.
+    retry : bool
+        Whether committed failures may be replaced, by a higher attempt.
+    checks : mapping of str to (runs, quantities) array
+        Each array of :data:`layout.CHECKS`; empty where the block has no accuracy estimates.
+    unused : int
+        Number of rows after those of the block that hold no run.
 
     Raises
     ------
     StoreError
         The disk is full or cannot be written; nothing of the block is committed.
     LateBlockError
-        Another store or plan stands there now, or another attempt has committed the block.
+        Another store or plan is there now, or another attempt has committed the block.
     """
-    written: dict[str, Any] = {
+    columns: dict[str, Any] = {
         **checks,
         "error": list(errors),
         "worker": [worker] * len(results),
@@ -277,53 +352,72 @@ def write_block(
     place = Place.of(store).for_a_block()
     with telling(place, "writing failed", place.cure_of_writing):
         guard = BlockGuard(place, fence, rows, attempt, retry)
-        run_coroutine(_write(place, rows, unused, results, written, guard))
+        run_coroutine(_write(place, rows, unused, results, columns, guard))
 
 
 def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
-    """Count the rows of a block that are done and those that failed, as the store has them."""
+    """Count the rows that the store records as done, and as failed.
+
+    Parameters
+    ----------
+    store : str
+        Path or URL of the store.
+    rows : sequence of int
+        Rows of a block, in ascending order.
+
+    Returns
+    -------
+    done, failed : int
+        Numbers of rows.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be read.
+    """
     place = Place.of(store).for_a_block()
-
-    async def status_of_rows() -> NDArray[np.uint8]:
-        array = await _array(place, layout.STATUS_VARIABLE.name)
-        whole = np.asarray(await array.getitem(slice(rows[0], rows[-1] + 1)))
-        of_rows: NDArray[np.uint8] = whole[np.array(rows) - rows[0]]
-        return of_rows
-
     with telling(place, "cannot be read"):
-        status = run_coroutine(status_of_rows())
+        status = run_coroutine(_read_rows(place, layout.STATUS_VARIABLE.name, rows))
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())
 
 
-# with the description that each was opened with
-_opened: dict[tuple[Place, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}
+async def _read_rows(place: Place, name: str, rows: Sequence[int]) -> NDArray[Any]:
+    array = await _array(place, name)
+    span = np.asarray(await array.getitem(slice(rows[0], rows[-1] + 1)))
+    values: NDArray[Any] = span[np.array(rows) - rows[0]]
+    return values
+
+
+# each with the description that it was opened with
+_open_arrays: dict[tuple[Place, str], tuple[bytes, zarr.AsyncArray[Any]]] = {}
 
 
 async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
-    """An array of a store, opened anew only where its description has changed: that takes as long as to write a block of it.
+    """Return an array of a store, opened again only where its description has changed.
 
-    One opened before a resize would drop what lies past its old end without a word.
+    Opening takes as long as writing a block; but an array opened before a resize would silently
+    drop what is written beyond its old end.
     """
     try:
         description = await place.description(name)
-        known = _opened.get((place, name))
-        if known is None or known[0] != description:
-            if len(_opened) > 500:
-                _opened.clear()
+        opened_with, array = _open_arrays.get((place, name), (None, None))
+        if array is None or opened_with != description:
+            if len(_open_arrays) > MAX_OPEN_ARRAYS:
+                _open_arrays.clear()
             array = await zarr.api.asynchronous.open_array(
                 store=place.zarr_store(), path=name, mode="r+", zarr_format=3
             )
-            known = _opened[place, name] = (description, array)
+            _open_arrays[place, name] = (description, array)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{place}/{name} is missing or damaged: the store was changed while workers ran; see"
             f" what can be done: sweep doctor {place}"
         ) from error
-    return known[1]
+    return array
 
 
 def open_arrays(store: str) -> None:
-    """Open all arrays of a store, so that the first block need not."""
+    """Open all arrays of a store in advance, so that the first block is not slower than others."""
     place = Place.of(store).for_a_block()
 
     async def open_all() -> None:
@@ -341,25 +435,40 @@ async def _has(place: Place, name: str) -> bool:
 
 
 class _Staging(WrapperStore[Store]):
-    """Takes what is written to a store and keeps it; what is read comes from the store."""
+    """A store that keeps in memory what is written to it, and reads from the store behind it."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.chunks: dict[str, bytes] = {}
 
     async def set(self, key: str, value: Buffer) -> None:
+        """Keep a chunk."""
         self.chunks[key] = value.to_bytes()
 
 
 def _staged(array: zarr.AsyncArray[Any], staging: _Staging) -> zarr.AsyncArray[Any]:
-    """Return an array whose chunks are kept instead of written, also those that are all fill value."""
-    where = StorePath(staging, array.store_path.path)
-    return zarr.AsyncArray(array.metadata, where, EVERY_CHUNK)
+    """Return an array that writes every chunk, also those that are all fill value, to staging."""
+    path = StorePath(staging, array.store_path.path)
+    return zarr.AsyncArray(array.metadata, path, EVERY_CHUNK)
 
 
 @dataclass(frozen=True)
 class BlockGuard:
-    """Holds a block against what stands in the store."""
+    """The check of a block against the store before it is committed; see :mod:`sweep.store.fence`.
+
+    Parameters
+    ----------
+    place : Place
+        Where the store is.
+    fence : Fence
+        The store and the plan that the block is for.
+    rows : sequence of int
+        Rows of the block, in ascending order.
+    attempt : int
+        Number of times the block had been started.
+    retry : bool
+        Whether committed failures may be replaced, by a higher attempt.
+    """
 
     place: Place
     fence: Fence
@@ -368,7 +477,13 @@ class BlockGuard:
     retry: bool
 
     async def refuse_other_store(self) -> None:
-        """Raise if another store, or another plan, stands there now."""
+        """Refuse to write if another store, or another plan, is there now.
+
+        Raises
+        ------
+        LateBlockError
+            It is, or there is no store.
+        """
         try:
             description = await self.place.description("")
         except FileNotFoundError as error:
@@ -376,12 +491,16 @@ class BlockGuard:
         self.fence.refuse_other(description)
 
     async def refuse_late(self) -> None:
-        """Raise if the block may not be written."""
+        """Refuse to write a block that is committed or belongs to another store or plan.
+
+        Raises
+        ------
+        LateBlockError
+            It does; a CommittedAlreadyError where another attempt has committed it.
+        """
         await self.refuse_other_store()
-        span = slice(self.rows[0], self.rows[-1] + 1)
-        within = np.array(self.rows) - self.rows[0]
-        status = np.asarray(await (await _array(self.place, "status")).getitem(span))[within]
-        attempts = np.asarray(await (await _array(self.place, "attempt")).getitem(span))[within]
+        status = await _read_rows(self.place, "status", self.rows)
+        attempts = await _read_rows(self.place, "attempt", self.rows)
         refuse_committed(status, attempts, self.attempt, retry=self.retry)
 
 
@@ -390,54 +509,69 @@ async def _write(
     rows: Sequence[int],
     unused: int,
     results: Sequence[RunResult | None],
-    written: Mapping[str, Any],
+    columns: Mapping[str, Any],
     guard: BlockGuard,
 ) -> None:
-    """Pack all arrays, then write them with the commit record last, if the block may still be written."""
-    await guard.refuse_late()
-    staging = _Staging((await _array(place, layout.STATUS_VARIABLE.name)).store_path.store)
-    lo = rows[0]
-    hi = rows[-1] + 1
-    finished = {i: result for i, result in enumerate(results) if result is not None}
+    """Pack all arrays, then write them, the commit record last, unless the guard refuses.
 
-    async def write(variable: layout.Variable) -> None:
+    Parameters
+    ----------
+    place, rows, unused, results
+        As of :func:`write_block`.
+    columns : mapping of str to sequence
+        Values of the arrays that the worker fills, for each row.
+    guard : BlockGuard
+        Of the block.
+    """
+    await guard.refuse_late()
+    record = layout.STATUS_VARIABLE
+    staging = _Staging((await _array(place, record.name)).store_path.store)
+    begin = rows[0]
+    end = rows[-1] + 1
+
+    async def stage(variable: layout.Variable) -> None:
         array = _staged(await _array(place, variable.name), staging)
-        if hi > array.shape[0]:
+        if end > array.shape[0]:
             raise StoreError(
-                f"{place}: {variable.name} has {array.shape[0]} runs, the block ends at {hi}; the"
+                f"{place}: {variable.name} has {array.shape[0]} runs, the block ends at {end}; the"
                 " store was changed while workers ran"
             )
-        if variable.name in written:
-            block = np.array(written[variable.name], dtype=array.dtype)
+        if variable.name in columns:
+            block = np.array(columns[variable.name], dtype=array.dtype)
         else:
-            block = np.full((len(rows), *array.shape[1:]), variable.fill, dtype=array.dtype)
-            values = [variable.value(result) for result in finished.values()]
-            if not variable.dims or {np.shape(value) for value in values} == {block.shape[1:]}:
-                block[list(finished)] = values
-            else:
-                for i, value in zip(finished, values, strict=True):
-                    index: tuple[Any, ...] = (i, *map(slice, np.shape(value)))
-                    block[index] = value  # a smaller grid leaves its last bins unset
+            block = _values(variable, results, array)
         if unused:
-            rest = np.full(
-                (unused, *block.shape[1:]),
-                layout.UNUSED if variable is record else variable.fill,
-                dtype=array.dtype,
-            )
-            # a whole chunk: what a torn attempt has left of it need not be read
+            fill = layout.UNUSED if variable is record else variable.fill
+            rest = np.full((unused, *block.shape[1:]), fill, dtype=array.dtype)
+            # with them it is a whole chunk: the rest of a torn attempt need not be read
             block = np.concatenate([block, rest])
-        if hi - lo > len(rows):
-            beside = np.array(await array.getitem(slice(lo, hi)))
-            beside[np.array(rows) - lo] = block
-            block = beside
-        await array.setitem(slice(lo, hi + unused), block)
+        if end - begin > len(rows):
+            span = np.array(await array.getitem(slice(begin, end)))
+            span[np.array(rows) - begin] = block
+            block = span
+        await array.setitem(slice(begin, end + unused), block)
 
     shared_grid = (await _array(place, "s")).metadata.dimension_names == ("bin",)
-    has = {name: await _has(place, held[0].name) for name, held in layout.OPTIONAL.items()}
-    if guard.retry:  # which leaves alone what it does not check again
-        has["check"] = bool(written.keys() & {variable.name for variable in layout.CHECKS})
-    *all_others, record = layout.variables(
-        shared_grid=shared_grid, parts=[name for name, held in has.items() if held]
-    )
-    await asyncio.gather(*map(write, [*all_others, record]))
+    parts = {part for part, arrays in layout.OPTIONAL.items() if await _has(place, arrays[0].name)}
+    if guard.retry and columns.keys().isdisjoint(variable.name for variable in layout.CHECKS):
+        # a retry without new estimates of the accuracy keeps those that there are
+        parts.discard("check")
+    await asyncio.gather(*map(stage, layout.variables(shared_grid=shared_grid, parts=parts)))
     await place.commit(staging.chunks, f"{record.name}/", guard)
+
+
+def _values(
+    variable: layout.Variable, results: Sequence[RunResult | None], array: zarr.AsyncArray[Any]
+) -> NDArray[Any]:
+    """Return what results fill of an array; failed runs have its fill value."""
+    rows = [row for row, result in enumerate(results) if result is not None]
+    values = [variable.value(result) for result in results if result is not None]
+    block = np.full((len(results), *array.shape[1:]), variable.fill, dtype=array.dtype)
+    if not variable.dims or {np.shape(value) for value in values} == {block.shape[1:]}:
+        block[rows] = values
+        return block
+    for row, value in zip(rows, values, strict=True):
+        index: tuple[Any, ...] = (row, *map(slice, np.shape(value)))
+        # a smaller grid leaves its last bins unset
+        block[index] = value
+    return block

@@ -128,7 +128,7 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
     ("place", "words"),
     [
         ("/proc/nowhere/s.zarr", "cannot be written"),
-        ("/proc/s.zarr", "no file can be made in /proc; choose another place with --store"),
+        ("/proc/s.zarr", "no file can be created in /proc; choose another location with --store"),
         ("a_file/s.zarr", "cannot be written"),
         ("a_folder", "no store of a sweep"),
         ("a_file", "no store of a sweep"),
@@ -158,7 +158,7 @@ def test_a_read_only_folder_is_refused_with_the_option_that_helps(tmp_path: Path
         with (
             pytest.raises(
                 StoreError,
-                match=r"cannot be written: Permission denied; choose another place with --store",
+                match=r"cannot be written: Permission denied; choose another location with --store",
             ),
             driving(folder / "s.zarr"),
         ):

@@ -257,7 +257,7 @@ def test_what_an_object_store_answers_is_named_with_its_meaning_and_no_word_of_d
     assert "disk" not in words
     with (
         pytest.raises(StoreError) as caught,
-        telling("s3://bucket/s.zarr", "writing failed", "free space or cure the disk"),
+        telling("s3://bucket/s.zarr", "writing failed", "free space or repair the disk"),
     ):
         raise answered("400 Bad Request", code)
     assert str(caught.value) == f"s3://bucket/s.zarr: writing failed: {words}"
@@ -272,6 +272,6 @@ def test_a_folder_that_is_full_is_told_in_words_of_disks() -> None:
         raise OSError(28, "No space left on device")
     assert (
         str(caught.value)
-        == "s.zarr: writing failed: No space left on device; free space or cure the disk, then run"
-        " the same command again"
+        == "s.zarr: writing failed: No space left on device; free space or repair the disk, then"
+        " run the same command again"
     )

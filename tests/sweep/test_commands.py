@@ -295,7 +295,7 @@ def test_every_command_explains_itself(tmp_path: Path, program: str, name: str) 
         ),
         (
             "sweep run good.yaml --store ''",
-            "is no name for a store; give the path of a folder to make, such as results/NAME.zarr",
+            "is not a name for a store; give the path of a folder to create, such as",
         ),
         ("sweep run good.yaml --workers -1", "Invalid value for '--workers': -1"),
         (

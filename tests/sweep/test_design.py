@@ -504,7 +504,7 @@ def test_a_table_of_cases_that_names_other_runs_is_noticed_and_written_anew(tmp_
     right = reader.column(reader.open_group(store), layout.CASE_RUN)
     zarr.open_group(store, mode="r+")[layout.CASE_RUN][:] = right + 1
     with pytest.raises(
-        StoreError, match="case_run names runs that the store does not have; go on with sweep run"
+        StoreError, match="names runs that the store does not have; continue with sweep run"
     ):
         cases(reader.open_group(store), ["point"])
     run_here(file, store)

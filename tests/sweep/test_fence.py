@@ -61,7 +61,7 @@ def test_a_block_of_a_store_that_was_replaced_changes_nothing(tmp_path: Path, st
         assert run_block(task, CacheScopes()).refusal == ""
     before = results(store)
     receipt = run_block(late, CacheScopes())
-    assert receipt.refusal == "another store stands in its place"
+    assert receipt.refusal == "another store is in its place"
     assert (receipt.done, receipt.failed, receipt.repeated) == (0, 0, False)
     after = results(store)
     assert before.keys() == after.keys()
@@ -80,7 +80,7 @@ def test_a_block_of_the_same_sweep_in_a_store_made_anew_changes_nothing(
     late = tasks_of(plan, store)[0]
     remove(store)
     create(plan, store)
-    assert run_block(late, CacheScopes()).refusal == "another store stands in its place"
+    assert run_block(late, CacheScopes()).refusal == "another store is in its place"
     assert (reader.counts(store).done, reader.counts(store).blocks_committed) == (0, 0)
 
 
@@ -90,7 +90,7 @@ def test_a_block_of_a_store_that_is_gone_makes_none(tmp_path: Path, store: str) 
     late = tasks_of(plan, store)[0]
     remove(store)
     assert run_block(late, CacheScopes()).refusal == "the store is gone"
-    with pytest.raises(StoreError, match=r"is no store of a sweep"):
+    with pytest.raises(StoreError, match=r"is not a store of a sweep"):
         reader.counts(store)
 
 
@@ -207,7 +207,7 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
     assert disturbed
     was_replaced = disturb is replace_store
     assert receipt.refusal == (
-        "another store stands in its place" if was_replaced else "the store is gone"
+        "another store is in its place" if was_replaced else "the store is gone"
     )
     if was_replaced:
         assert reader.counts(store).blocks_committed == 0
@@ -269,7 +269,7 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
         receipt = run_block(late, CacheScopes())
     assert committed
     if replaced:
-        assert receipt.refusal == "another store stands in its place"
+        assert receipt.refusal == "another store is in its place"
     else:
         assert (receipt.repeated, receipt.done, receipt.failed) == (True, 2, 0)
     now = results(store)

@@ -172,8 +172,8 @@ def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
     done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", *begin(name), "--workers", "0"])
     assert done.exit_code == 2
     assert (
-        "the name of a store may have 155 bytes here, as notes beside it have longer ones, and"
-        f" this has {len(name.encode())}" in done.stderr
+        "the name of a store may have 155 bytes here, since notes next to it have longer"
+        f" names, and this has {len(name.encode())}" in done.stderr
     )
     assert [path.name for path in folder.iterdir()] == ["small.yaml"]
 
@@ -217,7 +217,7 @@ def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str
         sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
     )
     assert done.exit_code == 2
-    assert in_one_line(done.stderr).count("choose another place with --store") == 1
+    assert in_one_line(done.stderr).count("choose another location with --store") == 1
 
 
 def test_nobody_is_told_to_move_away_what_may_be_good() -> None:
@@ -266,7 +266,7 @@ def test_no_store_is_made_within_another(
     (tmp_path / "link").symlink_to("s.zarr")
     monkeypatch.chdir(tmp_path)
     assert (
-        f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another place with --store"
+        f"{name}: lies in the store {tmp_path / 's.zarr'}; choose another location with --store"
         in refusal_to_make(name)
     )
 
@@ -279,7 +279,7 @@ def test_no_store_is_made_under_the_name_of_a_note(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert (
-        f"{name}: names that begin with a point are those of notes beside a store"
+        f"{name}: names that begin with a point are those of notes next to a store"
         in refusal_to_make(name)
     )
 

@@ -259,7 +259,7 @@ def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -
     code, said = typed("doctor", store)
     assert code == 0
     assert "missing tables" in said
-    assert said.endswith("nothing is to be done")
+    assert said.endswith("no action needed")
 
 
 def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
@@ -274,7 +274,7 @@ def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
     assert "cooling.csv" in said
     code, said = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep resume cannot compute the runs that are left" in said
+    assert "sweep resume cannot compute the remaining runs" in said
     code, said = typed("run", str(moved / "small.yaml"), "--store", store, "--workers", "0")
     assert code == 0, said
     assert_same_bits(store, whole)
@@ -288,7 +288,7 @@ def test_a_table_with_other_content_is_another_plan_for_run_and_resume_as_the_do
     other_table(study)
     code, said = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep run and sweep resume refuse to go on" in said
+    assert "sweep run and sweep resume refuse the store" in said
     for words in (["resume", store], ["run", str(study / "small.yaml"), "--store", store]):
         code, said = typed(*words, "--workers", "0")
         assert code == 2

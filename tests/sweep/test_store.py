@@ -353,7 +353,7 @@ def test_a_block_whose_writing_fails_stays_pending_and_a_rerun_repairs_it(
     )
     assert full.returncode == 2
     assert (
-        f"{store}: writing failed: File too large; free space or cure the disk, then run the same"
+        f"{store}: writing failed: File too large; free space or repair the disk, then run the same"
         " command again" in full.stderr
     )
     assert "Traceback" not in full.stderr
@@ -402,7 +402,7 @@ def test_a_garbled_store_is_refused_by_name(tmp_path: Path, finished: Path, text
     with pytest.raises(
         StoreError,
         match=(
-            r"s\.zarr: is no store of a sweep, or a damaged one.*; nothing was changed; choose"
+            r"s\.zarr: is not a store of a sweep, or is damaged.*; nothing was changed; choose"
             r" another --store"
         ),
     ):

@@ -168,8 +168,8 @@ TEXTS = {
     "answered 400 Bad Request, ExpiredToken: the credentials have expired": (
         "answered 400 Bad Request, ExpiredToken: the credentials have expired"
     ),
-    "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)": (
-        "no credentials were found (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the like)"
+    "no credentials were found (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)": (
+        "no credentials were found (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
     ),
 }
 
