@@ -64,7 +64,7 @@ def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Arr
 
 @kernel
 def _fill_events(grains: Array, area: Array, events: Array) -> int:
-    """Replace the speeds in ``events`` by C_ij; return 0, or the index of an input that is wrong."""
+    """Replace the speeds in ``events`` by C_ij; return 0, or the index of a wrong input."""
     N = grains[0]
     s = grains[1]
     H = grains[2]

@@ -17,7 +17,10 @@ class Motion(NamedTuple):
 
 
 def mars_pericenter_eccentricity(r: float) -> float:
-    """Return e = 1 - R_M/r of the orbit whose pericentre grazes Mars; 0 at and inside the surface."""
+    """Return e = 1 - R_M/r of an orbit whose pericentre grazes Mars.
+
+    It is 0 at and inside the surface.
+    """
     return min(max(1.0 - R_MARS / r, 0.0), ECCENTRICITY_MAX)
 
 
