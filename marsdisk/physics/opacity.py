@@ -153,7 +153,7 @@ def lit_share(tau: float) -> tuple[float, float]:
 
 
 def tau_per_mass(law: OpacityLaw, T: float) -> Array:
-    """Return the tau_los of a mass per area in each bin, (n,) [m2/kg], while Mars is at ``T`` [K]."""
+    """Return tau_los per mass per area in each bin, (n,) [m2/kg], while Mars is at ``T`` [K]."""
     return np.array([np.interp(T, law.T, nodes) for nodes in law.per_mass.T])
 
 

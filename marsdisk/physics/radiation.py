@@ -70,7 +70,9 @@ def beta(s: Array | float, rho: float, T_M: float, Q: Array | float) -> Array | 
 
 
 @inlined_helper
-def _at_temperature(pressure: RadiationPressure, T: float) -> tuple[float, int, float, float, bool]:
+def _locate_temperature(
+    pressure: RadiationPressure, T: float
+) -> tuple[float, int, float, float, bool]:
     """Return what both equations for s need at ``T`` [K].
 
     Returns
@@ -118,7 +120,7 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
     clamped : bool
         Whether a value beyond the range of the table was needed.
     """
-    K, row, width, f, outside = _at_temperature(pressure, T)
+    K, row, width, f, outside = _locate_temperature(pressure, T)
     low = pressure.Q[row]
     high = pressure.Q[row + 1]
     n = pressure.log_s.size
@@ -202,7 +204,7 @@ def smallest_unbound_size(
     """
     if s_blow <= 0.0:
         return 0.0, 0.0
-    K, row, width, f, outside = _at_temperature(pressure, T)
+    K, row, width, f, outside = _locate_temperature(pressure, T)
     low = pressure.Q[row]
     high = pressure.Q[row + 1]
     n = pressure.log_s.size
