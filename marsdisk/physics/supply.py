@@ -213,7 +213,7 @@ def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
 
 @inlined_kernel
 def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]:
-    """Return the factor on the supply while Mars is at ``T`` [K], and its derivative [1/K]."""
+    """Return the factor on the supply at ``T`` [K] of Mars, and its derivative [1/K]."""
     if law.power == 0.0:
         return min(max(law.scale, law.floor), law.cap), 0.0
     factor = law.scale * (T / law.T_ref) ** law.power
@@ -281,7 +281,7 @@ def supply_kinks(law: SupplyLaw) -> list[float]:
 
 
 def scale_kinks(law: SupplyLaw) -> list[float]:
-    """Return the temperatures [K] of Mars at which the factor on the supply meets a bound."""
+    """Return temperatures [K] of Mars at which the factor on the supply meets a bound."""
     if law.power == 0.0:
         return []
     widest = MAX_E_FOLDS * abs(law.power)
@@ -296,8 +296,8 @@ def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
     """Read times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file.
 
     It has the columns ``t`` and ``rate``, and its rows are in any order. With a column ``r`` [m] as
-    well there is a rate for each time and radius, interpolated linearly at ``r`` and constant beyond
-    the radii of the file: an extrapolated rate could turn negative.
+    well there is a rate for each time and radius, interpolated linearly at ``r`` and constant
+    beyond the radii of the file: an extrapolated rate could turn negative.
 
     Raises
     ------
