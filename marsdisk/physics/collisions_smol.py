@@ -32,7 +32,17 @@ class Lookup(Protocol):
     """A cache of arrays by kind and key."""
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
-        """Return the entry for ``key``; if there is none, call ``build`` and keep its result."""
+        """Return the array for ``key``; if there is none, call ``build`` and keep its result.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of the array.
+        key : mapping
+            All that an array of this kind depends on.
+        build : callable
+            Makes the array.
+        """
         ...
 
 

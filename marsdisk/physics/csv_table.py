@@ -96,8 +96,8 @@ class CsvTable:
         bad = numbers <= least if exclusive else numbers < least
         if np.any(bad):
             row = int(np.argmax(bad))
-            wanted = f"above {least:g}" if exclusive else f"at least {least:g}"
-            raise ValueError(f"{self.place(row)}: {name} = {numbers[row]:g} must be {wanted}")
+            bound = f"above {least:g}" if exclusive else f"at least {least:g}"
+            raise ValueError(f"{self.place(row)}: {name} = {numbers[row]:g} must be {bound}")
         return numbers
 
 

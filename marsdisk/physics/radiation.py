@@ -132,7 +132,8 @@ def blowout_size(pressure: RadiationPressure, T: float) -> tuple[float, float, b
     slope = 0.0
     if x < pressure.log_s[n - 1]:
         # no grain larger than node `top` is unbound
-        top = min(max(np.searchsorted(pressure.s, K * pressure.Q_max, side="right"), 1), n - 1)
+        node = int(np.searchsorted(pressure.s, K * pressure.Q_max, side="right"))
+        top = min(max(node, 1), n - 1)
         Q_up = low[top] + f * (high[top] - low[top])
         # from large to small: the first root met is the largest
         for i in range(top - 1, -1, -1):

@@ -129,7 +129,7 @@ def _dense_gain(C: Array, m_sum: Array, masses: Array, Y: Array, gain: Array) ->
 
 
 @kernel
-def _advance(  # noqa: PLR0913 - arrays one by one: compiled code would count their references
+def _advance(  # noqa: PLR0913 - a structure of these arrays would cost more to pass
     C: Array,
     masses: Array,
     gain: Array,

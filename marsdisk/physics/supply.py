@@ -171,9 +171,22 @@ def supply_law(
     begin, end, A, exponent, t0 = scalars.T.copy()
     nodes = [len(s.times) for s in segments]
     first = np.array([0, *itertools.accumulate(nodes)], dtype=np.int64)
-    times = np.array([t for s in segments for t in s.times], dtype=np.float64)
-    rates = np.array([rate for s in segments for rate in s.rates], dtype=np.float64)
-    return SupplyLaw(begin, end, A, exponent, t0, first, times, rates, *temperature)
+    times: list[float] = []
+    rates: list[float] = []
+    for segment in segments:
+        times += segment.times
+        rates += segment.rates
+    return SupplyLaw(
+        begin,
+        end,
+        A,
+        exponent,
+        t0,
+        first,
+        np.array(times, dtype=np.float64),
+        np.array(rates, dtype=np.float64),
+        *temperature,
+    )
 
 
 @inlined_kernel

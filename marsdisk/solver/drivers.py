@@ -308,7 +308,7 @@ def add_linear_rates(
     c : array
         Mass per area in each bin [kg/m2].
     out : array
-        What is added to.
+        Rates of the bins are added to it, at least (n,).
     """
     n = S.size
     for k in range(n):

@@ -79,8 +79,7 @@ def integrate(
     mode: int = UNKNOWN,
     above: int = 0,
 ) -> Trajectory:
-    """Integrate the mass per bin, changed by collisions and by the drivers, until ``limits`` end
-    it.
+    """Integrate the mass per bin until ``limits`` end it.
 
     Parameters
     ----------

@@ -109,10 +109,9 @@ def hit_rate(c: Array, hits: Array) -> float:
 
 @kernel
 def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
-    """Return how often one of the largest bodies has been hit since the begin of ``path``,
-    (times,).
+    """Return how often one of the largest bodies has been hit by each of ``times``, (times,).
 
-    By Gauss' rule on each step's dense output.
+    Counted from the begin of ``path``, by Gauss' rule on each step's dense output.
 
     Parameters
     ----------
@@ -169,17 +168,17 @@ def time_of_loss(path: Trajectory, share: float) -> float:
     if last < 0:
         return 0.0
     x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])
-    wanted = share * _lost(path, last, x_end)
-    if not wanted > 0.0:
+    target = share * _lost(path, last, x_end)
+    if not target > 0.0:
         return 0.0
     step = 0
-    while step < last and _lost(path, step, 1.0) < wanted:
+    while step < last and _lost(path, step, 1.0) < target:
         step += 1
     low = 0.0
     high = x_end if step == last else 1.0
     while high - low > 1e-12:
         middle = 0.5 * (low + high)
-        if _lost(path, step, middle) < wanted:
+        if _lost(path, step, middle) < target:
             low = middle
         else:
             high = middle
@@ -309,8 +308,8 @@ def _fill_driver_series(
 ) -> None:
     """Set the rest of the series of :func:`look`.
 
-    They are supply before and after gates and feedback, the factor of the feedback, |ds/dt|, t_blow,
-    phase, and gates.
+    They are supply before and after gates and feedback, the factor of the feedback, |ds/dt|,
+    t_blow, phase, and gates.
     """
     driven = drive(drivers, t)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
@@ -332,8 +331,8 @@ def _fill_driver_series(
 def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
     """Return the mass blown out of each bin [kg/m2] until the end of the run, (n,).
 
-    Gauss' rule on each step's dense output gives the share of each bin, the ledger the total. Grains
-    that were blown out below the grid, as they shrank, are missing from the sum.
+    Gauss' rule on each step's dense output gives the share of each bin, and the ledger gives the
+    total. Grains that were blown out below the grid, as they shrank, are missing from the sum.
     """
     n = path.bins
     blown = path.bins + BLOWOUT
@@ -388,7 +387,7 @@ def look(
     Returns
     -------
     states : (times, n+4 or n+5) array
-        As of :func:`states`.
+        As :func:`states` returns them.
     series : (16, times) array
         Sigma [kg/m2]; tau_los; Phi; Sigma_tau1 [kg/m2]; T_M [K]; s_blow [m]; the fluxes of blow-out
         and of all other losses [kg/(m2 s)]; kappa [m2/kg]; the supply before and after gates and

@@ -54,20 +54,16 @@ def joined(paths: Sequence[Trajectory]) -> Trajectory:
         return paths[0]
     first = paths[0]
     last = paths[-1]
-    per_step: Any = {
-        name: np.concatenate([getattr(path, name) for path in paths])
-        for name in ("bend", "piece", "mode")
-    }
-    totals: Any = {
-        name: sum(getattr(path, name) for path in paths)
-        for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time")
-    }
+    changes: dict[str, Any] = {}
+    for name in ("bend", "piece", "mode"):
+        changes[name] = np.concatenate([getattr(path, name) for path in paths])
+    for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time"):
+        changes[name] = sum(getattr(path, name) for path in paths)
     whole = last._replace(
         t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
         y=np.concatenate([first.y[:1], *(path.y[1:] for path in paths)]),
         tau_max=max(path.tau_max for path in paths),
-        **per_step,
-        **totals,
+        **changes,
     )
     return whole._replace(ledger_error=float(np.abs(imbalance(whole)).max()))
 
