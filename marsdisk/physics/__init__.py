@@ -1,1 +1,1 @@
-"""The physics as pure functions, one subject a file. Nothing here knows of configurations, caches or sweeps."""
+"""The physics as pure functions, one subject per file, independent of configurations and sweeps."""

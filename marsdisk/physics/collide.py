@@ -1,4 +1,7 @@
-"""How often two bins collide (Krivov et al. 2006): grains on Gaussian vertical profiles, no gravitational focusing."""
+"""How often two bins collide (Krivov et al. 2006).
+
+Grains have Gaussian vertical profiles; gravitational focusing is neglected.
+"""
 
 import math
 from typing import NamedTuple
@@ -8,7 +11,8 @@ import numpy as np
 from .._jit import kernel
 from .grid import Array, read_only
 
-_CHECKED = (
+# Input and requirement for each error code of _fill_events; 0 is no error.
+_REQUIREMENTS = (
     ("", ""),
     ("N", "not negative"),
     ("v_rel", "not negative"),
@@ -18,31 +22,39 @@ _CHECKED = (
 
 
 class KernelWorkspace(NamedTuple):
-    """Arrays that the kernel of n bins is made in. Made by :meth:`for_bins`."""
+    """Buffers for the collision kernel of n bins. Made by :meth:`for_bins`."""
 
     grains: Array  #: (3, n) N [1/m2], s [m] and H [m]
     events: Array  #: (n, n) C_ij of the last call [1/(m2 s)]
 
     @classmethod
     def for_bins(cls, n: int) -> "KernelWorkspace":
+        """Return buffers for ``n`` bins."""
         return cls(np.zeros((3, n)), np.zeros((n, n)))
 
 
 def pair_areas(sizes: Array) -> Array:
-    """Cross-sections pi (s_i + s_j)^2 [m2] of all pairs, (n, n), read-only."""
+    """Return cross-sections pi (s_i + s_j)^2 [m2] of all pairs, (n, n), read-only."""
     area: Array = math.pi * np.add.outer(sizes, sizes) ** 2
     read_only(area)
     return area
 
 
 def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Array:
-    """K [m2/s] in the event rate K N_i N_j / (1 + delta_ij) per m2 of disk.
+    """Return K [m2/s] in the event rate K N_i N_j / (1 + delta_ij) per m2 of disk.
 
     Parameters
     ----------
-    area : (n, n) m2, pi (s_i + s_j)^2
-    H : scalar or (n,) m, scale height per bin
-    v_rel : scalar or (n, n) m/s
+    area : (n, n) array
+        pi (s_i + s_j)^2 [m2].
+    H : float or (n,) array
+        Scale height, of each bin or common to all [m].
+    v_rel : float or (n, n) array
+        Relative speed [m/s].
+
+    Returns
+    -------
+    (n, n) array
     """
     H = np.asarray(H, dtype=np.float64)
     spread = np.hypot(H[:, None], H[None, :]) if H.ndim else math.sqrt(2.0) * H
@@ -52,7 +64,7 @@ def rate_coefficient(area: Array, H: Array | float, v_rel: Array | float) -> Arr
 
 @kernel
 def _fill_events(grains: Array, area: Array, events: Array) -> int:
-    """Put C_ij in the place of the speeds that ``events`` comes with; returns 0, or which of the inputs is wrong."""
+    """Replace the speeds in ``events`` by C_ij; return 0, or the index of a wrong input."""
     N = grains[0]
     s = grains[1]
     H = grains[2]
@@ -89,7 +101,7 @@ def _fill_events(grains: Array, area: Array, events: Array) -> int:
     return 0 if good else 2
 
 
-def compute_collision_kernel_C1(
+def compute_collision_kernel_C1(  # noqa: N802 - a name fixed by design
     N: Array,
     s: Array,
     H: Array | float,
@@ -98,16 +110,26 @@ def compute_collision_kernel_C1(
     area: Array | None = None,
     workspace: KernelWorkspace | None = None,
 ) -> Array:
-    """Collision events C_ij [1/(m2 s)] between bins i and j; the diagonal carries the factor 1/2.
+    """Return collision events C_ij [1/(m2 s)] between bins; the diagonal carries the factor 1/2.
 
     Parameters
     ----------
-    N : (n,) 1/m2
-    s : (n,) m
-    H : scalar or (n,) m
-    v_rel : scalar or (n, n) m/s
-    area : (n, n) m2, :func:`pair_areas` of ``s`` where the caller has them
-    workspace : what the events are made in: they are its array then, until the next call
+    N : (n,) array
+        Grains per area [1/m2].
+    s : (n,) array
+        Radii [m].
+    H : float or (n,) array
+        Scale height [m].
+    v_rel : float or (n, n) array
+        Relative speed [m/s].
+    area : (n, n) array, optional
+        :func:`pair_areas` of ``s`` [m2], computed here if not given.
+    workspace : KernelWorkspace, optional
+        Buffers to use: the result is then their array, valid until the next call.
+
+    Returns
+    -------
+    (n, n) array
 
     Raises
     ------
@@ -127,8 +149,11 @@ def compute_collision_kernel_C1(
         raise ValueError(
             f"shapes must be N ({n},), s ({n},), H () or ({n},), v_rel () or ({n}, {n}); {shapes}"
         )
-    area = pair_areas(s) if area is None else area
-    grains, events = KernelWorkspace.for_bins(n) if workspace is None else workspace
+    if area is None:
+        area = pair_areas(s)
+    if workspace is None:
+        workspace = KernelWorkspace.for_bins(n)
+    grains, events = workspace
     if area.shape != (n, n) or events.shape != (n, n):
         raise ValueError(
             f"area and workspace must be of {n} bins, got {area.shape} and {events.shape}"
@@ -137,7 +162,7 @@ def compute_collision_kernel_C1(
     grains[1] = s
     grains[2] = H
     events[:] = v_rel
-    wrong = _fill_events(grains, area, events)
-    if wrong:
-        raise ValueError("{} must be finite and {}".format(*_CHECKED[wrong]))
+    error = _fill_events(grains, area, events)
+    if error:
+        raise ValueError("{} must be finite and {}".format(*_REQUIREMENTS[error]))
     return events

@@ -1,4 +1,4 @@
-"""Everything that the collision operator of one run is made of, each part looked up in a cache where the caller gives one.
+"""All inputs of the collision operator of one run, looked up in a cache where the caller gives one.
 
 The arrays depend on few inputs, and those are their keys. Content versions that a caller does not
 give are computed here.
@@ -25,13 +25,25 @@ from .supply import Injection, injection_shares
 
 T = TypeVar("T")
 
-SLOWEST_SPEED = 1e-12  # m/s; grains at rest still need a Q_D*
+MIN_SPEED = 1e-12  # m/s; grains at rest still need a Q_D*
 
 
 class Lookup(Protocol):
-    """What is asked of a cache."""
+    """A cache of arrays by kind and key."""
 
-    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T: ...
+    def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]) -> T:
+        """Return the array for ``key``; if there is none, call ``build`` and keep its result.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of the array.
+        key : mapping
+            All that an array of this kind depends on.
+        build : callable
+            Makes the array.
+        """
+        ...
 
 
 class PairWorkspace(NamedTuple):
@@ -48,25 +60,41 @@ class PairWorkspace(NamedTuple):
 def _cached(
     cache: Lookup | None, kind: str, key: Mapping[str, Hashable], build: Callable[[], T]
 ) -> T:
-    return build() if cache is None else cache.lookup(kind, key, build)
+    if cache is None:
+        return build()
+    return cache.lookup(kind, key, build)
 
 
 def pair_workspace(
     sizes: Array, masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int
 ) -> PairWorkspace:
-    """Pair arrays of grains of radius ``sizes`` [m] and mass ``masses`` [kg], density ``rho`` [kg/m3]."""
+    """Return arrays of all pairs of grains.
+
+    Parameters
+    ----------
+    sizes : (n,) array
+        Radii [m].
+    masses : (n,) array
+        Masses of one grain [kg].
+    rho : float
+        Density [kg/m3].
+    cache : Lookup, optional
+        Where to look the arrays up.
+    sizes_version : int
+        Content version of ``sizes``.
+    """
 
     def build() -> PairWorkspace:
-        m1, m2 = (
-            np.ascontiguousarray(m) for m in np.broadcast_arrays(masses[:, None], masses[None, :])
-        )
+        rows, columns = np.broadcast_arrays(masses[:, None], masses[None, :])
+        m1 = np.ascontiguousarray(rows)
+        m2 = np.ascontiguousarray(columns)
         return PairWorkspace(
-            np.maximum.outer(sizes, sizes),
-            m1,
-            m2,
-            m1 + m2,
-            (m1 > 0.0) & (m2 > 0.0),
-            pair_areas(sizes),
+            size_ref=np.maximum.outer(sizes, sizes),
+            m1=m1,
+            m2=m2,
+            m_tot=m1 + m2,
+            valid_pair=(m1 > 0.0) & (m2 > 0.0),
+            area=pair_areas(sizes),
         )
 
     return _cached(cache, "pair_workspace", {"sizes_version": sizes_version, "rho": rho}, build)
@@ -75,7 +103,19 @@ def pair_workspace(
 def gain_workspace(
     masses: Array, rho: float, *, cache: Lookup | None = None, sizes_version: int
 ) -> GainWorkspace:
-    """Masses [kg] that turn event rates into number rates."""
+    """Return the masses [kg] that turn event rates into number rates.
+
+    Parameters
+    ----------
+    masses : (n,) array
+        Masses of one grain [kg].
+    rho : float
+        Density [kg/m3].
+    cache : Lookup, optional
+        Where to look them up.
+    sizes_version : int
+        Content version of the sizes.
+    """
     return _cached(
         cache,
         "gain_workspace",
@@ -84,7 +124,7 @@ def gain_workspace(
     )
 
 
-def _fragment_tensor(
+def _fragment_tensor(  # noqa: PLR0913 - a signature fixed by design
     sizes: Array,
     masses: Array,
     edges: Array,
@@ -97,25 +137,37 @@ def _fragment_tensor(
     sizes_version: int | None = None,
     edges_version: int | None = None,
 ) -> FragmentTensor:
-    """Outcome of every pair of bins as a :class:`~marsdisk.physics.fragments.FragmentTensor`.
+    """Return the outcome of every pair of bins.
 
     Parameters
     ----------
-    sizes, masses : (n,) m and kg
-    edges : (n+1,) m
-    v_rel : m/s, one speed for all pairs, or (n, n); a matrix is never cached
-    rho : kg/m3
-    alpha_frag : exponent of the fragments' mass law dM/ds ~ s^-alpha_frag
+    sizes, masses : (n,) array
+        Radii [m] and masses [kg] of the grains.
+    edges : (n+1,) array
+        Edges of the bins [m].
+    v_rel : float or (n, n) array
+        Relative speed [m/s], of each pair or common to all; a matrix is never cached.
+    rho : float
+        Density [kg/m3].
+    alpha_frag : float, optional
+        Exponent of the fragments' mass law dM/ds ~ s^-alpha_frag.
+    law : QStarLaw
+        Disruption threshold.
+    cache : Lookup, optional
+        Where to look the parts up.
+    sizes_version, edges_version : int, optional
+        Content versions, computed from the arrays if not given.
     """
-    sizes_version = content_version(sizes) if sizes_version is None else sizes_version
-    edges_version = content_version(edges) if edges_version is None else edges_version
+    if sizes_version is None:
+        sizes_version = content_version(sizes)
+    if edges_version is None:
+        edges_version = content_version(edges)
     scalar = not isinstance(v_rel, np.ndarray) or v_rel.ndim == 0
-    speed: Array | float = (
-        max(float(v_rel), SLOWEST_SPEED) if scalar else np.maximum(v_rel, SLOWEST_SPEED)
-    )
-    of_pairs: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
+    speed: Array | float
+    speed = max(float(v_rel), MIN_SPEED) if scalar else np.maximum(v_rel, MIN_SPEED)
+    pairs_key: dict[str, Hashable] = {"sizes_version": sizes_version, "rho": rho}
     if not isinstance(speed, np.ndarray):
-        of_pairs |= {"v_rel": speed, "qstar_signature": law.signature}
+        pairs_key |= {"v_rel": speed, "qstar_signature": law.signature}
 
     def build() -> FragmentTensor:
         pairs = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version)
@@ -123,28 +175,53 @@ def _fragment_tensor(
         def threshold() -> Array:
             return compute_q_d_star_array(pairs.size_ref, rho, speed / 1e3, law)
 
-        q_star = _cached(cache, "qstar_matrix", of_pairs, threshold) if scalar else threshold()
+        q_star = _cached(cache, "qstar_matrix", pairs_key, threshold) if scalar else threshold()
         weights_key = {"edges_version": edges_version, "alpha_frag": alpha_frag}
         weights = _cached(
             cache, "weights_table", weights_key, lambda: fragment_weights(edges, alpha_frag)
         )
         unbound = unbound_fraction(reduced_specific_energy(pairs.m1, pairs.m2, speed) / q_star)
         k_lr = remnant_bins(edges, pairs.m_tot, unbound, rho)
-        read_only(unbound), read_only(k_lr)
+        read_only(unbound)
+        read_only(k_lr)
         return FragmentTensor(unbound, k_lr, weights)
 
     if not scalar:
         return build()
-    key = {**of_pairs, "edges_version": edges_version, "alpha_frag": alpha_frag}
+    key = {**pairs_key, "edges_version": edges_version, "alpha_frag": alpha_frag}
     return _cached(cache, "fragment_tensor", key, build)
 
 
 def supply_weights(
     injection: Injection, grid: SizeGrid, masses: Array, rho: float, *, cache: Lookup | None = None
 ) -> Array:
-    """Share of the supplied mass per bin (see :func:`~marsdisk.physics.supply.injection_shares`); only the rate scales it."""
+    """Return the share of the supplied mass per bin, (n,), which the supply rate scales.
+
+    See :func:`~marsdisk.physics.supply.injection_shares`.
+
+    Parameters
+    ----------
+    injection : Injection
+        Into which bins the supply goes.
+    grid : SizeGrid
+        Bins of grain radius.
+    masses : (n,) array
+        Masses of one grain [kg].
+    rho : float
+        Density [kg/m3].
+    cache : Lookup, optional
+        Where to look the shares up.
+
+    Raises
+    ------
+    ValueError
+        The injection finds no bin for the supply, or its mode is unknown.
+    """
     mode = injection.mode
     start = injection.initial_shares
+    initial_version = 0
+    if mode == "initial_psd" and start is not None:
+        initial_version = content_version(start)
     key = {
         "mode": mode,
         "sizes_version": grid.sizes_version,
@@ -154,9 +231,7 @@ def supply_weights(
         "s_inj_min": injection.s_inj_min,
         "s_inj_max": injection.s_inj_max,
         "q": injection.q,
-        "initial_version": (
-            content_version(start) if mode == "initial_psd" and start is not None else 0
-        ),
+        "initial_version": initial_version,
     }
     return _cached(cache, "supply_weights", key, lambda: injection_shares(injection, grid, masses))
 
@@ -170,7 +245,22 @@ def supply_mass_rate_to_number_source(
     injection: Injection,
     cache: Lookup | None = None,
 ) -> Array:
-    """Number source F_k [1/(m2 s)], shape (n,), with sum_k m_k F_k = ``rate`` [kg/(m2 s)]; zeros where that is not positive.
+    """Return the number source F_k [1/(m2 s)], (n,), with sum_k m_k F_k = ``rate``.
+
+    Parameters
+    ----------
+    rate : float
+        Supplied mass [kg/(m2 s)]; the source is zero where it is not positive.
+    grid : SizeGrid
+        Bins of grain radius.
+    masses : (n,) array
+        Masses of one grain [kg].
+    rho : float
+        Density [kg/m3].
+    injection : Injection
+        Into which bins the supply goes.
+    cache : Lookup, optional
+        Where to look the shares up.
 
     Raises
     ------
@@ -188,13 +278,13 @@ class CollisionStep(NamedTuple):
     """Outcome of one classic step."""
 
     N_new: Array  #: (n,) 1/m2
-    dt_eff: float  #: s, the step really taken
+    dt_eff: float  #: s, the step actually taken
     mass_error: float  #: relative
-    rates: StepRates  #: what moved, of each kind
+    rates: StepRates  #: mass moved, by kind
     t_coll: float  #: s, shortest gross collision time of any bin; infinite without collisions
 
 
-def step_collisions(
+def step_collisions(  # noqa: PLR0913 - all inputs of a step; most are keyword-only
     N: Array,
     sizes: Array,
     *,
@@ -218,23 +308,50 @@ def step_collisions(
     edges_version: int | None = None,
     workspace: ImexWorkspace | None = None,
 ) -> CollisionStep:
-    """One classic step of the whole disk: collisions, sinks and supply (see :func:`~marsdisk.physics.smol.step_imex_bdf1_C3`).
+    """Make one classic step of the whole disk: collisions, sinks, and supply.
+
+    See :func:`~marsdisk.physics.smol.step_imex_bdf1_C3`.
 
     Parameters
     ----------
-    N : (n,) 1/m2, left as it is
-    sizes, masses : (n,) m and kg
-    edges : (n+1,) m
-    rho : kg/m3
-    H : m, scale height, one or (n,)
-    v_rel : m/s, one speed for all pairs, or (n, n); a matrix is never cached
-    dt : s, longest step
-    alpha_frag : exponent of the fragments' mass law dM/ds ~ s^-alpha_frag
-    S, S_external_k, S_sublimation_k : (n,) 1/s, sinks of blow-out, of anything else, of sublimation; None is none
-    supply_rate : kg/(m2 s), put into bins by ``injection``, by default into the smallest
-    mass_tol, safety : largest mass error; longest step in units of the shortest collision time
-    sizes_version, edges_version : content versions, made from the arrays where none are given
-    workspace : what the step is made in
+    N : (n,) array
+        Grains per area [1/m2], not modified.
+    sizes, masses : (n,) array
+        Radii [m] and masses [kg] of the grains.
+    edges : (n+1,) array
+        Edges of the bins [m].
+    rho : float
+        Density [kg/m3].
+    H : float or (n,) array
+        Scale height [m].
+    v_rel : float or (n, n) array
+        Relative speed [m/s], of each pair or common to all; a matrix is never cached.
+    dt : float
+        Longest step [s].
+    law : QStarLaw
+        Disruption threshold.
+    alpha_frag : float, optional
+        Exponent of the fragments' mass law dM/ds ~ s^-alpha_frag.
+    S, S_external_k, S_sublimation_k : (n,) array, optional
+        Sinks [1/s] by blow-out, by anything else, and by sublimation.
+    supply_rate : float, optional
+        Supplied mass [kg/(m2 s)].
+    injection : Injection, optional
+        Into which bins the supply goes; by default into the smallest.
+    mass_tol : float, optional
+        Largest mass error.
+    safety : float, optional
+        Longest step in units of the shortest collision time.
+    cache : Lookup, optional
+        Where to look the arrays up.
+    sizes_version, edges_version : int, optional
+        Content versions, computed from the arrays if not given.
+    workspace : ImexWorkspace, optional
+        Buffers to use.
+
+    Returns
+    -------
+    CollisionStep
 
     Raises
     ------
@@ -243,9 +360,13 @@ def step_collisions(
     ArithmeticError
         No step keeps numbers positive and the mass error in bounds.
     """
-    sizes_version = content_version(sizes) if sizes_version is None else sizes_version
-    edges_version = content_version(edges) if edges_version is None else edges_version
-    work = ImexWorkspace.for_bins(sizes.size) if workspace is None else workspace
+    if sizes_version is None:
+        sizes_version = content_version(sizes)
+    if edges_version is None:
+        edges_version = content_version(edges)
+    work = workspace
+    if work is None:
+        work = ImexWorkspace.for_bins(sizes.size)
     area = pair_workspace(sizes, masses, rho, cache=cache, sizes_version=sizes_version).area
     tensor = _fragment_tensor(
         sizes,
@@ -288,10 +409,7 @@ def step_collisions(
         gain_workspace=gain_workspace(masses, rho, cache=cache, sizes_version=sizes_version),
     )
     rates = work.step_rates()
-    return CollisionStep(
-        N_new,
-        dt_eff,
-        mass_error,
-        rates,
-        1.0 / rates.fastest_loss if rates.fastest_loss > 0.0 else math.inf,
-    )
+    t_coll = math.inf
+    if rates.fastest_loss > 0.0:
+        t_coll = 1.0 / rates.fastest_loss
+    return CollisionStep(N_new, dt_eff, mass_error, rates, t_coll)

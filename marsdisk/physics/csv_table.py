@@ -15,16 +15,16 @@ from .textfile import read_number, read_plain_numbers, read_text, shown, shown_t
 
 @dataclass(frozen=True)
 class CsvTable:
-    """Cells under the names of their columns, with the places that messages need."""
+    """Cells under the names of their columns, with the line numbers that messages need."""
 
     source: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]  #: as many cells in each as the header has
+    rows: tuple[tuple[str, ...], ...]  #: each as long as the header
     lines: tuple[int, ...]  #: (rows,) line of each row in the file
     header_line: int = 1
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """(rows,) cells of one column as they are written.
+        """Return the cells of one column as they are written, (rows,).
 
         Raises
         ------
@@ -34,11 +34,11 @@ class CsvTable:
         if name not in self.header:
             columns = shown_text(", ".join(self.header))
             raise ValueError(f"{self.source}: no column {shown(name)}; the columns are {columns}")
-        place = self.header.index(name)
-        return tuple(row[place] for row in self.rows)
+        column = self.header.index(name)
+        return tuple(row[column] for row in self.rows)
 
     def column(self, name: str) -> Array:
-        """(rows,) numbers of one column.
+        """Return the numbers of one column, (rows,).
 
         Raises
         ------
@@ -48,54 +48,66 @@ class CsvTable:
         cells = self.texts(name)
         try:
             return np.array(read_plain_numbers(cells))
-        except ValueError:  # slower, and says which cell it is
-            places = (f"{self.place(row)}, column {name}" for row in range(len(cells)))
-            return np.array([cell_number(*pair) for pair in zip(cells, places, strict=True)])
+        except ValueError:
+            # slower, but its message says which cell is wrong
+            numbers = []
+            for row, cell in enumerate(cells):
+                numbers.append(cell_number(cell, f"{self.place(row)}, column {name}"))
+            return np.array(numbers)
 
     def place(self, row: int) -> str:
-        """Where a row stands, for messages."""
+        """Return the file and line of a row, for messages."""
         return f"{self.source}, line {self.lines[row]}"
 
     def increasing(self, name: str) -> Array:
-        """(rows,) numbers of one column, which must increase strictly.
+        """Return the numbers of one column, (rows,), which must increase strictly.
 
         Raises
         ------
         ValueError
-            As of :meth:`column`, or a number that is not above the one before.
+            As for :meth:`column`, or a number that is not above the one before it.
         """
         numbers = self.column(name)
         steps = np.diff(numbers)
         if np.any(steps <= 0.0):
             row = int(np.argmax(steps <= 0.0)) + 1
-            wrong = f"{name} = {numbers[row]:g} after {numbers[row - 1]:g}"
-            raise ValueError(f"{self.place(row)}: {wrong}; sort the rows, each {name} once")
+            problem = f"{name} = {numbers[row]:g} after {numbers[row - 1]:g}"
+            raise ValueError(f"{self.place(row)}: {problem}; sort the rows, each {name} once")
         return numbers
 
     def not_below(self, name: str, least: float, *, exclusive: bool = False) -> Array:
-        """(rows,) numbers of one column, none below ``least``, nor equal to it when ``exclusive``.
+        """Return the numbers of one column, (rows,), none of which may be below ``least``.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        least : float
+            Lower bound.
+        exclusive : bool, optional
+            Refuse the bound itself, too.
 
         Raises
         ------
         ValueError
-            As of :meth:`column`, or a number below.
+            As for :meth:`column`, or a number below the bound.
         """
         numbers = self.column(name)
         bad = numbers <= least if exclusive else numbers < least
         if np.any(bad):
             row = int(np.argmax(bad))
-            wanted = f"above {least:g}" if exclusive else f"at least {least:g}"
-            raise ValueError(f"{self.place(row)}: {name} = {numbers[row]:g} must be {wanted}")
+            bound = f"above {least:g}" if exclusive else f"at least {least:g}"
+            raise ValueError(f"{self.place(row)}: {name} = {numbers[row]:g} must be {bound}")
         return numbers
 
 
 def read_csv_table(path: str | Path) -> CsvTable:
-    """Table from a CSV file: a header, then at least one row with a finite number in each column.
+    """Read a CSV file: a header, then at least one row with a finite number in each column.
 
     Raises
     ------
     ValueError
-        As of :func:`parse_csv_table`, or a cell that is no finite number; both name the line.
+        As for :func:`parse_csv_table`, or a cell that is no finite number; both name the line.
     OSError
         The file cannot be read.
     """
@@ -106,14 +118,15 @@ def read_csv_table(path: str | Path) -> CsvTable:
 
 
 def parse_csv_table(text: str, source: str) -> CsvTable:
-    """Table from the text of a CSV file, which ``source`` names in messages.
+    """Parse the text of a CSV file, which ``source`` names in messages.
 
     Raises
     ------
     ValueError
-        A name twice in the header, no rows, a row of another length, or quotes that do not pair.
+        A duplicate name in the header, no rows, a row of another length, or unpaired quotes.
     """
-    filled = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if _has_cells(line)]
+    numbered = enumerate(text.split("\n"), start=1)
+    filled = [(number, line) for number, line in numbered if _has_cells(line)]
     if len(filled) < 2:
         raise ValueError(f"{source}: no data; give a header and at least one row")
     header_line, names = filled[0]
@@ -132,7 +145,13 @@ def parse_csv_table(text: str, source: str) -> CsvTable:
 
 
 def cell_number(cell: str, where: str) -> float:
-    """The finite number in a cell; else a ValueError that says ``where`` and what it is instead."""
+    """Return the finite number in a cell.
+
+    Raises
+    ------
+    ValueError
+        It is none; the message names the location ``where`` and the problem.
+    """
     if not cell:
         raise ValueError(f"{where}: is empty; give a finite number")
     if cell.lower().strip("+-") in {"nan", "inf", "infinity"}:
@@ -148,12 +167,12 @@ def _has_cells(line: str) -> bool:
 
 
 def _cells(line: str, where: str) -> tuple[str, ...]:
-    """The cells of one line; none goes on in the next one, as no number does."""
+    """Return the cells of one line; a quoted cell cannot continue on the next."""
     try:
         (cells,) = csv.reader([line], strict=True, skipinitialspace=True)
     except csv.Error:
-        wrong = f"the quotes in {shown(line)} do not pair"
-        raise ValueError(f"{where}: {wrong}; put a whole cell in quotes, or none of it") from None
+        problem = f"the quotes in {shown(line)} do not pair"
+        raise ValueError(f"{where}: {problem}; put a whole cell in quotes, or none of it") from None
     return tuple(cell.strip() for cell in cells)
 
 
@@ -162,5 +181,5 @@ def _refuse_bad_header(header: tuple[str, ...], line: str, where: str) -> None:
         raise ValueError(f"{where}: the header {shown_text(','.join(header))} has a name twice")
     separators = [separator for separator in ";\t" if separator in line]
     if len(header) == 1 and separators:
-        wrong = f"the columns are separated by {separators[0]!r}"
-        raise ValueError(f"{where}: {wrong}; take commas, and write decimals after a point")
+        problem = f"the columns are separated by {separators[0]!r}"
+        raise ValueError(f"{where}: {problem}; use commas, and write decimals after a point")

@@ -1,4 +1,4 @@
-"""Energy of collisions: what colliding grains bring with them, and what part of it stays in motion."""
+"""Energy of collisions: how much colliding grains bring, and how much stays in their motion."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,33 @@ from .grid import Array
 
 
 class EnergyTerms(NamedTuple):
-    """Per pair i <= j and c_i c_j, (n, n), 0 below the diagonal; as plain data for compiled code."""
+    """Energy per pair i <= j and c_i c_j, as plain data for compiled code.
+
+    Both are (n, n) and 0 below the diagonal.
+    """
 
     relative: Array  #: W/m2 per (kg/m2)^2, kinetic energy of the relative motion
     retained: Array  #: W/m2 per (kg/m2)^2, the part that stays in motion
 
 
 def relative_energy(masses: Array, v_rel: float) -> Array:
-    """E_ij = 1/2 m_i m_j/(m_i + m_j) v^2 [J] of one collision, (n, n)."""
+    """Return E_ij = 1/2 m_i m_j/(m_i + m_j) v^2 [J] of one collision, (n, n)."""
     energy: Array = 0.5 * np.outer(masses, masses) / np.add.outer(masses, masses) * v_rel**2
     return energy
 
 
 def retained_fraction(unbound: Array, f_cratering: float, f_fragmentation: float) -> Array:
-    """Share of the energy that stays in motion: ``f_cratering`` where the largest remnant has more than half the mass."""
+    """Return the share of the energy that stays in motion, (n, n).
+
+    Parameters
+    ----------
+    unbound : (n, n) array
+        Share of the mass that leaves as fragments.
+    f_cratering : float
+        The result where the largest remnant has more than half of the mass.
+    f_fragmentation : float
+        The result elsewhere.
+    """
     return np.where(unbound < 0.5, f_cratering, f_fragmentation)
 
 
@@ -35,18 +48,31 @@ def energy_terms(
     f_cratering: float,
     f_fragmentation: float,
 ) -> EnergyTerms:
-    """Terms from the rate coefficient K_ij [m2/s], the outcome of each pair and the speed [m/s]."""
+    """Return the energy terms of all pairs.
+
+    Parameters
+    ----------
+    coefficient : (n, n) array
+        Rate coefficient K_ij [m2/s].
+    tensor : FragmentTensor
+        Outcome of each pair.
+    masses : (n,) array
+        Masses of one grain [kg].
+    v_rel : float
+        Relative speed [m/s].
+    f_cratering, f_fragmentation : float
+        As for :func:`retained_fraction`.
+    """
     events = np.triu(coefficient / np.outer(masses, masses))
     events[np.diag_indices_from(events)] *= 0.5
     relative = events * relative_energy(masses, v_rel)
-    return EnergyTerms(
-        relative, relative * retained_fraction(tensor.unbound, f_cratering, f_fragmentation)
-    )
+    retained = relative * retained_fraction(tensor.unbound, f_cratering, f_fragmentation)
+    return EnergyTerms(relative, retained)
 
 
 @kernel
 def energy_rates(c: Array, terms: EnergyTerms) -> tuple[float, float]:
-    """Energy brought into collisions and energy retained [W/m2] for masses ``c`` (n,) [kg/m2]."""
+    """Return energy brought in and energy retained [W/m2] for masses ``c`` (n,) [kg/m2]."""
     relative = 0.0
     retained = 0.0
     for i in range(terms.relative.shape[0]):

@@ -1,4 +1,4 @@
-"""Outcome of one collision: largest remnant, unbound fraction, and how the fragments spread over the bins."""
+"""Outcome of a collision: the largest remnant, and how fragments spread over the bins."""
 
 import math
 from dataclasses import dataclass
@@ -14,16 +14,21 @@ FRAGMENT_LAWS = ("mass", "number")
 
 
 def reduced_specific_energy(m1: Array, m2: Array, v: Array | float) -> Array:
-    """Q_R = m1 m2 v2 / (2 (m1+m2)2) [J/kg] of a collision at ``v`` [m/s]."""
+    """Return Q_R = m1 m2 v2 / (2 (m1+m2)2) [J/kg] of a collision at ``v`` [m/s]."""
     energy: Array = 0.5 * m1 * m2 * np.square(v) / np.square(m1 + m2)
     return energy
 
 
 def unbound_fraction(phi: Array) -> Array:
-    """u = 1 - F, the share of the colliding mass that leaves as fragments, for phi = Q_R/Q_D* (Leinhardt & Stewart 2012).
+    """Return u = 1 - F, the share of the colliding mass that leaves as fragments.
 
-    Computed directly: as a difference from the share F of the largest remnant it would vanish below
-    phi ~ 1e-16, where most pairs of a dust disk are.
+    F is the share of the largest remnant (Leinhardt & Stewart 2012). u is computed directly: as the
+    difference 1 - F it would vanish below phi ~ 1e-16, where most pairs of a dust disk are.
+
+    Parameters
+    ----------
+    phi : array
+        Q_R/Q_D*.
     """
     surviving = 0.1 * (np.maximum(phi, PHI_SUPERCATASTROPHIC) / PHI_SUPERCATASTROPHIC) ** -1.5
     unbound: Array = np.where(phi < PHI_SUPERCATASTROPHIC, 0.5 * phi, 1.0 - surviving)
@@ -31,27 +36,45 @@ def unbound_fraction(phi: Array) -> Array:
 
 
 def mass_exponent(alpha_frag: float, law: str) -> float:
-    """Exponent a of the fragments' mass law dM/ds ~ s^-a: ``alpha_frag`` itself, or 3 less where it is that of the number law."""
-    if law not in FRAGMENT_LAWS:
-        raise ValueError(f"fragment law must be one of {', '.join(FRAGMENT_LAWS)}, got {law!r}")
-    return alpha_frag if law == "mass" else alpha_frag - 3.0
-
-
-def fragment_weights(edges: Array, alpha_frag: float) -> Array:
-    """Share w[K, k] of fragments that fall in bin k when the largest remnant is in bin K: rows sum to 1 over k <= K.
+    """Return the exponent a of the fragments' mass law dM/ds ~ s^-a.
 
     Parameters
     ----------
-    edges : (n+1,) m
-    alpha_frag : exponent of the mass law dM/ds ~ s^-alpha_frag
+    alpha_frag : float
+        Exponent of the law that ``law`` names.
+    law : str
+        ``mass``, or ``number``, whose exponent is 3 larger.
+
+    Raises
+    ------
+    ValueError
+        Unknown law.
+    """
+    if law not in FRAGMENT_LAWS:
+        raise ValueError(f"fragment law must be one of {', '.join(FRAGMENT_LAWS)}, got {law!r}")
+    if law == "number":
+        return alpha_frag - 3.0
+    return alpha_frag
+
+
+def fragment_weights(edges: Array, alpha_frag: float) -> Array:
+    """Return the share w[K, k] of fragments in bin k when the largest remnant is in bin K, (n, n).
+
+    Rows sum to 1 over k <= K. The array is read-only.
+
+    Parameters
+    ----------
+    edges : (n+1,) array
+        Edges of the bins [m].
+    alpha_frag : float
+        Exponent of the mass law dM/ds ~ s^-alpha_frag.
     """
     p = 1.0 - alpha_frag
     x = np.log(edges / edges[0])
     # (e_{k+1}^p - e_k^p)/p without cancellation, in units of e_0^p; the logarithm is its limit for
     # p -> 0
-    integral = np.exp(p * x[:-1]) * (
-        np.expm1(p * np.diff(x)) / p if abs(p) >= 1e-12 else np.diff(x)
-    )
+    relative = np.expm1(p * np.diff(x)) / p if abs(p) >= 1e-12 else np.diff(x)
+    integral = np.exp(p * x[:-1]) * relative
     cumulative = np.cumsum(integral)
     weights: Array = np.tril(integral[None, :] / cumulative[:, None])
     read_only(weights)
@@ -60,14 +83,14 @@ def fragment_weights(edges: Array, alpha_frag: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class FragmentTensor:
-    """Y[k, i, j] = F delta(k, K) + u w[K, k], kept as its three factors: n^2 numbers where the cube has n^3.
+    """Y[k, i, j] = F delta(k, K) + u w[K, k], kept as three factors of n^2 numbers each.
 
     ``numpy.asarray(tensor)`` gives the dense (n, n, n) form.
 
     Raises
     ------
     ValueError
-        Factors of different grids, or a remnant outside the grid: compiled code would write there.
+        Factors of different grids, or a remnant outside the grid, where compiled code would write.
     """
 
     unbound: Array  #: (n, n) u = 1 - F
@@ -89,15 +112,34 @@ class FragmentTensor:
 
     @property
     def nbytes(self) -> int:
+        """Memory that the factors take, in bytes."""
         return self.unbound.nbytes + self.k_lr.nbytes + self.weights.nbytes
 
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Array:
+    def __array__(
+        self,
+        dtype: np.dtype | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - NumPy's protocol prescribes it
+    ) -> Array:
         bins = np.arange(self.weights.shape[0])
         remnant = (bins[:, None, None] == self.k_lr) * (1.0 - self.unbound)
         dense: Array = remnant + np.moveaxis(self.weights[self.k_lr], -1, 0) * self.unbound
-        return dense.astype(dtype) if dtype is not None else dense
+        if dtype is None:
+            return dense
+        return dense.astype(dtype)
 
 
 def remnant_bins(edges: Array, m_tot: Array, unbound: Array, rho: float) -> NDArray[np.int64]:
-    """Bin of the largest remnant of mass (1-u) ``m_tot`` [kg] for every pair."""
+    """Return the bin of the largest remnant, of mass (1-u) ``m_tot``, for every pair, (n, n).
+
+    Parameters
+    ----------
+    edges : (n+1,) array
+        Edges of the bins [m].
+    m_tot : (n, n) array
+        Mass of both grains [kg].
+    unbound : (n, n) array
+        u, the share that leaves as fragments.
+    rho : float
+        Density [kg/m3].
+    """
     return bin_of(edges, np.cbrt(3.0 * (1.0 - unbound) * m_tot / (4.0 * math.pi * rho)))

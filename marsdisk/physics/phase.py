@@ -1,4 +1,7 @@
-"""Whether the grains are solid: a ramp in their temperature, damped by pressure and by optical depth (an empirical closure)."""
+"""Whether the grains are solid (an empirical closure).
+
+The fraction that is not solid is a ramp in their temperature, damped by pressure and optical depth.
+"""
 
 import math
 from typing import NamedTuple
@@ -12,7 +15,7 @@ HYSTERESIS = 0.05
 
 
 class PhaseLaw(NamedTuple):
-    """When grains stop being solid, and what stops with it, as plain data for compiled code."""
+    """When grains stop being solid, and which processes stop with it: data for compiled code."""
 
     heating: float  #: grain temperature over T_M; 0 keeps grains solid
     T_condense: float = 1700.0  #: K, all solid below
@@ -25,7 +28,17 @@ class PhaseLaw(NamedTuple):
 
 @kernel
 def unsolid_fraction(law: PhaseLaw, T: float, tau: float) -> float:
-    """Fraction of the dust that is not solid at grain temperature ``T`` [K] and optical depth ``tau``."""
+    """Return the fraction of the dust that is not solid.
+
+    Parameters
+    ----------
+    law : PhaseLaw
+        When grains stop being solid.
+    T : float
+        Grain temperature [K].
+    tau : float
+        Optical depth.
+    """
     T_end = max(law.T_vaporize, law.T_condense + 1.0)
     if law.T_condense >= T:
         return 0.0
@@ -40,33 +53,48 @@ def unsolid_fraction(law: PhaseLaw, T: float, tau: float) -> float:
 
 @kernel
 def phase_of(law: PhaseLaw, T_M: float, tau: float, before: int) -> int:
-    """SOLID, VAPOUR or LIQUID (all of it) while Mars is at ``T_M`` [K], after ``before``.
+    """Return the phase of all dust: SOLID, VAPOUR or LIQUID.
 
-    Grains that are solid stay so until the fraction exceeds its bound by :data:`HYSTERESIS` (those
-    not yet all liquid likewise). The optical depth is both what damps the fraction and what the
-    gates act on; without a margin a disk would switch for ever. A disk that cools passes the bounds
-    themselves, and so does one that begins (``before`` is UNKNOWN).
+    Grains that are solid stay so until the fraction exceeds its bound by :data:`HYSTERESIS`
+    (likewise those not yet liquid). The optical depth both damps the fraction and is changed by the
+    processes that the phase switches; without a margin a disk could switch for ever. A disk that
+    cools passes the bounds themselves, and so does one that begins (``before`` is UNKNOWN).
+
+    Parameters
+    ----------
+    law : PhaseLaw
+        When grains stop being solid.
+    T_M : float
+        Temperature of Mars [K].
+    tau : float
+        Optical depth.
+    before : int
+        Phase so far, or UNKNOWN.
     """
     if law.heating == 0.0:
         return SOLID
     fraction = unsolid_fraction(law, law.heating * T_M, tau)
-    if fraction >= (0.95 + HYSTERESIS if before in (SOLID, VAPOUR) else 0.95):
+    liquid_from = 0.95 + HYSTERESIS if before in (SOLID, VAPOUR) else 0.95
+    vapour_from = 0.5 + HYSTERESIS if before == SOLID else 0.5
+    if fraction >= liquid_from:
         return LIQUID
-    return VAPOUR if fraction >= (0.5 + HYSTERESIS if before == SOLID else 0.5) else SOLID
+    if fraction >= vapour_from:
+        return VAPOUR
+    return SOLID
 
 
 @kernel
 def gate_factors(law: PhaseLaw, phase: int) -> tuple[float, float, float, float]:
-    """Factors, 0 or 1, on collisions, supply, blow-out and sublimation while grains are in ``phase``."""
+    """Return factors, 0 or 1, on collisions, supply, blow-out and sublimation in ``phase``."""
     solid = phase == SOLID
-    return (
-        0.0 if phase == LIQUID else 1.0,
-        1.0 if solid else 0.0,
-        1.0 if solid or not law.blowout_of_solids_only else 0.0,
-        0.0 if phase == LIQUID and not law.liquid_sublimates else 1.0,
-    )
+    liquid = phase == LIQUID
+    colliding = 0.0 if liquid else 1.0
+    supplying = 1.0 if solid else 0.0
+    blowing = 1.0 if solid or not law.blowout_of_solids_only else 0.0
+    subliming = 0.0 if liquid and not law.liquid_sublimates else 1.0
+    return colliding, supplying, blowing, subliming
 
 
 def never_gated() -> PhaseLaw:
-    """Grains stay solid whatever their temperature."""
+    """Return the law under which grains stay solid whatever their temperature."""
     return PhaseLaw(0.0, math.inf, math.inf)

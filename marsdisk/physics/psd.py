@@ -7,20 +7,35 @@ import numpy as np
 from .grid import Array, SizeGrid, bin_of
 
 
-def _normalised(mass: Array, what: str) -> Array:
+def _normalised(mass: Array, name: str) -> Array:
     total = float(np.sum(mass))
     if not (np.all(np.isfinite(mass)) and np.all(mass >= 0.0) and total > 0.0):
         raise ValueError(
-            f"the {what} start puts no finite, positive mass on the size grid; compare its sizes"
+            f"the {name} start puts no finite, positive mass on the size grid; compare its sizes"
             " with sizes.s_min and sizes.s_max"
         )
     return mass / total
 
 
 def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Array:
-    """Mass share per bin of dN/ds ~ s^-q with q = alpha, alpha+1, alpha+1.5 below 10 s_lo, between, and above s_hi/10.
+    """Return the mass share per bin of dN/ds ~ s^-q with three slopes, (n,).
 
-    The factor 1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) adds one wave over the whole range.
+    q is ``alpha`` below 10 s_lo, alpha + 1 between, and alpha + 1.5 above s_hi/10. The factor
+    1 + w sin(2 pi ln(s/s_lo)/ln(s_hi/s_lo)) adds one wave over the whole range.
+
+    Parameters
+    ----------
+    grid : SizeGrid
+        Bins from s_lo to s_hi.
+    alpha : float
+        Exponent of the smallest grains.
+    wavy_strength : float, optional
+        w.
+
+    Raises
+    ------
+    ValueError
+        No finite, positive mass lies on the grid.
     """
     s = grid.sizes
     s_lo = grid.edges[0]
@@ -35,14 +50,27 @@ def three_slope(grid: SizeGrid, alpha: float, wavy_strength: float = 0.0) -> Arr
 def melt_lognormal_mixture(
     grid: SizeGrid, f_fine: float, s_fine: float, s_meter: float, width_dex: float, s_cut: float
 ) -> Array:
-    """Mass share per bin of a fine and a metre-sized component, each lognormal in dM/ds (Hyodo et al. 2017a).
+    """Return the mass share per bin of a fine and a metre-sized component, (n,).
+
+    Each is lognormal in dM/ds (Hyodo et al. 2017a).
 
     Parameters
     ----------
-    f_fine : mass share of the fine component
-    s_fine, s_meter : m, centres
-    width_dex : standard deviation in log10 s
-    s_cut : m, no mass below
+    grid : SizeGrid
+        Bins of grain radius.
+    f_fine : float
+        Mass share of the fine component.
+    s_fine, s_meter : float
+        Centres of the components [m].
+    width_dex : float
+        Standard deviation of both in log10 s.
+    s_cut : float
+        Size below which there is no mass [m].
+
+    Raises
+    ------
+    ValueError
+        No finite, positive mass lies on the grid.
     """
     sigma = width_dex * math.log(10.0)
     shares = []
@@ -50,14 +78,29 @@ def melt_lognormal_mixture(
         component = np.exp(-0.5 * (np.log(grid.sizes / centre) / sigma) ** 2) * grid.widths
         component[grid.sizes < s_cut] = 0.0
         total = float(np.sum(component))
-        shares.append(component / total if total > 0.0 else component)
+        if total > 0.0:
+            component /= total
+        shares.append(component)
     return _normalised((1.0 - f_fine) * shares[0] + f_fine * shares[1], "melt-mixture")
 
 
 def share_within(low: float, high: float, centre: float, width_dex: float) -> float:
-    """Share of the mass of a component of :func:`melt_lognormal_mixture` on a boundless grid that lies between two sizes [m]."""
+    """Return the mass share of a lognormal component that lies between two sizes.
+
+    The component is one of :func:`melt_lognormal_mixture`, on an unlimited grid.
+
+    Parameters
+    ----------
+    low, high : float
+        The sizes [m].
+    centre : float
+        Centre of the component [m].
+    width_dex : float
+        Its standard deviation in log10 s.
+    """
     sigma = width_dex * math.log(10.0)
-    middle = math.log(centre) + sigma**2  # of the mass per ln s
+    # the centre of the mass per ln s
+    middle = math.log(centre) + sigma**2
 
     def below(s: float) -> float:
         return 0.5 * math.erfc((middle - math.log(s)) / (math.sqrt(2.0) * sigma))
@@ -68,23 +111,35 @@ def share_within(low: float, high: float, centre: float, width_dex: float) -> fl
 def melt_truncated_powerlaw(
     grid: SizeGrid, alpha_solid: float, s_min_solid: float, s_max_solid: float, s_cut: float
 ) -> Array:
-    """Mass share per bin of one power law dN/ds ~ s^-alpha between two sizes (Jutzi et al. 2010: alpha 3.2 to 3.7).
+    """Return the mass share per bin of one power law dN/ds ~ s^-alpha, (n,).
+
+    Jutzi et al. (2010) find alpha = 3.2 to 3.7.
 
     Parameters
     ----------
-    alpha_solid : exponent of the number
-    s_min_solid, s_max_solid : m, bins whose centres lie between them, ends included, have mass
-    s_cut : m, no mass below
+    grid : SizeGrid
+        Bins of grain radius.
+    alpha_solid : float
+        Exponent of the number.
+    s_min_solid, s_max_solid : float
+        Bins whose centres lie between these sizes [m], ends included, have mass.
+    s_cut : float
+        Size below which there is no mass [m].
+
+    Raises
+    ------
+    ValueError
+        No finite, positive mass lies on the grid.
     """
     inside = (grid.sizes >= max(s_min_solid, s_cut)) & (grid.sizes <= s_max_solid)
-    return _normalised(
-        np.where(inside, grid.sizes ** (3.0 - alpha_solid) * grid.widths, 0.0),
-        "truncated power-law",
-    )
+    mass = np.where(inside, grid.sizes ** (3.0 - alpha_solid) * grid.widths, 0.0)
+    return _normalised(mass, "truncated power-law")
 
 
 def mono(grid: SizeGrid, s: float = 1.5) -> Array:
-    """Mass share per bin of grains of one size ``s`` [m]: all in the bin that contains it.
+    """Return the mass share per bin, (n,), of grains of one size ``s`` [m].
+
+    All of it is in the bin that contains the size.
 
     Raises
     ------

@@ -1,13 +1,13 @@
-"""Tables of the Planck mean efficiencies <Q_pr>(s, T) and <Q_ext>(s, T): reading and interpolating.
+r"""Tables of the Planck mean efficiencies <Q_pr>(s, T) and <Q_ext>(s, T): reading, interpolating.
 
 Two kinds of text file are read. Lines that begin with ``#`` and empty lines are skipped in both.
 
-- wide (the package's own): the first row is ``s_m\\T_K`` (for <Q_pr>) or ``Q_ext:s_m\\T_K`` (for
+- wide (the package's own): the first row is ``s_m\T_K`` (for <Q_pr>) or ``Q_ext:s_m\T_K`` (for
   <Q_ext>) and the temperatures, then one row per size;
 - long: a header with the columns ``T_M``, ``s`` and ``Q_pr`` or ``Q_ext``, or both, in any order,
   then one row per grid cell in any order.
 
-A table of one quantity is refused where the other is asked for.
+A table of one quantity is refused where the other is needed.
 """
 
 import functools
@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 LONG_COORDINATES = ("T_M", "s")
 SHIPPED = ("forsterite",)
-"""Names of what the tables that come with the package were computed for."""
+"""Materials of the tables that come with the package."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,9 @@ class EfficiencyTable:
         If the shapes or values are not as above, or a given digest is not that of the arrays.
     """
 
-    quantity: ClassVar[str]  #: as messages and long tables name it
+    quantity: ClassVar[str]  #: its name in messages and long tables
     corner: ClassVar[str]  #: first cell of a wide table
-    shipped: ClassVar[str]  #: file of the package for one of `SHIPPED`, which takes the place of {}
+    shipped: ClassVar[str]  #: file in the package, with {} for one of `SHIPPED`
 
     log_s: FloatArray
     T: FloatArray
@@ -76,9 +76,9 @@ class EfficiencyTable:
         self._check()
         digest = self._compute_digest()
         if self.digest not in ("", digest):
-            given = self.digest[:12]
+            recorded = self.digest[:12]
             actual = digest[:12]
-            problem = f"digest {given}... is not that of its arrays ({actual}...)"
+            problem = f"digest {recorded}... is not that of its arrays ({actual}...)"
             raise ValueError(f"{self._label}: {problem}; read the table again from its file")
         object.__setattr__(self, "digest", digest)
 
@@ -125,7 +125,7 @@ class EfficiencyTable:
 
 
 class QprTable(EfficiencyTable):
-    """<Q_pr>, the efficiency of radiation pressure: see `EfficiencyTable`."""
+    """<Q_pr>, the efficiency of radiation pressure; see `EfficiencyTable`."""
 
     quantity = "Q_pr"
     corner = "s_m\\T_K"
@@ -133,11 +133,12 @@ class QprTable(EfficiencyTable):
 
     @property
     def _digest_prefix(self) -> bytes:
-        return b""  # as digests were taken, and recorded, when there was no other quantity
+        # digests recorded before there was another quantity stay valid
+        return b""
 
 
 class QextTable(EfficiencyTable):
-    """<Q_ext>, the efficiency of extinction: see `EfficiencyTable`."""
+    """<Q_ext>, the efficiency of extinction; see `EfficiencyTable`."""
 
     quantity = "Q_ext"
     corner = "Q_ext:s_m\\T_K"
@@ -149,7 +150,7 @@ Table = TypeVar("Table", bound=EfficiencyTable)
 
 
 def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
-    """<Q_pr> from a text file, wide or long (see the module's text).
+    """Read <Q_pr> from a text file, wide or long (see the module's text).
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def read_qpr_table(path: str | Path, *, name: str | None = None) -> QprTable:
 
 
 def read_qext_table(path: str | Path, *, name: str | None = None) -> QextTable:
-    """<Q_ext> from a text file, as `read_qpr_table` reads <Q_pr>.
+    """Read <Q_ext> from a text file, as `read_qpr_table` reads <Q_pr>.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def read_qext_table(path: str | Path, *, name: str | None = None) -> QextTable:
     Raises
     ------
     ValueError
-        As of `read_qpr_table`, or if it is a table of <Q_pr>.
+        As for `read_qpr_table`, or if it is a table of <Q_pr>.
     OSError
         If the file cannot be read.
     """
@@ -195,7 +196,7 @@ def _read_table(kind: type[Table], path: Path, name: str | None) -> Table:
 
 @functools.cache
 def shipped_qpr_table(name: str) -> QprTable:
-    """<Q_pr> as it comes with the package, by name (`SHIPPED` lists them).
+    """Return the table of <Q_pr> of the material ``name``, one of `SHIPPED`.
 
     Raises
     ------
@@ -212,7 +213,7 @@ def shipped_qpr_table(name: str) -> QprTable:
 
 @functools.cache
 def shipped_qext_table(name: str) -> QextTable:
-    """<Q_ext> as it comes with the package, by name (`SHIPPED` lists them).
+    """Return the table of <Q_ext> of the material ``name``, one of `SHIPPED`.
 
     Raises
     ------
@@ -229,15 +230,15 @@ def shipped_qext_table(name: str) -> QextTable:
 
 def _read_shipped(kind: type[Table], name: str) -> Table:
     if name not in SHIPPED:
-        known = f"choose one of {sorted(SHIPPED)} or give a file"
-        raise ValueError(f"no shipped {kind.quantity} table {name!r}; {known}")
+        advice = f"choose one of {sorted(SHIPPED)} or give a file"
+        raise ValueError(f"no shipped {kind.quantity} table {name!r}; {advice}")
     file = kind.shipped.format(name)
     text = importlib.resources.files("marsdisk").joinpath("data", file).read_text(encoding="utf-8")
     return parse_table(kind, text, source=file, name=name)
 
 
 def parse_table(kind: type[Table], text: str, *, source: str, name: str) -> Table:
-    """Table from the text of a file.
+    r"""Parse the text of a table.
 
     Parameters
     ----------
@@ -246,18 +247,18 @@ def parse_table(kind: type[Table], text: str, *, source: str, name: str) -> Tabl
     text : str
         Wide or long (see the module's text).
     source : str
-        The name that messages use.
+        Name of the file, for messages.
     name : str
         Label of the table.
 
     Raises
     ------
     ValueError
-        As of `read_qpr_table`.
+        As for `read_qpr_table`.
 
     Examples
     --------
-    >>> text = "T_M,s,Q_ext\\n1000,1e-7,1\\n1000,1e-6,2\\n2000,1e-7,2\\n2000,1e-6,2\\n"
+    >>> text = "T_M,s,Q_ext\n1000,1e-7,1\n1000,1e-6,2\n2000,1e-7,2\n2000,1e-6,2\n"
     >>> parse_table(QextTable, text, source="mine.csv", name="mine").T
     array([1000., 2000.])
     """
@@ -276,11 +277,11 @@ def _is_long(table: CsvTable, kind: type[EfficiencyTable]) -> bool:
 
 
 def _describe_mistake(table: CsvTable, kind: type[EfficiencyTable]) -> str:
-    """What a header is that does not begin a table of this kind."""
-    for other in QUANTITIES:
-        if table.header[0] == other.corner or _is_long(table, other):
+    """Explain why a header does not begin a table of this kind."""
+    for actual in QUANTITIES:
+        if table.header[0] == actual.corner or _is_long(table, actual):
             needed = f"where one of <{kind.quantity}> is needed"
-            return f"a table of <{other.quantity}>, {needed}; marsdisk qpr makes both"
+            return f"a table of <{actual.quantity}>, {needed}; marsdisk qpr makes both"
     wide = f"start a wide table with {kind.corner!r} and the temperatures"
     columns = ",".join((*LONG_COORDINATES, kind.quantity))
     return f"unknown header {shown(','.join(table.header))}; {wide}, or a long one with {columns}"
@@ -305,59 +306,57 @@ def _read_wide(table: CsvTable) -> _Grid:
 def _read_long(table: CsvTable, quantity: str) -> _Grid:
     columns = (*LONG_COORDINATES, quantity)
     T, s, Q = (table.not_below(name, 0.0, exclusive=True) for name in columns)
-    all_T, at_T = np.unique(T, return_inverse=True)
-    all_s, at_s = np.unique(s, return_inverse=True)
+    all_T, T_index = np.unique(T, return_inverse=True)
+    all_s, s_index = np.unique(s, return_inverse=True)
     _refuse_few(all_T.size, table.source, "temperatures")
     _refuse_few(all_s.size, table.source, "sizes")
     row_of = np.full((all_T.size, all_s.size), -1)
-    for row, cell in enumerate(zip(at_T, at_s, strict=True)):
+    for row, cell in enumerate(zip(T_index, s_index, strict=True)):
         if row_of[cell] >= 0:
             first = table.lines[row_of[cell]]
-            twice = f"cell T_M={T[row]:g}, s={s[row]:g} was given in line {first}"
-            raise ValueError(f"{table.place(row)}: {twice}; keep one of them")
+            problem = f"cell T_M={T[row]:g}, s={s[row]:g} was given in line {first}"
+            raise ValueError(f"{table.place(row)}: {problem}; keep one of them")
         row_of[cell] = row
     missing = np.argwhere(row_of < 0)
     if missing.size:
         i, j = missing[0]
-        place = f"T_M={float(all_T[i])!r}, s={float(all_s[j])!r}"
+        cell_name = f"T_M={float(all_T[i])!r}, s={float(all_s[j])!r}"
         count = f"{len(missing)} of {row_of.size} cells missing"
-        cure = (
+        advice = (
             "the table must be a full grid, with each value of T_M and s written alike in all rows"
         )
-        raise ValueError(f"{table.source}: no row for {place} ({count}); {cure}")
+        raise ValueError(f"{table.source}: no row for {cell_name} ({count}); {advice}")
     return all_s, all_T, Q[row_of]
 
 
-def _refuse_unsorted(values: FloatArray, where: Callable[[int], str], what: str) -> None:
-    steps = np.diff(values)
-    if (steps <= 0).any():
-        raise ValueError(
-            f"{where(int(np.argmax(steps <= 0)) + 1)}: {what} must increase strictly; sort the"
-            " table"
-        )
+def _refuse_unsorted(values: FloatArray, where: Callable[[int], str], quantity: str) -> None:
+    falls = np.diff(values) <= 0
+    if falls.any():
+        location = where(int(np.argmax(falls)) + 1)
+        raise ValueError(f"{location}: {quantity} must increase strictly; sort the table")
 
 
-def _refuse_few(count: int, source: str, what: str) -> None:
+def _refuse_few(count: int, source: str, quantity: str) -> None:
     if count < 2:
-        raise ValueError(f"{source}: {count} {what}; an interpolation table needs at least 2")
+        raise ValueError(f"{source}: {count} {quantity}; an interpolation table needs at least 2")
 
 
 def look_up(table: EfficiencyTable, s: npt.ArrayLike, T: npt.ArrayLike) -> FloatArray:
-    """Interpolate the efficiency of grains of radius `s` [m] in light of temperature `T` [K].
-
-    It is bilinear in (log s, T).
+    """Interpolate the efficiency, bilinearly in (log s, T).
 
     Parameters
     ----------
     table : EfficiencyTable
         Of <Q_pr> or <Q_ext>.
     s, T : array_like
-        Positive and finite; broadcast against each other. Outside the table the nearest edge
-        counts: use `outside_table` to count such queries.
+        Radius of the grains [m] and temperature of the light [K].
+        Positive and finite; broadcast against each other. Outside the table the value at its
+        nearest edge is taken; `outside_table` tells where.
 
     Returns
     -------
-    array of the broadcast shape, of no dimension when both are scalars
+    array
+        Of the broadcast shape; without dimensions when both are scalars.
 
     Raises
     ------
@@ -378,9 +377,19 @@ def outside_table(
     s: npt.ArrayLike,
     T: npt.ArrayLike,
 ) -> npt.NDArray[np.bool_]:
-    """True where `look_up` has to clamp `s` or `T` to the edge of the table.
+    """Return where `look_up` has to clamp `s` or `T` to the edge of the table.
 
-    It has the shape of the broadcast input.
+    Parameters
+    ----------
+    table : EfficiencyTable
+        Of <Q_pr> or <Q_ext>.
+    s, T : array_like
+        As for `look_up`.
+
+    Returns
+    -------
+    array of bool
+        Of the broadcast shape.
     """
     log_s, kelvin = _coordinates(s, T)
     out_s = (log_s < table.log_s[0]) | (log_s > table.log_s[-1])

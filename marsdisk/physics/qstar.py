@@ -43,9 +43,12 @@ class QStarLaw:
 
     Parameters
     ----------
-    coefficients : rows (v_ref [km/s], Q_s, a, B, b), speeds increasing
-    units : ``ba99_cgs`` (Q_s in erg/g, s in cm, rho in g/cm3) or ``si``
-    mu : exponent of the point-source scaling beyond the table, 1/3 (energy) to 2/3 (momentum)
+    coefficients : tuple of rows
+        (v_ref [km/s], Q_s, a, B, b), speeds increasing.
+    units : str
+        ``ba99_cgs`` (Q_s in erg/g, s in cm, rho in g/cm3) or ``si``.
+    mu : float
+        Exponent of the point-source scaling beyond the table, 1/3 (energy) to 2/3 (momentum).
 
     Raises
     ------
@@ -63,9 +66,8 @@ class QStarLaw:
         if self.units not in UNITS:
             raise ValueError(f"Q_D* units must be one of {', '.join(UNITS)}, got {self.units!r}")
         speeds = [row[0] for row in self.coefficients]
-        if speeds[0] <= 0.0 or any(
-            later <= earlier for earlier, later in itertools.pairwise(speeds)
-        ):
+        falling = any(later <= earlier for earlier, later in itertools.pairwise(speeds))
+        if speeds[0] <= 0.0 or falling:
             raise ValueError(
                 f"Q_D* reference speeds must be positive and increasing, got {speeds} km/s"
             )
@@ -76,22 +78,33 @@ class QStarLaw:
                 )
 
     def scaled(self, factor: float) -> "QStarLaw":
-        """The same law with every Q_D* multiplied by ``factor``."""
+        """Return the same law with every Q_D* multiplied by ``factor``."""
         rows = tuple((v, factor * q, a, factor * b, g) for v, q, a, b, g in self.coefficients)
         return QStarLaw(rows, self.units, self.mu)
 
     @functools.cached_property
     def signature(self) -> int:
-        """64-bit digest of everything the law depends on."""
+        """64-bit digest of all coefficients, units, and mu."""
         return content_version(np.array(self.coefficients), float(UNITS.index(self.units)), self.mu)
 
 
 def compute_q_d_star_array(s: ArrayLike, rho: float, v_kms: ArrayLike, law: QStarLaw) -> Array:
-    """Q_D* [J/kg] of bodies of radius ``s`` [m] (any shape), density ``rho`` [kg/m3], hit at ``v_kms`` [km/s] (scalar or like ``s``).
+    """Return Q_D* [J/kg] of bodies hit at given speeds.
 
     Between two reference speeds the strength and the gravity term are each interpolated linearly in
-    speed; beyond the table the strength term is held and the gravity term scales as (v/v_ref)^(2-3
-    mu).
+    speed; beyond the table the strength term is constant and the gravity term scales as
+    (v/v_ref)^(2-3 mu).
+
+    Parameters
+    ----------
+    s : array_like
+        Radius [m], of any shape.
+    rho : float
+        Density [kg/m3].
+    v_kms : array_like
+        Speed [km/s], a scalar or of the shape of ``s``.
+    law : QStarLaw
+        Coefficients.
 
     Raises
     ------
@@ -105,30 +118,31 @@ def compute_q_d_star_array(s: ArrayLike, rho: float, v_kms: ArrayLike, law: QSta
     s = np.asarray(s, dtype=np.float64)
     v = np.asarray(v_kms, dtype=np.float64)
     if not all(np.all((x > 0.0) & np.isfinite(x)) for x in (s, v, np.asarray(rho))):
-        raise ValueError(
-            f"size, density and speed must be positive and finite, got rho = {rho!r} kg/m3, v ="
-            f" {v_kms!r} km/s"
-        )
+        values = f"rho = {rho!r} kg/m3, v = {v_kms!r} km/s"
+        raise ValueError(f"size, density and speed must be positive and finite, got {values}")
     table = np.array(law.coefficients).T
     speeds = table[0]
     upper = np.minimum(np.searchsorted(speeds, v, side="right").clip(1), speeds.size - 1)
     lower = np.maximum(upper - 1, 0)
     inside = np.clip(v, speeds[0], speeds[-1])
     width = speeds[upper] - speeds[lower]
-    fraction = np.where(
-        width > 0.0, (inside - speeds[lower]) / np.where(width > 0.0, width, 1.0), 0.0
-    )
+    divisor = np.where(width > 0.0, width, 1.0)
+    fraction = np.where(width > 0.0, (inside - speeds[lower]) / divisor, 0.0)
 
-    cgs = law.units == "ba99_cgs"
-    size = 100.0 * s if cgs else s
-    factor = 1e-4 if cgs else 1.0  # erg/g in J/kg
-    density = rho / 1000.0 if cgs else rho
+    size = s
+    factor = 1.0
+    density = rho
+    if law.units == "ba99_cgs":
+        size = 100.0 * s
+        factor = 1e-4  # J/kg per erg/g
+        density = rho / 1000.0
 
-    def at(row: Array) -> tuple[Array, Array]:
+    def terms(row: Array) -> tuple[Array, Array]:
         _, strength, a, gravity, b = table[:, row]
         return factor * strength * size**-a, factor * gravity * density * size**b
 
-    (s_low, g_low), (s_high, g_high) = at(lower), at(upper)
+    s_low, g_low = terms(lower)
+    s_high, g_high = terms(upper)
     gravity_scale = (v / inside) ** (2.0 - 3.0 * law.mu)
     q_star: Array = (
         s_low + fraction * (s_high - s_low) + (g_low + fraction * (g_high - g_low)) * gravity_scale

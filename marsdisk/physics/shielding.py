@@ -1,4 +1,7 @@
-"""Self-shielding: the share Phi(tau) of the light that a layer of optical depth tau lets act. It acts where light is attenuated only."""
+"""Self-shielding: the share Phi(tau) of the light that acts within a layer of optical depth tau.
+
+It applies only where light is attenuated.
+"""
 
 import math
 from pathlib import Path
@@ -27,12 +30,21 @@ _NO_TABLE = np.zeros(1)
 
 
 def unshielded() -> ShieldingLaw:
-    """Phi = 1."""
+    """Return the law Phi = 1."""
     return ShieldingLaw(UNSHIELDED, 0.0, 0.0, _NO_TABLE, _NO_TABLE)
 
 
 def analytic(w0: float = 0.0, g: float = 0.0) -> ShieldingLaw:
-    """Phi = exp(-tau (1 - w0)) (1 - g), limited to [0, 1] (Joseph et al. 1976; Hansen & Travis 1974).
+    """Return the law Phi = exp(-tau (1 - w0)) (1 - g), limited to [0, 1].
+
+    Joseph et al. (1976); Hansen & Travis (1974).
+
+    Parameters
+    ----------
+    w0 : float, optional
+        Single-scattering albedo.
+    g : float, optional
+        Asymmetry of the scattering.
 
     Raises
     ------
@@ -40,15 +52,22 @@ def analytic(w0: float = 0.0, g: float = 0.0) -> ShieldingLaw:
         ``w0`` outside [0, 1] or ``g`` outside [-1, 1].
     """
     if not (0.0 <= w0 <= 1.0 and -1.0 <= g <= 1.0):
-        raise ValueError(
-            f"the albedo must be in [0, 1] and the asymmetry in [-1, 1], got w0 = {w0!r} and g ="
-            f" {g!r}"
-        )
+        values = f"w0 = {w0!r} and g = {g!r}"
+        raise ValueError(f"the albedo must be in [0, 1] and the asymmetry in [-1, 1], got {values}")
     return ShieldingLaw(ANALYTIC, w0, g, _NO_TABLE, _NO_TABLE)
 
 
 def tabulated(tau: Array, phi: Array) -> ShieldingLaw:
-    """Phi linear between nodes, end values held, limited to [0, 1]; one node is a constant.
+    """Return the law that is linear between nodes and constant beyond them, limited to [0, 1].
+
+    A single node makes Phi constant.
+
+    Parameters
+    ----------
+    tau : (nodes,) array
+        Optical depths, increasing.
+    phi : (nodes,) array
+        Phi at each of them.
 
     Raises
     ------
@@ -68,7 +87,7 @@ def tabulated(tau: Array, phi: Array) -> ShieldingLaw:
 
 
 def read_phi_table(path: str | Path) -> ShieldingLaw:
-    """Phi from a CSV file with columns ``tau``, increasing, and ``phi``.
+    """Read Phi from a CSV file with columns ``tau``, increasing, and ``phi``.
 
     Raises
     ------
@@ -77,13 +96,13 @@ def read_phi_table(path: str | Path) -> ShieldingLaw:
     OSError
         The file cannot be read.
     """
-    given = read_csv_table(path)
-    return tabulated(given.increasing("tau"), given.column("phi"))
+    table = read_csv_table(path)
+    return tabulated(table.increasing("tau"), table.column("phi"))
 
 
 @inlined_kernel
 def phi_at(law: ShieldingLaw, tau: float) -> float:
-    """Phi at optical depth ``tau``."""
+    """Return Phi at optical depth ``tau``."""
     phi = 1.0
     if law.kind == ANALYTIC:
         phi = math.exp(-tau * (1.0 - law.w0)) * (1.0 - law.g)
@@ -94,15 +113,14 @@ def phi_at(law: ShieldingLaw, tau: float) -> float:
             i += 1
         phi = law.phi[i]
         if i < last and tau > law.tau[i]:
-            phi += (
-                (tau - law.tau[i]) / (law.tau[i + 1] - law.tau[i]) * (law.phi[i + 1] - law.phi[i])
-            )
+            fraction = (tau - law.tau[i]) / (law.tau[i + 1] - law.tau[i])
+            phi += fraction * (law.phi[i + 1] - law.phi[i])
     return min(max(phi, 0.0), 1.0)
 
 
 @inlined_kernel
 def effective_opacity(kappa: float, phi: float) -> float:
-    """kappa_eff = Phi kappa [m2/kg], Phi limited to [0, 1].
+    """Return kappa_eff = Phi kappa [m2/kg], Phi limited to [0, 1].
 
     Raises
     ------
@@ -116,5 +134,8 @@ def effective_opacity(kappa: float, phi: float) -> float:
 
 @inlined_kernel
 def surface_density_at_tau1(kappa_eff: float) -> float:
-    """Sigma_tau1 = 1/kappa_eff [kg/m2] of a layer whose vertical optical depth is one; infinite for a transparent one."""
+    """Return Sigma_tau1 = 1/kappa_eff [kg/m2], where the vertical optical depth is one.
+
+    It is infinite for a transparent layer.
+    """
     return 1.0 / kappa_eff if kappa_eff > 0.0 else math.inf

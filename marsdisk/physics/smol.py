@@ -2,8 +2,8 @@
 
 dN_k/dt = G_k - L_k N_k + F_k - S_k N_k with gain G, loss L, supply F and sinks S (Krivov et al.
 2006; Birnstiel et al. 2011). Gain takes the numbers at the start of a step and loss those at its
-end, so that a step of length dt makes dt sum_k m_k L_k (N_k - N'_k) of mass: the mass error, which
-is checked here and which the net form of the solver does not have.
+end, so that a step of length dt creates dt sum_k m_k L_k (N_k - N'_k) of mass: the mass error,
+which is checked here and which the net form of the solver does not have.
 """
 
 import math
@@ -17,10 +17,10 @@ from .collide import KernelWorkspace
 from .fragments import FragmentTensor
 from .grid import Array, read_only
 
-MAX_HALVINGS = 64  # leaves 5e-20 of a step; what is wrong then is not its length
-SLOWEST_LOSS = 1e-30  # 1/s, so that a disk without collisions has a collision time
+MAX_HALVINGS = 64  # leaves 5e-20 of a step; then its length is not the problem
+MIN_LOSS_RATE = 1e-30  # 1/s, so that a disk without collisions has a collision time
 
-_DONE, _NEGATIVE_START, _NOT_FINITE, _TOO_OFTEN = range(4)
+_DONE, _NEGATIVE_START, _NOT_FINITE, _TOO_MANY_HALVINGS = range(4)
 
 
 class GainWorkspace(NamedTuple):
@@ -31,7 +31,7 @@ class GainWorkspace(NamedTuple):
 
 
 class StepRates(NamedTuple):
-    """What moved during one step, in kg/(m2 s) but for the last."""
+    """Rates of mass during one step, in kg/(m2 s) except for the last."""
 
     gain: float  #: sum m G
     loss: float  #: sum m L N', with the numbers after the step
@@ -44,7 +44,10 @@ class StepRates(NamedTuple):
 
 
 class ImexWorkspace(NamedTuple):
-    """Arrays that a step of n bins is made in, so that it allocates nothing but the numbers it returns. Made by :meth:`for_bins`."""
+    """Buffers for a step of n bins, which then allocates only the numbers it returns.
+
+    Made by :meth:`for_bins`.
+    """
 
     kernel: KernelWorkspace
     sinks: Array  #: (3, n) S, S_external_k and S_sublimation_k [1/s]
@@ -54,6 +57,7 @@ class ImexWorkspace(NamedTuple):
 
     @classmethod
     def for_bins(cls, n: int) -> "ImexWorkspace":
+        """Return buffers for ``n`` bins."""
         return cls(
             KernelWorkspace.for_bins(n),
             np.zeros((3, n)),
@@ -63,15 +67,16 @@ class ImexWorkspace(NamedTuple):
         )
 
     def step_rates(self) -> StepRates:
-        """Mass rates of the last step made in this workspace."""
+        """Return the mass rates of the last step made in this workspace."""
         return StepRates(*self.rates.tolist())
 
 
 def gain_workspace_of(masses: Array) -> GainWorkspace:
-    """Gain workspace of grains of ``masses`` [kg]."""
+    """Return the gain workspace of grains of ``masses`` (n,) [kg]."""
     m_sum = np.add.outer(masses, masses)
     denom = np.array(masses, dtype=np.float64)
-    read_only(m_sum), read_only(denom)
+    read_only(m_sum)
+    read_only(denom)
     return GainWorkspace(m_sum, denom)
 
 
@@ -124,7 +129,7 @@ def _dense_gain(C: Array, m_sum: Array, masses: Array, Y: Array, gain: Array) ->
 
 
 @kernel
-def _advance(
+def _advance(  # noqa: PLR0913 - a structure of these arrays would cost more to pass
     C: Array,
     masses: Array,
     gain: Array,
@@ -136,10 +141,25 @@ def _advance(
     limits: tuple[float, float, float],
     budget: tuple[float, float, bool, bool],
 ) -> tuple[int, float, float, int]:
-    """Put the numbers after the step in the place of ``N``: outcome, length of the step [s], its mass error, a bin to blame (or -1).
+    """Replace ``N`` by the numbers after the step.
 
-    ``limits`` are dt, safety and mass_tol; ``budget`` is what was supplied and lost, and whether to
-    take it from source and sinks instead.
+    Parameters
+    ----------
+    limits : tuple
+        dt, safety and mass_tol.
+    budget : tuple
+        Mass supplied and lost [kg/(m2 s)], and whether to take each from source and sinks instead.
+
+    Returns
+    -------
+    outcome : int
+        One of the constants above.
+    step : float
+        Length of the step [s].
+    error : float
+        Its mass error.
+    bin : int
+        Bin that is to blame, or -1.
     """
     n = masses.size
     dt, safety, mass_tol = limits
@@ -155,7 +175,8 @@ def _advance(
         if N[k] < 0.0:
             return _NEGATIVE_START, dt, 0.0, k
         start[k] = N[k]
-        events = C[k, k]  # an event of two alike removes both
+        # an event of two grains of the same bin removes both
+        events = C[k, k]
         for j in range(n):
             events += C[k, j]
         loss[k] = events / N[k] if N[k] > 0.0 else 0.0
@@ -173,7 +194,7 @@ def _advance(
     supplied = rates[3] if supplied_by_source else supplied
     lost = rates[2] if lost_by_sinks else lost
 
-    step = min(dt, safety * (1.0 / max(fastest, SLOWEST_LOSS)))
+    step = min(dt, safety * (1.0 / max(fastest, MIN_LOSS_RATE)))
     error = 0.0
     negative = -1
     for _ in range(MAX_HALVINGS + 1):
@@ -181,36 +202,42 @@ def _advance(
         returned = 0.0
         negative = -1
         for k in range(n):
-            N[k] = (start[k] + step * (gain[k] + source[k] - sink[k] * start[k])) / (
-                1.0 + step * loss[k]
-            )
+            explicit = start[k] + step * (gain[k] + source[k] - sink[k] * start[k])
+            N[k] = explicit / (1.0 + step * loss[k])
             if N[k] < 0.0:
                 negative = k
             after += masses[k] * N[k]
             returned += masses[k] * loss[k] * N[k]
         if negative < 0:
             difference = abs(after + step * lost - (mass + step * supplied))
-            error = difference / (mass if mass > 0.0 else max(step * supplied, 1e-30))
+            scale = mass if mass > 0.0 else max(step * supplied, 1e-30)
+            error = difference / scale
             if not math.isfinite(error):
                 return _NOT_FINITE, step, error, -1
             if error <= mass_tol:
                 rates[1] = returned
                 return _DONE, step, error, -1
         step *= 0.5
-    return _TOO_OFTEN, step, error, negative
+    return _TOO_MANY_HALVINGS, step, error, negative
 
 
 def _gain_tensor(
     C: Array, Y: FragmentTensor | Array, m: Array, *, workspace: GainWorkspace | None = None
 ) -> Array:
-    """Gain G_k = (1/m_k) sum_{i<=j} C_ij Y_kij (m_i + m_j) [1/(m2 s)] of every bin, shape (n,).
+    """Return the gain of every bin [1/(m2 s)], (n,).
+
+    G_k = (1/m_k) sum_{i<=j} C_ij Y_kij (m_i + m_j).
 
     Parameters
     ----------
-    C : (n, n) 1/(m2 s), events between bins, the diagonal with its factor 1/2
-    Y : outcome of every pair: a factored tensor, in O(n^2), or dense (n, n, n) [k, i, j], in O(n^3)
-    m : (n,) kg
-    workspace : of these masses; made here where none is given
+    C : (n, n) array
+        Events between bins [1/(m2 s)], the diagonal with its factor 1/2.
+    Y : FragmentTensor or (n, n, n) array
+        Outcome of every pair: factored, in O(n^2), or dense [k, i, j], in O(n^3).
+    m : (n,) array
+        Masses of one grain [kg].
+    workspace : GainWorkspace, optional
+        That of these masses, made here if not given.
 
     Raises
     ------
@@ -218,7 +245,9 @@ def _gain_tensor(
         Wrong shapes.
     """
     n = m.size
-    masses = gain_workspace_of(m) if workspace is None else workspace
+    masses = workspace
+    if masses is None:
+        masses = gain_workspace_of(m)
     _require_shape("m", m, (n,))
     _require_shape("C", C, (n, n))
     _require_shape("workspace.m_sum", masses.m_sum, (n, n))
@@ -226,8 +255,16 @@ def _gain_tensor(
     gain = np.empty(n)
     if isinstance(Y, FragmentTensor):
         _require_shape("Y.unbound", Y.unbound, (n, n))
+        into_fragments = np.empty(n)
         _factored_gain(
-            C, masses.m_sum, masses.denom, Y.unbound, Y.k_lr, Y.weights[-1], np.empty(n), gain
+            C,
+            masses.m_sum,
+            masses.denom,
+            Y.unbound,
+            Y.k_lr,
+            Y.weights[-1],
+            into_fragments,
+            gain,
         )
     else:
         _require_shape("Y", Y, (n, n, n))
@@ -235,7 +272,7 @@ def _gain_tensor(
     return gain
 
 
-def step_imex_bdf1_C3(
+def step_imex_bdf1_C3(  # noqa: N802, PLR0913 - name and arguments fixed by design
     N: Array,
     C: Array,
     Y: FragmentTensor | Array,
@@ -253,31 +290,52 @@ def step_imex_bdf1_C3(
     workspace: ImexWorkspace | None = None,
     gain_workspace: GainWorkspace | None = None,
 ) -> tuple[Array, float, float]:
-    """One step N' = [N + dt (G + F - S N)] / (1 + dt L), as long as collisions allow and at most ``dt``.
+    """Make one step N' = [N + dt (G + F - S N)] / (1 + dt L) of at most ``dt``.
 
-    The step is at most ``safety`` times the shortest collision time, and is halved until no number is negative and the mass error
-    |sum m N' + dt X - (sum m N + dt P)| / sum m N is at most ``mass_tol``. Here P and X are what the caller says was supplied and
-    lost: they enter nothing but this check, F and S nothing but the step.
+    The step is at most ``safety`` times the shortest collision time, and is halved until no number
+    is negative and the mass error |sum m N' + dt X - (sum m N + dt P)| / sum m N is at most
+    ``mass_tol``. Here P and X are the supply and loss that the caller states: they enter only this
+    check, as F and S enter only the step.
 
     Parameters
     ----------
-    N : (n,) 1/m2, left as it is
-    C : (n, n) 1/(m2 s), symmetric, the diagonal with its factor 1/2
-    Y : outcome of every pair, factored or dense
-    S, S_external_k, S_sublimation_k : (n,) 1/s, sinks of blow-out, of anything else, of sublimation; None is none
-    m : (n,) kg
-    prod_subblow_mass_rate : P [kg/(m2 s)]; None is sum m F
-    dt : s
-    source_k : (n,) F [1/(m2 s)]; None is none
-    extra_mass_loss_rate : X [kg/(m2 s)]; None is sum m S N of all sinks
-    mass_tol : largest mass error
-    safety : longest step in units of the shortest collision time
-    workspace : what the step is made in; its :meth:`~ImexWorkspace.step_rates` tell afterwards what moved
-    gain_workspace : of these masses; made here where none is given
+    N : (n,) array
+        Grains per area [1/m2], not modified.
+    C : (n, n) array
+        Events between bins [1/(m2 s)], symmetric, the diagonal with its factor 1/2.
+    Y : FragmentTensor or (n, n, n) array
+        Outcome of every pair, factored or dense.
+    S : (n,) array or None
+        Sinks by blow-out [1/s].
+    m : (n,) array
+        Masses of one grain [kg].
+    prod_subblow_mass_rate : float or None
+        P [kg/(m2 s)]; None stands for sum m F.
+    dt : float
+        Longest step [s].
+    source_k : (n,) array, optional
+        F [1/(m2 s)].
+    S_external_k, S_sublimation_k : (n,) array, optional
+        Sinks by anything else, and by sublimation [1/s].
+    extra_mass_loss_rate : float or None, optional
+        X [kg/(m2 s)]; None stands for sum m S N of all sinks.
+    mass_tol : float, optional
+        Largest mass error.
+    safety : float, optional
+        Longest step in units of the shortest collision time.
+    workspace : ImexWorkspace, optional
+        Buffers to use; its :meth:`~ImexWorkspace.step_rates` are then those of this step.
+    gain_workspace : GainWorkspace, optional
+        That of these masses, made here if not given.
 
     Returns
     -------
-    (n,) 1/m2, numbers after the step; the step really taken [s]; its mass error
+    N_new : (n,) array
+        Numbers after the step [1/m2].
+    dt_eff : float
+        Length of the step [s].
+    mass_error : float
+        Its relative mass error.
 
     Raises
     ------
@@ -289,33 +347,37 @@ def step_imex_bdf1_C3(
     """
     n = m.size
     if not (dt > 0.0 and safety > 0.0 and mass_tol >= 0.0):
-        raise ValueError(
-            f"dt and safety must be positive and mass_tol not negative, got {dt!r} s, {safety!r}"
-            f" and {mass_tol!r}"
-        )
+        values = f"{dt!r} s, {safety!r} and {mass_tol!r}"
+        raise ValueError(f"dt and safety must be positive and mass_tol not negative, got {values}")
     _require_shape("m", m, (n,))
     _require_shape("N", N, (n,))
-    work = ImexWorkspace.for_bins(n) if workspace is None else workspace
-    masses = gain_workspace_of(m) if gain_workspace is None else gain_workspace
+    work = workspace
+    if work is None:
+        work = ImexWorkspace.for_bins(n)
+    masses = gain_workspace
+    if masses is None:
+        masses = gain_workspace_of(m)
     _require_shape("workspace.source", work.source, (n,))
-    for name, given, own in (
+    for name, rates, buffer in (
         ("S", S, work.sinks[0]),
         ("S_external_k", S_external_k, work.sinks[1]),
         ("S_sublimation_k", S_sublimation_k, work.sinks[2]),
         ("source_k", source_k, work.source),
     ):
-        if given is None:
-            own.fill(0.0)
+        if rates is None:
+            buffer.fill(0.0)
         else:
-            _require_shape(name, given, (n,))
-            own[:] = given
+            _require_shape(name, rates, (n,))
+            buffer[:] = rates
     N_new = np.array(N, dtype=np.float64)
+    supplied_by_source = prod_subblow_mass_rate is None
     supplied = math.nan if prod_subblow_mass_rate is None else float(prod_subblow_mass_rate)
+    lost_by_sinks = extra_mass_loss_rate is None
     lost = math.nan if extra_mass_loss_rate is None else float(extra_mass_loss_rate)
     limits = (float(dt), float(safety), float(mass_tol))
-    budget = (supplied, lost, prod_subblow_mass_rate is None, extra_mass_loss_rate is None)
+    budget = (supplied, lost, supplied_by_source, lost_by_sinks)
     gain = _gain_tensor(C, Y, m, workspace=masses)
-    outcome, dt_eff, mass_error, blamed = _advance(
+    outcome, dt_eff, mass_error, bad_bin = _advance(
         C,
         masses.denom,
         gain,
@@ -328,25 +390,25 @@ def step_imex_bdf1_C3(
         budget,
     )
     if outcome != _DONE:
-        _fail(outcome, dt_eff, mass_error, mass_tol, blamed)
+        _fail(outcome, dt_eff, mass_error, mass_tol, bad_bin)
     return N_new, dt_eff, mass_error
 
 
-def _fail(outcome: int, dt_eff: float, mass_error: float, mass_tol: float, blamed: int) -> None:
+def _fail(outcome: int, dt_eff: float, mass_error: float, mass_tol: float, bad_bin: int) -> None:
     if outcome == _NEGATIVE_START:
-        raise ValueError(f"N must not be negative, it is in bin {blamed}")
+        raise ValueError(f"N must not be negative, it is in bin {bad_bin}")
     if outcome == _NOT_FINITE:
         raise ArithmeticError(
             f"the mass error of a step of {dt_eff:.3g} s is not finite: numbers, kernel, tensor,"
             " masses or rates hold NaN or infinity"
         )
-    if blamed >= 0:
+    if bad_bin >= 0:
         raise ArithmeticError(
-            f"N stays negative in bin {blamed} down to a step of {dt_eff:.3g} s; look at its source"
+            f"N stays negative in bin {bad_bin} down to a step of {dt_eff:.3g} s; check its source"
             " and sinks"
         )
     raise ArithmeticError(
         f"the mass error stays at {mass_error:.3g}, above mass_tol = {mass_tol:g}, down to a step"
-        f" of {dt_eff:.3g} s; prod_subblow_mass_rate must be what source_k adds, and"
+        f" of {dt_eff:.3g} s; prod_subblow_mass_rate must equal what source_k adds, and"
         " extra_mass_loss_rate what the sinks take"
     )

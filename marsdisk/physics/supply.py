@@ -13,8 +13,9 @@ from .._jit import borrowing_kernel, inlined_kernel
 from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
-FAR = 10.0  # e-folds from T_ref that no temperature of Mars is away, and at which nothing overflows
-MARGIN = 1e-9  # of the optical depth, by which feedback is held for longer
+# Largest |ln(T/T_ref)|: no temperature of Mars is as far from T_ref, and nothing overflows there.
+MAX_E_FOLDS = 10.0
+MARGIN = 1e-9  # relative, of the optical depth at which feedback is released from a bound
 INJECTIONS = ("min_bin", "powerlaw_bins", "initial_psd")
 
 
@@ -22,26 +23,47 @@ class Injection(NamedTuple):
     """Into which bins the supply goes.
 
     ``min_bin`` is the first bin whose centre reaches the lower limit, ``powerlaw_bins`` dN/ds ~
-    s^-q between the limits, integrated over the true edges of the bins, ``initial_psd`` as the
-    start.
+    s^-q between the limits, integrated over the true edges of the bins, ``initial_psd`` the
+    distribution at the start.
     """
 
     mode: str = "min_bin"
-    #: m, smallest size of the disk; the lower limit is the larger of this and the next
+    #: m, smallest size of the disk; the lower limit is the larger of this and s_inj_min
     s_min_eff: float = 0.0
     s_inj_min: float = 0.0  #: m
-    s_inj_max: float = math.inf  #: m; at most the largest bin centre
+    s_inj_max: float = math.inf  #: m; limited to the largest bin centre
     q: float = 3.5
     initial_shares: Array | None = None  #: (n,) mass share of each bin at the start
 
 
 def rate_from_orbit_fraction(mu: float, f_orb: float, sigma_ref: float, T_orb: float) -> float:
-    """Supply [kg/(m2 s)] of ``mu`` times the fraction ``f_orb`` of ``sigma_ref`` [kg/m2] per orbit of ``T_orb`` [s]."""
+    """Return the supply [kg/(m2 s)] of a fraction of a surface density per orbit.
+
+    Parameters
+    ----------
+    mu : float
+        Factor on the fraction.
+    f_orb : float
+        Fraction supplied per orbit.
+    sigma_ref : float
+        Surface density [kg/m2].
+    T_orb : float
+        Orbital period [s].
+    """
     return mu * f_orb * sigma_ref / T_orb
 
 
 def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Array:
-    """Share of the supplied mass that each bin gets, (n,); sums to 1. ``masses`` (n,) [kg] are those of a grain of each bin.
+    """Return the share of the supplied mass that each bin gets, (n,); the sum is 1.
+
+    Parameters
+    ----------
+    injection : Injection
+        Into which bins the supply goes.
+    grid : SizeGrid
+        Bins of grain radius.
+    masses : (n,) array
+        Mass of one grain of each bin [kg].
 
     Raises
     ------
@@ -59,14 +81,16 @@ def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Arr
     elif injection.mode == "min_bin":
         shares = np.zeros_like(grid.sizes)
         if s_floor <= grid.edges[-1]:
-            shares[min(int(np.searchsorted(grid.sizes, s_floor)), shares.size - 1)] = 1.0
+            first = int(np.searchsorted(grid.sizes, s_floor))
+            shares[min(first, shares.size - 1)] = 1.0
     elif injection.mode == "powerlaw_bins":
         low = np.maximum(grid.edges[:-1], s_floor)
         high = np.minimum(grid.edges[1:], min(injection.s_inj_max, float(grid.sizes[-1])))
         low = np.minimum(low, high)
-        number = (
-            np.log(high / low) if q == 1.0 else (high ** (1.0 - q) - low ** (1.0 - q)) / (1.0 - q)
-        )
+        if q == 1.0:
+            number = np.log(high / low)
+        else:
+            number = (high ** (1.0 - q) - low ** (1.0 - q)) / (1.0 - q)
         shares = number * masses
     else:
         raise ValueError(
@@ -84,11 +108,11 @@ def injection_shares(injection: Injection, grid: SizeGrid, masses: Array) -> Arr
 
 
 class SupplyLaw(NamedTuple):
-    """Supply over time as plain data for compiled code: segments, one after the other, nothing outside them.
+    """Supply over time as plain data for compiled code: segments that follow each other.
 
     A segment is A ((t - t0 + t_offset)/1 s)^exponent, or, where it has nodes of a table, linear
-    between them with end values held. The sum is scaled by clip(scale (T_M/T_ref)^power, floor,
-    cap).
+    between them and constant beyond. Outside of segments there is no supply. The whole is scaled by
+    clip(scale (T_M/T_ref)^power, floor, cap).
     """
 
     begin: Array  #: (segments,) s
@@ -96,7 +120,7 @@ class SupplyLaw(NamedTuple):
     A: Array  #: (segments,) kg/(m2 s)
     exponent: Array  #: (segments,)
     t0: Array  #: (segments,) s, t0 - t_offset
-    #: (segments + 1,) where a segment's nodes begin; none for a power law
+    #: (segments + 1,) index of each segment's first node; a power law has no nodes
     first_node: NDArray[np.int64]
     times: Array  #: (nodes,) s
     rates: Array  #: (nodes,) kg/(m2 s)
@@ -108,7 +132,7 @@ class SupplyLaw(NamedTuple):
 
 
 class SupplySegment(NamedTuple):
-    """One stretch of a supply law."""
+    """One segment of a supply law."""
 
     begin: float = 0.0  #: s
     end: float = math.inf  #: s
@@ -123,12 +147,19 @@ def supply_law(
     segments: Sequence[SupplySegment],
     temperature: tuple[float, float, float, float, float] = (1.0, 1.0, 0.0, 1.0, 1.0),
 ) -> SupplyLaw:
-    """The law of ``segments`` in order of time; ``temperature`` is (scale, T_ref, power, floor, cap).
+    """Return the supply law of some segments.
+
+    Parameters
+    ----------
+    segments : sequence of SupplySegment
+        In order of time.
+    temperature : tuple, optional
+        (scale, T_ref [K], power, floor, cap).
 
     Raises
     ------
     ValueError
-        Segments overlap, or a power law is infinite at its begin.
+        Segments overlap, or a power law is infinite where it begins.
     """
     if any(later.begin < earlier.end for earlier, later in itertools.pairwise(segments)):
         raise ValueError("segments of the supply must follow each other in time without overlap")
@@ -136,18 +167,39 @@ def supply_law(
         raise ValueError(
             "a supply that falls with time is infinite where it begins; give t_offset > 0"
         )
-    begin, end, A, exponent, t0 = (
-        np.array([s[:5] for s in segments], dtype=np.float64).reshape(-1, 5).T.copy()
+    scalars = np.array([s[:5] for s in segments], dtype=np.float64).reshape(-1, 5)
+    begin, end, A, exponent, t0 = scalars.T.copy()
+    nodes = [len(s.times) for s in segments]
+    first = np.array([0, *itertools.accumulate(nodes)], dtype=np.int64)
+    times: list[float] = []
+    rates: list[float] = []
+    for segment in segments:
+        times += segment.times
+        rates += segment.rates
+    return SupplyLaw(
+        begin,
+        end,
+        A,
+        exponent,
+        t0,
+        first,
+        np.array(times, dtype=np.float64),
+        np.array(rates, dtype=np.float64),
+        *temperature,
     )
-    first = np.array([0, *itertools.accumulate(len(s.times) for s in segments)], dtype=np.int64)
-    times = np.array([t for s in segments for t in s.times], dtype=np.float64)
-    rates = np.array([rate for s in segments for rate in s.rates], dtype=np.float64)
-    return SupplyLaw(begin, end, A, exponent, t0, first, times, rates, *temperature)
 
 
 @inlined_kernel
 def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
-    """Supply [kg/(m2 s)] and its slope [kg/(m2 s2)] at ``t`` [s], before the scaling with temperature; a time of change counts as after it."""
+    """Return the supply [kg/(m2 s)] and its slope [kg/(m2 s2)] before scaling with temperature.
+
+    Parameters
+    ----------
+    law : SupplyLaw
+        Supply over time.
+    t : float
+        Time [s]; where the law changes, the segment after the change counts.
+    """
     for i in range(law.begin.size):
         if not law.begin[i] <= t < law.end[i]:
             continue
@@ -158,7 +210,8 @@ def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
                 return law.A[i], 0.0
             x = t - law.t0[i]
             rate = law.A[i] * x ** law.exponent[i]
-            return rate, law.exponent[i] * rate / x if x > 0.0 else 0.0
+            slope = law.exponent[i] * rate / x if x > 0.0 else 0.0
+            return rate, slope
         if t < law.times[low]:
             return law.rates[low], 0.0
         if t >= law.times[high]:
@@ -173,7 +226,7 @@ def supply_rate_and_slope(law: SupplyLaw, t: float) -> tuple[float, float]:
 
 @inlined_kernel
 def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]:
-    """Factor on the supply at ``T`` [K] of Mars, and its derivative in T [1/K]."""
+    """Return the factor on the supply at ``T`` [K] of Mars, and its derivative [1/K]."""
     if law.power == 0.0:
         return min(max(law.scale, law.floor), law.cap), 0.0
     factor = law.scale * (T / law.T_ref) ** law.power
@@ -185,7 +238,10 @@ def temperature_scale_and_slope(law: SupplyLaw, T: float) -> tuple[float, float]
 
 
 class Feedback(NamedTuple):
-    """Factor f on the supply that follows the optical depth: d ln f/dt = rate (tau_target - tau_los)/tau_target between two bounds."""
+    """Factor f on the supply that follows the optical depth, between two bounds.
+
+    d ln f/dt = rate (tau_target - tau_los)/tau_target.
+    """
 
     rate: float  #: 1/s, gain over response time; 0 is no feedback
     tau_target: float
@@ -194,50 +250,67 @@ class Feedback(NamedTuple):
 
 
 def no_feedback() -> Feedback:
-    """f = 1 always."""
+    """Return the feedback that keeps f = 1."""
     return Feedback(0.0, 1.0, 0.0, 0.0)
 
 
 @borrowing_kernel
-def feedback_held(feedback: Feedback, ln_f: float, tau: float, before: bool) -> bool:
-    """Whether f rests at a bound because its rate points outwards at ``tau``.
+def feedback_held(
+    feedback: Feedback,
+    ln_f: float,
+    tau: float,
+    before: bool,  # noqa: FBT001 - a kernel has no keywords
+) -> bool:
+    """Return whether f rests at a bound because its rate points outwards.
 
-    One held ``before`` rests at the nearer bound until the rate points inwards by :data:`MARGIN`;
-    else round-off could switch for ever.
+    If it did ``before``, it stays at the nearer bound until the rate points inwards by
+    :data:`MARGIN`; otherwise round-off could switch for ever.
+
+    Parameters
+    ----------
+    feedback : Feedback
+        Factor on the supply.
+    ln_f : float
+        Its logarithm.
+    tau : float
+        Optical depth.
+    before : bool
+        Whether f has rested at a bound so far.
     """
     if before:
-        at_cap = 2.0 * ln_f > feedback.ln_floor + feedback.ln_cap
-        return (
-            tau < feedback.tau_target * (1.0 + MARGIN)
-            if at_cap
-            else tau > feedback.tau_target * (1.0 - MARGIN)
-        )
-    return ln_f >= feedback.ln_cap if tau < feedback.tau_target else ln_f <= feedback.ln_floor
+        near_cap = 2.0 * ln_f > feedback.ln_floor + feedback.ln_cap
+        if near_cap:
+            return tau < feedback.tau_target * (1.0 + MARGIN)
+        return tau > feedback.tau_target * (1.0 - MARGIN)
+    if tau < feedback.tau_target:
+        return ln_f >= feedback.ln_cap
+    return ln_f <= feedback.ln_floor
 
 
 def supply_kinks(law: SupplyLaw) -> list[float]:
-    """Times [s], increasing, at which the supply jumps or turns."""
-    inside = (t for i, j in itertools.pairwise(law.first_node.tolist()) for t in law.times[i:j])
-    return sorted({float(t) for t in (*law.begin, *law.end, *inside) if 0.0 < t < math.inf})
+    """Return the times [s], increasing, at which the supply or its slope jumps."""
+    instants = (*law.begin, *law.end, *law.times)
+    return sorted({float(t) for t in instants if 0.0 < t < math.inf})
 
 
 def scale_kinks(law: SupplyLaw) -> list[float]:
-    """Temperatures [K] of Mars at which the factor on the supply reaches its floor or cap."""
+    """Return temperatures [K] of Mars at which the factor on the supply meets a bound."""
     if law.power == 0.0:
         return []
-    bounds = [
-        bound
-        for bound in (law.floor, law.cap)
-        if bound > 0.0 and abs(math.log(bound) - math.log(law.scale)) < FAR * abs(law.power)
-    ]
-    return [law.T_ref * (bound / law.scale) ** (1.0 / law.power) for bound in bounds]
+    widest = MAX_E_FOLDS * abs(law.power)
+    kinks = []
+    for bound in (law.floor, law.cap):
+        if bound > 0.0 and abs(math.log(bound) - math.log(law.scale)) < widest:
+            kinks.append(law.T_ref * (bound / law.scale) ** (1.0 / law.power))
+    return kinks
 
 
 def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
-    """Times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file with columns ``t`` and ``rate``, rows in any order.
+    """Read times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file.
 
-    With a column ``r`` [m] as well there is a rate for each time and radius, read at ``r`` by
-    linear interpolation, end values held: an extrapolated rate could turn negative.
+    It has the columns ``t`` and ``rate``, and its rows are in any order. With a column ``r`` [m] as
+    well there is a rate for each time and radius, interpolated linearly at ``r`` and constant
+    beyond the radii of the file: an extrapolated rate could turn negative.
 
     Raises
     ------
@@ -247,20 +320,20 @@ def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
     OSError
         The file cannot be read.
     """
-    given = read_csv_table(path)
-    if set(given.header) not in ({"t", "rate"}, {"t", "r", "rate"}):
+    table = read_csv_table(path)
+    if set(table.header) not in ({"t", "rate"}, {"t", "r", "rate"}):
+        columns = ", ".join(table.header)
         raise ValueError(
-            f"{path}: the columns are {', '.join(given.header)}; name them t and rate, or t, r and"
-            " rate"
+            f"{path}: the columns are {columns}; name them t and rate, or t, r and rate"
         )
-    rates = given.not_below("rate", 0.0)
-    by_radius = "r" in given.header
-    times, row_time = np.unique(given.column("t"), return_inverse=True)
-    radii, row_radius = np.unique(
-        given.not_below("r", 0.0, exclusive=True) if by_radius else np.full_like(rates, r),
-        return_inverse=True,
-    )
-    cell = row_time * radii.size + row_radius
+    rates = table.not_below("rate", 0.0)
+    by_radius = "r" in table.header
+    row_radii = np.full_like(rates, r)
+    if by_radius:
+        row_radii = table.not_below("r", 0.0, exclusive=True)
+    times, time_index = np.unique(table.column("t"), return_inverse=True)
+    radii, radius_index = np.unique(row_radii, return_inverse=True)
+    cell = time_index * radii.size + radius_index
     counts = np.bincount(cell, minlength=times.size * radii.size)
     if times.size < 2:
         raise ValueError(
@@ -269,16 +342,12 @@ def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
         )
     if np.any(counts != 1):
         bad = int(np.argmax(counts != 1))
-        where = f"t = {times[bad // radii.size]:g}" + (
-            f", r = {radii[bad % radii.size]:g} m" if by_radius else ""
-        )
-        raise ValueError(
-            f"{path}: {where} has {counts[bad] or 'no'} rate{'s' * bool(counts[bad])}; give one"
-            + " for each time and radius" * by_radius
-        )
-    return times, np.array(
-        [
-            np.interp(r, radii, at_time)
-            for at_time in rates[np.argsort(cell)].reshape(times.size, radii.size)
-        ]
-    )
+        where = f"t = {times[bad // radii.size]:g}"
+        advice = "give one"
+        if by_radius:
+            where = f"{where}, r = {radii[bad % radii.size]:g} m"
+            advice = "give one for each time and radius"
+        amount = f"{counts[bad]} rates" if counts[bad] else "no rate"
+        raise ValueError(f"{path}: {where} has {amount}; {advice}")
+    by_time = rates[np.argsort(cell)].reshape(times.size, radii.size)
+    return times, np.array([np.interp(r, radii, row) for row in by_time])

@@ -12,14 +12,11 @@ CONSTANT, SLAB, LINEAR, TABLE = range(4)
 
 
 class TemperatureLaw(NamedTuple):
-    """A cooling law as plain data for compiled code: its kind, T_0 [K], its rate, and the nodes of a table.
-
-    The rate is that of T^-3 [K^-3 s^-1] for a slab and that of T [K/s] for the linear law.
-    """
+    """A cooling law as plain data for compiled code."""
 
     kind: int
-    T0: float
-    rate: float
+    T0: float  #: K, at the start
+    rate: float  #: of T^-3 [K^-3 s^-1] for a slab, of T [K/s] for the linear law
     times: Array  #: (nodes,) s, increasing
     temperatures: Array  #: (nodes,) K
 
@@ -28,7 +25,7 @@ _NO_TABLE = np.zeros(2)
 
 
 def constant(T0: float) -> TemperatureLaw:
-    """T_M = T_0."""
+    """Return the law T_M = ``T0`` [K]."""
     return TemperatureLaw(CONSTANT, T0, 0.0, _NO_TABLE, _NO_TABLE)
 
 
@@ -83,7 +80,7 @@ def linear(
 
     Notes
     -----
-    The heat content of the layer over its loss at the start, the estimate of Hyodo et al. (2018): it
+    This is the estimate of Hyodo et al. (2018), heat content over loss at the start: the layer
     cools by dT in 717.6 d (depth/100 km)(rho/3000)(c_p/1000)(dT/3000 K)(T_0/4000 K)^-4.
 
     Examples
@@ -97,7 +94,14 @@ def linear(
 
 
 def table(times: Array, temperatures: Array) -> TemperatureLaw:
-    """Linear interpolation between nodes (s, K), end values held.
+    """Return the law that is linear between nodes and constant beyond them.
+
+    Parameters
+    ----------
+    times : (nodes,) array
+        Times [s], in any order.
+    temperatures : (nodes,) array
+        Temperatures [K].
 
     Raises
     ------
@@ -106,33 +110,37 @@ def table(times: Array, temperatures: Array) -> TemperatureLaw:
     """
     every_time = np.asarray(times, dtype=np.float64)
     every_T = np.asarray(temperatures, dtype=np.float64)
-    times, first, place = np.unique(every_time, return_index=True, return_inverse=True)
+    times, first, node = np.unique(every_time, return_index=True, return_inverse=True)
     temperatures = every_T[first]
-    differs = every_T != temperatures[place]
+    differs = every_T != temperatures[node]
     if differs.any() and np.all(np.isfinite(every_T)):
         row = int(np.flatnonzero(differs)[0])
         raise ValueError(
             f"at time {every_time[row]:.10g} s it has the temperatures"
-            f" {temperatures[place[row]]:.10g} and {every_T[row]:.10g} K; keep one of them"
+            f" {temperatures[node[row]]:.10g} and {every_T[row]:.10g} K; keep one of them"
         )
     if times.size < 2 or not (np.all(np.isfinite(times)) and np.all(np.isfinite(temperatures))):
         raise ValueError(
             "a temperature table needs at least two different times and only finite numbers"
         )
-    return TemperatureLaw(
-        TABLE, float(np.interp(0.0, times, temperatures)), 0.0, times, temperatures
-    )
+    T0 = float(np.interp(0.0, times, temperatures))
+    return TemperatureLaw(TABLE, T0, 0.0, times, temperatures)
 
 
 @inlined_kernel
 def temperature_and_slope(law: TemperatureLaw, t: float) -> tuple[float, float]:
-    """T_M [K] and dT_M/dt [K/s] at ``t`` [s]; at a node of a table the slope is that of the segment after it."""
+    """Return T_M [K] and dT_M/dt [K/s] at ``t`` [s].
+
+    At a node of a table the slope is that of the segment after it.
+    """
     if law.kind == SLAB:
         T = (law.T0**-3.0 + law.rate * t) ** (-1.0 / 3.0)
         return T, -law.rate / 3.0 * T**4.0
     if law.kind == LINEAR:
         T = law.T0 - law.rate * t
-        return (T, -law.rate) if T > 0.0 else (0.0, 0.0)
+        if T > 0.0:
+            return T, -law.rate
+        return 0.0, 0.0
     if law.kind == TABLE:
         if t < law.times[0]:
             return law.temperatures[0], 0.0
@@ -145,7 +153,10 @@ def temperature_and_slope(law: TemperatureLaw, t: float) -> tuple[float, float]:
 
 
 def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
-    """First time [s] at which T_M <= ``T_stop`` [K]: 0 if already so at the start, None if never."""
+    """Return the first time [s] at which T_M <= ``T_stop`` [K].
+
+    It is 0 if that holds at the start already, and None if it never does.
+    """
     if T_stop >= law.T0:
         return 0.0
     if law.kind == SLAB:
@@ -158,7 +169,7 @@ def first_time_at_or_below(law: TemperatureLaw, T_stop: float) -> float | None:
 
 
 def _fall_in_table(law: TemperatureLaw, T_stop: float, after: float) -> float | None:
-    """First time [s] at which a table that is above ``T_stop`` [K] at ``after`` [s] falls to it."""
+    """Return the first time [s] after ``after`` at which a table falls to ``T_stop`` [K]."""
     below = np.flatnonzero((law.temperatures <= T_stop) & (law.times > after))
     if not below.size:
         return None
@@ -170,20 +181,24 @@ def _fall_in_table(law: TemperatureLaw, T_stop: float, after: float) -> float | 
 
 
 def first_time_of_cooling_to(law: TemperatureLaw, T_stop: float) -> float | None:
-    """First time [s] at which T_M, having been above ``T_stop`` [K], falls to it: None if never.
+    """Return the first time [s] at which T_M, having been above ``T_stop`` [K], falls to it.
 
-    Only a table can begin below it and be above it later.
+    None if it never does. Only a table can begin below ``T_stop`` and be above it later.
     """
     if T_stop < law.T0:
         return first_time_at_or_below(law, T_stop)
     if law.kind != TABLE:
         return None
     above = np.flatnonzero((law.temperatures > T_stop) & (law.times > 0.0))
-    return _fall_in_table(law, T_stop, float(law.times[above[0]])) if above.size else None
+    if not above.size:
+        return None
+    return _fall_in_table(law, T_stop, float(law.times[above[0]]))
 
 
 def lowest_and_highest(law: TemperatureLaw, t_end: float) -> tuple[float, float]:
-    """Extremes of T_M [K] over [0, t_end]."""
-    times = [0.0, t_end, *(t for t in law.times if law.kind == TABLE and 0.0 < t < t_end)]
+    """Return the extremes of T_M [K] over [0, ``t_end``] [s]."""
+    times = [0.0, t_end]
+    if law.kind == TABLE:
+        times += [t for t in law.times if 0.0 < t < t_end]
     values = [float(interpreted(temperature_and_slope)(law, t)[0]) for t in times]
     return min(values), max(values)

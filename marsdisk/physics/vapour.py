@@ -1,4 +1,7 @@
-"""What evaporates: constants of materials and tables of their vapour pressure. Nothing here is compiled: a configuration is read without Numba."""
+"""What evaporates: constants of materials and tables of their vapour pressure.
+
+Nothing here is compiled, so that a configuration is read without Numba.
+"""
 
 import math
 from pathlib import Path
@@ -11,16 +14,16 @@ from .grid import Array
 
 
 class Vapour(NamedTuple):
-    """What evaporates, as plain data for compiled code.
+    """The vapour of the grains, as plain data for compiled code.
 
-    log10 P_sat = A - B/T [Pa, K], with other constants from ``T_switch`` on (the melt); or between
-    the nodes of a table, linear in 1/T, the law of Clausius and Clapeyron, its end segments
-    continued.
+    log10 P_sat = A - B/T [Pa, K], with other constants from ``T_switch`` on (the melt); or linear
+    in 1/T between the nodes of a table (the law of Clausius and Clapeyron) and along its end
+    segments beyond.
     """
 
     A: float
     B: float  #: K
-    T_switch: float  #: K; infinite without a melt
+    T_switch: float  #: K, infinite without a melt
     A_liquid: float
     B_liquid: float  #: K
     inverse_T: Array  #: (nodes,) 1/K, increasing; empty without a table
@@ -45,7 +48,7 @@ class VapourSet(NamedTuple):
 
 #: Forsterite: solid after van Lieshout et al. (2014), fitted at 1673-2133 K; melt after Fegley &
 #: Schaefer (2012), 2163-3690 K. SiO: solid and silica melt of earlier work, whose pressure drops
-#: 4e4-fold where it melts; kept to compare with.
+#: 4e4-fold where it melts; kept for comparison.
 SETS = {
     "forsterite": VapourSet(0.1, 0.140694, 13.809441833, 28362.904024, 2163.0, 11.08, 22409.0),
     "sio": VapourSet(0.007, 0.0440849, 13.613, 17850.0, 1900.0, 13.203, 25898.9),
@@ -54,39 +57,62 @@ _NO_TABLE = np.zeros(0)
 
 
 def vapour_of(constants: VapourSet, rho: float, P_gas: float = 0.0) -> Vapour:
-    """Vapour of a named set over grains of density ``rho`` [kg/m3]."""
-    c = constants
+    """Return the vapour of a named set of constants.
+
+    Parameters
+    ----------
+    constants : VapourSet
+        Constants of the material.
+    rho : float
+        Density of the grains [kg/m3].
+    P_gas : float, optional
+        Partial pressure around the grains [Pa].
+    """
     return Vapour(
-        c.A,
-        c.B,
-        c.T_switch,
-        c.A_liquid,
-        c.B_liquid,
-        _NO_TABLE,
-        _NO_TABLE,
-        c.alpha_evap,
-        c.mu,
-        P_gas,
-        rho,
+        A=constants.A,
+        B=constants.B,
+        T_switch=constants.T_switch,
+        A_liquid=constants.A_liquid,
+        B_liquid=constants.B_liquid,
+        inverse_T=_NO_TABLE,
+        log10_P=_NO_TABLE,
+        alpha_evap=constants.alpha_evap,
+        mu=constants.mu,
+        P_gas=P_gas,
+        rho=rho,
     )
 
 
 def tabulated_vapour(
     T: Array, P_sat: Array, alpha_evap: float, mu: float, rho: float, P_gas: float = 0.0
 ) -> Vapour:
-    """Vapour with P_sat [Pa] given at temperatures ``T`` [K].
+    """Return the vapour with a tabulated saturation pressure.
+
+    Parameters
+    ----------
+    T : (nodes,) array
+        Temperatures [K], in any order.
+    P_sat : (nodes,) array
+        Saturation pressure at each of them [Pa].
+    alpha_evap : float
+        Evaporation coefficient.
+    mu : float
+        Molar mass of the vapour [kg/mol].
+    rho : float
+        Density of the grains [kg/m3].
+    P_gas : float, optional
+        Partial pressure around the grains [Pa].
 
     Raises
     ------
     ValueError
-        Fewer than two nodes, temperatures twice, or anything not finite and positive.
+        Fewer than two nodes, duplicate temperatures, or anything not finite and positive.
     """
     T = np.asarray(T, dtype=np.float64)
     P_sat = np.asarray(P_sat, dtype=np.float64)
-    if (
-        T.size < 2
-        or np.unique(T).size != T.size
-        or not (np.all(np.isfinite([T, P_sat])) and np.all(T > 0.0) and np.all(P_sat > 0.0))
+    distinct = T.size >= 2 and np.unique(T).size == T.size
+    if not (
+        distinct and np.all(np.isfinite([T, P_sat])) and np.all(T > 0.0) and np.all(P_sat > 0.0)
     ):
         raise ValueError(
             "a table of P_sat needs at least two different temperatures and only finite, positive"
@@ -94,22 +120,22 @@ def tabulated_vapour(
         )
     order = np.argsort(1.0 / T)
     return Vapour(
-        0.0,
-        0.0,
-        math.inf,
-        0.0,
-        0.0,
-        (1.0 / T)[order],
-        np.log10(P_sat)[order],
-        alpha_evap,
-        mu,
-        P_gas,
-        rho,
+        A=0.0,
+        B=0.0,
+        T_switch=math.inf,
+        A_liquid=0.0,
+        B_liquid=0.0,
+        inverse_T=(1.0 / T)[order],
+        log10_P=np.log10(P_sat)[order],
+        alpha_evap=alpha_evap,
+        mu=mu,
+        P_gas=P_gas,
+        rho=rho,
     )
 
 
 def read_vapour_table(path: str | Path) -> tuple[Array, Array]:
-    """T [K] and P_sat [Pa] from a CSV file with a header that names the columns ``T`` and ``P_sat``.
+    """Read T [K] and P_sat [Pa] from a CSV file with the columns ``T`` and ``P_sat``.
 
     Raises
     ------
@@ -118,5 +144,5 @@ def read_vapour_table(path: str | Path) -> tuple[Array, Array]:
     OSError
         The file cannot be read.
     """
-    given = read_csv_table(path)
-    return given.column("T"), given.column("P_sat")
+    table = read_csv_table(path)
+    return table.column("T"), table.column("P_sat")

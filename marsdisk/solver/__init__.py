@@ -1,1 +1,1 @@
-"""The solver: net right-hand side and Jacobian, integration method, step control, events and sampling of the solution."""
+"""The solver: rates and Jacobian, integration methods, step control, events, and sampling."""

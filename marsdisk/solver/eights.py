@@ -1,11 +1,11 @@
-"""Vectors and matrices in pieces of eight numbers, each a tuple that the compiler keeps in one register (or in two or four shorter ones).
+"""Vectors and matrices in tuples of eight numbers, each kept in one register (or two or four).
 
-Such code has no remainders of loops, and nothing to check for overlap. Elements never mix but in
-:func:`total` and :func:`product`, whose order is written out, so that the bits are the same
+Such code has no remainders of loops, and no arrays that might overlap. Elements are combined only
+in :func:`total` and :func:`product`, whose order is written out, so that the bits are the same
 everywhere.
 
 A vector of n numbers is (blocks, 8), a matrix (blocks, blocks, 64) in tiles: tile (j, i) holds rows
-8i to 8i+7 of columns 8j to 8j+7, one column after the other. What is beyond n is zero.
+8i to 8i+7 of columns 8j to 8j+7, one column after the other. Elements beyond n are zero.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ ZERO: Eight = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 @kernel
 def eights(n: int) -> Array:
-    """Zeros for ``n`` numbers, (blocks, 8), begun where a line of the processor's cache begins."""
+    """Return zeros for ``n`` numbers, (blocks, 8), aligned to a line of the processor's cache."""
     blocks = (n + 7) // 8
     room = np.zeros(8 * blocks + 7)
     first = -(room.ctypes.data // 8) % 8
@@ -29,7 +29,10 @@ def eights(n: int) -> Array:
 
 
 class Vector(NamedTuple):
-    """Two views of the same memory, made once: compiled code takes longer to reshape an array than to add it to another."""
+    """Two views of the same memory.
+
+    They are made once: compiled code takes longer to reshape an array than to add it to another.
+    """
 
     eights: Array  #: (blocks, 8)
     flat: Array  #: (8 blocks,)
@@ -37,21 +40,21 @@ class Vector(NamedTuple):
 
 @kernel
 def vector(n: int) -> Vector:
-    """Zeros for ``n`` numbers."""
+    """Return zeros for ``n`` numbers."""
     zeros = eights(n)
     return Vector(zeros, zeros.reshape(-1))
 
 
 @kernel
 def no_tiles(n: int) -> Array:
-    """Zeros for a matrix of ``n`` rows and columns, (blocks, blocks, 64)."""
+    """Return zeros for a matrix of ``n`` rows and columns, (blocks, blocks, 64)."""
     blocks = (n + 7) // 8
     return eights(64 * blocks * blocks).reshape((blocks, blocks, 64))
 
 
 @kernel
 def tiles(matrix: Array) -> Array:
-    """An (n, n) matrix in tiles."""
+    """Return an (n, n) matrix in tiles."""
     out = no_tiles(matrix.shape[0])
     for row in range(matrix.shape[0]):
         for column in range(matrix.shape[1]):
@@ -61,7 +64,7 @@ def tiles(matrix: Array) -> Array:
 
 @inlined_kernel
 def load(a: Array, i: int, k: int = 0) -> Eight:
-    """Numbers 8k to 8k+7 of row ``i``."""
+    """Return numbers 8k to 8k+7 of row ``i``."""
     p = 8 * k
     return (
         a[i, p],
@@ -77,6 +80,7 @@ def load(a: Array, i: int, k: int = 0) -> Eight:
 
 @inlined_kernel
 def store(a: Array, i: int, k: int, v: Eight) -> None:
+    """Write ``v`` to numbers 8k to 8k+7 of row ``i``."""
     p = 8 * k
     (
         a[i, p],
@@ -92,7 +96,7 @@ def store(a: Array, i: int, k: int, v: Eight) -> None:
 
 @inlined_kernel
 def load_from(a: Array, j: int, i: int, k: int) -> Eight:
-    """Column ``k`` of tile (``j``, ``i``)."""
+    """Return column ``k`` of tile (``j``, ``i``)."""
     p = 8 * k
     return (
         a[j, i, p],
@@ -108,6 +112,7 @@ def load_from(a: Array, j: int, i: int, k: int) -> Eight:
 
 @inlined_kernel
 def store_to(a: Array, j: int, i: int, k: int, v: Eight) -> None:
+    """Write ``v`` to column ``k`` of tile (``j``, ``i``)."""
     p = 8 * k
     (
         a[j, i, p],
@@ -139,6 +144,7 @@ def clear(M: Array) -> None:
 
 @inlined_kernel
 def plus(v: Eight, w: Eight) -> Eight:
+    """Return v + w."""
     return (
         v[0] + w[0],
         v[1] + w[1],
@@ -153,11 +159,13 @@ def plus(v: Eight, w: Eight) -> Eight:
 
 @inlined_kernel
 def times(f: float, v: Eight) -> Eight:
+    """Return f v."""
     return f * v[0], f * v[1], f * v[2], f * v[3], f * v[4], f * v[5], f * v[6], f * v[7]
 
 
 @inlined_kernel
 def minus(v: Eight, w: Eight) -> Eight:
+    """Return v - w."""
     return (
         v[0] - w[0],
         v[1] - w[1],
@@ -171,8 +179,8 @@ def minus(v: Eight, w: Eight) -> Eight:
 
 
 @inlined_kernel
-def each(v: Eight, w: Eight) -> Eight:
-    """Products of one by one."""
+def elementwise_product(v: Eight, w: Eight) -> Eight:
+    """Return the products of elements with the same index."""
     return (
         v[0] * w[0],
         v[1] * w[1],
@@ -186,8 +194,8 @@ def each(v: Eight, w: Eight) -> Eight:
 
 
 @inlined_kernel
-def less(v: Eight, f: float, w: Eight) -> Eight:
-    """v - f w."""
+def minus_multiple(v: Eight, f: float, w: Eight) -> Eight:
+    """Return v - f w."""
     return (
         v[0] - f * w[0],
         v[1] - f * w[1],
@@ -202,12 +210,13 @@ def less(v: Eight, f: float, w: Eight) -> Eight:
 
 @inlined_kernel
 def total(v: Eight) -> float:
+    """Return the sum of all elements."""
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 
 
 @inlined_kernel
 def product(M: Array, j: int, i: int, x: Eight) -> Eight:
-    """Tile (``j``, ``i``) of a matrix times ``x``."""
+    """Return tile (``j``, ``i``) of a matrix times ``x``."""
     low = plus(times(x[0], load_from(M, j, i, 0)), times(x[1], load_from(M, j, i, 1)))
     low = plus(low, plus(times(x[2], load_from(M, j, i, 2)), times(x[3], load_from(M, j, i, 3))))
     high = plus(times(x[4], load_from(M, j, i, 4)), times(x[5], load_from(M, j, i, 5)))
@@ -217,7 +226,7 @@ def product(M: Array, j: int, i: int, x: Eight) -> Eight:
 
 @inlined_kernel
 def unit(k: int) -> Eight:
-    """Column ``k`` of the unit matrix."""
+    """Return column ``k`` of the unit matrix."""
     return (
         1.0 if k == 0 else 0.0,
         1.0 if k == 1 else 0.0,
@@ -231,8 +240,8 @@ def unit(k: int) -> Eight:
 
 
 @inlined_kernel
-def before(v: Eight, p: int) -> Eight:
-    """The elements before element ``p``, zeros from there on."""
+def elements_before(v: Eight, p: int) -> Eight:
+    """Return the elements before element ``p``, and zeros from there on."""
     return (
         v[0] if p > 0 else 0.0,
         v[1] if p > 1 else 0.0,
@@ -246,8 +255,8 @@ def before(v: Eight, p: int) -> Eight:
 
 
 @inlined_kernel
-def after(v: Eight, p: int) -> Eight:
-    """The elements after element ``p``, zeros up to it."""
+def elements_after(v: Eight, p: int) -> Eight:
+    """Return the elements after element ``p``, and zeros up to it."""
     return (
         0.0,
         v[1] if p < 1 else 0.0,

@@ -1,4 +1,4 @@
-"""What ends a run before its time, and when exactly."""
+"""The events that end a run early, or change its mode, and their exact times."""
 
 import math
 
@@ -28,20 +28,20 @@ from .trajectory import interpolate
     STEP_TOO_SMALL,
     OUT_OF_TIME,
 ) = range(7)
-# bits of what has been above its stop
+# Bits that tell which quantity has been above its stop.
 S_BLOW_ABOVE = 1
 LOSS_RATE_ABOVE = 2
 
 
 @borrowing_kernel
 def watches_falls(limits: Limits) -> bool:
-    """Whether s_blow or the loss rate ends a run when it falls."""
+    """Return whether s_blow or the loss rate ends a run when it falls."""
     return limits.s_blow_stop >= 0.0 or limits.loss_rate_stop >= 0.0
 
 
 @borrowing_kernel
 def can_stop(limits: Limits) -> bool:
-    """Whether anything but the end of the run can end it."""
+    """Return whether anything but reaching its end can end the run."""
     return limits.tau_stop < math.inf or watches_falls(limits)
 
 
@@ -56,9 +56,26 @@ def above_stops(
     S: Array,
     rates: Array,
 ) -> int:
-    """Bits that say which of s_blow and the loss rate is above its stop at ``t`` for masses ``c``.
+    """Return bits that tell which of s_blow and the loss rate is above its stop.
 
-    What has no stop always is. ``S`` (n) and ``rates`` (4) are overwritten.
+    A quantity without a stop always is.
+
+    Parameters
+    ----------
+    drivers : Drivers
+        Everything outside the disk.
+    limits : Limits
+        With the stops.
+    piece : int
+        Bin in which s_blow lies.
+    mode : int
+        Mode of the drivers.
+    t : float
+        Time [s].
+    c : (n,) array
+        Mass per area in each bin [kg/m2].
+    S, rates : (n,) and (4,) array
+        Overwritten.
     """
     T = temperature_and_slope(drivers.temperature, t)[0]
     above = 0
@@ -70,7 +87,7 @@ def above_stops(
 
 
 @borrowing_kernel
-def stop_at(
+def stop_at(  # noqa: PLR0913 - a kernel takes scratch arrays one by one
     drivers: Drivers,
     limits: Limits,
     piece: int,
@@ -81,18 +98,24 @@ def stop_at(
     rates: Array,
     above: int,
 ) -> tuple[int, int]:
-    """Which stop has come at ``t`` for masses ``c``.
+    """Return which stop a run has met.
 
-    The optical depth stops a run that is above; s_blow and the loss rate stop one that has been
-    above and is so no more. ``S`` (n) and ``rates`` (4) are overwritten.
+    The optical depth stops a run that is above its stop; s_blow and the loss rate stop one that has
+    been above and no longer is.
 
     Parameters
     ----------
-    above : which of s_blow and the loss rate have been above their stops
+    drivers, limits, piece, mode, t, c, S, rates
+        As for :func:`above_stops`.
+    above : int
+        Bits of the quantities that have been above their stops.
 
     Returns
     -------
-    the stop, REACHED_END if none has come; ``above``, with those that are above now
+    stop : int
+        The stop, or REACHED_END if none is met.
+    above : int
+        The bits, with those that are above now added.
     """
     if mode & PHASES == SOLID and limits.tau_stop < math.inf:
         T = temperature_and_slope(drivers.temperature, t)[0]
@@ -111,9 +134,17 @@ def stop_at(
 
 @borrowing_kernel
 def highest_tau(opacity: OpacityLaw, dense: tuple[Array, Array, Array]) -> float:
-    """A bound of the optical depth over a step, infinite where it depends on the temperature, too.
+    """Return an upper bound of the optical depth over a step.
 
-    Between the ends of the step x (1-x) <= 1/4, x^2 (1-x) <= 4/27 and x^3 (1-x) <= 27/256.
+    It is infinite where the opacity depends on the temperature. Between the ends of the step,
+    x (1-x) <= 1/4, x^2 (1-x) <= 4/27 and x^3 (1-x) <= 27/256.
+
+    Parameters
+    ----------
+    opacity : OpacityLaw
+        Opacity of the dust.
+    dense : tuple of array
+        y0, y1 and bend of the step.
     """
     y0, y1, bend = dense
     if opacity.T.size > 1:
@@ -131,7 +162,7 @@ def highest_tau(opacity: OpacityLaw, dense: tuple[Array, Array, Array]) -> float
 
 
 @borrowing_kernel
-def locate_stop(
+def locate_stop(  # noqa: PLR0913 - a kernel; its arrays are in tuples already
     drivers: Drivers,
     limits: Limits,
     piece: int,
@@ -142,68 +173,62 @@ def locate_stop(
     scratch: tuple[Array, Array, Array],
     above: int,
 ) -> tuple[int, float, int]:
-    """First stop that comes in the step of ``h`` from ``t``, looked for at eighths of it.
+    """Find the first stop that is met in a step, at eighths of it and then by bisection.
 
     Parameters
     ----------
-    dense : y0, y1 and bend of the step
-    scratch : as y0, (n,) and (4,), overwritten
-    above : which of s_blow and the loss rate have been above their stops before the step
+    drivers, limits, piece, mode
+        As for :func:`above_stops`.
+    t, h : float
+        Begin and length of the step [s].
+    dense : tuple of array
+        y0, y1 and bend of the step.
+    scratch : tuple of array
+        A state, (n,) and (4,), overwritten.
+    above : int
+        Bits of the quantities that have been above their stops before the step.
 
     Returns
     -------
-    the stop, REACHED_END if none comes; the fraction of the step at which it does; ``above`` then
+    stop : int
+        The stop, or REACHED_END if none is met.
+    x : float
+        Fraction of the step at which it is.
+    above : int
+        The bits there.
     """
     y0, y1, bend = dense
     state, S, rates = scratch
-    before = 0.0
+    x_before = 0.0
     n = S.size
     c = state[:n]
     falls = watches_falls(limits)
     if not falls and highest_tau(drivers.opacity, dense) <= limits.tau_stop:
         return REACHED_END, 1.0, above
-    if falls:  # a rate may jump up at a kink and fall within the first eighth
+    if falls:
+        # a rate may jump up at a kink and fall within the first eighth
         interpolate(y0, y1, bend, 0.0, n, state)
         above |= above_stops(drivers, limits, piece, mode, t, c, S, rates)
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
-        met, now = stop_at(
-            drivers,
-            limits,
-            piece,
-            mode,
-            t + x * h,
-            c,
-            S,
-            rates,
-            above,
-        )
-        if met != REACHED_END:
-            low = before
+        stop, above_next = stop_at(drivers, limits, piece, mode, t + x * h, c, S, rates, above)
+        if stop != REACHED_END:
+            low = x_before
             high = x
             while high - low > 1e-14:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
-                at_middle, _ = stop_at(
-                    drivers,
-                    limits,
-                    piece,
-                    mode,
-                    t + middle * h,
-                    c,
-                    S,
-                    rates,
-                    above,
-                )
-                if at_middle != REACHED_END:
+                t_middle = t + middle * h
+                stop_there, _ = stop_at(drivers, limits, piece, mode, t_middle, c, S, rates, above)
+                if stop_there != REACHED_END:
                     high = middle
-                    met = at_middle
+                    stop = stop_there
                 else:
                     low = middle
-            return met, high, above
-        before = x
-        above = now
+            return stop, high, above
+        x_before = x
+        above = above_next
     return REACHED_END, 1.0, above
 
 
@@ -216,26 +241,47 @@ def locate_mode(
     dense: tuple[Array, Array, Array],
     state: Array,
 ) -> tuple[int, float]:
-    """Mode that ``mode`` first gives way to in the step of ``h`` from ``t``, looked for at eighths of it, and the fraction at which."""
+    """Find the first change of mode in a step, at eighths of it and then by bisection.
+
+    Parameters
+    ----------
+    drivers : Drivers
+        Everything outside the disk.
+    mode : int
+        Mode at the begin of the step.
+    t, h : float
+        Begin and length of the step [s].
+    dense : tuple of array
+        y0, y1 and bend of the step.
+    state : array
+        Overwritten.
+
+    Returns
+    -------
+    mode : int
+        The new mode, or ``mode`` if it does not change.
+    x : float
+        Fraction of the step at which it changes.
+    """
     y0, y1, bend = dense
-    before = 0.0
+    x_before = 0.0
     n = drivers.opacity.per_mass.shape[1]
     for eighth in range(1, 9):
         x = eighth / 8.0
         interpolate(y0, y1, bend, x, n, state)
-        found = mode_at(drivers, t + x * h, state, mode)
-        if found != mode:
-            low = before
+        new_mode = mode_at(drivers, t + x * h, state, mode)
+        if new_mode != mode:
+            low = x_before
             high = x
             while high - low > 1e-12:
                 middle = 0.5 * (low + high)
                 interpolate(y0, y1, bend, middle, n, state)
-                at_middle = mode_at(drivers, t + middle * h, state, mode)
-                if at_middle != mode:
+                mode_there = mode_at(drivers, t + middle * h, state, mode)
+                if mode_there != mode:
                     high = middle
-                    found = at_middle
+                    new_mode = mode_there
                 else:
                     low = middle
-            return found, high
-        before = x
+            return new_mode, high
+        x_before = x
     return mode, 1.0

@@ -1,4 +1,7 @@
-"""The classic scheme over a whole run: outer steps of equal length, each covered by as many classic steps as collisions demand."""
+"""The classic scheme over a whole run.
+
+Outer steps have equal lengths; each is covered by as many classic steps as collisions demand.
+"""
 
 import math
 from typing import NamedTuple
@@ -34,7 +37,7 @@ from .trajectory import Trajectory
 
 
 class ClassicDisk(NamedTuple):
-    """What a classic step is made of, but for the numbers of grains and the blow-out rates."""
+    """All inputs of a classic step that stay the same over a run."""
 
     grid: SizeGrid
     masses: Array  #: (n,) kg
@@ -55,10 +58,22 @@ class ClassicDisk(NamedTuple):
         cache: Lookup | None,
         workspace: ImexWorkspace,
     ) -> CollisionStep:
-        """One classic step of ``N`` (n,) [1/m2], at most ``dt`` [s] long.
+        """Make one classic step.
 
-        ``sinks`` are rates (n,) [1/s] of blow-out, anything else and sublimation; ``supply_rate``
-        is in kg/(m2 s).
+        Parameters
+        ----------
+        N : (n,) array
+            Grains per area [1/m2].
+        dt : float
+            Longest step [s].
+        sinks : tuple of (n,) array, optional
+            Rates [1/s] of blow-out, of anything else, and of sublimation.
+        supply_rate : float, optional
+            Supplied mass [kg/(m2 s)].
+        cache : Lookup or None
+            Where to look the collision arrays up.
+        workspace : ImexWorkspace
+            Buffers to use.
         """
         S, S_external_k, S_sublimation_k = (*sinks, None, None, None)[:3]
         return step_collisions(
@@ -84,14 +99,14 @@ class ClassicDisk(NamedTuple):
         )
 
 
-class StepCollapse(ArithmeticError):
-    """An outer step that ``max_substeps`` classic steps do not cover."""
+class StepCollapse(ArithmeticError):  # noqa: N818 - imported by this name elsewhere
+    """An outer step cannot be covered by ``max_substeps`` classic steps."""
 
     def __init__(self, t: float, covered: float, disk: ClassicDisk, N: Array) -> None:
         C = compute_collision_kernel_C1(N, disk.grid.sizes, disk.H, disk.v_rel)
         hits = np.divide(C.sum(axis=1) + np.diagonal(C), N, out=np.zeros_like(N), where=N > 0.0)
         self.t = t  #: s, begin of the outer step
-        self.covered = covered  #: s of it
+        self.covered = covered  #: s, length of its part that was covered
         self.bin = int(np.argmax(hits))  #: the bin that bounds the step
         self.size = float(disk.grid.sizes[self.bin])  #: m
         self.hit_rate = float(hits[self.bin])  #: 1/s, gross, per grain
@@ -108,23 +123,35 @@ def integrate_imex(
     max_substeps: int,
     cache: Lookup,
 ) -> Trajectory:
-    """Integrate from t = 0 by outer steps of at most ``dt`` [s], the drivers those of an outer step's begin.
+    """Integrate from t = 0 by outer steps, over each of which the drivers are constant.
 
     Parameters
     ----------
-    c0 : (n,) kg/m2, mass per bin at the start
-    max_substeps : most classic steps in an outer one
+    c0 : (n,) array
+        Mass per area in each bin at the start [kg/m2].
+    disk : ClassicDisk
+        Inputs of the classic steps.
+    drivers : Drivers
+        Everything outside the disk, evaluated at the begin of each outer step.
+    limits : Limits
+        When to end.
+    dt : float
+        Longest outer step [s].
+    max_substeps : int
+        Most classic steps in an outer one.
+    cache : Lookup
+        Where to look the collision arrays up.
 
     Raises
     ------
     StepCollapse
-        They do not cover it.
+        An outer step is not covered by ``max_substeps`` classic ones.
     ArithmeticError
         A classic step cannot keep numbers positive and its mass error in bounds.
     """
     n = c0.size
     count = math.ceil(limits.t_end / dt * (1.0 - 1e-12))
-    t = np.linspace(0.0, limits.t_end, count + 1)
+    times = np.linspace(0.0, limits.t_end, count + 1)
     y = np.zeros((count + 1, n + ENTRIES))
     pieces = np.zeros(count)
     mode = UNKNOWN
@@ -135,11 +162,11 @@ def integrate_imex(
     S = np.zeros(n)
     sublimation = np.zeros(n)
     workspace = ImexWorkspace.for_bins(n)
-    now = y[0].copy()
+    state = y[0].copy()
     straight = np.zeros((3, n + ENTRIES))
     located = np.zeros(n + ENTRIES)
-    scratch = np.zeros(n)
-    rates = np.zeros(ENTRIES)
+    scratch_S = np.zeros(n)
+    scratch_rates = np.zeros(ENTRIES)
     stoppable = can_stop(limits)
     above = 0
     start = float(c0.sum())
@@ -149,90 +176,93 @@ def integrate_imex(
     clamped = 0
     outcome = REACHED_END
     for outer in range(count):
-        driven = drive(drivers, t[outer])
+        t = times[outer]
+        t_next = times[outer + 1]
+        driven = drive(drivers, t)
         clamped += driven.clamped
         piece = piece_of(drivers.blowout, driven.s_blow)
         pieces[outer] = piece
-        mode = mode_at(drivers, t[outer], now, mode)
+        mode = mode_at(drivers, t, state, mode)
         modes[outer] = mode
         colliding, supplying, blowing, subliming = gates(drivers, mode)
         set_blowout_rates(drivers.blowout, piece, driven.s_blow, S, driven.s_low)
         S *= blowing
         sublimation[:] = subliming * driven.speed * drivers.linear.evaporated
         supply_rate = supplying * driven.supply
-        at = t[outer]
-        before = substeps
-        gated = disk if colliding else disk._replace(v_rel=0.0)
-        gated_time += 0.0 if mode & PHASES == SOLID else t[outer + 1] - t[outer]
-        while at < t[outer + 1] and outcome == REACHED_END:
-            if substeps - before == max_substeps:
-                raise StepCollapse(t[outer], at - t[outer], gated, N)
+        substeps_before = substeps
+        gated_disk = disk if colliding else disk._replace(v_rel=0.0)
+        if mode & PHASES != SOLID:
+            gated_time += t_next - t
+        while t < t_next and outcome == REACHED_END:
+            if substeps - substeps_before == max_substeps:
+                raise StepCollapse(times[outer], t - times[outer], gated_disk, N)
             if limits.alarm[0]:
                 outcome = OUT_OF_TIME
                 break
-            left = t[outer + 1] - at
-            lit = S
+            left = t_next - t
+            S_lit = S
             if drivers.blowout.attenuated:
-                lit = S * lit_share(tau_los(drivers.opacity, driven.T, now))[0]
-            done = gated.step(
+                S_lit = S * lit_share(tau_los(drivers.opacity, driven.T, state))[0]
+            step = gated_disk.step(
                 N,
                 left,
-                (lit, drivers.linear.drag, sublimation),
+                (S_lit, drivers.linear.drag, sublimation),
                 supply_rate,
                 cache=cache,
                 workspace=workspace,
             )
-            N = done.N_new
-            substeps = substeps + 1
-            made = done.rates
-            after = np.concatenate([N * disk.masses, now[n:]])
-            after[n + BLOWOUT] += done.dt_eff * made.blowout
-            after[n + SUBLIMATION] += done.dt_eff * made.sublimation
-            after[n + OTHER] += done.dt_eff * made.external
-            after[n + SUPPLIED] += done.dt_eff * made.source
-            share = 1.0
+            N = step.N_new
+            substeps += 1
+            after = np.concatenate([N * disk.masses, state[n:]])
+            after[n + BLOWOUT] += step.dt_eff * step.rates.blowout
+            after[n + SUBLIMATION] += step.dt_eff * step.rates.sublimation
+            after[n + OTHER] += step.dt_eff * step.rates.external
+            after[n + SUPPLIED] += step.dt_eff * step.rates.source
+            fraction = 1.0
             if stoppable:
-                outcome, share, above = locate_stop(
+                outcome, fraction, above = locate_stop(
                     drivers,
                     limits,
                     piece,
                     mode,
-                    at,
-                    done.dt_eff,
-                    (now, after, straight),
-                    (located, scratch, rates),
+                    t,
+                    step.dt_eff,
+                    (state, after, straight),
+                    (located, scratch_S, scratch_rates),
                     above,
                 )
-                after = located.copy() if outcome != REACHED_END else after
-            at = t[outer + 1] if done.dt_eff == left and share == 1.0 else at + share * done.dt_eff
-            now = after
+                if outcome != REACHED_END:
+                    after = located.copy()
+            complete = step.dt_eff == left and fraction == 1.0
+            t = t_next if complete else t + fraction * step.dt_eff
+            state = after
             supplied = float(after[n + SUPPLIED])
-            T = temperature_and_slope(drivers.temperature, at)[0]
-            tau_max = max(tau_max, min(tau_los(drivers.opacity, T, now), limits.tau_stop))
-            ledger_error = max(
-                ledger_error, abs(float(now.sum()) - 2.0 * supplied - start) / (start + supplied)
-            )
-        y[outer + 1] = now
+            T = temperature_and_slope(drivers.temperature, t)[0]
+            tau_max = max(tau_max, min(tau_los(drivers.opacity, T, state), limits.tau_stop))
+            imbalance = abs(float(state.sum()) - 2.0 * supplied - start) / (start + supplied)
+            ledger_error = max(ledger_error, imbalance)
+        y[outer + 1] = state
         if outcome != REACHED_END:
-            t = np.append(t[: outer + 1], at)
+            times = np.append(times[: outer + 1], t)
             break
-    kept = t.size
-    flat = np.zeros((kept - 1, 3, n + ENTRIES))  # straight lines between outer steps
+    kept = times.size
+    # the solution is straight between the kept instants
+    bend = np.zeros((kept - 1, 3, n + ENTRIES))
     return Trajectory(
-        outcome,
-        t[-1],
-        n,
-        t,
-        y[:kept],
-        flat,
-        pieces[: kept - 1],
-        modes[: kept - 1],
-        substeps,
-        0,
-        clamped,
-        0,
-        ledger_error,
-        tau_max,
-        gated_time,
-        above,
+        outcome=outcome,
+        t_final=times[-1],
+        bins=n,
+        t=times,
+        y=y[:kept],
+        bend=bend,
+        piece=pieces[: kept - 1],
+        mode=modes[: kept - 1],
+        accepted=substeps,
+        rejected=0,
+        beyond_qpr=clamped,
+        repaired=0,
+        ledger_error=ledger_error,
+        tau_max=tau_max,
+        gated_time=gated_time,
+        above=above,
     )

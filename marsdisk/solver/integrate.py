@@ -1,9 +1,9 @@
 """The integrator: a linearly implicit method with error control over the whole length of a run.
 
-The ledger runs along as extra components of the state, filled by the same stages as the bins, so
-that sum c + losses - supplied is conserved to round-off. The factor of a feedback on the supply is
-one more component, its logarithm. Kinks of the drivers are landed on; stop events are located on
-the dense output. What must be landed on and what is here already is decided in :mod:`.instants`.
+The ledger is integrated along with the bins, as extra components of the state that the same stages
+fill, so that sum c + losses - supplied is conserved to round-off. The factor of a feedback on the
+supply is one more component, its logarithm. Steps land on the kinks of the drivers; stop events are
+located on the dense output. :mod:`.instants` decides which instants need a step to reach them.
 """
 
 import math
@@ -45,9 +45,15 @@ from .netform import CollisionTerms
 from .step import make_step, pack, room_for, take_derivatives
 from .trajectory import Trajectory
 
+# Bounds of the factor by which the step changes, and the safety in it.
+MIN_FACTOR = 0.2
+MAX_FACTOR = 6.0
+SAFETY = 0.9
+
 
 @kernel
 def _doubled(array: Array) -> Array:
+    """Return a copy with room for twice as many rows."""
     larger = np.empty((2 * array.shape[0], array.shape[1]))
     larger[: array.shape[0]] = array
     return larger
@@ -55,6 +61,7 @@ def _doubled(array: Array) -> Array:
 
 @inlined_kernel
 def _sum(y: Array, count: int) -> float:
+    """Return the sum of the first ``count`` components, in their order."""
     total = 0.0
     for k in range(count):
         total += y[k]
@@ -72,22 +79,36 @@ def integrate(
     mode: int = UNKNOWN,
     above: int = 0,
 ) -> Trajectory:
-    """Integrate collisions and what the drivers do to the mass per bin until ``limits`` end it.
+    """Integrate the mass per bin until ``limits`` end it.
 
     Parameters
     ----------
-    c0 : (n,) kg/m2, mass per bin at the start; or a whole state of a trajectory to go on from
-    t : s, when it starts
-    mode : that of the step before
-    above : which of s_blow and the loss rate have been above their stops before
+    c0 : array
+        Mass per area in each bin at the start [kg/m2], (n,); or a whole state of a trajectory from
+        which to continue.
+    terms : CollisionTerms
+        Collisions in net form.
+    drivers : Drivers
+        Everything outside the disk.
+    limits : Limits
+        When to end, and the accuracy.
+    method : RosenbrockMethod
+        Integration method.
+    t : float, optional
+        Time at the start [s].
+    mode : int, optional
+        Mode of the step before.
+    above : int, optional
+        Bits of those of s_blow and the loss rate that have been above their stops before.
     """
-    # compiled code gives back a plain tuple: to make a NamedTuple it would run Python, where a
-    # Ctrl-C waiting meanwhile would crash it
+    # compiled code returns a plain tuple: to make a NamedTuple it would run Python, where a pending
+    # Ctrl-C would crash it
     return Trajectory(*_integrate(c0, terms, drivers, limits, method, t, mode, above))
 
 
+# One loop on purpose: a call copies all structures that it is given, with all their arrays.
 @kernel
-def _integrate(
+def _integrate(  # noqa: C901, PLR0912 - see above
     c0: Array,
     terms: CollisionTerms,
     drivers: Drivers,
@@ -112,7 +133,8 @@ def _integrate(
     y_new = room.y_new.flat
     ledger = y.size - 8
     masses = ledger + ENTRIES
-    y[:n], y[ledger : ledger + c0.size - n] = c0[:n], c0[n:]
+    y[:n] = c0[:n]
+    y[ledger : ledger + c0.size - n] = c0[n:]
     start = _sum(y, masses) - 2.0 * y[ledger + SUPPLIED]
     accepted_h = 0.0
     accepted_error = 1.0
@@ -131,34 +153,36 @@ def _integrate(
     ts[0, 0] = t
     outcome = REACHED_END
     t_final = limits.t_end
-    fresh = False
-    wanted = 0.0
+    new_point = False
+    # length of the step that was cut short to land on an instant
+    h_wanted = 0.0
     last_rejected = False
-    aimed = False  # whether the step is made to a change of mode that an earlier trial has found
+    # whether the step goes to a change of mode that an earlier trial has found
+    aimed = False
 
     point = take_derivatives(terms, drivers, piece, mode, t, room)
     h = first_step(y[:n], room.f.flat[:n], limits)
     while t < limits.t_end:
-        if fresh:  # a new point
+        if new_point:
             point = take_derivatives(terms, drivers, piece, mode, t, room)
-            fresh = False
+            new_point = False
         h = min(h, limits.t_end - t)
         t_next = end_of_step(t, h, limits.t_end, aimed)
         aimed = False
         t_kink, t_before, moved = next_kink(drivers, piece, t, t_next)
         to_instant = t_before < t_kink or t_next == limits.t_end
         if t_kink < t_next:
-            wanted = max(wanted, h)
+            h_wanted = max(h_wanted, h)
             t_next = t_kink
         if to_instant and is_here(t, t_next):
-            # which side of an edge s_blow is on is said by the piece, not by the time
+            # the piece, not the time, tells on which side of an edge s_blow is
             if moved == 0:
                 t = t_next
                 ts[steps, 0] = t
             piece += moved
-            fresh = True
-            h = max(h, wanted)
-            wanted = 0.0
+            new_point = True
+            h = max(h, h_wanted)
+            h_wanted = 0.0
             continue
         h = t_next - t
         if not h > 1e-15 * t:
@@ -166,7 +190,9 @@ def _integrate(
             t_final = t
             break
         if steps + rejected >= limits.max_steps or limits.alarm[0] != 0:
-            outcome = OUT_OF_TIME if limits.alarm[0] != 0 else TOO_MANY_STEPS
+            outcome = TOO_MANY_STEPS
+            if limits.alarm[0] != 0:
+                outcome = OUT_OF_TIME
             t_final = t
             break
 
@@ -180,7 +206,9 @@ def _integrate(
         error, removed, clamped_here = make_step(
             terms, drivers, method, point, piece, span, limits, room, dense[1], dense[2]
         )
-        factor = min(6.0, max(0.2, 0.9 * error ** (-1.0 / method.order))) if error > 0.0 else 6.0
+        factor = MAX_FACTOR
+        if error > 0.0:
+            factor = min(MAX_FACTOR, max(MIN_FACTOR, SAFETY * error ** (-1.0 / method.order)))
         if not error <= 1.0:
             rejected += 1
             last_rejected = True
@@ -195,35 +223,32 @@ def _integrate(
         if switching:
             next_mode, x = locate_mode(drivers, mode, t, h, dense, state)
             close = margin(t, h)
-            if next_mode != mode and x < 1.0 - close:  # the step must end where the mode changes
+            if next_mode != mode and x < 1.0 - close:
+                # the step must end where the mode changes
                 rejected += 1
-                if x <= close:  # it changes here
+                if x <= close:
+                    # which is at its begin
                     mode = next_mode
-                    fresh = True
-                    # an optical depth that only just touches its target must not switch for ever
-                    h *= 0.1 if fed_back else 1.0
+                    new_point = True
+                    if fed_back:
+                        # an optical depth that just touches its target must not switch for ever
+                        h *= 0.1
                 else:
-                    wanted = max(wanted, h)
+                    h_wanted = max(h_wanted, h)
                     h = x * h
                     aimed = True
                 continue
 
         repaired += removed
-        beyond_qpr += 1 if point.clamped or clamped_here else 0
+        if point.clamped or clamped_here:
+            beyond_qpr += 1
         if mode & PHASES != SOLID:
             gated_time += h
         # the predictive controller of Gustafsson (1994): fewer rejections where the error keeps
         # growing
         if steps > 0 and error > 0.0:
-            factor = min(
-                factor,
-                max(
-                    0.2,
-                    0.9
-                    * (h / accepted_h)
-                    * (accepted_error / (error * error)) ** (1.0 / method.order),
-                ),
-            )
+            growth = (accepted_error / (error * error)) ** (1.0 / method.order)
+            factor = min(factor, max(MIN_FACTOR, SAFETY * (h / accepted_h) * growth))
         if last_rejected:
             factor = min(factor, 1.0)
         accepted_h = h
@@ -239,9 +264,8 @@ def _integrate(
         steps += 1
 
         supplied = y_new[ledger + SUPPLIED]
-        ledger_error = max(
-            ledger_error, abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied)
-        )
+        surplus = abs(_sum(y_new, masses) - 2.0 * supplied - start) / (start + supplied)
+        ledger_error = max(ledger_error, surplus)
         if stoppable:
             scratch = state, room.S_stage, room.entries
             outcome, x, above = locate_stop(
@@ -249,23 +273,21 @@ def _integrate(
             )
             if outcome != REACHED_END:
                 t_final = t + x * h
-                T = temperature_and_slope(drivers.temperature, t_final)[0]
-                tau_max = (
-                    limits.tau_stop
-                    if outcome == TAU_STOP
-                    else max(tau_max, tau_los(opacity, T, state))
-                )
+                if outcome == TAU_STOP:
+                    tau_max = limits.tau_stop
+                else:
+                    T = temperature_and_slope(drivers.temperature, t_final)[0]
+                    tau_max = max(tau_max, tau_los(opacity, T, state))
                 break
-        tau_max = max(
-            tau_max, tau_los(opacity, temperature_and_slope(drivers.temperature, t_next)[0], y_new)
-        )
+        T = temperature_and_slope(drivers.temperature, t_next)[0]
+        tau_max = max(tau_max, tau_los(opacity, T, y_new))
         copy(room.y.eights, room.y_new.eights)
         t = t_next
         piece += moved
         mode = next_mode
-        h = max(h * factor, wanted)
-        wanted = 0.0
-        fresh = True
+        h = max(h * factor, h_wanted)
+        h_wanted = 0.0
+        new_point = True
 
     return (
         outcome,

@@ -1,4 +1,4 @@
-"""Integration methods as data: a tableau and an order each."""
+"""Integration methods as data: each has a tableau and an order."""
 
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ class RosenbrockMethod(NamedTuple):
 
 
 def _lower(rows: list[list[float]]) -> Array:
+    """Return a square matrix with ``rows`` below its diagonal."""
     matrix = np.zeros((len(rows), len(rows)))
     for i, row in enumerate(rows):
         matrix[i, : len(row)] = row

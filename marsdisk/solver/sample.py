@@ -1,4 +1,4 @@
-"""A finished trajectory looked at: states and series at chosen times, by the method's own dense output."""
+"""States and series of a finished trajectory at chosen times, by the method's own dense output."""
 
 import math
 
@@ -23,17 +23,20 @@ from .drivers import (
     set_loss_rates,
 )
 from .events import highest_tau
-from .trajectory import Trajectory, between, interpolate
+from .trajectory import Trajectory, component_at, interpolate
 
 _REACH = 0.5 * math.sqrt(0.6)
-THICK = 1.0  #: tau_los above which a layer hides what is behind it
+THICK = 1.0  #: tau_los above which a layer is optically thick
 #: nodes and weights on [0, 1]
 GAUSS = ((0.5 - _REACH, 5.0 / 18.0), (0.5, 8.0 / 18.0), (0.5 + _REACH, 5.0 / 18.0))
 
 
 @inlined_kernel
 def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
-    """State at ``t`` [s], written to ``out``: the step it lies in, looked for from step ``after``; -1 if no step was made."""
+    """Set ``out`` to the state at ``t`` [s] and return the step in which it lies.
+
+    The search begins at step ``after``. The result is -1 if no step was made.
+    """
     step = after
     last = path.bend.shape[0] - 1
     if last < 0:
@@ -51,7 +54,10 @@ def _state_at(path: Trajectory, t: float, after: int, out: Array) -> int:
 
 @kernel
 def states(path: Trajectory, times: Array) -> Array:
-    """Mass per bin and entries of the ledger [kg/m2], and ln f if there is one, at increasing ``times`` [s]: (times, n+4 or n+5)."""
+    """Return the states at increasing ``times`` [s], (times, n+4 or n+5).
+
+    They are mass per bin and entries of the ledger [kg/m2], and ln f if there is a feedback.
+    """
     out = np.empty((times.size, path.y.shape[1]))
     step = 0
     for i in range(times.size):
@@ -61,7 +67,10 @@ def states(path: Trajectory, times: Array) -> Array:
 
 @kernel
 def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float]:
-    """Energy brought into collisions and energy retained [J/m2] until the end of the run, by Gauss' rule on each step's dense output."""
+    """Return energy brought into collisions and energy retained [J/m2] until the end of the run.
+
+    By Gauss' rule on each step's dense output.
+    """
     relative = 0.0
     retained = 0.0
     state = np.empty(path.y.shape[1])
@@ -80,7 +89,15 @@ def collision_energy(path: Trajectory, terms: EnergyTerms) -> tuple[float, float
 
 @borrowing_kernel
 def hit_rate(c: Array, hits: Array) -> float:
-    """Gross collision rate [1/s] of the largest bodies there are, which are hit most often; ``hits`` (n, n) is that of i by a mass of j."""
+    """Return the gross collision rate [1/s] of the largest bodies present, which is the highest.
+
+    Parameters
+    ----------
+    c : (n,) array
+        Mass per area in each bin [kg/m2].
+    hits : (n, n) array
+        Rate for a body of bin i per mass of grains of bin j [m2/(s kg)].
+    """
     top = hits.shape[0] - 1
     rate = 0.0
     while top > 0 and not c[top] > 0.0:
@@ -92,7 +109,19 @@ def hit_rate(c: Array, hits: Array) -> float:
 
 @kernel
 def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
-    """How often one of the largest bodies has been hit from the begin of ``path`` to increasing ``times`` [s], by Gauss' rule."""
+    """Return how often one of the largest bodies has been hit by each of ``times``, (times,).
+
+    Counted from the begin of ``path``, by Gauss' rule on each step's dense output.
+
+    Parameters
+    ----------
+    path : Trajectory
+        The run.
+    hits : (n, n) array
+        As for :func:`hit_rate`.
+    times : array
+        Increasing times [s].
+    """
     out = np.zeros(times.size)
     state = np.empty(path.y.shape[1])
     step = 0
@@ -120,36 +149,36 @@ def hits_until(path: Trajectory, hits: Array, times: Array) -> Array:
 
 @borrowing_kernel
 def _lost(path: Trajectory, step: int, x: float) -> float:
-    """Mass lost [kg/m2] by fraction ``x`` of a step."""
+    """Return the mass lost [kg/m2] by fraction ``x`` of a step."""
     n = path.bins
     y0 = path.y[step]
     y1 = path.y[step + 1]
     bend = path.bend[step]
     return (
-        between(y0, y1, bend, n + BLOWOUT, x)
-        + between(y0, y1, bend, n + SUBLIMATION, x)
-        + between(y0, y1, bend, n + OTHER, x)
+        component_at(y0, y1, bend, n + BLOWOUT, x)
+        + component_at(y0, y1, bend, n + SUBLIMATION, x)
+        + component_at(y0, y1, bend, n + OTHER, x)
     )
 
 
 @borrowing_kernel
 def time_of_loss(path: Trajectory, share: float) -> float:
-    """Time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
+    """Return the time [s] by which ``share`` of the mass finally lost was lost; 0 if none was."""
     last = path.bend.shape[0] - 1
     if last < 0:
         return 0.0
     x_end = (path.t_final - path.t[last]) / (path.t[last + 1] - path.t[last])
-    wanted = share * _lost(path, last, x_end)
-    if not wanted > 0.0:
+    target = share * _lost(path, last, x_end)
+    if not target > 0.0:
         return 0.0
     step = 0
-    while step < last and _lost(path, step, 1.0) < wanted:
+    while step < last and _lost(path, step, 1.0) < target:
         step += 1
     low = 0.0
     high = x_end if step == last else 1.0
     while high - low > 1e-12:
         middle = 0.5 * (low + high)
-        if _lost(path, step, middle) < wanted:
+        if _lost(path, step, middle) < target:
             low = middle
         else:
             high = middle
@@ -158,7 +187,7 @@ def time_of_loss(path: Trajectory, share: float) -> float:
 
 @borrowing_kernel
 def _depth(path: Trajectory, drivers: Drivers, step: int, x: float, state: Array) -> float:
-    """tau_los at fraction ``x`` of a step; ``state`` is overwritten."""
+    """Return tau_los at fraction ``x`` of a step; ``state`` is overwritten."""
     interpolate(path.y[step], path.y[step + 1], path.bend[step], x, path.bins, state)
     t = path.t[step] + x * (path.t[step + 1] - path.t[step])
     return tau_los(drivers.opacity, temperature_and_slope(drivers.temperature, t)[0], state)
@@ -168,7 +197,7 @@ def _depth(path: Trajectory, drivers: Drivers, step: int, x: float, state: Array
 def _crossing(
     path: Trajectory, drivers: Drivers, step: int, before: float, after: float, state: Array
 ) -> float:
-    """Fraction of a step between two at which tau_los passes :data:`THICK`."""
+    """Return the fraction of a step, between two, at which tau_los passes :data:`THICK`."""
     was_thick = _depth(path, drivers, step, before, state) > THICK
     while after - before > 1e-12:
         middle = 0.5 * (before + after)
@@ -181,7 +210,10 @@ def _crossing(
 
 @kernel
 def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
-    """Mass blown out [kg/m2] while tau_los is above :data:`THICK`, looked for at eighths of each step."""
+    """Return the mass blown out [kg/m2] while tau_los is above :data:`THICK`.
+
+    Crossings are searched for between eighths of each step.
+    """
     total = 0.0
     state = np.empty(path.y.shape[1])
     blown = path.bins + BLOWOUT
@@ -204,15 +236,17 @@ def blown_while_thick(path: Trajectory, drivers: Drivers) -> float:
             if is_thick and not was_thick:
                 first = _crossing(path, drivers, step, before, x, state)
             if was_thick or is_thick:
-                total += between(y0, y1, bend, blown, last) - between(y0, y1, bend, blown, first)
+                blown_before = component_at(y0, y1, bend, blown, first)
+                total += component_at(y0, y1, bend, blown, last) - blown_before
             before = x
             was_thick = is_thick
-    return max(total, 0.0)  # round-off, where nothing is blown out
+    # round-off may be negative where nothing is blown out
+    return max(total, 0.0)
 
 
 @kernel
 def depths(path: Trajectory, drivers: Drivers) -> Array:
-    """tau_los at the begin of every step and at the end of the run: (steps+1,)."""
+    """Return tau_los at the begin of every step and at the end of the run, (steps+1,)."""
     out = np.empty(path.t.size)
     last = path.t.size - 1
     for i in range(path.t.size):
@@ -225,22 +259,29 @@ def depths(path: Trajectory, drivers: Drivers) -> Array:
 
 
 @borrowing_kernel
-def _look(
+def _fill_series(
     path: Trajectory,
     drivers: Drivers,
     shielding: ShieldingLaw,
     times: Array,
     f_los: float,
-    room: tuple[Array, Array, Array, Array],
+    buffers: tuple[Array, Array, Array, Array],
 ) -> None:
-    """Fill in the states and series of :func:`look`, the first two of ``room``; the others are (n,) and (4,)."""
-    y, series, S, rates = room
+    """Set the states and series of :func:`look`, the first two of ``buffers``.
+
+    The others are scratch, (n,) and (4,).
+    """
+    y, series, S, rates = buffers
     n = path.bins
     step = 0
     for i in range(times.size):
-        found = _state_at(path, times[i], step, y[i])
-        step = max(found, 0)
-        piece, mode = (int(path.piece[step]), int(path.mode[step])) if found >= 0 else (-1, SOLID)
+        containing_step = _state_at(path, times[i], step, y[i])
+        step = max(containing_step, 0)
+        piece = -1
+        mode = SOLID
+        if containing_step >= 0:
+            piece = int(path.piece[step])
+            mode = int(path.mode[step])
         c = y[i, :n]
         T = temperature_and_slope(drivers.temperature, times[i])[0]
         Sigma = np.sum(c)
@@ -253,21 +294,23 @@ def _look(
         series[1, i] = tau
         series[2, i] = phi
         series[3, i] = Sigma_tau1
-        series[4, i], series[5, i], series[6, i], series[7, i] = (
-            T,
-            s_blow,
-            rates[BLOWOUT],
-            rates[SUBLIMATION] + rates[OTHER],
-        )
+        series[4, i] = T
+        series[5, i] = s_blow
+        series[6, i] = rates[BLOWOUT]
+        series[7, i] = rates[SUBLIMATION] + rates[OTHER]
         series[8, i] = kappa
-        _look_at_drivers(drivers, mode, times[i], tau, y[i], series[9:, i])
+        _fill_driver_series(drivers, mode, times[i], tau, y[i], series[9:, i])
 
 
 @inlined_kernel
-def _look_at_drivers(
+def _fill_driver_series(
     drivers: Drivers, mode: int, t: float, tau: float, state: Array, series: Array
 ) -> None:
-    """Fill in the rest of the series of :func:`look`: nominal and applied supply, feedback, |ds/dt|, t_blow, phase, and gates."""
+    """Set the rest of the series of :func:`look`.
+
+    They are supply before and after gates and feedback, the factor of the feedback, |ds/dt|,
+    t_blow, phase, and gates.
+    """
     driven = drive(drivers, t)
     colliding, supplying, blowing, subliming = gates(drivers, mode)
     factor = 1.0
@@ -275,7 +318,9 @@ def _look_at_drivers(
         factor = math.exp(state[state.size - 1])
     light = lit_share(tau)[0] if drivers.blowout.attenuated else 1.0
     rate = drivers.blowout.rate * light
-    series[0], series[1], series[2] = driven.supply, supplying * factor * driven.supply, factor
+    series[0] = driven.supply
+    series[1] = supplying * factor * driven.supply
+    series[2] = factor
     series[3] = subliming * driven.speed
     series[4] = 1.0 / rate if rate > 0.0 else math.nan
     series[5] = mode & PHASES
@@ -284,10 +329,10 @@ def _look_at_drivers(
 
 @kernel
 def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
-    """Mass blown out of each bin [kg/m2] until the end of the run: (n,).
+    """Return the mass blown out of each bin [kg/m2] until the end of the run, (n,).
 
-    Gauss' rule on each step's dense output says how it is shared out, the ledger how much there is.
-    What was blown out below the grid, as grains shrank, is what the sum lacks to the ledger.
+    Gauss' rule on each step's dense output gives the share of each bin, and the ledger gives the
+    total. Grains that were blown out below the grid, as they shrank, are missing from the sum.
     """
     n = path.bins
     blown = path.bins + BLOWOUT
@@ -302,7 +347,7 @@ def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
         bend = path.bend[step]
         h = path.t[step + 1] - path.t[step]
         end = min(1.0, (path.t_final - path.t[step]) / h)
-        lost = between(y0, y1, bend, blown, end) - between(y0, y1, bend, blown, 0.0)
+        lost = component_at(y0, y1, bend, blown, end) - component_at(y0, y1, bend, blown, 0.0)
         share[:] = 0.0
         whole = 0.0
         for x, weight in GAUSS:
@@ -324,18 +369,35 @@ def blown_by_bin(path: Trajectory, drivers: Drivers) -> Array:
 def look(
     path: Trajectory, drivers: Drivers, shielding: ShieldingLaw, times: Array, f_los: float
 ) -> tuple[Array, Array, float]:
-    """A run at increasing ``times`` [s], in one call, for handing it all over costs.
+    """Return states and series at increasing times, in one call, as each call copies the run.
+
+    Parameters
+    ----------
+    path : Trajectory
+        The run.
+    drivers : Drivers
+        Everything outside the disk.
+    shielding : ShieldingLaw
+        Phi(tau).
+    times : array
+        Increasing times [s].
+    f_los : float
+        Lengthening of the light's path through the layer.
 
     Returns
     -------
-    states (times, n+4 or n+5), as :func:`states` gives them; series (16, times): Sigma [kg/m2], tau_los, Phi, Sigma_tau1 [kg/m2], T_M [K],
-    s_blow [m], the fluxes [kg/(m2 s)] of blow-out and of all other losses, kappa [m2/kg], the supply before and after gates and feedback
-    [kg/(m2 s)], the factor of the feedback, |ds/dt| [m/s], the blow-out time in the light that there is [s], phase, and gates; the
-    time [s] by which 99 % of the loss was lost
+    states : (times, n+4 or n+5) array
+        As :func:`states` returns them.
+    series : (16, times) array
+        Sigma [kg/m2]; tau_los; Phi; Sigma_tau1 [kg/m2]; T_M [K]; s_blow [m]; the fluxes of blow-out
+        and of all other losses [kg/(m2 s)]; kappa [m2/kg]; the supply before and after gates and
+        feedback [kg/(m2 s)]; the factor of the feedback; |ds/dt| [m/s]; the blow-out time in the
+        attenuated light [s]; phase; and gates.
+    t_loss : float
+        Time by which 99 % of the loss was lost [s].
     """
     y = np.empty((times.size, path.y.shape[1]))
     series = np.empty((16, times.size))
-    _look(
-        path, drivers, shielding, times, f_los, (y, series, np.empty(path.bins), np.empty(ENTRIES))
-    )
+    buffers = y, series, np.empty(path.bins), np.empty(ENTRIES)
+    _fill_series(path, drivers, shielding, times, f_los, buffers)
     return y, series, time_of_loss(path, 0.99)

@@ -1,4 +1,4 @@
-"""One step of the integrator: derivatives at a point, factors of its matrix, the stages, and what the dense output needs."""
+"""One step of the integrator: derivatives, factors of its matrix, stages, and dense output."""
 
 import math
 from typing import NamedTuple
@@ -53,27 +53,27 @@ from .netform import (
 
 
 class Room(NamedTuple):
-    """Arrays that a step is made in."""
+    """Buffers for a step."""
 
     J: Array  #: (blocks, blocks, 64) Jacobian of collisions, transposed, in tiles
-    M: Array  #: (blocks, blocks, 64) its factors are left here
+    M: Array  #: (blocks, blocks, 64) factors of the matrix of the step
     lower: Array  #: (1, blocks, 64)
     pivots: Array  #: (blocks, 8)
     sums: Array  #: (blocks, 8)
     scratch: Scratch
     S: Array  #: (n,) blow-out rates [1/s] at the begin of the step
     S_lit: Array  #: (n,) those in full light at a stage
-    S_stage: Array  #: (n,) those in the light that there is at a stage
-    tau_weight: Array  #: (n,) m2/kg, what a mass per area adds to tau_los at the begin of the step
+    S_stage: Array  #: (n,) those in the attenuated light at a stage
+    tau_weight: Array  #: (n,) m2/kg, tau_los of a mass per area at the begin of the step
     tau_weight_stage: Array  #: (n,) the same at a stage
     entries: Array  #: (4,)
     blowout_per_tau: Vector  #: (n,) d(blow-out of each bin)/d tau_los [kg/(m2 s)]
-    response_to_tau: Vector  #: (n,) of the bins to that
-    response: Vector  #: (n,) of the bins to the supply
+    response_to_tau: Vector  #: (n,) response of the bins to it
+    response: Vector  #: (n,) response of the bins to the supply
     y: Vector  #: (n + 8,) state at the begin of the step; ledger and ln f begin the last eight
     y_new: Vector  #: (n + 8,)
     f: Vector  #: (n + 8,) dy/dt at the begin of the step
-    f_t: Vector  #: (n + 8,) what of its time derivative is due to the drivers
+    f_t: Vector  #: (n + 8,) part of its time derivative that is due to the drivers
     spare: Vector  #: (n + 8,)
     weights: Array  #: (stages,)
     U: Array  #: (stages, blocks + 1, 8)
@@ -81,10 +81,9 @@ class Room(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What acts at the begin of a step."""
+    """Rates and gates at the begin of a step."""
 
     blowout_per_tau: float  #: d(blow-out of all bins)/d tau_los [kg/(m2 s)]
-
     speed: float  #: m/s
     supply: float  #: kg/(m2 s)
     pull: float  #: 1/s, of the feedback on the supply, per optical depth
@@ -99,24 +98,42 @@ class Point(NamedTuple):
 
 @kernel
 def room_for(n: int, stages: int) -> Room:
-    """Room for steps of ``n`` bins."""
+    """Return buffers for steps of ``n`` bins."""
     response = vector(n)
     size = response.flat.size
     blocks = response.eights.shape[0]
     lower = eights(8 * size).reshape((1, blocks, 64))
     U = eights(stages * (size + 8))
     return Room(
-        *(no_tiles(n), no_tiles(n), lower, eights(n), eights(n), scratch_for(n)),
-        *(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(ENTRIES)),
-        *(vector(n), vector(n), response),
-        *(vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8), vector(size + 8)),
-        *(np.empty(stages), U.reshape((stages, blocks + 1, 8)), U.reshape((stages, size + 8))),
+        J=no_tiles(n),
+        M=no_tiles(n),
+        lower=lower,
+        pivots=eights(n),
+        sums=eights(n),
+        scratch=scratch_for(n),
+        S=np.empty(n),
+        S_lit=np.empty(n),
+        S_stage=np.empty(n),
+        tau_weight=np.empty(n),
+        tau_weight_stage=np.empty(n),
+        entries=np.empty(ENTRIES),
+        blowout_per_tau=vector(n),
+        response_to_tau=vector(n),
+        response=response,
+        y=vector(size + 8),
+        y_new=vector(size + 8),
+        f=vector(size + 8),
+        f_t=vector(size + 8),
+        spare=vector(size + 8),
+        weights=np.empty(stages),
+        U=U.reshape((stages, blocks + 1, 8)),
+        U_flat=U.reshape((stages, size + 8)),
     )
 
 
 @inlined_kernel
 def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) -> None:
-    """Factors of ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column."""
+    """Factorise ``shift`` - (J + what :func:`add_linear_rates` adds per mass), column by column."""
     J = room.J
     M = room.M
     S = room.S
@@ -148,11 +165,14 @@ def _factorise_step(speed: float, terms: LinearTerms, shift: float, room: Room) 
 def _set_lit_rates(
     drivers: Drivers, piece: int, driven: Drive, blowing: float, room: Room
 ) -> float:
-    """Set the blow-out rates at a new point in ``room``, and their derivatives with respect to time and tau_los.
+    """Set the blow-out rates at a new point in ``room``, and their derivatives.
+
+    Those are with respect to time and tau_los.
 
     Returns
     -------
-    d(blow-out of all bins)/d tau_los [kg/(m2 s)]
+    float
+        d(blow-out of all bins)/d tau_los [kg/(m2 s)].
     """
     rule = drivers.blowout
     y = room.y.flat
@@ -182,7 +202,23 @@ def _set_lit_rates(
 def take_derivatives(
     terms: CollisionTerms, drivers: Drivers, piece: int, mode: int, t: float, room: Room
 ) -> Point:
-    """Derivatives of the rates at a new point ``t`` [s], ``room.y``, left in ``room``."""
+    """Set the rates at a new point and their derivatives, in ``room``.
+
+    Parameters
+    ----------
+    terms : CollisionTerms
+        Collisions in net form.
+    drivers : Drivers
+        Everything outside the disk.
+    piece : int
+        Bin in which s_blow lies.
+    mode : int
+        Mode of the drivers.
+    t : float
+        Time [s].
+    room : Room
+        With the state at that time in ``y``.
+    """
     n = room.S.size
     feedback = drivers.feedback
     linear = drivers.linear
@@ -208,7 +244,8 @@ def take_derivatives(
         factor = math.exp(y[ln_f])
         supply = factor * supply
         supply_slope = factor * supply_slope
-        pull = 0.0 if mode & HELD else feedback.rate / feedback.tau_target
+        if not mode & HELD:
+            pull = feedback.rate / feedback.tau_target
         f[ln_f] = pull * (feedback.tau_target - weighted_sum(y, tau_weight))
         f_t[ln_f] = -pull * driven.T_slope * tau_los_per_kelvin(drivers.opacity, driven.T, y)
     jacobian(room.y, terms, room.scratch, room.J)
@@ -244,7 +281,7 @@ def take_derivatives(
 
 @inlined_kernel
 def pack(v: Array, n: int, out: Array) -> None:
-    """The bins, ledger and ln f of ``v`` without what fills the eights."""
+    """Copy bins, ledger and ln f of ``v`` to ``out``, leaving out the padding."""
     for k in range(n):
         out[k] = v[k]
     for k in range(n, out.size):
@@ -253,14 +290,18 @@ def pack(v: Array, n: int, out: Array) -> None:
 
 @inlined_kernel
 def _dim(b: Array, shade: float, room: Room) -> None:
-    """Correct a solution ``b`` (at least n) that left out the change of light (Sherman and Morrison)."""
+    """Correct a solution ``b`` (at least n) for the change of light it leaves out.
+
+    By the formula of Sherman and Morrison.
+    """
     tau = weighted_sum(b, room.tau_weight) / shade
     for k in range(room.tau_weight.size):
         b[k] -= tau * room.response_to_tau.flat[k]
 
 
+# One kernel on purpose: a call copies all structures that it is given, with all their arrays.
 @borrowing_kernel
-def make_step(
+def make_step(  # noqa: C901, PLR0912, PLR0913 - see above
     terms: CollisionTerms,
     drivers: Drivers,
     method: RosenbrockMethod,
@@ -272,16 +313,39 @@ def make_step(
     after: Array,
     bend: Array,
 ) -> tuple[float, int, bool]:
-    """New state of a step, left in ``room``.
+    """Make a step and leave the new state in ``room``.
 
     Parameters
     ----------
-    span : t, h and the last time at which the drivers may be asked [s]
-    after, bend : (size,) and (3, size) where to leave the new state, and what the dense output adds to a straight line
+    terms : CollisionTerms
+        Collisions in net form.
+    drivers : Drivers
+        Everything outside the disk.
+    method : RosenbrockMethod
+        Integration method.
+    point : Point
+        From :func:`take_derivatives` at the begin of the step.
+    piece : int
+        Bin in which s_blow lies.
+    span : tuple of float
+        t, h, and the last time at which the drivers may be evaluated [s].
+    limits : Limits
+        With the accuracy.
+    room : Room
+        Buffers, with the state at the begin of the step in ``y``.
+    after : (size,) array
+        Overwritten by the new state.
+    bend : (3, size) array
+        Overwritten by the difference of the dense output from a straight line.
 
     Returns
     -------
-    error, in units of what is allowed; how many negative bins were set to zero, or -1 if they held too much; whether <Q_pr> was clamped
+    error : float
+        In units of what is allowed.
+    removed : int
+        Number of negative bins that were set to zero, or -1 if they lacked too much.
+    clamped : bool
+        Whether <Q_pr> was clamped.
     """
     t, h, t_last = span
     tau_weight = room.tau_weight
@@ -311,13 +375,15 @@ def make_step(
     shift = 1.0 / (method.gamma * h)
     _factorise_step(point.speed, linear, shift, room)
     shade = 1.0
-    if point.blowout_per_tau != 0.0:  # one rank more: the light that reaches a bin depends on all
+    if point.blowout_per_tau != 0.0:
+        # a correction of rank one: the light that reaches a bin depends on all bins
         copy(room.response_to_tau.eights, room.blowout_per_tau.eights)
         substitute(room.M, room.lower, room.response_to_tau.eights)
         shade += weighted_sum(room.response_to_tau.flat, tau_weight)
         if not shade > 0.0:
             return math.nan, 0, False
-    if fed_back:  # one row and one column more, eliminated last
+    if fed_back:
+        # one more row and column, eliminated last
         for k in range(n):
             response[k] = linear.shares[k]
         substitute(room.M, room.lower, room.response.eights)
@@ -350,7 +416,7 @@ def make_step(
             for k in range(n):
                 S_stage[k] = share * S_lit[k]
             fed = supply
-            # what fills the eights, too: a step that overflowed left NaN there
+            # clear the padding, too: a step that overflowed left NaN there
             store_to(U, i, blocks - 1, 0, ZERO)
             store_to(U, i, blocks, 0, ZERO)
             if fed_back:
@@ -386,12 +452,8 @@ def make_step(
         for k in range(ENTRIES):
             b[ledger + k] = (b[ledger + k] + entries[k]) / shift
     for k in range(blocks + 1):
-        store(
-            room.y_new.eights,
-            k,
-            0,
-            plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0)),
-        )
+        state = plus(load(room.y_new.eights, k), load_from(U, stages - 1, k, 0))
+        store(room.y_new.eights, k, 0, state)
     least = least_error(room.y.flat, n, limits)
     error = error_norm(room.y.flat, y_new, room.U_flat[stages - 1], ln_f, after.size, least, limits)
     if not error <= 1.0:

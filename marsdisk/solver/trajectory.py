@@ -1,4 +1,4 @@
-"""What an integration leaves behind: its accepted steps, and the state at any time between them."""
+"""The result of an integration: its accepted steps, and the state at any time between them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -24,19 +24,19 @@ class Trajectory(NamedTuple):
     y: Array  #: (steps+1, n+4) kg/m2
     bend: Array  #: (steps, 3, n+4) what the dense output adds to a straight line
     piece: Array  #: (steps,) bin of s_blow during the step
-    mode: Array  #: (steps,) what could act during the step
-    accepted: int  #: steps made, which for the classic scheme are shorter than those kept
+    mode: Array  #: (steps,) mode of the drivers during the step
+    accepted: int  #: steps made; the classic scheme keeps only its outer steps
     rejected: int
     beyond_qpr: int  #: steps that used <Q_pr> beyond its table
     repaired: int  #: bins that ended a step below zero and were set to zero
     ledger_error: float  #: largest |sum c + losses - start - supplied| / (start + supplied)
     tau_max: float
     gated_time: float  #: s during which grains were not solid
-    above: int  #: which of s_blow and the loss rate have been above their stops
+    above: int  #: bits of those of s_blow and the loss rate that have been above their stops
 
 
 def imbalance(path: Trajectory) -> Array:
-    """What the ledger has too much or too little after each step, over start and supply: (steps+1,)."""
+    """Return the surplus of the ledger after each step, over start and supply, (steps+1,)."""
     n = path.bins
     supplied = path.y[:, path.bins + SUPPLIED]
     start = path.y[0, :n].sum()
@@ -46,32 +46,31 @@ def imbalance(path: Trajectory) -> Array:
 
 
 def joined(paths: Sequence[Trajectory]) -> Trajectory:
-    """One trajectory of those that follow each other in time, each from where the one before it ended."""
+    """Join trajectories that follow each other in time into one.
+
+    Each begins where the one before it ended.
+    """
     if len(paths) == 1:
         return paths[0]
     first = paths[0]
     last = paths[-1]
-    of_steps: Any = {
-        name: np.concatenate([getattr(path, name) for path in paths])
-        for name in ("bend", "piece", "mode")
-    }
-    totals: Any = {
-        name: sum(getattr(path, name) for path in paths)
-        for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time")
-    }
+    changes: dict[str, Any] = {}
+    for name in ("bend", "piece", "mode"):
+        changes[name] = np.concatenate([getattr(path, name) for path in paths])
+    for name in ("accepted", "rejected", "beyond_qpr", "repaired", "gated_time"):
+        changes[name] = sum(getattr(path, name) for path in paths)
     whole = last._replace(
         t=np.concatenate([first.t[:1], *(path.t[1:] for path in paths)]),
         y=np.concatenate([first.y[:1], *(path.y[1:] for path in paths)]),
         tau_max=max(path.tau_max for path in paths),
-        **of_steps,
-        **totals,
+        **changes,
     )
     return whole._replace(ledger_error=float(np.abs(imbalance(whole)).max()))
 
 
 @borrowing_kernel
-def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
-    """Component ``k`` at fraction ``x`` of a step, by the method's dense output."""
+def component_at(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
+    """Return component ``k`` at fraction ``x`` of a step, by the method's dense output."""
     return float(
         (1.0 - x) * y0[k]
         + x * (y1[k] + (1.0 - x) * (bend[0, k] + x * (bend[1, k] + x * bend[2, k])))
@@ -80,11 +79,27 @@ def between(y0: Array, y1: Array, bend: Array, k: int, x: float) -> float:
 
 @borrowing_kernel
 def interpolate(y0: Array, y1: Array, bend: Array, x: float, n: int, out: Array) -> None:
-    """State of ``n`` bins at fraction ``x`` of a step by the method's dense output; what a bin lacks to zero is taken from the fullest."""
+    """Set ``out`` to the state at fraction ``x`` of a step, by the method's dense output.
+
+    Where a bin would be negative it is zero, and the fullest bin has less.
+
+    Parameters
+    ----------
+    y0, y1 : array
+        State at the begin and end of the step.
+    bend : (3, size) array
+        Difference of the dense output from a straight line.
+    x : float
+        Fraction of the step.
+    n : int
+        Number of bins.
+    out : array
+        Overwritten.
+    """
     lacking = 0.0
     fullest = 0
     for k in range(y0.size):
-        out[k] = between(y0, y1, bend, k, x)
+        out[k] = component_at(y0, y1, bend, k, x)
     for k in range(n):
         if out[k] < 0.0:
             lacking -= out[k]
@@ -92,6 +107,7 @@ def interpolate(y0: Array, y1: Array, bend: Array, x: float, n: int, out: Array)
         if out[k] > out[fullest]:
             fullest = k
     out[fullest] -= lacking
-    if out[fullest] < 0.0:  # a useless polynomial: the chord is positive
+    if out[fullest] < 0.0:
+        # the polynomial is useless; the straight line is positive
         for k in range(y0.size):
             out[k] = (1.0 - x) * y0[k] + x * y1[k]

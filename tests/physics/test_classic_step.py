@@ -195,7 +195,7 @@ def test_a_mass_error_that_cannot_be_met_is_an_error() -> None:
     with pytest.raises(
         ArithmeticError,
         match=(
-            r"stays at 1, above mass_tol = 0\.005, .*prod_subblow_mass_rate must be what source_k"
+            r"stays at 1, above mass_tol = 0\.005, .*prod_subblow_mass_rate must equal what source_k"
             r" adds"
         ),
     ):

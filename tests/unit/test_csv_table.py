@@ -59,11 +59,11 @@ def test_comments_empty_lines_spaces_and_byte_order_marks_are_skipped(tmp_path: 
         (
             "x;y\n1,5;2\n",
             (
-                "line 1: the columns are separated by ';'; take commas, and write decimals after a"
+                "line 1: the columns are separated by ';'; use commas, and write decimals after a"
                 " point"
             ),
         ),
-        ("x\ty\n1\t2\n", "line 1: the columns are separated by '.t'; take commas"),
+        ("x\ty\n1\t2\n", "line 1: the columns are separated by '.t'; use commas"),
         (
             'x,y\n1,"2\n3"\n',
             "line 2: the quotes in '1,\"2' do not pair; put a whole cell in quotes, or none of it",
