@@ -125,7 +125,7 @@ def _interrupt_handler_kept() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shipped() -> Callable[..., RunConfig]:
-    """A shipped configuration by its short name, with dotted keys replaced.
+    """Return a function that loads a shipped configuration, with dotted keys replaced.
 
     ``shipped("melt_simple", {"temperature.T0": 3000.0})``.
     """

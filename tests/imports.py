@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def module_name(file: Path) -> str:
-    """The full name of the module in a file, whose path is relative to the checkout."""
+    """Return the full name of the module in a file, whose path is relative to the checkout."""
     return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
 
 

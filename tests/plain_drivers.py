@@ -22,7 +22,10 @@ def plain_drivers(
     sharp: bool,
     supply: Array,
 ) -> Drivers:
-    """Drivers without sublimation and drag; ``supply`` (n,) [kg/(m2 s)], ``blowout_rate`` in 1/s."""
+    """Make drivers without sublimation and drag.
+
+    ``supply`` (n,) in kg/(m2 s), ``blowout_rate`` in 1/s.
+    """
     sizes = np.sqrt(edges[1:] * edges[:-1])
     n = edges.size - 1
     rate = float(supply.sum())

@@ -1,4 +1,7 @@
-"""``make bench``: the figures of the README, as two Markdown tables; with ``--readme`` they are put into it."""
+"""``make bench``: the figures of the README, as two Markdown tables.
+
+With ``--readme`` they are written there.
+"""
 
 import io
 import math
@@ -170,7 +173,10 @@ def classic_step() -> None:
 
 
 def cache_scopes() -> None:
-    """Half of the study in this process, under each scope; a block holds whole rings, so that a task meets each key once."""
+    """Run half of the study in this process, under each scope.
+
+    A block holds whole rings, so that a task meets each key once.
+    """
     for title, scope, enabled in (
         ("scope run", "run", True),
         ("scope task", "task", True),

@@ -1,4 +1,7 @@
-"""Time and memory of a run over the number of bins; ``python -m tests.benchmarks.bins [--write]``."""
+"""Time and memory of a run over the number of bins.
+
+``python -m tests.benchmarks.bins [--write]``
+"""
 
 import json
 import subprocess
@@ -25,7 +28,10 @@ def kilobytes(entry: str) -> int:
 
 
 def one(bins: int, years: float, repeats: int) -> dict[str, float]:
-    """A process of its own is needed: memory that a larger run has had would hide that of a smaller one."""
+    """Measure runs in the present process, which has to be a new one.
+
+    Memory of an earlier, larger run would hide that of a smaller one.
+    """
 
     def run(n: int) -> tuple[float, int]:
         result = run_zero_d(

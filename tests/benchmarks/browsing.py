@@ -1,4 +1,6 @@
-"""How long the page of 100,000 runs takes to answer; ``python -m tests.benchmarks.browsing [--write]``, with Debian's chromium.
+"""Response times of the page of 100,000 runs; ``python -m tests.benchmarks.browsing [--write]``.
+
+Debian's chromium is needed.
 
 ``sweep browse`` serves a headless browser on the same machine. Each time is from what a person does
 until the browser has drawn what was asked for; the browser and what drives it share the processors
@@ -40,7 +42,10 @@ _PAINTED = (
 
 
 class Deed(NamedTuple):
-    """What a person does on the page, and how one sees that it is done, in JavaScript; ``before`` is what the page said then."""
+    """Action of a person on the page, and the JavaScript condition that it is done.
+
+    ``before`` is what the page said until then.
+    """
 
     title: str
     do: Callable[[Page], object]
@@ -114,7 +119,7 @@ DEEDS = (
 
 @contextmanager
 def served(store: Path) -> Iterator[str]:
-    """The address of the page of a store."""
+    """Serve the page of a store, and yield its address."""
     words = [sys.executable, "-m", "sweep.cli", "browse", str(store), "--no-open"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

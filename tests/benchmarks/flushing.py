@@ -1,4 +1,4 @@
-"""What it would cost to have every block on the disk before it counts; ``python -m tests.benchmarks.flushing [--write]``.
+"""Cost of flushing every block to the disk; ``python -m tests.benchmarks.flushing [--write]``.
 
 Real blocks are committed as workers do it, and what was written is flushed where a block is held
 against its store: when all files are written and none has its name yet. The ways take turns, block

@@ -1,4 +1,6 @@
-"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``, by default 100000.
+"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``.
+
+RUNS is 100000 by default.
 
 The sweep is a product of four axes of two-year runs of mars_0d_melt_simple.yaml. Beside its rate
 stands that of the bare solver in one process, alone and with a second one beside it; over time, the
@@ -29,7 +31,7 @@ Rows = Iterator[tuple[str, str]]
 
 
 def sweep_file(folder: Path, runs: int) -> Path:
-    """A sweep of so many runs, or of a few more."""
+    """Write the file of a sweep of ``runs`` runs, or of a few more."""
     n = round(runs**0.25)
     others = (n, n, max(1, n // 2))
     axes = (math.ceil(runs / math.prod(others)), *others)
@@ -50,7 +52,10 @@ axes:
 
 
 def bare(file: Path) -> float:
-    """Runs per second of the integrator and its dense output alone, over runs drawn from the sweep."""
+    """Return runs per second of the integrator and its dense output alone.
+
+    Over runs drawn from the sweep.
+    """
     sweep = load_sweep(file)
     cache = RunCache()
     ensure_compiled()
@@ -66,7 +71,7 @@ def bare(file: Path) -> float:
 
 
 def bare_rates(file: Path, processes: int) -> float:
-    """Runs per second of the bare solver in each of so many processes at once."""
+    """Return runs per second of the bare solver in each of ``processes`` processes at once."""
     words = [sys.executable, "-m", "tests.benchmarks.many", "--bare", str(file)]
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     return sum(float(process.communicate()[0]) for process in running) / processes
@@ -84,7 +89,7 @@ def memory_of(process: psutil.Process) -> tuple[float, float]:
 
 
 def rows(runs: int) -> Rows:
-    """What was measured, and the figure."""
+    """Return the rows of the table: quantity and figure."""
     with tempfile.TemporaryDirectory() as folder:
         file = sweep_file(Path(folder), runs)
         store = Path(folder) / "many.zarr"

@@ -1,4 +1,4 @@
-"""What a sweep costs beside its runs: driver and scheduler per run, their memory, status of a large store, a dead worker's blocks.
+"""Overhead of a sweep: driver and scheduler, memory, status of a large store, a dead worker.
 
 ``python -m tests.benchmarks.overhead [--write]``.
 """
@@ -48,7 +48,9 @@ axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
 NO_RUNS = """
 import sweep.worker
 from sweep.worker import Receipt
-sweep.worker.run_block = lambda task, scopes=None: Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
+def run_block(task, scopes=None):
+    return Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
+sweep.worker.run_block = run_block
 """
 
 Rows = list[tuple[str, str]]
@@ -61,7 +63,7 @@ def sweep_file(folder: Path, runs: int) -> Path:
 
 
 def driver_and_scheduler(folder: Path) -> Rows:
-    """All of a sweep but what its workers do: they answer at once, without running or writing anything."""
+    """Run all of a sweep but its workers' part: they answer at once, without running or writing."""
     (folder / "no_runs.py").write_text(NO_RUNS, encoding="utf-8")
     begin = time.perf_counter()
     plan = make_plan(load_sweep(sweep_file(folder, RUNS)))
@@ -189,7 +191,7 @@ def status_of_a_million(folder: Path) -> Rows:
 
 
 def blocks_of_a_dead_worker(folder: Path) -> Rows:
-    """From SIGKILL of a worker to the moment when the run that it was in the middle of is begun by another."""
+    """Measure from SIGKILL of a worker until another one begins the interrupted run."""
     file = sweep_file(folder, 120)
     working = folder / "working"
     store = folder / "dead.zarr"
@@ -246,7 +248,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
 
 
 def rows() -> Rows:
-    """What was measured, and the figure."""
+    """Return the rows of the table: quantity and figure."""
     found: Rows = []
     for measure in (
         parts_of_a_run,

@@ -1,4 +1,4 @@
-"""Where the tables of benchmarks go: printed, and with ``--write`` into a page of docs between their markers."""
+"""Print the tables of benchmarks; ``--write`` puts them into a page of docs between its markers."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ def load() -> str:
 
 
 def publish(name: str, page: Path, make: Callable[[], list[str]]) -> None:
-    """Run a benchmark, print its lines and where they were measured; with ``--write`` put both into ``page``."""
+    """Run a benchmark, and print its lines and the machine; ``--write`` puts both into ``page``."""
     before = load()
     lines = make()
     command = f"python -m tests.benchmarks.{name}"

@@ -1,4 +1,6 @@
-"""How many runs a refinement saves against a grid at equal interpolation error: ``python -m tests.benchmarks.refinement`` (some minutes).
+"""Runs that a refinement saves against a grid at equal interpolation error.
+
+``python -m tests.benchmarks.refinement``, some minutes.
 
 The sweep is configs/sweeps/mass_loss_refined.yaml, with more runs. Between runs M_loss is
 interpolated linearly: in the triangles of the refinement, in the cells of the grid. The error is
@@ -32,7 +34,10 @@ Floats = NDArray[np.float64]
 
 
 def _run(folder: Path, name: str, **sections: Any) -> tuple[Floats, Floats]:
-    """(cases, 2) Places in the unit square and (cases,) M_loss of a sweep that is the shipped one but for some sections."""
+    """Run the shipped sweep with other sections; return points of the unit square and M_loss.
+
+    The shapes are (cases, 2) and (cases,).
+    """
     given = load_sweep(FILE).given
     content = read_yaml_mapping(FILE)
     ranges = content["refine"]["axes"]
@@ -65,7 +70,10 @@ def _grid(folder: Path, n: int, ranges: dict[str, Any]) -> RegularGridInterpolat
 
 
 def _runs_for(error: float, grids: dict[int, float]) -> float:
-    """Runs of a grid that is as good, between two of those measured by a power law; infinite where none is as good, 0 where all are."""
+    """Return the runs of an equally accurate grid, by a power law between those measured.
+
+    Infinite where no grid is as accurate, 0 where all are.
+    """
     runs = np.array(list(grids))
     errors = np.minimum.accumulate(list(grids.values()))
     return float(

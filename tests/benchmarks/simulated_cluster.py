@@ -1,4 +1,6 @@
-"""One Dask scheduler and one driver before very many workers that do nothing but wait; ``python -m tests.benchmarks.simulated_cluster [--write]``.
+"""One scheduler and one driver with very many workers that do nothing but wait.
+
+``python -m tests.benchmarks.simulated_cluster [--write]``
 
 Scheduler, driver, messages and tasks are the real ones. The workers are Dask's, a lot of them in
 one process, and a block takes them a given time, in which they compute and write nothing: so what
@@ -56,7 +58,7 @@ class Measured(NamedTuple):
 
 
 async def serve() -> None:
-    """A scheduler, until it is killed."""
+    """Run a scheduler until it is killed."""
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
         print(scheduler.address, flush=True)
         await scheduler.finished()
@@ -85,7 +87,10 @@ def used(process: psutil.Process) -> float:
 
 
 def drive(address: str, blocks: int) -> dict[str, float]:
-    """Hand out so many blocks as a sweep does: s of the clock and of the driver's processor time, and the bytes of a message."""
+    """Hand out ``blocks`` blocks as a sweep does.
+
+    Return wall-clock and processor seconds of the driver, and the bytes of a message.
+    """
     with tempfile.TemporaryDirectory() as folder:
         plan = replace(make_plan(load_sweep(sweep_file(Path(folder), RUNS))), block_size=BLOCK)
     full = [block for block in plan.blocks if len(block.rows) == BLOCK]

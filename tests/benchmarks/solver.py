@@ -1,4 +1,6 @@
-"""Time and error of the integrator over the shipped configurations: ``python -m tests.benchmarks.solver [--against PATH] [--rtol 1e-3 1e-6]``.
+"""Time and error of the integrator over the shipped configurations.
+
+``python -m tests.benchmarks.solver [--against PATH] [--rtol 1e-3 1e-6]``
 
 Every time is the fastest of many runs of a prepared configuration through
 :func:`marsdisk.zero_d.solve`: the integrator and the reading of its dense output. With
@@ -26,7 +28,7 @@ EXACT = 1e-10
 
 
 def serve() -> None:
-    """Answer requests, one line of JSON each, until there are no more; the package is that of the checkout."""
+    """Answer requests, one line of JSON each, with the package of the checkout."""
     from marsdisk.cache import RunCache
     from marsdisk.config import load_config
     from marsdisk.zero_d import finish, prepare, run_zero_d, solve

@@ -69,7 +69,10 @@ def driving(file: Path, store: Path, workers: int) -> Iterator["subprocess.Popen
 
 
 def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
-    """From the start of ``sweep run`` to the first committed block, of each repeat; the processors' time is that of the whole command."""
+    """Time ``sweep run`` from its start to the first committed block, for each repeat.
+
+    The processor time is that of the whole command.
+    """
     found = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:

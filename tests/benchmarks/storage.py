@@ -1,4 +1,6 @@
-"""Codecs, chunks, shards and block sizes on the real arrays of a sweep; ``python -m tests.benchmarks.storage [--write]``.
+"""Codecs, chunks, shards and block sizes on the real arrays of a sweep.
+
+``python -m tests.benchmarks.storage [--write]``
 
 Every layout is written block by block as :func:`sweep.store.writer.write_block` does, all arrays of
 a block at once. Times are of the processor, of all threads of the process: files stay in the disk's
@@ -91,7 +93,10 @@ class Measured(NamedTuple):
 
 
 def real_arrays(runs: int) -> Arrays:
-    """What a sweep of the study's kind holds along ``run``; texts are few bytes and left out."""
+    """Run a sweep of the study's kind and read its arrays along ``run``.
+
+    Texts are few bytes and left out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "study.zarr"
         run_study(folder, store, runs)
@@ -105,7 +110,7 @@ def real_arrays(runs: int) -> Arrays:
 
 
 def packed(arrays: Arrays) -> Arrays:
-    """The same with the scalars of each type side by side."""
+    """Put the scalars of each type side by side."""
     found = {name: values for name, values in arrays.items() if values.ndim > 1}
     for kind in {values.dtype for values in arrays.values() if values.ndim == 1}:
         found[f"{PACKED}_{kind}"] = np.stack(

@@ -17,7 +17,7 @@ CASES_PER_RING = 18
 
 
 def study_file(folder: str | Path, rings: int, **changes: object) -> Path:
-    """The study with so many rings, :data:`CASES_PER_RING` runs each."""
+    """Write the study with ``rings`` rings, :data:`CASES_PER_RING` runs each."""
     content = yaml.safe_load(
         (ROOT / "configs" / "sweeps" / "temperature_supply.yaml").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Our store beside Icechunk, which keeps Zarr in a format of its own with transactions, on the same blocks.
+"""Our store against Icechunk, Zarr in a format of its own with transactions, on the same blocks.
 
 ``pip install icechunk``, then ``python -m tests.benchmarks.transactions [--write]``. Arrays, chunks
 and codecs are the same; what differs is who makes a block of them appear at once. Ours writes the
@@ -210,7 +210,7 @@ def write_all(store: Any, arrays: Arrays) -> None:
 
 
 def race(kind: Any, path: Path, arrays: Arrays, sign: float, begin: Any) -> None:
-    """Write the first block with values that tell who wrote it, at the same time as another process."""
+    """Write the first block, with values that name the writer, while another process does so."""
     mine = {
         name: values if name == RECORD else np.full_like(values, sign)
         for name, values in arrays.items()

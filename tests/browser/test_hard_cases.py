@@ -1,4 +1,4 @@
-"""Stores that are written meanwhile, hostile or very large; the server and its address; Dask's dashboard."""
+"""Stores written meanwhile, hostile or very large; the server's address; Dask's dashboard."""
 
 import os
 import re

@@ -32,14 +32,14 @@ from sweep.browse.series import SHOWN
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
-_BOX = (
-    "name =>"
-    " Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
-)
+_BOX = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+  return view.el.getBoundingClientRect().toJSON()
+}"""
 
 
 def run_at(dataset: Any, **labels: Any) -> int:
-    """The run with these coordinates."""
+    """Return the run with these coordinates."""
     return int(
         np.flatnonzero(
             np.logical_and.reduce([dataset[name].values == value for name, value in labels.items()])

@@ -1,4 +1,4 @@
-"""The table, parallel coordinates, the cache's page and the record, and the filter over all of them."""
+"""The table, parallel coordinates, the cache's page, the record, and the filter for all of them."""
 
 import re
 import shutil
@@ -180,8 +180,10 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(
     assert dataset.T0.values[run_in(page)] == 5000.0
     box = page.evaluate("""() => {
       const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("parallel"))
-      const at = view.el.getBoundingClientRect()
-      return [[-0.1, 1.02], [0.1, 0.8]].map(([x, y]) => [at.x + view.frame.x_scale.compute(x), at.y + view.frame.y_scale.compute(y)])
+      const box = view.el.getBoundingClientRect()
+      const {x_scale, y_scale} = view.frame
+      const corners = [[-0.1, 1.02], [0.1, 0.8]]
+      return corners.map(([x, y]) => [box.x + x_scale.compute(x), box.y + y_scale.compute(y)])
     }""")
     page.mouse.move(*box[0])
     page.mouse.down()

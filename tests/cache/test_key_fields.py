@@ -1,4 +1,7 @@
-"""Every input of every cached array is in its key: changing one is noticed, for that reason alone, and gives a cold cache's value."""
+"""Every input of a cached array is in its key.
+
+A change of any input is noticed, for that reason alone, and gives a cold cache's value.
+"""
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -159,7 +162,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS)
 def test_a_key_without_one_of_its_fields_would_be_found_out(kind: CacheKind, field: str) -> None:
-    """So the comparison above can fail; but for the density in shares of the supply, in which it cancels."""
+    """So the comparison above can fail, but for the density in the supply's shares: it cancels."""
     base = dataclasses.replace(BASE, mode="initial_psd") if field == "initial_version" else BASE
     cache = Forgetful(kind, field)
     build_all(base, cache)

@@ -1,4 +1,4 @@
-"""One cache through any sequence of runs and steps, whatever changes between them: always what a cold cache gives."""
+"""One cache through any sequence of runs and steps gives what a cold cache gives."""
 
 import dataclasses
 from typing import Any
@@ -122,12 +122,13 @@ class OneCache(RuleBasedStateMachine):
     def what_is_held_is_small_and_cannot_be_written(self) -> None:
         if not hasattr(self, "cache"):
             return
-        held = 0
+        size = 0
         for kind in CacheKind:
-            for array in _arrays(self.cache._slots[kind].value):
+            # the cache hands out no array without counting a hit
+            for array in _arrays(self.cache._slots[kind].value):  # noqa: SLF001
                 assert not array.flags.writeable
-                held += array.nbytes
-        assert held == self.cache.stats().bytes.sum() <= LARGEST
+                size += array.nbytes
+        assert size == self.cache.stats().bytes.sum() <= LARGEST
 
 
 test_one_cache_through_anything = OneCache.TestCase

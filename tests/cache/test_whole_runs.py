@@ -1,4 +1,4 @@
-"""A cache never changes a number of a run: shared, own or switched off, in any order of the runs."""
+"""A cache never changes a number of a run: shared, private or off, in any order of the runs."""
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -96,7 +96,7 @@ class DaskProcesses:
             client.wait_for_workers(count, timeout=PATIENCE)
 
     def client(self, **options: Any) -> Client:
-        """A client of the scheduler."""
+        """Connect a client to the scheduler."""
         return Client(self.address, set_as_default=False, timeout=PATIENCE, **options)
 
 

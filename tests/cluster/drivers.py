@@ -26,7 +26,7 @@ SWEEP_WITH_ONE_KERNEL = (sys.executable, str(HERE / "one_kernel.py"))
 
 
 def environment_inside(settings: Mapping[str, object]) -> dict[str, str]:
-    """The environment of workers that do what preloads/inside_workers.py understands."""
+    """Return the environment of workers that obey preloads/inside_workers.py."""
     if not settings:
         return {}
     variables = {f"FAULT_{name.upper()}": str(value) for name, value in settings.items()}

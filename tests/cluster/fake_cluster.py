@@ -91,7 +91,7 @@ class FakeFuture:
         return self.outcome
 
     def exception(self, timeout: float) -> BaseException | None:
-        """The error of a task; Dask has none for one that was cancelled."""
+        """Return the error of a task; Dask has none for a task that was cancelled."""
         self.settle()
         if self.status == "pending":
             self._wait_in_vain(timeout)
@@ -188,12 +188,12 @@ def described_worker(
     last_seen: float = 0.0,
     status: str = "running",
 ) -> dict[str, Any]:
-    """A worker as a scheduler describes it."""
+    """Describe a worker as a scheduler does."""
     return {"nthreads": threads, "status": status, "last_seen": last_seen, "name": "w"}
 
 
 def receipt_of(task: BlockTask, *, seconds: float = 1.0) -> Receipt:
-    """What a worker sends back that has committed a block."""
+    """Return what a worker sends back once it has committed a block."""
     return Receipt(
         task.index,
         done=len(task.rows),

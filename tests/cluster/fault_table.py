@@ -30,7 +30,7 @@ OUTCOME = pytest.StashKey[Outcome]()
 
 
 def title_of(item: pytest.Item) -> str:
-    """The title that the marker of a test gives its fault; empty for tests without a row."""
+    """Return the title of the fault in a test's marker; empty for tests without a row."""
     marker = item.get_closest_marker("faults")
     if marker is None or not marker.args:
         return ""

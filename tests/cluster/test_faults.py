@@ -1,4 +1,4 @@
-"""Whatever is killed or interrupted, and whenever: committed runs stay, the same command goes on, and the bits are the same."""
+"""Committed runs survive any kill or interruption; the same command resumes, with the same bits."""
 
 import os
 import re

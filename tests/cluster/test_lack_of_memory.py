@@ -36,7 +36,7 @@ class StarvedCluster(FakeCluster):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of those who wait for workers."""
+    """Replace the clock of code that waits for workers."""
     clock = Clock()
     monkeypatch.setattr(sweep.watchdog, "time", clock)
     monkeypatch.setattr(sweep.cluster, "time", clock)

@@ -29,7 +29,7 @@ from sweep.store.place import Place
 
 @pytest.fixture
 def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServer]:
-    """What stands before it, and what this process speaks with."""
+    """Yield the proxy in front of the object store, through which this process speaks."""
     with UnreliableServer(port) as server:
         for name, value in settings_of(server.address).items():
             monkeypatch.setenv(name, value)
@@ -123,10 +123,16 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(
     proxy.chance = cut_some(0.3)
     names = {f"{i:04d}/c/0" for i in range(40)}
     for name in names:
-        assert place._put_if(place.inside, name, b"x", "overwrite")
+        # the public ways to write are for chunks and notes of a whole store
+        assert place._put_if(place.inside, name, b"x", "overwrite")  # noqa: SLF001
     assert sorted(key for key, _ in place.listing()) == sorted(names)
     place.delete(names)
     assert list(place.listing()) == []
+
+
+def patience_of(place: Objects) -> float:
+    """Return how long a place waits [s], without waiting for that long."""
+    return place._patience().seconds  # noqa: SLF001 - has no other trace than the wait
 
 
 def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
@@ -137,9 +143,9 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
     no_retries = {**object_client.RETRIES, "max_retries": 0}
     monkeypatch.setattr(object_client, "RETRIES", no_retries)
     place.note_write("note", b"there")
-    assert place._patience().seconds == 300.0
-    assert replace(place, patience=20.0)._patience().seconds == 20.0
-    assert replace(place, patience=900.0)._patience().seconds == 300.0
+    assert patience_of(place) == 300.0
+    assert patience_of(replace(place, patience=20.0)) == 20.0
+    assert patience_of(replace(place, patience=900.0)) == 300.0
     proxy.chance = refuse_some(1.0, SLOW_DOWN)
     at_once = dask.config.set({"sweep.storage-patience": "0 s"})
     with at_once, pytest.raises(StorageOutageError) as caught:
@@ -150,8 +156,8 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
         "it asks for fewer requests; run the same command again when it answers"
     )
     with dask.config.set({"sweep.storage-patience": "20 minutes"}):
-        assert place._patience().seconds == 1200.0
-        assert place.for_a_block()._patience().seconds == 80.0
+        assert patience_of(place) == 1200.0
+        assert patience_of(place.for_a_block()) == 80.0
 
 
 def test_a_bucket_that_has_never_answered_is_not_waited_for_as_long(
@@ -159,4 +165,4 @@ def test_a_bucket_that_has_never_answered_is_not_waited_for_as_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sweep.store.patience.ANSWERED", ANSWERED - {place.bucket})
-    assert place._patience().seconds == 10.0
+    assert patience_of(place) == 10.0

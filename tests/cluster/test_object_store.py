@@ -1,4 +1,4 @@
-"""A sweep into S3, with a real server on this machine: the same bits, one driver, nothing lost, and no secret anywhere."""
+"""A sweep into S3, with a real server on this machine: same bits, one driver, no leaked secret."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of 10 blocks of one run each."""
+    """Return the file of a sweep of 10 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     return sweep_file(
         tmp_path_factory.mktemp("objects"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1
@@ -151,7 +151,7 @@ def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
 
 
 def note_of(pid: int, since: str) -> bytes:
-    """The note of a driver on another machine that holds the lease."""
+    """Return the note of a driver on another machine that holds the lease."""
     note = {"pid": pid, "host": "elsewhere", "since": since, "id": "x", "state": "held"}
     return json.dumps(note).encode()
 

@@ -1,4 +1,4 @@
-"""Profiles of clusters: what they say is checked like any other file, and shown before anything is submitted."""
+"""Profiles of clusters: checked like any other file, and shown before anything is submitted."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sweeps on a scheduler and workers that were there before: the same bits, and no worker that does not agree."""
+"""Sweeps on an existing scheduler and its workers: same bits, and no worker that does not agree."""
 
 import os
 import re
@@ -25,7 +25,7 @@ Start = Callable[..., Driver]
 
 @pytest.fixture
 def drive(launch: Start, dask: DaskProcesses) -> Start:
-    """Starts a driver on the scheduler: ``drive(file, store)``."""
+    """Return a function that starts a driver on the scheduler: ``drive(file, store)``."""
 
     def drive(file: Path, store: Path, **extra: str) -> Driver:
         words = [*SWEEP, "run", file, "--store", store, "--scheduler", dask.address]

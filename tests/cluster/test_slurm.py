@@ -1,4 +1,4 @@
-"""SLURM for real, on this machine: a sweep on its jobs, a job taken away in the middle, and jobs shorter than the sweep."""
+"""A real SLURM on this machine: a sweep on its jobs, a lost job, jobs shorter than the sweep."""
 
 import json
 import math
@@ -109,7 +109,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 
 @pytest.fixture
 def drive(launch: Start, slurm: Slurm, tmp_path: Path) -> Start:
-    """Starts ``sweep run --cluster slurm-test``: ``drive(file)``, with changes of its profile."""
+    """Return a function that starts ``sweep run --cluster slurm-test``: ``drive(file)``.
+
+    It takes changes of the profile.
+    """
 
     def drive(file: Path, inside: Mapping[str, object] | None = None, **changes: Any) -> Driver:
         variables = environment_inside(inside or {})
@@ -141,7 +144,7 @@ def finish(driver: Driver) -> str:
 
 
 def workers_of_jobs(folder: Path) -> list[psutil.Process]:
-    """Processes of jobs that were submitted in ``folder``."""
+    """Return the processes of jobs that were submitted in ``folder``."""
     workers = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

@@ -31,7 +31,7 @@ AWAY = StorageOutageError("s3://bucket/s.zarr: the object store answered 503 Ser
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that outages are measured by."""
+    """Replace the clock that outages are measured by."""
     clock = Clock()
     monkeypatch.setattr(sweep.outage, "time", clock)
     return clock
@@ -99,7 +99,7 @@ def drive(
     blocks: int,
     **limits: float,
 ) -> Drive:
-    """A window of blocks that are not taken so often (``outages``, by block) before they are."""
+    """Return a window whose blocks are refused as often as ``outages`` says, by block."""
     tried: Counter[int] = Counter()
 
     def outcome_of(future: FakeFuture) -> Outcome:

@@ -1,4 +1,4 @@
-"""Drivers that live on the cluster: followed and stopped from elsewhere, and replaced when they die."""
+"""Drivers on the cluster: followed and stopped from another machine, and replaced when they die."""
 
 import json
 import os
@@ -31,7 +31,7 @@ PATIENTLY = ("--patience", PATIENCE)
 
 @pytest.fixture
 def dask(dask: DaskProcesses, tmp_path: Path) -> Iterator[DaskProcesses]:
-    """A scheduler whose drivers end with the test."""
+    """Yield a scheduler whose drivers end with the test."""
     yield dask
     end_driver(tmp_path)
 

@@ -19,7 +19,7 @@ PAUSED = {
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that the watchdog looks at."""
+    """Replace the clock of the watchdog."""
     clock = Clock()
     monkeypatch.setattr(sweep.watchdog, "time", clock)
     return clock
@@ -30,7 +30,7 @@ def cluster_of(clock: Clock, workers: dict[str, dict[str, Any]], **options: Any)
 
 
 def watch_cluster(cluster: FakeCluster, **limits: float) -> tuple[Watchdog, list[str]]:
-    """A watchdog of a cluster, and the list of what it says."""
+    """Return a watchdog of a cluster, and the list of its messages."""
     said: list[str] = []
     watchdog = Watchdog(Limits(**limits), said.append)
     watchdog.watch(cluster)

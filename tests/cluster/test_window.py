@@ -53,7 +53,7 @@ KILLER = "killed its worker process twice, as a crash in compiled code or too mu
 
 
 def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
-    """A task whose runs are told apart by their rows."""
+    """Make a task whose runs are told apart by their rows."""
     overrides = tuple({"row": row} for row in block.rows)
     return BlockTask(
         "s.zarr",
@@ -70,12 +70,12 @@ def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
 
 
 def rows_of(task: BlockTask) -> list[int]:
-    """The runs that a worker starts for a task."""
+    """Return the runs that a worker starts for a task."""
     return [run["row"] for i, run in enumerate(task.overrides) if i not in task.condemned]
 
 
 def commit(future: FakeFuture) -> Receipt:
-    """What a worker does with which all is well."""
+    """Answer as a worker without any trouble does."""
     return receipt_of(future.task)
 
 
@@ -126,7 +126,7 @@ class Drive:
 
 @pytest.fixture
 def drive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drive]:
-    """Sets up a window: ``drive(outcome_of, blocks)``."""
+    """Return a function that sets up a window: ``drive(outcome_of, blocks)``."""
     return functools.partial(Drive, monkeypatch)
 
 
@@ -421,7 +421,7 @@ def test_a_trial_that_hangs_or_meets_an_unfit_worker_is_begun_anew_elsewhere(
 
 @pytest.fixture
 def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reporter]:
-    """Runs six blocks on whatever a function starts for them; gives what was reported."""
+    """Return a function that runs six blocks on clusters of a test, and returns the report."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, 6]}}
     plan = make_plan(load_sweep(sweep_file(tmp_path, axes=axes, block=1)))
     store = str(tmp_path / "s.zarr")
@@ -439,7 +439,7 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rep
 
 
 def losing_clusters(commits: int, started: list[FakeClient]) -> Callable[..., Any]:
-    """Starts clusters, each of which commits ``commits`` blocks before its scheduler is gone."""
+    """Return a starter of clusters that commit ``commits`` blocks, then lose their scheduler."""
 
     @contextmanager
     def workers_from(*given: Any, **options: Any) -> Iterator[Cluster]:

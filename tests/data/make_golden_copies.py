@@ -1,4 +1,4 @@
-"""Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER [SUBJECT]...``.
+"""Copy the golden numbers that tests replay: ``python make_golden_copies.py FOLDER [SUBJECT]...``.
 
 The numbers were made by the functions of an earlier program for the same disk. One file a subject
 is written beside this script; of the large fragment tensors only a sample of entries and their sums

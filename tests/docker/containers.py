@@ -13,17 +13,20 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Instructions of the Dockerfile with their arguments, continued lines joined."""
+    """List the instructions of the Dockerfile with their arguments, continued lines joined."""
     text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
-    joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", text))
-    return [
-        (word, rest.strip())
-        for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())
-    ]
+    text = re.sub(r"(?m)^#.*\n", "", text)
+    joined = re.sub(r"\\\n\s*", "", text)
+    pairs = []
+    for line in joined.splitlines():
+        if line.strip():
+            word, _, rest = line.partition(" ")
+            pairs.append((word, rest.strip()))
+    return pairs
 
 
 def last(instruction: str) -> str:
-    """What holds in the finished image."""
+    """Return the value that holds in the finished image."""
     return [rest for word, rest in instructions() if word == instruction][-1]
 
 

@@ -1,4 +1,4 @@
-"""The image and the services are what docker/README.md says, as far as that can be seen without an engine."""
+"""The image and the services are as docker/README.md says, as far as an engine is not needed."""
 
 import json
 import os
@@ -20,7 +20,10 @@ from sweep.cluster import SETTINGS
 
 
 def check(compose: dict[str, Any]) -> None:
-    """Raise ValueError unless it follows the Compose specification and refers to nothing that it does not define."""
+    """Raise ValueError unless it follows the Compose specification and all references are defined.
+
+    The parser does not put in defaults.
+    """
     # which the parser does not put in
     defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", yaml.safe_dump(compose))
     parsed = PyCompose.from_yaml(defaults)

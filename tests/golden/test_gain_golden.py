@@ -1,4 +1,7 @@
-"""Collision rates and the gain they feed against the golden numbers, in which the unbound share is 1 - F with F rounded."""
+"""Collision rates and their gain against the golden numbers.
+
+In these the unbound share is 1 - F with F rounded.
+"""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The truncated power law of molten ejecta, and the surface density of a given mass, against the golden numbers."""
+"""Truncated power law of molten ejecta, and surface densities, against the golden numbers."""
 
 import json
 from pathlib import Path

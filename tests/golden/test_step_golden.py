@@ -1,4 +1,4 @@
-"""Single classic steps against the golden numbers: the bare IMEX step, and the whole step of a disk.
+"""Single classic steps against the golden numbers: the bare IMEX step, and a whole step of a disk.
 
 Two of the whole steps have a closure that was not taken over. Its rates are made here from the rule
 that the golden numbers were made by, and handed to the step: supply spread over symmetric intervals
@@ -71,7 +71,7 @@ def test_one_imex_step(case: dict[str, Any], form: str) -> None:
 
 
 def numbers_of(number: list[float], sigma: float) -> Array:
-    """Grains per bin [1/m2] of ``sigma`` [kg/m2], from a density over size [1/m] known up to a factor."""
+    """Return grains per bin [1/m2] of ``sigma`` [kg/m2] from a density [1/m] up to a factor."""
     N = np.array(number) * WIDTHS
     return N * sigma / np.sum(grain_mass(SIZES, 3270.0) * N)
 
@@ -83,7 +83,7 @@ def crossing_rates(case: dict[str, Any]) -> Array:
 
 
 def arithmetic_source(case: dict[str, Any], m: Array) -> Array:
-    """Source [1/(m2 s)] of a power law integrated over symmetric intervals about the bin centres."""
+    """Return the source [1/(m2 s)] of a power law on symmetric intervals about the bin centres."""
     q = case["supply_q"]
     low = max(case["s_min_effective"], case["supply_s_inj_min"])
     a = np.maximum(SIZES - 0.5 * WIDTHS, low)

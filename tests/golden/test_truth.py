@@ -1,4 +1,7 @@
-"""The integrator against solutions on which two stiff solvers agreed to 1e-8 of the total mass: collisions, bin 0 blown out."""
+"""The integrator against solutions on which two stiff solvers agreed to 1e-8 of the total mass.
+
+Grains collide, and bin 0 is blown out.
+"""
 
 import math
 from pathlib import Path
@@ -33,7 +36,7 @@ def given(case: str, name: str) -> Array:
 
 
 def solution(case: str, rtol: float, atol: float) -> tuple[Trajectory, Array]:
-    """The run, and its states at the times of the truth in units of the surface density at the start."""
+    """Run a case, and return its states at the times of the truth, over the initial density."""
     s, m, edges, S, times = (given(case, name) for name in ("s", "m", "edges", "S", "t"))
     rho, v, H, sigma = (float(given(case, name)) for name in ("rho", "v_rel", "H", "Sigma0"))
     assert grain_mass(s, rho) == pytest.approx(m, rel=1e-12)

@@ -1,4 +1,7 @@
-"""How rates scale: collisions with the square of Sigma, with 1/H and with v_rel; the blow-out time with 1/Omega. Both schemes."""
+"""How rates scale, with both schemes.
+
+Collisions scale with the square of Sigma, with 1/H and with v_rel; the blow-out time with 1/Omega.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +88,10 @@ def test_the_collision_rate_goes_with_the_relative_speed() -> None:
 
 
 def test_fragments_go_with_the_cube_of_the_relative_speed() -> None:
-    """Where nothing is shattered, fragments per hit go with v^2 (at a Q_D* that does not change with v), hits with v."""
+    """Fragments per hit go with v^2, hits with v.
+
+    Where nothing is shattered, at a Q_D* that does not change with v.
+    """
     law = QStarLaw(((1.0, 1e9, 0.0, 1e-9, 0.0),), "si")
     rates = []
     for v_rel in (100.0, 200.0):

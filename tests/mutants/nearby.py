@@ -46,7 +46,7 @@ class Imports:
         return importers
 
     def reached_from(self, module: str) -> dict[str, int]:
-        """The file itself and all that import it, directly or through others: how many steps."""
+        """Count the steps from ``module`` to itself and to all that import it, directly or not."""
         steps = {module: 0}
         edge = {module}
         while edge:

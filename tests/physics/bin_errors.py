@@ -95,7 +95,7 @@ class BinError(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """The larger of the true errors: one may vanish by accident, where the error changes sign."""
+        """Larger of the true errors: one may vanish by accident, where the error changes sign."""
         return max(self.truth, self.truth_finer)
 
 
@@ -115,7 +115,10 @@ def checked(name: str, law: str) -> Convergence:
 
 @functools.cache
 def bin_errors(name: str, law: str, bins: int) -> dict[str, BinError]:
-    """Errors of each quantity that are above those of time steps; ``bins`` are taken to be infinitely many."""
+    """Return the errors of each quantity that exceed those of time steps.
+
+    ``bins`` are taken to be infinitely many.
+    """
     found = checked(name, law)
     exact = run_zero_d(config_of(name, law, bins))
     errors = {}

@@ -1,4 +1,4 @@
-"""How good the default tolerances are where the disk decays: set-ups, and the largest error of each series.
+"""Accuracy of the default tolerances where the disk decays: the largest error of each series.
 
 ``python -m tests.physics.error_control`` prints a table of them; with ``--write``, as
 ``make precision`` does, it goes into docs/model.md. A minute.
@@ -88,7 +88,7 @@ def tight_run(name: str) -> RunResult:
 
 
 def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
-    """Errors of a set-up with tolerances of its own, or with those that a configuration has by default."""
+    """Return the errors of a set-up with these tolerances, or with a configuration's defaults."""
     run = run_zero_d(
         config_of(name, {f"numerics.{key}": value for key, value in tolerances.items()})
     )
@@ -109,7 +109,10 @@ def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
 
 
 def table() -> list[str]:
-    """A row for each set-up: the largest error of any series and the steps, accepted and rejected, for each pair of tolerances."""
+    """Tabulate the largest error of any series, and the steps, by set-up and tolerances.
+
+    Steps are given as accepted and rejected.
+    """
     heads = [f"rtol {rtol:g}, atol {atol:g}" for rtol, atol in TOLERANCES]
     lines = [f"| set-up | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     for name in SETUPS:

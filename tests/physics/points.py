@@ -8,7 +8,7 @@ from _pytest.mark import ParameterSet
 
 
 def one_at_a_time(base: dict[str, Any], **values: Sequence[Any]) -> list[ParameterSet]:
-    """The ``base`` point, those that differ from it in one input, and one that differs in all.
+    """List the ``base`` point, those that differ from it in one input, and one that differs in all.
 
     Parameters
     ----------

@@ -62,7 +62,10 @@ def make_ring(
     alpha: float = 3.5,
     law: QStarLaw | None = None,
 ) -> Ring:
-    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m], fragments' dM/ds ~ s^-``alpha``."""
+    """Make a ring of ``sigma`` [kg/m2] with three slopes.
+
+    ``v_rel`` in m/s, ``s_lo`` and ``s_hi`` in m; dM/ds ~ s^-``alpha`` of fragments.
+    """
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
     tensor = _fragment_tensor(
@@ -111,7 +114,7 @@ def solve(
     atol: float = 1e-14,
     tau_stop: float = math.inf,
 ) -> Trajectory:
-    """The ring integrated to ``t_end`` [s]; ``atol`` in units of the surface density that there is."""
+    """Integrate the ring to ``t_end`` [s]; ``atol`` is in units of the present surface density."""
     limits = Limits(t_end, rtol, atol, 100_000, tau_stop)
     return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
 
@@ -122,7 +125,7 @@ def jacobian_of(c: Array, ring: Ring) -> Array:
 
 
 def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
-    """dc/dt [kg/(m2 s)] of collisions at ``c``, balanced in ``busiest`` or the bin the solver would choose."""
+    """Return dc/dt [kg/(m2 s)] of collisions, balanced in ``busiest`` or the solver's choice."""
     return collision_rate(c, ring.terms, busiest)
 
 
@@ -135,7 +138,7 @@ def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
 
 
 def in_eights(c: Array) -> Vector:
-    """A vector as the kernels take it."""
+    """Lay out a vector as the kernels take it."""
     out = vector(c.size)
     out.flat[: c.size] = c
     return out
@@ -155,7 +158,7 @@ def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) 
 
 
 def busiest_of(c: Array, ring: Ring) -> int:
-    """The bin in which the solver would balance the rates."""
+    """Return the bin in which the solver would balance the rates."""
     return busiest_in(c, ring.terms)
 
 
@@ -176,9 +179,9 @@ def scipy_solution(
     rtol: float,
     atol: float,
 ) -> Array:
-    """Mass per bin and mass lost [kg/m2] at the end of ``path`` by SciPy's ``method``, started anew at every kink of ``path``.
+    """Integrate mass per bin and mass lost [kg/m2] by SciPy's ``method`` between kinks of ``path``.
 
-    SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
+    SciPy's solvers know of no kinks. ``atol`` is in units of the surface density at the start.
     """
     n = c0.size
     S = np.empty(c0.size)
@@ -225,7 +228,10 @@ def scipy_solution(
 
 
 class Given(NamedTuple):
-    """What a run hands to the integrator: :func:`~marsdisk.solver.integrate.integrate` takes it as it is."""
+    """Arguments that a run hands to the integrator, in its order.
+
+    See :func:`~marsdisk.solver.integrate.integrate`.
+    """
 
     c0: Array
     terms: CollisionTerms
@@ -243,7 +249,7 @@ class Run(NamedTuple):
 
 
 def watched(config: RunConfig) -> Run:
-    """A run of ``config`` with what went into and came out of the integrator."""
+    """Run ``config``, and keep what went into and came out of the integrator."""
     seen: list[tuple[Given, Trajectory]] = []
 
     def watching(*given: Any) -> Trajectory:

@@ -1,4 +1,4 @@
-"""Whole runs of configurations drawn at random against SciPy's stiff solvers on the same right-hand side and Jacobian."""
+"""Whole runs of random configurations against SciPy's stiff solvers on the same equations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ SOLUTIONS = [
 
 
 def drawn(seed: int) -> dict[str, Any]:
-    """Overrides of the melt configuration; Mars cools so fast that s_blow crosses bins during the run."""
+    """Draw overrides of the melt configuration; Mars cools so fast that s_blow crosses bins."""
     draw = np.random.default_rng(seed)
 
     def log(low: float, high: float) -> float:
@@ -104,7 +104,10 @@ OF_LIGHT = [
 def test_a_run_equals_scipy(
     shipped: Callable[..., RunConfig], seed: int, method: str, light: str
 ) -> None:
-    """Totals to rtol, and to ten times rtol the optical depth, which is that of the dust, and every bin with more than 1e-12 of the mass."""
+    """Totals agree to rtol, the optical depth and every well-filled bin to ten times rtol.
+
+    The optical depth is that of the dust; well-filled bins have more than 1e-12 of the mass.
+    """
     changes = {**drawn(seed), **LIGHT[light]}
     if light != "full":  # whose errors add up to a few rtol
         changes["numerics"] = {**changes["numerics"], "rtol": 0.01 * RTOL}

@@ -47,7 +47,10 @@ def test_the_estimate_is_within_a_factor_of_three(name: str, law: str, bins: int
 
 
 def shares_within_three(names: tuple[str, ...], bins: int) -> float:
-    """The share of estimates within a factor of three of the run's own error, zero by accident or not."""
+    """Return the share of estimates within a factor of three of the run's error.
+
+    Errors that vanish by accident are counted.
+    """
     within = []
     for name, law in product(names, LAWS):
         errors = bin_errors(name, law, bins).values()
@@ -56,7 +59,7 @@ def shares_within_three(names: tuple[str, ...], bins: int) -> float:
 
 
 def verdicts_that_hold(names: tuple[str, ...], bins: int, limit: float) -> float:
-    """The share of quantities that are rightly said to be within ``limit``, or beyond it."""
+    """Return the share of quantities that are rightly said to be within ``limit``, or beyond it."""
     right = []
     for name, law in product(names, LAWS):
         errors = bin_errors(name, law, bins).values()

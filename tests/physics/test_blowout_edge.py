@@ -1,4 +1,6 @@
-"""Mars cools and s_blow falls from bin to bin: under the sharp rule the outflow is a saw-tooth, under the continuous one it is smooth.
+"""Mars cools and s_blow falls from bin to bin: sharp and continuous rule of the blow-out edge.
+
+Under the sharp rule the outflow is a saw-tooth, under the continuous rule it is smooth.
 
 Fragments follow the number law, so that what flows out is dust of about the blow-out size.
 """
@@ -83,7 +85,10 @@ def test_the_sharp_rule_lets_a_whole_bin_stay_at_every_edge(shipped: Shipped, n:
 
 
 def test_the_teeth_shrink_as_the_bins_do(shipped: Shipped) -> None:
-    """A tooth is the share of the outflow that comes from one bin: a fifth with 40 bins, and half as much with twice as many."""
+    """A tooth is the share of the outflow from one bin.
+
+    A fifth with 40 bins, and half as much with twice as many.
+    """
     teeth = [-crossings(run(shipped, "sharp", n)).jumps for n in BINS]
     assert all(np.ptp(of_one) < 0.15 * np.mean(of_one) for of_one in teeth), "alike along the run"
     means = np.array([np.mean(of_one) for of_one in teeth])
@@ -93,7 +98,10 @@ def test_the_teeth_shrink_as_the_bins_do(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_outflow_grows_back_after_every_tooth(shipped: Shipped, n: int) -> None:
-    """What stays is ground down and leaves through the bins below: within a day, less than a twelfth of the tooth is left of it."""
+    """What stays is ground down and leaves through the bins below.
+
+    Within a day, less than a twelfth of the tooth is left.
+    """
     one = run(shipped, "sharp", n)
     found = crossings(one)
     settled = found.times > SETTLED
@@ -104,7 +112,10 @@ def test_the_outflow_grows_back_after_every_tooth(shipped: Shipped, n: int) -> N
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, n: int) -> None:
-    """Seen ten times as close the change across an edge is a tenth, down to a second; a tooth stays what it is."""
+    """Ten times as close, the change across an edge is a tenth, down to a second.
+
+    A tooth keeps its size.
+    """
     windows = 10.0 ** np.arange(3.0, -0.1, -1.0)  # s to both sides
     change = {}
     for edge in ("sharp", "continuous"):
@@ -122,7 +133,10 @@ def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, 
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_continuous_outflow_has_no_teeth_anywhere(shipped: Shipped, n: int) -> None:
-    """At 4001 times: a tooth is worth 6 % and more, and the passing of an edge under the continuous rule a thousandth."""
+    """At 4001 times the outflow changes by a thousandth at most where an edge is passed.
+
+    A tooth is worth 6 % and more.
+    """
     times = np.linspace(SETTLED, END, 4001)
     steps = {
         edge: np.abs(np.diff(np.log(outflow(run(shipped, edge, n), times)))).max()

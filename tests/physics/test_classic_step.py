@@ -1,4 +1,7 @@
-"""The classic step: what it does to mass, when it halves itself, what it refuses, and that no workspace or cache changes a bit of it."""
+"""The classic step: what it does to mass, when it halves itself, and what it refuses.
+
+No workspace or cache changes a bit of it.
+"""
 
 import math
 from typing import Any
@@ -73,7 +76,7 @@ def mass(N: Array) -> float:
     return float(np.sum(MASSES * N))
 
 
-# --- what a step does to mass ----------------------------------------------------------------------------------------------------
+# --- what a step does to mass ---
 
 
 @of_both_forms
@@ -125,9 +128,7 @@ def test_mass_changes_by_supply_and_sinks_and_by_what_loss_at_the_end_leaves_ove
     assert mass_error == pytest.approx(abs(made) / mass(NUMBERS), rel=1e-9)
 
 
-def test_a_short_step_is_taken_as_it_is_and_a_long_one_is_cut_to_a_share_of_the_collision_time() -> (
-    None
-):
+def test_a_long_step_is_cut_to_a_share_of_the_collision_time_and_a_short_one_is_not() -> None:
     shortest = step_collisions(NUMBERS, GRID.sizes, **whole()).t_coll
     for safety in (0.1, 0.02):
         assert step_imex_bdf1_C3(*STEP, safety=safety)[1] == pytest.approx(
@@ -159,7 +160,7 @@ def test_what_the_caller_says_was_supplied_and_lost_enters_the_mass_error_alone(
     ), "a supply without a source adds nothing"
 
 
-# --- halving ---------------------------------------------------------------------------------------------------------------------
+# --- halving ---
 
 
 def test_a_step_is_halved_until_no_number_is_negative() -> None:
@@ -237,7 +238,7 @@ def test_a_mass_error_that_is_not_finite_is_an_error(
         )
 
 
-# --- what is refused, and what is left alone -------------------------------------------------------------------------------------
+# --- what is refused, and what is left alone ---
 
 
 @pytest.mark.parametrize("dt", [0.0, -1.0, math.nan])
@@ -403,11 +404,11 @@ def test_numbers_of_an_earlier_step_are_not_written_over() -> None:
     assert np.array_equal(first.N_new, kept)
 
 
-# --- no workspace, no cache changes a bit ----------------------------------------------------------------------------------------
+# --- no workspace, no cache changes a bit ---
 
 
 def disks() -> list[tuple[Array, dict[str, Any]]]:
-    """Steps that differ in everything that a workspace or a cache could keep by mistake."""
+    """List steps that differ in everything that a workspace or a cache could keep by mistake."""
     thin = whole(
         S=None,
         S_external_k=None,

@@ -1,4 +1,4 @@
-"""Collisions damp e and i: against closed solutions, in order, and against what must not depend on it."""
+"""Collisions damp e and i: closed solutions, order of convergence, and what damping leaves alone."""
 
 import json
 import math
@@ -66,7 +66,10 @@ def test_relaxation_is_the_golden_one(case: dict[str, float]) -> None:
 def boulders(
     shipped: Shipped, rtol: float, height: dict[str, Any]
 ) -> tuple[RunResult, Array, float]:
-    """A run of boulders, epsilon^2 L t at its output times with L that of the start, and the speed at the start [m/s]."""
+    """Run boulders; return epsilon^2 L t at the output times, and the speed at the start [m/s].
+
+    L is that of the start.
+    """
     given = {
         **BOULDERS,
         "dynamics": {"e0": 0.5, "i0": 0.05, "damping": {"epsilon": 0.5, "e_eq": 0.1}, **height},
@@ -130,7 +133,10 @@ def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
 
 
 def test_e_relaxes_ever_more_slowly_where_the_height_is_fixed(shipped: Shipped) -> None:
-    """The rate goes as e: d ln q/dt = -k (b + (1-b) q) with b = e_eq/e0, and q = b/(exp(k b t) - 1 + b); to second order."""
+    """The rate goes as e: d ln q/dt = -k (b + (1-b) q) with b = e_eq/e0.
+
+    Its solution is q = b/(exp(k b t) - 1 + b); to second order.
+    """
     height = {"kernel_H_mode": "fixed", "H_fixed_over_a": 0.05}
     b = 0.2
     errors = []
@@ -282,7 +288,10 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("s_max", [1e-3, 3.0], ids=["grains", "boulders"])
 def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: float) -> None:
-    """Nothing from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on; boulders in dust, then, faster than time is resolved."""
+    """Nothing is damped from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on.
+
+    Boulders in dust then are damped faster than time is resolved.
+    """
     cooling: dict[str, Any] = {
         "temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3},
         "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9},

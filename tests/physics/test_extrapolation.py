@@ -1,4 +1,4 @@
-"""The error of a value by values on two other grids: where it is known, and where there is nothing to extrapolate."""
+"""The error of a value by those on two more grids: exact cases, and nothing to extrapolate from."""
 
 import math
 
@@ -12,7 +12,7 @@ POSITIVE = st.floats(1e-30, 1e30)
 
 
 def value_on(bins: int, *, order: float, limit: float, size: float) -> float:
-    """What converges to ``limit`` with an order, in its logarithm."""
+    """Return a value that converges to ``limit`` with an order, in its logarithm."""
     return limit * math.exp(size * (40 / bins) ** order)
 
 

@@ -1,4 +1,7 @@
-"""Feedback of the optical depth on the supply: d ln f/dt = rate (tau_target - tau)/tau_target, between bounds."""
+"""Feedback of the optical depth on the supply: d ln f/dt = rate (tau_target - tau)/tau_target.
+
+It acts between two bounds.
+"""
 
 import json
 import math
@@ -60,7 +63,10 @@ def factor_of(path: Trajectory) -> Array:
 
 
 def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> None:
-    """Supply alone: tau' = a f and f' = b f (1 - tau/tau*), so f is a parabola in tau, cut off at the bounds."""
+    """With supply alone f is a parabola in tau, cut off at the bounds.
+
+    From tau' = a f and f' = b f (1 - tau/tau*).
+    """
     ring = make_ring(8, collisions=False)
     tau_0 = float(weights(ring) @ ring.c0)
     target = 2.0 * tau_0
@@ -98,7 +104,10 @@ def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> No
 
 
 def test_feedback_is_the_limit_of_short_steps() -> None:
-    """Each golden step multiplied f by 1 + x where, at the same optical depth held for as long, ln f grows by x here."""
+    """Each golden step multiplied f by 1 + x where ln f grows by x here.
+
+    At the same optical depth, kept for as long.
+    """
     case = json.loads(GOLDEN.read_text(encoding="utf-8"))["feedback"]
     given = case["spec_extra"]["feedback"]
     feedback = Feedback(
@@ -247,7 +256,7 @@ def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(
 
 
 def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -> None:
-    """A supply with every factor there is: no more than its reservoir, and none while grains are not solid."""
+    """A supply with every factor stays within its reservoir, and waits until grains are solid."""
     supply = {
         "feedback": {"tau_target": 5.0, "t_response_years": 0.01},
         "temperature": {"power": 2.0},

@@ -39,7 +39,7 @@ def temperature_at(t: float) -> float:
 
 
 def ring_with_edge_at(t: float) -> Ring:
-    """A ring without collisions, of which s_blow passes an edge at ``t`` [s]."""
+    """Make a ring without collisions, of which s_blow passes an edge at ``t`` [s]."""
     other = make_ring(8, collisions=False)
     s_blow = blowout_state(make_drivers(other, COOLING), t)[0]
     ratio = other.edges[1] / other.edges[0]

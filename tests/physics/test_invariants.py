@@ -104,7 +104,10 @@ def test_the_ledger_closes_and_nothing_is_negative_at_every_step(
 def test_collisions_are_quadratic_to_the_last_bit(
     seed: int, n: int, v_rel: float, power: int
 ) -> None:
-    """Times a power of two no sum rounds differently: twice the dust is twice the rate per mass, four times the rate."""
+    """Times a power of two no sum rounds differently.
+
+    Twice the dust is twice the rate per mass, four times the rate.
+    """
     ring = make_ring(n, v_rel=v_rel)
     c = 10.0 ** np.random.default_rng(seed).uniform(-12.0, 0.0, n)
     factor = 2.0**power
@@ -120,7 +123,10 @@ def test_collisions_are_quadratic_to_the_last_bit(
 def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(
     shipped: Shipped, drawn: dict[str, Any]
 ) -> None:
-    """Twice the dust, fed four times and blown out and cooled twice as fast, for half the time: twice the dust, tau and loss throughout."""
+    """Twice the dust with all rates doubled, for half the time, gives twice the dust, tau and loss.
+
+    It is fed four times, and blown out and cooled twice as fast.
+    """
     faster = {
         **drawn,
         "optical_depth.tau0_target": 2.0 * drawn["optical_depth"]["tau0_target"],

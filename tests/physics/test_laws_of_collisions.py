@@ -72,7 +72,10 @@ STRENGTH = one_at_a_time(
 @pytest.mark.parametrize("v", [0.5, 3.0, 10.0])
 @pytest.mark.parametrize("given", STRENGTH)
 def test_the_weakest_body_is_where_both_slopes_balance(given: Inputs, v: float) -> None:
-    """d Q/d ln s = 0: a Q_s s^-a = b W s^b, W = B rho (v/v_ref)^(2 - 3 mu) beyond the table."""
+    """The condition d Q/d ln s = 0: a Q_s s^-a = b W s^b.
+
+    Beyond the table, W = B rho (v/v_ref)^(2 - 3 mu).
+    """
     mu = given["mu"]
     v_ref = 3.0
     row = (v_ref, *(given[name] for name in ("Q_s", "a", "B", "b")))

@@ -65,7 +65,7 @@ def test_linear_cooling_spends_its_heat_as_fast_as_at_the_start(
 
 
 @pytest.mark.parametrize("T0", [2000.0, 3000.0, 4000.0, 5000.0, 6000.0])
-def test_linear_cooling_by_3000_K_takes_the_days_of_hyodo(T0: float) -> None:
+def test_linear_cooling_by_3000_kelvin_takes_the_days_of_hyodo(T0: float) -> None:
     law = linear(T0)
     days = 3000.0 / -temperature_and_slope(law, 0.0)[1] / DAY
     assert days == pytest.approx(717.6 * (T0 / 4000.0) ** -4, rel=1e-4)
@@ -211,7 +211,10 @@ def table_of(efficiency: Callable[[Array, Array], Array]) -> QprTable:
 def test_the_blow_out_size_is_lamberts_function_where_the_efficiency_goes_with_ln_s(
     given: Inputs,
 ) -> None:
-    """s = K (a + b ln(s/s_1)): with y = s/(K b), y - ln y = a/b + ln(K b/s_1), the larger root."""
+    """The law is s = K (a + b ln(s/s_1)), of which s is the larger root.
+
+    With y = s/(K b), y - ln y = a/b + ln(K b/s_1).
+    """
     a = given["at_1_um"]
     b = given["rise"]
     s_1 = 1e-6

@@ -1,4 +1,7 @@
-"""The ledger closes with sinks that empty a bin many times over within a step; where it cannot, the message names the process and a cure that cures."""
+"""The ledger closes with sinks that empty a bin many times over within a step.
+
+Where it cannot, the message names the process and a remedy that works.
+"""
 
 import re
 from collections.abc import Callable

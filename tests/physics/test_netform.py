@@ -19,8 +19,11 @@ def states(n: int) -> list[Array]:
 
 
 def plain_triple_loop(c: Array, ring: Ring) -> tuple[list[Fraction], list[Fraction]]:
-    """Gain minus loss of every bin [kg/(m2 s)], from fractions of the same doubles, and the sum of what was moved there
-    (of a target that stays in its bin, only what it gained or lost)."""
+    """Return gain minus loss of every bin [kg/(m2 s)], and the sum of what was moved there.
+
+    Both are from fractions of the same doubles. Of a target that stays in its bin, only what it
+    gained or lost is moved.
+    """
     n = c.size
     m = [Fraction(float(x)) for x in ring.masses]
     dust = [Fraction(float(x)) for x in c]

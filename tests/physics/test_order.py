@@ -21,7 +21,7 @@ T_END = 2e4  # s
 
 
 def cooling() -> temperature.TemperatureLaw:
-    """A thin slab: 4000 K to 3000 K in T_END."""
+    """Return the law of a thin slab that cools from 4000 K to 3000 K in T_END."""
     depth = 3.0 * SIGMA_SB * T_END / ((3000.0**-3 - 4000.0**-3) * 3000.0 * 1000.0)
     return temperature.slab(4000.0, depth=depth)
 
@@ -86,7 +86,10 @@ def test_order_with_collisions_and_supply() -> None:
 
 
 def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
-    """Mass per bin and mass lost at T_END in ``count`` steps of one length: each a run of its own, with nothing to control its error."""
+    """Return mass per bin and mass lost at T_END after ``count`` steps of one length.
+
+    Each step is a run of its own, with nothing to control its error.
+    """
     y = np.append(ring.c0, 0.0)
     h = T_END / count
     law = drivers.temperature

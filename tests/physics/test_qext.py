@@ -118,7 +118,7 @@ def test_extinction_makes_no_step_where_the_mie_sums_end(k: float) -> None:
     assert below == pytest.approx(2.0, rel=5e-3)
 
 
-def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_T() -> None:
+def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_temperature() -> None:
     a = constant(1.6, 0.1)
     b = constant(1.8, 0.1)
     s = [1e-8, 1e-6]

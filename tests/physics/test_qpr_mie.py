@@ -59,7 +59,7 @@ def test_rayleigh_limit_without_absorption_is_scattering_and_goes_as_x4() -> Non
     np.testing.assert_allclose(mie.compute_spectra(constant(n, 0.0), s).Q_pr, expected, rtol=1e-4)
 
 
-def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
+def test_planck_mean_in_the_rayleigh_limit_is_linear_in_temperature_and_size() -> None:
     # <1/lambda> = T k_B/(h c) * 24 zeta(5) / (pi^4 / 15) when the range of wavelengths covers the
     # Planck curve.
     n = 1.7

@@ -1,4 +1,4 @@
-"""Series of a result: from them a reader closes the ledger at any time; spectrum of what was blown out."""
+"""Series of a result: they close the ledger at any time; spectrum of what was blown out."""
 
 import io
 import math
@@ -175,7 +175,7 @@ def test_an_empty_reservoir_and_feedback_change_what_is_supplied(shipped: Shippe
 
 
 def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
-    """n sigma v: one size at the start, in a layer of scale height H."""
+    """Rate n sigma v: one size at the start, in a layer of scale height H."""
     changes = {
         "initial": {"s0_mode": "mono", "s_mono": 1e-3},
         "supply": {"mode": "none"},
@@ -264,15 +264,19 @@ base: base.yaml
 axes:
   ring: {rings: [1.2, 2.4, 3]}
   blowout.light: [full, attenuated]
-set: {numerics.t_end_years: 0.02, sublimation.method: advection, output.samples: 16, output.snapshots: 2}
+set:
+  numerics.t_end_years: 0.02
+  sublimation.method: advection
+  output.samples: 16
+  output.snapshots: 2
 """
     (tmp_path / "closing.yaml").write_text(content, encoding="utf-8")
     quiet = Console(file=io.StringIO())
     run_sweep(load_sweep(tmp_path / "closing.yaml"), tmp_path / "s.zarr", workers=0, console=quiet)
     runs = sweep.open_store(tmp_path / "s.zarr")
     area = np.pi * (runs.r_out_RM**2 - runs.r_in_RM**2) * 3.3895e6**2
-    there = runs.Sigma * area / M_MARS + runs.M_loss_cum
-    begin = runs.Sigma_0 * area / M_MARS + runs.M_supplied_cum
-    assert there.values == pytest.approx(begin.values, rel=1e-11)
+    remaining_and_lost = runs.Sigma * area / M_MARS + runs.M_loss_cum
+    initial_and_supplied = runs.Sigma_0 * area / M_MARS + runs.M_supplied_cum
+    assert remaining_and_lost.values == pytest.approx(initial_and_supplied.values, rel=1e-11)
     assert (runs.M_blown.sum("bin") <= runs.M_loss_blowout * (1.0 + 1e-12)).all()
     assert runs.gates.attrs["flag_meanings"].split() == list(GATES)

@@ -77,7 +77,7 @@ class Engine:
         return succeeds([self.program, *words], env=self.environment, timeout=120)
 
     def python_of_base(self) -> str:
-        """Get the base image, and return the version of Python in it: the Dockerfile's own where it can be had."""
+        """Get the base image and return its version of Python, the Dockerfile's where available."""
         wanted = next(
             rest for word, rest in instructions() if rest.startswith("PYTHON=")
         ).removeprefix("PYTHON=")
@@ -143,7 +143,10 @@ def find_engine() -> Engine:
 
 
 def _settings_of_podman() -> dict[str, str]:
-    """Images in a place of their own; in containers the limits that this process has, as it may not raise them."""
+    """Return settings that keep images in a separate folder.
+
+    Containers get the limits of this process, which it may not raise.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
     hard = {name: min(MOST, resource.getrlimit(limit)[1]) for name, limit in limits.items()}
@@ -195,7 +198,7 @@ class Services:
         return sorted(self.engine("ps", "--all", "--format", "{{.Names}}", *filters).split())
 
     def state(self, container: str) -> dict[str, Any]:
-        """What the engine says of a container's state."""
+        """Return the engine's description of a container's state."""
         return dict(json.loads(self.engine("inspect", "--format", "{{json .State}}", container)))
 
     def is_healthy(self, container: str) -> bool:

@@ -36,14 +36,14 @@ class Fault:
         self.outcome.ended = ", ".join(dict.fromkeys(self._ends))
 
     def told(self, text: str, pattern: str) -> str:
-        """The one line that says what happened."""
+        """Return the single line that says what happened."""
         lines = [line for line in text.splitlines() if re.search(pattern, line)]
         assert len(lines) >= 1, text
         self.outcome.said = _without_places(lines[0])
         return lines[0]
 
     def recovered(self, file: Path, store: Path, undisturbed: Path) -> None:
-        """The same command again finishes, with the bits of a sweep that was never disturbed."""
+        """Resume with the same command, and compare the bits with those of an undisturbed sweep."""
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, ""), done
         assert counts(store).pending == counts(store).failed == 0
@@ -58,7 +58,10 @@ class Fault:
         T0: float,
         reason: str,
     ) -> None:
-        """Only the runs with ``T0`` failed, for ``reason``; the same command leaves them so, all others have the bits of an undisturbed sweep."""
+        """Assert that only the runs with ``T0`` failed, for ``reason``.
+
+        The same command leaves them failed, and all others have the bits of an undisturbed sweep.
+        """
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
         assert "everything was committed already" in done.stdout
@@ -104,7 +107,10 @@ def committed(store: Path) -> int:
 
 
 def kill_with_family(driver: Driver, victims: Iterable[psutil.Process] = ()) -> None:
-    """SIGKILL to the driver and some of its processes at once; waits for all the others, which must end by themselves."""
+    """Kill the driver and some of its processes at once.
+
+    Wait for its remaining processes, which must end by themselves.
+    """
     family = psutil.Process(driver.pid).children(recursive=True)
     for process in [*victims, psutil.Process(driver.pid)]:
         process.kill()

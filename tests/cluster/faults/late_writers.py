@@ -1,4 +1,4 @@
-"""Workers that nobody waits for any more, and what others do with their store before they go on with their blocks."""
+"""Workers that nobody waits for any more, and changes of their store before they resume."""
 
 import itertools
 import random
@@ -120,7 +120,7 @@ class Late:
     rounds: int
 
     def freeze(self, file: Path, number: signal.Signals) -> tuple[str, str, int]:
-        """Start a driver, freeze its workers at a random moment, and end it; return what it said."""
+        """Start a driver, freeze its workers at a random moment, and end it; return its output."""
         self.gate.forget_waiting()
         self.gate.close_at(1)
         words = [*SWEEP, "run", file, "--store", self.store, "--scheduler", self.dask.address]
@@ -202,7 +202,7 @@ def stay_extended(late: Late) -> None:
 
 
 def go_on(late: Late) -> None:
-    """Do nothing: the blocks are those that the store waits for, and the same command does the rest."""
+    """Do nothing: the store waits for these blocks, and the same command does the rest."""
     late.wake()
     run_here(late.sweeps.file, late.store)
     assert_same_bits(late.store, late.sweeps.undisturbed(late.sweeps.file))
@@ -220,7 +220,7 @@ MEANWHILE: dict[str, Callable[[Late], None]] = {
 
 
 def forms(with_every_change: Sequence[str]) -> list[Any]:
-    """What may happen meanwhile, as parameters of a test; the others are left to ``make faults``."""
+    """List the changes as parameters of a test; those left out are tried by ``make faults``."""
     return [
         pytest.param(name, marks=() if name in with_every_change else pytest.mark.thorough)
         for name in MEANWHILE
@@ -228,7 +228,10 @@ def forms(with_every_change: Sequence[str]) -> list[Any]:
 
 
 def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) -> None:
-    """End a driver with frozen workers, do something with the store, and let them go on, as often as is asked for."""
+    """End a driver with frozen workers, change the store, and let the workers resume.
+
+    As often as is asked for.
+    """
     endings = itertools.cycle((signal.SIGINT, signal.SIGKILL))
     for number in itertools.islice(endings, late.rounds):
         out, err, code = late.freeze(late.sweeps.file, number)

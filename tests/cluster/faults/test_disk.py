@@ -1,4 +1,4 @@
-"""Disks that fill up or can no longer be written, and files of a store that are not what they were."""
+"""Disks that fill up or can no longer be written, and damaged files of a store."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def mount(*words: object) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own."""
+    """Mount a small disk."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     folder = tmp_path / "disk"
@@ -100,7 +100,7 @@ def test_store_made_read_only(
 
 @pytest.fixture
 def finished(tmp_path: Path, whole: Path) -> Path:
-    """A finished store, to be damaged."""
+    """Copy a finished store, to be damaged."""
     return Path(shutil.copytree(whole, tmp_path / "s.zarr"))
 
 

@@ -18,7 +18,7 @@ KILLER = "killed its worker process twice, as a crash in compiled code or too mu
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep whose blocks hold four runs each."""
+    """Return the file of a sweep whose blocks hold four runs each."""
     axes = {"temperature.T0": [3000.0, 3100.0, 3200.0, BAD_T0, 3400.0, 3500.0, 3600.0, 3700.0]}
     return sweep_file(tmp_path_factory.mktemp("fatal"), axes=axes, block=4)
 

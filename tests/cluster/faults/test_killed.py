@@ -1,4 +1,4 @@
-"""Processes that are killed or stopped, by real signals, at random moments and at the worst ones."""
+"""Processes killed or stopped by real signals, at random moments and at the worst ones."""
 
 import random
 import signal
@@ -139,7 +139,7 @@ def start_and_stop_a_worker(
     gate: Gate,
     **options: object,
 ) -> tuple[Driver, psutil.Process]:
-    """A driver with two workers, and the one of them that was stopped in the middle of a run."""
+    """Start a driver with two workers; return it and the worker stopped in the middle of a run."""
     gate.close_at(5)
     driver = start(file, store, 2, inside=gate.settings(store), **options)
     wait_for(lambda: committed(store) >= 5, driver)

@@ -1,4 +1,4 @@
-"""Object stores that are busy, slow, away for a while, or do not say that they have done a thing."""
+"""Object stores that are busy, slow, away for a while, or do not confirm what they have done."""
 
 import os
 import re
@@ -36,20 +36,20 @@ IN_THE_MIDDLE = ("PUT", "/status/c/2")  # the commit record of the third block
 
 @pytest.fixture
 def proxy(port: int) -> Iterator[UnreliableServer]:
-    """What stands before it."""
+    """Yield the proxy in front of the object store."""
     with UnreliableServer(port) as server:
         yield server
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, s3: None) -> str:
-    """A place in the bucket, which this process reaches directly."""
+    """Return a location in the bucket, which this process reaches directly."""
     return f"s3://bucket/{re.sub('[^a-z0-9]+', '-', request.node.name.lower())}.zarr"
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of a few blocks."""
+    """Return the file of a sweep of a few blocks."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     folder = tmp_path_factory.mktemp("unreliable")
     return sweep_file(folder, axes=axes, set={"numerics.t_end_years": 0.1}, block=1)
@@ -63,7 +63,10 @@ def alone(file: Path) -> Path:
 
 
 def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
-    """The same command again has nothing left to do, or finishes; the bits are those of a folder."""
+    """Resume with the same command, and compare the bits with those in a folder.
+
+    There may be nothing left to do.
+    """
     again = command("sweep", "run", file, "--store", store, "--workers", 0, cwd=file.parent)
     assert (again.returncode, again.stderr) == (0, ""), again
     assert counts(store).pending == counts(store).failed == 0
@@ -117,7 +120,7 @@ def test_a_sweep_through_an_unreliable_connection(
 
 
 def read_until(driver: Driver, words: str) -> str:
-    """What a driver says up to the line with ``words``."""
+    """Read the output of a driver up to the line with ``words``."""
     said = ""
     for line in driver.stdout or ():
         said += line

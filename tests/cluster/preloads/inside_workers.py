@@ -94,7 +94,7 @@ def solve(run: Any) -> Any:
 
 
 class Hold:
-    """A guard at which a worker stays for good, with nothing left to do but to make its block visible."""
+    """Guard at which a worker stays for good, just before it makes its block visible."""
 
     def __init__(self, record: str) -> None:
         self.record = record
