@@ -95,7 +95,7 @@ def seconds_to_commit(place: Folder, chunks: Mapping[str, bytes], guard: Flushin
 
 def lines(blocks: int = BLOCKS) -> list[str]:
     """Return the table."""
-    taken: dict[str, list[float]] = {way: [] for way in WAYS}
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a disk, not in memory
         chunks, seconds = real_block(folder)
         place = Folder(str(Path(folder) / "s.zarr"))
@@ -104,10 +104,10 @@ def lines(blocks: int = BLOCKS) -> list[str]:
         for _ in range(blocks):
             for way, flush in WAYS.items():
                 guard = FlushingGuard(place.path, flush)
-                taken[way].append(seconds_to_commit(place, chunks, guard))
+                times[way].append(seconds_to_commit(place, chunks, guard))
     rows = []
-    for way, each in taken.items():
-        middle, largest = np.quantile(each, [0.5, 0.95])
+    for way, commits in times.items():
+        middle, largest = np.quantile(commits, [0.5, 0.95])
         share = f"{100 * middle / seconds:.1f}"
         rows.append([way, f"{1e3 * middle:.1f}", f"{1e3 * largest:.1f}", share])
     size = sum(map(len, chunks.values()))

@@ -36,12 +36,12 @@ from tests.preloading import preloading
 from . import many
 from .page import PERFORMANCE, publish, table
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 RUNS = 100_000
 MILLION = 1_000_000
 SWEEP = f"""
 name: overhead
-base: {HERE.parents[1] / "configs" / "mars_0d_melt_simple.yaml"}
+base: {ROOT / "configs" / "mars_0d_melt_simple.yaml"}
 set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
 """
@@ -123,7 +123,7 @@ PARTS = {
 
 
 def parts_of_a_run(folder: Path) -> Rows:
-    """Processor time of each part of a run, in blocks of the size that many runs have."""
+    """Measure the processor time of each part of a run, in blocks as long as those of many runs."""
     plan = replace(make_plan(load_sweep(many.sweep_file(folder, 10_000))), block_size=1024)
     store = folder / "parts.zarr"
     create(plan, store)
@@ -132,9 +132,9 @@ def parts_of_a_run(folder: Path) -> Rows:
     def timed(name: str) -> Callable[..., Any]:
         part = getattr(worker, name)
 
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             begin = time.process_time()
-            result = part(*given, **named)
+            result = part(*arguments, **options)
             spent[name] = spent.get(name, 0.0) + time.process_time() - begin
             return result
 
@@ -144,25 +144,26 @@ def parts_of_a_run(folder: Path) -> Rows:
         for name in PARTS:
             stack.enter_context(patch.object(worker, name, timed(name)))
         scopes = worker.CacheScopes()
-        # which opens the arrays
+        # the first block opens the arrays, too
         worker.run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), scopes)
         spent.clear()
-        begin, (block, *_) = time.process_time(), plan.blocks[1:]
+        block = plan.blocks[1]
+        begin = time.process_time()
         worker.run_block(block_task(plan, str(store), block, read_fence(store)), scopes)
         whole = time.process_time() - begin
         runs = len(block.rows)
-    found = [
+    parts = [
         (f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()
     ]
-    found += [
+    parts += [
         ("the rest", whole - sum(spent.values())),
         ("all but the integrator", whole - spent["solve"]),
     ]
-    return [(what, f"{1e3 * seconds / runs:.3f} ms of processor time") for what, seconds in found]
+    return [(title, f"{1e3 * seconds / runs:.3f} ms of processor time") for title, seconds in parts]
 
 
 def status_of_a_million(folder: Path) -> Rows:
-    """``sweep status`` as a command, on a store of which every block is committed."""
+    """Time the command ``sweep status`` on a store of which every block is committed."""
     plan = make_plan(load_sweep(many.sweep_file(folder, MILLION)))
     store = folder / "million.zarr"
     create(plan, store)
@@ -249,7 +250,7 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
 
 def rows() -> Rows:
     """Return the rows of the table: quantity and figure."""
-    found: Rows = []
+    rows: Rows = []
     for measure in (
         parts_of_a_run,
         driver_and_scheduler,
@@ -257,8 +258,8 @@ def rows() -> Rows:
         blocks_of_a_dead_worker,
     ):
         with tempfile.TemporaryDirectory() as folder:
-            found += measure(Path(folder))
-    return found
+            rows += measure(Path(folder))
+    return rows
 
 
 if __name__ == "__main__":

@@ -57,23 +57,23 @@ def cases(rings: int) -> list[Case]:
     return [case(*values, rings) for values in itertools.product(*AXES.values(), range(rings))]
 
 
-def one(overrides: Case) -> dict[str, Any]:
+def outcome(overrides: Case) -> dict[str, Any]:
     result: RunResult = run_zero_d(load_config(BASE, overrides))
     return {variable.name: variable.value(result) for variable in VARIABLES}
 
 
 def warm(*_: object) -> None:
-    one({"numerics.t_end_years": 0.01})
+    outcome({"numerics.t_end_years": 0.01})
 
 
 def npz(folder: Path, number: int, overrides: Case) -> None:
-    np.savez(folder / f"{number}.npz", **one(overrides))
+    np.savez(folder / f"{number}.npz", **outcome(overrides))
 
 
 def dimensioned(overrides: Case) -> dict[str, tuple[tuple[str, ...], Any]]:
     return {
         variable.name: (variable.dims, values)
-        for variable, values in zip(VARIABLES, one(overrides).values(), strict=True)
+        for variable, values in zip(VARIABLES, outcome(overrides).values(), strict=True)
     }
 
 
@@ -115,7 +115,7 @@ def pool(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def on_dask(
-    folder: Path, save: Callable[[Path, int, Case], None], of: Iterable[Case], ready: Ready
+    folder: Path, save: Callable[[Path, int, Case], None], cases: Iterable[Case], ready: Ready
 ) -> None:
     import dask
     from distributed import Client, LocalCluster
@@ -127,7 +127,10 @@ def on_dask(
         client.run(warm)
         ready()
         dask.compute(
-            *(dask.delayed(save)(folder, number, overrides) for number, overrides in enumerate(of))
+            *(
+                dask.delayed(save)(folder, number, overrides)
+                for number, overrides in enumerate(cases)
+            )
         )
 
 

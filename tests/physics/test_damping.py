@@ -1,4 +1,4 @@
-"""Collisions damp e and i: closed solutions, order of convergence, and what damping leaves alone."""
+"""Collisions damp e and i: closed solutions, order of convergence, and what stays as it was."""
 
 import json
 import math
