@@ -142,7 +142,7 @@ def zarr_row(folder: Path, number: int, overrides: Case) -> None:
     import zarr
 
     group = zarr.open_group(folder / "runs.zarr", mode="r+")
-    for name, values in one(overrides).items():
+    for name, values in outcome(overrides).items():
         group[name][number] = values
 
 
@@ -151,7 +151,7 @@ def dask_zarr(folder: Path, rings: int, ready: Ready) -> None:
 
     every = cases(rings)
     group = zarr.open_group(folder / "runs.zarr", mode="w")
-    for name, values in one(every[0]).items():
+    for name, values in outcome(every[0]).items():
         like = np.asarray(values)
         group.create_array(
             name, shape=(len(every), *like.shape), chunks=(1, *like.shape), dtype=like.dtype
@@ -160,7 +160,7 @@ def dask_zarr(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def xyzpy_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> tuple[Any, ...]:
-    return tuple(one(case(T0, tau0, mu, ring, rings)).values())
+    return tuple(outcome(case(T0, tau0, mu, ring, rings)).values())
 
 
 def xyzpy(folder: Path, rings: int, ready: Ready) -> None:
@@ -177,7 +177,7 @@ def xyzpy(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def pipefunc_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> dict[str, Any]:
-    return one(case(T0, tau0, mu, ring, rings))
+    return outcome(case(T0, tau0, mu, ring, rings))
 
 
 def pipefunc(folder: Path, rings: int, ready: Ready) -> None:

@@ -63,21 +63,21 @@ def serve() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves a store until the tests end, and returns its address."""
     servers: dict[Path, tuple[BrowseServer, threading.Thread]] = {}
 
-    def start(store: Path, made: "Future[BrowseServer]") -> None:
+    def start(store: Path, ready: "Future[BrowseServer]") -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
             server = BrowseServer(store)
         except BaseException as error:
-            made.set_exception(error)
+            ready.set_exception(error)
             return
-        server.run(lambda url: made.set_result(server))
+        server.run(lambda url: ready.set_result(server))
 
     def serve(store: Path) -> str:
         if store not in servers:
-            made: Future[BrowseServer] = Future()
-            thread = threading.Thread(target=start, args=(store, made), daemon=True)
+            ready: Future[BrowseServer] = Future()
+            thread = threading.Thread(target=start, args=(store, ready), daemon=True)
             thread.start()
-            servers[store] = made.result(timeout=PATIENCE), thread
+            servers[store] = ready.result(timeout=PATIENCE), thread
         return servers[store][0].url
 
     yield serve
@@ -212,7 +212,7 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def single_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a store of a single run. Only to be read."""
     folder = tmp_path_factory.mktemp("one")
     run_here(sweep_file(folder, include=[{"temperature.T0": 4000.0}]), folder / "one.zarr")

@@ -108,12 +108,12 @@ def arrays(value: Any) -> Iterator[Array]:
         yield value
 
 
-def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(
-        np.array_equal(a, b)
-        for name in one
-        for a, b in zip(arrays(one[name]), arrays(other[name]), strict=True)
-    )
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    for name in first:
+        for a, b in zip(arrays(first[name]), arrays(second[name]), strict=True):
+            if not np.array_equal(a, b):
+                return False
+    return True
 
 
 def test_every_reason_has_a_mutation() -> None:
@@ -200,11 +200,11 @@ def test_a_matrix_of_speeds_is_never_cached() -> None:
     masses = grain_mass(BASE.sizes, BASE.rho)
     for v in (1000.0, 2000.0):
         matrix = np.full((10, 10), v)
-        found = _fragment_tensor(
+        tensor = _fragment_tensor(
             BASE.sizes, masses, BASE.edges, matrix, BASE.rho, law=BASE.law, cache=cache
         )
         scalar = _fragment_tensor(BASE.sizes, masses, BASE.edges, v, BASE.rho, law=BASE.law)
-        assert np.asarray(found) == pytest.approx(np.asarray(scalar), rel=1e-14)
+        assert np.asarray(tensor) == pytest.approx(np.asarray(scalar), rel=1e-14)
     lookups = dict(zip(CacheKind, cache.stats().lookups, strict=True))
     assert (lookups[CacheKind.FRAGMENT_TENSOR], lookups[CacheKind.QSTAR_MATRIX]) == (0, 0)
 

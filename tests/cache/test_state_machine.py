@@ -92,11 +92,10 @@ class OneCache(RuleBasedStateMachine):
             if field.name not in {"wall_time", "solver_time", "cache"}:
                 a = getattr(shared, field.name)
                 b = getattr(cold, field.name)
-                assert (
-                    np.array_equal(a, b, equal_nan=True)
-                    if isinstance(a, np.ndarray | float)
-                    else a == b
-                ), field.name
+                if isinstance(a, np.ndarray | float):
+                    assert np.array_equal(a, b, equal_nan=True), field.name
+                else:
+                    assert a == b, field.name
         assert np.array_equal(
             shared.cache.hits + shared.cache.misses + shared.cache.rebuilds, shared.cache.lookups
         )

@@ -80,8 +80,8 @@ class FaultTable:
             if name != PROPERTY:
                 continue
             new = Outcome(**values)
-            known = self.rows.get(new.fault)
-            if known is None or _severity(new) > _severity(known):
+            row = self.rows.get(new.fault)
+            if row is None or _severity(new) > _severity(row):
                 self.rows[new.fault] = new
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

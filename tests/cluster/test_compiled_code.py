@@ -103,10 +103,10 @@ def test_a_cut_kernel_of_a_run_is_repaired(tmp_path: Path) -> None:
     cut(folder, "smol._advance-*.nbc", 10)  # the classic step, which is loaded last of all
     file = tmp_path / "classic.yaml"
     file.write_text(CLASSIC, encoding="utf-8")
-    found = run_alone(file, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    results = run_alone(file, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
     expected = run_zero_d(load_config(file))
-    assert found["N"].tobytes() == expected.N.tobytes()
-    assert found["steps"] == expected.steps > 100
+    assert results["N"].tobytes() == expected.N.tobytes()
+    assert results["steps"] == expected.steps > 100
     assert list(folder.rglob("smol._advance-*.nbc"))
     assert min(lengths(folder)) > 10
 

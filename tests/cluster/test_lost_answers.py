@@ -42,9 +42,9 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
 def place(request: pytest.FixtureRequest, proxy: UnreliableServer) -> Objects:
     """Where a store may be."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
-    found = Place.of(f"s3://bucket/{name}.zarr")
-    assert isinstance(found, Objects)
-    return found
+    place = Place.of(f"s3://bucket/{name}.zarr")
+    assert isinstance(place, Objects)
+    return place
 
 
 def state_of_lease(place: Place) -> str:
@@ -59,8 +59,8 @@ def test_a_driver_whose_renewals_are_done_without_an_answer_keeps_its_lease(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
     proxy.chance = cut_some(0.5, below=".lock")
     losses: list[str] = []
-    with driving(place) as held:
-        held.on_loss = lambda: losses.append(held.lost)
+    with driving(place) as own_lease:
+        own_lease.on_loss = lambda: losses.append(own_lease.lost)
         wait_for(lambda: losses or proxy.harmed >= 30)
         assert losses == []
         proxy.chance = do_no_harm
@@ -75,11 +75,11 @@ def test_a_lease_that_could_not_be_given_up_is_free_on_this_machine_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
-    with driving(place) as held:
+    with driving(place) as own_lease:
         assert driver_of(place) is not None
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
-        monkeypatch.setattr(held, "_quick_place", place.within(0.0))
+        monkeypatch.setattr(own_lease, "_quick_place", place.within(0.0))
         proxy.chance = refuse_some(1.0, SLOW_DOWN)
     proxy.chance = do_no_harm
     assert state_of_lease(place) == "held"
@@ -109,10 +109,10 @@ def test_a_note_that_was_replaced_without_an_answer_is_known_as_our_own(
     place.note_create("note", b"0")
     proxy.chance = cut_some(0.5)
     for number in range(1, 8):
-        known = place.note_tagged("note")
-        assert known is not None
-        assert place.note_replace("note", str(number).encode(), known.tag)
-        assert not place.note_replace("note", b"late", known.tag)
+        note = place.note_tagged("note")
+        assert note is not None
+        assert place.note_replace("note", str(number).encode(), note.tag)
+        assert not place.note_replace("note", b"late", note.tag)
     assert place.note_read("note") == b"7"
 
 

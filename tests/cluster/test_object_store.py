@@ -128,9 +128,9 @@ def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
     assert isinstance(place, Objects)
     begin = time.monotonic()
     place.note_create("lock", note_of(1, "long ago"))
-    with driving(place) as held:
+    with driving(place) as own_lease:
         assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
-        assert not held.lost
+        assert not own_lease.lost
     with driving(place):  # released: at once
         pass
 
@@ -142,10 +142,10 @@ def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
     place = Place.of(store)
-    with driving(place) as held:
+    with driving(place) as own_lease:
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
-        assert not held.lost
+        assert not own_lease.lost
     with driving(place):  # released: at once
         pass
 
@@ -163,11 +163,11 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
     place = Place.of(store)
     stopped = threading.Event()
-    with driving(place) as held:
-        held.on_loss = stopped.set
+    with driving(place) as own_lease:
+        own_lease.on_loss = stopped.set
         place.note_write("lock", note_of(7, "just now"))
         assert stopped.wait(PATIENCE)
-        assert held.lost == "process 7 on elsewhere since just now"
+        assert own_lease.lost == "process 7 on elsewhere since just now"
     # and leaves the other's lease alone
     assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"
 

@@ -177,7 +177,7 @@ def test_a_sweep_on_jobs_of_slurm(
     assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}
     workers = workers_of_jobs(tmp_path)
     assert workers
-    assert {ip for each in workers for ip in listening(each)} == {"127.0.0.1"}
+    assert {ip for worker in workers for ip in listening(worker)} == {"127.0.0.1"}
     gate.open()
     assert re.search(r"[1-4] workers? of SLURM jobs, [1-4] at a time", finish(driver))
     assert_same_bits(store, undisturbed)
@@ -226,8 +226,8 @@ def test_jobs_that_end_before_the_sweep_are_followed_by_others(
     minutes, seconds = divmod(lifetime, 60)
     short = {"lifetime": f"00:{minutes:02}:{seconds:02}", "lifetime_stagger": "00:00:01"}
     slow = {"sleep": 2.0 * lifetime / BLOCKS}  # the sweep takes two lifetimes at least
-    said = finish(drive(long_file, slow, jobs=1, **short))
-    assert "is gone; submitting 1 in its place" in said, said
+    output = finish(drive(long_file, slow, jobs=1, **short))
+    assert "is gone; submitting 1 in its place" in output, output
     assert_same_bits(tmp_path / "s.zarr", undisturbed)
 
 

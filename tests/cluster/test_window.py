@@ -130,16 +130,16 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drive]:
     return functools.partial(Drive, monkeypatch)
 
 
-@pytest.mark.parametrize(("threads", "most"), [((1,), 3), ((1, 2), 9)])
+@pytest.mark.parametrize(("threads", "max_in_flight"), [((1,), 3), ((1, 2), 9)])
 def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(
     drive: Callable[..., Drive],
     threads: Sequence[int],
-    most: int,
+    max_in_flight: int,
 ) -> None:
     workers = {f"w{i}": described_worker(threads=count) for i, count in enumerate(threads)}
     window = drive(commit, 20, workers=workers)
     window.run()
-    assert window.client.most_in_flight == most
+    assert window.client.most_in_flight == max_in_flight
     assert window.committed == list(range(20))
     assert len(window.client.keys) == len(set(window.client.keys)) == 20
     assert window.client.in_flight == []
@@ -442,7 +442,7 @@ def losing_clusters(commits: int, started: list[FakeClient]) -> Callable[..., An
     """Return a starter of clusters that commit ``commits`` blocks, then lose their scheduler."""
 
     @contextmanager
-    def workers_from(*given: Any, **options: Any) -> Iterator[Cluster]:
+    def workers_from(*arguments: Any, **options: Any) -> Iterator[Cluster]:
         committed = []
 
         def outcome_of(future: FakeFuture) -> Outcome:
@@ -485,8 +485,8 @@ def test_a_cluster_that_was_never_there_is_not_started_again(
 ) -> None:
     starts = []
 
-    def workers_from(*given: Any, **options: Any) -> Any:
-        starts.append(given)
+    def workers_from(*arguments: Any, **options: Any) -> Any:
+        starts.append(arguments)
         raise WorkersLostError("no scheduler answers")
 
     with pytest.raises(ClusterError, match="no scheduler answers"):

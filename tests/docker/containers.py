@@ -25,6 +25,12 @@ def instructions() -> list[tuple[str, str]]:
     return pairs
 
 
+def argument(name: str) -> str:
+    """Return the default of an ARG of the Dockerfile."""
+    (default,) = {rest for _, rest in instructions() if rest.startswith(f"{name}=")}
+    return default.removeprefix(f"{name}=")
+
+
 def last(instruction: str) -> str:
     """Return the value that holds in the finished image."""
     return [rest for word, rest in instructions() if word == instruction][-1]

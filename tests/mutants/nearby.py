@@ -87,4 +87,4 @@ def classes(module: Path) -> set[str]:
 
 def is_named_like(test: str, names: set[str]) -> bool:
     name = Path(test).stem.removeprefix("test_")
-    return any(name == known or name.startswith(f"{known}_") for known in names)
+    return any(name == class_name or name.startswith(f"{class_name}_") for class_name in names)

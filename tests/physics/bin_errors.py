@@ -119,14 +119,15 @@ def bin_errors(name: str, law: str, bins: int) -> dict[str, BinError]:
 
     ``bins`` are taken to be infinitely many.
     """
-    found = checked(name, law)
+    convergence = checked(name, law)
     exact = run_zero_d(config_of(name, law, bins))
     errors = {}
     for quantity in QUANTITIES:
         value = COMPARED[quantity].value
         truth, truth_finer = (
-            relative_difference(value(run), value(exact)) for run in (found.run, found.finer)
+            relative_difference(value(run), value(exact))
+            for run in (convergence.run, convergence.finer)
         )
         if max(truth, truth_finer) > ABOVE_TIME_STEPS:
-            errors[quantity] = BinError(*found.grid_errors[quantity], truth, truth_finer)
+            errors[quantity] = BinError(*convergence.grid_errors[quantity], truth, truth_finer)
     return errors

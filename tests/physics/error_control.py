@@ -93,7 +93,7 @@ def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
         config_of(name, {f"numerics.{key}": value for key, value in tolerances.items()})
     )
     assert run.stop_reason is tight.stop_reason
-    found = {}
+    errors = {}
     for series in SERIES:
         exact = getattr(tight, series)
         difference = np.abs(np.interp(tight.t, run.t, getattr(run, series)) - exact)
@@ -104,8 +104,10 @@ def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
             <= 1.0
         )
         largest = np.where(near, np.abs(exact), 0.0).max(axis=1)
-        found[series] = float((difference[largest > 0.0] / largest[largest > 0.0]).max(initial=0.0))
-    return Errors(found, run)
+        errors[series] = float(
+            (difference[largest > 0.0] / largest[largest > 0.0]).max(initial=0.0)
+        )
+    return Errors(errors, run)
 
 
 def table() -> list[str]:

@@ -219,15 +219,15 @@ def scipy_solution(
     for first, last in zip([0, *kinks], [*kinks, path.t.size - 1], strict=True):
         piece = int(path.piece[first])
         interval = (path.t[first], path.t[last])
-        found = scipy_integrate.solve_ivp(
+        solution = scipy_integrate.solve_ivp(
             rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum()
         )
-        assert found.success, found.message
-        y = found.y[:, -1]
+        assert solution.success, solution.message
+        y = solution.y[:, -1]
     return y
 
 
-class Given(NamedTuple):
+class Arguments(NamedTuple):
     """Arguments that a run hands to the integrator, in its order.
 
     See :func:`~marsdisk.solver.integrate.integrate`.
@@ -243,18 +243,18 @@ class Given(NamedTuple):
 class Run(NamedTuple):
     """A run from the inside."""
 
-    given: Given
+    arguments: Arguments
     path: Trajectory
     result: RunResult
 
 
 def watched(config: RunConfig) -> Run:
     """Run ``config``, and keep what went into and came out of the integrator."""
-    seen: list[tuple[Given, Trajectory]] = []
+    seen: list[tuple[Arguments, Trajectory]] = []
 
-    def watching(*given: Any) -> Trajectory:
-        path = integrate(*given)
-        seen.append((Given(*given), path))
+    def watching(*arguments: Any) -> Trajectory:
+        path = integrate(*arguments)
+        seen.append((Arguments(*arguments), path))
         return path
 
     zero_d.ensure_compiled()

@@ -99,7 +99,10 @@ OF_LIGHT = [
 
 @pytest.mark.parametrize(
     ("seed", "method", "light"),
-    [*(pytest.param(*of.values, "full", marks=of.marks) for of in SOLUTIONS), *OF_LIGHT],
+    [
+        *(pytest.param(*case.values, "full", marks=case.marks) for case in SOLUTIONS),
+        *OF_LIGHT,
+    ],
 )
 def test_a_run_equals_scipy(
     shipped: Callable[..., RunConfig], seed: int, method: str, light: str
@@ -119,15 +122,15 @@ def test_a_run_equals_scipy(
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.M_loss == pytest.approx(lost * to_mars, rel=RTOL, abs=0.0)
     assert result.Sigma_final == pytest.approx(c.sum(), rel=RTOL, abs=0.0)
-    Q = (
-        1.0
-        if config.q_ext() is None
-        else look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
-    )
+    Q: Any = 1.0
+    if config.q_ext() is not None:
+        Q = look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
     assert result.tau_los[-1] == pytest.approx(
         np.sum(np.pi * result.s**2 * Q * c / terms.masses), rel=10.0 * RTOL, abs=0.0
     )
-    held = c > 1e-12 * c.sum()
-    assert np.count_nonzero(held) >= 10
-    assert result.N[-1][held] == pytest.approx((c / terms.masses)[held], rel=10.0 * RTOL, abs=0.0)
+    filled = c > 1e-12 * c.sum()
+    assert np.count_nonzero(filled) >= 10
+    assert result.N[-1][filled] == pytest.approx(
+        (c / terms.masses)[filled], rel=10.0 * RTOL, abs=0.0
+    )
     assert np.abs(c - c0).sum() > 0.01 * c0.sum(), "something should have happened"

@@ -83,12 +83,13 @@ def test_the_plain_difference_from_twice_the_bins_understates_more_errors() -> N
     estimates = []
     differences = []
     for name, law in product(SETUPS, LAWS):
-        found = checked(name, law)
+        convergence = checked(name, law)
         for quantity, error in bin_errors(name, law, MANY_BINS).items():
             value = COMPARED[quantity].value
             estimates.append(error.estimate < error.truth / 3.0)
             differences.append(
-                relative_difference(value(found.run), value(found.finer)) < error.truth / 3.0
+                relative_difference(value(convergence.run), value(convergence.finer))
+                < error.truth / 3.0
             )
     assert sum(estimates) <= len(JUMPS) * len(LAWS)
     assert sum(differences) > 4 * sum(estimates)

@@ -56,7 +56,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 def outflow(run: Run, times: Array) -> Array:
     """kg/(m2 s), by the dense output."""
-    return sample.look(run.path, run.given.drivers, unshielded(), times, 1.0)[1][6]
+    return sample.look(run.path, run.arguments.drivers, unshielded(), times, 1.0)[1][6]
 
 
 def crossings(run: Run) -> Crossings:
@@ -66,7 +66,7 @@ def crossings(run: Run) -> Crossings:
     left = path.piece[nodes - 1].astype(int)
     before = outflow(run, times * (1.0 - STEP_ASIDE))
     after = outflow(run, times * (1.0 + STEP_ASIDE))
-    return Crossings(times, before, after, run.given.drivers.blowout.rate * path.y[nodes, left])
+    return Crossings(times, before, after, run.arguments.drivers.blowout.rate * path.y[nodes, left])
 
 
 @pytest.mark.parametrize("n", BINS)
@@ -80,8 +80,8 @@ def test_cooling_takes_s_blow_through_the_same_edges_under_both_rules(
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_sharp_rule_lets_a_whole_bin_stay_at_every_edge(shipped: Shipped, n: int) -> None:
-    found = crossings(run(shipped, "sharp", n))
-    assert found.before - found.after == pytest.approx(found.abandoned, rel=1e-6)
+    teeth = crossings(run(shipped, "sharp", n))
+    assert teeth.before - teeth.after == pytest.approx(teeth.abandoned, rel=1e-6)
 
 
 def test_the_teeth_shrink_as_the_bins_do(shipped: Shipped) -> None:
@@ -102,12 +102,12 @@ def test_the_outflow_grows_back_after_every_tooth(shipped: Shipped, n: int) -> N
 
     Within a day, less than a twelfth of the tooth is left.
     """
-    one = run(shipped, "sharp", n)
-    found = crossings(one)
-    settled = found.times > SETTLED
-    assert np.all(found.jumps[settled] < -2.0 / n)
-    after_a_day = outflow(one, found.times[settled] + DAY) / found.before[settled] - 1.0
-    assert np.all(np.abs(after_a_day) < np.abs(found.jumps[settled]) / 12.0)
+    seen = run(shipped, "sharp", n)
+    teeth = crossings(seen)
+    settled = teeth.times > SETTLED
+    assert np.all(teeth.jumps[settled] < -2.0 / n)
+    after_a_day = outflow(seen, teeth.times[settled] + DAY) / teeth.before[settled] - 1.0
+    assert np.all(np.abs(after_a_day) < np.abs(teeth.jumps[settled]) / 12.0)
 
 
 @pytest.mark.parametrize("n", BINS)
@@ -119,10 +119,13 @@ def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, 
     windows = 10.0 ** np.arange(3.0, -0.1, -1.0)  # s to both sides
     change = {}
     for edge in ("sharp", "continuous"):
-        one = run(shipped, edge, n)
-        at = crossings(one).times
+        seen = run(shipped, edge, n)
+        times = crossings(seen).times
         change[edge] = np.array(
-            [outflow(one, at + window) / outflow(one, at - window) - 1.0 for window in windows]
+            [
+                outflow(seen, times + window) / outflow(seen, times - window) - 1.0
+                for window in windows
+            ]
         )
     assert change["continuous"][:-1] == pytest.approx(10.0 * change["continuous"][1:], rel=0.05)
     assert np.abs(change["continuous"]).max() < RTOL * windows[0]

@@ -93,8 +93,8 @@ def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> No
         np.maximum(cap + parabola(target), floor),
     )
     assert factor == pytest.approx(exact, rel=1e-7)
-    held = path.mode.astype(int) & HELD != 0
-    assert np.flatnonzero(np.diff(held)).size == 3, "free, at the cap, free, at the floor"
+    at_bound = path.mode.astype(int) & HELD != 0
+    assert np.flatnonzero(np.diff(at_bound)).size == 3, "free, at the cap, free, at the floor"
     assert [factor.max(), factor.min(), factor[-1]] == pytest.approx([cap, floor, floor], rel=1e-9)
     supplied = path.y[:, path.bins + SUPPLIED]
     assert supplied == pytest.approx(
@@ -109,10 +109,10 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
     At the same optical depth, kept for as long.
     """
     case = json.loads(GOLDEN.read_text(encoding="utf-8"))["feedback"]
-    given = case["spec_extra"]["feedback"]
+    golden = case["spec_extra"]["feedback"]
     feedback = Feedback(
-        given["gain"] / (given["response_time_years"] * YEAR),
-        given["target_tau"],
+        golden["gain"] / (golden["response_time_years"] * YEAR),
+        golden["target_tau"],
         math.log(1e-6),
         math.log(10.0),
     )
@@ -129,7 +129,7 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"rate": 1e-4, "tau_target": 2.0, "tau": 0.5, "t": 1e4, "floor": 1e-3, "cap": 1e3},
         rate=(1e-6, 1e-3),
@@ -141,14 +141,14 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
     ),
 )
 def test_at_a_depth_that_stays_the_factor_is_an_exponential_up_to_its_bound(
-    given: dict[str, float],
+    inputs: dict[str, float],
 ) -> None:
-    bounds = (math.log(given["floor"]), math.log(given["cap"]))
-    feedback = Feedback(given["rate"], given["tau_target"], *bounds)
+    bounds = (math.log(inputs["floor"]), math.log(inputs["cap"]))
+    feedback = Feedback(inputs["rate"], inputs["tau_target"], *bounds)
     ring = make_ring(4, collisions=False)
-    ring = ring._replace(c0=given["tau"] / float(weights(ring) @ ring.c0) * ring.c0)
-    path = solve(ring, fed(ring, 0.0, feedback), given["t"])
-    free = given["rate"] * given["t"] * (1.0 - given["tau"] / given["tau_target"])
+    ring = ring._replace(c0=inputs["tau"] / float(weights(ring) @ ring.c0) * ring.c0)
+    path = solve(ring, fed(ring, 0.0, feedback), inputs["t"])
+    free = inputs["rate"] * inputs["t"] * (1.0 - inputs["tau"] / inputs["tau_target"])
     assert path.y[-1, -1] == pytest.approx(min(max(free, bounds[0]), bounds[1]), rel=1e-9)
 
 
@@ -177,7 +177,7 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         J[n, :n] = -feedback.rate / feedback.tau_target * w
         return J
 
-    found = scipy_integrate.solve_ivp(
+    solution = scipy_integrate.solve_ivp(
         rate,
         (0.0, T_END),
         np.append(ring.c0, 0.0),
@@ -186,7 +186,7 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         rtol=1e-11,
         atol=1e-16,
     )
-    end: Array = found.y[:, -1]
+    end: Array = solution.y[:, -1]
     return end
 
 

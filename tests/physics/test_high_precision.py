@@ -63,13 +63,18 @@ def remnant_share(m_i: mpf, m_j: mpf, v: mpf, q_star: mpf) -> mpf:
     return 1 - phi / 2 if phi < mpf("1.8") else mpf("0.1") * (phi / mpf("1.8")) ** mpf("-1.5")
 
 
+def high_precision(array: Array) -> list[mpf]:
+    return [mpf(float(x)) for x in array]
+
+
 def triple_loop(c: Array, ring: Ring, v_rel: float, exponent: float) -> Entries:
     n = c.size
     v = mpf(v_rel)
     p = 1 - mpf(exponent)
-    s, e, m, dust = (
-        [mpf(float(x)) for x in array] for array in (ring.sizes, ring.edges, ring.masses, c)
-    )
+    s = high_precision(ring.sizes)
+    e = high_precision(ring.edges)
+    m = high_precision(ring.masses)
+    dust = high_precision(c)
     integral = [
         (e[k + 1] ** p - e[k] ** p) / p if p != 0 else mp.log(e[k + 1] / e[k]) for k in range(n)
     ]

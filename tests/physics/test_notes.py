@@ -106,9 +106,9 @@ def test_a_sound_run_has_no_note(shipped: Shipped) -> None:
 def test_a_doubt_sets_its_note_and_no_other(
     shipped: Shipped, note: Note, paths: dict[str, str]
 ) -> None:
-    changes, others = DOUBTFUL[note]
+    changes, side_effects = DOUBTFUL[note]
     result = run_zero_d(shipped("melt_simple", {**SOUND, **with_paths(changes, paths)}))
-    assert result.notes == note | others
+    assert result.notes == note | side_effects
     assert SENTENCES[note] in result.notes.sentences
 
 

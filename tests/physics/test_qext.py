@@ -123,11 +123,11 @@ def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_temperature()
     b = constant(1.8, 0.1)
     s = [1e-8, 1e-6]
     T = [1000.0, 3000.0]
-    both = mie.compute_planck_means([a, b], s, T).Q_ext
-    each = [mie.compute_planck_means([axis], s, T).Q_ext for axis in (a, b)]
-    np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
+    mixture = mie.compute_planck_means([a, b], s, T).Q_ext
+    single = [mie.compute_planck_means([axis], s, T).Q_ext for axis in (a, b)]
+    np.testing.assert_allclose(mixture, np.mean(single, axis=0), rtol=1e-13)
     # A grain far below the wavelength has Q as s/lambda.
-    assert both[1, 0] == pytest.approx(3.0 * both[0, 0], rel=0.03)
+    assert mixture[1, 0] == pytest.approx(3.0 * mixture[0, 0], rel=0.03)
 
 
 COARSE: dict[str, Any] = {"sizes_per_decade": 2, "temperature_step": 3000.0}
@@ -153,9 +153,9 @@ def test_both_tables_are_as_they_were_read_and_name_both_files(tmp_path: Path) -
 def test_without_a_second_file_the_first_is_the_same_but_for_the_command(tmp_path: Path) -> None:
     nk = tmp_path / "nk.csv"
     nk.write_text("wavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n", encoding="utf-8")
-    both = qpr.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
+    tables = qpr.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
     alone = qpr.build_tables(nk, tmp_path / "b.csv", **COARSE)
-    assert alone == both
+    assert alone == tables
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv", "e.csv", "nk.csv"]
     with_ext = (tmp_path / "a.csv").read_text(encoding="utf-8")
     without = (tmp_path / "b.csv").read_text(encoding="utf-8")

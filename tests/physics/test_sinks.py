@@ -113,9 +113,9 @@ def test_shrinking_grains_keep_the_mass_of_smaller_spheres_to_first_order_in_the
 ) -> None:
     errors = []
     for n_bins in (50, 100, 200):
-        found, exact = shrunk(shipped, n_bins)
+        computed, exact = shrunk(shipped, n_bins)
         assert 0.05 < exact < 0.3
-        errors.append(found / exact - 1.0)
+        errors.append(computed / exact - 1.0)
     assert errors[0] / errors[1] == pytest.approx(2.0, abs=0.35)
     assert errors[1] / errors[2] == pytest.approx(2.0, abs=0.25)
     assert abs(errors[2]) < 0.01

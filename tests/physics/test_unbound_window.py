@@ -158,7 +158,9 @@ def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
         )
     )
     edges = run.result.s_edges
-    lows = np.array([interpreted(drive)(run.given.drivers, t).s_low for t in run.path.t.tolist()])
+    lows = np.array(
+        [interpreted(drive)(run.arguments.drivers, t).s_low for t in run.path.t.tolist()]
+    )
     lows = lows[lows > 0.0]
     passed = edges[(edges > lows.min()) & (edges < lows.max())]
     assert passed.size >= 2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from waiting import PATIENCE
 
-from tests.docker.containers import DOCKER, instructions, last
+from tests.docker.containers import DOCKER, argument, last
 
 #: The images of podman, kept from one run of the tests to the next.
 CACHE = (
@@ -27,7 +27,7 @@ DEBIAN = "bookworm"
 DEBIAN_PYTHON = "3.11"
 PACKAGES = "ca-certificates,python3,python3-pip,python3-venv,python3-dev,gcc"
 #: Of open files and processes in a container.
-MOST = 20_000
+MAX_LIMIT = 20_000
 CERTIFICATES = Path("usr/local/share/ca-certificates")
 
 
@@ -78,9 +78,7 @@ class Engine:
 
     def python_of_base(self) -> str:
         """Get the base image and return its version of Python, the Dockerfile's where available."""
-        wanted = next(
-            rest for word, rest in instructions() if rest.startswith("PYTHON=")
-        ).removeprefix("PYTHON=")
+        wanted = argument("PYTHON")
         name = last("FROM").split(":")[0]
         for python in (wanted, DEBIAN_PYTHON):
             if self.can("image", "inspect", f"{name}:{python}-slim-{DEBIAN}"):
@@ -149,12 +147,14 @@ def _settings_of_podman() -> dict[str, str]:
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
-    hard = {name: min(MOST, resource.getrlimit(limit)[1]) for name, limit in limits.items()}
-    given = [f'"{name}={limit}:{limit}"' for name, limit in hard.items()]
+    hard_limits = {
+        name: min(MAX_LIMIT, resource.getrlimit(limit)[1]) for name, limit in limits.items()
+    }
+    ulimits = [f'"{name}={limit}:{limit}"' for name, limit in hard_limits.items()]
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     settings = CACHE / "containers.conf"
     settings.write_text(
-        f"[containers]\ndefault_ulimits = [{', '.join(given)}]\n[engine]\n{runtime}",
+        f"[containers]\ndefault_ulimits = [{', '.join(ulimits)}]\n[engine]\n{runtime}",
         encoding="utf-8",
     )
     storage = CACHE / "storage.conf"

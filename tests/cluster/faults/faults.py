@@ -35,7 +35,7 @@ class Fault:
         self._ends.append("killed" if code == KILLED else str(code))
         self.outcome.ended = ", ".join(dict.fromkeys(self._ends))
 
-    def told(self, text: str, pattern: str) -> str:
+    def message(self, text: str, pattern: str) -> str:
         """Return the single line that says what happened."""
         lines = [line for line in text.splitlines() if re.search(pattern, line)]
         assert len(lines) >= 1, text
@@ -65,15 +65,15 @@ class Fault:
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
         assert "everything was committed already" in done.stdout
-        found = results(store)
+        values = results(store)
         expected = results(undisturbed)
-        bad = found["T0"] == T0
+        bad = values["T0"] == T0
         assert bad.any()
-        assert [reason in error for error in found["error"]] == bad.tolist()
+        assert [reason in error for error in values["error"]] == bad.tolist()
         for name in expected:
             assert (
-                found[name][~bad].tobytes() == expected[name][~bad].tobytes()
-                or found[name][~bad].tolist() == expected[name][~bad].tolist()
+                values[name][~bad].tobytes() == expected[name][~bad].tobytes()
+                or values[name][~bad].tolist() == expected[name][~bad].tolist()
             ), name
         self.outcome.again = (
             f"{done.returncode}, the other runs have the same bits{doctor_is_clean(store)}"

@@ -74,15 +74,15 @@ def delete(store: str) -> None:
 def move(store: str) -> str:
     """Give a store another name, and return it."""
     moved = store.removesuffix("late.zarr") + "moved.zarr"
-    place = Place.of(store)
-    if isinstance(place, Folder):
-        place.path.rename(moved)
+    source = Place.of(store)
+    if isinstance(source, Folder):
+        source.path.rename(moved)
         return moved
-    there = Place.of(moved)
-    assert isinstance(place, Objects)
-    assert isinstance(there, Objects)
-    for key, _ in place.listing():
-        there.inside.put(key, place.read(key))
+    target = Place.of(moved)
+    assert isinstance(source, Objects)
+    assert isinstance(target, Objects)
+    for key, _ in source.listing():
+        target.inside.put(key, source.read(key))
     delete(store)
     return moved
 
@@ -102,9 +102,9 @@ def assert_untouched(store: str, before: Columns) -> None:
     assert not [name for name in changed if not same_bytes(after[name], before[name])]
 
 
-def same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+def same_bytes(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
     """Whether two arrays are the same, where NaN are the same, too."""
-    return one.dtype.kind != "T" and one.tobytes() == other.tobytes()
+    return first.dtype.kind != "T" and first.tobytes() == second.tobytes()
 
 
 @dataclass
@@ -238,7 +238,7 @@ def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) 
         expected = 130 if number == signal.SIGINT else -signal.SIGKILL
         fault.ended(out, err, code, expected=expected)
         if "still run" in out:
-            fault.told(out, r"blocks? still runs? on workers of")
+            fault.message(out, r"blocks? still runs? on workers of")
         MEANWHILE[meanwhile](late)
         if Place.of(late.store).exists():
             delete(late.store)

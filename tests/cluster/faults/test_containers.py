@@ -151,7 +151,7 @@ def test_the_scheduler_s_container_is_killed(
     sweep.wait_for_blocks(3)
     killed(services, services.containers("scheduler")[0], fault)
     wait_until_healthy(services)
-    fault.told(sweep.submit(), "submitted|committed")
+    fault.message(sweep.submit(), "submitted|committed")
     assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
 
 
@@ -167,7 +167,7 @@ def test_all_containers_are_stopped_and_started(
         fault.ended("", "", services.state(name)["ExitCode"], expected=0)
     services.compose("start")
     wait_until_healthy(services)
-    fault.told(sweep.submit(), "submitted|committed")
+    fault.message(sweep.submit(), "submitted|committed")
     assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
 
 
@@ -187,14 +187,14 @@ def test_a_page_without_its_store_ends_and_says_so(services: Services) -> None:
     wait_for(lambda: not services.state(container)["Running"])
     assert services.state(container)["ExitCode"] == 2
     assert services.state(container).get("RestartCount", 0) == 0
-    said = subprocess.run(
+    answer = subprocess.run(
         [services.engine.program, "logs", container],
         env=services.engine.environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "absent.zarr" in said.stdout + said.stderr
+    assert "absent.zarr" in answer.stdout + answer.stderr
 
 
 def is_served(address: str) -> bool:

@@ -37,7 +37,7 @@ def limited(megabytes: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("what", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")]
+    ("deed", "title"), [("segfault", "segfaults its worker"), ("eat", "eats its worker's memory")]
 )
 @pytest.mark.faults("a case {title} every time (in a block of four)")
 def test_a_case_that_takes_its_worker_with_it(
@@ -46,14 +46,14 @@ def test_a_case_that_takes_its_worker_with_it(
     undisturbed: Path,
     start: Start,
     fault: Fault,
-    what: str,
+    deed: str,
     title: str,
 ) -> None:
-    through = limited(600) if what == "eat" else SWEEP
+    through = limited(600) if deed == "eat" else SWEEP
     store = tmp_path / "s.zarr"
-    inside = {"bad_T0": BAD_T0, "do": what}
+    inside = {"bad_T0": BAD_T0, "do": deed}
     out, err, code = wait_for_end(start(file, store, 2, inside=inside, through=through))
     fault.ended(out, err, code, expected=1)
-    fault.told(out, KILLER)
+    fault.message(out, KILLER)
     assert results(store)["T0"].size == 8
     fault.failed_alone(file, store, undisturbed, BAD_T0, KILLER)

@@ -48,13 +48,13 @@ def test_workers_killed_at_random(
         gate.close_at(wanted + 4)  # the sweep must not end before the last blow
         wait_for(lambda wanted=wanted: committed(store) >= wanted and victims(), driver)
         time.sleep(dice.uniform(0.0, 0.5))  # anywhere between its start and its writing
-        while not (found := victims()):  # the other one may just have died of the last blow
+        while not victims():  # the second worker may just have died of the last blow
             wait_for(victims, driver)
-        dice.choice(found).kill()
+        dice.choice(victims()).kill()
     gate.open()
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
-    fault.told(out, r"worker \S+ is gone; its blocks run on others")
+    fault.message(out, r"worker \S+ is gone; its blocks run on others")
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
 

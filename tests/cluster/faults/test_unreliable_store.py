@@ -121,12 +121,12 @@ def test_a_sweep_through_an_unreliable_connection(
 
 def read_until(driver: Driver, words: str) -> str:
     """Read the output of a driver up to the line with ``words``."""
-    said = ""
+    text = ""
     for line in driver.stdout or ():
-        said += line
+        text += line
         if words in line:
-            return said
-    raise AssertionError((said, *driver.communicate()))
+            return text
+    raise AssertionError((text, *driver.communicate()))
 
 
 @pytest.mark.faults("an object store is away in the middle and comes back")
@@ -143,11 +143,11 @@ def test_a_store_that_goes_away_and_comes_back(
     proxy.chance = from_then_on(*IN_THE_MIDDLE, Fate(lost=True))
     extra = {**settings_of(proxy.address), "DASK_SWEEP__STORAGE_PATIENCE": PATIENCE}
     driver = start(file, store, workers, **extra)
-    said = read_until(driver, "blocks are tried again")
+    text = read_until(driver, "blocks are tried again")
     proxy.chance = do_no_harm
     out, err, code = wait_for_end(driver)
-    fault.ended(said + out, err, code, expected=0)
-    fault.told(said, "the object store does not answer any more")
+    fault.ended(text + out, err, code, expected=0)
+    fault.message(text, "the object store does not answer any more")
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in out
     check_recovery(fault, file, store, alone)
 
@@ -168,7 +168,7 @@ def test_a_store_that_stays_away(
     driver = start(file, store, workers, **extra)
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
-    last = fault.told(err, "^error: ")
+    last = fault.message(err, "^error: ")
     assert "the object store does not answer any more" in last
     assert last.endswith("run the same command again when it answers")
     assert "disk" not in out + err
@@ -190,7 +190,7 @@ def test_credentials_that_expire(
     driver = start(file, store, workers, **settings_of(proxy.address))
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
-    fault.told(err, "ExpiredToken: the credentials have expired; renew them")
+    fault.message(err, "ExpiredToken: the credentials have expired; renew them")
     assert "disk" not in out + err
     check_recovery(fault, file, store, alone)
 

@@ -41,9 +41,9 @@ def segfault() -> None:
 
 def eat() -> None:
     """Take memory, and keep it until somebody ends this process."""
-    held = []
+    bites = []
     for _ in range(EATEN_BYTES // BITE_BYTES):
-        held.append(bytearray(b"x") * BITE_BYTES)
+        bites.append(bytearray(b"x") * BITE_BYTES)
         pause(0.05)
     pause(FOR_EVER)
 
