@@ -51,11 +51,11 @@ def plain_drivers(
 
 
 def dust(y: Array) -> Array:
-    """Mass per bin [kg/m2] of states (..., n+4)."""
+    """Return the mass per bin [kg/m2] of states (..., n+4)."""
     return y[..., :-ENTRIES]
 
 
 def lost(y: Array) -> Array:
-    """Mass lost [kg/m2] of states (..., n+4): everything in the ledger but the supply."""
+    """Return the mass lost [kg/m2] of states (..., n+4): the ledger without the supply."""
     total: Array = y[..., -ENTRIES : -ENTRIES + SUPPLIED].sum(axis=-1)
     return total

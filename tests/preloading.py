@@ -1,4 +1,4 @@
-"""What workers load before anything else, in tests and benchmarks."""
+"""Modules that workers load before anything else, in tests and benchmarks."""
 
 import os
 from pathlib import Path

@@ -75,7 +75,7 @@ class FlushingGuard:
 
 
 def real_block(folder: str) -> tuple[dict[str, bytes], float]:
-    """Chunks of the first block of a sweep by their keys, and the seconds that its runs took."""
+    """Return the chunks of a sweep's first block by their keys, and the seconds of its runs."""
     file = study_file(folder, -(-RUNS // CASES_PER_RING), block=RUNS)
     store = Path(folder) / "study.zarr"
     quiet = Console(file=io.StringIO())

@@ -78,7 +78,7 @@ def bare_rates(file: Path, processes: int) -> float:
 
 
 def memory_of(process: psutil.Process) -> tuple[float, float]:
-    """MB of a driver, and of its largest worker."""
+    """Return the memory [MB] of a driver, and of its largest worker."""
     try:
         return process.memory_info().rss / 1e6, max(
             (child.memory_info().rss / 1e6 for child in process.children(recursive=True)),

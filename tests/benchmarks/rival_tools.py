@@ -210,7 +210,7 @@ def pipefunc(folder: Path, rings: int, ready: Ready) -> None:
 
 
 class Tool(NamedTuple):
-    """A way to do the runs."""
+    """Tool that does the runs."""
 
     #: returns its own measure of the seconds, or None
     run: Callable[[Path, int, Ready], float | None]

@@ -47,7 +47,7 @@ SECONDS = 20.0  # of every case, about
 
 
 class Measured(NamedTuple):
-    """Of one case."""
+    """Figures of one case."""
 
     blocks: int
     seconds: float
@@ -65,7 +65,7 @@ async def serve() -> None:
 
 
 async def wait_for_blocks(address: str, workers: int, seconds: float) -> None:
-    """Workers that take a block, wait and say that it is done, until they are killed."""
+    """Run workers that take a block, wait and report it as done, until they are killed."""
 
     def wait(task: BlockTask, scopes: object = None) -> Receipt:
         time.sleep(seconds)

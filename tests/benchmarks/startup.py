@@ -1,4 +1,4 @@
-"""How long one waits for the first result; ``python -m tests.benchmarks.startup [--write]``."""
+"""Time until the first result; ``python -m tests.benchmarks.startup [--write]``."""
 
 import os
 import resource

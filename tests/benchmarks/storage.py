@@ -37,7 +37,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Layout:
-    """How arrays along ``run`` lie on disk."""
+    """Layout on disk of arrays along ``run``."""
 
     title: str
     #: runs that are written at a time: a chunk, or a shard where ``inner`` is given
@@ -81,7 +81,7 @@ LAYOUTS = (
 
 
 class Measured(NamedTuple):
-    """Of one layout; times in s."""
+    """Figures of one layout; times in s."""
 
     bytes: int
     files: int

@@ -29,7 +29,7 @@ def study_file(folder: str | Path, rings: int, **changes: object) -> Path:
 
 
 def run_study(folder: str | Path, store: Path, runs: int, workers: int = 2) -> Tally:
-    """At least so many runs of the study into ``store``."""
+    """Run at least ``runs`` runs of the study into ``store``."""
     file = study_file(folder, -(-runs // CASES_PER_RING))
     return run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()))[
         1

@@ -44,7 +44,7 @@ PLAN = "the plan of this benchmark"
 
 @dataclass(frozen=True)
 class DelayedGuard(BlockGuard):
-    """The guard of a block, which does something first, when all else is done."""
+    """Guard of a block that calls a function at the end of a commit."""
 
     first: Callable[[], None]
 
@@ -151,7 +151,7 @@ def blocks(runs: int) -> Iterator[slice]:
 
 
 def write_some(kind: Any, path: Path, arrays: Arrays, mine: Sequence[slice], begin: Any) -> None:
-    """In a process of its own: write blocks as soon as all processes are ready."""
+    """Write blocks as soon as all processes are ready, in a process of its own."""
     begin.wait()
     for rows in mine:
         kind(path).write(arrays, rows)

@@ -221,7 +221,7 @@ def single_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve included runs at points that make no grid. Only to be read."""
+    """Make a store of twelve included runs at points that form no grid. Only to be read."""
     folder = tmp_path_factory.mktemp("scattered")
     points = [
         {

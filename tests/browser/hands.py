@@ -59,7 +59,7 @@ _COLUMNS = """([name, index]) => {
 
 
 def place(page: Page, figure: str, x: float, y: float) -> tuple[float, float]:
-    """Where on the screen a place of a figure is, once it is drawn."""
+    """Return the position on the screen of a point of a figure, once it is drawn."""
     left, top = page.wait_for_function(_PLACE, arg=[figure, x, y]).json_value()
     return left, top
 
@@ -80,22 +80,22 @@ def drawn(page: Page, figure: str, glyph: int = 0) -> dict[str, Any]:
 
 
 def wait_until_there(page: Page, model: str) -> None:
-    """Until a part of the page is made, whether it is seen or not."""
+    """Wait until a part of the page exists, visible or not."""
     page.wait_for_function(_IS_THERE, arg=model)
 
 
 def wait_until_drawn(page: Page, model: str) -> None:
-    """Until a part of the page is seen, with all that it shows."""
+    """Wait until a part of the page is visible, with all its contents."""
     page.wait_for_function(_IS_DRAWN, arg=model)
 
 
 def wait_for_lines(page: Page, figure: str, count: int) -> None:
-    """Until a figure has ``count`` lines; what is said of their runs comes before them."""
+    """Wait until a figure has ``count`` lines; the text about their runs comes first."""
     page.wait_for_function(_HAS_LINES, arg=[figure, count])
 
 
 def turn_to(page: Page, view: str) -> None:
-    """Go to another view, until it is seen."""
+    """Go to another view, and wait until it is visible."""
     button(page, view).click()
     wait_until_drawn(page, VIEWS[view])
 
@@ -126,7 +126,7 @@ def saved_rows(page: Page, which: int = 0) -> list[dict[str, str]]:
 
 
 def wait_for_runs(page: Page, runs: Sequence[int]) -> None:
-    """Until the chosen runs are these, as they are written on the page."""
+    """Wait until the chosen runs are these, as written on the page."""
     numbers = r",\s*".join(map(str, runs))
     expect(page.get_by_label("chosen runs")).to_have_value(re.compile(rf"^\s*{numbers}\s*$"))
 

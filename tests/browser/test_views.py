@@ -194,7 +194,7 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(
 
 
 def _lines(pieces: dict[str, Any], name: str) -> Any:
-    """Of the pieces of lines (piece, line): one from each axis to the next."""
+    """Reshape the pieces of lines to (piece, line): each piece leads from one axis to the next."""
     starts = np.unique(pieces["x0"])
     assert np.array_equal(pieces["x0"], np.repeat(starts, len(pieces["x0"]) // starts.size))
     return np.reshape(pieces[name], (starts.size, -1))

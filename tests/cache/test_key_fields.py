@@ -26,7 +26,7 @@ from marsdisk.physics.supply import Injection
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What all cached arrays of a run are made from."""
+    """Inputs of all cached arrays of a run."""
 
     sizes: Array
     edges: Array
@@ -51,7 +51,7 @@ def change(**changes: Any) -> Callable[[Inputs], Inputs]:
 
 
 def moved(array: Array) -> Array:
-    """One element in the middle moved by a last bit's worth or more."""
+    """Move one element in the middle by a last bit's worth or more."""
     changed = array.copy()
     changed[4] *= 1.0 + 1e-6
     return changed
@@ -141,7 +141,7 @@ def test_a_changed_input_is_noticed_by_exactly_the_slots_that_depend_on_it(reaso
 
 
 class Forgetful(RunCache):
-    """A cache whose slot ``kind`` has lost ``field`` from its key."""
+    """Cache whose slot ``kind`` has lost ``field`` from its key."""
 
     def __init__(self, kind: CacheKind, field: str) -> None:
         super().__init__()

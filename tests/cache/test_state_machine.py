@@ -33,7 +33,7 @@ LARGEST = 20 * 8 * 24**2  # bytes: a few (n, n) arrays of the largest grid
 
 
 class OneCache(RuleBasedStateMachine):
-    """A configuration that changes, and the cache that all its runs share."""
+    """Configuration that changes, and the cache that all its runs share."""
 
     @initialize()
     def begin(self) -> None:

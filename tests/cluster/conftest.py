@@ -53,7 +53,7 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(long_file: Path) -> Path:
-    """Its store, run without any disturbance in this process. Only to be read."""
+    """Return the sweep's store, run without any disturbance in this process. Only to be read."""
     store = long_file.parent / "undisturbed.zarr"
     run_here(long_file, store)
     return store
@@ -127,7 +127,7 @@ def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
 
 @pytest.fixture(scope="session")
 def port() -> Iterator[int]:
-    """Port of an S3 server that does as it is told."""
+    """Yield the port of an S3 server that does as it is told."""
     with s3_server() as number:
         yield number
 

@@ -19,7 +19,7 @@ from tests.preloading import preloading
 
 
 class DaskProcesses:
-    """Scheduler and workers, gone when the context ends; what they print is kept in ``folder``."""
+    """Scheduler and workers, which end with the context; their output is kept in ``folder``."""
 
     def __init__(self, folder: Path, *options: str, **extra: str) -> None:
         self.folder = folder
@@ -101,7 +101,7 @@ class DaskProcesses:
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """SIGKILL it and its children."""
+    """Kill a process and its children."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

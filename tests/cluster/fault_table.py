@@ -16,7 +16,7 @@ NOT_TRIED = "not tried: "
 
 @dataclass
 class Outcome:
-    """A row of the table."""
+    """Row of the table."""
 
     fault: str
     ended: str = ""
@@ -63,7 +63,7 @@ def _severity(outcome: Outcome) -> int:
 
 
 class FaultTable:
-    """The plugin that collects rows, prints the table, and writes it into a page.
+    """Plugin that collects rows, prints the table, and writes it into a page.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class FaultTable:
 
 
 def as_table(outcomes: Iterable[Outcome]) -> str:
-    """Markdown, sorted by the faults' titles."""
+    """Format the rows as Markdown, sorted by the faults' titles."""
     lines = [
         "| fault | exit code | what is said | the same command again | |",
         "|---|---|---|---|---|",

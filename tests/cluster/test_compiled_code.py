@@ -56,7 +56,7 @@ def run_alone(file: Path, folder: Path, *words: str, **extra: str) -> dict[str, 
 
 
 def one_run(folder: Path, **extra: str) -> Any:
-    """M_loss of a run in a process of its own."""
+    """Return M_loss of a run in a process of its own."""
     return run_alone(MELT, folder, "--set", "numerics.t_end_years=0.02", **extra)["M_loss"][()]
 
 
@@ -71,7 +71,7 @@ def test_kernels_of_another_process_are_used_as_they_are(tmp_path: Path) -> None
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each file of compiled code was written."""
+    """Return the time at which each file of compiled code was written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.nb?")}
 
 
@@ -209,7 +209,7 @@ def test_eight_drivers_that_start_together_without_kernels_all_succeed(
 
 
 def assert_all_succeed(drivers: list[Driver], file: Path, stores: list[Path]) -> None:
-    """All end well, with the bits of a sweep whose kernels were there."""
+    """Assert that all end well, with the bits of a sweep with ready kernels."""
     for driver in drivers:
         out, err, code = wait_for_end(driver)
         assert (code, err) == (0, ""), out

@@ -63,7 +63,7 @@ def end_of(call: Callable[[], object]) -> str:
 
 
 def ends(client: Any, wait: Callable[..., Any], key: str) -> dict[str, str]:
-    """How a task ends for those who wait for it, fetch its result or ask for its error."""
+    """Return how a task ends for those who wait for it, fetch its result or ask for its error."""
     function = fail if key == "failed" else succeed
     workers = NOWHERE if key in {"pending", "cancelled"} else None
     task = TASK.packed()

@@ -26,7 +26,7 @@ WORDS = (
 
 
 class StarvedCluster(FakeCluster):
-    """A cluster whose nannies end their workers."""
+    """Cluster whose nannies end their workers."""
 
     ended: tuple[tuple[float, Mapping[str, Any]], ...] = ()
 

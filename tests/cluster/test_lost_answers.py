@@ -40,7 +40,7 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, proxy: UnreliableServer) -> Objects:
-    """Where a store may be."""
+    """Return a location for a store."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
     place = Place.of(f"s3://bucket/{name}.zarr")
     assert isinstance(place, Objects)

@@ -45,7 +45,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(file: Path) -> Path:
-    """Its store in a folder. Only to be read."""
+    """Return the sweep's store in a folder. Only to be read."""
     run_here(file, file.parent / "undisturbed.zarr")
     return file.parent / "undisturbed.zarr"
 

@@ -35,7 +35,7 @@ def drive(launch: Start, dask: DaskProcesses) -> Start:
 
 
 def has_said(store: Path, words: str) -> bool:
-    """Whether the driver of a store has said something with these words."""
+    """Tell whether the driver of a store has printed a line with these words."""
     lines = read_note(Place.of(store), "heartbeat").get("said", [])
     return any(words in line for line in lines)
 
@@ -249,7 +249,7 @@ def test_paused_workers_are_named_and_the_wait_ends(
 
 
 def _authority(folder: Path) -> None:
-    """Certificates that an authority made up for this test has signed, and one of a stranger."""
+    """Make certificates that an authority of this test has signed, and one of a stranger."""
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     for name in ("ca", "stranger"):
         subprocess.run(

@@ -38,7 +38,7 @@ Start = Callable[..., Driver]
 
 @dataclass
 class Slurm:
-    """A batch system of one machine, and what its users need in their environment."""
+    """Batch system of one machine, and the environment that its users need."""
 
     environment: dict[str, str]
 
@@ -208,7 +208,7 @@ def test_a_cancelled_job_is_replaced(
 
 
 def seconds_to_start() -> float:
-    """How long a worker takes to be ready, on this machine as busy as it is."""
+    """Return how long a worker takes to be ready, under the present load of this machine."""
     begin = time.monotonic()
     words = [sys.executable, "-c", "import sweep.worker; sweep.worker.ensure_compiled()"]
     subprocess.run(words, check=True, timeout=PATIENCE)

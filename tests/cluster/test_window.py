@@ -80,7 +80,7 @@ def commit(future: FakeFuture) -> Receipt:
 
 
 class Drive:
-    """Blocks on their way over a fake cluster, and what came of them."""
+    """Blocks on their way over a fake cluster, and their outcomes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A proxy before an S3 server that makes it as unreliable as a test wants."""
+"""A proxy in front of an S3 server that makes it as unreliable as a test wants."""
 
 import http.client
 import random

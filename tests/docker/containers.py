@@ -1,4 +1,4 @@
-"""What docker/ says, read by the tests that stand in for an engine."""
+"""Contents of docker/, read by the tests that do without an engine."""
 
 import re
 from pathlib import Path
@@ -37,12 +37,12 @@ def last(instruction: str) -> str:
 
 
 def environment_of_image() -> dict[str, str]:
-    """ENV of the finished image."""
+    """Return the environment of the finished image."""
     return {
         name: value.strip('"') for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|\S*)", last("ENV"))
     }
 
 
 def seconds(text: str) -> float:
-    """Of a duration such as 30s."""
+    """Return the seconds of a duration such as 30s."""
     return float(text.removesuffix("s"))

@@ -77,7 +77,7 @@ def numbers_of(number: list[float], sigma: float) -> Array:
 
 
 def crossing_rates(case: dict[str, Any]) -> Array:
-    """Rates [1/s] at which grains that shrink below the blow-out size within ``dt`` do so."""
+    """Return the rates [1/s] at which grains shrink below the blow-out size within ``dt``."""
     time = (SIZES - case["a_blow"]) / abs(case["ds_dt_val"])
     return np.where((time > 0.0) & (time <= case["dt"]), 1.0 / time, 0.0)
 

@@ -32,7 +32,7 @@ DT = 1e-7  # s, short against every collision time
 
 
 def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
-    """d(m N)/dt [kg/(m2 s)] of collisions, from one short step of a scheme."""
+    """Return d(m N)/dt [kg/(m2 s)] of collisions, from one short step of a scheme."""
     if scheme == "imex_bdf1":
         step = step_collisions(
             N,

@@ -31,7 +31,7 @@ EXPLAINED = Path(__file__).parent / "explained.yaml"
 
 
 def explanations() -> dict[tuple[str, str, str], str]:
-    """Why no test has to notice a flip, by its file, its line and the flipped line."""
+    """Return the reasons why no test has to notice a flip, by file, line and flipped line."""
     entries = yaml.safe_load(EXPLAINED.read_text(encoding="utf-8")) or []
     return {(entry["file"], entry["line"], entry["flipped"]): entry["why"] for entry in entries}
 

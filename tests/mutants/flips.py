@@ -38,7 +38,7 @@ LEFT_OUT: dict[type[ast.AST], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Flip:
-    """One change of a file: the bytes from ``start`` to ``end`` become ``after``."""
+    """Change of a file: the bytes from ``start`` to ``end`` become ``after``."""
 
     file: str  #: relative to the checkout
     start: int

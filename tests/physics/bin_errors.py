@@ -86,7 +86,7 @@ ABOVE_TIME_STEPS = 1e-3
 
 
 class BinError(NamedTuple):
-    """The estimated error of a quantity, and the true ones."""
+    """Estimated and true errors of a quantity."""
 
     estimate: float
     order: float

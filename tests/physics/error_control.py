@@ -67,7 +67,7 @@ TOLERANCES = ((1e-3, 1e-6), (1e-3, 1e-8), (1e-3, 1e-10), (1e-3, 1e-12), (1e-4, 1
 
 
 class Errors(NamedTuple):
-    """A run beside a tight one."""
+    """Errors of a run against a tight one."""
 
     largest: dict[str, float]  #: by series, over what it has at most within a factor of e in time
     run: RunResult

@@ -1,4 +1,4 @@
-"""Small disks for tests that look at the integrator itself."""
+"""Small disks for tests of the integrator itself."""
 
 import math
 from typing import Any, NamedTuple
@@ -97,7 +97,7 @@ def make_drivers(
     sharp: bool = False,
     supply: Array | None = None,
 ) -> Drivers:
-    """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
+    """Make drivers with one <Q_pr> for all sizes; ``t_blow`` [s] is infinite without blow-out."""
     supply = np.zeros(ring.sizes.size) if supply is None else supply
     drivers = plain_drivers(
         law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply
@@ -120,7 +120,7 @@ def solve(
 
 
 def jacobian_of(c: Array, ring: Ring) -> Array:
-    """Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
+    """Return the Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
     return collision_jacobian(c, ring.terms)
 
 
@@ -130,7 +130,7 @@ def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
 
 
 def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
-    """As :func:`jacobian_of`, from the terms alone."""
+    """Return what :func:`jacobian_of` does, from the terms alone."""
     n = c.size
     J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(n), J)
@@ -145,7 +145,7 @@ def in_eights(c: Array) -> Vector:
 
 
 def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
-    """As :func:`rate_of`, from the terms alone."""
+    """Return what :func:`rate_of` does, from the terms alone."""
     out = np.empty(c.size)
     mass_rate(
         in_eights(c),
@@ -163,7 +163,7 @@ def busiest_of(c: Array, ring: Ring) -> int:
 
 
 def busiest_in(c: Array, terms: CollisionTerms) -> int:
-    """As :func:`busiest_of`, from the terms alone."""
+    """Return what :func:`busiest_of` does, from the terms alone."""
     J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(c.size), J)
     return busiest_bin(in_eights(c).flat, J)
@@ -194,7 +194,7 @@ def scipy_solution(
         return S
 
     def light(t: float, c: Array) -> tuple[float, Array]:
-        """Share of grains that see Mars, and its derivative with respect to each bin [m2/kg]."""
+        """Return the share of grains that see Mars, and its derivative by each bin [m2/kg]."""
         weights = tau_per_mass(drivers.opacity, drive(drivers, t).T)
         tau = float(weights @ c)
         if not drivers.blowout.attenuated:
@@ -241,7 +241,7 @@ class Arguments(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run from the inside."""
+    """A run, with the input and output of the integrator."""
 
     arguments: Arguments
     path: Trajectory

@@ -29,7 +29,7 @@ STEP_ASIDE = 1e-9  # of the time of a crossing, to both sides
 
 
 class Crossings(NamedTuple):
-    """The outflow where s_blow passes edges, in the order of time."""
+    """Outflow where s_blow passes edges, in the order of time."""
 
     times: Array  #: s
     before: Array  #: kg/(m2 s)
@@ -55,7 +55,7 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 
 def outflow(run: Run, times: Array) -> Array:
-    """kg/(m2 s), by the dense output."""
+    """Return the outflow [kg/(m2 s)] by the dense output."""
     return sample.look(run.path, run.arguments.drivers, unshielded(), times, 1.0)[1][6]
 
 

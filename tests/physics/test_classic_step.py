@@ -50,7 +50,7 @@ of_both_forms = pytest.mark.parametrize("Y", FACTORED_AND_DENSE, ids=["factored"
 
 
 def whole(**changes: Any) -> dict[str, Any]:
-    """Arguments of a step of the whole disk with every process on."""
+    """Return the arguments of a step of the whole disk with every process on."""
     base = {
         "masses": MASSES,
         "edges": GRID.edges,

@@ -38,12 +38,12 @@ def constant(T0: float) -> dict[str, Any]:
 
 
 def in_mars_masses(config: RunConfig, sigma: float) -> float:
-    """M_Mars of ``sigma`` [kg/m2] over the annulus."""
+    """Convert ``sigma`` [kg/m2] over the annulus to M_Mars."""
     return sigma * derive(config).area / M_MARS
 
 
 def left(result: RunResult) -> Any:
-    """Share of the grains of each bin that is there at the end."""
+    """Return the share of each bin's grains that is left at the end."""
     return result.N[-1] / result.N[0]
 
 

@@ -172,7 +172,7 @@ def test_the_energy_of_collisions_is_that_of_the_speed_of_its_time(shipped: Ship
 
 
 def rebuilt(result: RunResult) -> int:
-    """How often the fragment tensor was made anew because the speed had changed."""
+    """Count the rebuilds of the fragment tensor because of a changed speed."""
     return int(
         result.cache.invalidations[
             list(CacheKind).index(CacheKind.FRAGMENT_TENSOR), REASONS.index("v_rel")

@@ -41,7 +41,7 @@ WIDE = (math.log(1e-6), math.log(1e6))
 
 
 def fed(ring: Ring, supply: float, feedback: Feedback, *, t_blow: float = math.inf) -> Drivers:
-    """Drivers at 3000 K that bring ``supply`` f [kg/(m2 s)], as the ring itself is made up."""
+    """Make drivers at 3000 K with ``supply`` f [kg/(m2 s)], composed like the ring itself."""
     shares = ring.c0 / ring.c0.sum()
     return make_drivers(
         ring, temperature.constant(3000.0), t_blow=t_blow, supply=supply * shares
@@ -153,7 +153,7 @@ def test_at_a_depth_that_stays_the_factor_is_an_exponential_up_to_its_bound(
 
 
 def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Array:
-    """Mass per bin and ln f at T_END by SciPy's Radau."""
+    """Return the mass per bin and ln f at T_END by SciPy's Radau."""
     n = ring.c0.size
     w = weights(ring)
     feedback = drivers.feedback
@@ -191,7 +191,7 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
 
 
 def swinging() -> tuple[Ring, Drivers, Array]:
-    """Collisions, blow-out and a supply that swings around its target; with SciPy's solution."""
+    """Return a case with a supply that swings around its target, and SciPy's solution."""
     ring = make_ring(6, s_lo=1e-7, s_hi=1e-2, sigma=0.01, v_rel=300.0)
     supply = 1e-6
     t_blow = 6e3

@@ -48,7 +48,7 @@ def ring_with_edge_at(t: float) -> Ring:
 
 
 def gated(T_solid: float, T_liquid: float) -> PhaseLaw:
-    """Grains as hot as Mars, solid below one temperature and all liquid above another [K].
+    """Return the law of grains as hot as Mars, solid below and liquid above two temperatures [K].
 
     The ramp between them is no narrower than the law lets it be.
     """

@@ -155,7 +155,7 @@ def test_fragments_up_to_a_size_hold_the_integral_of_their_law(
     weights = fragment_weights(edges, alpha)
 
     def mass(low: float, high: float) -> float:
-        """In units of ``high``, by a sum over ln s."""
+        """Integrate dM/ds = s^-alpha over ln s."""
         length = math.log(high / low)
         inside = integrate.quad(lambda y: math.exp((1.0 - alpha) * -y), 0.0, length, epsrel=1e-12)
         return float(inside[0]) * high ** (1.0 - alpha)

@@ -184,7 +184,7 @@ PHASES = one_at_a_time(
 
 
 def law_of(inputs: dict[str, Any]) -> tuple[PhaseLaw, float]:
-    """Of grains as hot as Mars; and by how much pressure and optical depth damp it."""
+    """Return the law of grains as hot as Mars, and how pressure and optical depth damp it."""
     names = ("T_condense", "T_vaporize", "pressure", "tau_ref")
     damping = (1.0 + inputs["pressure"]) * (1.0 + inputs["tau"] / inputs["tau_ref"])
     return PhaseLaw(1.0, *(inputs[name] for name in names)), damping

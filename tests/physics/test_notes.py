@@ -80,7 +80,7 @@ DOUBTFUL: dict[Note, tuple[dict[str, Any], Note]] = {
 
 @pytest.fixture
 def paths(tmp_path: Path) -> dict[str, str]:
-    """Tables: of <Q_pr> for cooler Mars only, and of a temperature for a moment only."""
+    """Write tables of <Q_pr> for cooler Mars only, and of a temperature for a moment only."""
     texts = {
         "TABLE": "T_M,s,Q_pr\n1000,1e-8,1.0\n1000,1e-2,1.0\n1500,1e-8,1.0\n1500,1e-2,1.0\n",
         "COOLING": "time,T_M\n0,3000\n100,2999\n",

@@ -27,7 +27,7 @@ def cooling() -> temperature.TemperatureLaw:
 
 
 def wide_bins(collisions: bool) -> tuple[Ring, Drivers]:
-    """Bins so wide that s_blow wanders through a single one during the run: no kink."""
+    """Make bins so wide that s_blow stays within a single one during the run: no kink."""
     ring = make_ring(4, s_lo=1e-8, s_hi=1e4, sigma=0.03, v_rel=200.0, collisions=collisions)
     supply = np.full(4, 1e-7) if collisions else np.zeros(4)
     drivers = make_drivers(ring, cooling(), t_blow=6e3, supply=supply)
@@ -37,7 +37,7 @@ def wide_bins(collisions: bool) -> tuple[Ring, Drivers]:
 
 
 def seen(y: Array) -> Array:
-    """Mass per bin and mass lost [kg/m2]."""
+    """Return the mass per bin and the mass lost [kg/m2]."""
     return np.append(dust(y), lost(y))
 
 

@@ -1,4 +1,4 @@
-"""What a run reports agrees with itself and does not depend on where the solution is looked at."""
+"""Output of a run agrees with itself and does not depend on where the solution is sampled."""
 
 from collections.abc import Callable
 from typing import Any

@@ -53,7 +53,7 @@ GLASS = OpticalConstants(
 
 
 def means_by_quadrature(constants: OpticalConstants, s: float, T: float) -> mie.Efficiencies:
-    """Planck means, sphere by sphere, with SciPy's adaptive rule."""
+    """Compute Planck means, sphere by sphere, with SciPy's adaptive rule."""
     import miepython
 
     nodes = np.log(constants.wavelength)
@@ -201,7 +201,7 @@ def test_shipped_extinction_of_grains_above_the_wavelength_is_two_and_a_little_m
 
 
 def shipped_ratio(s: Array) -> Array:
-    """<Q_ext> over <Q_pr> at the sizes `s` [m] and `TEMPERATURES`."""
+    """Return <Q_ext> over <Q_pr> at the sizes `s` [m] and `TEMPERATURES`."""
     extinction = shipped_qext_table("forsterite")
     pressure = shipped_qpr_table("forsterite")
     T = TEMPERATURES[:, None]

@@ -1,4 +1,4 @@
-"""What a disk can begin with: its sizes, and its mass from an optical depth or given."""
+"""Starts of a disk: its sizes, and its mass from an optical depth or as a number."""
 
 from collections.abc import Callable
 from typing import Any

@@ -74,7 +74,7 @@ def solve(ring: Ring, drivers: Drivers, *, rtol: float = 1e-6, **stops: float) -
 
 
 def loss_rates(path: Trajectory, drivers: Drivers, times: np.ndarray) -> np.ndarray:
-    """Mass lost [kg/(m2 s)] at increasing ``times`` [s] of a run of grains that stay solid."""
+    """Return the mass lost [kg/(m2 s)] at ``times`` [s] of a run of grains that stay solid."""
     S = np.empty(path.bins)
     rates = np.empty(ENTRIES)
     stops = []

@@ -45,7 +45,7 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def whole(many_file: Path) -> Path:
-    """Its store, run without any disturbance in this process. Only to be read."""
+    """Return the sweep's store, run without any disturbance in this process. Only to be read."""
     store = many_file.parent / "whole.zarr"
     run_here(many_file, store)
     return store

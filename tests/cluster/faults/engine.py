@@ -1,4 +1,4 @@
-"""A container engine, where one can be had, and the services of docker/compose.yaml on it."""
+"""A container engine, where one is installed, and the services of docker/compose.yaml on it."""
 
 import json
 import os
@@ -32,7 +32,7 @@ CERTIFICATES = Path("usr/local/share/ca-certificates")
 
 
 class EngineError(AssertionError):
-    """A command of the engine that had to succeed did not."""
+    """Failure of a command of the engine."""
 
 
 def run(words: Sequence[object], **options: Any) -> str:
@@ -121,7 +121,7 @@ class Engine:
 
 
 def _mirror() -> list[str]:
-    """Where this machine has its packages from."""
+    """Return the source of this machine's packages."""
     indices = run(["apt-get", "indextargets", "--format", "$(SITE)", f"Codename: {DEBIAN}"]).split()
     return indices[:1]
 
@@ -174,7 +174,7 @@ def _settings_of_podman() -> dict[str, str]:
 
 @dataclass
 class Services:
-    """The services of docker/compose.yaml, as a project of their own."""
+    """Services of docker/compose.yaml, as a separate project."""
 
     engine: Engine
     project: str
@@ -189,7 +189,7 @@ class Services:
         )
 
     def containers(self, service: str) -> list[str]:
-        """Names of the containers of a service, running or not."""
+        """Return the names of a service's containers, running or not."""
         labels = [
             f"label=com.docker.compose.{key}={value}"
             for key, value in {"project": self.project, "service": service}.items()

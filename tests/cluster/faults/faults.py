@@ -1,4 +1,4 @@
-"""What every fault must leave behind."""
+"""Checks of the state that every fault must leave behind."""
 
 import re
 import subprocess
@@ -23,13 +23,13 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass
 class Fault:
-    """Checks that write down what they have seen."""
+    """Checks that record what they have seen."""
 
     outcome: Outcome
     _ends: list[str] = field(default_factory=list)
 
     def ended(self, out: str, err: str, code: int, *, expected: int) -> None:
-        """How the disturbed command ended: with the right exit code, and without a traceback."""
+        """Assert that the disturbed command ended with the right exit code and no traceback."""
         assert code == expected, (code, out, err)
         assert "Traceback" not in out + err, err
         self._ends.append("killed" if code == KILLED else str(code))
@@ -95,14 +95,14 @@ class Fault:
 
 
 def doctor_is_clean(store: Path) -> str:
-    """Words for the table, once ``sweep doctor`` has found nothing wrong."""
+    """Assert that ``sweep doctor`` finds nothing wrong, and return words for the table."""
     done = CliRunner().invoke(sweep.cli.main, ["doctor", str(store)])
     assert done.exit_code == 0, done.output
     return ", doctor clean"
 
 
 def committed(store: Path) -> int:
-    """Blocks with a commit record, from the names of files alone."""
+    """Count the blocks with a commit record, from the names of files alone."""
     return sum(not path.name.endswith(".partial") for path in (store / "status" / "c").glob("*"))
 
 

@@ -36,7 +36,7 @@ Launch = Callable[..., Driver]
 
 @dataclass
 class Sweeps:
-    """A sweep, what others may want in its place, and their stores without a disturbance."""
+    """A sweep, sweeps that may replace it, and their stores without a disturbance."""
 
     folder: Path
 
@@ -72,7 +72,7 @@ def delete(store: str) -> None:
 
 
 def move(store: str) -> str:
-    """Give a store another name, and return it."""
+    """Rename a store, and return its new name."""
     moved = store.removesuffix("late.zarr") + "moved.zarr"
     source = Place.of(store)
     if isinstance(source, Folder):
@@ -88,14 +88,14 @@ def move(store: str) -> str:
 
 
 def columns(store: str) -> Columns:
-    """Every array along ``run``, with what tells of the day."""
+    """Return every array along ``run``, including times."""
     group = reader.open_group(store)
     names = [name for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"]
     return {name: reader.column(group, name) for name in names}
 
 
 def assert_untouched(store: str, before: Columns) -> None:
-    """Not one array of a store has changed, neither worker nor attempt nor times."""
+    """Assert that no array of a store has changed, neither worker nor attempt nor times."""
     after = columns(store)
     assert after.keys() == before.keys()
     changed = [name for name in after if after[name].tolist() != before[name].tolist()]
@@ -103,13 +103,13 @@ def assert_untouched(store: str, before: Columns) -> None:
 
 
 def same_bytes(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays are the same, where NaN are the same, too."""
+    """Tell whether two arrays have the same bytes, where NaN count as the same."""
     return first.dtype.kind != "T" and first.tobytes() == second.tobytes()
 
 
 @dataclass
 class Late:
-    """Workers in the middle of a block, frozen, whose driver has ended."""
+    """Frozen workers in the middle of a block, whose driver has ended."""
 
     store: str
     sweeps: Sweeps
@@ -158,7 +158,7 @@ def stay_deleted(late: Late) -> None:
 
 
 def stay_moved(late: Late) -> None:
-    """Move the store away: it is finished there, and nothing stands in its place."""
+    """Move the store away: it is finished at its new location, and nothing replaces it."""
     moved = move(late.store)
     run_here(late.sweeps.file, moved)
     before = columns(moved)

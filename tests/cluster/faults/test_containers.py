@@ -76,7 +76,7 @@ def wait_until_healthy(services: Services) -> None:
 
 
 class Submitted:
-    """A sweep that was submitted in a container, and its store in the volume."""
+    """Sweep that was submitted in a container, and its store in the volume."""
 
     def __init__(self, services: Services, name: str) -> None:
         self.services = services
@@ -90,13 +90,13 @@ class Submitted:
         return self.services.engine("exec", "--interactive", container, *words, **options)
 
     def submit(self) -> str:
-        """Hand it to the scheduler; what that said."""
+        """Submit the sweep to the scheduler, and return the output."""
         return self.services.compose(
             "--profile", "submit", "run", "--rm", "-T", "submit", settings=self.settings
         )
 
     def blocks(self) -> int:
-        """Blocks that are committed."""
+        """Count the committed blocks."""
         return len(
             self._in_scheduler(
                 "sh", "-c", f"ls /data/{self.name}.zarr/status/c 2> /dev/null || true"

@@ -30,7 +30,7 @@ def undisturbed(file: Path) -> Path:
 
 
 def limited(megabytes: int) -> list[str]:
-    """Words that start ``sweep`` with so much memory for each worker, as Dask finds it out."""
+    """Return words that start ``sweep`` with this memory for each worker, as Dask finds it."""
     # of the machine, of which each worker takes one core's share
     kilobytes = 1000 * megabytes * (os.cpu_count() or 1)
     return ["sh", "-c", f'ulimit -m {kilobytes}; exec "$0" "$@"', str(SCRIPTS / "sweep")]

@@ -57,7 +57,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(file: Path) -> Path:
-    """Its store in a folder, run without any disturbance. Only to be read."""
+    """Return the sweep's store in a folder, run without any disturbance. Only to be read."""
     run_here(file, file.parent / "alone.zarr")
     return file.parent / "alone.zarr"
 

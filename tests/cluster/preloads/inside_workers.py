@@ -49,13 +49,13 @@ def eat() -> None:
 
 
 def commit_records(place: Folder) -> int:
-    """Files with a commit record."""
+    """Count the files with a commit record."""
     names = [path.name for path in (place.path / "status" / "c").glob("*")]
     return sum(not name.endswith(".partial") for name in names)
 
 
 def committed_blocks() -> int:
-    """Blocks of the store that have a commit record."""
+    """Count the blocks of the store that have a commit record."""
     place = Place.of(STORE)
     if isinstance(place, Folder):  # quicker, and serves on a disk that is full
         return commit_records(place)
@@ -63,7 +63,7 @@ def committed_blocks() -> int:
 
 
 def let_through(gate: Path) -> float:
-    """How many committed blocks close the gate."""
+    """Return the number of committed blocks that closes the gate."""
     try:
         return float((gate / "limit").read_text(encoding="utf-8"))
     except FileNotFoundError:
