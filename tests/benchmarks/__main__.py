@@ -76,7 +76,7 @@ def one_run() -> None:
 
 
 class Memory:
-    """Return the largest resident memory of any worker process."""
+    """Largest resident memory of any worker process while it watches."""
 
     def __init__(self) -> None:
         self.largest: dict[int, int] = {}

@@ -24,7 +24,7 @@ class Imports:
 
     @cached_property
     def importers(self) -> dict[str, set[str]]:
-        """Return the files that import a file, or that reach it in another way.
+        """Files that import a file, or that reach it in another way.
 
         The tests of a folder use its conftest.py; a module that nobody imports is imported by
         its name, in its package.

@@ -52,7 +52,7 @@ class Row:
 
     @property
     def passes(self) -> bool:
-        """Tell whether the difference is within the tolerance; NaN is not."""
+        """Whether the difference is within the tolerance; NaN is not."""
         return abs(self.difference) <= self.tolerance
 
 
@@ -99,7 +99,7 @@ class Case(NamedTuple):
 
     @property
     def can_run(self) -> bool:
-        """Tell whether the package that it needs is installed."""
+        """Whether the package that it needs is installed."""
         return self.needs is None or importlib.util.find_spec(self.needs) is not None
 
     def outcome(self) -> Outcome:
