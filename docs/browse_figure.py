@@ -1,4 +1,7 @@
-"""docs/browse.png, the page of a sweep: ``python docs/browse_figure.py STORE``, with a store of configs/sweeps/temperature_supply.yaml and a chromium."""
+"""Take the picture of a sweep's page, docs/browse.png: ``python docs/browse_figure.py STORE``.
+
+STORE holds configs/sweeps/temperature_supply.yaml; a chromium is needed.
+"""
 
 import re
 import shutil
@@ -18,7 +21,7 @@ _PLACE = """([x, y]) => {
 
 
 def choose(page: Page) -> None:
-    """Mass loss over ring and temperature, and over it the runs of one ring at all temperatures."""
+    """Show the mass loss over ring and temperature, with the runs of one ring chosen."""
     page.get_by_label("across").select_option(label="ring")
     page.get_by_label("upwards").select_option(label="T0 [K]")
     expect(page.get_by_text("96 cells, all done.")).to_be_visible()
@@ -28,7 +31,7 @@ def choose(page: Page) -> None:
         page.keyboard.up("Shift")
         expect(page.get_by_text("ended after")).to_have_count(i + 1)
     page.mouse.click(1300, 20)
-    page.wait_for_timeout(1500)  # the last figure is drawn
+    page.wait_for_timeout(1500)  # until the last figure is drawn
 
 
 def main(store: str) -> None:
@@ -37,13 +40,15 @@ def main(store: str) -> None:
     server_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     with sync_playwright() as playwright, server_process as server:
         lines: Any = server.stdout
-        found = re.search(r"http://\S+/", lines.readline())
+        address = re.search(r"http://\S+/", lines.readline())
+        if address is None:
+            raise RuntimeError("sweep browse names no address")
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-background-networking"],
         )
         page = browser.new_page(viewport={"width": 1366, "height": 768}, device_scale_factor=1.5)
-        page.goto(found[0] if found else "")
+        page.goto(address[0])
         choose(page)
         page.screenshot(path=PICTURE)
         browser.close()

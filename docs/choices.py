@@ -1,6 +1,6 @@
-"""Table of docs/model.md on what each choice does to the mass loss: ``python docs/choices.py STORE``.
+"""Tabulate what each choice does to the mass loss in docs/model.md: ``docs/choices.py STORE``.
 
-STORE is what ``sweep run configs/sweeps/choices.yaml`` has made.
+STORE is the result of ``sweep run configs/sweeps/choices.yaml``.
 """
 
 import sys
@@ -16,7 +16,7 @@ BEFORE = "as it was"
 
 
 def lines_of(totals: xarray.Dataset, choices: list[str]) -> list[str]:
-    """Mass loss of the disk by choice and temperature, and how it compares with that of the set-up as it was.
+    """Compare the mass loss of the disk by choice and temperature with the original set-up.
 
     Parameters
     ----------
@@ -28,15 +28,13 @@ def lines_of(totals: xarray.Dataset, choices: list[str]) -> list[str]:
     Returns
     -------
     list of str
-        Of a Markdown table.
+        Lines of a Markdown table.
     """
     temperatures = totals.T0.values.tolist()
     heads = [f"T0 = {T0:.0f} K" for T0 in temperatures]
+    columns = " | ".join(f"M_loss [M_Mars], {head}" for head in heads)
     lines = [
-        (
-            f"| choice | {' | '.join(f'M_loss [M_Mars], {head}' for head in heads)} | by"
-            " sublimation | while tau_los > 1 |"
-        ),
+        f"| choice | {columns} | by sublimation | while tau_los > 1 |",
         f"|---|{'---|' * (len(heads) + 2)}",
     ]
     for choice in choices:
@@ -47,19 +45,19 @@ def lines_of(totals: xarray.Dataset, choices: list[str]) -> list[str]:
             f"{loss:.3e} ({_percent(change)})"
             for loss, change in zip(row.M_loss.values, changes, strict=True)
         ]
-        shares = _span(row.M_loss_sublimation / row.M_loss), _span(row.M_loss_thick / row.M_loss)
+        shares = [_span(row.M_loss_sublimation / row.M_loss), _span(row.M_loss_thick / row.M_loss)]
         lines.append(f"| {choice} | {' | '.join([*cells, *shares])} |")
     return lines
 
 
 def _percent(change: float) -> str:
-    """A change with its sign, unless it is too small to show."""
+    """Format a change with its sign, unless it is too small to show."""
     rounded = round(100.0 * change, 1)
     return f"{rounded:+.1f} %" if rounded else "0 %"
 
 
 def _span(share: xarray.DataArray) -> str:
-    """From the least to the largest, in per cent."""
+    """Format the least and the largest share, in per cent."""
     least = 100.0 * float(share.min())
     largest = 100.0 * float(share.max())
     if largest < 0.05:

@@ -1,4 +1,4 @@
-"""configs/README.md, from the configurations beside it: ``python docs/configs.py``."""
+"""Make configs/README.md from the configurations in its folder: ``python docs/configs.py``."""
 
 from pathlib import Path
 
@@ -8,19 +8,23 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.zero_d import run_zero_d
 
 FOLDER = Path(__file__).parents[1] / "configs"
-HEAD = """# Configurations
-
-Made by `python docs/configs.py` from the files. Run one with `marsdisk run configs/NAME`, see all its keys with `marsdisk show`.
-Those that end within a second pass `optical_depth.tau_stop`, for the fragments of the first collisions raise tau; to run on, add
-`--set optical_depth.tau_stop=null`.
-
-| file | what it is | rings [R_M] | T0 [K] | start | v_rel [m/s] | losses | supply | to end | ended at | because |
-|---|---|---|---|---|---|---|---|---|---|---|
-"""
+HEAD = (
+    "# Configurations\n"
+    "\n"
+    "Made by `python docs/configs.py` from the files. Run one with `marsdisk run configs/NAME`,"
+    " see all its keys with `marsdisk show`.\n"
+    "Those that end within a second pass `optical_depth.tau_stop`, for the fragments of the first"
+    " collisions raise tau; to run on, add\n"
+    "`--set optical_depth.tau_stop=null`.\n"
+    "\n"
+    "| file | what it is | rings [R_M] | T0 [K] | start | v_rel [m/s] | losses | supply | to end"
+    " | ended at | because |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|\n"
+)
 
 
 def row(path: Path) -> str:
-    """One line of the table."""
+    """Describe a configuration in one line of the table."""
     config = load_config(path)
     first = path.read_text(encoding="utf-8").splitlines()[0]
     disk = config.disk
@@ -31,7 +35,9 @@ def row(path: Path) -> str:
         "drag": config.drag.rho_g > 0.0,
     }
     losses = ", ".join(name for name, acts in acting.items() if acts) or "none"
-    supplied = "none" if supply.mode == "none" else f"{supply.mode} into {supply.injection}"
+    supplied = supply.mode
+    if supply.mode != "none":
+        supplied += f" into {supply.injection}"
     cells = (
         f"`{path.name}`",
         first.removeprefix("# "),
@@ -48,23 +54,24 @@ def row(path: Path) -> str:
 
 
 def _end(config: RunConfig) -> str:
+    end = f"{config.numerics.t_end_years:g} yr"
     stop = config.optical_depth.tau_stop
-    return f"{config.numerics.t_end_years:g} yr" + (
-        "" if stop is None else f", or tau = {stop:.3g}"
-    )
+    if stop is not None:
+        end += f", or tau = {stop:.3g}"
+    return end
 
 
 def _ended(config: RunConfig) -> tuple[str, str]:
-    """When and why the run does end."""
+    """Tell when and why the run does end."""
     result = run_zero_d(config)
-    return (
-        f"{result.t_end / YEAR:.2g} yr" if result.t_end > 0.01 * YEAR else f"{result.t_end:.2g} s",
-        result.stop_reason.label,
-    )
+    time = f"{result.t_end:.2g} s"
+    if result.t_end > 0.01 * YEAR:
+        time = f"{result.t_end / YEAR:.2g} yr"
+    return time, result.stop_reason.label
 
 
 def text() -> str:
-    """The page."""
+    """Return the page."""
     return HEAD + "\n".join(row(path) for path in sorted(FOLDER.glob("mars_0d_*.yaml"))) + "\n"
 
 

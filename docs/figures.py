@@ -1,4 +1,7 @@
-"""Picture of the README, from the finished sweep: ``python docs/figures.py results/temperature_supply.zarr [OUT.png]``."""
+"""Draw the figure of the README: ``python docs/figures.py STORE [OUT.png]``.
+
+STORE is the finished sweep configs/sweeps/temperature_supply.yaml.
+"""
 
 import sys
 from pathlib import Path
@@ -14,7 +17,7 @@ from sweep.store.reader import open_group
 
 
 def temperature_supply(store: str, out: Path) -> None:
-    """Mass loss of the disk over supply, and where and when it happens in one case."""
+    """Draw the mass loss of the disk over supply, and where and when it happens in one case."""
     page = Page("screen", [])
     group = open_group(store)
     total = sweep.open_store(store).sweep.disk_total().M_loss.sel(tau0_target=1.0)
@@ -45,11 +48,7 @@ def temperature_supply(store: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    temperature_supply(
-        sys.argv[1],
-        (
-            Path(sys.argv[2])
-            if len(sys.argv) > 2
-            else Path(__file__).with_name("temperature_supply.png")
-        ),
-    )
+    out = Path(__file__).with_name("temperature_supply.png")
+    if len(sys.argv) > 2:
+        out = Path(sys.argv[2])
+    temperature_supply(sys.argv[1], out)

@@ -1,4 +1,6 @@
-"""Tables of docs/model.md that follow from the configuration's schema: ``python docs/make_tables.py`` puts them there.
+"""Put the tables that follow from the configuration's schema into docs/model.md.
+
+``python docs/make_tables.py``
 
 A table stands between ``<!-- NAME: COMMAND -->`` and ``<!-- end -->``.
 """
@@ -155,27 +157,44 @@ LAWS = (ConstantTemperature, SlabTemperature, LinearTemperature, TableTemperatur
 
 
 def put_between_markers(name: str, command: str, lines: list[str], path: Path = MODEL) -> None:
-    """Replace what stands between the markers of ``name`` in ``path``; a file without them is an error."""
+    """Replace the lines between the markers of ``name`` in ``path``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    command : str
+        Command that makes the table, which the first marker holds, too.
+    lines : list of str
+        Lines of the table.
+    path : Path
+        Markdown file.
+
+    Raises
+    ------
+    ValueError
+        If ``path`` has no such markers.
+    """
     text = path.read_text(encoding="utf-8")
     path.write_text(between_markers(text, name, command, lines), encoding="utf-8")
 
 
 def between_markers(text: str, name: str, command: str, lines: list[str]) -> str:
-    """``text`` with ``lines`` between the markers of ``name``."""
+    """Return ``text`` with ``lines`` between the markers of ``name``."""
     begin = f"<!-- {name}: {command} -->\n"
     end = "<!-- end -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    before, opening, rest = text.partition(begin)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing):
         raise ValueError(
-            f"no place for the table {name}: a line {begin.strip()!r} and after it {end!r} are"
-            " needed"
+            f"no markers for the table {name}: a line {begin.strip()!r} and, after it,"
+            f" {end!r} are needed"
         )
     return f"{before}{begin}" + "\n".join(lines) + f"\n{end}{after}"
 
 
-def shown(value: Any) -> str:
-    """A value as it is written in a configuration file."""
+def written(value: Any) -> str:
+    """Format a value as in a configuration file."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -184,38 +203,45 @@ def shown(value: Any) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    return "*must be given*" if field.is_required() else shown(field.default)
+    """Format a field's default, or say that there is none."""
+    return "*must be given*" if field.is_required() else written(field.default)
 
 
 def keys() -> Iterator[tuple[str, FieldInfo, str]]:
-    """Every key with its field, and the temperature laws to which alone it belongs."""
-    for key, found in config_keys(RunConfig).items():
+    """Yield every key with its field, and the temperature laws to which alone it belongs."""
+    for key, field in config_keys(RunConfig).items():
         if key == "temperature.law":
-            fields: dict[tuple[str, str | None], tuple[FieldInfo, list[str]]] = {}
-            for law in LAWS:
-                for name, field in law.model_fields.items():
-                    if name != "law":
-                        fields.setdefault((name, field.description), (field, []))[1].append(
-                            law_name(law)
-                        )
-            yield from (
-                (f"temperature.{name}", field, ", ".join(laws))
-                for (name, _), (field, laws) in fields.items()
-            )
+            yield from law_keys()
         elif not key.startswith("temperature."):
-            yield key, found, ""
+            yield key, field, ""
+
+
+def law_keys() -> Iterator[tuple[str, FieldInfo, str]]:
+    """Yield the keys of temperature laws, each meaning of a key with the laws that share it."""
+    fields: dict[tuple[str, str | None], FieldInfo] = {}
+    laws: dict[tuple[str, str | None], list[str]] = {}
+    for law in LAWS:
+        for name, field in law.model_fields.items():
+            if name != "law":
+                meaning = (name, field.description)
+                fields.setdefault(meaning, field)
+                laws.setdefault(meaning, []).append(law_name(law))
+    for meaning, field in fields.items():
+        yield f"temperature.{meaning[0]}", field, ", ".join(laws[meaning])
 
 
 def law_name(law: type[Section]) -> str:
+    """Return the name of a law in configuration files."""
     return str(typing.get_args(law.model_fields["law"].annotation)[0])
 
 
 def escaped(text: str) -> str:
+    """Escape the characters that Markdown would interpret in a cell."""
     return text.replace("|", "\\|").replace("*", "\\*").replace("~", "\\~").replace("<", "&lt;")
 
 
 def defaults() -> list[str]:
-    """Every key with its default, unit, what it takes and its meaning."""
+    """List every key with its default, unit, accepted values and meaning."""
     lines = ["| key | default | unit | takes | meaning |", "|---|---|---|---|---|"]
     law = f"{LAW['allowed']} | {LAW['meaning']}"
     lines.append(f"| `temperature.law` | *must be given* |  | {law} |")
@@ -230,15 +256,15 @@ def defaults() -> list[str]:
 
 
 def used(config: str, key: str) -> str:
-    """What a shipped configuration sets ``key`` to, or that it leaves the default."""
+    """Show what a shipped configuration sets ``key`` to, or that it leaves the default."""
     value: Any = read_config(ROOT / "configs" / f"mars_0d_{config}.yaml")
     for word in key.split("."):
         value = value.get(word) if isinstance(value, dict) else None
-    return "(default)" if value is None else shown(value)
+    return "(default)" if value is None else written(value)
 
 
 def decisions() -> list[str]:
-    """Contested closures with their choices and who uses which."""
+    """List contested closures with their choices and which configuration uses which."""
     fields = config_keys(RunConfig)
     lines = [
         "| key | decides | takes | default | baseline | melt | why this default |",
@@ -255,7 +281,7 @@ def decisions() -> list[str]:
 
 
 def notes() -> list[str]:
-    """Every note with its bit and its sentence."""
+    """List every note with its bit and its sentence."""
     lines = ["| note | bit | what is said |", "|---|---|---|"]
     return lines + [
         f"| `{note.name}` | {note.value} | {escaped(SENTENCES[note])} |" for note in Note

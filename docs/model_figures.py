@@ -1,4 +1,7 @@
-"""Pictures of docs/model.md but for that of ``precision.py``: ``python docs/model_figures.py`` makes them beside it, in half a minute."""
+"""Draw the figures of docs/model.md except ``precision.png``: ``python docs/model_figures.py``.
+
+The figures are written to docs/, in half a minute.
+"""
 
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-# the cascades and edges are those that the tests look at
+# the cascades and edges are those of the tests
 sys.path[:0] = [str(ROOT / "tests" / "physics"), str(ROOT / "tests")]
 
 from test_blowout_edge import END, SETTLED, crossings, outflow, run  # noqa: E402
@@ -35,7 +38,7 @@ SKY = "#56b4e9"
 
 
 def melt(**overrides: Any) -> RunResult:
-    """The melt set-up, not stopped by its optical depth; ``__`` stands for the dot of a key."""
+    """Run the melt set-up without its stop on optical depth; ``__`` stands for the dot of a key."""
     changes = {key.replace("__", "."): value for key, value in overrides.items()}
     return run_zero_d(
         load_config(
@@ -46,22 +49,23 @@ def melt(**overrides: Any) -> RunResult:
 
 
 def number(n: int, **changes: Any) -> tuple[Any, Any]:
-    """Sizes [m] and dN/ds [1/(m2 m)] of a steady cascade."""
-    found = cascade(n, **changes)
-    return found.ring.sizes, found.c / found.ring.masses / np.diff(found.ring.edges)
+    """Return sizes [m] and dN/ds [1/(m2 m)] of a steady cascade."""
+    steady = cascade(n, **changes)
+    return steady.ring.sizes, steady.c / steady.ring.masses / np.diff(steady.ring.edges)
 
 
 def draw_cascade(out: Path) -> None:
+    """Draw steady cascades of both fragment laws, and of several strengths."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.0), layout="constrained")
     for law, q, colour, bounds in (("number", 3.5, BLUE, MIDDLE), ("mass", 5.5, RED, (1e-4, 1e-2))):
         s, dN = number(96, fragment_law=law)
         left.loglog(s, dN, "o", ms=3, color=colour, label=f"fragment_law: {law}")
-        at = int(np.argmin(np.abs(s / 1e-3 - 1.0)))
+        millimetre = int(np.argmin(np.abs(s / 1e-3 - 1.0)))
         line = np.array([bounds[0] / 10.0, bounds[1] * 10.0])
-        left.loglog(line, dN[at] * (line / s[at]) ** -q, "-", lw=1.0, color=BLACK)
+        left.loglog(line, dN[millimetre] * (line / s[millimetre]) ** -q, "-", lw=1.0, color=BLACK)
         left.annotate(
             f"$s^{{-{q}}}$",
-            (line[1], dN[at] * (line[1] / s[at]) ** -q),
+            (line[1], dN[millimetre] * (line[1] / s[millimetre]) ** -q),
             textcoords="offset points",
             xytext=(5, 3),
         )
@@ -102,6 +106,8 @@ def draw_cascade(out: Path) -> None:
 
 
 def draw_blowout_edge(out: Path) -> None:
+    """Draw the outflow while s_blow passes edges of the grid, under both rules."""
+
     def shipped(name: str, overrides: dict[str, Any]) -> RunConfig:
         return load_config(ROOT / "configs" / f"mars_0d_{name}.yaml", overrides)
 
@@ -116,12 +122,8 @@ def draw_blowout_edge(out: Path) -> None:
         seen = run(shipped, edge, n)
         to_mars = seen.result.M_out_dot[-1] / outflow(seen, seen.result.t[-1:])[0]
         edges = crossings(seen).times
-        near = np.concatenate(
-            [
-                time + np.concatenate([[-1.0, 1.0], np.geomspace(60.0, 2.0 * DAY, 40)])
-                for time in edges
-            ]
-        )
+        after = np.concatenate([[-1.0, 1.0], np.geomspace(60.0, 2.0 * DAY, 40)])
+        near = np.concatenate([time + after for time in edges])
         times = np.unique(
             np.concatenate([np.linspace(SETTLED, END, 400), near[(near > SETTLED) & (near < END)]])
         )
@@ -142,9 +144,9 @@ def draw_blowout_edge(out: Path) -> None:
             ls=line,
             lw=width,
         )
-        at = crossed / YEAR
+        years = crossed / YEAR
     left.set(xlabel="time [yr]", ylabel="M_out_dot [1e-17 M_Mars/s]", title="2 yr of cooling")
-    right.set(xlabel=f"hours from {at:.3f} yr", title="one of the edges")
+    right.set(xlabel=f"hours from {years:.3f} yr", title="one of the edges")
     left.legend(title="blowout.edge", frameon=False, loc="lower right", fontsize=9)
     for axis in (left, right):
         axis.grid(alpha=0.3)
@@ -152,16 +154,20 @@ def draw_blowout_edge(out: Path) -> None:
 
 
 def ended(name: str, result: RunResult) -> float:
-    """A total, or the last of a series."""
+    """Return a total, or the last value of a series."""
     return float(np.atleast_1d(getattr(result, name))[-1])
 
 
 def draw_convergence(out: Path) -> None:
+    """Draw errors over the number of bins, and over the tolerance."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
     bins = (14, 20, 28, 40, 56, 80, 113, 160)
     for law, filled in (("number", True), ("mass", False)):
         exact = melt(sizes__n_bins=320, collisions__fragment_law=law, **TIGHT)
-        for edge, marker in (("continuous", "o"), ("sharp", "^"))[: 2 if filled else 1]:
+        edges = {"continuous": "o"}
+        if filled:
+            edges["sharp"] = "^"
+        for edge, marker in edges.items():
             results = [
                 melt(sizes__n_bins=n, collisions__fragment_law=law, blowout__edge=edge, **TIGHT)
                 for n in bins
@@ -198,23 +204,25 @@ def draw_convergence(out: Path) -> None:
 
     rtols = 10.0 ** np.arange(-1.0, -8.1, -0.5)
     exact = melt(numerics__rtol=1e-11, numerics__atol=1e-19)
-    found = [melt(numerics__rtol=float(rtol), numerics__atol=float(1e-7 * rtol)) for rtol in rtols]
+    results = [
+        melt(numerics__rtol=float(rtol), numerics__atol=float(1e-7 * rtol)) for rtol in rtols
+    ]
     for name, colour, marker in (
         ("M_loss", BLUE, "o"),
         ("Sigma_final", ORANGE, "s"),
         ("tau_los", PINK, "^"),
     ):
         errors = [
-            max(abs(ended(name, result) / ended(name, exact) - 1.0), 1e-16) for result in found
+            max(abs(ended(name, result) / ended(name, exact) - 1.0), 1e-16) for result in results
         ]
         right.loglog(
             rtols,
             errors,
             marker=marker,
             color=colour,
-            label=f"{name}{' at the end' if name == 'tau_los' else ''}",
+            label="tau_los at the end" if name == "tau_los" else name,
         )
-    worst = [max(np.max(np.abs(result.tau_los / exact.tau_los - 1.0)), 1e-16) for result in found]
+    worst = [max(np.max(np.abs(result.tau_los / exact.tau_los - 1.0)), 1e-16) for result in results]
     right.loglog(
         rtols,
         worst,
@@ -238,7 +246,7 @@ def draw_convergence(out: Path) -> None:
 
 
 def slope(axis: Axes, x: Any, power: int, first: float) -> None:
-    """A thin line of a power law for the eye."""
+    """Draw a thin line with the slope of a power law."""
     axis.loglog(x, first * (x / x[0]) ** power, color=BLACK, lw=1.0)
     axis.annotate(
         f"n$^{{{power}}}$",
@@ -249,7 +257,7 @@ def slope(axis: Axes, x: Any, power: int, first: float) -> None:
 
 
 if __name__ == "__main__":
-    here = Path(__file__).parent
-    draw_cascade(here / "cascade.png")
-    draw_blowout_edge(here / "blowout_edge.png")
-    draw_convergence(here / "convergence.png")
+    folder = Path(__file__).parent
+    draw_cascade(folder / "cascade.png")
+    draw_blowout_edge(folder / "blowout_edge.png")
+    draw_convergence(folder / "convergence.png")

@@ -1,4 +1,6 @@
-"""Time against error of the integrator, of SciPy's stiff solvers on the same compiled right-hand side and exact Jacobian, and of the classic scheme.
+"""Time against error: the integrator, SciPy's stiff solvers, and the classic scheme.
+
+SciPy's solvers integrate the same compiled right-hand side with the exact Jacobian.
 
 ``python docs/precision.py`` measures all in one run, prints two tables and draws
 docs/precision.png; with ``--write``, as ``make precision`` does, the tables go into docs/model.md.
@@ -56,7 +58,7 @@ RTOL = 10.0 ** np.arange(-1.0, -10.0, -1.0)
 # in units of Sigma_0; every solver is given the best of them at every error
 ATOL_OVER_RTOL = (1e-3, 1e-5, 1e-7)
 OUTER_STEPS = (30, 300, 3000, 30_000)  # of the classic scheme
-CLASSIC_STEPS = 100_000  # most that are made in a run of it, some seconds
+CLASSIC_STEPS = 100_000  # at most in a run of the classic scheme, some seconds
 TARGETS = (1e-3, 1e-5, 1e-7)
 PATIENCE = 0.15  # s spent on the repeats of one point
 TOO_SLOW = 1.0  # s; tighter tolerances are not tried then
@@ -92,7 +94,7 @@ ALIKE: dict[str, Any] = {
 
 
 class Problem(NamedTuple):
-    """What the integrator is given, but for the method."""
+    """Arguments of the integrator, except the method."""
 
     c0: Array
     sizes: Array
@@ -102,7 +104,7 @@ class Problem(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One measurement: of the integration alone, and with the states at all times of the run's output."""
+    """Measurement of the integration alone, and with the states at all output times of the run."""
 
     end: tuple[float, float]  #: s, and the relative error of the case's number at the end
     series: tuple[float, float]  #: s, and the largest error of a series
@@ -122,39 +124,40 @@ class Case:
     note: str = ""
 
     def totals(self, y: Array) -> dict[str, Array]:
-        """M_loss (per area: ratios are all that counts), Sigma and tau_los of states ``y`` (times, n+1)."""
+        """Return M_loss per area, Sigma and tau_los of states ``y`` (times, n+1)."""
         weight = self.problem.drivers.opacity.per_mass[0]
         return {"M_loss": y[:, -1], "Sigma": y[:, :-1].sum(axis=1), "tau_los": y[:, :-1] @ weight}
 
     def error_at_end(self, y: Array) -> float:
-        return float(
-            abs(
-                self.totals(y)[self.number][-1] / self.totals(self.reference)[self.number][-1] - 1.0
-            )
-        )
+        """Return the relative error of the case's number at the end."""
+        number = self.totals(y)[self.number][-1]
+        exact = self.totals(self.reference)[self.number][-1]
+        return float(abs(number / exact - 1.0))
 
     def error_of_series(self, y: Array) -> float:
-        """Largest over all times, of Sigma and tau_los relative to themselves and of M_loss to its end."""
-        found = self.totals(y)
+        """Return the largest error over all times.
+
+        Errors of Sigma and tau_los are relative to themselves, that of M_loss to its end.
+        """
+        totals = self.totals(y)
         exact = self.totals(self.reference)
-        errors = [np.max(np.abs(found[name] / exact[name] - 1.0)) for name in ("Sigma", "tau_los")]
+        errors = [np.max(np.abs(totals[name] / exact[name] - 1.0)) for name in ("Sigma", "tau_los")]
         if exact["M_loss"][-1] > 0.0:
-            errors.append(np.max(np.abs(found["M_loss"] - exact["M_loss"])) / exact["M_loss"][-1])
+            errors.append(np.max(np.abs(totals["M_loss"] - exact["M_loss"])) / exact["M_loss"][-1])
         return float(max(errors))
 
 
-#: Made for some times; gives the states there, or that at the end alone as (1, n+1) where there are
-#: none.
+#: Returns the states at some times, or without times that at the end, as (1, n+1).
 Solve = Callable[[Array | None], Array]
 
 
 def problem_of(config: RunConfig) -> tuple[Problem, RunResult]:
-    """What a run of ``config`` hands to the integrator, and its result."""
+    """Return what a run of ``config`` hands to the integrator, and its result."""
     seen: list[tuple[Any, ...]] = []
 
-    def watching(*given: Any) -> Any:
-        seen.append(given)
-        return integrate(*given)
+    def watching(*arguments: Any) -> Any:
+        seen.append(arguments)
+        return integrate(*arguments)
 
     zero_d.ensure_compiled()
     with mock.patch.object(zero_d, "integrate", watching):
@@ -163,18 +166,22 @@ def problem_of(config: RunConfig) -> tuple[Problem, RunResult]:
 
 
 def bins_and_loss(y: Array) -> Array:
-    """Mass per bin and mass lost (times, n+1) of states (times, n+4)."""
+    """Return mass per bin and mass lost (times, n+1) of states (times, n+4)."""
     ledger = y[:, -ENTRIES:]
     return np.column_stack([y[:, :-ENTRIES], ledger[:, [BLOWOUT, SUBLIMATION, OTHER]].sum(axis=1)])
 
 
 def ours(problem: Problem, rtol: float, atol: float) -> Solve:
-    """Our integrator; ``atol`` in units of the surface density that there is, not of that at the start, as for all others."""
+    """Solve with our integrator.
+
+    ``atol`` is in units of the present surface density, not of that at the start, which the other
+    solvers use.
+    """
     limits = problem.limits._replace(rtol=rtol, atol=atol)
-    given = (problem.c0, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
+    arguments = (problem.c0, problem.terms, problem.drivers, limits, zero_d.RODAS5P)
 
     def solve(times: Array | None) -> Array:
-        path = integrate(*given)
+        path = integrate(*arguments)
         if path.outcome != REACHED_END:
             raise ArithmeticError(f"outcome {path.outcome}")
         return bins_and_loss(path.y[-1:] if times is None else sample.states(path, times))
@@ -185,7 +192,10 @@ def ours(problem: Problem, rtol: float, atol: float) -> Solve:
 def compiled(
     problem: Problem,
 ) -> tuple[Callable[[float, Array], Array], Callable[[float, Array], Array]]:
-    """f(t, y) and df/dy(t, y) of bins and ledger, one compiled call each; what they need is compiled in and costs nothing to hand over."""
+    """Compile f(t, y) and df/dy(t, y) of bins and ledger.
+
+    Each is one call; what it needs is compiled in and costs nothing to hand over.
+    """
     terms = problem.terms
     drivers = problem.drivers
     n = problem.c0.size
@@ -244,25 +254,24 @@ def scipys(
     rtol: float,
     atol: float,
 ) -> Solve:
-    """SciPy's ``method`` from begin to end in one go, states by its own dense output."""
+    """Solve with SciPy's ``method`` from start to end in one go, with its own dense output."""
     y0 = np.append(problem.c0, 0.0)
     ends = (0.0, problem.limits.t_end)
     floor = atol * float(problem.c0.sum())
 
     def solve_ivp(times: Array | None) -> Array:
-        found = scipy_integrate.solve_ivp(
+        solution = scipy_integrate.solve_ivp(
             rate, ends, y0, method=method, jac=slope, rtol=rtol, atol=floor, t_eval=times
         )
-        if not found.success:
-            raise ArithmeticError(found.message)
-        return np.asarray(found.y.T if times is not None else found.y.T[-1:])
+        if not solution.success:
+            raise ArithmeticError(solution.message)
+        return np.asarray(solution.y.T if times is not None else solution.y.T[-1:])
 
     def odeint(times: Array | None) -> Array:
-        at = ends if times is None else times
-        found, info = scipy_integrate.odeint(
+        states, info = scipy_integrate.odeint(
             rate,
             y0,
-            at,
+            ends if times is None else times,
             Dfun=slope,
             tfirst=True,
             rtol=rtol,
@@ -272,22 +281,31 @@ def scipys(
         )
         if "successful" not in info["message"]:
             raise ArithmeticError(info["message"])
-        return np.asarray(found if times is not None else found[-1:])
+        return np.asarray(states if times is not None else states[-1:])
 
     return odeint if method == "odeint" else solve_ivp
 
 
 def classic(config: RunConfig, problem: Problem, outer_steps: int) -> Solve:
-    """The classic scheme in ``outer_steps`` outer steps, each of as many as collisions ask for but no more than is bearable."""
+    """Solve with the classic scheme in ``outer_steps`` outer steps.
+
+    Each has as many substeps as collisions ask for, within the bound of :data:`CLASSIC_STEPS`.
+    """
     derived = derive(config)
     cache = RunCache()
     disk = zero_d.classic_disk(config, derived, disk_at_start(config, cache))
     dt = problem.limits.t_end / outer_steps
-    most = max(CLASSIC_STEPS // outer_steps, 2)
+    max_substeps = max(CLASSIC_STEPS // outer_steps, 2)
 
     def solve(times: Array | None) -> Array:
         path = integrate_imex(
-            problem.c0, disk, problem.drivers, problem.limits, dt=dt, max_substeps=most, cache=cache
+            problem.c0,
+            disk,
+            problem.drivers,
+            problem.limits,
+            dt=dt,
+            max_substeps=max_substeps,
+            cache=cache,
         )
         return bins_and_loss(path.y[-1:] if times is None else sample.states(path, times))
 
@@ -295,7 +313,7 @@ def classic(config: RunConfig, problem: Problem, outer_steps: int) -> Solve:
 
 
 def timed(solve: Solve, times: Array | None) -> tuple[float, Array]:
-    """Fastest of several repeats [s], and what it gave."""
+    """Return the shortest of several repeats [s], and its solution."""
     seconds: list[float] = []
     while len(seconds) < 3 or sum(seconds) < PATIENCE:
         begin = time.perf_counter()
@@ -307,7 +325,7 @@ def timed(solve: Solve, times: Array | None) -> tuple[float, Array]:
 
 
 def point(case: Case, solve: Solve) -> Point | None:
-    """A measurement; None where the solver gives up."""
+    """Measure a solver; None where it gives up."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -321,14 +339,14 @@ def point(case: Case, solve: Solve) -> Point | None:
 
 
 def sampled(case: Case, make: Callable[[float, float], Solve]) -> list[Point]:
-    """Points of one solver over all tolerances."""
+    """Measure one solver at all tolerances."""
     points = []
     for ratio in ATOL_OVER_RTOL:
         for rtol in RTOL:
-            made = point(case, make(float(rtol), float(ratio * rtol)))
-            if made is not None:
-                points.append(made)
-                if made.end[0] > TOO_SLOW:
+            measured = point(case, make(float(rtol), float(ratio * rtol)))
+            if measured is not None:
+                points.append(measured)
+                if measured.end[0] > TOO_SLOW:
                     break
     return points
 
@@ -347,7 +365,7 @@ def measure(case: Case) -> None:
     case.points[CLASSIC] = []
     for outer_steps in OUTER_STEPS:
         try:
-            made = point(case, classic(case.config, problem, outer_steps))
+            measured = point(case, classic(case.config, problem, outer_steps))
         except StepCollapse as collapse:
             steps = 10.0 * collapse.hit_rate * problem.limits.t_end
             case.note = (
@@ -355,24 +373,27 @@ def measure(case: Case) -> None:
                 f" {collapse.hit_rate:.0e} times a second"
             )
             continue
-        if made is not None:
-            case.points[CLASSIC].append(made)
+        if measured is not None:
+            case.points[CLASSIC].append(measured)
     if case.points[CLASSIC]:
         case.note = ""
 
 
-def front(points: list[Point], of: str) -> list[tuple[float, float]]:
-    """(error, seconds) of the points that no other beats in both, largest error first."""
+def front(points: list[Point], quantity: str) -> list[tuple[float, float]]:
+    """Return (error, seconds) of the points that no point beats in both, largest error first."""
     kept: list[tuple[float, float]] = []
-    for seconds, error in sorted(getattr(point, of) for point in points):
+    for seconds, error in sorted(getattr(point, quantity) for point in points):
         if not kept or error < kept[-1][0]:
             kept.append((error, seconds))
     return kept
 
 
-def seconds_at(points: list[Point], target: float, of: str) -> float | None:
-    """Time to an error, interpolated in log-log; that of the quickest run of all where even this one is better; None out of reach."""
-    line = front(points, of)
+def seconds_at(points: list[Point], target: float, quantity: str) -> float | None:
+    """Return the time to an error, interpolated in log-log; None out of reach.
+
+    Where even the quickest run is more accurate than that, its time.
+    """
+    line = front(points, quantity)
     if not line or line[-1][0] > target:
         return None
     if line[0][0] <= target:
@@ -383,11 +404,12 @@ def seconds_at(points: list[Point], target: float, of: str) -> float | None:
 
 
 def milliseconds(seconds: float | None) -> str:
+    """Format a time in ms."""
     return "-" if seconds is None else f"{1e3 * seconds:.2f}"
 
 
-def table(cases: list[Case], of: str) -> list[str]:
-    """Time of every solver at the target errors, and SciPy's best over ours."""
+def table(cases: list[Case], quantity: str) -> list[str]:
+    """Tabulate the time of every solver at the target errors, and SciPy's best over ours."""
     names = [OURS, *SCIPY, CLASSIC]
     lines = [
         (
@@ -398,15 +420,15 @@ def table(cases: list[Case], of: str) -> list[str]:
     ]
     for case in cases:
         for target in TARGETS:
-            times = {name: seconds_at(case.points[name], target, of) for name in names}
+            times = {name: seconds_at(case.points[name], target, quantity) for name in names}
             ratios = []
             for rivals in (list(SCIPY), [name for name in SCIPY if name.startswith("solve_ivp")]):
                 reached = [seconds for name in rivals if (seconds := times[name]) is not None]
                 own = times[OURS]
                 ratios.append(f"{min(reached) / own:.1f}" if reached and own is not None else "-")
-            what = case.number if of == "end" else "series"
+            measured = case.number if quantity == "end" else "series"
             lines.append(
-                f"| {case.title} | {what} | {target:.0e} |"
+                f"| {case.title} | {measured} | {target:.0e} |"
                 f" {' | '.join(map(milliseconds, times.values()))} | **{ratios[0]}** |"
                 f" {ratios[1]} |"
             )
@@ -414,20 +436,21 @@ def table(cases: list[Case], of: str) -> list[str]:
 
 
 def draw(cases: list[Case], out: Path) -> None:
+    """Draw the time of every solver over its error, a column for each case."""
     figure, axes = plt.subplots(2, len(cases), figsize=(11.5, 7.0), layout="constrained")
     for column, case in enumerate(cases):
-        for of, axis in zip(("end", "series"), axes[:, column], strict=True):
+        for quantity, axis in zip(("end", "series"), axes[:, column], strict=True):
             for name, (colour, marker) in STYLE.items():
                 line = [
                     (error, seconds)
-                    for error, seconds in front(case.points[name], of)
+                    for error, seconds in front(case.points[name], quantity)
                     if error > 1e-13
                 ]
                 if line:
                     error, seconds = zip(*line, strict=True)
-                    style: dict[str, Any] = (
-                        {"lw": 2.4, "zorder": 3} if name == OURS else {"lw": 1.2}
-                    )
+                    style: dict[str, Any] = {"lw": 1.2}
+                    if name == OURS:
+                        style = {"lw": 2.4, "zorder": 3}
                     axis.loglog(
                         error,
                         1e3 * np.array(seconds),
@@ -437,8 +460,10 @@ def draw(cases: list[Case], out: Path) -> None:
                         label=name,
                         **style,
                     )
-            what = f"{case.number} at the end" if of == "end" else "the series, at the worst time"
-            axis.set(xlabel=f"relative error of {what}", xlim=(1e-1, 1e-13))
+            measured = "the series, at the worst time"
+            if quantity == "end":
+                measured = f"{case.number} at the end"
+            axis.set(xlabel=f"relative error of {measured}", xlim=(1e-1, 1e-13))
             axis.grid(alpha=0.3)
             if case.note:
                 axis.set_ylim(top=20.0 * axis.get_ylim()[1])
@@ -452,48 +477,53 @@ def draw(cases: list[Case], out: Path) -> None:
 
 
 def new_case(title: str, config: RunConfig) -> Case:
-    """A case with its reference: our integrator at far tighter tolerances, held against SciPy's Radau."""
+    """Prepare a case with its reference solution, and compare that with SciPy's Radau.
+
+    The reference is our integrator at far tighter tolerances.
+    """
     problem, result = problem_of(config)
     reference = ours(problem, 1e-12, 1e-18)(result.t)
-    made = Case(
-        title, config, problem, result.t, reference, "M_loss" if result.M_loss > 0.0 else "tau_los"
-    )
-    other = scipys(problem, *compiled(problem), "Radau", 1e-11, 1e-17)(result.t)
+    number = "M_loss" if result.M_loss > 0.0 else "tau_los"
+    case = Case(title, config, problem, result.t, reference, number)
+    radau = scipys(problem, *compiled(problem), "Radau", 1e-11, 1e-17)(result.t)
     print(
-        f"{title}: Radau at 1e-11 differs from the reference by {made.error_at_end(other):.0e}, in"
-        f" the series {made.error_of_series(other):.0e}",
+        f"{title}: Radau at 1e-11 differs from the reference by {case.error_at_end(radau):.0e}, in"
+        f" the series {case.error_of_series(radau):.0e}",
         flush=True,
     )
-    return made
+    return case
 
 
 def all_cases() -> list[Case]:
+    """Prepare a long smooth run, a run to its stop, and one that the classic scheme can do."""
+
     def shipped(name: str, overrides: dict[str, Any]) -> RunConfig:
         return load_config(ROOT / "configs" / f"mars_0d_{name}.yaml", overrides)
 
-    until_stop = problem_of(shipped("baseline", {"numerics.rtol": 1e-9, "numerics.atol": 1e-15}))[
-        1
-    ].t_end
-    on = {"optical_depth.tau_stop": None, "numerics": {"t_end_years": until_stop / YEAR}}
+    tight = {"numerics.rtol": 1e-9, "numerics.atol": 1e-15}
+    _, baseline = problem_of(shipped("baseline", tight))
+    until_stop = baseline.t_end
+    without_stop = {
+        "optical_depth.tau_stop": None,
+        "numerics": {"t_end_years": until_stop / YEAR},
+    }
     return [
         new_case("melt, 2 yr", shipped("melt", {"optical_depth.tau_stop": None})),
-        new_case(f"baseline to its stop ({1e3 * until_stop:.2f} ms)", shipped("baseline", on)),
+        new_case(
+            f"baseline to its stop ({1e3 * until_stop:.2f} ms)", shipped("baseline", without_stop)
+        ),
         new_case("grains alike, half an orbit", shipped("baseline", ALIKE)),
     ]
 
 
 if __name__ == "__main__":
-    found = all_cases()
-    for each in found:
-        measure(each)
-        print(
-            f"{each.title}:"
-            f" {', '.join(f'{name} {len(points)}' for name, points in each.points.items())} points."
-            f" {each.note}",
-            flush=True,
-        )
-    tables = [*table(found, "end"), "", *table(found, "series")]
+    cases = all_cases()
+    for case in cases:
+        measure(case)
+        counts = ", ".join(f"{name} {len(points)}" for name, points in case.points.items())
+        print(f"{case.title}: {counts} points. {case.note}", flush=True)
+    tables = [*table(cases, "end"), "", *table(cases, "series")]
     print("\n".join(tables))
-    draw(found, Path(__file__).with_name("precision.png"))
+    draw(cases, Path(__file__).with_name("precision.png"))
     if "--write" in sys.argv:
         put_between_markers("precision", "make precision", tables)

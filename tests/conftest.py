@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def starts_no_test(config: pytest.Config) -> bool:
-    """Whether this process only hands out tests to those of pytest-xdist."""
+    """Tell whether this process only hands out tests to those of pytest-xdist."""
     return not hasattr(config, "workerinput") and config.getoption("dist") != "no"
 
 
@@ -87,7 +87,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def runs_everything(config: pytest.Config) -> bool:
-    """Whether nobody has asked for some of the tests, by paths or in words."""
+    """Tell whether all tests were asked for, without paths or expressions."""
     narrowed = ("keyword", "deselect", "lf", "ignore", "ignore_glob")
     from_settings = config.args_source == pytest.Config.ArgsSource.TESTPATHS
     return from_settings and not any(config.getoption(name, None) for name in narrowed)
@@ -125,7 +125,7 @@ def _interrupt_handler_kept() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shipped() -> Callable[..., RunConfig]:
-    """A shipped configuration by its short name, with dotted keys replaced.
+    """Return a function that loads a shipped configuration, with dotted keys replaced.
 
     ``shipped("melt_simple", {"temperature.T0": 3000.0})``.
     """

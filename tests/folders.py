@@ -15,6 +15,6 @@ FOLDERS = {
 
 
 def rank(folder: str) -> int:
-    """Where a folder stands among those that take longest; one that is not known comes last."""
+    """Return the rank of a folder among those that take longest; an unknown folder comes last."""
     names = list(FOLDERS)
     return names.index(folder) if folder in names else len(names)

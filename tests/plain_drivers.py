@@ -22,7 +22,10 @@ def plain_drivers(
     sharp: bool,
     supply: Array,
 ) -> Drivers:
-    """Drivers without sublimation and drag; ``supply`` (n,) [kg/(m2 s)], ``blowout_rate`` in 1/s."""
+    """Make drivers without sublimation and drag.
+
+    ``supply`` (n,) in kg/(m2 s), ``blowout_rate`` in 1/s.
+    """
     sizes = np.sqrt(edges[1:] * edges[:-1])
     n = edges.size - 1
     rate = float(supply.sum())
@@ -48,11 +51,11 @@ def plain_drivers(
 
 
 def dust(y: Array) -> Array:
-    """Mass per bin [kg/m2] of states (..., n+4)."""
+    """Return the mass per bin [kg/m2] of states (..., n+4)."""
     return y[..., :-ENTRIES]
 
 
 def lost(y: Array) -> Array:
-    """Mass lost [kg/m2] of states (..., n+4): everything in the ledger but the supply."""
+    """Return the mass lost [kg/m2] of states (..., n+4): the ledger without the supply."""
     total: Array = y[..., -ENTRIES : -ENTRIES + SUPPLIED].sum(axis=-1)
     return total

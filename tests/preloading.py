@@ -1,4 +1,4 @@
-"""What workers load before anything else, in tests and benchmarks."""
+"""Modules that workers load before anything else, in tests and benchmarks."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ PRELOADS = Path(__file__).parent / "cluster" / "preloads"
 
 
 def preloading(module: str, folder: Path = PRELOADS) -> dict[str, str]:
-    """The environment of workers that load a module of ``folder`` first."""
+    """Return the environment of workers that load a module of ``folder`` first."""
     path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "PYTHONPATH": os.pathsep.join(path),

@@ -1,4 +1,4 @@
-"""What is tested where, and what it costs: the tables of docs/testing.md."""
+"""Subjects and times of the tests: the tables of docs/testing.md."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ def folder_of(nodeid: str) -> str:
 
 
 def lines(reports: Iterable[pytest.TestReport], wall: float) -> list[str]:
-    """Markdown: tests, and the seconds that they took with their fixtures, by folder."""
+    """Tabulate tests, and the seconds that they took with their fixtures, by folder."""
     seconds: Counter[str] = Counter()
     tests: Counter[str] = Counter()
     for report in reports:

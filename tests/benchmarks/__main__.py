@@ -1,4 +1,7 @@
-"""``make bench``: the figures of the README, as two Markdown tables; with ``--readme`` they are put into it."""
+"""``make bench``: the figures of the README, as two Markdown tables.
+
+With ``--readme`` they are written there.
+"""
 
 import io
 import math
@@ -34,9 +37,9 @@ REPEATS = 200
 TABLES: dict[str, list[str]] = {"figures": [], "caches": []}
 
 
-def row(table: str, what: str, figure: str) -> None:
+def row(table: str, quantity: str, figure: str) -> None:
     TABLES[table] = TABLES[table] or ["| what | measured |", "|---|---|"]
-    TABLES[table].append(f"| {what} | {figure} |")
+    TABLES[table].append(f"| {quantity} | {figure} |")
     print(TABLES[table][-1], flush=True)
 
 
@@ -146,8 +149,8 @@ def whole_sweep() -> None:
 
 def classic_step() -> None:
     config = ROOT / "configs" / "mars_0d_baseline.yaml"
-    found = {n: profile_step(load_config(config, {"sizes.n_bins": n}), 2000) for n in (40, 160)}
-    at_40 = found[40]
+    at_40 = profile_step(load_config(config, {"sizes.n_bins": 40}), 2000)
+    at_160 = profile_step(load_config(config, {"sizes.n_bins": 160}), 2000)
     on = 1e6 * at_40.step_cached
     off = 1e6 * at_40.step_uncached
     row(
@@ -161,7 +164,7 @@ def classic_step() -> None:
             f"{name} under cProfile: time without the cache over time with it",
             f"{at_40.uncached[name] / at_40.cached[name]:.0f} times",
         )
-    ratio = found[160].step_cached / at_40.step_cached
+    ratio = at_160.step_cached / at_40.step_cached
     row(
         "caches",
         "step_collisions, 160 bins over 40",
@@ -170,7 +173,10 @@ def classic_step() -> None:
 
 
 def cache_scopes() -> None:
-    """Half of the study in this process, under each scope; a block holds whole rings, so that a task meets each key once."""
+    """Run half of the study in this process, under each scope.
+
+    A block holds whole rings, so that a task meets each key once.
+    """
     for title, scope, enabled in (
         ("scope run", "run", True),
         ("scope task", "task", True),
@@ -189,27 +195,19 @@ def cache_scopes() -> None:
             ]
             receipts = [run_block(task, CacheScopes()) for task in tasks]
             runs = sum(receipt.done for receipt in receipts)
-            whole, beside = (
-                1e3 * sum(part) / runs
-                for part in zip(
-                    *((r.seconds, r.seconds - r.solver_seconds) for r in receipts), strict=True
-                )
-            )
+            whole = 1e3 * sum(receipt.seconds for receipt in receipts) / runs
+            solver = 1e3 * sum(receipt.solver_seconds for receipt in receipts) / runs
             group = reader.open_group(store)
-            built = int(
-                (reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds"))[
-                    :, 1
-                ].sum()
-            )
-            keys = sum(
-                len({case.identity for case in map(plan.case, block.rows)})
-                for block in plan.blocks[:2]
-            )
+            built = reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds")
+            tensors = int(built[:, 1].sum())
+            keys = 0
+            for block in plan.blocks[:2]:
+                keys += len({case.identity for case in map(plan.case, block.rows)})
             row(
                 "caches",
                 f"{runs} runs of the study, {title}: whole run / beside the integrator",
-                f"{whole:.2f} / {beside:.2f} ms per run; {built} fragment tensors built, {keys}"
-                " keys met",
+                f"{whole:.2f} / {whole - solver:.2f} ms per run; {tensors} fragment tensors built,"
+                f" {keys} keys met",
             )
 
 

@@ -1,4 +1,7 @@
-"""Time and memory of a run over the number of bins; ``python -m tests.benchmarks.bins [--write]``."""
+"""Time and memory of a run over the number of bins.
+
+``python -m tests.benchmarks.bins [--write]``
+"""
 
 import json
 import subprocess
@@ -19,13 +22,17 @@ REPEATS = 15
 
 
 def kilobytes(entry: str) -> int:
-    """VmRSS, what this process holds, or VmHWM, the most since that was reset."""
+    """Return VmRSS, the memory of this process, or VmHWM, its peak since that was reset."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(entry))
+    (line,) = (line for line in lines if line.startswith(f"{entry}:"))
+    return int(line.split()[1])
 
 
-def one(bins: int, years: float, repeats: int) -> dict[str, float]:
-    """A process of its own is needed: memory that a larger run has had would hide that of a smaller one."""
+def measure_here(bins: int, years: float, repeats: int) -> dict[str, float]:
+    """Measure runs in the present process, which has to be a new one.
+
+    Memory of an earlier, larger run would hide that of a smaller one.
+    """
 
     def run(n: int) -> tuple[float, int]:
         result = run_zero_d(
@@ -38,11 +45,11 @@ def one(bins: int, years: float, repeats: int) -> dict[str, float]:
 
     run(8)  # compiled code and what else a process needs once
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    held = kilobytes("VmRSS")
+    before = kilobytes("VmRSS")
     run(bins)
-    memory = 1024.0 * (kilobytes("VmHWM") - held)
-    found = [run(bins) for _ in range(repeats)]
-    return {"seconds": min(seconds for seconds, _ in found), "steps": found[0][1], "memory": memory}
+    memory = 1024.0 * (kilobytes("VmHWM") - before)
+    runs = [run(bins) for _ in range(repeats)]
+    return {"seconds": min(seconds for seconds, _ in runs), "steps": runs[0][1], "memory": memory}
 
 
 def in_a_process(bins: int, years: float, repeats: int) -> dict[str, float]:
@@ -61,29 +68,29 @@ def in_a_process(bins: int, years: float, repeats: int) -> dict[str, float]:
 
 
 def slope(bins: Sequence[int], values: Sequence[float]) -> float:
-    """Exponent of the power of ``bins`` that fits best."""
+    """Fit the exponent of a power of ``bins``."""
     return float(np.polyfit(np.log(bins), np.log(values), 1)[0])
 
 
 def lines(bins: Sequence[int] = BINS, years: float = YEARS, repeats: int = REPEATS) -> list[str]:
     in_a_process(bins[0], years, 1)  # compiles
-    found = [in_a_process(n, years, repeats) for n in bins]
+    measured = [in_a_process(n, years, repeats) for n in bins]
+    seconds = [figures["seconds"] for figures in measured]
+    per_step = [figures["seconds"] / figures["steps"] for figures in measured]
+    exponents = [""]
+    for i in range(1, len(bins)):
+        exponents.append(f"{slope(bins[i - 1 : i + 1], seconds[i - 1 : i + 1]):.2f}")
     rows = []
-    local = [float("nan")]
-    for (n0, before), (n1, after) in zip(
-        zip(bins, found, strict=True), list(zip(bins, found, strict=True))[1:], strict=False
-    ):
-        local.append(slope([n0, n1], [before["seconds"], after["seconds"]]))
-    for n, exponent, of in zip(bins, local, found, strict=True):
+    for n, exponent, figures in zip(bins, exponents, measured, strict=True):
         rows.append(
             [
                 n,
-                f"{1e3 * of['seconds']:.2f}",
-                f"{of['steps']:.0f}",
-                f"{1e6 * of['seconds'] / of['steps']:.0f}",
-                "" if np.isnan(exponent) else f"{exponent:.2f}",
-                f"{of['memory'] / 1e6:.1f}",
-                f"{of['memory'] / (8.0 * n**2):.0f}",
+                f"{1e3 * figures['seconds']:.2f}",
+                f"{figures['steps']:.0f}",
+                f"{1e6 * figures['seconds'] / figures['steps']:.0f}",
+                exponent,
+                f"{figures['memory'] / 1e6:.1f}",
+                f"{figures['memory'] / (8.0 * n**2):.0f}",
                 f"{8e-6 * n**3:.1f}",
             ]
         )
@@ -97,19 +104,18 @@ def lines(bins: Sequence[int] = BINS, years: float = YEARS, repeats: int = REPEA
         "in n x n arrays",
         "one n^3 array [MB]",
     )
-    whole = slope(bins, [of["seconds"] for of in found])
     return [
         *table(head, rows),
         "",
         (
-            f"Over all rows the time of a run goes as n^{whole:.2f}, that of a step as"
-            f" n^{slope(bins, [of['seconds'] / of['steps'] for of in found]):.2f}."
+            f"Over all rows the time of a run goes as n^{slope(bins, seconds):.2f}, that of a step"
+            f" as n^{slope(bins, per_step):.2f}."
         ),
     ]
 
 
 if __name__ == "__main__":
     if "--one" in sys.argv:
-        print(json.dumps(one(int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))))
+        print(json.dumps(measure_here(int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))))
     else:
         publish("bins", PERFORMANCE, lines)

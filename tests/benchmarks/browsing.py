@@ -1,4 +1,6 @@
-"""How long the page of 100,000 runs takes to answer; ``python -m tests.benchmarks.browsing [--write]``, with Debian's chromium.
+"""Response times of the page of 100,000 runs; ``python -m tests.benchmarks.browsing [--write]``.
+
+Debian's chromium is needed.
 
 ``sweep browse`` serves a headless browser on the same machine. Each time is from what a person does
 until the browser has drawn what was asked for; the browser and what drives it share the processors
@@ -40,7 +42,10 @@ _PAINTED = (
 
 
 class Deed(NamedTuple):
-    """What a person does on the page, and how one sees that it is done, in JavaScript; ``before`` is what the page said then."""
+    """Action of a person on the page, and the JavaScript condition that it is done.
+
+    ``before`` is what the page said until then.
+    """
 
     title: str
     do: Callable[[Page], object]
@@ -114,14 +119,14 @@ DEEDS = (
 
 @contextmanager
 def served(store: Path) -> Iterator[str]:
-    """The address of the page of a store."""
+    """Serve the page of a store, and yield its address."""
     words = [sys.executable, "-m", "sweep.cli", "browse", str(store), "--no-open"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        found = re.search(r"http://\S+/", server.stdout.readline())
-        assert found
+        address = re.search(r"http://\S+/", server.stdout.readline())
+        assert address
         try:
-            yield found[0]
+            yield address[0]
         finally:
             server.terminate()
 
@@ -136,24 +141,19 @@ def seconds(page: Page, do: Callable[[Page], object], done: str) -> float:
 
 
 def visit(browser: Browser, url: str, rest: float = 2.0, patience: float = 30.0) -> list[float]:
-    """Seconds of the first picture and of each deed, with so many seconds of rest before each.
+    """Time the first picture and each deed [s], with ``rest`` seconds before each.
 
-    What takes longer than ``patience`` seconds is an error.
+    Anything that takes longer than ``patience`` seconds is an error.
     """
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.set_default_timeout(1000.0 * patience)
-    found = [
-        seconds(
-            page,
-            lambda page: page.goto(url),
-            f"window.Bokeh?.documents.length && {_drawn('cells')}",
-        )
-    ]
+    is_drawn = f"window.Bokeh?.documents.length && {_drawn('cells')}"
+    times = [seconds(page, lambda page: page.goto(url), is_drawn)]
     for deed in DEEDS:
         page.wait_for_timeout(1000 * rest)
-        found.append(seconds(page, deed.do, deed.done))
+        times.append(seconds(page, deed.do, deed.done))
     page.close()
-    return found
+    return times
 
 
 def lines(repeats: int = REPEATS) -> list[str]:
@@ -166,17 +166,20 @@ def lines(repeats: int = REPEATS) -> list[str]:
         with served(store) as url:
             visits = [visit(browser, url) for _ in range(repeats)]
         browser.close()
-    first = [
-        ("the first picture, first visit", [visits[0][0]], PICTURE_GOAL),
-        ("the first picture, later", [v[0] for v in visits[1:]], PICTURE_GOAL),
+    pictures, *deeds = zip(*visits, strict=True)
+    measured = [
+        ("the first picture, first visit", pictures[:1], PICTURE_GOAL),
+        ("the first picture, later", pictures[1:], PICTURE_GOAL),
     ]
-    rows = [
-        *first,
-        *((deed.title, [v[i] for v in visits], GOAL) for i, deed in enumerate(DEEDS, 1)),
-    ]
+    for deed, times in zip(DEEDS, deeds, strict=True):
+        measured.append((deed.title, times, GOAL))
     return table(
         ("what", "median [s]", "largest [s]", "goal [s]"),
-        [(what, f"{median(s):.2f}", f"{max(s):.2f}", f"{goal:g}") for what, s, goal in rows if s],
+        [
+            (title, f"{median(times):.2f}", f"{max(times):.2f}", f"{goal:g}")
+            for title, times, goal in measured
+            if times
+        ],
     )
 
 

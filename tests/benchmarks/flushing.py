@@ -1,4 +1,4 @@
-"""What it would cost to have every block on the disk before it counts; ``python -m tests.benchmarks.flushing [--write]``.
+"""Cost of flushing every block to the disk; ``python -m tests.benchmarks.flushing [--write]``.
 
 Real blocks are committed as workers do it, and what was written is flushed where a block is held
 against its store: when all files are written and none has its name yet. The ways take turns, block
@@ -75,7 +75,7 @@ class FlushingGuard:
 
 
 def real_block(folder: str) -> tuple[dict[str, bytes], float]:
-    """Chunks of the first block of a sweep by their keys, and the seconds that its runs took."""
+    """Return the chunks of a sweep's first block by their keys, and the seconds of its runs."""
     file = study_file(folder, -(-RUNS // CASES_PER_RING), block=RUNS)
     store = Path(folder) / "study.zarr"
     quiet = Console(file=io.StringIO())
@@ -95,7 +95,7 @@ def seconds_to_commit(place: Folder, chunks: Mapping[str, bytes], guard: Flushin
 
 def lines(blocks: int = BLOCKS) -> list[str]:
     """Return the table."""
-    taken: dict[str, list[float]] = {way: [] for way in WAYS}
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # on a disk, not in memory
         chunks, seconds = real_block(folder)
         place = Folder(str(Path(folder) / "s.zarr"))
@@ -104,10 +104,10 @@ def lines(blocks: int = BLOCKS) -> list[str]:
         for _ in range(blocks):
             for way, flush in WAYS.items():
                 guard = FlushingGuard(place.path, flush)
-                taken[way].append(seconds_to_commit(place, chunks, guard))
+                times[way].append(seconds_to_commit(place, chunks, guard))
     rows = []
-    for way, each in taken.items():
-        middle, largest = np.quantile(each, [0.5, 0.95])
+    for way, commits in times.items():
+        middle, largest = np.quantile(commits, [0.5, 0.95])
         share = f"{100 * middle / seconds:.1f}"
         rows.append([way, f"{1e3 * middle:.1f}", f"{1e3 * largest:.1f}", share])
     size = sum(map(len, chunks.values()))

@@ -1,4 +1,6 @@
-"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``, by default 100000.
+"""Very many runs end to end: ``python -m tests.benchmarks.many [RUNS ...] [--write]``.
+
+RUNS is 100000 by default.
 
 The sweep is a product of four axes of two-year runs of mars_0d_melt_simple.yaml. Beside its rate
 stands that of the bare solver in one process, alone and with a second one beside it; over time, the
@@ -29,20 +31,20 @@ Rows = Iterator[tuple[str, str]]
 
 
 def sweep_file(folder: Path, runs: int) -> Path:
-    """A sweep of so many runs, or of a few more."""
+    """Write the file of a sweep of ``runs`` runs, or of a few more."""
     n = round(runs**0.25)
-    others = (n, n, max(1, n // 2))
-    axes = (math.ceil(runs / math.prod(others)), *others)
+    rings = max(1, n // 2)
+    temperatures = math.ceil(runs / (n * n * rings))
     file = folder / "many.yaml"
     file.write_text(
         f"""
 name: many
 base: {ROOT / "configs" / "mars_0d_melt_simple.yaml"}
 axes:
-  temperature.T0: {{linspace: [3000, 5000, {axes[0]}]}}
-  supply.mu_orbit10pct: {{geomspace: [0.1, 10, {axes[1]}]}}
-  initial.melt_psd.f_fine: {{geomspace: [0.01, 0.3, {axes[2]}]}}
-  ring: {{rings: [1.0, 2.7, {axes[3]}]}}
+  temperature.T0: {{linspace: [3000, 5000, {temperatures}]}}
+  supply.mu_orbit10pct: {{geomspace: [0.1, 10, {n}]}}
+  initial.melt_psd.f_fine: {{geomspace: [0.01, 0.3, {n}]}}
+  ring: {{rings: [1.0, 2.7, {rings}]}}
 """,
         encoding="utf-8",
     )
@@ -50,7 +52,10 @@ axes:
 
 
 def bare(file: Path) -> float:
-    """Runs per second of the integrator and its dense output alone, over runs drawn from the sweep."""
+    """Return runs per second of the integrator and its dense output alone.
+
+    Over runs drawn from the sweep.
+    """
     sweep = load_sweep(file)
     cache = RunCache()
     ensure_compiled()
@@ -66,14 +71,14 @@ def bare(file: Path) -> float:
 
 
 def bare_rates(file: Path, processes: int) -> float:
-    """Runs per second of the bare solver in each of so many processes at once."""
+    """Return runs per second of the bare solver in each of ``processes`` processes at once."""
     words = [sys.executable, "-m", "tests.benchmarks.many", "--bare", str(file)]
     running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     return sum(float(process.communicate()[0]) for process in running) / processes
 
 
 def memory_of(process: psutil.Process) -> tuple[float, float]:
-    """MB of a driver, and of its largest worker."""
+    """Return the memory [MB] of a driver, and of its largest worker."""
     try:
         return process.memory_info().rss / 1e6, max(
             (child.memory_info().rss / 1e6 for child in process.children(recursive=True)),
@@ -84,16 +89,16 @@ def memory_of(process: psutil.Process) -> tuple[float, float]:
 
 
 def rows(runs: int) -> Rows:
-    """What was measured, and the figure."""
+    """Return the rows of the table: quantity and figure."""
     with tempfile.TemporaryDirectory() as folder:
         file = sweep_file(Path(folder), runs)
         store = Path(folder) / "many.zarr"
         count = load_sweep(file).product_size
         alone = bare_rates(file, 1)
-        both = bare_rates(file, 2)
+        in_company = bare_rates(file, 2)
         yield (
             "bare solver in one process, alone / beside another",
-            f"{alone:.0f} / {both:.0f} runs per second",
+            f"{alone:.0f} / {in_company:.0f} runs per second",
         )
         begin = time.perf_counter()
         seen = list[tuple[float, float, float]]()
@@ -120,27 +125,25 @@ def rows(runs: int) -> Rows:
         out = driver.communicate()[0]
         seconds = time.perf_counter() - begin
         assert f"{count} of {count} runs done, 0 failed" in out, out
-        told = next(line for line in out.splitlines() if "runs per second" in line)
+        (summary,) = (line for line in out.splitlines() if "runs per second" in line)
         rate = count / seconds
         yield (
             f"sweep run of {count} runs, 2 workers, from typing to the end",
             f"{seconds:.0f} s, {rate:.0f} runs per second",
         )
-        yield "the same as the sweep says, from the moment its workers are ready", told
+        yield "the same as the sweep says, from the moment its workers are ready", summary
         yield (
             "share of twice the bare solver alone / of two beside each other",
-            f"{100 * rate / (2 * alone):.0f} % / {100 * rate / (2 * both):.0f} %",
+            f"{100 * rate / (2 * alone):.0f} % / {100 * rate / (2 * in_company):.0f} %",
         )
-        yield "planning, until the store is made", f"{next(when for when, *_ in seen[1:]):.1f} s"
+        yield "planning, until the store is made", f"{seen[1][0]:.1f} s"
         quarters = [seen[round(share * (len(seen) - 1))] for share in (0.25, 0.5, 0.75, 1.0)]
-        for what, column in (("driver and scheduler", 1), ("largest worker", 2)):
-            most = max(moment[column] for moment in seen)
+        for processes, column in (("driver and scheduler", 1), ("largest worker", 2)):
+            memory = [moment[column] for moment in quarters[:3]]
+            memory.append(max(moment[column] for moment in seen))
             yield (
-                f"memory of the {what} after a quarter, half, three quarters; most",
-                (
-                    " / ".join(f"{moment[column]:.0f}" for moment in quarters[:3])
-                    + f" / {most:.0f} MB"
-                ),
+                f"memory of the {processes} after a quarter, half, three quarters; most",
+                f"{' / '.join(f'{megabytes:.0f}' for megabytes in memory)} MB",
             )
         sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
         yield (

@@ -1,4 +1,4 @@
-"""What a sweep costs beside its runs: driver and scheduler per run, their memory, status of a large store, a dead worker's blocks.
+"""Overhead of a sweep: driver and scheduler, memory, status of a large store, a dead worker.
 
 ``python -m tests.benchmarks.overhead [--write]``.
 """
@@ -36,19 +36,21 @@ from tests.preloading import preloading
 from . import many
 from .page import PERFORMANCE, publish, table
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 RUNS = 100_000
 MILLION = 1_000_000
 SWEEP = f"""
 name: overhead
-base: {HERE.parents[1] / "configs" / "mars_0d_melt_simple.yaml"}
+base: {ROOT / "configs" / "mars_0d_melt_simple.yaml"}
 set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
 """
 NO_RUNS = """
 import sweep.worker
 from sweep.worker import Receipt
-sweep.worker.run_block = lambda task, scopes=None: Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
+def run_block(task, scopes=None):
+    return Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
+sweep.worker.run_block = run_block
 """
 
 Rows = list[tuple[str, str]]
@@ -61,7 +63,7 @@ def sweep_file(folder: Path, runs: int) -> Path:
 
 
 def driver_and_scheduler(folder: Path) -> Rows:
-    """All of a sweep but what its workers do: they answer at once, without running or writing anything."""
+    """Run all of a sweep but its workers' part: they answer at once, without running or writing."""
     (folder / "no_runs.py").write_text(NO_RUNS, encoding="utf-8")
     begin = time.perf_counter()
     plan = make_plan(load_sweep(sweep_file(folder, RUNS)))
@@ -121,7 +123,7 @@ PARTS = {
 
 
 def parts_of_a_run(folder: Path) -> Rows:
-    """Processor time of each part of a run, in blocks of the size that many runs have."""
+    """Measure the processor time of each part of a run, in blocks as long as those of many runs."""
     plan = replace(make_plan(load_sweep(many.sweep_file(folder, 10_000))), block_size=1024)
     store = folder / "parts.zarr"
     create(plan, store)
@@ -130,9 +132,9 @@ def parts_of_a_run(folder: Path) -> Rows:
     def timed(name: str) -> Callable[..., Any]:
         part = getattr(worker, name)
 
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             begin = time.process_time()
-            result = part(*given, **named)
+            result = part(*arguments, **options)
             spent[name] = spent.get(name, 0.0) + time.process_time() - begin
             return result
 
@@ -142,25 +144,26 @@ def parts_of_a_run(folder: Path) -> Rows:
         for name in PARTS:
             stack.enter_context(patch.object(worker, name, timed(name)))
         scopes = worker.CacheScopes()
-        # which opens the arrays
+        # the first block opens the arrays, too
         worker.run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), scopes)
         spent.clear()
-        begin, (block, *_) = time.process_time(), plan.blocks[1:]
+        block = plan.blocks[1]
+        begin = time.process_time()
         worker.run_block(block_task(plan, str(store), block, read_fence(store)), scopes)
         whole = time.process_time() - begin
         runs = len(block.rows)
-    found = [
+    parts = [
         (f"one run of a block of {runs}: {words}", spent[name]) for name, words in PARTS.items()
     ]
-    found += [
+    parts += [
         ("the rest", whole - sum(spent.values())),
         ("all but the integrator", whole - spent["solve"]),
     ]
-    return [(what, f"{1e3 * seconds / runs:.3f} ms of processor time") for what, seconds in found]
+    return [(title, f"{1e3 * seconds / runs:.3f} ms of processor time") for title, seconds in parts]
 
 
 def status_of_a_million(folder: Path) -> Rows:
-    """``sweep status`` as a command, on a store of which every block is committed."""
+    """Time the command ``sweep status`` on a store of which every block is committed."""
     plan = make_plan(load_sweep(many.sweep_file(folder, MILLION)))
     store = folder / "million.zarr"
     create(plan, store)
@@ -189,7 +192,7 @@ def status_of_a_million(folder: Path) -> Rows:
 
 
 def blocks_of_a_dead_worker(folder: Path) -> Rows:
-    """From SIGKILL of a worker to the moment when the run that it was in the middle of is begun by another."""
+    """Measure from SIGKILL of a worker until another one begins the interrupted run."""
     file = sweep_file(folder, 120)
     working = folder / "working"
     store = folder / "dead.zarr"
@@ -246,8 +249,8 @@ def blocks_of_a_dead_worker(folder: Path) -> Rows:
 
 
 def rows() -> Rows:
-    """What was measured, and the figure."""
-    found: Rows = []
+    """Return the rows of the table: quantity and figure."""
+    rows: Rows = []
     for measure in (
         parts_of_a_run,
         driver_and_scheduler,
@@ -255,8 +258,8 @@ def rows() -> Rows:
         blocks_of_a_dead_worker,
     ):
         with tempfile.TemporaryDirectory() as folder:
-            found += measure(Path(folder))
-    return found
+            rows += measure(Path(folder))
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the tables of benchmarks go: printed, and with ``--write`` into a page of docs between their markers."""
+"""Print the tables of benchmarks; ``--write`` puts them into a page of docs between its markers."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ SCALE = ROOT / "docs" / "scale.md"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Markdown."""
+    """Format a table as lines of Markdown."""
     return [f"| {' | '.join(map(str, row))} |" for row in (head, ["---"] * len(head), *rows)]
 
 
@@ -26,10 +26,10 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
-    return next(
-        (line.partition(": ")[2] for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()
 
 
 def load() -> str:
@@ -37,7 +37,7 @@ def load() -> str:
 
 
 def publish(name: str, page: Path, make: Callable[[], list[str]]) -> None:
-    """Run a benchmark, print its lines and where they were measured; with ``--write`` put both into ``page``."""
+    """Run a benchmark, and print its lines and the machine; ``--write`` puts both into ``page``."""
     before = load()
     lines = make()
     command = f"python -m tests.benchmarks.{name}"

@@ -1,4 +1,4 @@
-"""The same runs as a user of other tools would do them, each in that tool's own way; only what results hold is ours.
+"""The same runs as users of other tools would do them; only the contents of results are ours.
 
 ``main`` is a process of its own: it prints how long the runs took once workers were ready and
 compiled code was loaded.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,7 +42,7 @@ Ready = Callable[[], None]
 
 
 def case(T0: float, tau0: float, mu: float, ring: int, rings: int) -> Case:
-    """What a run changes of the base configuration."""
+    """Return a run's changes of the base configuration."""
     edges = np.linspace(1.0, 2.7, rings + 1)
     own = {"temperature.T0": T0, "optical_depth.tau0_target": tau0, "supply.mu_orbit10pct": mu}
     return {
@@ -57,23 +57,23 @@ def cases(rings: int) -> list[Case]:
     return [case(*values, rings) for values in itertools.product(*AXES.values(), range(rings))]
 
 
-def one(overrides: Case) -> dict[str, Any]:
+def outcome(overrides: Case) -> dict[str, Any]:
     result: RunResult = run_zero_d(load_config(BASE, overrides))
     return {variable.name: variable.value(result) for variable in VARIABLES}
 
 
 def warm(*_: object) -> None:
-    one({"numerics.t_end_years": 0.01})
+    outcome({"numerics.t_end_years": 0.01})
 
 
 def npz(folder: Path, number: int, overrides: Case) -> None:
-    np.savez(folder / f"{number}.npz", **one(overrides))
+    np.savez(folder / f"{number}.npz", **outcome(overrides))
 
 
 def dimensioned(overrides: Case) -> dict[str, tuple[tuple[str, ...], Any]]:
     return {
         variable.name: (variable.dims, values)
-        for variable, values in zip(VARIABLES, one(overrides).values(), strict=True)
+        for variable, values in zip(VARIABLES, outcome(overrides).values(), strict=True)
     }
 
 
@@ -115,7 +115,7 @@ def pool(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def on_dask(
-    folder: Path, save: Callable[[Path, int, Case], None], of: Iterable[Case], ready: Ready
+    folder: Path, save: Callable[[Path, int, Case], None], cases: Iterable[Case], ready: Ready
 ) -> None:
     import dask
     from distributed import Client, LocalCluster
@@ -127,7 +127,10 @@ def on_dask(
         client.run(warm)
         ready()
         dask.compute(
-            *(dask.delayed(save)(folder, number, overrides) for number, overrides in enumerate(of))
+            *(
+                dask.delayed(save)(folder, number, overrides)
+                for number, overrides in enumerate(cases)
+            )
         )
 
 
@@ -139,7 +142,7 @@ def zarr_row(folder: Path, number: int, overrides: Case) -> None:
     import zarr
 
     group = zarr.open_group(folder / "runs.zarr", mode="r+")
-    for name, values in one(overrides).items():
+    for name, values in outcome(overrides).items():
         group[name][number] = values
 
 
@@ -148,7 +151,7 @@ def dask_zarr(folder: Path, rings: int, ready: Ready) -> None:
 
     every = cases(rings)
     group = zarr.open_group(folder / "runs.zarr", mode="w")
-    for name, values in one(every[0]).items():
+    for name, values in outcome(every[0]).items():
         like = np.asarray(values)
         group.create_array(
             name, shape=(len(every), *like.shape), chunks=(1, *like.shape), dtype=like.dtype
@@ -157,7 +160,7 @@ def dask_zarr(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def xyzpy_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> tuple[Any, ...]:
-    return tuple(one(case(T0, tau0, mu, ring, rings)).values())
+    return tuple(outcome(case(T0, tau0, mu, ring, rings)).values())
 
 
 def xyzpy(folder: Path, rings: int, ready: Ready) -> None:
@@ -174,7 +177,7 @@ def xyzpy(folder: Path, rings: int, ready: Ready) -> None:
 
 
 def pipefunc_one(T0: float, tau0: float, mu: float, ring: int, rings: int) -> dict[str, Any]:
-    return one(case(T0, tau0, mu, ring, rings))
+    return outcome(case(T0, tau0, mu, ring, rings))
 
 
 def pipefunc(folder: Path, rings: int, ready: Ready) -> None:
@@ -206,18 +209,67 @@ def pipefunc(folder: Path, rings: int, ready: Ready) -> None:
         )
 
 
-#: Title, the package that it needs, and what it does not have of what a sweep of ours has.
-TOOLS: dict[str, tuple[Callable[[Path, int, Ready], float | None], str, str, str]] = {
-    "ours": (ours, "", "**sweep run**", ""),
-    "alone": (in_this_process, "", "a loop in one process, one npz per run", "a second core; everything below"),
-    "joblib_npz": (functools.partial(joblib_with, npz), "joblib", "joblib (loky), one npz per run", "resume, record of failures and origin, one data set, units"),
-    "joblib_netcdf": (functools.partial(joblib_with, netcdf), "joblib", "joblib (loky), one NetCDF per run", "resume, record of failures and origin, one data set"),
-    "pool": (pool, "", "multiprocessing.Pool, one npz per run", "the same as joblib; a killed worker hangs it"),
-    "dask_npz": (dask_npz, "", "dask.delayed, a task per run, npz", "resume, origin; one failed run ends all"),
-    "dask_zarr": (dask_zarr, "", "dask.delayed, a task per run, a row of one Zarr store", "resume, origin; one failed run ends all"),
-    "xyzpy": (xyzpy, "xyzpy", "xyzpy Harvester, one NetCDF in the end", "nothing is kept if it is killed (but with its Crop); all results in memory"),
-    "pipefunc": (pipefunc, "pipefunc", "pipefunc map, a pickle per run", "origin; results are read by this code only"),
-}  # fmt: skip
+class Tool(NamedTuple):
+    """Tool that does the runs."""
+
+    #: returns its own measure of the seconds, or None
+    run: Callable[[Path, int, Ready], float | None]
+    package: str  #: which has to be installed
+    title: str
+    lacks: str  #: what our sweeps have and it has not
+
+
+TOOLS = {
+    "ours": Tool(ours, "", "**sweep run**", ""),
+    "alone": Tool(
+        in_this_process,
+        "",
+        "a loop in one process, one npz per run",
+        "a second core; everything below",
+    ),
+    "joblib_npz": Tool(
+        functools.partial(joblib_with, npz),
+        "joblib",
+        "joblib (loky), one npz per run",
+        "resume, record of failures and origin, one data set, units",
+    ),
+    "joblib_netcdf": Tool(
+        functools.partial(joblib_with, netcdf),
+        "joblib",
+        "joblib (loky), one NetCDF per run",
+        "resume, record of failures and origin, one data set",
+    ),
+    "pool": Tool(
+        pool,
+        "",
+        "multiprocessing.Pool, one npz per run",
+        "the same as joblib; a killed worker hangs it",
+    ),
+    "dask_npz": Tool(
+        dask_npz,
+        "",
+        "dask.delayed, a task per run, npz",
+        "resume, origin; one failed run ends all",
+    ),
+    "dask_zarr": Tool(
+        dask_zarr,
+        "",
+        "dask.delayed, a task per run, a row of one Zarr store",
+        "resume, origin; one failed run ends all",
+    ),
+    "xyzpy": Tool(
+        xyzpy,
+        "xyzpy",
+        "xyzpy Harvester, one NetCDF in the end",
+        "nothing is kept if it is killed (but with its Crop); all results in memory",
+    ),
+    "pipefunc": Tool(
+        pipefunc,
+        "pipefunc",
+        "pipefunc map, a pickle per run",
+        "origin; results are read by this code only",
+    ),
+}
 
 
 def main() -> None:
@@ -225,5 +277,7 @@ def main() -> None:
     folder = Path(sys.argv[2])
     rings = int(sys.argv[3])
     begun: list[float] = []
-    own = TOOLS[name][0](folder, rings, lambda: begun.append(time.perf_counter()))
-    print(json.dumps({"seconds": own if own is not None else time.perf_counter() - begun[0]}))
+    seconds = TOOLS[name].run(folder, rings, lambda: begun.append(time.perf_counter()))
+    if seconds is None:
+        seconds = time.perf_counter() - begun[0]
+    print(json.dumps({"seconds": seconds}))

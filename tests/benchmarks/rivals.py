@@ -1,4 +1,4 @@
-"""Our sweep beside what a user would take instead, on the same runs; ``python -m tests.benchmarks.rivals [--write]``.
+"""Our sweep against alternatives on the same runs; ``python -m tests.benchmarks.rivals [--write]``.
 
 Tools that are not installed are left out and named; ``make rivals`` installs them.
 """
@@ -29,7 +29,7 @@ METHODS = ("BDF", "LSODA", "Radau")
 
 
 class Measured(NamedTuple):
-    """Of one tool; s and bytes."""
+    """Times [s] and sizes [bytes] of one tool."""
 
     whole: float
     runs: float
@@ -39,13 +39,18 @@ class Measured(NamedTuple):
 
 
 def resident(process: psutil.Process) -> int:
-    """Of a process and all that it has started; what they share counts each time."""
+    """Sum the memory [bytes] of a process and its children; what they share counts each time."""
     total = 0
     with suppress(psutil.Error):
-        for each in (process, *process.children(recursive=True)):
+        for member in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
-                total += each.memory_info().rss
+                total += member.memory_info().rss
     return total
+
+
+def fastest(measured: list[Measured]) -> Measured:
+    """Return the least of each quantity over repeats."""
+    return Measured(*map(min, zip(*measured, strict=True)))
 
 
 def measure(name: str, rings: int) -> Measured:
@@ -93,33 +98,33 @@ def measure(name: str, rings: int) -> Measured:
 
 
 def tool_lines(rings: int, repeats: int, names: Sequence[str]) -> list[str]:
-    missing = [
-        name for name in names if TOOLS[name][1] and not importlib.util.find_spec(TOOLS[name][1])
-    ]
-    there = [name for name in names if name not in missing]
-    tries: dict[str, list[Measured]] = {name: [] for name in there}
-    for _ in range(repeats):  # in turns, so that what the machine does meanwhile meets all
-        for name in there:
+    missing = []
+    for name in names:
+        package = TOOLS[name].package
+        if package and not importlib.util.find_spec(package):
+            missing.append(name)
+    installed = [name for name in names if name not in missing]
+    tries: dict[str, list[Measured]] = {name: [] for name in installed}
+    # in turns, so that other load of the machine meets all of them
+    for _ in range(repeats):
+        for name in installed:
             tries[name].append(measure(name, rings))
-    best = {
-        name: Measured(*(min(values) for values in zip(*found, strict=True)))
-        for name, found in tries.items()
-    }
+    best = {name: fastest(measured) for name, measured in tries.items()}
     count = CASES_PER_RING * rings
     mine = best["ours"]
     rows = [
         [
-            TOOLS[name][2],
-            f"{count / of.runs:.0f}",
-            f"{mine.runs / of.runs:.2f}",
-            f"{count / of.whole:.0f}",
-            f"{mine.whole / of.whole:.2f}",
-            f"{of.bytes / count:.0f}",
-            of.files,
-            f"{of.memory / 1e6:.0f}",
-            TOOLS[name][3],
+            TOOLS[name].title,
+            f"{count / measured.runs:.0f}",
+            f"{mine.runs / measured.runs:.2f}",
+            f"{count / measured.whole:.0f}",
+            f"{mine.whole / measured.whole:.2f}",
+            f"{measured.bytes / count:.0f}",
+            measured.files,
+            f"{measured.memory / 1e6:.0f}",
+            TOOLS[name].lacks,
         ]
-        for name, of in best.items()
+        for name, measured in best.items()
     ]
     head = (
         "tool",
@@ -132,11 +137,10 @@ def tool_lines(rings: int, repeats: int, names: Sequence[str]) -> list[str]:
         "memory of all processes [MB]",
         "lacks",
     )
-    left_out = (
-        [f"Not installed and left out: {', '.join(TOOLS[name][2] for name in missing)}.", ""]
-        if missing
-        else []
-    )
+    left_out = []
+    if missing:
+        titles = ", ".join(TOOLS[name].title for name in missing)
+        left_out = [f"Not installed and left out: {titles}.", ""]
     about = (
         f"{count} runs of the temperature-supply study, {WORKERS} workers, best of {repeats}, in"
         " turns."
@@ -145,7 +149,10 @@ def tool_lines(rings: int, repeats: int, names: Sequence[str]) -> list[str]:
 
 
 def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str]:
-    """Our integrator and SciPy's at the same tolerances on the same compiled right-hand side and Jacobian, with the states at all output times."""
+    """Compare our integrator and SciPy's at the same tolerances, on the same compiled equations.
+
+    All return the states at all output times.
+    """
     import precision  # of docs, on the path since page.py
 
     config = load_config(BASE, {"optical_depth.tau_stop": None, **overrides})
@@ -160,8 +167,8 @@ def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str
         f"solve_ivp {method}": precision.scipys(problem, rate, slope, method, *tolerances)
         for method in methods
     }
-    found = {name: precision.timed(solve, case.times) for name, solve in solves.items()}
-    mine = found["**ours**"][0]
+    timings = {name: precision.timed(solve, case.times) for name, solve in solves.items()}
+    mine = timings["**ours**"][0]
     rows = [
         [
             name,
@@ -170,13 +177,12 @@ def solver_lines(methods: Sequence[str] = METHODS, **overrides: Any) -> list[str
             f"{mine / seconds:.3f}",
             f"{case.error_of_series(states):.0e}",
         ]
-        for name, (seconds, states) in found.items()
+        for name, (seconds, states) in timings.items()
     ]
     rtol, atol = (f"{tolerance:g}" for tolerance in tolerances)
-    of_what = f"atol {atol} (ours of the current Sigma, SciPy's of Sigma_0)"
     about = (
-        f"`mars_0d_melt_simple.yaml`, one process, rtol {rtol}, {of_what}; `make precision`"
-        " compares at equal errors."
+        f"`mars_0d_melt_simple.yaml`, one process, rtol {rtol}, atol {atol} (ours of the current"
+        " Sigma, SciPy's of Sigma_0); `make precision` compares at equal errors."
     )
     return [
         about,

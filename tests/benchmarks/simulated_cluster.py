@@ -1,4 +1,6 @@
-"""One Dask scheduler and one driver before very many workers that do nothing but wait; ``python -m tests.benchmarks.simulated_cluster [--write]``.
+"""One scheduler and one driver with very many workers that do nothing but wait.
+
+``python -m tests.benchmarks.simulated_cluster [--write]``
 
 Scheduler, driver, messages and tasks are the real ones. The workers are Dask's, a lot of them in
 one process, and a block takes them a given time, in which they compute and write nothing: so what
@@ -45,7 +47,7 @@ SECONDS = 20.0  # of every case, about
 
 
 class Measured(NamedTuple):
-    """Of one case."""
+    """Figures of one case."""
 
     blocks: int
     seconds: float
@@ -56,14 +58,14 @@ class Measured(NamedTuple):
 
 
 async def serve() -> None:
-    """A scheduler, until it is killed."""
+    """Run a scheduler until it is killed."""
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
         print(scheduler.address, flush=True)
         await scheduler.finished()
 
 
 async def wait_for_blocks(address: str, workers: int, seconds: float) -> None:
-    """Workers that take a block, wait and say that it is done, until they are killed."""
+    """Run workers that take a block, wait and report it as done, until they are killed."""
 
     def wait(task: BlockTask, scopes: object = None) -> Receipt:
         time.sleep(seconds)
@@ -85,7 +87,10 @@ def used(process: psutil.Process) -> float:
 
 
 def drive(address: str, blocks: int) -> dict[str, float]:
-    """Hand out so many blocks as a sweep does: s of the clock and of the driver's processor time, and the bytes of a message."""
+    """Hand out ``blocks`` blocks as a sweep does.
+
+    Return wall-clock and processor seconds of the driver, and the bytes of a message.
+    """
     with tempfile.TemporaryDirectory() as folder:
         plan = replace(make_plan(load_sweep(sweep_file(Path(folder), RUNS))), block_size=BLOCK)
     full = [block for block in plan.blocks if len(block.rows) == BLOCK]
@@ -118,8 +123,8 @@ def drive(address: str, blocks: int) -> dict[str, float]:
         }
 
 
-def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
-    here = [sys.executable, "-m", "tests.benchmarks.simulated_cluster"]
+def measure(workers: int, seconds: float, *, for_seconds: float) -> Measured:
+    command = [sys.executable, "-m", "tests.benchmarks.simulated_cluster"]
     expected = min(workers / seconds if seconds else 150.0, 150.0)
     blocks = int(max(2 * workers, expected * for_seconds))
     running: list[subprocess.Popen[str]] = []
@@ -129,7 +134,7 @@ def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
         environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "critical"}
         running.append(
             subprocess.Popen(
-                [*here, *map(str, words)], env=environment, stdout=subprocess.PIPE, text=True
+                [*command, *map(str, words)], env=environment, stdout=subprocess.PIPE, text=True
             )
         )
         return running[-1]
@@ -147,29 +152,29 @@ def one(workers: int, seconds: float, *, for_seconds: float) -> Measured:
             assert len(client.scheduler_info(n_workers=-1)["workers"]) == workers
         before = used(process)
         driver = start("--drive", address, blocks)
-        told = json.loads(driver.communicate()[0].splitlines()[-1])
+        figures = json.loads(driver.communicate()[0].splitlines()[-1])
         return Measured(
             blocks,
-            told["seconds"],
+            figures["seconds"],
             used(process) - before,
-            told["driver"],
+            figures["driver"],
             (process.memory_info().rss - empty) / 1e6,
-            told["message"],
+            figures["message"],
         )
     finally:
-        for process_ in reversed(running):
-            process_.kill()
-            process_.wait()
+        for child in reversed(running):
+            child.kill()
+            child.wait()
 
 
 def lines(cases: Sequence[tuple[int, float]] = CASES, for_seconds: float = SECONDS) -> list[str]:
     rows = []
     for workers, seconds in cases:
-        of = one(workers, seconds, for_seconds=for_seconds)
-        rate = of.blocks / of.seconds
+        measured = measure(workers, seconds, for_seconds=for_seconds)
+        rate = measured.blocks / measured.seconds
         offered = f"{workers / seconds:.0f}" if seconds else "as many as go"
-        scheduler = 1e3 * of.scheduler / of.blocks
-        driver = 1e3 * of.driver / of.blocks
+        scheduler = 1e3 * measured.scheduler / measured.blocks
+        driver = 1e3 * measured.driver / measured.blocks
         rows.append(
             [
                 workers,
@@ -178,8 +183,8 @@ def lines(cases: Sequence[tuple[int, float]] = CASES, for_seconds: float = SECON
                 f"{rate:.0f}",
                 f"{scheduler:.2f}",
                 f"{driver:.2f}",
-                f"{of.memory:.0f}",
-                f"{of.message / 1e3:.0f}",
+                f"{measured.memory:.0f}",
+                f"{measured.message / 1e3:.0f}",
             ]
         )
     head = (

@@ -1,4 +1,6 @@
-"""Time and error of the integrator over the shipped configurations: ``python -m tests.benchmarks.solver [--against PATH] [--rtol 1e-3 1e-6]``.
+"""Time and error of the integrator over the shipped configurations.
+
+``python -m tests.benchmarks.solver [--against PATH] [--rtol 1e-3 1e-6]``
 
 Every time is the fastest of many runs of a prepared configuration through
 :func:`marsdisk.zero_d.solve`: the integrator and the reading of its dense output. With
@@ -26,7 +28,7 @@ EXACT = 1e-10
 
 
 def serve() -> None:
-    """Answer requests, one line of JSON each, until there are no more; the package is that of the checkout."""
+    """Answer requests, one line of JSON each, with the package of the checkout."""
     from marsdisk.cache import RunCache
     from marsdisk.config import load_config
     from marsdisk.zero_d import finish, prepare, run_zero_d, solve
@@ -83,11 +85,13 @@ class Version:
         return answer
 
 
-def error(of: dict[str, Any], exact: dict[str, Any], name: str) -> float:
-    """Largest relative error; NaN of what is zero throughout."""
-    found = np.array(of[name])
+def error(answer: dict[str, Any], exact: dict[str, Any], name: str) -> float:
+    """Return the largest relative error; NaN where a true value is zero."""
+    values = np.array(answer[name])
     true = np.array(exact[name])
-    return float(np.max(np.abs(found / true - 1.0))) if np.all(true != 0.0) else float("nan")
+    if not np.all(true != 0.0):
+        return float("nan")
+    return float(np.max(np.abs(values / true - 1.0)))
 
 
 def compare(versions: list[Version], rtols: list[float]) -> None:
@@ -101,10 +105,14 @@ def compare(versions: list[Version], rtols: list[float]) -> None:
     for config in sorted((ROOT / "configs").glob("*.yaml")):
         exact = versions[0].ask(config, EXACT)
         for rtol in rtols:
-            answers = [[version.ask(config, rtol) for version in versions] for _ in range(ROUNDS)]
-            best = [min(turn[i]["seconds"] for turn in answers) for i in range(len(versions))]
+            best = [float("inf")] * len(versions)
+            # in turns, so that other load of the machine meets both versions
+            for _ in range(ROUNDS):
+                answers = [version.ask(config, rtol) for version in versions]
+                for i, answer in enumerate(answers):
+                    best[i] = min(best[i], answer["seconds"])
             words = [config.stem, f"{rtol:g}"]
-            for seconds, answer in zip(best, answers[-1], strict=True):
+            for seconds, answer in zip(best, answers, strict=True):
                 errors = [
                     f"{error(answer, exact, name):.1e}" for name in ("M_loss", "Sigma", "tau")
                 ]
@@ -130,11 +138,11 @@ if __name__ == "__main__":
     parser.add_argument("--against", type=Path, help="checkout of another version")
     parser.add_argument("--rtol", type=float, nargs="+", default=[1e-3, 1e-6])
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.serve:
+    options = parser.parse_args()
+    if options.serve:
         serve()
     else:
-        compare(
-            [Version(ROOT), *([Version(given.against.resolve())] if given.against else [])],
-            given.rtol,
-        )
+        versions = [Version(ROOT)]
+        if options.against:
+            versions.append(Version(options.against.resolve()))
+        compare(versions, options.rtol)

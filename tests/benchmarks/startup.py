@@ -1,4 +1,4 @@
-"""How long one waits for the first result; ``python -m tests.benchmarks.startup [--write]``."""
+"""Time until the first result; ``python -m tests.benchmarks.startup [--write]``."""
 
 import os
 import resource
@@ -30,7 +30,7 @@ REPEATS = 3
 
 
 class Waited(NamedTuple):
-    """s, on the clock and, where other programs do not count, of the processors."""
+    """Seconds of the clock, and of the processors, where other programs do not count."""
 
     wall: float
     processor: float
@@ -41,20 +41,20 @@ def command(module: str, *words: object) -> list[str]:
 
 
 def processor_seconds() -> float:
-    """Of all processes that this one has started and that have ended."""
+    """Return the seconds of all children of this process that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def of_a_command(words: Sequence[str], repeats: int) -> list[Waited]:
-    """From its start to its end, of each repeat."""
-    found = []
+    """Time a command from its start to its end, for each repeat."""
+    times = []
     for _ in range(repeats):
         begin = time.perf_counter()
         before = processor_seconds()
         subprocess.run(words, check=True, capture_output=True, cwd=ROOT)
-        found.append(Waited(time.perf_counter() - begin, processor_seconds() - before))
-    return found
+        times.append(Waited(time.perf_counter() - begin, processor_seconds() - before))
+    return times
 
 
 @contextmanager
@@ -69,8 +69,11 @@ def driving(file: Path, store: Path, workers: int) -> Iterator["subprocess.Popen
 
 
 def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
-    """From the start of ``sweep run`` to the first committed block, of each repeat; the processors' time is that of the whole command."""
-    found = []
+    """Time ``sweep run`` from its start to the first committed block, for each repeat.
+
+    The processor time is that of the whole command.
+    """
+    times = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "first.zarr"
@@ -85,9 +88,16 @@ def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
                         raise RuntimeError(process.communicate()[1].decode())
                     time.sleep(0.002)
                 wall = time.perf_counter() - begin
-            found.append(Waited(wall, processor_seconds() - before))
+            times.append(Waited(wall, processor_seconds() - before))
             assert reader.counts(store).done
-    return found
+    return times
+
+
+def row(title: str, goal: object, times: list[Waited]) -> list[object]:
+    """Return a row of the table."""
+    walls = sorted(waited.wall for waited in times)
+    processor = min(waited.processor for waited in times)
+    return [title, f"{walls[0]:.2f}", f"{walls[len(walls) // 2]:.2f}", f"{processor:.2f}", goal]
 
 
 def lines(repeats: int = REPEATS, workers_of: Sequence[int] = tuple(FIRST_RUN_GOALS)) -> list[str]:
@@ -98,44 +108,21 @@ def lines(repeats: int = REPEATS, workers_of: Sequence[int] = tuple(FIRST_RUN_GO
             command("sweep.cli", "run", small, "--store", Path(folder) / "s.zarr", "--workers", 0),
             1,
         )  # compiles, and fills the disk's cache
-        rows = []
-        for what, goal, found in (
-            ("python -c pass", None, of_a_command([sys.executable, "-c", "pass"], repeats)),
-            ("sweep --help", HELP_GOAL, of_a_command(command("sweep.cli", "--help"), repeats)),
-            (
-                "marsdisk --help",
-                HELP_GOAL,
-                of_a_command(command("marsdisk.cli", "--help"), repeats),
-            ),
-            (
-                "sweep run --help",
-                HELP_GOAL,
-                of_a_command(command("sweep.cli", "run", "--help"), repeats),
-            ),
-            *(
-                (
-                    f"sweep run {name} --workers {workers}, to its first finished {unit}",
-                    FIRST_RUN_GOALS[workers],
-                    to_the_first_run(file, workers, repeats),
-                )
-                for name, unit, file in (
-                    ("of short runs, block: 1", "run", small),
-                    ("temperature_supply.yaml", "block of 144 runs", STUDY),
-                )
-                for workers in workers_of
-            ),
+        commands: list[tuple[str, object, list[str]]] = [
+            ("python -c pass", "", [sys.executable, "-c", "pass"]),
+            ("sweep --help", HELP_GOAL, command("sweep.cli", "--help")),
+            ("marsdisk --help", HELP_GOAL, command("marsdisk.cli", "--help")),
+            ("sweep run --help", HELP_GOAL, command("sweep.cli", "run", "--help")),
+        ]
+        rows = [row(title, goal, of_a_command(words, repeats)) for title, goal, words in commands]
+        for name, unit, file in (
+            ("of short runs, block: 1", "run", small),
+            ("temperature_supply.yaml", "block of 144 runs", STUDY),
         ):
-            walls = sorted(each.wall for each in found)
-            processor = min(each.processor for each in found)
-            rows.append(
-                [
-                    what,
-                    f"{walls[0]:.2f}",
-                    f"{walls[len(walls) // 2]:.2f}",
-                    f"{processor:.2f}",
-                    goal if goal is not None else "",
-                ]
-            )
+            for workers in workers_of:
+                title = f"sweep run {name} --workers {workers}, to its first finished {unit}"
+                times = to_the_first_run(file, workers, repeats)
+                rows.append(row(title, FIRST_RUN_GOALS[workers], times))
     return table(
         ("what", "best [s]", "median [s]", "processors, whole command [s]", "goal [s]"), rows
     )

@@ -1,4 +1,6 @@
-"""Codecs, chunks, shards and block sizes on the real arrays of a sweep; ``python -m tests.benchmarks.storage [--write]``.
+"""Codecs, chunks, shards and block sizes on the real arrays of a sweep.
+
+``python -m tests.benchmarks.storage [--write]``
 
 Every layout is written block by block as :func:`sweep.store.writer.write_block` does, all arrays of
 a block at once. Times are of the processor, of all threads of the process: files stay in the disk's
@@ -35,7 +37,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Layout:
-    """How arrays along ``run`` lie on disk."""
+    """Layout on disk of arrays along ``run``."""
 
     title: str
     #: runs that are written at a time: a chunk, or a shard where ``inner`` is given
@@ -79,7 +81,7 @@ LAYOUTS = (
 
 
 class Measured(NamedTuple):
-    """Of one layout; times in s."""
+    """Figures of one layout; times in s."""
 
     bytes: int
     files: int
@@ -91,7 +93,10 @@ class Measured(NamedTuple):
 
 
 def real_arrays(runs: int) -> Arrays:
-    """What a sweep of the study's kind holds along ``run``; texts are few bytes and left out."""
+    """Run a sweep of the study's kind and read its arrays along ``run``.
+
+    Texts are few bytes and left out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "study.zarr"
         run_study(folder, store, runs)
@@ -105,14 +110,14 @@ def real_arrays(runs: int) -> Arrays:
 
 
 def packed(arrays: Arrays) -> Arrays:
-    """The same with the scalars of each type side by side."""
-    found = {name: values for name, values in arrays.items() if values.ndim > 1}
+    """Put the scalars of each type side by side."""
+    together = {name: values for name, values in arrays.items() if values.ndim > 1}
     for kind in {values.dtype for values in arrays.values() if values.ndim == 1}:
-        found[f"{PACKED}_{kind}"] = np.stack(
+        together[f"{PACKED}_{kind}"] = np.stack(
             [values for values in arrays.values() if values.ndim == 1 and values.dtype == kind],
             axis=1,
         )
-    return found
+    return together
 
 
 def make(store: Path, arrays: Arrays, how: Layout) -> None:
@@ -138,8 +143,9 @@ async def write(store: Path, arrays: Arrays, block: int) -> None:
     opened = await asyncio.gather(
         *(zarr.api.asynchronous.open_array(store=store, path=name, mode="r+") for name in arrays)
     )
-    for lo in range(0, len(next(iter(arrays.values()))), block):
-        part = slice(lo, lo + block)
+    (runs,) = {len(values) for values in arrays.values()}
+    for start in range(0, runs, block):
+        part = slice(start, start + block)
         await asyncio.gather(
             *(
                 array.setitem(part, values[part])
@@ -155,25 +161,27 @@ def processor_seconds(call: Callable[[], object]) -> float:
 
 
 def measure(arrays: Arrays, how: Layout) -> Measured:
-    held = packed(arrays) if how.pack else arrays
-    scalar = next(name for name in held if name in ("M_loss", f"{PACKED}_float64"))
-    runs = len(held[scalar])
+    scalar = "M_loss"
+    if how.pack:
+        arrays = packed(arrays)
+        scalar = f"{PACKED}_float64"
+    runs = len(arrays[scalar])
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "s.zarr"
-        make(store, held, how)
-        written = processor_seconds(lambda: run_coroutine(write(store, held, how.block)))
+        make(store, arrays, how)
+        written = processor_seconds(lambda: run_coroutine(write(store, arrays, how.block)))
 
         def opened() -> Any:
             return zarr.open_group(store, mode="r", zarr_format=3)
 
         def everything() -> None:
             group = opened()
-            for name, values in held.items():
+            for name, values in arrays.items():
                 assert np.array_equal(group[name][:], values, equal_nan=values.dtype.kind == "f")
 
         def one_run() -> None:
             group = opened()
-            for name in held:
+            for name in arrays:
                 group[name][runs // 2]
 
         files = [path for path in store.rglob("*") if path.is_file() and path.name != "zarr.json"]
@@ -194,34 +202,36 @@ def rows(arrays: Arrays, layouts: Sequence[Layout], repeats: int) -> list[list[s
     size = sum(values.nbytes for values in arrays.values())
     tries: list[list[Measured]] = [[] for _ in layouts]
     for repeat in range(repeats):
-        for how, found in zip(layouts, tries, strict=True):
+        for how, measured in zip(layouts, tries, strict=True):
             if repeat == 0 or how.inner != 0:  # a file per run and array takes minutes
-                found.append(measure(arrays, how))
-    best = [Measured(*(min(values) for values in zip(*found, strict=True))) for found in tries]
+                measured.append(measure(arrays, how))
+    best = [Measured(*map(min, zip(*measured, strict=True))) for measured in tries]
     return [
         [
             how.title,
-            f"{of.bytes / runs:.0f}",
-            f"{of.files / runs * 1e6:.0f}",
-            f"{size / of.write / 1e6:.0f}",
-            f"{of.write / best[0].write:.2f}",
-            f"{size / of.read / 1e6:.0f}",
-            *(f"{1e3 * seconds:.1f}" for seconds in (of.one_run, of.one_scalar, of.one_series)),
+            f"{least.bytes / runs:.0f}",
+            f"{least.files / runs * 1e6:.0f}",
+            f"{size / least.write / 1e6:.0f}",
+            f"{least.write / best[0].write:.2f}",
+            f"{size / least.read / 1e6:.0f}",
+            f"{1e3 * least.one_run:.1f}",
+            f"{1e3 * least.one_scalar:.1f}",
+            f"{1e3 * least.one_series:.1f}",
         ]
-        for how, of in zip(layouts, best, strict=True)
+        for how, least in zip(layouts, best, strict=True)
     ]
 
 
 HEAD = (
-    *(
-        "layout",
-        "bytes per run",
-        "files per million runs",
-        "write [MB/s]",
-        "time to write over ours",
-        "read [MB/s]",
-    ),
-    *("one run, all variables [ms]", "one number of all runs [ms]", "one series of all runs [ms]"),
+    "layout",
+    "bytes per run",
+    "files per million runs",
+    "write [MB/s]",
+    "time to write over ours",
+    "read [MB/s]",
+    "one run, all variables [ms]",
+    "one number of all runs [ms]",
+    "one series of all runs [ms]",
 )
 
 

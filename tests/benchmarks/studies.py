@@ -17,7 +17,7 @@ CASES_PER_RING = 18
 
 
 def study_file(folder: str | Path, rings: int, **changes: object) -> Path:
-    """The study with so many rings, :data:`CASES_PER_RING` runs each."""
+    """Write the study with ``rings`` rings, :data:`CASES_PER_RING` runs each."""
     content = yaml.safe_load(
         (ROOT / "configs" / "sweeps" / "temperature_supply.yaml").read_text(encoding="utf-8")
     )
@@ -29,7 +29,7 @@ def study_file(folder: str | Path, rings: int, **changes: object) -> Path:
 
 
 def run_study(folder: str | Path, store: Path, runs: int, workers: int = 2) -> Tally:
-    """At least so many runs of the study into ``store``."""
+    """Run at least ``runs`` runs of the study into ``store``."""
     file = study_file(folder, -(-runs // CASES_PER_RING))
     return run_sweep(load_sweep(file), store, workers=workers, console=Console(file=io.StringIO()))[
         1

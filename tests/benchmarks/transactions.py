@@ -1,4 +1,4 @@
-"""Our store beside Icechunk, which keeps Zarr in a format of its own with transactions, on the same blocks.
+"""Our store against Icechunk, Zarr in a format of its own with transactions, on the same blocks.
 
 ``pip install icechunk``, then ``python -m tests.benchmarks.transactions [--write]``. Arrays, chunks
 and codecs are the same; what differs is who makes a block of them appear at once. Ours writes the
@@ -44,7 +44,7 @@ PLAN = "the plan of this benchmark"
 
 @dataclass(frozen=True)
 class DelayedGuard(BlockGuard):
-    """The guard of a block, which does something first, when all else is done."""
+    """Guard of a block that calls a function at the end of a commit."""
 
     first: Callable[[], None]
 
@@ -151,7 +151,7 @@ def blocks(runs: int) -> Iterator[slice]:
 
 
 def write_some(kind: Any, path: Path, arrays: Arrays, mine: Sequence[slice], begin: Any) -> None:
-    """In a process of its own: write blocks as soon as all processes are ready."""
+    """Write blocks as soon as all processes are ready, in a process of its own."""
     begin.wait()
     for rows in mine:
         kind(path).write(arrays, rows)
@@ -179,13 +179,13 @@ def processes(
 
 @dataclass(frozen=True)
 class Size:
-    """What lies on the disk."""
+    """Contents of a folder on the disk."""
 
     files: int
     bytes: int
 
     @classmethod
-    def of(cls, path: Path) -> "Size":
+    def measure(cls, path: Path) -> "Size":
         files = [file for file in path.rglob("*") if file.is_file()]
         return cls(len(files), sum(file.stat().st_size for file in files))
 
@@ -197,7 +197,7 @@ def check_contents(store: Any, arrays: Arrays) -> None:
 
 
 def lost_blocks(store: Any, arrays: Arrays) -> int:
-    """Blocks whose writer was told that they are committed, and of which that is not to be seen."""
+    """Count the blocks that are reported as committed and are not there."""
     record = store.group()[RECORD][:]
     return sum(
         not np.array_equal(record[rows], arrays[RECORD][rows]) for rows in blocks(len(record))
@@ -210,7 +210,7 @@ def write_all(store: Any, arrays: Arrays) -> None:
 
 
 def race(kind: Any, path: Path, arrays: Arrays, sign: float, begin: Any) -> None:
-    """Write the first block with values that tell who wrote it, at the same time as another process."""
+    """Write the first block, with values that name the writer, while another process does so."""
     mine = {
         name: values if name == RECORD else np.full_like(values, sign)
         for name, values in arrays.items()
@@ -259,15 +259,15 @@ def killed(kind: Any, folder: Path, arrays: Arrays) -> str:
     store = kind(path)
     store.make(arrays)
     store.write(arrays, slice(0, BLOCK))
-    before = Size.of(path)
+    before = Size.measure(path)
     seen = 0
     for _ in range(KILLS):
         (code,) = processes(1, killed_in, lambda process: (kind, path, arrays))
         assert code == -signal.SIGKILL
         seen += bool(np.any(store.group()[RECORD][BLOCK : 2 * BLOCK]))
-    after = Size.of(path)
+    after = Size.measure(path)
     store.write(arrays, slice(BLOCK, 2 * BLOCK))
-    end = Size.of(path)
+    end = Size.measure(path)
     left = end.bytes - (2 * before.bytes)
     shutil.rmtree(path)
     return (
@@ -286,11 +286,11 @@ def read_plainly(path: Path) -> str:
 
 
 def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
-    """All about one kind of store."""
+    """Measure one kind of store."""
     size = sum(values.nbytes for values in arrays.values())
     halves = [list(blocks(len(arrays[RECORD])))[half::2] for half in range(2)]
     alone = []
-    together = []
+    in_parallel = []
     reading = []
     lost = 0
     for i in range(REPEATS):
@@ -303,16 +303,16 @@ def measure(kind: Any, arrays: Arrays, folder: Path) -> dict[str, str]:
         kind(path).make(arrays)
         begin = time.perf_counter()
         codes = processes(2, write_some, lambda half, path=path: (kind, path, arrays, halves[half]))
-        together.append(time.perf_counter() - begin)
+        in_parallel.append(time.perf_counter() - begin)
         assert codes == [0, 0]
         lost += lost_blocks(kind(path), arrays)
     path = folder / "alone-0"
-    on_disk = Size.of(path)
+    on_disk = Size.measure(path)
     count = len(arrays[RECORD]) / BLOCK
     return {
         "a block written and committed, one process [ms]": f"{1e3 * min(alone) / count:.0f}",
         "rate, one process [MB/s]": f"{size / min(alone) / 1e6:.0f}",
-        "two processes, each its own blocks, with their start [s]": f"{min(together):.2f}",
+        "two processes, each its own blocks, with their start [s]": f"{min(in_parallel):.2f}",
         f"of {REPEATS} x {count:.0f} blocks that two processes have committed so, lost": f"{lost}",
         "everything read [ms]": f"{1e3 * min(reading):.0f}",
         "files": f"{on_disk.files}",
@@ -330,13 +330,15 @@ def lines() -> list[str]:
     arrays = {name: values[:RUNS] for name, values in arrays.items()}
     size = sum(values.nbytes for values in arrays.values()) / RUNS
     with tempfile.TemporaryDirectory() as folder:
-        found = {kind.title: measure(kind, arrays, Path(folder, kind.__name__)) for kind in KINDS}
-    rows = [[what, *(of[what] for of in found.values())] for what in next(iter(found.values()))]
+        columns = [measure(kind, arrays, Path(folder, kind.__name__)) for kind in KINDS]
+    rows = []
+    for quantity in columns[0]:
+        rows.append([quantity, *(column[quantity] for column in columns)])
     words = (
         f"{RUNS} runs of the study in blocks of {BLOCK}, {len(arrays)} arrays, {size:.0f} bytes per"
         " run before compression."
     )
-    return [words, "", *table(["", *found], rows)]
+    return [words, "", *table(["", *(kind.title for kind in KINDS)], rows)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real browser, the page served from stores that the tests make, and an account of what the browser did."""
+"""A real browser, pages served from stores that the tests make, and an account of its requests."""
 
 import asyncio
 import re
@@ -60,24 +60,24 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
-    """Serves a store until all tests are through; gives its address."""
+    """Return a function that serves a store until the tests end, and returns its address."""
     servers: dict[Path, tuple[BrowseServer, threading.Thread]] = {}
 
-    def start(store: Path, made: "Future[BrowseServer]") -> None:
+    def start(store: Path, ready: "Future[BrowseServer]") -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
             server = BrowseServer(store)
         except BaseException as error:
-            made.set_exception(error)
+            ready.set_exception(error)
             return
-        server.run(lambda url: made.set_result(server))
+        server.run(lambda url: ready.set_result(server))
 
     def serve(store: Path) -> str:
         if store not in servers:
-            made: Future[BrowseServer] = Future()
-            thread = threading.Thread(target=start, args=(store, made), daemon=True)
+            ready: Future[BrowseServer] = Future()
+            thread = threading.Thread(target=start, args=(store, ready), daemon=True)
             thread.start()
-            servers[store] = made.result(timeout=PATIENCE), thread
+            servers[store] = ready.result(timeout=PATIENCE), thread
         return servers[store][0].url
 
     yield serve
@@ -90,7 +90,10 @@ def serve() -> Iterator[Callable[[Path], str]]:
 def open_page(
     chromium: Browser, serve: Callable[[Path], str], request: pytest.FixtureRequest
 ) -> Iterator[Open]:
-    """Opens a store's page, or an address; at the end nothing may have been complained about or asked of another machine, and a picture is kept."""
+    """Return a function that opens a store's page, or an address.
+
+    At the end there may be no complaint and no request to another machine; a picture is kept.
+    """
     pages: list[Page] = []
     complaints: list[str] = []
 
@@ -165,7 +168,10 @@ def grid_file(folder: Path, **changes: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """2 of its 12 runs failed, the others of the variant ``early`` stopped early. Only to be read."""
+    """Make a store of 12 runs, 2 of which failed. Only to be read.
+
+    The rest of the variant ``early`` stopped early.
+    """
     folder = tmp_path_factory.mktemp("faulty")
     run_faulty(grid_file(folder), folder / "faulty.zarr")
     return folder / "faulty.zarr"
@@ -173,7 +179,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Variants and an error that are HTML, mathematics, run right to left, or go on for ever. Only to be read."""
+    """Make a store whose variants and error are HTML, mathematics, right to left, or endless.
+
+    Only to be read.
+    """
     folder = tmp_path_factory.mktemp("hostile")
     variants = {"$$x^2$$ <img src=x onerror=alert(1)>": {}, HOSTILE: {"dynamics.e0": 0.2}}
     axes = {
@@ -203,8 +212,8 @@ def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A single run. Only to be read."""
+def single_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store of a single run. Only to be read."""
     folder = tmp_path_factory.mktemp("one")
     run_here(sweep_file(folder, include=[{"temperature.T0": 4000.0}]), folder / "one.zarr")
     return folder / "one.zarr"
@@ -212,7 +221,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve included runs at points that make no grid. Only to be read."""
+    """Make a store of twelve included runs at points that form no grid. Only to be read."""
     folder = tmp_path_factory.mktemp("scattered")
     points = [
         {
@@ -227,7 +236,7 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def half(tmp_path: Path) -> tuple[Path, Path]:
-    """A sweep's file, and its store whose first block is not committed."""
+    """Return a sweep's file, and its store, whose first block is not committed."""
     file = grid_file(tmp_path)
     run_here(file, tmp_path / "half.zarr")
     forget_block(tmp_path / "half.zarr", 0)
@@ -236,7 +245,7 @@ def half(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def failing(tmp_path: Path) -> tuple[Path, Callable[[], None]]:
-    """A store whose failed runs are not committed yet, and what goes on with it."""
+    """Return a store whose failed runs are not committed yet, and a function that resumes it."""
     file = grid_file(tmp_path)
     store = tmp_path / "failing.zarr"
     run_faulty(file, store)

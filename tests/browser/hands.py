@@ -1,4 +1,4 @@
-"""What a person does on the page: look for a place in a figure, click it, save a view; and what tests say about it."""
+"""Actions of a person on the page: find a point in a figure, click it, save a view."""
 
 import csv
 import hashlib
@@ -51,13 +51,15 @@ _PLACE = """([name, x, y]) => {
 }"""
 _COLUMNS = """([name, index]) => {
   const glyphs = Bokeh.documents[0].get_model_by_name(name).renderers
-  const data = glyphs[index].data_source.data
-  return Object.fromEntries(Object.keys(data instanceof Map ? Object.fromEntries(data) : data).map(key => [key, Array.from(glyphs[index].data_source.get(key), v => (typeof v == "object" && v != null ? Array.from(v) : v))]))
+  const source = glyphs[index].data_source
+  const names = source.data instanceof Map ? [...source.data.keys()] : Object.keys(source.data)
+  const plain = v => (typeof v == "object" && v != null ? Array.from(v) : v)
+  return Object.fromEntries(names.map(name => [name, Array.from(source.get(name), plain)]))
 }"""
 
 
 def place(page: Page, figure: str, x: float, y: float) -> tuple[float, float]:
-    """Where on the screen a place of a figure is, once it is drawn."""
+    """Return the position on the screen of a point of a figure, once it is drawn."""
     left, top = page.wait_for_function(_PLACE, arg=[figure, x, y]).json_value()
     return left, top
 
@@ -72,34 +74,34 @@ def click(page: Page, figure: str, x: float, y: float, *, shift: bool = False) -
 
 
 def drawn(page: Page, figure: str, glyph: int = 0) -> dict[str, Any]:
-    """What a figure's glyph is drawn from, as the browser has it."""
+    """Return the data of a figure's glyph, as the browser has it."""
     columns: dict[str, Any] = page.evaluate(_COLUMNS, [figure, glyph])
     return columns
 
 
 def wait_until_there(page: Page, model: str) -> None:
-    """Until a part of the page is made, whether it is seen or not."""
+    """Wait until a part of the page exists, visible or not."""
     page.wait_for_function(_IS_THERE, arg=model)
 
 
 def wait_until_drawn(page: Page, model: str) -> None:
-    """Until a part of the page is seen, with all that it shows."""
+    """Wait until a part of the page is visible, with all its contents."""
     page.wait_for_function(_IS_DRAWN, arg=model)
 
 
 def wait_for_lines(page: Page, figure: str, count: int) -> None:
-    """Until a figure has ``count`` lines; what is said of their runs comes before them."""
+    """Wait until a figure has ``count`` lines; the text about their runs comes first."""
     page.wait_for_function(_HAS_LINES, arg=[figure, count])
 
 
 def turn_to(page: Page, view: str) -> None:
-    """Go to another view, until it is seen."""
+    """Go to another view, and wait until it is visible."""
     button(page, view).click()
     wait_until_drawn(page, VIEWS[view])
 
 
 def axis_labels(page: Page, figure: str) -> tuple[str, str]:
-    """What is written along the axes of a figure, across and upwards."""
+    """Return the labels of a figure's axes, across and upwards."""
     model = f"Bokeh.documents[0].get_model_by_name('{figure}')"
     across = page.evaluate(f"{model}.below[0].axis_label")
     upwards = page.evaluate(f"{model}.left[0].axis_label")
@@ -111,7 +113,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 def saved(page: Page, kind: str, which: int = 0) -> bytes:
-    """What the button PNG, SVG or CSV of the view on the left (0) or the right (1) saves."""
+    """Save by the button PNG, SVG or CSV of the view on the left (0) or the right (1)."""
     with page.expect_download() as download:
         button(page, kind).locator("visible=true").nth(which).click()
     with open(download.value.path(), "rb") as file:
@@ -119,25 +121,25 @@ def saved(page: Page, kind: str, which: int = 0) -> bytes:
 
 
 def saved_rows(page: Page, which: int = 0) -> list[dict[str, str]]:
-    """The table that CSV saves."""
+    """Return the table that CSV saves."""
     return list(csv.DictReader(io.StringIO(saved(page, "CSV", which).decode())))
 
 
 def wait_for_runs(page: Page, runs: Sequence[int]) -> None:
-    """Until the chosen runs are these, as they are written on the page."""
+    """Wait until the chosen runs are these, as written on the page."""
     numbers = r",\s*".join(map(str, runs))
     expect(page.get_by_label("chosen runs")).to_have_value(re.compile(rf"^\s*{numbers}\s*$"))
 
 
 def run_in(page: Page) -> int:
-    """Number of the first of the chosen runs, once there is one."""
+    """Return the number of the first chosen run, once there is one."""
     field = page.get_by_label("chosen runs")
     expect(field).to_have_value(re.compile(r"\d"))
     return int(field.input_value().split(",")[0])
 
 
 def contents(store: Path) -> str:
-    """A digest of all files of a store."""
+    """Return a digest of all files of a store."""
     digest = hashlib.sha256()
     for path in sorted(path for path in store.rglob("*") if path.is_file()):
         digest.update(str(path.relative_to(store)).encode() + path.read_bytes())

@@ -21,7 +21,9 @@ BLOCK = 1000
 
 
 def large_store(path: Path, small: Path) -> int:
-    """Make a store of 100,000 runs at ``path`` whose first block repeats the series of run 0 of ``small``; the number of failed runs.
+    """Make a store of 100,000 runs at ``path``, and return the number of its failed runs.
+
+    Its first block repeats the series of run 0 of ``small``.
 
     Every 97th run of the last half failed. M_loss is T0 x tau0_target x mu_orbit10pct x 1e-15.
     """

@@ -1,4 +1,4 @@
-"""Stores that are written meanwhile, hostile or very large; the server and its address; Dask's dashboard."""
+"""Stores written meanwhile, hostile or very large; the server's address; Dask's dashboard."""
 
 import os
 import re
@@ -57,8 +57,8 @@ def test_a_store_that_is_still_written_shows_what_is_committed_and_then_the_rest
     expect(page.get_by_text("6 cells, all done.")).to_be_visible()
     value = np.array(drawn(page, "cells")["value"][0], dtype=float)
     assert np.isfinite(value).all()
-    known = np.isfinite(pending)
-    assert (value[known] == pending[known]).all()
+    finished = np.isfinite(pending)
+    assert (value[finished] == pending[finished]).all()
 
 
 def test_a_table_made_before_anything_failed_has_the_errors_that_come(
@@ -183,24 +183,22 @@ def test_the_command_says_where_the_page_is_and_ends_quietly(rings: Path, tmp_pa
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.fullmatch(
+        address = re.fullmatch(
             rf"{re.escape(str(rings))} is shown at (http://127\.0\.0\.1:(\d+)/); stop with"
             r" Ctrl-C\n",
             line,
         )
-        assert found
-        body = urllib.request.urlopen(found[1], timeout=PATIENCE).read().decode()
-        taken = command("sweep", "browse", rings, "--no-open", "--port", found[2], cwd=tmp_path)
+        assert address
+        body = urllib.request.urlopen(address[1], timeout=PATIENCE).read().decode()
+        refused = command("sweep", "browse", rings, "--no-open", "--port", address[2], cwd=tmp_path)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "", "")
     assert re.findall(r"src=[\"']\S+\.js", body) != []
     assert re.findall(r"(?:src|href)=[\"'](?:https?:)?//", body) == []
-    assert (taken.returncode, taken.stdout) == (2, "")
-    assert (
-        f"127.0.0.1:{found[2]} cannot be listened on: Address already in use; give another --port,"
-        " or none" in in_one_line(taken.stderr)
-    )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    reason = f"127.0.0.1:{address[2]} cannot be listened on: Address already in use"
+    assert f"{reason}; give another --port, or none" in in_one_line(refused.stderr)
 
 
 def test_what_is_no_store_is_refused_before_anything_is_served(tmp_path: Path) -> None:
@@ -236,9 +234,9 @@ def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(
         1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
     ) as cluster:
         client = cluster.client
-        said = results_page(client.dashboard_link)
-        assert re.fullmatch(r", results so far http://127\.0\.0\.1:\d+/sweep", said)
-        page = open_page(said.split()[-1])
+        hint = results_page(client.dashboard_link)
+        assert re.fullmatch(r", results so far http://127\.0\.0\.1:\d+/sweep", hint)
+        page = open_page(hint.split()[-1])
         expect(
             page.get_by_text("12 done, 0 failed, 0 pending of 12 runs; finished")
         ).to_be_visible()

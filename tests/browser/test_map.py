@@ -32,14 +32,14 @@ from sweep.browse.series import SHOWN
 from sweep.rerun import RecordedRuns
 from sweep.store import reader
 
-_BOX = (
-    "name =>"
-    " Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().toJSON()"
-)
+_BOX = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+  return view.el.getBoundingClientRect().toJSON()
+}"""
 
 
 def run_at(dataset: Any, **labels: Any) -> int:
-    """The run with these coordinates."""
+    """Return the run with these coordinates."""
     return int(
         np.flatnonzero(
             np.logical_and.reduce([dataset[name].values == value for name, value in labels.items()])
@@ -65,10 +65,10 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(
         x, y = (np.array(drawn(page, name)[key][0], dtype=float) for key in ("xs", "ys"))
         t = dataset.t.values[run] / YEAR
         values = dataset[name].values[run]
-        shown = np.isfinite(x)
-        assert np.allclose(10.0 ** x[shown], t[t > 0.0])
+        drawn_points = np.isfinite(x)
+        assert np.allclose(10.0 ** x[drawn_points], t[t > 0.0])
         assert any(
-            np.allclose(y[shown], f(values[t > 0.0]), equal_nan=True)
+            np.allclose(y[drawn_points], f(values[t > 0.0]), equal_nan=True)
             for f in (lambda v: v, np.log10)
         )
     button(page, "Run").click()
@@ -126,9 +126,9 @@ def test_runs_are_laid_over_each_other_and_the_slider_goes_through_snapshots(
     N = dataset.N.values[runs[1], 1]
     s = dataset.s.values
     y = np.array(drawn(page, "sizes")["ys"][1], dtype=float)
-    shown = np.isfinite(y)
-    assert shown.sum() > 10
-    assert np.allclose(10.0 ** y[shown], (N / np.log(s[1] / s[0]))[shown])
+    drawn_points = np.isfinite(y)
+    assert drawn_points.sum() > 10
+    assert np.allclose(10.0 ** y[drawn_points], (N / np.log(s[1] / s[0]))[drawn_points])
 
 
 def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
@@ -147,12 +147,11 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
             dataset.T0.values[run],
             dataset.tau0_target.values[run],
         )
-        M_loss = row[next(head for head in row if head.startswith("M_loss"))]
-        assert (
-            M_loss == ""
-            if row["state"] == "failed"
-            else float(M_loss) == dataset.M_loss.values[run]
-        )
+        (M_loss,) = (cell for head, cell in row.items() if head.startswith("M_loss"))
+        if row["state"] == "failed":
+            assert M_loss == ""
+        else:
+            assert float(M_loss) == dataset.M_loss.values[run]
     click(page, "cells", 0.5, 0.5)
     expect(button(page, "Series")).to_be_visible()
     series = saved_rows(page, 1)
@@ -162,8 +161,12 @@ def test_what_is_seen_can_be_saved(faulty: Path, open_page: Open) -> None:
     wait_until_drawn(page, "Sigma")
     svg = saved(page, "SVG", 1).decode()
     assert all(name in svg for name in SHOWN)
-    width, height = (int.from_bytes(saved(page, "PNG", 1)[at : at + 4]) for at in (16, 20))
-    first, last = (page.evaluate(_BOX, name) for name in (next(iter(SHOWN)), list(SHOWN)[-1]))
+    png = saved(page, "PNG", 1)
+    width = int.from_bytes(png[16:20])
+    height = int.from_bytes(png[20:24])
+    figures = list(SHOWN)
+    first = page.evaluate(_BOX, figures[0])
+    last = page.evaluate(_BOX, figures[-1])
     assert width == pytest.approx(last["right"] - first["left"], abs=1)
     assert height == pytest.approx(last["bottom"] - first["top"], abs=1)
 
@@ -173,15 +176,15 @@ def test_masses_are_summed_over_rings_until_one_is_asked_for(rings: Path, open_p
     dataset = sweep.open_store(rings)
     expect(page.get_by_text("sum over 3 rings")).to_be_attached()
     whole = dataset.sweep.grid(["T0", "tau0_target", "ring"]).M_loss
-    shown = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
-    assert np.allclose(shown, whole.sum("ring").values.T, rtol=1e-14)
+    values = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
+    assert np.allclose(values, whole.sum("ring").values.T, rtol=1e-14)
     page.get_by_label("ring").select_option(label="1")
     expect(page.get_by_text("4 cells, all done.")).to_be_visible()
     page.wait_for_function(
         "Bokeh.documents[0].get_model_by_name('cells').title.text.includes('ring = 1')"
     )
-    shown = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
-    assert (shown == whole.sel(ring=1).values.T).all()
+    values = np.array(drawn(page, "cells")["value"][0], dtype=float).reshape(2, 2)
+    assert (values == whole.sel(ring=1).values.T).all()
     page.get_by_label("colour").select_option(label="t99 [s]")
     expect(page.get_by_text("time by which 99 % of the mass lost was lost")).to_be_visible()
 
@@ -200,8 +203,8 @@ def test_axes_and_colours_are_chosen(faulty: Path, open_page: Open) -> None:
     assert axis_labels(page, "points") == ("variant", "t99 [s]")
 
 
-def test_one_run_fills_the_page(one: Path, open_page: Open) -> None:
-    page = open_page(one)
+def test_one_run_fills_the_page(single_run: Path, open_page: Open) -> None:
+    page = open_page(single_run)
     expect(page.get_by_text("1 done, 0 failed, 0 pending of 1 runs")).to_be_visible()
     x, y = (drawn(page, "points")[key][0] for key in ("x", "y"))
     click(page, "points", x, y)

@@ -1,4 +1,4 @@
-"""The table, parallel coordinates, the cache's page and the record, and the filter over all of them."""
+"""The table, parallel coordinates, the cache's page, the record, and the filter for all of them."""
 
 import re
 import shutil
@@ -180,8 +180,10 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(
     assert dataset.T0.values[run_in(page)] == 5000.0
     box = page.evaluate("""() => {
       const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("parallel"))
-      const at = view.el.getBoundingClientRect()
-      return [[-0.1, 1.02], [0.1, 0.8]].map(([x, y]) => [at.x + view.frame.x_scale.compute(x), at.y + view.frame.y_scale.compute(y)])
+      const box = view.el.getBoundingClientRect()
+      const {x_scale, y_scale} = view.frame
+      const corners = [[-0.1, 1.02], [0.1, 0.8]]
+      return corners.map(([x, y]) => [box.x + x_scale.compute(x), box.y + y_scale.compute(y)])
     }""")
     page.mouse.move(*box[0])
     page.mouse.down()
@@ -192,7 +194,7 @@ def test_parallel_coordinates_have_a_line_for_each_run_and_a_box_filters(
 
 
 def _lines(pieces: dict[str, Any], name: str) -> Any:
-    """Of the pieces of lines (piece, line): one from each axis to the next."""
+    """Reshape the pieces of lines to (piece, line): each piece leads from one axis to the next."""
     starts = np.unique(pieces["x0"])
     assert np.array_equal(pieces["x0"], np.repeat(starts, len(pieces["x0"]) // starts.size))
     return np.reshape(pieces[name], (starts.size, -1))

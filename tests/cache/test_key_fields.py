@@ -1,4 +1,7 @@
-"""Every input of every cached array is in its key: changing one is noticed, for that reason alone, and gives a cold cache's value."""
+"""Every input of a cached array is in its key.
+
+A change of any input is noticed, for that reason alone, and gives a cold cache's value.
+"""
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -23,7 +26,7 @@ from marsdisk.physics.supply import Injection
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What all cached arrays of a run are made from."""
+    """Inputs of all cached arrays of a run."""
 
     sizes: Array
     edges: Array
@@ -48,7 +51,7 @@ def change(**changes: Any) -> Callable[[Inputs], Inputs]:
 
 
 def moved(array: Array) -> Array:
-    """One element in the middle moved by a last bit's worth or more."""
+    """Move one element in the middle by a last bit's worth or more."""
     changed = array.copy()
     changed[4] *= 1.0 + 1e-6
     return changed
@@ -105,12 +108,12 @@ def arrays(value: Any) -> Iterator[Array]:
         yield value
 
 
-def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(
-        np.array_equal(a, b)
-        for name in one
-        for a, b in zip(arrays(one[name]), arrays(other[name]), strict=True)
-    )
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    for name in first:
+        for a, b in zip(arrays(first[name]), arrays(second[name]), strict=True):
+            if not np.array_equal(a, b):
+                return False
+    return True
 
 
 def test_every_reason_has_a_mutation() -> None:
@@ -138,7 +141,7 @@ def test_a_changed_input_is_noticed_by_exactly_the_slots_that_depend_on_it(reaso
 
 
 class Forgetful(RunCache):
-    """A cache whose slot ``kind`` has lost ``field`` from its key."""
+    """Cache whose slot ``kind`` has lost ``field`` from its key."""
 
     def __init__(self, kind: CacheKind, field: str) -> None:
         super().__init__()
@@ -159,7 +162,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS)
 def test_a_key_without_one_of_its_fields_would_be_found_out(kind: CacheKind, field: str) -> None:
-    """So the comparison above can fail; but for the density in shares of the supply, in which it cancels."""
+    """So the comparison above can fail, but for the density in the supply's shares: it cancels."""
     base = dataclasses.replace(BASE, mode="initial_psd") if field == "initial_version" else BASE
     cache = Forgetful(kind, field)
     build_all(base, cache)
@@ -197,11 +200,11 @@ def test_a_matrix_of_speeds_is_never_cached() -> None:
     masses = grain_mass(BASE.sizes, BASE.rho)
     for v in (1000.0, 2000.0):
         matrix = np.full((10, 10), v)
-        found = _fragment_tensor(
+        tensor = _fragment_tensor(
             BASE.sizes, masses, BASE.edges, matrix, BASE.rho, law=BASE.law, cache=cache
         )
         scalar = _fragment_tensor(BASE.sizes, masses, BASE.edges, v, BASE.rho, law=BASE.law)
-        assert np.asarray(found) == pytest.approx(np.asarray(scalar), rel=1e-14)
+        assert np.asarray(tensor) == pytest.approx(np.asarray(scalar), rel=1e-14)
     lookups = dict(zip(CacheKind, cache.stats().lookups, strict=True))
     assert (lookups[CacheKind.FRAGMENT_TENSOR], lookups[CacheKind.QSTAR_MATRIX]) == (0, 0)
 

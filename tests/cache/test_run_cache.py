@@ -1,4 +1,4 @@
-"""The cache itself: hits, misses, rebuilds and their reasons; what it refuses; what it never hands out."""
+"""The cache itself: hits, misses, rebuilds with reasons, refusals, and what it never hands out."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""One cache through any sequence of runs and steps, whatever changes between them: always what a cold cache gives."""
+"""One cache through any sequence of runs and steps gives what a cold cache gives."""
 
 import dataclasses
 from typing import Any
@@ -33,7 +33,7 @@ LARGEST = 20 * 8 * 24**2  # bytes: a few (n, n) arrays of the largest grid
 
 
 class OneCache(RuleBasedStateMachine):
-    """A configuration that changes, and the cache that all its runs share."""
+    """Configuration that changes, and the cache that all its runs share."""
 
     @initialize()
     def begin(self) -> None:
@@ -92,11 +92,10 @@ class OneCache(RuleBasedStateMachine):
             if field.name not in {"wall_time", "solver_time", "cache"}:
                 a = getattr(shared, field.name)
                 b = getattr(cold, field.name)
-                assert (
-                    np.array_equal(a, b, equal_nan=True)
-                    if isinstance(a, np.ndarray | float)
-                    else a == b
-                ), field.name
+                if isinstance(a, np.ndarray | float):
+                    assert np.array_equal(a, b, equal_nan=True), field.name
+                else:
+                    assert a == b, field.name
         assert np.array_equal(
             shared.cache.hits + shared.cache.misses + shared.cache.rebuilds, shared.cache.lookups
         )
@@ -122,12 +121,13 @@ class OneCache(RuleBasedStateMachine):
     def what_is_held_is_small_and_cannot_be_written(self) -> None:
         if not hasattr(self, "cache"):
             return
-        held = 0
+        size = 0
         for kind in CacheKind:
-            for array in _arrays(self.cache._slots[kind].value):
+            # the cache hands out no array without counting a hit
+            for array in _arrays(self.cache._slots[kind].value):  # noqa: SLF001
                 assert not array.flags.writeable
-                held += array.nbytes
-        assert held == self.cache.stats().bytes.sum() <= LARGEST
+                size += array.nbytes
+        assert size == self.cache.stats().bytes.sum() <= LARGEST
 
 
 test_one_cache_through_anything = OneCache.TestCase

@@ -1,4 +1,4 @@
-"""A cache never changes a number of a run: shared, own or switched off, in any order of the runs."""
+"""A cache never changes a number of a run: shared, private or off, in any order of the runs."""
 
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -38,24 +38,24 @@ VARIANTS: list[dict[str, Any]] = [
 ]
 
 
-def assert_same_bits(one: RunResult, other: RunResult) -> None:
+def assert_same_bits(first: RunResult, second: RunResult) -> None:
     for field in dataclasses.fields(RunResult):
         if field.name not in {"wall_time", "solver_time", "cache"}:
-            a = getattr(one, field.name)
-            b = getattr(other, field.name)
-            assert (
-                np.array_equal(a, b, equal_nan=True)
-                if isinstance(a, np.ndarray | float)
-                else a == b
-            ), field.name
+            a = getattr(first, field.name)
+            b = getattr(second, field.name)
+            if isinstance(a, np.ndarray | float):
+                assert np.array_equal(a, b, equal_nan=True), field.name
+            else:
+                assert a == b, field.name
 
 
 def reasons(stats: CacheStats) -> dict[str, dict[str, int]]:
-    rows = {
-        kind.value: {r: int(c) for r, c in zip(REASONS, row, strict=True) if c}
-        for kind, row in zip(KINDS, stats.invalidations, strict=True)
-    }
-    return {kind: row for kind, row in rows.items() if row}
+    rows = {}
+    for kind, counts in zip(KINDS, stats.invalidations, strict=True):
+        row = {reason: int(count) for reason, count in zip(REASONS, counts, strict=True) if count}
+        if row:
+            rows[kind.value] = row
+    return rows
 
 
 #: The same changes where the classic scheme can follow: grains alike enough for its step.
@@ -118,7 +118,8 @@ def test_a_speed_that_changes_at_every_step_is_noticed_at_every_step(shipped: Sh
     cache = RunCache()
     disk = disk_at_start(config, cache)
     N = {"cached": disk.sigma_0 * disk.shares / disk.masses}
-    N["cold"], workspace = N["cached"], ImexWorkspace.for_bins(20)
+    N["cold"] = N["cached"]
+    workspace = ImexWorkspace.for_bins(20)
     cache.restart_counts()
     for step in range(200):
         e = 0.5 * 0.99**step  # collisions damp the orbits
@@ -146,8 +147,8 @@ def test_runs_of_different_material_in_one_process_do_not_touch_each_other(
     ]
     alone = [run_zero_d(config) for config in configs]
     with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(run_zero_d, 5 * configs))
-    for i, result in enumerate(together):
+        results = list(pool.map(run_zero_d, 5 * configs))
+    for i, result in enumerate(results):
         assert_same_bits(result, alone[i % 2])
 
 
@@ -172,7 +173,7 @@ def test_the_variants_do_give_different_results(shipped: Shipped) -> None:
 class Counting(RunCache):
     """Counts its lookups for itself."""
 
-    asked = 0
+    requests = 0
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], Any]) -> Any:
         self.asked += 1
@@ -267,7 +268,7 @@ def test_changes_add_up_over_a_sequence_of_runs(shipped: Shipped) -> None:
 def test_the_cache_stays_small(shipped: Shipped) -> None:
     cache = RunCache()
     for variant in VARIANTS:
-        held = run_zero_d(
+        result = run_zero_d(
             shipped("melt_simple", {**SHORT, **variant}), cache=cache
         ).cache.bytes.sum()
-        assert held <= 16 * 8 * 40**2
+        assert result <= 16 * 8 * 40**2

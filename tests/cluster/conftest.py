@@ -45,7 +45,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
 
 @pytest.fixture(scope="session")
 def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of 30 blocks of one run each."""
+    """Return the file of a sweep of 30 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     folder = tmp_path_factory.mktemp("long")
     return sweep_file(folder, axes=axes, set={"numerics.t_end_years": 0.5}, block=1)
@@ -53,7 +53,7 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(long_file: Path) -> Path:
-    """Its store, run without any disturbance in this process. Only to be read."""
+    """Return the sweep's store, run without any disturbance in this process. Only to be read."""
     store = long_file.parent / "undisturbed.zarr"
     run_here(long_file, store)
     return store
@@ -61,13 +61,13 @@ def undisturbed(long_file: Path) -> Path:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
-    """A gate, open."""
+    """Return an open gate."""
     return Gate(tmp_path / "gate")
 
 
 @pytest.fixture
 def launch() -> Iterator[Launch]:
-    """Starts a command in a process group of its own; none of it outlives the test.
+    """Return a function that starts a command in a process group that ends with the test.
 
     ``launch(words, folder, NAME="value")``: its folder, and additions to our environment.
     """
@@ -95,7 +95,7 @@ def launch() -> Iterator[Launch]:
 
 @pytest.fixture
 def start(launch: Launch) -> Launch:
-    """Starts a driver: ``start(file, store, workers)``.
+    """Return a function that starts a driver: ``start(file, store, workers)``.
 
     ``inside`` is what goes wrong in its workers, or in the driver that works itself, in words of
     preloads/inside_workers.py; ``through`` are the words to start it with, in place of ``sweep``.
@@ -120,21 +120,21 @@ def start(launch: Launch) -> Launch:
 
 @pytest.fixture
 def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
-    """A scheduler, to which tests add workers."""
+    """Yield a scheduler, to which tests add workers."""
     with DaskProcesses(tmp_path) as processes:
         yield processes
 
 
 @pytest.fixture(scope="session")
 def port() -> Iterator[int]:
-    """Port of an S3 server that does as it is told."""
+    """Yield the port of an S3 server that does as it is told."""
     with s3_server() as number:
         yield number
 
 
 @pytest.fixture
 def s3(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process, and those that it starts, reach the S3 server directly."""
+    """Let this process, and those that it starts, reach the S3 server directly."""
     for name, value in settings_of(f"http://127.0.0.1:{port}").items():
         monkeypatch.setenv(name, value)
     client_store.cache_clear()

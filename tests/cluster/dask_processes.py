@@ -19,7 +19,7 @@ from tests.preloading import preloading
 
 
 class DaskProcesses:
-    """Scheduler and workers, gone when the context ends; what they print is kept in ``folder``."""
+    """Scheduler and workers, which end with the context; their output is kept in ``folder``."""
 
     def __init__(self, folder: Path, *options: str, **extra: str) -> None:
         self.folder = folder
@@ -96,12 +96,12 @@ class DaskProcesses:
             client.wait_for_workers(count, timeout=PATIENCE)
 
     def client(self, **options: Any) -> Client:
-        """A client of the scheduler."""
+        """Connect a client to the scheduler."""
         return Client(self.address, set_as_default=False, timeout=PATIENCE, **options)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """SIGKILL it and its children."""
+    """Kill a process and its children."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -12,7 +12,7 @@ from waiting import Driver
 from tests.preloading import preloading
 
 BLOCKS = 30  # of the long sweep, one run each
-HERE = Path(__file__).parent
+ONE_KERNEL = Path(__file__).with_name("one_kernel.py")
 
 SWEEP = (str(SCRIPTS / "sweep"),)
 #: Starts a driver that works itself and does what preloads/inside_workers.py understands.
@@ -22,11 +22,11 @@ SWEEP_WITH_FAULTS = (
     "import inside_workers; from sweep.cli import main; main()",
 )
 #: Starts one that compiles a single kernel, see there.
-SWEEP_WITH_ONE_KERNEL = (sys.executable, str(HERE / "one_kernel.py"))
+SWEEP_WITH_ONE_KERNEL = (sys.executable, str(ONE_KERNEL))
 
 
 def environment_inside(settings: Mapping[str, object]) -> dict[str, str]:
-    """The environment of workers that do what preloads/inside_workers.py understands."""
+    """Return the environment of workers that obey preloads/inside_workers.py."""
     if not settings:
         return {}
     variables = {f"FAULT_{name.upper()}": str(value) for name, value in settings.items()}
@@ -34,17 +34,20 @@ def environment_inside(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def worker_processes(driver: Driver) -> list[psutil.Process]:
-    """Worker processes of a driver that live."""
-    found = []
+    """List the living worker processes of a driver."""
+    workers = []
     for child in psutil.Process(driver.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a zombie too
             if any("spawn_main" in word for word in child.cmdline()):
-                found.append(child)
-    return found
+                workers.append(child)
+    return workers
 
 
 def listening(process: psutil.Process) -> set[str]:
-    """Addresses that a process and its children listen on."""
-    family = [process, *process.children(recursive=True)]
-    connections = [connection for each in family for connection in each.net_connections("inet")]
-    return {connection.laddr.ip for connection in connections if connection.status == "LISTEN"}
+    """Return the addresses that a process and its children listen on."""
+    addresses = set()
+    for member in (process, *process.children(recursive=True)):
+        for connection in member.net_connections("inet"):
+            if connection.status == "LISTEN":
+                addresses.add(connection.laddr.ip)
+    return addresses

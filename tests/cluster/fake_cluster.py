@@ -24,7 +24,7 @@ Outcome = str | Receipt | BaseException | None
 
 
 class Clock:
-    """A clock that goes on when somebody waits by it; it stands in for the module ``time``."""
+    """Clock that advances when somebody waits by it, in place of the module ``time``."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -37,7 +37,7 @@ class Clock:
 
 
 class StopEvent(threading.Event):
-    """The event that stops a sweep; to wait for it takes no time but that of a clock."""
+    """Event that stops a sweep; waiting for it takes time of a fake clock only."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class StopEvent(threading.Event):
 
 
 class FakeFuture:
-    """A task on its way; a test is asked again and again what became of it, until it is settled."""
+    """Task on its way; the test is asked for its outcome until it is settled."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class FakeFuture:
         return self.outcome
 
     def exception(self, timeout: float) -> BaseException | None:
-        """The error of a task; Dask has none for one that was cancelled."""
+        """Return the error of a task; Dask has none for a task that was cancelled."""
         self.settle()
         if self.status == "pending":
             self._wait_in_vain(timeout)
@@ -106,7 +106,7 @@ class FakeFuture:
 
 
 class FakeClient:
-    """A client that remembers what it was sent; ``outcome_of`` says what becomes of it."""
+    """Client that remembers what it was sent; ``outcome_of`` decides on the outcomes."""
 
     id = "fake"
     status = "running"
@@ -146,7 +146,7 @@ class FakeClient:
 
     @property
     def in_flight(self) -> list[FakeFuture]:
-        """What nobody has given back."""
+        """Futures that have not been given back."""
         return [future for future in self.submitted if not future.released]
 
     @contextmanager
@@ -188,12 +188,12 @@ def described_worker(
     last_seen: float = 0.0,
     status: str = "running",
 ) -> dict[str, Any]:
-    """A worker as a scheduler describes it."""
+    """Describe a worker as a scheduler does."""
     return {"nthreads": threads, "status": status, "last_seen": last_seen, "name": "w"}
 
 
 def receipt_of(task: BlockTask, *, seconds: float = 1.0) -> Receipt:
-    """What a worker sends back that has committed a block."""
+    """Return what a worker sends back once it has committed a block."""
     return Receipt(
         task.index,
         done=len(task.rows),
@@ -207,7 +207,7 @@ def receipt_of(task: BlockTask, *, seconds: float = 1.0) -> Receipt:
 
 
 class FakeCluster(Cluster):
-    """A cluster whose workers are what a test says."""
+    """Cluster with the workers of a test."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ NOT_TRIED = "not tried: "
 
 @dataclass
 class Outcome:
-    """A row of the table."""
+    """Row of the table."""
 
     fault: str
     ended: str = ""
@@ -30,7 +30,7 @@ OUTCOME = pytest.StashKey[Outcome]()
 
 
 def title_of(item: pytest.Item) -> str:
-    """The title that the marker of a test gives its fault; empty for tests without a row."""
+    """Return the title of the fault in a test's marker; empty for tests without a row."""
     marker = item.get_closest_marker("faults")
     if marker is None or not marker.args:
         return ""
@@ -63,7 +63,7 @@ def _severity(outcome: Outcome) -> int:
 
 
 class FaultTable:
-    """The plugin that collects rows, prints the table, and writes it into a page.
+    """Plugin that collects rows, prints the table, and writes it into a page.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ class FaultTable:
             if name != PROPERTY:
                 continue
             new = Outcome(**values)
-            known = self.rows.get(new.fault)
-            if known is None or _severity(new) > _severity(known):
+            row = self.rows.get(new.fault)
+            if row is None or _severity(new) > _severity(row):
                 self.rows[new.fault] = new
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -104,7 +104,7 @@ class FaultTable:
 
 
 def as_table(outcomes: Iterable[Outcome]) -> str:
-    """Markdown, sorted by the faults' titles."""
+    """Format the rows as Markdown, sorted by the faults' titles."""
     lines = [
         "| fault | exit code | what is said | the same command again | |",
         "|---|---|---|---|---|",

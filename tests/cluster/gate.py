@@ -33,18 +33,18 @@ class Gate:
         self._limit.unlink()
 
     def forget_waiting(self) -> None:
-        """Remove what runs have left that ended before the gate, such as those whose store is gone."""
+        """Remove the files of runs that ended at the gate, such as those whose store is gone."""
         for path in self.folder.glob("held-*"):
             path.unlink()
 
     def settings(self, store: Path | str) -> dict[str, object]:
-        """What workers, or a driver that works itself, are told.
+        """Return the settings of workers, or of a driver that works itself.
 
         It is given to the fixture ``start`` as ``inside``.
         """
         return {"gate": self.folder, "store": store}
 
     def waiting(self) -> set[int]:
-        """Processes that wait before it now."""
+        """Return the processes that wait at the gate now."""
         pids = {int(path.name.split("-")[1]) for path in self.folder.glob("held-*")}
         return {pid for pid in pids if psutil.pid_exists(pid)}

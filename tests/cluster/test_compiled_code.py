@@ -1,4 +1,7 @@
-"""Compiled kernels on disk: shared, never stale, repaired when damaged, and done without where no folder can be written."""
+"""Compiled kernels on disk: shared, never stale, repaired when damaged.
+
+Where no folder can be written, a process does without them.
+"""
 
 import os
 import re
@@ -38,13 +41,13 @@ SHORT = {"numerics.t_end_years": 0.02}
 
 
 def copy_of_kernels(root: Path) -> Path:
-    """A copy of the compiled kernels of this process, in the folder that a process under ``root`` looks into."""
+    """Copy the compiled kernels of this process to where a process under ``root`` expects them."""
     ensure_compiled()
     return Path(shutil.copytree(compiled_folder(), root / compiled_folder().name))
 
 
 def run_alone(file: Path, folder: Path, *words: str, **extra: str) -> dict[str, Any]:
-    """The results of a run in a process of its own."""
+    """Return the results of a run in a process of its own."""
     line = ["marsdisk", "run", file, *words, "--out", "run.npz"]
     done = command(*line, cwd=folder, timeout=PATIENCE, **extra)
     assert (done.returncode, done.stderr) == (0, "")
@@ -53,7 +56,7 @@ def run_alone(file: Path, folder: Path, *words: str, **extra: str) -> dict[str, 
 
 
 def one_run(folder: Path, **extra: str) -> Any:
-    """M_loss of a run in a process of its own."""
+    """Return M_loss of a run in a process of its own."""
     return run_alone(MELT, folder, "--set", "numerics.t_end_years=0.02", **extra)["M_loss"][()]
 
 
@@ -68,7 +71,7 @@ def test_kernels_of_another_process_are_used_as_they_are(tmp_path: Path) -> None
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each file of compiled code was written."""
+    """Return the time at which each file of compiled code was written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*.nb?")}
 
 
@@ -100,10 +103,10 @@ def test_a_cut_kernel_of_a_run_is_repaired(tmp_path: Path) -> None:
     cut(folder, "smol._advance-*.nbc", 10)  # the classic step, which is loaded last of all
     file = tmp_path / "classic.yaml"
     file.write_text(CLASSIC, encoding="utf-8")
-    found = run_alone(file, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    results = run_alone(file, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
     expected = run_zero_d(load_config(file))
-    assert found["N"].tobytes() == expected.N.tobytes()
-    assert found["steps"] == expected.steps > 100
+    assert results["N"].tobytes() == expected.N.tobytes()
+    assert results["steps"] == expected.steps > 100
     assert list(folder.rglob("smol._advance-*.nbc"))
     assert min(lengths(folder)) > 10
 
@@ -148,7 +151,7 @@ def run_tiny(script: Path, kernels: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A script with a tiny kernel; beside it ``kernels``, where it is compiled. Only to be read."""
+    """Write a script with a tiny kernel, compiled into the folder ``kernels``. Only to be read."""
     folder = tmp_path_factory.mktemp("tiny")
     script = folder / "tiny.py"
     script.write_text(TINY_KERNEL, encoding="utf-8")
@@ -206,7 +209,7 @@ def test_eight_drivers_that_start_together_without_kernels_all_succeed(
 
 
 def assert_all_succeed(drivers: list[Driver], file: Path, stores: list[Path]) -> None:
-    """All end well, with the bits of a sweep whose kernels were there."""
+    """Assert that all end well, with the bits of a sweep with ready kernels."""
     for driver in drivers:
         out, err, code = wait_for_end(driver)
         assert (code, err) == (0, ""), out
@@ -217,7 +220,7 @@ def assert_all_succeed(drivers: list[Driver], file: Path, stores: list[Path]) ->
 
 
 def copy_of_sources(folder: Path) -> Path:
-    """A copy of the program; a process that has it on its path uses it."""
+    """Copy the program; a process that has the copy on its path uses it."""
     source = folder / "source"
     ignored = shutil.ignore_patterns("__pycache__")
     for package in (marsdisk, sweep):
@@ -287,7 +290,7 @@ def test_an_edited_constant_closes_older_stores(tmp_path: Path) -> None:
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", store: Path) -> None:
-    """The model's version is named as what differs, and the store is what it was."""
+    """Assert that the model's version is named as the difference, and the store is unchanged."""
     assert done.returncode == 2
     words = "holds another plan; nothing was changed:\n  model version: the store has "
     assert f"{store.name} {words}" in done.stderr

@@ -18,7 +18,7 @@ NOWHERE = ["tcp://127.0.0.1:1"]
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
-    """A client of Dask, with a scheduler and a worker in this process."""
+    """Yield a client of Dask, with a scheduler and a worker in this process."""
     with (
         distributed.LocalCluster(
             n_workers=1,
@@ -40,7 +40,7 @@ def fail(task: BlockTask) -> Receipt:
 
 
 def outcome_of(future: fake_cluster.FakeFuture) -> fake_cluster.Outcome:
-    """What Dask makes of the same tasks."""
+    """Return what Dask makes of the same tasks."""
     if future.key == "cancelled":
         return CancelledError()
     if future.workers == NOWHERE:
@@ -52,7 +52,7 @@ def outcome_of(future: fake_cluster.FakeFuture) -> fake_cluster.Outcome:
 
 
 def end_of(call: Callable[[], object]) -> str:
-    """What a call gives, or which error it raises, as far as the driver tells them apart."""
+    """Return the result of a call, or its error, as far as the driver tells them apart."""
     try:
         return repr(call())
     except ValueError as error:
@@ -63,7 +63,7 @@ def end_of(call: Callable[[], object]) -> str:
 
 
 def ends(client: Any, wait: Callable[..., Any], key: str) -> dict[str, str]:
-    """How a task ends for those who wait for it, fetch its result or ask for its error."""
+    """Return how a task ends for those who wait for it, fetch its result or ask for its error."""
     function = fail if key == "failed" else succeed
     workers = NOWHERE if key in {"pending", "cancelled"} else None
     task = TASK.packed()

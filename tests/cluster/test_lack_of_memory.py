@@ -26,7 +26,7 @@ WORDS = (
 
 
 class StarvedCluster(FakeCluster):
-    """A cluster whose nannies end their workers."""
+    """Cluster whose nannies end their workers."""
 
     ended: tuple[tuple[float, Mapping[str, Any]], ...] = ()
 
@@ -36,7 +36,7 @@ class StarvedCluster(FakeCluster):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of those who wait for workers."""
+    """Replace the clock of code that waits for workers."""
     clock = Clock()
     monkeypatch.setattr(sweep.watchdog, "time", clock)
     monkeypatch.setattr(sweep.cluster, "time", clock)
@@ -52,13 +52,13 @@ def starve(cluster: StarvedCluster) -> None:
 def test_the_first_worker_that_never_comes_for_lack_of_memory_is_named_while_it_is_waited_for(
     clock: Clock,
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     cluster = StarvedCluster(FakeClient(clock), {})
     starve(cluster)
     with pytest.raises(ClusterError) as caught:
-        _until_some(cluster, Limits(no_worker=120.0), said.append, StopEvent(clock))
-    assert said[:2] == [f"waiting for workers of {cluster.address}", WORDS]
-    assert said.count(WORDS) == 1
+        _until_some(cluster, Limits(no_worker=120.0), messages.append, StopEvent(clock))
+    assert messages[:2] == [f"waiting for workers of {cluster.address}", WORDS]
+    assert messages.count(WORDS) == 1
     assert str(caught.value) == f"no worker of {cluster.address} within 120 s; {WORDS}"
 
 
@@ -67,9 +67,9 @@ def test_workers_that_go_for_lack_of_memory_are_named_once_and_no_new_ones_are_s
     clock: Clock,
     own: bool,
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     cluster = StarvedCluster(FakeClient(clock), {"a": described_worker()}, own=own)
-    watchdog = Watchdog(Limits(no_worker=120.0), said.append)
+    watchdog = Watchdog(Limits(no_worker=120.0), messages.append)
     watchdog.watch(cluster)
     clock.advance(1.0)
     watchdog.look()
@@ -78,7 +78,7 @@ def test_workers_that_go_for_lack_of_memory_are_named_once_and_no_new_ones_are_s
     for _ in range(3):
         clock.advance(2.0)
         watchdog.look()
-    assert said == ["worker a is gone; its blocks run on others", WORDS]
+    assert messages == ["worker a is gone; its blocks run on others", WORDS]
     clock.advance(120.0)
     with pytest.raises(ClusterError) as caught:
         watchdog.look()

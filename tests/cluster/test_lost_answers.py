@@ -29,7 +29,7 @@ from sweep.store.place import Place
 
 @pytest.fixture
 def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServer]:
-    """What stands before it, and what this process speaks with."""
+    """Yield the proxy in front of the object store, through which this process speaks."""
     with UnreliableServer(port) as server:
         for name, value in settings_of(server.address).items():
             monkeypatch.setenv(name, value)
@@ -40,11 +40,11 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, proxy: UnreliableServer) -> Objects:
-    """Where a store may be."""
+    """Return a location for a store."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
-    found = Place.of(f"s3://bucket/{name}.zarr")
-    assert isinstance(found, Objects)
-    return found
+    place = Place.of(f"s3://bucket/{name}.zarr")
+    assert isinstance(place, Objects)
+    return place
 
 
 def state_of_lease(place: Place) -> str:
@@ -59,8 +59,8 @@ def test_a_driver_whose_renewals_are_done_without_an_answer_keeps_its_lease(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
     proxy.chance = cut_some(0.5, below=".lock")
     losses: list[str] = []
-    with driving(place) as held:
-        held.on_loss = lambda: losses.append(held.lost)
+    with driving(place) as own_lease:
+        own_lease.on_loss = lambda: losses.append(own_lease.lost)
         wait_for(lambda: losses or proxy.harmed >= 30)
         assert losses == []
         proxy.chance = do_no_harm
@@ -75,11 +75,11 @@ def test_a_lease_that_could_not_be_given_up_is_free_on_this_machine_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
-    with driving(place) as held:
+    with driving(place) as own_lease:
         assert driver_of(place) is not None
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
-        monkeypatch.setattr(held, "_quick_place", place.within(0.0))
+        monkeypatch.setattr(own_lease, "_quick_place", place.within(0.0))
         proxy.chance = refuse_some(1.0, SLOW_DOWN)
     proxy.chance = do_no_harm
     assert state_of_lease(place) == "held"
@@ -109,10 +109,10 @@ def test_a_note_that_was_replaced_without_an_answer_is_known_as_our_own(
     place.note_create("note", b"0")
     proxy.chance = cut_some(0.5)
     for number in range(1, 8):
-        known = place.note_tagged("note")
-        assert known is not None
-        assert place.note_replace("note", str(number).encode(), known.tag)
-        assert not place.note_replace("note", b"late", known.tag)
+        note = place.note_tagged("note")
+        assert note is not None
+        assert place.note_replace("note", str(number).encode(), note.tag)
+        assert not place.note_replace("note", b"late", note.tag)
     assert place.note_read("note") == b"7"
 
 
@@ -123,10 +123,16 @@ def test_a_listing_that_breaks_off_goes_on_where_it_was(
     proxy.chance = cut_some(0.3)
     names = {f"{i:04d}/c/0" for i in range(40)}
     for name in names:
-        assert place._put_if(place.inside, name, b"x", "overwrite")
+        # the public ways to write are for chunks and notes of a whole store
+        assert place._put_if(place.inside, name, b"x", "overwrite")  # noqa: SLF001
     assert sorted(key for key, _ in place.listing()) == sorted(names)
     place.delete(names)
     assert list(place.listing()) == []
+
+
+def patience_of(place: Objects) -> float:
+    """Return how long a place waits [s], without waiting for that long."""
+    return place._patience().seconds  # noqa: SLF001 - has no other trace than the wait
 
 
 def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
@@ -137,9 +143,9 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
     no_retries = {**object_client.RETRIES, "max_retries": 0}
     monkeypatch.setattr(object_client, "RETRIES", no_retries)
     place.note_write("note", b"there")
-    assert place._patience().seconds == 300.0
-    assert replace(place, patience=20.0)._patience().seconds == 20.0
-    assert replace(place, patience=900.0)._patience().seconds == 300.0
+    assert patience_of(place) == 300.0
+    assert patience_of(replace(place, patience=20.0)) == 20.0
+    assert patience_of(replace(place, patience=900.0)) == 300.0
     proxy.chance = refuse_some(1.0, SLOW_DOWN)
     at_once = dask.config.set({"sweep.storage-patience": "0 s"})
     with at_once, pytest.raises(StorageOutageError) as caught:
@@ -150,8 +156,8 @@ def test_who_waits_for_an_object_store_waits_as_long_as_is_configured(
         "it asks for fewer requests; run the same command again when it answers"
     )
     with dask.config.set({"sweep.storage-patience": "20 minutes"}):
-        assert place._patience().seconds == 1200.0
-        assert place.for_a_block()._patience().seconds == 80.0
+        assert patience_of(place) == 1200.0
+        assert patience_of(place.for_a_block()) == 80.0
 
 
 def test_a_bucket_that_has_never_answered_is_not_waited_for_as_long(
@@ -159,4 +165,4 @@ def test_a_bucket_that_has_never_answered_is_not_waited_for_as_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sweep.store.patience.ANSWERED", ANSWERED - {place.bucket})
-    assert place._patience().seconds == 10.0
+    assert patience_of(place) == 10.0

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def network() -> Iterator[tuple[str, ...]]:
-    """Names of three namespaces: the head, with a bridge, and two nodes."""
+    """Yield the names of three namespaces: the head, with a bridge, and two nodes."""
     names = (f"{NAME}-head", f"{NAME}-node0", f"{NAME}-node1")
     for name in names:
         ip("netns", "del", name)

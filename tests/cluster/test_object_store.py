@@ -1,4 +1,4 @@
-"""A sweep into S3, with a real server on this machine: the same bits, one driver, nothing lost, and no secret anywhere."""
+"""A sweep into S3, with a real server on this machine: same bits, one driver, no leaked secret."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of 10 blocks of one run each."""
+    """Return the file of a sweep of 10 blocks of one run each."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     return sweep_file(
         tmp_path_factory.mktemp("objects"), axes=axes, set={"numerics.t_end_years": 0.5}, block=1
@@ -45,7 +45,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(file: Path) -> Path:
-    """Its store in a folder. Only to be read."""
+    """Return the sweep's store in a folder. Only to be read."""
     run_here(file, file.parent / "undisturbed.zarr")
     return file.parent / "undisturbed.zarr"
 
@@ -128,9 +128,9 @@ def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
     assert isinstance(place, Objects)
     begin = time.monotonic()
     place.note_create("lock", note_of(1, "long ago"))
-    with driving(place) as held:
+    with driving(place) as own_lease:
         assert time.monotonic() - begin > 0.9  # the server's clock counts whole seconds
-        assert not held.lost
+        assert not own_lease.lost
     with driving(place):  # released: at once
         pass
 
@@ -142,16 +142,16 @@ def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
     place = Place.of(store)
-    with driving(place) as held:
+    with driving(place) as own_lease:
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
-        assert not held.lost
+        assert not own_lease.lost
     with driving(place):  # released: at once
         pass
 
 
 def note_of(pid: int, since: str) -> bytes:
-    """The note of a driver on another machine that holds the lease."""
+    """Return the note of a driver on another machine that holds the lease."""
     note = {"pid": pid, "host": "elsewhere", "since": since, "id": "x", "state": "held"}
     return json.dumps(note).encode()
 
@@ -163,11 +163,11 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
     place = Place.of(store)
     stopped = threading.Event()
-    with driving(place) as held:
-        held.on_loss = stopped.set
+    with driving(place) as own_lease:
+        own_lease.on_loss = stopped.set
         place.note_write("lock", note_of(7, "just now"))
         assert stopped.wait(PATIENCE)
-        assert held.lost == "process 7 on elsewhere since just now"
+        assert own_lease.lost == "process 7 on elsewhere since just now"
     # and leaves the other's lease alone
     assert json.loads(place.note_read("lock") or b"")["host"] == "elsewhere"
 

@@ -1,4 +1,4 @@
-"""Profiles of clusters: what they say is checked like any other file, and shown before anything is submitted."""
+"""Profiles of clusters: checked like any other file, and shown before anything is submitted."""
 
 import json
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_profile_that_is_not_there_is_searched_where_it_is_said(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["--workers", "2", "--scheduler", "tcp://a:1"],
@@ -104,11 +104,11 @@ def test_a_profile_that_is_not_there_is_searched_where_it_is_said(
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
-    tmp_path: Path, words: list[str], said: str
+    tmp_path: Path, words: list[str], message: str
 ) -> None:
     done = run(tmp_path, *words)
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output
 
 
 def test_an_address_without_a_protocol_is_plain_tcp() -> None:
@@ -166,7 +166,7 @@ def test_a_dry_run_prints_the_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({}, ""),
         ({"interface": "lo"}, ""),
@@ -190,6 +190,8 @@ def test_a_dry_run_prints_the_manifest(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_listening_beyond_this_machine_is_said_loudly(changes: dict[str, Any], said: str) -> None:
+def test_listening_beyond_this_machine_is_said_loudly(
+    changes: dict[str, Any], message: str
+) -> None:
     words = loud(JobsProfile.model_validate({**SLURM, **changes}))
-    assert words == said or (said and said in words)
+    assert words == message or (message and message in words)

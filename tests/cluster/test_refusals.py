@@ -1,4 +1,4 @@
-"""A store is never mixed with another plan nor another model, and a place that cannot be written is named."""
+"""A store is never mixed with another plan or model, and an unwritable location is named."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Sweeps on a scheduler and workers that were there before: the same bits, and no worker that does not agree."""
+"""Sweeps on an existing scheduler and its workers: same bits, and no worker that does not agree."""
 
 import os
 import re
@@ -25,7 +25,7 @@ Start = Callable[..., Driver]
 
 @pytest.fixture
 def drive(launch: Start, dask: DaskProcesses) -> Start:
-    """Starts a driver on the scheduler: ``drive(file, store)``."""
+    """Return a function that starts a driver on the scheduler: ``drive(file, store)``."""
 
     def drive(file: Path, store: Path, **extra: str) -> Driver:
         words = [*SWEEP, "run", file, "--store", store, "--scheduler", dask.address]
@@ -35,7 +35,7 @@ def drive(launch: Start, dask: DaskProcesses) -> Start:
 
 
 def has_said(store: Path, words: str) -> bool:
-    """Whether the driver of a store has said something with these words."""
+    """Tell whether the driver of a store has printed a line with these words."""
     lines = read_note(Place.of(store), "heartbeat").get("said", [])
     return any(words in line for line in lines)
 
@@ -249,7 +249,7 @@ def test_paused_workers_are_named_and_the_wait_ends(
 
 
 def _authority(folder: Path) -> None:
-    """Certificates that an authority made up for this test has signed, and one of a stranger."""
+    """Make certificates that an authority of this test has signed, and one of a stranger."""
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     for name in ("ca", "stranger"):
         subprocess.run(

@@ -1,4 +1,4 @@
-"""SLURM for real, on this machine: a sweep on its jobs, a job taken away in the middle, and jobs shorter than the sweep."""
+"""A real SLURM on this machine: a sweep on its jobs, a lost job, jobs shorter than the sweep."""
 
 import json
 import math
@@ -38,7 +38,7 @@ Start = Callable[..., Driver]
 
 @dataclass
 class Slurm:
-    """A batch system of one machine, and what its users need in their environment."""
+    """Batch system of one machine, and the environment that its users need."""
 
     environment: dict[str, str]
 
@@ -109,7 +109,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 
 @pytest.fixture
 def drive(launch: Start, slurm: Slurm, tmp_path: Path) -> Start:
-    """Starts ``sweep run --cluster slurm-test``: ``drive(file)``, with changes of its profile."""
+    """Return a function that starts ``sweep run --cluster slurm-test``: ``drive(file)``.
+
+    It takes changes of the profile.
+    """
 
     def drive(file: Path, inside: Mapping[str, object] | None = None, **changes: Any) -> Driver:
         variables = environment_inside(inside or {})
@@ -141,7 +144,7 @@ def finish(driver: Driver) -> str:
 
 
 def workers_of_jobs(folder: Path) -> list[psutil.Process]:
-    """Processes of jobs that were submitted in ``folder``."""
+    """Return the processes of jobs that were submitted in ``folder``."""
     workers = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -174,7 +177,7 @@ def test_a_sweep_on_jobs_of_slurm(
     assert listening(psutil.Process(driver.pid)) == {"127.0.0.1"}
     workers = workers_of_jobs(tmp_path)
     assert workers
-    assert {ip for each in workers for ip in listening(each)} == {"127.0.0.1"}
+    assert {ip for worker in workers for ip in listening(worker)} == {"127.0.0.1"}
     gate.open()
     assert re.search(r"[1-4] workers? of SLURM jobs, [1-4] at a time", finish(driver))
     assert_same_bits(store, undisturbed)
@@ -205,7 +208,7 @@ def test_a_cancelled_job_is_replaced(
 
 
 def seconds_to_start() -> float:
-    """How long a worker takes to be ready, on this machine as busy as it is."""
+    """Return how long a worker takes to be ready, under the present load of this machine."""
     begin = time.monotonic()
     words = [sys.executable, "-c", "import sweep.worker; sweep.worker.ensure_compiled()"]
     subprocess.run(words, check=True, timeout=PATIENCE)
@@ -223,8 +226,8 @@ def test_jobs_that_end_before_the_sweep_are_followed_by_others(
     minutes, seconds = divmod(lifetime, 60)
     short = {"lifetime": f"00:{minutes:02}:{seconds:02}", "lifetime_stagger": "00:00:01"}
     slow = {"sleep": 2.0 * lifetime / BLOCKS}  # the sweep takes two lifetimes at least
-    said = finish(drive(long_file, slow, jobs=1, **short))
-    assert "is gone; submitting 1 in its place" in said, said
+    output = finish(drive(long_file, slow, jobs=1, **short))
+    assert "is gone; submitting 1 in its place" in output, output
     assert_same_bits(tmp_path / "s.zarr", undisturbed)
 
 

@@ -31,16 +31,16 @@ AWAY = StorageOutageError("s3://bucket/s.zarr: the object store answered 503 Ser
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that outages are measured by."""
+    """Replace the clock that outages are measured by."""
     clock = Clock()
     monkeypatch.setattr(sweep.outage, "time", clock)
     return clock
 
 
 def test_blocks_are_held_back_ever_longer_until_the_patience_ends(clock: Clock) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     pauses: list[float] = []
-    outage = Outage(said.append)
+    outage = Outage(messages.append)
     assert outage.pause == 0.0
 
     def come_back_again_and_again() -> None:
@@ -57,7 +57,7 @@ def test_blocks_are_held_back_ever_longer_until_the_patience_ends(clock: Clock) 
     assert all(0.5 * 2.0**n <= pause <= 2.0**n for n, pause in enumerate(pauses[:5]))
     assert max(pauses) <= LONGEST_PAUSE_SECONDS
     assert len(set(pauses)) == len(pauses)  # of random length
-    assert said == [f"{AWAY.problem}; blocks are tried again, for up to 20 min 0 s"]
+    assert messages == [f"{AWAY.problem}; blocks are tried again, for up to 20 min 0 s"]
 
 
 def test_blocks_that_come_back_together_count_once(clock: Clock) -> None:
@@ -71,16 +71,16 @@ def test_blocks_that_come_back_together_count_once(clock: Clock) -> None:
 
 
 def test_a_block_that_is_taken_ends_the_outage(clock: Clock) -> None:
-    said: list[str] = []
-    outage = Outage(said.append)
+    messages: list[str] = []
+    outage = Outage(messages.append)
     outage.end()
-    assert said == []
+    assert messages == []
     for _ in range(3):
         outage.add(AWAY)
         clock.advance(200.0)
         outage.end()
         assert outage.pause == 0.0
-    assert said[1::2] == ["the object store takes blocks again, after 3 min 20 s"] * 3
+    assert messages[1::2] == ["the object store takes blocks again, after 3 min 20 s"] * 3
 
 
 def test_the_patience_is_five_minutes_unless_it_is_set(clock: Clock) -> None:
@@ -99,7 +99,7 @@ def drive(
     blocks: int,
     **limits: float,
 ) -> Drive:
-    """A window of blocks that are not taken so often (``outages``, by block) before they are."""
+    """Return a window whose blocks are refused as often as ``outages`` says, by block."""
     tried: Counter[int] = Counter()
 
     def outcome_of(future: FakeFuture) -> Outcome:
@@ -107,59 +107,59 @@ def drive(
         tried[index] += 1
         return AWAY if tried[index] <= outages.get(index, 0) else receipt_of(future.task)
 
-    made = Drive(monkeypatch, outcome_of, blocks, **limits)
-    monkeypatch.setattr(sweep.outage, "time", made.clock)
-    return made
+    window = Drive(monkeypatch, outcome_of, blocks, **limits)
+    monkeypatch.setattr(sweep.outage, "time", window.clock)
+    return window
 
 
 def test_a_block_that_the_object_store_did_not_take_goes_back_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = drive(monkeypatch, {1: 4, 3: 1}, 5)
-    made.run()
-    assert sorted(made.committed) == [0, 1, 2, 3, 4]
-    assert [future.task.attempt for future in made.sent()] == [1] * 10  # no fault of the block
-    assert [future.task.index for future in made.sent()].count(1) == 5
-    assert made.client.in_flight == []
-    assert len(made.work) == 0
+    window = drive(monkeypatch, {1: 4, 3: 1}, 5)
+    window.run()
+    assert sorted(window.committed) == [0, 1, 2, 3, 4]
+    assert [future.task.attempt for future in window.sent()] == [1] * 10  # no fault of the block
+    assert [future.task.index for future in window.sent()].count(1) == 5
+    assert window.client.in_flight == []
+    assert len(window.work) == 0
 
 
 def test_an_object_store_that_takes_no_block_for_too_long_ends_the_sweep_and_no_block_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3)
+    window = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3)
     with pytest.raises(StorageOutageError, match=r"no block was taken for 5 min"):
-        made.run()
-    assert made.take_what_is_left() == [0, 1, 2]
-    assert 1300.0 <= made.clock.now <= 1300.0 + 2.0 * LONGEST_PAUSE_SECONDS
+        window.run()
+    assert window.take_what_is_left() == [0, 1, 2]
+    assert 1300.0 <= window.clock.now <= 1300.0 + 2.0 * LONGEST_PAUSE_SECONDS
 
 
 def test_blocks_that_an_object_store_gives_back_are_no_sign_of_workers_that_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3, quiet=60.0)
+    window = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3, quiet=60.0)
     with pytest.raises(StorageOutageError):
-        made.run()
-    assert made.said == [f"{AWAY.problem}; blocks are tried again, for up to 5 min 0 s"]
+        window.run()
+    assert window.said == [f"{AWAY.problem}; blocks are tried again, for up to 5 min 0 s"]
 
 
 def test_an_outage_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3)
-    monkeypatch.setattr(made.watchdog, "say", lambda words: made.stop.set())
+    window = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3)
+    monkeypatch.setattr(window.watchdog, "say", lambda words: window.stop.set())
     with pytest.raises(sweep.driver.Interrupted):
-        made.run()
-    assert made.clock.now == 1000.0
-    assert made.take_what_is_left() == [0, 1, 2]
+        window.run()
+    assert window.clock.now == 1000.0
+    assert window.take_what_is_left() == [0, 1, 2]
 
 
 def test_a_refusal_of_the_object_store_ends_the_sweep_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     refusal = StoreError("s3://bucket/s.zarr: the object store answered 403 Forbidden")
-    made = Drive(monkeypatch, lambda future: refusal, 9)
+    window = Drive(monkeypatch, lambda future: refusal, 9)
     with pytest.raises(StoreError, match="403 Forbidden"):
-        made.run()
-    assert len(made.sent()) == 3
+        window.run()
+    assert len(window.sent()) == 3
 
 
 def test_in_this_process_too_a_block_is_tried_again_and_counted_once(

@@ -1,4 +1,4 @@
-"""Drivers that live on the cluster: followed and stopped from elsewhere, and replaced when they die."""
+"""Drivers on the cluster: followed and stopped from another machine, and replaced when they die."""
 
 import json
 import os
@@ -31,7 +31,7 @@ PATIENTLY = ("--patience", PATIENCE)
 
 @pytest.fixture
 def dask(dask: DaskProcesses, tmp_path: Path) -> Iterator[DaskProcesses]:
-    """A scheduler whose drivers end with the test."""
+    """Yield a scheduler whose drivers end with the test."""
     yield dask
     end_driver(tmp_path)
 
@@ -91,8 +91,8 @@ def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_b
     assert_same_bits(store, undisturbed)
     words = ["sweep", "submit", long_file, "--store", store, "--scheduler", dask.address]
     again = command(*words, cwd=tmp_path)
-    said = f"{store}: everything is committed already; nothing was submitted\n"
-    assert (again.returncode, again.stdout) == (0, said)
+    message = f"{store}: everything is committed already; nothing was submitted\n"
+    assert (again.returncode, again.stdout) == (0, message)
     nobody = command("sweep", "cancel", store, cwd=tmp_path)
     assert nobody.returncode == 2
     assert (
@@ -113,12 +113,12 @@ def test_a_driver_of_this_machine_is_cancelled_and_watched_alike(
     driver = start(long_file, store, 0, inside=gate.settings(store))
     wait_for_blocks(store, 1, driver)
     request = launch([*SWEEP, "cancel", store, *PATIENTLY], tmp_path)
-    asked = "asked; what is committed stays"
-    wait_for(lambda: any(asked in line for line in heartbeat(store)["said"]), driver)
+    message = "asked; what is committed stays"
+    wait_for(lambda: any(message in line for line in heartbeat(store)["said"]), driver)
     gate.open()
     out, _, code = wait_for_end(driver)
     assert code == 130
-    assert asked in out
+    assert message in out
     assert f"go on with: sweep run {long_file}" in out
     assert wait_for_end(request)[2] == 0
     assert heartbeat(store)["state"] == "cancelled"

@@ -19,7 +19,7 @@ PAUSED = {
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that the watchdog looks at."""
+    """Replace the clock of the watchdog."""
     clock = Clock()
     monkeypatch.setattr(sweep.watchdog, "time", clock)
     return clock
@@ -30,11 +30,11 @@ def cluster_of(clock: Clock, workers: dict[str, dict[str, Any]], **options: Any)
 
 
 def watch_cluster(cluster: FakeCluster, **limits: float) -> tuple[Watchdog, list[str]]:
-    """A watchdog of a cluster, and the list of what it says."""
-    said: list[str] = []
-    watchdog = Watchdog(Limits(**limits), said.append)
+    """Return a watchdog of a cluster, and the list of its messages."""
+    messages: list[str] = []
+    watchdog = Watchdog(Limits(**limits), messages.append)
     watchdog.watch(cluster)
-    return watchdog, said
+    return watchdog, messages
 
 
 @pytest.mark.parametrize(("own", "error"), [(True, WorkersLostError), (False, ClusterError)])
@@ -45,14 +45,14 @@ def test_where_nobody_takes_blocks_the_wait_has_an_end(
     error: type[Exception],
     workers: dict[str, dict[str, Any]],
 ) -> None:
-    watchdog, said = watch_cluster(cluster_of(clock, workers, own=own), no_worker=120.0)
+    watchdog, messages = watch_cluster(cluster_of(clock, workers, own=own), no_worker=120.0)
     clock.advance(119.0)
     assert not watchdog.look()
     clock.advance(2.0)
     with pytest.raises(error, match="paused" if workers else "no worker") as caught:
         watchdog.look()
     assert isinstance(caught.value, WorkersLostError) == own  # others are not restarted
-    assert [line for line in said if "is paused by its memory limit" in line] == [
+    assert [line for line in messages if "is paused by its memory limit" in line] == [
         f"worker {address} is paused by its memory limit and takes no blocks" for address in workers
     ]
 
@@ -68,12 +68,12 @@ def test_jobs_that_wait_in_the_queue_are_waited_for(clock: Clock) -> None:
 
 def test_lost_workers_are_asked_for_again_and_again(clock: Clock) -> None:
     cluster = cluster_of(clock, {"a": described_worker()}, wanted=2)
-    watchdog, said = watch_cluster(cluster, too_few=30.0)
+    watchdog, messages = watch_cluster(cluster, too_few=30.0)
     for _ in range(65):
         clock.advance(1.0)
         watchdog.look()
     assert cluster.requests == 2
-    assert said == ["1 of 2 workers; asked for one more"]  # once
+    assert messages == ["1 of 2 workers; asked for one more"]  # once
 
 
 def test_own_workers_that_do_not_come_back_cost_the_cluster_unless_they_wait_in_a_queue(
@@ -95,7 +95,7 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
     clock: Clock,
 ) -> None:
     workers = {"a": described_worker(last_seen=500.0), "b": described_worker(last_seen=400.0)}
-    watchdog, said = watch_cluster(cluster_of(clock, workers), quiet=10.0, quiet_factor=20.0)
+    watchdog, messages = watch_cluster(cluster_of(clock, workers), quiet=10.0, quiet_factor=20.0)
     watchdog.finished(2.0)
     anew = []
 
@@ -112,7 +112,7 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
     waits = [later - earlier for earlier, later in itertools.pairwise([0, *anew])]
     # twenty times the longest block, twice that, and twice that again
     assert [round(wait, -1) for wait in waits] == [40, 80, 160]
-    assert "all blocks on their way are begun anew without b" in said[0]
+    assert "all blocks on their way are begun anew without b" in messages[0]
 
 
 def test_a_finished_block_takes_the_impatience_away(clock: Clock) -> None:
@@ -130,7 +130,7 @@ def test_a_finished_block_takes_the_impatience_away(clock: Clock) -> None:
 
 def test_the_window_is_as_wide_as_the_threads_of_workers_that_take_blocks(clock: Clock) -> None:
     cluster = cluster_of(clock, {"a": described_worker(threads=2), "b": described_worker()})
-    watchdog, said = watch_cluster(cluster)
+    watchdog, messages = watch_cluster(cluster)
     assert watchdog.size == BLOCKS_PER_WORKER
     watchdog.look()
     assert watchdog.size == 3 * BLOCKS_PER_WORKER
@@ -145,7 +145,7 @@ def test_the_window_is_as_wide_as_the_threads_of_workers_that_take_blocks(clock:
     clock.advance(1.0)
     watchdog.look()
     assert watchdog.size == BLOCKS_PER_WORKER  # so that something is on its way when one comes
-    assert said == [
+    assert messages == [
         "worker a is not used: numpy 1 instead of 2",
         "worker b is gone; its blocks run on others",
     ]

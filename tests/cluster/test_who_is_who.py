@@ -1,4 +1,4 @@
-"""Processes of one host name and one number, as containers have them, are told apart by names of their own."""
+"""Processes of one host name and one number, as in containers, are told apart by unique names."""
 
 import json
 import multiprocessing
@@ -20,6 +20,7 @@ from waiting import Driver, wait_for, wait_for_blocks
 
 import sweep
 from sweep.store import identity, lease
+from sweep.store.lease import _lives, _machine
 from sweep.store.place import Folder
 
 #: Before anything of ours is imported: this process is number 7 on a host named node, as another
@@ -62,7 +63,10 @@ Seventh = Callable[[str], "subprocess.Popen[str]"]
 
 @pytest.fixture
 def seventh(tmp_path: Path) -> Iterator[Seventh]:
-    """Starts a process that is number 7 on the host node and runs a script after :data:`SEVENTH`."""
+    """Return a function that starts a process, number 7 on the host node, to run a script.
+
+    The script follows :data:`SEVENTH`.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(script: str) -> "subprocess.Popen[str]":
@@ -194,7 +198,7 @@ def holder(**changes: object) -> dict[str, object]:
     return {
         "pid": os.getpid(),
         "host": "node",
-        "machine": lease._machine(),
+        "machine": _machine(),
         "id": "0" * 32,
         **changes,
     }
@@ -202,20 +206,20 @@ def holder(**changes: object) -> dict[str, object]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine's folder for temporary files."""
+    """Replace the machine's folder for temporary files."""
     monkeypatch.setattr(lease.tempfile, "gettempdir", lambda: str(tmp_path))
     return tmp_path
 
 
-@pytest.mark.skipif(lease._machine() is None, reason="this system does not name its start")
+@pytest.mark.skipif(_machine() is None, reason="this system does not name its start")
 def test_the_number_of_a_process_that_lives_is_no_sign_of_the_holder_of_a_lease(
     temporary: Path,
 ) -> None:
-    assert lease._lives(holder()) is None
+    assert _lives(holder()) is None
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.skipif(lease._machine() is None, reason="this system does not name its start")
+@pytest.mark.skipif(_machine() is None, reason="this system does not name its start")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -230,17 +234,17 @@ def test_of_a_holder_elsewhere_or_made_up_nothing_is_known(
     temporary: Path, changes: dict[str, object]
 ) -> None:
     (temporary / f"sweep-lease-{'0' * 32}.lock").touch()
-    assert lease._lives(holder(**changes)) is None
+    assert _lives(holder(**changes)) is None
 
 
-@pytest.mark.skipif(lease._machine() is None, reason="this system does not name its start")
+@pytest.mark.skipif(_machine() is None, reason="this system does not name its start")
 def test_the_lock_of_the_holder_of_a_lease_tells_whether_it_lives(temporary: Path) -> None:
     file = temporary / f"sweep-lease-{'0' * 32}.lock"
     with filelock.FileLock(file):
-        assert lease._lives(holder(pid=1)) is True
+        assert _lives(holder(pid=1)) is True
     file.touch()
     for _ in range(2):  # to look changes nothing
-        assert lease._lives(holder()) is False
+        assert _lives(holder()) is False
 
 
 def test_notes_of_drivers_name_their_process(

@@ -53,7 +53,7 @@ KILLER = "killed its worker process twice, as a crash in compiled code or too mu
 
 
 def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
-    """A task whose runs are told apart by their rows."""
+    """Make a task whose runs are told apart by their rows."""
     overrides = tuple({"row": row} for row in block.rows)
     return BlockTask(
         "s.zarr",
@@ -70,17 +70,17 @@ def task_of(block: Block, checked: frozenset[int] = frozenset()) -> BlockTask:
 
 
 def rows_of(task: BlockTask) -> list[int]:
-    """The runs that a worker starts for a task."""
+    """Return the runs that a worker starts for a task."""
     return [run["row"] for i, run in enumerate(task.overrides) if i not in task.condemned]
 
 
 def commit(future: FakeFuture) -> Receipt:
-    """What a worker does with which all is well."""
+    """Answer as a worker without any trouble does."""
     return receipt_of(future.task)
 
 
 class Drive:
-    """Blocks on their way over a fake cluster, and what came of them."""
+    """Blocks on their way over a fake cluster, and their outcomes."""
 
     def __init__(
         self,
@@ -126,20 +126,20 @@ class Drive:
 
 @pytest.fixture
 def drive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Drive]:
-    """Sets up a window: ``drive(outcome_of, blocks)``."""
+    """Return a function that sets up a window: ``drive(outcome_of, blocks)``."""
     return functools.partial(Drive, monkeypatch)
 
 
-@pytest.mark.parametrize(("threads", "most"), [((1,), 3), ((1, 2), 9)])
+@pytest.mark.parametrize(("threads", "max_in_flight"), [((1,), 3), ((1, 2), 9)])
 def test_no_more_than_the_window_is_in_flight_and_no_key_is_used_twice(
     drive: Callable[..., Drive],
     threads: Sequence[int],
-    most: int,
+    max_in_flight: int,
 ) -> None:
     workers = {f"w{i}": described_worker(threads=count) for i, count in enumerate(threads)}
     window = drive(commit, 20, workers=workers)
     window.run()
-    assert window.client.most_in_flight == most
+    assert window.client.most_in_flight == max_in_flight
     assert window.committed == list(range(20))
     assert len(window.client.keys) == len(set(window.client.keys)) == 20
     assert window.client.in_flight == []
@@ -421,7 +421,7 @@ def test_a_trial_that_hangs_or_meets_an_unfit_worker_is_begun_anew_elsewhere(
 
 @pytest.fixture
 def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reporter]:
-    """Runs six blocks on whatever a function starts for them; gives what was reported."""
+    """Return a function that runs six blocks on clusters of a test, and returns the report."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, 6]}}
     plan = make_plan(load_sweep(sweep_file(tmp_path, axes=axes, block=1)))
     store = str(tmp_path / "s.zarr")
@@ -439,10 +439,10 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rep
 
 
 def losing_clusters(commits: int, started: list[FakeClient]) -> Callable[..., Any]:
-    """Starts clusters, each of which commits ``commits`` blocks before its scheduler is gone."""
+    """Return a starter of clusters that commit ``commits`` blocks, then lose their scheduler."""
 
     @contextmanager
-    def workers_from(*given: Any, **options: Any) -> Iterator[Cluster]:
+    def workers_from(*arguments: Any, **options: Any) -> Iterator[Cluster]:
         committed = []
 
         def outcome_of(future: FakeFuture) -> Outcome:
@@ -485,8 +485,8 @@ def test_a_cluster_that_was_never_there_is_not_started_again(
 ) -> None:
     starts = []
 
-    def workers_from(*given: Any, **options: Any) -> Any:
-        starts.append(given)
+    def workers_from(*arguments: Any, **options: Any) -> Any:
+        starts.append(arguments)
         raise WorkersLostError("no scheduler answers")
 
     with pytest.raises(ClusterError, match="no scheduler answers"):

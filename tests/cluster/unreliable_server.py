@@ -1,4 +1,4 @@
-"""A proxy before an S3 server that makes it as unreliable as a test wants."""
+"""A proxy in front of an S3 server that makes it as unreliable as a test wants."""
 
 import http.client
 import random
@@ -24,7 +24,7 @@ EXPIRED = (400, "Bad Request", "ExpiredToken")
 
 @contextmanager
 def s3_server() -> Iterator[int]:
-    """Port of an S3 server on this machine that has one bucket, an empty one."""
+    """Start an S3 server with one empty bucket on this machine, and yield its port."""
     words = [sys.executable, str(Path(__file__).with_name("s3_server.py"))]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
@@ -39,7 +39,7 @@ def s3_server() -> Iterator[int]:
 
 
 def settings_of(address: str) -> dict[str, str]:
-    """Environment of those who use the server at an address."""
+    """Return the environment of processes that use the server at an address."""
     return {
         "AWS_ACCESS_KEY_ID": "somebody",
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -51,7 +51,7 @@ def settings_of(address: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of a request."""
+    """Treatment of a request."""
 
     delay: float = 0.0  #: s before it is passed on
     #: status, its words and S3's code, in place of passing it on
@@ -62,7 +62,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Request:
-    """What a fate may depend on."""
+    """Properties of a request that a fate may depend on."""
 
     method: str
     path: str
@@ -83,7 +83,7 @@ def refuse_some(share: float, refusal: tuple[int, str, str]) -> Chance:
 
 
 def cut_some(share: float, below: str = "") -> Chance:
-    """Cut a share of all connections when the request was done; of all whose path contains ``below``."""
+    """Cut a share of connections after their request, of all paths that contain ``below``."""
 
     def decide(dice: random.Random, request: Request) -> Fate:
         return Fate(cut=below in request.path and dice.random() < share)
@@ -92,7 +92,7 @@ def cut_some(share: float, below: str = "") -> Chance:
 
 
 def delay_some(share: float, longest: float) -> Chance:
-    """Delay a share of all requests by up to so many seconds."""
+    """Delay a share of all requests by up to ``longest`` seconds."""
 
     def decide(dice: random.Random, request: Request) -> Fate:
         is_delayed = dice.random() < share
@@ -136,7 +136,8 @@ class UnreliableServer:
         self.behind = behind
         self.chance: Chance = do_no_harm
         self.harmed = 0  #: requests that met a fate
-        self._dice, self._lock = random.Random(seed), threading.Lock()
+        self._dice = random.Random(seed)
+        self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._port = 0
 
@@ -157,7 +158,8 @@ class UnreliableServer:
         return f"http://127.0.0.1:{self._port}"
 
     def _listen(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+        handler = type("Handler", (_Handler,), {"unreliable": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
         self._server.daemon_threads = True
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -166,8 +168,8 @@ class UnreliableServer:
         self._server.shutdown()
         self._server.server_close()
         with self._lock:
-            open_ones = list(self._connections)
-        for connection in open_ones:
+            connections = list(self._connections)
+        for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
@@ -187,73 +189,79 @@ class UnreliableServer:
             self.harmed += fate != Fate()
         return fate
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
+    def add(self, connection: socket.socket) -> None:
+        """Note a connection, which ends when the server goes away."""
+        with self._lock:
+            self._connections.add(connection)
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def discard(self, connection: socket.socket) -> None:
+        """Forget a connection that has ended."""
+        with self._lock:
+            self._connections.discard(connection)
 
-            def setup(self) -> None:
-                super().setup()
-                with server._lock:
-                    server._connections.add(self.connection)
 
-            def finish(self) -> None:
-                with server._lock:
-                    server._connections.discard(self.connection)
-                with suppress(OSError):
-                    super().finish()
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    unreliable: UnreliableServer
 
-            def log_message(self, format: str, *words: Any) -> None:
-                pass
+    def setup(self) -> None:
+        super().setup()
+        self.unreliable.add(self.connection)
 
-            def pass_on(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                fate = server.decide(Request(self.command, self.path))
-                time.sleep(fate.delay)  # what a slow network does
-                if fate.lost:
-                    self._cut()
-                    return
-                if fate.refusal is not None:
-                    self._refuse(*fate.refusal)
-                    return
-                behind = http.client.HTTPConnection("127.0.0.1", server.behind, timeout=60)
-                behind.request(self.command, self.path, body, dict(self.headers.items()))
-                found = behind.getresponse()
-                content = found.read()
-                behind.close()
-                if fate.cut:
-                    self._cut()
-                    return
-                self.send_response_only(found.status, found.reason)
-                for name, value in found.getheaders():
-                    if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                        self.send_header(name, value)
-                length = (
-                    found.getheader("content-length")
-                    if self.command == "HEAD"
-                    else str(len(content))
-                )
-                self.send_header("content-length", length or "0")
-                self.end_headers()
-                self.wfile.write(content)
+    def finish(self) -> None:
+        self.unreliable.discard(self.connection)
+        with suppress(OSError):
+            super().finish()
 
-            def _cut(self) -> None:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+    def log_message(self, format: str, *words: Any) -> None:
+        pass
 
-            def _refuse(self, status: int, words: str, code: str) -> None:
-                content = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()
-                self.send_response_only(status, words)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
+    def pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        fate = self.unreliable.decide(Request(self.command, self.path))
+        time.sleep(fate.delay)  # what a slow network does
+        if fate.lost:
+            self._cut()
+            return
+        if fate.refusal is not None:
+            self._refuse(*fate.refusal)
+            return
+        behind = http.client.HTTPConnection("127.0.0.1", self.unreliable.behind, timeout=60)
+        behind.request(self.command, self.path, body, dict(self.headers.items()))
+        answer = behind.getresponse()
+        content = answer.read()
+        behind.close()
+        if fate.cut:
+            self._cut()
+        else:
+            self._answer(answer, content)
 
-            def handle(self) -> None:
-                with suppress(OSError):  # whoever has asked is gone, or was cut off
-                    super().handle()
+    def _answer(self, answer: http.client.HTTPResponse, content: bytes) -> None:
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+                self.send_header(name, value)
+        length = str(len(content))
+        if self.command == "HEAD":
+            length = answer.getheader("content-length") or "0"
+        self.send_header("content-length", length)
+        self.end_headers()
+        self.wfile.write(content)
 
-            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on
+    def _cut(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
-        return Handler
+    def _refuse(self, status: int, words: str, code: str) -> None:
+        content = f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()
+        self.send_response_only(status, words)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the client is gone, or was cut off
+            super().handle()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on

@@ -1,4 +1,4 @@
-"""Waiting for events, as long as a test may take: what hangs is to fail, not what is slow."""
+"""Waiting for events, for as long as a test may take: only what hangs fails, not what is slow."""
 
 import subprocess
 import time

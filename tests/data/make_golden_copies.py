@@ -1,4 +1,4 @@
-"""Compact copies of the golden numbers that the tests replay: ``python make_golden_copies.py GOLDEN_FOLDER [SUBJECT]...``.
+"""Copy the golden numbers that tests replay: ``python make_golden_copies.py FOLDER [SUBJECT]...``.
 
 The numbers were made by the functions of an earlier program for the same disk. One file a subject
 is written beside this script; of the large fragment tensors only a sample of entries and their sums
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 SAMPLE = 2000  # entries kept of each (40, 40, 40) tensor
 
 
@@ -21,14 +21,14 @@ def read(folder: Path, name: str) -> Any:
 
 
 def write(name: str, content: Any) -> None:
-    (HERE / f"{name}.json").write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
+    (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
 
 
 def orbit(folder: Path) -> None:
-    given = read(folder, "orbit_dynamics")
+    golden = read(folder, "orbit_dynamics")
     write(
         "orbit",
-        {key: given[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")},
+        {key: golden[key] for key in ("constants", "kepler", "annulus", "v_rel", "update_e")},
     )
 
 
@@ -55,28 +55,26 @@ def psd(folder: Path) -> None:
 
 
 def radiation(folder: Path) -> None:
-    given = read(folder, "radiation")
-    # the table was another one
-    constant = {
-        key: [case for case in given[key] if case["Qpr"] != "table"] for key in ("s_blow", "beta")
-    }
-    write("radiation", {**constant, **{key: given[key] for key in ("chi_auto", "t_blow")}})
+    golden = read(folder, "radiation")
+    kept = {}
+    # that program had a different table
+    for key in ("s_blow", "beta"):
+        kept[key] = [case for case in golden[key] if case["Qpr"] != "table"]
+    for key in ("chi_auto", "t_blow"):
+        kept[key] = golden[key]
+    write("radiation", kept)
 
 
 def qstar(folder: Path) -> None:
-    given = read(folder, "qdstar")
+    golden = read(folder, "qdstar")
     arrays = np.load(folder / "qdstar.npz")
-    tables = {
-        name: [[float(v), *row] for v, row in rows.items()]
-        for name, rows in given["tables"].items()
-    }
-    cases = [
-        {
-            **{key: case[key] for key in ("table", "units", "mu", "rho")},
-            "q_star": arrays[case["key"]].tolist(),
-        }
-        for case in given["cases"]
-    ]
+    tables = {}
+    for name, rows in golden["tables"].items():
+        tables[name] = [[float(v), *row] for v, row in rows.items()]
+    cases = []
+    for case in golden["cases"]:
+        inputs = {key: case[key] for key in ("table", "units", "mu", "rho")}
+        cases.append({**inputs, "q_star": arrays[case["key"]].tolist()})
     write(
         "qstar",
         {
@@ -89,8 +87,8 @@ def qstar(folder: Path) -> None:
 
 
 def remnant(folder: Path) -> None:
-    given = read(folder, "largest_remnant")
-    write("remnant", {key: given[key] for key in ("phi", "F_LF", "pairs")})
+    golden = read(folder, "largest_remnant")
+    write("remnant", {key: golden[key] for key in ("phi", "F_LF", "pairs")})
 
 
 def fragments(folder: Path) -> None:
@@ -110,7 +108,7 @@ def fragments(folder: Path) -> None:
         kept[f"n40__{name}__entries"] = entries.astype(np.int32)
         kept[f"n40__{name}__values"] = array.ravel()[entries]
         kept[f"n40__{name}__sums"] = array.sum(axis=1)
-    np.savez_compressed(HERE / "fragments.npz", **kept)
+    np.savez_compressed(FOLDER / "fragments.npz", **kept)
 
 
 def gain(folder: Path) -> None:
@@ -134,13 +132,13 @@ def gain(folder: Path) -> None:
     for n in (12, 40):
         arrays = np.load(folder / f"kernel_gain_n{n}.npz")
         kept |= {f"n{n}__{name}": arrays[name] for name in names}
-    np.savez_compressed(HERE / "gain.npz", **kept)
+    np.savez_compressed(FOLDER / "gain.npz", **kept)
 
 
 def supply(folder: Path) -> None:
-    given = read(folder, "supply_source")
+    golden = read(folder, "supply_source")
     rates = read(folder, "supply_rate")
-    const = next(case for case in rates["rates"] if case["label"] == "const")
+    (const,) = (case for case in rates["rates"] if case["label"] == "const")
     kept = {
         "rate": const["spec"]["const"]["prod_area_rate_kg_m2_s"],
         "mixing": const["spec"]["mixing"],
@@ -153,13 +151,13 @@ def supply(folder: Path) -> None:
             **{name: rates["sequences"][name] for name in ("temperature", "feedback")},
         },
     )
-    write("supply", {**given, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
+    write("supply", {**golden, "mu_orbit10pct": rates["mu_orbit10pct_DERIVED"], "const": kept})
 
 
 def imex(folder: Path) -> None:
     cases = read(folder, "imex_step")["cases"]
     arrays = np.load(folder / "imex_step.npz")
-    given = ("v_rel", "rho", "dt", "safety", "mass_tol", "prod_mass_rate", "extra_mass_loss_rate")
+    inputs = ("v_rel", "rho", "dt", "safety", "mass_tol", "prod_mass_rate", "extra_mass_loss_rate")
     kept = []
     for name, case in cases.items():
         lists = {
@@ -168,13 +166,13 @@ def imex(folder: Path) -> None:
             if key.startswith(f"{name}__")
         }
         del lists["dN"]  # N_new - N
-        found = {"dt_eff": case["dt_eff"], "mass_error": case["mass_error"], **case["diag"]}
-        kept.append({"name": name, **{key: case[key] for key in given}, **lists, "found": found})
+        outputs = {"dt_eff": case["dt_eff"], "mass_error": case["mass_error"], **case["diag"]}
+        kept.append({"name": name, **{key: case[key] for key in inputs}, **lists, "found": outputs})
     write("imex", kept)
 
 
 def collision_step(folder: Path) -> None:
-    given = read(folder, "collision_step")
+    golden = read(folder, "collision_step")
     arrays = np.load(folder / "collision_step.npz")
     needed = (
         "dt",
@@ -189,7 +187,7 @@ def collision_step(folder: Path) -> None:
         "prod_subblow_area_rate",
     )
     kept = []
-    for name, case in given["cases"].items():
+    for name, case in golden["cases"].items():
         inputs = {
             key: value
             for key, value in case["inputs"].items()
@@ -204,13 +202,13 @@ def collision_step(folder: Path) -> None:
 
 
 def sinks(folder: Path) -> None:
-    given = read(folder, "sublimation_sinks")
+    golden = read(folder, "sublimation_sinks")
     write(
         "sinks",
         {
-            "sublimation": given["sink_from_dsdt"],
-            "blowout": given["blowout_sink"],
-            "drag": given["gas_drag"],
+            "sublimation": golden["sink_from_dsdt"],
+            "blowout": golden["blowout_sink"],
+            "drag": golden["gas_drag"],
         },
     )
 
@@ -243,14 +241,14 @@ def mass(folder: Path) -> None:
 
 
 def shielding(folder: Path) -> None:
-    given = read(folder, "shielding")
+    golden = read(folder, "shielding")
     tables = {
-        "phi_table": (folder.parent / "data" / given["phi_table_file"]).read_text(encoding="utf-8")
+        "phi_table": (folder.parent / "data" / golden["phi_table_file"]).read_text(encoding="utf-8")
     }
     cells = np.loadtxt(folder.parent / "data" / "phi_tau_w0_g.csv", delimiter=",", skiprows=1)
     lines = [f"{tau!r},{phi!r}" for tau, w0, g, phi in cells.tolist() if w0 == g == 0.0]
     tables["phi_slice"] = "\n".join(["tau,phi", *lines]) + "\n"  # of a grid over (tau, w0, g)
-    write("shielding", {**given, **tables})
+    write("shielding", {**golden, **tables})
 
 
 def phase(folder: Path) -> None:
@@ -268,7 +266,7 @@ def truth(folder: Path) -> None:
             f"{case}__{name}": array
             for name, array in np.load(folder / f"truth_{case}.npz").items()
         }
-    np.savez_compressed(HERE / "truth.npz", **kept)
+    np.savez_compressed(FOLDER / "truth.npz", **kept)
 
 
 def main() -> None:

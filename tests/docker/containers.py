@@ -1,4 +1,4 @@
-"""What docker/ says, read by the tests that stand in for an engine."""
+"""Contents of docker/, read by the tests that do without an engine."""
 
 import re
 from pathlib import Path
@@ -13,27 +13,36 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Instructions of the Dockerfile with their arguments, continued lines joined."""
+    """List the instructions of the Dockerfile with their arguments, continued lines joined."""
     text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
-    joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", text))
-    return [
-        (word, rest.strip())
-        for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line.strip())
-    ]
+    text = re.sub(r"(?m)^#.*\n", "", text)
+    joined = re.sub(r"\\\n\s*", "", text)
+    pairs = []
+    for line in joined.splitlines():
+        if line.strip():
+            word, _, rest = line.partition(" ")
+            pairs.append((word, rest.strip()))
+    return pairs
+
+
+def argument(name: str) -> str:
+    """Return the default of an ARG of the Dockerfile."""
+    (default,) = {rest for _, rest in instructions() if rest.startswith(f"{name}=")}
+    return default.removeprefix(f"{name}=")
 
 
 def last(instruction: str) -> str:
-    """What holds in the finished image."""
+    """Return the value that holds in the finished image."""
     return [rest for word, rest in instructions() if word == instruction][-1]
 
 
 def environment_of_image() -> dict[str, str]:
-    """ENV of the finished image."""
+    """Return the environment of the finished image."""
     return {
         name: value.strip('"') for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|\S*)", last("ENV"))
     }
 
 
 def seconds(text: str) -> float:
-    """Of a duration such as 30s."""
+    """Return the seconds of a duration such as 30s."""
     return float(text.removesuffix("s"))

@@ -1,4 +1,4 @@
-"""The image and the services are what docker/README.md says, as far as that can be seen without an engine."""
+"""The image and the services are as docker/README.md says, as far as an engine is not needed."""
 
 import json
 import os
@@ -13,14 +13,26 @@ import dask
 import pytest
 import yaml
 from compose_spec import PyCompose
-from containers import COMPOSE, DOCKER, ROOT, SERVICES, environment_of_image, instructions, last
+from containers import (
+    COMPOSE,
+    DOCKER,
+    ROOT,
+    SERVICES,
+    argument,
+    environment_of_image,
+    instructions,
+    last,
+)
 
 import marsdisk
 from sweep.cluster import SETTINGS
 
 
 def check(compose: dict[str, Any]) -> None:
-    """Raise ValueError unless it follows the Compose specification and refers to nothing that it does not define."""
+    """Raise ValueError unless it follows the Compose specification and all references are defined.
+
+    The parser does not put in defaults.
+    """
     # which the parser does not put in
     defaults = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", yaml.safe_dump(compose))
     parsed = PyCompose.from_yaml(defaults)
@@ -92,8 +104,8 @@ def test_the_image_is_run_by_a_user_without_rights_and_hears_signals() -> None:
 
 
 def test_the_image_holds_pinned_versions_and_what_the_build_needs() -> None:
-    build = next(rest for word, rest in instructions() if word == "RUN")
-    assert "--constraint constraints.txt" in build
+    builds = [rest for word, rest in instructions() if word == "RUN"]
+    assert "--constraint constraints.txt" in builds[0]
     copied = {
         source
         for word, rest in instructions()
@@ -108,11 +120,7 @@ def test_the_image_holds_pinned_versions_and_what_the_build_needs() -> None:
     }
     assert copied == let_in
     assert all((ROOT / source).exists() for source in copied)
-    extras = (
-        next(rest for word, rest in instructions() if rest.startswith("EXTRAS="))
-        .removeprefix("EXTRAS=")
-        .split(",")
-    )
+    extras = argument("EXTRAS").split(",")
     assert set(extras) <= set(
         re.findall(r"(?m)^(\w+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     )
@@ -129,12 +137,12 @@ def test_machine_code_of_the_image_serves_every_processor() -> None:
 
 
 def test_workers_of_the_containers_have_the_settings_of_our_own() -> None:
-    given = SERVICES["worker"]["environment"]
+    environment = SERVICES["worker"]["environment"]
     ours = {
         key: value for key, value in SETTINGS.items() if not key.startswith("distributed.nanny.")
     }
     theirs = dask.config.collect_env(
-        {name: value for name, value in given.items() if name.startswith("DASK_")}
+        {name: value for name, value in environment.items() if name.startswith("DASK_")}
     )
     assert {key: dask.config.get(key, config=theirs) for key in ours} == ours
     spawned = {
@@ -142,15 +150,15 @@ def test_workers_of_the_containers_have_the_settings_of_our_own() -> None:
         for key, value in SETTINGS.items()
         if "pre-spawn-environ" in key
     }
-    assert {name: given[name] for name in spawned if not name.startswith("DASK_LOGGING")} == {
+    assert {name: environment[name] for name in spawned if not name.startswith("DASK_LOGGING")} == {
         name: value for name, value in spawned.items() if not name.startswith("DASK_LOGGING")
     }
 
 
 def test_the_commands_of_the_page_are_there() -> None:
     page = (DOCKER / "README.md").read_text(encoding="utf-8")
-    for used in re.findall(r"run --rm (\w+)|--scale (\w+)=|--detach (\w+) ", page):
-        assert next(filter(None, used)) in SERVICES
+    for words in re.findall(r"run --rm (\w+)|--scale (\w+)=|--detach (\w+) ", page):
+        assert "".join(words) in SERVICES
     assert (
         Path(marsdisk.__file__).parents[1] / "configs" / "sweeps" / "temperature_supply.yaml"
     ).exists()

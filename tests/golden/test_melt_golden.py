@@ -1,4 +1,4 @@
-"""The truncated power law of molten ejecta, and the surface density of a given mass, against the golden numbers."""
+"""Truncated power law of molten ejecta, and surface densities, against the golden numbers."""
 
 import json
 from pathlib import Path
@@ -37,5 +37,5 @@ def test_truncated_power_law() -> None:
 )
 def test_surface_density_of_a_mass_spread_over_an_annulus(case: dict[str, float]) -> None:
     r_in, r_out, r = (case[f"{name}_RM"] * R_MARS for name in ("r_in", "r_out", "r"))
-    found = surface_density_of_mass(case["M_Mmars"] * M_MARS, r_in, r_out, r, case["p"])
-    assert found == pytest.approx(case["Sigma"], rel=1e-12)
+    density = surface_density_of_mass(case["M_Mmars"] * M_MARS, r_in, r_out, r, case["p"])
+    assert density == pytest.approx(case["Sigma"], rel=1e-12)

@@ -52,13 +52,13 @@ def test_melt_mixture(case: dict[str, Any]) -> None:
 
 
 def test_opacity_of_given_numbers() -> None:
-    given = GOLDEN["kappa_direct"]
-    sizes = np.array(given["sizes"])
-    number = np.array(given["number"]) * given["widths"]
-    masses = grain_mass(sizes, given["rho"])
+    golden = GOLDEN["kappa_direct"]
+    sizes = np.array(golden["sizes"])
+    number = np.array(golden["number"]) * golden["widths"]
+    masses = grain_mass(sizes, golden["rho"])
     shares = masses * number / (masses * number).sum()
     per_mass = tau_per_mass(geometric_opacity(sizes, masses, 1.0), 0.0)
-    assert float(per_mass @ shares) == pytest.approx(given["kappa"], rel=1e-12)
+    assert float(per_mass @ shares) == pytest.approx(golden["kappa"], rel=1e-12)
 
 
 @pytest.mark.parametrize("case", SLOPES[:2], ids=lambda case: case["name"])

@@ -93,17 +93,19 @@ def test_shielded_opacity(case: dict[str, Any], grid_slice: ShieldingLaw) -> Non
     "case", GOLDEN["modes"], ids=lambda case: "-".join([case["mode"], *case["args"]])
 )
 def test_modes(case: dict[str, Any], table: ShieldingLaw, grid_slice: ShieldingLaw) -> None:
-    given = case["args"]
-    law = (
-        table if "phi_tau_fn" in given else grid_slice if case["mode"] == "psitau" else unshielded()
-    )
-    tau = given.get("tau_fixed", case["kappa"] * case["sigma"] * case["f_los"])
+    options = case["args"]
+    law = unshielded()
+    if "phi_tau_fn" in options:
+        law = table
+    elif case["mode"] == "psitau":
+        law = grid_slice
+    tau = options.get("tau_fixed", case["kappa"] * case["sigma"] * case["f_los"])
     phi = phi_at(law, tau)
     kappa_eff = effective_opacity(case["kappa"], phi)
     sigma_tau1 = surface_density_at_tau1(kappa_eff)
     # a layer of the given optical depth, or of the given surface density
     if case["mode"] == "fixed_tau1":
-        sigma_tau1 = given.get("sigma_tau1_fixed", tau * sigma_tau1)
+        sigma_tau1 = options.get("sigma_tau1_fixed", tau * sigma_tau1)
     assert tau == pytest.approx(case["tau"], rel=1e-12)
     assert [phi, kappa_eff, sigma_tau1] == pytest.approx(
         [case["phi"], case["kappa_eff"], case["sigma_tau1"]], rel=1e-12

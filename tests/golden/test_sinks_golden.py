@@ -22,10 +22,10 @@ SUBLIMATION = {
     ids=lambda case: f"{case['a_blow']}-{case['t_blow']}-{case['enable']}",
 )
 def test_blowout_of_each_bin(case: dict[str, Any]) -> None:
-    found = blowout_sink_vector(
+    rates = blowout_sink_vector(
         np.array(case["edges"]), case["a_blow"], float(case["t_blow"]), enabled=case["enable"]
     )
-    assert found == pytest.approx(np.array(case["S"]), rel=1e-12, abs=0.0)
+    assert rates == pytest.approx(np.array(case["S"]), rel=1e-12, abs=0.0)
 
 
 @pytest.mark.parametrize("t_blow", [0.0, -1.0, np.nan])
@@ -34,9 +34,9 @@ def test_nothing_is_blown_out_without_a_time(t_blow: float) -> None:
 
 
 def test_sublimation_of_each_bin() -> None:
-    found = sublimation_sink_rates(SUBLIMATION["s"], SUBLIMATION["ds_dt"])
-    assert found == pytest.approx(SUBLIMATION["S"], rel=1e-12, abs=0.0)
-    assert np.sum(SUBLIMATION["m"] * found * SUBLIMATION["N"]) == pytest.approx(
+    rates = sublimation_sink_rates(SUBLIMATION["s"], SUBLIMATION["ds_dt"])
+    assert rates == pytest.approx(SUBLIMATION["S"], rel=1e-12, abs=0.0)
+    assert np.sum(SUBLIMATION["m"] * rates * SUBLIMATION["N"]) == pytest.approx(
         SUBLIMATION["mass_loss_rate"], rel=1e-12
     )
 

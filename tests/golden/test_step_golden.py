@@ -1,4 +1,4 @@
-"""Single classic steps against the golden numbers: the bare IMEX step, and the whole step of a disk.
+"""Single classic steps against the golden numbers: the bare IMEX step, and a whole step of a disk.
 
 Two of the whole steps have a closure that was not taken over. Its rates are made here from the rule
 that the golden numbers were made by, and handed to the step: supply spread over symmetric intervals
@@ -43,7 +43,7 @@ def test_one_imex_step(case: dict[str, Any], form: str) -> None:
     factored = _fragment_tensor(s, m, edges, case["v_rel"], case["rho"], law=LAW)
     before = N.copy()
     work = ImexWorkspace.for_bins(N.size)
-    found = case["found"]
+    golden = case["found"]
     N_new, dt_eff, mass_error = step_imex_bdf1_C3(
         N,
         C,
@@ -62,28 +62,28 @@ def test_one_imex_step(case: dict[str, Any], form: str) -> None:
     )
     assert np.array_equal(N, before)
     assert N_new == pytest.approx(np.array(case["N_new"]), rel=1e-10, abs=0.0)
-    assert dt_eff == pytest.approx(found["dt_eff"], rel=1e-10)
-    assert mass_error == pytest.approx(found["mass_error"], rel=0.0, abs=1e-12)
+    assert dt_eff == pytest.approx(golden["dt_eff"], rel=1e-10)
+    assert mass_error == pytest.approx(golden["mass_error"], rel=0.0, abs=1e-12)
     for name in ("gain", "loss", "sink", "source"):
         assert getattr(work.step_rates(), name) == pytest.approx(
-            found[f"{name}_mass_rate"], rel=1e-10, abs=0.0
+            golden[f"{name}_mass_rate"], rel=1e-10, abs=0.0
         ), name
 
 
 def numbers_of(number: list[float], sigma: float) -> Array:
-    """Grains per bin [1/m2] of ``sigma`` [kg/m2], from a density over size [1/m] known up to a factor."""
+    """Return grains per bin [1/m2] of ``sigma`` [kg/m2] from a density [1/m] up to a factor."""
     N = np.array(number) * WIDTHS
     return N * sigma / np.sum(grain_mass(SIZES, 3270.0) * N)
 
 
 def crossing_rates(case: dict[str, Any]) -> Array:
-    """Rates [1/s] at which grains that shrink below the blow-out size within ``dt`` do so."""
+    """Return the rates [1/s] at which grains shrink below the blow-out size within ``dt``."""
     time = (SIZES - case["a_blow"]) / abs(case["ds_dt_val"])
     return np.where((time > 0.0) & (time <= case["dt"]), 1.0 / time, 0.0)
 
 
 def arithmetic_source(case: dict[str, Any], m: Array) -> Array:
-    """Source [1/(m2 s)] of a power law integrated over symmetric intervals about the bin centres."""
+    """Return the source [1/(m2 s)] of a power law on symmetric intervals about the bin centres."""
     q = case["supply_q"]
     low = max(case["s_min_effective"], case["supply_s_inj_min"])
     a = np.maximum(SIZES - 0.5 * WIDTHS, low)
@@ -94,11 +94,11 @@ def arithmetic_source(case: dict[str, Any], m: Array) -> Array:
 
 def step_of(case: dict[str, Any]) -> tuple[CollisionStep, Array]:
     rho = case["rho"]
-    found = case["found"]
+    outputs = case["found"]
     m = grain_mass(SIZES, rho)
     N = numbers_of(case["number_in"], case["sigma_surf"])
-    H = scale_height(case["r"], found["i_kernel_used"])
-    v_rel = pericenter_speed(keplerian_velocity(case["r"]), found["e_kernel_used"])
+    H = scale_height(case["r"], outputs["i_kernel_used"])
+    v_rel = pericenter_speed(keplerian_velocity(case["r"]), outputs["e_kernel_used"])
     S = blowout_sink_vector(EDGES[:-1], case["a_blow"], case["t_blow"])
     sublimation = None
     rate = case["prod_subblow_area_rate"]
@@ -142,17 +142,18 @@ def step_of(case: dict[str, Any]) -> tuple[CollisionStep, Array]:
 
 @pytest.mark.parametrize("case", WHOLE["cases"], ids=lambda case: case["name"])
 def test_one_step_of_the_whole_disk(case: dict[str, Any]) -> None:
-    (step, m), found = step_of(case), case["found"]
+    step, m = step_of(case)
+    outputs = case["found"]
     assert step.N_new == pytest.approx(
-        numbers_of(case["number_out"], found["sigma_after"]), rel=1e-10, abs=0.0
+        numbers_of(case["number_out"], outputs["sigma_after"]), rel=1e-10, abs=0.0
     )
-    assert np.sum(m * step.N_new) == pytest.approx(found["sigma_after"], rel=1e-12)
-    assert step.dt_eff == pytest.approx(found["dt_eff"], rel=1e-10)
-    assert step.t_coll == pytest.approx(found["t_coll_kernel"], rel=1e-10)
-    assert step.mass_error == pytest.approx(found["mass_error"], rel=0.0, abs=1e-12)
+    assert np.sum(m * step.N_new) == pytest.approx(outputs["sigma_after"], rel=1e-12)
+    assert step.dt_eff == pytest.approx(outputs["dt_eff"], rel=1e-10)
+    assert step.t_coll == pytest.approx(outputs["t_coll_kernel"], rel=1e-10)
+    assert step.mass_error == pytest.approx(outputs["mass_error"], rel=0.0, abs=1e-12)
     for name in ("gain", "loss", "sink", "source"):
         assert getattr(step.rates, name) == pytest.approx(
-            found[f"{name}_mass_rate"], rel=1e-10, abs=0.0
+            outputs[f"{name}_mass_rate"], rel=1e-10, abs=0.0
         ), name
     for name, golden in (
         ("blowout", "blowout"),
@@ -160,5 +161,5 @@ def test_one_step_of_the_whole_disk(case: dict[str, Any]) -> None:
         ("sublimation", "sublimation"),
     ):
         assert getattr(step.rates, name) == pytest.approx(
-            found[f"mass_loss_rate_{golden}"], rel=1e-10, abs=0.0
+            outputs[f"mass_loss_rate_{golden}"], rel=1e-10, abs=0.0
         ), name

@@ -41,18 +41,18 @@ EXACT = [
 POWER_LAW = [case for case in POSITIVE if case["inputs"]["mode"] == "powerlaw_bins"]
 
 
-def floor_of(given: dict[str, Any]) -> float:
-    return max(given["s_min_eff"], given.get("s_inj_min", 0.0))
+def floor_of(inputs: dict[str, Any]) -> float:
+    return max(inputs["s_min_eff"], inputs.get("s_inj_min", 0.0))
 
 
-def injection_of(given: dict[str, Any]) -> Injection:
+def injection_of(inputs: dict[str, Any]) -> Injection:
     return Injection(
-        **{name: value for name, value in given.items() if name != "rate"}, initial_shares=SHARES
+        **{name: value for name, value in inputs.items() if name != "rate"}, initial_shares=SHARES
     )
 
 
-def shares_of(given: dict[str, Any]) -> Array:
-    return injection_shares(injection_of(given), GRID, MASSES)
+def shares_of(inputs: dict[str, Any]) -> Array:
+    return injection_shares(injection_of(inputs), GRID, MASSES)
 
 
 def case_name(case: dict[str, Any]) -> str:
@@ -82,11 +82,11 @@ def test_no_rate_is_no_source(case: dict[str, Any]) -> None:
     "case", [case for case in POWER_LAW if floor_of(case["inputs"]) < SIZES[-1]], ids=case_name
 )
 def test_a_power_law_is_integrated_over_the_true_edges(case: dict[str, Any]) -> None:
-    given = case["inputs"]
-    q = given["q"]
-    low = floor_of(given)
-    high = min(given.get("s_inj_max", math.inf), SIZES[-1])
-    shares = shares_of(given)
+    inputs = case["inputs"]
+    q = inputs["q"]
+    low = floor_of(inputs)
+    high = min(inputs.get("s_inj_max", math.inf), SIZES[-1])
+    shares = shares_of(inputs)
     assert shares.sum() == pytest.approx(1.0, rel=1e-14)
     number = np.zeros(SIZES.size)
     for k in range(SIZES.size):
@@ -119,11 +119,11 @@ def test_rate_from_a_fraction_per_orbit(case: dict[str, Any]) -> None:
 
 
 def test_a_constant_rate_is_mixed_in_by_its_share(shipped: Callable[..., RunConfig]) -> None:
-    given = GOLDEN["const"]
-    supply = {"const_rate": given["rate"], "epsilon_mix": given["mixing"]["epsilon_mix"]}
+    golden = GOLDEN["const"]
+    supply = {"const_rate": golden["rate"], "epsilon_mix": golden["mixing"]["epsilon_mix"]}
     result = run_zero_d(shipped("melt_simple", {"supply": supply, "numerics.t_end_years": 0.01}))
     area = annulus_area(result.config.disk.r_in_RM, result.config.disk.r_out_RM)
     rate = result.M_supplied * M_MARS / (area * result.t_end)
-    assert [rate] * len(given["values"]) == pytest.approx(
-        [value["rate"] for value in given["values"]], rel=1e-12
+    assert [rate] * len(golden["values"]) == pytest.approx(
+        [value["rate"] for value in golden["values"]], rel=1e-12
     )

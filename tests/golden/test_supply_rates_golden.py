@@ -79,11 +79,11 @@ def test_rate_of_a_table_in_time_and_radius_is_interpolated_inside_and_held_outs
     table.write_text(
         "t,r,rate\n" + "\n".join(",".join(map(repr, row)) for row in rows), encoding="utf-8"
     )
-    for r, at in ((7.5e6, 7.5e6), (8.304275e6, 8.304275e6), (5e6, 7e6), (1e7, 9e6)):
+    for r, nearest in ((7.5e6, 7.5e6), (8.304275e6, 8.304275e6), (5e6, 7e6), (1e7, 9e6)):
         times, rates = read_supply_table(table, r)
         law = supply_law([SupplySegment(times=tuple(times), rates=tuple(rates))])
         for t in (0.0, 5e3, 4e4, 9e4, 2e5):
-            expected = 1e-6 * (1.0 + min(t, 1e5) / 1e4) * at / 8e6
+            expected = 1e-6 * (1.0 + min(t, 1e5) / 1e4) * nearest / 8e6
             assert supply_rate_and_slope(law, t)[0] == pytest.approx(expected, rel=1e-12)
         if r == 8.304275e6:
             for value in CASES["table_2d"]["values"]:

@@ -42,11 +42,11 @@ def test_temperature_of_a_slab_over_time(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", GOLDEN["cooling_time"], ids=name_of)
 def test_time_of_a_slab_to_a_temperature(case: dict[str, Any]) -> None:
-    found = first_time_at_or_below(slab_from(case["T0"]), case["T"])
-    assert found == pytest.approx(case["t_slab"], rel=1e-12)
+    time = first_time_at_or_below(slab_from(case["T0"]), case["T"])
+    assert time == pytest.approx(case["t_slab"], rel=1e-12)
 
 
 @pytest.mark.parametrize("case", AT_4000_K, ids=name_of)
 def test_time_of_linear_cooling_to_a_temperature(case: dict[str, Any]) -> None:
-    found = first_time_at_or_below(linear(case["T0"], *LAYER), case["T"])
-    assert found == pytest.approx(case["t_hyodo"], rel=1e-3)
+    time = first_time_at_or_below(linear(case["T0"], *LAYER), case["T"])
+    assert time == pytest.approx(case["t_hyodo"], rel=1e-3)

@@ -1,4 +1,7 @@
-"""Mass over a whole run: the default solver keeps it to round-off, the classic scheme to what it says of itself."""
+"""Mass over a whole run.
+
+The default solver keeps it to round-off, the classic scheme to the error that it reports.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +26,10 @@ COARSE: dict[str, Any] = {
 
 
 def imbalance(result: RunResult) -> float:
-    """Final dust plus losses minus start and supply, over start and supply, from the size distributions alone."""
+    """Return final dust plus losses minus start and supply, over start and supply.
+
+    From the size distributions alone.
+    """
     disk = result.config.disk
     to_mars = annulus_area(disk.r_in_RM, disk.r_out_RM) / M_MARS
     first, last = (

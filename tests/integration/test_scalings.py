@@ -1,4 +1,7 @@
-"""How rates scale: collisions with the square of Sigma, with 1/H and with v_rel; the blow-out time with 1/Omega. Both schemes."""
+"""How rates scale, with both schemes.
+
+Collisions scale with the square of Sigma, with 1/H and with v_rel; the blow-out time with 1/Omega.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +32,7 @@ DT = 1e-7  # s, short against every collision time
 
 
 def collisional_change(scheme: str, N: Array, H: float, v_rel: float) -> Array:
-    """d(m N)/dt [kg/(m2 s)] of collisions, from one short step of a scheme."""
+    """Return d(m N)/dt [kg/(m2 s)] of collisions, from one short step of a scheme."""
     if scheme == "imex_bdf1":
         step = step_collisions(
             N,
@@ -85,7 +88,10 @@ def test_the_collision_rate_goes_with_the_relative_speed() -> None:
 
 
 def test_fragments_go_with_the_cube_of_the_relative_speed() -> None:
-    """Where nothing is shattered, fragments per hit go with v^2 (at a Q_D* that does not change with v), hits with v."""
+    """Fragments per hit go with v^2, hits with v.
+
+    Where nothing is shattered, at a Q_D* that does not change with v.
+    """
     law = QStarLaw(((1.0, 1e9, 0.0, 1e-9, 0.0),), "si")
     rates = []
     for v_rel in (100.0, 200.0):

@@ -1,4 +1,4 @@
-"""The outflow of a wavy start: what leaves is sum m S N of the bins that are unbound, and the ledger holds just that."""
+"""Outflow of a wavy start: the sum of m S N over unbound bins, which is what the ledger holds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def run(shipped: Callable[..., RunConfig], scheme: str, **changes: Any) -> RunRe
 
 
 def outflow(result: RunResult) -> Array:
-    """sum m S N at every snapshot [M_Mars/s], from the size distributions."""
+    """Sum m S N at every snapshot [M_Mars/s], from the size distributions."""
     disk = result.config.disk
     rate = derive(result.config).blowout_rate
     S = np.array(
@@ -88,7 +88,10 @@ def test_both_schemes_lose_the_same(shipped: Callable[..., RunConfig], scheme: s
 def test_grains_at_the_first_edge_are_unbound_however_it_is_rounded_where_that_is_the_blow_out_size(
     shipped: Callable[..., RunConfig],
 ) -> None:
-    """psd.floor: blowout begins the grid at s_blow(0): the sharp rule blows out its first bin while Mars stays hot, and none once it cools."""
+    """With psd.floor: blowout the grid begins at s_blow(0).
+
+    The sharp rule blows out its first bin while Mars stays hot, and none once it cools.
+    """
     short = {"optical_depth": {"tau0_target": 1e-5}, "numerics": {"t_end_orbits": 1e-3}}
     hot = [
         run_zero_d(shipped("baseline", {**short, "temperature": {"law": "constant", "T0": T}}))

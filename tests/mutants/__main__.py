@@ -31,7 +31,7 @@ EXPLAINED = Path(__file__).parent / "explained.yaml"
 
 
 def explanations() -> dict[tuple[str, str, str], str]:
-    """Why no test has to notice a flip, by its file, its line and the flipped line."""
+    """Return the reasons why no test has to notice a flip, by file, line and flipped line."""
     entries = yaml.safe_load(EXPLAINED.read_text(encoding="utf-8")) or []
     return {(entry["file"], entry["line"], entry["flipped"]): entry["why"] for entry in entries}
 
@@ -51,8 +51,8 @@ def judge_all(flips: Sequence[Flip], copies: Sequence[Copy], max_files: int) -> 
             verdict = copy.verdict(flip, tests)
         finally:
             free.put(copy)
-        asked = verdict.by or ", ".join(tests)
-        print(f"{verdict.outcome} in {verdict.seconds:.0f} s: {flip}\n    {asked}", flush=True)
+        judges = verdict.by or ", ".join(tests)
+        print(f"{verdict.outcome} in {verdict.seconds:.0f} s: {flip}\n    {judges}", flush=True)
         return verdict
 
     with ThreadPoolExecutor(len(copies)) as pool:
@@ -82,7 +82,10 @@ def main() -> int:
     options = parse_options()
     begin = time.monotonic()
     drawn = draw(ROOT, Imports(ROOT).modules, options.count, options.seed)
-    flips = [flip for flip in drawn if any(text in flip.place for text in options.only)]
+    flips = []
+    for flip in drawn:
+        if any(text in flip.place for text in options.only):
+            flips.append(flip)
     if options.list:
         print(*flips, sep="\n")
         return 0

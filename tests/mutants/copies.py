@@ -31,7 +31,7 @@ COMPILE = f"import marsdisk.zero_d; marsdisk.zero_d.ensure_compiled(); {PRINT_KE
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said to a flip."""
+    """Outcome of the tests of a flip."""
 
     outcome: str  #: killed, timed out, survived, or unclear
     by: str
@@ -39,7 +39,7 @@ class Verdict:
 
 
 class Copy:
-    """One copy, with compiled kernels of its own: Numba knows a source by its path and time."""
+    """Copy of the checkout with its own kernels, as Numba knows a source by path and time."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root = root
@@ -87,9 +87,9 @@ class Copy:
         return "timed out" if "Timeout" in error else "killed", test
 
     def _take_kernels_that_stay(self, flipped: str) -> None:
-        """Those in files that do not import the flipped one: what is compiled holds what it calls.
+        """Copy the kernels of files that do not import the flipped file to the flipped model.
 
-        They are copied to where the flipped model looks for them.
+        Compiled code holds the functions that it calls.
         """
         code, printed = self._run([sys.executable, "-c", PRINT_KERNELS], "flipped-kernels")
         if code != 0:  # the flipped model cannot be imported, which its tests will say
@@ -106,7 +106,7 @@ class Copy:
         return self._run([*PYTEST, *QUICK_TESTS, *KERNELS_ON_DEMAND, *options, *tests], kernels)
 
     def _run(self, words: Sequence[str], kernels: str = "kernels") -> tuple[int | None, str]:
-        """Exit code of a program (None if it took too long), and what it printed."""
+        """Run a program; return its exit code (None if it took too long) and its output."""
         environment = {
             **os.environ,
             "PYTHONPATH": str(self.folder),

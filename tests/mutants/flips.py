@@ -38,7 +38,7 @@ LEFT_OUT: dict[type[ast.AST], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Flip:
-    """One change of a file: the bytes from ``start`` to ``end`` become ``after``."""
+    """Change of a file: the bytes from ``start`` to ``end`` become ``after``."""
 
     file: str  #: relative to the checkout
     start: int
@@ -67,65 +67,84 @@ class Flip:
         return self.mutated.splitlines()[self.number - 1].decode().strip()
 
     def __str__(self) -> str:
-        what = f"{self.source[self.start : self.end].decode()} -> {self.after}"
-        return f"{self.place}: {what}\n  - {self.line}\n  + {self.flipped_line}"
+        change = f"{self.source[self.start : self.end].decode()} -> {self.after}"
+        return f"{self.place}: {change}\n  - {self.line}\n  + {self.flipped_line}"
 
 
-def flips(root: Path, file: str) -> list[Flip]:
-    """Every flip of a file, in the order of its lines."""
-    source = (root / file).read_bytes()
-    begins = [0]
-    for line in source.splitlines(keepends=True):
-        begins.append(begins[-1] + len(line))
+class Source:
+    """A file, and the flips of its expressions."""
 
-    def begin(node: ast.expr) -> int:
-        return begins[node.lineno - 1] + node.col_offset
+    def __init__(self, root: Path, file: str) -> None:
+        self.file = file
+        self.text = (root / file).read_bytes()
+        self._begins = [0]  #: of its lines
+        for line in self.text.splitlines(keepends=True):
+            self._begins.append(self._begins[-1] + len(line))
 
-    def end(node: ast.expr) -> int:
+    def begin(self, node: ast.expr) -> int:
+        return self._begins[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.expr) -> int:
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
-        return begins[node.end_lineno - 1] + node.end_col_offset
+        return self._begins[node.end_lineno - 1] + node.end_col_offset
 
-    def operator_flips(operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[Flip]:
-        """Flips of an operator, which stands between its operands with brackets and spaces."""
+    def between(self, start: int, end: int) -> str:
+        return self.text[start:end].decode()
+
+    def flip(self, start: int, end: int, after: str) -> Flip:
+        return Flip(self.file, start, end, after, self.text)
+
+    def operator_flips(self, operator: ast.AST, left: ast.expr, right: ast.expr) -> Iterator[Flip]:
+        """Yield the flip of an operator, which stands between its operands, brackets and spaces."""
         before, after = OPERATORS.get(type(operator), ("", ""))
-        between = source[end(left) : begin(right)].decode()
+        between = self.between(self.end(left), self.begin(right))
         if before and "#" not in between:
-            start = end(left) + between.index(before)
-            yield Flip(file, start, start + len(before), after, source)
+            start = self.end(left) + between.index(before)
+            yield self.flip(start, start + len(before), after)
 
-    def node_flips(node: ast.AST) -> Iterator[Flip]:
+    def node_flips(self, node: ast.AST) -> Iterator[Flip]:
+        """Yield the flips of a node, without those of its parts."""
         if isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
             for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
-                yield from operator_flips(operator, left, right)
+                yield from self.operator_flips(operator, left, right)
         elif isinstance(node, ast.BoolOp):
             for left, right in zip(node.values, node.values[1:], strict=False):
-                yield from operator_flips(node.op, left, right)
+                yield from self.operator_flips(node.op, left, right)
         elif isinstance(node, ast.BinOp):
-            yield from operator_flips(node.op, node.left, node.right)
+            yield from self.operator_flips(node.op, node.left, node.right)
         elif isinstance(node, ast.If | ast.IfExp):
-            test = source[begin(node.test) : end(node.test)].decode()
+            begin = self.begin(node.test)
+            end = self.end(node.test)
+            test = self.between(begin, end)
             if test != "TYPE_CHECKING":
-                yield Flip(file, begin(node.test), end(node.test), f"not ({test})", source)
+                yield self.flip(begin, end, f"not ({test})")
         elif isinstance(node, ast.Constant) and (after := other_constant(node.value)):
-            yield Flip(file, begin(node), end(node), after, source)
+            yield self.flip(self.begin(node), self.end(node), after)
 
-    every = [flip for node in running_nodes(ast.parse(source)) for flip in node_flips(node)]
-    return sorted(every, key=lambda flip: (flip.start, flip.end))
+
+def flips(root: Path, file: str) -> list[Flip]:
+    """List every flip of a file, in the order of its lines."""
+    source = Source(root, file)
+    unsorted: list[Flip] = []
+    for node in running_nodes(ast.parse(source.text)):
+        unsorted += source.node_flips(node)
+    return sorted(unsorted, key=lambda flip: (flip.start, flip.end))
 
 
 def running_nodes(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     left_out = LEFT_OUT.get(type(node), ())
     for name, value in ast.iter_fields(node):
-        for child in value if isinstance(value, list) else [value]:
+        children = value if isinstance(value, list) else [value]
+        for child in children:
             if isinstance(child, ast.AST) and name not in left_out:
                 yield from running_nodes(child)
 
 
 def other_constant(value: object) -> str:
-    """The other truth, a whole number more, or a tenth more of any other number."""
+    """Return the opposite truth, a whole number plus one, or a tenth more of any other number."""
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):
@@ -136,7 +155,7 @@ def other_constant(value: object) -> str:
 
 
 def draw(root: Path, files: Sequence[str], count: int, seed: int) -> list[Flip]:
-    """Draw flips, one of each module before any has a second; many places come sooner than few.
+    """Draw flips, one of each module before any has a second, long modules sooner than short ones.
 
     Every module has a generator of its own, so that an edit of one leaves the flips of others.
     """

@@ -1,4 +1,4 @@
-"""Which tests are near a module: they import it, or are named like it, or import an importer."""
+"""Tests near a module: they import it, or are named like it, or import an importer."""
 
 import ast
 from functools import cached_property
@@ -11,7 +11,7 @@ SLOW = ("tests/cluster/", "tests/browser/", "tests/docker/")
 
 
 class Imports:
-    """Who imports whom, of the sources and tests of a checkout."""
+    """Imports among the sources and tests of a checkout."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -24,7 +24,7 @@ class Imports:
 
     @cached_property
     def importers(self) -> dict[str, set[str]]:
-        """The files that import a file, or that reach it in another way.
+        """Files that import a file, or that reach it in another way.
 
         The tests of a folder use its conftest.py; a module that nobody imports is imported by
         its name, in its package.
@@ -46,7 +46,7 @@ class Imports:
         return importers
 
     def reached_from(self, module: str) -> dict[str, int]:
-        """The file itself and all that import it, directly or through others: how many steps."""
+        """Count the steps from ``module`` to itself and to all that import it, directly or not."""
         steps = {module: 0}
         edge = {module}
         while edge:
@@ -56,7 +56,7 @@ class Imports:
         return steps
 
     def tests_of(self, module: str) -> list[str]:
-        """Test files that reach a module, the nearest first.
+        """Return the test files that reach a module, the nearest first.
 
         One that is named like it, or like a class of it, is nearer than any; of equally near ones,
         those that take minutes come last, and those that import least, which are about less, come
@@ -75,16 +75,16 @@ class Imports:
 
 
 def is_test(file: str) -> bool:
-    """Whether it has tests of ``make test``; those of the faults are not."""
+    """Tell whether a file has tests of ``make test``; those of the faults are not."""
     return Path(file).name.startswith("test_") and not file.startswith("tests/cluster/faults/")
 
 
 def classes(module: Path) -> set[str]:
-    """Names of the classes of a module, in lower case."""
+    """Return the names of a module's classes, in lower case."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     return {node.name.lower() for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def is_named_like(test: str, names: set[str]) -> bool:
     name = Path(test).stem.removeprefix("test_")
-    return any(name == known or name.startswith(f"{known}_") for known in names)
+    return any(name == class_name or name.startswith(f"{class_name}_") for class_name in names)

@@ -86,7 +86,7 @@ ABOVE_TIME_STEPS = 1e-3
 
 
 class BinError(NamedTuple):
-    """The estimated error of a quantity, and the true ones."""
+    """Estimated and true errors of a quantity."""
 
     estimate: float
     order: float
@@ -95,7 +95,7 @@ class BinError(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """The larger of the true errors: one may vanish by accident, where the error changes sign."""
+        """Larger of the true errors: one may vanish by accident, where the error changes sign."""
         return max(self.truth, self.truth_finer)
 
 
@@ -115,15 +115,19 @@ def checked(name: str, law: str) -> Convergence:
 
 @functools.cache
 def bin_errors(name: str, law: str, bins: int) -> dict[str, BinError]:
-    """Errors of each quantity that are above those of time steps; ``bins`` are taken to be infinitely many."""
-    found = checked(name, law)
+    """Return the errors of each quantity that exceed those of time steps.
+
+    ``bins`` are taken to be infinitely many.
+    """
+    convergence = checked(name, law)
     exact = run_zero_d(config_of(name, law, bins))
     errors = {}
     for quantity in QUANTITIES:
         value = COMPARED[quantity].value
         truth, truth_finer = (
-            relative_difference(value(run), value(exact)) for run in (found.run, found.finer)
+            relative_difference(value(run), value(exact))
+            for run in (convergence.run, convergence.finer)
         )
         if max(truth, truth_finer) > ABOVE_TIME_STEPS:
-            errors[quantity] = BinError(*found.grid_errors[quantity], truth, truth_finer)
+            errors[quantity] = BinError(*convergence.grid_errors[quantity], truth, truth_finer)
     return errors

@@ -1,4 +1,4 @@
-"""How good the default tolerances are where the disk decays: set-ups, and the largest error of each series.
+"""Accuracy of the default tolerances where the disk decays: the largest error of each series.
 
 ``python -m tests.physics.error_control`` prints a table of them; with ``--write``, as
 ``make precision`` does, it goes into docs/model.md. A minute.
@@ -67,7 +67,7 @@ TOLERANCES = ((1e-3, 1e-6), (1e-3, 1e-8), (1e-3, 1e-10), (1e-3, 1e-12), (1e-4, 1
 
 
 class Errors(NamedTuple):
-    """A run beside a tight one."""
+    """Errors of a run against a tight one."""
 
     largest: dict[str, float]  #: by series, over what it has at most within a factor of e in time
     run: RunResult
@@ -88,12 +88,12 @@ def tight_run(name: str) -> RunResult:
 
 
 def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
-    """Errors of a set-up with tolerances of its own, or with those that a configuration has by default."""
+    """Return the errors of a set-up with these tolerances, or with a configuration's defaults."""
     run = run_zero_d(
         config_of(name, {f"numerics.{key}": value for key, value in tolerances.items()})
     )
     assert run.stop_reason is tight.stop_reason
-    found = {}
+    errors = {}
     for series in SERIES:
         exact = getattr(tight, series)
         difference = np.abs(np.interp(tight.t, run.t, getattr(run, series)) - exact)
@@ -104,12 +104,17 @@ def errors(name: str, tight: RunResult, **tolerances: float) -> Errors:
             <= 1.0
         )
         largest = np.where(near, np.abs(exact), 0.0).max(axis=1)
-        found[series] = float((difference[largest > 0.0] / largest[largest > 0.0]).max(initial=0.0))
-    return Errors(found, run)
+        errors[series] = float(
+            (difference[largest > 0.0] / largest[largest > 0.0]).max(initial=0.0)
+        )
+    return Errors(errors, run)
 
 
 def table() -> list[str]:
-    """A row for each set-up: the largest error of any series and the steps, accepted and rejected, for each pair of tolerances."""
+    """Tabulate the largest error of any series, and the steps, by set-up and tolerances.
+
+    Steps are given as accepted and rejected.
+    """
     heads = [f"rtol {rtol:g}, atol {atol:g}" for rtol, atol in TOLERANCES]
     lines = [f"| set-up | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     for name in SETUPS:

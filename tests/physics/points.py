@@ -8,7 +8,7 @@ from _pytest.mark import ParameterSet
 
 
 def one_at_a_time(base: dict[str, Any], **values: Sequence[Any]) -> list[ParameterSet]:
-    """The ``base`` point, those that differ from it in one input, and one that differs in all.
+    """List the ``base`` point, those that differ from it in one input, and one that differs in all.
 
     Parameters
     ----------
@@ -26,7 +26,11 @@ def one_at_a_time(base: dict[str, Any], **values: Sequence[Any]) -> list[Paramet
     if set(base) != set(values) or not all(values.values()):
         raise ValueError(f"give other values of each of {', '.join(base)}")
     points = [pytest.param(base, id="base")]
-    for name, others in values.items():
-        points += [pytest.param({**base, name: value}, id=f"{name}={value}") for value in others]
-    points.append(pytest.param({name: others[-1] for name, others in values.items()}, id="all"))
+    for name, alternatives in values.items():
+        points += [
+            pytest.param({**base, name: value}, id=f"{name}={value}") for value in alternatives
+        ]
+    points.append(
+        pytest.param({name: alternatives[-1] for name, alternatives in values.items()}, id="all")
+    )
     return points

@@ -1,4 +1,4 @@
-"""Small disks for tests that look at the integrator itself."""
+"""Small disks for tests of the integrator itself."""
 
 import math
 from typing import Any, NamedTuple
@@ -62,7 +62,10 @@ def make_ring(
     alpha: float = 3.5,
     law: QStarLaw | None = None,
 ) -> Ring:
-    """A ring of ``sigma`` [kg/m2] with three slopes; ``v_rel`` [m/s], ``s_lo`` and ``s_hi`` [m], fragments' dM/ds ~ s^-``alpha``."""
+    """Make a ring of ``sigma`` [kg/m2] with three slopes.
+
+    ``v_rel`` in m/s, ``s_lo`` and ``s_hi`` in m; dM/ds ~ s^-``alpha`` of fragments.
+    """
     grid = make_grid(s_lo, s_hi, n)
     m = grain_mass(grid.sizes, RHO)
     tensor = _fragment_tensor(
@@ -94,7 +97,7 @@ def make_drivers(
     sharp: bool = False,
     supply: Array | None = None,
 ) -> Drivers:
-    """Drivers with one <Q_pr> for all sizes; ``t_blow`` [s], infinite without blow-out."""
+    """Make drivers with one <Q_pr> for all sizes; ``t_blow`` [s] is infinite without blow-out."""
     supply = np.zeros(ring.sizes.size) if supply is None else supply
     drivers = plain_drivers(
         law, radiation_pressure(RHO, Q), ring.edges, 1.0 / t_blow, sharp, supply
@@ -111,23 +114,23 @@ def solve(
     atol: float = 1e-14,
     tau_stop: float = math.inf,
 ) -> Trajectory:
-    """The ring integrated to ``t_end`` [s]; ``atol`` in units of the surface density that there is."""
+    """Integrate the ring to ``t_end`` [s]; ``atol`` is in units of the present surface density."""
     limits = Limits(t_end, rtol, atol, 100_000, tau_stop)
     return integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
 
 
 def jacobian_of(c: Array, ring: Ring) -> Array:
-    """Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
+    """Return the Jacobian [1/s] of collisions at ``c`` [kg/m2]."""
     return collision_jacobian(c, ring.terms)
 
 
 def rate_of(c: Array, ring: Ring, busiest: int | None = None) -> Array:
-    """dc/dt [kg/(m2 s)] of collisions at ``c``, balanced in ``busiest`` or the bin the solver would choose."""
+    """Return dc/dt [kg/(m2 s)] of collisions, balanced in ``busiest`` or the solver's choice."""
     return collision_rate(c, ring.terms, busiest)
 
 
 def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
-    """As :func:`jacobian_of`, from the terms alone."""
+    """Return what :func:`jacobian_of` does, from the terms alone."""
     n = c.size
     J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(n), J)
@@ -135,14 +138,14 @@ def collision_jacobian(c: Array, terms: CollisionTerms) -> Array:
 
 
 def in_eights(c: Array) -> Vector:
-    """A vector as the kernels take it."""
+    """Lay out a vector as the kernels take it."""
     out = vector(c.size)
     out.flat[: c.size] = c
     return out
 
 
 def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) -> Array:
-    """As :func:`rate_of`, from the terms alone."""
+    """Return what :func:`rate_of` does, from the terms alone."""
     out = np.empty(c.size)
     mass_rate(
         in_eights(c),
@@ -155,12 +158,12 @@ def collision_rate(c: Array, terms: CollisionTerms, busiest: int | None = None) 
 
 
 def busiest_of(c: Array, ring: Ring) -> int:
-    """The bin in which the solver would balance the rates."""
+    """Return the bin in which the solver would balance the rates."""
     return busiest_in(c, ring.terms)
 
 
 def busiest_in(c: Array, terms: CollisionTerms) -> int:
-    """As :func:`busiest_of`, from the terms alone."""
+    """Return what :func:`busiest_of` does, from the terms alone."""
     J = no_tiles(c.size)
     jacobian(in_eights(c), terms, scratch_for(c.size), J)
     return busiest_bin(in_eights(c).flat, J)
@@ -176,9 +179,9 @@ def scipy_solution(
     rtol: float,
     atol: float,
 ) -> Array:
-    """Mass per bin and mass lost [kg/m2] at the end of ``path`` by SciPy's ``method``, started anew at every kink of ``path``.
+    """Integrate mass per bin and mass lost [kg/m2] by SciPy's ``method`` between kinks of ``path``.
 
-    SciPy's solvers know of no kinks. ``atol`` in units of the surface density at the start.
+    SciPy's solvers know of no kinks. ``atol`` is in units of the surface density at the start.
     """
     n = c0.size
     S = np.empty(c0.size)
@@ -191,7 +194,7 @@ def scipy_solution(
         return S
 
     def light(t: float, c: Array) -> tuple[float, Array]:
-        """Share of grains that see Mars, and its derivative with respect to each bin [m2/kg]."""
+        """Return the share of grains that see Mars, and its derivative by each bin [m2/kg]."""
         weights = tau_per_mass(drivers.opacity, drive(drivers, t).T)
         tau = float(weights @ c)
         if not drivers.blowout.attenuated:
@@ -216,16 +219,19 @@ def scipy_solution(
     for first, last in zip([0, *kinks], [*kinks, path.t.size - 1], strict=True):
         piece = int(path.piece[first])
         interval = (path.t[first], path.t[last])
-        found = scipy_integrate.solve_ivp(
+        solution = scipy_integrate.solve_ivp(
             rate, interval, y, method=method, jac=slope, rtol=rtol, atol=atol * c0.sum()
         )
-        assert found.success, found.message
-        y = found.y[:, -1]
+        assert solution.success, solution.message
+        y = solution.y[:, -1]
     return y
 
 
-class Given(NamedTuple):
-    """What a run hands to the integrator: :func:`~marsdisk.solver.integrate.integrate` takes it as it is."""
+class Arguments(NamedTuple):
+    """Arguments that a run hands to the integrator, in its order.
+
+    See :func:`~marsdisk.solver.integrate.integrate`.
+    """
 
     c0: Array
     terms: CollisionTerms
@@ -235,20 +241,20 @@ class Given(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run from the inside."""
+    """A run, with the input and output of the integrator."""
 
-    given: Given
+    arguments: Arguments
     path: Trajectory
     result: RunResult
 
 
 def watched(config: RunConfig) -> Run:
-    """A run of ``config`` with what went into and came out of the integrator."""
-    seen: list[tuple[Given, Trajectory]] = []
+    """Run ``config``, and keep what went into and came out of the integrator."""
+    seen: list[tuple[Arguments, Trajectory]] = []
 
-    def watching(*given: Any) -> Trajectory:
-        path = integrate(*given)
-        seen.append((Given(*given), path))
+    def watching(*arguments: Any) -> Trajectory:
+        path = integrate(*arguments)
+        seen.append((Arguments(*arguments), path))
         return path
 
     zero_d.ensure_compiled()

@@ -1,4 +1,4 @@
-"""The default tolerances against tight ones, and the integrator against SciPy's on the same compiled right-hand side."""
+"""Default tolerances against tight ones; our integrator against SciPy's on the same equations."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whole runs of configurations drawn at random against SciPy's stiff solvers on the same right-hand side and Jacobian."""
+"""Whole runs of random configurations against SciPy's stiff solvers on the same equations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ SOLUTIONS = [
 
 
 def drawn(seed: int) -> dict[str, Any]:
-    """Overrides of the melt configuration; Mars cools so fast that s_blow crosses bins during the run."""
+    """Draw overrides of the melt configuration; Mars cools so fast that s_blow crosses bins."""
     draw = np.random.default_rng(seed)
 
     def log(low: float, high: float) -> float:
@@ -99,12 +99,18 @@ OF_LIGHT = [
 
 @pytest.mark.parametrize(
     ("seed", "method", "light"),
-    [*(pytest.param(*of.values, "full", marks=of.marks) for of in SOLUTIONS), *OF_LIGHT],
+    [
+        *(pytest.param(*case.values, "full", marks=case.marks) for case in SOLUTIONS),
+        *OF_LIGHT,
+    ],
 )
 def test_a_run_equals_scipy(
     shipped: Callable[..., RunConfig], seed: int, method: str, light: str
 ) -> None:
-    """Totals to rtol, and to ten times rtol the optical depth, which is that of the dust, and every bin with more than 1e-12 of the mass."""
+    """Totals agree to rtol, the optical depth and every well-filled bin to ten times rtol.
+
+    The optical depth is that of the dust; well-filled bins have more than 1e-12 of the mass.
+    """
     changes = {**drawn(seed), **LIGHT[light]}
     if light != "full":  # whose errors add up to a few rtol
         changes["numerics"] = {**changes["numerics"], "rtol": 0.01 * RTOL}
@@ -116,15 +122,15 @@ def test_a_run_equals_scipy(
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
     assert result.M_loss == pytest.approx(lost * to_mars, rel=RTOL, abs=0.0)
     assert result.Sigma_final == pytest.approx(c.sum(), rel=RTOL, abs=0.0)
-    Q = (
-        1.0
-        if config.q_ext() is None
-        else look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
-    )
+    Q: Any = 1.0
+    if config.q_ext() is not None:
+        Q = look_up(shipped_qext_table("forsterite"), result.s, result.T_M[-1])
     assert result.tau_los[-1] == pytest.approx(
         np.sum(np.pi * result.s**2 * Q * c / terms.masses), rel=10.0 * RTOL, abs=0.0
     )
-    held = c > 1e-12 * c.sum()
-    assert np.count_nonzero(held) >= 10
-    assert result.N[-1][held] == pytest.approx((c / terms.masses)[held], rel=10.0 * RTOL, abs=0.0)
+    filled = c > 1e-12 * c.sum()
+    assert np.count_nonzero(filled) >= 10
+    assert result.N[-1][filled] == pytest.approx(
+        (c / terms.masses)[filled], rel=10.0 * RTOL, abs=0.0
+    )
     assert np.abs(c - c0).sum() > 0.01 * c0.sum(), "something should have happened"

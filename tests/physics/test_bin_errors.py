@@ -47,7 +47,10 @@ def test_the_estimate_is_within_a_factor_of_three(name: str, law: str, bins: int
 
 
 def shares_within_three(names: tuple[str, ...], bins: int) -> float:
-    """The share of estimates within a factor of three of the run's own error, zero by accident or not."""
+    """Return the share of estimates within a factor of three of the run's error.
+
+    Errors that vanish by accident are counted.
+    """
     within = []
     for name, law in product(names, LAWS):
         errors = bin_errors(name, law, bins).values()
@@ -56,7 +59,7 @@ def shares_within_three(names: tuple[str, ...], bins: int) -> float:
 
 
 def verdicts_that_hold(names: tuple[str, ...], bins: int, limit: float) -> float:
-    """The share of quantities that are rightly said to be within ``limit``, or beyond it."""
+    """Return the share of quantities that are rightly said to be within ``limit``, or beyond it."""
     right = []
     for name, law in product(names, LAWS):
         errors = bin_errors(name, law, bins).values()
@@ -80,12 +83,13 @@ def test_the_plain_difference_from_twice_the_bins_understates_more_errors() -> N
     estimates = []
     differences = []
     for name, law in product(SETUPS, LAWS):
-        found = checked(name, law)
+        convergence = checked(name, law)
         for quantity, error in bin_errors(name, law, MANY_BINS).items():
             value = COMPARED[quantity].value
             estimates.append(error.estimate < error.truth / 3.0)
             differences.append(
-                relative_difference(value(found.run), value(found.finer)) < error.truth / 3.0
+                relative_difference(value(convergence.run), value(convergence.finer))
+                < error.truth / 3.0
             )
     assert sum(estimates) <= len(JUMPS) * len(LAWS)
     assert sum(differences) > 4 * sum(estimates)

@@ -1,4 +1,6 @@
-"""Mars cools and s_blow falls from bin to bin: under the sharp rule the outflow is a saw-tooth, under the continuous one it is smooth.
+"""Mars cools and s_blow falls from bin to bin: sharp and continuous rule of the blow-out edge.
+
+Under the sharp rule the outflow is a saw-tooth, under the continuous rule it is smooth.
 
 Fragments follow the number law, so that what flows out is dust of about the blow-out size.
 """
@@ -27,7 +29,7 @@ STEP_ASIDE = 1e-9  # of the time of a crossing, to both sides
 
 
 class Crossings(NamedTuple):
-    """The outflow where s_blow passes edges, in the order of time."""
+    """Outflow where s_blow passes edges, in the order of time."""
 
     times: Array  #: s
     before: Array  #: kg/(m2 s)
@@ -53,8 +55,8 @@ def run(shipped: Shipped, edge: str, n: int) -> Run:
 
 
 def outflow(run: Run, times: Array) -> Array:
-    """kg/(m2 s), by the dense output."""
-    return sample.look(run.path, run.given.drivers, unshielded(), times, 1.0)[1][6]
+    """Return the outflow [kg/(m2 s)] by the dense output."""
+    return sample.look(run.path, run.arguments.drivers, unshielded(), times, 1.0)[1][6]
 
 
 def crossings(run: Run) -> Crossings:
@@ -64,7 +66,7 @@ def crossings(run: Run) -> Crossings:
     left = path.piece[nodes - 1].astype(int)
     before = outflow(run, times * (1.0 - STEP_ASIDE))
     after = outflow(run, times * (1.0 + STEP_ASIDE))
-    return Crossings(times, before, after, run.given.drivers.blowout.rate * path.y[nodes, left])
+    return Crossings(times, before, after, run.arguments.drivers.blowout.rate * path.y[nodes, left])
 
 
 @pytest.mark.parametrize("n", BINS)
@@ -78,12 +80,15 @@ def test_cooling_takes_s_blow_through_the_same_edges_under_both_rules(
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_sharp_rule_lets_a_whole_bin_stay_at_every_edge(shipped: Shipped, n: int) -> None:
-    found = crossings(run(shipped, "sharp", n))
-    assert found.before - found.after == pytest.approx(found.abandoned, rel=1e-6)
+    teeth = crossings(run(shipped, "sharp", n))
+    assert teeth.before - teeth.after == pytest.approx(teeth.abandoned, rel=1e-6)
 
 
 def test_the_teeth_shrink_as_the_bins_do(shipped: Shipped) -> None:
-    """A tooth is the share of the outflow that comes from one bin: a fifth with 40 bins, and half as much with twice as many."""
+    """A tooth is the share of the outflow from one bin.
+
+    A fifth with 40 bins, and half as much with twice as many.
+    """
     teeth = [-crossings(run(shipped, "sharp", n)).jumps for n in BINS]
     assert all(np.ptp(of_one) < 0.15 * np.mean(of_one) for of_one in teeth), "alike along the run"
     means = np.array([np.mean(of_one) for of_one in teeth])
@@ -93,25 +98,34 @@ def test_the_teeth_shrink_as_the_bins_do(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_outflow_grows_back_after_every_tooth(shipped: Shipped, n: int) -> None:
-    """What stays is ground down and leaves through the bins below: within a day, less than a twelfth of the tooth is left of it."""
-    one = run(shipped, "sharp", n)
-    found = crossings(one)
-    settled = found.times > SETTLED
-    assert np.all(found.jumps[settled] < -2.0 / n)
-    after_a_day = outflow(one, found.times[settled] + DAY) / found.before[settled] - 1.0
-    assert np.all(np.abs(after_a_day) < np.abs(found.jumps[settled]) / 12.0)
+    """What stays is ground down and leaves through the bins below.
+
+    Within a day, less than a twelfth of the tooth is left.
+    """
+    seen = run(shipped, "sharp", n)
+    teeth = crossings(seen)
+    settled = teeth.times > SETTLED
+    assert np.all(teeth.jumps[settled] < -2.0 / n)
+    after_a_day = outflow(seen, teeth.times[settled] + DAY) / teeth.before[settled] - 1.0
+    assert np.all(np.abs(after_a_day) < np.abs(teeth.jumps[settled]) / 12.0)
 
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, n: int) -> None:
-    """Seen ten times as close the change across an edge is a tenth, down to a second; a tooth stays what it is."""
+    """Ten times as close, the change across an edge is a tenth, down to a second.
+
+    A tooth keeps its size.
+    """
     windows = 10.0 ** np.arange(3.0, -0.1, -1.0)  # s to both sides
     change = {}
     for edge in ("sharp", "continuous"):
-        one = run(shipped, edge, n)
-        at = crossings(one).times
+        seen = run(shipped, edge, n)
+        times = crossings(seen).times
         change[edge] = np.array(
-            [outflow(one, at + window) / outflow(one, at - window) - 1.0 for window in windows]
+            [
+                outflow(seen, times + window) / outflow(seen, times - window) - 1.0
+                for window in windows
+            ]
         )
     assert change["continuous"][:-1] == pytest.approx(10.0 * change["continuous"][1:], rel=0.05)
     assert np.abs(change["continuous"]).max() < RTOL * windows[0]
@@ -122,7 +136,10 @@ def test_the_continuous_rule_passes_every_edge_without_a_jump(shipped: Shipped, 
 
 @pytest.mark.parametrize("n", BINS)
 def test_the_continuous_outflow_has_no_teeth_anywhere(shipped: Shipped, n: int) -> None:
-    """At 4001 times: a tooth is worth 6 % and more, and the passing of an edge under the continuous rule a thousandth."""
+    """At 4001 times the outflow changes by a thousandth at most where an edge is passed.
+
+    A tooth is worth 6 % and more.
+    """
     times = np.linspace(SETTLED, END, 4001)
     steps = {
         edge: np.abs(np.diff(np.log(outflow(run(shipped, edge, n), times)))).max()

@@ -1,4 +1,7 @@
-"""Steady cascades fed at the top and emptied at the bottom, eight decades of size, against what theory says of their slopes."""
+"""Slopes of steady cascades against theory.
+
+They are fed at the top and emptied at the bottom, over eight decades of size.
+"""
 
 import functools
 from typing import NamedTuple
@@ -30,7 +33,7 @@ class Cascade(NamedTuple):
     falling: Array
 
     def slope(self, low: float, high: float) -> float:
-        """q of dN/ds ~ s^-q between two sizes [m]."""
+        """Fit q of dN/ds ~ s^-q between two sizes [m]."""
         s = self.ring.sizes
         number = self.c / self.ring.masses / np.diff(self.ring.edges)
         fitted = (s > low) & (s < high)
@@ -47,7 +50,10 @@ def cascade(
     fragment_law: str = "number",
     fed: float = FED,
 ) -> Cascade:
-    """A steady one; Q_D* = ``strength`` v_rel^2 at 1 cm and ~ s^b, ``fed`` [kg/(m2 s)] into the largest bin."""
+    """Integrate to a steady cascade.
+
+    Q_D* = ``strength`` v_rel^2 at 1 cm and ~ s^b; ``fed`` [kg/(m2 s)] enters the largest bin.
+    """
     law = QStarLaw(((V_REL / 1e3, strength * V_REL**2 * 1e-2**-b, -b, 1e-300, 0.0),), "si")
     ring = make_ring(
         n,
@@ -87,7 +93,7 @@ def test_a_steady_cascade_hands_the_same_mass_down_through_every_size(n: int) ->
 
 
 def test_constant_strength_gives_the_slope_of_dohnanyi() -> None:
-    """q = 3.5 (Dohnanyi 1969), whatever the number of bins."""
+    """The slope q is 3.5 (Dohnanyi 1969), whatever the number of bins."""
     coarse = cascade(48).slope(*MIDDLE)
     fine = cascade(96).slope(*MIDDLE)
     assert coarse == pytest.approx(3.5, abs=2e-3)
@@ -97,13 +103,19 @@ def test_constant_strength_gives_the_slope_of_dohnanyi() -> None:
 
 @pytest.mark.parametrize("alpha", [2.5, 3.0])
 def test_the_slope_does_not_depend_on_that_of_the_fragments(alpha: float) -> None:
-    """Whatever scale-free outcome collisions have, if the mass comes from bodies of similar size (Tanaka, Inaba & Nakazawa 1996)."""
+    """It does not, whatever scale-free outcome collisions have.
+
+    Provided that the mass comes from bodies of similar size (Tanaka, Inaba & Nakazawa 1996).
+    """
     assert cascade(96, alpha=alpha).slope(*MIDDLE) == pytest.approx(3.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(("strength", "within"), [(1e-1, 1e-2), (1e-3, 2e-2), (1e-4, 0.15)])
 def test_the_slope_does_not_depend_on_the_strength(strength: float, within: float) -> None:
-    """The weaker the bodies, the wider the waves that the end of the cascade throws up into it (Campo Bagatin et al. 1994)."""
+    """The weaker the bodies, the wider the waves from the end of the cascade.
+
+    See Campo Bagatin et al. (1994).
+    """
     coarse = cascade(48, strength=strength).slope(*MIDDLE)
     fine = cascade(96, strength=strength).slope(*MIDDLE)
     assert coarse == pytest.approx(3.5, abs=within)
@@ -123,7 +135,7 @@ def test_the_mass_of_a_cascade_goes_as_the_root_of_what_feeds_it() -> None:
 def test_strength_that_changes_with_size_gives_the_slope_of_obrien_and_greenberg(
     b: float, n: int
 ) -> None:
-    """q = (7 + b/3) / (2 + b/3) for Q_D* ~ s^b (O'Brien & Greenberg 2003), to 0.04.
+    """Slope (7 + b/3) / (2 + b/3) for Q_D* ~ s^b (O'Brien & Greenberg 2003), to 0.04.
 
     Their derivation has catastrophic disruption by bodies much smaller than the target and no
     erosion. Here erosion takes part, but it too depends on Q_R/Q_D* alone while the projectile is

@@ -1,4 +1,7 @@
-"""The classic step: what it does to mass, when it halves itself, what it refuses, and that no workspace or cache changes a bit of it."""
+"""The classic step: what it does to mass, when it halves itself, and what it refuses.
+
+No workspace or cache changes a bit of it.
+"""
 
 import math
 from typing import Any
@@ -47,7 +50,7 @@ of_both_forms = pytest.mark.parametrize("Y", FACTORED_AND_DENSE, ids=["factored"
 
 
 def whole(**changes: Any) -> dict[str, Any]:
-    """Arguments of a step of the whole disk with every process on."""
+    """Return the arguments of a step of the whole disk with every process on."""
     base = {
         "masses": MASSES,
         "edges": GRID.edges,
@@ -65,15 +68,15 @@ def whole(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-def same_bits(one: CollisionStep, other: CollisionStep) -> bool:
-    return np.array_equal(one.N_new, other.N_new) and one[1:] == other[1:]
+def same_bits(first: CollisionStep, second: CollisionStep) -> bool:
+    return np.array_equal(first.N_new, second.N_new) and first[1:] == second[1:]
 
 
 def mass(N: Array) -> float:
     return float(np.sum(MASSES * N))
 
 
-# --- what a step does to mass ----------------------------------------------------------------------------------------------------
+# --- what a step does to mass ---
 
 
 @of_both_forms
@@ -118,16 +121,14 @@ def test_mass_changes_by_supply_and_sinks_and_by_what_loss_at_the_end_leaves_ove
     loss = (KERNEL.sum(axis=1) + np.diagonal(KERNEL)) / NUMBERS
     assert rates.loss == pytest.approx(mass(loss * N_new), rel=1e-13)
     assert rates.fastest_loss == pytest.approx(loss.max(), rel=1e-14)
-    made = dt_eff * mass(loss * (NUMBERS - N_new))
+    created = dt_eff * mass(loss * (NUMBERS - N_new))
     assert mass(N_new) - mass(NUMBERS) == pytest.approx(
-        dt_eff * (rates.source - rates.sink) + made, rel=1e-9
+        dt_eff * (rates.source - rates.sink) + created, rel=1e-9
     )
-    assert mass_error == pytest.approx(abs(made) / mass(NUMBERS), rel=1e-9)
+    assert mass_error == pytest.approx(abs(created) / mass(NUMBERS), rel=1e-9)
 
 
-def test_a_short_step_is_taken_as_it_is_and_a_long_one_is_cut_to_a_share_of_the_collision_time() -> (
-    None
-):
+def test_a_long_step_is_cut_to_a_share_of_the_collision_time_and_a_short_one_is_not() -> None:
     shortest = step_collisions(NUMBERS, GRID.sizes, **whole()).t_coll
     for safety in (0.1, 0.02):
         assert step_imex_bdf1_C3(*STEP, safety=safety)[1] == pytest.approx(
@@ -146,20 +147,20 @@ def test_a_disk_without_collisions_or_grains_takes_the_whole_step() -> None:
 
 
 def test_what_the_caller_says_was_supplied_and_lost_enters_the_mass_error_alone() -> None:
-    told = step_imex_bdf1_C3(
+    declared = step_imex_bdf1_C3(
         NUMBERS, KERNEL, TENSOR, SINK, MASSES, 0.0, 1e9, extra_mass_loss_rate=None
     )
     untold = step_imex_bdf1_C3(NUMBERS, KERNEL, TENSOR, SINK, MASSES, 0.0, 1e9)
-    assert np.array_equal(told[0], untold[0])
-    assert told[1] == untold[1]
-    assert untold[2] == pytest.approx(told[1] * 1e-3, rel=1e-3)
-    assert told[2] < 1e-3 * untold[2]
+    assert np.array_equal(declared[0], untold[0])
+    assert declared[1] == untold[1]
+    assert untold[2] == pytest.approx(declared[1] * 1e-3, rel=1e-3)
+    assert declared[2] < 1e-3 * untold[2]
     assert np.array_equal(
         step_imex_bdf1_C3(*STEP[:5], 1e-3, 1e9)[0], step_imex_bdf1_C3(*STEP)[0]
     ), "a supply without a source adds nothing"
 
 
-# --- halving ---------------------------------------------------------------------------------------------------------------------
+# --- halving ---
 
 
 def test_a_step_is_halved_until_no_number_is_negative() -> None:
@@ -181,13 +182,13 @@ def test_a_step_is_halved_until_the_mass_error_is_met() -> None:
     Y = _fragment_tensor(grid.sizes, m, grid.edges, SPEED, RHO, law=LAW)
     free = step_imex_bdf1_C3(N, C, Y, None, m, 0.0, 1e9, safety=50.0, mass_tol=1e9)
     assert free[2] > 5e-3
-    held = step_imex_bdf1_C3(N, C, Y, None, m, 0.0, 1e9, safety=50.0)
-    halvings = math.log2(free[1] / held[1])
+    step = step_imex_bdf1_C3(N, C, Y, None, m, 0.0, 1e9, safety=50.0)
+    halvings = math.log2(free[1] / step[1])
     assert halvings == round(halvings) >= 1
-    assert held[2] <= 5e-3
+    assert step[2] <= 5e-3
     assert (
-        step_imex_bdf1_C3(N, C, Y, None, m, 0.0, 1e9, safety=50.0, mass_tol=0.999 * held[2])[1]
-        < held[1]
+        step_imex_bdf1_C3(N, C, Y, None, m, 0.0, 1e9, safety=50.0, mass_tol=0.999 * step[2])[1]
+        < step[1]
     )
 
 
@@ -237,7 +238,7 @@ def test_a_mass_error_that_is_not_finite_is_an_error(
         )
 
 
-# --- what is refused, and what is left alone -------------------------------------------------------------------------------------
+# --- what is refused, and what is left alone ---
 
 
 @pytest.mark.parametrize("dt", [0.0, -1.0, math.nan])
@@ -364,20 +365,20 @@ def test_a_kernel_made_of_ready_areas_in_a_workspace_is_the_same() -> None:
     heights = np.linspace(1e5, 2e5, 16)
     for height in (H, heights):
         plain = compute_collision_kernel_C1(NUMBERS, GRID.sizes, height, v_rel)
-        made = compute_collision_kernel_C1(
+        kernel = compute_collision_kernel_C1(
             NUMBERS, GRID.sizes, height, v_rel, area=pair_areas(GRID.sizes), workspace=work
         )
-        assert made is work.events
-        assert np.array_equal(made, plain)
+        assert kernel is work.events
+        assert np.array_equal(kernel, plain)
 
 
 @pytest.mark.parametrize("Y", FACTORED_AND_DENSE, ids=["factored", "dense"])
 def test_a_step_changes_nothing_that_it_is_given(Y: FragmentTensor | Array) -> None:
-    given = [NUMBERS.copy(), KERNEL.copy(), SINK.copy(), MASSES.copy(), np.ones(16)]
-    before = [array.copy() for array in given]
-    for array in given:
+    inputs = [NUMBERS.copy(), KERNEL.copy(), SINK.copy(), MASSES.copy(), np.ones(16)]
+    before = [array.copy() for array in inputs]
+    for array in inputs:
         array.setflags(write=False)
-    N, C, S, m, source = given
+    N, C, S, m, source = inputs
     N_new, *_ = step_imex_bdf1_C3(
         N,
         C,
@@ -391,7 +392,7 @@ def test_a_step_changes_nothing_that_it_is_given(Y: FragmentTensor | Array) -> N
         S_sublimation_k=S,
         extra_mass_loss_rate=None,
     )
-    assert all(np.array_equal(array, copy) for array, copy in zip(given, before, strict=True))
+    assert all(np.array_equal(array, copy) for array, copy in zip(inputs, before, strict=True))
     assert not np.shares_memory(N_new, N)
 
 
@@ -403,11 +404,11 @@ def test_numbers_of_an_earlier_step_are_not_written_over() -> None:
     assert np.array_equal(first.N_new, kept)
 
 
-# --- no workspace, no cache changes a bit ----------------------------------------------------------------------------------------
+# --- no workspace, no cache changes a bit ---
 
 
 def disks() -> list[tuple[Array, dict[str, Any]]]:
-    """Steps that differ in everything that a workspace or a cache could keep by mistake."""
+    """List steps that differ in everything that a workspace or a cache could keep by mistake."""
     thin = whole(
         S=None,
         S_external_k=None,
@@ -464,8 +465,8 @@ def evolve(
 def test_a_hundred_steps_with_or_without_a_cache_give_the_same_bits(injection: str) -> None:
     cache = RunCache()
     cached = evolve(101, cache, versions=True, injection=injection)
-    for other in (RunCache(enabled=False), None):
-        assert same_bits(cached, evolve(101, other, versions=True, injection=injection))
+    for no_cache in (RunCache(enabled=False), None):
+        assert same_bits(cached, evolve(101, no_cache, versions=True, injection=injection))
     assert same_bits(cached, evolve(101, RunCache(), versions=False, injection=injection))
     hits = dict(zip(CacheKind, cache.stats().hits.tolist(), strict=True))
     for kind in (CacheKind.FRAGMENT_TENSOR, CacheKind.GAIN_WORKSPACE, CacheKind.SUPPLY_WEIGHTS):
@@ -495,8 +496,8 @@ def test_a_change_after_many_hits_is_noticed(changes: dict[str, Any], reason: st
 
 def test_another_density_or_grid_after_many_hits_is_noticed() -> None:
     cache = RunCache()
-    other = make_grid(2e-4, 1.0, 16)
-    for grid, rho in ((GRID, RHO), (GRID, 2500.0), (other, 2500.0), (GRID, RHO)):
+    coarse = make_grid(2e-4, 1.0, 16)
+    for grid, rho in ((GRID, RHO), (GRID, 2500.0), (coarse, 2500.0), (GRID, RHO)):
         arguments = whole(
             masses=grain_mass(grid.sizes, rho),
             edges=grid.edges,

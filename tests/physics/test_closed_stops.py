@@ -30,7 +30,7 @@ ALONE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"tau_0": 1.0, "tau_stop": 1.5, "rate": 1e-7, "h_over_r": 1.0},
         tau_0=(0.01, 0.9),
@@ -41,28 +41,28 @@ ALONE: dict[str, Any] = {
 )
 def test_a_disk_that_is_only_fed_stops_when_it_has_grown_in_proportion(
     shipped: Shipped,
-    given: Inputs,
+    inputs: Inputs,
 ) -> None:
     changes = {
         **ALONE,
         **CONSTANT,
         "blowout": {"enabled": False},
-        "supply": {"mode": "const", "const_rate": given["rate"], "injection": "initial_psd"},
+        "supply": {"mode": "const", "const_rate": inputs["rate"], "injection": "initial_psd"},
         "optical_depth": {
-            "tau0_target": given["tau_0"],
-            "tau_stop": given["tau_stop"],
-            "h_over_r": given["h_over_r"],
+            "tau0_target": inputs["tau_0"],
+            "tau_stop": inputs["tau_stop"],
+            "h_over_r": inputs["h_over_r"],
         },
         "numerics": {"t_end_years": 1e6},
     }
     result = run_zero_d(shipped("melt_simple", changes))
-    growth = given["tau_stop"] / given["tau_0"] - 1.0
+    growth = inputs["tau_stop"] / inputs["tau_0"] - 1.0
     assert result.stop_reason is StopReason.OPTICAL_DEPTH
-    assert result.t_end == pytest.approx(growth * result.Sigma_0 / given["rate"], rel=1e-9)
+    assert result.t_end == pytest.approx(growth * result.Sigma_0 / inputs["rate"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"s_min": 1e-6, "T0": 4000.0, "Q_pr": 1.0, "rho": 3270.0},
         s_min=(4e-7, 2e-6),
@@ -73,27 +73,27 @@ def test_a_disk_that_is_only_fed_stops_when_it_has_grown_in_proportion(
 )
 def test_a_run_stops_when_mars_has_cooled_so_far_that_no_grain_of_the_grid_is_unbound(
     shipped: Shipped,
-    given: Inputs,
+    inputs: Inputs,
 ) -> None:
     """s_blow goes as T^4 where all grains have one efficiency."""
-    pressure = radiation_pressure(given["rho"], given["Q_pr"])
-    T = (given["s_min"] / (pressure.strength * given["Q_pr"])) ** 0.25
+    pressure = radiation_pressure(inputs["rho"], inputs["Q_pr"])
+    T = (inputs["s_min"] / (pressure.strength * inputs["Q_pr"])) ** 0.25
     changes = {
         **ALONE,
-        "sizes": {"s_min": given["s_min"], "s_max": 1.0, "n_bins": 16},
-        "temperature": {"law": "slab", "T0": given["T0"]},
-        "radiation.Q_pr": given["Q_pr"],
-        "material.rho": given["rho"],
+        "sizes": {"s_min": inputs["s_min"], "s_max": 1.0, "n_bins": 16},
+        "temperature": {"law": "slab", "T0": inputs["T0"]},
+        "radiation.Q_pr": inputs["Q_pr"],
+        "material.rho": inputs["rho"],
         "numerics": {"t_end_years": 50.0, "stop_on_blowout_below_smin": True},
     }
     result = run_zero_d(shipped("melt_simple", changes))
-    cooled = HEAT_CAPACITY * (T**-3 - given["T0"] ** -3) / (3.0 * SIGMA_SB)
+    cooled = HEAT_CAPACITY * (T**-3 - inputs["T0"] ** -3) / (3.0 * SIGMA_SB)
     assert result.stop_reason is StopReason.BLOWOUT_BELOW_GRID
     assert result.t_end == pytest.approx(cooled, rel=1e-8)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"fall": 0.1, "chi": 1.0, "r": 1.85, "tau_0": 1.0},
         fall=(0.9, 1e-4),
@@ -104,22 +104,22 @@ def test_a_run_stops_when_mars_has_cooled_so_far_that_no_grain_of_the_grid_is_un
 )
 def test_a_run_stops_when_an_outflow_that_decays_has_fallen_to_its_limit(
     shipped: Shipped,
-    given: Inputs,
+    inputs: Inputs,
 ) -> None:
     changes = {
         **ALONE,
         **CONSTANT,
-        "blowout": {"chi": given["chi"], "edge": "sharp"},
-        "disk": {"r_in_RM": given["r"] - 0.1, "r_out_RM": given["r"] + 0.1},
-        "optical_depth": {"tau0_target": given["tau_0"]},
+        "blowout": {"chi": inputs["chi"], "edge": "sharp"},
+        "disk": {"r_in_RM": inputs["r"] - 0.1, "r_out_RM": inputs["r"] + 0.1},
+        "optical_depth": {"tau0_target": inputs["tau_0"]},
     }
     at_first = run_zero_d(shipped("melt_simple", {**changes, "numerics": {"t_end_orbits": 1e-9}}))
-    limit = given["fall"] * float(at_first.M_out_dot[0])
+    limit = inputs["fall"] * float(at_first.M_out_dot[0])
     ends = {"rtol": 1e-9, "atol": 1e-15, "t_end_orbits": 100.0}
     ends["mass_loss_rate_stop_Mmars_s"] = limit
     config = shipped("melt_simple", {**changes, "numerics": ends})
     result = run_zero_d(config)
-    expected = -math.log(given["fall"]) / derive(config).blowout_rate
+    expected = -math.log(inputs["fall"]) / derive(config).blowout_rate
     assert result.stop_reason is StopReason.LOSS_RATE
     assert result.t_end == pytest.approx(expected, rel=1e-6)
 

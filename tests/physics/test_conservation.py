@@ -1,4 +1,4 @@
-"""Mass is kept and no bin is negative, over configurations drawn at random from all that a run allows."""
+"""Mass is kept and no bin is negative, over configurations drawn from all that a run allows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from marsdisk.zero_d import run_zero_d
 
 
 def drawn(seed: int) -> dict[str, Any]:
-    """Overrides of the melt configuration."""
+    """Draw overrides of the melt configuration."""
     draw = np.random.default_rng(seed)
 
     def either(*choices: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The control of the step: what is done about bins that a step leaves below zero, and about a step that overflows."""
+"""The control of the step: bins that a step leaves below zero, and steps that overflow."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,10 @@ def test_more_below_zero_than_is_allowed_or_there_is_left_alone(
 def test_a_step_that_overflows_is_tried_again_with_a_shorter_one(
     shipped: Callable[..., RunConfig],
 ) -> None:
-    """Five bins fill no eight. When s_blow falls to nothing, the first step after it is of the longest length so far, and overflows."""
+    """When s_blow falls to nothing, the next step is the longest so far, and overflows.
+
+    Five bins do not fill a vector of eight.
+    """
     changes = {
         "material.rho": 1000.0,
         "sizes": {"s_min": 1e-8, "s_max": 1.0, "n_bins": 5},

@@ -42,64 +42,81 @@ CLASSIC: dict[str, Any] = {
 def test_the_shipped_melt_loses_what_it_says_but_its_depth_at_the_end_needs_more_bins(
     shipped: Shipped,
 ) -> None:
-    found = check_run(shipped("melt_simple"))
-    assert (found.time_limit, found.bins_limit) == (TIME_LIMIT, BINS_LIMIT) == (1e-3, 1e-2)
-    assert set(found.err_time) == set(found.err_bins) == set(found.order_bins) == set(QUANTITIES)
-    assert all(0.0 <= error < 1e-3 for error in found.err_time.values())
-    assert all(1e-7 < found.err_bins[name] < 1e-2 for name in ("M_loss", "t99", "M_out_dot_max"))
-    beyond = {line.split(" = ")[0] for line in found.failures}
+    convergence = check_run(shipped("melt_simple"))
+    assert (
+        (convergence.time_limit, convergence.bins_limit) == (TIME_LIMIT, BINS_LIMIT) == (1e-3, 1e-2)
+    )
+    assert (
+        set(convergence.err_time)
+        == set(convergence.err_bins)
+        == set(convergence.order_bins)
+        == set(QUANTITIES)
+    )
+    assert all(0.0 <= error < 1e-3 for error in convergence.err_time.values())
+    assert all(
+        1e-7 < convergence.err_bins[name] < 1e-2 for name in ("M_loss", "t99", "M_out_dot_max")
+    )
+    beyond = {line.split(" = ")[0] for line in convergence.failures}
     assert "tau_final: err_bins" in beyond <= {"tau_final: err_bins", "Sigma_final: err_bins"}
 
 
 def test_with_more_bins_it_passes(shipped: Shipped) -> None:
-    found = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": 160}))
-    assert found.passed
-    assert found.failures == ()
+    convergence = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": 160}))
+    assert convergence.passed
+    assert convergence.failures == ()
 
 
 def test_the_first_run_is_the_run_itself_and_the_others_differ_in_one_thing(
     shipped: Shipped,
 ) -> None:
     config = shipped("melt_simple", MONTH)
-    found = check_run(config)
-    assert found.run.config == config
-    assert found.run.N.tobytes() == run_zero_d(config).N.tobytes()
-    most = 10 * config.numerics.max_steps
-    numerics = config.numerics.model_copy(update={"rtol": 1e-5, "atol": 1e-12, "max_steps": most})
-    assert found.tighter.config == config.model_copy(update={"numerics": numerics})
-    numerics = config.numerics.model_copy(update={"max_steps": most})
-    assert found.finer.config == config.model_copy(
+    convergence = check_run(config)
+    assert convergence.run.config == config
+    assert convergence.run.N.tobytes() == run_zero_d(config).N.tobytes()
+    max_steps = 10 * config.numerics.max_steps
+    numerics = config.numerics.model_copy(
+        update={"rtol": 1e-5, "atol": 1e-12, "max_steps": max_steps}
+    )
+    assert convergence.tighter.config == config.model_copy(update={"numerics": numerics})
+    numerics = config.numerics.model_copy(update={"max_steps": max_steps})
+    assert convergence.finer.config == config.model_copy(
         update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 80})}
     )
-    assert found.coarser is not None
-    assert found.coarser.config == config.model_copy(
+    assert convergence.coarser is not None
+    assert convergence.coarser.config == config.model_copy(
         update={"numerics": numerics, "sizes": config.sizes.model_copy(update={"n_bins": 20})}
     )
-    assert found.coarser.s_edges[[0, -1]] == pytest.approx(found.run.s_edges[[0, -1]], rel=1e-12)
-    assert found.finer.s_edges[[0, -1]] == pytest.approx(found.run.s_edges[[0, -1]], rel=1e-12)
+    assert convergence.coarser.s_edges[[0, -1]] == pytest.approx(
+        convergence.run.s_edges[[0, -1]], rel=1e-12
+    )
+    assert convergence.finer.s_edges[[0, -1]] == pytest.approx(
+        convergence.run.s_edges[[0, -1]], rel=1e-12
+    )
 
 
 def test_a_result_that_is_known_is_not_computed_again(shipped: Shipped) -> None:
     run = run_zero_d(shipped("melt_simple", MONTH))
-    found = check_run(run.config, run=run)
-    assert found.run is run
+    convergence = check_run(run.config, run=run)
+    assert convergence.run is run
     again = check_run(run.config, cache=RunCache())
-    assert (found.err_time, found.err_bins) == (again.err_time, again.err_bins)
+    assert (convergence.err_time, convergence.err_bins) == (again.err_time, again.err_bins)
 
 
 @pytest.mark.parametrize("bins", [40, 41])
 def test_errors_are_those_of_the_values_of_the_four_runs(shipped: Shipped, bins: int) -> None:
-    found = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins}))
-    assert found.coarser is not None
-    assert found.coarser.s.size == 20
+    convergence = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins}))
+    assert convergence.coarser is not None
+    assert convergence.coarser.s.size == 20
     for name, quantity in COMPARED.items():
-        value = quantity.value(found.run)
-        tighter = quantity.value(found.tighter)
-        assert found.err_time[name] == abs(value - tighter) / tighter
-        coarser = quantity.value(found.coarser)
-        finer = quantity.value(found.finer)
+        value = quantity.value(convergence.run)
+        tighter = quantity.value(convergence.tighter)
+        assert convergence.err_time[name] == abs(value - tighter) / tighter
+        coarser = quantity.value(convergence.coarser)
+        finer = quantity.value(convergence.finer)
         error = extrapolated_error(coarser, value, finer, bins / 20)
-        assert (found.err_bins[name], found.order_bins[name]) == pytest.approx(error, nan_ok=True)
+        assert (convergence.err_bins[name], convergence.order_bins[name]) == pytest.approx(
+            error, nan_ok=True
+        )
 
 
 def test_compared_are_totals_of_the_result_and_ends_and_peaks_of_its_series(
@@ -115,11 +132,13 @@ def test_compared_are_totals_of_the_result_and_ends_and_peaks_of_its_series(
 
 @pytest.mark.parametrize("bins", [2, 3])
 def test_a_grid_of_two_or_three_bins_has_no_half(shipped: Shipped, bins: int) -> None:
-    found = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins}))
-    assert found.coarser is None
-    assert found.err_bins["M_loss"] > 0.5
-    assert math.isnan(found.order_bins["M_loss"])
-    assert found.solver_time == found.tighter.solver_time + found.finer.solver_time
+    convergence = check_run(shipped("melt_simple", {**MONTH, "sizes.n_bins": bins}))
+    assert convergence.coarser is None
+    assert convergence.err_bins["M_loss"] > 0.5
+    assert math.isnan(convergence.order_bins["M_loss"])
+    assert (
+        convergence.solver_time == convergence.tighter.solver_time + convergence.finer.solver_time
+    )
 
 
 def test_a_run_with_half_the_bins_that_cannot_go_on_is_named(
@@ -148,25 +167,27 @@ def test_the_error_of_the_integration_shrinks_with_the_tolerance(shipped: Shippe
 
 def test_err_time_is_the_error_that_a_much_tighter_run_finds(shipped: Shipped) -> None:
     """To a factor of two for the optical depth, whose error the tighter run shares a third of."""
-    found = check_run(shipped("melt_simple", LOOSE))
+    convergence = check_run(shipped("melt_simple", LOOSE))
     exact = run_zero_d(
         shipped("melt_simple", {"numerics": {"t_end_years": 0.1, "rtol": 1e-9, "atol": 1e-16}})
     )
     for name, quantity in COMPARED.items():
-        error = relative_difference(quantity.value(found.run), quantity.value(exact))
-        assert found.err_time[name] == pytest.approx(error, rel=1.0 if name == "tau_final" else 0.2)
+        error = relative_difference(quantity.value(convergence.run), quantity.value(exact))
+        assert convergence.err_time[name] == pytest.approx(
+            error, rel=1.0 if name == "tau_final" else 0.2
+        )
 
 
 def test_loose_tolerances_fail_by_name(shipped: Shipped) -> None:
-    found = check_run(shipped("melt_simple", LOOSE))
-    assert not found.passed
-    names = [line.split(" = ")[0] for line in found.failures]
+    convergence = check_run(shipped("melt_simple", LOOSE))
+    assert not convergence.passed
+    names = [line.split(" = ")[0] for line in convergence.failures]
     assert [name for name in names if "err_time" in name] == [
         "M_loss: err_time",
         "Sigma_final: err_time",
     ]
-    assert found.failures[0].endswith(" is over 0.001")
-    again = check_run(found.run.config, run=found.run, time_limit=0.01, bins_limit=0.1)
+    assert convergence.failures[0].endswith(" is over 0.001")
+    again = check_run(convergence.run.config, run=convergence.run, time_limit=0.01, bins_limit=0.1)
     assert again.passed
     strict = dataclasses.replace(again, bins_limit=1e-3)
     assert {line.split(": ")[0] for line in strict.failures} == {
@@ -203,20 +224,20 @@ def test_a_relative_difference_is_never_nan(
 
 
 def test_a_run_that_loses_nothing_agrees_with_runs_that_lose_nothing(shipped: Shipped) -> None:
-    found = check_run(shipped("baseline"))
-    assert found.run.M_loss == found.finer.M_loss == 0.0
-    assert found.err_time["M_loss"] == found.err_bins["t99"] == 0.0
-    assert [line.split(" = ")[0] for line in found.failures] == ["t_end: err_bins"]
+    convergence = check_run(shipped("baseline"))
+    assert convergence.run.M_loss == convergence.finer.M_loss == 0.0
+    assert convergence.err_time["M_loss"] == convergence.err_bins["t99"] == 0.0
+    assert [line.split(" = ")[0] for line in convergence.failures] == ["t_end: err_bins"]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_no_number_does_not_pass(shipped: Shipped, bad: float) -> None:
     run = run_zero_d(shipped("baseline"))
     worse = dataclasses.replace(run, M_loss=bad)
-    found = Convergence(
+    convergence = Convergence(
         run=run, tighter=worse, finer=worse, coarser=run, time_limit=1.0, bins_limit=1.0
     )
-    assert found.failures == (
+    assert convergence.failures == (
         "M_loss: err_time = inf is over 1",
         "M_loss: err_bins = inf is over 1",
     )
@@ -231,8 +252,8 @@ def test_tolerances_are_tightened_as_far_as_a_configuration_may_go(
 
 
 def test_the_limit_on_steps_is_that_of_the_run_and_not_of_its_check(shipped: Shipped) -> None:
-    found = check_run(shipped("melt_simple", {"numerics.max_steps": 70}))
-    assert found.run.steps < 70 < found.finer.steps < found.tighter.steps
+    convergence = check_run(shipped("melt_simple", {"numerics.max_steps": 70}))
+    assert convergence.run.steps < 70 < convergence.finer.steps < convergence.tighter.steps
 
 
 def test_more_bins_than_can_be_doubled_are_refused(shipped: Shipped) -> None:
@@ -267,15 +288,15 @@ def test_the_classic_scheme_halves_its_step_and_its_error(shipped: Shipped) -> N
     }
     errors = []
     for dt in (2e-3, 1e-3):
-        found = check_run(
+        convergence = check_run(
             shipped(
                 "melt_simple",
                 {**fine, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": dt}},
             )
         )
-        assert found.tighter.config.numerics.dt == dt / 2
-        assert found.tighter.steps == pytest.approx(2 * found.run.steps, abs=1)
-        errors.append(found.err_time["M_loss"])
+        assert convergence.tighter.config.numerics.dt == dt / 2
+        assert convergence.tighter.steps == pytest.approx(2 * convergence.run.steps, abs=1)
+        errors.append(convergence.err_time["M_loss"])
     assert errors[0] / errors[1] == pytest.approx(2.0, rel=0.1)
 
 
@@ -288,22 +309,22 @@ def test_the_error_of_a_classic_run_is_that_which_a_much_smaller_step_finds(
         "optical_depth": {"tau0_target": 0.1},
     }
     classic = {"scheme": "imex_bdf1", "t_end_orbits": 2e-6, "dt": 1e-3}
-    found = check_run(shipped("melt_simple", {**fine, "numerics": classic}))
+    convergence = check_run(shipped("melt_simple", {**fine, "numerics": classic}))
     exact = run_zero_d(shipped("melt_simple", {**fine, "numerics": {**classic, "dt": 1e-3 / 64}}))
-    error = relative_difference(found.run.M_loss, exact.M_loss)
-    assert found.err_time["M_loss"] == pytest.approx(error, rel=0.1)
+    error = relative_difference(convergence.run.M_loss, exact.M_loss)
+    assert convergence.err_time["M_loss"] == pytest.approx(error, rel=0.1)
 
 
 def test_a_classic_run_without_a_step_of_its_own_has_half_a_thousandth_of_the_run_as_tighter_one(
     shipped: Shipped,
 ) -> None:
-    found = check_run(
+    convergence = check_run(
         shipped(
             "melt_simple", {**CLASSIC, "numerics": {"scheme": "imex_bdf1", "t_end_orbits": 2e-5}}
         )
     )
-    assert found.tighter.config.numerics.dt == pytest.approx(found.run.t_end / 2000.0)
-    assert (found.run.steps, found.tighter.steps) == (1000, 2000)
+    assert convergence.tighter.config.numerics.dt == pytest.approx(convergence.run.t_end / 2000.0)
+    assert (convergence.run.steps, convergence.tighter.steps) == (1000, 2000)
 
 
 def test_classic_steps_that_collisions_bound_are_refused_as_nothing_halves_them(
@@ -325,10 +346,10 @@ def test_classic_steps_that_collisions_bound_are_refused_as_nothing_halves_them(
 
 
 def test_it_is_there_from_the_package(shipped: Shipped) -> None:
-    found = marsdisk.check_run(shipped("melt_simple", MONTH))
-    assert isinstance(found, marsdisk.Convergence)
-    assert isinstance(found.finer, RunResult)
-    assert np.isfinite(found.finer.N).all()
+    convergence = marsdisk.check_run(shipped("melt_simple", MONTH))
+    assert isinstance(convergence, marsdisk.Convergence)
+    assert isinstance(convergence.finer, RunResult)
+    assert np.isfinite(convergence.finer.N).all()
 
 
 @pytest.mark.parametrize(
@@ -368,9 +389,9 @@ def test_tolerances_are_advised_with_a_factor_of_five_to_spare(
 
 
 def test_what_is_advised_brings_the_errors_down(shipped: Shipped) -> None:
-    found = check_run(shipped("melt_simple", LOOSE))
-    rtol = tolerance_for(0.1, max(found.err_time.values()), TIME_LIMIT)
-    needed = [bins_for(40, *grid, BINS_LIMIT) for grid in found.grid_errors.values()]
+    convergence = check_run(shipped("melt_simple", LOOSE))
+    rtol = tolerance_for(0.1, max(convergence.err_time.values()), TIME_LIMIT)
+    needed = [bins_for(40, *grid, BINS_LIMIT) for grid in convergence.grid_errors.values()]
     assert None not in needed
     bins = max(number for number in needed if number is not None)
     numerics = {"t_end_years": 0.1, "rtol": rtol, "atol": 3e-3 * rtol}

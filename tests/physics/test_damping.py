@@ -1,4 +1,4 @@
-"""Collisions damp e and i: against closed solutions, in order, and against what must not depend on it."""
+"""Collisions damp e and i: closed solutions, order of convergence, and what stays as it was."""
 
 import json
 import math
@@ -66,14 +66,21 @@ def test_relaxation_is_the_golden_one(case: dict[str, float]) -> None:
 def boulders(
     shipped: Shipped, rtol: float, height: dict[str, Any]
 ) -> tuple[RunResult, Array, float]:
-    """A run of boulders, epsilon^2 L t at its output times with L that of the start, and the speed at the start [m/s]."""
-    given = {
+    """Run boulders; return epsilon^2 L t at the output times, and the speed at the start [m/s].
+
+    L is that of the start.
+    """
+    changes = {
         **BOULDERS,
         "dynamics": {"e0": 0.5, "i0": 0.05, "damping": {"epsilon": 0.5, "e_eq": 0.1}, **height},
     }
     config = shipped(
         "melt_simple",
-        {**given, "numerics": {"t_end_orbits": 2.0, "rtol": rtol}, "output": {"spacing": "linear"}},
+        {
+            **changes,
+            "numerics": {"t_end_orbits": 2.0, "rtol": rtol},
+            "output": {"spacing": "linear"},
+        },
     )
     derived = derive(config)
     result = run_zero_d(config)
@@ -97,7 +104,7 @@ def test_e_relaxes_exponentially_where_height_follows_inclination(shipped: Shipp
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"e0": 0.5, "i0": 0.05, "epsilon": 0.5, "e_eq": 0.1, "tau0_target": 1.0},
         e0=(0.05, 0.8),
@@ -109,14 +116,14 @@ def test_e_relaxes_exponentially_where_height_follows_inclination(shipped: Shipp
 )
 def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
     shipped: Shipped,
-    given: dict[str, float],
+    inputs: dict[str, float],
 ) -> None:
-    damping = {"epsilon": given["epsilon"], "e_eq": given["e_eq"]}
-    dynamics_of_run = {"e0": given["e0"], "i0": given["i0"], "damping": damping}
+    damping = {"epsilon": inputs["epsilon"], "e_eq": inputs["e_eq"]}
+    dynamics_of_run = {"e0": inputs["e0"], "i0": inputs["i0"], "damping": damping}
     changes = {
         **BOULDERS,
         "dynamics": dynamics_of_run,
-        "optical_depth": {"tau0_target": given["tau0_target"]},
+        "optical_depth": {"tau0_target": inputs["tau0_target"]},
         "numerics": {"t_end_orbits": 1.0},
     }
     config = shipped("melt_simple", changes)
@@ -124,13 +131,16 @@ def test_e_relaxes_in_the_collision_time_over_epsilon_squared(
     result = run_zero_d(config)
     area = math.pi * (2.0 * result.s[-1]) ** 2
     rate = area * derived.v_rel / (2.0 * math.sqrt(math.pi) * derived.H) * result.N[0, -1]
-    left = np.exp(-(given["epsilon"] ** 2) * rate * result.t)
-    expected = given["e_eq"] + (given["e0"] - given["e_eq"]) * left
+    left = np.exp(-(inputs["epsilon"] ** 2) * rate * result.t)
+    expected = inputs["e_eq"] + (inputs["e0"] - inputs["e_eq"]) * left
     assert result.e == pytest.approx(expected, rel=1e-11)
 
 
 def test_e_relaxes_ever_more_slowly_where_the_height_is_fixed(shipped: Shipped) -> None:
-    """The rate goes as e: d ln q/dt = -k (b + (1-b) q) with b = e_eq/e0, and q = b/(exp(k b t) - 1 + b); to second order."""
+    """The rate goes as e: d ln q/dt = -k (b + (1-b) q) with b = e_eq/e0.
+
+    Its solution is q = b/(exp(k b t) - 1 + b); to second order.
+    """
     height = {"kernel_H_mode": "fixed", "H_fixed_over_a": 0.05}
     b = 0.2
     errors = []
@@ -162,7 +172,7 @@ def test_the_energy_of_collisions_is_that_of_the_speed_of_its_time(shipped: Ship
 
 
 def rebuilt(result: RunResult) -> int:
-    """How often the fragment tensor was made anew because the speed had changed."""
+    """Count the rebuilds of the fragment tensor because of a changed speed."""
     return int(
         result.cache.invalidations[
             list(CacheKind).index(CacheKind.FRAGMENT_TENSOR), REASONS.index("v_rel")
@@ -184,8 +194,8 @@ def test_the_disk_converges_with_the_square_of_the_stretches() -> None:
     def solve(motion: Motion, y: Array, limits: Limits, *begin: Any) -> Trajectory:
         t, mode, above = begin
         terms = make_ring(8, v_rel=motion.v_rel, **sizes).terms
-        given = y, terms, drivers, limits, RODAS5P
-        return integrate(*given, t=t, mode=mode, above=above)
+        arguments = y, terms, drivers, limits, RODAS5P
+        return integrate(*arguments, t=t, mode=mode, above=above)
 
     def end(tolerance: float) -> tuple[Array, int]:
         limits = Limits(2e4, 1e-8, 1e-14, 100_000, math.inf)
@@ -250,13 +260,13 @@ def test_a_trajectory_goes_on_from_where_another_ended() -> None:
     whole = integrate(ring.c0, ring.terms, drivers, limits, RODAS5P)
     first = integrate(ring.c0, ring.terms, drivers, limits._replace(t_end=3e4), RODAS5P)
     second = integrate(first.y[-1], ring.terms, drivers, limits, RODAS5P, t=3e4, mode=SOLID)
-    both = joined([first, second])
-    assert both.y[-1] == pytest.approx(whole.y[-1], rel=1e-5, abs=1e-9 * ring.c0.sum())
-    assert both.t[0] == 0.0
-    assert both.t[-1] == both.t_final == 1e5
-    assert np.all(np.diff(both.t) > 0.0)
-    assert both.accepted == both.t.size - 1
-    assert both.ledger_error <= 1e-13
+    path = joined([first, second])
+    assert path.y[-1] == pytest.approx(whole.y[-1], rel=1e-5, abs=1e-9 * ring.c0.sum())
+    assert path.t[0] == 0.0
+    assert path.t[-1] == path.t_final == 1e5
+    assert np.all(np.diff(path.t) > 0.0)
+    assert path.accepted == path.t.size - 1
+    assert path.ledger_error <= 1e-13
 
 
 def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
@@ -282,7 +292,10 @@ def test_events_are_located_whatever_the_stretches(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("s_max", [1e-3, 3.0], ids=["grains", "boulders"])
 def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: float) -> None:
-    """Nothing from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on; boulders in dust, then, faster than time is resolved."""
+    """Nothing is damped from 0.95 of the way from T_c = 1700 K to T_v = 2000 K on.
+
+    Boulders in dust then are damped faster than time is resolved.
+    """
     cooling: dict[str, Any] = {
         "temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3},
         "phase": {"enabled": True, "q_abs": 1.0, "tau_ref": 1e9},
@@ -316,18 +329,18 @@ def test_nothing_is_damped_while_grains_are_liquid(shipped: Shipped, s_max: floa
 def test_steps_of_stretches_that_are_made_again_count_as_rejected(
     shipped: Shipped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
+    calls: list[int] = []
 
-    def counting(*given: Any, **options: Any) -> Trajectory:
-        path = integrate(*given, **options)
-        made.append(path.accepted + path.rejected)
+    def counting(*inputs: Any, **options: Any) -> Trajectory:
+        path = integrate(*inputs, **options)
+        calls.append(path.accepted + path.rejected)
         return path
 
     monkeypatch.setattr(zero_d, "integrate", counting)
     result = run_zero_d(
         shipped("melt_simple", {**DUST, "numerics": {"t_end_orbits": 100.0, "rtol": 1e-4}})
     )
-    assert result.steps + result.steps_rejected == sum(made) > result.steps
+    assert result.steps + result.steps_rejected == sum(calls) > result.steps
 
 
 def test_a_run_with_too_many_stretches_says_so(shipped: Shipped) -> None:

@@ -1,4 +1,4 @@
-"""Energy of collisions: against the golden numbers, against a fine sum over time, and changing nothing."""
+"""Energy of collisions: golden numbers, a fine sum over time, and runs that it does not change."""
 
 import dataclasses
 from collections.abc import Callable

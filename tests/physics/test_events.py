@@ -1,4 +1,7 @@
-"""Stops and kinks are landed on: the stop on optical depth, edges crossed by s_blow, nodes of a temperature table."""
+"""Steps end on stops and kinks.
+
+The stop on optical depth, edges crossed by s_blow, nodes of a temperature table.
+"""
 
 from collections.abc import Callable
 

@@ -74,7 +74,7 @@ def test_supply_alone_adds_rate_times_time(shipped: Shipped, injection: str) -> 
 
 
 @pytest.mark.parametrize(("T0", "years"), [(3000.0, 4.916), (4000.0, 6.112), (5000.0, 6.538)])
-def test_a_slab_cools_to_2000_K(shipped: Shipped, T0: float, years: float) -> None:
+def test_a_slab_cools_to_2000_kelvin(shipped: Shipped, T0: float, years: float) -> None:
     assert temperature.first_time_at_or_below(temperature.slab(T0), 2000.0) == pytest.approx(
         years * YEAR, abs=0.0005 * YEAR
     )

@@ -1,4 +1,4 @@
-"""The error of a value by values on two other grids: where it is known, and where there is nothing to extrapolate."""
+"""The error of a value by those on two more grids: exact cases, and nothing to extrapolate from."""
 
 import math
 
@@ -12,7 +12,7 @@ POSITIVE = st.floats(1e-30, 1e30)
 
 
 def value_on(bins: int, *, order: float, limit: float, size: float) -> float:
-    """What converges to ``limit`` with an order, in its logarithm."""
+    """Return a value that converges to ``limit`` with an order, in its logarithm."""
     return limit * math.exp(size * (40 / bins) ** order)
 
 
@@ -23,9 +23,9 @@ def test_an_error_with_one_order_is_found_with_it(order: float, bins: int, size:
     """With an odd number of bins, too, where half of them is not quite half."""
     grids = (bins // 2, bins, 2 * bins)
     values = [value_on(n, order=order, limit=3.0, size=size) for n in grids]
-    found = extrapolated_error(*values, coarsening=bins / (bins // 2))
-    assert found.order == pytest.approx(order, abs=1e-3)
-    assert found.error == pytest.approx(abs(values[1] / 3.0 - 1.0), rel=5e-3)
+    estimate = extrapolated_error(*values, coarsening=bins / (bins // 2))
+    assert estimate.order == pytest.approx(order, abs=1e-3)
+    assert estimate.error == pytest.approx(abs(values[1] / 3.0 - 1.0), rel=5e-3)
 
 
 def test_an_odd_grid_taken_for_twice_its_half_would_mislead() -> None:
@@ -41,9 +41,9 @@ def test_the_order_is_limited(order: float, limited: float) -> None:
 
 
 def test_differences_that_grow_have_the_least_order() -> None:
-    found = extrapolated_error(1.0, 1.01, 1.04)
-    assert found.order == LEAST_ORDER
-    assert found.error == pytest.approx(0.03 / (1.0 - 2.0**-0.5), rel=0.1)
+    estimate = extrapolated_error(1.0, 1.01, 1.04)
+    assert estimate.order == LEAST_ORDER
+    assert estimate.error == pytest.approx(0.03 / (1.0 - 2.0**-0.5), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_an_order_is_shown_only_by_differences_of_one_sign() -> None:
 
 
 def test_with_fewer_than_four_bins_the_least_order_is_taken() -> None:
-    found = extrapolated_error(None, 1.0, 1.01)
-    assert found.error == pytest.approx(0.01 / (1.0 - 2.0**-LEAST_ORDER), rel=0.03)
-    assert math.isnan(found.order)
+    estimate = extrapolated_error(None, 1.0, 1.01)
+    assert estimate.error == pytest.approx(0.01 / (1.0 - 2.0**-LEAST_ORDER), rel=0.03)
+    assert math.isnan(estimate.order)
 
 
 @pytest.mark.parametrize(
@@ -93,21 +93,21 @@ def test_with_fewer_than_four_bins_the_least_order_is_taken() -> None:
 def test_values_that_cannot_be_extrapolated(
     coarser: float, value: float, finer: float, error: float
 ) -> None:
-    found = extrapolated_error(coarser, value, finer)
-    assert found.error == pytest.approx(error, rel=0.05)
-    if not math.isfinite(found.error) or error == 0.0:
-        assert math.isnan(found.order)
+    estimate = extrapolated_error(coarser, value, finer)
+    assert estimate.error == pytest.approx(error, rel=0.05)
+    if not math.isfinite(estimate.error) or error == 0.0:
+        assert math.isnan(estimate.order)
 
 
 @given(coarser=POSITIVE | st.none(), value=POSITIVE, finer=POSITIVE, bins=st.integers(4, 500))
 def test_it_is_never_less_than_the_plain_difference_of_logarithms_and_always_a_number(
     coarser: float | None, value: float, finer: float, bins: int
 ) -> None:
-    found = extrapolated_error(coarser, value, finer, bins / (bins // 2))
+    estimate = extrapolated_error(coarser, value, finer, bins / (bins // 2))
     difference = abs(math.expm1(-math.log(finer / value)))
-    assert found.error >= difference * (1.0 - 1e-9) - 1e-12
-    assert not math.isnan(found.error)
-    assert math.isnan(found.order) or LEAST_ORDER <= found.order <= MOST_ORDER
+    assert estimate.error >= difference * (1.0 - 1e-9) - 1e-12
+    assert not math.isnan(estimate.error)
+    assert math.isnan(estimate.order) or LEAST_ORDER <= estimate.order <= MOST_ORDER
 
 
 @given(

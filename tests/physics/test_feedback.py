@@ -1,4 +1,7 @@
-"""Feedback of the optical depth on the supply: d ln f/dt = rate (tau_target - tau)/tau_target, between bounds."""
+"""Feedback of the optical depth on the supply: d ln f/dt = rate (tau_target - tau)/tau_target.
+
+It acts between two bounds.
+"""
 
 import json
 import math
@@ -38,7 +41,7 @@ WIDE = (math.log(1e-6), math.log(1e6))
 
 
 def fed(ring: Ring, supply: float, feedback: Feedback, *, t_blow: float = math.inf) -> Drivers:
-    """Drivers at 3000 K that bring ``supply`` f [kg/(m2 s)], as the ring itself is made up."""
+    """Make drivers at 3000 K with ``supply`` f [kg/(m2 s)], composed like the ring itself."""
     shares = ring.c0 / ring.c0.sum()
     return make_drivers(
         ring, temperature.constant(3000.0), t_blow=t_blow, supply=supply * shares
@@ -60,7 +63,10 @@ def factor_of(path: Trajectory) -> Array:
 
 
 def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> None:
-    """Supply alone: tau' = a f and f' = b f (1 - tau/tau*), so f is a parabola in tau, cut off at the bounds."""
+    """With supply alone f is a parabola in tau, cut off at the bounds.
+
+    From tau' = a f and f' = b f (1 - tau/tau*).
+    """
     ring = make_ring(8, collisions=False)
     tau_0 = float(weights(ring) @ ring.c0)
     target = 2.0 * tau_0
@@ -87,8 +93,8 @@ def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> No
         np.maximum(cap + parabola(target), floor),
     )
     assert factor == pytest.approx(exact, rel=1e-7)
-    held = path.mode.astype(int) & HELD != 0
-    assert np.flatnonzero(np.diff(held)).size == 3, "free, at the cap, free, at the floor"
+    at_bound = path.mode.astype(int) & HELD != 0
+    assert np.flatnonzero(np.diff(at_bound)).size == 3, "free, at the cap, free, at the floor"
     assert [factor.max(), factor.min(), factor[-1]] == pytest.approx([cap, floor, floor], rel=1e-9)
     supplied = path.y[:, path.bins + SUPPLIED]
     assert supplied == pytest.approx(
@@ -98,12 +104,15 @@ def test_every_bound_is_reached_and_left_where_the_exact_solution_has_it() -> No
 
 
 def test_feedback_is_the_limit_of_short_steps() -> None:
-    """Each golden step multiplied f by 1 + x where, at the same optical depth held for as long, ln f grows by x here."""
+    """Each golden step multiplied f by 1 + x where ln f grows by x here.
+
+    At the same optical depth, kept for as long.
+    """
     case = json.loads(GOLDEN.read_text(encoding="utf-8"))["feedback"]
-    given = case["spec_extra"]["feedback"]
+    golden = case["spec_extra"]["feedback"]
     feedback = Feedback(
-        given["gain"] / (given["response_time_years"] * YEAR),
-        given["target_tau"],
+        golden["gain"] / (golden["response_time_years"] * YEAR),
+        golden["target_tau"],
         math.log(1e-6),
         math.log(10.0),
     )
@@ -120,7 +129,7 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"rate": 1e-4, "tau_target": 2.0, "tau": 0.5, "t": 1e4, "floor": 1e-3, "cap": 1e3},
         rate=(1e-6, 1e-3),
@@ -132,19 +141,19 @@ def test_feedback_is_the_limit_of_short_steps() -> None:
     ),
 )
 def test_at_a_depth_that_stays_the_factor_is_an_exponential_up_to_its_bound(
-    given: dict[str, float],
+    inputs: dict[str, float],
 ) -> None:
-    bounds = (math.log(given["floor"]), math.log(given["cap"]))
-    feedback = Feedback(given["rate"], given["tau_target"], *bounds)
+    bounds = (math.log(inputs["floor"]), math.log(inputs["cap"]))
+    feedback = Feedback(inputs["rate"], inputs["tau_target"], *bounds)
     ring = make_ring(4, collisions=False)
-    ring = ring._replace(c0=given["tau"] / float(weights(ring) @ ring.c0) * ring.c0)
-    path = solve(ring, fed(ring, 0.0, feedback), given["t"])
-    free = given["rate"] * given["t"] * (1.0 - given["tau"] / given["tau_target"])
+    ring = ring._replace(c0=inputs["tau"] / float(weights(ring) @ ring.c0) * ring.c0)
+    path = solve(ring, fed(ring, 0.0, feedback), inputs["t"])
+    free = inputs["rate"] * inputs["t"] * (1.0 - inputs["tau"] / inputs["tau_target"])
     assert path.y[-1, -1] == pytest.approx(min(max(free, bounds[0]), bounds[1]), rel=1e-9)
 
 
 def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Array:
-    """Mass per bin and ln f at T_END by SciPy's Radau."""
+    """Return the mass per bin and ln f at T_END by SciPy's Radau."""
     n = ring.c0.size
     w = weights(ring)
     feedback = drivers.feedback
@@ -168,7 +177,7 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         J[n, :n] = -feedback.rate / feedback.tau_target * w
         return J
 
-    found = scipy_integrate.solve_ivp(
+    solution = scipy_integrate.solve_ivp(
         rate,
         (0.0, T_END),
         np.append(ring.c0, 0.0),
@@ -177,12 +186,12 @@ def scipy_end(ring: Ring, drivers: Drivers, supply: float, t_blow: float) -> Arr
         rtol=1e-11,
         atol=1e-16,
     )
-    end: Array = found.y[:, -1]
+    end: Array = solution.y[:, -1]
     return end
 
 
 def swinging() -> tuple[Ring, Drivers, Array]:
-    """Collisions, blow-out and a supply that swings around its target; with SciPy's solution."""
+    """Return a case with a supply that swings around its target, and SciPy's solution."""
     ring = make_ring(6, s_lo=1e-7, s_hi=1e-2, sigma=0.01, v_rel=300.0)
     supply = 1e-6
     t_blow = 6e3
@@ -247,7 +256,7 @@ def test_a_disk_that_comes_to_rest_at_its_target_does_not_switch_for_ever(
 
 
 def test_factors_of_temperature_reservoir_and_phase_multiply(shipped: Shipped) -> None:
-    """A supply with every factor there is: no more than its reservoir, and none while grains are not solid."""
+    """A supply with every factor stays within its reservoir, and waits until grains are solid."""
     supply = {
         "feedback": {"tau_target": 5.0, "t_response_years": 0.01},
         "temperature": {"power": 2.0},

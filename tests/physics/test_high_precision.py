@@ -1,4 +1,7 @@
-"""The compiled right-hand side and Jacobian against the written equations in 60-digit arithmetic, gross gain minus gross loss."""
+"""The compiled right-hand side and Jacobian against the written equations in 60-digit arithmetic.
+
+The rate is gross gain minus gross loss.
+"""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,7 +21,10 @@ SPEEDS = (131.0, 1507.0, 4485.0, 12000.0)  # below, inside and above the table o
 
 
 class Entries(NamedTuple):
-    """dc/dt and its derivatives in 60 digits, and for each entry the sum of the absolute contributions to it."""
+    """Values of dc/dt and its derivatives in 60 digits.
+
+    For each, the sum of the absolute contributions to it.
+    """
 
     rate: list[mpf]
     rate_moved: list[mpf]
@@ -27,7 +33,10 @@ class Entries(NamedTuple):
 
 
 def q_d_star(s: mpf, v_kms: mpf, law: QStarLaw) -> mpf:
-    """Strength and gravity terms, each linear in speed between two reference speeds; beyond them only gravity follows v."""
+    """Return the strength and gravity terms, each linear in speed between two reference speeds.
+
+    Beyond them only gravity follows v.
+    """
 
     def terms(row: tuple[float, ...]) -> tuple[mpf, mpf]:
         _, Q_s, a, B, b = (mpf(x) for x in row)
@@ -54,13 +63,18 @@ def remnant_share(m_i: mpf, m_j: mpf, v: mpf, q_star: mpf) -> mpf:
     return 1 - phi / 2 if phi < mpf("1.8") else mpf("0.1") * (phi / mpf("1.8")) ** mpf("-1.5")
 
 
+def high_precision(array: Array) -> list[mpf]:
+    return [mpf(float(x)) for x in array]
+
+
 def triple_loop(c: Array, ring: Ring, v_rel: float, exponent: float) -> Entries:
     n = c.size
     v = mpf(v_rel)
     p = 1 - mpf(exponent)
-    s, e, m, dust = (
-        [mpf(float(x)) for x in array] for array in (ring.sizes, ring.edges, ring.masses, c)
-    )
+    s = high_precision(ring.sizes)
+    e = high_precision(ring.edges)
+    m = high_precision(ring.masses)
+    dust = high_precision(c)
     integral = [
         (e[k + 1] ** p - e[k] ** p) / p if p != 0 else mp.log(e[k + 1] / e[k]) for k in range(n)
     ]
@@ -113,7 +127,10 @@ def states(ring: Ring) -> dict[str, Array]:
 @pytest.mark.parametrize("v_rel", SPEEDS)
 @pytest.mark.parametrize("grid", GRIDS)
 def test_rate_and_jacobian_equal_sixty_digit_arithmetic(grid: str, v_rel: float, law: str) -> None:
-    """To 1e-13 of what is moved into and out of each bin; the busiest bin also takes the round-off of the whole sum."""
+    """Errors are within 1e-13 of what is moved into and out of each bin.
+
+    The busiest bin also takes the round-off of the whole sum.
+    """
     s_lo, s_hi = GRIDS[grid]
     exponent = 3.5 if law == "mass" else 0.5
     assert mass_exponent(3.5, law) == exponent

@@ -39,16 +39,16 @@ def temperature_at(t: float) -> float:
 
 
 def ring_with_edge_at(t: float) -> Ring:
-    """A ring without collisions, of which s_blow passes an edge at ``t`` [s]."""
-    other = make_ring(8, collisions=False)
-    s_blow = blowout_state(make_drivers(other, COOLING), t)[0]
-    ratio = other.edges[1] / other.edges[0]
+    """Make a ring without collisions, of which s_blow passes an edge at ``t`` [s]."""
+    ring = make_ring(8, collisions=False)
+    s_blow = blowout_state(make_drivers(ring, COOLING), t)[0]
+    ratio = ring.edges[1] / ring.edges[0]
     s_lo = s_blow / ratio**3
     return make_ring(8, s_lo=s_lo, s_hi=s_lo * ratio**8, collisions=False)
 
 
 def gated(T_solid: float, T_liquid: float) -> PhaseLaw:
-    """Grains as hot as Mars, solid below one temperature and all liquid above another [K].
+    """Return the law of grains as hot as Mars, solid below and liquid above two temperatures [K].
 
     The ramp between them is no narrower than the law lets it be.
     """
@@ -112,10 +112,10 @@ def test_kinks_that_differ_in_their_last_bits_are_one(nodes: int, to_end: int) -
 @given(st.fixed_dictionaries(dict.fromkeys(INSTANTS, AWAY)), st.one_of(AWAY, st.just(0.5)))
 def test_whatever_coincides_is_passed_in_a_few_steps(away: dict[str, float], left: float) -> None:
     """Edges, gates, jumps, a dry reservoir and stops, from one bit to a hundredth of each other."""
-    at = {name: MIDDLE * (1.0 + share) for name, share in away.items()}
+    instants = {name: MIDDLE * (1.0 + share) for name, share in away.items()}
     t_end = MIDDLE * (1.0 + left)
-    ring = ring_with_edge_at(at["edge"])
-    jumps = sorted({at["jump"], at["back"]})
+    ring = ring_with_edge_at(instants["edge"])
+    jumps = sorted({instants["jump"], instants["back"]})
     rates = [RATE, 3.0 * RATE, 2.0 * RATE]
     spans = itertools.pairwise([0.0, *jumps, math.inf])
     segments = [SupplySegment(*span, A) for span, A in zip(spans, rates, strict=False)]
@@ -123,34 +123,36 @@ def test_whatever_coincides_is_passed_in_a_few_steps(away: dict[str, float], lef
     any_phase = make_drivers(ring, COOLING)._replace(
         supply=law,
         kinks=np.array(supply_kinks(law)),
-        kink_temperatures=np.array([temperature_at(at["kink"]), temperature_at(at["floor"])]),
-        reservoir=RATE * at["dry"],
+        kink_temperatures=np.array(
+            [temperature_at(instants["kink"]), temperature_at(instants["floor"])]
+        ),
+        reservoir=RATE * instants["dry"],
     )
-    s_stop = blowout_state(any_phase, at["stop"])[0]
-    T_solid = temperature_at(max(at["gate"], at["liquid"]))
-    T_liquid = temperature_at(min(at["gate"], at["liquid"])) + 1e-9
+    s_stop = blowout_state(any_phase, instants["stop"])[0]
+    T_solid = temperature_at(max(instants["gate"], instants["liquid"]))
+    T_liquid = temperature_at(min(instants["gate"], instants["liquid"])) + 1e-9
     for drivers in (any_phase, any_phase._replace(phase=gated(T_solid, T_liquid))):
         for stops in ({}, {"s_blow_stop": s_stop}):
             path = solve(ring, drivers, t_end, **stops)
-            check_passed(path, at, t_end, stops)
+            check_passed(path, instants, t_end, stops)
 
 
 def check_passed(
     path: Trajectory,
-    at: dict[str, float],
+    instants: dict[str, float],
     t_end: float,
     stops: dict[str, float],
 ) -> None:
-    told = f"{path.accepted} steps, {path.rejected} rejected, until {path.t_final!r}"
-    ends = {REACHED_END: t_end, BLOWOUT_BELOW_GRID: at["stop"]}
-    assert path.outcome in ends, told
+    summary = f"{path.accepted} steps, {path.rejected} rejected, until {path.t_final!r}"
+    ends = {REACHED_END: t_end, BLOWOUT_BELOW_GRID: instants["stop"]}
+    assert path.outcome in ends, summary
     assert path.t_final == pytest.approx(ends[path.outcome], rel=1e-9)
-    if stops and at["stop"] < t_end * (1.0 - 1e-9):
-        assert path.outcome == BLOWOUT_BELOW_GRID, told
+    if stops and instants["stop"] < t_end * (1.0 - 1e-9):
+        assert path.outcome == BLOWOUT_BELOW_GRID, summary
     assert path.accepted + path.rejected < MOST_STEPS
     assert np.all(np.diff(path.t) > 0.0)
     assert path.ledger_error <= 1e-13
-    assert supplied_by(path) <= RATE * at["dry"] * (1.0 + 1e-6) + 3.0 * RATE * 1e-5 * MIDDLE
+    assert supplied_by(path) <= RATE * instants["dry"] * (1.0 + 1e-6) + 3.0 * RATE * 1e-5 * MIDDLE
 
 
 @given(st.floats(0.0, 1e9), st.floats(0.0, 1.0).map(lambda x: 10.0 ** (-16.0 * x)))
@@ -184,8 +186,8 @@ def test_collisions_that_set_in_shortly_before_the_end_are_stretched_to_once(sha
         calls += 1
         assert calls < 300, "stretches are made again and again"
         t, mode, above = begin
-        given = y, ring.terms, drivers, limits, RODAS5P
-        return integrate(*given, t=t, mode=mode, above=above)
+        arguments = y, ring.terms, drivers, limits, RODAS5P
+        return integrate(*arguments, t=t, mode=mode, above=above)
 
     area = math.pi * np.add.outer(ring.sizes, ring.sizes) ** 2
     still = Damping(1.0, area, ring.masses, motion_at)

@@ -9,6 +9,9 @@ from marsdisk.zero_d import run_zero_d
 def test_steps_come_to_the_length_that_their_error_allows(
     shipped: Callable[..., RunConfig],
 ) -> None:
-    """A new length goes with the error to the power of -1/order: any other overshoots, and every other step is tried in vain."""
+    """A new length goes with the error to the power of -1/order.
+
+    Any other power overshoots, and every second step is tried in vain.
+    """
     result = run_zero_d(shipped("melt_simple"))
     assert result.steps_rejected <= result.steps // 4

@@ -82,14 +82,14 @@ DRAWN = st.fixed_dictionaries(
 def test_the_ledger_closes_and_nothing_is_negative_at_every_step(
     shipped: Shipped, drawn: dict[str, Any]
 ) -> None:
-    given, path, result = watched(shipped("melt_simple", drawn))
+    arguments, path, result = watched(shipped("melt_simple", drawn))
     mass = dust(path.y)
     gone = lost(path.y)
     entries = path.y[:, -ENTRIES:]
     assert np.all(mass >= 0.0)
     assert np.all(np.diff(entries, axis=0) >= 0.0), "mass came back"
-    start = given.c0.sum()
-    supplied = drive(given.drivers, 0.0).supply * path.t
+    start = arguments.c0.sum()
+    supplied = drive(arguments.drivers, 0.0).supply * path.t
     assert entries[:, SUPPLIED] == pytest.approx(supplied, rel=1e-12)
     assert np.all(np.abs(mass.sum(axis=1) + gone - start - supplied) <= 1e-10 * (start + supplied))
     assert result.ledger_error <= 1e-10
@@ -104,7 +104,10 @@ def test_the_ledger_closes_and_nothing_is_negative_at_every_step(
 def test_collisions_are_quadratic_to_the_last_bit(
     seed: int, n: int, v_rel: float, power: int
 ) -> None:
-    """Times a power of two no sum rounds differently: twice the dust is twice the rate per mass, four times the rate."""
+    """Times a power of two no sum rounds differently.
+
+    Twice the dust is twice the rate per mass, four times the rate.
+    """
     ring = make_ring(n, v_rel=v_rel)
     c = 10.0 ** np.random.default_rng(seed).uniform(-12.0, 0.0, n)
     factor = 2.0**power
@@ -120,7 +123,10 @@ def test_collisions_are_quadratic_to_the_last_bit(
 def test_twice_the_dust_lives_the_same_life_at_twice_the_speed(
     shipped: Shipped, drawn: dict[str, Any]
 ) -> None:
-    """Twice the dust, fed four times and blown out and cooled twice as fast, for half the time: twice the dust, tau and loss throughout."""
+    """Twice the dust with all rates doubled, for half the time, gives twice the dust, tau and loss.
+
+    It is fed four times, and blown out and cooled twice as fast.
+    """
     faster = {
         **drawn,
         "optical_depth.tau0_target": 2.0 * drawn["optical_depth"]["tau0_target"],
@@ -172,21 +178,18 @@ def test_a_run_stopped_and_gone_on_with_equals_one_that_was_not(
 ) -> None:
     """Nothing but the temperature knows what time it is."""
     config = shipped("melt_simple", {**drawn, "numerics.rtol": 1e-8, "numerics.atol": 1e-12})
-    given, whole, _ = watched(config)
-    t_1 = share * given.limits.t_end
-    first = integrate(*given._replace(limits=given.limits._replace(t_end=t_1)))
-    law = given.drivers.temperature
-    cooled = (
-        law
-        if config.temperature.law == "constant"
-        else temperature.slab(
-            temperature.temperature_and_slope(law, t_1)[0], config.temperature.depth
-        )
-    )
-    later = given._replace(
+    arguments, whole, _ = watched(config)
+    t_1 = share * arguments.limits.t_end
+    first = integrate(*arguments._replace(limits=arguments.limits._replace(t_end=t_1)))
+    law = arguments.drivers.temperature
+    cooled = law
+    if config.temperature.law != "constant":
+        T_1 = temperature.temperature_and_slope(law, t_1)[0]
+        cooled = temperature.slab(T_1, config.temperature.depth)
+    later = arguments._replace(
         c0=dust(first.y[-1]),
-        drivers=given.drivers._replace(temperature=cooled),
-        limits=given.limits._replace(t_end=given.limits.t_end - t_1),
+        drivers=arguments.drivers._replace(temperature=cooled),
+        limits=arguments.limits._replace(t_end=arguments.limits.t_end - t_1),
     )
     second = integrate(*later)
     assert {whole.outcome, first.outcome, second.outcome} == {REACHED_END}
@@ -212,9 +215,9 @@ def test_where_the_solution_is_looked_at_does_not_change_a_bit(
     shipped: Shipped, drawn: dict[str, Any], looks: dict[str, Any]
 ) -> None:
     plain = run_zero_d(shipped("melt_simple", drawn))
-    other = run_zero_d(shipped("melt_simple", {**drawn, "output": looks}))
+    finer = run_zero_d(shipped("melt_simple", {**drawn, "output": looks}))
     for name in ("M_loss", "Sigma_final", "t99", "ledger_error", "steps"):
-        assert getattr(plain, name) == getattr(other, name), name
-    for result in (plain, other):  # which may see more between the steps than at their ends
+        assert getattr(plain, name) == getattr(finer, name), name
+    for result in (plain, finer):  # which may see more between the steps than at their ends
         assert result.tau_max >= result.tau_los.max()
-    assert np.array_equal(plain.N[-1], other.N[-1])
+    assert np.array_equal(plain.N[-1], finer.N[-1])

@@ -24,7 +24,7 @@ Inputs = dict[str, float]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"s_1": 1e-5, "s_2": 1e-2, "H_1": 1e5, "H_2": 3e5, "v": 300.0},
         s_1=(1e-7, 0.3),
@@ -34,25 +34,25 @@ Inputs = dict[str, float]
         v=(1.0, 5000.0),
     ),
 )
-def test_grains_meet_as_often_as_their_vertical_profiles_overlap(given: Inputs) -> None:
+def test_grains_meet_as_often_as_their_vertical_profiles_overlap(inputs: Inputs) -> None:
     """The rate in a column is the cross-section times v, summed over n_1 n_2 at every height."""
-    s, H = (np.array([given[f"{name}_1"], given[f"{name}_2"]]) for name in "sH")
+    s, H = (np.array([inputs[f"{name}_1"], inputs[f"{name}_2"]]) for name in "sH")
 
     def overlap(i: int, j: int) -> float:
         norm = 2.0 * math.pi * H[i] * H[j]
 
-        def both(z: float) -> float:
+        def product(z: float) -> float:
             return math.exp(-0.5 * (z / H[i]) ** 2 - 0.5 * (z / H[j]) ** 2) / norm
 
         reach = 12.0 * float(min(H[i], H[j]))
-        return float(integrate.quad(both, -reach, reach, epsrel=1e-11)[0])
+        return float(integrate.quad(product, -reach, reach, epsrel=1e-11)[0])
 
-    K = rate_coefficient(pair_areas(s), H, given["v"])
+    K = rate_coefficient(pair_areas(s), H, inputs["v"])
     N = np.array([3e3, 7e5])
-    events = compute_collision_kernel_C1(N, s, H, given["v"])
+    events = compute_collision_kernel_C1(N, s, H, inputs["v"])
     for i in range(2):
         for j in range(2):
-            expected = math.pi * (s[i] + s[j]) ** 2 * given["v"] * overlap(i, j)
+            expected = math.pi * (s[i] + s[j]) ** 2 * inputs["v"] * overlap(i, j)
             assert K[i, j] == pytest.approx(expected, rel=1e-9)
             pairs = N[i] * N[j] * (0.5 if i == j else 1.0)
             assert events[i, j] == pytest.approx(pairs * expected, rel=1e-9)
@@ -70,22 +70,25 @@ STRENGTH = one_at_a_time(
 
 
 @pytest.mark.parametrize("v", [0.5, 3.0, 10.0])
-@pytest.mark.parametrize("given", STRENGTH)
-def test_the_weakest_body_is_where_both_slopes_balance(given: Inputs, v: float) -> None:
-    """d Q/d ln s = 0: a Q_s s^-a = b W s^b, W = B rho (v/v_ref)^(2 - 3 mu) beyond the table."""
-    mu = given["mu"]
+@pytest.mark.parametrize("inputs", STRENGTH)
+def test_the_weakest_body_is_where_both_slopes_balance(inputs: Inputs, v: float) -> None:
+    """The condition d Q/d ln s = 0: a Q_s s^-a = b W s^b.
+
+    Beyond the table, W = B rho (v/v_ref)^(2 - 3 mu).
+    """
+    mu = inputs["mu"]
     v_ref = 3.0
-    row = (v_ref, *(given[name] for name in ("Q_s", "a", "B", "b")))
+    row = (v_ref, *(inputs[name] for name in ("Q_s", "a", "B", "b")))
     law = QStarLaw((row,), "si", mu)
-    W = given["B"] * given["rho"] * (v / v_ref) ** (2.0 - 3.0 * mu)
-    a = given["a"]
-    b = given["b"]
-    weakest = (a * given["Q_s"] / (b * W)) ** (1.0 / (a + b))
+    W = inputs["B"] * inputs["rho"] * (v / v_ref) ** (2.0 - 3.0 * mu)
+    a = inputs["a"]
+    b = inputs["b"]
+    weakest = (a * inputs["Q_s"] / (b * W)) ** (1.0 / (a + b))
     sizes = weakest * np.array([1e-12, 0.99, 1.0, 1.01, 1e9])
-    small, below, lowest, above, large = compute_q_d_star_array(sizes, given["rho"], v, law)
-    assert lowest == pytest.approx(given["Q_s"] * weakest**-a * (1.0 + a / b), rel=1e-12)
+    small, below, lowest, above, large = compute_q_d_star_array(sizes, inputs["rho"], v, law)
+    assert lowest == pytest.approx(inputs["Q_s"] * weakest**-a * (1.0 + a / b), rel=1e-12)
     assert min(below, above) > lowest
-    assert small == pytest.approx(given["Q_s"] * sizes[0] ** -a, rel=1e-6)
+    assert small == pytest.approx(inputs["Q_s"] * sizes[0] ** -a, rel=1e-6)
     assert large == pytest.approx(W * sizes[-1] ** b, rel=1e-6)
 
 
@@ -99,7 +102,7 @@ def test_a_scaled_law_is_the_law_times_the_factor(s: float, factor: float) -> No
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"m_1": 1e-3, "m_2": 2.0, "v": 1500.0},
         m_1=(1e-15, 5.0),
@@ -107,9 +110,9 @@ def test_a_scaled_law_is_the_law_times_the_factor(s: float, factor: float) -> No
         v=(1.0, 6000.0),
     ),
 )
-def test_the_energy_of_a_collision_is_that_about_the_centre_of_mass(given: Inputs) -> None:
-    m = np.array([given["m_1"], given["m_2"]])
-    v = given["v"]
+def test_the_energy_of_a_collision_is_that_about_the_centre_of_mass(inputs: Inputs) -> None:
+    m = np.array([inputs["m_1"], inputs["m_2"]])
+    v = inputs["v"]
     speeds = v * np.array([m[1], -m[0]]) / m.sum()
     energy = float(np.sum(0.5 * m * speeds**2))
     specific = reduced_specific_energy(m[0], m[1], v)
@@ -138,8 +141,8 @@ def test_the_largest_remnant_is_in_the_bin_of_a_sphere_of_its_mass(
 ) -> None:
     edges = make_grid(1e-7, 1.0, 53).edges
     m_tot = 2.0 * grain_mass(np.array([s]), rho)
-    found = remnant_bins(edges, m_tot, np.array([unbound]), rho)
-    assert found[0] == bin_of(edges, s * (2.0 * (1.0 - unbound)) ** (1.0 / 3.0))
+    bins = remnant_bins(edges, m_tot, np.array([unbound]), rho)
+    assert bins[0] == bin_of(edges, s * (2.0 * (1.0 - unbound)) ** (1.0 / 3.0))
 
 
 @pytest.mark.parametrize("ends", [(1e-7, 1.0), (1e-4, 1e-3)])
@@ -152,7 +155,7 @@ def test_fragments_up_to_a_size_hold_the_integral_of_their_law(
     weights = fragment_weights(edges, alpha)
 
     def mass(low: float, high: float) -> float:
-        """In units of ``high``, by a sum over ln s."""
+        """Integrate dM/ds = s^-alpha over ln s."""
         length = math.log(high / low)
         inside = integrate.quad(lambda y: math.exp((1.0 - alpha) * -y), 0.0, length, epsrel=1e-12)
         return float(inside[0]) * high ** (1.0 - alpha)
@@ -186,12 +189,12 @@ def test_energy_is_kept_by_cratering_or_fragmentation(
     shares: tuple[float, float],
     unbound: float,
 ) -> None:
-    found = float(retained_fraction(np.array(unbound), *shares))
-    assert found == shares[unbound > 0.5]
+    retained = float(retained_fraction(np.array(unbound), *shares))
+    assert retained == shares[unbound > 0.5]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"N": 1e3, "s": 0.01, "v": 200.0, "H": 1e5, "f_cratering": 0.1, "f_fragmentation": 0.25},
         N=(1.0, 1e7),
@@ -202,17 +205,17 @@ def test_energy_is_kept_by_cratering_or_fragmentation(
         f_fragmentation=(0.6, 0.05),
     ),
 )
-def test_equal_grains_bring_a_quarter_of_m_v2_into_each_collision(given: Inputs) -> None:
+def test_equal_grains_bring_a_quarter_of_m_v2_into_each_collision(inputs: Inputs) -> None:
     rho = 3270.0
-    v = given["v"]
-    grid = make_grid(0.9 * given["s"], given["s"] / 0.9, 1)
+    v = inputs["v"]
+    grid = make_grid(0.9 * inputs["s"], inputs["s"] / 0.9, 1)
     m = grain_mass(grid.sizes, rho)
-    K = rate_coefficient(pair_areas(grid.sizes), given["H"], v)
+    K = rate_coefficient(pair_areas(grid.sizes), inputs["H"], v)
     tensor = _fragment_tensor(grid.sizes, m, grid.edges, v, rho, law=QStarLaw())
-    shares = (given["f_cratering"], given["f_fragmentation"])
+    shares = (inputs["f_cratering"], inputs["f_fragmentation"])
     terms = energy_terms(K, tensor, m, v, *shares)
-    relative, retained = energy_rates(given["N"] * m, terms)
-    expected = 0.5 * float(K[0, 0]) * given["N"] ** 2 * 0.25 * float(m[0]) * v**2
+    relative, retained = energy_rates(inputs["N"] * m, terms)
+    expected = 0.5 * float(K[0, 0]) * inputs["N"] ** 2 * 0.25 * float(m[0]) * v**2
     assert relative == pytest.approx(expected, rel=1e-12)
     kept = shares[bool(tensor.unbound[0, 0] > 0.5)]
     assert retained == pytest.approx(kept * expected, rel=1e-12)

@@ -47,7 +47,7 @@ def test_the_speed_at_pericentre_follows_from_the_energy_of_the_orbit(e: float, 
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"v_K": 2600.0, "e": 0.3, "i": 0.05},
         v_K=(2000.0, 3500.0),
@@ -55,14 +55,14 @@ def test_the_speed_at_pericentre_follows_from_the_energy_of_the_orbit(e: float, 
         i=(0.0, 0.3, 0.01),
     ),
 )
-def test_the_dispersion_is_the_root_of_the_sum_of_two_squares(given: Inputs) -> None:
-    v = dynamics.dispersion_speed(given["v_K"], given["e"], given["i"])
-    squares = 1.25 * given["e"] ** 2 + given["i"] ** 2
-    assert (v / given["v_K"]) ** 2 == pytest.approx(squares, rel=1e-13)
+def test_the_dispersion_is_the_root_of_the_sum_of_two_squares(inputs: Inputs) -> None:
+    v = dynamics.dispersion_speed(inputs["v_K"], inputs["e"], inputs["i"])
+    squares = 1.25 * inputs["e"] ** 2 + inputs["i"] ** 2
+    assert (v / inputs["v_K"]) ** 2 == pytest.approx(squares, rel=1e-13)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"r": 6e6, "i": 0.05, "H_factor": 1.0},
         r=(3.4e6, 9e6),
@@ -70,23 +70,23 @@ def test_the_dispersion_is_the_root_of_the_sum_of_two_squares(given: Inputs) -> 
         H_factor=(0.5, 2.0),
     ),
 )
-def test_the_height_is_that_of_the_inclined_orbit(given: Inputs) -> None:
-    expected = given["r"] * given["i"] * given["H_factor"]
-    assert dynamics.scale_height(**given) == pytest.approx(expected, rel=1e-14)
-    assert dynamics.scale_height(given["r"], 0.0, given["H_factor"]) == 1e-12
+def test_the_height_is_that_of_the_inclined_orbit(inputs: Inputs) -> None:
+    expected = inputs["r"] * inputs["i"] * inputs["H_factor"]
+    assert dynamics.scale_height(**inputs) == pytest.approx(expected, rel=1e-14)
+    assert dynamics.scale_height(inputs["r"], 0.0, inputs["H_factor"]) == 1e-12
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"start": 0.5, "equilibrium": 0.1},
         start=(0.05, 0.9),
         equilibrium=(0.0, 0.3),
     ),
 )
-def test_an_element_relaxes_in_steps_as_in_one(given: Inputs) -> None:
-    start = given["start"]
-    end = given["equilibrium"]
+def test_an_element_relaxes_in_steps_as_in_one(inputs: Inputs) -> None:
+    start = inputs["start"]
+    end = inputs["equilibrium"]
     assert dynamics.relaxed(start, end, 1.0) == pytest.approx(start, rel=1e-15)
     assert dynamics.relaxed(start, end, 0.0) == end
     half = dynamics.relaxed(start, end, math.exp(-0.5))
@@ -110,7 +110,7 @@ def test_grains_of_one_size_have_an_opacity_of_three_quarters_over_rho_s(
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"alpha": 3.5, "s_min": 1e-5, "s_max": 1.0, "rho": 3270.0},
         alpha=(2.5, 3.2, 3.8),
@@ -119,23 +119,23 @@ def test_grains_of_one_size_have_an_opacity_of_three_quarters_over_rho_s(
         rho=(1500.0, 4500.0),
     ),
 )
-def test_the_opacity_of_a_power_law_is_that_of_its_integrals(given: Inputs) -> None:
-    grid = make_grid(given["s_min"], given["s_max"], 2000)
-    alpha = given["alpha"]
-    masses = grain_mass(grid.sizes, given["rho"])
-    shares = psd.melt_truncated_powerlaw(grid, alpha, given["s_min"], given["s_max"], 0.0)
+def test_the_opacity_of_a_power_law_is_that_of_its_integrals(inputs: Inputs) -> None:
+    grid = make_grid(inputs["s_min"], inputs["s_max"], 2000)
+    alpha = inputs["alpha"]
+    masses = grain_mass(grid.sizes, inputs["rho"])
+    shares = psd.melt_truncated_powerlaw(grid, alpha, inputs["s_min"], inputs["s_max"], 0.0)
 
     def integral(moment: float) -> float:
         p = moment + 1.0 - alpha
-        return (given["s_max"] ** p - given["s_min"] ** p) / p
+        return (inputs["s_max"] ** p - inputs["s_min"] ** p) / p
 
-    expected = 0.75 / given["rho"] * integral(2.0) / integral(3.0)
+    expected = 0.75 / inputs["rho"] * integral(2.0) / integral(3.0)
     kappa = float(tau_per_mass(geometric_opacity(grid.sizes, masses, 1.0), 0.0) @ shares)
     assert kappa == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"mass": 3e19, "r_in": 4e6, "r_out": 9e6, "p": 1.0},
         mass=(1e17, 1e20),
@@ -144,17 +144,17 @@ def test_the_opacity_of_a_power_law_is_that_of_its_integrals(given: Inputs) -> N
         p=(0.0, 2.0, -1.5, 3.5),
     ),
 )
-def test_the_surface_density_of_a_mass_sums_up_to_it(given: Inputs) -> None:
+def test_the_surface_density_of_a_mass_sums_up_to_it(inputs: Inputs) -> None:
     def ring(r: float) -> float:
-        sigma = surface_density_of_mass(r=r, **given)
+        sigma = surface_density_of_mass(r=r, **inputs)
         return 2.0 * math.pi * r * sigma
 
-    found = integrate.quad(ring, given["r_in"], given["r_out"], epsrel=1e-12)[0]
-    assert found == pytest.approx(given["mass"], rel=1e-10)
+    mass = integrate.quad(ring, inputs["r_in"], inputs["r_out"], epsrel=1e-12)[0]
+    assert mass == pytest.approx(inputs["mass"], rel=1e-10)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"f_fine": 0.3, "s_fine": 1e-4, "s_meter": 1.5, "width_dex": 0.3, "s_cut": 1e-7},
         f_fine=(0.0, 1.0, 0.7),
@@ -164,24 +164,24 @@ def test_the_surface_density_of_a_mass_sums_up_to_it(given: Inputs) -> None:
         s_cut=(5e-5, 2e-4),
     ),
 )
-def test_the_melt_mixture_is_two_error_functions(given: Inputs) -> None:
+def test_the_melt_mixture_is_two_error_functions(inputs: Inputs) -> None:
     """Each is lognormal in dM/ds and cut off below; its share up to s is one of dM/d ln s, too."""
     grid = make_grid(1e-7, 1e3, 4000)
-    found = np.cumsum(psd.melt_lognormal_mixture(grid, **given))[::400]
+    cumulative = np.cumsum(psd.melt_lognormal_mixture(grid, **inputs))[::400]
     upper = grid.edges[1:][::400]
-    width = given["width_dex"] * math.log(10.0)
+    width = inputs["width_dex"] * math.log(10.0)
 
     def below(s: Array | float, centre: float) -> Array:
         return erf((np.log(s / centre) / width - width) / math.sqrt(2.0))
 
     def share(centre: float) -> Array:
-        low = below(given["s_cut"], centre)
+        low = below(inputs["s_cut"], centre)
         high = below(1e3, centre)
         return np.clip((below(upper, centre) - low) / (high - low), 0.0, None)
 
-    f = given["f_fine"]
-    expected = f * share(given["s_fine"]) + (1.0 - f) * share(given["s_meter"])
-    assert found == pytest.approx(expected, abs=3e-3)
+    f = inputs["f_fine"]
+    expected = f * share(inputs["s_fine"]) + (1.0 - f) * share(inputs["s_meter"])
+    assert cumulative == pytest.approx(expected, abs=3e-3)
 
 
 @pytest.mark.parametrize("alpha", [1.83, 3.0, 3.5, 4.2])
@@ -193,7 +193,8 @@ def test_three_slopes_and_a_wave_are_what_they_are_called(
     alpha: float,
 ) -> None:
     grid = make_grid(*ends, 400)
-    s, (s_lo, s_hi) = grid.sizes, ends
+    s = grid.sizes
+    s_lo, s_hi = ends
     density = psd.three_slope(grid, alpha, wave) / (s**3 * grid.widths)
     phase = 2.0 * math.pi * np.log(s / s_lo) / math.log(s_hi / s_lo)
     smooth = density / (1.0 + wave * np.sin(phase))

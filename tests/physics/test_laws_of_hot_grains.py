@@ -57,27 +57,27 @@ EVAPORATION = one_at_a_time(
 
 
 @pytest.mark.parametrize("melt", [False, True])
-@pytest.mark.parametrize("given", EVAPORATION)
+@pytest.mark.parametrize("inputs", EVAPORATION)
 def test_what_evaporates_is_what_a_gas_in_balance_would_bring_back(
-    given: Inputs,
+    inputs: Inputs,
     melt: bool,
 ) -> None:
     """A gas of density rho_v brings rho_v <v>/4 to a wall, and alpha of that sticks."""
-    T = given["T"]
-    A = given["A"]
-    B = given["B"]
-    other = (9.0, 30000.0)
-    constants = (A, B, 5000.0, *other) if not melt else (*other, 900.0, A, B)
-    material = VapourSet(given["alpha_evap"], given["mu"], *constants)
-    vapour = vapour_of(material, given["rho"], given["P_gas"])
+    T = inputs["T"]
+    A = inputs["A"]
+    B = inputs["B"]
+    reference = (9.0, 30000.0)
+    constants = (A, B, 5000.0, *reference) if not melt else (*reference, 900.0, A, B)
+    material = VapourSet(inputs["alpha_evap"], inputs["mu"], *constants)
+    vapour = vapour_of(material, inputs["rho"], inputs["P_gas"])
     P, log_slope = saturation_pressure(vapour, T)
     assert pytest.approx(math.exp(math.log(10.0) * (A - B / T)), rel=1e-11) == P
     assert log_slope == pytest.approx(math.log(10.0) * B / T**2, rel=1e-12)
-    thermal = math.sqrt(8.0 * R_GAS * T / (math.pi * given["mu"]))
-    excess = max(P - given["P_gas"], 0.0) * given["mu"] / (R_GAS * T)
-    flux = given["alpha_evap"] * excess * thermal / 4.0
+    thermal = math.sqrt(8.0 * R_GAS * T / (math.pi * inputs["mu"]))
+    excess = max(P - inputs["P_gas"], 0.0) * inputs["mu"] / (R_GAS * T)
+    flux = inputs["alpha_evap"] * excess * thermal / 4.0
     speed = shrinking_speed_and_slope(vapour, T)[0]
-    assert speed * given["rho"] == pytest.approx(flux, rel=1e-10, abs=0.0)
+    assert speed * inputs["rho"] == pytest.approx(flux, rel=1e-10, abs=0.0)
 
 
 @pytest.mark.parametrize("P_gas", [1e-6, 1e-2, 2.0])
@@ -114,8 +114,8 @@ def test_a_table_of_vapour_pressures_holds_the_law_of_clausius_and_clapeyron_any
 def test_a_grain_gives_off_what_it_takes_from_mars(r: float, Q_abs: float, T_M: float) -> None:
     """Light through pi s^2, dilute as (R/r)^2, against the surface 4 pi s^2."""
     T = T_M * grain_heating(r, Q_abs)
-    taken = Q_abs * SIGMA_SB * T_M**4 * (R_MARS / r) ** 2
-    assert pytest.approx(taken, rel=1e-12) == 4.0 * SIGMA_SB * T**4
+    absorbed = Q_abs * SIGMA_SB * T_M**4 * (R_MARS / r) ** 2
+    assert pytest.approx(absorbed, rel=1e-12) == 4.0 * SIGMA_SB * T**4
 
 
 @pytest.mark.parametrize("ratio", [1.01, 1.5, 10.0])
@@ -142,7 +142,7 @@ def test_whole_grains_go_in_the_time_in_which_one_would_shrink_away(
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"s": 1e-4, "rho": 3270.0, "rho_g": 1e-9, "c_s": 500.0},
         s=(1e-7, 1.0),
@@ -151,12 +151,12 @@ def test_whole_grains_go_in_the_time_in_which_one_would_shrink_away(
         c_s=(100.0, 2000.0),
     ),
 )
-def test_a_grain_stops_when_the_gas_it_has_met_weighs_as_much(given: Inputs) -> None:
+def test_a_grain_stops_when_the_gas_it_has_met_weighs_as_much(inputs: Inputs) -> None:
     """Epstein drag: pi s^2 rho_g c_s t of gas, times 4/3, is the mass of the grain."""
-    s = np.array([given["s"]])
-    rho = given["rho"]
-    (rate,) = gas_drag_rates(s, rho, given["rho_g"], given["c_s"])
-    met = 4.0 / 3.0 * math.pi * given["s"] ** 2 * given["rho_g"] * given["c_s"] / rate
+    s = np.array([inputs["s"]])
+    rho = inputs["rho"]
+    (rate,) = gas_drag_rates(s, rho, inputs["rho_g"], inputs["c_s"])
+    met = 4.0 / 3.0 * math.pi * inputs["s"] ** 2 * inputs["rho_g"] * inputs["c_s"] / rate
     assert met == pytest.approx(float(grain_mass(s, rho)[0]), rel=1e-12)
 
 
@@ -183,36 +183,36 @@ PHASES = one_at_a_time(
 )
 
 
-def law_of(given: dict[str, Any]) -> tuple[PhaseLaw, float]:
-    """Of grains as hot as Mars; and by how much pressure and optical depth damp it."""
+def law_of(inputs: dict[str, Any]) -> tuple[PhaseLaw, float]:
+    """Return the law of grains as hot as Mars, and how pressure and optical depth damp it."""
     names = ("T_condense", "T_vaporize", "pressure", "tau_ref")
-    damping = (1.0 + given["pressure"]) * (1.0 + given["tau"] / given["tau_ref"])
-    return PhaseLaw(1.0, *(given[name] for name in names)), damping
+    damping = (1.0 + inputs["pressure"]) * (1.0 + inputs["tau"] / inputs["tau_ref"])
+    return PhaseLaw(1.0, *(inputs[name] for name in names)), damping
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-@pytest.mark.parametrize("given", PHASES)
-def test_what_is_not_solid_rises_in_a_line_that_is_damped(given: Inputs, share: float) -> None:
-    law, damping = law_of(given)
+@pytest.mark.parametrize("inputs", PHASES)
+def test_what_is_not_solid_rises_in_a_line_that_is_damped(inputs: Inputs, share: float) -> None:
+    law, damping = law_of(inputs)
     T = law.T_condense + share * (law.T_vaporize - law.T_condense)
-    fraction = unsolid_fraction(law, T, given["tau"])
+    fraction = unsolid_fraction(law, T, inputs["tau"])
     assert fraction * damping == pytest.approx(share, rel=1e-10)
-    assert unsolid_fraction(law, law.T_condense, given["tau"]) == 0.0
-    assert unsolid_fraction(law, law.T_vaporize, given["tau"]) == 1.0
+    assert unsolid_fraction(law, law.T_condense, inputs["tau"]) == 0.0
+    assert unsolid_fraction(law, law.T_vaporize, inputs["tau"]) == 1.0
 
 
-@pytest.mark.parametrize("given", PHASES)
-def test_the_phase_changes_at_its_bounds_and_later_on_the_way_up(given: Inputs) -> None:
-    law, damping = law_of(given)
+@pytest.mark.parametrize("inputs", PHASES)
+def test_the_phase_changes_at_its_bounds_and_later_on_the_way_up(inputs: Inputs) -> None:
+    law, damping = law_of(inputs)
 
     def phase_at(fraction: float, before: int) -> int:
         T = law.T_condense + fraction * damping * (law.T_vaporize - law.T_condense)
-        return phase_of(law, T, given["tau"], before)
+        return phase_of(law, T, inputs["tau"], before)
 
     for bound, below, above in ((0.5, SOLID, VAPOUR), (0.95, VAPOUR, LIQUID)):
         for before in (UNKNOWN, LIQUID):
-            found = [phase_at(bound + step, before) for step in (-1e-9, 1e-9)]
-            assert found == [below, above]
+            phases = [phase_at(bound + step, before) for step in (-1e-9, 1e-9)]
+            assert phases == [below, above]
     late = 0.5 + HYSTERESIS
     assert [phase_at(late + step, SOLID) for step in (-1e-9, 1e-9)] == [SOLID, VAPOUR]
     assert [phase_at(fraction, VAPOUR) for fraction in (0.499, 0.501)] == [SOLID, VAPOUR]

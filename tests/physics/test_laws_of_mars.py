@@ -65,7 +65,7 @@ def test_linear_cooling_spends_its_heat_as_fast_as_at_the_start(
 
 
 @pytest.mark.parametrize("T0", [2000.0, 3000.0, 4000.0, 5000.0, 6000.0])
-def test_linear_cooling_by_3000_K_takes_the_days_of_hyodo(T0: float) -> None:
+def test_linear_cooling_by_3000_kelvin_takes_the_days_of_hyodo(T0: float) -> None:
     law = linear(T0)
     days = 3000.0 / -temperature_and_slope(law, 0.0)[1] / DAY
     assert days == pytest.approx(717.6 * (T0 / 4000.0) ** -4, rel=1e-4)
@@ -143,8 +143,8 @@ def test_a_run_ends_when_mars_has_cooled_as_its_law_says(
         "slab": (T_stop**-3 - T0**-3) / (3.0 * SIGMA_SB),
         "linear": (T0 - T_stop) / loss(T0),
     }
-    found = derive(shipped("melt_simple", changes)).t_end
-    assert found == pytest.approx(heat_capacity(layer) * spent[law], rel=1e-12)
+    t_end = derive(shipped("melt_simple", changes)).t_end
+    assert t_end == pytest.approx(heat_capacity(layer) * spent[law], rel=1e-12)
 
 
 @pytest.mark.parametrize("law", ["slab", "linear"])
@@ -155,8 +155,8 @@ def test_a_file_that_gives_the_depth_alone_means_the_layer_of_the_default(
     short = {"law": law, "T0": 3500.0, "depth": 5e4}
     full = {**short, "rho": 3000.0, "c_p": 1000.0}
     laws: list[TemperatureLaw] = []
-    for given in (short, full):
-        changes = {"temperature": given, "numerics": {"t_end_orbits": 1.0}}
+    for section in (short, full):
+        changes = {"temperature": section, "numerics": {"t_end_orbits": 1.0}}
         laws.append(derive(shipped("melt_simple", changes)).law)
     assert (laws[0].T0, laws[0].rate) == (laws[1].T0, laws[1].rate)
 
@@ -199,7 +199,7 @@ def table_of(efficiency: Callable[[Array, Array], Array]) -> QprTable:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"T": 4000.0, "rho": 3270.0, "at_1_um": 0.6, "rise": 0.04},
         T=(2600.0, 3000.0, 6000.0),
@@ -209,25 +209,28 @@ def table_of(efficiency: Callable[[Array, Array], Array]) -> QprTable:
     ),
 )
 def test_the_blow_out_size_is_lamberts_function_where_the_efficiency_goes_with_ln_s(
-    given: Inputs,
+    inputs: Inputs,
 ) -> None:
-    """s = K (a + b ln(s/s_1)): with y = s/(K b), y - ln y = a/b + ln(K b/s_1), the larger root."""
-    a = given["at_1_um"]
-    b = given["rise"]
+    """The law is s = K (a + b ln(s/s_1)), of which s is the larger root.
+
+    With y = s/(K b), y - ln y = a/b + ln(K b/s_1).
+    """
+    a = inputs["at_1_um"]
+    b = inputs["rise"]
     s_1 = 1e-6
     table = table_of(lambda log_s, T: a + b * (log_s - math.log(s_1)) + 0.0 * T)
-    pressure = radiation_pressure(given["rho"], table)
-    K = pressure.strength * given["T"] ** 4
+    pressure = radiation_pressure(inputs["rho"], table)
+    K = pressure.strength * inputs["T"] ** 4
     branch = -1 if b > 0.0 else 0
     y = -lambertw(-math.exp(-a / b) * s_1 / (K * b), branch).real
-    s_blow, slope, clamped = blowout_size(pressure, given["T"])
+    s_blow, slope, clamped = blowout_size(pressure, inputs["T"])
     assert s_blow == pytest.approx(K * b * y, rel=1e-11)
     assert slope == pytest.approx(4.0 / (1.0 - b * K / s_blow), rel=1e-9)
     assert not clamped
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"T": 4000.0, "rho": 3270.0, "cold": 0.5, "per_K": 1e-4},
         T=(1000.0, 2000.0, 6000.0),
@@ -236,13 +239,13 @@ def test_the_blow_out_size_is_lamberts_function_where_the_efficiency_goes_with_l
         per_K=(2e-5, 1.5e-4),
     ),
 )
-def test_the_blow_out_size_follows_an_efficiency_that_goes_with_temperature(given: Inputs) -> None:
-    T = given["T"]
-    per_K = given["per_K"]
-    table = table_of(lambda log_s, T: given["cold"] + per_K * T + 0.0 * log_s)
-    Q = given["cold"] + per_K * T
-    s_blow, slope, _ = blowout_size(radiation_pressure(given["rho"], table), T)
-    assert beta(s_blow, given["rho"], T, Q) == pytest.approx(0.5, rel=1e-12)
+def test_the_blow_out_size_follows_an_efficiency_that_goes_with_temperature(inputs: Inputs) -> None:
+    T = inputs["T"]
+    per_K = inputs["per_K"]
+    table = table_of(lambda log_s, T: inputs["cold"] + per_K * T + 0.0 * log_s)
+    Q = inputs["cold"] + per_K * T
+    s_blow, slope, _ = blowout_size(radiation_pressure(inputs["rho"], table), T)
+    assert beta(s_blow, inputs["rho"], T, Q) == pytest.approx(0.5, rel=1e-12)
     assert slope == pytest.approx(4.0 + T * per_K / Q, rel=1e-12)
 
 
@@ -255,7 +258,7 @@ def test_the_blow_out_time_is_a_part_of_an_orbit(chi: float, limited: float, r: 
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"w0": 0.3, "g": 0.2, "tau": 0.7},
         w0=(0.0, 0.9, 1.0),
@@ -263,17 +266,17 @@ def test_the_blow_out_time_is_a_part_of_an_orbit(chi: float, limited: float, r: 
         tau=(0.1, 3.0, 20.0),
     ),
 )
-def test_light_is_cut_to_a_part_that_multiplies_from_layer_to_layer(given: Inputs) -> None:
-    law = analytic(given["w0"], given["g"])
-    tau = given["tau"]
-    surface = 1.0 - given["g"]
-    through = math.exp(-tau * (1.0 - given["w0"])) * surface
+def test_light_is_cut_to_a_part_that_multiplies_from_layer_to_layer(inputs: Inputs) -> None:
+    law = analytic(inputs["w0"], inputs["g"])
+    tau = inputs["tau"]
+    surface = 1.0 - inputs["g"]
+    through = math.exp(-tau * (1.0 - inputs["w0"])) * surface
     assert phi_at(law, 0.0) == pytest.approx(min(surface, 1.0), rel=1e-14)
     assert phi_at(law, tau) == pytest.approx(min(through, 1.0), rel=1e-14)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "inputs",
     one_at_a_time(
         {"tau": 1.0, "kappa": 0.2, "path": 1.0, "h_over_r": 0.1, "phi": 0.4},
         tau=(1e-3, 5.0),
@@ -283,11 +286,11 @@ def test_light_is_cut_to_a_part_that_multiplies_from_layer_to_layer(given: Input
         phi=(0.01, 1.0),
     ),
 )
-def test_optical_depth_is_opacity_times_surface_density(given: dict[str, Any]) -> None:
-    f_los = line_of_sight_factor(given["path"], given["h_over_r"])
-    assert f_los == pytest.approx(max(1.0, given["path"] / given["h_over_r"]), rel=1e-14)
-    sigma = surface_density_at_tau(given["tau"], given["kappa"], f_los)
-    assert f_los * given["kappa"] * sigma == pytest.approx(given["tau"], rel=1e-14)
-    shaded = effective_opacity(given["kappa"], given["phi"])
+def test_optical_depth_is_opacity_times_surface_density(inputs: dict[str, Any]) -> None:
+    f_los = line_of_sight_factor(inputs["path"], inputs["h_over_r"])
+    assert f_los == pytest.approx(max(1.0, inputs["path"] / inputs["h_over_r"]), rel=1e-14)
+    sigma = surface_density_at_tau(inputs["tau"], inputs["kappa"], f_los)
+    assert f_los * inputs["kappa"] * sigma == pytest.approx(inputs["tau"], rel=1e-14)
+    shaded = effective_opacity(inputs["kappa"], inputs["phi"])
     assert shaded * surface_density_at_tau1(shaded) == pytest.approx(1.0, rel=1e-14)
-    assert shaded / given["kappa"] == pytest.approx(given["phi"], rel=1e-14)
+    assert shaded / inputs["kappa"] == pytest.approx(inputs["phi"], rel=1e-14)

@@ -1,4 +1,7 @@
-"""The ledger closes with sinks that empty a bin many times over within a step; where it cannot, the message names the process and a cure that cures."""
+"""The ledger closes with sinks that empty a bin many times over within a step.
+
+Where it cannot, the message names the process and a remedy that works.
+"""
 
 import re
 from collections.abc import Callable
@@ -110,9 +113,9 @@ def test_a_ledger_that_does_not_close_names_the_process_and_a_cure(
     message = str(caught.value)
     assert process in message
     assert cure in message
-    found = re.search(r"((?:numerics|dynamics)\.\w+) from \S+ to (\S+)$", message)
-    assert found is not None
-    run_zero_d(shipped(base, {**changes, found[1]: float(found[2])}))
+    advice = re.search(r"((?:numerics|dynamics)\.\w+) from \S+ to (\S+)$", message)
+    assert advice is not None
+    run_zero_d(shipped(base, {**changes, advice[1]: float(advice[2])}))
 
 
 def words(config: RunConfig, process: str, error: float) -> list[str]:

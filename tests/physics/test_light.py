@@ -1,4 +1,7 @@
-"""Light that the dust itself dims: closed forms, limits, the order of the integrator, and what leaves a thick layer."""
+"""Light that the dust itself dims: closed forms, limits, and what leaves a thick layer.
+
+With the order of the integrator in it.
+"""
 
 import math
 from collections.abc import Callable
@@ -59,7 +62,7 @@ def test_the_share_of_lit_grains_and_its_slope(tau: float) -> None:
 def test_equal_grains_leave_as_the_closed_form_says(
     shipped: Shipped, tau0: float, orbits: float
 ) -> None:
-    """d tau/dt = -(1 - e^-tau)/t_blow, so that e^tau - 1 falls as e^(-t/t_blow)."""
+    """The equation d tau/dt = -(1 - e^-tau)/t_blow, so that e^tau - 1 falls as e^(-t/t_blow)."""
     result = run_zero_d(shipped("melt_simple", shining(tau0, orbits)))
     in_t_blow = 2.0 * math.pi * orbits  # chi = 1
     rest = tau0 + math.log(-math.expm1(-tau0)) - in_t_blow  # ln of (e^tau0 - 1) e^(-t/t_blow)
@@ -85,7 +88,10 @@ def test_the_closed_form_goes_by_the_blow_out_time(shipped: Shipped, chi: float,
 @pytest.mark.parametrize("T0", [2500.0, 4000.0, 6000.0])
 @pytest.mark.parametrize("tau0", [0.01, 1.0])
 def test_the_opacity_follows_the_light_of_mars(shipped: Shipped, T0: float, tau0: float) -> None:
-    """tau_los is f_los times the sum of pi s^2 <Q_ext>(s, T_M) N, at the start and while Mars cools."""
+    """The depth tau_los is f_los times the sum of pi s^2 <Q_ext>(s, T_M) N.
+
+    At the start and while Mars cools.
+    """
     changes: dict[str, Any] = {
         "optical_depth": {
             "opacity": "planck",
@@ -147,7 +153,10 @@ def attenuated(drivers: Drivers) -> Drivers:
 
 @pytest.mark.parametrize("collisions", [False, True])
 def test_the_method_keeps_its_order_in_dimmed_light(collisions: bool) -> None:
-    """Bins so wide that s_blow stays within one: smooth. Without the exact Jacobian the order would fall to that of an inexact one."""
+    """Bins so wide that s_blow stays within one: smooth.
+
+    Without the exact Jacobian the order would fall to that of an inexact one.
+    """
     ring = make_ring(4, s_lo=1e-8, s_hi=1e4, sigma=0.03, v_rel=200.0, collisions=collisions)
     law = temperature.slab(4000.0, depth=5e1)
     drivers = attenuated(make_drivers(ring, law, t_blow=3e3, supply=np.full(4, 1e-7)))

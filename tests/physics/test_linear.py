@@ -20,7 +20,8 @@ def test_solutions_equal_numpys_whatever_fills_the_last_eight(n: int) -> None:
     M = tiles(A)
     b = vector(n)
     sums = vector(n)
-    b.flat[:n], sums.flat[:n] = generator.uniform(0.0, 1.0, n), A.sum(axis=0)
+    b.flat[:n] = generator.uniform(0.0, 1.0, n)
+    sums.flat[:n] = A.sum(axis=0)
     for k in range(n, sums.flat.size):  # as a step fills it
         M[k // 8, k // 8, 9 * (k % 8)] = sums.flat[k] = 1.0
     expected = np.linalg.solve(A, b.flat[:n])

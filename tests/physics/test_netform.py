@@ -19,8 +19,11 @@ def states(n: int) -> list[Array]:
 
 
 def plain_triple_loop(c: Array, ring: Ring) -> tuple[list[Fraction], list[Fraction]]:
-    """Gain minus loss of every bin [kg/(m2 s)], from fractions of the same doubles, and the sum of what was moved there
-    (of a target that stays in its bin, only what it gained or lost)."""
+    """Return gain minus loss of every bin [kg/(m2 s)], and the sum of what was moved there.
+
+    Both are from fractions of the same doubles. Of a target that stays in its bin, only what it
+    gained or lost is moved.
+    """
     n = c.size
     m = [Fraction(float(x)) for x in ring.masses]
     dust = [Fraction(float(x)) for x in c]
@@ -55,11 +58,11 @@ def plain_triple_loop(c: Array, ring: Ring) -> tuple[list[Fraction], list[Fracti
 def test_the_net_form_equals_exact_arithmetic(v_rel: float, state: int, alpha: float) -> None:
     ring = make_ring(8, v_rel=v_rel, alpha=alpha)
     c = states(8)[state]
-    rate, moved = plain_triple_loop(c, ring)
-    assert sum(rate) == 0
-    found = rate_of(c, ring)
+    exact, moved = plain_triple_loop(c, ring)
+    assert sum(exact) == 0
+    rate = rate_of(c, ring)
     for k in range(8):
-        assert abs(Fraction(float(found[k])) - rate[k]) <= Fraction(1, 10**13) * moved[k], k
+        assert abs(Fraction(float(rate[k])) - exact[k]) <= Fraction(1, 10**13) * moved[k], k
 
 
 @pytest.mark.parametrize("state", range(3))

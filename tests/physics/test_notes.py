@@ -80,7 +80,7 @@ DOUBTFUL: dict[Note, tuple[dict[str, Any], Note]] = {
 
 @pytest.fixture
 def paths(tmp_path: Path) -> dict[str, str]:
-    """Tables: of <Q_pr> for cooler Mars only, and of a temperature for a moment only."""
+    """Write tables of <Q_pr> for cooler Mars only, and of a temperature for a moment only."""
     texts = {
         "TABLE": "T_M,s,Q_pr\n1000,1e-8,1.0\n1000,1e-2,1.0\n1500,1e-8,1.0\n1500,1e-2,1.0\n",
         "COOLING": "time,T_M\n0,3000\n100,2999\n",
@@ -106,9 +106,9 @@ def test_a_sound_run_has_no_note(shipped: Shipped) -> None:
 def test_a_doubt_sets_its_note_and_no_other(
     shipped: Shipped, note: Note, paths: dict[str, str]
 ) -> None:
-    changes, others = DOUBTFUL[note]
+    changes, side_effects = DOUBTFUL[note]
     result = run_zero_d(shipped("melt_simple", {**SOUND, **with_paths(changes, paths)}))
-    assert result.notes == note | others
+    assert result.notes == note | side_effects
     assert SENTENCES[note] in result.notes.sentences
 
 

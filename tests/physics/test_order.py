@@ -21,13 +21,13 @@ T_END = 2e4  # s
 
 
 def cooling() -> temperature.TemperatureLaw:
-    """A thin slab: 4000 K to 3000 K in T_END."""
+    """Return the law of a thin slab that cools from 4000 K to 3000 K in T_END."""
     depth = 3.0 * SIGMA_SB * T_END / ((3000.0**-3 - 4000.0**-3) * 3000.0 * 1000.0)
     return temperature.slab(4000.0, depth=depth)
 
 
 def wide_bins(collisions: bool) -> tuple[Ring, Drivers]:
-    """Bins so wide that s_blow wanders through a single one during the run: no kink."""
+    """Make bins so wide that s_blow stays within a single one during the run: no kink."""
     ring = make_ring(4, s_lo=1e-8, s_hi=1e4, sigma=0.03, v_rel=200.0, collisions=collisions)
     supply = np.full(4, 1e-7) if collisions else np.zeros(4)
     drivers = make_drivers(ring, cooling(), t_blow=6e3, supply=supply)
@@ -37,7 +37,7 @@ def wide_bins(collisions: bool) -> tuple[Ring, Drivers]:
 
 
 def seen(y: Array) -> Array:
-    """Mass per bin and mass lost [kg/m2]."""
+    """Return the mass per bin and the mass lost [kg/m2]."""
     return np.append(dust(y), lost(y))
 
 
@@ -86,7 +86,10 @@ def test_order_with_collisions_and_supply() -> None:
 
 
 def equal_steps(ring: Ring, drivers: Drivers, count: int) -> Array:
-    """Mass per bin and mass lost at T_END in ``count`` steps of one length: each a run of its own, with nothing to control its error."""
+    """Return mass per bin and mass lost at T_END after ``count`` steps of one length.
+
+    Each step is a run of its own, with nothing to control its error.
+    """
     y = np.append(ring.c0, 0.0)
     h = T_END / count
     law = drivers.temperature

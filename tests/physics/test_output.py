@@ -1,4 +1,4 @@
-"""What a run reports agrees with itself and does not depend on where the solution is looked at."""
+"""Output of a run agrees with itself and does not depend on where the solution is sampled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,11 +43,11 @@ def test_totals_do_not_depend_on_where_the_solution_is_looked_at(
     shipped: Shipped, name: str, output: dict[str, Any]
 ) -> None:
     plain = run_zero_d(shipped(name))
-    other = run_zero_d(shipped(name, {"output": output}))
+    result = run_zero_d(shipped(name, {"output": output}))
     assert {key: getattr(plain, key) for key in TOTALS} == {
-        key: getattr(other, key) for key in TOTALS
+        key: getattr(result, key) for key in TOTALS
     }
-    assert np.array_equal(plain.N[-1], other.N[-1])
+    assert np.array_equal(plain.N[-1], result.N[-1])
 
 
 @pytest.mark.parametrize("T0", [3000.0, 5000.0])

@@ -1,4 +1,4 @@
-"""Processes held back while grains are not solid: when they set in, and what a run says that never got going."""
+"""Processes held back while grains are not solid: when they set in, and runs that never started."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +58,10 @@ def test_a_disk_without_gates_is_never_held_back(shipped: Shipped) -> None:
 
 @pytest.mark.parametrize("any_phase", [False, True])
 def test_supply_and_blow_out_set_in_when_half_is_solid(shipped: Shipped, any_phase: bool) -> None:
-    """A thin disk, whose own optical depth does not matter: f = (T_p - T_c)/(T_v - T_c) falls to 1/2 at 1850 K."""
+    """In a thin disk f = (T_p - T_c)/(T_v - T_c) falls to 1/2 at 1850 K.
+
+    The disk's own optical depth does not matter there.
+    """
     cooling = {
         "temperature": {"law": "slab", "T0": 4500.0, "depth": 1e3},
         "collisions.enabled": False,

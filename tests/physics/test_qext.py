@@ -53,7 +53,7 @@ GLASS = OpticalConstants(
 
 
 def means_by_quadrature(constants: OpticalConstants, s: float, T: float) -> mie.Efficiencies:
-    """Planck means, sphere by sphere, with SciPy's adaptive rule."""
+    """Compute Planck means, sphere by sphere, with SciPy's adaptive rule."""
     import miepython
 
     nodes = np.log(constants.wavelength)
@@ -118,16 +118,16 @@ def test_extinction_makes_no_step_where_the_mie_sums_end(k: float) -> None:
     assert below == pytest.approx(2.0, rel=5e-3)
 
 
-def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_T() -> None:
+def test_planck_mean_of_extinction_is_over_the_axes_and_grows_with_temperature() -> None:
     a = constant(1.6, 0.1)
     b = constant(1.8, 0.1)
     s = [1e-8, 1e-6]
     T = [1000.0, 3000.0]
-    both = mie.compute_planck_means([a, b], s, T).Q_ext
-    each = [mie.compute_planck_means([axis], s, T).Q_ext for axis in (a, b)]
-    np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
+    mixture = mie.compute_planck_means([a, b], s, T).Q_ext
+    single = [mie.compute_planck_means([axis], s, T).Q_ext for axis in (a, b)]
+    np.testing.assert_allclose(mixture, np.mean(single, axis=0), rtol=1e-13)
     # A grain far below the wavelength has Q as s/lambda.
-    assert both[1, 0] == pytest.approx(3.0 * both[0, 0], rel=0.03)
+    assert mixture[1, 0] == pytest.approx(3.0 * mixture[0, 0], rel=0.03)
 
 
 COARSE: dict[str, Any] = {"sizes_per_decade": 2, "temperature_step": 3000.0}
@@ -153,9 +153,9 @@ def test_both_tables_are_as_they_were_read_and_name_both_files(tmp_path: Path) -
 def test_without_a_second_file_the_first_is_the_same_but_for_the_command(tmp_path: Path) -> None:
     nk = tmp_path / "nk.csv"
     nk.write_text("wavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n", encoding="utf-8")
-    both = qpr.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
+    tables = qpr.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
     alone = qpr.build_tables(nk, tmp_path / "b.csv", **COARSE)
-    assert alone == both
+    assert alone == tables
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv", "e.csv", "nk.csv"]
     with_ext = (tmp_path / "a.csv").read_text(encoding="utf-8")
     without = (tmp_path / "b.csv").read_text(encoding="utf-8")
@@ -201,7 +201,7 @@ def test_shipped_extinction_of_grains_above_the_wavelength_is_two_and_a_little_m
 
 
 def shipped_ratio(s: Array) -> Array:
-    """<Q_ext> over <Q_pr> at the sizes `s` [m] and `TEMPERATURES`."""
+    """Return <Q_ext> over <Q_pr> at the sizes `s` [m] and `TEMPERATURES`."""
     extinction = shipped_qext_table("forsterite")
     pressure = shipped_qpr_table("forsterite")
     T = TEMPERATURES[:, None]

@@ -59,7 +59,7 @@ def test_rayleigh_limit_without_absorption_is_scattering_and_goes_as_x4() -> Non
     np.testing.assert_allclose(mie.compute_spectra(constant(n, 0.0), s).Q_pr, expected, rtol=1e-4)
 
 
-def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
+def test_planck_mean_in_the_rayleigh_limit_is_linear_in_temperature_and_size() -> None:
     # <1/lambda> = T k_B/(h c) * 24 zeta(5) / (pi^4 / 15) when the range of wavelengths covers the
     # Planck curve.
     n = 1.7
@@ -76,17 +76,17 @@ def test_planck_mean_in_the_rayleigh_limit_is_linear_in_T_and_s() -> None:
 def test_large_opaque_spheres_approach_one_and_pass_the_limit_smoothly() -> None:
     # Geometric optics: an opaque sphere returns momentum by its surface reflection only, a few per
     # cent at n = 1.5.
-    one = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.5), np.full(2, 0.1))
+    constants = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.5), np.full(2, 0.1))
     sizes = np.array([0.9, 1.1]) * mie.X_LIMIT * 1e-6 / (2 * np.pi)
-    below, above = (mie.compute_spectra(one, s).Q_pr[0] for s in sizes)
+    below, above = (mie.compute_spectra(constants, s).Q_pr[0] for s in sizes)
     assert above == 1.0
     assert below == pytest.approx(1.0, abs=0.1)
 
 
 def test_large_transparent_spheres_stay_below_one_as_documented() -> None:
-    one = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.63), np.zeros(2))
+    constants = OpticalConstants("a", np.array([1e-6, 1.001e-6]), np.full(2, 1.63), np.zeros(2))
     s = 0.99 * mie.X_LIMIT * 1e-6 / (2 * np.pi)
-    assert mie.compute_spectra(one, s).Q_pr[0] == pytest.approx(0.41, abs=0.02)
+    assert mie.compute_spectra(constants, s).Q_pr[0] == pytest.approx(0.41, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,10 @@ def test_agrees_with_published_values(
     m: complex, x: float, expected: tuple[float, float, float]
 ) -> None:
     ext, sca, g = expected
-    one = OpticalConstants("a", np.array([1e-6, 2e-6]), np.full(2, m.real), np.full(2, -m.imag))
-    spectra = mie.compute_spectra(one, x * 1e-6 / (2 * np.pi))
+    constants = OpticalConstants(
+        "a", np.array([1e-6, 2e-6]), np.full(2, m.real), np.full(2, -m.imag)
+    )
+    spectra = mie.compute_spectra(constants, x * 1e-6 / (2 * np.pi))
     assert spectra.Q_pr[0] == pytest.approx(ext - g * sca, abs=1e-5)
     assert spectra.Q_ext[0] == pytest.approx(ext, abs=1e-5)
 
@@ -131,19 +133,19 @@ def test_two_axes_are_averaged() -> None:
     )
     s = [1e-8, 1e-6]
     T = [1000.0, 3000.0]
-    both = mie.compute_planck_means([a, b], s, T).Q_pr
-    each = [mie.compute_planck_means([one], s, T).Q_pr for one in (a, b)]
-    np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-13)
+    mixture = mie.compute_planck_means([a, b], s, T).Q_pr
+    single = [mie.compute_planck_means([constants], s, T).Q_pr for constants in (a, b)]
+    np.testing.assert_allclose(mixture, np.mean(single, axis=0), rtol=1e-13)
 
 
 def test_refining_keeps_the_nodes_and_bounds_the_step() -> None:
-    one = OpticalConstants(
+    constants = OpticalConstants(
         "a", np.array([1e-6, 2e-6, 2.001e-6]), np.array([1.0, 2.0, 4.0]), np.zeros(3)
     )
-    fine = refine(one, 0.01)
+    fine = refine(constants, 0.01)
     assert np.diff(np.log(fine.wavelength)).max() <= 0.01 * (1 + 1e-9)
     np.testing.assert_allclose(
-        np.interp(one.wavelength, fine.wavelength, fine.n), one.n, rtol=1e-12
+        np.interp(constants.wavelength, fine.wavelength, fine.n), constants.n, rtol=1e-12
     )
 
 
@@ -185,8 +187,8 @@ def test_reads_axes_in_order(tmp_path: Path) -> None:
 
 def test_file_without_axis_column_is_one_axis(tmp_path: Path) -> None:
     path = write_nk(tmp_path / "nk.csv", "1,1.5,0", "2,1.6,0", head="# glass\nwavelength_um,n,k")
-    (one,) = read_optical_constants(path)
-    np.testing.assert_array_equal(one.n, [1.5, 1.6])
+    (constants,) = read_optical_constants(path)
+    np.testing.assert_array_equal(constants.n, [1.5, 1.6])
 
 
 @pytest.mark.parametrize(

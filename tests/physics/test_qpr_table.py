@@ -25,7 +25,15 @@ T = np.array([1000.0, 2000.0])
 Q = np.array([[0.1, 0.5, 1.0], [0.2, 0.9, 1.1]])
 
 WIDE = "# a comment\n\ns_m\\T_K,1000,2000\n1e-7,0.1,0.2\n1e-6,0.5,0.9\n1e-5,1.0,1.1\n"
-LONG = "T_M,s,Q_pr\n1000,1e-7,0.1\n1000,1e-6,0.5\n1000,1e-5,1.0\n2000,1e-7,0.2\n2000,1e-6,0.9\n2000,1e-5,1.1\n"
+LONG = (
+    "T_M,s,Q_pr\n"
+    "1000,1e-7,0.1\n"
+    "1000,1e-6,0.5\n"
+    "1000,1e-5,1.0\n"
+    "2000,1e-7,0.2\n"
+    "2000,1e-6,0.9\n"
+    "2000,1e-5,1.1\n"
+)
 
 
 #: sha256 that stores have kept since there was only this quantity.
@@ -202,7 +210,7 @@ def test_nodes_are_exact(table: QprTable) -> None:
     np.testing.assert_array_equal(look_up(table, S, T[:, None]), Q)
 
 
-def test_linear_in_log_s_and_in_T(table: QprTable) -> None:
+def test_linear_in_log_of_size_and_in_temperature(table: QprTable) -> None:
     assert look_up(table, np.sqrt(1e-7 * 1e-6), 1000.0) == pytest.approx(0.3, rel=1e-12)
     assert look_up(table, 1e-6, 1250.0) == pytest.approx(0.6, rel=1e-12)
     middle = 0.25 * (0.5 + 1.0 + 0.9 + 1.1)

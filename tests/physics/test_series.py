@@ -1,4 +1,4 @@
-"""Series of a result: from them a reader closes the ledger at any time; spectrum of what was blown out."""
+"""Series of a result: they close the ledger at any time; spectrum of what was blown out."""
 
 import io
 import math
@@ -73,9 +73,9 @@ def test_the_ledger_closes_at_every_sample(shipped: Shipped, setup: str) -> None
     config = shipped("melt_simple", SETUPS[setup])
     result = run_zero_d(config)
     to_mars = annulus_area(config.disk.r_in_RM, config.disk.r_out_RM) / M_MARS
-    there = result.Sigma * to_mars + result.M_loss_cum
+    dust_and_lost = result.Sigma * to_mars + result.M_loss_cum
     begin = result.Sigma_0 * to_mars + result.M_supplied_cum
-    assert there == pytest.approx(begin, rel=1e-11)
+    assert dust_and_lost == pytest.approx(begin, rel=1e-11)
     channels = result.M_loss_blowout_cum + result.M_loss_sublimation_cum + result.M_loss_other_cum
     assert result.M_loss_cum == pytest.approx(channels, rel=1e-14)
     at_snapshots = np.isin(result.t, result.t_snapshot)
@@ -155,11 +155,11 @@ def test_a_dimmed_disk_blows_out_more_slowly(shipped: Shipped) -> None:
 
 def test_gates_and_phases_follow_the_temperature(shipped: Shipped) -> None:
     result = run_zero_d(shipped("melt_simple", SETUPS["gated"]))
-    held = result.gates & 4 == 0
-    assert held.any()
-    assert not held.all()
-    assert (result.M_out_dot[held] == 0.0).all()
-    assert (result.phase[held] > 0).all()
+    paused = result.gates & 4 == 0
+    assert paused.any()
+    assert not paused.all()
+    assert (result.M_out_dot[paused] == 0.0).all()
+    assert (result.phase[paused] > 0).all()
     supplied = (result.gates & 2) != 0
     assert (result.supply_applied[~supplied] == 0.0).all()
     assert Note.NEVER_SOLID not in result.notes
@@ -175,7 +175,7 @@ def test_an_empty_reservoir_and_feedback_change_what_is_supplied(shipped: Shippe
 
 
 def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
-    """n sigma v: one size at the start, in a layer of scale height H."""
+    """Rate n sigma v: one size at the start, in a layer of scale height H."""
     changes = {
         "initial": {"s0_mode": "mono", "s_mono": 1e-3},
         "supply": {"mode": "none"},
@@ -187,9 +187,9 @@ def test_the_collision_time_of_equal_grains(shipped: Shipped) -> None:
     config = result.config
     r = 0.5 * (config.disk.r_in_RM + config.disk.r_out_RM) * 3.3895e6
     H = config.dynamics.i0 * r * config.dynamics.H_factor
-    held = int(result.N[0].argmax())
-    area = 4.0 * math.pi * result.s[held] ** 2
-    rate = result.N[0][held] * area * result.v_rel[0] / (2.0 * math.sqrt(math.pi) * H)
+    filled = int(result.N[0].argmax())
+    area = 4.0 * math.pi * result.s[filled] ** 2
+    rate = result.N[0][filled] * area * result.v_rel[0] / (2.0 * math.sqrt(math.pi) * H)
     assert result.t_coll_smallest[0] == pytest.approx(1.0 / rate, rel=1e-12)
     assert result.t_coll_largest[0] == result.t_coll_smallest[0]
     still = run_zero_d(shipped("melt_simple", {**changes, "collisions.enabled": False}))
@@ -264,15 +264,19 @@ base: base.yaml
 axes:
   ring: {rings: [1.2, 2.4, 3]}
   blowout.light: [full, attenuated]
-set: {numerics.t_end_years: 0.02, sublimation.method: advection, output.samples: 16, output.snapshots: 2}
+set:
+  numerics.t_end_years: 0.02
+  sublimation.method: advection
+  output.samples: 16
+  output.snapshots: 2
 """
     (tmp_path / "closing.yaml").write_text(content, encoding="utf-8")
     quiet = Console(file=io.StringIO())
     run_sweep(load_sweep(tmp_path / "closing.yaml"), tmp_path / "s.zarr", workers=0, console=quiet)
     runs = sweep.open_store(tmp_path / "s.zarr")
     area = np.pi * (runs.r_out_RM**2 - runs.r_in_RM**2) * 3.3895e6**2
-    there = runs.Sigma * area / M_MARS + runs.M_loss_cum
-    begin = runs.Sigma_0 * area / M_MARS + runs.M_supplied_cum
-    assert there.values == pytest.approx(begin.values, rel=1e-11)
+    remaining_and_lost = runs.Sigma * area / M_MARS + runs.M_loss_cum
+    initial_and_supplied = runs.Sigma_0 * area / M_MARS + runs.M_supplied_cum
+    assert remaining_and_lost.values == pytest.approx(initial_and_supplied.values, rel=1e-11)
     assert (runs.M_blown.sum("bin") <= runs.M_loss_blowout * (1.0 + 1e-12)).all()
     assert runs.gates.attrs["flag_meanings"].split() == list(GATES)

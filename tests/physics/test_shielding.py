@@ -1,4 +1,4 @@
-"""Self-shielding and surface densities beyond the golden numbers: slopes, limits, files, equal content."""
+"""Self-shielding and surface densities beyond the golden numbers: slopes, limits, and files."""
 
 import math
 from collections.abc import Callable

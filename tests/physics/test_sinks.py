@@ -1,4 +1,4 @@
-"""Whole runs with sublimation, gas drag and supplies that change: against closed forms, and every channel in the ledger."""
+"""Whole runs with sublimation, gas drag and changing supplies: closed forms and a closed ledger."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +70,10 @@ def test_the_sink_removes_whole_grains_at_their_rate(shipped: Shipped) -> None:
 
 
 def shrunk(shipped: Shipped, n_bins: int) -> tuple[float, float]:
-    """Mass left over that at the start, of grains around a millimetre that shrink to half their size: found, and exact."""
+    """Return the mass left over that at the start, as computed and exact.
+
+    Grains of about a millimetre shrink to half their size.
+    """
     melt = {
         "s0_mode": "melt_lognormal_mixture",
         "melt_psd": {"f_fine": 0.0, "s_meter": 1e-3, "width_dex": 0.15, "s_cut": 1e-7},
@@ -110,9 +113,9 @@ def test_shrinking_grains_keep_the_mass_of_smaller_spheres_to_first_order_in_the
 ) -> None:
     errors = []
     for n_bins in (50, 100, 200):
-        found, exact = shrunk(shipped, n_bins)
+        computed, exact = shrunk(shipped, n_bins)
         assert 0.05 < exact < 0.3
-        errors.append(found / exact - 1.0)
+        errors.append(computed / exact - 1.0)
     assert errors[0] / errors[1] == pytest.approx(2.0, abs=0.35)
     assert errors[1] / errors[2] == pytest.approx(2.0, abs=0.25)
     assert abs(errors[2]) < 0.01
@@ -144,7 +147,10 @@ def test_at_the_start_a_shrinking_disk_loses_three_over_s_of_its_mass_per_metre(
 
 
 def test_grains_that_shrink_below_the_blow_out_size_are_blown_out(shipped: Shipped) -> None:
-    """Bound grains, none of them small enough at the start; where the grid begins at s_blow and where it goes below."""
+    """Bound grains, none of them small enough at the start.
+
+    Both where the grid begins at s_blow and where it goes below.
+    """
     # grains cross s_blow slowly against t_blow
     warm = {"temperature": {"law": "constant", "T0": 3200.0}}
     shrinking = {
@@ -258,7 +264,10 @@ def test_a_tabulated_supply_is_followed_from_node_to_node(shipped: Shipped, tmp_
 
 
 def test_a_melting_point_is_a_kink_that_is_landed_on(shipped: Shipped) -> None:
-    """Grains cool through the melting point of forsterite, where the vapour pressure jumps by a twentieth."""
+    """Grains cool through the melting point of forsterite.
+
+    The vapour pressure jumps there by a twentieth.
+    """
     cooling = {
         "temperature": {"law": "slab", "T0": 5000.0, "depth": 1e3},
         "disk": {"r_in_RM": 1.0, "r_out_RM": 1.2},

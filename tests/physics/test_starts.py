@@ -1,4 +1,4 @@
-"""What a disk can begin with: its sizes, and its mass from an optical depth or given."""
+"""Starts of a disk: its sizes, and its mass from an optical depth or as a number."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def test_a_truncated_power_law_has_its_slope_between_its_limits(shipped: Shipped
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0, 2.5])
 def test_a_given_mass_is_spread_over_the_annulus(shipped: Shipped, slope: float) -> None:
-    """Rings of one disk, each with the mass of its part, have the surface density of the whole at their radius."""
+    """Rings that share the mass of a disk have its surface density at their radius."""
     initial = {"s0_mode": "upper", "mass": 3e-9, "slope": slope}
     whole = run_zero_d(
         shipped(

@@ -74,16 +74,16 @@ def solve(ring: Ring, drivers: Drivers, *, rtol: float = 1e-6, **stops: float) -
 
 
 def loss_rates(path: Trajectory, drivers: Drivers, times: np.ndarray) -> np.ndarray:
-    """Mass lost [kg/(m2 s)] at increasing ``times`` [s] of a run of grains that stay solid."""
+    """Return the mass lost [kg/(m2 s)] at ``times`` [s] of a run of grains that stay solid."""
     S = np.empty(path.bins)
     rates = np.empty(ENTRIES)
-    found = []
+    stops = []
     for t, y in zip(times, states(path, times), strict=True):
         T = temperature.temperature_and_slope(drivers.temperature, t)[0]
         piece = piece_of(drivers.blowout, blowout_state(drivers, t)[0])
         set_loss_rates(drivers, piece, SOLID, T, y[: path.bins], S, rates)
-        found.append(rates[:3].sum())
-    return np.array(found)
+        stops.append(rates[:3].sum())
+    return np.array(stops)
 
 
 @pytest.mark.parametrize("rtol", [1e-2, 1e-6])
@@ -102,8 +102,8 @@ def test_a_rate_that_rises_first_stops_the_run_where_it_falls(share: float, rtol
     first_above = times[np.argmax(rates > limit)]
     fall = times[times > first_above][np.argmax(rates[times > first_above] <= limit)]
     assert path.t_final == pytest.approx(fall, abs=2.0 * (times[1] - times[0]))
-    there = loss_rates(path, drivers, path.t_final * np.array([1.0 - 1e-9, 1.0]))
-    assert there[1] == pytest.approx(limit, rel=1e-6)
+    last_rates = loss_rates(path, drivers, path.t_final * np.array([1.0 - 1e-9, 1.0]))
+    assert last_rates[1] == pytest.approx(limit, rel=1e-6)
     steps = path.t.size - 1
     assert np.array_equal(on.t[:steps], path.t[:steps])
     assert np.array_equal(on.y[:steps], path.y[:steps])

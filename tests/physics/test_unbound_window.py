@@ -1,4 +1,4 @@
-"""The window of unbound sizes: grains far smaller than the wavelength of the light are bound again."""
+"""The window of unbound sizes: grains far smaller than the wavelength of light are bound again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ PRESSURE = radiation_pressure(RHO, FORSTERITE)
 
 
 def excess(s: float, T: float) -> float:
-    """beta - 1/2."""
+    """Return beta - 1/2."""
     return float(beta(s, RHO, T, look_up(FORSTERITE, s, T))) - 0.5
 
 
@@ -132,7 +132,10 @@ def test_nothing_flows_out_when_the_window_has_closed(shipped: Shipped) -> None:
 
 
 def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
-    """Mars cools so that both ends cross edges of the grid; a tolerance hundred times lower changes little."""
+    """Mars cools so that both ends cross edges of the grid.
+
+    A tolerance a hundred times lower changes little.
+    """
     cooling = {
         **changes("bound", "continuous", 2800.0),
         "temperature": {"law": "slab", "T0": 2800.0, "depth": 20.0},
@@ -155,7 +158,9 @@ def test_the_lower_end_is_passed_at_full_order(shipped: Shipped) -> None:
         )
     )
     edges = run.result.s_edges
-    lows = np.array([interpreted(drive)(run.given.drivers, t).s_low for t in run.path.t.tolist()])
+    lows = np.array(
+        [interpreted(drive)(run.arguments.drivers, t).s_low for t in run.path.t.tolist()]
+    )
     lows = lows[lows > 0.0]
     passed = edges[(edges > lows.min()) & (edges < lows.max())]
     assert passed.size >= 2

@@ -103,9 +103,9 @@ def test_a_comparison_that_misses_its_tolerance_ends_the_command_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([], [case_with(ours, 0.01)]) == ends_with
-    said = capsys.readouterr()
-    assert f"{ours:#.5g}" in said.out
-    assert ("a number differs by" in said.err) is bool(ends_with)
+    output = capsys.readouterr()
+    assert f"{ours:#.5g}" in output.out
+    assert ("a number differs by" in output.err) is bool(ends_with)
 
 
 def test_the_largest_difference_of_a_series_counts() -> None:

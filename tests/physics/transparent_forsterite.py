@@ -1,4 +1,4 @@
-"""Forsterite at wavelengths at which it absorbs next to nothing, for tests of tables of efficiencies."""
+"""Forsterite where it absorbs next to nothing, for tests of tables of efficiencies."""
 
 import numpy as np
 

@@ -90,7 +90,8 @@ def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
         "**sweep run**",
         "multiprocessing.Pool, one npz per run",
     ]
-    nobody = {"nobody": (rivals.TOOLS["pool"][0], "no_such_package", "Nobody's tool", "")}
+    tool = rivals.TOOLS["pool"]._replace(package="no_such_package", title="Nobody's tool")
+    nobody = {"nobody": tool}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rivals, "TOOLS", rivals.TOOLS | nobody)
         assert "Not installed and left out: Nobody's tool." in rivals.tool_lines(
@@ -125,5 +126,5 @@ def test_a_table_that_has_no_place_on_its_page_is_an_error(
     empty = tmp_path / "page.md"
     empty.write_text("# Nothing\n", encoding="utf-8")
     monkeypatch.setattr("sys.argv", ["x", "--write"])
-    with pytest.raises(ValueError, match="no place for the table bins"):
+    with pytest.raises(ValueError, match="no markers for the table bins"):
         page.publish("bins", empty, lambda: ["| a |"])

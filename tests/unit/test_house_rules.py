@@ -13,8 +13,8 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import marsdisk
+from tests.imports import arrows_of, knots_of, layer_of, module_name, upward, within
 from tests.imports import imports as imports_of_file
-from tests.imports import module_name
 
 ROOT = Path(marsdisk.__file__).parents[1]
 MODEL_SOURCES = sorted((ROOT / "marsdisk").rglob("*.py"))
@@ -38,10 +38,6 @@ def parse(path: Path) -> ast.Module:
 
 def imports(path: Path) -> Iterator[str]:
     return imports_of_file(ROOT, path.relative_to(ROOT))
-
-
-def within(name: str, *packages: str) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def folder(name: str) -> list[Path]:
@@ -114,54 +110,19 @@ KNOTS = [
 ]
 
 
-def layer_of(name: str) -> int:
-    """Index of a module's layer: that of the longest name in :data:`LAYERS` that it lies within."""
-    places = []
-    for index, parts in enumerate(LAYERS.values()):
-        places += [(len(part), index) for part in parts if within(name, f"sweep.{part}")]
-    assert places, f"{name} stands in no layer; add it to LAYERS"
-    return max(places)[1]
-
-
-def sweep_imports() -> set[tuple[str, str]]:
-    """Pairs of a module of ``sweep`` and a module of it that it imports."""
-    modules = {name_of(path) for path in SWEEP_SOURCES}
-    pairs = set()
-    for path in SWEEP_SOURCES:
-        for name in imports(path):
-            module = name if name in modules else name.rpartition(".")[0]
-            if module in modules - {name_of(path)}:
-                pairs.add((name_of(path), module))
-    return pairs
-
-
-#: Without those of the package's face, which imports what it shows.
-ARROWS = sorted((start, end) for start, end in sweep_imports() if start != "sweep")
+ARROWS = arrows_of(ROOT, "sweep")
 
 
 def test_imports_of_sweep_go_down() -> None:
-    assert {(start, end) for start, end in ARROWS if layer_of(end) > layer_of(start)} == UPWARD
-
-
-def reachable(start: str, arrows: list[tuple[str, str]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        here = waiting.pop()
-        following = {end for begin, end in arrows if begin == here} - seen
-        seen |= following
-        waiting += following
-    return seen
+    assert upward(ARROWS, LAYERS) == UPWARD
 
 
 def test_modules_of_a_layer_do_not_import_each_other_in_a_circle() -> None:
-    inside = [(start, end) for start, end in ARROWS if layer_of(start) == layer_of(end)]
-    modules = {name for arrow in inside for name in arrow}
-    reach = {name: reachable(name, inside) for name in modules}
-    knots = set()
-    for name in modules:
-        knots.add(frozenset(module for module in reach[name] if name in reach[module]))
-    assert sorted(map(sorted, knots - {frozenset()})) == sorted(map(sorted, KNOTS))
+    inside = []
+    for start, end in ARROWS:
+        if layer_of(start, LAYERS) == layer_of(end, LAYERS):
+            inside.append((start, end))
+    assert sorted(map(sorted, knots_of(inside))) == sorted(map(sorted, KNOTS))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

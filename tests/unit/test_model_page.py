@@ -38,7 +38,7 @@ def test_every_key_has_its_line(tables: ModuleType) -> None:
 
 
 def test_a_page_without_the_place_of_a_table_is_an_error(tables: ModuleType) -> None:
-    with pytest.raises(ValueError, match="no place for the table"):
+    with pytest.raises(ValueError, match="no markers for the table"):
         tables.between_markers("nothing here", "defaults", tables.COMMAND, [])
 
 

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, cases: Sequence[Case] = CASES) 
     parser = argparse.ArgumentParser(prog="python -m tests.validation", description=__doc__)
     where = PAGE.relative_to(ROOT)
     parser.add_argument("--write", action="store_true", help=f"renew {where} and its figures")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     runnable = [case for case in cases if case.can_run]
     for case in cases:
         if not case.can_run:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, cases: Sequence[Case] = CASES) 
     missed = failures(runnable)
     for line in missed:
         print(line, file=sys.stderr)
-    if not asked.write:
+    if not options.write:
         return int(bool(missed))
     if missed or len(runnable) < len(cases):
         print(f"{where} is as it was: {COMMAND} needs all comparisons to pass", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What a comparison with the literature consists of: rows of a table, and a figure."""
+"""Parts of a comparison with the literature: rows of a table, and a figure."""
 
 import functools
 import importlib.util
@@ -13,7 +13,7 @@ from marsdisk.physics.grid import Array
 
 @dataclass(frozen=True)
 class Row:
-    """One number of the model beside the one it is compared with.
+    """A number of the model, and the number that it is compared with.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def passes(self) -> bool:
-        """Whether the difference is within the tolerance; one that is no number is not."""
+        """Whether the difference is within the tolerance; NaN is not."""
         return abs(self.difference) <= self.tolerance
 
 
@@ -77,14 +77,14 @@ class Panel(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a case has found."""
+    """Results of a case."""
 
     rows: tuple[Row, ...]
     panels: tuple[Panel, ...]
 
 
 class Case(NamedTuple):
-    """A comparison: what it is, where it comes from, and how it is computed.
+    """A comparison: its subject, its source, and its computation.
 
     The texts go into the page as they are.
     """

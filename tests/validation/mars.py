@@ -90,9 +90,9 @@ def compare_burns() -> Outcome:
             Curve(sizes, pushed, f"{T:g} K"),
             Curve(sizes, force, "", "expected"),
         ]
-    at = int(np.argmin(np.abs(sizes - 1e-6)))
+    micrometre = int(np.argmin(np.abs(sizes - 1e-6)))
     middle = TEMPERATURES.index(4000.0)
-    order = np.roll(np.arange(len(ours) * sizes.size), -(middle * sizes.size + at + 1))
+    order = np.roll(np.arange(len(ours) * sizes.size), -(middle * sizes.size + micrometre + 1))
     series = [np.concatenate(values)[order] for values in (ours, exact, printed)]
     names = ("3L/(16π G M c ρ s)", "from 5.7e-5/(ρ s) for the Sun")
     of_1_um = [f"β of 1 µm at 4000 K, {name}" for name in names]

@@ -32,7 +32,7 @@ ROUND_OFF = 1e-9  # below which a difference is that of the last digits of const
 
 
 class Numbers(NamedTuple):
-    """What a line of the table says, as far as it is numbers."""
+    """Numbers in a line of the table."""
 
     figure: str
     quantity: str

@@ -18,7 +18,7 @@ SECONDS_OF_A_ROUND = 150
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is tried many times may take longer than other tests."""
+    """Allow more time to tests that try a thing many times."""
     rounds = config.getoption("--rounds")
     for item in items:
         if "late" in getattr(item, "fixturenames", ()):
@@ -27,14 +27,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """The record of the fault that the test's marker names."""
+    """Return the record of the fault in the test's marker."""
     outcome = request.node.stash[OUTCOME] = Outcome(title_of(request.node))
     return Fault(outcome)
 
 
 @pytest.fixture(scope="session")
 def many_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of 60 blocks of two runs each."""
+    """Return the file of a sweep of 60 blocks of two runs each."""
     axes = {
         "temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]},
         "optical_depth.tau0_target": [0.5, 1.0],
@@ -45,7 +45,7 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def whole(many_file: Path) -> Path:
-    """Its store, run without any disturbance in this process. Only to be read."""
+    """Return the sweep's store, run without any disturbance in this process. Only to be read."""
     store = many_file.parent / "whole.zarr"
     run_here(many_file, store)
     return store
@@ -53,7 +53,7 @@ def whole(many_file: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def late_sweeps(tmp_path_factory: pytest.TempPathFactory) -> Sweeps:
-    """The sweep whose blocks are late, and what others may want in its place."""
+    """Return the sweep whose blocks are late, and sweeps that may replace it."""
     return Sweeps(tmp_path_factory.mktemp("late"))
 
 
@@ -66,7 +66,7 @@ def late(
     gate: Gate,
     launch: Launch,
 ) -> Iterator[Late]:
-    """A scheduler with two workers, whose blocks will be late."""
+    """Start a scheduler with two workers, whose blocks will be late."""
     with DaskProcesses(tmp_path) as dask:
         for name in ("one", "two"):
             dask.add_worker(name, inside={"sleep": 0.02, **gate.settings(late_store)})

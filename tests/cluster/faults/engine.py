@@ -1,4 +1,4 @@
-"""A container engine, where one can be had, and the services of docker/compose.yaml on it."""
+"""A container engine, where one is installed, and the services of docker/compose.yaml on it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from waiting import PATIENCE
 
-from tests.docker.containers import DOCKER, instructions, last
+from tests.docker.containers import DOCKER, argument, last
 
 #: The images of podman, kept from one run of the tests to the next.
 CACHE = (
@@ -27,12 +27,12 @@ DEBIAN = "bookworm"
 DEBIAN_PYTHON = "3.11"
 PACKAGES = "ca-certificates,python3,python3-pip,python3-venv,python3-dev,gcc"
 #: Of open files and processes in a container.
-MOST = 20_000
+MAX_LIMIT = 20_000
 CERTIFICATES = Path("usr/local/share/ca-certificates")
 
 
 class EngineError(AssertionError):
-    """A command of the engine that had to succeed did not."""
+    """Failure of a command of the engine."""
 
 
 def run(words: Sequence[object], **options: Any) -> str:
@@ -77,10 +77,8 @@ class Engine:
         return succeeds([self.program, *words], env=self.environment, timeout=120)
 
     def python_of_base(self) -> str:
-        """Get the base image, and return the version of Python in it: the Dockerfile's own where it can be had."""
-        wanted = next(
-            rest for word, rest in instructions() if rest.startswith("PYTHON=")
-        ).removeprefix("PYTHON=")
+        """Get the base image and return its version of Python, the Dockerfile's where available."""
+        wanted = argument("PYTHON")
         name = last("FROM").split(":")[0]
         for python in (wanted, DEBIAN_PYTHON):
             if self.can("image", "inspect", f"{name}:{python}-slim-{DEBIAN}"):
@@ -123,7 +121,7 @@ class Engine:
 
 
 def _mirror() -> list[str]:
-    """Where this machine has its packages from."""
+    """Return the source of this machine's packages."""
     indices = run(["apt-get", "indextargets", "--format", "$(SITE)", f"Codename: {DEBIAN}"]).split()
     return indices[:1]
 
@@ -143,15 +141,20 @@ def find_engine() -> Engine:
 
 
 def _settings_of_podman() -> dict[str, str]:
-    """Images in a place of their own; in containers the limits that this process has, as it may not raise them."""
+    """Return settings that keep images in a separate folder.
+
+    Containers get the limits of this process, which it may not raise.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
-    hard = {name: min(MOST, resource.getrlimit(limit)[1]) for name, limit in limits.items()}
-    given = [f'"{name}={limit}:{limit}"' for name, limit in hard.items()]
+    hard_limits = {
+        name: min(MAX_LIMIT, resource.getrlimit(limit)[1]) for name, limit in limits.items()
+    }
+    ulimits = [f'"{name}={limit}:{limit}"' for name, limit in hard_limits.items()]
     runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     settings = CACHE / "containers.conf"
     settings.write_text(
-        f"[containers]\ndefault_ulimits = [{', '.join(given)}]\n[engine]\n{runtime}",
+        f"[containers]\ndefault_ulimits = [{', '.join(ulimits)}]\n[engine]\n{runtime}",
         encoding="utf-8",
     )
     storage = CACHE / "storage.conf"
@@ -171,7 +174,7 @@ def _settings_of_podman() -> dict[str, str]:
 
 @dataclass
 class Services:
-    """The services of docker/compose.yaml, as a project of their own."""
+    """Services of docker/compose.yaml, as a separate project."""
 
     engine: Engine
     project: str
@@ -186,7 +189,7 @@ class Services:
         )
 
     def containers(self, service: str) -> list[str]:
-        """Names of the containers of a service, running or not."""
+        """Return the names of a service's containers, running or not."""
         labels = [
             f"label=com.docker.compose.{key}={value}"
             for key, value in {"project": self.project, "service": service}.items()
@@ -195,7 +198,7 @@ class Services:
         return sorted(self.engine("ps", "--all", "--format", "{{.Names}}", *filters).split())
 
     def state(self, container: str) -> dict[str, Any]:
-        """What the engine says of a container's state."""
+        """Return the engine's description of a container's state."""
         return dict(json.loads(self.engine("inspect", "--format", "{{json .State}}", container)))
 
     def is_healthy(self, container: str) -> bool:

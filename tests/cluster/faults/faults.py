@@ -1,4 +1,4 @@
-"""What every fault must leave behind."""
+"""Checks of the state that every fault must leave behind."""
 
 import re
 import subprocess
@@ -23,27 +23,27 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass
 class Fault:
-    """Checks that write down what they have seen."""
+    """Checks that record what they have seen."""
 
     outcome: Outcome
     _ends: list[str] = field(default_factory=list)
 
     def ended(self, out: str, err: str, code: int, *, expected: int) -> None:
-        """How the disturbed command ended: with the right exit code, and without a traceback."""
+        """Assert that the disturbed command ended with the right exit code and no traceback."""
         assert code == expected, (code, out, err)
         assert "Traceback" not in out + err, err
         self._ends.append("killed" if code == KILLED else str(code))
         self.outcome.ended = ", ".join(dict.fromkeys(self._ends))
 
-    def told(self, text: str, pattern: str) -> str:
-        """The one line that says what happened."""
+    def message(self, text: str, pattern: str) -> str:
+        """Return the single line that says what happened."""
         lines = [line for line in text.splitlines() if re.search(pattern, line)]
         assert len(lines) >= 1, text
         self.outcome.said = _without_places(lines[0])
         return lines[0]
 
     def recovered(self, file: Path, store: Path, undisturbed: Path) -> None:
-        """The same command again finishes, with the bits of a sweep that was never disturbed."""
+        """Resume with the same command, and compare the bits with those of an undisturbed sweep."""
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, ""), done
         assert counts(store).pending == counts(store).failed == 0
@@ -58,19 +58,22 @@ class Fault:
         T0: float,
         reason: str,
     ) -> None:
-        """Only the runs with ``T0`` failed, for ``reason``; the same command leaves them so, all others have the bits of an undisturbed sweep."""
+        """Assert that only the runs with ``T0`` failed, for ``reason``.
+
+        The same command leaves them failed, and all others have the bits of an undisturbed sweep.
+        """
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
         assert "everything was committed already" in done.stdout
-        found = results(store)
+        values = results(store)
         expected = results(undisturbed)
-        bad = found["T0"] == T0
+        bad = values["T0"] == T0
         assert bad.any()
-        assert [reason in error for error in found["error"]] == bad.tolist()
+        assert [reason in error for error in values["error"]] == bad.tolist()
         for name in expected:
             assert (
-                found[name][~bad].tobytes() == expected[name][~bad].tobytes()
-                or found[name][~bad].tolist() == expected[name][~bad].tolist()
+                values[name][~bad].tobytes() == expected[name][~bad].tobytes()
+                or values[name][~bad].tolist() == expected[name][~bad].tolist()
             ), name
         self.outcome.again = (
             f"{done.returncode}, the other runs have the same bits{doctor_is_clean(store)}"
@@ -92,19 +95,22 @@ class Fault:
 
 
 def doctor_is_clean(store: Path) -> str:
-    """Words for the table, once ``sweep doctor`` has found nothing wrong."""
+    """Assert that ``sweep doctor`` finds nothing wrong, and return words for the table."""
     done = CliRunner().invoke(sweep.cli.main, ["doctor", str(store)])
     assert done.exit_code == 0, done.output
     return ", doctor clean"
 
 
 def committed(store: Path) -> int:
-    """Blocks with a commit record, from the names of files alone."""
+    """Count the blocks with a commit record, from the names of files alone."""
     return sum(not path.name.endswith(".partial") for path in (store / "status" / "c").glob("*"))
 
 
 def kill_with_family(driver: Driver, victims: Iterable[psutil.Process] = ()) -> None:
-    """SIGKILL to the driver and some of its processes at once; waits for all the others, which must end by themselves."""
+    """Kill the driver and some of its processes at once.
+
+    Wait for its remaining processes, which must end by themselves.
+    """
     family = psutil.Process(driver.pid).children(recursive=True)
     for process in [*victims, psutil.Process(driver.pid)]:
         process.kill()

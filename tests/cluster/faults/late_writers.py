@@ -1,4 +1,4 @@
-"""Workers that nobody waits for any more, and what others do with their store before they go on with their blocks."""
+"""Workers that nobody waits for any more, and changes of their store before they resume."""
 
 import itertools
 import random
@@ -36,7 +36,7 @@ Launch = Callable[..., Driver]
 
 @dataclass
 class Sweeps:
-    """A sweep, what others may want in its place, and their stores without a disturbance."""
+    """A sweep, sweeps that may replace it, and their stores without a disturbance."""
 
     folder: Path
 
@@ -72,44 +72,44 @@ def delete(store: str) -> None:
 
 
 def move(store: str) -> str:
-    """Give a store another name, and return it."""
+    """Rename a store, and return its new name."""
     moved = store.removesuffix("late.zarr") + "moved.zarr"
-    place = Place.of(store)
-    if isinstance(place, Folder):
-        place.path.rename(moved)
+    source = Place.of(store)
+    if isinstance(source, Folder):
+        source.path.rename(moved)
         return moved
-    there = Place.of(moved)
-    assert isinstance(place, Objects)
-    assert isinstance(there, Objects)
-    for key, _ in place.listing():
-        there.inside.put(key, place.read(key))
+    target = Place.of(moved)
+    assert isinstance(source, Objects)
+    assert isinstance(target, Objects)
+    for key, _ in source.listing():
+        target.inside.put(key, source.read(key))
     delete(store)
     return moved
 
 
 def columns(store: str) -> Columns:
-    """Every array along ``run``, with what tells of the day."""
+    """Return every array along ``run``, including times."""
     group = reader.open_group(store)
     names = [name for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"]
     return {name: reader.column(group, name) for name in names}
 
 
 def assert_untouched(store: str, before: Columns) -> None:
-    """Not one array of a store has changed, neither worker nor attempt nor times."""
+    """Assert that no array of a store has changed, neither worker nor attempt nor times."""
     after = columns(store)
     assert after.keys() == before.keys()
     changed = [name for name in after if after[name].tolist() != before[name].tolist()]
     assert not [name for name in changed if not same_bytes(after[name], before[name])]
 
 
-def same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays are the same, where NaN are the same, too."""
-    return one.dtype.kind != "T" and one.tobytes() == other.tobytes()
+def same_bytes(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> bool:
+    """Tell whether two arrays have the same bytes, where NaN count as the same."""
+    return first.dtype.kind != "T" and first.tobytes() == second.tobytes()
 
 
 @dataclass
 class Late:
-    """Workers in the middle of a block, frozen, whose driver has ended."""
+    """Frozen workers in the middle of a block, whose driver has ended."""
 
     store: str
     sweeps: Sweeps
@@ -120,7 +120,7 @@ class Late:
     rounds: int
 
     def freeze(self, file: Path, number: signal.Signals) -> tuple[str, str, int]:
-        """Start a driver, freeze its workers at a random moment, and end it; return what it said."""
+        """Start a driver, freeze its workers at a random moment, and end it; return its output."""
         self.gate.forget_waiting()
         self.gate.close_at(1)
         words = [*SWEEP, "run", file, "--store", self.store, "--scheduler", self.dask.address]
@@ -158,7 +158,7 @@ def stay_deleted(late: Late) -> None:
 
 
 def stay_moved(late: Late) -> None:
-    """Move the store away: it is finished there, and nothing stands in its place."""
+    """Move the store away: it is finished at its new location, and nothing replaces it."""
     moved = move(late.store)
     run_here(late.sweeps.file, moved)
     before = columns(moved)
@@ -202,7 +202,7 @@ def stay_extended(late: Late) -> None:
 
 
 def go_on(late: Late) -> None:
-    """Do nothing: the blocks are those that the store waits for, and the same command does the rest."""
+    """Do nothing: the store waits for these blocks, and the same command does the rest."""
     late.wake()
     run_here(late.sweeps.file, late.store)
     assert_same_bits(late.store, late.sweeps.undisturbed(late.sweeps.file))
@@ -220,7 +220,7 @@ MEANWHILE: dict[str, Callable[[Late], None]] = {
 
 
 def forms(with_every_change: Sequence[str]) -> list[Any]:
-    """What may happen meanwhile, as parameters of a test; the others are left to ``make faults``."""
+    """List the changes as parameters of a test; those left out are tried by ``make faults``."""
     return [
         pytest.param(name, marks=() if name in with_every_change else pytest.mark.thorough)
         for name in MEANWHILE
@@ -228,14 +228,17 @@ def forms(with_every_change: Sequence[str]) -> list[Any]:
 
 
 def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) -> None:
-    """End a driver with frozen workers, do something with the store, and let them go on, as often as is asked for."""
+    """End a driver with frozen workers, change the store, and let the workers resume.
+
+    As often as is asked for.
+    """
     endings = itertools.cycle((signal.SIGINT, signal.SIGKILL))
     for number in itertools.islice(endings, late.rounds):
         out, err, code = late.freeze(late.sweeps.file, number)
         expected = 130 if number == signal.SIGINT else -signal.SIGKILL
         fault.ended(out, err, code, expected=expected)
         if "still run" in out:
-            fault.told(out, r"blocks? still runs? on workers of")
+            fault.message(out, r"blocks? still runs? on workers of")
         MEANWHILE[meanwhile](late)
         if Place.of(late.store).exists():
             delete(late.store)

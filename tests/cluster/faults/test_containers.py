@@ -1,4 +1,4 @@
-"""docker/compose.yaml on a container engine: what its containers do when some of them are killed, stopped, and started."""
+"""docker/compose.yaml on a container engine: containers that are killed, stopped, and started."""
 
 import json
 import secrets
@@ -25,7 +25,7 @@ PORTS = ("SCHEDULER_PORT", "DASHBOARD_PORT", "BROWSE_PORT")
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """A scheduler and its workers from an image that is built now, healthy as their own checks say."""
+    """Yield a scheduler and its workers from a newly built image, healthy by their own checks."""
     engine = find_engine()
     ports = {name: str(free_port()) for name in PORTS}
     services = Services(engine, f"marsdisk-{secrets.token_hex(4)}", ports)
@@ -41,7 +41,7 @@ def services() -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of the same sweep, run outside of any container."""
+    """Return the store of the same sweep, run outside of any container."""
     folder = tmp_path_factory.mktemp("undisturbed")
     file = folder / "long.yaml"
     file.write_text(json.dumps(long_sweep(CONFIGS / "mars_0d_melt_simple.yaml")), encoding="utf-8")
@@ -51,7 +51,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def long_sweep(base: Path) -> dict[str, object]:
-    """A sweep file over a base."""
+    """Return the content of a sweep file over a base."""
     return {
         "name": "long",
         "base": str(base),
@@ -66,14 +66,17 @@ def long_sweep(base: Path) -> dict[str, object]:
 
 
 def wait_until_healthy(services: Services) -> None:
-    """Wait until the checks of the scheduler and of all workers say so; podman makes them only when it is asked to."""
+    """Wait until the checks of the scheduler and of all workers succeed.
+
+    Podman makes them only when it is asked to.
+    """
     for service in ("scheduler", "worker"):
         for name in services.containers(service):
             wait_for(lambda name=name: services.is_healthy(name))  # type: ignore[misc]
 
 
 class Submitted:
-    """A sweep that was submitted in a container, and its store in the volume."""
+    """Sweep that was submitted in a container, and its store in the volume."""
 
     def __init__(self, services: Services, name: str) -> None:
         self.services = services
@@ -87,13 +90,13 @@ class Submitted:
         return self.services.engine("exec", "--interactive", container, *words, **options)
 
     def submit(self) -> str:
-        """Hand it to the scheduler; what that said."""
+        """Submit the sweep to the scheduler, and return the output."""
         return self.services.compose(
             "--profile", "submit", "run", "--rm", "-T", "submit", settings=self.settings
         )
 
     def blocks(self) -> int:
-        """Blocks that are committed."""
+        """Count the committed blocks."""
         return len(
             self._in_scheduler(
                 "sh", "-c", f"ls /data/{self.name}.zarr/status/c 2> /dev/null || true"
@@ -105,7 +108,7 @@ class Submitted:
         assert self.blocks() < BLOCKS
 
     def fetched(self, folder: Path) -> Path:
-        """A copy of the store, once all blocks are committed."""
+        """Copy the store, once all blocks are committed."""
         wait_for(lambda: self.blocks() == BLOCKS)
         (container,) = self.services.containers("scheduler")
         self.services.engine("cp", f"{container}:/data/{self.name}.zarr", folder)
@@ -148,7 +151,7 @@ def test_the_scheduler_s_container_is_killed(
     sweep.wait_for_blocks(3)
     killed(services, services.containers("scheduler")[0], fault)
     wait_until_healthy(services)
-    fault.told(sweep.submit(), "submitted|committed")
+    fault.message(sweep.submit(), "submitted|committed")
     assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
 
 
@@ -164,7 +167,7 @@ def test_all_containers_are_stopped_and_started(
         fault.ended("", "", services.state(name)["ExitCode"], expected=0)
     services.compose("start")
     wait_until_healthy(services)
-    fault.told(sweep.submit(), "submitted|committed")
+    fault.message(sweep.submit(), "submitted|committed")
     assert_undisturbed(sweep.fetched(tmp_path), undisturbed, fault)
 
 
@@ -184,14 +187,14 @@ def test_a_page_without_its_store_ends_and_says_so(services: Services) -> None:
     wait_for(lambda: not services.state(container)["Running"])
     assert services.state(container)["ExitCode"] == 2
     assert services.state(container).get("RestartCount", 0) == 0
-    said = subprocess.run(
+    answer = subprocess.run(
         [services.engine.program, "logs", container],
         env=services.engine.environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "absent.zarr" in said.stdout + said.stderr
+    assert "absent.zarr" in answer.stdout + answer.stderr
 
 
 def is_served(address: str) -> bool:

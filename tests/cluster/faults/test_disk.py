@@ -1,4 +1,4 @@
-"""Disks that fill up or can no longer be written, and files of a store that are not what they were."""
+"""Disks that fill up or can no longer be written, and damaged files of a store."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def mount(*words: object) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own."""
+    """Mount a small disk."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
     folder = tmp_path / "disk"
@@ -50,19 +50,19 @@ def test_disk_full(
     fault: Fault,
 ) -> None:
     store = small_disk / "s.zarr"
-    other = small_disk / "something_else"
+    filler = small_disk / "something_else"
     gate.close_at(5)
     driver = start(many_file, store, 2, inside=gate.settings(store))
     wait_for(lambda: committed(store) >= 5, driver)
-    with suppress(OSError), other.open("wb", buffering=0) as file:
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
     gate.open()
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
-    fault.told(err, "No space left on device; free space")
+    fault.message(err, "No space left on device; free space")
     assert 5 <= counts(store).blocks_committed < counts(store).blocks
-    other.unlink()
+    filler.unlink()
     fault.recovered(many_file, store, whole)
 
 
@@ -93,25 +93,24 @@ def test_store_made_read_only(
     finally:
         subprocess.run(undo, check=True)
     fault.ended(out, err, code, expected=2)
-    fault.told(err, reason)
+    fault.message(err, reason)
     assert 5 <= counts(store).blocks_committed < counts(store).blocks
     fault.recovered(many_file, store, whole)
 
 
 @pytest.fixture
 def finished(tmp_path: Path, whole: Path) -> Path:
-    """A finished store, to be damaged."""
+    """Copy a finished store, to be damaged."""
     return Path(shutil.copytree(whole, tmp_path / "s.zarr"))
 
 
 def cut(store: Path, array: str) -> None:
     """Leave half of the array's second block."""
-    chunk = next(
-        path
-        for path in sorted((store / array / "c").rglob("*"))
-        if path.is_file() and "1" in path.relative_to(store / array / "c").parts
-    )
-    chunk.write_bytes(chunk.read_bytes()[: chunk.stat().st_size // 2])
+    folder = store / array / "c"
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    chunks = [path for path in paths if "1" in path.relative_to(folder).parts]
+    content = chunks[0].read_bytes()
+    chunks[0].write_bytes(content[: len(content) // 2])
 
 
 @pytest.mark.parametrize("array", ["M_loss", "Sigma", "N", "worker"])
@@ -142,13 +141,11 @@ def test_a_cut_chunk_of_a_committed_block(
         "sweep", "run", many_file, "--store", finished, "--workers", 0, cwd=finished.parent
     )
     fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
-    fault.told(done.stderr, rf"s\.zarr: {array} is damaged")
-    found, repaired = (
-        command("sweep", "doctor", finished, *words, cwd=finished.parent)
-        for words in ([], ["--repair"])
-    )
-    assert found.returncode == 1
-    assert array in found.stdout
+    fault.message(done.stderr, rf"s\.zarr: {array} is damaged")
+    diagnosed = command("sweep", "doctor", finished, cwd=finished.parent)
+    repaired = command("sweep", "doctor", finished, "--repair", cwd=finished.parent)
+    assert diagnosed.returncode == 1
+    assert array in diagnosed.stdout
     assert repaired.returncode == 1, "its block is to be computed again"
     fault.recovered(many_file, finished, whole)
     fault.outcome.again = f"after sweep doctor --repair: {fault.outcome.again}"
@@ -157,8 +154,8 @@ def test_a_cut_chunk_of_a_committed_block(
 @pytest.mark.faults("the store was written with a schema that is no longer read")
 def test_an_older_schema(finished: Path, many_file: Path, whole: Path, fault: Fault) -> None:
     path = finished / "zarr.json"
-    given = path.read_bytes()
-    content = json.loads(given)
+    original = path.read_bytes()
+    content = json.loads(original)
     content["attributes"]["schema_version"] = 0
     path.write_text(json.dumps(content), encoding="utf-8")
     before = {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
@@ -170,11 +167,11 @@ def test_an_older_schema(finished: Path, many_file: Path, whole: Path, fault: Fa
     ):
         done = command("sweep", *words, cwd=finished.parent)
         fault.ended(done.stdout, done.stderr, done.returncode, expected=2)
-        fault.told(
+        fault.message(
             done.stderr,
             r"has schema 0, this program reads 1 to 3; read it with the version that wrote it",
         )
     assert before == {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
-    path.write_bytes(given)
+    path.write_bytes(original)
     assert_same_bits(finished, whole)
     fault.outcome.again = f"refused, nothing is changed{doctor_is_clean(finished)}"

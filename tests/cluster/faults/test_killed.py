@@ -1,4 +1,4 @@
-"""Processes that are killed or stopped, by real signals, at random moments and at the worst ones."""
+"""Processes killed or stopped by real signals, at random moments and at the worst ones."""
 
 import random
 import signal
@@ -48,13 +48,13 @@ def test_workers_killed_at_random(
         gate.close_at(wanted + 4)  # the sweep must not end before the last blow
         wait_for(lambda wanted=wanted: committed(store) >= wanted and victims(), driver)
         time.sleep(dice.uniform(0.0, 0.5))  # anywhere between its start and its writing
-        while not (found := victims()):  # the other one may just have died of the last blow
+        while not victims():  # the second worker may just have died of the last blow
             wait_for(victims, driver)
-        dice.choice(found).kill()
+        dice.choice(victims()).kill()
     gate.open()
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
-    fault.told(out, r"worker \S+ is gone; its blocks run on others")
+    fault.message(out, r"worker \S+ is gone; its blocks run on others")
     assert counts(store).failed == 0
     fault.recovered(many_file, store, whole)
 
@@ -139,7 +139,7 @@ def start_and_stop_a_worker(
     gate: Gate,
     **options: object,
 ) -> tuple[Driver, psutil.Process]:
-    """A driver with two workers, and the one of them that was stopped in the middle of a run."""
+    """Start a driver with two workers; return it and the worker stopped in the middle of a run."""
     gate.close_at(5)
     driver = start(file, store, 2, inside=gate.settings(store), **options)
     wait_for(lambda: committed(store) >= 5, driver)

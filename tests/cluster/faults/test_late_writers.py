@@ -1,4 +1,4 @@
-"""Workers that nobody waits for any more go on with their blocks: what stands in a folder by then keeps its bits."""
+"""Workers that nobody waits for any more resume: the contents of a folder keep their bits."""
 
 import signal
 import time
@@ -22,7 +22,7 @@ from sweep.store import reader
 
 @pytest.fixture
 def late_store(tmp_path: Path) -> str:
-    """A folder."""
+    """Return the path of a folder."""
     return str(tmp_path / "late.zarr")
 
 

@@ -1,4 +1,4 @@
-"""Workers that nobody waits for any more go on with their blocks: what stands in an object store by then keeps its bits."""
+"""Workers that nobody waits for any more resume: contents of an object store keep their bits."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from late_writers import Late, assert_late_blocks_change_nothing, forms
 
 @pytest.fixture
 def late_store(tmp_path: Path, s3: object) -> str:
-    """A place in the bucket."""
+    """Return a location in the bucket."""
     return f"s3://bucket/{tmp_path.name}/late.zarr"
 
 

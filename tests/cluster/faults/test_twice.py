@@ -24,7 +24,7 @@ from sweep.worker import BlockTask, CacheScopes, run_block
 
 Start = Callable[..., Driver]
 
-FAKETIME = next((path for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+FAKETIMES = list(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 @pytest.mark.faults("two drivers are started on one store at once")
@@ -45,15 +45,15 @@ def test_two_drivers_at_once(
     winner, refused = sorted(ends, key=lambda end: end[2])
     fault.ended(*winner, expected=0)
     fault.ended(*refused, expected=2)
-    fault.told(refused[1], r"is driving this sweep; wait for it")
+    fault.message(refused[1], r"is driving this sweep; wait for it")
     fault.recovered(many_file, store, whole)
 
 
-def run_all(tasks: list[BlockTask], together: Barrier) -> None:
+def run_all(tasks: list[BlockTask], barrier: Barrier) -> None:
     """Run the blocks, each at the moment when the other process does."""
     scopes = CacheScopes()
     for task in tasks:
-        together.wait(timeout=PATIENCE)
+        barrier.wait(timeout=PATIENCE)
         run_block(task, scopes)
 
 
@@ -69,8 +69,8 @@ def test_every_block_run_twice_at_once(
     create(plan, store)
     tasks = [block_task(plan, str(store), block, reader.read_fence(store)) for block in plan.blocks]
     context = multiprocessing.get_context("spawn")  # as Dask starts its workers
-    together = context.Barrier(2)
-    twins = [context.Process(target=run_all, args=(tasks, together)) for _ in range(2)]
+    barrier = context.Barrier(2)
+    twins = [context.Process(target=run_all, args=(tasks, barrier)) for _ in range(2)]
     for twin in twins:
         twin.start()
     for twin in twins:
@@ -80,9 +80,9 @@ def test_every_block_run_twice_at_once(
 
 
 def days_ahead(store: Path) -> float:
-    """By how much the clock of the driver is ahead of ours."""
-    said = read_note(Place.of(store), "heartbeat")["at"]
-    return (datetime.fromisoformat(str(said)) - datetime.now(UTC)) / timedelta(days=1)
+    """Return by how many days the clock of the driver is ahead of ours."""
+    instant = read_note(Place.of(store), "heartbeat")["at"]
+    return (datetime.fromisoformat(str(instant)) - datetime.now(UTC)) / timedelta(days=1)
 
 
 @pytest.mark.faults("the clock jumps forwards by ten days and back by a year")
@@ -94,13 +94,13 @@ def test_clock_jumps(
     gate: Gate,
     fault: Fault,
 ) -> None:
-    if FAKETIME is None:
+    if not FAKETIMES:
         pytest.skip("libfaketime is not installed")
     store = tmp_path / "s.zarr"
     clock = tmp_path / "clock"
     clock.write_text("+0", encoding="utf-8")
     fake = {
-        "LD_PRELOAD": str(FAKETIME),
+        "LD_PRELOAD": str(FAKETIMES[0]),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -119,12 +119,12 @@ def test_clock_jumps(
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
     seconds = time.monotonic() - begin
-    told = re.match(
-        r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.told(out, "runs per second")
+    duration = re.match(
+        r"(?:(\d+) min )?([\d.]+) s, \d+ runs per second", fault.message(out, "runs per second")
     )
-    assert told is not None
+    assert duration is not None
     # durations come from a clock that nobody sets
-    assert 0.0 < 60.0 * float(told[1] or 0.0) + float(told[2]) <= seconds
+    assert 0.0 < 60.0 * float(duration[1] or 0.0) + float(duration[2]) <= seconds
     fault.outcome.said = "durations are right"
     walls = reader.column(reader.open_group(store), "wall_time")
     assert (walls > 0.0).all()

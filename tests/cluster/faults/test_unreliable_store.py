@@ -1,4 +1,4 @@
-"""Object stores that are busy, slow, away for a while, or do not say that they have done a thing."""
+"""Object stores that are busy, slow, away for a while, or do not confirm what they have done."""
 
 import os
 import re
@@ -36,20 +36,20 @@ IN_THE_MIDDLE = ("PUT", "/status/c/2")  # the commit record of the third block
 
 @pytest.fixture
 def proxy(port: int) -> Iterator[UnreliableServer]:
-    """What stands before it."""
+    """Yield the proxy in front of the object store."""
     with UnreliableServer(port) as server:
         yield server
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, s3: None) -> str:
-    """A place in the bucket, which this process reaches directly."""
+    """Return a location in the bucket, which this process reaches directly."""
     return f"s3://bucket/{re.sub('[^a-z0-9]+', '-', request.node.name.lower())}.zarr"
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of a few blocks."""
+    """Return the file of a sweep of a few blocks."""
     axes = {"temperature.T0": {"linspace": [3000.0, 4000.0, BLOCKS]}}
     folder = tmp_path_factory.mktemp("unreliable")
     return sweep_file(folder, axes=axes, set={"numerics.t_end_years": 0.1}, block=1)
@@ -57,13 +57,16 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(file: Path) -> Path:
-    """Its store in a folder, run without any disturbance. Only to be read."""
+    """Return the sweep's store in a folder, run without any disturbance. Only to be read."""
     run_here(file, file.parent / "alone.zarr")
     return file.parent / "alone.zarr"
 
 
 def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
-    """The same command again has nothing left to do, or finishes; the bits are those of a folder."""
+    """Resume with the same command, and compare the bits with those in a folder.
+
+    There may be nothing left to do.
+    """
     again = command("sweep", "run", file, "--store", store, "--workers", 0, cwd=file.parent)
     assert (again.returncode, again.stderr) == (0, ""), again
     assert counts(store).pending == counts(store).failed == 0
@@ -117,13 +120,13 @@ def test_a_sweep_through_an_unreliable_connection(
 
 
 def read_until(driver: Driver, words: str) -> str:
-    """What a driver says up to the line with ``words``."""
-    said = ""
+    """Read the output of a driver up to the line with ``words``."""
+    text = ""
     for line in driver.stdout or ():
-        said += line
+        text += line
         if words in line:
-            return said
-    raise AssertionError((said, *driver.communicate()))
+            return text
+    raise AssertionError((text, *driver.communicate()))
 
 
 @pytest.mark.faults("an object store is away in the middle and comes back")
@@ -140,11 +143,11 @@ def test_a_store_that_goes_away_and_comes_back(
     proxy.chance = from_then_on(*IN_THE_MIDDLE, Fate(lost=True))
     extra = {**settings_of(proxy.address), "DASK_SWEEP__STORAGE_PATIENCE": PATIENCE}
     driver = start(file, store, workers, **extra)
-    said = read_until(driver, "blocks are tried again")
+    text = read_until(driver, "blocks are tried again")
     proxy.chance = do_no_harm
     out, err, code = wait_for_end(driver)
-    fault.ended(said + out, err, code, expected=0)
-    fault.told(said, "the object store does not answer any more")
+    fault.ended(text + out, err, code, expected=0)
+    fault.message(text, "the object store does not answer any more")
     assert f"{BLOCKS} of {BLOCKS} runs done, 0 failed" in out
     check_recovery(fault, file, store, alone)
 
@@ -165,7 +168,7 @@ def test_a_store_that_stays_away(
     driver = start(file, store, workers, **extra)
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
-    last = fault.told(err, "^error: ")
+    last = fault.message(err, "^error: ")
     assert "the object store does not answer any more" in last
     assert last.endswith("run the same command again when it answers")
     assert "disk" not in out + err
@@ -187,7 +190,7 @@ def test_credentials_that_expire(
     driver = start(file, store, workers, **settings_of(proxy.address))
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
-    fault.told(err, "ExpiredToken: the credentials have expired; renew them")
+    fault.message(err, "ExpiredToken: the credentials have expired; renew them")
     assert "disk" not in out + err
     check_recovery(fault, file, store, alone)
 

@@ -41,21 +41,21 @@ def segfault() -> None:
 
 def eat() -> None:
     """Take memory, and keep it until somebody ends this process."""
-    held = []
+    bites = []
     for _ in range(EATEN_BYTES // BITE_BYTES):
-        held.append(bytearray(b"x") * BITE_BYTES)
+        bites.append(bytearray(b"x") * BITE_BYTES)
         pause(0.05)
     pause(FOR_EVER)
 
 
 def commit_records(place: Folder) -> int:
-    """Files with a commit record."""
+    """Count the files with a commit record."""
     names = [path.name for path in (place.path / "status" / "c").glob("*")]
     return sum(not name.endswith(".partial") for name in names)
 
 
 def committed_blocks() -> int:
-    """Blocks of the store that have a commit record."""
+    """Count the blocks of the store that have a commit record."""
     place = Place.of(STORE)
     if isinstance(place, Folder):  # quicker, and serves on a disk that is full
         return commit_records(place)
@@ -63,7 +63,7 @@ def committed_blocks() -> int:
 
 
 def let_through(gate: Path) -> float:
-    """How many committed blocks close the gate."""
+    """Return the number of committed blocks that closes the gate."""
     try:
         return float((gate / "limit").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -94,7 +94,7 @@ def solve(run: Any) -> Any:
 
 
 class Hold:
-    """A guard at which a worker stays for good, with nothing left to do but to make its block visible."""
+    """Guard at which a worker stays for good, just before it makes its block visible."""
 
     def __init__(self, record: str) -> None:
         self.record = record
