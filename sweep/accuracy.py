@@ -1,4 +1,4 @@
-"""The numerical errors of the checked runs of a store, as the store has them."""
+"""The numerical errors that a store holds, of the runs that were repeated with tighter steps and other bins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from marsdisk.convergence import refinement_for
 
-from .spec import CheckSpec
+from .old_keys import recorded_content
+from .spec import AccuracySpec
 from .store import layout, reader
 
 ERRORS = ("err_time", "err_bins")
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Spread:
-    """The errors of one kind of one quantity over the checked runs."""
+    """The errors of one kind of one quantity over the runs that were repeated."""
 
     quantity: str
     kind: str  #: of :data:`ERRORS`
@@ -31,36 +32,35 @@ class Spread:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The errors of the checked runs, and the limits that they are judged by."""
+    """The errors of the runs that were repeated, and the limits that they are judged by."""
 
     quantities: tuple[str, ...]  #: that the store compares: earlier versions compared fewer
     errors: Mapping[str, Array]  #: (runs, quantities) for each of :data:`ERRORS`
     orders: Array  #: (runs, quantities), of the bins; NaN where none is known
     limits: Mapping[str, float]  #: for each of :data:`ERRORS`
-    compared: Array  #: numbers of the checked runs
+    compared: Array  #: numbers of the repeated runs
     lost: Array  #: numbers of those that could not be compared
 
     @classmethod
-    def of(cls, group: zarr.Group, spec: CheckSpec | None = None) -> "Accuracy | None":
+    def of(cls, group: zarr.Group, spec: AccuracySpec | None = None) -> "Accuracy | None":
         """Read what a store has.
 
         Parameters
         ----------
         group : zarr.Group
             Of the store.
-        spec : CheckSpec, optional
+        spec : AccuracySpec, optional
             With the limits; those of the store's own sweep if not given.
 
         Returns
         -------
         Accuracy or None
-            None where the store checks no run.
+            None where no run of the store is repeated.
         """
         if not all(name in group for name in ERRORS):
             return None
         if spec is None:
-            given: Any = group.attrs["sweep"]
-            spec = CheckSpec.model_validate(given["content"].get("check") or {})
+            spec = AccuracySpec.model_validate(recorded_content(group.attrs).get("accuracy") or {})
         errors = {name: reader.column(group, name) for name in ERRORS}
         known = ~np.isnan(errors["err_time"]).any(axis=1)
         failed = known.copy()

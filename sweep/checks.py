@@ -1,8 +1,4 @@
-"""The user's own checks: conditions that the results of a sweep must meet, as ``checks:`` of the sweep file has them.
-
-Not to be mixed up with ``check:`` (:class:`sweep.spec.CheckSpec`), which repeats runs to find their
-numerical error.
-"""
+"""Expectations: the conditions under ``expect:`` of a sweep file that its results must meet."""
 
 import difflib
 from collections.abc import Mapping
@@ -17,13 +13,14 @@ from marsdisk.physics.textfile import shown, shown_text
 
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER
+from .old_keys import with_new_names, with_old_names
 
 
-class Check(Section):
-    """What must hold for every run, or for the runs of every group.
+class Expectation(Section):
+    """A condition that must hold for every run, or for the runs of every group.
 
-    Checks are no part of the plan: a store says nothing of their results, and with others it stays
-    as it is.
+    Expectations are not part of the plan: a store does not hold their results, and they may be
+    changed at any time.
     """
 
     expect: str = Field(
@@ -43,7 +40,7 @@ class Check(Section):
     where: str | None = Field(None, description="only runs for which it holds")
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Check":
+    def _makes_sense(self) -> "Expectation":
         if self.over is not None and self.along is not None:
             raise ValueError("over and along both make groups; give one of them")
         if self.over is not None and (not self.axes or len(set(self.axes)) < len(self.axes)):
@@ -66,7 +63,7 @@ class Check(Section):
             )
         if not expect.names:
             raise ValueError(
-                f"expect = {shown(self.expect)} names no result and no parameter, so that it checks"
+                f"expect = {shown(self.expect)} names no result and no parameter, so that it tests"
                 " nothing"
             )
         if self.where is not None:
@@ -97,40 +94,60 @@ class Check(Section):
         )
 
 
-def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
-    """The checks of a sweep file by their names, and a line for everything that is wrong with them before any store is looked at."""
+def parse_expectations(given: Any) -> tuple[dict[str, Expectation], list[str]]:
+    """Return the expectations of a sweep file by name, and a line for each problem of theirs."""
     if not isinstance(given, Mapping):
         return {}, [
-            f"checks = {shown(given)}: must be names with checks, such as {{blow-out stays:"
+            f"expect = {shown(given)}: must be names with conditions, such as {{blow-out stays:"
             " {along: T0, expect: ...}}"
         ]
-    checks = dict[str, Check]()
+    expectations = dict[str, Expectation]()
     problems = []
     for name, entry in given.items():
         if not isinstance(name, str) or not name.strip():
             problems.append(
-                f"checks.{shown_text(str(name))}: the name must be a text; put it in quotes"
+                f"expect.{shown_text(str(name))}: the name must be a text; put it in quotes"
             )
             continue
         if not isinstance(entry, Mapping):
             problems.append(
-                f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as"
+                f"expect.{shown_text(name)} = {shown(entry)}: must be keys with values, such as"
                 " {expect: M_loss > 0}"
             )
             continue
         try:
-            checks[name] = Check.model_validate(entry)
+            expectations[name] = Expectation.model_validate(entry)
         except ValidationError as error:
-            problems += [f"checks.{shown_text(name)}: {line}" for line in explain(error, Check)]
-    return checks, problems
+            problems += [
+                f"expect.{shown_text(name)}: {line}" for line in explain(error, Expectation)
+            ]
+    return expectations, problems
 
 
-def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Check]:
-    """The checks in the content of a sweep file, or of a store's record of one, which ``where`` names; ConfigError if they are no checks."""
-    checks, problems = parse_checks(content.get("checks", {}))
+def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Expectation]:
+    """Return the expectations in the content of a sweep file.
+
+    Parameters
+    ----------
+    content : mapping
+        The sections of a sweep file, or of a store's record of one.
+    where : str
+        Name of the file or the store in messages.
+
+    Returns
+    -------
+    dict
+        Expectations by name.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem.
+    """
+    expectations, problems = parse_expectations(with_new_names(content, where).get("expect", {}))
     if problems:
-        raise ConfigError(problems, where)
-    return checks
+        raise with_old_names(ConfigError(problems, where), content)
+    return expectations
 
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:

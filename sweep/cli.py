@@ -22,7 +22,7 @@ from marsdisk.commands import (
 
 from .cli_ask import ASK
 from .cli_browse import browse
-from .cli_checks import checks
+from .cli_checks import checks, expect
 from .cli_cluster import CLUSTER, source_of, worker_options
 from .cli_look import LOOK
 from .cli_options import FILE, PLACE, STORE
@@ -127,10 +127,10 @@ def run(
 
     All cases are checked before the first one starts. Results are committed block by block, and
     what is committed is never lost or computed again. Conditions that the results must meet
-    (checks: in FILE, see sweep checks --help) are judged at the end.
+    (expect: in FILE, see sweep expect --help) are judged at the end.
 
-    Exit codes: 0 all runs are done and all checks hold, 1 some runs failed or some checks could not
-    be judged, 2 bad input or store, 3 a check fails, 130 interrupted.
+    Exit codes: 0 all runs are done and all expectations hold, 1 some runs failed or some
+    expectations could not be judged, 2 bad input or store, 3 an expectation fails, 130 interrupted.
 
     \b
     sweep run configs/sweeps/temperature_supply.yaml
@@ -230,7 +230,7 @@ def status(store: "Place", as_json: bool) -> None:
         click.echo(f"go on with: sweep resume {store}")
 
 
-for other in (*CLUSTER, *LOOK, browse, *ASK, checks):
+for other in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
     main.add_command(other)
 
 

@@ -22,7 +22,7 @@ from .refine import runs_in_all
 from .spec import Sweep
 from .store import reader
 from .store.place import Place
-from .summary import cache_line, check_lines, failures, totals
+from .summary import cache_line, accuracy_lines, failures, totals
 from .tables import text
 from .verdicts import report_checks
 
@@ -65,7 +65,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     if plan.checked:
         share = 100.0 * checking / (seconds + checking)
         ways = "with tighter steps and with half and twice the bins"
-        say(console, f"  {len(plan.checked)} of them checked {ways}, {share:.0f} % of the time")
+        say(console, f"  {len(plan.checked)} of them repeated {ways}, {share:.0f} % of the time")
     say(
         console,
         f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run",
@@ -74,8 +74,8 @@ def print_plan(plan: Plan, console: Console) -> None:
         console,
         f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files",
     )
-    for name, check in plan.sweep.checks.items():
-        say(console, f"  judged when it ends: {text(name)}: {check.words}")
+    for name, expectation in plan.sweep.expectations.items():
+        say(console, f"  judged when it ends: {text(name)}: {expectation.words}")
     for warning in plan.warnings:
         say(console, f"  note: {warning}")
 
@@ -90,7 +90,7 @@ def _seconds_of_check(config: RunConfig) -> float:
 
 
 def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
-    """Print totals, failures, checks and speed; the exit code."""
+    """Print totals, failures, expectations and speed; return the exit code."""
     group = reader.open_group(store)
     counts = reader.counts(store)
     table = totals(group)
@@ -119,11 +119,11 @@ def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     say(console, f"cache hits: {cache_line(group)}")
     for line in Notes.of(group).lines:
         say(console, f"note: {line}")
-    for line in [*failures(group, store, sweep), *check_lines(group, sweep)]:
+    for line in [*failures(group, store, sweep), *accuracy_lines(group, sweep)]:
         say(console, line)
     code = max(
         OK if counts.done == counts.runs else SOME_FAILED,
-        report_checks(group, sweep.checks, store, console),
+        report_checks(group, sweep.expectations, store, console),
     )
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(sweep.axes) == section:

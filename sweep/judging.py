@@ -1,4 +1,4 @@
-"""Whether the results in a store meet the user's checks: which runs or groups were judged, which fail, and the worst of them."""
+"""Whether the results in a store meet the expectations of its sweep file: which runs or groups were judged, which fail, and the worst of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marsdisk.commands import CHECK_FAILED, OK, SOME_FAILED
 from marsdisk.errors import ConfigError
 
-from .checks import Check, unknown_axis
+from .checks import Expectation, unknown_axis
 from .excess import Excess
 from .expressions import FUNCTIONS, Expression, ExpressionError
 from .groups import Groups
@@ -46,10 +46,10 @@ class Offender:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one check."""
+    """What became of one expectation."""
 
     name: str
-    check: Check
+    expectation: Expectation
     judged: int  #: runs or groups
     failing: int  #: of those
     not_judged: Mapping[str, int]  #: how many others, by what their runs are
@@ -59,7 +59,7 @@ class Judgement:
     @property
     def what(self) -> str:
         """What is counted."""
-        return "groups" if self.check.axes else "runs"
+        return "groups" if self.expectation.axes else "runs"
 
     @property
     def verdict(self) -> str:
@@ -79,8 +79,8 @@ def exit_code(judgements: Sequence[Judgement]) -> int:
     return OK if all(of.passed for of in judgements) else SOME_FAILED
 
 
-def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Judgement]:
-    """Evaluate all checks.
+def judge(expectations: Mapping[str, Expectation], results: Results, where: str) -> list[Judgement]:
+    """Evaluate all expectations.
 
     A group in which a run failed, is pending, or has no value (NaN) of something that is named or
     compared is not judged, for nobody knows what it would have been; where ``expect`` asks
@@ -93,9 +93,9 @@ def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Jud
     """
     found = []
     problems = []
-    for name, check in checks.items():
+    for name, expectation in expectations.items():
         try:
-            found.append(_judged(name, check, results))
+            found.append(_judged(name, expectation, results))
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -103,13 +103,13 @@ def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Jud
     return found
 
 
-def refuse_bad_checks(plan: "Plan") -> None:
-    """Raise ConfigError where a check names what the plan's store will not have."""
-    if plan.sweep.checks:
+def refuse_bad_expectations(plan: "Plan") -> None:
+    """Raise ConfigError where an expectation names what the plan's store will not have."""
+    if plan.sweep.expectations:
         judge(
-            plan.sweep.checks,
+            plan.sweep.expectations,
             Results.expected(plan),
-            f"sweep {plan.sweep.spec.name}: checks; nothing was started",
+            f"sweep {plan.sweep.spec.name}: expect; nothing was started",
         )
 
 
@@ -121,42 +121,42 @@ def _naming(where: str) -> Iterator[None]:
         raise ConfigError([f"{where}: {error}"]) from error
 
 
-def _judged(name: str, check: Check, results: Results) -> Judgement:
-    rows = results.cases if check.axes else results.runs
-    for axis in check.axes:
+def _judged(name: str, expectation: Expectation, results: Results) -> Judgement:
+    rows = results.cases if expectation.axes else results.runs
+    for axis in expectation.axes:
         if axis not in rows.axes:
             raise ConfigError(
                 [
-                    f"checks.{name}: {'over' if check.along is None else 'along'} = {axis}:"
+                    f"expect.{name}: {'over' if expectation.along is None else 'along'} = {axis}:"
                     f" {unknown_axis(axis, rows.axes)}"
                 ]
             )
-    if check.along is not None and rows.axes[check.along].dtype.kind not in "iuf":
+    if expectation.along is not None and rows.axes[expectation.along].dtype.kind not in "iuf":
         raise ConfigError(
             [
-                f"checks.{name}: along = {check.along}: its values are no numbers, so that they"
+                f"expect.{name}: along = {expectation.along}: its values are no numbers, so that they"
                 " have no order; use over"
             ]
         )
-    if check.where is not None:
-        with _naming(f"checks.{name}.where"):
-            rows = rows.only(_meets(Expression(check.where), rows))
-    expect = Expression(check.expect)
-    groups = Groups(*_grouping(check, rows))
+    if expectation.where is not None:
+        with _naming(f"expect.{name}.where"):
+            rows = rows.only(_meets(Expression(expectation.where), rows))
+    expect = Expression(expectation.expect)
+    groups = Groups(*_grouping(expectation, rows))
     functions = {**FUNCTIONS, **groups.functions}
-    with _naming(f"checks.{name}.expect"):
+    with _naming(f"expect.{name}.expect"):
         holds, unknown = expect.judged(rows, WORDS, functions)
     worst_of = (
         groups.of_each(np.maximum, _state(expect, rows, unknown))
         if groups.sizes.size
         else np.zeros(0, np.uint8)
     )
-    alone = (groups.sizes == 1) & (worst_of == GOOD) & bool(check.axes)
+    alone = (groups.sizes == 1) & (worst_of == GOOD) & bool(expectation.axes)
     judged = (worst_of == GOOD) & ~alone
     wrong = judged[groups.number] & ~holds
     return Judgement(
         name,
-        check,
+        expectation,
         int(judged.sum()),
         np.unique(groups.number[wrong]).size,
         {
@@ -175,17 +175,19 @@ def _meets(where: Expression, rows: Rows) -> NDArray[np.bool_]:
     return holds | (rows["status"] != "done") if _RESULTS & {*where.names} else holds
 
 
-def _grouping(check: Check, rows: Rows) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
+def _grouping(
+    expectation: Expectation, rows: Rows
+) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
     """A number for each row, equal for rows of one group, and the order within."""
-    if not check.axes:
+    if not expectation.axes:
         return np.arange(rows.runs.size), None
     label = np.zeros(rows.runs.size, dtype=np.int64)
     for axis, labels in rows.axes.items():
-        if axis not in check.axes:
+        if axis not in expectation.axes:
             code = coded(labels)[1]
             # small again, however many axes there are
             label = np.unique(label * (code.max(initial=0) + 1) + code, return_inverse=True)[1]
-    return label, None if check.along is None else rows.axes[check.along]
+    return label, None if expectation.along is None else rows.axes[expectation.along]
 
 
 def _state(expect: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:

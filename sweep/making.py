@@ -20,6 +20,7 @@ from marsdisk.physics.textfile import shown
 
 from .design import POINT, record
 from .errors import StoreError
+from .old_keys import recorded_content
 from .plan import Plan
 from .provenance import provenance
 from .refine import blocks_of_round, runs_in_all, runs_per_point
@@ -275,7 +276,7 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     extensions = list(attributes.get("extensions", []))
     was = attributes["provenance"]
     if plan.rows.size > before:  # and not the way back from one that was broken off
-        is_round = attributes["sweep"]["content"] == json.loads(
+        is_round = recorded_content(attributes) == json.loads(
             json.dumps(plan.sweep.given["content"])
         )
         # rounds are many, and made as the store is

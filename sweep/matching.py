@@ -13,6 +13,7 @@ from marsdisk.physics.textfile import LONGEST_SHOWN, shown
 
 from .design import continuation, redrawn
 from .errors import PlanChangedError
+from .old_keys import recorded_content
 from .plan import Plan, ids_of
 from .store import reader
 from .store.place import Place
@@ -60,8 +61,9 @@ def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *
 
 
 def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
-    """Raise PlanChangedError if more than runs would be added: another choice of runs to check."""
-    if attributes["sweep"]["content"].get("check") != plan.sweep.given["content"].get("check"):
+    """Raise PlanChangedError if more than runs would be added: another choice of runs to repeat."""
+    before = recorded_content(attributes).get("accuracy")
+    if before != plan.sweep.given["content"].get("accuracy"):
         raise PlanChangedError(_refusal(plan, place, attributes))
 
 
@@ -92,11 +94,11 @@ def _item(values: list[Any], index: int) -> Any:
 
 def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:
     """Without what decides nothing of a store."""
-    return {key: value for key, value in given.items() if key != "checks"}
+    return {key: value for key, value in given.items() if key != "expect"}
 
 
 def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
-    then = attributes["sweep"]
+    then = {**attributes["sweep"], "content": recorded_content(attributes)}
     now = json.loads(json.dumps(plan.sweep.given))
     was = attributes["provenance"]
     lines = [
@@ -110,7 +112,9 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
     lines = (
         lines
         or redrawn(attributes, plan.sweep.axes)
-        or ["its runs are others, or checked otherwise, though the files say the same"]
+        or [
+            "its runs are others, or others are repeated for their accuracy, though the files say the same"
+        ]
     )
     cure = "use another --store"
     if new:

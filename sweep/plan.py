@@ -26,7 +26,7 @@ from marsdisk.start import check
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
-from .judging import refuse_bad_checks
+from .judging import refuse_bad_expectations
 from .refine import runs_per_point
 from .spec import Sweep
 from .store import layout
@@ -141,7 +141,7 @@ class Plan:
         So the same runs are chosen whatever the order of the cases, the workers, and what is
         committed already. An extension has its own.
         """
-        spec = self.sweep.spec.check
+        spec = self.sweep.spec.accuracy
         if spec is None or spec.fraction == 0.0:
             return frozenset()
         found: set[int] = set()
@@ -328,7 +328,7 @@ def _few_of_each(lines: list[str], shown: int = 3) -> list[str]:
     ]
 
 
-def _refuse_uncheckable(plan: Plan) -> None:
+def _refuse_too_many_bins(plan: Plan) -> None:
     """Raise ConfigError where a run that is to be checked has too many bins to double them."""
     variations = Variations(plan.sweep.base)
     for run in sorted(plan.checked):
@@ -337,8 +337,8 @@ def _refuse_uncheckable(plan: Plan) -> None:
         except ConfigError as error:
             first = ", ".join(f"{key} = {value}" for key, value in plan.case(run).overrides.items())
             raise ConfigError(
-                [f"{problem}, or drop check  [{first}]" for problem in error.problems],
-                f"sweep {plan.sweep.spec.name}: check; nothing was started",
+                [f"{problem}, or drop accuracy  [{first}]" for problem in error.problems],
+                f"sweep {plan.sweep.spec.name}: accuracy; nothing was started",
             ) from error
 
 
@@ -452,6 +452,6 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
         *idle_axes(sweep),
     )
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
-    _refuse_uncheckable(plan)
-    refuse_bad_checks(plan)
+    _refuse_too_many_bins(plan)
+    refuse_bad_expectations(plan)
     return plan

@@ -1,4 +1,4 @@
-"""What checks are asked of: a column of values over the cases of a sweep, or over its runs."""
+"""The columns that expectations are about: of values over the cases of a sweep, or over its runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ class Rows(Mapping[str, NDArray[Any]]):
 
 @dataclass(frozen=True)
 class Results:
-    """What checks are asked of: a store, or a row that stands for one that is not made yet."""
+    """What expectations are asked of: a store, or a row that stands for one that is not made yet."""
 
     runs: Rows  #: all of them
     cases: Rows  #: of the product of axes

@@ -23,8 +23,9 @@ from marsdisk.physics.textfile import shown, shown_text
 from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 from .axes import Axis, Overrides, one_at_a_time_axis, parse_axis, same, variant_axis, zip_axis
-from .checks import Check, parse_checks
+from .checks import Expectation, parse_expectations
 from .design import POINT, DesignSpec, SampleSpec, design_axis
+from .old_keys import renaming_notes, with_new_names, with_old_names
 from .refine import RefineSpec, refine_axis
 from .store import layout
 
@@ -40,18 +41,16 @@ class CacheSpec(Section):
     enabled: bool = quantity(True, "false builds everything anew for every run")
 
 
-class CheckSpec(Section):
-    """Which share of the runs is checked (:func:`marsdisk.convergence.check_run`).
+class AccuracySpec(Section):
+    """The share of the runs that is repeated with tighter steps and other bins.
 
-    Conditions that results must meet are another thing, :class:`sweep.checks.Check`.
-
-    Which runs are checked is part of the plan, since it decides what the store holds: a store made
-    for another choice is refused. The limits only judge the errors when they are shown; with others
-    the store stays as it is.
+    :func:`marsdisk.convergence.check_run` does that. The choice of these runs is part of the plan,
+    since it decides what the store holds: a store made for another choice is refused. The limits
+    are only compared with the errors when these are shown and may be changed at any time.
     """
 
     fraction: float = quantity(
-        0.05, "share of the runs, at least one; 0 checks none", "", ge=0.0, le=1.0
+        0.05, "share of the runs, at least one; 0 repeats none", "", ge=0.0, le=1.0
     )
     time_limit: float = quantity(TIME_LIMIT, "largest err_time accepted", "", gt=0.0, le=1.0)
     bins_limit: float = quantity(BINS_LIMIT, "largest err_bins accepted", "", gt=0.0, le=1.0)
@@ -100,11 +99,11 @@ class SweepSpec(Section):
         {}, description="the configuration's output section for all cases"
     )
     cache: CacheSpec = Field(default_factory=CacheSpec)
-    check: CheckSpec | None = Field(
+    accuracy: AccuracySpec | None = Field(
         None, description="numerical errors of some runs, stored with them"
     )
-    checks: dict[str, Any] = Field(
-        {}, description="conditions that the results must meet, by name; see sweep checks --help"
+    expect: dict[str, Any] = Field(
+        {}, description="conditions that the results must meet, by name; see sweep expect --help"
     )
     provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
     time_limit: float | None = quantity(
@@ -127,6 +126,7 @@ class Sweep:
     file: str = ""  #: that it was read from, if it was
     #: where its base was read; empty where only the record of a store tells of it
     base_file: str = ""
+    old_names: tuple[str, ...] = ()  #: a note for each section that the file gives by its old name
 
     @functools.cached_property
     def product_size(self) -> int:
@@ -186,9 +186,9 @@ class Sweep:
             yield self.product_size + i, dict(entry)
 
     @functools.cached_property
-    def checks(self) -> Mapping[str, Check]:
+    def expectations(self) -> Mapping[str, Expectation]:
         """What the results must meet."""
-        return parse_checks(self.spec.checks)[0]
+        return parse_expectations(self.spec.expect)[0]
 
     def cases_at(self, labels: Mapping[str, Any]) -> Iterator[Overrides]:
         """What the cases of the product change that have these labels, by name of axis; axes that are not named may have any."""
@@ -242,7 +242,11 @@ class Sweep:
         ]
         return tuple(
             dict.fromkeys(
-                [*idle, *(note for base, overrides in given for note in _dropped(base, overrides))]
+                [
+                    *self.old_names,
+                    *idle,
+                    *(note for base, overrides in given for note in _dropped(base, overrides)),
+                ]
             )
         )
 
@@ -423,8 +427,9 @@ def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) 
     try:
         sweep = build_sweep(content, base_content, command_line, base_path, where=str(path))
     except ConfigError as error:
-        raise with_lines(error, path) from error.__cause__
-    return replace(sweep, file=str(path), base_file=base_file)
+        raise with_lines(with_old_names(error, content), path) from error.__cause__
+    old_names = tuple(renaming_notes(content))
+    return replace(sweep, file=str(path), base_file=base_file, old_names=old_names)
 
 
 def _seen_from(folder: Path, file: str) -> str:
@@ -453,13 +458,14 @@ def build_sweep(
 
     The base stands at ``base_path``, as seen from the sweep file.
     """
+    content = with_new_names(content, where)
     try:
-        spec = SweepSpec.model_validate(dict(content))
+        spec = SweepSpec.model_validate(content)
     except ValidationError as error:
         raise ConfigError(explain(error, SweepSpec), where) from error
     command_line = command_line or {}
     axes, problems = _axes(spec, refined)
-    problems += [*_contradictions(spec, axes, command_line), *parse_checks(spec.checks)[1]]
+    problems += [*_contradictions(spec, axes, command_line), *parse_expectations(spec.expect)[1]]
     if not axes and not spec.include and not problems:
         problems.append(
             "nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or"
@@ -476,7 +482,7 @@ def build_sweep(
         **command_line,
     }
     given: dict[str, Any] = {
-        "content": dict(content),
+        "content": content,
         "base": dict(base),
         "command_line": dict(command_line),
         "base_path": base_path,
@@ -502,7 +508,7 @@ def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
     """
     where = f"sweep {sweep.spec.name}"
     other = build_sweep(**{**sweep.given, "refined": refined}, where=where)
-    return replace(other, file=sweep.file, base_file=sweep.base_file)
+    return replace(other, file=sweep.file, base_file=sweep.base_file, old_names=sweep.old_names)
 
 
 def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:

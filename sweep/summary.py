@@ -123,17 +123,17 @@ def _rerun_lines(
     return [line, f"  note: {repetition.words}"] if repetition.words else [line]
 
 
-def check_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
-    """The errors of the checked runs by quantity, which are beyond a limit, and what to do.
+def accuracy_lines(group: zarr.Group, sweep: Sweep, shown: int = 10) -> list[str]:
+    """The errors of the repeated runs by quantity, which are beyond a limit, and what to do.
 
-    Nothing where the sweep asks for no checks.
+    Nothing where the sweep file has no ``accuracy:``.
     """
-    spec = sweep.spec.check
+    spec = sweep.spec.accuracy
     found = None if spec is None else Accuracy.of(group, spec)
     if found is None:
         return []
     recorded = RecordedRuns.of(group, sweep)
-    count = f"checked {found.compared.size} of {runs_of(group).size} runs"
+    count = f"repeated {found.compared.size} of {runs_of(group).size} runs"
     lines = [f"{count} with tighter steps and with half and twice the bins"]
     if found.compared.size:
         lines[0] += "; relative errors:"
@@ -210,7 +210,7 @@ def _advice_on_bins(found: Accuracy, recorded: RecordedRuns, beyond: Sequence[Sp
 
 def _accepted(key: str, error: float) -> str:
     """What to write into the sweep file to accept an error; nothing where no limit would."""
-    return f"check: {{{key}: {rounded_up(error):g}}} in the sweep file" if error < 1.0 else ""
+    return f"accuracy: {{{key}: {rounded_up(error):g}}} in the sweep file" if error < 1.0 else ""
 
 
 def _limit_options(found: Accuracy) -> str:

@@ -1,4 +1,4 @@
-"""The user's checks on the terminal and for programs: which hold, and the worst run of those that fail."""
+"""Expectations on the terminal and as JSON: which hold, and the worst run of those that fail."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from marsdisk.commands import OK
 
-from .checks import Check
+from .checks import Expectation
 from .judging import Judgement, Offender, exit_code, judge
 from .progress import say
 from .rows import Results
@@ -19,12 +19,12 @@ from .tables import text
 
 
 def report_checks(
-    group: zarr.Group, checks: Mapping[str, Check], store: Place, console: Console
+    group: zarr.Group, expectations: Mapping[str, Expectation], store: Place, console: Console
 ) -> int:
-    """Print which of the user's checks hold in a store, if there are any; the exit code that they ask for."""
-    if not checks:
+    """Print which expectations hold in a store, if there are any; return the exit code that they ask for."""
+    if not expectations:
         return OK
-    judgements = judge(checks, Results.of(group), f"{store}: checks")
+    judgements = judge(expectations, Results.of(group), f"{store}: expect")
     console.print(verdicts(judgements))
     for line in findings(judgements, store):
         say(console, line)
@@ -32,9 +32,9 @@ def report_checks(
 
 
 def verdicts(judgements: Sequence[Judgement]) -> Table:
-    """A row for each check."""
-    table = Table(title="checks of the results", title_justify="left")
-    for head in ("check", "", "judged", "fail", "not judged"):
+    """A row for each expectation."""
+    table = Table(title="expectations", title_justify="left")
+    for head in ("expectation", "", "judged", "fail", "not judged"):
         table.add_column(head, justify="right" if head in {"judged", "fail"} else "left")
     for of in judgements:
         table.add_row(
@@ -51,7 +51,7 @@ def _others(of: Judgement) -> Iterator[str]:
     for state, count in of.not_judged.items():
         yield (
             f"{count} {state}"
-            if not of.check.axes
+            if not of.expectation.axes
             else f"{count} with runs {state}"
             if " " in state
             else f"{count} with {state} runs"
@@ -61,13 +61,13 @@ def _others(of: Judgement) -> Iterator[str]:
 
 
 def findings(judgements: Sequence[Judgement], store: Place) -> list[str]:
-    """What failing checks expect and their worst runs, and why others could not be judged."""
+    """What failing expectations expect and their worst runs, and why others could not be judged."""
     lines = []
     for of in judgements:
         if of.worst is not None:
             lines += [
-                f"check {text(of.name)} fails in {of.failing} of {of.judged} {of.what}: expected"
-                f" {of.check.words}"
+                f"expectation {text(of.name)} fails in {of.failing} of {of.judged} {of.what}: expected"
+                f" {of.expectation.words}"
             ]
             lines += [
                 f"  worst: {_place(of.worst)}",
@@ -76,14 +76,16 @@ def findings(judgements: Sequence[Judgement], store: Place) -> list[str]:
         elif not of.judged:
             nobody = (
                 "no run is chosen by where"
-                if of.check.where is not None
+                if of.expectation.where is not None
                 else "there are no runs of the product of axes"
             )
             why = ", ".join(_others(of)) or nobody
-            lines.append(f"check {text(of.name)} cannot be judged, which is not a pass: {why}")
+            lines.append(
+                f"expectation {text(of.name)} cannot be judged, which is not a pass: {why}"
+            )
         if "without a value" in of.not_judged:
             lines.append(
-                f"  check {text(of.name)}: say what a run without a value means with isfinite(...)"
+                f"  expectation {text(of.name)}: say what a run without a value means with isfinite(...)"
                 " in expect or where"
             )
     return lines
@@ -101,7 +103,7 @@ def _place(worst: Offender) -> str:
 
 
 def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """Of each check what was asked and found; numbers that are not finite are null."""
+    """Of each expectation what was asked and found; numbers that are not finite are null."""
     found = []
     for of in judgements:
         worst = (
@@ -123,7 +125,7 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": of.name,
-                **of.check.model_dump(),
+                **of.expectation.model_dump(),
                 "verdict": of.verdict,
                 "passed": of.passed,
                 **counts,

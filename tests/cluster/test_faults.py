@@ -311,7 +311,9 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
 ) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
     file = sweep_file(
-        tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0}
+        tmp_path,
+        axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]},
+        accuracy={"fraction": 1.0},
     )
     driver = start(file, tmp_path / "s.zarr", 2, **preloading("bad_checks", tmp_path))
     out, err, code = wait_for_end(driver)
@@ -320,7 +322,7 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
     assert dataset.status.values.tolist() == [1, 1, 1, 1]
     assert np.isinf(dataset.err_bins.values).all(axis=1).tolist() == [False, False, False, True]
     assert np.isfinite(dataset.err_time.values[:3]).all()
-    assert "checked 3 of 4 runs" in out
+    assert "repeated 3 of 4 runs" in out
     assert "run 3 could not be compared; see why: marsdisk check " in out
 
 

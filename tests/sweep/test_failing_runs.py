@@ -78,7 +78,7 @@ def test_failed_runs_run_again_alone_and_the_others_stay_as_they_are(
 def test_checks_of_runs_that_are_run_again_are_made_and_others_kept(
     tmp_path: Path, failing: Callable[[set[float]], None]
 ) -> None:
-    file = sweep_file(tmp_path, axes=T0, block=5, check={"fraction": 1.0})
+    file = sweep_file(tmp_path, axes=T0, block=5, accuracy={"fraction": 1.0})
     store = tmp_path / "s.zarr"
     failing({3250.0})
     run_here(file, store)

@@ -580,7 +580,7 @@ def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
         for i, runs in enumerate(most):
             refine = {**REAL["refine"], "max_runs": runs}
             run_here(
-                sweep_file(tmp_path, **{**REAL, "refine": refine, "check": {"fraction": 0.2}}),
+                sweep_file(tmp_path, **{**REAL, "refine": refine, "accuracy": {"fraction": 0.2}}),
                 tmp_path / name,
                 extending=i > 0,
             )
