@@ -45,23 +45,9 @@ class Expectation(Section):
             raise ValueError("over and along both make groups; give one of them")
         if self.over is not None and (not self.axes or len(set(self.axes)) < len(self.axes)):
             raise ValueError(f"over = {shown(self.over)} must name one axis or more, each once")
-        expect = Expression(self.expect)
-        called = {*expect.calls}
-        lonely = [name for name in expect.calls if name in (*OF_GROUP, *OF_ORDER) and not self.axes]
-        if lonely:
-            raise ValueError(
-                f"{lonely[0]} asks for a group: give over, or along where the order counts, with an"
-                " axis"
-            )
-        unordered = [name for name in expect.calls if name in OF_ORDER and self.along is None]
-        if unordered:
-            raise ValueError(f"{unordered[0]} asks for an order: give along instead of over")
-        if self.axes and not called & {*OF_GROUP, *OF_ORDER}:
-            raise ValueError(
-                f"expect asks nothing of a group: use {', '.join((*OF_GROUP, *OF_ORDER))}, or drop"
-                " over and along"
-            )
-        if not expect.names:
+        condition = Expression(self.expect)
+        self._refuse_misplaced_functions(condition)
+        if not condition.names:
             raise ValueError(
                 f"expect = {shown(self.expect)} names no result and no parameter, so that it tests"
                 " nothing"
@@ -70,28 +56,44 @@ class Expectation(Section):
             Expression(self.where)
         return self
 
+    def _refuse_misplaced_functions(self, condition: Expression) -> None:
+        """Raise ValueError where functions of groups and the groups do not belong together."""
+        functions = (*OF_GROUP, *OF_ORDER)
+        of_groups = [name for name in condition.calls if name in functions]
+        if of_groups and not self.axes:
+            raise ValueError(
+                f"{of_groups[0]} asks for a group: give over, or along where the order counts,"
+                " with an axis"
+            )
+        of_order = [name for name in of_groups if name in OF_ORDER]
+        if of_order and self.along is None:
+            raise ValueError(f"{of_order[0]} asks for an order: give along instead of over")
+        if self.axes and not of_groups:
+            raise ValueError(
+                f"expect asks nothing of a group: use {', '.join(functions)}, or drop over and"
+                " along"
+            )
+
     @property
     def axes(self) -> list[str]:
-        """Those along which the runs of a group differ; none where each run is judged alone."""
-        return (
-            [self.along]
-            if self.along is not None
-            else [self.over]
-            if isinstance(self.over, str)
-            else list(self.over or ())
-        )
+        """Axes along which the runs of a group differ; empty where each run is judged alone."""
+        if self.along is not None:
+            return [self.along]
+        if isinstance(self.over, str):
+            return [self.over]
+        return list(self.over or ())
 
     @property
     def words(self) -> str:
-        """All of it in one line."""
-        over = (
-            [f"over {', '.join(self.axes)}" if self.along is None else f"along {self.along}"]
-            if self.axes
-            else []
-        )
-        return ", ".join(
-            [self.expect, *over, *([f"where {self.where}"] if self.where is not None else [])]
-        )
+        """The whole expectation in one line."""
+        words = [self.expect]
+        if self.along is not None:
+            words.append(f"along {self.along}")
+        elif self.axes:
+            words.append(f"over {', '.join(self.axes)}")
+        if self.where is not None:
+            words.append(f"where {self.where}")
+        return ", ".join(words)
 
 
 def parse_expectations(given: Any) -> tuple[dict[str, Expectation], list[str]]:
@@ -151,9 +153,9 @@ def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Expectation]:
 
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:
-    """That there is no such axis, and which there are."""
-    near = difflib.get_close_matches(axis, axes, n=1) or [
-        name for name in axes if axis.endswith(f".{name}")
-    ]
-    known = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
-    return f"there is no axis {axis}{f'; did you mean {near[0]}?' if near else ''} ({known})"
+    """Return a message that there is no such axis, with the names of those that there are."""
+    similar = difflib.get_close_matches(axis, axes, n=1)
+    similar = similar or [name for name in axes if axis.endswith(f".{name}")]
+    suggestion = f"; did you mean {similar[0]}?" if similar else ""
+    names = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
+    return f"there is no axis {axis}{suggestion} ({names})"

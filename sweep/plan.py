@@ -427,10 +427,10 @@ def _in_cache_order(identities: Sequence[tuple[object, ...]]) -> NDArray[np.int6
     in which the file first gives it.
     """
     ranks: list[dict[object, int]] = [{} for _ in identities[0]]
-    ranks_of_parts = [
-        [rank.setdefault(part, len(rank)) for rank, part in zip(ranks, identity, strict=True)]
-        for identity in identities
-    ]
+    ranks_of_parts = []
+    for identity in identities:
+        pairs = zip(ranks, identity, strict=True)
+        ranks_of_parts.append([rank.setdefault(part, len(rank)) for rank, part in pairs])
     return np.unique(np.array(ranks_of_parts), axis=0, return_inverse=True)[1].reshape(-1)
 
 
