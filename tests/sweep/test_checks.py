@@ -476,7 +476,7 @@ def test_a_plan_shows_what_will_be_judged(tmp_path: Path) -> None:
     done = ask("plan", file)
     assert done.exit_code == 0, done.output
     assert (
-        "judged when it ends: stays: M_loss == largest_so_far(M_loss), along T0, where ring > 0"
+        "evaluated at the end: stays: M_loss == largest_so_far(M_loss), along T0, where ring > 0"
         in done.output
     )
 

@@ -142,7 +142,7 @@ def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> 
     assert "stopped: 2 of 2 finished runs failed, and --max-failures 1 allows no more" in text
     assert text.count("run it alone: marsdisk run ") == 2
     assert (
-        "when the cause is cured: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
+        "when the cause is fixed: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
         in text
     )
     assert (

@@ -436,7 +436,7 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
     told = run_command("sweep", "status", store, cwd=tmp_path)
     assert "15 done, 0 failed, 0 pending of 15 runs" in told.stdout
     assert "the refinement is not finished: more rounds follow" in told.stdout
-    assert f"go on with: sweep resume {store}" in told.stdout
+    assert f"resume with: sweep resume {store}" in told.stdout
     assert (
         json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"]
         is True

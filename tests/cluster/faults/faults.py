@@ -61,7 +61,7 @@ class Fault:
         """Only the runs with ``T0`` failed, for ``reason``; the same command leaves them so, all others have the bits of an undisturbed sweep."""
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
-        assert "everything was committed already" in done.stdout
+        assert "all runs were already complete" in done.stdout
         found = results(store)
         expected = results(undisturbed)
         bad = found["T0"] == T0
