@@ -191,10 +191,10 @@ def _judgement(name: str, expectation: Expectation, results: Results) -> Judgeme
 
 def _chosen(where: Expression, rows: Rows) -> NDArray[np.bool_]:
     """Return the rows that ``where`` chooses, or may choose once their run is done."""
-    holds = where.condition(rows, WORDS)
+    chosen = where.condition(rows, WORDS)
     if _RESULTS & {*where.names}:
-        return holds | (rows["status"] != "done")
-    return holds
+        chosen |= rows["status"] != "done"
+    return chosen
 
 
 def _grouping(

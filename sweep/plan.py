@@ -363,15 +363,15 @@ def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfi
             check(config)
         except ConfigError as error:
             for problem in error.problems:
-                count, first_case = problems.get(problem, _Problem(0, _in_words(overrides)))
-                problems[problem] = _Problem(count + 1, first_case)
+                cases, first_case = problems.get(problem, _Problem(0, _in_words(overrides)))
+                problems[problem] = _Problem(cases + 1, first_case)
             continue
         yield number, sections, config
     if problems:
         lines = []
-        for problem, (count, first_case) in problems.items():
-            cases = "1 case" if count == 1 else f"{count} cases"
-            lines.append(f"{problem}  [{cases}, first: {first_case}]")
+        for problem, (cases, first_case) in problems.items():
+            count = "1 case" if cases == 1 else f"{cases} cases"
+            lines.append(f"{problem}  [{count}, first: {first_case}]")
         where = f"sweep {sweep.spec.name} has cases that cannot run; nothing was started"
         raise sweep.with_lines(ConfigError(_few_of_each(lines), where))
 
@@ -379,7 +379,7 @@ def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfi
 class _Problem(NamedTuple):
     """The cases that have a problem."""
 
-    count: int
+    cases: int
     first_case: str  #: its overrides in words
 
 

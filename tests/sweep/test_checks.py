@@ -332,7 +332,7 @@ def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
             {"expect": "M_los > 1"},
             r"expect\.mine\.expect: there is no M_los; did you mean M_loss\?",
         ),
-        ({"expect": "M_loss >"}, r"expect\.mine: this cannot be understood"),
+        ({"expect": "M_loss >"}, r"expect\.mine: syntax error"),
         ({"expect": "M_loss = 1"}, "to compare write =="),
         ({"expect": "M_loss"}, r"expect\.mine\.expect: this is a number, not a condition"),
         ({"expect": "status == 'dne'"}, "'dne' is none of pending, done, failed"),
