@@ -117,14 +117,14 @@ def _rings(name: str, numbers: Any) -> Axis:
     return Axis(name, points, tuple(range(len(points))))
 
 
-def parse_axis(name: str, given: Any) -> Axis:
-    """Return the axis that ``name: given`` in a sweep file describes.
+def parse_axis(name: str, entry: Any) -> Axis:
+    """Return the axis that ``name: entry`` in a sweep file describes.
 
     Parameters
     ----------
     name : str
         A dotted key, or the name of an axis of rings.
-    given : list or mapping
+    entry : list or mapping
         One of :data:`KINDS`.
 
     Returns
@@ -137,36 +137,36 @@ def parse_axis(name: str, given: Any) -> Axis:
     ValueError
         It is none of these kinds, or has no values or a value twice.
     """
-    if isinstance(given, Mapping):
-        if len(given) != 1:
+    if isinstance(entry, Mapping):
+        if len(entry) != 1:
             raise ValueError(
-                f"must be {KINDS}, got the keys {shown_text(', '.join(given)) or '(none)'}"
+                f"must be {KINDS}, got the keys {shown_text(', '.join(entry)) or '(none)'}"
             )
-        ((kind, numbers),) = given.items()
+        ((kind, numbers),) = entry.items()
         if kind == "rings":
             return _rings(name, numbers)
         if kind in {"linspace", "geomspace"}:
-            given = _span(kind, numbers)
+            entry = _span(kind, numbers)
         elif kind == "values":
-            given = numbers
+            entry = numbers
         else:
             raise ValueError(f"there is no kind of axis {shown(kind)}; must be {KINDS}")
-    if not isinstance(given, list):
-        raise ValueError(f"must be {KINDS}, got {shown(given)}")
-    if not given:
+    if not isinstance(entry, list):
+        raise ValueError(f"must be {KINDS}, got {shown(entry)}")
+    if not entry:
         raise ValueError("is empty; give at least one value or drop the axis")
-    repeated = _repeated(given)
+    repeated = _repeated(entry)
     if repeated is not None:
         raise ValueError(f"has the value {shown(repeated)} twice; drop one")
-    return Axis(name, tuple({name: value} for value in given), tuple(given))
+    return Axis(name, tuple({name: value} for value in entry), tuple(entry))
 
 
-def zip_axis(given: Any) -> Axis:
+def zip_axis(lists: Any) -> Axis:
     """Return the axis of keys that move together.
 
     Parameters
     ----------
-    given : mapping
+    lists : mapping
         Lists of values by key, all of one length.
 
     Returns
@@ -180,32 +180,32 @@ def zip_axis(given: Any) -> Axis:
         The lists are missing or differ in length, or no key names the points.
     """
     if (
-        not isinstance(given, Mapping)
-        or not given
-        or not all(isinstance(values, list) and values for values in given.values())
+        not isinstance(lists, Mapping)
+        or not lists
+        or not all(isinstance(values, list) and values for values in lists.values())
     ):
-        raise ValueError(f"must be keys with lists of values, got {shown(given)}")
-    lengths = {key: len(values) for key, values in given.items()}
+        raise ValueError(f"must be keys with lists of values, got {shown(lists)}")
+    lengths = {key: len(values) for key, values in lists.items()}
     if len(set(lengths.values())) != 1:
         counts = ", ".join(f"{n} for {key}" for key, n in lengths.items())
         raise ValueError(f"lists that move together must be equally long, got {shown_text(counts)}")
-    rows = zip(*given.values(), strict=True)
-    points = tuple(dict(zip(given, row, strict=True)) for row in rows)
-    for key, values in given.items():
+    rows = zip(*lists.values(), strict=True)
+    points = tuple(dict(zip(lists, row, strict=True)) for row in rows)
+    for key, values in lists.items():
         if all(value not in values[:i] for i, value in enumerate(values)):
             return Axis(key, points, tuple(values))
     raise ValueError(
-        f"no key of {shown_text(', '.join(given))} has a different value at every point, so"
+        f"no key of {shown_text(', '.join(lists))} has a different value at every point, so"
         " that the points have no name; use variants"
     )
 
 
-def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
+def one_at_a_time_axis(values_of_keys: Mapping[str, Any]) -> Axis:
     """Return the axis of the base and of each key at each of its values, all others unchanged.
 
     Parameters
     ----------
-    given : mapping
+    values_of_keys : mapping
         By key, what :func:`parse_axis` takes.
 
     Returns
@@ -220,7 +220,7 @@ def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
     """
     moves: dict[str, Overrides] = {}
     problems = []
-    for key, values in given.items():
+    for key, values in values_of_keys.items():
         try:
             axis = parse_axis(key, values)
         except ValueError as error:
@@ -230,19 +230,21 @@ def one_at_a_time_axis(given: Mapping[str, Any]) -> Axis:
             moves[f"{key} = {label}"] = point
     if problems:
         raise ValueError("; ".join(problems))
-    words = f"the base and {len(moves)} changes of one of {len(given)} keys"
+    words = f"the base and {len(moves)} changes of one of {len(values_of_keys)} keys"
     return Axis(ONE_AT_A_TIME, ({}, *moves.values()), ("base", *moves), words=words)
 
 
-def variant_axis(given: Mapping[str, Any]) -> Axis:
+def variant_axis(variants: Mapping[str, Any]) -> Axis:
     """Return the axis of named sets of overrides; ValueError where any is not one."""
-    bad = [name for name, overrides in given.items() if not isinstance(overrides, Mapping)]
+    bad = [name for name, overrides in variants.items() if not isinstance(overrides, Mapping)]
     if bad:
         raise ValueError(
             f"{shown_text(bad[0])} must be a set of overrides (possibly empty: {{}}), got"
-            f" {shown(given[bad[0]])}"
+            f" {shown(variants[bad[0]])}"
         )
-    return Axis("variant", tuple(dict(overrides) for overrides in given.values()), tuple(given))
+    return Axis(
+        "variant", tuple(dict(overrides) for overrides in variants.values()), tuple(variants)
+    )
 
 
 def short_names(keys: list[str]) -> dict[str, str]:
@@ -254,11 +256,11 @@ def short_names(keys: list[str]) -> dict[str, str]:
     names = {}
     for key in keys:
         words = key.split(".")
-        others = [other.split(".") for other in keys if other != key]
+        words_of_others = [other_key.split(".") for other_key in keys if other_key != key]
         for count in range(1, len(words) + 1):
             name = "_".join(words[-count:])
-            taken = {"_".join(other[-count:]) for other in others}
-            if name not in layout.RESERVED and name not in taken:
+            names_of_others = {"_".join(other_words[-count:]) for other_words in words_of_others}
+            if name not in layout.RESERVED and name not in names_of_others:
                 break
         names[key] = name
     return names

@@ -96,16 +96,16 @@ class Expectation(Section):
         return ", ".join(words)
 
 
-def parse_expectations(given: Any) -> tuple[dict[str, Expectation], list[str]]:
+def parse_expectations(section: Any) -> tuple[dict[str, Expectation], list[str]]:
     """Return the expectations of a sweep file by name, and a line for each problem of theirs."""
-    if not isinstance(given, Mapping):
+    if not isinstance(section, Mapping):
         return {}, [
-            f"expect = {shown(given)}: must be names with conditions, such as {{blow-out stays:"
+            f"expect = {shown(section)}: must be names with conditions, such as {{blow-out stays:"
             " {along: T0, expect: ...}}"
         ]
     expectations = dict[str, Expectation]()
     problems = []
-    for name, entry in given.items():
+    for name, entry in section.items():
         if not isinstance(name, str) or not name.strip():
             problems.append(
                 f"expect.{shown_text(str(name))}: the name must be a text; put it in quotes"

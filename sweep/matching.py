@@ -112,21 +112,23 @@ def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         raise PlanChangedError(_refusal(plan, place, attributes))
 
 
-def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
+def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
     """Yield a line for each difference between what a store records and a plan."""
-    if before == now:
+    if recorded == planned:
         return
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*before, *now]):
+    if isinstance(recorded, Mapping) and isinstance(planned, Mapping):
+        for key in dict.fromkeys([*recorded, *planned]):
             path_of_key = f"{path}.{key}" if path else str(key)
-            yield from _differences(before.get(key), now.get(key), path_of_key)
-    elif isinstance(before, list) and isinstance(now, list) and _is_long(before, now):
-        for index, (item, item_now) in enumerate(itertools.zip_longest(before, now)):
-            if item != item_now:
-                yield from _differences(item, item_now, f"{path}[{index}]")
+            yield from _differences(recorded.get(key), planned.get(key), path_of_key)
+    elif isinstance(recorded, list) and isinstance(planned, list) and _is_long(recorded, planned):
+        for index, (recorded_item, planned_item) in enumerate(
+            itertools.zip_longest(recorded, planned)
+        ):
+            if recorded_item != planned_item:
+                yield from _differences(recorded_item, planned_item, f"{path}[{index}]")
                 break
     else:
-        yield f"{path}: the store has {shown(before)}, now it is {shown(now)}"
+        yield f"{path}: the store has {shown(recorded)}, now it is {shown(planned)}"
 
 
 def _is_long(*values: Any) -> bool:

@@ -132,7 +132,7 @@ class Sweep:
     spec: SweepSpec
     base: dict[str, Any]
     axes: tuple[Axis, ...]
-    given: dict[str, Any]  #: what it was built from, by argument of :func:`build_sweep`
+    given: dict[str, Any]  #: arguments of :func:`build_sweep` by name
     file: str = ""  #: path of the sweep file; empty where it was not read from one
     #: path of the base; empty where it is known from the record of a store only
     base_file: str = ""
@@ -154,11 +154,12 @@ class Sweep:
 
     def overrides_of(self, numbers: NDArray[np.int64]) -> list[Overrides]:
         """Return the overrides of several cases by their numbers."""
-        positions = iter(self._positions(numbers[numbers < self.product_size]))
+        in_product = numbers[numbers < self.product_size]
+        positions = dict(zip(in_product.tolist(), self._positions(in_product), strict=True))
         overrides = []
         for number in numbers.tolist():
-            if number < self.product_size:
-                pairs = zip(self.axes, next(positions), strict=True)
+            if number in positions:
+                pairs = zip(self.axes, positions[number], strict=True)
                 overrides.append(merged([axis.points[i] for axis, i in pairs]))
             else:
                 overrides.append(dict(self.spec.include[number - self.product_size]))
@@ -245,9 +246,9 @@ class Sweep:
         return sum(map(self._is_excluded, range(self.product_size)))
 
     def notes(self) -> tuple[str, ...]:
-        """Return what in the file its author may not have meant, a line each.
+        """Return a line for each entry of the file that its author may not have meant.
 
-        That is old names of sections, exclusions without effect, and sections given whole that drop
+        These are old names of sections, exclusions without effect, and whole sections that drop
         keys of the base.
         """
         notes = list(self.old_names)
@@ -310,10 +311,10 @@ def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis]
     axes = []
     problems = []
     parsers: list[tuple[str, Callable[[], Axis]]] = []
-    for name, given in spec.axes.items():
-        parsers.append((f"axes.{shown_text(name)}", functools.partial(parse_axis, name, given)))
-    for i, entry in enumerate(spec.zip):
-        parsers.append((f"zip[{i}]", functools.partial(zip_axis, entry)))
+    for name, entry in spec.axes.items():
+        parsers.append((f"axes.{shown_text(name)}", functools.partial(parse_axis, name, entry)))
+    for i, lists in enumerate(spec.zip):
+        parsers.append((f"zip[{i}]", functools.partial(zip_axis, lists)))
     if spec.one_at_a_time:
         base_and_changes = functools.partial(one_at_a_time_axis, spec.one_at_a_time)
         parsers.append(("one_at_a_time", base_and_changes))
@@ -536,15 +537,15 @@ def build_sweep(
         **{f"output.{key}": value for key, value in spec.output.items()},
         **command_line,
     }
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "content": content,
         "base": dict(base),
         "command_line": dict(command_line),
         "base_path": base_path,
     }
     if refined:
-        given["refined"] = [[*point] for point in refined]
-    return Sweep(spec, merge(base, for_all), tuple(axes), given)
+        arguments["refined"] = [[*point] for point in refined]
+    return Sweep(spec, merge(base, for_all), tuple(axes), arguments)
 
 
 def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:

@@ -221,15 +221,17 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _lines_on_limits(accuracy: Accuracy, recorded: RecordedRuns) -> list[str]:
     """Return lines on quantities beyond a limit, the accuracy of the others, and what to do."""
-    good = ", ".join(f"{text(name)} to {percent(error)}" for name, error in accuracy.within.items())
+    errors_within = ", ".join(
+        f"{text(name)} to {percent(error)}" for name, error in accuracy.within.items()
+    )
     if not accuracy.runs_beyond:
-        return [f"all are within the limits: {good}"]
+        return [f"all are within the limits: {errors_within}"]
     beyond = accuracy.beyond
     counts = [f"{spread.kind} of {text(spread.quantity)} in {spread.beyond}" for spread in beyond]
     count = f"{accuracy.runs_beyond} of them count as done, but are beyond a limit"
     lines = [f"{count}: {', '.join(counts)}"]
-    if good:
-        lines.append(f"  within both limits in every run: {good}")
+    if errors_within:
+        lines.append(f"  within both limits in every run: {errors_within}")
     slow = [spread for spread in beyond if spread.kind == "err_time"]
     if slow:
         lines.append(f"  {_advice_on_time(accuracy, recorded, slow)}")
