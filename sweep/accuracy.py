@@ -1,4 +1,4 @@
-"""The numerical errors of the checked runs of a store, as the store has them."""
+"""The numerical errors that a store holds of runs repeated with tighter steps and other bins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from marsdisk.convergence import refinement_for
 
-from .spec import CheckSpec
+from .old_keys import recorded_content
+from .spec import AccuracySpec
 from .store import layout, reader
 
 ERRORS = ("err_time", "err_bins")
@@ -19,51 +20,50 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Spread:
-    """The errors of one kind of one quantity over the checked runs."""
+    """The errors of one kind of one quantity over the runs that were repeated."""
 
     quantity: str
-    kind: str  #: of :data:`ERRORS`
+    kind: str  #: one of :data:`ERRORS`
     largest: float
     median: float
-    run: int  #: that has the largest
-    beyond: int  #: runs beyond the limit
+    run: int  #: run with the largest error
+    beyond: int  #: number of runs beyond the limit
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The errors of the checked runs, and the limits that they are judged by."""
+    """The errors of the runs that were repeated, and their limits."""
 
-    quantities: tuple[str, ...]  #: that the store compares: earlier versions compared fewer
+    quantities: tuple[str, ...]  #: those that the store compares; earlier versions had fewer
     errors: Mapping[str, Array]  #: (runs, quantities) for each of :data:`ERRORS`
-    orders: Array  #: (runs, quantities), of the bins; NaN where none is known
+    orders: Array  #: (runs, quantities) order of convergence with bins; NaN where there is none
     limits: Mapping[str, float]  #: for each of :data:`ERRORS`
-    compared: Array  #: numbers of the checked runs
-    lost: Array  #: numbers of those that could not be compared
+    compared: Array  #: numbers of the repeated runs
+    lost: Array  #: numbers of runs that could not be repeated
 
     @classmethod
-    def of(cls, group: zarr.Group, spec: CheckSpec | None = None) -> "Accuracy | None":
-        """Read what a store has.
+    def of(cls, group: zarr.Group, spec: AccuracySpec | None = None) -> "Accuracy | None":
+        """Read the errors in a store.
 
         Parameters
         ----------
         group : zarr.Group
-            Of the store.
-        spec : CheckSpec, optional
-            With the limits; those of the store's own sweep if not given.
+            The store.
+        spec : AccuracySpec, optional
+            Section with the limits; that which the store records if not given.
 
         Returns
         -------
         Accuracy or None
-            None where the store checks no run.
+            None where no run of the store is repeated.
         """
         if not all(name in group for name in ERRORS):
             return None
         if spec is None:
-            given: Any = group.attrs["sweep"]
-            spec = CheckSpec.model_validate(given["content"].get("check") or {})
+            spec = AccuracySpec.model_validate(recorded_content(group.attrs).get("accuracy") or {})
         errors = {name: reader.column(group, name) for name in ERRORS}
-        known = ~np.isnan(errors["err_time"]).any(axis=1)
-        failed = known.copy()
+        repeated = ~np.isnan(errors["err_time"]).any(axis=1)
+        failed = repeated.copy()
         for numbers in errors.values():
             failed &= np.isinf(numbers).all(axis=1)
         orders = np.full(errors["err_bins"].shape, np.nan)
@@ -74,12 +74,12 @@ class Accuracy:
             errors=errors,
             orders=orders,
             limits={"err_time": spec.time_limit, "err_bins": spec.bins_limit},
-            compared=np.flatnonzero(known & ~failed),
+            compared=np.flatnonzero(repeated & ~failed),
             lost=np.flatnonzero(failed),
         )
 
     def spread(self, kind: str, quantity: str) -> Spread:
-        """How the errors of one kind of one quantity spread; there must be a run to compare."""
+        """Return the spread of one kind of error of a quantity; a run must have been compared."""
         errors = self.errors[kind][self.compared, self.quantities.index(quantity)]
         return Spread(
             quantity,
@@ -94,21 +94,22 @@ class Accuracy:
     def beyond(self) -> list[Spread]:
         """The spreads with runs beyond their limit, the most frequent first."""
         spreads = [self.spread(kind, quantity) for kind in ERRORS for quantity in self.quantities]
-        return sorted((found for found in spreads if found.beyond), key=lambda found: -found.beyond)
+        beyond = [spread for spread in spreads if spread.beyond]
+        return sorted(beyond, key=lambda spread: -spread.beyond)
 
     @property
     def within(self) -> dict[str, float]:
         """The quantities within both limits in every run, with the largest of their errors."""
         errors = {}
         for quantity in self.quantities:
-            both = [self.spread(kind, quantity) for kind in ERRORS]
-            if not any(found.beyond for found in both):
-                errors[quantity] = max(found.largest for found in both)
+            spreads = [self.spread(kind, quantity) for kind in ERRORS]
+            if not any(spread.beyond for spread in spreads):
+                errors[quantity] = max(spread.largest for spread in spreads)
         return errors
 
     @property
     def runs_beyond(self) -> int:
-        """How many runs are beyond any limit."""
+        """Number of runs beyond any limit."""
         over = np.zeros(self.compared.size, dtype=bool)
         for kind, limit in self.limits.items():
             over |= (self.errors[kind][self.compared] > limit).any(axis=1)
@@ -116,16 +117,16 @@ class Accuracy:
 
     @property
     def neediest(self) -> tuple[int, str]:
-        """The run and the quantity that need most more bins to be within the limit."""
+        """The run and the quantity that need most bins, by ratio, to be within the limit."""
         limit = self.limits["err_bins"]
-        most = -1.0
-        where = (0, "")
+        largest_ratio = -1.0
+        neediest = (0, "")
         for run in self.compared.tolist():
             for i, quantity in enumerate(self.quantities):
-                error = self.errors["err_bins"][run, i]
-                order = self.orders[run, i]
-                times = refinement_for(float(error), float(order), limit)
-                if times > most:
-                    most = times
-                    where = (run, quantity)
-        return where
+                error = float(self.errors["err_bins"][run, i])
+                order = float(self.orders[run, i])
+                ratio = refinement_for(error, order, limit)
+                if ratio > largest_ratio:
+                    largest_ratio = ratio
+                    neediest = (run, quantity)
+        return neediest

@@ -1,8 +1,4 @@
-"""The user's own checks: conditions that the results of a sweep must meet, as ``checks:`` of the sweep file has them.
-
-Not to be mixed up with ``check:`` (:class:`sweep.spec.CheckSpec`), which repeats runs to find their
-numerical error.
-"""
+"""Expectations: the conditions under ``expect:`` of a sweep file that its results must meet."""
 
 import difflib
 from collections.abc import Mapping
@@ -17,13 +13,14 @@ from marsdisk.physics.textfile import shown, shown_text
 
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER
+from .old_keys import with_new_names, with_old_names
 
 
-class Check(Section):
-    """What must hold for every run, or for the runs of every group.
+class Expectation(Section):
+    """A condition that must hold for every run, or for the runs of every group.
 
-    Checks are no part of the plan: a store says nothing of their results, and with others it stays
-    as it is.
+    Expectations are not part of the plan: a store does not hold their results, and they may be
+    changed at any time.
     """
 
     expect: str = Field(
@@ -43,100 +40,122 @@ class Check(Section):
     where: str | None = Field(None, description="only runs for which it holds")
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Check":
+    def _makes_sense(self) -> "Expectation":
         if self.over is not None and self.along is not None:
             raise ValueError("over and along both make groups; give one of them")
         if self.over is not None and (not self.axes or len(set(self.axes)) < len(self.axes)):
             raise ValueError(f"over = {shown(self.over)} must name one axis or more, each once")
-        expect = Expression(self.expect)
-        called = {*expect.calls}
-        lonely = [name for name in expect.calls if name in (*OF_GROUP, *OF_ORDER) and not self.axes]
-        if lonely:
+        condition = Expression(self.expect)
+        self._refuse_misplaced_functions(condition)
+        if not condition.names:
             raise ValueError(
-                f"{lonely[0]} asks for a group: give over, or along where the order counts, with an"
-                " axis"
-            )
-        unordered = [name for name in expect.calls if name in OF_ORDER and self.along is None]
-        if unordered:
-            raise ValueError(f"{unordered[0]} asks for an order: give along instead of over")
-        if self.axes and not called & {*OF_GROUP, *OF_ORDER}:
-            raise ValueError(
-                f"expect asks nothing of a group: use {', '.join((*OF_GROUP, *OF_ORDER))}, or drop"
-                " over and along"
-            )
-        if not expect.names:
-            raise ValueError(
-                f"expect = {shown(self.expect)} names no result and no parameter, so that it checks"
+                f"expect = {shown(self.expect)} names no result and no parameter, so that it tests"
                 " nothing"
             )
         if self.where is not None:
             Expression(self.where)
         return self
 
+    def _refuse_misplaced_functions(self, condition: Expression) -> None:
+        """Raise ValueError where functions of groups and the groups do not belong together."""
+        functions = (*OF_GROUP, *OF_ORDER)
+        of_groups = [name for name in condition.calls if name in functions]
+        if of_groups and not self.axes:
+            raise ValueError(
+                f"{of_groups[0]} asks for a group: give over, or along where the order counts,"
+                " with an axis"
+            )
+        of_order = [name for name in of_groups if name in OF_ORDER]
+        if of_order and self.along is None:
+            raise ValueError(f"{of_order[0]} asks for an order: give along instead of over")
+        if self.axes and not of_groups:
+            raise ValueError(
+                f"expect asks nothing of a group: use {', '.join(functions)}, or drop over and"
+                " along"
+            )
+
     @property
     def axes(self) -> list[str]:
-        """Those along which the runs of a group differ; none where each run is judged alone."""
-        return (
-            [self.along]
-            if self.along is not None
-            else [self.over]
-            if isinstance(self.over, str)
-            else list(self.over or ())
-        )
+        """Axes along which the runs of a group differ; empty where each run is judged alone."""
+        if self.along is not None:
+            return [self.along]
+        if isinstance(self.over, str):
+            return [self.over]
+        return list(self.over or ())
 
     @property
     def words(self) -> str:
-        """All of it in one line."""
-        over = (
-            [f"over {', '.join(self.axes)}" if self.along is None else f"along {self.along}"]
-            if self.axes
-            else []
-        )
-        return ", ".join(
-            [self.expect, *over, *([f"where {self.where}"] if self.where is not None else [])]
-        )
+        """The whole expectation in one line."""
+        words = [self.expect]
+        if self.along is not None:
+            words.append(f"along {self.along}")
+        elif self.axes:
+            words.append(f"over {', '.join(self.axes)}")
+        if self.where is not None:
+            words.append(f"where {self.where}")
+        return ", ".join(words)
 
 
-def parse_checks(given: Any) -> tuple[dict[str, Check], list[str]]:
-    """The checks of a sweep file by their names, and a line for everything that is wrong with them before any store is looked at."""
-    if not isinstance(given, Mapping):
+def parse_expectations(section: Any) -> tuple[dict[str, Expectation], list[str]]:
+    """Return the expectations of a sweep file by name, and a line for each problem of theirs."""
+    if not isinstance(section, Mapping):
         return {}, [
-            f"checks = {shown(given)}: must be names with checks, such as {{blow-out stays:"
+            f"expect = {shown(section)}: must be names with conditions, such as {{blow-out stays:"
             " {along: T0, expect: ...}}"
         ]
-    checks = dict[str, Check]()
+    expectations = dict[str, Expectation]()
     problems = []
-    for name, entry in given.items():
+    for name, entry in section.items():
         if not isinstance(name, str) or not name.strip():
             problems.append(
-                f"checks.{shown_text(str(name))}: the name must be a text; put it in quotes"
+                f"expect.{shown_text(str(name))}: the name must be a text; put it in quotes"
             )
             continue
         if not isinstance(entry, Mapping):
             problems.append(
-                f"checks.{shown_text(name)} = {shown(entry)}: must be keys with values, such as"
+                f"expect.{shown_text(name)} = {shown(entry)}: must be keys with values, such as"
                 " {expect: M_loss > 0}"
             )
             continue
         try:
-            checks[name] = Check.model_validate(entry)
+            expectations[name] = Expectation.model_validate(entry)
         except ValidationError as error:
-            problems += [f"checks.{shown_text(name)}: {line}" for line in explain(error, Check)]
-    return checks, problems
+            problems += [
+                f"expect.{shown_text(name)}: {line}" for line in explain(error, Expectation)
+            ]
+    return expectations, problems
 
 
-def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Check]:
-    """The checks in the content of a sweep file, or of a store's record of one, which ``where`` names; ConfigError if they are no checks."""
-    checks, problems = parse_checks(content.get("checks", {}))
+def checks_of(content: Mapping[str, Any], where: str) -> dict[str, Expectation]:
+    """Return the expectations in the content of a sweep file.
+
+    Parameters
+    ----------
+    content : mapping
+        The sections of a sweep file, or of a store's record of one.
+    where : str
+        Name of the file or the store in messages.
+
+    Returns
+    -------
+    dict
+        Expectations by name.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem.
+    """
+    expectations, problems = parse_expectations(with_new_names(content, where).get("expect", {}))
     if problems:
-        raise ConfigError(problems, where)
-    return checks
+        raise with_old_names(ConfigError(problems, where), content)
+    return expectations
 
 
 def unknown_axis(axis: str, axes: Mapping[str, Any]) -> str:
-    """That there is no such axis, and which there are."""
-    near = difflib.get_close_matches(axis, axes, n=1) or [
-        name for name in axes if axis.endswith(f".{name}")
-    ]
-    known = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
-    return f"there is no axis {axis}{f'; did you mean {near[0]}?' if near else ''} ({known})"
+    """Return a message that there is no such axis, with the names of those that there are."""
+    similar = difflib.get_close_matches(axis, axes, n=1)
+    similar = similar or [name for name in axes if axis.endswith(f".{name}")]
+    suggestion = f"; did you mean {similar[0]}?" if similar else ""
+    names = f"the axes are called {', '.join(axes)}" if axes else "the sweep has none"
+    return f"there is no axis {axis}{suggestion} ({names})"

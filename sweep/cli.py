@@ -1,4 +1,4 @@
-"""The command ``sweep``: plan, run, go on, look."""
+"""The command ``sweep``, with plan, run, resume, status and doctor."""
 
 import shlex
 import sys
@@ -22,7 +22,7 @@ from marsdisk.commands import (
 
 from .cli_ask import ASK
 from .cli_browse import browse
-from .cli_checks import checks
+from .cli_checks import checks, expect
 from .cli_cluster import CLUSTER, source_of, worker_options
 from .cli_look import LOOK
 from .cli_options import FILE, PLACE, STORE
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     "Parameter sweeps of the Mars disk. Start with: sweep run"
     " configs/sweeps/temperature_supply.yaml"
 )
-def main(debug: bool) -> None:
+def main(*, debug: bool) -> None:
+    """Set up logging for the commands."""
     set_up_logging(debug)
 
 
@@ -50,6 +51,7 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> "Allowance":
+        """Return the allowance, or refuse a text that is none."""
         from .progress import Allowance
 
         try:
@@ -62,18 +64,19 @@ class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
             )
 
 
-RETRY = click.option(
-    "--retry-failed", is_flag=True, help="Run failed runs again, too; all others stay as they are."
-)
+RETRY = click.option("--retry-failed", is_flag=True, help="Also run failed runs again.")
 ALLOWED = click.option(
     "--max-failures",
     "allowed",
     type=AllowanceParameter(),
-    help="Stop when more runs, or more of those finished, have failed.",
+    help="Stop when more runs than this, or more of those finished, have failed.",
 )
 
 
-def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options: Any) -> None:
+def _run(
+    sweep: "Sweep", store: "Place", workers: "Source", command_line: str, **options: Any
+) -> None:
+    """Run a sweep, print how it ends, and exit with its code."""
     from .ending import finish, interrupted, too_many_failed
     from .errors import Interrupted, TooManyFailures
     from .session import run_sweep
@@ -82,10 +85,10 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
     try:
         _, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
     except (Interrupted, KeyboardInterrupt):
-        interrupted(store, again, console)
+        interrupted(store, command_line, console)
         sys.exit(INTERRUPTED)
     except TooManyFailures as stopped:
-        too_many_failed(store, stopped, sweep, again, console)
+        too_many_failed(store, stopped, sweep, command_line, console)
         sys.exit(SOME_FAILED)
     sys.exit(finish(store, sweep, tally, console))
 
@@ -96,8 +99,8 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
     "--store",
     type=PLACE,
     help=(
-        "Where results go: a folder, or a URL such as s3://BUCKET/NAME.zarr.  [default:"
-        " results/NAME.zarr]"
+        "Store for the results: a folder, or a URL such as s3://BUCKET/NAME.zarr."
+        "  [default: results/NAME.zarr]"
     ),
 )
 @worker_options
@@ -106,8 +109,8 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
     "extending",
     is_flag=True,
     help=(
-        "Add the runs that FILE has and the store lacks; nothing that it has is run or written"
-        " again."
+        "Run only the cases that are new in FILE and add them to the store; existing results are"
+        " left untouched."
     ),
 )
 @RETRY
@@ -117,20 +120,21 @@ def _go(sweep: "Sweep", store: "Place", workers: "Source", again: str, **options
 def run(
     file: Path,
     store: "Place | None",
+    *,
     extending: bool,
     retry_failed: bool,
     allowed: "Allowance | None",
     overrides: dict[str, Any],
     **where: Any,
 ) -> None:
-    """Run the sweep in FILE; the same command again goes on where it stopped.
+    """Run the sweep in FILE; running the same command again resumes it.
 
-    All cases are checked before the first one starts. Results are committed block by block, and
-    what is committed is never lost or computed again. Conditions that the results must meet
-    (checks: in FILE, see sweep checks --help) are judged at the end.
+    All cases are validated before the first one starts. Results are committed block by block;
+    committed results are never lost or computed again. Expectations (expect: in FILE, see sweep
+    expect --help) are evaluated at the end.
 
-    Exit codes: 0 all runs are done and all checks hold, 1 some runs failed or some checks could not
-    be judged, 2 bad input or store, 3 a check fails, 130 interrupted.
+    Exit codes: 0 all runs are done and all expectations hold, 1 some runs failed or some
+    expectations could not be judged, 2 bad input or store, 3 an expectation fails, 130 interrupted.
 
     \b
     sweep run configs/sweeps/temperature_supply.yaml
@@ -139,15 +143,17 @@ def run(
     sweep run my_sweep.yaml --retry-failed --max-failures 5%
     sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
     sweep run my_sweep.yaml --cluster slurm --dry-run
-    """
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     from .spec import load_sweep
     from .store.place import Place
 
     source = source_of(**where)
     sweep = load_sweep(file, overrides)
-    again = shlex.join(["sweep", *sys.argv[1:]])
+    command_line = shlex.join(["sweep", *sys.argv[1:]])
     options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
-    _go(sweep, store or Place.of(f"results/{sweep.spec.name}.zarr"), source, again, **options)
+    if store is None:
+        store = Place.of(f"results/{sweep.spec.name}.zarr")
+    _run(sweep, store, source, command_line, **options)
 
 
 @main.command()
@@ -156,8 +162,10 @@ def run(
 @RETRY
 @ALLOWED
 @command
-def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **where: Any) -> None:
-    """Go on with STORE from its own record of the sweep, without the sweep file."""
+def resume(
+    store: "Place", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
+) -> None:
+    """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
     from marsdisk.errors import ConfigError
 
     from .ending import finish
@@ -166,14 +174,14 @@ def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **wh
 
     source = source_of(**where)
     sweep = sweep_of_store(store)
-    again = shlex.join(["sweep", *sys.argv[1:]])
+    command_line = shlex.join(["sweep", *sys.argv[1:]])
     try:
-        _go(sweep, store, source, again, retry_failed=retry_failed, allowed=allowed)
-    except ConfigError as error:  # such as a table that is no longer where it was
+        _run(sweep, store, source, command_line, retry_failed=retry_failed, allowed=allowed)
+    except ConfigError as error:  # such as a table that has been moved
         if not is_complete(store, retry_failed=retry_failed):
             raise
         problems = printable("; ".join(error.problems))
-        click.echo(f"note: nothing is left to be run, which would not go any more: {problems}")
+        click.echo(f"note: all runs are complete; no further runs would be possible: {problems}")
         sys.exit(finish(store, sweep, Tally(0), terminal()))
 
 
@@ -182,7 +190,7 @@ def resume(store: "Place", retry_failed: bool, allowed: "Allowance | None", **wh
 @set_option
 @command
 def plan(file: Path, overrides: dict[str, Any]) -> None:
-    """Say what running FILE would do: cases, blocks, shared arrays, time, bytes. Starts nothing, but measures one run."""
+    """Show what running FILE would do: cases, blocks, time, bytes; only one run is measured."""
     from .ending import print_plan
     from .plan import make_plan
     from .profiles import usable_cores
@@ -193,10 +201,10 @@ def plan(file: Path, overrides: dict[str, Any]) -> None:
 
 @main.command()
 @STORE
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def status(store: "Place", as_json: bool) -> None:
-    """How far STORE has come."""
+def status(store: "Place", *, as_json: bool) -> None:
+    """Show the progress of the sweep in STORE."""
     import json
 
     from .heartbeat import RUNNING, driver_line, heartbeat
@@ -205,15 +213,10 @@ def status(store: "Place", as_json: bool) -> None:
     counts = reader.counts(store)
     beat = heartbeat(store)
     if as_json:
-        print_whole(
-            json.dumps(
-                {
-                    **vars(counts),
-                    "pending": counts.pending,
-                    **({"driver": beat} if beat and counts.is_open else {}),
-                }
-            )
-        )
+        report = {**vars(counts), "pending": counts.pending}
+        if beat and counts.is_open:
+            report["driver"] = beat
+        print_whole(json.dumps(report))
         return
     click.echo(
         f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of"
@@ -227,11 +230,11 @@ def status(store: "Place", as_json: bool) -> None:
     if beat.get("state") == RUNNING:
         click.echo(f"follow it with: sweep watch {store}")
     elif counts.is_open:
-        click.echo(f"go on with: sweep resume {store}")
+        click.echo(f"resume with: sweep resume {store}")
 
 
-for other in (*CLUSTER, *LOOK, browse, *ASK, checks):
-    main.add_command(other)
+for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
+    main.add_command(subcommand)
 
 
 @main.command()
@@ -239,49 +242,50 @@ for other in (*CLUSTER, *LOOK, browse, *ASK, checks):
 @click.option(
     "--repair",
     is_flag=True,
-    help="Remove what nobody reads, and mark blocks whose results cannot be read as pending.",
+    help="Remove files that are never read, and mark blocks that cannot be read as pending.",
 )
 @click.option(
     "--deep",
     is_flag=True,
-    help="Read every chunk: finds garbled ones, too. Takes as long as reading the whole store.",
+    help="Read every chunk, which also finds garbled ones; as slow as reading the whole store.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def doctor(store: "Place", repair: bool, deep: bool, as_json: bool) -> None:
-    """Say what is wrong with STORE and what to do about it; change nothing without --repair.
+def doctor(store: "Place", *, repair: bool, deep: bool, as_json: bool) -> None:
+    """Diagnose STORE and suggest fixes; change nothing without --repair.
 
-    Looks for damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files
-    that nobody reads, notes of drivers that were killed, another version of the model, and changed
-    tables. The sizes of all files are compared with what they must be, and the first bytes of
-    compressed ones (in a folder) and the checksums of small ones are looked at: some seconds for a
-    million runs.
+    Finds damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that
+    are never read, notes of drivers that were killed, another version of the model, and changed
+    tables. The sizes of all files are compared with their expected ones, and the first bytes of
+    compressed files (in a folder) and the checksums of small ones are verified; this takes some
+    seconds for a million runs.
 
-    --repair never removes a readable result; the same sweep run or sweep resume then computes what
-    was lost, to the same bits. Exit codes: 0 nothing wrong, 1 something is to be done, 2 the store
-    cannot be read at all.
+    --repair never removes a readable result; sweep run or sweep resume then computes what was
+    lost, to the same bits. Exit codes: 0 nothing wrong, 1 action needed, 2 the store cannot be read
+    at all.
 
-    \b sweep doctor results/temperature_supply.zarr sweep doctor results/temperature_supply.zarr
-    --repair && sweep status results/temperature_supply.zarr sweep doctor s3://BUCKET/my_sweep.zarr
-    --deep --json
-    """
+    \b
+    sweep doctor results/temperature_supply.zarr
+    sweep doctor results/temperature_supply.zarr --repair
+    sweep doctor s3://BUCKET/my_sweep.zarr --deep --json
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     import json
 
     from .doctor import findings_json, findings_table
     from .store import repair as doctors
 
-    diagnosis = (doctors.repair if repair else doctors.examine)(store, deep=deep)
+    diagnose = doctors.repair if repair else doctors.examine
+    diagnosis = diagnose(store, deep=deep)
     if as_json:
         print_whole(json.dumps(findings_json(diagnosis, str(store))))
         sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
     if diagnosis.findings:
         terminal().print(findings_table(diagnosis))
     if diagnosis.driver:
-        click.echo(
-            printable(
-                f"{diagnosis.driver} is driving this sweep; what is not committed yet is its work"
-            )
+        line = (
+            f"{diagnosis.driver} is driving this sweep; it will commit the blocks that are pending"
         )
+        click.echo(printable(line))
     click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
 

@@ -135,7 +135,7 @@ def plot(store: "Place", kind: str, style: str, out: str | None, force: bool, **
     distributions of a run at its snapshots, with the blow-out size radial       a series of all
     rings of a disk over time sensitivity  what each axis alone does to a scalar, others at their
     middle values (indices with intervals: sweep sensitivity) cache        lookups of each cache
-    slot, and why values were dropped convergence  numerical errors of the checked runs (check: in
+    slot, and why values were dropped convergence  numerical errors of some runs (accuracy: in
     the sweep file) beside their limits
 
     Masses and their rates are summed over the rings of a disk, where there are rings, unless --ring

@@ -14,13 +14,17 @@ FILE = click.argument("file", type=click.Path(path_type=Path))
 
 
 class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
-    """A store's place: a path or a URL, which must not become a Path on the way."""
+    """The location of a store: a path, or a URL, which a ``Path`` would change."""
 
     name = "store"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click gives it by name
+        ctx: click.Context | None,
     ) -> "Place":
+        """Return the location, and report one that cannot be a store's as bad input."""
         from .store.place import Place
 
         return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
@@ -29,5 +33,7 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
 PLACE = PlaceParameter()
 STORE = click.argument("store", type=PLACE)
 WHERE = click.option(
-    "--where", metavar="CONDITION", help="Only runs for which it holds; see sweep show --help."
+    "--where",
+    metavar="CONDITION",
+    help="Only runs that meet this condition; see sweep show --help.",
 )

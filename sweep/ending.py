@@ -1,4 +1,4 @@
-"""What people read before and after a sweep: the plan, the totals, the failures, what to type next."""
+"""Text before and after a sweep: the plan, the totals, the failures, and the next commands."""
 
 import time
 from contextlib import suppress
@@ -22,66 +22,74 @@ from .refine import runs_in_all
 from .spec import Sweep
 from .store import reader
 from .store.place import Place
-from .summary import cache_line, check_lines, failures, totals
+from .summary import accuracy_lines, cache_line, failures, totals
 from .tables import text
 from .verdicts import report_checks
 
 
 def print_plan(plan: Plan, console: Console) -> None:
-    """Cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
-    compile_kernels(lambda text: say(console, text))
-    middle = build_config(merge(plan.sweep.base, plan.case(plan.count // 2).overrides))
-    run_zero_d(middle)  # the first run of a process loads the compiled kernels
-    begin = time.perf_counter()
-    run_zero_d(middle)
-    seconds = time.perf_counter() - begin
-    runs = runs_in_all(plan.sweep, plan.count)
-    seconds = seconds * runs
-    share_checked = len(plan.checked) / plan.count
-    checking = _seconds_of_check(middle) * share_checked * runs if plan.checked else 0.0
+    """Print cases, blocks, distinct cache keys, time from a measured run, bytes and files."""
+    compile_kernels(lambda line: say(console, line))
+    sweep = plan.sweep
+    middle = build_config(merge(sweep.base, plan.case(plan.count // 2).overrides))
+    runs = runs_in_all(sweep, plan.count)
+    seconds = _seconds_of_run(middle) * runs
+    seconds_repeating = 0.0
+    if plan.checked:
+        share_repeated = len(plan.checked) / plan.count
+        seconds_repeating = _seconds_of_comparison(middle) * share_repeated * runs
     expected = forecast(plan)
     cores = usable_cores()
-    say(console, f"sweep {plan.sweep.spec.name}")
-    for axis in plan.sweep.axes:
+    say(console, f"sweep {sweep.spec.name}")
+    for axis in sweep.axes:
         say(console, f"  axis {axis.name}: {len(axis.points)} points, {axis.ends}")
-    counts = {
-        "included": len(plan.sweep.spec.include),
-        "excluded": plan.sweep.excluded(),
-        "that coincide with others are left out": plan.duplicates,
-    }
-    besides = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     say(
         console,
-        f"  {plan.count} runs{f' ({besides})' if besides else ''} in {len(plan.blocks)} blocks of"
-        f" up to {plan.block_size}",
+        f"  {plan.count} runs{_counts_in_words(plan)} in {len(plan.blocks)} blocks of up to"
+        f" {plan.block_size}",
     )
     if runs > plan.count:
         say(console, f"  more in rounds, up to {runs} runs; what follows is of all of them")
     say(
         console,
         f"  {len(plan.runs.identities)} distinct sets of cached arrays, cache scope"
-        f" {plan.sweep.spec.cache.scope}",
+        f" {sweep.spec.cache.scope}",
     )
     if plan.checked:
-        share = 100.0 * checking / (seconds + checking)
+        share = 100.0 * seconds_repeating / (seconds + seconds_repeating)
         ways = "with tighter steps and with half and twice the bins"
-        say(console, f"  {len(plan.checked)} of them checked {ways}, {share:.0f} % of the time")
-    say(
-        console,
-        f"  about {duration((seconds + checking) / cores)} on {cores} cores, measured on one run",
-    )
-    say(
-        console,
-        f"  at most {expected.bytes_raw / 1e6:.1f} MB before compression, {expected.files} files",
-    )
-    for name, check in plan.sweep.checks.items():
-        say(console, f"  judged when it ends: {text(name)}: {check.words}")
+        say(console, f"  {len(plan.checked)} of them repeated {ways}, {share:.0f} % of the time")
+    time_needed = duration((seconds + seconds_repeating) / cores)
+    say(console, f"  about {time_needed} on {cores} cores, measured on one run")
+    megabytes = expected.bytes_raw / 1e6
+    say(console, f"  at most {megabytes:.1f} MB before compression, {expected.files} files")
+    for name, expectation in sweep.expectations.items():
+        say(console, f"  evaluated at the end: {text(name)}: {expectation.words}")
     for warning in plan.warnings:
         say(console, f"  note: {warning}")
 
 
-def _seconds_of_check(config: RunConfig) -> float:
-    """Seconds that checking a run takes beside the run itself; 0 where it cannot be checked."""
+def _counts_in_words(plan: Plan) -> str:
+    """Return in brackets how many cases are included, excluded, or coincide with others."""
+    counts = {
+        "included": len(plan.sweep.spec.include),
+        "excluded": plan.sweep.excluded(),
+        "that coincide with others are left out": plan.duplicates,
+    }
+    words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f" ({words})" if words else ""
+
+
+def _seconds_of_run(config: RunConfig) -> float:
+    """Return the seconds that a run takes once the compiled kernels are loaded."""
+    run_zero_d(config)  # the first run of a process loads the kernels
+    begin = time.perf_counter()
+    run_zero_d(config)
+    return time.perf_counter() - begin
+
+
+def _seconds_of_comparison(config: RunConfig) -> float:
+    """Return the seconds that repeating a run with tighter steps and other bins takes."""
     run = run_zero_d(config)
     begin = time.perf_counter()
     with suppress(MarsDiskError):
@@ -90,40 +98,41 @@ def _seconds_of_check(config: RunConfig) -> float:
 
 
 def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
-    """Print totals, failures, checks and speed; the exit code."""
+    """Print totals, failures, expectations and speed.
+
+    Parameters
+    ----------
+    store : Place
+        Where the store is.
+    sweep : Sweep
+        The sweep of the store.
+    tally : Tally
+        What this process has run.
+    console : Console
+        Where to print.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     group = reader.open_group(store)
     counts = reader.counts(store)
     table = totals(group)
     if table is not None:
         console.print(table)
-    say(
-        console,
-        f"{counts.done} of {counts.runs} runs done, {counts.failed} failed"
-        + ("" if counts.failed else " (none)")
-        + (f", {counts.pending} pending" if counts.pending else ""),
-    )
-    if tally.runs:
-        rate = tally.finished / tally.seconds if tally.seconds else 0.0
-        share = (
-            100.0 * (1.0 - tally.solver_seconds / tally.block_seconds)
-            if tally.block_seconds
-            else 0.0
-        )
-        say(
-            console,
-            f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers'"
-            " time outside the solver",
-        )
-    else:
-        say(console, "everything was committed already; nothing was run")
+    failed = f"{counts.failed} failed" if counts.failed else "0 failed (none)"
+    pending = f", {counts.pending} pending" if counts.pending else ""
+    say(console, f"{counts.done} of {counts.runs} runs done, {failed}{pending}")
+    say(console, _speed_line(tally))
     say(console, f"cache hits: {cache_line(group)}")
     for line in Notes.of(group).lines:
         say(console, f"note: {line}")
-    for line in [*failures(group, store, sweep), *check_lines(group, sweep)]:
+    for line in [*failures(group, store, sweep), *accuracy_lines(group, sweep)]:
         say(console, line)
     code = max(
         OK if counts.done == counts.runs else SOME_FAILED,
-        report_checks(group, sweep.checks, store, console),
+        report_checks(group, sweep.expectations, store, console),
     )
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(sweep.axes) == section:
@@ -135,28 +144,67 @@ def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     return code
 
 
-def interrupted(store: Place, again: str, console: Console) -> None:
-    """Say how far it came and how to go on."""
-    if store.exists():
-        counts = reader.counts(store)
-        say(
-            console,
-            f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in"
-            f" {store}; go on with: {again}",
-        )
-    else:
+def _speed_line(tally: Tally) -> str:
+    if not tally.runs:
+        return "all runs were already complete; nothing to do"
+    rate = 0.0
+    if tally.seconds:
+        rate = tally.finished / tally.seconds
+    share = 0.0
+    if tally.block_seconds:
+        share = 100.0 * (1.0 - tally.solver_seconds / tally.block_seconds)
+    return (
+        f"{duration(tally.seconds)}, {rate:.0f} runs per second; {share:.0f} % of the workers' time"
+        " outside the solver"
+    )
+
+
+def interrupted(store: Place, command: str, console: Console) -> None:
+    """Print how far a sweep has come, and the command that resumes it.
+
+    Parameters
+    ----------
+    store : Place
+        Where the store is.
+    command : str
+        The command that was interrupted.
+    console : Console
+        Where to print.
+    """
+    if not store.exists():
         say(console, "interrupted before anything was started")
+        return
+    counts = reader.counts(store)
+    say(
+        console,
+        f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in"
+        f" {store}; resume with: {command}",
+    )
 
 
 def too_many_failed(
-    store: Place, stopped: TooManyFailures, sweep: Sweep, again: str, console: Console
+    store: Place, stopped: TooManyFailures, sweep: Sweep, command: str, console: Console
 ) -> None:
-    """Say why it stopped, which runs failed and how to go on."""
+    """Print why a sweep stopped, the runs that failed, and the commands that resume it.
+
+    Parameters
+    ----------
+    store : Place
+        Where the store is.
+    stopped : TooManyFailures
+        The reason.
+    sweep : Sweep
+        The sweep of the store.
+    command : str
+        The command that has stopped.
+    console : Console
+        Where to print.
+    """
     say(console, f"stopped: {stopped}")
     for line in failures(reader.open_group(store), store, sweep):
         say(console, line)
     say(
         console,
-        f"when the cause is cured: {again} --retry-failed; to go on all the same, allow more with"
+        f"when the cause is fixed: {command} --retry-failed; to continue anyway, allow more with"
         " --max-failures",
     )

@@ -4,11 +4,11 @@ from marsdisk.errors import MarsDiskError
 
 
 class StoreError(MarsDiskError, OSError):
-    """A store that cannot be made, read, written or gone on with."""
+    """A store that cannot be created, read, written or resumed."""
 
 
 class StorageOutageError(StoreError):
-    """An object store that does not answer or is busy: the same may work a little later."""
+    """An object store that does not answer or is busy; the same request may succeed later."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -19,35 +19,35 @@ class StorageOutageError(StoreError):
 
 
 class PlanChangedError(StoreError):
-    """The store holds another plan than the one asked for."""
+    """A store that holds another plan than the one asked for."""
 
 
-class Interrupted(Exception):
-    """The user or the system asked to stop; what was committed stays."""
+class Interrupted(Exception):  # noqa: N818 - a request, not an error
+    """A request of the user or the system to stop; committed results stay."""
 
 
-class TooManyFailures(Exception):
-    """More runs failed than are allowed; what was committed stays."""
+class TooManyFailures(Exception):  # noqa: N818 - a limit that the user has set, not an error
+    """More failed runs than the user allows; committed results stay."""
 
 
 class RunChangedWarning(UserWarning):
-    """What a run was computed from has changed, so that its command may give other numbers."""
+    """A run whose inputs have changed, so that its command may give other numbers."""
 
 
 class NotesWarning(UserWarning):
-    """What makes the runs of a store doubtful was not recorded."""
+    """A store that does not record what makes its runs doubtful."""
 
 
 class ClusterError(MarsDiskError, RuntimeError):
-    """Workers could not be had, or a block cannot be run on any."""
+    """Workers that cannot be started, or a block that cannot be run on any."""
 
 
 class WorkersLostError(ClusterError):
-    """The scheduler or all workers are gone; new ones may do."""
+    """A scheduler that is gone, or all its workers; new ones may succeed."""
 
 
 class UnfitWorkerError(MarsDiskError, RuntimeError):
-    """A worker that does not agree with the driver and leaves a block alone."""
+    """A worker that does not agree with the driver and refuses a block."""
 
     def __init__(self, address: str, problem: str) -> None:
         self.address = address

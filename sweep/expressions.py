@@ -1,8 +1,8 @@
-"""Conditions and formulas over columns of numbers, such as ``T0 > 3500 and status == "failed"``, without eval.
+"""Conditions and formulas over columns, such as ``T0 > 3500 and status == "failed"``.
 
-Python's grammar, of which only what is listed here is understood: no attribute, call of a method,
-index or assignment exists in it. (pandas.query calls methods, numexpr evaluates code that it has
-made from the text, asteval and simpleeval work on one row at a time.)
+They have Python's grammar, of which only what is listed here is understood, and are not evaluated
+by Python: attributes, calls of methods, indexing and assignment do not exist. (pandas.query calls
+methods, numexpr evaluates code made from the text, asteval and simpleeval take one row at a time.)
 """
 
 import ast
@@ -18,19 +18,20 @@ from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
 
-# characters; names, numbers, texts and operators
+#: Characters of an expression.
 MAX_LENGTH = 1000
+#: Names, numbers, texts and operators of an expression.
 MAX_PARTS = 200
 
 
 @dataclass(frozen=True)
 class Function:
-    """What an expression may call."""
+    """A function that an expression may call."""
 
-    call: Callable[..., Any]  #: of arrays over the runs, or of one value each
-    several: bool = False  #: two arguments or more, folded from the left; else one
+    call: Callable[..., Any]  #: takes arrays over the runs, or single values
+    several: bool = False  #: takes two arguments or more, folded from the left; else one
     takes: str = "number"  #: kind of its arguments
-    gives: str = "number"
+    gives: str = "number"  #: kind of its value
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -60,24 +61,24 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
 }
 _HINTS: Mapping[type[ast.AST], str] = {
-    ast.BitAnd: "& is not known; write and",
-    ast.BitOr: "| is not known; write or",
-    ast.Invert: "~ is not known; write not",
-    ast.BitXor: "^ is not known; a power is written **",
-    ast.FloorDiv: "// is not known; write /",
-    ast.Attribute: "a point after a name is not known; names have none",
-    ast.Subscript: "[...] after a name is not known",
-    ast.NamedExpr: ":= is not known; to compare write ==",
-    ast.IfExp: "if is not known; write and, or",
+    ast.BitAnd: "& is not allowed; write and",
+    ast.BitOr: "| is not allowed; write or",
+    ast.Invert: "~ is not allowed; write not",
+    ast.BitXor: "^ is not allowed; a power is written **",
+    ast.FloorDiv: "// is not allowed; write /",
+    ast.Attribute: "'.' is not allowed in a name",
+    ast.Subscript: "[...] after a name is not allowed",
+    ast.NamedExpr: ":= is not allowed; to compare write ==",
+    ast.IfExp: "if is not allowed; write and, or",
 }
 
 
 class ExpressionError(MarsDiskError, ValueError):
-    """A condition or formula that cannot be understood; says where in the text."""
+    """An expression that is not valid; the message shows where."""
 
 
 class Labels(tuple[str, ...]):
-    """All the words that a column can have, of which one run may have several, with blanks between them."""
+    """All words of a column in which a run may have several, separated by blanks."""
 
     __slots__ = ()
 
@@ -85,26 +86,27 @@ class Labels(tuple[str, ...]):
 @dataclass(frozen=True)
 class _Value:
     kind: str  #: number, truth, text or labels
-    values: Any  #: an array over the runs, or one value
-    words: tuple[str, ...] = ()  #: all that a column of text can be, where that is known
+    values: Any  #: an array over the runs, or a single value
+    words: tuple[str, ...] = ()  #: all texts that a column can have, where these are known
 
 
 class Expression:
-    """A condition or formula, parsed and found harmless.
+    """A condition or formula that was parsed and is harmless.
 
-    Names are columns; ``and or not``, ``== != < <= > >=`` (chains too), ``in (...)``, ``+ - * / **
-    %``, numbers, texts in quotes, True, False and :data:`FUNCTIONS` have their usual meaning, one
-    run at a time. Comparisons with NaN are false. Numbers are doubles, so that nothing can grow
+    Names are columns; ``and or not``, ``== != < <= > >=`` (also in chains), ``in (...)``, ``+ - * /
+    ** %``, numbers, texts in quotes, True, False and :data:`FUNCTIONS` have their usual meaning,
+    for each run. Comparisons with NaN are false. Numbers are doubles, so that no value can grow
     beyond its column.
 
     Parameters
     ----------
-    text : at most :data:`MAX_LENGTH` characters and :data:`MAX_PARTS` parts
+    text : str
+        At most :data:`MAX_LENGTH` characters and :data:`MAX_PARTS` parts.
 
     Raises
     ------
     ExpressionError
-        It is no expression of this language.
+        It is not an expression of this language.
 
     Examples
     --------
@@ -120,28 +122,24 @@ class Expression:
                 f"the expression has {len(self.text)} characters; {MAX_LENGTH} are allowed"
             )
         if not self.text.isprintable():
-            raise ExpressionError(
-                f"{self.text!r}: there is a character in it that cannot be seen; remove it"
-            )
+            raise ExpressionError(f"{self.text!r}: it has an invisible character; remove it")
         if not self.text:
             raise ExpressionError("the expression is empty; write, for example, T0 > 3500")
         try:
             self.tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
-            at = (error.offset or len(self.text) + 1) - 1
-            hint = (
-                "; to compare write =="
-                if self.text[at : at + 1] == "="
-                else "; see the example in --help"
-            )
-            raise self._error(f"this cannot be understood{hint}", at) from error
+            column = (error.offset or len(self.text) + 1) - 1
+            hint = "see the example in --help"
+            if self.text[column : column + 1] == "=":
+                hint = "to compare write =="
+            raise self._error(f"syntax error; {hint}", column) from error
         except (ValueError, MemoryError, RecursionError) as error:
             # brackets nested too deep, a number of thousands of digits
             raise ExpressionError(
                 f"{self.text[:40]!r}... is too deeply nested; write it with fewer brackets"
             ) from error
         parts = sum(1 for _ in ast.walk(self.tree))
-        if parts > 2 * MAX_PARTS:  # with the operators and contexts that the tree holds beside them
+        if parts > 2 * MAX_PARTS:  # the tree has operators and contexts in addition
             raise ExpressionError(
                 f"the expression has more than {MAX_PARTS} names, numbers, texts and operators;"
                 " write a shorter one"
@@ -150,24 +148,17 @@ class Expression:
     @property
     def names(self) -> list[str]:
         """Columns that it needs, in the order of the text."""
-        functions = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        found = [
-            node
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Name) and id(node) not in functions
-        ]
-        return list(
-            dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset))
-        )
+        nodes = list(ast.walk(self.tree))
+        functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        names = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in functions]
+        names.sort(key=lambda node: node.col_offset)
+        return list(dict.fromkeys(node.id for node in names))
 
     @property
     def calls(self) -> list[str]:
         """Functions that it uses."""
-        return [
-            node.func.id
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        ]
+        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        return [call.func.id for call in calls if isinstance(call.func, ast.Name)]
 
     def condition(
         self,
@@ -175,13 +166,27 @@ class Expression:
         words: Mapping[str, Iterable[str]] | None = None,
         functions: Mapping[str, Function] = FUNCTIONS,
     ) -> NDArray[np.bool_]:
-        """True where it holds; the expression must be a condition.
+        """Return where it holds; the expression must be a condition.
 
         Parameters
         ----------
-        columns : arrays of one length, each read only when named
-        words : all that a column of text can be; another text compared with it is an error, not a condition that never holds
-        functions : all that it may call
+        columns : mapping
+            Arrays of one length by name, each read only when named.
+        words : mapping, optional
+            All texts that a column can have, by its name. To compare the column with another text
+            is an error, rather than a condition that never holds.
+        functions : mapping
+            All functions that it may call.
+
+        Returns
+        -------
+        (rows,) array of bool
+            False where a number that is compared is NaN.
+
+        Raises
+        ------
+        ExpressionError
+            It is not a condition, or names columns or functions that do not exist.
         """
         return self.judged(columns, words, functions)[0]
 
@@ -191,27 +196,36 @@ class Expression:
         words: Mapping[str, Iterable[str]] | None,
         functions: Mapping[str, Function],
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """As :meth:`condition`, and where a number that was compared is none (NaN), so that the answer means nothing."""
+        """Return where it holds, and where that is unknown since a compared number is NaN.
+
+        Parameters
+        ----------
+        columns, words, functions
+            As :meth:`condition` takes them.
+
+        Returns
+        -------
+        holds, unknown : (rows,) arrays of bool
+
+        Raises
+        ------
+        ExpressionError
+            It is not a condition, or names columns or functions that do not exist.
+        """
         value, evaluation = self._evaluate(columns, words, functions)
+        if value.kind == "labels":
+            advice = f"write '{value.words[0]}' in {self.names[0]}"
+            raise self._error(f"these are several words, not a condition; {advice}", 0)
         if value.kind != "truth":
-            if value.kind == "labels":
-                raise self._error(
-                    f"these are several words, not a condition; write '{value.words[0]}' in"
-                    f" {self.names[0]}",
-                    0,
-                )
-            raise self._error(
-                f"this is a {value.kind}, not a condition; compare it, as in"
-                f" {self.names[0] if self.names else 'T0'} > 1",
-                0,
-            )
-        holds, unknown = (
-            self._over_runs(of, columns).astype(bool) for of in (value.values, evaluation.unknown)
-        )
+            name = self.names[0] if self.names else "T0"
+            advice = f"compare it, as in {name} > 1"
+            raise self._error(f"this is a {value.kind}, not a condition; {advice}", 0)
+        holds = self._over_runs(value.values, columns).astype(bool)
+        unknown = self._over_runs(evaluation.unknown, columns).astype(bool)
         return holds, unknown
 
     def number(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
-        """Its value; the expression must be a formula for a number."""
+        """Return its value, (rows,); ExpressionError where it is not a number."""
         value, _ = self._evaluate(columns, None, FUNCTIONS)
         if value.kind != "number":
             raise self._error(f"this is a {value.kind}, not a number", 0)
@@ -230,21 +244,20 @@ class Expression:
         with np.errstate(all="ignore"):
             return evaluation.of(self.tree), evaluation
 
-    def _error(self, what: str, column: int) -> ExpressionError:
-        before = max(0, column - 50)
-        return ExpressionError(
-            f"{what}\n    {self.text[before : before + 100]}\n    {' ' * (column - before)}^"
-            f" position {column + 1}"
-        )
+    def _error(self, problem: str, column: int) -> ExpressionError:
+        begin = max(0, column - 50)
+        line = self.text[begin : begin + 100]
+        mark = " " * (column - begin) + "^"
+        return ExpressionError(f"{problem}\n    {line}\n    {mark} position {column + 1}")
 
-    def error_at(self, node: ast.AST, what: str) -> ExpressionError:
-        """An error that points at a part of the text."""
+    def error_at(self, node: ast.AST, problem: str) -> ExpressionError:
+        """Return an error that points at a part of the text."""
         offset = getattr(node, "col_offset", 0)
-        return self._error(what, len(self.text.encode()[:offset].decode(errors="ignore")))
+        return self._error(problem, len(self.text.encode()[:offset].decode(errors="ignore")))
 
 
 class Evaluation:
-    """One pass over the tree of an expression; a method for each kind of node that there is."""
+    """One pass over the tree of an expression, with a method for each kind of node."""
 
     def __init__(
         self,
@@ -260,7 +273,8 @@ class Evaluation:
         self.unknown: Any = False  #: where a number that was compared is NaN
 
     def of(self, node: ast.AST, where: ast.AST | None = None) -> _Value:
-        known: Mapping[type[ast.AST], Callable[[Any], _Value]] = {
+        """Return the value of a part of the expression; errors point at ``where``."""
+        methods: Mapping[type[ast.AST], Callable[[Any], _Value]] = {
             ast.Constant: self._constant,
             ast.Name: self._name,
             ast.BoolOp: self._all_or_any,
@@ -269,26 +283,24 @@ class Evaluation:
             ast.Compare: self._comparison,
             ast.Call: self._call,
         }
-        if type(node) not in known:
-            raise self.error(
-                where or node,
-                _HINTS.get(
-                    type(node),
-                    "this is not known here; there are names, numbers, texts, and, or, not and"
-                    " comparisons",
-                ),
-            )
-        return known[type(node)](node)
+        if type(node) in methods:
+            return methods[type(node)](node)
+        problem = _HINTS.get(
+            type(node),
+            "this is not allowed here; use names, numbers, texts, and, or, not and comparisons",
+        )
+        raise self.error(where or node, problem)
 
-    def _as(self, kind: str, node: ast.AST) -> Any:
+    def _values(self, node: ast.AST, kind: str) -> Any:
+        """Return the values of a part of the expression, which must be of a kind."""
         value = self.of(node)
         if value.kind != kind:
-            wanted = {
+            kinds = {
                 "number": "a number",
                 "truth": "a condition, such as T0 > 3500,",
                 "text": "a text",
-            }[kind]
-            raise self.error(node, f"{wanted} is needed here, this is a {value.kind}")
+            }
+            raise self.error(node, f"{kinds[kind]} is needed here, this is a {value.kind}")
         return value.values
 
     def _constant(self, node: ast.Constant) -> _Value:
@@ -305,53 +317,45 @@ class Evaluation:
 
     def _name(self, node: ast.Name) -> _Value:
         if node.id not in self.columns:
-            near = difflib.get_close_matches(node.id, self.columns, n=1)
-            text = next(
-                (
-                    f"; for the text write '{node.id}'"
-                    for words in self.words.values()
-                    if node.id in words
-                ),
-                "",
-            )
-            mean = f"; did you mean {near[0]}?" if near and not text else ""
-            raise self.error(
-                node, f"there is no {node.id}{text}{mean} (known: {', '.join(self.columns)})"
-            )
+            raise self._unknown_name(node)
         values = self.columns[node.id]
         if values.dtype.kind in "UTO":
             words = self.words.get(node.id, ())
-            return _Value("labels" if isinstance(words, Labels) else "text", values, tuple(words))
-        return (
-            _Value("truth", values)
-            if values.dtype.kind == "b"
-            else _Value("number", values.astype(float))
-        )
+            kind = "labels" if isinstance(words, Labels) else "text"
+            return _Value(kind, values, tuple(words))
+        if values.dtype.kind == "b":
+            return _Value("truth", values)
+        return _Value("number", values.astype(float))
+
+    def _unknown_name(self, node: ast.Name) -> ExpressionError:
+        similar = difflib.get_close_matches(node.id, self.columns, n=1)
+        hint = f"; did you mean {similar[0]}?" if similar else ""
+        if any(node.id in words for words in self.words.values()):
+            hint = f"; for the text write '{node.id}'"
+        names = ", ".join(self.columns)
+        return self.error(node, f"there is no {node.id}{hint} (known: {names})")
 
     def _all_or_any(self, node: ast.BoolOp) -> _Value:
         combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-        first, *others = (self._as("truth", part) for part in node.values)
-        for other in others:
-            first = combine(first, other)
-        return _Value("truth", first)
+        conditions = [self._values(part, "truth") for part in node.values]
+        return _Value("truth", functools.reduce(combine, conditions))
 
     def _unary(self, node: ast.UnaryOp) -> _Value:
         if isinstance(node.op, ast.Not):
-            return _Value("truth", np.logical_not(self._as("truth", node.operand)))
+            return _Value("truth", np.logical_not(self._values(node.operand, "truth")))
         if isinstance(node.op, ast.Invert):
             return self.of(node.op, node)
-        value = self._as("number", node.operand)
-        return _Value("number", np.negative(value) if isinstance(node.op, ast.USub) else value)
+        values = self._values(node.operand, "number")
+        if isinstance(node.op, ast.USub):
+            values = np.negative(values)
+        return _Value("number", values)
 
     def _arithmetic(self, node: ast.BinOp) -> _Value:
         if type(node.op) not in _ARITHMETIC:
             return self.of(node.op, node)
-        return _Value(
-            "number",
-            _ARITHMETIC[type(node.op)](
-                self._as("number", node.left), self._as("number", node.right)
-            ),
-        )
+        left = self._values(node.left, "number")
+        right = self._values(node.right, "number")
+        return _Value("number", _ARITHMETIC[type(node.op)](left, right))
 
     def _comparison(self, node: ast.Compare) -> _Value:
         holds: Any = True
@@ -359,73 +363,68 @@ class Evaluation:
         left = self.of(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn):
-                if isinstance(right_node, ast.Name):
-                    has_label = self._has_label(left, left_node, right_node)
-                    return _Value(
-                        "truth", np.logical_and(holds, has_label ^ isinstance(op, ast.NotIn))
-                    )
-                if not isinstance(right_node, ast.Tuple | ast.List) or not right_node.elts:
-                    raise self.error(
-                        right_node, "after in comes a list, as in status in ('done', 'failed')"
-                    )
-                one_of: Any = False
-                for part in right_node.elts:
-                    one_of = np.logical_or(
-                        one_of, self._compared(ast.Eq(), left, self.of(part), part)
-                    )
-                return _Value(
-                    "truth",
-                    np.logical_and(
-                        holds, np.logical_not(one_of) if isinstance(op, ast.NotIn) else one_of
-                    ),
-                )
+                is_in = self._is_in(left, left_node, right_node)
+                if isinstance(op, ast.NotIn):
+                    is_in = np.logical_not(is_in)
+                return _Value("truth", np.logical_and(holds, is_in))
             right = self.of(right_node)
-            holds = np.logical_and(
-                holds,
-                self._compared(op, left, right, right_node if right.words == () else left_node),
-            )
+            node_of_error = left_node if right.words else right_node
+            holds = np.logical_and(holds, self._compared(op, left, right, node_of_error))
             left_node = right_node
             left = right
         return _Value("truth", holds)
 
+    def _is_in(self, left: _Value, left_node: ast.AST, right_node: ast.AST) -> Any:
+        """Return where a value is in a list, or a label in a column of labels."""
+        if isinstance(right_node, ast.Name):
+            return self._has_label(left, left_node, right_node)
+        if not isinstance(right_node, ast.Tuple | ast.List) or not right_node.elts:
+            raise self._no_list(right_node)
+        is_in: Any = False
+        for part in right_node.elts:
+            is_in = np.logical_or(is_in, self._compared(ast.Eq(), left, self.of(part), part))
+        return is_in
+
+    def _no_list(self, node: ast.AST) -> ExpressionError:
+        return self.error(node, "after in comes a list, as in status in ('done', 'failed')")
+
     def _has_label(self, label: _Value, label_node: ast.AST, column_node: ast.Name) -> Any:
-        """Where a column of labels has a label among its own."""
+        """Return where a column of labels has a label among its own."""
         column = self.of(column_node)
         if column.kind != "labels":
-            raise self.error(
-                column_node, "after in comes a list, as in status in ('done', 'failed')"
-            )
+            raise self._no_list(column_node)
         if not isinstance(label.values, str) or label.values not in column.words:
             raise self.error(label_node, f"this is none of {', '.join(map(repr, column.words))}")
         has_label = [label.values in labels.split() for labels in column.values.tolist()]
         return np.array(has_label, dtype=bool)
 
     def _compared(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
+        """Return where a comparison holds; errors point at ``node``."""
         if type(op) not in _COMPARISONS:
-            raise self.error(node, "is is not known; write ==")
+            raise self.error(node, "is is not allowed; write ==")
         if "labels" in {left.kind, right.kind}:
             return self._compared_labels(op, left, right, node)
         if left.kind != right.kind:
-            raise self.error(
-                node,
-                f"a {left.kind} cannot be compared with a {right.kind}"
-                + ("; a number has no quotes" if "text" in {left.kind, right.kind} else ""),
-            )
+            hint = "; a number has no quotes" if "text" in {left.kind, right.kind} else ""
+            problem = f"a {left.kind} cannot be compared with a {right.kind}"
+            raise self.error(node, f"{problem}{hint}")
         if left.kind != "number" and not isinstance(op, ast.Eq | ast.NotEq):
             raise self.error(node, f"a {left.kind} has no order; write == or !=")
-        for one, other in ((left, right), (right, left)):
-            if one.words and isinstance(other.values, str) and other.values not in one.words:
-                raise self.error(node, f"{other.values!r} is none of {', '.join(one.words)}")
+        self._refuse_impossible_text(left, right.values, node)
+        self._refuse_impossible_text(right, left.values, node)
         if left.kind == "number":
             self.unknown = self.unknown | np.isnan(left.values) | np.isnan(right.values)
         return _COMPARISONS[type(op)](left.values, right.values)
 
+    def _refuse_impossible_text(self, column: _Value, text: Any, node: ast.AST) -> None:
+        """Raise ExpressionError where a column is compared with a text that it never has."""
+        if column.words and isinstance(text, str) and text not in column.words:
+            raise self.error(node, f"{text!r} is none of {', '.join(column.words)}")
+
     def _compared_labels(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
-        """Labels are looked for with in; they are compared only with having none."""
-        if not isinstance(op, ast.Eq | ast.NotEq) or "" not in (
-            str(left.values),
-            str(right.values),
-        ):
+        """Return where a run has no labels, or has some; other comparisons are refused."""
+        texts = (str(left.values), str(right.values))
+        if not isinstance(op, ast.Eq | ast.NotEq) or "" not in texts:
             label = (left.words or right.words)[0]
             raise self.error(
                 node,
@@ -436,24 +435,17 @@ class Evaluation:
     def _call(self, node: ast.Call) -> _Value:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in self.functions:
-            near = difflib.get_close_matches(name, self.functions, n=1)
-            raise self.error(
-                node,
-                f"the functions are {', '.join(self.functions)}"
-                + (f"; did you mean {near[0]}?" if near else ""),
-            )
+            similar = difflib.get_close_matches(name, self.functions, n=1)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            raise self.error(node, f"the functions are {', '.join(self.functions)}{hint}")
         function = self.functions[name]
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.error(node, f"{name} takes plain arguments")
-        if not (len(node.args) >= 2 if function.several else len(node.args) == 1):
-            raise self.error(
-                node,
-                f"{name} takes {'two arguments or more' if function.several else 'one argument'}",
-            )
-        arguments = [self._as(function.takes, argument) for argument in node.args]
-        values = (
-            functools.reduce(function.call, arguments)
-            if function.several
-            else function.call(*arguments)
-        )
-        return _Value(function.gives, values)
+        if function.several and len(node.args) < 2:
+            raise self.error(node, f"{name} takes two arguments or more")
+        if not function.several and len(node.args) != 1:
+            raise self.error(node, f"{name} takes one argument")
+        arguments = [self._values(argument, function.takes) for argument in node.args]
+        if function.several:
+            return _Value(function.gives, functools.reduce(function.call, arguments))
+        return _Value(function.gives, function.call(*arguments))

@@ -1,4 +1,4 @@
-"""Whether the results in a store meet the user's checks: which runs or groups were judged, which fail, and the worst of them."""
+"""Whether results meet expectations: the runs or groups judged, those that fail, and the worst."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marsdisk.commands import CHECK_FAILED, OK, SOME_FAILED
 from marsdisk.errors import ConfigError
 
-from .checks import Check, unknown_axis
+from .checks import Expectation, unknown_axis
 from .excess import Excess
 from .expressions import FUNCTIONS, Expression, ExpressionError
 from .groups import Groups
@@ -22,15 +22,17 @@ from .views import WORDS, coded
 if TYPE_CHECKING:
     from .plan import Plan
 
+#: States of a run, from the one that can be judged to the one that decides the state of a group.
 GOOD, NO_VALUE, PENDING, FAILED = range(4)
 STATES = {FAILED: "failed", PENDING: "pending", NO_VALUE: "without a value"}
-#: What a run has only when it is done.
-_RESULTS = frozenset(v.name for v in layout.variables(shared_grid=True, parts=layout.OPTIONAL)) - {
-    "status",
-    "error",
-    "worker",
-    "attempt",
-}
+_BOOKKEEPING = frozenset({"status", "error", "worker", "attempt"})
+#: Columns that have values only when a run is done.
+_RESULTS = (
+    frozenset(
+        variable.name for variable in layout.variables(shared_grid=True, parts=layout.OPTIONAL)
+    )
+    - _BOOKKEEPING
+)
 
 
 @dataclass(frozen=True)
@@ -39,32 +41,34 @@ class Offender:
 
     run: int
     run_id: str
-    #: label on each axis, or of each swept parameter where runs are judged alone
-    at: Mapping[str, Any]
-    numbers: Mapping[str, float]  #: what was compared, by its text in the expression
+    #: on each axis, or values of each swept parameter where runs are judged alone
+    labels: Mapping[str, Any]
+    numbers: Mapping[str, float]  #: numbers compared, by their text in the expression
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one check."""
+    """The outcome of one expectation."""
 
     name: str
-    check: Check
-    judged: int  #: runs or groups
-    failing: int  #: of those
-    not_judged: Mapping[str, int]  #: how many others, by what their runs are
-    alone: int  #: groups of one run, in which there is nothing to compare
+    expectation: Expectation
+    judged: int  #: runs or groups that were judged
+    failing: int  #: those of them that fail
+    not_judged: Mapping[str, int]  #: number of the others by the state of their runs
+    single: int  #: groups of one run, in which there is nothing to compare
     worst: Offender | None
 
     @property
-    def what(self) -> str:
-        """What is counted."""
-        return "groups" if self.check.axes else "runs"
+    def counted(self) -> str:
+        """``runs`` or ``groups``, whichever is judged."""
+        return "groups" if self.expectation.axes else "runs"
 
     @property
     def verdict(self) -> str:
         """``pass`` only where something was judged."""
-        return "FAIL" if self.failing else "pass" if self.judged else "cannot be judged"
+        if self.failing:
+            return "FAIL"
+        return "pass" if self.judged else "cannot be judged"
 
     @property
     def passed(self) -> bool:
@@ -73,153 +77,179 @@ class Judgement:
 
 
 def exit_code(judgements: Sequence[Judgement]) -> int:
-    """Of a command that ends with them."""
-    if any(of.failing for of in judgements):
+    """Return the exit code of a command that ends with some judgements."""
+    if any(judgement.failing for judgement in judgements):
         return CHECK_FAILED
-    return OK if all(of.passed for of in judgements) else SOME_FAILED
+    if all(judgement.passed for judgement in judgements):
+        return OK
+    return SOME_FAILED
 
 
-def judge(checks: Mapping[str, Check], results: Results, where: str) -> list[Judgement]:
-    """Evaluate all checks.
+def judge(expectations: Mapping[str, Expectation], results: Results, where: str) -> list[Judgement]:
+    """Evaluate all expectations.
 
     A group in which a run failed, is pending, or has no value (NaN) of something that is named or
-    compared is not judged, for nobody knows what it would have been; where ``expect`` asks
-    ``isfinite``, it says itself what a run without a value means.
+    compared is not judged, since its outcome is unknown. Where ``expect`` asks ``isfinite``, it
+    says itself what a run without a value means.
+
+    Parameters
+    ----------
+    expectations : mapping
+        Expectations by name.
+    results : Results
+        Of a store, or of one that will be created.
+    where : str
+        Name of the store in messages.
+
+    Returns
+    -------
+    list of Judgement
+        In the same order.
 
     Raises
     ------
     ConfigError
-        With a line for each name, axis or function that ``where`` does not have.
+        With a line for each name, axis or function that the store does not have.
     """
-    found = []
+    judgements = []
     problems = []
-    for name, check in checks.items():
+    for name, expectation in expectations.items():
         try:
-            found.append(_judged(name, check, results))
+            judgements.append(_judgement(name, expectation, results))
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems, where)
-    return found
+    return judgements
 
 
-def refuse_bad_checks(plan: "Plan") -> None:
-    """Raise ConfigError where a check names what the plan's store will not have."""
-    if plan.sweep.checks:
+def refuse_bad_expectations(plan: "Plan") -> None:
+    """Raise ConfigError where an expectation names something that the store will not have."""
+    if plan.sweep.expectations:
         judge(
-            plan.sweep.checks,
+            plan.sweep.expectations,
             Results.expected(plan),
-            f"sweep {plan.sweep.spec.name}: checks; nothing was started",
+            f"sweep {plan.sweep.spec.name}: expect; nothing was started",
         )
 
 
 @contextmanager
-def _naming(where: str) -> Iterator[None]:
+def _errors_named(where: str) -> Iterator[None]:
+    """Turn an error in an expression into a ConfigError that says where the expression is."""
     try:
         yield
     except ExpressionError as error:
         raise ConfigError([f"{where}: {error}"]) from error
 
 
-def _judged(name: str, check: Check, results: Results) -> Judgement:
-    rows = results.cases if check.axes else results.runs
-    for axis in check.axes:
-        if axis not in rows.axes:
-            raise ConfigError(
-                [
-                    f"checks.{name}: {'over' if check.along is None else 'along'} = {axis}:"
-                    f" {unknown_axis(axis, rows.axes)}"
-                ]
-            )
-    if check.along is not None and rows.axes[check.along].dtype.kind not in "iuf":
-        raise ConfigError(
-            [
-                f"checks.{name}: along = {check.along}: its values are no numbers, so that they"
-                " have no order; use over"
-            ]
+def _refuse_bad_axes(name: str, expectation: Expectation, axes: Mapping[str, NDArray[Any]]) -> None:
+    along = expectation.along
+    kind = "over" if along is None else "along"
+    for axis in expectation.axes:
+        if axis not in axes:
+            problem = f"expect.{name}: {kind} = {axis}: {unknown_axis(axis, axes)}"
+            raise ConfigError([problem])
+    if along is not None and axes[along].dtype.kind not in "iuf":
+        problem = (
+            f"expect.{name}: along = {along}: its values are no numbers, so that they have no"
+            " order; use over"
         )
-    if check.where is not None:
-        with _naming(f"checks.{name}.where"):
-            rows = rows.only(_meets(Expression(check.where), rows))
-    expect = Expression(check.expect)
-    groups = Groups(*_grouping(check, rows))
+        raise ConfigError([problem])
+
+
+def _judgement(name: str, expectation: Expectation, results: Results) -> Judgement:
+    rows = results.cases if expectation.axes else results.runs
+    _refuse_bad_axes(name, expectation, rows.axes)
+    if expectation.where is not None:
+        with _errors_named(f"expect.{name}.where"):
+            rows = rows.only(_chosen(Expression(expectation.where), rows))
+    condition = Expression(expectation.expect)
+    groups = Groups(*_grouping(expectation, rows))
     functions = {**FUNCTIONS, **groups.functions}
-    with _naming(f"checks.{name}.expect"):
-        holds, unknown = expect.judged(rows, WORDS, functions)
-    worst_of = (
-        groups.of_each(np.maximum, _state(expect, rows, unknown))
-        if groups.sizes.size
-        else np.zeros(0, np.uint8)
-    )
-    alone = (groups.sizes == 1) & (worst_of == GOOD) & bool(check.axes)
-    judged = (worst_of == GOOD) & ~alone
-    wrong = judged[groups.number] & ~holds
+    with _errors_named(f"expect.{name}.expect"):
+        holds, unknown = condition.judged(rows, WORDS, functions)
+    states = np.zeros(0, np.uint8)
+    if groups.sizes.size:
+        states = groups.of_each(np.maximum, _state(condition, rows, unknown))
+    single = (groups.sizes == 1) & (states == GOOD) & bool(expectation.axes)
+    judged = (states == GOOD) & ~single
+    fails = judged[groups.number] & ~holds
+    counts = {word: int((states == state).sum()) for state, word in STATES.items()}
+    worst = None
+    if fails.any():
+        worst = _worst(condition, rows, results.parameters, groups, fails)
     return Judgement(
         name,
-        check,
-        int(judged.sum()),
-        np.unique(groups.number[wrong]).size,
-        {
-            word: count
-            for state, word in STATES.items()
-            if (count := int((worst_of == state).sum()))
-        },
-        int(alone.sum()),
-        _worst(expect, rows, results.parameters, groups, wrong) if wrong.any() else None,
+        expectation,
+        judged=int(judged.sum()),
+        failing=np.unique(groups.number[fails]).size,
+        not_judged={word: count for word, count in counts.items() if count},
+        single=int(single.sum()),
+        worst=worst,
     )
 
 
-def _meets(where: Expression, rows: Rows) -> NDArray[np.bool_]:
-    """Rows that ``where`` chooses; those that could turn out to be chosen, when their run is done, among them."""
-    holds = where.condition(rows, WORDS)
-    return holds | (rows["status"] != "done") if _RESULTS & {*where.names} else holds
+def _chosen(where: Expression, rows: Rows) -> NDArray[np.bool_]:
+    """Return the rows that ``where`` chooses, or may choose once their run is done."""
+    chosen = where.condition(rows, WORDS)
+    if _RESULTS & {*where.names}:
+        chosen |= rows["status"] != "done"
+    return chosen
 
 
-def _grouping(check: Check, rows: Rows) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
-    """A number for each row, equal for rows of one group, and the order within."""
-    if not check.axes:
+def _grouping(
+    expectation: Expectation, rows: Rows
+) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
+    """Return a number for each row, equal for rows of one group, and the order within groups."""
+    if not expectation.axes:
         return np.arange(rows.runs.size), None
-    label = np.zeros(rows.runs.size, dtype=np.int64)
+    group = np.zeros(rows.runs.size, dtype=np.int64)
     for axis, labels in rows.axes.items():
-        if axis not in check.axes:
+        if axis not in expectation.axes:
             code = coded(labels)[1]
-            # small again, however many axes there are
-            label = np.unique(label * (code.max(initial=0) + 1) + code, return_inverse=True)[1]
-    return label, None if check.along is None else rows.axes[check.along]
+            # numbered anew for each axis, for products of many axes may overflow
+            group = np.unique(group * (code.max(initial=0) + 1) + code, return_inverse=True)[1]
+    if expectation.along is None:
+        return group, None
+    return group, rows.axes[expectation.along]
 
 
-def _state(expect: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _state(condition: Expression, rows: Rows, unknown: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the state of the run in each row."""
     status = rows["status"]
-    state = np.select([status == "failed", status != "done"], [FAILED, PENDING], GOOD).astype(
-        np.uint8
-    )
-    if "isfinite" not in expect.calls:
-        for values in (rows[name] for name in expect.names):
-            if values.dtype.kind == "f":
-                unknown = unknown | np.isnan(values)
-        state[unknown & (state == GOOD)] = NO_VALUE
+    state = np.full(status.shape, GOOD, dtype=np.uint8)
+    state[status != "done"] = PENDING
+    state[status == "failed"] = FAILED
+    if "isfinite" in condition.calls:
+        return state
+    for name in condition.names:
+        values = rows[name]
+        if values.dtype.kind == "f":
+            unknown = unknown | np.isnan(values)
+    state[unknown & (state == GOOD)] = NO_VALUE
     return state
 
 
 def _worst(
-    expect: Expression,
+    condition: Expression,
     rows: Rows,
     parameters: Sequence[str],
     groups: Groups,
-    wrong: NDArray[np.bool_],
+    fails: NDArray[np.bool_],
 ) -> Offender:
-    excess = Excess(expect, rows, groups)
+    """Return the run furthest beyond the condition among the rows that fail."""
+    excess = Excess(condition, rows, groups)
     with np.errstate(all="ignore"):
-        beyond = np.nan_to_num(excess.of(expect.tree), nan=np.inf)
-    at = int(np.argmax(np.where(wrong, beyond, -np.inf)))
-    run = rows.runs[at]
-    labels = rows.axes or {name: rows[name] for name in parameters}
+        beyond = np.nan_to_num(excess.of(condition.tree), nan=np.inf)
+    row = int(np.argmax(np.where(fails, beyond, -np.inf)))
+    run = rows.runs[row]
+    columns = rows.axes or {name: rows[name] for name in parameters}
+    numbers = {}
+    for expression, values in excess.compared.items():
+        numbers[expression] = float(np.broadcast_to(values, rows.runs.shape)[row])
     return Offender(
         int(run),
         str(rows.columns["run_id"][run]),
-        {name: values[at : at + 1].tolist()[0] for name, values in labels.items()},
-        {
-            text: float(np.broadcast_to(values, rows.runs.shape)[at])
-            for text, values in excess.compared.items()
-        },
+        labels={name: values[row : row + 1].tolist()[0] for name, values in columns.items()},
+        numbers=numbers,
     )

@@ -1,9 +1,9 @@
-"""What a plan's store holds: its forecast, its coordinates and attributes, making it and extending it."""
+"""The store of a plan: its forecast, its coordinates and attributes, its creation and extension."""
 
 import json
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic.fields import FieldInfo
 
 from marsdisk.config import RunConfig, build_config
 from marsdisk.config_errors import config_keys, metadata
@@ -20,6 +21,7 @@ from marsdisk.physics.textfile import shown
 
 from .design import POINT, record
 from .errors import StoreError
+from .old_keys import recorded_content
 from .plan import Plan
 from .provenance import provenance
 from .refine import blocks_of_round, runs_in_all, runs_per_point
@@ -30,7 +32,7 @@ from .store.place import Place
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a plan will write."""
+    """The size of the store of a plan."""
 
     bytes_raw: int  #: before compression
     files: int
@@ -43,14 +45,11 @@ def _sizes(plan: Plan) -> dict[str, int]:
 
 
 def forecast(plan: Plan) -> Forecast:
-    """Bytes and files of the plan's store, at most."""
+    """Return the bytes and files of the store of a plan, at most."""
     variables = layout.variables(shared_grid=plan.shared_grid, parts=plan.parts)
-    coordinates = (
-        len(plan.coordinates)
-        + len(layout.indexes(plan.parts))
-        + 6
-        + (1 + len(plan.sweep.axes)) * plan.has_case_table
-    )
+    coordinates = len(plan.coordinates) + len(layout.indexes(plan.parts)) + 6
+    if plan.has_case_table:
+        coordinates += 1 + len(plan.sweep.axes)
     runs = runs_in_all(plan.sweep, plan.count)
     refine = plan.sweep.spec.refine
     blocks = len(plan.blocks)
@@ -64,58 +63,50 @@ def forecast(plan: Plan) -> Forecast:
 
 
 def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]]:
-    """Each along ``run``, with its attributes; unused rows hold NaN, 0, false or nothing."""
+    """Return arrays along ``run`` with their attributes; unused rows hold NaN, 0, false or ''."""
     used = plan.rows >= 0
-    number = plan.runs.number
-    described = config_keys(RunConfig)
+    numbers = plan.runs.number
 
-    def spread(values: NDArray[Any]) -> NDArray[Any]:
+    def in_rows(values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of runs as those of rows."""
         if used.all():
             return values[plan.rows]
-        found = (
-            np.full(used.size, np.nan)
-            if values.dtype.kind == "f"
-            else np.zeros(used.size, values.dtype)
-        )
-        found[used] = values[plan.rows[used]]
-        return found
+        if values.dtype.kind == "f":
+            of_rows: NDArray[Any] = np.full(used.size, np.nan)
+        else:
+            of_rows = np.zeros(used.size, values.dtype)
+        of_rows[used] = values[plan.rows[used]]
+        return of_rows
 
     ids = np.array(
-        [f"{id:016x}" if id else "" for id in plan.ids.tolist()], dtype=np.dtypes.StringDType()
+        [f"{number:016x}" if number else "" for number in plan.ids.tolist()],
+        dtype=np.dtypes.StringDType(),
     )
-    found: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
+    coordinates: dict[str, tuple[NDArray[Any], Mapping[str, Any]]] = {
         "run_id": (ids, {"long_name": "digest of configuration, tables and model version"}),
         "block": (
             np.where(used, np.arange(used.size) // plan.block_size, 0),
             {"units": "1", "long_name": "block that the run was computed and committed with"},
         ),
         "in_product": (
-            spread(number < plan.sweep.product_size),
+            in_rows(numbers < plan.sweep.product_size),
             {"units": "1", "long_name": "run of the product of axes, not an included one"},
         ),
     }
+    fields = config_keys(RunConfig)
     for key, name in plan.coordinates.items():
-        unit = metadata(described[key], "unit") if key in described else ""
-        attributes = {
-            "config_key": key,
-            "units": unit or "1",
-            "long_name": (described[key].description or "") if key in described else "",
-        }
-        found[name] = (spread(plan.runs.values[key]), attributes)
-    labels = _labels(plan, number)
+        attributes = _attributes_of_key(key, fields.get(key))
+        coordinates[name] = (in_rows(plan.runs.values[key]), attributes)
+    labels = _labels(plan, numbers)
+    for axis, labels_of_axis in labels.items():
+        if axis not in plan.coordinates:  # an axis that is not a key, such as rings or variants
+            attributes = {"units": "1", "long_name": f"position on the axis {axis}"}
+            coordinates[axis] = (in_rows(labels_of_axis), attributes)
     refine = plan.sweep.spec.refine
-    for axis, positions in labels.items():
-        if axis not in plan.coordinates:  # an axis that is no key itself, such as rings or variants
-            found[axis] = (
-                spread(positions),
-                {"units": "1", "long_name": f"position on the axis {axis}"},
-            )
     if refine is not None:
-        rounds = np.array(
-            [refine.round_of(point) for point in labels[POINT].tolist()], dtype=np.int64
-        )
-        found[layout.ROUND] = (
-            spread(rounds),
+        rounds = [refine.round_of(point) for point in labels[POINT].tolist()]
+        coordinates[layout.ROUND] = (
+            in_rows(np.array(rounds, dtype=np.int64)),
             {
                 "units": "1",
                 "long_name": (
@@ -123,25 +114,32 @@ def _coordinates(plan: Plan) -> dict[str, tuple[NDArray[Any], Mapping[str, Any]]
                 ),
             },
         )
-    return found
+    return coordinates
 
 
-def _labels(plan: Plan, number: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Where cases of the sweep stand on each axis, by their numbers; nowhere, where they are included ones."""
+def _attributes_of_key(key: str, field: FieldInfo | None) -> dict[str, str]:
+    """Return the attributes of a swept key; ``field`` describes it, unless it is in a list."""
+    attributes = {"config_key": key, "units": "1", "long_name": ""}
+    if field is not None:
+        attributes["units"] = metadata(field, "unit") or "1"
+        attributes["long_name"] = field.description or ""
+    return attributes
+
+
+def _labels(plan: Plan, numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return the label of cases on each axis, by their numbers; included cases have none."""
     axes = plan.sweep.axes
-    product = number < plan.sweep.product_size
-    places = (
-        np.unravel_index(np.where(product, number, 0), [len(axis.points) for axis in axes])
-        if axes
-        else ()
-    )
-    nowhere = [] if product.all() else [None]
-    return {
-        axis.name: writer.coordinate([*axis.labels, *nowhere])[
-            np.where(product, place, len(axis.labels))
-        ]
-        for axis, place in zip(axes, places, strict=True)
-    }
+    if not axes:
+        return {}
+    in_product = numbers < plan.sweep.product_size
+    lengths = [len(axis.points) for axis in axes]
+    indices_of_axes = np.unravel_index(np.where(in_product, numbers, 0), lengths)
+    no_label = [] if in_product.all() else [None]
+    labels = {}
+    for axis, indices in zip(axes, indices_of_axes, strict=True):
+        choices = writer.coordinate([*axis.labels, *no_label])
+        labels[axis.name] = choices[np.where(in_product, indices, len(axis.labels))]
+    return labels
 
 
 def _axis_names(plan: Plan) -> list[str]:
@@ -149,7 +147,20 @@ def _axis_names(plan: Plan) -> list[str]:
 
 
 def create(plan: Plan, store: str | Path | Place) -> None:
-    """Make the store of ``plan``, with everything that its runs share and where they come from."""
+    """Create the store of a plan, with all that its runs share and their provenance.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    store : str or Path or Place
+        Where the store is to be.
+
+    Raises
+    ------
+    StoreError
+        There is not enough space, or the store cannot be written.
+    """
     place = Place.of(store)
     expected = forecast(plan)
     free = place.free_bytes()
@@ -159,14 +170,15 @@ def create(plan: Plan, store: str | Path | Place) -> None:
             " are free; lower output.samples or output.snapshots, or use --store"
         )
     base = plan.sweep.base
-    with suppress(ConfigError):  # a base that only its axes make whole is kept as it is given
+    # a base that is incomplete without the axes is recorded as it was given
+    with suppress(ConfigError):
         base = build_config(base).model_dump()
     grid = make_grid(*plan.runs.identities[0][0]) if plan.shared_grid else None
     attributes = {
         "Conventions": "CF-1.11",
         "title": plan.sweep.spec.name,
         "uid": uuid.uuid4().hex,
-        "sweep_file": _file_for_everybody(plan),
+        "sweep_file": _public_path_of_sweep_file(plan),
         "base_config": base,
         "block_size": plan.block_size,
         "provenance": _provenance(plan),
@@ -185,8 +197,8 @@ def create(plan: Plan, store: str | Path | Place) -> None:
     )
 
 
-def _file_for_everybody(plan: Plan) -> str:
-    """Return the sweep file as it was typed, where that does not say on whose machine it lies."""
+def _public_path_of_sweep_file(plan: Plan) -> str:
+    """Return the sweep file as typed, or its name where that tells about the machine."""
     path = PurePath(plan.sweep.file)
     is_below = not path.is_absolute() and ".." not in path.parts
     return path.as_posix() if is_below else path.name
@@ -197,24 +209,26 @@ def _provenance(plan: Plan) -> dict[str, Any]:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    """Attributes of a store that an extension renews."""
-    held = {
+    """Return the attributes of a store that an extension renews."""
+    attributes = {
         "sweep": plan.sweep.given,
         "axes": _axis_names(plan),
         "plan_digest": plan.digest,
         "rows": plan.rows.size,
         **record(plan.sweep.axes),
     }
-    return {**held, "refined": False} if plan.sweep.spec.refine is not None else held
+    if plan.sweep.spec.refine is not None:
+        attributes["refined"] = False
+    return attributes
 
 
 def finish_refinement(plan: Plan, place: Place) -> None:
-    """Say in the store of ``plan`` that no further round follows."""
+    """Record in the store of ``plan`` that no further round follows."""
     writer.renew_attributes(place, json.loads(json.dumps({**_record(plan), "refined": True})))
 
 
 def cases_of(plan: Plan) -> Table:
-    """The table of cases; empty where it would say nothing."""
+    """Return the table of cases; empty where each case is a run of its own."""
     names = dict(zip((axis.name for axis in plan.sweep.axes), _axis_names(plan), strict=True))
     if not plan.has_case_table:
         return {}
@@ -225,79 +239,95 @@ def cases_of(plan: Plan) -> Table:
 
 
 def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
-    """Make room in the store for the runs of ``plan`` that it does not have; no result is written again.
+    """Make room in a store for the runs of a plan that it does not have.
 
-    Broken off at any point, the same call does it all again: what counts is the attribute ``rows``,
-    which is written last. For a plan that has nothing new, it takes back one that was broken off.
+    No result is written again. After an interruption at any point, the same call starts over: what
+    counts is the attribute ``rows``, which is written last. For a plan that has nothing new, the
+    call takes back an extension that was interrupted.
 
     Parameters
     ----------
-    plan : arranged as the store is, see :func:`sweep.matching.arranged`
-    attributes : of the store
+    plan : Plan
+        In the order of the store, see :func:`sweep.matching.arranged`.
+    place : Place
+        Where the store is.
+    attributes : mapping
+        Attributes of the store.
 
     Raises
     ------
     StoreError
         Its arrays cannot hold the new runs; nothing was changed.
     """
-    there: dict[str, Any] = dict(place.group().arrays())
-    before = int(attributes["rows"])
+    arrays: dict[str, Any] = dict(place.group().arrays())
+    rows_before = int(attributes["rows"])
     coordinates = _coordinates(plan)
-    sizes = _sizes(plan)
+    is_shared = arrays["s"].metadata.dimension_names == ("bin",)
+    bins = arrays["N"].shape[-1]
     problems = [
-        f"{name} was swept and is no longer: keep its axis"
-        for name in str(attributes["coordinates"]).split()
-        if name not in coordinates
+        *_problems_of_coordinates(coordinates, arrays, attributes),
+        *_problems_of_grids(plan, bins, is_shared=is_shared),
     ]
-    for name, (values, _) in coordinates.items():
-        if name in there and there[name].dtype.kind != values.dtype.kind:
-            problems.append(
-                f"{name} has values of another kind ({shown(values[-1])}) than those there"
-            )
-    shared = there["s"].metadata.dimension_names == ("bin",)
-    bins = there["N"].shape[-1]
-    if shared and not plan.shared_grid:
-        problems.append(
-            "all its runs share one size grid, and the new ones have others (sizes, psd.floor)"
-        )
-    elif plan.bins > bins:
-        problems.append(f"its runs have at most {bins} bins, and the new ones {plan.bins}")
     if problems:
+        lines = "".join(f"\n  {problem}" for problem in problems)
         raise StoreError(
-            "\n".join(
-                [
-                    f"{place} cannot be extended; nothing was changed:",
-                    *(f"  {p}" for p in problems),
-                    "use another --store",
-                ]
-            )
+            f"{place} cannot be extended; nothing was changed:{lines}\nuse another --store"
         )
     extensions = list(attributes.get("extensions", []))
-    was = attributes["provenance"]
-    if plan.rows.size > before:  # and not the way back from one that was broken off
-        is_round = attributes["sweep"]["content"] == json.loads(
-            json.dumps(plan.sweep.given["content"])
-        )
-        # rounds are many, and made as the store is
-        whence = {} if is_round else {"sweep_before": attributes["sweep"], **_provenance(plan)}
-        extensions.append({"first_row": plan.starts[-1], **whence})
+    # not where an interrupted extension is taken back
+    if plan.rows.size > rows_before:
+        extensions.append(_record_of_extension(plan, attributes))
+    before = attributes["provenance"]
+    tables = {**before["tables"], **plan.runs.tables}
     renewed = {
         **_record(plan),
         "extensions": extensions,
-        "provenance": {**was, "tables": {**was["tables"], **plan.runs.tables}},
+        "provenance": {**before, "tables": tables},
     }
     if plan.sweep.file:
-        renewed["sweep_file"] = _file_for_everybody(plan)
+        renewed["sweep_file"] = _public_path_of_sweep_file(plan)
     writer.extend_store(
         place,
-        rows_before=before,
+        rows_before=rows_before,
         runs=plan.rows.size,
         unused=plan.unused,
         block_size=plan.block_size,
-        sizes={**sizes, "bin": bins},
+        sizes={**_sizes(plan), "bin": bins},
         coordinates=coordinates,
-        shared_grid=shared,
+        shared_grid=is_shared,
         parts=plan.parts,
         attributes=json.loads(json.dumps(renewed)),
         cases=cases_of(plan),
     )
+
+
+def _problems_of_coordinates(
+    coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
+    arrays: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+) -> Iterator[str]:
+    """Yield a line for each coordinate that a store has and an extension lacks or changes."""
+    for name in str(attributes["coordinates"]).split():
+        if name not in coordinates:
+            yield f"{name} was swept and is no longer: keep its axis"
+    for name, (values, _) in coordinates.items():
+        if name in arrays and arrays[name].dtype.kind != values.dtype.kind:
+            yield f"{name} has values of another kind ({shown(values[-1])}) than those there"
+
+
+def _problems_of_grids(plan: Plan, bins: int, *, is_shared: bool) -> Iterator[str]:
+    """Yield a line where the size grids of a plan do not fit a store."""
+    if is_shared and not plan.shared_grid:
+        yield "all its runs share one size grid, and the new ones have others (sizes, psd.floor)"
+    elif plan.bins > bins:
+        yield f"its runs have at most {bins} bins, and the new ones {plan.bins}"
+
+
+def _record_of_extension(plan: Plan, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    extension: dict[str, Any] = {"first_row": plan.starts[-1]}
+    content = json.loads(json.dumps(plan.sweep.given["content"]))
+    # the rounds of a refinement are many, and have the provenance of the store
+    is_round = recorded_content(attributes) == content
+    if not is_round:
+        extension |= {"sweep_before": attributes["sweep"], **_provenance(plan)}
+    return extension

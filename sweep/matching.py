@@ -1,4 +1,4 @@
-"""A plan and a store that is already there: the same runs, more runs, or others."""
+"""Whether an existing store fits a plan: the same runs, more runs, or other ones."""
 
 import itertools
 import json
@@ -13,108 +13,151 @@ from marsdisk.physics.textfile import LONGEST_SHOWN, shown
 
 from .design import continuation, redrawn
 from .errors import PlanChangedError
+from .old_keys import recorded_content
 from .plan import Plan, ids_of
 from .store import reader
 from .store.place import Place
 
 
 def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[Plan, int]:
-    """``plan`` with its runs in the rows that the store has them in and new ones behind, in blocks of their own; and how many are new.
+    """Return a plan whose runs are in the rows that an existing store has them in.
 
     Parameters
     ----------
-    attributes : of the store
+    plan : Plan
+        As it was made.
+    place : Place
+        Where the store is.
+    attributes : mapping
+        Attributes of the store.
+
+    Returns
+    -------
+    plan : Plan
+        New runs are behind the others, in blocks of their own.
+    new : int
+        Number of new runs.
 
     Raises
     ------
     PlanChangedError
-        The store has runs that the plan has not, or other blocks; what differs is named.
+        The store has runs that the plan does not have, or other blocks; the differences are named.
     """
     if attributes["plan_digest"] == plan.digest:
         return plan, 0
     size = int(attributes["block_size"])
     rows = int(attributes["rows"])
-    there = ids_of(
-        reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
-    )
-    starts = (0, *(int(extension["first_row"]) for extension in attributes.get("extensions", [])))
+    names = reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
+    ids = ids_of(names)
+    extensions = attributes.get("extensions", [])
+    starts = (0, *(int(extension["first_row"]) for extension in extensions))
     order = np.argsort(plan.runs.id)
-    found = order[np.minimum(np.searchsorted(plan.runs.id, there, sorter=order), plan.count - 1)]
-    if (
-        plan.sweep.spec.block != attributes["sweep"]["content"].get("block")
-        or ((plan.runs.id[found] != there) & (there != 0)).any()
-    ):
+    positions = np.searchsorted(plan.runs.id, ids, sorter=order)
+    runs = order[np.minimum(positions, plan.count - 1)]
+    is_missing = (plan.runs.id[runs] != ids) & (ids != 0)
+    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or is_missing.any():
         raise PlanChangedError(_refusal(plan, place, attributes))
-    kept = np.where(there != 0, found, -1)
-    new = np.setdiff1d(np.arange(plan.count), kept)
+    run_of_row = np.where(ids != 0, runs, -1)
+    new = np.setdiff1d(np.arange(plan.count), run_of_row)
     if new.size:
-        kept = np.concatenate([kept, np.full(-rows % size, -1)])
-        starts = (*starts, kept.size)
-    return replace(plan, rows=np.concatenate([kept, new]), block_size=size, starts=starts), new.size
+        unused = np.full(-rows % size, -1)
+        run_of_row = np.concatenate([run_of_row, unused])
+        starts = (*starts, run_of_row.size)
+    run_of_row = np.concatenate([run_of_row, new])
+    return replace(plan, rows=run_of_row, block_size=size, starts=starts), new.size
 
 
 def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int) -> None:
-    """Raise PlanChangedError, naming what differs, unless the store was made for ``plan`` (as :func:`arranged` gives it)."""
+    """Refuse a store that was made for another plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        As :func:`arranged` returns it.
+    place : Place
+        Where the store is.
+    attributes : mapping
+        Attributes of the store.
+    new : int
+        Number of runs that the store does not have.
+
+    Raises
+    ------
+    PlanChangedError
+        The plans differ; the differences are named.
+    """
     if attributes["plan_digest"] != plan.digest:
         raise PlanChangedError(_refusal(plan, place, attributes, new=new))
 
 
 def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
-    """Raise PlanChangedError if more than runs would be added: another choice of runs to check."""
-    if attributes["sweep"]["content"].get("check") != plan.sweep.given["content"].get("check"):
+    """Refuse an extension that would change which runs are repeated for their accuracy.
+
+    Parameters
+    ----------
+    plan : Plan
+        The extended plan.
+    place : Place
+        Where the store is.
+    attributes : mapping
+        Attributes of the store.
+
+    Raises
+    ------
+    PlanChangedError
+        The choice of runs to repeat differs.
+    """
+    before = recorded_content(attributes).get("accuracy")
+    if before != plan.sweep.given["content"].get("accuracy"):
         raise PlanChangedError(_refusal(plan, place, attributes))
 
 
-def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*before, *now]):
-            yield from _differences(
-                before.get(key), now.get(key), f"{where}.{key}" if where else str(key)
-            )
-    elif before == now:
+def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
+    """Yield a line for each difference between what a store records and a plan."""
+    if recorded == planned:
         return
-    elif isinstance(before, list) and isinstance(now, list) and _is_long(before, now):
-        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
-        place = len(list(same))
-        yield from _differences(_item(before, place), _item(now, place), f"{where}[{place}]")
+    if isinstance(recorded, Mapping) and isinstance(planned, Mapping):
+        for key in dict.fromkeys([*recorded, *planned]):
+            path_of_key = f"{path}.{key}" if path else str(key)
+            yield from _differences(recorded.get(key), planned.get(key), path_of_key)
+    elif isinstance(recorded, list) and isinstance(planned, list) and _is_long(recorded, planned):
+        for index, (recorded_item, planned_item) in enumerate(
+            itertools.zip_longest(recorded, planned)
+        ):
+            if recorded_item != planned_item:
+                yield from _differences(recorded_item, planned_item, f"{path}[{index}]")
+                break
     else:
-        yield f"{where}: the store has {shown(before)}, now it is {shown(now)}"
+        yield f"{path}: the store has {shown(recorded)}, now it is {shown(planned)}"
 
 
 def _is_long(*values: Any) -> bool:
     return any(len(repr(value)) > LONGEST_SHOWN for value in values)
 
 
-def _item(values: list[Any], index: int) -> Any:
-    """Return an item of a list, None behind its end."""
-    return values[index] if index < len(values) else None
-
-
-def _of_plan(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what decides nothing of a store."""
-    return {key: value for key, value in given.items() if key != "checks"}
+def _decisive(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop ``expect``, which does not affect what a store holds."""
+    return {key: value for key, value in section.items() if key != "expect"}
 
 
 def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
-    then = attributes["sweep"]
-    now = json.loads(json.dumps(plan.sweep.given))
-    was = attributes["provenance"]
-    lines = [
-        line
-        for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set"))
-        for line in _differences(_of_plan(then[name]), _of_plan(now[name]), words)
-    ]
-    lines += _differences(was["model_version"], model_version(), "model version")
-    lines += _differences(was["tables"], plan.runs.tables, "table")
-    lines += continuation(then["content"], now["content"])
-    lines = (
-        lines
-        or redrawn(attributes, plan.sweep.axes)
-        or ["its runs are others, or checked otherwise, though the files say the same"]
-    )
-    cure = "use another --store"
+    """Return the message that a store holds another plan, with the differences."""
+    recorded = {**attributes["sweep"], "content": recorded_content(attributes)}
+    planned = json.loads(json.dumps(plan.sweep.given))
+    provenance = attributes["provenance"]
+    lines: list[str] = []
+    for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set")):
+        lines += _differences(_decisive(recorded[name]), _decisive(planned[name]), words)
+    lines += _differences(provenance["model_version"], model_version(), "model version")
+    lines += _differences(provenance["tables"], plan.runs.tables, "table")
+    lines += continuation(recorded["content"], planned["content"])
+    if not lines:
+        lines = redrawn(attributes, plan.sweep.axes)
+    if not lines:
+        lines = ["its runs, or those repeated for accuracy, are others, though the files agree"]
+    advice = "use another --store"
     if new:
-        cure = (
+        advice = (
             f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use"
             " another --store"
         )
@@ -122,6 +165,6 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
         [
             f"{place} holds another plan; nothing was changed:",
             *(f"  {line}" for line in lines),
-            cure,
+            advice,
         ]
     )

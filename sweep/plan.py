@@ -1,4 +1,4 @@
-"""From a sweep to its cases in the order they run: validated, named, grouped into blocks."""
+"""The plan of a sweep: its cases validated, named, ordered, and grouped into blocks."""
 
 import functools
 import hashlib
@@ -26,19 +26,29 @@ from marsdisk.start import check
 from .axes import ONE_AT_A_TIME, Overrides, short_names
 from .design import POINT
 from .idle import coinciding, idle_axes
-from .judging import refuse_bad_checks
+from .judging import refuse_bad_expectations
 from .refine import runs_per_point
 from .spec import Sweep
 from .store import layout
 from .store.writer import coordinate
 
-# of series and size distributions; they are held about twice while a block is written
+#: Bytes of series and size distributions in a block; they are held about twice while it is written.
 BLOCK_BYTES = 50e6
-#: Blocks that a sweep is cut into, besides so many for each worker, and the largest that its blocks
-#: become for that, in runs. A few serve a small sweep, so that some workers share it and an
-#: interruption costs a part only; a large one has many, whose files are fewer if they are larger.
-BLOCKS_WANTED = ((4, 2, 256), (64, 16, 1024))
+#: Runs of a block, unless the sweep has fewer or they take more memory.
 BLOCK_MIN = 16
+
+
+class _BlockCount(NamedTuple):
+    """How many blocks a sweep is divided into, and a limit on their size for that."""
+
+    blocks: int  #: at least
+    blocks_per_worker: int  #: at least
+    largest_block: int  #: in runs
+
+
+#: A small sweep has a few blocks, so that several workers share it and an interruption costs only
+#: a part. A large one has many, which are larger so that there are fewer files.
+_BLOCK_COUNTS = (_BlockCount(4, 2, 256), _BlockCount(64, 16, 1024))
 
 
 @dataclass(frozen=True)
@@ -48,24 +58,27 @@ class Case:
     run_id: str
     overrides: Overrides
     labels: dict[str, Any]  #: on each axis of the product; empty for an included case
-    identity: tuple[object, ...]  #: what its cached arrays depend on
+    identity: tuple[object, ...]  #: all that its cached arrays depend on
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """All different runs of a sweep as columns, so that a million take some tens of megabytes; those that share cached arrays stand together."""
+    """All distinct runs of a sweep as columns; runs that share cached arrays are neighbours.
 
-    number: NDArray[np.int64]  #: (runs,) of the first case of the sweep file that is this run
-    id: NDArray[np.uint64]  #: (runs,) its name
-    #: (runs,) place of what its cached arrays depend on among ``identities``
-    kind: NDArray[np.int64]
-    values: dict[str, NDArray[Any]]  #: (runs,) each swept key
-    identities: tuple[tuple[Any, ...], ...]
-    #: (cases,) which run each case of the product is, coinciding ones too, in the order of the file
+    A million runs take some tens of megabytes.
+    """
+
+    number: NDArray[np.int64]  #: (runs,) number of the first case that is this run
+    id: NDArray[np.uint64]  #: (runs,) the run_id as a number
+    kind: NDArray[np.int64]  #: (runs,) index into ``identities``
+    values: dict[str, NDArray[Any]]  #: (runs,) values of each swept key
+    identities: tuple[tuple[Any, ...], ...]  #: all that cached arrays depend on
+    #: (cases,) run of each case of the product, in the order of the file; several cases may share
+    #: a run
     product: NDArray[np.int64]
-    product_number: NDArray[np.int64]  #: (cases,) number of each
+    product_number: NDArray[np.int64]  #: (cases,) number of each case of the product
     tables: dict[str, str]  #: digest of every table that any run uses
-    parts: frozenset[str]  #: of the model that have arrays of their own
+    parts: frozenset[str]  #: parts of the model that have arrays of their own
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,9 @@ class Block:
     """The unit of work, of writing and of committing."""
 
     index: int
-    rows: Sequence[int]  #: of the store: all that the block has, or those to run again
+    rows: Sequence[int]  #: rows of the store with all runs of the block, or with those to repeat
     attempt: int = 1
-    unused: int = 0  #: rows behind them, up to the end of the block, that hold no run
+    unused: int = 0  #: rows at the end of the block that hold no run
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,22 +97,22 @@ class Plan:
 
     sweep: Sweep
     runs: Runs
-    #: run in each row of the store; -1 in the part of a block that an extension left unused
+    #: (rows,) index of the run in each row of the store; -1 in rows that an extension left unused
     rows: NDArray[np.int64]
-    output: Output  #: of all runs
-    block_size: int
-    coordinates: dict[str, str]  #: short name of each swept key
+    output: Output  #: output grid of all runs
+    block_size: int  #: in rows
+    coordinates: dict[str, str]  #: name in the store of each swept key
     warnings: tuple[str, ...] = field(default=())
     starts: tuple[int, ...] = (0,)  #: rows at which the store, and each of its extensions, begins
 
     @property
     def count(self) -> int:
-        """How many runs there are."""
+        """Number of runs."""
         return self.runs.id.size
 
     @property
     def duplicates(self) -> int:
-        """How many cases are left out since they are the same run as another."""
+        """Number of cases that share the run of another."""
         return self.runs.product.size + len(self.sweep.spec.include) - self.count
 
     @property
@@ -113,7 +126,13 @@ class Plan:
         return [int(row) for row in np.flatnonzero(self.rows < 0)]
 
     def case(self, row: int) -> Case:
-        """The run in one row of the store."""
+        """Return the run in a row of the store.
+
+        Raises
+        ------
+        IndexError
+            The row is unused.
+        """
         run = self.rows[row]
         if run < 0:
             raise IndexError(f"row {row} is unused")
@@ -126,61 +145,79 @@ class Plan:
         )
 
     def overrides(self, rows: Sequence[int]) -> tuple[Overrides, ...]:
-        """What the runs in these rows change of the base."""
+        """Return the overrides of the runs in some rows of the store."""
         return tuple(self.sweep.overrides_of(self.runs.number[self.rows[[*rows]]]))
 
     @functools.cached_property
     def ids(self) -> NDArray[np.uint64]:
-        """(rows,) name of the run in each row, 0 in unused ones."""
+        """(rows,) run_id of each row as a number, 0 in unused rows."""
         return np.where(self.rows >= 0, self.runs.id[self.rows], np.uint64(0))
 
     @functools.cached_property
     def checked(self) -> frozenset[int]:
-        """Rows of the runs whose numerical error is found and stored: those with the smallest run_id, which is as good as drawn by lot.
+        """Rows of the runs that are repeated with tighter steps and other bins.
 
-        So the same runs are chosen whatever the order of the cases, the workers, and what is
-        committed already. An extension has its own.
+        These are the runs with the smallest run_id, which is as good as drawing lots: the choice
+        depends neither on the order of the cases nor on the workers or on what is committed
+        already. Each extension has its own.
         """
-        spec = self.sweep.spec.check
+        spec = self.sweep.spec.accuracy
         if spec is None or spec.fraction == 0.0:
             return frozenset()
-        found: set[int] = set()
-        # whose rounds are small and many: whoever is below the line, and one at least
         if self.sweep.spec.refine is not None:
-            first = np.flatnonzero(
-                self.rows[: self.starts[1] if len(self.starts) > 1 else None] >= 0
-            )
-            below = np.flatnonzero((self.rows >= 0) & (self.ids / 2.0**64 <= spec.fraction))
-            return frozenset([*below.tolist(), int(first[np.argmin(self.ids[first])])])
-        for lo, hi in itertools.pairwise((*self.starts, self.rows.size)):
-            used = lo + np.flatnonzero(self.rows[lo:hi] >= 0)
-            wanted = max(1, round(spec.fraction * used.size))
-            found.update(used[np.argsort(self.ids[used])[:wanted]].tolist())
-        return frozenset(found)
+            return self._checked_in_rounds(spec.fraction)
+        checked: set[int] = set()
+        for begin, end in itertools.pairwise((*self.starts, self.rows.size)):
+            used = begin + np.flatnonzero(self.rows[begin:end] >= 0)
+            count = max(1, round(spec.fraction * used.size))
+            checked.update(used[np.argsort(self.ids[used])[:count]].tolist())
+        return frozenset(checked)
+
+    def _checked_in_rounds(self, fraction: float) -> frozenset[int]:
+        """Return the rows of runs to repeat in a refinement, whose rounds are small and many.
+
+        These are all with a run_id below a limit, and at least one of the first round.
+        """
+        below_limit = np.flatnonzero((self.rows >= 0) & (self.ids / 2.0**64 <= fraction))
+        end = self.starts[1] if len(self.starts) > 1 else self.rows.size
+        first_round = np.flatnonzero(self.rows[:end] >= 0)
+        smallest = int(first_round[np.argmin(self.ids[first_round])])
+        return frozenset([*below_limit.tolist(), smallest])
 
     @property
     def digest(self) -> str:
-        """Names the runs, their order and their blocks, and which of them are checked: all that decides what a store holds."""
+        """Digest of the runs, their order, their blocks, and which of them are repeated.
+
+        That is all that decides what a store holds.
+        """
         digest = hashlib.sha256(f"{self.block_size} {sorted(self.checked)} ".encode())
-        for ids in (self.ids, *([self.runs.id[self.runs.product]] if self.has_case_table else [])):
+        columns = [self.ids]
+        if self.has_case_table:
+            columns.append(self.runs.id[self.runs.product])
+        for ids in columns:
             digest.update(ids.astype(">u8").tobytes() + b" ")
         return digest.hexdigest()[:32]
 
     @property
     def has_case_table(self) -> bool:
-        """Whether the store says of each case which run it is: where the order of a design matters, or cases share a run."""
-        drawn = any(axis.name in {POINT, ONE_AT_A_TIME} for axis in self.sweep.axes)
-        return drawn or len(np.unique(self.runs.product)) < self.runs.product.size
+        """Whether the store says which run each case is.
+
+        It does where the order of a design matters, or where cases share a run.
+        """
+        if any(axis.name in {POINT, ONE_AT_A_TIME} for axis in self.sweep.axes):
+            return True
+        return len(np.unique(self.runs.product)) < self.runs.product.size
 
     @property
     def blocks(self) -> list[Block]:
-        size = self.block_size
-        found = []
-        for lo in range(0, self.rows.size, size):
-            here = self.rows[lo : lo + size]
-            used = int((here >= 0).sum())
-            found.append(Block(lo // size, range(lo, lo + used), unused=here.size - used))
-        return found
+        """All blocks, in the order of the store."""
+        blocks = []
+        for begin in range(0, self.rows.size, self.block_size):
+            rows = self.rows[begin : begin + self.block_size]
+            used = int((rows >= 0).sum())
+            index = begin // self.block_size
+            blocks.append(Block(index, range(begin, begin + used), unused=rows.size - used))
+        return blocks
 
     @property
     def shared_grid(self) -> bool:
@@ -189,8 +226,10 @@ class Plan:
 
     @property
     def parts(self) -> frozenset[str]:
-        """Which optional arrays the store has."""
-        return self.runs.parts | frozenset({"check"} if self.checked else ())
+        """Parts of the model, and of the bookkeeping, that have arrays of their own."""
+        if self.checked:
+            return self.runs.parts | {"check"}
+        return self.runs.parts
 
     @property
     def bins(self) -> int:
@@ -203,33 +242,47 @@ def _bins(runs: Runs) -> int:
 
 
 def default_block(cases: int, bins: int, output: Output, workers: int = 2) -> int:
-    """Runs per block: seconds of work, not too much memory, and blocks for all workers even in a small sweep.
+    """Return the number of runs per block.
 
-    A store keeps the blocks that it was made with, whoever goes on with it.
+    A block is seconds of work and not too much memory, and even a small sweep has blocks for all
+    workers. A store keeps the blocks that it was made with, whoever resumes it.
+
+    Parameters
+    ----------
+    cases : int
+        Runs of the sweep.
+    bins : int
+        Bins of its largest grid.
+    output : Output
+        Its output grid.
+    workers : int
+        Workers that are expected.
+
+    Returns
+    -------
+    int
+        At least 1.
     """
-    wanted = [
-        min(largest, math.ceil(cases / max(blocks, per_worker * workers)))
-        for blocks, per_worker, largest in BLOCKS_WANTED
-    ]
-    return max(1, min(_fitting(bins, output), max(BLOCK_MIN, *wanted)))
+    sizes = []
+    for blocks, blocks_per_worker, largest_block in _BLOCK_COUNTS:
+        blocks_wanted = max(blocks, blocks_per_worker * workers)
+        sizes.append(min(largest_block, math.ceil(cases / blocks_wanted)))
+    return max(1, min(_runs_fitting(bins, output), max(BLOCK_MIN, *sizes)))
 
 
-def _fitting(bins: int, output: Output) -> int:
-    """Runs whose results take :data:`BLOCK_BYTES`."""
+def _runs_fitting(bins: int, output: Output) -> int:
+    """Return the number of runs whose results take :data:`BLOCK_BYTES`."""
     sizes = layout.dimension_sizes(samples=output.samples, snapshots=output.snapshots, bins=bins)
-    return int(
-        BLOCK_BYTES
-        / layout.bytes_per_run(sizes, layout.variables(shared_grid=False, parts=layout.OPTIONAL))
-    )
+    variables = layout.variables(shared_grid=False, parts=layout.OPTIONAL)
+    return int(BLOCK_BYTES / layout.bytes_per_run(sizes, variables))
 
 
 def run_id(config: RunConfig) -> str:
-    """Name of a run: 16 hex digits of configuration, tables and model version; same name, same answer."""
-    return _named(config.digest())
+    """Return the name of a run: 16 hex digits of its configuration, tables and model version.
 
-
-def _named(digest: str) -> str:
-    return name_of_run(digest, model_version())
+    Runs with the same name have the same results.
+    """
+    return name_of_run(config.digest(), model_version())
 
 
 def name_of_run(digest: str, version: str) -> str:
@@ -238,44 +291,56 @@ def name_of_run(digest: str, version: str) -> str:
     Parameters
     ----------
     digest : str
-        Of its configuration and tables.
+        Digest of its configuration and tables.
     version : str
         As :func:`marsdisk.model_version` gives it.
+
+    Returns
+    -------
+    str
+        16 hex digits.
     """
     return hashlib.sha256(f"{digest} {version}".encode()).hexdigest()[:16]
 
 
 def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:
-    """Names of runs as they are written, as numbers; 0 for none.
+    """Return names of runs as numbers.
+
+    Parameters
+    ----------
+    run_ids : iterable of str
+        As a store has them, empty in rows without a run.
+
+    Returns
+    -------
+    (rows,) array of uint64
+        0 in rows without a run.
 
     Raises
     ------
     ValueError
-        One is no such name.
+        One is not hexadecimal.
     """
     return np.array([int(name, 16) if name else 0 for name in run_ids], dtype=np.uint64)
 
 
 class _Uses(NamedTuple):
-    """What a run uses beside its configuration, and what it fills."""
+    """The tables that a run uses, and the parts of the model that it fills arrays of."""
 
-    digests: dict[str, str]  #: of each table, by configuration key
-    tables: dict[str, str]  #: the same by words that name the table
-    parts: frozenset[str]  #: of the model that have arrays of their own
+    digests: dict[str, str]  #: digest of each table by configuration key
+    tables: dict[str, str]  #: the same by ``key = name of the table``
+    parts: frozenset[str]  #: parts of the model that have arrays of their own
 
 
 @stage
 def _uses(config: RunConfig) -> _Uses:
     digests = config.table_digests()
-    return _Uses(
-        digests,
-        {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()},
-        layout.parts_of(config),
-    )
+    tables = {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()}
+    return _Uses(digests, tables, layout.parts_of(config))
 
 
 def value_at(config: RunConfig, key: str) -> Any:
-    """Value of a dotted key, None where the configuration has no such part."""
+    """Return the value of a dotted key, None where the configuration does not have it."""
     value: Any = config
     for word in key.split("."):
         value = value[int(word)] if word.isdigit() else getattr(value, word, None)
@@ -283,111 +348,134 @@ def value_at(config: RunConfig, key: str) -> Any:
 
 
 def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
-    """Number and sections of each case, the latter also as stages of a set-up remember them; ConfigError at the end where any cannot run."""
-    problems: dict[str, tuple[int, str]] = {}
+    """Yield number, sections and configuration of each case.
+
+    The configuration is the one that stages of a set-up remember. ConfigError at the end where any
+    case cannot run.
+    """
+    problems: dict[str, _Problem] = {}
     variations = Variations(sweep.base)
     memory = Memory()
     for number, overrides in sweep.numbered():
         try:
             sections = variations.sections(overrides)
-            seen = memory.of(sections)
-            check(seen)
+            config = memory.of(sections)
+            check(config)
         except ConfigError as error:
             for problem in error.problems:
-                count, first = problems.get(
-                    problem, (0, ", ".join(f"{k} = {v}" for k, v in overrides.items()))
-                )
-                problems[problem] = (count + 1, first)
+                cases, first_case = problems.get(problem, _Problem(0, _in_words(overrides)))
+                problems[problem] = _Problem(cases + 1, first_case)
             continue
-        yield number, sections, seen
+        yield number, sections, config
     if problems:
-        lines = [
-            f"{problem}  [{count} case{'s' if count > 1 else ''}, first: {first}]"
-            for problem, (count, first) in problems.items()
-        ]
-        lines = _few_of_each(lines)
+        lines = []
+        for problem, (cases, first_case) in problems.items():
+            count = "1 case" if cases == 1 else f"{cases} cases"
+            lines.append(f"{problem}  [{count}, first: {first_case}]")
         where = f"sweep {sweep.spec.name} has cases that cannot run; nothing was started"
-        raise sweep.with_lines(ConfigError(lines, where))
+        raise sweep.with_lines(ConfigError(_few_of_each(lines), where))
 
 
-def _few_of_each(lines: list[str], shown: int = 3) -> list[str]:
-    """The first few of the lines that differ in nothing but the value, which a sampled key may have many of."""
+class _Problem(NamedTuple):
+    """The cases that have a problem."""
+
+    cases: int
+    first_case: str  #: its overrides in words
+
+
+def _in_words(overrides: Overrides) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in overrides.items())
+
+
+def _few_of_each(lines: list[str], max_lines: int = 3) -> list[str]:
+    """Return the first few of the lines that differ only in the value of a key.
+
+    A sampled key may have many of them.
+    """
     alike: dict[str, list[str]] = {}
     for line in lines:
-        alike.setdefault(
-            re.sub(r"^(\S+) = .*?(: |  \[)", r"\1\2", line.split("  [")[0]), []
-        ).append(line)
-    more = ((of, len(of) - shown) for of in alike.values())
-    return [
-        line
-        for of, hidden in more
-        for line in [
-            *of[:shown],
-            *([f"  and {hidden} more like it, for other values"] if hidden > 0 else []),
-        ]
-    ]
+        without_value = re.sub(r"^(\S+) = .*?(: |  \[)", r"\1\2", line.split("  [")[0])
+        alike.setdefault(without_value, []).append(line)
+    shown = []
+    for group in alike.values():
+        shown += group[:max_lines]
+        hidden = len(group) - max_lines
+        if hidden > 0:
+            shown.append(f"  and {hidden} more like it, for other values")
+    return shown
 
 
-def _refuse_uncheckable(plan: Plan) -> None:
-    """Raise ConfigError where a run that is to be checked has too many bins to double them."""
+def _refuse_too_many_bins(plan: Plan) -> None:
+    """Raise ConfigError where a run that is to be repeated has too many bins to double them."""
     variations = Variations(plan.sweep.base)
-    for run in sorted(plan.checked):
+    for row in sorted(plan.checked):
+        overrides = plan.case(row).overrides
         try:
-            comparisons(variations.config(plan.case(run).overrides))
+            comparisons(variations.config(overrides))
         except ConfigError as error:
-            first = ", ".join(f"{key} = {value}" for key, value in plan.case(run).overrides.items())
+            advice = f"or drop accuracy  [{_in_words(overrides)}]"
             raise ConfigError(
-                [f"{problem}, or drop check  [{first}]" for problem in error.problems],
-                f"sweep {plan.sweep.spec.name}: check; nothing was started",
+                [f"{problem}, {advice}" for problem in error.problems],
+                f"sweep {plan.sweep.spec.name}: accuracy; nothing was started",
             ) from error
 
 
 def _in_cache_order(identities: Sequence[tuple[object, ...]]) -> NDArray[np.int64]:
-    """Rank of each: equal grids, then densities, fragment laws, Q_D* laws and speeds stand together, in the order of the file within."""
+    """Return the rank of each identity, so that runs that share cached arrays are neighbours.
+
+    Runs are ordered by grid, then by density, fragment law, Q_D* law and speed, each in the order
+    in which the file first gives it.
+    """
     ranks: list[dict[object, int]] = [{} for _ in identities[0]]
-    places = [
-        [rank.setdefault(part, len(rank)) for rank, part in zip(ranks, identity, strict=True)]
-        for identity in identities
-    ]
-    return np.unique(np.array(places), axis=0, return_inverse=True)[1].reshape(-1)
+    ranks_of_parts = []
+    for identity in identities:
+        pairs = zip(ranks, identity, strict=True)
+        ranks_of_parts.append([rank.setdefault(part, len(rank)) for rank, part in pairs])
+    return np.unique(np.array(ranks_of_parts), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _value_of(key: str) -> Callable[[dict[str, Section]], Any]:
-    """How to find the value of a key among the sections of a configuration; AttributeError where a law does not have it."""
+def _getter(key: str) -> Callable[[dict[str, Section]], Any]:
+    """Return a function from the sections of a configuration to the value of a key.
+
+    It raises AttributeError where a law does not have the key.
+    """
     section, _, rest = key.partition(".")
-    get = attrgetter(rest) if rest else None
-    return (lambda sections: get(sections[section])) if get else itemgetter(section)
+    if not rest:
+        return itemgetter(section)
+    get = attrgetter(rest)
+    return lambda sections: get(sections[section])
 
 
 def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
-    """Every case validated, those that are the same run joined; and the output grid that all share."""
+    """Validate every case and return the distinct runs, and the output grid that all share."""
     numbers = array("q")
     ids = array("Q")
     kinds = array("q")
     values: list[list[Any]] = [[] for _ in keys]
-    columns = [(column, key, _value_of(key)) for column, key in zip(values, keys, strict=True)]
+    columns = [(column, key, _getter(key)) for column, key in zip(values, keys, strict=True)]
     kind_of = dict[tuple[Any, ...], int]()
     outputs = list[Output]()
     tables = dict[str, str]()
     parts = frozenset[str]()
-    used = _Uses({}, {}, parts)
-    for number, sections, seen in _validated(sweep):
+    last_uses = _Uses({}, {}, parts)
+    for number, sections, config in _validated(sweep):
         numbers.append(number)
-        uses = _uses(seen)
-        ids.append(int(_named(digest_of_sections(sections, uses.digests)), 16))
-        kinds.append(kind_of.setdefault(cache_identity(seen), len(kind_of)))
-        for column, key, value in columns:
+        uses = _uses(config)
+        digest = digest_of_sections(sections, uses.digests)
+        ids.append(int(name_of_run(digest, model_version()), 16))
+        kinds.append(kind_of.setdefault(cache_identity(config), len(kind_of)))
+        for column, key, get in columns:
             try:
-                column.append(value(sections))
+                column.append(get(sections))
             except (AttributeError, KeyError):
                 # a part that this case does not have, an element of a list, or no key at all
-                column.append(value_at(seen, key))
-        if uses is not used:  # one for all cases but those that sweep a table
-            used = uses
+                column.append(value_at(config, key))
+        if uses is not last_uses:  # the same object for all cases, unless tables are swept
+            last_uses = uses
             tables = tables | uses.tables
             parts = parts | uses.parts
-        outputs = outputs or [seen.output]
-        if seen.output is not outputs[0] and seen.output != outputs[0]:
+        outputs = outputs or [config.output]
+        if config.output is not outputs[0] and config.output != outputs[0]:
             problem = (
                 f"{sweep.overrides(number)} changes the output grid, which all runs of a store"
                 " share; set it once under output"
@@ -397,39 +485,52 @@ def _runs(sweep: Sweep, keys: Sequence[str]) -> tuple[Runs, Output]:
         raise ConfigError(
             ["every case is excluded; nothing is left to run"], f"sweep {sweep.spec.name}"
         )
-    number_of, kind = (np.frombuffer(column, dtype=np.int64) for column in (numbers, kinds))
-    id, begin, of_case = np.unique(
+    number_of_case = np.frombuffer(numbers, dtype=np.int64)
+    kind_of_case = np.frombuffer(kinds, dtype=np.int64)
+    run_ids, first_case, run_of_case = np.unique(
         np.frombuffer(ids, dtype=np.uint64), return_index=True, return_inverse=True
     )
     identities = tuple(kind_of)
-    order = np.lexsort((begin, _in_cache_order(identities)[kind[begin]]))
-    begin = begin[order]
-    place = np.argsort(order)
-    in_product = number_of < sweep.product_size
-    swept = {key: coordinate(column)[begin] for key, column in zip(keys, values, strict=True)}
-    return (
-        Runs(
-            number_of[begin],
-            id[order],
-            kind[begin],
-            swept,
-            identities,
-            place[of_case][in_product],
-            number_of[in_product],
-            tables,
-            parts,
-        ),
-        outputs[0],
+    cache_order = _in_cache_order(identities)[kind_of_case[first_case]]
+    order = np.lexsort((first_case, cache_order))
+    first_case = first_case[order]
+    rank_of_run = np.argsort(order)
+    in_product = number_of_case < sweep.product_size
+    runs = Runs(
+        number=number_of_case[first_case],
+        id=run_ids[order],
+        kind=kind_of_case[first_case],
+        values={
+            key: coordinate(column)[first_case] for key, column in zip(keys, values, strict=True)
+        },
+        identities=identities,
+        product=rank_of_run[run_of_case][in_product],
+        product_number=number_of_case[in_product],
+        tables=tables,
+        parts=parts,
     )
+    return runs, outputs[0]
 
 
 def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
-    """Validate every case of ``sweep`` and put them in order, in blocks that so many workers can share.
+    """Validate every case of a sweep and put the runs in order, in blocks.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        As it was read.
+    workers : int
+        Workers that are to share the blocks.
+
+    Returns
+    -------
+    Plan
+        With a row for each run.
 
     Raises
     ------
     ConfigError
-        Listing every problem of any case, before anything is run.
+        With a line for each problem of any case.
     """
     keys = sweep.swept_keys()
     runs, output = _runs(sweep, keys)
@@ -437,21 +538,19 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     bins = _bins(runs)
     block = sweep.spec.block
     refine = sweep.spec.refine
-    if block is None:  # a refinement's store is begun with the first round only
-        block = default_block(
-            count if refine is None else refine.per_round * runs_per_point(sweep),
-            bins,
-            output,
-            workers,
-        )
-    else:  # a chunk is a block, also where the block is not full yet
-        block = min(block, max(count, _fitting(bins, output)))
+    if block is None:
+        # the store of a refinement begins with the first round only
+        size = count if refine is None else refine.per_round * runs_per_point(sweep)
+        block = default_block(size, bins, output, workers)
+    else:
+        # a chunk has the size of a block, even where the block is not full yet
+        block = min(block, max(count, _runs_fitting(bins, output)))
     notes = (
         *sweep.notes(),
         *coinciding(sweep, runs.product, runs.product_number),
         *idle_axes(sweep),
     )
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
-    _refuse_uncheckable(plan)
-    refuse_bad_checks(plan)
+    _refuse_too_many_bins(plan)
+    refuse_bad_expectations(plan)
     return plan

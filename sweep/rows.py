@@ -1,4 +1,4 @@
-"""What checks are asked of: a column of values over the cases of a sweep, or over its runs."""
+"""The columns that expectations are evaluated on: values of each case of a sweep, or each run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Rows(Mapping[str, NDArray[Any]]):
-    """Columns over the cases of the product, coinciding ones too, or over all runs."""
+    """Columns over all cases of the product, or over all runs.
 
-    columns: Mapping[str, NDArray[Any]]  #: along ``run``
+    Cases that share a run have a row each.
+    """
+
+    columns: Mapping[str, NDArray[Any]]  #: (runs,) arrays of the store
     runs: NDArray[np.int64]  #: (rows,) run of each row
-    axes: Mapping[str, NDArray[Any]]  #: (rows,) where on each axis it stands
-    #: axes that are a key: of these a run has a value of its own, of others each case a label
-    of_run: frozenset[str]
+    axes: Mapping[str, NDArray[Any]]  #: (rows,) label on each axis
+    #: Axes that are configuration keys. Their values are read from the run; on other axes each case
+    #: has a label.
+    key_axes: frozenset[str]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return (
-            self.axes[name]
-            if name in self.axes and name not in self.of_run
-            else self.columns[name][self.runs]
-        )
+        if name in self.axes and name not in self.key_axes:
+            return self.axes[name]
+        return self.columns[name][self.runs]
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
@@ -43,60 +45,53 @@ class Rows(Mapping[str, NDArray[Any]]):
     def __len__(self) -> int:
         return len(self.columns)
 
-    def only(self, kept: NDArray[np.bool_]) -> "Rows":
-        return replace(
-            self,
-            runs=self.runs[kept],
-            axes={name: labels[kept] for name, labels in self.axes.items()},
-        )
+    def only(self, chosen: NDArray[np.bool_]) -> "Rows":
+        """Return the rows that are chosen."""
+        axes = {name: labels[chosen] for name, labels in self.axes.items()}
+        return replace(self, runs=self.runs[chosen], axes=axes)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What checks are asked of: a store, or a row that stands for one that is not made yet."""
+    """The results of a store, or a row that stands for those of a store not created yet."""
 
-    runs: Rows  #: all of them
-    cases: Rows  #: of the product of axes
-    parameters: Sequence[str]
+    runs: Rows  #: all runs
+    cases: Rows  #: cases of the product of axes
+    parameters: Sequence[str]  #: names of the swept parameters
 
     @classmethod
     def of(cls, group: zarr.Group) -> "Results":
-        """Those in a store."""
-        columns, (of_case, labels) = Columns(group), cases(group, list(reader.axis_names(group)))
-        keys = frozenset(axis for axis in labels if "config_key" in group[axis].attrs)
+        """Return the results in a store."""
+        columns = Columns(group)
+        run_of_case, labels = cases(group, list(reader.axis_names(group)))
+        key_axes = frozenset(axis for axis in labels if "config_key" in group[axis].attrs)
         return cls(
             Rows(columns, runs_of(group), {}, frozenset()),
-            Rows(columns, of_case, labels, keys),
+            Rows(columns, run_of_case, labels, key_axes),
             parameters(group),
         )
 
     @classmethod
     def expected(cls, plan: "Plan") -> "Results":
-        """One made-up case of a plan, of the kinds that its store will have."""
-        made = {
-            variable.name: np.zeros(1)
-            for variable in layout.variables(shared_grid=True, parts=plan.parts)
-            if not variable.dims
+        """Return a made-up case of a plan, with values of the types that its store will have."""
+        columns: dict[str, NDArray[Any]] = {
+            "run": np.zeros(1),
+            "block": np.zeros(1),
+            "in_product": np.ones(1, bool),
         }
-        texts = {
-            "status": "done",
-            "stop_reason": WORDS["stop_reason"][0],
-            **dict.fromkeys(("run_id", "error", "worker", layout.NOTES), ""),
-        }
-        made |= {
-            name: np.array([text], dtype=np.dtypes.StringDType()) for name, text in texts.items()
-        }
-        swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
         axes = {
             plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1]
             for axis in plan.sweep.axes
         }
-        known = {
-            "run": np.zeros(1),
-            "block": np.zeros(1),
-            "in_product": np.ones(1, bool),
-            **axes,
-            **swept,
-        }
-        one = Rows({**known, **made}, np.zeros(1, np.int64), axes, frozenset())
-        return cls(one, one, [*swept])
+        swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
+        columns |= axes
+        columns |= swept
+        for variable in layout.variables(shared_grid=True, parts=plan.parts):
+            if not variable.dims:
+                columns[variable.name] = np.zeros(1)
+        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0]}
+        texts |= dict.fromkeys(("run_id", "error", "worker", layout.NOTES), "")
+        for name, text in texts.items():
+            columns[name] = np.array([text], dtype=np.dtypes.StringDType())
+        row = Rows(columns, np.zeros(1, np.int64), axes, frozenset())
+        return cls(row, row, [*swept])

@@ -1,4 +1,4 @@
-"""The user's checks on the terminal and for programs: which hold, and the worst run of those that fail."""
+"""Expectations on the terminal and as JSON: those that hold, and the worst run of others."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from marsdisk.commands import OK
 
-from .checks import Check
+from .checks import Expectation
 from .judging import Judgement, Offender, exit_code, judge
 from .progress import say
 from .rows import Results
@@ -19,12 +19,34 @@ from .tables import text
 
 
 def report_checks(
-    group: zarr.Group, checks: Mapping[str, Check], store: Place, console: Console
+    group: zarr.Group, expectations: Mapping[str, Expectation], store: Place, console: Console
 ) -> int:
-    """Print which of the user's checks hold in a store, if there are any; the exit code that they ask for."""
-    if not checks:
+    """Print which expectations hold in a store, if there are any.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    expectations : mapping
+        Expectations by name.
+    store : Place
+        Where the store is, for messages.
+    console : Console
+        Where to print.
+
+    Returns
+    -------
+    int
+        The exit code of a command that ends with them.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each name, axis or function that the store does not have.
+    """
+    if not expectations:
         return OK
-    judgements = judge(checks, Results.of(group), f"{store}: checks")
+    judgements = judge(expectations, Results.of(group), f"{store}: expect")
     console.print(verdicts(judgements))
     for line in findings(judgements, store):
         say(console, line)
@@ -32,108 +54,103 @@ def report_checks(
 
 
 def verdicts(judgements: Sequence[Judgement]) -> Table:
-    """A row for each check."""
-    table = Table(title="checks of the results", title_justify="left")
-    for head in ("check", "", "judged", "fail", "not judged"):
-        table.add_column(head, justify="right" if head in {"judged", "fail"} else "left")
-    for of in judgements:
+    """Return a table with a row for each expectation."""
+    table = Table(title="expectations", title_justify="left")
+    for heading in ("expectation", "", "judged", "fail", "not judged"):
+        table.add_column(heading, justify="right" if heading in {"judged", "fail"} else "left")
+    for judgement in judgements:
         table.add_row(
-            text(of.name),
-            of.verdict,
-            f"{of.judged} {of.what}",
-            str(of.failing),
-            ", ".join(_others(of)) or "-",
+            text(judgement.name),
+            judgement.verdict,
+            f"{judgement.judged} {judgement.counted}",
+            str(judgement.failing),
+            ", ".join(_not_judged(judgement)) or "-",
         )
     return table
 
 
-def _others(of: Judgement) -> Iterator[str]:
-    for state, count in of.not_judged.items():
-        yield (
-            f"{count} {state}"
-            if not of.check.axes
-            else f"{count} with runs {state}"
-            if " " in state
-            else f"{count} with {state} runs"
-        )
-    if of.alone:
-        yield f"{of.alone} of one run, nothing to compare"
+def _not_judged(judgement: Judgement) -> Iterator[str]:
+    """Yield how many runs or groups were not judged, for each reason."""
+    for state, count in judgement.not_judged.items():
+        if not judgement.expectation.axes:
+            yield f"{count} {state}"
+        elif " " in state:
+            yield f"{count} with runs {state}"
+        else:
+            yield f"{count} with {state} runs"
+    if judgement.single:
+        yield f"{judgement.single} of one run, nothing to compare"
 
 
 def findings(judgements: Sequence[Judgement], store: Place) -> list[str]:
-    """What failing checks expect and their worst runs, and why others could not be judged."""
+    """Return lines on expectations that fail, with their worst runs, or cannot be judged."""
     lines = []
-    for of in judgements:
-        if of.worst is not None:
+    for judgement in judgements:
+        name = f"expectation {text(judgement.name)}"
+        worst = judgement.worst
+        if worst is not None:
             lines += [
-                f"check {text(of.name)} fails in {of.failing} of {of.judged} {of.what}: expected"
-                f" {of.check.words}"
+                f"{name} fails in {judgement.failing} of {judgement.judged} {judgement.counted}:"
+                f" expected {judgement.expectation.words}",
+                f"  worst: {_in_words(worst)}",
+                f"  look closer: sweep card {store} {worst.run}",
             ]
-            lines += [
-                f"  worst: {_place(of.worst)}",
-                f"  look closer: sweep card {store} {of.worst.run}",
-            ]
-        elif not of.judged:
-            nobody = (
-                "no run is chosen by where"
-                if of.check.where is not None
-                else "there are no runs of the product of axes"
-            )
-            why = ", ".join(_others(of)) or nobody
-            lines.append(f"check {text(of.name)} cannot be judged, which is not a pass: {why}")
-        if "without a value" in of.not_judged:
+        elif not judgement.judged:
+            reasons = ", ".join(_not_judged(judgement)) or _reason_for_no_runs(judgement)
+            lines.append(f"{name} cannot be judged, which is not a pass: {reasons}")
+        if "without a value" in judgement.not_judged:
             lines.append(
-                f"  check {text(of.name)}: say what a run without a value means with isfinite(...)"
-                " in expect or where"
+                f"  {name}: say what a run without a value means with isfinite(...) in expect or"
+                " where"
             )
     return lines
 
 
-def _place(worst: Offender) -> str:
-    at, numbers = (
-        ", ".join(f"{text(name)} = {text(value)}" for name, value in of.items())
-        for of in (worst.at, worst.numbers)
-    )
-    return (
-        f"{at + ': ' if at else ''}{numbers + ' ' if numbers else ''}(run {worst.run},"
-        f" {text(worst.run_id)})"
-    )
+def _reason_for_no_runs(judgement: Judgement) -> str:
+    if judgement.expectation.where is not None:
+        return "no run is chosen by where"
+    return "there are no runs of the product of axes"
+
+
+def _in_words(worst: Offender) -> str:
+    labels = ", ".join(f"{text(name)} = {text(value)}" for name, value in worst.labels.items())
+    numbers = ", ".join(f"{text(name)} = {text(value)}" for name, value in worst.numbers.items())
+    run = f"(run {worst.run}, {text(worst.run_id)})"
+    line = f"{numbers} {run}" if numbers else run
+    return f"{labels}: {line}" if labels else line
 
 
 def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """Of each check what was asked and found; numbers that are not finite are null."""
-    found = []
-    for of in judgements:
-        worst = (
-            None
-            if of.worst is None
-            else {
-                **vars(of.worst),
-                "at": _finite(of.worst.at),
-                "numbers": _finite(of.worst.numbers),
+    """Return each expectation with its outcome; numbers that are not finite are None."""
+    entries = []
+    for judgement in judgements:
+        worst = None
+        if judgement.worst is not None:
+            worst = {
+                "run": judgement.worst.run,
+                "run_id": judgement.worst.run_id,
+                "at": _finite(judgement.worst.labels),
+                "numbers": _finite(judgement.worst.numbers),
             }
-        )
-        counts = {
-            "of": of.what,
-            "judged": of.judged,
-            "failing": of.failing,
-            "not_judged": dict(of.not_judged),
-            "alone": of.alone,
-        }
-        found.append(
+        entries.append(
             {
-                "name": of.name,
-                **of.check.model_dump(),
-                "verdict": of.verdict,
-                "passed": of.passed,
-                **counts,
+                "name": judgement.name,
+                **judgement.expectation.model_dump(),
+                "verdict": judgement.verdict,
+                "passed": judgement.passed,
+                "of": judgement.counted,
+                "judged": judgement.judged,
+                "failing": judgement.failing,
+                "not_judged": dict(judgement.not_judged),
+                "alone": judgement.single,
                 "worst": worst,
             }
         )
-    return found
+    return entries
 
 
-def _finite(values: Any) -> dict[str, Any]:
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same values, None in place of numbers that are not finite."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()

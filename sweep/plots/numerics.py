@@ -108,8 +108,8 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
     found = Accuracy.of(group)
     if found is None:
         raise StoreError(
-            "no run of this store was checked; give the sweep file check: {fraction: 0.05} and run"
-            " it into another store"
+            "no run of this store was repeated to find its numerical error; give the sweep file"
+            " accuracy: {fraction: 0.05} and run it into another store"
         )
     figure, axes = page.figure(1, 2, height=0.72, sharey=True)
     counts = []

@@ -76,12 +76,12 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     gate.open()
     out, err, code = wait_for_end(driver)
     assert code == 130
-    message = "stopping; what is committed stays, and the same command goes on"
+    message = "stopping; committed results stay, and the same command resumes the sweep"
     assert out.count(message) == 1
     assert any(message in line for line in read_note(Place.of(store), "heartbeat")["said"])
     wait_for_death(workers_then)
     count = rf"(\d+) of {BLOCKS} runs are committed in {store}"
-    line = re.search(f"interrupted: {count}; go on with: (sweep run .*)", out)
+    line = re.search(f"interrupted: {count}; resume with: (sweep run .*)", out)
     assert line is not None
     committed, again = line.groups()
     assert 3 <= int(committed) == counts(store).done < BLOCKS
@@ -117,15 +117,9 @@ def test_a_second_signal_ends_the_process_at_once_and_says_that_nothing_is_lost(
     )
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
     first, stopping, second = done.stdout.splitlines()
-    assert (
-        first
-        == "stopping; what is committed stays, and the same command goes on (a second signal stops"
-        " at once)"
-    )
-    assert (stopping, second) == (
-        "True",
-        "stopped at once; what is committed stays, and the same command goes on",
-    )
+    promise = "committed results stay, and the same command resumes the sweep"
+    assert first == f"stopping; {promise} (a second signal stops at once)"
+    assert (stopping, second) == ("True", f"stopped at once; {promise}")
 
 
 @pytest.mark.faults("the driver is interrupted (SIGINT) while kernels are compiled")
@@ -167,7 +161,7 @@ def _assert_interrupted_before_any_block(driver: Driver, store: Path) -> None:
     assert "compiling the kernels, once for each version of the model" in out
     assert "stopping; what is committed stays" in out
     assert (
-        f"interrupted: 0 of {BLOCKS} runs are committed in {store}; go on with: sweep run " in out
+        f"interrupted: 0 of {BLOCKS} runs are committed in {store}; resume with: sweep run " in out
     )
     assert [path.name for path in store.parent.iterdir() if "lock" in path.name] == []
 
@@ -307,7 +301,9 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
 ) -> None:
     (tmp_path / "bad_checks.py").write_text(BAD_CHECKS, encoding="utf-8")
     file = sweep_file(
-        tmp_path, axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]}, check={"fraction": 1.0}
+        tmp_path,
+        axes={"temperature.T0": [3000.0, 3100.0, 3200.0, 3300.0]},
+        accuracy={"fraction": 1.0},
     )
     driver = start(file, tmp_path / "s.zarr", 2, **preloading("bad_checks", tmp_path))
     out, err, code = wait_for_end(driver)
@@ -316,7 +312,7 @@ def test_a_check_that_kills_its_worker_costs_neither_its_run_nor_other_checks(
     assert dataset.status.values.tolist() == [1, 1, 1, 1]
     assert np.isinf(dataset.err_bins.values).all(axis=1).tolist() == [False, False, False, True]
     assert np.isfinite(dataset.err_time.values[:3]).all()
-    assert "checked 3 of 4 runs" in out
+    assert "repeated 3 of 4 runs" in out
     assert "run 3 could not be compared; see why: marsdisk check " in out
 
 

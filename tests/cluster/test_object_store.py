@@ -111,7 +111,7 @@ def test_an_interrupted_driver_releases_the_store_and_says_how_to_go_on(
     )
     assert json.loads(doctor.stdout)["driver"].startswith(f"process {driver.pid} on ")
     assert (json.loads(doctor.stdout)["findings"], doctor.returncode) == ([], 0)
-    again = re.search(r"go on with: (sweep run .*)", out)
+    again = re.search(r"resume with: (sweep run .*)", out)
     assert again is not None
     done = command(*shlex.split(again.group(1)), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

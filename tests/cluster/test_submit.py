@@ -119,7 +119,7 @@ def test_a_driver_of_this_machine_is_cancelled_and_watched_alike(
     out, _, code = wait_for_end(driver)
     assert code == 130
     assert message in out
-    assert f"go on with: sweep run {long_file}" in out
+    assert f"resume with: sweep run {long_file}" in out
     assert wait_for_end(request)[2] == 0
     assert heartbeat(store)["state"] == "cancelled"
 

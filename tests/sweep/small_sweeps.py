@@ -188,8 +188,8 @@ def _bits(values: np.ndarray[Any, Any]) -> Any:
     return values.tolist() if values.dtype.kind == "T" else (values.dtype, values.tobytes())
 
 
-#: A sweep that checks two of its six runs.
-SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 0.4}}
+#: A sweep that repeats two of its six runs to find their accuracy.
+SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 0.4}}
 #: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that
 #: runs right to left, something too long.
 HOSTILE = '=1+1 <script>alert("x")</script> & $x_{^ \u202e\u05d0\u05d1,\n' + "long " * 30
@@ -202,7 +202,7 @@ MIXED: dict[str, Any] = {
         HOSTILE: {"numerics.max_steps": 3},
         "early": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18},
     },
-    "check": {"fraction": 0.5},
+    "accuracy": {"fraction": 0.5},
 }
 
 

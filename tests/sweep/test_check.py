@@ -1,4 +1,4 @@
-"""``check:`` in a sweep file: which runs are checked, what the store holds of it, and what is said at the end."""
+"""``accuracy:`` in a sweep file: which runs are checked, what the store holds of it, and what is said at the end."""
 
 import dataclasses
 import re
@@ -50,7 +50,7 @@ def ids_checked(plan: Plan) -> set[str]:
 def test_a_fraction_of_the_runs_is_checked_and_at_least_one(
     plan: Planner, fraction: float, count: int
 ) -> None:
-    assert len(plan(axes=T0_AND_RINGS, check={"fraction": fraction}).checked) == count
+    assert len(plan(axes=T0_AND_RINGS, accuracy={"fraction": fraction}).checked) == count
 
 
 def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twentieth(
@@ -58,7 +58,7 @@ def test_without_the_section_nothing_is_checked_and_an_empty_one_checks_a_twenti
 ) -> None:
     axes = {"temperature.T0": {"linspace": [3000, 5000, 40]}}
     assert plan(axes=axes).checked == frozenset()
-    assert len(plan(axes=axes, check={}).checked) == 2
+    assert len(plan(axes=axes, accuracy={}).checked) == 2
 
 
 def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) -> None:
@@ -68,15 +68,15 @@ def test_the_same_runs_are_checked_in_any_order_and_any_blocks(plan: Planner) ->
         "dynamics.e0": [0.3, 0.5],
     }
     turned = {key: values[::-1] for key, values in reversed(axes.items())}
-    one = plan(axes=axes, check={"fraction": 0.3})
-    other = plan(axes=turned, check={"fraction": 0.3}, block=5)
+    one = plan(axes=axes, accuracy={"fraction": 0.3})
+    other = plan(axes=turned, accuracy={"fraction": 0.3}, block=5)
     assert len(one.checked) == 4
     assert ids_checked(one) == ids_checked(other)
-    assert ids_checked(one) < ids_checked(plan(axes=axes, check={"fraction": 0.6}))
+    assert ids_checked(one) < ids_checked(plan(axes=axes, accuracy={"fraction": 0.6}))
 
 
 def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
-    made = plan(axes=T0_AND_RINGS, check={"fraction": 0.5}, block=4)
+    made = plan(axes=T0_AND_RINGS, accuracy={"fraction": 0.5}, block=4)
     tasks = [block_task(made, "nowhere", block, Fence("", made.digest)) for block in made.blocks]
     assert {task.rows[i] for task in tasks for i in task.checked} == made.checked
     assert all(i < len(task.overrides) for task in tasks for i in task.checked)
@@ -85,14 +85,14 @@ def test_each_block_is_sent_its_own_share(plan: Planner) -> None:
 def test_the_choice_of_runs_is_part_of_the_plan_and_the_limits_are_not(plan: Planner) -> None:
     none = plan(axes=T0_AND_RINGS).digest
     some = plan(**SOME).digest
-    assert plan(axes=T0_AND_RINGS, check={"fraction": 0.0}).digest == none
+    assert plan(axes=T0_AND_RINGS, accuracy={"fraction": 0.0}).digest == none
     assert (
         plan(
-            axes=T0_AND_RINGS, check={"fraction": 0.35, "time_limit": 1e-5, "bins_limit": 0.5}
+            axes=T0_AND_RINGS, accuracy={"fraction": 0.35, "time_limit": 1e-5, "bins_limit": 0.5}
         ).digest
         == some
     )
-    assert len({none, some, plan(axes=T0_AND_RINGS, check={"fraction": 1.0}).digest}) == 3
+    assert len({none, some, plan(axes=T0_AND_RINGS, accuracy={"fraction": 1.0}).digest}) == 3
 
 
 def test_errors_stand_in_the_store_for_checked_runs_alone(checked: Path) -> None:
@@ -135,7 +135,9 @@ def test_the_errors_are_those_of_the_run_checked_alone(checked: Path) -> None:
 
 
 def test_a_store_without_checks_has_no_arrays_for_them(finished: Path, tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.0}), tmp_path / "s.zarr")
+    run_here(
+        sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 0.0}), tmp_path / "s.zarr"
+    )
     for store in (finished, tmp_path / "s.zarr"):
         assert not {*ARRAYS, "quantity"} & {path.name for path in store.iterdir()}
 
@@ -180,9 +182,9 @@ def test_a_check_changes_no_bit_and_no_count_of_any_run(
     finished: Path, tmp_path: Path, scope: str
 ) -> None:
     cache = {"scope": scope}
-    for name, check in (("with", {"fraction": 1.0}), ("without", None)):
+    for name, accuracy in (("with", {"fraction": 1.0}), ("without", None)):
         run_here(
-            sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, check=check),
+            sweep_file(tmp_path, axes=T0_AND_RINGS, cache=cache, accuracy=accuracy),
             tmp_path / f"{name}.zarr",
         )
     left = results(tmp_path / "with.zarr")
@@ -215,15 +217,15 @@ def test_another_choice_of_runs_is_refused_and_other_limits_are_not(
     checked: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        PlanChangedError, match=r"check\.fraction: the store has 0\.4, now it is 1\.0"
+        PlanChangedError, match=r"accuracy\.fraction: the store has 0\.4, now it is 1\.0"
     ):
-        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}), checked)
+        run_here(sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 1.0}), checked)
     with pytest.raises(
-        PlanChangedError, match=r"check: the store has \{'fraction': 0\.4\}, now it is None"
+        PlanChangedError, match=r"accuracy: the store has \{'fraction': 0\.4\}, now it is None"
     ):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), checked)
     run_here(
-        sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1e-9}),
+        sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 0.4, "bins_limit": 1e-9}),
         checked,
     )
 
@@ -248,7 +250,7 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan(
-        load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0}, block=6))
+        load_sweep(sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 1.0}, block=6))
     )
     create(plan, tmp_path / "s.zarr")
     seen: list[object] = []
@@ -273,7 +275,7 @@ def test_a_run_that_fails_has_no_error_to_tell(tmp_path: Path) -> None:
         tmp_path,
         set={"numerics.t_end_years": 0.02, "optical_depth.tau_stop": None},
         variants=variants,
-        check={"fraction": 1.0},
+        accuracy={"fraction": 1.0},
     )
     run_here(file, tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
@@ -289,27 +291,27 @@ def test_bins_that_cannot_be_doubled_are_refused_before_anything_starts(plan: Pl
     with pytest.raises(
         ConfigError,
         match=(
-            r"sizes\.n_bins = 600: a check needs a run with twice as many.*, or drop check "
+            r"sizes\.n_bins = 600: a check needs a run with twice as many.*, or drop accuracy "
             r" \[temperature\.T0 = 3000"
         ),
     ):
-        plan(axes=axes, check={"fraction": 1.0})
+        plan(axes=axes, accuracy={"fraction": 1.0})
 
 
 @pytest.mark.parametrize(
-    ("check", "words"),
+    ("accuracy", "words"),
     [
-        ({"fraction": 1.5}, r"check\.fraction = 1\.5: must be a number in \[0, 1\]"),
-        ({"time_limit": 0.0}, r"check\.time_limit = 0\.0: must be a number in \(0, 1\]"),
-        ({"share": 0.5}, r"check\.share = 0\.5: there is no such key"),
-        (0.05, "check = 0.05: must be a section with keys"),
+        ({"fraction": 1.5}, r"accuracy\.fraction = 1\.5: must be a number in \[0, 1\]"),
+        ({"time_limit": 0.0}, r"accuracy\.time_limit = 0\.0: must be a number in \(0, 1\]"),
+        ({"share": 0.5}, r"accuracy\.share = 0\.5: there is no such key"),
+        (0.05, "accuracy = 0.05: must be a section with keys"),
     ],
 )
 def test_a_bad_section_is_named_with_what_to_do(
-    load: Callable[..., Any], check: Any, words: str
+    load: Callable[..., Any], accuracy: Any, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        load(axes=T0_AND_RINGS, check=check)
+        load(axes=T0_AND_RINGS, accuracy=accuracy)
 
 
 @pytest.mark.parametrize("name", [*ARRAYS, "quantity"])
@@ -344,12 +346,12 @@ def test_a_plan_counts_the_checks_in_its_time(
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     checked = (
-        "2 of them checked with tighter steps and with half and twice the bins, 67 % of the time"
+        "2 of them repeated with tighter steps and with half and twice the bins, 67 % of the time"
     )
     assert checked in done.stdout
     monkeypatch.undo()
     sweep_file(tmp_path, axes=T0_AND_RINGS)
-    assert "checked" not in run_command("sweep", "plan", "small.yaml", cwd=tmp_path).stdout
+    assert "repeated" not in run_command("sweep", "plan", "small.yaml", cwd=tmp_path).stdout
 
 
 def test_a_classic_sweep_whose_steps_collisions_bound_says_how_to_see_why_it_could_not_be_compared(
@@ -362,11 +364,11 @@ def test_a_classic_sweep_whose_steps_collisions_bound_says_how_to_see_why_it_cou
     }
     classic = {"numerics": {"scheme": "imex_bdf1", "t_end_orbits": 1e-4, "dt": 1.0}, **coarse}
     file = sweep_file(
-        tmp_path, set=classic, axes={"dynamics.e0": [0.3, 0.5]}, check={"fraction": 0.5}
+        tmp_path, set=classic, axes={"dynamics.e0": [0.3, 0.5]}, accuracy={"fraction": 0.5}
     )
     done = run_command("sweep", "run", file, "--workers", 0, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "checked 0 of 2 runs" in done.stdout
+    assert "repeated 0 of 2 runs" in done.stdout
     (line,) = re.findall(r"run \d could not be compared; see why: (marsdisk check .*)", done.stdout)
     alone = run_command(*shlex.split(line), cwd=tmp_path)
     assert alone.returncode == 2

@@ -18,7 +18,7 @@ from sweep import plots
 from sweep.card import card
 from sweep.spec import load_sweep
 from sweep.store import reader, repair
-from sweep.summary import check_lines
+from sweep.summary import accuracy_lines
 
 ERRORS = ("err_time", "err_bins")
 ARRAYS = (*ERRORS, "order_bins")
@@ -28,7 +28,7 @@ def said_of(file: Path, store: Path) -> list[str]:
     """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
     if not store.exists():
         run_here(file, store)
-    return check_lines(reader.open_group(store), load_sweep(file))
+    return accuracy_lines(reader.open_group(store), load_sweep(file))
 
 
 def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
@@ -43,12 +43,12 @@ def numbers_of(line: str) -> list[float]:
 
 
 def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Path) -> None:
-    sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 1.0, "bins_limit": 3e-3})
+    sweep_file(tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 1.0, "bins_limit": 3e-3})
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     text = in_one_line(done.stdout)
     assert (
-        "checked 6 of 6 runs with tighter steps and with half and twice the bins; relative errors:"
+        "repeated 6 of 6 runs with tighter steps and with half and twice the bins; relative errors:"
         in text
     )
     assert (
@@ -86,7 +86,7 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
         done.stdout.splitlines(),
         "err_bins",
         r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the"
-        r" error: check: {bins_limit: (\S+)}",
+        r" error: accuracy: {bins_limit: (\S+)}",
     )
     assert int(said[0]) > 50
     assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 3e-3
@@ -99,15 +99,15 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
 
 
 GOOD = "all are within the limits: M_loss to 0."
-ALL_CHECKED: dict[str, Any] = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0}}
+ALL_CHECKED: dict[str, Any] = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 1.0}}
 
 
 def test_the_limit_that_is_advised_accepts_the_errors(tmp_path: Path) -> None:
     said = said_of(sweep_file(tmp_path, **ALL_CHECKED), tmp_path / "s.zarr")
     (limit,) = advice(
-        said, "err_bins", r"accept the error: check: {bins_limit: (\S+)} in the sweep file"
+        said, "err_bins", r"accept the error: accuracy: {bins_limit: (\S+)} in the sweep file"
     )
-    accepting = {**ALL_CHECKED, "check": {"fraction": 1.0, "bins_limit": float(limit)}}
+    accepting = {**ALL_CHECKED, "accuracy": {"fraction": 1.0, "bins_limit": float(limit)}}
     assert said_of(sweep_file(tmp_path, **accepting), tmp_path / "s.zarr")[-1].startswith(GOOD)
 
 
@@ -127,7 +127,7 @@ def test_the_bins_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) ->
 
 def test_the_tolerances_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
     """A tolerance of 0.1 is too loose for errors to follow it closely, so it is advised to check again."""
-    given = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0, "bins_limit": 1.0}}
+    given = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 1.0, "bins_limit": 1.0}}
     settings = {"numerics.t_end_years": 0.1, "numerics.rtol": 0.1, "numerics.atol": 3e-4}
     lowered = []
     for i in range(3):
@@ -143,9 +143,11 @@ def test_the_tolerances_that_are_advised_are_enough_sooner_or_later(tmp_path: Pa
 
 
 def test_checks_within_their_limits_need_no_advice(checked: Path, tmp_path: Path) -> None:
-    generous = sweep_file(tmp_path, axes=T0_AND_RINGS, check={"fraction": 0.4, "bins_limit": 1.0})
+    generous = sweep_file(
+        tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 0.4, "bins_limit": 1.0}
+    )
     said = said_of(generous, checked)
-    assert said[0].startswith("checked 2 of 6 runs")
+    assert said[0].startswith("repeated 2 of 6 runs")
     assert len(said) == 3 + len(QUANTITIES)
     assert not [line for line in said if "beyond a limit" in line or "marsdisk check" in line]
 

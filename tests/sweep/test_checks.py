@@ -1,4 +1,4 @@
-"""checks: in a sweep file: which runs and groups are judged, what passes, what fails, and what cannot be judged."""
+"""``expect:`` in a sweep file: which runs and groups are judged, what passes, what fails, and what cannot be judged."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from toy_model import BOUNDS, TINY, install
 import sweep.cli
 from marsdisk.commands import CHECK_FAILED
 from marsdisk.errors import ConfigError
-from sweep.checks import parse_checks
+from sweep.checks import parse_expectations
 from sweep.errors import PlanChangedError
 from sweep.heartbeat import FINISHED, HEARTBEAT
 from sweep.judging import judge
@@ -68,8 +68,8 @@ def ask(*words: object) -> Result:
 
 
 def checked(store: Path, *words: object) -> dict[str, Any]:
-    """What sweep checks --json says, by the name of the check, and its exit code as ``exit_code``."""
-    done = ask("checks", store, *words, "--json")
+    """What sweep expect --json says, by name of the expectation, and its exit code as ``exit_code``."""
+    done = ask("expect", store, *words, "--json")
     content = json.loads(done.output)
     assert content["exit_code"] == done.exit_code
     return {"exit_code": done.exit_code, **{of["name"]: of for of in content["checks"]}}
@@ -80,7 +80,7 @@ def counts(of: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
 
 
 def test_a_loss_that_stays_passes_along_an_axis_in_the_order_of_its_values(toy: Made) -> None:
-    found = checked(toy(lambda e0, i0: float(e0 >= 0.5), checks={"stays": STAYS}))
+    found = checked(toy(lambda e0, i0: float(e0 >= 0.5), expect={"stays": STAYS}))
     assert counts(found["stays"]) == ("pass", 2, 0, {}, 0)
     assert found["exit_code"] == 0
 
@@ -88,7 +88,7 @@ def test_a_loss_that_stays_passes_along_an_axis_in_the_order_of_its_values(toy: 
 def test_a_loss_that_returns_below_fails_with_the_run_that_is_furthest_below(toy: Made) -> None:
     store = toy(
         lambda e0, i0: {0.75: 0.4, 1.0: 0.1 + 0.2 * i0}.get(e0, float(e0 >= 0.5)),
-        checks={"stays": STAYS},
+        expect={"stays": STAYS},
     )
     found = checked(store)
     assert (found["exit_code"], CHECK_FAILED) == (3, 3)
@@ -106,7 +106,7 @@ def test_a_loss_that_returns_below_fails_with_the_run_that_is_furthest_below(toy
 def test_a_spread_is_judged_in_every_group_and_shown_with_both_sides(toy: Made) -> None:
     store = toy(
         lambda e0, i0: 1.0 + e0 * i0,
-        checks={"spread": SPREAD, "of all": {**SPREAD, "over": ["e0", "i0"]}},
+        expect={"spread": SPREAD, "of all": {**SPREAD, "over": ["e0", "i0"]}},
     )
     found = checked(store)
     assert counts(found["spread"]) == ("FAIL", 5, 4, {}, 0)
@@ -118,10 +118,14 @@ def test_a_spread_is_judged_in_every_group_and_shown_with_both_sides(toy: Made) 
     assert counts(found["of all"]) == ("FAIL", 1, 1, {}, 0)
 
 
-def test_a_check_without_an_axis_is_of_every_run_included_ones_too(toy: Made) -> None:
-    checks = {"low": {"expect": "M_loss < 0.9"}, "stays": STAYS}
+def test_an_expectation_without_an_axis_is_of_every_run_included_ones_too(toy: Made) -> None:
+    expectations = {"low": {"expect": "M_loss < 0.9"}, "stays": STAYS}
     found = checked(
-        toy(lambda e0, i0: e0, include=[{"dynamics.e0": 0.46, "dynamics.i0": 0.02}], checks=checks)
+        toy(
+            lambda e0, i0: e0,
+            include=[{"dynamics.e0": 0.46, "dynamics.i0": 0.02}],
+            expect=expectations,
+        )
     )
     assert counts(found["low"]) == ("FAIL", 11, 3, {}, 0)
     assert found["low"]["worst"]["at"] == {"e0": 0.5, "i0": 0.01}
@@ -129,37 +133,39 @@ def test_a_check_without_an_axis_is_of_every_run_included_ones_too(toy: Made) ->
 
 
 def test_where_chooses_runs_and_a_group_of_one_has_nothing_to_compare(toy: Made) -> None:
-    checks = {
+    expectations = {
         "high": {**SPREAD, "where": "e0 > 0.35"},
         "single": {**SPREAD, "where": "i0 < 0.05"},
         "none": {"expect": "M_loss < 0", "where": "e0 > 7"},
     }
-    store = toy(lambda e0, i0: 1.0 + (e0 < 0.5) * i0, checks=checks)
+    store = toy(lambda e0, i0: 1.0 + (e0 < 0.5) * i0, expect=expectations)
     found = checked(store)
     assert counts(found["high"]) == ("pass", 2, 0, {}, 0)
     assert counts(found["single"]) == ("cannot be judged", 0, 0, {}, 5)
     assert counts(found["none"]) == ("cannot be judged", 0, 0, {}, 0)
     assert found["exit_code"] == 1  # nothing fails, and not everything passes
-    text = in_one_line(ask("checks", store).output)
-    assert "check none cannot be judged, which is not a pass: no run is chosen by where" in text
+    text = in_one_line(ask("expect", store).output)
     assert (
-        "check single cannot be judged, which is not a pass: 5 of one run, nothing to compare"
+        "expectation none cannot be judged, which is not a pass: no run is chosen by where" in text
+    )
+    assert (
+        "expectation single cannot be judged, which is not a pass: 5 of one run, nothing to compare"
         in text
     )
 
 
 def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Made) -> None:
-    checks = {"spread": SPREAD, "each": {"expect": "M_loss > -1"}, "stays": STAYS}
+    expectations = {"spread": SPREAD, "each": {"expect": "M_loss > -1"}, "stays": STAYS}
     store = toy(
         lambda e0, i0: e0,
         lambda config: config.dynamics.e0 == 0.2 and config.dynamics.i0 == 0.1,
-        checks=checks,
+        expect=expectations,
     )
     assert counts(checked(store)["spread"]) == ("pass", 4, 0, {"failed": 1}, 0)
     assert counts(checked(store)["stays"]) == ("pass", 1, 0, {"failed": 1}, 0)
     assert checked(store)["exit_code"] == 1
     assert "│ stays │ pass │ 1 groups │ 0 │ 1 with failed runs │" in in_one_line(
-        ask("checks", store).output
+        ask("expect", store).output
     )
     forget_block(store, 0)
     found = checked(store)
@@ -175,53 +181,55 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
     for block in range(1, 5):
         forget_block(store, block)
     assert counts(checked(store)["each"]) == ("cannot be judged", 0, 0, {"pending": 10}, 0)
-    assert "check each cannot be judged, which is not a pass: 10 pending" in in_one_line(
-        ask("checks", store).output
+    assert "expectation each cannot be judged, which is not a pass: 10 pending" in in_one_line(
+        ask("expect", store).output
     )
 
 
 def test_a_condition_on_results_does_not_drop_runs_that_have_none_yet(toy: Made) -> None:
-    checks = {
+    expectations = {
         "by result": {**SPREAD, "where": "M_loss >= 0"},
         "by key": {**SPREAD, "where": "i0 > 0"},
         "on purpose": {**SPREAD, "where": "status == 'done'"},
     }
-    store = toy(lambda e0, i0: e0, checks=checks)
+    store = toy(lambda e0, i0: e0, expect=expectations)
     forget_block(store, 0)
     found = checked(store)
     assert found["by result"]["not_judged"] == found["by key"]["not_judged"] != {}
     assert found["on purpose"]["not_judged"] == {}
 
 
-def test_a_run_without_a_value_is_judged_only_where_the_check_says_what_that_means(
+def test_a_run_without_a_value_is_judged_only_where_the_expectation_says_what_that_means(
     toy: Made,
 ) -> None:
-    checks = {
+    expectations = {
         "low": {"expect": "M_loss < 2"},
         "known": {"expect": "M_loss < 2", "where": "isfinite(M_loss)"},
         "all there": {"expect": "isfinite(M_loss)"},
         "stays": STAYS,
     }
-    store = toy(lambda e0, i0: e0 if i0 < 0.5 else float("nan"), checks=checks)
+    store = toy(lambda e0, i0: e0 if i0 < 0.5 else float("nan"), expect=expectations)
     found = checked(store)
     assert counts(found["low"]) == ("pass", 5, 0, {"without a value": 5}, 0)
     assert counts(found["known"]) == ("pass", 5, 0, {}, 0)
     assert counts(found["all there"]) == ("FAIL", 10, 5, {}, 0)
     assert counts(found["stays"]) == ("pass", 1, 0, {"without a value": 1}, 0)
     assert (
-        "check low: say what a run without a value means with isfinite(...)"
-        in ask("checks", store).output
+        "expectation low: say what a run without a value means with isfinite(...)"
+        in ask("expect", store).output
     )
 
 
 def test_a_run_of_several_cases_counts_in_each_of_their_groups(toy: Made) -> None:
     variants = {"a": {}, "b": {}, "c": {"dynamics.i0": 0.1}}
-    checks = {
+    expectations = {
         "by variant": STAYS,
         "same": {"over": "variant", "expect": "largest(M_loss) == smallest(M_loss)"},
     }
     store = toy(
-        lambda e0, i0: (e0 >= 0.5) * (1.0 - i0 * (e0 == 1.0)), variants=variants, checks=checks
+        lambda e0, i0: (e0 >= 0.5) * (1.0 - i0 * (e0 == 1.0)),
+        variants=variants,
+        expect=expectations,
     )
     assert zarr.open_group(store, mode="r")["status"].shape == (10,)
     found = checked(store)
@@ -234,14 +242,14 @@ def test_a_run_of_several_cases_counts_in_each_of_their_groups(toy: Made) -> Non
 def test_a_run_ends_with_the_verdicts_and_an_exit_code_of_their_own(
     toy: Made, tmp_path: Path
 ) -> None:
-    store = toy(lambda e0, i0: e0, checks={"low": {"expect": "M_loss < 0.9"}, "stays": STAYS})
+    store = toy(lambda e0, i0: e0, expect={"low": {"expect": "M_loss < 0.9"}, "stays": STAYS})
     for words in (("run", tmp_path / "small.yaml", "--store", store), ("resume", store)):
         done = ask(*words, "--workers", 0)
         assert done.exit_code == CHECK_FAILED, done.output
         text = in_one_line(done.output)
         assert "│ low │ FAIL │ 10 runs │ 2 │ - │" in text
         assert "│ stays │ pass │ 2 groups │ 0 │ - │" in text
-        assert "check low fails in 2 of 10 runs: expected M_loss < 0.9" in text
+        assert "expectation low fails in 2 of 10 runs: expected M_loss < 0.9" in text
         assert (
             "worst: e0 = 0.5, i0 = 0.01: M_loss = 1 (run"
             f" {zarr.open_group(store, mode='r')['e0'][:].tolist().index(0.5)}, " in text
@@ -249,26 +257,24 @@ def test_a_run_ends_with_the_verdicts_and_an_exit_code_of_their_own(
         assert f"sweep card {store}" in text
 
 
-def test_failed_runs_and_failed_checks_have_the_code_of_the_check(
-    toy: Made, tmp_path: Path
-) -> None:
+def test_failed_runs_and_failed_expectations_have_their_own_code(toy: Made, tmp_path: Path) -> None:
     store = toy(
         lambda e0, i0: e0,
         lambda config: config.dynamics.e0 == 0.1,
-        checks={"low": {"expect": "M_loss < 0.9"}},
+        expect={"low": {"expect": "M_loss < 0.9"}},
     )
     assert ask("resume", store, "--workers", 0).exit_code == CHECK_FAILED
     sweep_file(
-        tmp_path, **{**TINY, "block": 2, "axes": AXES, "checks": {"low": {"expect": "M_loss < 2"}}}
+        tmp_path, **{**TINY, "block": 2, "axes": AXES, "expect": {"low": {"expect": "M_loss < 2"}}}
     )
     assert ask("run", tmp_path / "small.yaml", "--store", store, "--workers", 0).exit_code == 1
 
 
-def test_other_checks_neither_change_nor_refuse_a_store(toy: Made, tmp_path: Path) -> None:
-    store = toy(lambda e0, i0: e0, checks={"low": {"expect": "M_loss < 0.9"}})
+def test_other_expectations_neither_change_nor_refuse_a_store(toy: Made, tmp_path: Path) -> None:
+    store = toy(lambda e0, i0: e0, expect={"low": {"expect": "M_loss < 0.9"}})
     kept = Path(shutil.copytree(store, tmp_path / "kept.zarr"))
     run_here(
-        sweep_file(tmp_path, **{**TINY, "block": 2, "axes": AXES, "checks": {"other": STAYS}}),
+        sweep_file(tmp_path, **{**TINY, "block": 2, "axes": AXES, "expect": {"other": STAYS}}),
         store,
     )
     run_here(sweep_file(tmp_path, **{**TINY, "block": 2, "axes": AXES}), store)
@@ -279,28 +285,28 @@ def test_other_checks_neither_change_nor_refuse_a_store(toy: Made, tmp_path: Pat
         **TINY,
         "block": 2,
         "axes": {**AXES, "dynamics.i0": [0.02]},
-        "checks": {"other": STAYS},
+        "expect": {"other": STAYS},
     }
     with pytest.raises(PlanChangedError) as refused:
         run_here(sweep_file(tmp_path, **changed), store)
     assert "dynamics.i0" in str(refused.value)
-    assert "sweep file.checks" not in str(refused.value)
+    assert "sweep file.expect" not in str(refused.value)
 
 
-def test_checks_of_another_file_are_asked_of_a_store_that_has_none(
+def test_expectations_of_another_file_are_asked_of_a_store_that_has_none(
     toy: Made, tmp_path: Path
 ) -> None:
     store = toy(lambda e0, i0: e0)
-    none = ask("checks", store)
+    none = ask("expect", store)
     assert none.exit_code == 2
     assert (
-        "there are no checks; write some (see sweep checks --help), and give their file with"
-        " --checks" in none.output
+        "there are no expectations; write some (see sweep expect --help) and give their file with"
+        " --file" in none.output
     )
     (tmp_path / "later.yaml").write_text(
-        "checks: {low: {expect: 'M_loss < 0.9'}}\n", encoding="utf-8"
+        "expect: {low: {expect: 'M_loss < 0.9'}}\n", encoding="utf-8"
     )
-    assert counts(checked(store, "--checks", tmp_path / "later.yaml")["low"]) == (
+    assert counts(checked(store, "--file", tmp_path / "later.yaml")["low"]) == (
         "FAIL",
         10,
         2,
@@ -310,32 +316,32 @@ def test_checks_of_another_file_are_asked_of_a_store_that_has_none(
 
 
 def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
-    store = toy(lambda e0, i0: e0, checks={"low": {"expect": "M_loss < 0.9"}})
+    store = toy(lambda e0, i0: e0, expect={"low": {"expect": "M_loss < 0.9"}})
     Place.of(store).note_write(
         HEARTBEAT, json.dumps({"id": "x", "beat": 1, "state": FINISHED, "exit_code": 0}).encode()
     )
     done = ask("watch", store)
     assert done.exit_code == CHECK_FAILED, done.output
-    assert "check low fails in 2 of 10 runs" in done.output
+    assert "expectation low fails in 2 of 10 runs" in done.output
 
 
 @pytest.mark.parametrize(
-    ("check", "message"),
+    ("expectation", "message"),
     [
         (
             {"expect": "M_los > 1"},
-            r"checks\.mine\.expect: there is no M_los; did you mean M_loss\?",
+            r"expect\.mine\.expect: there is no M_los; did you mean M_loss\?",
         ),
-        ({"expect": "M_loss >"}, r"checks\.mine: this cannot be understood"),
+        ({"expect": "M_loss >"}, r"expect\.mine: syntax error"),
         ({"expect": "M_loss = 1"}, "to compare write =="),
-        ({"expect": "M_loss"}, r"checks\.mine\.expect: this is a number, not a condition"),
+        ({"expect": "M_loss"}, r"expect\.mine\.expect: this is a number, not a condition"),
         ({"expect": "status == 'dne'"}, "'dne' is none of pending, done, failed"),
         ({"expect": "M_loss > 1 and __import__('os')"}, "the functions are"),
-        ({"expect": "True"}, "names no result and no parameter, so that it checks nothing"),
+        ({"expect": "True"}, "names no result and no parameter, so that it tests nothing"),
         ({"expect": "Sigma > 1"}, "there is no Sigma; did you mean Sigma_0"),  # a series
         (
             {"expect": "largest(M_loss) < 1"},
-            r"checks\.mine: largest asks for a group: give over, or along",
+            r"expect\.mine: largest asks for a group: give over, or along",
         ),
         (
             {"expect": "earlier(M_loss > 1)", "over": "T0"},
@@ -378,34 +384,34 @@ def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
         ),
         (
             {"expect": "M_loss > 1", "where": "T00 > 1"},
-            r"checks\.mine\.where: there is no T00; did you mean T0\?",
+            r"expect\.mine\.where: there is no T00; did you mean T0\?",
         ),
         (
             {"expect": "M_loss > 1", "where": "largest(T0) > 1"},
-            r"checks\.mine\.where: the functions are abs",
+            r"expect\.mine\.where: the functions are abs",
         ),
         (
             {"expect": "M_loss > 1", "were": "T0 > 1"},
-            r"checks\.mine: were = 'T0 > 1': there is no such key; did you mean where",
+            r"expect\.mine: were = 'T0 > 1': there is no such key; did you mean where",
         ),
-        ({}, r"checks\.mine: expect is missing"),
+        ({}, r"expect\.mine: expect is missing"),
         (
             "M_loss > 1",
             (
-                r"checks\.mine = 'M_loss > 1': must be keys with values, such as \{expect: M_loss"
+                r"expect\.mine = 'M_loss > 1': must be keys with values, such as \{expect: M_loss"
                 r" > 0\}"
             ),
         ),
     ],
 )
-def test_what_is_wrong_with_a_check_is_said_before_anything_runs(
-    plan: Callable[..., Plan], check: Any, message: str
+def test_what_is_wrong_with_an_expectation_is_said_before_anything_runs(
+    plan: Callable[..., Plan], expectation: Any, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         plan(
             axes=T0_AND_RINGS,
             variants={"a": {}, "b": {"dynamics.e0": 0.3}},
-            checks={"mine": check, "good": {"expect": "M_loss >= 0"}},
+            expect={"mine": expectation, "good": {"expect": "M_loss >= 0"}},
         )
 
 
@@ -413,26 +419,28 @@ def test_all_that_is_wrong_is_said_at_once(plan: Callable[..., Plan]) -> None:
     with pytest.raises(ConfigError) as refused:
         plan(
             axes=T0_AND_RINGS,
-            checks={
+            expect={
                 "one": {"expect": "M_los > 1"},
                 "two": {"expect": "t9 > 1"},
                 "three": {"expect": "t99 > 1"},
             },
         )
     assert len(refused.value.problems) == 2
-    with pytest.raises(ConfigError, match=r"checks = \['M_loss > 1'\]: must be a section"):
-        plan(axes=T0_AND_RINGS, checks=["M_loss > 1"])
+    with pytest.raises(ConfigError, match=r"expect = \['M_loss > 1'\]: must be a section"):
+        plan(axes=T0_AND_RINGS, expect=["M_loss > 1"])
 
 
 def test_names_of_parts_that_only_some_stores_have_are_known_where_they_are(
     plan: Callable[..., Plan],
 ) -> None:
-    checks = {"energy": {"expect": "E_collisions >= 0"}}
+    expectations = {"energy": {"expect": "E_collisions >= 0"}}
     assert plan(
-        axes=T0_AND_RINGS, set={"numerics.t_end_years": 0.02, "energy.enabled": True}, checks=checks
+        axes=T0_AND_RINGS,
+        set={"numerics.t_end_years": 0.02, "energy.enabled": True},
+        expect=expectations,
     )
     with pytest.raises(ConfigError, match="there is no E_collisions"):
-        plan(axes=T0_AND_RINGS, checks=checks)
+        plan(axes=T0_AND_RINGS, expect=expectations)
 
 
 def test_names_that_a_plan_knows_are_those_of_its_store(
@@ -457,7 +465,7 @@ def test_a_plan_shows_what_will_be_judged(tmp_path: Path) -> None:
     file = sweep_file(
         tmp_path,
         axes=T0_AND_RINGS,
-        checks={
+        expect={
             "stays": {
                 "along": "T0",
                 "expect": "M_loss == largest_so_far(M_loss)",
@@ -468,7 +476,7 @@ def test_a_plan_shows_what_will_be_judged(tmp_path: Path) -> None:
     done = ask("plan", file)
     assert done.exit_code == 0, done.output
     assert (
-        "judged when it ends: stays: M_loss == largest_so_far(M_loss), along T0, where ring > 0"
+        "evaluated at the end: stays: M_loss == largest_so_far(M_loss), along T0, where ring > 0"
         in done.output
     )
 
@@ -476,7 +484,7 @@ def test_a_plan_shows_what_will_be_judged(tmp_path: Path) -> None:
 def test_real_runs_meet_what_the_model_conserves_and_do_not_fall_with_temperature(
     finished: Path, tmp_path: Path
 ) -> None:
-    checks = {
+    expectations = {
         "closes": {"expect": "abs(ledger_error) < 1e-12"},
         "grows": {"along": "T0", "expect": "M_loss >= 0.99 * largest_so_far(M_loss)"},
         "inner rings lose more": {
@@ -487,9 +495,11 @@ def test_real_runs_meet_what_the_model_conserves_and_do_not_fall_with_temperatur
             ),
         },
     }
-    (tmp_path / "checks.yaml").write_text(json.dumps({"checks": checks}), encoding="utf-8")
-    found = checked(finished, "--checks", tmp_path / "checks.yaml")
-    assert [counts(found[name]) for name in checks] == [
+    (tmp_path / "expectations.yaml").write_text(
+        json.dumps({"expect": expectations}), encoding="utf-8"
+    )
+    found = checked(finished, "--file", tmp_path / "expectations.yaml")
+    assert [counts(found[name]) for name in expectations] == [
         ("pass", 6, 0, {}, 0),
         ("pass", 3, 0, {}, 0),
         ("pass", 2, 0, {}, 0),
@@ -500,7 +510,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]\u202egnp.exe"
 
 
 @pytest.mark.parametrize(
-    "checks",
+    "expectations",
     [
         {f"a{ESCAPES}": {"expect": "M_loss < 0"}},
         {"a": {"expect": f"M_loss < 0 {ESCAPES}"}},
@@ -517,7 +527,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]\u202egnp.exe"
     ],
 )
 def test_a_record_from_anybody_ends_with_a_message_that_is_only_text(
-    finished: Path, tmp_path: Path, checks: Any
+    finished: Path, tmp_path: Path, expectations: Any
 ) -> None:
     from test_hostile_stores import attributes, outcome
 
@@ -525,8 +535,8 @@ def test_a_record_from_anybody_ends_with_a_message_that_is_only_text(
     run_ids = zarr.open_array(store / "run_id", mode="r+")
     run_ids[...] = np.array([f"{i}{ESCAPES}" for i in range(6)], dtype=np.dtypes.StringDType())
     given = json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"]["sweep"]
-    attributes(sweep={**given, "content": {**given["content"], "checks": checks}})(store)
-    for words in (["checks"], ["checks", "--json"]):
+    attributes(sweep={**given, "content": {**given["content"], "expect": expectations}})(store)
+    for words in (["expect"], ["expect", "--json"]):
         code, output = outcome(store, words)
         assert code in {2, 3}
         assert output
@@ -545,7 +555,9 @@ def test_a_comparison_with_a_number_that_does_not_exist_is_no_verdict(
     finished: Path, expect: str
 ) -> None:
     (judged,) = judge(
-        parse_checks({"a": {"expect": expect}})[0], Results.of(reader.open_group(finished)), "here"
+        parse_expectations({"a": {"expect": expect}})[0],
+        Results.of(reader.open_group(finished)),
+        "here",
     )
     assert (judged.verdict, judged.failing, dict(judged.not_judged)) == (
         "cannot be judged",
@@ -560,6 +572,8 @@ def test_a_number_that_does_not_exist_is_judged_where_isfinite_asks_for_it(finis
         " M_loss_sublimation > 0.5"
     )
     (judged,) = judge(
-        parse_checks({"a": {"expect": expect}})[0], Results.of(reader.open_group(finished)), "here"
+        parse_expectations({"a": {"expect": expect}})[0],
+        Results.of(reader.open_group(finished)),
+        "here",
     )
     assert (judged.verdict, judged.judged) == ("pass", 6)

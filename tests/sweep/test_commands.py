@@ -91,7 +91,7 @@ def test_the_same_command_again_runs_nothing(ran: Finished) -> None:
     }
     done = run_command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "everything was committed already; nothing was run" in done.stdout
+    assert "all runs were already complete; nothing to do" in done.stdout
     assert {
         path: path.stat().st_mtime_ns for path in (folder / "results" / "small.zarr").rglob("*")
     } == before
@@ -525,7 +525,7 @@ def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Pat
         "last driven by process 5910 on h, killed or cut off at 2020-01-01T01:00:00+00:00"
         in done.stdout
     )
-    assert done.stdout.splitlines()[-1] == "go on with: sweep resume s.zarr"
+    assert done.stdout.splitlines()[-1] == "resume with: sweep resume s.zarr"
     assert (
         json.loads(run_command("sweep", "status", "s.zarr", "--json", cwd=tmp_path).stdout)[
             "driver"

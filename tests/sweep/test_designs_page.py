@@ -27,9 +27,9 @@ def test_its_sweeps_are_those_that_are_shipped(name: str) -> None:
 def test_its_sections_are_in_the_shipped_files() -> None:
     shipped = [yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES]
     for block in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)):
-        if "checks" in block:
+        if "expect" in block:
             assert any(
-                block["checks"].items() <= content.get("checks", {}).items() for content in shipped
+                block["expect"].items() <= content.get("expect", {}).items() for content in shipped
             )
             continue
         section = next(name for name in ("design", "sample", "refine") if name in block)
@@ -45,7 +45,7 @@ def test_its_sections_are_in_the_shipped_files() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary|checks) [^`\n]+)", PAGE, re.MULTILINE),
+    re.findall(r"(?:^    |`)(sweep (?:sensitivity|summary|expect) [^`\n]+)", PAGE, re.MULTILINE),
 )
 def test_its_questions_are_understood(line: str) -> None:
     _, *words = shlex.split(line)

@@ -192,7 +192,7 @@ def test_no_run_makes_a_file_without_rows(mixed: Path, tmp_path: Path, suffix: s
     ("arguments", "message"),
     [
         ("--to csv --columns T_0", "'T_0' is no array with one value per run"),
-        ("--to csv --where T0>", "this cannot be understood"),
+        ("--to csv --where T0>", "syntax error"),
         (
             "--to netcdf --out no/file.nc",
             (

@@ -200,10 +200,12 @@ def test_values_of_another_kind_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_extension_checks_a_share_of_its_own_runs(store: Path, tmp_path: Path) -> None:
-    run_here(sweep_file(tmp_path, axes=THREE, check={"fraction": 0.4}), tmp_path / "checked.zarr")
-    with pytest.raises(PlanChangedError, match="check"):
+    run_here(
+        sweep_file(tmp_path, axes=THREE, accuracy={"fraction": 0.4}), tmp_path / "checked.zarr"
+    )
+    with pytest.raises(PlanChangedError, match="accuracy"):
         extended(tmp_path / "checked.zarr", axes=FIVE)
-    extended(tmp_path / "checked.zarr", axes=FIVE, check={"fraction": 0.4})
+    extended(tmp_path / "checked.zarr", axes=FIVE, accuracy={"fraction": 0.4})
     checked = np.isfinite(sweep.open_store(tmp_path / "checked.zarr").err_time.values).all(axis=1)
     assert (checked[:3].sum(), checked[4:].sum()) == (1, 1)
 

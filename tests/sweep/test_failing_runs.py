@@ -78,7 +78,7 @@ def test_failed_runs_run_again_alone_and_the_others_stay_as_they_are(
 def test_checks_of_runs_that_are_run_again_are_made_and_others_kept(
     tmp_path: Path, failing: Callable[[set[float]], None]
 ) -> None:
-    file = sweep_file(tmp_path, axes=T0, block=5, check={"fraction": 1.0})
+    file = sweep_file(tmp_path, axes=T0, block=5, accuracy={"fraction": 1.0})
     store = tmp_path / "s.zarr"
     failing({3250.0})
     run_here(file, store)
@@ -142,7 +142,7 @@ def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> 
     assert "stopped: 2 of 2 finished runs failed, and --max-failures 1 allows no more" in text
     assert text.count("run it alone: marsdisk run ") == 2
     assert (
-        "when the cause is cured: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
+        "when the cause is fixed: sweep run small.yaml --workers 0 --max-failures 1 --retry-failed"
         in text
     )
     assert (

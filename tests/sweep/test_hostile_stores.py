@@ -27,10 +27,10 @@ from sweep.spec import load_sweep
 from sweep.store import reader, schema
 
 Change = Callable[[Path], object]
-CHECKS = Path(__file__).parents[1] / "data" / "checks.yaml"
+EXPECTATIONS = Path(__file__).parents[1] / "data" / "expectations.yaml"
 COMMANDS = [
     ["status"],
-    ["checks", "--checks", str(CHECKS)],
+    ["expect", "--file", str(EXPECTATIONS)],
     ["status", "--json"],
     ["show"],
     ["show", "--cache"],

@@ -34,7 +34,7 @@ SOURCES = Path(sweep.__file__).parent
 COMMANDS: dict[str, tuple[list[str], int]] = {
     "cancel": (["STORE"], 2),
     "card": (["STORE", "2"], 0),
-    "checks": (["STORE"], 2),
+    "expect": (["STORE"], 2),
     "compare": (["STORE", "STORE"], 0),
     "doctor": (["STORE"], 0),
     "export": (["STORE", "--to", "csv", "--out", "-"], 0),
@@ -69,7 +69,8 @@ def typed(name: str, store: str) -> tuple[int, str, str]:
 
 
 def takes_a_store(option: click.Command) -> bool:
-    return any(isinstance(parameter.type, PlaceParameter) for parameter in option.params)
+    takes = any(isinstance(parameter.type, PlaceParameter) for parameter in option.params)
+    return takes and not option.hidden
 
 
 def test_every_command_that_takes_a_store_is_tried_here() -> None:

@@ -281,7 +281,11 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
             "cache --out no/cache.png",
             "no/cache.png cannot be written: No such file or directory",
         ),
-        ("finished", "convergence", "no run of this store was checked; give the sweep file check:"),
+        (
+            "finished",
+            "convergence",
+            "no run of this store was repeated to find its numerical error",
+        ),
         ("single", "heatmap", "a heat map needs two parameters that differ"),
         ("single", "radial", "the sweep has no rings"),
         ("single", "series --ring 1", "the sweep has no rings; drop --ring"),

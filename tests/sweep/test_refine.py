@@ -436,7 +436,7 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
     told = run_command("sweep", "status", store, cwd=tmp_path)
     assert "15 done, 0 failed, 0 pending of 15 runs" in told.stdout
     assert "the refinement is not finished: more rounds follow" in told.stdout
-    assert f"go on with: sweep resume {store}" in told.stdout
+    assert f"resume with: sweep resume {store}" in told.stdout
     assert (
         json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"]
         is True
@@ -580,7 +580,7 @@ def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
         for i, runs in enumerate(most):
             refine = {**REAL["refine"], "max_runs": runs}
             run_here(
-                sweep_file(tmp_path, **{**REAL, "refine": refine, "check": {"fraction": 0.2}}),
+                sweep_file(tmp_path, **{**REAL, "refine": refine, "accuracy": {"fraction": 0.2}}),
                 tmp_path / name,
                 extending=i > 0,
             )

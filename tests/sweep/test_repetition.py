@@ -253,8 +253,8 @@ def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -
     moved_table(study)
     code, said = typed("resume", store, "--workers", "0")
     assert code == 0, said
-    assert "everything was committed already; nothing was run" in said
-    assert "note: nothing is left to be run, which would not go any more: " in said
+    assert "all runs were already complete; nothing to do" in said
+    assert "note: all runs are complete; no further runs would be possible: " in said
     assert "cooling.csv" in said
     code, said = typed("doctor", store)
     assert code == 0

@@ -65,7 +65,7 @@ def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends
 def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
     run_here(file := CONFIGS / "sweeps" / f"{name}.yaml", tmp_path / "s.zarr")
     judgements = judge(
-        load_sweep(file).checks, Results.of(reader.open_group(tmp_path / "s.zarr")), name
+        load_sweep(file).expectations, Results.of(reader.open_group(tmp_path / "s.zarr")), name
     )
     assert judgements
     assert [of.name for of in judgements if not of.passed] == []

@@ -30,7 +30,7 @@ TEXTS = {
     "sweep browse": ("no-such-store.zarr", 2),
     "sweep cancel": ("no-such-store.zarr", 2),
     "sweep card": ("FINISHED 1", 0),
-    "sweep checks": ("FINISHED --checks CHECKS", 3),
+    "sweep expect": ("FINISHED --file EXPECTATIONS", 3),
     "sweep compare": ("FINISHED FINISHED", 0),
     "sweep doctor": ("FINISHED", 0),
     "sweep export": ("FINISHED --to csv --out new.csv", 0),
@@ -51,7 +51,7 @@ DATA = {
     "marsdisk profile": f"{SHORT} --steps 1 --json",
     "marsdisk run": f"{SHORT} --out -",
     "sweep card": "FINISHED 1 --out -",
-    "sweep checks": "FINISHED --checks CHECKS --json",
+    "sweep expect": "FINISHED --file EXPECTATIONS --json",
     "sweep doctor": "FINISHED --json",
     "sweep export": "FINISHED --to csv --out -",
     "sweep status": "FINISHED --json",
@@ -59,7 +59,7 @@ DATA = {
 }
 #: Commands that are tried with every check; the others with the thorough ones.
 WITH_EVERY_CHECK = {"marsdisk show", "sweep doctor", "sweep export", "sweep run"}
-CHECKS = '{"checks": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
+EXPECTATIONS = '{"expect": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
 
 
 @contextmanager
@@ -98,10 +98,10 @@ BROKEN = {
 @pytest.fixture
 def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
     """A command's line as words: ``typed("sweep show", "FINISHED")``."""
-    (tmp_path / "checks.yaml").write_text(CHECKS, encoding="utf-8")
+    (tmp_path / "expectations.yaml").write_text(EXPECTATIONS, encoding="utf-8")
     places = {
         "FINISHED": str(finished),
-        "CHECKS": str(tmp_path / "checks.yaml"),
+        "EXPECTATIONS": str(tmp_path / "expectations.yaml"),
         "FILE": str(sweep_file(tmp_path, axes=T0_AND_RINGS)),
     }
 
@@ -137,7 +137,12 @@ def in_turn(commands: Iterable[str]) -> list[Any]:
 
 
 def test_every_command_has_a_line_here() -> None:
-    known = {f"{name} {verb}" for name, main in PROGRAMS.items() for verb in main.commands}
+    known = {
+        f"{name} {verb}"
+        for name, main in PROGRAMS.items()
+        for verb, command in main.commands.items()
+        if not command.hidden
+    }
     assert known == set(TEXTS)
 
 

@@ -9,10 +9,10 @@ from small_sweeps import run_here, sweep_file
 import sweep
 from sweep.outcomes import outcomes
 from sweep.store import reader
-from sweep.summary import COLUMNS_SHOWN, totals
+from sweep.summary import MAX_COLUMNS, totals
 
 
-@pytest.mark.parametrize("points", [COLUMNS_SHOWN, COLUMNS_SHOWN + 1])
+@pytest.mark.parametrize("points", [MAX_COLUMNS, MAX_COLUMNS + 1])
 def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table(
     tmp_path: Path, points: int
 ) -> None:
@@ -21,7 +21,7 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
     table = totals(reader.open_group(tmp_path / "s.zarr"))
     assert table is not None
     values = [f"{M:.4g}" for M in sweep.open_store(tmp_path / "s.zarr").M_loss.values.tolist()]
-    if points <= COLUMNS_SHOWN:
+    if points <= MAX_COLUMNS:
         assert [column.header for column in table.columns] == [f"T0 = {T:g}" for T in T0]
         assert [next(iter(column.cells)) for column in table.columns] == values
     else:

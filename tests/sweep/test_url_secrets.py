@@ -121,7 +121,7 @@ ELSEWHERE = {
     "a key": ["run", "small.yaml", "--set", f"temperature.T0={URL_ELSEWHERE}"],
     "a table": ["run", "small.yaml", "--set", f"radiation.Q_pr={URL_ELSEWHERE}"],
     "a plan": ["plan", URL_ELSEWHERE],
-    "checks": ["checks", "FINISHED", "--checks", URL_ELSEWHERE],
+    "expectations": ["expect", "FINISHED", "--file", URL_ELSEWHERE],
     "a run": ["card", "FINISHED", URL_ELSEWHERE],
     "a file to write": ["card", "FINISHED", "1", "--out", URL_ELSEWHERE],
     "a condition": ["show", "FINISHED", "--where", f"T0 > {URL_ELSEWHERE}"],

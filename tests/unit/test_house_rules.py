@@ -68,7 +68,17 @@ def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
 LAYERS = {
     "common": ["errors", "extras", "quiet"],
     "store": ["store"],
-    "spec": ["spec", "axes", "marginals", "design", "refine", "checks", "expressions", "groups"],
+    "spec": [
+        "spec",
+        "axes",
+        "marginals",
+        "design",
+        "refine",
+        "checks",
+        "old_keys",
+        "expressions",
+        "groups",
+    ],
     "results": [
         *("store.accessor", "views", "notes", "accuracy", "outcomes", "judging", "rows", "excess"),
         *("rerun", "compare"),

@@ -64,7 +64,7 @@ class Fault:
         """
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (1, ""), done
-        assert "everything was committed already" in done.stdout
+        assert "all runs were already complete" in done.stdout
         values = results(store)
         expected = results(undisturbed)
         bad = values["T0"] == T0
