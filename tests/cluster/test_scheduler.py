@@ -217,7 +217,7 @@ def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
     out, err, code = wait_for_end(driver)
     assert (code, err) == (0, ""), out
     assert re.search(
-        r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://",
+        r"nothing was finished for \d+ s; all blocks in flight are restarted without tcp://",
         out,
     )
     assert_same_bits(store, undisturbed)
