@@ -73,7 +73,7 @@ class Probe:
         place = Place.of(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
         try:
             if place.note_read(f"{PROBE}-{self.id}") != self.id.encode():
-                return f"does not see what the driver wrote beside {place}"
+                return f"does not see what the driver wrote next to {place}"
             note = f"{PROBE}-{self.id}-{process_name()}"
             place.note_write(note, recorded_process().encode())
             if not answer:
@@ -86,7 +86,7 @@ class Probe:
             # a worker that joins during an outage is fit; its blocks are tried again
             return str(error.problem) if answer else ""
         except storage_errors() as error:
-            return f"cannot write beside {place}: {reason(error)}"
+            return f"cannot write next to {place}: {reason(error)}"
         return ""
 
 

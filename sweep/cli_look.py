@@ -163,19 +163,19 @@ def plot(
     from .plots import draw, save
     from .store import reader
 
-    given = {option: value for option, value in options.items() if value not in (None, ())}
+    arguments = {option: value for option, value in options.items() if value not in (None, ())}
     if kind != "series":
         for option in ("name", "run"):
-            values = given.get(option, ())
+            values = arguments.get(option, ())
             if len(values) > 1:
                 raise click.UsageError(f"{kind} takes one --{option}")
             if values:
-                given[option] = values[0]
+                arguments[option] = values[0]
     notes: list[str] = []
     group = reader.open_group(store)
     default = f"{plain_name(str(group.attrs['title']))}-{kind}.png"
     file = OutFile.from_name(out if out is not None else default, PICTURES, force=force)
-    figure = draw(group, kind, style=style, notes=notes, **given)
+    figure = draw(group, kind, style=style, notes=notes, **arguments)
     with file.messages():
         save(figure, file, style=style)
         for note in dict.fromkeys(notes):

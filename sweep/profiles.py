@@ -228,8 +228,7 @@ class KubernetesProfile(Profile):
         return self
 
 
-#: What :func:`sweep.session.run_sweep` takes: a number of local processes (0: this one), a
-#: scheduler, or a profile.
+#: Where workers come from: a number of local processes (0: this one), a scheduler, or a profile.
 Source = int | Scheduler | Profile
 
 ASSUMED_WORKERS = 32  # of a scheduler that somebody else runs

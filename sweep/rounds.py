@@ -77,7 +77,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
         )
         raise PlanChangedError(
             f"{place} holds another plan; nothing was changed:\n{lines}\n--extend keeps all that"
-            " the store has and goes on from there; or use another --store"
+            " the store has and continues from there; or use another --store"
         )
     if _refined(plan)[: len(points)] == points:
         return plan
@@ -134,12 +134,11 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     values = _values(plan, refine, place)
     max_points = refine.max_runs // runs_per_point(plan.sweep)
     is_full = len(points) >= max_points
-    # the next points follow from the complete rounds; the last one was cut short by a max_runs
-    # that was smaller
+    # only complete rounds count; a smaller max_runs may have cut the last one short
     complete = len(points) if is_full else refine.complete_points(len(points))
-    good = np.isfinite(values)
-    if good[:complete].sum() < 2:
-        raise _too_few_values(refine, place, int(good[:complete].sum()), complete)
+    has_value = np.isfinite(values)
+    if has_value[:complete].sum() < 2:
+        raise _too_few_values(refine, place, int(has_value[:complete].sum()), complete)
     new, largest = simplices.next_points(
         points[:complete], values[:complete], refine.loss, refine.per_round
     )
@@ -176,14 +175,14 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
     return None
 
 
-def _too_few_values(refine: RefineSpec, place: Place, good: int, points: int) -> StoreError:
+def _too_few_values(refine: RefineSpec, place: Place, count: int, points: int) -> StoreError:
     target = refine.target
     cure = "cure failures and run with --retry-failed"
     if refine.log:
         target = f"log10 of {target}"
         cure += ", or drop log"
     return StoreError(
-        f"{place}: {good} of {points} points have a finite {target}, too few to refine; see sweep"
+        f"{place}: {count} of {points} points have a finite {target}, too few to refine; see sweep"
         f" show {place} --columns status,error,{refine.target}, {cure}"
     )
 
@@ -191,12 +190,12 @@ def _too_few_values(refine: RefineSpec, place: Place, good: int, points: int) ->
 def _remarks(refine: RefineSpec, values: NDArray[np.float64]) -> str:
     """Return remarks on missing values, and on a level that is not reached."""
     remarks = ""
-    good = np.isfinite(values)
-    if not good.all():
-        remarks += f"; {(~good).sum()} points have no value, and next to them only size counts"
-    if refine.level is None or not good.any():
+    has_value = np.isfinite(values)
+    if not has_value.all():
+        remarks += f"; {(~has_value).sum()} points have no value, and next to them only size counts"
+    if refine.level is None or not has_value.any():
         return remarks
-    if not values[good].min() <= 0.0 <= values[good].max():
+    if not values[has_value].min() <= 0.0 <= values[has_value].max():
         remarks += f"; {refine.target} crosses {refine.level:g} nowhere yet"
     return remarks
 

@@ -420,9 +420,9 @@ def _steps_of_blocks(
 
 def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
     """Return the indices of PAWN from all cases with a result."""
-    good = outcomes.state == GOOD
-    total = good.size
-    kept = int(good.sum())
+    has_result = outcomes.state == GOOD
+    total = has_result.size
+    kept = int(has_result.sum())
     missing = left_out(outcomes.state)
     if total - kept > allowed * total:
         reasons = ", ".join(f"{count} {word}" for word, count in missing.items())
@@ -431,7 +431,9 @@ def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
             f" resume), fix the failures, or allow more with {_left_out_option(1.0 - kept / total)}"
         )
     columns = {
-        name: _numbers(column[good]) for name, column in outcomes.columns.items() if name != POINT
+        name: _numbers(column[has_result])
+        for name, column in outcomes.columns.items()
+        if name != POINT
     }
     columns = {name: values for name, values in columns.items() if np.ptp(values) > 0.0}
     if not columns:
@@ -441,7 +443,7 @@ def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
             f"{kept} runs are too few for the distributions that PAWN compares; {MIN_RUNS} are"
             " needed"
         )
-    y = outcomes.value[good]
+    y = outcomes.value[has_result]
     _refuse_constant(outcomes, y)
     names = list(columns)
     x = np.column_stack(list(columns.values()))

@@ -101,9 +101,9 @@ class Watchdog:
 
     def usable(self) -> list[str] | None:
         """Return the addresses of the workers that may get blocks; None for all."""
-        bad = {*self.unfit, *self._hanging}
-        good = [address for address in self._workers if address not in bad]
-        return good if bad and good else None
+        excluded = {*self.unfit, *self._hanging}
+        usable = [address for address in self._workers if address not in excluded]
+        return usable if excluded and usable else None
 
     def refuse(self, address: str, problem: str) -> None:
         """Do not use a worker any more, because it does not agree with the driver."""

@@ -151,8 +151,8 @@ class SweepPlugin(WorkerPlugin):
     first : BlockTask
         A block, one case of which is prepared as a rehearsal.
     probe : Probe or None
-        What a worker that joins is compared with; None for processes of this machine that the
-        driver starts itself.
+        Versions and store that a worker is compared with when it joins; None for processes of
+        this machine, which the driver starts itself.
     """
 
     def __init__(self, first: BlockTask, probe: Probe | None = None) -> None:
@@ -228,10 +228,10 @@ def _apply(stage: Callable[[T], U], value: T | str) -> U | str:
 
 def _cases_together(configs: Sequence[RunConfig | str]) -> int:
     """Return how many cases go through each stage one after the other."""
-    good = [config for config in configs if not isinstance(config, str)]
-    if any(map(goes_on_looking_up, good)):
+    valid = [config for config in configs if not isinstance(config, str)]
+    if any(map(goes_on_looking_up, valid)):
         return 1
-    n = max((config.sizes.n_bins for config in good), default=1)
+    n = max((config.sizes.n_bins for config in valid), default=1)
     # of a run between stages: collision terms, and a trajectory of a couple of hundred steps
     bytes_per_case = 8 * (6 * n * n + 1000 * n)
     return max(1, min(MAX_CASES_TOGETHER, int(MAX_BYTES_TOGETHER / bytes_per_case)))
