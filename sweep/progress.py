@@ -128,8 +128,13 @@ class Allowance:
     def limit(self) -> float:
         """The number, or the percentage."""
         limit = float(self.text.removesuffix("%"))
-        is_valid = limit <= 100.0 if "%" in self.text else limit == int(limit)
-        if not 0.0 <= limit < math.inf or not is_valid:
+        if not 0.0 <= limit < math.inf:
+            raise ValueError(self.text)
+        if self.is_share:
+            is_valid = limit <= 100.0
+        else:
+            is_valid = limit == int(limit)
+        if not is_valid:
             raise ValueError(self.text)
         return limit
 
