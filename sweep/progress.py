@@ -130,10 +130,7 @@ class Allowance:
         limit = float(self.text.removesuffix("%"))
         if not 0.0 <= limit < math.inf:
             raise ValueError(self.text)
-        if self.is_share:
-            is_valid = limit <= 100.0
-        else:
-            is_valid = limit == int(limit)
+        is_valid = limit <= 100.0 if self.is_share else limit == int(limit)
         if not is_valid:
             raise ValueError(self.text)
         return limit
