@@ -1,4 +1,4 @@
-"""Whether client, scheduler and workers are of one mind: the same versions, and the same store, which all of them can write."""
+"""Check that client, scheduler and workers have the same versions, and can write the same store."""
 
 import functools
 import hashlib
@@ -22,19 +22,18 @@ from .store.place import Folder, Place
 if TYPE_CHECKING:
     from distributed import Client
 
-#: What must agree, in the order it is named. Python only to its minor version: bytecode, not bug
-#: fixes.
+#: Packages whose versions must agree, in the order of messages. Of Python, only the minor version
+#: matters (its bytecode).
 PACKAGES = ("numpy", "numba", "zarr", "dask", "distributed")
-PROBE = "probe"  # note beside the store
-ANSWER_SECONDS = 120.0  # for all workers to answer; importing on a slow shared disk takes its time
+PROBE = "probe"  # name of a note that is kept next to the store
+ANSWER_SECONDS = 120.0  # for all workers to answer; they may import from a slow shared disk
 STORAGE_SECONDS = 90.0  # of these, for the object store to answer a worker
-# for it to answer a worker that joins later, which does nothing else meanwhile
-JOINING_SECONDS = 5.0
+JOINING_SECONDS = 5.0  # likewise, if a worker joins later: it does nothing else meanwhile
 
 
 @functools.cache
 def _sources() -> str:
-    """Digest of our own sources: drivers and workers send each other objects of these classes."""
+    """Return the digest of our sources; drivers and workers exchange objects of these classes."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -42,7 +41,7 @@ def _sources() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Versions of this process that a result or a message between processes depends on."""
+    """Return the versions that results, and messages between processes, depend on."""
     return {
         "marsdisk": model_version(),
         "sweep": _sources(),
@@ -52,50 +51,58 @@ def _environment() -> dict[str, str]:
 
 
 class Probe:
-    """What a worker is compared with; sent to each, those that join later too."""
+    """The versions and the store that a worker is compared with; it is sent to each worker."""
 
     def __init__(self, store: str) -> None:
-        self.store, self.id, self.expected = store, uuid.uuid4().hex, _environment()
+        self.store = store
+        self.id = uuid.uuid4().hex
+        self.expected = _environment()
 
     def problem(self, *, answer: bool = False) -> str:
-        """What is wrong with the process that this runs in, empty if nothing; with ``answer`` a note is left for the driver to find."""
-        different = differences(self.expected, _environment())
-        return different or self._storage_problem(answer)
+        """Return what is wrong with the process that this runs in; empty if it agrees.
 
-    def _storage_problem(self, answer: bool) -> str:
+        Parameters
+        ----------
+        answer : bool
+            Whether to leave a note for the driver next to the store.
+        """
+        different = differences(self.expected, _environment())
+        return different or self._storage_problem(answer=answer)
+
+    def _storage_problem(self, *, answer: bool) -> str:
         place = Place.of(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
         try:
             if place.note_read(f"{PROBE}-{self.id}") != self.id.encode():
-                return f"does not see what the driver wrote beside {place}"
-            mine = f"{PROBE}-{self.id}-{process_name()}"
-            place.note_write(mine, recorded_process().encode())
+                return f"does not see what the driver wrote next to {place}"
+            note = f"{PROBE}-{self.id}-{process_name()}"
+            place.note_write(note, recorded_process().encode())
             if not answer:
-                place.note_delete(mine)
+                place.note_delete(note)
             if isinstance(place, Folder) and not os.access(
                 place.path / "status", os.W_OK | os.X_OK
             ):
                 return f"may not write into {place}"
         except StorageOutageError as error:
-            # a worker that joins meanwhile is fit, and its blocks are tried again
+            # a worker that joins during an outage is fit; its blocks are tried again
             return str(error.problem) if answer else ""
         except storage_errors() as error:
-            return f"cannot write beside {place}: {reason(error)}"
+            return f"cannot write next to {place}: {reason(error)}"
         return ""
 
 
-def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
-    """In words, empty if there are none."""
+def differences(expected: Mapping[str, str], versions: Mapping[str, str]) -> str:
+    """Return a text about all versions that are not the expected ones; empty if all agree."""
     return ", ".join(
-        f"{name} {found.get(name) or 'missing'} instead of {of}"
-        for name, of in expected.items()
-        if found.get(name) != of
+        f"{name} {versions.get(name) or 'missing'} instead of {version_of_driver}"
+        for name, version_of_driver in expected.items()
+        if versions.get(name) != version_of_driver
     )
 
 
 _CURES = {
     "version": (
         "give all of them the same environment (pip install the same version of marsdisk with the"
-        " same constraints.txt) and start them anew"
+        " same constraints.txt) and restart them"
     ),
     "store": (
         "put the store where all machines see it under the same name and may write it (a shared"
@@ -105,126 +112,153 @@ _CURES = {
 
 
 def raise_disagreement(problems: Mapping[str, str]) -> None:
-    """Raise ClusterError that names who differs, in what, and the cure; nothing if ``problems`` is empty."""
-    if problems:
-        kinds = dict.fromkeys(
-            "version" if " instead of " in words or " missing" in words else "store"
-            for words in problems.values()
-        )
-        lines = [f"  {who}: {words}" for who, words in problems.items()]
-        raise ClusterError(
-            "\n".join(
-                [
-                    "these do not agree with the driver; nothing was started:",
-                    *lines,
-                    *(_CURES[kind] for kind in kinds),
-                ]
-            )
-        )
+    """Raise an error that names who differs, in what, and the cure; return if nobody differs.
 
-
-@contextmanager
-def probing(store: str) -> Iterator[Probe]:
-    """A probe whose note stands beside the store until the context ends."""
-    probe = Probe(store)
-    place = Place.of(store)
-    place.note_write(f"{PROBE}-{probe.id}", probe.id.encode())
-    try:
-        yield probe
-    finally:
-        with suppress(*storage_errors()):
-            place.note_delete(f"{PROBE}-{probe.id}")
-
-
-def check_agreement(client: "Client", probe: Probe) -> None:
-    """Check versions of scheduler and workers, then that each worker and the driver see what the other writes.
+    Parameters
+    ----------
+    problems : mapping of str to str
+        By the name of the process.
 
     Raises
     ------
     ClusterError
-        With a line for everyone that differs.
+        There are problems.
     """
-    hosts = {
+    if not problems:
+        return
+    lines = ["these do not agree with the driver; nothing was started:"]
+    cures = []
+    for process, problem in problems.items():
+        lines.append(f"  {process}: {problem}")
+        is_version = " instead of " in problem or " missing" in problem
+        cures.append(_CURES["version" if is_version else "store"])
+    raise ClusterError("\n".join([*lines, *dict.fromkeys(cures)]))
+
+
+@contextmanager
+def probing(store: str) -> Iterator[Probe]:
+    """Provide a probe whose note is kept next to the store until the context ends."""
+    probe = Probe(store)
+    place = Place.of(store)
+    note = f"{PROBE}-{probe.id}"
+    place.note_write(note, probe.id.encode())
+    try:
+        yield probe
+    finally:
+        with suppress(*storage_errors()):
+            place.note_delete(note)
+
+
+def check_agreement(client: "Client", probe: Probe) -> None:
+    """Compare the versions of all processes, and check that workers and driver see one store.
+
+    Parameters
+    ----------
+    client : Client
+        Of the cluster.
+    probe : Probe
+        The versions and the store of the driver.
+
+    Raises
+    ------
+    ClusterError
+        Somebody differs; one line for each.
+    """
+    names = {
         address: f"worker {info['name']} on {_host(address)}"
         for address, info in client.scheduler_info(n_workers=-1)["workers"].items()
     }
-    raise_disagreement(_version_problems(client, probe, hosts))
-    look = _by_value(probe)
+    raise_disagreement(_version_problems(client, probe, names))
+    run_on_workers = client._run  # noqa: SLF001 # no public counterpart with a time limit
     try:
-        answers = client.sync(client._run, look, on_error="return", callback_timeout=ANSWER_SECONDS)
-        scheduler = client.run_on_scheduler(_by_value(probe, versions_only=True))
+        answers = client.sync(
+            run_on_workers, _by_value(probe), on_error="return", callback_timeout=ANSWER_SECONDS
+        )
+        scheduler_problem = client.run_on_scheduler(_by_value(probe, versions_only=True))
     except TimeoutError:
         raise ClusterError(
-            f"not all of {len(hosts)} workers have answered within {ANSWER_SECONDS:.0f} s; stop"
+            f"not all of {len(names)} workers have answered within {ANSWER_SECONDS:.0f} s; stop"
             " those that hang"
         ) from None
-    problems = {f"scheduler on {_host(_scheduler(client))}": scheduler} if scheduler else {}
+    problems = {}
+    if scheduler_problem:
+        problems[_scheduler_name(client)] = scheduler_problem
     place = Place.of(probe.store)
     for address, answer in answers.items():
-        who = hosts.get(address, f"worker {address}")
-        process, problem = (
-            answer
-            if isinstance(answer, tuple)
-            else ("", f"cannot be asked: {type(answer).__name__}: {answer}")
-        )
+        name = names.get(address, f"worker {address}")
+        if isinstance(answer, tuple):
+            process, problem = answer
+        else:
+            process = ""
+            problem = f"cannot be asked: {type(answer).__name__}: {answer}"
         note = f"{PROBE}-{probe.id}-{process.rpartition(':')[2]}"
         if not problem and place.note_read(note) != process.encode():
             problem = f"writes another {place} than the driver sees"
         place.note_delete(note)
         if problem:
-            problems[f"{who} ({process.partition(':')[0]})" if process else who] = problem
+            host = process.partition(":")[0]
+            problems[f"{name} ({host})" if process else name] = problem
     raise_disagreement(problems)
 
 
-def _scheduler(client: "Client") -> str:
+def _scheduler_name(client: "Client") -> str:
     scheduler: Any = client.scheduler
-    return str(scheduler.address)
+    return f"scheduler on {_host(str(scheduler.address))}"
 
 
 def _host(address: str) -> str:
     return address.partition("://")[2].rpartition(":")[0]
 
 
-def _version_problems(client: "Client", probe: Probe, hosts: Mapping[str, str]) -> dict[str, str]:
-    """Found without sending any code, which another Python could not even read."""
-    found: Any = client.sync(
-        client._get_versions, packages=list(PACKAGES), callback_timeout=ANSWER_SECONDS
+def _version_problems(client: "Client", probe: Probe, names: Mapping[str, str]) -> dict[str, str]:
+    """Compare versions without sending any code, which another Python could not even read."""
+    get_versions = client._get_versions  # noqa: SLF001 # no public counterpart with a time limit
+    answers: Any = client.sync(
+        get_versions, packages=list(PACKAGES), callback_timeout=ANSWER_SECONDS
     )
-    everyone = {f"scheduler on {_host(_scheduler(client))}": found["scheduler"]}
-    everyone |= {
-        hosts.get(address, address): answer for address, answer in found["workers"].items()
-    }
+    processes = {_scheduler_name(client): answers["scheduler"]}
+    for address, answer in answers["workers"].items():
+        processes[names.get(address, address)] = answer
+    ours = {"marsdisk", "sweep"}
     expected = {
-        name: of for name, of in probe.expected.items() if name not in {"marsdisk", "sweep"}
+        name: version_of_driver
+        for name, version_of_driver in probe.expected.items()
+        if name not in ours
     }
     problems = {}
-    for who, answer in everyone.items():
+    for name, answer in processes.items():
         python = ".".join(dict(answer["host"])["python"].split(".")[:2])
-        problems[who] = differences(expected, {**answer["packages"], "python": python})
-    return {who: words for who, words in problems.items() if words}
+        problem = differences(expected, {**answer["packages"], "python": python})
+        if problem:
+            problems[name] = problem
+    return problems
 
 
 def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]:
-    """A function that needs none of our modules to be read: where they are missing, it says so."""
+    """Return a function that runs, and reports the problem, even where our modules are missing."""
     settings = json.dumps({"store": probe.store, "id": probe.id, "expected": probe.expected})
 
-    def look() -> Any:
+    def find_problem() -> Any:
         import json
         import socket
 
-        given = json.loads(settings)
+        fields = json.loads(settings)
         try:
             from sweep import agreement
         except ImportError as error:
             problem = f"marsdisk missing ({error})"
             return problem if versions_only else (socket.gethostname(), problem)
-        mine = agreement.Probe.__new__(agreement.Probe)
-        mine.store, mine.id, mine.expected = given["store"], given["id"], given["expected"]
+        probe = agreement.Probe.__new__(agreement.Probe)
+        probe.store = fields["store"]
+        probe.id = fields["id"]
+        probe.expected = fields["expected"]
         if versions_only:
-            mine.expected.pop("sweep")  # a scheduler passes our messages on unread
-            return agreement.differences(mine.expected, agreement._environment())
-        # which older versions do not have
+            # a scheduler passes our messages on unread
+            probe.expected.pop("sweep")
+            versions = agreement._environment()  # noqa: SLF001 # our own module, imported here
+            return agreement.differences(probe.expected, versions)
+        # older versions do not have it
         process = getattr(agreement, "recorded_process", socket.gethostname)
-        return process(), mine.problem(answer=True)
+        return process(), probe.problem(answer=True)
 
-    return look
+    return find_problem

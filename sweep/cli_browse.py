@@ -18,40 +18,40 @@ if TYPE_CHECKING:
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Port to listen on.  [default: one that is free]",
+    help="Port to listen on.  [default: a free one]",
 )
 @click.option(
     "--address",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; anybody who reaches it can look at the store.",
+    help="Address to listen on; whoever reaches it can read the store.",
 )
 @click.option(
     "--host",
     "hosts",
     multiple=True,
     metavar="NAME",
-    help=(
-        "Further name to answer to, by which people reach the page, as through a proxy; repeatable."
-    ),
+    help="Another name by which people reach the page, such as that of a proxy; repeatable.",
 )
-@click.option("--no-open", is_flag=True, help="Only say where the page is.")
+@click.option("--no-open", is_flag=True, help="Print the URL without opening a browser.")
 @command
-def browse(store: "Place", port: int, address: str, hosts: tuple[str, ...], no_open: bool) -> None:
-    """Look at STORE in a browser, also while its sweep runs: map, table, series, size distributions, caches, provenance.
+def browse(
+    store: "Place", *, port: int, address: str, hosts: tuple[str, ...], no_open: bool
+) -> None:
+    """Show STORE in a browser, even while its sweep runs.
 
-    The page is served by this command until Ctrl-C, to this machine only unless --address says
-    otherwise, and changes nothing. Nothing is loaded from elsewhere. For a store on another
-    machine: start it there with a port of your choice, and here: ssh -L 5006:localhost:5006
-    MACHINE.
+    There are views of maps, tables, series, size distributions, caches, and provenance. The page
+    is served until Ctrl-C, only to this machine unless --address says otherwise. It changes
+    nothing and loads nothing from elsewhere. For a store on another machine, start it there with a
+    port of your choice, and here: ssh -L 5006:localhost:5006 MACHINE.
 
-    It answers only to the names that it was started for, its own address and those of --host, so
-    that no web site can read it through your browser.
+    The page answers only to its own address and to the names given with --host, so that no web
+    site can read it through your browser.
 
     \b
     sweep browse results/temperature_supply.zarr
     sweep browse results/temperature_supply.zarr --port 5006 --no-open
-    """
+    """  # noqa: D301 # \b tells click to keep the lines
     from .browse.server import BrowseServer, open_in_browser
 
     server = BrowseServer(store, address=address, port=port, names=hosts)

@@ -1,4 +1,4 @@
-"""The part of the command ``sweep`` that deals with clusters: where workers come from, and drivers that live elsewhere."""
+"""Commands and options for clusters: where workers come from, and drivers on a cluster."""
 
 import sys
 from collections.abc import Callable
@@ -24,26 +24,27 @@ _SCHEDULER = [
         metavar="ADDRESS",
         help="A running Dask scheduler, tcp://HOST:PORT or tls://HOST:PORT.",
     ),
-    *(
-        click.option(f"--tls-{part}", type=click.Path(), help=f"{what} (PEM), for tls://.")
-        for part, what in (
-            ("ca", "Certificate of the authority that both sides trust"),
-            ("cert", "Own certificate"),
-            ("key", "Its private key"),
-        )
+    click.option(
+        "--tls-ca",
+        type=click.Path(),
+        help="Certificate of the authority that both sides trust (PEM), for tls://.",
     ),
+    click.option(
+        "--tls-cert", type=click.Path(), help="Certificate of this side (PEM), for tls://."
+    ),
+    click.option("--tls-key", type=click.Path(), help="Its private key (PEM), for tls://."),
 ]
 _WORKERS = [
     click.option(
         "--workers",
         type=click.IntRange(0, 4096),
-        help="Worker processes; 0 runs in this one. Default: one per core.",
+        help="Worker processes; 0 runs everything in this process.  [default: one per core]",
     ),
     *_SCHEDULER,
     click.option(
         "--cluster",
         metavar="PROFILE",
-        help="A file of configs/clusters/, by name, or a path: SLURM, PBS, Kubernetes, local.",
+        help="Name of a file in configs/clusters/, or a path: SLURM, PBS, Kubernetes, local.",
     ),
     click.option(
         "--dry-run",
@@ -53,7 +54,7 @@ _WORKERS = [
 ]
 
 
-def _adding(options: list[Any]) -> Callable[[F], F]:
+def _add_options(options: list[Any]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -62,15 +63,28 @@ def _adding(options: list[Any]) -> Callable[[F], F]:
     return decorate
 
 
-#: Decorators; a command passes what they add on to :func:`source_of` or :func:`scheduler_of`.
-worker_options = _adding(_WORKERS)
-scheduler_options = _adding(_SCHEDULER)
+#: Decorators; a command passes the options they add to :func:`source_of` or :func:`scheduler_of`.
+worker_options = _add_options(_WORKERS)
+scheduler_options = _add_options(_SCHEDULER)
 
 
 def scheduler_of(
     scheduler: str, tls_ca: str | None, tls_cert: str | None, tls_key: str | None
 ) -> "Scheduler":
-    """The scheduler that options name."""
+    """Return the scheduler that the options name.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address.
+    tls_ca, tls_cert, tls_key : str or None
+        Paths of the certificates; all or none.
+
+    Raises
+    ------
+    ConfigError
+        Some of the certificates are missing.
+    """
     from .profiles import Scheduler, Tls
 
     files = {"--tls-ca": tls_ca, "--tls-cert": tls_cert, "--tls-key": tls_key}
@@ -86,6 +100,7 @@ def scheduler_of(
 
 
 def source_of(
+    *,
     workers: int | None,
     scheduler: str | None,
     tls_ca: str | None,
@@ -94,7 +109,20 @@ def source_of(
     cluster: str | None,
     dry_run: bool,
 ) -> "Source":
-    """Where workers come from, as options say; prints what --cluster would submit and exits if it is only asked for that.
+    """Return where workers come from, or with ``dry_run`` print what would be submitted and exit.
+
+    Parameters
+    ----------
+    workers : int or None
+        Number of local processes; 0 for this process.
+    scheduler : str or None
+        Address of a running scheduler.
+    tls_ca, tls_cert, tls_key : str or None
+        Paths of the certificates for it; all or none.
+    cluster : str or None
+        Name or path of a profile.
+    dry_run : bool
+        Whether to print what the profile would submit and exit.
 
     Raises
     ------
@@ -113,8 +141,8 @@ def source_of(
     if dry_run and cluster is None:
         raise ConfigError(
             [
-                "--dry-run prints what --cluster PROFILE would submit; sweep plan FILE says what a"
-                " sweep would do"
+                "--dry-run prints what --cluster PROFILE would submit; sweep plan FILE shows what"
+                " a sweep would do"
             ],
             "command line",
         )
@@ -154,15 +182,15 @@ def source_of(
 def submit(
     file: Path, store: "Place | None", overrides: dict[str, Any], scheduler: str | None, **tls: Any
 ) -> None:
-    """Hand the sweep in FILE to a cluster, which drives it to its end; this machine may then be switched off.
+    """Hand the sweep in FILE to a cluster; this machine may be switched off afterwards.
 
-    All cases are checked here, and workers are compared with this machine, before anything is
-    handed over. A driver that dies with its machine is replaced by another one that goes on.
+    All cases are validated here, and workers are compared with this machine, before the sweep is
+    handed over. A driver that dies with its machine is replaced by one that resumes the sweep.
 
     \b
     sweep submit my_sweep.yaml --scheduler tcp://head:8786 --store /shared/my_sweep.zarr
     sweep watch /shared/my_sweep.zarr
-    """
+    """  # noqa: D301 # \b tells click to keep the lines
     from .spec import load_sweep
     from .store.place import Place
     from .submit import submit as hand_over
@@ -172,16 +200,16 @@ def submit(
             ["--scheduler ADDRESS is missing: a driver needs a cluster that outlives this command"],
             "command line",
         )
-    to = scheduler_of(scheduler, **tls)
+    target = scheduler_of(scheduler, **tls)
     sweep = load_sweep(file, overrides)
     place = store or Place.of(f"results/{sweep.spec.name}.zarr")
-    id = hand_over(sweep, place, to)
-    if id is None:
+    request_id = hand_over(sweep, place, target)
+    if request_id is None:
         click.echo(f"{place}: everything is committed already; nothing was submitted")
         return
     click.echo(
-        f"submitted {sweep.spec.name}, id {id}, to {to.address}; this machine is not needed any"
-        " more"
+        f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is not"
+        " needed any more"
     )
     click.echo(f"next: sweep watch {place}, sweep status {place}, sweep cancel {place}")
 
@@ -193,17 +221,18 @@ def submit(
     type=click.FloatRange(1.0),
     default=120.0,
     show_default=True,
-    help="Seconds without any sign of a driver, then give up.",
+    help="Give up after this many seconds without a heartbeat from the driver.",
 )
 @command
 def watch(store: "Place", patience: float) -> None:
-    """Follow the driver of STORE, from anywhere that sees the store, and end with the exit code that the sweep ends with.
+    """Follow the sweep in STORE from anywhere, and end with its exit code.
 
-    Reads only the store and the driver's note beside it. Ctrl-C ends the watching, not the sweep.
+    Reads only the store and the driver's heartbeat next to it. Ctrl-C stops watching, not the
+    sweep.
 
     \b
     sweep watch /shared/my_sweep.zarr
-    """
+    """  # noqa: D301 # \b tells click to keep the lines
     from .follow import follow
 
     sys.exit(follow(store, patience, terminal()))
@@ -220,13 +249,13 @@ def watch(store: "Place", patience: float) -> None:
 )
 @command
 def cancel(store: "Place", patience: float) -> None:
-    """Ask the driver of STORE, wherever it runs, to stop; what is committed stays.
+    """Ask the driver of STORE, wherever it runs, to stop; committed results are kept.
 
-    It ends like a sweep that Ctrl-C stops, and sweep resume or submit goes on.
+    It stops as with Ctrl-C, and sweep resume or submit resumes the sweep.
     """
-    from .follow import cancel as stop
+    from .follow import cancel as stop_driver
 
-    sys.exit(stop(store, patience, terminal()))
+    sys.exit(stop_driver(store, patience, terminal()))
 
 
 CLUSTER = (submit, watch, cancel)

@@ -1,4 +1,4 @@
-"""Workers had and given back: processes of this machine, a running scheduler, or one of the clusters in :mod:`sweep.jobs`."""
+"""Workers for a sweep: processes of this machine, a running scheduler, jobs, or pods."""
 
 import logging
 import re
@@ -30,17 +30,20 @@ from .quiet import quiet_loggers
 from .watchdog import Limits
 from .worker import BlockTask, SweepPlugin
 
-SCHEDULER_SECONDS = 30.0  # for it to say who its workers are, which takes milliseconds
-MEMORY_TOPIC = "worker-restart-memory"  # of Dask's log of events
+SCHEDULER_SECONDS = 30.0  # to describe its workers, which takes milliseconds
+MEMORY_TOPIC = "worker-restart-memory"  # in Dask's log of events
 WORKER_MB = 300  # of a worker with our packages, before its first run
-LOOPBACK_WORKER = ["--host", "127.0.0.1"]  # it would listen on all interfaces
+LOOPBACK_WORKER = ["--host", "127.0.0.1"]  # by default, it listens on all interfaces
+POLL_SECONDS = 0.3  # while waiting for the first worker
+SILENT_WAIT_SECONDS = 2.0  # before the wait for the first worker is reported
+UNREGISTER_SECONDS = 2.0
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Dask would have every free memory handed back at once, to be asked for again, page by page, by
-#: the next run.
+#: By Dask's defaults, all free memory is returned at once, only to be requested again page by page
+#: by the next run.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": 2**26, "MALLOC_MMAP_THRESHOLD_": 2**24}
 WORKER_SETTINGS = {
-    # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever
+    # no result lives in Dask, so there is nothing to spill; a paused worker would hang for ever,
     # without an error
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
@@ -49,7 +52,7 @@ WORKER_SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.tcp": "30s",
 }
-# read when a worker starts, a restarted one too
+# read when a worker starts or restarts
 ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, 1), "DASK_LOGGING__DISTRIBUTED": "critical"}
 SETTINGS = {
     **WORKER_SETTINGS,
@@ -59,27 +62,33 @@ SETTINGS = {
     **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ENVIRONMENT.items()},
 }
 
-#: Dask looks so long after the loss of a worker whether it is back, and if not, even as it starts
-#: anew after a second loss, dismisses it for good.
+#: Dask removes a worker for good that has not come back within this time, even one that is just
+#: restarting after a second loss; so it is practically infinite.
 LOCAL_SETTINGS = {"distributed.deploy.lost-worker-timeout": "1 day"}
 
 
 class Cluster:
-    """A scheduler with workers that the driver did not start: it may ask, but not restart."""
+    """A scheduler with workers that the driver did not start and may not restart."""
 
     own = False
-    wanted = 0  #: workers that were asked for; 0 where nobody knows
-    probe: Probe | None = None  #: what they were compared with
+    wanted = 0  #: workers that were asked for; 0 if unknown
+    probe: Probe | None = None  #: what the workers were compared with
 
     def __init__(self, client: Client, address: str) -> None:
         self.client = client
         self.address = address
-        ended = self._ended_for_memory()
-        # before our time, by the scheduler's clock
-        self._last_ended = ended[-1][0] if ended else 0.0
+        events = self._ended_for_memory()
+        # by the scheduler's clock; what happened before is none of this sweep's
+        self._last_event_time = events[-1][0] if events else 0.0
 
     def workers(self) -> Mapping[str, Mapping[str, Any]]:
-        """By address, as the scheduler describes them."""
+        """Return the scheduler's description of each worker, by address.
+
+        Raises
+        ------
+        WorkersLostError
+            The scheduler is gone or does not answer.
+        """
         try:
             scheduler: Any = self.client.scheduler
             identity: Any = self.client.sync(
@@ -91,61 +100,58 @@ class Cluster:
             ) from error
         except OSError as error:
             raise WorkersLostError(f"the scheduler of {self.address} is gone") from error
-        found: Mapping[str, Mapping[str, Any]] = identity["workers"]
-        return found
+        workers: Mapping[str, Mapping[str, Any]] = identity["workers"]
+        return workers
 
     def count_executing(self, keys: Collection[str]) -> int:
-        """Count the tasks among ``keys`` that workers are at; those that wait in a worker do not count."""
-        asked = set(keys)
+        """Count the tasks among ``keys`` that are running, without those that wait in a worker."""
+        wanted = set(keys)
         sent_to = self.client.processing()
         count = 0
         for address, worker in self.workers().items():
-            held = asked.intersection(sent_to.get(address, ()))
-            count += min(len(held), worker["nthreads"])
+            tasks = wanted.intersection(sent_to.get(address, ()))
+            count += min(len(tasks), worker["nthreads"])
         return count
 
     def _ended_for_memory(self) -> list[tuple[float, Mapping[str, Any]]]:
-        """What nannies have told the scheduler of workers that they ended for lack of memory, with the time."""
-        with suppress(Exception):  # of a scheduler that is gone there is nothing to be asked
+        """Return time and description of each worker that its nanny ended for lack of memory."""
+        # a scheduler that is gone cannot be asked
+        with suppress(Exception):
             scheduler: Any = self.client.scheduler
-            waiting = {"topic": MEMORY_TOPIC, "callback_timeout": SCHEDULER_SECONDS}
-            return list(self.client.sync(scheduler.events, **waiting))
+            options = {"topic": MEMORY_TOPIC, "callback_timeout": SCHEDULER_SECONDS}
+            return list(self.client.sync(scheduler.events, **options))
         return []
 
     def out_of_memory(self) -> str:
-        """Say that nannies end workers for lack of memory; empty where none has done so since this was last asked."""
-        new = [
-            (time, event["rss"])
-            for time, event in self._ended_for_memory()
-            if time > self._last_ended
-        ]
+        """Return a message if nannies ended workers for lack of memory since the last call."""
+        new = [event for event in self._ended_for_memory() if event[0] > self._last_event_time]
         if not new:
             return ""
-        self._last_ended = new[-1][0]
-        sizes = [size for _, size in new]
-        times = f"{len(sizes)} times" if len(sizes) > 1 else "once"
+        self._last_event_time, last = new[-1]
+        times = f"{len(new)} times" if len(new) > 1 else "once"
         return (
             f"a nanny has ended its worker {times} for taking more memory than its limit allows, "
-            f"the last one at {sizes[-1] / 1e6:.0f} MB; a worker takes some {WORKER_MB} MB before "
-            "its first run: give it more (--memory-limit of dask worker, memory: of a profile)"
+            f"the last one at {last['rss'] / 1e6:.0f} MB; a worker takes some {WORKER_MB} MB"
+            " before its first run: give it more (--memory-limit of dask worker, memory: of a"
+            " profile)"
         )
 
     def replace_lost(self) -> str:
-        """Ask for workers in the place of lost ones; what was done, in words."""
+        """Ask for workers in place of lost ones; return a message about it, empty if none."""
         return ""
 
     def waiting(self) -> str:
-        """Why there may rightly be no worker yet, in words."""
+        """Return the reason why there may be no worker yet; empty if there is none."""
         return ""
 
     @property
     def patience(self) -> float:
-        """s to wait for the first worker while :meth:`waiting` has a reason."""
+        """Time to wait for the first worker while :meth:`waiting` gives a reason, in s."""
         return 0.0
 
     @property
     def cure(self) -> str:
-        """What a person can do where there are no workers."""
+        """Advice for a person where there are no workers."""
         return (
             f"start some (dask worker {self.address} --nthreads 1), then run the same command again"
         )
@@ -163,7 +169,7 @@ class LocalProcesses(Cluster):
 
 
 def security(tls: Tls | None) -> Security | None:
-    """Both directions encrypted, or None; what cannot be read is named by Dask when it connects."""
+    """Return Dask's settings for encryption; None without certificates."""
     if tls is None:
         return None
     files = {
@@ -182,12 +188,19 @@ def security(tls: Tls | None) -> Security | None:
 
 
 def connect(scheduler: Scheduler, timeout: float) -> Client:
-    """A client of a running scheduler.
+    """Connect to a running scheduler.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        Its address, and certificates if it requires them.
+    timeout : float
+        Time to wait for an answer, in s.
 
     Raises
     ------
     WorkersLostError
-        Nobody answers there, or not to us.
+        Nobody answers there, or the scheduler refuses the connection.
     """
     try:
         return Client(
@@ -197,10 +210,8 @@ def connect(scheduler: Scheduler, timeout: float) -> Client:
             set_as_default=False,
         )
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
-        detail = (
-            re.sub(r"^in <.*?>: ", "", str(error.__cause__ or error).strip())
-            or type(error).__name__
-        )
+        message = str(error.__cause__ or error).strip()
+        detail = re.sub(r"^in <.*?>: ", "", message) or type(error).__name__
         raise WorkersLostError(
             f"no scheduler answers at {scheduler.address}: {detail}; start one there (dask"
             " scheduler), or check address and certificates"
@@ -209,7 +220,7 @@ def connect(scheduler: Scheduler, timeout: float) -> Client:
 
 @contextmanager
 def naming_loss(address: str) -> Iterator[None]:
-    """Says in our words that the connection to a scheduler broke."""
+    """Raise WorkersLostError instead of Dask's error where the connection to a scheduler breaks."""
     try:
         yield
     except CommClosedError as error:
@@ -217,7 +228,7 @@ def naming_loss(address: str) -> Iterator[None]:
 
 
 def processes_of(source: Source, blocks: int) -> int | None:
-    """How many local processes ``source`` asks for, no more than blocks; None where it is something else."""
+    """Return how many local processes to start, at most one per block; None if not local."""
     if isinstance(source, LocalProfile):
         source = source.workers or usable_cores()
     return min(source, blocks) if isinstance(source, int) else None
@@ -233,17 +244,37 @@ def workers_from(
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> Iterator[Cluster]:
-    """Workers ready for blocks like ``first``; what was started for them is gone when the context ends.
+    """Provide workers that are ready for blocks; end those that were started for it.
+
+    Parameters
+    ----------
+    source : Source
+        Where workers come from.
+    first : BlockTask
+        A block, which workers rehearse.
+    blocks : int
+        Number of blocks; no more local processes are started.
+    limits : Limits
+        Times to wait.
+    say : callable
+        Takes messages for people.
+    stop : threading.Event
+        Set by somebody else to interrupt the wait.
+
+    Yields
+    ------
+    Cluster
+        Scheduler and workers.
 
     Raises
     ------
     ClusterError
-        They could not be had, or do not agree with the driver.
+        There are no workers, or they do not agree with the driver.
     Interrupted
         ``stop`` was set while waiting for them.
     """
-    # the driver says in its own words what happens to workers
     with (
+        # the driver reports in its own words what happens to workers
         quiet_loggers(_loggers_of_dask(), logging.CRITICAL),
         dask.config.set(SETTINGS),
         ExitStack() as stack,
@@ -252,13 +283,10 @@ def workers_from(
         if count is not None:
             stack.enter_context(dask.config.set(LOCAL_SETTINGS))
             stack.enter_context(on_dashboard(first.store))
-            local = stack.enter_context(
-                _local(count, source if isinstance(source, LocalProfile) else None)
-            )
-            say(
-                f"{count} worker{'s' * (count > 1)}; dashboard"
-                f" {local.client.dashboard_link}{results_page(local.client.dashboard_link)}"
-            )
+            profile = source if isinstance(source, LocalProfile) else None
+            local = stack.enter_context(_local(count, profile))
+            link = local.client.dashboard_link
+            say(f"{_number_of_workers(count)}; dashboard {link}{results_page(link)}")
             local.client.register_plugin(SweepPlugin(first))
             yield local
             return
@@ -274,8 +302,8 @@ def workers_from(
         workers = cluster.workers()
         threads = sum(worker["nthreads"] for worker in workers.values())
         say(
-            f"{len(workers)} worker{'s' * (len(workers) > 1)} of {cluster.address}, {threads} at a"
-            f" time; dashboard {cluster.client.dashboard_link}"
+            f"{_number_of_workers(len(workers))} of {cluster.address}, {threads} at a time;"
+            f" dashboard {cluster.client.dashboard_link}"
         )
         if threads > len(workers):
             say(
@@ -285,24 +313,33 @@ def workers_from(
         yield cluster
 
 
+def _number_of_workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
+
+
 def _loggers_of_dask() -> list[str]:
-    """Names of the loggers that tell of lost workers and connections."""
-    known = [
-        name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"
-    ]
-    return ["asyncio", "tornado.application", *known]
+    """Return the names of the loggers that report lost workers and connections."""
+    names = logging.root.manager.loggerDict
+    of_dask = [name for name in names if name.split(".")[0] == "distributed"]
+    return ["asyncio", "tornado.application", *of_dask]
 
 
 def _unregister(client: Client, name: str) -> None:
-    with suppress(Exception):  # whoever is gone needs no clean-up
+    # a scheduler that is gone needs no clean-up
+    with suppress(Exception):
         if client.status == "running":
-            client.sync(client._unregister_worker_plugin, name=name, callback_timeout=2.0)
+            # the public call cannot be given a time limit
+            unregister = client._unregister_worker_plugin  # noqa: SLF001 # no public counterpart
+            client.sync(unregister, name=name, callback_timeout=UNREGISTER_SECONDS)
 
 
 @contextmanager
 def _local(count: int, profile: LocalProfile | None) -> Iterator[LocalProcesses]:
-    host = profile.host if profile else "127.0.0.1"
-    memory = profile.memory if profile and profile.memory else "auto"
+    host = "127.0.0.1"
+    memory = "auto"
+    if profile is not None:
+        host = profile.host
+        memory = profile.memory or memory
     try:
         cluster = LocalCluster(
             n_workers=count,
@@ -342,46 +379,47 @@ def _until_some(
     cluster: Cluster, limits: Limits, say: Callable[[str], None], stop: threading.Event
 ) -> None:
     """Wait for the first worker."""
-    begin = last = time.monotonic()
-    said = False
-    starved = ""
+    begin = time.monotonic()
+    last_request = begin
+    reported = False
+    memory_problem = ""
     while not cluster.workers():
-        if stop.wait(0.3):
+        if stop.wait(POLL_SECONDS):
             raise Interrupted
         now = time.monotonic()
-        if not said and now - begin > 2.0:
-            say(
-                "waiting for workers of"
-                f" {cluster.address}{': ' * bool(cluster.waiting())}{cluster.waiting()}"
-            )
-            said = True
-        if said and not starved:
-            starved = cluster.out_of_memory()
-            if starved:
-                say(starved)
-        if now - last > limits.too_few:
-            last = now
-            done = cluster.replace_lost()
-            if done:
-                say(done)
-        if now - begin > max(limits.no_worker, cluster.patience if cluster.waiting() else 0.0):
+        waited = now - begin
+        if not reported and waited > SILENT_WAIT_SECONDS:
+            reason = cluster.waiting()
+            say(f"waiting for workers of {cluster.address}" + (f": {reason}" if reason else ""))
+            reported = True
+        if reported and not memory_problem:
+            memory_problem = cluster.out_of_memory()
+            if memory_problem:
+                say(memory_problem)
+        if now - last_request > limits.too_few:
+            last_request = now
+            message = cluster.replace_lost()
+            if message:
+                say(message)
+        patience = cluster.patience if cluster.waiting() else 0.0
+        if waited > max(limits.no_worker, patience):
             raise ClusterError(
-                f"no worker of {cluster.address} within {now - begin:.0f} s;"
-                f" {starved or cluster.cure}"
+                f"no worker of {cluster.address} within {waited:.0f} s;"
+                f" {memory_problem or cluster.cure}"
             )
 
 
 def loud(source: Source) -> str:
-    """The warning that a source deserves which listens beyond this machine; empty if it does not."""
+    """Return a warning if the scheduler of ``source`` listens beyond this machine; else empty."""
     if not isinstance(source, Profile) or not source.listens_widely:
         return ""
-    encrypted = isinstance(source, JobsProfile) and source.tls is not None
-    rest = (
-        "only holders of its certificates can use it"
-        if encrypted
-        else "WHOEVER REACHES IT CAN RUN CODE AS YOU (give tls: certificates, or a closed network)"
-    )
+    if isinstance(source, JobsProfile) and source.tls is not None:
+        access = "only holders of its certificates can use it"
+    else:
+        access = (
+            "WHOEVER REACHES IT CAN RUN CODE AS YOU (give tls: certificates, or a closed network)"
+        )
     return (
         f"WARNING: the scheduler and its workers listen on {source.listens_widely}, beyond this"
-        f" machine; {rest}"
+        f" machine; {access}"
     )

@@ -1,4 +1,7 @@
-"""Designs: points of a parameter space that are drawn, as a sample of a prior or for a sensitivity analysis. One design is one axis."""
+"""Designs: points drawn from a parameter space, as a sample or for a sensitivity analysis.
+
+All points of a design are one axis of the sweep.
+"""
 
 import difflib
 import hashlib
@@ -20,9 +23,9 @@ from .axes import Axis
 from .extras import extra
 from .marginals import KINDS, Marginal, parse_marginal
 
-POINT = "point"  # name of the axis: its labels count the points from 0
-HARMONICS = 4  # of a FAST curve that are added up, as many as Saltelli et al. (1999) take
-SEED = "names the random numbers; the same seed gives the same points"
+POINT = "point"  # name of the axis; its labels number the points from 0
+HARMONICS = 4  # of a FAST curve that are summed, as in Saltelli et al. (1999)
+SEED = "seed of the random numbers; the same seed gives the same points"
 
 
 class SampleSpec(Section):
@@ -31,7 +34,7 @@ class SampleSpec(Section):
     method: Literal["sobol", "halton", "lhs", "random"] = quantity(
         ..., "sobol, halton: evenly spread; lhs: Latin hypercube; random: independent"
     )
-    n: int = quantity(..., "how many points", "", ge=1, le=1_000_000)
+    n: int = quantity(..., "number of points", "", ge=1, le=1_000_000)
     seed: int = quantity(1, SEED, "", ge=0)
     axes: dict[str, Any] = quantity(
         ..., "distribution of each key", allowed=f"keys with distributions: {KINDS}"
@@ -68,10 +71,11 @@ class DesignSpec(Section):
 
 @dataclass(frozen=True)
 class Method:
-    """What is particular to one way of drawing points."""
+    """The properties of one way to draw points."""
 
-    run: str  #: runs per ``n``, in words for messages; D is the number of keys
-    continues: str  #: the number that may grow with all points kept; empty where none may
+    run: str  #: formula of the number of runs; D is the number of keys
+    #: the option that may grow while all points are kept; empty if there is none
+    continues: str
     instead: str = ""  #: methods of the same kind that can be continued
     balanced: bool = False  #: whether n must be a power of two
 
@@ -88,46 +92,52 @@ METHODS: Mapping[str, Method] = {
 
 
 def _drawn(spec: SampleSpec | DesignSpec) -> NDArray[np.float64]:
-    """(points, keys) in the unit cube, in the order of the method."""
-    d = len(spec.axes)
-    n = spec.n
+    """Return the (points, keys) in the unit cube, in the order of the method."""
     if isinstance(spec, DesignSpec):
-        problem = {"num_vars": d, "names": list(spec.axes), "bounds": [[0.0, 1.0]] * d}
-        name = {
-            "saltelli": "SALib.sample.sobol",
-            "morris": "SALib.sample.morris",
-            "fast": "SALib.sample.fast_sampler",
-        }[spec.method]
-        draw = extra(name, "design", f"design: {{method: {spec.method}}}").sample
-        if spec.method == "saltelli":
-            return np.asarray(draw(problem, n, calc_second_order=False, seed=spec.seed))
-        if spec.method == "morris":
-            return np.asarray(draw(problem, n, num_levels=spec.levels, seed=spec.seed))
-        return np.concatenate(
-            [
-                draw(dict(problem), n, M=HARMONICS, seed=[spec.seed, curve])
-                for curve in range(spec.curves)
-            ]
-        )
+        return _drawn_design(spec)
     if spec.method == "random":
-        return np.random.default_rng(spec.seed).random((n, d))
+        return np.random.default_rng(spec.seed).random((spec.n, len(spec.axes)))
     qmc = extra("scipy.stats.qmc", "design", f"sample: {{method: {spec.method}}}")
     engine = {"sobol": qmc.Sobol, "halton": qmc.Halton, "lhs": qmc.LatinHypercube}[spec.method]
-    return np.asarray(engine(d, rng=np.random.default_rng(spec.seed)).random(n))
+    random = np.random.default_rng(spec.seed)
+    return np.asarray(engine(len(spec.axes), rng=random).random(spec.n))
+
+
+def _drawn_design(spec: DesignSpec) -> NDArray[np.float64]:
+    d = len(spec.axes)
+    problem = {"num_vars": d, "names": list(spec.axes), "bounds": [[0.0, 1.0]] * d}
+    module = {
+        "saltelli": "SALib.sample.sobol",
+        "morris": "SALib.sample.morris",
+        "fast": "SALib.sample.fast_sampler",
+    }[spec.method]
+    sample = extra(module, "design", f"design: {{method: {spec.method}}}").sample
+    if spec.method == "saltelli":
+        return np.asarray(sample(problem, spec.n, calc_second_order=False, seed=spec.seed))
+    if spec.method == "morris":
+        return np.asarray(sample(problem, spec.n, num_levels=spec.levels, seed=spec.seed))
+    curves = [
+        sample(dict(problem), spec.n, M=HARMONICS, seed=[spec.seed, curve])
+        for curve in range(spec.curves)
+    ]
+    return np.concatenate(curves)
 
 
 def unknown_key(key: str) -> str:
-    """What to say of a key that no configuration has; nothing of others."""
+    """Return what is wrong with a key that no configuration has; empty for all others."""
     keys = list(config_keys(RunConfig))
-    if key in keys or any(known.startswith(f"{key}.") for known in keys):
+    if key in keys or any(existing.startswith(f"{key}.") for existing in keys):
         return ""
-    near = [
-        known for known in keys if known.split(".")[-1] == key.split(".")[-1]
-    ] or difflib.get_close_matches(key, keys, n=1)
-    return f"there is no such key{f'; did you mean {near[0]}?' if near else ''}"
+    last_word = key.split(".")[-1]
+    similar = [existing for existing in keys if existing.split(".")[-1] == last_word]
+    if not similar:
+        similar = difflib.get_close_matches(key, keys, n=1)
+    if not similar:
+        return "there is no such key"
+    return f"there is no such key; did you mean {similar[0]}?"
 
 
-def _bad_n(spec: SampleSpec | DesignSpec) -> str:
+def _problem_of_n(spec: SampleSpec | DesignSpec) -> str:
     n = spec.n
     if METHODS[spec.method].balanced and n & (n - 1):
         below = 1 << (n.bit_length() - 1)
@@ -141,55 +151,71 @@ def _bad_n(spec: SampleSpec | DesignSpec) -> str:
 
 
 def design_axis(spec: SampleSpec | DesignSpec, section: str) -> tuple[Axis | None, list[str]]:
-    """The axis of all points of a design, or everything that is wrong with it."""
-    marginals: dict[str, Marginal] = {}
-    problems = [f"{section}.{bad}"] if (bad := _bad_n(spec)) else []
-    unused = {"levels": "morris", "curves": "fast"}
-    problems += [
-        f"{section}.{key} belongs to method {method}, not {spec.method}; drop it"
-        for key, method in unused.items()
-        if key in spec.model_fields_set and spec.method != method
-    ]
+    """Draw the points of a design.
+
+    Parameters
+    ----------
+    spec : SampleSpec or DesignSpec
+        What the sweep file asks for.
+    section : str
+        Name of its section, for messages.
+
+    Returns
+    -------
+    tuple of (Axis or None) and list of str
+        The axis of all points, or None and all problems.
+    """
+    problems = []
+    problem = _problem_of_n(spec)
+    if problem:
+        problems.append(f"{section}.{problem}")
+    for key, method_of_key in {"levels": "morris", "curves": "fast"}.items():
+        if key in spec.model_fields_set and spec.method != method_of_key:
+            problems.append(
+                f"{section}.{key} belongs to method {method_of_key}, not {spec.method}; drop it"
+            )
     if not spec.axes:
         problems.append(f"{section}.axes is empty; give at least one key with its distribution")
-    for key, given in spec.axes.items():
+    marginals: dict[str, Marginal] = {}
+    for key, distribution in spec.axes.items():
         try:
-            marginals[key] = parse_marginal(given)
-            bad = unknown_key(key)
-            if spec.method == "morris" and not marginals[key].bounded:
-                bad = (
-                    bad
-                    or f"normal needs bounds with method morris, whose levels reach both ends: [mean, sd, low, high], got {shown(given['normal'])}"
-                )
+            marginals[key] = parse_marginal(distribution)
         except ValueError as error:
-            bad = str(error)
-        problems += [f"{section}.axes.{key}: {bad}"] if bad else []
+            problem = str(error)
+        else:
+            problem = unknown_key(key)
+            if not problem and spec.method == "morris" and not marginals[key].bounded:
+                problem = (
+                    "normal needs bounds with method morris, whose levels reach both ends: [mean,"
+                    f" sd, low, high], got {shown(distribution['normal'])}"
+                )
+        if problem:
+            problems.append(f"{section}.axes.{key}: {problem}")
     if problems:
         return None, problems
-    drawn = _drawn(spec)
     columns = [
         marginals[key].values(column.tolist())
-        for key, column in zip(spec.axes, drawn.T, strict=True)
+        for key, column in zip(spec.axes, _drawn(spec).T, strict=True)
     ]
-    points = tuple(dict(zip(spec.axes, row, strict=True)) for row in zip(*columns, strict=True))
-    laws = ", ".join(f"{key} {marginal.words}" for key, marginal in marginals.items())
+    rows = zip(*columns, strict=True)
+    points = tuple(dict(zip(spec.axes, row, strict=True)) for row in rows)
     method = METHODS[spec.method]
-    goes_on = (
-        f"{method.continues} may grow"
-        if method.continues
-        else f"cannot be continued, as {method.instead} can"
-    )
-    words = f"{spec.method}, seed {spec.seed}, {goes_on}: {laws}"
+    if method.continues:
+        growth = f"{method.continues} may grow"
+    else:
+        growth = f"cannot be continued, as {method.instead} can"
+    distributions = ", ".join(f"{key} {marginal.words}" for key, marginal in marginals.items())
+    words = f"{spec.method}, seed {spec.seed}, {growth}: {distributions}"
     return Axis(POINT, points, tuple(range(len(points))), section, words), []
 
 
 def given_design(content: Mapping[str, Any]) -> SampleSpec | DesignSpec | None:
-    """The design that the content of a sweep file gives."""
+    """Return the design in the content of a sweep file, if any."""
     if content.get("design") is not None:
         return DesignSpec.model_validate(content["design"])
-    return (
-        SampleSpec.model_validate(content["sample"]) if content.get("sample") is not None else None
-    )
+    if content.get("sample") is not None:
+        return SampleSpec.model_validate(content["sample"])
+    return None
 
 
 def _digest(axis: Axis, points: int) -> str:
@@ -197,21 +223,29 @@ def _digest(axis: Axis, points: int) -> str:
 
 
 def _design_axis(axes: Sequence[Axis]) -> Axis | None:
-    return next((axis for axis in axes if axis.name == POINT), None)
+    for axis in axes:
+        if axis.name == POINT:
+            return axis
+    return None
 
 
 def drawn_by(axes: Sequence[Axis]) -> str:
-    """The section of the sweep file that draws points, if any."""
+    """Return the section of the sweep file that draws points; empty if there is none."""
     axis = _design_axis(axes)
-    return axis.section if axis is not None else ""
+    return "" if axis is None else axis.section
 
 
 def record(axes: Sequence[Axis]) -> dict[str, Any]:
-    """What a store keeps to notice points that are no longer the same: their digest, and the packages that drew them."""
+    """Return the digest of the points and the packages that drew them.
+
+    A store keeps them, so that points which other packages draw differently are noticed.
+    """
     axis = _design_axis(axes)
     if axis is None or axis.section not in {"sample", "design"}:
         return {}
-    packages = ["numpy", "scipy", *(["SALib"] if axis.section == "design" else [])]
+    packages = ["numpy", "scipy"]
+    if axis.section == "design":
+        packages.append("SALib")
     return {
         "design": {
             "points": len(axis.points),
@@ -224,53 +258,78 @@ def record(axes: Sequence[Axis]) -> dict[str, Any]:
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:  # a sample at random needs numpy only
+    except PackageNotFoundError:  # random samples need numpy only
         return None
 
 
 def redrawn(attributes: Mapping[str, Any], axes: Sequence[Axis]) -> list[str]:
-    """What to say where the points that a store has are not the first ones drawn now; nothing where they are."""
+    """Return a message if the points of a store are not the first ones that are drawn now.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the store.
+    axes : sequence of Axis
+        Of the sweep.
+
+    Returns
+    -------
+    list of str
+        Empty if the points agree.
+    """
     kept = attributes.get("design")
     axis = _design_axis(axes)
-    if (
-        kept is None
-        or axis is None
-        or (len(axis.points) >= kept["points"] and _digest(axis, kept["points"]) == kept["digest"])
-    ):
+    if kept is None or axis is None:
         return []
-    now = record(axes)["design"]["drawn_with"]
+    count = kept["points"]
+    if len(axis.points) >= count and _digest(axis, count) == kept["digest"]:
+        return []
+    versions = record(axes)["design"]["drawn_with"]
     changed = [
-        f"{name} {was}, now {now.get(name)}"
-        for name, was in kept["drawn_with"].items()
-        if now.get(name) != was
+        f"{name} {version_of_store}, now {versions.get(name)}"
+        for name, version_of_store in kept["drawn_with"].items()
+        if versions.get(name) != version_of_store
     ]
-    why = (
-        f": they were drawn with {'; '.join(changed)}; install that again to go on"
-        if changed
-        else ""
-    )
-    return [f"{axis.section}: its points are not the first ones of those in the store{why}"]
+    message = f"{axis.section}: its points are not the first ones of those in the store"
+    if changed:
+        message += (
+            f": they were drawn with {'; '.join(changed)}; install that version again to resume"
+        )
+    return [message]
 
 
 def continuation(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What becomes of the points of one sweep file in another that differs in their number only."""
-    then = given_design(before)
-    now = given_design(after)
-    if then is None or now is None or type(then) is not type(now) or then.method != now.method:
+    """Return a message if two sweep files differ only in a design's number of points.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Contents of the sweep files.
+
+    Returns
+    -------
+    list of str
+        Whether the design can be continued; empty if the files differ otherwise.
+    """
+    design_before = given_design(before)
+    design = given_design(after)
+    if design_before is None or design is None or type(design_before) is not type(design):
         return []
-    method = METHODS[now.method]
-    section = "design" if isinstance(now, DesignSpec) else "sample"
+    if design_before.method != design.method:
+        return []
+    method = METHODS[design.method]
+    section = "design" if isinstance(design, DesignSpec) else "sample"
     number = method.continues or "n"
-    one = then.model_dump()
-    other = now.model_dump()
-    if one.pop(number) >= other.pop(number) or one != other:
+    fields_before = design_before.model_dump()
+    fields = design.model_dump()
+    if fields_before.pop(number) >= fields.pop(number) or fields_before != fields:
         return []
     if method.continues:
         return [
-            f"{section}.{number} has grown, and {now.method} keeps all points that the store has:"
-            " --extend adds the others"
+            f"{section}.{number} has grown, and {design.method} keeps all points that the store"
+            " has: --extend adds the others"
         ]
     return [
-        f"{section}: {now.method} cannot be continued, for with another n all points are others;"
+        f"{section}: {design.method} cannot be continued, because another n changes all points;"
         f" {method.instead} can be"
     ]

@@ -1,4 +1,4 @@
-"""A store's tables as files for other programs: CSV, Parquet, NetCDF; read and written some blocks at a time."""
+"""Export a store to CSV, Parquet, or NetCDF, a few blocks at a time."""
 
 import csv
 import io
@@ -18,16 +18,17 @@ from marsdisk.outfile import ENDINGS, OutFile, plain_name
 from .store import reader
 from .views import WORDS, Columns, in_words, label, parameters, without_uncommitted
 
-AT_ONCE = 2000  # runs read and written at a time, at least a block
+# runs that are read and written at a time, but at least a block
+AT_ONCE = 2000
 
 
 class ExportError(MarsDiskError, RuntimeError):
-    """A format whose package is not installed."""
+    """The package for a format is not installed."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is exported: runs, and names of arrays."""
+    """The runs and the arrays to export."""
 
     group: zarr.Group
     runs: NDArray[np.int64]
@@ -43,72 +44,92 @@ class Selection:
         *,
         series: bool = False,
     ) -> "Selection":
-        """Runs for which ``where`` holds, the scalars ``columns`` (default: all; with series the parameters and the state), and all series if asked for."""
-        held = Columns(group)
+        """Select runs and arrays of a store.
+
+        Parameters
+        ----------
+        group : zarr.Group
+            The store.
+        where : str or None
+            A condition on runs; None selects all.
+        columns : sequence of str or None
+            Names of scalars. None selects all; with series, the parameters and the status.
+        series : bool
+            Whether to select all time series, too.
+
+        Raises
+        ------
+        StoreError
+            There is no such column, or the condition is wrong.
+        """
+        table = Columns(group)
         if columns is not None:
             names = list(columns)
         elif series:
             names = ["run_id", *parameters(group), "status"]
         else:
-            names = list(held)
+            names = list(table)
+        # an unknown name is refused before anything is written
         for name in names:
-            held[name]  # an unknown one is refused before anything is written
-        dims = {name: array.metadata.dimension_names for name, array in sorted(group.arrays())}  # type: ignore[union-attr]
-        found = [name for name, of in dims.items() if of == ("run", "sample")]
-        return cls(
-            group,
-            held.where(where),
-            [name for name in dict.fromkeys(names) if name != "run"],
-            found if series else [],
-        )
+            table[name]
+        series_names = []
+        if series:
+            for name, array in sorted(group.arrays()):
+                if array.metadata.dimension_names == ("run", "sample"):  # type: ignore[union-attr]
+                    series_names.append(name)
+        scalars = [name for name in dict.fromkeys(names) if name != "run"]
+        return cls(group, table.where(where), scalars, series_names)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all arrays."""
+        return [*self.scalars, *self.series]
 
     def parts(self) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
-        """The arrays, some blocks at a time, with the numbers of their runs; states and reasons to stop as numbers."""
+        """Yield runs and their arrays, a few blocks at a time; states and reasons are numbers."""
         size = reader.block_size(self.group)
         step = size * max(1, AT_ONCE // size)
-        for lo in range(0, int(self.group["status"].shape[0]), step):  # type: ignore[union-attr]
-            runs = self.runs[(self.runs >= lo) & (self.runs < lo + step)]
-            if runs.size:
-                status = reader.part(self.group, "status", runs)
-                read = {
-                    name: reader.part(self.group, name, runs)
-                    for name in (*self.scalars, *self.series)
-                }
-                yield (
-                    runs,
-                    {
-                        name: without_uncommitted(name, values, status)
-                        for name, values in read.items()
-                    },
-                )
+        for start in range(0, int(self.group["status"].shape[0]), step):  # type: ignore[union-attr]
+            runs = self.runs[(self.runs >= start) & (self.runs < start + step)]
+            if not runs.size:
+                continue
+            status = reader.part(self.group, "status", runs)
+            arrays = {}
+            for name in self.names:
+                values = reader.part(self.group, name, runs)
+                arrays[name] = without_uncommitted(name, values, status)
+            yield runs, arrays
 
     def rows(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Columns of a table, some blocks at a time: a row for each run, or for each run and sample; states in words."""
-        for runs, held in self.parts():
+        """Yield the columns of a table, a few blocks at a time; states and reasons are words.
+
+        There is a row for each run, or with series for each run and sample.
+        """
+        for runs, arrays in self.parts():
             status = reader.part(self.group, "status", runs)
-            samples = held[self.series[0]].shape[1] if self.series else 1
+            samples = arrays[self.series[0]].shape[1] if self.series else 1
             table = {"run": np.repeat(runs, samples)}
             if self.series:
                 table["sample"] = np.tile(np.arange(samples), runs.size)
-            for name, values in held.items():
+            for name, values in arrays.items():
                 words = in_words(name, values, status)
-                table[name] = (
-                    words.reshape(-1) if name in self.series else np.repeat(words, samples)
-                )
+                if name in self.series:
+                    table[name] = words.reshape(-1)
+                else:
+                    table[name] = np.repeat(words, samples)
             yield table
 
     @property
     def heads(self) -> dict[str, str]:
-        """Name with unit of each column of the table."""
-        names = [*self.scalars, *self.series]
-        return {
-            "run": "run",
-            **({"sample": "sample"} if self.series else {}),
-            **{name: label(self.group, name) for name in names},
-        }
+        """Name and head (the name with its unit) of each column of the table."""
+        heads = {"run": "run"}
+        if self.series:
+            heads["sample"] = "sample"
+        heads.update({name: label(self.group, name) for name in self.names})
+        return heads
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Unit and meaning of an array."""
+        """Return unit and meaning of an array."""
         return dict(self.group[name].attrs) if name in self.group else {}
 
 
@@ -122,17 +143,17 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
     to : str
         csv, parquet or netcdf.
     out : str or Path or OutFile
-        Where to; a file at a path is written over.
+        Where to write; an existing file is overwritten.
 
     Returns
     -------
     int
-        Number of rows, or of runs in a NetCDF file.
+        Number of rows; in a NetCDF file, of runs.
 
     Raises
     ------
     ExportError
-        The package that writes it is not installed.
+        The package for the format is not installed.
     OutputError
         The file cannot be written.
 
@@ -154,7 +175,7 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
 
 
 def _csv(selection: Selection, file: BinaryIO) -> int:
-    """Units in the heads; numbers with as many digits as it takes to read the same number."""
+    """Write CSV, with units in the heads and all digits of the numbers."""
     file.write(_csv_lines([tuple(selection.heads.values())]))
     rows = 0
     for table in selection.rows():
@@ -171,71 +192,63 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _parquet(selection: Selection, file: BinaryIO) -> int:
-    """Units and meanings in the metadata of the columns, and all of them in ``DataFrame.attrs`` of pandas."""
+    """Write Parquet, with units and meanings as metadata and in ``DataFrame.attrs`` of pandas."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"f": pa.float64(), "i": pa.int64(), "u": pa.int64(), "b": pa.bool_(), "T": pa.string()}
-    types = {
-        name: "T" if name in WORDS else selection.group[name].dtype.kind  # type: ignore[union-attr]
-        for name in (*selection.scalars, *selection.series)
-    }
-    described = {
-        name: _plain(selection.attributes(name), words=name in WORDS) for name in selection.heads
-    }
-    fields = [
-        pa.field(
-            name,
-            kinds[types.get(name, "i")],
-            metadata={
-                key: value if isinstance(value, str) else json.dumps(value)
-                for key, value in about.items()
-            },
-        )
-        for name, about in described.items()
-    ]
-    about_store = {
-        "units": {name: str(about.get("units", "1")) for name, about in described.items()},
-        **_of_store(selection.group),
-    }
-    schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(about_store)})
+    types = {"f": pa.float64(), "i": pa.int64(), "u": pa.int64(), "b": pa.bool_(), "T": pa.string()}
+    fields = []
+    units = {}
+    for name in selection.heads:
+        if name in WORDS:
+            kind = "T"
+        elif name in selection.names:
+            kind = selection.group[name].dtype.kind  # type: ignore[union-attr]
+        else:
+            kind = "i"
+        attributes = _plain(selection.attributes(name), words=name in WORDS)
+        metadata = {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in attributes.items()
+        }
+        fields.append(pa.field(name, types[kind], metadata=metadata))
+        units[name] = str(attributes.get("units", "1"))
+    attributes_of_table = {"units": units, **_origin(selection.group)}
+    schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(attributes_of_table)})
     rows = 0
     with pq.ParquetWriter(file, schema) as writer:
         for table in selection.rows():
-            columns = [
-                pa.array(values.tolist() if values.dtype.kind == "T" else values, type=field.type)
-                for field, values in zip(fields, table.values(), strict=True)
-            ]
+            columns = []
+            for field, values in zip(fields, table.values(), strict=True):
+                plain = values.tolist() if values.dtype.kind == "T" else values
+                columns.append(pa.array(plain, type=field.type))
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             rows += len(columns[0])
     return rows
 
 
 def _netcdf(selection: Selection, out: BinaryIO) -> int:
-    """A file after the CF conventions: states and reasons to stop are flags, series have the dimension ``sample``."""
+    """Write NetCDF after the CF conventions: states and reasons to stop are flags."""
     import h5netcdf
 
+    group = selection.group
     with h5netcdf.File(out, "w") as file:
-        file.attrs.update({"Conventions": "CF-1.11", "title": str(selection.group.attrs["title"])})
-        file.attrs.update(
-            {key: json.dumps(value) for key, value in _of_store(selection.group).items()}
-        )
+        file.attrs.update({"Conventions": "CF-1.11", "title": str(group.attrs["title"])})
+        file.attrs.update({key: json.dumps(value) for key, value in _origin(group).items()})
         file.dimensions["run"] = selection.runs.size
         if selection.series:
-            file.dimensions["sample"] = int(selection.group[selection.series[0]].shape[1])  # type: ignore[union-attr]
+            file.dimensions["sample"] = int(group[selection.series[0]].shape[1])  # type: ignore[union-attr]
         file.create_variable("run", ("run",), "i8", data=selection.runs)
-        coordinates = [
-            name
-            for name in str(selection.group.attrs["coordinates"]).split()
-            if name in selection.scalars
-        ]
-        for name in (*selection.scalars, *selection.series):
+        names = str(group.attrs["coordinates"]).split()
+        coordinates = [name for name in names if name in selection.scalars]
+        for name in selection.names:
             _declare(file, selection, name, coordinates)
-        lo = 0
-        for runs, held in selection.parts():
-            for name, values in held.items():
-                file.variables[name][lo : lo + runs.size] = _netcdf_values(values)
-            lo += runs.size
+        start = 0
+        for runs, arrays in selection.parts():
+            stop = start + runs.size
+            for name, values in arrays.items():
+                file.variables[name][start:stop] = _netcdf_values(values)
+            start = stop
     return int(selection.runs.size)
 
 
@@ -249,6 +262,7 @@ def _netcdf_values(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[str]) -> None:
+    """Create the variable of an array, with its attributes."""
     import h5py
 
     array = reader.array_of(selection.group, name)
@@ -257,9 +271,10 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
     types = {"T": h5py.string_dtype(), "b": "i1"}
     variable = file.create_variable(name, dims, types.get(kind, array.dtype))
     for key, value in _plain(selection.attributes(name)).items():
-        variable.attrs[key] = (
-            np.array(value, dtype=array.dtype) if key in {"flag_values", "flag_masks"} else value
-        )
+        if key in {"flag_values", "flag_masks"}:
+            variable.attrs[key] = np.array(value, dtype=array.dtype)
+        else:
+            variable.attrs[key] = value
     if kind == "b":
         variable.attrs.update(
             {"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"}
@@ -269,7 +284,7 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
 
 
 def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, Any]:
-    """Attributes that any format takes; without the flags where words stand for them."""
+    """Return the attributes that any format takes; no flags where the values are ``words``."""
     flags = {"flag_values", "flag_masks", "flag_meanings"}
     return {
         key: value
@@ -278,12 +293,13 @@ def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, A
     }
 
 
-def _of_store(group: zarr.Group) -> dict[str, Any]:
-    """What else the store knows of its numbers, for whoever opens the file years later."""
+def _origin(group: zarr.Group) -> dict[str, Any]:
+    """Return sweep file and provenance, for whoever opens the file years later."""
     return {"sweep": group.attrs["sweep"], "provenance": group.attrs["provenance"]}
 
 
 def default_out(group: zarr.Group, to: str, *, series: bool) -> str:
-    """NAME.csv, or NAME-series.csv."""
+    """Return the default name of a file, such as NAME.csv or NAME-series.csv."""
     name = plain_name(str(group.attrs["title"]))
-    return f"{name}{'-series' * series}{ENDINGS[to][0]}"
+    suffix = "-series" if series else ""
+    return f"{name}{suffix}{ENDINGS[to][0]}"

@@ -1,4 +1,4 @@
-"""Packages that only some commands need, imported when they do."""
+"""Optional packages, which are imported only by the commands that need them."""
 
 import importlib
 from typing import Any
@@ -11,12 +11,21 @@ class ExtraMissingError(MarsDiskError, ModuleNotFoundError):
 
 
 def extra(module: str, name: str, purpose: str) -> Any:
-    """``module``, which the extra ``name`` brings.
+    """Import a module of an optional package.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module.
+    name : str
+        Name of our extra that installs the package.
+    purpose : str
+        The feature that needs it, for the message.
 
     Raises
     ------
     ExtraMissingError
-        It is not installed; the message says how to install it.
+        The package is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(module)

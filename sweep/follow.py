@@ -1,4 +1,4 @@
-"""Following and stopping a driver from afar: all that is known of it are the store and the notes beside it."""
+"""Follow or stop a driver that runs anywhere, through the store and the notes next to it."""
 
 import time
 from collections.abc import Mapping
@@ -28,81 +28,96 @@ from .store import reader
 from .store.place import Place
 from .verdicts import report_checks
 
-LOOK_SECONDS = 0.5
+READ_SECONDS = 0.5  # between two readings of the heartbeat
+SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal
 
 
 def follow(place: Place, patience: float, console: Console) -> int:
-    """Show how a sweep goes on until it ends; its exit code."""
+    """Show the progress of a sweep until it ends.
+
+    Parameters
+    ----------
+    place : Place
+        Location of the store.
+    patience : float
+        Time without any change of the heartbeat after which to give up, in s.
+    console : rich.console.Console
+        Where to print.
+
+    Returns
+    -------
+    int
+        Exit code of the sweep.
+    """
     follower = Follower(place)
-    told = _Told(console)
-    shown = 0.0
-    with console.status("looking for a driver") as live:
+    messages = _Messages(console)
+    next_line_time = 0.0
+    with console.status("looking for a driver") as status:
         while True:
             beat = follower.read()
-            told.news(beat)
+            messages.print_new(beat)
             state = beat.get("state")
             submitted = bool(read_note(place, SUBMISSION))
             if state in (FINISHED, CANCELLED, STOPPED) or (state == BROKEN_OFF and not submitted):
-                return _ending(place, beat, console)
+                return _report_end(place, beat, console)
             if not beat and not submitted:
-                return _undriven(place, console)
+                return _report_undriven(place, console)
             if follower.silence > patience:
-                say(
-                    console,
-                    f"{place}: no sign of a driver for {duration(follower.silence)};"
-                    f" {driver_line(beat) or 'it was submitted, but no worker has taken it'}",
-                )
-                say(
-                    console,
-                    f"go on with: sweep resume {place} (or sweep submit); what is committed stays",
-                )
+                _report_silence(place, follower, console)
                 return BAD_INPUT
-            line = (
-                _progress(beat) if state == RUNNING else "waiting for a worker to take the driver"
-            )
+            line = "waiting for a worker to take the driver"
+            if state == RUNNING:
+                line = _progress(beat)
             if console.is_terminal:
-                live.update(line)
-            elif time.monotonic() >= shown and state == RUNNING:
-                shown = time.monotonic() + 2.0
+                status.update(line)
+            elif state == RUNNING and time.monotonic() >= next_line_time:
+                next_line_time = time.monotonic() + SECONDS_BETWEEN_LINES
                 say(console, line)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(READ_SECONDS)
 
 
-class _Told:
-    """What drivers said, each line once."""
+def _report_silence(place: Place, follower: Follower, console: Console) -> None:
+    driver = driver_line(follower.beat) or "it was submitted, but no worker has taken it"
+    say(console, f"{place}: no sign of a driver for {duration(follower.silence)}; {driver}")
+    say(console, f"go on with: sweep resume {place} (or sweep submit); what is committed stays")
+
+
+class _Messages:
+    """The messages of drivers, each of which is printed once."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.id = ""
         self.count = 0
 
-    def news(self, beat: Mapping[str, Any]) -> None:
-        """Print what is new."""
-        said = beat.get("said")
+    def print_new(self, beat: Mapping[str, Any]) -> None:
+        """Print the new messages in a heartbeat."""
+        messages = beat.get("said")
         count = beat.get("count_said")
-        if not isinstance(said, list) or not isinstance(count, int):
+        if not isinstance(messages, list) or not isinstance(count, int):
             return
         if beat.get("id") != self.id and beat.get("state") == RUNNING:
             self.id = str(beat.get("id"))
             self.count = 0
             say(self.console, driver_line(beat))
-        new = min(max(0, count - self.count), len(said))
-        for line in said[len(said) - new :]:
-            say(self.console, str(line))
+        new = min(max(0, count - self.count), len(messages))
+        for message in messages[len(messages) - new :]:
+            say(self.console, str(message))
         self.count = max(count, self.count)
 
 
 def _progress(beat: Mapping[str, Any]) -> str:
-    done, failed, runs, rate, left = (
-        beat.get(name) for name in ("done", "failed", "runs", "rate", "left")
-    )
+    done = beat.get("done")
+    failed = beat.get("failed")
+    rate = beat.get("rate")
+    left = beat.get("left")
     finished = done + failed if isinstance(done, int) and isinstance(failed, int) else 0
     speed = f"{rate:.0f} runs/s" if isinstance(rate, float) and rate else "starting"
-    rest = f", {duration(left)} left" if isinstance(left, float) else ""
-    return f"{finished} of {runs} runs, {speed}{rest}, {failed} failed"
+    time_left = f", {duration(left)} left" if isinstance(left, float) else ""
+    return f"{finished} of {beat.get('runs')} runs, {speed}{time_left}, {failed} failed"
 
 
-def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
+def _report_end(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     counts = reader.counts(place)
     say(
         console,
@@ -113,13 +128,15 @@ def _ending(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     if code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
         say(console, f"go on with: sweep resume {place} (or sweep submit)")
         return int(code)
-    return _undriven(place, console) if counts.is_open else _finished(place, console)
+    if counts.is_open:
+        return _report_undriven(place, console)
+    return _exit_code(place, console)
 
 
-def _undriven(place: Place, console: Console) -> int:
+def _report_undriven(place: Place, console: Console) -> int:
     counts = reader.counts(place)
     if counts.is_open:
-        rounds = " and further rounds of the refinement" * counts.refining
+        rounds = " and further rounds of the refinement" if counts.refining else ""
         say(
             console,
             f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are"
@@ -127,30 +144,43 @@ def _undriven(place: Place, console: Console) -> int:
         )
         return BAD_INPUT
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
-    return _finished(place, console)
+    return _exit_code(place, console)
 
 
-def _finished(place: Place, console: Console) -> int:
-    """Exit code of a sweep that has come to its end."""
+def _exit_code(place: Place, console: Console) -> int:
+    """Report the checks of a finished sweep, and return its exit code."""
     group = reader.open_group(place)
     checks = checks_of(reader.read_descriptions(place)[0]["sweep"]["content"], str(place))
-    return max(
-        SOME_FAILED if reader.counts(place).failed else OK,
-        report_checks(group, checks, place, console),
-    )
+    code = SOME_FAILED if reader.counts(place).failed else OK
+    return max(code, report_checks(group, checks, place, console))
 
 
 def cancel(place: Place, patience: float, console: Console) -> int:
-    """Ask whoever drives to stop, and wait until that has happened; the exit code of the command."""
+    """Ask the driver of a store to stop, and wait until it has.
+
+    Parameters
+    ----------
+    place : Place
+        Location of the store.
+    patience : float
+        Time to wait for the driver to stop, in s.
+    console : rich.console.Console
+        Where to print.
+
+    Returns
+    -------
+    int
+        Exit code of the command.
+    """
     reader.open_group(place)
     follower = Follower(place)
-    end = time.monotonic() + patience
-    asked = ""
-    while time.monotonic() < end:
+    deadline = time.monotonic() + patience
+    asked_id = ""
+    while time.monotonic() < deadline:
         beat = follower.read()
         submission = read_note(place, SUBMISSION)
         running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
-        if asked and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
+        if asked_id and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
             counts = reader.counts(place)
             say(
                 console,
@@ -162,15 +192,15 @@ def cancel(place: Place, patience: float, console: Console) -> int:
             place.note_delete(CANCEL)
             say(console, f"{place}: nobody drives it; there is nothing to cancel{_last(beat)}")
             return BAD_INPUT
-        of = str(beat.get("id") if running else submission.get("id"))
-        if of != asked:
-            ask_to_stop(place, of)
-            asked = of
-        time.sleep(LOOK_SECONDS)
+        request_id = str(beat.get("id") if running else submission.get("id"))
+        if request_id != asked_id:
+            ask_to_stop(place, request_id)
+            asked_id = request_id
+        time.sleep(READ_SECONDS)
     say(
         console,
         f"{place}: asked, but it has not stopped within {duration(patience)}{_last(follower.beat)};"
-        " the request stays and is obeyed when it is seen",
+        " the request is kept and obeyed when it is seen",
     )
     return BAD_INPUT
 

@@ -1,4 +1,4 @@
-"""What a driver tells others beside the store: that it lives, how far it is, what it said; and how it is asked to stop."""
+"""The heartbeat of a driver: notes next to the store about its progress, and requests to stop."""
 
 import getpass
 import json
@@ -22,34 +22,47 @@ from .store.failures import storage_errors
 from .store.lock import Driving, driver_of, this_driver
 from .store.place import Folder, Place
 
-# notes beside the store
+# names of notes that are kept next to the store
 HEARTBEAT = "heartbeat"
 CANCEL = "cancel"
-SUBMISSION = "submission"  # another one, as long as a cluster takes care of the sweep
+SUBMISSION = "submission"  # there as long as a cluster takes care of the sweep
+# states of a driver
 RUNNING = "running"
 FINISHED = "finished"
 CANCELLED = "cancelled"
 BROKEN_OFF = "interrupted"
 STOPPED = "stopped"
-# written by nobody: said of one that runs no more without having said so
+# never written: the state of a driver that ended without writing another one
 KILLED = "killed or cut off"
-NOTE_BYTES = 2**20  # more is none of ours
-GONE_SECONDS = 15.0  # without a heartbeat: nobody drives any more
-ANSWER_SECONDS = 5.0  # for an object store to answer a heartbeat, which another one follows
+MAX_NOTE_BYTES = 2**20  # a larger note is not ours
+GONE_SECONDS = 15.0  # without a heartbeat, after which nobody drives any more
+ANSWER_SECONDS = 5.0  # for an object store to take a heartbeat; another one follows anyway
 BEAT_SECONDS = 1.0
-BEAT_SECONDS_OF_OBJECTS = 5.0  # each costs a request
+BEAT_SECONDS_OF_OBJECTS = 5.0  # in an object store, where each one costs a request
 
 
 class Heartbeat:
-    """Writes the note of a driver every second or so until the context ends, and sets ``stop`` when somebody asks for it.
+    """Writes the heartbeat of a driver every second or so until the context ends.
 
-    It also checks, as often, that this driver still holds the store.
+    Each time, it also checks for a request to cancel, and that this driver still holds the lock of
+    the store.
+
+    Parameters
+    ----------
+    place : Place
+        Location of the store.
+    reporter : Reporter
+        Counts and messages of the driver.
+    stop : threading.Event
+        Set when somebody asks the driver to stop.
+    lock : Driving
+        The lock of the store.
     """
 
     def __init__(
-        self, place: Place, reporter: Reporter, stop: threading.Event, held: Driving
+        self, place: Place, reporter: Reporter, stop: threading.Event, lock: Driving
     ) -> None:
-        self.held = held
+        self.lock = lock
         self.place = place.within(ANSWER_SECONDS)
         self.reporter = reporter
         self.stop = stop
@@ -74,15 +87,14 @@ class Heartbeat:
         self._ended.set()
         self._thread.join()
         if error is None:
-            self._write(
-                FINISHED, exit_code=SOME_FAILED if self.reporter.tally.failed_in_all else OK
-            )
+            code = SOME_FAILED if self.reporter.tally.failed_in_all else OK
+            self._write(FINISHED, exit_code=code)
         elif isinstance(error, Interrupted | KeyboardInterrupt):
             self._write(CANCELLED if self.cancelled else BROKEN_OFF, exit_code=INTERRUPTED)
         else:
             self._write(STOPPED, exit_code=BAD_INPUT, error=str(error) or type(error).__name__)
 
-    def _write(self, state: str, **more: Any) -> None:
+    def _write(self, state: str, **fields: Any) -> None:
         tally = self.reporter.tally
         rate = tally.finished / tally.seconds if tally.finished else 0.0
         self.beats += 1
@@ -98,33 +110,43 @@ class Heartbeat:
             "left": (tally.runs - tally.finished) / rate if rate else None,  # s
             "said": list(self.reporter.said),
             "count_said": self.reporter.count_said,
-            **more,
+            **fields,
         }
-        with suppress(*storage_errors()):  # whether others can follow is no reason to stop
+        # that others cannot follow is no reason to stop
+        with suppress(*storage_errors()):
             self.place.note_write(HEARTBEAT, json.dumps(content).encode())
 
     def _beat(self) -> None:
         while not self._ended.wait(self._interval):
             self._write(RUNNING)
             with suppress(OSError):
-                self.held.notice_loss()
+                self.lock.notice_loss()
             with suppress(*storage_errors()):
-                request = read_note(self.place, CANCEL)
-                if request.get("id") == self.fixed["id"] and not self.cancelled:
-                    self.cancelled = True
-                    self.place.note_delete(CANCEL)
-                    self.reporter.say(
-                        f"stopping, as {request.get('by', 'somebody')} asked; what is committed"
-                        " stays, and the same command goes on"
-                    )
-                    self.stop.set()
+                self._obey_request()
+
+    def _obey_request(self) -> None:
+        """Stop if somebody has asked this driver to."""
+        request = read_note(self.place, CANCEL)
+        if self.cancelled or request.get("id") != self.fixed["id"]:
+            return
+        self.cancelled = True
+        self.place.note_delete(CANCEL)
+        self.reporter.say(
+            f"stopping, as {request.get('by', 'somebody')} asked; what is committed stays, and the"
+            " same command goes on"
+        )
+        self.stop.set()
 
 
 def read_note(place: Place, note: str) -> Mapping[str, Any]:
-    """The plain values of a note, empty where there is none that can be read; it may come from anybody."""
+    """Return the plain values of a note; empty if it cannot be read.
+
+    The note may have been written by anybody, so that all other values are ignored.
+    """
     if isinstance(place, Folder):
         path = place.note_path(note)
-        if not os.path.isfile(path) or path.stat().st_size > NOTE_BYTES:  # a pipe would hang
+        # reading a pipe would hang
+        if not os.path.isfile(path) or path.stat().st_size > MAX_NOTE_BYTES:
             return {}
     try:
         content = json.loads(place.note_read(note) or b"{}")
@@ -132,48 +154,43 @@ def read_note(place: Place, note: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {
-        name: value
-        for name, value in content.items()
-        if isinstance(value, str | int | None) or _is_plain(value)
-    }
+    return {name: value for name, value in content.items() if _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
-    return (
-        math.isfinite(value)
-        if isinstance(value, float)
-        else isinstance(value, list) and all(isinstance(line, str) for line in value)
-    )
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, list):
+        return all(isinstance(line, str) for line in value)
+    return isinstance(value, str | int | None)
 
 
-def ask_to_stop(place: Place, id: str) -> None:
-    """Leave the request for the driver (or submission) of that id."""
+def ask_to_stop(place: Place, request_id: str) -> None:
+    """Leave a request for the driver (or submission) with this id to stop."""
     by = f"{getpass.getuser()} on {socket.gethostname()} (process {os.getpid()})"
-    place.note_write(CANCEL, json.dumps({"id": id, "by": by}).encode())
+    place.note_write(CANCEL, json.dumps({"id": request_id, "by": by}).encode())
 
 
 def driver_line(beat: Mapping[str, Any]) -> str:
-    """Who drives, or drove last, in a line; empty for no heartbeat."""
+    """Return who drives, or drove last, as one line; empty without a heartbeat."""
     if not beat:
         return ""
-    who = f"process {beat.get('pid')} on {beat.get('host')}"
+    driver = f"process {beat.get('pid')} on {beat.get('host')}"
     if beat.get("state") != RUNNING:
         error = f": {beat['error']}" if beat.get("error") else ""
-        return f"last driven by {who}, {beat.get('state')} at {beat.get('at')}{error}"
-    return f"driven by {who} since {beat.get('since')}, last sign of it {_age(beat)}"
+        return f"last driven by {driver}, {beat.get('state')} at {beat.get('at')}{error}"
+    return f"driven by {driver} since {beat.get('since')}, last sign of it {_age(beat)}"
 
 
 def _age(beat: Mapping[str, Any]) -> str:
     seconds = _silence(beat)
-    return (
-        "at an unknown time"
-        if math.isnan(seconds)
-        else f"{duration(max(0.0, seconds))} ago by this machine's clock"
-    )
+    if math.isnan(seconds):
+        return "at an unknown time"
+    return f"{duration(max(0.0, seconds))} ago by this machine's clock"
 
 
 def _silence(beat: Mapping[str, Any]) -> float:
+    """Return the age of a heartbeat by this machine's clock, in s; NaN if it has no time."""
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(str(beat.get("at")))).total_seconds()
     except (ValueError, TypeError):
@@ -181,34 +198,40 @@ def _silence(beat: Mapping[str, Any]) -> float:
 
 
 def heartbeat(place: Place) -> Mapping[str, Any]:
-    """The last heartbeat beside a store; of a driver that has been silent for long and holds the store no more, as that of a killed one."""
+    """Return the last heartbeat.
+
+    If it says that the driver is running, but is old, and nobody holds the lock, then the state is
+    :data:`KILLED`.
+    """
     beat = read_note(place, HEARTBEAT)
-    gone = (
-        beat.get("state") == RUNNING
-        and not _silence(beat) < GONE_SECONDS
-        and driver_of(place) is None
-    )
-    return {**beat, "state": KILLED} if gone else beat
+    is_recent = _silence(beat) < GONE_SECONDS
+    if beat.get("state") == RUNNING and not is_recent and driver_of(place) is None:
+        return {**beat, "state": KILLED}
+    return beat
 
 
 class Follower:
-    """Reads a store's heartbeat again and again; how long it has not moved is told by our own clock, since those of machines differ."""
+    """Reads a store's heartbeat again and again, and measures how long it has not changed.
+
+    It does so by its own clock, since the clocks of machines differ.
+    """
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.beat: Mapping[str, Any] = {}
-        self._seen: object = None
-        self._since = time.monotonic()
+        self._last: object = None
+        self._change_time = time.monotonic()
 
     def read(self) -> Mapping[str, Any]:
-        """The heartbeat now."""
+        """Read the heartbeat."""
         self.beat = read_note(self.place, HEARTBEAT)
-        seen = (self.beat.get("id"), self.beat.get("beat"), self.beat.get("state"))
-        if seen != self._seen:
-            self._seen, self._since = seen, time.monotonic()
+        current = (self.beat.get("id"), self.beat.get("beat"), self.beat.get("state"))
+        if current != self._last:
+            self._last = current
+            self._change_time = time.monotonic()
         return self.beat
 
     @property
     def silence(self) -> float:
-        """s since it moved."""
-        return time.monotonic() - self._since
+        """Time since the heartbeat changed, in s."""
+        return time.monotonic() - self._change_time

@@ -1,7 +1,7 @@
-"""Where workers come from, as people say it: processes of this machine, a running scheduler, or the profile of a cluster."""
+"""Sources of workers: processes of this machine, a running scheduler, or a cluster's profile."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ _TIME = {
 
 
 class Tls(Section):
-    """Certificates of one side of an encrypted connection; both sides trust what the same authority signed."""
+    """Certificates of one side of an encrypted connection; both sides trust one authority."""
 
     ca: str = Field(description="file with the certificate of the authority (PEM)")
     cert: str = Field(description="file with our certificate (PEM)")
@@ -33,43 +33,48 @@ class Tls(Section):
 
 @dataclass(frozen=True)
 class Scheduler:
-    """A Dask scheduler that runs already, with whatever workers it has."""
+    """A running Dask scheduler, with whatever workers it has.
+
+    Raises
+    ------
+    ConfigError
+        The address is wrong, or does not go with the certificates.
+    """
 
     address: str
     tls: Tls | None = None
 
     def __post_init__(self) -> None:
-        protocol, separator, rest = self.address.rpartition("://")
-        if "@" in rest or has_secret_setting(rest):
-            shown = hide_secrets(protocol or "tcp", rest)
+        protocol, separator, host = self.address.rpartition("://")
+        if "@" in host or has_secret_setting(host):
+            hidden = hide_secrets(protocol or "tcp", host)
             problem = "a scheduler's address takes no user, password or token"
-            raise ConfigError(
-                [f"{shown}: {problem}; give HOST:PORT, and certificates if it requires them"],
-                "--scheduler",
+            raise _address_error(
+                f"{hidden}: {problem}; give HOST:PORT, and certificates if it requires them"
             )
         if not separator:
-            object.__setattr__(self, "address", f"{'tls' if self.tls else 'tcp'}://{rest}")
+            default_protocol = "tcp" if self.tls is None else "tls"
+            object.__setattr__(self, "address", f"{default_protocol}://{host}")
         elif protocol not in {"tcp", "tls"}:
-            raise ConfigError(
-                [
-                    f"{self.address}: give tcp://HOST:PORT or tls://HOST:PORT, as the scheduler"
-                    " prints it"
-                ],
-                "--scheduler",
+            raise _address_error(
+                f"{self.address}: give tcp://HOST:PORT or tls://HOST:PORT, as the scheduler"
+                " prints it"
             )
-        if self.address.startswith("tls://") != (self.tls is not None):
-            cure = (
-                "give --tls-ca, --tls-cert and --tls-key"
-                if self.tls is None
-                else "certificates are for tls://HOST:PORT"
-            )
-            raise ConfigError([f"{self.address}: {cure}"], "--scheduler")
+        is_encrypted = self.address.startswith("tls://")
+        if is_encrypted and self.tls is None:
+            raise _address_error(f"{self.address}: give --tls-ca, --tls-cert and --tls-key")
+        if not is_encrypted and self.tls is not None:
+            raise _address_error(f"{self.address}: certificates are for tls://HOST:PORT")
+
+
+def _address_error(problem: str) -> ConfigError:
+    return ConfigError([problem], "--scheduler")
 
 
 class Adapt(Section):
-    """Bounds between which the number of jobs or pods follows the work that is left."""
+    """Bounds of the number of jobs or pods, which follows the work that is left."""
 
-    minimum: int = quantity(0, "jobs or pods that stay even without work", ge=0)
+    minimum: int = quantity(0, "jobs or pods that are kept even without work", ge=0)
     maximum: int = quantity(..., "jobs or pods at most", ge=1)
 
     @model_validator(mode="after")
@@ -80,19 +85,19 @@ class Adapt(Section):
 
 
 class Profile(Section):
-    """What all profiles have in common."""
+    """A named set of options for one kind of cluster; the part that all kinds share."""
 
     host: str = Field(
         "127.0.0.1",
         description=(
-            "address that the scheduler listens on; others than this machine reach it only if it is"
-            " not loopback"
+            "address that the scheduler listens on; other machines reach it only if it is not"
+            " loopback"
         ),
     )
 
     @property
     def listens_widely(self) -> str:
-        """The address other machines can connect to, empty if there is none."""
+        """The address that other machines can connect to; empty if there is none."""
         return "" if self.host in LOOPBACK else self.host
 
 
@@ -102,7 +107,7 @@ class LocalProfile(Profile):
     kind: Literal["local"]
     workers: int | None = quantity(None, "worker processes; null is one per core", ge=1)
     memory: str | None = quantity(
-        None, "memory of each worker, beyond which it is started anew", **_BYTES
+        None, "memory of each worker, beyond which it is restarted", **_BYTES
     )
 
 
@@ -165,34 +170,36 @@ class JobsProfile(Profile):
 
     @property
     def listens_widely(self) -> str:
-        return (
-            f"interface {self.interface}"
-            if self.interface not in {None, "lo"}
-            else super().listens_widely
-            if self.interface is None
-            else ""
-        )
+        """The interface or address that other machines can connect to; empty if there is none."""
+        if self.interface is None:
+            return super().listens_widely
+        if self.interface == "lo":
+            return ""
+        return f"interface {self.interface}"
 
     @property
     def lifetime_seconds(self) -> float:
-        return 0.875 * seconds(self.walltime) if self.lifetime is None else seconds(self.lifetime)
+        """Time after which a worker ends by itself, in s."""
+        if self.lifetime is None:
+            return 0.875 * seconds(self.walltime)
+        return seconds(self.lifetime)
 
     @property
     def stagger_seconds(self) -> float:
-        return (
-            seconds(self.walltime) / 16.0
-            if self.lifetime_stagger is None
-            else seconds(self.lifetime_stagger)
-        )
+        """Spread of the workers' lifetimes, in s."""
+        if self.lifetime_stagger is None:
+            return seconds(self.walltime) / 16.0
+        return seconds(self.lifetime_stagger)
 
 
 class KubernetesProfile(Profile):
     """Pods that the Dask operator of a Kubernetes cluster keeps running."""
 
     kind: Literal["kubernetes"]
+    # the network policies of the cluster decide who can reach a pod
     host: Literal["0.0.0.0"] = Field(  # noqa: S104
         "0.0.0.0",  # noqa: S104
-        description="in a pod; who can reach it is for the network policies of the cluster",
+        description="in a pod; the network policies of the cluster decide who can reach it",
     )
     name: str = quantity(
         "marsdisk-sweep",
@@ -221,31 +228,34 @@ class KubernetesProfile(Profile):
         return self
 
 
-#: What :func:`sweep.session.run_sweep` takes: a number of local processes (0: this one), a
-#: scheduler, or a profile.
+#: Where workers come from: a number of local processes (0: this one), a scheduler, or a profile.
 Source = int | Scheduler | Profile
 
-UNKNOWN = 32  # workers that a scheduler of others is taken to have
+ASSUMED_WORKERS = 32  # of a scheduler that somebody else runs
 
 
 def expected_workers(source: Source) -> int:
-    """How many workers, of one thread each, there will be at most; 0 stands for this process."""
+    """Return the largest number of workers, of one thread each; 0 stands for this process."""
     if isinstance(source, int):
         return source
     if isinstance(source, LocalProfile):
         return source.workers or usable_cores()
     if isinstance(source, JobsProfile):
-        return source.workers_per_job * (
-            source.jobs or (source.adapt.maximum if source.adapt else 1)
-        )
+        return source.workers_per_job * (source.jobs or _maximum(source.adapt))
     if isinstance(source, KubernetesProfile):
-        return source.pods or (source.adapt.maximum if source.adapt else 1)
-    return UNKNOWN
+        return source.pods or _maximum(source.adapt)
+    return ASSUMED_WORKERS
+
+
+def _maximum(adapt: Adapt | None) -> int:
+    return 1 if adapt is None else adapt.maximum
 
 
 def usable_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 _KINDS: dict[str, type[Profile]] = {
@@ -257,42 +267,48 @@ _KINDS: dict[str, type[Profile]] = {
 
 
 def seconds(text: str) -> float:
-    """Of H:MM:SS."""
+    """Return the seconds of a time H:MM:SS."""
     hours, minutes, rest = map(int, text.split(":"))
     return 3600.0 * hours + 60.0 * minutes + rest
 
 
-def _candidates(given: str) -> Iterator[Path]:
-    if given.endswith((".yaml", ".yml")) or "/" in given:
-        yield Path(given)
+def _candidates(name: str) -> Iterator[Path]:
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        yield Path(name)
         return
     # the working folder, and a checkout of this project
     for root in (Path(), Path(__file__).parents[1]):
-        yield root / "configs" / "clusters" / f"{given}.yaml"
+        yield root / "configs" / "clusters" / f"{name}.yaml"
 
 
-def load_profile(given: str) -> Profile:
-    """The profile in a file, or in ``configs/clusters/NAME.yaml``.
+def _no_profile(name: str, candidates: Sequence[Path]) -> str:
+    names = set[str]()
+    for path in candidates:
+        names.update(file.stem for file in path.parent.glob("*.yaml"))
+    problem = f"{name}: there is no profile in {' nor '.join(map(str, candidates))}"
+    if not names:
+        return problem
+    return f"{problem}; there are {', '.join(sorted(names))}"
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    name : str
+        Path of a YAML file, or the NAME of ``configs/clusters/NAME.yaml``.
 
     Raises
     ------
     ConfigError
-        With one line for every problem of the file.
+        There is no such file, or it is wrong; one line for each problem.
     """
-    paths = list(_candidates(given))
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        known = sorted(
-            {
-                file.stem
-                for folder in {path.parent for path in paths}
-                for file in folder.glob("*.yaml")
-            }
-        )
-        has = f"; there are {', '.join(known)}" if known else ""
-        raise ConfigError(
-            [f"{given}: there is no profile in {' nor '.join(map(str, paths))}{has}"], "--cluster"
-        )
+    candidates = list(_candidates(name))
+    files = [path for path in candidates if path.is_file()]
+    if not files:
+        raise ConfigError([_no_profile(name, candidates)], "--cluster")
+    path = files[0]
     content: dict[str, Any] = read_yaml_mapping(path)
     model = _KINDS.get(str(content.get("kind")))
     if model is None:

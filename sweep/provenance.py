@@ -1,4 +1,4 @@
-"""Where numbers come from: model version, git commit, packages, tables, and the host where that is asked for."""
+"""Provenance of results: model version, git commit, packages, tables, and, if asked for, host."""
 
 import platform
 import socket
@@ -24,9 +24,11 @@ PACKAGES = (
 
 
 def _git(*arguments: str) -> str | None:
+    """Return the output of a git command in the package's folder; None if it fails."""
     folder = Path(marsdisk.__file__).parent
     try:
-        done = subprocess.run(  # noqa: S603
+        # all arguments are our own
+        process = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), *arguments],  # noqa: S607
             capture_output=True,
             text=True,
@@ -35,23 +37,23 @@ def _git(*arguments: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def provenance(table_digests: dict[str, str], *, with_host: bool) -> dict[str, Any]:
-    """Return what is recorded with a store.
+    """Return the record of provenance for a store.
 
     Parameters
     ----------
     table_digests : dict of str to str
-        By the names of the tables that runs use.
+        Digest of each table that runs use, by its name.
     with_host : bool
-        Whether the name of this machine is part of it: a store may be published.
+        Whether to include the name of this machine; a store may be published.
 
     Returns
     -------
     dict
-        With the commit only where the package is installed from a git checkout.
+        With the commit only if the package is installed from a git checkout.
     """
     host = {"host": socket.gethostname()} if with_host else {}
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None

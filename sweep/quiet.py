@@ -1,4 +1,4 @@
-"""Loggers of others that keep quiet for a while, as we say in our own words what they would."""
+"""Silence loggers of other packages for a while, where we report events in our own words."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_loggers(names: Iterable[str], level: int) -> Iterator[None]:
-    """Let loggers pass on nothing below ``level`` until the context ends.
+    """Suppress log records below a level until the context ends.
 
     Parameters
     ----------
     names : iterable of str
         Names of the loggers.
     level : int
-        Of the records that still pass, as in :mod:`logging`.
+        Lowest level that still passes, as in :mod:`logging`.
     """
     loggers = [logging.getLogger(name) for name in names]
-    before = [logger.level for logger in loggers]
+    old_levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(level)
     try:
         yield
     finally:
-        for logger, level_before in zip(loggers, before, strict=True):
-            logger.setLevel(level_before)
+        for logger, old_level in zip(loggers, old_levels, strict=True):
+            logger.setLevel(old_level)

@@ -1,4 +1,7 @@
-"""Refinement: points are added in rounds where a result bends, rises or crosses a level. All points are one axis, as those of a design are."""
+"""Refinement: points are added in rounds where a result bends, rises or crosses a level.
+
+All points are one axis of the sweep, as those of a design are.
+"""
 
 import itertools
 import math
@@ -18,18 +21,19 @@ if TYPE_CHECKING:
     from .spec import Sweep, SweepSpec
 
 KINDS = "{uniform: [a, b]} or {loguniform: [a, b]}"
-#: Of what can be a target: numbers of the result, not of the day on which it was computed.
+#: Units of possible targets: results that do not depend on the day on which they were computed.
 UNITS = {
     variable.name: str(variable.attributes["units"])
     for variable in layout.variables(shared_grid=True)
     if layout.is_target(variable) and variable.name not in {"wall_time", "solver_time"}
 }
-GROWING = {"max_runs", "goal"}  # what another file may change with all points kept
-Points = list[list[int]]  # each in steps of 1/STEPS along each axis
+# what another sweep file may change while all points are kept
+CHANGEABLE_KEYS = {"max_runs", "goal"}
+Points = list[list[int]]  # coordinates in steps of 1/STEPS of each axis
 
 
 class RefineSpec(Section):
-    """Where a parameter space is looked at more closely."""
+    """The section ``refine`` of a sweep file: where points are added to a parameter space."""
 
     target: str = quantity(..., "result with one number per run", allowed=", ".join(sorted(UNITS)))
     loss: Literal["curvature", "gradient", "contour"] = quantity(
@@ -40,7 +44,7 @@ class RefineSpec(Section):
     level: float | None = quantity(
         None, "contour: the value of the target, in its unit, whose contour is sought", ""
     )
-    log: bool = quantity(False, "take log10 of the target, for what varies over decades")
+    log: bool = quantity(False, "take log10 of the target, if it varies over decades")  # noqa: FBT003 # a default
     axes: dict[str, Any] = quantity(
         ..., "range of each key, one to three", allowed=f"keys with ranges: {KINDS}"
     )
@@ -52,53 +56,54 @@ class RefineSpec(Section):
         le=100,
     )
     per_round: int = quantity(
-        32, "points of a round, all chosen from the results of those before", "", ge=1, le=10_000
+        32, "points of a round, chosen from the results of the rounds before", "", ge=1, le=10_000
     )
-    max_runs: int = quantity(..., "runs in all, of all rounds", "", ge=1, le=20_000)
+    max_runs: int = quantity(..., "runs of all rounds together", "", ge=1, le=20_000)
     goal: float | None = quantity(
         None,
-        "stop when the largest loss, which sweep run shows for each round, is no larger",
+        "stop once the largest loss, which sweep run prints for each round, is not above it",
         "",
         gt=0.0,
     )
 
     @property
     def first(self) -> int:
-        """Points of the first round."""
+        """Number of points of the first round."""
         return int(self.start ** len(self.axes))
 
     @property
     def words(self) -> str:
-        """What it looks for."""
-        what = f"log10 of {self.target}" if self.log else self.target
-        return (
-            f"{what} crosses {self.level:g}"
-            if self.level is not None
-            else f"{what} {'bends' if self.loss == 'curvature' else 'rises'} most"
-        )
+        """What the refinement looks for, as a clause."""
+        target = f"log10 of {self.target}" if self.log else self.target
+        if self.level is not None:
+            return f"{target} crosses {self.level:g}"
+        if self.loss == "curvature":
+            return f"{target} bends most"
+        return f"{target} rises most"
 
     @property
-    def level_told(self) -> float:
-        """What is taken off the target: the level as the target is taken."""
-        return 0.0 if self.level is None else math.log10(self.level) if self.log else self.level
+    def offset(self) -> float:
+        """Number to subtract from the target: the level, or its log10 where ``log`` is set."""
+        if self.level is None:
+            return 0.0
+        return math.log10(self.level) if self.log else self.level
 
     def round_of(self, point: int) -> int:
-        """The round that a point is of."""
-        return 0 if point < self.first else 1 + (point - self.first) // self.per_round
+        """Return the number of the round in which a point was added."""
+        if point < self.first:
+            return 0
+        return 1 + (point - self.first) // self.per_round
 
-    def begun(self, points: int) -> int:
-        """The first point of the first round that is not complete yet, of so many."""
+    def complete_points(self, points: int) -> int:
+        """Return how many of the first ``points`` points belong to complete rounds."""
         return self.first + self.per_round * ((points - self.first) // self.per_round)
 
 
-def _marginal(given: Any) -> Marginal:
-    if (
-        not isinstance(given, dict)
-        or len(given) != 1
-        or not given.keys() <= {"uniform", "loguniform"}
-    ):
-        raise ValueError(f"must be {KINDS}, got {shown(given)}")
-    return parse_marginal(given)
+def _marginal(content: Any) -> Marginal:
+    is_range = isinstance(content, dict) and len(content) == 1
+    if not is_range or not content.keys() <= {"uniform", "loguniform"}:
+        raise ValueError(f"must be {KINDS}, got {shown(content)}")
+    return parse_marginal(content)
 
 
 def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> list[str]:
@@ -124,12 +129,13 @@ def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> li
     if not 1 <= len(refine.axes) <= 3:
         problems.append(f"refine.axes has {len(refine.axes)} keys; give one, two or three")
     sections = ("zip", "sample", "design", "one_at_a_time", "variants", "include", "exclude")
-    beside = [name for name in sections if getattr(spec, name)] + [
+    conflicts = [name for name in sections if getattr(spec, name)]
+    conflicts += [
         f"axes.{axis.name}" for axis in axes if axis not in rings and axis.name in spec.axes
     ]
-    if beside:
+    if conflicts:
         problems.append(
-            f"refine stands alone, or beside one axis of rings, and here is {', '.join(beside)};"
+            f"refine stands alone, or with one axis of rings, but there is {', '.join(conflicts)};"
             " make a sweep file for each, or drop it"
         )
     if rings and UNITS.get(refine.target, "M_Mars") != "M_Mars":
@@ -149,25 +155,40 @@ def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> li
 def refine_axis(
     spec: "SweepSpec", refined: Sequence[Sequence[int]], others: Sequence[Axis]
 ) -> tuple[Axis | None, list[str]]:
-    """The axis of all points so far, or everything that is wrong.
+    """Return the axis of all points so far, or all problems.
 
     Parameters
     ----------
-    refined : points of all rounds but the first
-    others : axes of the sweep's other sections
+    spec : SweepSpec
+        The sweep file, which has a section ``refine``.
+    refined : sequence of sequence of int
+        Points of all rounds but the first, in steps of 1/STEPS of each axis.
+    others : sequence of Axis
+        Axes of the other sections of the sweep file.
+
+    Returns
+    -------
+    tuple of (Axis or None) and list of str
+        The axis, or None and all problems.
+
+    Raises
+    ------
+    ValueError
+        The sweep file has no section ``refine``.
     """
     refine = spec.refine
-    marginals = dict[str, Marginal]()
     if refine is None:
         raise ValueError("the sweep is not refined")
+    marginals = dict[str, Marginal]()
     problems = _problems(spec, refine, others)
-    for key, given in refine.axes.items():
+    for key, content in refine.axes.items():
         try:
-            marginals[key] = _marginal(given)
-            bad = unknown_key(key)
+            marginals[key] = _marginal(content)
+            problem = unknown_key(key)
         except ValueError as error:
-            bad = str(error)
-        problems += [f"refine.axes.{key}: {bad}"] if bad else []
+            problem = str(error)
+        if problem:
+            problems.append(f"refine.axes.{key}: {problem}")
     if problems:
         return None, problems
     if any(len(point) != len(marginals) for point in refined):
@@ -175,47 +196,39 @@ def refine_axis(
             "refine: its points in the store's record have another number of keys; the store was"
             " changed by hand"
         ]
-    columns = zip(*first_points(refine), *refined, strict=True)
-    shares = ([step / STEPS for step in column] for column in columns)
-    values = [
-        marginal.values(column) for marginal, column in zip(marginals.values(), shares, strict=True)
-    ]
-    points = tuple(dict(zip(marginals, row, strict=True)) for row in zip(*values, strict=True))
+    columns = []
+    steps = zip(*first_points(refine), *refined, strict=True)
+    for marginal, column in zip(marginals.values(), steps, strict=True):
+        columns.append(marginal.values([step / STEPS for step in column]))
+    points = tuple(dict(zip(marginals, row, strict=True)) for row in zip(*columns, strict=True))
     ranges = ", ".join(f"{key} {marginal.words}" for key, marginal in marginals.items())
-    return (
-        Axis(
-            POINT,
-            points,
-            tuple(range(len(points))),
-            "refine",
-            f"more in rounds of {refine.per_round} where {refine.words}: {ranges}",
-        ),
-        [],
-    )
+    words = f"more in rounds of {refine.per_round} where {refine.words}: {ranges}"
+    return Axis(POINT, points, tuple(range(len(points))), "refine", words), []
 
 
 def first_points(refine: RefineSpec) -> Points:
-    """A regular grid with the corners."""
-    along = [round(i * STEPS / (refine.start - 1)) for i in range(refine.start)]
-    return [list(point) for point in itertools.product(along, repeat=len(refine.axes))]
+    """Return the points of the first round: a regular grid with the corners."""
+    coordinates = [round(i * STEPS / (refine.start - 1)) for i in range(refine.start)]
+    return [list(point) for point in itertools.product(coordinates, repeat=len(refine.axes))]
 
 
 def runs_per_point(sweep: "Sweep") -> int:
-    """1, or the rings of a disk."""
+    """Return the number of runs per point: 1, or the number of rings."""
     return math.prod(len(axis.points) for axis in sweep.axes if axis.name != POINT)
 
 
 def runs_in_all(sweep: "Sweep", runs: int) -> int:
-    """The runs that a sweep of so many has in the end, at most."""
+    """Return an upper bound on the number of runs once all rounds are done, given that so far."""
     refine = sweep.spec.refine
-    return (
-        runs
-        if refine is None
-        else max(runs, refine.max_runs // runs_per_point(sweep) * runs_per_point(sweep))
-    )
+    if refine is None:
+        return runs
+    per_point = runs_per_point(sweep)
+    return max(runs, refine.max_runs // per_point * per_point)
 
 
 def blocks_of_round(sweep: "Sweep", size: int) -> int:
-    """How many blocks of so many runs a round fills; 0 where there are none."""
+    """Return the number of blocks of ``size`` runs that a round fills; 0 without refinement."""
     refine = sweep.spec.refine
-    return 0 if refine is None else math.ceil(refine.per_round * runs_per_point(sweep) / size)
+    if refine is None:
+        return 0
+    return math.ceil(refine.per_round * runs_per_point(sweep) / size)

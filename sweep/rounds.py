@@ -1,7 +1,7 @@
-"""The rounds of a refinement and its store: which points stand there, which come next, and when it is finished.
+"""The rounds of a refinement: which points a store has, which come next, and when it is finished.
 
-What comes next depends on the sweep file and the results in the store alone: not on the order of
-runs, on workers, or on what was interrupted.
+The next points depend only on the sweep file and the results in the store, and not on the order of
+runs, on workers, or on interruptions.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from .errors import PlanChangedError, StoreError
 from .making import finish_refinement
 from .outcomes import outcomes
 from .plan import Plan, make_plan
-from .refine import GROWING, Points, RefineSpec, first_points, runs_per_point
+from .refine import CHANGEABLE_KEYS, Points, RefineSpec, first_points, runs_per_point
 from .spec import with_points
 from .store import reader
 from .store.place import Place
@@ -31,45 +31,61 @@ def _refined(plan: Plan) -> Points:
 
 
 def _with(plan: Plan, refined: Points) -> Plan:
-    """The plan with other points behind those of the first round."""
+    """Return the plan with these points after those of the first round."""
     return make_plan(with_points(plan.sweep, refined))
 
 
 def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extending: bool) -> Plan:
-    """``plan`` with the points that its store has already, where they are those of the same refinement.
+    """Return the plan with the points that its store has, if they are of the same refinement.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan of the sweep file.
+    place : Place
+        Location of the store, for messages.
+    attributes : mapping
+        Of the store.
+    extending : bool
+        Whether the refinement may end elsewhere than the store says.
 
     Raises
     ------
     PlanChangedError
-        The refinement is to end elsewhere than the store says, and nobody said that it may grow.
+        The refinement ends elsewhere than the store says, and that is not allowed.
     """
     refine = plan.sweep.spec.refine
-    then = attributes["sweep"]["content"].get("refine")
-    if refine is None or not isinstance(then, dict):
+    recorded_refine = attributes["sweep"]["content"].get("refine")
+    if refine is None or not isinstance(recorded_refine, dict):
         return plan
-    now = plan.sweep.given["content"]["refine"]
-    changed = [key for key in dict.fromkeys([*then, *now]) if then.get(key) != now.get(key)]
+    given_refine = plan.sweep.given["content"]["refine"]
+    changed = [
+        key
+        for key in dict.fromkeys([*recorded_refine, *given_refine])
+        if recorded_refine.get(key) != given_refine.get(key)
+    ]
     points = attributes["sweep"].get("refined", [])
-    if not {*changed} <= GROWING or refine.max_runs < (refine.first + len(points)) * runs_per_point(
-        plan.sweep
-    ):
-        # which is then found to be another one, unless the store has no round but the first
+    runs = (refine.first + len(points)) * runs_per_point(plan.sweep)
+    if not set(changed) <= CHANGEABLE_KEYS or refine.max_runs < runs:
+        # it is then refused as another plan, unless the store has the first round only
         return plan
     if changed and not extending:
         lines = "\n".join(
-            f"  sweep file.refine.{key}: the store has {shown(then.get(key))}, now it is"
-            f" {shown(now.get(key))}"
+            f"  sweep file.refine.{key}: the store has {shown(recorded_refine.get(key))}, now it is"
+            f" {shown(given_refine.get(key))}"
             for key in changed
         )
         raise PlanChangedError(
             f"{place} holds another plan; nothing was changed:\n{lines}\n--extend keeps all that"
-            " the store has and goes on from there; or use another --store"
+            " the store has and continues from there; or use another --store"
         )
-    return plan if _refined(plan)[: len(points)] == points else _with(plan, points)
+    if _refined(plan)[: len(points)] == points:
+        return plan
+    return _with(plan, points)
 
 
 def may_go_on(plan: Plan, place: Place) -> bool:
-    """Whether rounds may be missing that are not planned yet."""
+    """Whether further rounds may follow that are not planned yet."""
     if plan.sweep.spec.refine is None:
         return False
     attributes = reader.read_descriptions(place)[0]
@@ -80,67 +96,66 @@ def may_go_on(plan: Plan, place: Place) -> bool:
 
 
 def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:
-    """(points,) of the target, less the level; NaN where a run failed or has no such number."""
-    found = outcomes(reader.open_group(place), refine.target, log=refine.log)
+    """Return the (points,) target, less the level; NaN where a run has no such number."""
+    results = outcomes(reader.open_group(place), refine.target, log=refine.log)
     values = np.full(refine.first + len(_refined(plan)), np.nan)
-    values[found.labels[POINT].astype(np.int64)] = found.value - refine.level_told
+    values[results.labels[POINT].astype(np.int64)] = results.value - refine.offset
     return values
 
 
 def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | None:
-    """The plan with one round more, once all its runs are committed; None where the refinement is finished, which the store then says.
+    """Return the plan with another round, once all its runs are committed.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan so far.
+    place : Place
+        Location of its store.
+    say : callable
+        Takes messages for people.
+
+    Returns
+    -------
+    Plan or None
+        None if the refinement is finished, which is then recorded in the store.
 
     Raises
     ------
     StoreError
         Too few runs have a value.
     ConfigError
-        A point that comes next cannot run.
+        One of the next points cannot run.
     """
     refine = plan.sweep.spec.refine
     if refine is None:
         return None
     points = np.array([*first_points(refine), *_refined(plan)])
     values = _values(plan, refine, place)
-    most = refine.max_runs // runs_per_point(plan.sweep)
-    told = len(points) if len(points) >= most else refine.begun(len(points))
-    good = np.isfinite(values)
-    if good[:told].sum() < 2:
-        raise StoreError(
-            f"{place}: {good[:told].sum()} of {told} points have a finite"
-            f" {'log10 of ' * refine.log}{refine.target}, too few to refine; see sweep show {place}"
-            f" --columns status,error,{refine.target}, cure failures and run with"
-            f" --retry-failed{', or drop log' * refine.log}"
-        )
+    max_points = refine.max_runs // runs_per_point(plan.sweep)
+    is_full = len(points) >= max_points
+    # only complete rounds count; a smaller max_runs may have cut the last one short
+    complete = len(points) if is_full else refine.complete_points(len(points))
+    has_value = np.isfinite(values)
+    if has_value[:complete].sum() < 2:
+        raise _too_few_values(refine, place, int(has_value[:complete].sum()), complete)
     new, largest = simplices.next_points(
-        points[:told], values[:told], refine.loss, refine.per_round
+        points[:complete], values[:complete], refine.loss, refine.per_round
     )
     reached = refine.goal is not None and largest <= refine.goal
-    there = points[told:].tolist()  # of this round, which a smaller max_runs may have cut short
-    new = (
-        []
-        if reached
-        else [at for at in new if at not in there][
-            : min(refine.per_round, most - told) - len(there)
-        ]
-    )
-    at = (
+    if reached:
+        new = []
+    else:
+        present = points[complete:].tolist()
+        room = min(refine.per_round, max_points - complete) - len(present)
+        new = [point for point in new if point not in present][:room]
+    progress = (
         f"after round {refine.round_of(len(points) - 1)}: {plan.count} runs, largest loss"
         f" {largest:.3g}"
     )
-    without = (
-        f"; {(~good).sum()} points have no value, and beside them size alone counts"
-        if not good.all()
-        else ""
-    )
-    if (
-        refine.level is not None
-        and good.any()
-        and not values[good].min() <= 0.0 <= values[good].max()
-    ):
-        without += f"; {refine.target} crosses {refine.level:g} nowhere yet"
+    remarks = _remarks(refine, values)
     if new:
-        say(f"{at}; next {len(new)} points where {refine.words}{without}")
+        say(f"{progress}; next {len(new)} points where {refine.words}{remarks}")
         try:
             return _with(plan, [*_refined(plan), *new])
         except ConfigError as error:
@@ -149,22 +164,57 @@ def next_round(plan: Plan, place: Place, say: Callable[[str], None]) -> Plan | N
                 f"{place}: the next round has cases that cannot run; what is committed stays;"
                 " narrow refine.axes",
             ) from error
-    why = (
-        f"goal {refine.goal:g}"
-        if reached
-        else (
-            f"max_runs {refine.max_runs}"
-            if len(points) >= most
-            else "the smallest distance between points"
-        )
-    )
-    say(f"{at}; {why} is reached{without}")
+    if reached:
+        end = f"goal {refine.goal:g}"
+    elif is_full:
+        end = f"max_runs {refine.max_runs}"
+    else:
+        end = "the smallest distance between points"
+    say(f"{progress}; {end} is reached{remarks}")
     finish_refinement(plan, place)
     return None
 
 
+def _too_few_values(refine: RefineSpec, place: Place, count: int, points: int) -> StoreError:
+    target = refine.target
+    cure = "cure failures and run with --retry-failed"
+    if refine.log:
+        target = f"log10 of {target}"
+        cure += ", or drop log"
+    return StoreError(
+        f"{place}: {count} of {points} points have a finite {target}, too few to refine; see sweep"
+        f" show {place} --columns status,error,{refine.target}, {cure}"
+    )
+
+
+def _remarks(refine: RefineSpec, values: NDArray[np.float64]) -> str:
+    """Return remarks on missing values, and on a level that is not reached."""
+    remarks = ""
+    has_value = np.isfinite(values)
+    if not has_value.all():
+        remarks += f"; {(~has_value).sum()} points have no value, and next to them only size counts"
+    if refine.level is None or not has_value.any():
+        return remarks
+    if not values[has_value].min() <= 0.0 <= values[has_value].max():
+        remarks += f"; {refine.target} crosses {refine.level:g} nowhere yet"
+    return remarks
+
+
 def refuse_gathered(group: zarr.Group, target: str) -> None:
-    """Raise StoreError where a store's points stand close where something happens, so that to count them means nothing."""
+    """Refuse statistics over a refinement, whose points gather in some places.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    target : str
+        The result that is asked for.
+
+    Raises
+    ------
+    StoreError
+        The store is that of a refinement.
+    """
     content: Any = group.attrs["sweep"]
     if content["content"].get("refine") is not None:
         raise StoreError(

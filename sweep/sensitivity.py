@@ -1,4 +1,8 @@
-"""How much of a result's variation each parameter causes, from the runs of a store, with intervals and how they settled with n."""
+"""Sensitivity indices: how much of a result's variation each parameter causes.
+
+They are computed from the runs of a store, with intervals, and from parts of the runs to see how
+the indices converge.
+"""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,32 +22,36 @@ Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 SEED = 20_250_101  # of the resampling; SALib takes 0 for none
-# at most so many, at least, and numbers held at once
-RESAMPLES_MAX = 1000
-RESAMPLES_MIN = 100
-RESAMPLED = 4_000_000
-# of PAWN, as many as have 80 runs each; SALib's own steps overshoot for some other numbers
-SLIDES = (10, 8, 5, 4, 2)
+MAX_RESAMPLES = 1000
+MIN_RESAMPLES = 100
+MAX_NUMBERS_RESAMPLED = 4_000_000  # held in memory at once
+# of PAWN: the first for which each slide has enough runs; SALib itself fails for some other numbers
+SLIDE_COUNTS = (10, 8, 5, 4, 2)
+MIN_RUNS_PER_SLIDE = 80
 PAWN_RESAMPLES = 50
-# blocks, trajectories, or a hundredth of the runs of a given sample, for an index that means
-# something
-FEWEST = 8
+# fewest of each for which an index means something
+MIN_BLOCKS = 8
+MIN_CURVES = 2
+MIN_RUNS = 80
+MAX_STEPS = 5  # of convergence
+MAX_PAWN_STEPS = 3
 DUMMY = "(a parameter without effect)"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How a method's numbers are called and judged."""
+    """Names, meanings, and limits of the indices of one method."""
 
-    main: str  #: what ranks the parameters
+    main: str  #: the index that ranks the parameters
     columns: Mapping[str, str]  #: name of each index with its meaning
-    unit: str  #: what a block is
-    limit: float  #: of a change with twice the n, and of half an interval, in parts of ``scale``
-    relative: bool = False  #: whether the scale is the largest index, not 1
+    unit: str  #: word for one block of runs
+    #: of the change when n is doubled, and of half an interval, as a fraction of ``scale``
+    limit: float
+    relative: bool = False  #: whether the scale is the largest index instead of 1
 
     @property
     def units(self) -> str:
-        """Several of ``unit``."""
+        """Plural of ``unit``."""
         return {"trajectory": "trajectories"}.get(self.unit, f"{self.unit}s")
 
 
@@ -51,8 +59,9 @@ _SHARES = {
     "S1": "share of the variance that the parameter causes alone",
     "ST": "share it causes together with all others",
 }
+# limits: Sarrazin, Pianosi & Wagener (2016)
 MEASURES = {
-    "saltelli": Measure("ST", _SHARES, "block", 0.05),  # limits: Sarrazin, Pianosi & Wagener (2016)
+    "saltelli": Measure("ST", _SHARES, "block", 0.05),
     "fast": Measure("ST", _SHARES, "curve", 0.05),
     "morris": Measure(
         "mu_star",
@@ -91,36 +100,34 @@ class Indices:
 class Answer:
     """The indices of one group of cases."""
 
-    at: Mapping[str, Any]  #: labels on the other axes
+    at: Mapping[str, Any]  #: the group's label on each of the other axes
     method: str
     names: list[str]
     final: Indices
-    steps: tuple[Indices, ...]  #: from fewer blocks to all
-    dropped: int  #: blocks left out, since a run of theirs is no result
-    missing: Mapping[str, int]  #: cases that are no result
+    steps: tuple[Indices, ...]  #: from few blocks to all
+    dropped: int  #: blocks left out because one of their runs has no result
+    missing: Mapping[str, int]  #: number of cases without a result, by reason
     notes: tuple[str, ...] = field(default=())
 
     @property
     def measure(self) -> Measure:
+        """Names and limits of the method's indices."""
         return MEASURES[self.method]
 
     @property
     def scale(self) -> float:
-        """What differences are measured against."""
-        return (
-            float(np.max(np.abs(self.final.of[self.measure.main])))
-            if self.measure.relative
-            else 1.0
-        )
+        """The size that changes and intervals are compared with."""
+        if not self.measure.relative:
+            return 1.0
+        return float(np.max(np.abs(self.final.of[self.measure.main])))
 
     @property
     def change(self) -> float:
-        """Largest change of the main index since half the blocks; infinite where there were too few to tell."""
+        """Largest change of the main index since half the blocks; infinite without them."""
         if len(self.steps) < 2:
             return float("inf")
-        return float(
-            np.max(np.abs(self.final.of[self.measure.main] - self.steps[-2].of[self.measure.main]))
-        )
+        main = self.measure.main
+        return float(np.max(np.abs(self.final.of[main] - self.steps[-2].of[main])))
 
     @property
     def widest(self) -> float:
@@ -129,277 +136,321 @@ class Answer:
 
     @property
     def settled(self) -> bool:
-        """Whether neither more blocks nor the intervals would change much."""
+        """Whether the change and all intervals are within the limit."""
         return max(self.change, self.widest) <= self.measure.limit * self.scale
 
 
 def _resamples(n: int) -> int:
-    return int(np.clip(RESAMPLED // max(n, 1), RESAMPLES_MIN, RESAMPLES_MAX))
+    return int(np.clip(MAX_NUMBERS_RESAMPLED // max(n, 1), MIN_RESAMPLES, MAX_RESAMPLES))
 
 
 def _problem(names: Sequence[str]) -> dict[str, Any]:
     return {"num_vars": len(names), "names": list(names), "bounds": [[0.0, 1.0]] * len(names)}
 
 
-def _saltelli(y: Array, x: Array, names: Sequence[str]) -> dict[str, Array]:
-    """From (blocks, D + 2) results."""
+def _saltelli(y: Array, names: Sequence[str]) -> dict[str, Array]:
+    """Return the indices from (blocks, D + 2) results."""
     analyze = extra("SALib.analyze.sobol", "design", "sweep sensitivity").analyze
-    options = {
-        "calc_second_order": False,
-        "num_resamples": _resamples(len(y)),
-        "conf_level": CONFIDENCE,
-        "seed": SEED,
-    }
-    return {
-        name: np.asarray(values)
-        for name, values in analyze(_problem(names), y.ravel(), **options).items()
-    }
+    indices = analyze(
+        _problem(names),
+        y.ravel(),
+        calc_second_order=False,
+        num_resamples=_resamples(len(y)),
+        conf_level=CONFIDENCE,
+        seed=SEED,
+    )
+    return {name: np.asarray(values) for name, values in indices.items()}
 
 
 def _morris(y: Array, x: Array, names: Sequence[str], levels: int) -> dict[str, Array]:
-    """From (trajectories, D + 1) results at the points ``x``: only the direction of each move is used of them."""
+    """Return the indices from (trajectories, D + 1) results at the points ``x``.
+
+    Of ``x``, only the direction of each move is used.
+    """
     analyze = extra("SALib.analyze.morris", "design", "sweep sensitivity").analyze
-    options = {
-        "num_resamples": _resamples(len(y)),
-        "conf_level": CONFIDENCE,
-        "num_levels": levels,
-        "seed": SEED,
-    }
-    found = analyze(_problem(names), x.reshape(-1, len(names)), y.ravel(), **options)
-    return {
-        name: np.asarray(found[name], dtype=np.float64)
-        for name in ("mu_star", "mu_star_conf", "mu", "sigma")
-    }
+    indices = analyze(
+        _problem(names),
+        x.reshape(-1, len(names)),
+        y.ravel(),
+        num_resamples=_resamples(len(y)),
+        conf_level=CONFIDENCE,
+        num_levels=levels,
+        seed=SEED,
+    )
+    columns = ("mu_star", "mu_star_conf", "mu", "sigma")
+    return {name: np.asarray(indices[name], dtype=np.float64) for name in columns}
 
 
-def _fast(curves: Sequence[Array]) -> dict[str, Array]:
-    """From the (curves, n) results of each parameter; the interval is Student's, of the scatter between curves."""
+def _fast(curves_by_parameter: Sequence[Array]) -> dict[str, Array]:
+    """Return the indices from the (curves, n) results of each parameter.
+
+    The intervals are Student's, from the scatter between curves.
+    """
     compute = extra("SALib.analyze.fast", "design", "sweep sensitivity").compute_orders
     student = extra("scipy.stats", "design", "sweep sensitivity").t
-    found: dict[str, list[float]] = {name: [] for name in ("S1", "S1_conf", "ST", "ST_conf")}
-    for of in curves:
-        n = of.shape[1]
-        orders = np.array(
-            [compute(curve, n, HARMONICS, (n - 1) // (2 * HARMONICS)) for curve in of]
-        )
+    columns: dict[str, list[float]] = {name: [] for name in ("S1", "S1_conf", "ST", "ST_conf")}
+    for curves in curves_by_parameter:
+        count, n = curves.shape
+        frequency = (n - 1) // (2 * HARMONICS)
+        orders = np.array([compute(curve, n, HARMONICS, frequency) for curve in curves])
         half = (
-            student.ppf(0.5 + CONFIDENCE / 2.0, len(of) - 1)
+            student.ppf(0.5 + CONFIDENCE / 2.0, count - 1)
             * orders.std(axis=0, ddof=1)
-            / np.sqrt(len(of))
+            / np.sqrt(count)
         )
         for i, name in enumerate(("S1", "ST")):
-            found[name].append(float(orders[:, i].mean()))
-            found[f"{name}_conf"].append(float(half[i]))
-    return {name: np.array(values) for name, values in found.items()}
+            columns[name].append(float(orders[:, i].mean()))
+            columns[f"{name}_conf"].append(float(half[i]))
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def _slide_count(runs: int) -> int:
+    for count in SLIDE_COUNTS:
+        if count * MIN_RUNS_PER_SLIDE <= runs:
+            return count
+    return SLIDE_COUNTS[-1]
 
 
 def _pawn(y: Array, x: Array, names: Sequence[str]) -> dict[str, Array]:
-    """From any runs. Parameters enter by rank, ties in random order, so that a grid's few values make whole slides, too.
+    """Return the indices from any runs.
 
-    The last column of the result is that of a parameter without effect: what noise alone gives
-    (Pianosi & Wagener 2018).
+    Parameters enter by rank, with ties in random order, so that the few values of a grid fill
+    whole slides, too. The last index is that of a parameter without effect, which shows what noise
+    alone gives (Pianosi & Wagener 2018).
     """
     analyze = extra("SALib.analyze.pawn", "design", "sweep sensitivity").analyze
     random = np.random.default_rng(SEED)
     problem = _problem([*names, DUMMY])
     columns = np.column_stack([x, random.random(len(y))])
-    slides = next(count for count in SLIDES if 80 * count <= len(y) or count == SLIDES[-1])
+    slides = _slide_count(len(y))
+
+    def ranks(column: Array) -> NDArray[np.int64]:
+        return np.argsort(np.lexsort((random.random(column.size), column)))
 
     def medians(rows: NDArray[np.int64]) -> Array:
-        ranks = np.column_stack(
-            [
-                np.argsort(np.lexsort((random.random(rows.size), column[rows])))
-                for column in columns.T
-            ]
-        )
-        return np.asarray(analyze(problem, ranks.astype(np.float64), y[rows], S=slides)["median"])
+        points = np.column_stack([ranks(column[rows]) for column in columns.T])
+        return np.asarray(analyze(problem, points.astype(np.float64), y[rows], S=slides)["median"])
 
     index = medians(np.arange(len(y)))
-    scatter = np.std(
-        [medians(np.sort(random.integers(len(y), size=len(y)))) for _ in range(PAWN_RESAMPLES)],
-        axis=0,
-        ddof=1,
-    )
+    resampled = [
+        medians(np.sort(random.integers(len(y), size=len(y)))) for _ in range(PAWN_RESAMPLES)
+    ]
+    scatter = np.std(resampled, axis=0, ddof=1)
     return {"PAWN": index, "PAWN_conf": 1.96 * scatter}
 
 
-def _numbers(column: NDArray[Any], spec: DesignSpec | None, key: str) -> Array:
-    """A parameter's values; the place in its list of choices, or among all values, where it is text."""
+def _numbers(column: NDArray[Any], choices: Sequence[Any] | None = None) -> Array:
+    """Return a parameter's values as numbers.
+
+    A text becomes its index among ``choices``, or among all texts of the column in order.
+    """
     if column.dtype.kind in "iufb":
         return column.astype(np.float64)
     texts = column.tolist()
-    known = (
-        [str(value) for value in spec.axes[key].get("choice", [])]
-        if spec is not None
-        else sorted(set(texts))
-    )
-    return np.array([known.index(text) for text in texts], dtype=np.float64)
+    words = sorted(set(texts)) if choices is None else [str(choice) for choice in choices]
+    return np.array([words.index(text) for text in texts], dtype=np.float64)
 
 
-def _halves(n: int, fewest: int) -> list[int]:
-    """n, n/2, n/4 ... from the smallest to n."""
-    return [n] if n < 2 * fewest else [*_halves(n // 2, fewest), n][-5:]
-
-
-def _refuse(condition: bool, message: str) -> None:
-    if condition:
-        raise StoreError(message)
+def _halves(n: int, smallest: int) -> list[int]:
+    """Return n and its halves down to ``smallest``, in increasing order."""
+    sizes = [n]
+    while sizes[-1] >= 2 * smallest:
+        sizes.append(sizes[-1] // 2)
+    return sizes[:MAX_STEPS][::-1]
 
 
 def answers(
     group: zarr.Group, found: Outcomes, *, method: str | None, allowed: float
 ) -> list[Answer]:
-    """Indices for each combination of labels on the axes besides the design.
+    """Return the indices for each combination of labels on the axes other than the design.
 
     Parameters
     ----------
-    method : None takes the design's own; ``pawn`` works on any cases, the labels of the other axes being parameters, too
-    allowed : share of the blocks that may be left out
+    group : zarr.Group
+        The store.
+    found : Outcomes
+        The target of all cases.
+    method : str or None
+        One of :data:`MEASURES`; None takes that of the store's design. ``pawn`` works on any cases
+        and treats the labels of all axes as parameters.
+    allowed : float
+        Largest fraction of the blocks that may be left out because a run has no result.
 
     Raises
     ------
     StoreError
-        The store has no such design, too much of it is missing, or the target does not vary.
+        The store has no such design, too many blocks are left out, or the target does not vary.
     """
     content: Any = group.attrs["sweep"]
     spec = given_design(content["content"])
     design = spec if isinstance(spec, DesignSpec) else None
     if method == "pawn" or (method is None and design is None):
-        return [_given_data(found, allowed)]
+        return [_of_any_runs(found, allowed)]
     if design is None or (method is not None and method != design.method):
         has = f"has a design of method {design.method}" if design else "has no design for it"
         raise StoreError(
             f"--method {method}: the store {has}; use --method pawn, which takes any runs, or run a"
             f" sweep with design: {{method: {method}}}"
         )
-    by_key = {str(group[name].attrs.get("config_key", "")): name for name in found.columns}
-    names = [by_key[key] for key in design.axes]
-    others = {axis: found.labels[axis] for axis in found.axes if axis != POINT}
+    name_of_key = {str(group[name].attrs.get("config_key", "")): name for name in found.columns}
+    names = [name_of_key[key] for key in design.axes]
+    other_axes = {axis: found.labels[axis] for axis in found.axes if axis != POINT}
     return [
-        _of_design(found, at, rows, design, names, allowed) for at, rows in found.groups(others)
+        _of_design(found, labels, rows, design, names, allowed)
+        for labels, rows in found.groups(other_axes)
     ]
 
 
+def _by_block(
+    outcomes: Outcomes, rows: NDArray[np.int64], design: DesignSpec, names: Sequence[str]
+) -> tuple[Array, Array]:
+    """Return the (blocks, runs) results and the (blocks, runs, D) parameters of a design.
+
+    A block is a block of ``saltelli``, a trajectory, or a curve. Missing numbers are NaN.
+    """
+    d = len(names)
+    runs_per_block = {"saltelli": d + 2, "morris": d + 1, "fast": design.n}[design.method]
+    blocks = d * design.curves if design.method == "fast" else design.n
+    size = blocks * runs_per_block
+    point = outcomes.labels[POINT][rows].astype(np.int64)
+    if int(point.max()) >= size:
+        raise StoreError(
+            "the table of cases is of a larger design than the store's sweep file; resume it with"
+            " sweep run"
+        )
+    y = np.full(size, np.nan)
+    x = np.full((size, d), np.nan)
+    y[point] = outcomes.value[rows]
+    for i, (key, name) in enumerate(zip(design.axes, names, strict=True)):
+        x[point, i] = _numbers(outcomes.columns[name][rows], design.axes[key].get("choice", []))
+    return y.reshape(blocks, runs_per_block), x.reshape(blocks, runs_per_block, d)
+
+
+def _left_out_option(fraction: float) -> str:
+    return f"--left-out {min(1.0, fraction + 0.005):.2f}"
+
+
+def _refuse_constant(outcomes: Outcomes, values: Array, location: str = "") -> None:
+    if float(np.ptp(values)) == 0.0:
+        raise StoreError(
+            f"{outcomes.words} is {values.flat[0]:g} in all runs{location}: nothing varies, so"
+            " there is nothing to explain"
+        )
+
+
 def _of_design(
-    found: Outcomes,
-    at: Mapping[str, Any],
+    outcomes: Outcomes,
+    labels: Mapping[str, Any],
     rows: NDArray[np.int64],
     design: DesignSpec,
     names: list[str],
     allowed: float,
 ) -> Answer:
-    d = len(names)
-    where = "".join(f" at {name} = {label}" for name, label in at.items())
-    length = {"saltelli": d + 2, "morris": d + 1, "fast": design.n}[design.method]
-    units = d * design.curves if design.method == "fast" else design.n
-    point = found.labels[POINT][rows].astype(np.int64)
-    _refuse(
-        int(point.max()) >= units * length,
-        "the table of cases is of a larger design than the store's sweep file; go on with"
-        " sweep run",
-    )
-    y = np.full(units * length, np.nan)
-    x = np.full((units * length, d), np.nan)
-    y[point] = found.value[rows]
-    for i, (key, name) in enumerate(zip(design.axes, names, strict=True)):
-        x[point, i] = _numbers(found.columns[name][rows], design, key)
-    blocks = y.reshape(units, length)
-    places = x.reshape(units, length, d)
-    whole = np.isfinite(blocks).all(axis=1)
-    missing = left_out(found.state[rows])
-    dropped = int((~whole).sum())
+    """Return the indices of the cases ``rows``, which are one group."""
     measure = MEASURES[design.method]
-    excluded = units * length - rows.size
-    missing = (
-        {**missing, "excluded": missing.get("excluded", 0) + excluded} if excluded else missing
-    )
-    why = ", ".join(f"{count} {word}" for word, count in missing.items())
-    _refuse(
-        dropped > allowed * units,
-        f"{dropped} of {units} {measure.units}{where} have a run that is no result ({why}), and a"
-        f" {measure.unit} counts as a whole or not at all; finish the sweep (sweep resume), cure"
-        f" the failures, or allow more with --left-out {min(1.0, dropped / units + 0.005):.2f}",
-    )
-    fewest = 2 if design.method == "fast" else FEWEST
-    curves = (
-        [np.flatnonzero(whole.reshape(-1, d)[:, i]) for i in range(d)]
-        if design.method == "fast"
-        else []
-    )
-    enough = min(map(len, curves)) if curves else int(whole.sum())
-    _refuse(
-        enough < fewest,
-        f"{enough} whole {measure.units}{where} are left, {fewest} are needed; make the design"
-        " larger",
-    )
-    good = blocks[whole]
-    _refuse(
-        float(np.ptp(good)) == 0.0,
-        f"{found.words} is {good.flat[0]:g} in all runs{where}: nothing varies, and nothing is to"
-        " be explained",
-    )
-
-    def indices(n: int) -> Indices:
-        first = np.flatnonzero(whole[:n])
-        if design.method == "fast":
-            of = [blocks.reshape(-1, d, length)[kept[kept < n], i] for i, kept in enumerate(curves)]
-            return Indices(n, _fast(of))
-        return Indices(
-            first.size,
-            (
-                _saltelli(blocks[first], places[first], names)
-                if design.method == "saltelli"
-                else _morris(blocks[first], places[first], names, design.levels)
-            ),
+    results, parameters = _by_block(outcomes, rows, design, names)
+    blocks = len(results)
+    location = "".join(f" at {name} = {label}" for name, label in labels.items())
+    missing = dict(left_out(outcomes.state[rows]))
+    excluded = results.size - rows.size
+    if excluded:
+        missing["excluded"] = missing.get("excluded", 0) + excluded
+    whole = np.asarray(np.isfinite(results).all(axis=1))
+    dropped = int((~whole).sum())
+    if dropped > allowed * blocks:
+        reasons = ", ".join(f"{count} {word}" for word, count in missing.items())
+        raise StoreError(
+            f"{dropped} of {blocks} {measure.units}{location} have a run that is no result"
+            f" ({reasons}), and a {measure.unit} counts as a whole or not at all; finish the sweep"
+            " (sweep resume), fix the failures, or allow more with"
+            f" {_left_out_option(dropped / blocks)}"
         )
-
-    total = design.curves if design.method == "fast" else units
-    sizes = [
-        n
-        for n in _halves(total, fewest)
-        if design.method != "fast" or min(int((kept < n).sum()) for kept in curves) >= 2
-    ]
+    if design.method == "fast":
+        enough = int(whole.reshape(-1, len(names)).sum(axis=0).min())
+        needed = MIN_CURVES
+    else:
+        enough = int(whole.sum())
+        needed = MIN_BLOCKS
+    if enough < needed:
+        raise StoreError(
+            f"{enough} whole {measure.units}{location} are left, {needed} are needed; make the"
+            " design larger"
+        )
+    _refuse_constant(outcomes, results[whole], location)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # resamples in which nothing varies
-        steps = tuple(indices(n) for n in sizes)
-    return Answer(at, design.method, names, steps[-1], steps, dropped, missing)
+        # of resamples in which nothing varies
+        warnings.simplefilter("ignore", RuntimeWarning)
+        if design.method == "fast":
+            steps = _steps_of_curves(results, whole, len(names))
+        else:
+            steps = _steps_of_blocks(results, parameters, whole, design, names)
+    return Answer(labels, design.method, names, steps[-1], steps, dropped, missing)
 
 
-def _given_data(found: Outcomes, allowed: float) -> Answer:
-    good = found.state == GOOD
-    total = good.size
-    kept = int(good.sum())
-    _refuse(
-        total - kept > allowed * total,
-        f"{total - kept} of {total} cases are no result"
-        f" ({', '.join(f'{count} {word}' for word, count in left_out(found.state).items())});"
-        " finish the sweep (sweep resume), cure the failures, or allow more with --left-out"
-        f" {min(1.0, 1.0 - kept / total + 0.005):.2f}",
-    )
-    x = {
-        name: _numbers(column[good], None, name)
-        for name, column in found.columns.items()
+def _steps_of_curves(results: Array, whole: NDArray[np.bool_], d: int) -> tuple[Indices, ...]:
+    """Return the indices of method ``fast`` from more and more curves of each parameter."""
+    curves = results.reshape(-1, d, results.shape[1])
+    is_whole = whole.reshape(-1, d)
+    steps = []
+    for n in _halves(len(curves), MIN_CURVES):
+        whole_curves = [curves[:n, i][is_whole[:n, i]] for i in range(d)]
+        if min(map(len, whole_curves)) >= MIN_CURVES:
+            steps.append(Indices(n, _fast(whole_curves)))
+    return tuple(steps)
+
+
+def _steps_of_blocks(
+    results: Array,
+    parameters: Array,
+    whole: NDArray[np.bool_],
+    design: DesignSpec,
+    names: Sequence[str],
+) -> tuple[Indices, ...]:
+    """Return the indices of ``saltelli`` or ``morris`` from more and more blocks."""
+    steps = []
+    for n in _halves(len(results), MIN_BLOCKS):
+        blocks = np.flatnonzero(whole[:n])
+        if design.method == "saltelli":
+            indices = _saltelli(results[blocks], names)
+        else:
+            indices = _morris(results[blocks], parameters[blocks], names, design.levels)
+        steps.append(Indices(blocks.size, indices))
+    return tuple(steps)
+
+
+def _of_any_runs(outcomes: Outcomes, allowed: float) -> Answer:
+    """Return the indices of PAWN from all cases with a result."""
+    has_result = outcomes.state == GOOD
+    total = has_result.size
+    kept = int(has_result.sum())
+    missing = left_out(outcomes.state)
+    if total - kept > allowed * total:
+        reasons = ", ".join(f"{count} {word}" for word, count in missing.items())
+        raise StoreError(
+            f"{total - kept} of {total} cases are no result ({reasons}); finish the sweep (sweep"
+            f" resume), fix the failures, or allow more with {_left_out_option(1.0 - kept / total)}"
+        )
+    columns = {
+        name: _numbers(column[has_result])
+        for name, column in outcomes.columns.items()
         if name != POINT
     }
-    x = {name: values for name, values in x.items() if np.ptp(values) > 0.0}
-    _refuse(not x, "no parameter differs between the runs; there is nothing to compare")
-    _refuse(
-        kept < 10 * FEWEST,
-        f"{kept} runs are too few for the distributions that PAWN compares; {10 * FEWEST} are"
-        " needed",
-    )
-    y = found.value[good]
-    columns = np.column_stack(list(x.values()))
-    names = list(x)
-    _refuse(
-        float(np.ptp(y)) == 0.0,
-        f"{found.words} is {y[0]:g} in all runs: nothing varies, and nothing is to be explained",
-    )
-    order = np.random.default_rng(SEED).permutation(kept)  # a grid's first half is no sample of it
-    steps = tuple(
-        Indices(n, _pawn(y[order[:n]], columns[order[:n]], names))
-        for n in _halves(kept, 10 * FEWEST)[-3:]
-    )
-    return Answer(
-        {}, "pawn", [*names, DUMMY], steps[-1], steps, total - kept, left_out(found.state)
-    )
+    columns = {name: values for name, values in columns.items() if np.ptp(values) > 0.0}
+    if not columns:
+        raise StoreError("no parameter differs between the runs; there is nothing to compare")
+    if kept < MIN_RUNS:
+        raise StoreError(
+            f"{kept} runs are too few for the distributions that PAWN compares; {MIN_RUNS} are"
+            " needed"
+        )
+    y = outcomes.value[has_result]
+    _refuse_constant(outcomes, y)
+    names = list(columns)
+    x = np.column_stack(list(columns.values()))
+    # the first half of a grid is no sample of it
+    order = np.random.default_rng(SEED).permutation(kept)
+    steps = []
+    for n in _halves(kept, MIN_RUNS)[-MAX_PAWN_STEPS:]:
+        runs = order[:n]
+        steps.append(Indices(n, _pawn(y[runs], x[runs], names)))
+    return Answer({}, "pawn", [*names, DUMMY], steps[-1], tuple(steps), total - kept, missing)

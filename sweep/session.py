@@ -1,4 +1,4 @@
-"""From a plan to a finished store: make it or go on with it, keep other drivers out, run what is not committed."""
+"""Run a sweep into its store: create or resume the store, lock it, run what is not committed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,30 +27,30 @@ from .store.writer import mark_unused
 
 
 def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
-    """Make the store of a plan, extend it, or go on with the one that was made for it.
+    """Create or extend the store of a plan, or resume the one that was created for it.
 
     Parameters
     ----------
     plan : Plan
-        What is to be run.
+        The sweep's runs.
     place : Place
-        Of the store.
+        Location of the store.
     extending : bool
         Whether runs that the store does not have may be added.
 
     Returns
     -------
     Plan
-        In the order of the store.
+        The plan with its runs in the order of the store's rows.
 
     Raises
     ------
     StoreError
-        The store cannot be made, read or extended, or holds another plan.
+        The store cannot be created, read or extended, or holds another plan.
     """
     with telling(place, "cannot be read"):
-        is_there = place.exists()
-    if not is_there:
+        exists = place.exists()
+    if not exists:
         create(plan, place)
         return plan
     attributes = reader.read_descriptions(place)[0]
@@ -65,22 +65,39 @@ def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
         extend(plan, place, attributes)
         return plan
     renew_cases(place, cases_of(plan))
-    mark_unused(place, plan.unused)  # a repair may have taken the note away with a damaged block
+    # a repair may have removed the mark together with a damaged block
+    mark_unused(place, plan.unused)
     return plan
 
 
 def blocks_to_run(plan: Plan, group: zarr.Group, *, retry_failed: bool = False) -> list[Block]:
-    """The blocks that are not committed in a store, and with ``retry_failed`` the failed runs of the others."""
+    """Return the blocks that are not committed, and the failed runs of the others if asked for.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan, with its runs in the order of the store's rows.
+    group : zarr.Group
+        Its store.
+    retry_failed : bool
+        Whether failed runs of committed blocks are to be run again.
+    """
     committed = reader.committed_blocks(group)
     blocks = [block for block in plan.blocks if not committed[block.index]]
-    if retry_failed:
-        failed = reader.column(group, "status") == layout.FAILED
-        attempt = reader.column(group, "attempt")
-        for block in plan.blocks:
-            rows = tuple(row for row in block.rows if failed[row])
-            if rows and committed[block.index]:
-                blocks.append(Block(block.index, rows, int(max(attempt[row] for row in rows)) + 1))
+    if not retry_failed:
+        return blocks
+    failed = reader.column(group, "status") == layout.FAILED
+    attempts = reader.column(group, "attempt")
+    for block in plan.blocks:
+        rows = tuple(row for row in block.rows if failed[row])
+        if rows and committed[block.index]:
+            attempt = int(max(attempts[row] for row in rows)) + 1
+            blocks.append(Block(block.index, rows, attempt))
     return blocks
+
+
+def _count_runs(blocks: Iterable[Block]) -> int:
+    return sum(len(block.rows) for block in blocks)
 
 
 def run_sweep(
@@ -93,13 +110,29 @@ def run_sweep(
     retry_failed: bool = False,
     allowed: Allowance | None = None,
 ) -> tuple[Plan, Tally]:
-    """Run what is not yet committed of ``sweep`` into ``store``; the same call again goes on or finds nothing to do.
+    """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
 
     Parameters
     ----------
-    extending : add runs that the store does not have
-    retry_failed : run failed ones again
-    allowed : how many may fail before it stops
+    sweep : Sweep
+        The sweep file, read.
+    store : str or Path or Place
+        Location of the store, which is created if it does not exist.
+    workers : Source
+        Where workers come from; 0 runs everything in this process.
+    console : rich.console.Console
+        Where progress is shown.
+    extending : bool
+        Whether to add runs that the store does not have.
+    retry_failed : bool
+        Whether to run failed runs again.
+    allowed : Allowance or None
+        How many runs may fail before the sweep stops; None for any number.
+
+    Returns
+    -------
+    tuple of Plan and Tally
+        The plan with all rounds of a refinement, and counts of this call.
 
     Raises
     ------
@@ -108,9 +141,9 @@ def run_sweep(
     StoreError
         The store holds another plan, is driven by somebody else, or cannot be written.
     Interrupted
-        Stopped by a signal; what was committed stays.
+        Stopped by a signal; committed blocks are kept.
     TooManyFailures
-        More runs failed than are allowed; what was committed stays.
+        More runs failed than are allowed; committed blocks are kept.
     """
     place = Place.of(store)
     place.refuse_bad_name()
@@ -120,74 +153,78 @@ def run_sweep(
             f"{place}: workers cannot see into this process's memory; use --workers 0, or a store"
             " elsewhere"
         )
-    with driving(place) as held:
+    with driving(place) as lock:
         plan = prepare_store(plan, place, extending=extending)
         group = reader.open_group(place)
-        to_run = blocks_to_run(plan, group, retry_failed=retry_failed)
+        blocks = blocks_to_run(plan, group, retry_failed=retry_failed)
         before = reader.counts(place)
-        again = sum(len(block.rows) for block in to_run if block.attempt > 1)
-        tally = Tally(sum(len(block.rows) for block in to_run), before.done, before.failed - again)
-        if to_run or may_go_on(plan, place):
-            plan = _run(plan, place, to_run, tally, workers, console, held, allowed)
+        retried = _count_runs(block for block in blocks if block.attempt > 1)
+        tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
+        if blocks or may_go_on(plan, place):
+            plan = _run(plan, place, blocks, tally, workers, console, lock, allowed)
         return plan, tally
 
 
 def _run(
     plan: Plan,
     store: Place,
-    to_run: list[Block],
+    blocks: list[Block],
     tally: Tally,
     workers: Source,
     console: Console,
-    held: Driving,
+    lock: Driving,
     allowed: Allowance | None,
 ) -> Plan:
-    """Run blocks, and the rounds of a refinement that follow them; the plan with these."""
-    # brings Dask, which a finished sweep need not wait for
+    """Run blocks and the rounds of a refinement that follow; return the plan with these."""
+    # imports Dask, which a finished sweep need not wait for
     from .driver import Work, run_blocks, task_maker
 
     with Reporter(console, tally) as reporter:
         for warning in plan.warnings:
             reporter.say(f"note: {warning}")
-        already = plan.count - tally.runs
-        if to_run:
-            reporter.say(
-                f"{tally.runs} runs in {len(to_run)} blocks into {store}"
-                + (f" ({already} are committed already)" if already else "")
-            )
-        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, held):
-            held.on_loss = stop.set
+        if blocks:
+            committed = plan.count - tally.runs
+            resumed = f" ({committed} are committed already)" if committed else ""
+            reporter.say(f"{tally.runs} runs in {len(blocks)} blocks into {store}{resumed}")
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, lock):
+            lock.on_loss = stop.set
             if allowed is not None:
                 reporter.stop_beyond(allowed, stop)
-            # before workers start, which together would take as many times longer
+            # once, before workers start: each of them would take as long
             compile_kernels(reporter.say)
-            seen_as = _for_workers(store, workers)
+            name_for_workers = _name_for_workers(store, workers)
 
-            def work(blocks: Iterable[Block] = ()) -> "Work":
-                return Work(task_maker(plan, seen_as), blocks)
-
-            def more() -> "Work":
+            def next_work() -> "Work":
                 nonlocal plan
                 while (grown := next_round(plan, store, reporter.say)) is not None:
                     if stop.is_set():
                         raise Interrupted
                     plan = prepare_store(grown, store, extending=True)
-                    blocks = blocks_to_run(plan, reader.open_group(store))
-                    if blocks:  # none where all points of a round are runs that are there
-                        reporter.expect(sum(len(block.rows) for block in blocks))
-                        return work(blocks)
-                return work()
+                    new_blocks = blocks_to_run(plan, reader.open_group(store))
+                    # empty if the store has the runs of all points of the round
+                    if new_blocks:
+                        reporter.expect(_count_runs(new_blocks))
+                        return Work(task_maker(plan, name_for_workers), new_blocks)
+                return Work.none()
 
             try:
-                _clear_broken_writes(store)  # of a driver that was killed
+                # left by a driver that was killed
+                _clear_broken_writes(store)
                 run_blocks(
-                    plan, seen_as, to_run, workers=workers, reporter=reporter, stop=stop, more=more
+                    plan,
+                    name_for_workers,
+                    blocks,
+                    workers=workers,
+                    reporter=reporter,
+                    stop=stop,
+                    next_work=next_work,
                 )
-                _clear_broken_writes(store)  # of workers that were killed
+                # left by workers that were killed
+                _clear_broken_writes(store)
                 _refuse_commits_undone(store)
             except Interrupted:
-                if held.lost:
-                    raise StoreError(f"{store}: {held.loss}") from None
+                if lock.lost:
+                    raise StoreError(f"{store}: {lock.loss}") from None
                 if reporter.beyond:
                     raise TooManyFailures(reporter.beyond) from None
                 raise
@@ -195,7 +232,7 @@ def _run(
 
 
 def _refuse_commits_undone(store: Place) -> None:
-    """Raise where runs that were committed are pending again."""
+    """Raise StoreError if runs that were committed are pending again."""
     pending = reader.counts(store).pending
     if pending:
         runs = "1 run is" if pending == 1 else f"{pending} runs are"
@@ -203,29 +240,30 @@ def _refuse_commits_undone(store: Place) -> None:
         raise StoreError(f"{store}: {problem}; resume with the same command")
 
 
-def _for_workers(store: Place, workers: Source) -> str:
-    """Name of the store for workers: of the folder itself, wherever a link may lead by then."""
+def _name_for_workers(store: Place, workers: Source) -> str:
+    """Return the store's name for workers: the folder itself, as a link may be changed later."""
     if not isinstance(store, Folder):
         return str(store)
     if isinstance(workers, int):
         return str(store.path)
-    return str(store.path.absolute())  # other machines have other working folders
+    # other machines have other working folders
+    return str(store.path.absolute())
 
 
 def _clear_broken_writes(place: Place) -> None:
-    """Remove files that a killed process was writing; a folder's writes go to such files first, and nobody reads them."""
+    """Remove the files that a killed process was writing; readers ignore them."""
     if isinstance(place, Folder):
         with telling(place, "cannot be written"):
             place.delete([key for key, _ in place.listing() if key.endswith(".partial")])
 
 
 def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> bool:
-    """Whether a store has nothing left to be run.
+    """Whether no runs of a store are left to do.
 
     Parameters
     ----------
     store : str or Path or Place
-        Where it is.
+        Location of the store.
     retry_failed : bool
         Whether failed runs are to be run again.
     """
@@ -234,5 +272,5 @@ def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> boo
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
-    """The sweep that a store was made for, from its own record."""
+    """Return the sweep that a store was created for, from the record in the store."""
     return recorded_sweep(reader.read_descriptions(Place.of(store))[0], str(store))

@@ -1,10 +1,10 @@
-"""A sweep whose driver lives on the cluster: a Dask task starts it as a process of its own and stands by until it has ended.
+"""Submit a sweep to a cluster: a Dask task starts the driver there and waits until it has ended.
 
-The driver is ``sweep resume STORE --scheduler ADDRESS``, so that it is all that any driver is, and
-outlives the worker process that started it. Where its machine dies with it, Dask runs the task
-again on another worker. A task that finds it has been begun before hands over to a new one, because
-Dask counts the deaths of workers against a task and would give it up; and whoever finds the store
-locked waits. The store's lock alone decides who drives.
+The driver is the process ``sweep resume STORE --scheduler ADDRESS``, like any other driver, and
+outlives the worker that started it. If its machine dies, Dask runs the task again on another
+worker. A task that was started before hands over to a new one, because Dask counts the deaths of
+workers against a task and would give up on it. A task that finds the store locked waits: the lock
+alone decides who drives.
 """
 
 import json
@@ -38,42 +38,60 @@ from .store.lock import driving, this_driver
 from .store.place import Folder, Place
 from .watchdog import Limits
 
-STANDBY_SECONDS = 2.0  # between two looks whether the store's driver has ended
-DEATHS = 5  # of drivers under one task, before it is given up
-# what may be otherwise a moment later
-PASSING = ("is driving this sweep", "no scheduler answers at")
-CONNECTIONS = 10  # to the scheduler that a task tries, half a minute each
+STANDBY_SECONDS = 2.0  # between two checks whether the store's driver has ended
+MAX_DRIVERS = 5  # under one task, before it gives up
+# parts of error messages of drivers that may succeed a moment later
+PASSING_ERRORS = ("is driving this sweep", "no scheduler answers at")
+MAX_CONNECTIONS = 10  # to the scheduler that a task attempts, half a minute each
+MAX_ERROR_BYTES = 2000  # of a driver's error output
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a driver on the cluster is asked for."""
+    """The request for a driver on the cluster."""
 
     id: str
     store: str
     tls: Tls | None
-    turn: int = 0
+    turn: int = 0  #: number of tasks that had this request before
 
     @property
     def key(self) -> str:
+        """Key of the Dask task."""
         return f"sweep-driver-{self.id}-{self.turn}"
 
 
 def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None:
-    """Hand ``sweep`` to the cluster of ``scheduler``; its id, or None where everything is committed already.
+    """Hand a sweep to a cluster.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The sweep file, read.
+    store : str or Place
+        Location of the store, which is created if it does not exist.
+    scheduler : Scheduler
+        The scheduler of the cluster.
+
+    Returns
+    -------
+    str or None
+        Id of the request; None if everything is committed already.
 
     Raises
     ------
     ConfigError, StoreError, ClusterError
-        As :func:`sweep.session.run_sweep`, before anything is handed over.
+        As in :func:`sweep.session.run_sweep`, before anything is handed over.
     """
-    given = Place.of(store)
+    place = Place.of(store)
     plan = make_plan(sweep, expected_workers(scheduler))
-    if not given.is_shared:
+    if not place.is_shared:
         raise StoreError(
-            f"{given}: workers cannot see into this process's memory; use a store elsewhere"
+            f"{place}: workers cannot see into this process's memory; use a store elsewhere"
         )
-    place = Place.of(given.path.absolute()) if isinstance(given, Folder) else given
+    if isinstance(place, Folder):
+        # other machines have other working folders
+        place = Place.of(place.path.absolute())
     with driving(place):
         plan = prepare_store(plan, place)
         if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
@@ -91,21 +109,19 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
             check_agreement(client, probe)
         request = Request(uuid.uuid4().hex[:12], str(place), scheduler.tls)
         place.note_delete(HEARTBEAT)
-        place.note_write(
-            SUBMISSION,
-            json.dumps(
-                {**this_driver(), "id": request.id, "scheduler": scheduler.address}
-            ).encode(),
-        )
+        submission = {**this_driver(), "id": request.id, "scheduler": scheduler.address}
+        place.note_write(SUBMISSION, json.dumps(submission).encode())
         future = client.submit(drive, request, key=request.key, pure=False)
         fire_and_forget(future)
-        client.sync(client.scheduler.identity)  # what was sent before it has arrived
+        # an answer means that the task, which was sent before, has arrived
+        client.sync(client.scheduler.identity)
     return request.id
 
 
 def drive(request: Request) -> None:
-    """The task: take care that the sweep has a driver until it ends."""
-    secede()  # this worker takes blocks, too
+    """Keep a driver running until the sweep ends; this is the Dask task."""
+    # this worker takes blocks, too
+    secede()
     place = Place.of(request.store)
     if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
         _hand_over(place, replace(request, turn=request.turn + 1))
@@ -113,7 +129,7 @@ def drive(request: Request) -> None:
     try:
         _stand_by(place, request)
     except storage_errors() as error:
-        _record(place, f"the store cannot be read any more: {error}")
+        _record_end(place, f"the store cannot be read any more: {error}")
     for turn in range(request.turn + 1):
         place.note_delete(f"{SUBMISSION}-{request.id}-{turn}")
     if read_note(place, SUBMISSION).get("id") == request.id:
@@ -121,8 +137,8 @@ def drive(request: Request) -> None:
 
 
 def _hand_over(place: Place, successor: Request) -> None:
-    """Let another task take care of the sweep, also where the scheduler is not found for a while."""
-    for _ in range(CONNECTIONS):
+    """Submit another task for the sweep, even if the scheduler is not found for a while."""
+    for _ in range(MAX_CONNECTIONS):
         try:
             fire_and_forget(get_client().submit(drive, successor, key=successor.key, pure=False))
         except OSError as error:
@@ -130,35 +146,36 @@ def _hand_over(place: Place, successor: Request) -> None:
             time.sleep(STANDBY_SECONDS)
         else:
             return
-    _record(
+    _record_end(
         place,
         f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again",
     )
 
 
 def _stand_by(place: Place, request: Request) -> None:
-    for _ in range(DEATHS):
+    """Start one driver after the other until the sweep has ended."""
+    for _ in range(MAX_DRIVERS):
         while not _is_free(place):
             time.sleep(STANDBY_SECONDS)
         if _has_ended(place, request):
             return
-        code, words = _driven(request)
-        beat = read_note(place, HEARTBEAT)
-        if code in {OK, SOME_FAILED, CHECK_FAILED} or (
-            code == INTERRUPTED and beat.get("state") == CANCELLED
-        ):
+        code, error = _run_driver(request)
+        state = read_note(place, HEARTBEAT).get("state")
+        if code in {OK, SOME_FAILED, CHECK_FAILED}:
             return
-        if code == BAD_INPUT and not any(passing in words for passing in PASSING):
-            if beat.get("state") != STOPPED:
-                _record(place, words)
+        if code == INTERRUPTED and state == CANCELLED:
             return
-        time.sleep(STANDBY_SECONDS)  # it was killed, or told to end because its machine does
-    what = (
-        f"the last of {DEATHS} drivers in a row said: {words}"
-        if words
-        else f"{DEATHS} drivers in a row were killed"
-    )
-    _record(place, f"{what}; look at {this_process()['host']}, then submit again")
+        if code == BAD_INPUT and not any(passing in error for passing in PASSING_ERRORS):
+            if state != STOPPED:
+                _record_end(place, error)
+            return
+        # the driver was killed, or told to end because its machine does
+        time.sleep(STANDBY_SECONDS)
+    if error:
+        problem = f"the last of {MAX_DRIVERS} drivers in a row said: {error}"
+    else:
+        problem = f"{MAX_DRIVERS} drivers in a row were killed"
+    _record_end(place, f"{problem}; look at {this_process()['host']}, then submit again")
 
 
 def _is_free(place: Place) -> bool:
@@ -170,59 +187,56 @@ def _is_free(place: Place) -> bool:
 
 
 def _has_ended(place: Place, request: Request) -> bool:
+    """Whether no driver is needed any more; obey a request to cancel."""
     beat = read_note(place, HEARTBEAT)
     cancel = read_note(place, CANCEL)
     if cancel.get("id") in (request.id, beat.get("id", request.id)):
         place.note_delete(CANCEL)
-        _record(place, "", CANCELLED, INTERRUPTED)
+        _record_end(place, "", CANCELLED, INTERRUPTED)
         return True
     counts = reader.counts(place)
     return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
 
 
-def _driven(request: Request) -> tuple[int, str]:
-    """Exit code of a driver, and the end of what it complained of."""
+def _run_driver(request: Request) -> tuple[int, str]:
+    """Run a driver to its end; return its exit code and the end of its error output."""
     worker: Any = get_worker()
-    words = [
-        sys.executable,
-        "-m",
-        "sweep.cli",
-        "resume",
-        request.store,
-        "--scheduler",
-        worker.scheduler.address,
-        *_certificates(worker, request),
+    command = [
+        *(sys.executable, "-m", "sweep.cli", "resume", request.store),
+        *("--scheduler", worker.scheduler.address),
+        *_certificate_options(worker, request),
     ]
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as errors:
+        # the command is our own
         driver = subprocess.Popen(  # noqa: S603
-            words,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=complaints,
+            stderr=errors,
             start_new_session=True,
         )
         code = driver.wait()
-        complaints.seek(0)
-        return code, complaints.read()[-2000:].decode(errors="replace").strip()
+        errors.seek(0)
+        return code, errors.read()[-MAX_ERROR_BYTES:].decode(errors="replace").strip()
 
 
-def _certificates(worker: Any, request: Request) -> Sequence[str]:
-    """The worker's own ones: the files of whoever submitted may be on another machine."""
-    security = worker.security
-    files = [security.tls_ca_file, security.tls_worker_cert, security.tls_worker_key]
+def _certificate_options(worker: Any, request: Request) -> Sequence[str]:
+    """Return the options for certificates: the worker's own, or else those of the request.
+
+    The files of the request may be on another machine.
+    """
     if not worker.scheduler.address.startswith("tls://"):
         return []
+    security = worker.security
+    files = [security.tls_ca_file, security.tls_worker_cert, security.tls_worker_key]
     if not all(files) and request.tls is not None:
         files = [request.tls.ca, request.tls.cert, request.tls.key]
-    return [
-        word
-        for name, file in zip(("--tls-ca", "--tls-cert", "--tls-key"), files, strict=True)
-        for word in (name, str(file))
-    ]
+    ca, cert, key = map(str, files)
+    return ["--tls-ca", ca, "--tls-cert", cert, "--tls-key", key]
 
 
-def _record(place: Place, error: str, state: str = STOPPED, code: int = BAD_INPUT) -> None:
-    """Say in the heartbeat's place how it ended."""
+def _record_end(place: Place, error: str, state: str = STOPPED, code: int = BAD_INPUT) -> None:
+    """Write a last heartbeat that says how the sweep ended."""
     content = {
         **read_note(place, HEARTBEAT),
         **this_driver(),

@@ -1,4 +1,4 @@
-"""A limit to the time that one run may take: a thread sets the alarm that the integrator looks at before every step."""
+"""The time limit of runs: a thread sets an alarm, which the integrator checks before each step."""
 
 import threading
 import time
@@ -8,11 +8,14 @@ from contextlib import contextmanager, suppress
 import numpy as np
 from numpy.typing import NDArray
 
-PERIOD = 0.1  # s between two looks at the clock
+CHECK_SECONDS = 0.1  # between two checks of the clock
 
 
 class Watch:
-    """Watches runs of one process. No result depends on it: a run is either not touched at all, or has failed."""
+    """Watches the runs of one process.
+
+    No result depends on it: a run is either not touched at all, or fails.
+    """
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[float, NDArray[np.int64]]] = {}
@@ -20,13 +23,13 @@ class Watch:
 
     @contextmanager
     def limited(self, alarm: NDArray[np.int64], seconds: float | None) -> Iterator[None]:
-        """Set ``alarm`` if the context takes longer than so many seconds."""
+        """Set ``alarm`` if the context takes longer than ``seconds``; None is no limit."""
         if seconds is None:
             yield
             return
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._look, name="time limit of runs", daemon=True
+                target=self._check_clock, name="time limit of runs", daemon=True
             )
             self._thread.start()
         self._running[id(alarm)] = (time.monotonic() + seconds, alarm)
@@ -35,13 +38,14 @@ class Watch:
         finally:
             del self._running[id(alarm)]
 
-    def _look(self) -> None:
+    def _check_clock(self) -> None:
         while True:
-            with suppress(OSError):  # of a clock that is set back while somebody sleeps
-                time.sleep(PERIOD)
+            # raised if the clock is set back during the sleep
+            with suppress(OSError):
+                time.sleep(CHECK_SECONDS)
             now = time.monotonic()
-            for until, alarm in list(self._running.values()):
-                if now > until:
+            for deadline, alarm in list(self._running.values()):
+                if now > deadline:
                     alarm[0] = 1
 
 

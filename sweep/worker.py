@@ -1,4 +1,4 @@
-"""What runs on a worker: one block of runs, from their overrides to committed arrays."""
+"""The work of a worker: one block of runs, from their overrides to committed arrays."""
 
 import functools
 import gc
@@ -48,10 +48,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 U = TypeVar("U")
 
-CHECK_TIME = 10.0  # times the time limit of a run, for the three others that it is compared with
-# cases, as long as they fit into some 20 MB: Python is quicker at what it has just done than after
-# milliseconds of integration
-TOGETHER = 16
+# time limit of a check, which takes three more runs, in time limits of a run
+CHECK_TIME_FACTOR = 10.0
+# Cases that go through each stage one after the other: the Python code of a stage is still in the
+# caches of the CPU then, which it is not after milliseconds of integration.
+MAX_CASES_TOGETHER = 16
+MAX_BYTES_TOGETHER = 20e6
+REHEARSAL_BINS = 8
 
 
 @dataclass(frozen=True)
@@ -66,31 +69,36 @@ class BlockTask:
     scope: str
     cache_enabled: bool
     attempt: int
-    fence: Fence  #: the store and the plan that it is for
-    names_host: bool = False  #: whether its host is recorded with its results
-    retry: bool = False  #: whether its rows are failed runs that somebody has asked to run again
+    fence: Fence  #: identity of the store and of its plan
+    names_host: bool = False  #: whether the worker's host is recorded with the results
+    retry: bool = False  #: whether the rows hold failed runs, to be run again on request
     time_limit: float | None = None  #: s that one run may take
-    unused: int = 0  #: rows behind them that hold no run
-    #: runs (counted in the block) not to start, with the reason
+    unused: int = 0  #: rows after those of the block that hold no run
+    #: runs (numbered within the block) not to start, with the reason
     condemned: Mapping[int, str] = field(default_factory=dict)
-    #: runs (counted likewise) whose numerical error is to be found
+    #: runs (numbered likewise) whose numerical error is estimated
     checked: frozenset[int] = frozenset()
-    #: those of them not to check, as it would kill the worker
+    #: those of them not to check, as that would kill the worker
     condemned_checks: frozenset[int] = frozenset()
 
     def packed(self) -> bytes:
-        """For the way through a scheduler: it would unpack a task, keep it in the log of its messages, a thousand for each worker, and pack it again."""
+        """Return the task as bytes, which a scheduler only passes on.
+
+        It would unpack an object, keep it in the log of its last messages (a thousand for each
+        worker), and pack it again.
+        """
         return zlib.compress(pickle.dumps(self, pickle.HIGHEST_PROTOCOL), level=1)
 
 
 def unpacked(function: Callable[[BlockTask], T], task: bytes) -> T:
-    """Call ``function`` with a task as :meth:`BlockTask.packed` gives it; Dask has packed this call in the same way."""
+    """Call ``function`` with a task that :meth:`BlockTask.packed` returned."""
+    # not less safe than the call itself, which Dask has pickled likewise
     return function(pickle.loads(zlib.decompress(task)))  # noqa: S301
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a block sends back: counts and timings, no results."""
+    """The answer of a worker that ran a block: counts and timings, no results."""
 
     index: int
     done: int
@@ -100,46 +108,51 @@ class Receipt:
     solver_seconds: float  #: s inside the integrator, checks included
     seconds: float  #: s for the whole block
     worker: str
-    #: whether another attempt had committed it, so that this one was thrown away
+    #: whether another attempt had committed the block, so that this one was discarded
     repeated: bool = False
-    refusal: str = ""  #: why the store did not take it, where nobody has committed it
+    refusal: str = ""  #: why the store refused the block, which nobody has committed
 
 
 class CacheScopes:
-    """The caches of one process, one per thread, for sweeps whose cache lives from block to block."""
+    """The caches of one process, one per thread, for sweeps with cache scope ``worker``."""
 
     def __init__(self) -> None:
         self._caches: dict[int, RunCache] = {}
 
     def cache(self, scope: str, *, enabled: bool) -> RunCache:
-        """A cache for one block: a new one, or under scope ``worker`` the one this thread already has."""
+        """Return a cache for a block: this thread's own under scope ``worker``, else a new one."""
         if scope != "worker":
             return RunCache(enabled=enabled)
-        known = self._caches.get(threading.get_ident())
-        if known is None or known.enabled != enabled:
-            known = self._caches[threading.get_ident()] = RunCache(enabled=enabled)
-        return known
+        thread = threading.get_ident()
+        cache = self._caches.get(thread)
+        if cache is None or cache.enabled != enabled:
+            cache = RunCache(enabled=enabled)
+            self._caches[thread] = cache
+        return cache
 
 
 def plugin_name(store: str) -> str:
-    """One for each sweep: a scheduler may serve several drivers, but a store has only one."""
+    """Return the name of a sweep's plugin; a scheduler may serve the sweeps of several stores."""
     return f"sweep {store}"
 
 
-def _ignore_the_terminal() -> None:
-    """Leave Ctrl-C and the end of a terminal, which reach the whole process group, to the driver."""
+def _ignore_terminal_signals() -> None:
+    """Leave Ctrl-C and the closing of a terminal to the driver; the whole group receives them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class SweepPlugin(WorkerPlugin):
-    """What a Dask worker holds: warm kernels and its cache scopes.
+    """The state of a Dask worker for one sweep: warm kernels and its cache scopes.
 
     Parameters
     ----------
-    first : a block, to rehearse
-    probe : what a worker that joins is compared with; None for processes of this machine that the driver starts itself
+    first : BlockTask
+        A block, one case of which is prepared as a rehearsal.
+    probe : Probe or None
+        Versions and store that a worker is compared with when it joins; None for processes of
+        this machine, which the driver starts itself.
     """
 
     def __init__(self, first: BlockTask, probe: Probe | None = None) -> None:
@@ -148,38 +161,44 @@ class SweepPlugin(WorkerPlugin):
         self.name = plugin_name(first.store)
         self.problem = ""
 
-    def setup(self, worker: Any) -> None:
-        if self.probe is None and threading.current_thread() is threading.main_thread():
-            _ignore_the_terminal()
-        self.problem = "" if self.probe is None else self.probe.problem()
-        if self.problem:  # raising here would not keep the worker from being given blocks
+    def setup(self, worker: Any) -> None:  # noqa: ARG002 # Dask passes it
+        """Prepare this worker, or note why it is unfit."""
+        if self.probe is None:
+            if threading.current_thread() is threading.main_thread():
+                _ignore_terminal_signals()
+            self.problem = ""
+        else:
+            self.problem = self.probe.problem()
+        if self.problem:
+            # an error raised here would not keep the worker from being given blocks
             return
         ensure_compiled()
         _rehearse(self.first)
-        # modules stay for good: a collection in the middle of a block need not look through them,
-        # which takes 0.1 s
+        # modules stay for good: without them, a collection in the middle of a block is 0.1 s faster
         gc.freeze()
         self.scopes = CacheScopes()
 
 
 def _plugin(task: BlockTask) -> SweepPlugin:
-    """What this worker holds for the sweep of ``task``; UnfitWorkerError where it may not run it."""
+    """Return this worker's plugin for a sweep; raise UnfitWorkerError if the worker is unfit."""
     worker = get_worker()
     plugin = worker.plugins.get(plugin_name(task.store))
-    problem = (
-        plugin.problem
-        if isinstance(plugin, SweepPlugin)
-        else "could not read what the driver sent it to prepare itself"
-    )
-    if problem or not isinstance(plugin, SweepPlugin):
-        raise UnfitWorkerError(worker.address, f"{recorded_process()} {problem}")
-    return plugin
+    if not isinstance(plugin, SweepPlugin):
+        problem = "could not read what the driver sent it to prepare itself"
+    elif plugin.problem:
+        problem = plugin.problem
+    else:
+        return plugin
+    raise UnfitWorkerError(worker.address, f"{recorded_process()} {problem}")
 
 
-def _tried(make: Callable[[], T]) -> T | str:
-    """What ``make`` gives, or what went wrong: nothing that a case does may end its block, not even sys.exit."""
+def _result_or_error(function: Callable[[], T]) -> T | str:
+    """Return the result of ``function``, or its error as text.
+
+    Nothing that a case does may end its block, not even sys.exit.
+    """
     try:
-        return make()
+        return function()
     except MarsDiskError as error:
         return f"{type(error).__name__}: {error}"
     except BaseException as error:
@@ -192,14 +211,30 @@ def _tried(make: Callable[[], T]) -> T | str:
 
 
 def _configs(task: BlockTask) -> list[RunConfig | str]:
-    """All configurations of a block, or what is wrong with them."""
+    """Return the configuration of each run of a block, or its error."""
     variations = Variations(task.base)
-    return [_tried(functools.partial(variations.config, overrides)) for overrides in task.overrides]
+    return [
+        _result_or_error(functools.partial(variations.config, overrides))
+        for overrides in task.overrides
+    ]
 
 
-def _then(before: T | str, stage: Callable[[T], U]) -> U | str:
-    """The next stage of a case; what went wrong before stays."""
-    return before if isinstance(before, str) else _tried(functools.partial(stage, before))
+def _apply(stage: Callable[[T], U], value: T | str) -> U | str:
+    """Return the result of ``stage``, or its error; pass on the error of an earlier stage."""
+    if isinstance(value, str):
+        return value
+    return _result_or_error(functools.partial(stage, value))
+
+
+def _cases_together(configs: Sequence[RunConfig | str]) -> int:
+    """Return how many cases go through each stage one after the other."""
+    valid = [config for config in configs if not isinstance(config, str)]
+    if any(map(goes_on_looking_up, valid)):
+        return 1
+    n = max((config.sizes.n_bins for config in valid), default=1)
+    # of a run between stages: collision terms, and a trajectory of a couple of hundred steps
+    bytes_per_case = 8 * (6 * n * n + 1000 * n)
+    return max(1, min(MAX_CASES_TOGETHER, int(MAX_BYTES_TOGETHER / bytes_per_case)))
 
 
 def _run_all(
@@ -209,78 +244,76 @@ def _run_all(
     afresh: bool = False,
     time_limit: float | None = None,
 ) -> Iterator[RunResult | str]:
-    """The result of each case, or what went wrong, a few cases at a time stage by stage; with ``afresh`` each meets an empty cache."""
-
+    """Yield the result of each case or its error; ``afresh`` clears the cache before each case."""
     memory = Memory()
 
-    def prepared(config: RunConfig) -> Prepared:
+    def prepare_case(config: RunConfig) -> Prepared:
         if afresh:
             cache.clear()
         return prepare(config, cache, memory=memory)
 
-    def solved(run: Prepared) -> Solved:
+    def solve_case(run: Prepared) -> Solved:
         with WATCH.limited(run.alarm, time_limit):
             return solve(run)
 
-    good = [config for config in configs if not isinstance(config, str)]
-    n = max((config.sizes.n_bins for config in good), default=1)
-    # bytes of a run between its stages: collision terms, and the trajectory of a couple of hundred
-    # steps
-    held = 8 * (6 * n * n + 1000 * n)
-    together = 1 if any(map(goes_on_looking_up, good)) else max(1, min(TOGETHER, int(20e6 / held)))
-    for first in range(0, len(configs), together):
-        ready = [_then(config, prepared) for config in configs[first : first + together]]
-        for done in [_then(run, solved) for run in ready]:
-            yield _then(done, finish)
+    size = _cases_together(configs)
+    for start in range(0, len(configs), size):
+        prepared = [_apply(prepare_case, config) for config in configs[start : start + size]]
+        solved = [_apply(solve_case, run) for run in prepared]
+        for run in solved:
+            yield _apply(finish, run)
 
 
 def _rehearse(task: BlockTask) -> None:
-    """Prepare one case and open the store, which a process does only once; what goes wrong is for the block to say."""
-    # no case may kill a worker before its block is started
-    small = {**task.overrides[0], "sizes.n_bins": 8}
-    _then(
-        _configs(replace(task, overrides=(small,)))[0], functools.partial(prepare, cache=RunCache())
-    )
-    _tried(lambda: open_arrays(task.store))
+    """Prepare one case and open the store, which is slow only once in a process; ignore errors."""
+    # small, so that no case kills a worker before its block is started
+    small_case = {**task.overrides[0], "sizes.n_bins": REHEARSAL_BINS}
+    config = _configs(replace(task, overrides=(small_case,)))[0]
+    _apply(functools.partial(prepare, cache=RunCache()), config)
+    _result_or_error(lambda: open_arrays(task.store))
 
 
 def _check_one(task: BlockTask, result: RunResult) -> Convergence | None:
-    """A finished run beside those that it is compared with, built in a cache of their own.
+    """Compare a finished run with more accurate ones; None if these fail.
 
-    None where they fail, which is no failure of the run.
+    They are built in a cache of their own. That they fail is no failure of the run.
     """
     alarm = np.zeros(1, np.int64)
+    time_limit = None if task.time_limit is None else CHECK_TIME_FACTOR * task.time_limit
     try:
-        with WATCH.limited(
-            alarm, None if task.time_limit is None else CHECK_TIME * task.time_limit
-        ):
+        with WATCH.limited(alarm, time_limit):
             return check_run(
                 result.config, cache=RunCache(enabled=task.cache_enabled), run=result, alarm=alarm
             )
-    except BaseException:  # as in _tried
+    except BaseException:  # as in _result_or_error
         logger.debug("check failed", exc_info=True)
         return None
 
 
 def _checks(task: BlockTask, results: Sequence[RunResult | None]) -> tuple[dict[str, Array], float]:
-    """The arrays of :data:`layout.CHECKS` for a block, and the seconds in the integrator that they took.
+    """Return the arrays of :data:`layout.CHECKS` for a block, and the solver time they took in s.
 
-    NaN where a run is not checked or has failed itself; errors are infinite where what it was to be
-    compared with failed.
+    Numbers are NaN where a run is not checked or has failed itself. Errors are infinite where a
+    run that it is compared with failed.
     """
-    nothing = np.full((len(results), len(QUANTITIES)), np.nan)
-    found = {variable.name: nothing.copy() for variable in layout.CHECKS} if task.checked else {}
+    if not task.checked:
+        return {}, 0.0
+    unchecked = np.full((len(results), len(QUANTITIES)), np.nan)
+    arrays = {variable.name: unchecked.copy() for variable in layout.CHECKS}
     seconds = 0.0
     for i in sorted(task.checked):
         result = results[i]
         if result is None:
             continue
-        compared = None if i in task.condemned_checks else _check_one(task, result)
-        for name, numbers in found.items():
-            lost = np.nan if name == layout.ORDER_BINS else np.inf
-            numbers[i] = lost if compared is None else list(getattr(compared, name).values())
-        seconds += 0.0 if compared is None else compared.solver_time
-    return found, seconds
+        convergence = None if i in task.condemned_checks else _check_one(task, result)
+        if convergence is None:
+            for name, array in arrays.items():
+                array[i] = np.nan if name == layout.ORDER_BINS else np.inf
+            continue
+        for name, array in arrays.items():
+            array[i] = list(getattr(convergence, name).values())
+        seconds += convergence.solver_time
+    return arrays, seconds
 
 
 def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
@@ -288,8 +321,20 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
 
     Parameters
     ----------
-    task : the block
-    scopes : caches of this process; None takes those of the Dask worker's plugin
+    task : BlockTask
+        The block.
+    scopes : CacheScopes or None
+        Caches of this process; None takes those of the Dask worker's plugin.
+
+    Returns
+    -------
+    Receipt
+        Counts and timings; if the store refused the block, the reason.
+
+    Raises
+    ------
+    UnfitWorkerError
+        This worker does not agree with the driver.
     """
     on_dask = scopes is None
     if scopes is None:
@@ -304,10 +349,8 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
     results = [None if isinstance(outcome, str) else outcome for outcome in outcomes]
     errors = [outcome if isinstance(outcome, str) else "" for outcome in outcomes]
     done = [result for result in results if result is not None]
-    hits, lookups = (
-        int(sum(counts.sum() for counts in of))
-        for of in ([r.cache.hits for r in done], [r.cache.lookups for r in done])
-    )
+    hits = sum(int(result.cache.hits.sum()) for result in done)
+    lookups = sum(int(result.cache.lookups.sum()) for result in done)
     with context_meter.meter("sweep-checks") if on_dask else nullcontext():
         checks, solver_seconds = _checks(task, results)
     solver_seconds += sum(result.solver_time for result in done)
@@ -339,15 +382,15 @@ def run_block(task: BlockTask, scopes: CacheScopes | None = None) -> Receipt:
                 unused=task.unused,
             )
         except CommittedAlreadyError:
-            done_there, failed_there = count_committed(task.store, task.rows)
-            receipt = replace(receipt, done=done_there, failed=failed_there, repeated=True)
+            done_before, failed_before = count_committed(task.store, task.rows)
+            receipt = replace(receipt, done=done_before, failed=failed_before, repeated=True)
         except LateBlockError as error:
             receipt = replace(receipt, done=0, failed=0, refusal=str(error))
     return replace(receipt, seconds=time.perf_counter() - begin)
 
 
 def try_runs(task: BlockTask) -> None:
-    """Run the cases and throw everything away: whether the worker survives them is the answer."""
+    """Run the cases and discard the results, to find out whether the worker survives."""
     _plugin(task)
     cache = RunCache(enabled=task.cache_enabled)
     for i, outcome in enumerate(_run_all(_configs(task), cache, time_limit=task.time_limit)):

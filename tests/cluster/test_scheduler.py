@@ -103,7 +103,7 @@ def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_
         assert done.returncode == 2
         assert re.search(
             r"worker blind on 127\.0\.0\.1 \(\S+\): (does not see what the driver wrote"
-            r" beside|cannot write beside) \S+/s\.zarr",
+            r" next to|cannot write next to) \S+/s\.zarr",
             done.stderr,
         )
         assert "put the store where all machines see it under the same name" in done.stderr
@@ -217,7 +217,7 @@ def test_a_worker_that_hangs_and_one_that_dies_are_done_without(
     out, err, code = wait_for_end(driver)
     assert (code, err) == (0, ""), out
     assert re.search(
-        r"nothing was finished for \d+ s; all blocks on their way are begun anew without tcp://",
+        r"nothing was finished for \d+ s; all blocks in flight are restarted without tcp://",
         out,
     )
     assert_same_bits(store, undisturbed)

@@ -106,13 +106,13 @@ def test_where_nothing_is_finished_blocks_are_begun_anew_elsewhere_ever_more_pat
                 anew.append(second)
                 assert watchdog.usable() == ["a"]  # b has not been heard of for 100 s
 
-    end = r"nothing was finished for .* though all blocks were begun anew 3 times"
+    end = r"nothing was finished for .* though all blocks were restarted 3 times"
     with pytest.raises(ClusterError, match=end):
         keep_looking()
     waits = [later - earlier for earlier, later in itertools.pairwise([0, *anew])]
     # twenty times the longest block, twice that, and twice that again
     assert [round(wait, -1) for wait in waits] == [40, 80, 160]
-    assert "all blocks on their way are begun anew without b" in messages[0]
+    assert "all blocks in flight are restarted without b" in messages[0]
 
 
 def test_a_finished_block_takes_the_impatience_away(clock: Clock) -> None:

@@ -282,7 +282,7 @@ def test_a_bad_distribution_says_what_it_must_be(load: Load, given: Any, words: 
         ),
         (
             {"sample": {"method": "lhs", "axes": AXES}},
-            ["sample.n is missing: give a whole number in [1, 1e+06] (how many points)"],
+            ["sample.n is missing: give a whole number in [1, 1e+06] (number of points)"],
         ),
         (
             {"sample": {"method": "lhs", "n": 0, "axes": AXES}},
@@ -414,7 +414,7 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
             {**GIVEN, "method": "lhs"},
             {**GIVEN, "method": "lhs", "n": 8},
             (
-                "sample: lhs cannot be continued, for with another n all points are others; sobol,"
+                "sample: lhs cannot be continued, because another n changes all points; sobol,"
                 " halton and random can be"
             ),
         ),
@@ -448,7 +448,7 @@ def test_points_that_another_version_draws_are_noticed(
         PlanChangedError,
         match=(
             r"sample: its points are not the first ones .* drawn with numpy [\d.]+, now 99.0; scipy"
-            r" [\d.]+, now 99.0; install that again"
+            r" [\d.]+, now 99.0; install that version again"
         ),
     ):
         run_here(file, tmp_path / "s.zarr")

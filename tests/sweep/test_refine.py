@@ -332,7 +332,7 @@ def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(
     failed = counts(tmp_path / "s.zarr").failed
     assert counts(tmp_path / "s.zarr").done == 120 - failed
     assert 3 <= failed < 20
-    assert f"{failed} points have no value, and beside them size alone counts" in told.getvalue()
+    assert f"{failed} points have no value, and next to them only size counts" in told.getvalue()
 
 
 def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(
@@ -530,10 +530,10 @@ def test_what_is_wrong_is_said_with_what_to_do(
     [
         (
             {"axes": {"dynamics.i0": [0.1, 0.2]}},
-            "refine stands alone, or beside one axis of rings, and here is axes.dynamics.i0",
+            "refine stands alone, or with one axis of rings, but there is axes.dynamics.i0",
         ),
-        ({"variants": {"as_is": {}}}, "and here is variants; make a sweep file for each"),
-        ({"include": [{"dynamics.i0": 0.1}]}, "and here is include"),
+        ({"variants": {"as_is": {}}}, "but there is variants; make a sweep file for each"),
+        ({"include": [{"dynamics.i0": 0.1}]}, "but there is include"),
         (
             {"axes": {"ring": {"rings": [1.0, 2.7, 2]}}, "refine": {**REFINE, "target": "t99"}},
             "t99 does not add up over the rings of axes.ring",

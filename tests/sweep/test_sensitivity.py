@@ -181,7 +181,7 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
     assert not np.array_equal(torn.final.of["ST"], whole.final.of["ST"])
     assert torn.final.of["ST"] == pytest.approx(whole.final.of["ST"], abs=0.3)
     assert (
-        f"{torn.dropped} blocks left out, as a run of theirs is no result"
+        f"{torn.dropped} blocks left out because one of their runs has no result"
         in ask(store, "--left-out", "0.2").output
     )
     refused = ask(store)

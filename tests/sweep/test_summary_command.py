@@ -87,7 +87,7 @@ def test_groups_are_the_values_of_an_axis_and_failed_runs_are_counted_beside(
     assert (hot["at"], hot["runs"], hot["missing"]) == ({"T0": 4000.0}, 48, {"failed": 16})
     assert hot["quantiles"][2] < 0.75 < cold["quantiles"][2]
     text = ask(store, "--by", "T0").output
-    assert "quantiles of M_loss [M_Mars], with their intervals of 95 %" in text
+    assert "quantiles of M_loss [M_Mars], with 95 % intervals" in text
     assert "16 failed" in text
     assert "16 of 128 cases failed: left out, nothing is put in their place" in text
 
@@ -166,8 +166,8 @@ def test_of_a_saltelli_design_only_independent_points_count_and_others_are_refus
     [
         (["--by", "T1"], "--by T1: is no axis or parameter of the sweep; there are T0"),
         (["--target", "N"], "--target N: is no result with one number per run"),
-        (["--quantiles", "0,2"], "'0,2' is no list of numbers between 0 and 1"),
-        (["--quantiles", "x"], "is no list of numbers between 0 and 1, such as 0.05,0.5,0.95"),
+        (["--quantiles", "0,2"], "'0,2' is not a list of numbers between 0 and 1"),
+        (["--quantiles", "x"], "is not a list of numbers between 0 and 1, such as 0.05,0.5,0.95"),
     ],
 )
 def test_a_bad_question_says_what_there_is(finished: Path, words: list[str], message: str) -> None:
