@@ -122,7 +122,7 @@ def test_failed_and_pending_runs_have_a_card_without_results(mixed: Path) -> Non
 
 def test_hostile_text_stays_text(mixed: Path) -> None:
     text = carded(mixed, 1)
-    before, _, after = text.partition("## Again")
+    before, _, after = text.partition("## Reproduce this run")
     assert "<script" not in before
     assert "&#60;script&#62;" in row(text, "variant")[1]
     assert "\u202e" not in text

@@ -131,7 +131,7 @@ def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(
     code, text = printed(finished, tmp_path / "fine.zarr", "--rtol", "1e-3")
     assert "6 runs are in both: 0 with the same run_id, 6 with the same parameters" in text
     assert "numerics.rtol: A has 0.001, B has 1e-07" in text
-    assert "the way to the numbers differs: ledger_error, steps" in text
+    assert "solver statistics differ: ledger_error, steps" in text
     assert code == 0
     code, text = printed(finished, tmp_path / "fine.zarr")
     assert code == 1
