@@ -258,7 +258,7 @@ def test_a_target_that_a_logarithm_cannot_take_is_left_out_openly(toy: Callable[
     )
     done = ask(store, "--log", "--left-out", "0.2")
     assert done.exit_code == 0
-    assert "cases without a finite value: left out, nothing is put in their place" in done.output
+    assert "cases without a finite value: left out, no value is substituted" in done.output
     assert "--log needs M_loss above 0" in done.output
 
 

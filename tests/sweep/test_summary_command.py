@@ -89,7 +89,7 @@ def test_groups_are_the_values_of_an_axis_and_failed_runs_are_counted_beside(
     text = ask(store, "--by", "T0").output
     assert "quantiles of M_loss [M_Mars], with their intervals of 95 %" in text
     assert "16 failed" in text
-    assert "16 of 128 cases failed: left out, nothing is put in their place" in text
+    assert "16 of 128 cases failed: left out, no value is substituted" in text
 
 
 def test_a_sampled_number_is_grouped_by_equally_filled_intervals(
