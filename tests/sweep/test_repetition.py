@@ -195,7 +195,7 @@ def moved_table(study: Path) -> None:
 
 
 LOST = {
-    "no YAML": (base_that_is_none, "base.yaml cannot be read any more"),
+    "no YAML": (base_that_is_none, "base.yaml can no longer be read"),
     "a key too many": (base_with_a_key_too_many, "no_such_section"),
     "no table": (moved_table, "cooling.csv: cannot be read here (there is no such file)"),
 }
