@@ -1,4 +1,4 @@
-"""``dataset.sweep``: whole disks, failures, configurations and the summary, from arrays in memory and from Dask arrays."""
+"""``dataset.sweep``: disks, failures, configurations, summary; in memory and as Dask arrays."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything.
+"""The benchmarks run and report, on work too small for their figures to mean anything.
 
 ``make test`` takes only those tests that run no benchmark; that all of them can be imported is seen
 there, too.

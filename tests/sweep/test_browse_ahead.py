@@ -1,4 +1,4 @@
-"""What the page makes before somebody asks for it, and when; in a browser: tests/browser."""
+"""What the page prepares before anybody asks for it; tests/browser has the tests in a browser."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ LOOKS = 20  # more than there are things to make
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four runs. Only to be read."""
+    """Return a store of four runs; read only."""
     folder = tmp_path_factory.mktemp("four")
     run_here(
         sweep_file(
@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def look(page: Page) -> None:
-    """What the server does every second."""
+    """Do what the server does every second."""
     (every_second,) = page.document.session_callbacks
     every_second.callback()
 
@@ -85,7 +85,8 @@ def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> N
     page.filter.value = "T0 > 3500"
     assert page.runs.tolist() == [2, 3]
     commit.write_bytes(content)
-    page._next_look = 0.0
+    # the next look is due; the page has no clock that could be moved on
+    page._next_look = 0.0  # noqa: SLF001
     look(page)
     assert page.data.finished
     assert page.runs.tolist() == [2, 3]

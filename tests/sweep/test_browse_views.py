@@ -20,7 +20,7 @@ LONG_WORDS = [letter * 18 for letter in "abcd"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """Four runs over two parameters."""
+    """Return the data of four runs over two parameters."""
     folder = tmp_path_factory.mktemp("four")
     run_here(sweep_file(folder, axes=T0_AND_TAU0), folder / "four.zarr")
     return data_of(folder / "four.zarr")

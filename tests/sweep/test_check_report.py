@@ -1,4 +1,4 @@
-"""What a sweep that checks some runs says of their accuracy, and stores that know fewer quantities."""
+"""What a sweep reports on accuracy, also from a store with fewer quantities."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ ARRAYS = (*ERRORS, "order_bins")
 
 
 def said_of(file: Path, store: Path) -> list[str]:
-    """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
+    """Return the report on the accuracy of a sweep, which is run if ``store`` is new."""
     if not store.exists():
         run_here(file, store)
     return check_lines(reader.open_group(store), load_sweep(file))
@@ -112,7 +112,7 @@ def test_the_limit_that_is_advised_accepts_the_errors(tmp_path: Path) -> None:
 
 
 def test_the_bins_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
-    """Errors that change sign from grid to grid may be small by accident, so it is advised to check again."""
+    """Errors may change sign between grids and be small by accident; the advice may need repeating."""
     settings = {"numerics.t_end_years": 0.02, "sizes.n_bins": 40}
     bins = []
     for i in range(3):
@@ -126,7 +126,7 @@ def test_the_bins_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) ->
 
 
 def test_the_tolerances_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
-    """A tolerance of 0.1 is too loose for errors to follow it closely, so it is advised to check again."""
+    """Errors hardly follow a tolerance as loose as 0.1, so that the advice may need repeating."""
     given = {"axes": T0_AND_RINGS, "check": {"fraction": 1.0, "bins_limit": 1.0}}
     settings = {"numerics.t_end_years": 0.1, "numerics.rtol": 0.1, "numerics.atol": 3e-4}
     lowered = []

@@ -1,4 +1,4 @@
-"""checks: in a sweep file: which runs and groups are judged, what passes, what fails, and what cannot be judged."""
+"""Expectations: which runs and groups are judged, what passes, fails, and cannot be judged."""
 
 import json
 import shutil
@@ -41,7 +41,10 @@ Made = Callable[..., Path]
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
-    """The store of a toy sweep over e0 and i0, scaled to 0..1, in blocks of two runs; its file small.yaml stands beside it."""
+    """Return a function that runs a toy sweep over e0 and i0, scaled to 0..1, in blocks of two.
+
+    The sweep file small.yaml is in the folder of the store.
+    """
 
     def toy(
         model: Callable[[float, float], float],
@@ -68,7 +71,7 @@ def ask(*words: object) -> Result:
 
 
 def checked(store: Path, *words: object) -> dict[str, Any]:
-    """What sweep checks --json says, by the name of the check, and its exit code as ``exit_code``."""
+    """Return the output of sweep checks --json by name, and its exit code as ``exit_code``."""
     done = ask("checks", store, *words, "--json")
     content = json.loads(done.output)
     assert content["exit_code"] == done.exit_code

@@ -1,4 +1,4 @@
-"""The commands as a person types them: what they print, what they leave behind, and their exit codes."""
+"""The commands as people type them: what they print and leave behind, and their exit codes."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ Finished = tuple[Any, Path]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """What the installed ``sweep run small.yaml`` printed, and the folder it ran in."""
+    """Return the output of the installed ``sweep run small.yaml``, and the folder it ran in."""
     folder = tmp_path_factory.mktemp("ran")
     sweep_file(folder, axes=T0_AND_RINGS)
     return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
@@ -53,7 +53,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(scope="module")
 def partly_failed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The same for a sweep one of whose three runs needs more steps than it may take."""
+    """Return the same for a sweep one of whose three runs needs more steps than allowed."""
     folder = tmp_path_factory.mktemp("failed")
     set_ = {
         "numerics.t_end_years": 0.02,
@@ -540,7 +540,7 @@ def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Pat
 
 
 def settings() -> tuple[object, ...]:
-    """What a program may set for its process."""
+    """Return what a program may set for its process."""
     logs = logging.getLogger("sweep").level, logging.getLogger().handlers[:]
     return signal.getsignal(signal.SIGINT), logs, dict(os.environ), sys.argv[:], Path.cwd()
 

@@ -1,4 +1,4 @@
-"""Designs: points that are the same bits from the file alone, go on where they can, cover the space, and say what is wrong with them."""
+"""Designs: points follow from the file alone, can be extended, and cover the space."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ IN_UNIT = {
 
 
 def points(load: Load, section: str = "sample", **given: Any) -> list[dict[str, Any]]:
-    """The drawn points of a design, in its order."""
+    """Return the points of a design, in its order."""
     (axis,) = (
         axis for axis in load(**{section: {"axes": AXES, **given}}).axes if axis.name == POINT
     )
@@ -123,7 +123,7 @@ def test_a_sample_covers_the_space_better_than_chance(load: Load, method: str) -
     assert stats.qmc.discrepancy(unit(method, 1)) < (0.6 if method == "lhs" else 0.15) * by_chance
 
 
-def test_each_key_of_a_latin_hypercube_falls_once_into_each_stratum_and_sobol_pairs_into_each_square(
+def test_a_latin_hypercube_fills_each_stratum_of_a_key_once_and_sobol_pairs_each_square(
     load: Load,
 ) -> None:
     lhs, sobol = (
@@ -440,7 +440,8 @@ def test_points_that_another_version_draws_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = sweep_file(tmp_path, sample=GIVEN)
-    drawn = sweep.design._drawn
+    # a library that draws other points can only be had by replacing it
+    drawn = sweep.design._drawn  # noqa: SLF001
     run_here(file, tmp_path / "s.zarr")
     monkeypatch.setattr(sweep.design, "_drawn", lambda spec: 1.0 - drawn(spec))
     monkeypatch.setattr(sweep.design, "_version", lambda name: "99.0")

@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, repairs what it may, loses nothing, and the same sweep then ends with the same bits."""
+"""The doctor finds damage and repairs it without loss; the sweep then ends with the same bits."""
 
 import json
 import os
@@ -30,7 +30,7 @@ Damage = Callable[[Path], object]
 
 @pytest.fixture
 def store(tmp_path: Path, finished: Path) -> Path:
-    """A copy of the finished store, to be damaged: 6 runs in 3 blocks."""
+    """Return a copy of the finished store, to be damaged: 6 runs in 3 blocks."""
     shutil.copy(finished.parent / "small.yaml", tmp_path)
     return Path(shutil.copytree(finished, tmp_path / "s.zarr"))
 
@@ -62,7 +62,7 @@ def remove(*parts: str) -> Damage:
 
 
 def no_plain_file(kind: str, *parts: str) -> Damage:
-    """Something else in place of a chunk."""
+    """Put something else in place of a chunk."""
     make = {
         "a link": lambda path: path.symlink_to("/dev/zero"),
         "a link to another": lambda path: path.symlink_to("1"),
@@ -204,7 +204,7 @@ def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(
 
 
 def link_above(store: Path, folder: str, to: str) -> Path:
-    """A link in place of a folder of chunks, beside a commit record that is gone."""
+    """Put a link in place of a folder of chunks."""
     shutil.rmtree(store / folder)
     (store / folder).symlink_to(to)
     return store / folder
@@ -440,7 +440,7 @@ def test_the_command_shows_what_was_found_and_its_exit_code_tells(
 
 
 def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) -> None:
-    """As an earlier version wrote it."""
+    """Earlier versions wrote such stores."""
     for name in ("M_loss", "N", "worker", "status"):
         values = zarr.open_array(store / name, mode="r")
         of = values.metadata

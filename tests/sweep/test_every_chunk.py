@@ -1,4 +1,4 @@
-"""Every chunk of a committed block exists as a file, and one that is gone is missed: by the doctor, and by all that read."""
+"""Every chunk of a committed block is a file; the doctor and all readers notice a missing one."""
 
 import contextlib
 import shutil
@@ -54,14 +54,14 @@ COVERED = ("rings", "design")
     ],
 )
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished store with its sweep file beside it. Only to be read."""
+    """Return a finished store, with its sweep file in the same folder; read only."""
     folder = tmp_path_factory.mktemp("whole")
     run_here(sweep_file(folder, **SWEEPS[request.param]), folder / "s.zarr")
     return folder / "s.zarr"
 
 
 def keys_of_chunks(store: Path) -> dict[str, list[str]]:
-    """Keys of the files with chunks, by array."""
+    """Return the keys of the files with chunks, by array."""
     place = Place.of(store)
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
@@ -94,7 +94,7 @@ def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
 
 @contextlib.contextmanager
 def absent(file: Path) -> Iterator[None]:
-    """A file that is not there for a while."""
+    """Hide a file for a while."""
     content = file.read_bytes()
     file.unlink()
     yield
@@ -102,7 +102,10 @@ def absent(file: Path) -> Iterator[None]:
 
 
 def assert_missed(store: Path, name: str) -> None:
-    """A chunk of an array is known to be gone: without one of ``status``, its block was not committed."""
+    """Assert that a missing chunk of an array is noticed.
+
+    A block whose chunk of ``status`` is missing counts as not committed.
+    """
     findings = repair.examine(store).findings
     assert findings, name
     if name == "status":
@@ -195,7 +198,7 @@ def commit_after_the_first_listing(
 
 @pytest.fixture
 def begun(whole: Path, tmp_path: Path) -> Path:
-    """The same store before any of its blocks was run."""
+    """Return the same store before any of its blocks was run."""
     store = tmp_path / "s.zarr"
     shutil.copytree(whole, store)
     for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL):

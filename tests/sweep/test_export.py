@@ -1,4 +1,4 @@
-"""Exported files hold the store's numbers bit for bit, with units, and nothing that is not committed."""
+"""Exported files hold the store's numbers bit for bit, with units, without uncommitted ones."""
 
 import csv
 import json

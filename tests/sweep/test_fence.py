@@ -1,4 +1,4 @@
-"""A block is written only into the store and plan it was handed out for, over rows that nobody has committed."""
+"""A block is written only into its own store and plan, and only over uncommitted rows."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from sweep.worker import BlockTask, CacheScopes, run_block
 
 @pytest.fixture(params=["folder", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store will be: on disk, or in an object store within this process."""
+    """Return the location of a new store: on disk, or in an object store within this process."""
     if request.param == "memory":
         pytest.importorskip("obstore")
         return f"memory://{tmp_path.name}/s.zarr"
@@ -219,13 +219,14 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
 
 
 SOLVE = sweep.worker.solve
-PUT_OVER = Objects._put_over
+# requests to the object store cannot be disturbed from outside
+PUT_OVER = Objects._put_over  # noqa: SLF001
 
 
 def disturb_puts(
     monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]
 ) -> None:
-    """Disturb before the put of that number, or of that array."""
+    """Disturb before the put with a number, or of an array."""
     keys: list[str] = []
 
     async def put_late(self: Objects, key: str, chunk: bytes, tag: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Every command that writes a file with --out, into everything that a name can stand for."""
+"""Every command with --out, writing to everything that a name can stand for."""
 
 import os
 import re
@@ -58,7 +58,7 @@ MINE = b"mine, and not to be lost\n"
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a design, which sweep sensitivity has an answer for."""
+    """Return the store of a design that sweep sensitivity can analyse."""
     folder = tmp_path_factory.mktemp("toy")
     design = {"method": "saltelli", "n": 16, "axes": uniform(2)}
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +81,7 @@ def writer(request: pytest.FixtureRequest) -> Writer:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working folder, in which nothing may be left but what a test names."""
+    """Return the working folder, in which only the files that a test names may be left."""
     monkeypatch.chdir(tmp_path)
 
     def fast(constants: object, s: Array, T: Array, progress: object = None) -> Efficiencies:
@@ -103,7 +103,7 @@ def ask(paths: dict[str, str], folder: Path) -> "Ask":
 
 @dataclass(frozen=True)
 class Ask:
-    """Types a command in this process."""
+    """A function that runs a command in this process."""
 
     paths: dict[str, str]
 
@@ -373,7 +373,7 @@ def test_a_computation_that_fails_leaves_what_was_there(folder: Path, format: st
 
 @pytest.fixture
 def of_root() -> Iterator[Path]:
-    """A folder that everybody may read."""
+    """Return a folder that everybody may read."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)

@@ -21,7 +21,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, math.inf, -math.inf]
 def grouped(
     draw: st.DrawFn, values: st.SearchStrategy[Any] = NUMBERS
 ) -> tuple[list[int], list[int], list[Any]]:
-    """Label, place and value of some cases; no place twice."""
+    """Return label, position and value of some cases, all at different positions."""
     labels = draw(st.lists(st.integers(-3, 3), max_size=20))
     places = draw(st.permutations(range(len(labels))))
     return labels, list(places), draw(st.lists(values, min_size=len(labels), max_size=len(labels)))
@@ -30,7 +30,7 @@ def grouped(
 def by_loop(
     labels: list[int], places: list[int], values: list[Any], of: Callable[[list[Any], int], Any]
 ) -> list[Any]:
-    """``of`` the values of each case's group in order and the case's index among them."""
+    """Apply ``of`` to the ordered values of each case's group and the case's index among them."""
     found = []
     for label, place in zip(labels, places, strict=True):
         group = sorted(

@@ -1,4 +1,4 @@
-"""A store may come from anybody: whatever it declares or holds, a command ends with one of its exit codes, soon, and its output is only text."""
+"""Stores from anybody: commands end soon, with one of their exit codes, and print only text."""
 
 import json
 import os
@@ -48,11 +48,14 @@ def store(tmp_path: Path, finished: Path) -> Path:
 
 
 def outcome(store: Path, words: list[str]) -> tuple[int, str]:
-    """Exit code and output of a command in this process, on one worker; the message of a defect counts as none."""
+    """Return exit code and output of a command in this process, on one worker.
+
+    It must not report a defect of the program.
+    """
     verb, *options = words
-    done = CliRunner().invoke(
-        main, [verb, str(store), *options, *(["--workers", "0"] if verb == "resume" else [])]
-    )
+    if verb == "resume":
+        options = [*options, "--workers", "0"]
+    done = CliRunner().invoke(main, [verb, str(store), *options])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert "defect of the program" not in done.output
     assert "Traceback" not in done.output
@@ -95,7 +98,7 @@ def regular(*shape: int) -> dict[str, Any]:
 
 
 def in_format_2(store: Path) -> None:
-    """An array of format 2 whose filter loads pickled objects."""
+    """Write an array of format 2 whose filter loads pickled objects."""
     for path in (store / "zarr.json", store / "error" / "zarr.json"):
         path.unlink()
     (store / ".zgroup").write_text('{"zarr_format": 2}', encoding="utf-8")
@@ -116,7 +119,7 @@ def in_format_2(store: Path) -> None:
 
 
 class Touch:
-    """Makes a file when it is unpickled."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -345,7 +348,7 @@ def test_printable_text_holds_nothing_that_is_obeyed_and_is_left_alone_where_the
 
 
 def bomb(store: Path, name: str) -> None:
-    """A chunk of a few bytes that says it unpacks to very many."""
+    """Write a chunk of a few bytes that declares to unpack to very many."""
     if name == "T0":
         content = b"\x28\xb5\x2f\xfd" + bytes([0xE0]) + struct.pack("<Q", 2**37) + b"\x01\x00\x00"
         codecs = [

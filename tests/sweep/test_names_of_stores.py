@@ -1,4 +1,4 @@
-"""What a store may be called: by links, by its place in the working folder, and by names that are too long."""
+"""Names of stores: links, relative paths, and names that are too long."""
 
 import os
 import re
@@ -52,7 +52,7 @@ APART = {"browse", "submit"}  # which need a server, or a cluster
 
 @pytest.fixture
 def folder(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a store on another disk, so to speak, and a link to it."""
+    """Return a working folder with a link to a store elsewhere, as on another disk."""
     (tmp_path / "scratch").mkdir()
     (tmp_path / "here").mkdir()
     shutil.copytree(finished, tmp_path / "scratch" / "x.zarr")
@@ -248,7 +248,7 @@ def test_a_link_is_followed_once(folder: Path) -> None:
 
 
 def refusal_to_make(name: str) -> str:
-    """What is said to a sweep into a new store of this name in the working folder; none is made."""
+    """Return the message on a sweep into a new store of this name; no store is made."""
     sweep_file(Path(), axes=T0_AND_RINGS)
     done = CliRunner().invoke(
         sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"]

@@ -1,4 +1,4 @@
-"""What makes a run doubtful stands beside its result, and every view tells it in the same words."""
+"""Caveats of a run are stored with its result, and every view words them the same."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def said(*arguments: object) -> str:
 
 
 def flags_of(store: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Of each run, 0 where it is not done."""
+    """Return the notes of each run, 0 where it is not done."""
     group = reader.open_group(store)
     return np.where(
         reader.column(group, "status") == layout.DONE, reader.column(group, layout.NOTES), 0
@@ -153,10 +153,8 @@ def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
     assert f"{int(((flags & Note.STOPPED_EARLY) != 0).sum())} of {flags.size} runs" in shown
     assert "stopped_early" in shown
     shown = said("show", mixed, "--where", "notes == ''")
-    assert (
-        f"{int((flags[reader.column(reader.open_group(mixed), 'status') == layout.DONE] == 0).sum())} of"
-        in shown
-    )
+    is_done = reader.column(reader.open_group(mixed), "status") == layout.DONE
+    assert f"{int((flags[is_done] == 0).sum())} of" in shown
 
 
 def test_notes_of_single_runs_and_of_a_grid_are_told(mixed: Path) -> None:

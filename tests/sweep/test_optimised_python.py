@@ -45,7 +45,7 @@ DIFFERENT_EACH_TIME = re.compile(r"\d (m?s|min|h|runs/s)\b|second|time|worker|ve
 
 
 def lasting_lines(text: str) -> list[str]:
-    """Lines that must be the same each time."""
+    """Return the lines that must be the same each time."""
     return [line for line in text.splitlines() if not DIFFERENT_EACH_TIME.search(line)]
 
 
@@ -54,7 +54,7 @@ def answer(
     options: list[str],
     words: tuple[str, ...],
 ) -> tuple[int, list[str], list[str]]:
-    """Exit code and what a command prints, but for times."""
+    """Return exit code and output of a command, without times."""
     program, *rest = words
     call = [sys.executable, *options, "-m", f"{program}.cli", *rest]
     done = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
@@ -63,7 +63,7 @@ def answer(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sweep file and its store, for each of the two ways to run Python."""
+    """Return a folder with a sweep file and its store, for each of the two ways to run Python."""
     folder = tmp_path_factory.mktemp("optimised")
     for name in ("plain", "optimised"):
         (folder / name).mkdir()

@@ -1,4 +1,4 @@
-"""The plan: every case checked before anything starts, named by what it is, ordered so that cached arrays are shared."""
+"""The plan: cases validated before anything starts, named by content, ordered for the caches."""
 
 import itertools
 import shutil

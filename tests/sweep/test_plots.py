@@ -1,4 +1,4 @@
-"""Figures: what a reader finds written in them, which cells are hatched, and that hostile names stay names."""
+"""Figures: the text in them, which cells are hatched, and that hostile names stay names."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ from sweep.store import reader
 
 @pytest.fixture(scope="module")
 def included(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of runs without any axis."""
+    """Return a store of runs without any axis."""
     folder = tmp_path_factory.mktemp("included")
     run_here(
         sweep_file(folder, include=[{"temperature.T0": 3500}, {"material.rho": 3000}]),
@@ -34,7 +34,7 @@ def included(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of one run."""
+    """Return a store of one run."""
     folder = tmp_path_factory.mktemp("single")
     run_here(sweep_file(folder, axes={"temperature.T0": [3000.0]}), folder / "small.zarr")
     return folder / "small.zarr"

@@ -1,4 +1,4 @@
-"""``refine:``: rounds of points where a result bends, rises or crosses a level, in one store, the same whatever interrupts it."""
+"""``refine:``: rounds of points where a result bends, rises or crosses a level; interruptions."""
 
 import io
 import json
@@ -77,7 +77,7 @@ def toy(folder: Path, name: str = "toy", **changes: Any) -> Path:
 
 
 def places(store: Path) -> np.ndarray[Any, Any]:
-    """(cases, keys) of the toy in the unit square, in the order of their points."""
+    """Return the points of the toy in the unit square, (cases, keys), in their order."""
     group = reader.open_group(store)
     runs = reader.column(group, "case_run")
     assert reader.column(group, "case_point").tolist() == list(range(runs.size))
@@ -117,7 +117,7 @@ def run_until(file: Path, store: Path, round: int) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of REAL, run at once. Only to be read."""
+    """Return the store of REAL, run without interruption; read only."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run_here(sweep_file(folder, **REAL), folder / "s.zarr")
     return folder / "s.zarr"
@@ -128,7 +128,7 @@ Refined = tuple[Plan, Path]
 
 @pytest.fixture(scope="module")
 def ridged(tmp_path_factory: pytest.TempPathFactory) -> Refined:
-    """The plan and the store of the toy over a ridge, run to its end. Only to be read."""
+    """Return plan and store of the toy over a ridge, run to its end; read only."""
     folder = tmp_path_factory.mktemp("ridged")
     with pytest.MonkeyPatch.context() as patch:
         install(patch, ridge, KEYS)

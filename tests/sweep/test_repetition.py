@@ -1,4 +1,4 @@
-"""The command that repeats a run gives the same bits, or it is said what has changed since."""
+"""The command that repeats a run gives the same bits, or says what has changed since."""
 
 import json
 import re
@@ -33,7 +33,7 @@ RUN = 1
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of this process, with a base, a table and a sweep of two runs, which are done."""
+    """Return the working folder, with a base, a table and a finished sweep of two runs."""
     folder = tmp_path / "a #1: study"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -57,7 +57,7 @@ def edited(study: Path, *changes: tuple[str, str], more: str = "") -> None:
 
 
 def on_the_card(study: Path) -> tuple[str, str]:
-    """The command and the note."""
+    """Return the command and the note on the card."""
     text = card(reader.open_group(study / "small.zarr"), RUN, "small.zarr")
     lines = re.findall(r"^marsdisk run .*$", text, re.MULTILINE)
     notes = re.findall(r"^Note: (.*)\.$", text, re.MULTILINE)
@@ -65,7 +65,7 @@ def on_the_card(study: Path) -> tuple[str, str]:
 
 
 def on_the_page(study: Path) -> str:
-    """The text of the part that tells how a run is repeated."""
+    """Return the text of the part of the page on repeating a run."""
     data = Data(lambda: reader.open_group(study / "small.zarr"), "small.zarr")
     about = About(SimpleNamespace(data=data))  # type: ignore[arg-type]
     about.show([RUN], ["#000000"])
@@ -79,7 +79,7 @@ def from_python(study: Path) -> str:
 
 
 def assert_repeats(line: str, study: Path, out: Path) -> None:
-    """The command, typed, gives the bits that the store holds."""
+    """Assert that the command, as typed, gives the bits that the store holds."""
     program, *words = shlex.split(line)
     assert program == "marsdisk"
     done = CliRunner().invoke(marsdisk.cli.main, [*words, "--out", str(out)])

@@ -1,4 +1,4 @@
-"""Sensitivity analyses of functions whose indices are known, through a sweep file, real blocks, a real store and the command."""
+"""Sensitivity of functions with known indices, through sweep file, blocks, store and command."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def asked(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """The store of a sweep over a toy model of the first keys of a design."""
+    """Run a sweep over a toy model of the first keys of a design, and return its store."""
 
     def run(
         count: int,

@@ -1,4 +1,4 @@
-"""The store: opened by xarray alone, every array described, failed runs marked, and nothing trusted that is not committed."""
+"""The store: opened by xarray alone, arrays described, failed runs marked, commits respected."""
 
 import dataclasses
 import json
@@ -92,7 +92,7 @@ def test_every_array_says_what_it_is_and_in_which_unit(finished: Path) -> None:
 def test_a_store_holds_the_speeds_of_runs_whose_orbits_are_damped(
     tmp_path: Path, finished: Path
 ) -> None:
-    """And NaN for the others of its runs, whose speed never changes."""
+    """The other runs, whose speed never changes, have NaN."""
     file = sweep_file(
         tmp_path,
         set={"numerics.t_end_orbits": 1e-3},

@@ -1,4 +1,4 @@
-"""A command is not ended, nor its exit code changed, by what becomes of its output; unless that was data."""
+"""A closed output neither ends a command nor changes its exit code, unless it was for data."""
 
 import errno
 import os
@@ -64,7 +64,7 @@ CHECKS = '{"checks": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
 
 @contextmanager
 def reader_gone() -> Iterator[int]:
-    """Give a pipe that nobody reads."""
+    """Yield a pipe that nobody reads."""
     there, here = os.pipe()
     os.close(there)
     yield here
@@ -73,7 +73,7 @@ def reader_gone() -> Iterator[int]:
 
 @contextmanager
 def full_disk() -> Iterator[int]:
-    """Give a file on a disk that is full."""
+    """Yield a file on a disk that is full."""
     number = os.open("/dev/full", os.O_WRONLY)
     yield number
     os.close(number)
@@ -81,7 +81,7 @@ def full_disk() -> Iterator[int]:
 
 @contextmanager
 def closed_terminal() -> Iterator[int]:
-    """Give a terminal that nobody sits at any more."""
+    """Yield a terminal that has been closed."""
     here, there = pty.openpty()
     os.close(here)
     yield there
@@ -97,7 +97,7 @@ BROKEN = {
 
 @pytest.fixture
 def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
-    """A command's line as words: ``typed("sweep show", "FINISHED")``."""
+    """Return a function that gives the words of a line: ``typed("sweep show", "FINISHED")``."""
     (tmp_path / "checks.yaml").write_text(CHECKS, encoding="utf-8")
     places = {
         "FINISHED": str(finished),
@@ -113,7 +113,7 @@ def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
 
 
 def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
-    """Exit code of a command both of whose streams go to ``output``."""
+    """Return the exit code of a command both of whose streams go to ``output``."""
     done = subprocess.run(
         words,
         cwd=folder,

@@ -1,4 +1,4 @@
-"""What a driver works on or holds is taken away while it runs: it says so, and the same command goes on."""
+"""A driver whose store or lock is taken away says so, and the same command resumes the sweep."""
 
 import itertools
 import shutil

@@ -1,4 +1,4 @@
-"""Whom the page of results and Dask's dashboard answer: nobody who asks by another name, and no other web site.
+"""The page and Dask's dashboard answer neither under another name nor to another web site.
 
 Seen from the protocol: what a browser sends when a web site that somebody visits makes it ask a
 server of this machine.
@@ -60,14 +60,14 @@ class Site:
             return answer.status
 
     def token(self) -> str:
-        """What the page of an honest visitor connects with."""
+        """Return the token that the page of an honest visitor connects with."""
         with self.ask(self.autoload, {"Host": f"127.0.0.1:{self.port}"}) as answer:
             found = re.search(r'"token":"([^"]+)"', answer.read().decode())
         assert found
         return found[1]
 
     def connect(self, headers: Mapping[str, str], token: str) -> int:
-        """Open a websocket; 101 is the status of one that is open."""
+        """Return the status of a websocket; 101 is that of an open one."""
         upgrade = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
@@ -83,12 +83,12 @@ class Site:
 
     @property
     def quick_paths(self) -> list[str]:
-        """Those that cost nothing to answer, of every kind of handler."""
+        """Paths that cost nothing to answer, one of every kind of handler."""
         return [self.pages[2], "/nowhere", self.websocket]
 
 
 def serving(store: Path, **options: object) -> Iterator[BrowseServer]:
-    """A server of the page in a thread of its own."""
+    """Run a server of the page in a separate thread."""
     ready = threading.Event()
     servers: list[BrowseServer] = []
 
@@ -112,14 +112,14 @@ def site_of(server: BrowseServer) -> Site:
 
 @pytest.fixture(scope="module")
 def page(finished: Path) -> Iterator[Site]:
-    """``sweep browse`` on this machine."""
+    """Run ``sweep browse`` on this machine."""
     for server in serving(finished):
         yield site_of(server)
 
 
 @pytest.fixture(scope="module")
 def dashboard(finished: Path) -> Iterator[Site]:
-    """Dask's dashboard of a local sweep, with our page on it."""
+    """Run Dask's dashboard of a local sweep, with our page on it."""
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
     with workers_from(
@@ -145,7 +145,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def honest(port: int) -> dict[str, dict[str, str]]:
-    """What people's own browsers and programs send."""
+    """Return requests that people's own browsers and programs send."""
     return {
         "no browser": {"Host": f"127.0.0.1:{port}"},
         "another spelling": {"Host": f"LocalHost:{port}"},
@@ -169,7 +169,7 @@ def honest(port: int) -> dict[str, dict[str, str]]:
 
 
 def foreign(port: int) -> dict[str, dict[str, str]]:
-    """What a browser sends for a web site that wants to read what is not its own."""
+    """Return requests that a browser sends for a web site that must not read the page."""
     here = f"127.0.0.1:{port}"
     return {
         "a name that points here (rebinding)": {"Host": f"{EVIL}:{port}"},

@@ -1,4 +1,4 @@
-"""A store may be published: it names no machine unless it is told to, and no folder of the one who made it."""
+"""A store can be published: it names no folders of its author, and a machine only on request."""
 
 import json
 import re
@@ -37,7 +37,7 @@ SWEEP: dict[str, Any] = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a base, and a folder for sweep files in it."""
+    """Return a folder with a base and a folder for sweep files."""
     folder = tmp_path / "a-folder-that-nobody-may-see"
     (folder / "sweeps").mkdir(parents=True)
     shutil.copy(MELT, folder / "base.yaml")
@@ -53,7 +53,7 @@ def sweep_file_of(project: Path, **changes: Any) -> Path:
 
 
 def texts_in(store: Path) -> str:
-    """Every text in a store: attributes and descriptions as they stand, arrays unpacked."""
+    """Return all texts in a store: attributes and descriptions as stored, arrays unpacked."""
     group = zarr.open_group(store, mode="r")
     arrays = [array[...] for _, array in group.arrays()]
     unpacked = [

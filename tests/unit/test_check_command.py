@@ -108,9 +108,7 @@ def test_the_limits_that_help_names_are_those_that_hold() -> None:
     assert f"error from the size bins that passes. [default: {BINS_LIMIT:g}]" in text
 
 
-def test_a_run_that_the_optical_depth_stops_says_where_each_of_them_ended_and_what_says_nothing() -> (
-    None
-):
+def test_runs_that_the_optical_depth_stops_are_compared_by_their_ends() -> None:
     done = check(config="baseline")
     assert done.exit_code == 1, done.output
     for words in (

@@ -1,4 +1,4 @@
-"""A bad configuration is refused with the key's path, the value given, and what is allowed or meant."""
+"""A bad configuration is refused, naming the key, its value, and what is allowed or meant."""
 
 import re
 from typing import Any

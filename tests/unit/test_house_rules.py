@@ -115,7 +115,7 @@ KNOTS = [
 
 
 def layer_of(name: str) -> int:
-    """Index of a module's layer: that of the longest name in :data:`LAYERS` that it lies within."""
+    """Return the index of the layer with the longest name that a module lies within."""
     places = []
     for index, parts in enumerate(LAYERS.values()):
         places += [(len(part), index) for part in parts if within(name, f"sweep.{part}")]
@@ -124,7 +124,7 @@ def layer_of(name: str) -> int:
 
 
 def sweep_imports() -> set[tuple[str, str]]:
-    """Pairs of a module of ``sweep`` and a module of it that it imports."""
+    """Yield pairs of a module of ``sweep`` and a module of ``sweep`` that it imports."""
     modules = {name_of(path) for path in SWEEP_SOURCES}
     pairs = set()
     for path in SWEEP_SOURCES:
@@ -192,7 +192,7 @@ def test_no_test_has_examples_or_a_deadline_of_its_own(path: Path) -> None:
 
 
 def settings_of_hypothesis(source: ast.Module) -> list[int]:
-    """Lines that import the settings of Hypothesis, or take them from the package."""
+    """Return lines that import the settings of Hypothesis, or take them from the package."""
     lines = []
     for node in ast.walk(source):
         if isinstance(node, ast.ImportFrom) and node.module == "hypothesis":
@@ -208,7 +208,7 @@ def test_a_test_that_waits_by_the_clock_says_why(path: Path) -> None:
 
 
 def unexplained_waits(text: str) -> list[int]:
-    """Lines that wait by the clock and do not say why, in a comment at their end."""
+    """Return lines that wait by the clock without a reason in a comment at their end."""
     reasons = comments(text)
     waits = []
     for node in ast.walk(ast.parse(text)):
@@ -222,7 +222,7 @@ def unexplained_waits(text: str) -> list[int]:
 
 
 def comments(text: str) -> dict[int, str]:
-    """The comments of a source by their lines, without what is said to tools."""
+    """Return the comments of a source by their lines, without directives for tools."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     texts = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
     return {line: FOR_TOOLS.sub("", comment).strip("# ") for line, comment in texts.items()}

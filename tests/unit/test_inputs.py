@@ -1,4 +1,4 @@
-"""Configurations that give a run the same inputs have the same results to the bit; all others are told apart."""
+"""Configurations with the same inputs give the same bits; all others are distinguished."""
 
 from collections.abc import Callable
 from typing import Any

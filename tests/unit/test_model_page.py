@@ -56,7 +56,7 @@ def test_what_it_links_to_exists() -> None:
 
 
 def test_inline_mathematics_survives_markdown() -> None:
-    """A backslash before punctuation, and a star, would be taken by Markdown before the mathematics is read."""
+    """Markdown would take a backslash before punctuation, or a star, before mathematics is read."""
     prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
     formulas = re.findall(r"\$([^$\n]+)\$", prose)
     assert len(formulas) > 50

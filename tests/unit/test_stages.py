@@ -38,7 +38,7 @@ VALUES: dict[str, list[Any]] = {
 
 
 def of_case(config: RunConfig) -> Any:
-    """All that is worked out before a run, as bytes, or what is wrong."""
+    """Return all that is computed before a run, as bytes, or the error."""
     try:
         check(config)
         derived = derive(config)

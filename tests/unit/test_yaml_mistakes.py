@@ -1,4 +1,4 @@
-"""Mistakes in YAML files: each is refused with the file, the line, what it says, and what to write instead."""
+"""Mistakes in YAML files are refused with file, line, its content, and what to write instead."""
 
 import re
 from collections.abc import Callable
@@ -284,7 +284,10 @@ WRONG = {
 
 
 def refusal_of(kind: str, key: str, value: Any, folder: Path) -> tuple[list[str], list[str]]:
-    """What is said of a file with a wrong value for one key, and the lines of the file; nothing where it is right."""
+    """Return the error on a file with a wrong value for one key, and the lines of the file.
+
+    Both are empty if the value is right.
+    """
     starts: dict[str, dict[str, Any]] = {
         "run": BASE,
         "sweep": {"name": "x", "base": "base.yaml", "axes": {"temperature.T0": [3000]}},
