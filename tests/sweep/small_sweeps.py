@@ -147,9 +147,9 @@ def keep_settings() -> Iterator[None]:
 
 def known_loggers() -> list[logging.Logger]:
     """Return the loggers that exist, those of our programs first."""
-    ours = [logging.getLogger(name) for name in (None, "marsdisk", "sweep")]
+    own_loggers = [logging.getLogger(name) for name in (None, "marsdisk", "sweep")]
     others = logging.root.manager.loggerDict.values()
-    return ours + [logger for logger in others if isinstance(logger, logging.Logger)]
+    return own_loggers + [logger for logger in others if isinstance(logger, logging.Logger)]
 
 
 def in_one_line(text: str) -> str:

@@ -43,9 +43,9 @@ def test_one_thing_is_made_at_a_time_and_only_when_nothing_was_done(store: Path)
     page = Page(Document(), data_of(store))
     look(page)
     assert things(page) == ["Map"]
-    for made in (["Series"], ["Series", "Sizes"], ["Series", "Sizes", "Run"]):
+    for parts in (["Series"], ["Series", "Sizes"], ["Series", "Sizes", "Run"]):
         look(page)
-        assert list(page.details.parts) == made
+        assert list(page.details.parts) == parts
     page.choose([2])
     deeds = (
         lambda: page.pages.update(active=1),

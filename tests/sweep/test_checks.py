@@ -78,8 +78,14 @@ def checked(store: Path, *words: object) -> dict[str, Any]:
     return {"exit_code": done.exit_code, **{of["name"]: of for of in content["checks"]}}
 
 
-def counts(of: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
-    return of["verdict"], of["judged"], of["failing"], of["not_judged"], of["alone"]
+def counts(judged: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
+    return (
+        judged["verdict"],
+        judged["judged"],
+        judged["failing"],
+        judged["not_judged"],
+        judged["alone"],
+    )
 
 
 def test_a_loss_that_stays_passes_along_an_axis_in_the_order_of_its_values(toy: Made) -> None:
@@ -445,14 +451,14 @@ def test_names_that_a_plan_knows_are_those_of_its_store(
     from sweep.store import reader
 
     expected = Results.expected(plan(axes=T0_AND_RINGS))
-    there = Results.of(reader.open_group(finished))
-    assert {*expected.cases} == {*there.cases}
-    assert {*expected.parameters} >= {*there.parameters} - {"ring"}
+    stored = Results.of(reader.open_group(finished))
+    assert {*expected.cases} == {*stored.cases}
+    assert {*expected.parameters} >= {*stored.parameters} - {"ring"}
     kinds = {name: values.dtype.kind for name, values in expected.cases.items()}
     numbers = {"i": "f", "u": "f"}
     assert {name: numbers.get(kind, kind) for name, kind in kinds.items()} == {
         name: numbers.get(values.dtype.kind, values.dtype.kind)
-        for name, values in there.cases.items()
+        for name, values in stored.cases.items()
     }
 
 

@@ -468,11 +468,11 @@ def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(
 
 def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
     done = run_command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
-    said = in_one_line(done.stdout)
-    assert "tau_los exceeded optical_depth.tau_stop; set tau_stop: null" in said
-    assert "note: a stop condition ended the run before its time" in said
+    text = in_one_line(done.stdout)
+    assert "tau_los exceeded optical_depth.tau_stop; set tau_stop: null" in text
+    assert "note: a stop condition ended the run before its time" in text
     note = "note: the run ended before the dust went round Mars once"
-    assert note in said
+    assert note in text
     assert (
         note
         not in run_command(

@@ -75,10 +75,10 @@ def test_the_largest_difference_of_an_array_is_named_with_its_run(
         values[(1, *index[1:])] *= 1.0 + 1e-9
 
     store = changed(name, change)
-    found = compare(reader.open_group(finished), reader.open_group(store))
-    assert not found.same
-    assert not found.identical
-    (difference,) = found.differences
+    comparison = compare(reader.open_group(finished), reader.open_group(store))
+    assert not comparison.same
+    assert not comparison.identical
+    (difference,) = comparison.differences
     assert (difference.name, difference.runs, difference.pair) == (head, 2, (4, 4))
     assert difference.largest == pytest.approx(1e-3, rel=0.01)
     assert printed(finished, store)[0] == 1
@@ -100,10 +100,10 @@ def test_a_number_that_is_lost_is_an_infinite_difference(
     def change(values: Any) -> None:
         values[2] = np.nan
 
-    found = compare(
+    comparison = compare(
         reader.open_group(finished), reader.open_group(changed("M_loss", change)), rtol=0.5
     )
-    (difference,) = found.differences
+    (difference,) = comparison.differences
     assert (difference.name, difference.runs) == ("M_loss [M_Mars]", 1)
     assert (difference.largest, difference.values[1]) == (np.inf, "-")
 
@@ -140,8 +140,8 @@ def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(
     assert code == 0
     code, text = printed(finished, tmp_path / "fine.zarr")
     assert code == 1
-    found = compare(reader.open_group(finished), reader.open_group(tmp_path / "fine.zarr"))
-    (loss,) = (array for array in found.differences if array.name == "M_loss [M_Mars]")
+    comparison = compare(reader.open_group(finished), reader.open_group(tmp_path / "fine.zarr"))
+    (loss,) = (array for array in comparison.differences if array.name == "M_loss [M_Mars]")
     left = losses_by_case(finished)
     right = losses_by_case(tmp_path / "fine.zarr")
     worst = max(abs(left[case] - right[case]) / max(left[case], right[case]) for case in left)
@@ -169,10 +169,10 @@ def test_what_made_the_stores_is_compared(finished: Path, tmp_path: Path) -> Non
     store = tmp_path / "older.zarr"
     shutil.copytree(finished, store)
     description = json.loads((store / "zarr.json").read_text(encoding="utf-8"))
-    made = description["attributes"]["provenance"]
-    made["model_version"] = "0.0.1+old"
-    made["packages"]["numpy"] = "2.2.0"
-    made["tables"] = dict.fromkeys(made["tables"], "0" * 64)
+    provenance = description["attributes"]["provenance"]
+    provenance["model_version"] = "0.0.1+old"
+    provenance["packages"]["numpy"] = "2.2.0"
+    provenance["tables"] = dict.fromkeys(provenance["tables"], "0" * 64)
     (store / "zarr.json").write_text(json.dumps(description), encoding="utf-8")
     code, text = printed(finished, store)
     assert code == 0

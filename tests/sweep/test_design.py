@@ -174,31 +174,31 @@ def test_another_seed_gives_other_points_and_none_means_one(load: Load) -> None:
 
 
 def test_a_sample_is_one_axis_among_others(plan: Planner) -> None:
-    made = plan(
+    planned = plan(
         sample={"method": "sobol", "n": 4, "axes": AXES},
         axes={"dynamics.e0": [0.1, 0.5]},
         variants={"as_is": {}, "big": {"sizes.s_max": 5.0}},
     )
-    assert [axis.name for axis in made.sweep.axes] == ["dynamics.e0", "point", "variant"]
-    assert len(made.cases) == 2 * 4 * 2
-    assert made.coordinates == {
+    assert [axis.name for axis in planned.sweep.axes] == ["dynamics.e0", "point", "variant"]
+    assert len(planned.cases) == 2 * 4 * 2
+    assert planned.coordinates == {
         "dynamics.e0": "e0",
         "temperature.T0": "T0",
         "dynamics.i0": "i0",
         "sizes.s_max": "s_max",
     }
-    assert {case.labels["point"] for case in made.cases} == {0, 1, 2, 3}
+    assert {case.labels["point"] for case in planned.cases} == {0, 1, 2, 3}
 
 
 def test_one_at_a_time_changes_one_key_and_has_its_base_once(load: Load) -> None:
     given = {"collisions.alpha_frag": [3.0, 4.0], "dynamics.e0": {"linspace": [0.1, 0.7, 3]}}
-    made = load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given)
-    assert [overrides for _, overrides in made.numbered()] == [
+    loaded = load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given)
+    assert [overrides for _, overrides in loaded.numbered()] == [
         {},
         *({"collisions.alpha_frag": value} for value in (3.0, 4.0)),
         *({"dynamics.e0": pytest.approx(value)} for value in (0.1, 0.4, 0.7)),
     ]
-    assert [made.labels(number)["one_at_a_time"] for number in (0, 1)] == [
+    assert [loaded.labels(number)["one_at_a_time"] for number in (0, 1)] == [
         "base",
         "collisions.alpha_frag = 3.0",
     ]
@@ -360,7 +360,7 @@ def test_all_that_is_wrong_with_a_design_is_listed_at_once(
     with pytest.raises(ConfigError) as caught:
         load(**changes)
     assert [
-        found[: len(line)] for found, line in zip(caught.value.problems, lines, strict=True)
+        problem[: len(line)] for problem, line in zip(caught.value.problems, lines, strict=True)
     ] == lines
 
 
@@ -478,14 +478,14 @@ def test_a_design_in_workers_is_the_design_in_this_process(tmp_path: Path) -> No
 
 def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) -> None:
     choice = {"dynamics.e0": {"choice": [0.1, 0.5]}, "dynamics.i0": {"uniform": [0.02, 0.1]}}
-    made = run_here(
+    planned = run_here(
         sweep_file(tmp_path, design={"method": "saltelli", "n": 4, "axes": choice}),
         tmp_path / "s.zarr",
     )
     dataset = sweep.open_store(tmp_path / "s.zarr")
-    assert dataset.sizes["case"] == 4 * 4 > dataset.sizes["run"] == len(made.cases)
+    assert dataset.sizes["case"] == 4 * 4 > dataset.sizes["run"] == len(planned.cases)
     assert dataset.case_point.values.tolist() == list(range(16))
-    drawn = [dict(point) for point in made.sweep.axes[0].points]
+    drawn = [dict(point) for point in planned.sweep.axes[0].points]
     of_cases = dataset.isel(run=dataset.case_run.values)
     assert of_cases.e0.values.tolist() == [point["dynamics.e0"] for point in drawn]
     assert of_cases.i0.values.tolist() == [point["dynamics.i0"] for point in drawn]
@@ -493,8 +493,8 @@ def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) 
     assert grid.M_loss.dims == ("point",)
     assert grid.M_loss.values.tolist() == of_cases.M_loss.values.tolist()
     assert (
-        f"{16 - len(made.cases)} of 16 cases have the same configuration as another (point = "
-        in made.warnings[0]
+        f"{16 - len(planned.cases)} of 16 cases have the same configuration as another (point = "
+        in planned.warnings[0]
     )
 
 

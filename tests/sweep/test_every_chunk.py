@@ -66,7 +66,10 @@ def keys_of_chunks(store: Path) -> dict[str, list[str]]:
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
-    return {name: [chunk.key for chunk in found] for name, found in files.chunks.items()}
+    return {
+        name: [chunk.key for chunk in chunks_of_array]
+        for name, chunks_of_array in files.chunks.items()
+    }
 
 
 def test_every_array_has_all_its_chunks(whole: Path) -> None:
@@ -83,9 +86,9 @@ def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
     whole: Path, tmp_path: Path
 ) -> None:
     store = Path(shutil.copytree(whole, tmp_path / "s.zarr"))
-    found = keys_of_chunks(whole)
-    assert len(found) > 40
-    for name, keys in found.items():
+    keys_by_array = keys_of_chunks(whole)
+    assert len(keys_by_array) > 40
+    for name, keys in keys_by_array.items():
         for key in (keys[0], keys[-1]):
             with absent(store / key):
                 assert_missed(store, name)
@@ -182,15 +185,15 @@ def commit_after_the_first_listing(
     modules: tuple[ModuleType, ...],
 ) -> None:
     """Let a driver commit all blocks as soon as files have been listed once."""
-    really = chunks.files_of
+    files_of_chunks = chunks.files_of
     listed: list[str] = []
 
     def list_files(*arguments: Any, **options: Any) -> chunks.Files:
-        found = really(*arguments, **options)
+        listing = files_of_chunks(*arguments, **options)
         listed.append("")
         if len(listed) == 1:
             shutil.copytree(whole, place, dirs_exist_ok=True)
-        return found
+        return listing
 
     for module in modules:
         patch.setattr(module, "files_of", list_files)
@@ -215,8 +218,8 @@ def test_blocks_that_are_committed_while_a_reader_looks_are_not_lost(
 ) -> None:
     with monkeypatch.context() as patch:
         commit_after_the_first_listing(patch, begun, whole, (chunks,))
-        found = reader.column(reader.open_group(begun), "M_loss")
-    assert found.shape == reader.column(reader.open_group(whole), "M_loss").shape
+        column = reader.column(reader.open_group(begun), "M_loss")
+    assert column.shape == reader.column(reader.open_group(whole), "M_loss").shape
 
 
 def test_blocks_that_are_committed_while_the_doctor_looks_are_not_lost(

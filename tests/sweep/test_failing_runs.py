@@ -31,13 +31,13 @@ T0 = {"temperature.T0": [3000.0, 3250.0, 3500.0, 3750.0, 4000.0]}
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[float]], None]:
     """Return a function that makes runs with given T0 fail."""
-    really = sweep.worker.solve
+    solve_normally = sweep.worker.solve
 
     def fail(bad: set[float]) -> None:
         def solve(run: Any) -> Any:
             if run.config.temperature.T0 in bad:
                 raise RuntimeError("no such luck")
-            return really(run)
+            return solve_normally(run)
 
         monkeypatch.setattr(sweep.worker, "solve", solve)
 
@@ -151,10 +151,10 @@ def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> 
         ).returncode
         == 1
     )
-    again = run_command(
+    resumed = run_command(
         "sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path
     )
-    assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in again.stdout
+    assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in resumed.stdout
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5", "101%", "nan", "inf"])

@@ -192,14 +192,14 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
     store = tmp_path / "s.zarr"
     create(plan, store)
     task = tasks_of(plan, str(store))[0]
-    really = Path.replace
+    replace_normally = Path.replace
     disturbed: list[Path] = []
 
     def replace_late(self: Path, target: Path) -> Path:
         if self.name.endswith(".partial") and not disturbed:
             disturbed.append(self)
             disturb(store)
-        return really(self, target)
+        return replace_normally(self, target)
 
     monkeypatch.setattr(Path, "replace", replace_late)
     receipt = run_block(task, CacheScopes())
@@ -255,12 +255,12 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
         with monkeypatch.context() as patch:
             patch.setattr(sweep.worker, "solve", SOLVE)
             patch.setattr(Objects, "_put_over", PUT_OVER)
-            there = plan
+            present_plan = plan
             if replaced:
                 remove(store)
-                there = planned(tmp_path, set={"numerics.t_end_years": 0.01})
-                create(there, store)
-            for task in tasks_of(there, store):
+                present_plan = planned(tmp_path, set={"numerics.t_end_years": 0.01})
+                create(present_plan, store)
+            for task in tasks_of(present_plan, store):
                 run_block(task, CacheScopes())
         committed.update(results(store))
 
@@ -300,11 +300,11 @@ def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behin
     store = tmp_path / "s.zarr"
     create(plan, store)
     task = tasks_of(plan, str(store))[0]
-    really = Path.write_bytes
+    write_normally = Path.write_bytes
     written: list[Path] = []
 
     def write_late(self: Path, data: bytes) -> int:
-        size = really(self, data)
+        size = write_normally(self, data)
         written.append(self)
         if len(written) == 10:
             shutil.rmtree(store)

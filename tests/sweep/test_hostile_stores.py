@@ -103,7 +103,7 @@ def in_format_2(store: Path) -> None:
         path.unlink()
     (store / ".zgroup").write_text('{"zarr_format": 2}', encoding="utf-8")
     (store / ".zattrs").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
-    of = {
+    description = {
         "zarr_format": 2,
         "shape": [1],
         "chunks": [1],
@@ -113,7 +113,7 @@ def in_format_2(store: Path) -> None:
         "order": "C",
     }
     (store / "error" / ".zarray").write_text(
-        json.dumps({**of, "filters": [{"id": "pickle"}]}), encoding="utf-8"
+        json.dumps({**description, "filters": [{"id": "pickle"}]}), encoding="utf-8"
     )
     (store / "error" / "0").write_bytes(pickle.dumps(Touch(str(store / "code_has_run"))))
 
@@ -435,9 +435,9 @@ JSON = st.recursive(
 def test_any_value_in_a_description_gives_an_array_or_a_refusal(
     finished: Path, key: str, value: Any, name: str
 ) -> None:
-    of = json.loads((finished / name / "zarr.json").read_text(encoding="utf-8"))
+    description = json.loads((finished / name / "zarr.json").read_text(encoding="utf-8"))
     try:
-        spec = schema.read_array(name, json.dumps({**of, key: value}).encode())
+        spec = schema.read_array(name, json.dumps({**description, key: value}).encode())
     except ValueError:
         return
     assert spec.shape[0] <= schema.MAX_RUNS
@@ -448,14 +448,16 @@ def test_any_value_in_a_description_gives_an_array_or_a_refusal(
 def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(
     finished: Path, key: str, value: Any
 ) -> None:
-    of = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
+    description = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
     try:
-        found = schema.read_attributes(
-            json.dumps({**of, "attributes": {**of["attributes"], key: value}}).encode()
+        attributes = schema.read_attributes(
+            json.dumps(
+                {**description, "attributes": {**description["attributes"], key: value}}
+            ).encode()
         )
     except ValueError:
         return
-    assert type(found[key]) is schema.ATTRIBUTES[key]
+    assert type(attributes[key]) is schema.ATTRIBUTES[key]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/b", "..", "", "a\n", "x\x1b[2J"])

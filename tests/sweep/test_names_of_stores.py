@@ -73,8 +73,8 @@ def takes_a_store(option: click.Command) -> bool:
 
 
 def test_every_command_that_takes_a_store_is_tried_here() -> None:
-    found = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
-    assert found == {*COMMANDS} | APART
+    commands = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
+    assert commands == {*COMMANDS} | APART
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -92,9 +92,9 @@ def test_a_store_behind_a_link_is_that_store(folder: Path, name: str, link: str)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_link_that_leads_nowhere_is_named_with_where_it_leads(folder: Path, name: str) -> None:
     (folder / "x.zarr").symlink_to("/not/mounted/x.zarr")
-    code, said, complained = typed(name, "x.zarr")
-    assert (code, said) == (2, "")
-    assert "STORE: is a symbolic link to /not/mounted/STORE, where there is nothing" in complained
+    code, output, message = typed(name, "x.zarr")
+    assert (code, output) == (2, "")
+    assert "STORE: is a symbolic link to /not/mounted/STORE, where there is nothing" in message
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "x.zarr"]
 
 
@@ -109,13 +109,13 @@ def test_two_names_are_not_two_drivers(folder: Path, monkeypatch: pytest.MonkeyP
         target / "T0" / "..",
         target / "status" / ".." / ".",
     ]
-    for held in names:
-        with driving(held):
-            for other in names:
-                with pytest.raises(StoreError, match="is driving this sweep"), driving(other):
+    for driven_name in names:
+        with driving(driven_name):
+            for second_name in names:
+                with pytest.raises(StoreError, match="is driving this sweep"), driving(second_name):
                     pass
-            beside = [".x.zarr.driver", ".x.zarr.lock", "x.zarr"]
-            assert sorted(path.name for path in target.parent.iterdir()) == beside
+            names_in_folder = [".x.zarr.driver", ".x.zarr.lock", "x.zarr"]
+            assert sorted(path.name for path in target.parent.iterdir()) == names_in_folder
     monkeypatch.chdir(target)
     with driving("."), pytest.raises(StoreError, match="is driving this sweep"), driving(target):
         pass
@@ -154,8 +154,12 @@ def test_a_store_may_be_called_by_where_one_stands(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = folder.parent / "scratch" / "x.zarr"
-    for here, name in ((store, "."), (store / "T0", ".."), (store.parent, "x.zarr/T0/..")):
-        monkeypatch.chdir(here)
+    for working_folder, name in (
+        (store, "."),
+        (store / "T0", ".."),
+        (store.parent, "x.zarr/T0/.."),
+    ):
+        monkeypatch.chdir(working_folder)
         assert CliRunner().invoke(sweep.cli.main, ["status", name]).exit_code == 0
         assert CliRunner().invoke(sweep.cli.main, ["resume", name, "--workers", "0"]).exit_code == 0
     assert [path.name for path in store.parent.iterdir() if path.name != "x.zarr"] == []
@@ -221,12 +225,12 @@ def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str
 
 
 def test_nobody_is_told_to_move_away_what_may_be_good() -> None:
-    told = re.compile(r"move (it|them|that|the old one) away")
+    advice = re.compile(r"move (it|them|that|the old one) away")
     root = SOURCES.parent
     sources = [*SOURCES.rglob("*.py"), *(root / "marsdisk").rglob("*.py")]
     documents = [root / "README.md", *(root / "docs").glob("*.md")]
     texts = {path.name: path.read_text(encoding="utf-8") for path in [*sources, *documents]}
-    assert [name for name, text in texts.items() if told.search(text)] == []
+    assert [name for name, text in texts.items() if advice.search(text)] == []
 
 
 def test_a_folder_of_somebody_else_is_refused_and_left_alone(folder: Path) -> None:

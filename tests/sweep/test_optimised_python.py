@@ -55,8 +55,8 @@ def answer(
     words: tuple[str, ...],
 ) -> tuple[int, list[str], list[str]]:
     """Return exit code and output of a command, without times."""
-    program, *rest = words
-    call = [sys.executable, *options, "-m", f"{program}.cli", *rest]
+    program, *arguments = words
+    call = [sys.executable, *options, "-m", f"{program}.cli", *arguments]
     done = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, lasting_lines(done.stdout), lasting_lines(done.stderr)
 

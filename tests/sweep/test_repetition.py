@@ -251,15 +251,15 @@ def typed(*words: str) -> tuple[int, str]:
 def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -> None:
     store = str(study / "small.zarr")
     moved_table(study)
-    code, said = typed("resume", store, "--workers", "0")
-    assert code == 0, said
-    assert "everything was committed already; nothing was run" in said
-    assert "note: nothing is left to be run, which would not go any more: " in said
-    assert "cooling.csv" in said
-    code, said = typed("doctor", store)
+    code, output = typed("resume", store, "--workers", "0")
+    assert code == 0, output
+    assert "everything was committed already; nothing was run" in output
+    assert "note: nothing is left to be run, which would not go any more: " in output
+    assert "cooling.csv" in output
+    code, output = typed("doctor", store)
     assert code == 0
-    assert "missing tables" in said
-    assert said.endswith("nothing is to be done")
+    assert "missing tables" in output
+    assert output.endswith("nothing is to be done")
 
 
 def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
@@ -269,14 +269,14 @@ def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
     moved = study.rename(tmp_path / "moved")
     store = str(moved / "small.zarr")
     forget_block(moved / "small.zarr", 1)
-    code, said = typed("resume", store, "--workers", "0")
+    code, output = typed("resume", store, "--workers", "0")
     assert code == 2
-    assert "cooling.csv" in said
-    code, said = typed("doctor", store, "--json")
+    assert "cooling.csv" in output
+    code, output = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep resume cannot compute the runs that are left" in said
-    code, said = typed("run", str(moved / "small.yaml"), "--store", store, "--workers", "0")
-    assert code == 0, said
+    assert "sweep resume cannot compute the runs that are left" in output
+    code, output = typed("run", str(moved / "small.yaml"), "--store", store, "--workers", "0")
+    assert code == 0, output
     assert_same_bits(store, whole)
     assert typed("doctor", store)[0] == 0
 
@@ -286,13 +286,13 @@ def test_a_table_with_other_content_is_another_plan_for_run_and_resume_as_the_do
 ) -> None:
     store = str(study / "small.zarr")
     other_table(study)
-    code, said = typed("doctor", store, "--json")
+    code, output = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep run and sweep resume refuse to go on" in said
+    assert "sweep run and sweep resume refuse to go on" in output
     for words in (["resume", store], ["run", str(study / "small.yaml"), "--store", store]):
-        code, said = typed(*words, "--workers", "0")
+        code, output = typed(*words, "--workers", "0")
         assert code == 2
-        assert "holds another plan" in said
+        assert "holds another plan" in output
 
 
 def test_failed_runs_that_are_to_be_run_again_need_their_tables(study: Path) -> None:
@@ -300,9 +300,9 @@ def test_failed_runs_that_are_to_be_run_again_need_their_tables(study: Path) -> 
     status[0] = 2
     moved_table(study)
     assert typed("resume", str(study / "small.zarr"), "--workers", "0")[0] == 1
-    code, said = typed("resume", str(study / "small.zarr"), "--workers", "0", "--retry-failed")
+    code, output = typed("resume", str(study / "small.zarr"), "--workers", "0", "--retry-failed")
     assert code == 2
-    assert "cooling.csv" in said
+    assert "cooling.csv" in output
 
 
 def test_the_end_of_a_sweep_says_what_has_changed_on_a_line_of_its_own(study: Path) -> None:

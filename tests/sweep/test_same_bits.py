@@ -194,9 +194,9 @@ def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path
         ),
         tmp_path / "s.zarr",
     )
-    one = results(finished)
-    other = results(tmp_path / "s.zarr")
-    assert one["Sigma"].tobytes() != other["Sigma"].tobytes()
+    of_finished = results(finished)
+    of_changed = results(tmp_path / "s.zarr")
+    assert of_finished["Sigma"].tobytes() != of_changed["Sigma"].tobytes()
     assert {
         "M_loss",
         "N",
@@ -208,7 +208,7 @@ def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path
         "notes",
         "T0",
         "error",
-    } <= one.keys()
+    } <= of_finished.keys()
 
 
 RHO_SLOTS = [slot for slot, fields in KEY_FIELDS.items() if "rho" in fields]
@@ -286,9 +286,9 @@ def test_a_task_builds_each_value_it_needs_exactly_once(tmp_path: Path) -> None:
         # rings differ in v_rel alone
         speeds = len({case.identity for case in map(plan.case, block.rows)})
         assert speeds == (2 if block.index < 2 else 1)
-        made = built[list(block.rows)].sum("run")
+        values_built = built[list(block.rows)].sum("run")
         for slot in dataset.cache.values:
-            assert int(made.sel(cache=slot)) == (
+            assert int(values_built.sel(cache=slot)) == (
                 speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1
             ), slot
 

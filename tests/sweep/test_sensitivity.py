@@ -65,9 +65,9 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
 def assert_within_intervals(group: dict[str, Any], exact: dict[str, Any]) -> None:
     for name, values in exact.items():
-        found = np.array(group["indices"][name])
+        indices = np.array(group["indices"][name])
         half = np.array(group["indices"][f"{name}_conf"])
-        assert (np.abs(found - values) <= half + 0.01).all(), (name, found, half, values)
+        assert (np.abs(indices - values) <= half + 0.01).all(), (name, indices, half, values)
 
 
 def test_saltelli_gives_the_published_indices_of_ishigami(toy: Callable[..., Path]) -> None:
@@ -197,8 +197,8 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
 
 def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answer]]:
     group = reader.open_group(store)
-    found = outcomes(group, "M_loss")
-    return found, answers(group, found, method=None, allowed=allowed)
+    cases = outcomes(group, "M_loss")
+    return cases, answers(group, cases, method=None, allowed=allowed)
 
 
 def test_a_continued_design_answers_on_the_way_what_the_smaller_one_answers_at_its_end(

@@ -68,4 +68,4 @@ def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
         load_sweep(file).checks, Results.of(reader.open_group(tmp_path / "s.zarr")), name
     )
     assert judgements
-    assert [of.name for of in judgements if not of.passed] == []
+    assert [judgement.name for judgement in judgements if not judgement.passed] == []

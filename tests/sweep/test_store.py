@@ -50,12 +50,12 @@ def test_xarray_opens_a_store_with_nothing_but_its_path(finished: Path) -> None:
 
 def test_every_array_has_named_dimensions(finished: Path) -> None:
     arrays = dict(zarr.open_group(finished, mode="r").arrays())
-    known = {("run", *v.dims) for v in layout.variables(shared_grid=False)} | {
+    expected = {("run", *v.dims) for v in layout.variables(shared_grid=False)} | {
         ("bin",),
         ("cache",),
         ("reason",),
     }
-    assert {array.metadata.dimension_names for array in arrays.values()} <= known
+    assert {array.metadata.dimension_names for array in arrays.values()} <= expected
     assert {v.name for v in layout.variables(shared_grid=True)} | {
         "s",
         "run_id",

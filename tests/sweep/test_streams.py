@@ -65,10 +65,10 @@ CHECKS = '{"checks": {"no disk loses so much": {"expect": "M_loss < 1.0e-30"}}}'
 @contextmanager
 def reader_gone() -> Iterator[int]:
     """Yield a pipe that nobody reads."""
-    there, here = os.pipe()
-    os.close(there)
-    yield here
-    os.close(here)
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    yield writing_end
+    os.close(writing_end)
 
 
 @contextmanager
@@ -82,10 +82,10 @@ def full_disk() -> Iterator[int]:
 @contextmanager
 def closed_terminal() -> Iterator[int]:
     """Yield a terminal that has been closed."""
-    here, there = pty.openpty()
-    os.close(here)
-    yield there
-    os.close(there)
+    controller, terminal = pty.openpty()
+    os.close(controller)
+    yield terminal
+    os.close(terminal)
 
 
 BROKEN = {
@@ -129,16 +129,16 @@ def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
 
 def in_turn(commands: Iterable[str]) -> list[Any]:
     """Return commands, most of them for the thorough tests."""
-    found = []
+    parameters = []
     for command in commands:
         marks = () if command in WITH_EVERY_CHECK else pytest.mark.thorough
-        found.append(pytest.param(command, marks=marks))
-    return found
+        parameters.append(pytest.param(command, marks=marks))
+    return parameters
 
 
 def test_every_command_has_a_line_here() -> None:
-    known = {f"{name} {verb}" for name, main in PROGRAMS.items() for verb in main.commands}
-    assert known == set(TEXTS)
+    commands = {f"{name} {verb}" for name, main in PROGRAMS.items() for verb in main.commands}
+    assert commands == set(TEXTS)
 
 
 @pytest.mark.parametrize("command", in_turn(TEXTS))
@@ -176,8 +176,8 @@ def test_a_command_in_an_ascii_terminal_or_without_streams_ends_as_it_would(
     line, expected = TEXTS[command]
     words = typed(command, line)
     with open(os.devnull, "wb") as nowhere:
-        found = code_of(words, tmp_path, nowhere.fileno(), PYTHONIOENCODING="ascii", LC_ALL="C")
-    assert found == expected
+        code = code_of(words, tmp_path, nowhere.fileno(), PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert code == expected
     for path in tmp_path.glob("new.*"):
         path.rename(path.with_name(f"first-{path.name}"))
     closing = ["sh", "-c", f"exec {shlex.join(words)} <&- >&- 2>&-"]
@@ -265,12 +265,12 @@ PRINT = {
 
 @pytest.mark.parametrize("what", PRINT)
 def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(what: str) -> None:
-    there, here = os.pipe()
-    os.set_blocking(here, False)
+    reading_end, writing_end = os.pipe()
+    os.set_blocking(writing_end, False)
     words = [sys.executable, "-c", f"{PRINT[what]}('x' * {LONG})"]
-    with subprocess.Popen(words, stdout=here) as process:
-        os.close(here)
-        with os.fdopen(there, "rb", buffering=0) as reader:
-            found = b"".join(iter(lambda: reader.read(1000), b""))
+    with subprocess.Popen(words, stdout=writing_end) as process:
+        os.close(writing_end)
+        with os.fdopen(reading_end, "rb", buffering=0) as reader:
+            content = b"".join(iter(lambda: reader.read(1000), b""))
     assert process.returncode == 0
-    assert found == b"x" * LONG + b"\n"
+    assert content == b"x" * LONG + b"\n"

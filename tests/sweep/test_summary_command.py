@@ -144,11 +144,11 @@ def test_of_a_saltelli_design_only_independent_points_count_and_others_are_refus
         2,
         design={"method": "saltelli", "n": 32, "axes": uniform(2)},
     )
-    found = asked(store)
-    assert found["groups"][0]["runs"] == 64
+    answer = asked(store)
+    assert answer["groups"][0]["runs"] == 64
     assert (
         "only the 64 cases that the saltelli design draws independently count here, not those mixed"
-        " from them" in found["notes"]
+        " from them" in answer["notes"]
     )
     (folder := tmp_path / "morris").mkdir()
     morris = made(

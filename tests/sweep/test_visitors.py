@@ -62,9 +62,9 @@ class Site:
     def token(self) -> str:
         """Return the token that the page of an honest visitor connects with."""
         with self.ask(self.autoload, {"Host": f"127.0.0.1:{self.port}"}) as answer:
-            found = re.search(r'"token":"([^"]+)"', answer.read().decode())
-        assert found
-        return found[1]
+            match = re.search(r'"token":"([^"]+)"', answer.read().decode())
+        assert match
+        return match[1]
 
     def connect(self, headers: Mapping[str, str], token: str) -> int:
         """Return the status of a websocket; 101 is that of an open one."""
@@ -140,8 +140,8 @@ def dashboard(finished: Path) -> Iterator[Site]:
 
 @pytest.fixture(params=["page", "dashboard"])
 def site(request: pytest.FixtureRequest) -> Site:
-    found: Site = request.getfixturevalue(request.param)
-    return found
+    requested: Site = request.getfixturevalue(request.param)
+    return requested
 
 
 def honest(port: int) -> dict[str, dict[str, str]]:
@@ -170,7 +170,7 @@ def honest(port: int) -> dict[str, dict[str, str]]:
 
 def foreign(port: int) -> dict[str, dict[str, str]]:
     """Return requests that a browser sends for a web site that must not read the page."""
-    here = f"127.0.0.1:{port}"
+    own_name = f"127.0.0.1:{port}"
     return {
         "a name that points here (rebinding)": {"Host": f"{EVIL}:{port}"},
         "its script under that name": {"Host": f"{EVIL}:{port}", "Origin": f"http://{EVIL}:{port}"},
@@ -186,23 +186,29 @@ def foreign(port: int) -> dict[str, dict[str, str]]:
         "another address": {"Host": f"192.0.2.1:{port}"},
         "no name": {"Host": ""},
         "no name that can be read": {"Host": f"[:{port}"},
-        "another origin": {"Host": here, "Origin": f"http://{EVIL}:{port}"},
-        "another port of this machine": {"Host": here, "Origin": f"http://127.0.0.1:{port + 1}"},
-        "another spelling of this machine": {"Host": here, "Origin": f"http://localhost:{port}"},
-        "a frame without an origin": {"Host": here, "Origin": "null"},
-        "an origin that cannot be read": {"Host": here, "Origin": "http://[evil"},
+        "another origin": {"Host": own_name, "Origin": f"http://{EVIL}:{port}"},
+        "another port of this machine": {
+            "Host": own_name,
+            "Origin": f"http://127.0.0.1:{port + 1}",
+        },
+        "another spelling of this machine": {
+            "Host": own_name,
+            "Origin": f"http://localhost:{port}",
+        },
+        "a frame without an origin": {"Host": own_name, "Origin": "null"},
+        "an origin that cannot be read": {"Host": own_name, "Origin": "http://[evil"},
         "a script on another page": {
-            "Host": here,
+            "Host": own_name,
             "Sec-Fetch-Site": "cross-site",
             "Sec-Fetch-Mode": "no-cors",
         },
         "a script of a neighbour": {
-            "Host": here,
+            "Host": own_name,
             "Sec-Fetch-Site": "same-site",
             "Sec-Fetch-Mode": "no-cors",
         },
         "a websocket of another page": {
-            "Host": here,
+            "Host": own_name,
             "Origin": f"http://{EVIL}",
             "Sec-Fetch-Site": "cross-site",
             "Sec-Fetch-Mode": "websocket",
@@ -335,9 +341,9 @@ def test_a_name_may_be_given_with_its_port() -> None:
 def test_all_addresses_are_those_of_the_interfaces() -> None:
     import socket
 
-    found = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
-    assert found[0] == "127.0.0.1"
-    assert "0.0.0.0" not in found
+    addresses = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
+    assert addresses[0] == "127.0.0.1"
+    assert "0.0.0.0" not in addresses
 
 
 @pytest.mark.parametrize(
@@ -354,17 +360,17 @@ def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(
         urls = re.findall(r"http://[0-9.]+:\d+/", line)
         bodies = [urllib.request.urlopen(url, timeout=120.0).read() for url in urls]
         process.send_signal(2)
-        _, said = process.communicate(timeout=60.0)
+        _, message = process.communicate(timeout=60.0)
     import socket
 
     port = urls[0].rsplit(":", 1)[1].strip("/")
     of_machine = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
     expected = of_machine if address == "0.0.0.0" else [address]
-    assert urls == [f"http://{one}:{port}/" for one in expected]
+    assert urls == [f"http://{host}:{port}/" for host in expected]
     assert all(bodies)
     warning = (
         "WARNING: the page listens on 0.0.0.0, beyond this machine; WHOEVER REACHES IT CAN READ THE"
         " STORE"
     )
-    assert said.startswith(warning) == (address == "0.0.0.0")
+    assert message.startswith(warning) == (address == "0.0.0.0")
     assert process.returncode == 0

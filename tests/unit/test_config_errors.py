@@ -151,8 +151,8 @@ def test_a_key_of_another_cooling_law_is_not_taken_for_an_unrelated_one() -> Non
 )
 def test_a_missing_key_is_named_with_what_to_give(missing: str, line: str) -> None:
     section, name = missing.split(".")
-    rest = {key: value for key, value in GOOD[section].items() if key != name}
-    assert problems({section: rest})[0].startswith(line)
+    incomplete = {key: value for key, value in GOOD[section].items() if key != name}
+    assert problems({section: incomplete})[0].startswith(line)
 
 
 @pytest.mark.parametrize("section", ["disk", "sizes", "temperature", "numerics"])

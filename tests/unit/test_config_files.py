@@ -207,14 +207,14 @@ def test_the_digest_follows_the_content_of_a_table_and_not_its_place(
     tmp_path: Path, key: str
 ) -> None:
     _, text, old, new = TABLES[key]
-    here, there, changed = (
+    original, moved, changed = (
         with_table(tmp_path / name, key, t)
         for name, t in (("a", text), ("b", text), ("c", text.replace(old, new)))
     )
-    assert here.digest() == there.digest()
-    assert here.digest() != changed.digest()
-    assert set(here.table_digests()) == {"radiation.Q_pr", key}
-    assert here.table_digests()[key] != changed.table_digests()[key]
+    assert original.digest() == moved.digest()
+    assert original.digest() != changed.digest()
+    assert set(original.table_digests()) == {"radiation.Q_pr", key}
+    assert original.table_digests()[key] != changed.table_digests()[key]
 
 
 def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(

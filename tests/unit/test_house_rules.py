@@ -56,15 +56,17 @@ def test_the_model_knows_nothing_of_sweeps(path: Path) -> None:
 
 @pytest.mark.parametrize("path", folder("physics"), ids=name_of)
 def test_physics_imports_only_physics_and_the_compiler(path: Path) -> None:
-    ours = [name for name in imports(path) if within(name, "marsdisk")]
-    assert not [name for name in ours if not within(name, "marsdisk.physics", "marsdisk._jit")]
+    own_modules = [name for name in imports(path) if within(name, "marsdisk")]
+    assert not [
+        name for name in own_modules if not within(name, "marsdisk.physics", "marsdisk._jit")
+    ]
 
 
 @pytest.mark.parametrize("path", folder("solver"), ids=name_of)
 def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
-    ours = [name for name in imports(path) if within(name, "marsdisk")]
+    own_modules = [name for name in imports(path) if within(name, "marsdisk")]
     below = ("marsdisk.solver", "marsdisk.physics", "marsdisk._jit")
-    assert not [name for name in ours if not within(name, *below)]
+    assert not [name for name in own_modules if not within(name, *below)]
 
 
 #: The layers of ``sweep`` from the bottom up, with the modules of each. A package stands for all
@@ -147,8 +149,8 @@ def reachable(start: str, arrows: list[tuple[str, str]]) -> set[str]:
     seen: set[str] = set()
     waiting = [start]
     while waiting:
-        here = waiting.pop()
-        following = {end for begin, end in arrows if begin == here} - seen
+        node = waiting.pop()
+        following = {end for begin, end in arrows if begin == node} - seen
         seen |= following
         waiting += following
     return seen

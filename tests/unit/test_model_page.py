@@ -24,8 +24,8 @@ def tables() -> ModuleType:
 
 @pytest.mark.parametrize("name", ["decisions", "defaults"])
 def test_a_table_is_what_its_command_makes(tables: ModuleType, name: str) -> None:
-    made = tables.between_markers(TEXT, name, tables.COMMAND, tables.TABLES[name]())
-    assert made == TEXT, f"run: {tables.COMMAND}"
+    page = tables.between_markers(TEXT, name, tables.COMMAND, tables.TABLES[name]())
+    assert page == TEXT, f"run: {tables.COMMAND}"
 
 
 def test_every_key_has_its_line(tables: ModuleType) -> None:

@@ -60,9 +60,11 @@ def folder_now() -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    found = folder.lstat()
+    status = folder.lstat()
     return (
-        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.geteuid()
+        and not status.st_mode & 0o022
     )
 
 
@@ -120,12 +122,12 @@ def test_kernels_are_not_read_from_a_folder_that_others_may_have_filled(
     (shared / "planted").touch()
     intrude(shared)
     with caplog.at_level(logging.WARNING):
-        found = folder_now()
-    assert found != shared
-    assert is_private(found)
-    assert not (found / "planted").exists()
+        folder_used = folder_now()
+    assert folder_used != shared
+    assert is_private(folder_used)
+    assert not (folder_used / "planted").exists()
     assert any(str(shared) in record.getMessage() for record in caplog.records)
-    assert str(found.parent) in caplog.text
+    assert str(folder_used.parent) in caplog.text
 
 
 @pytest.mark.parametrize("intrude", INTRUSIONS, ids=name_of)
@@ -134,11 +136,11 @@ def test_kernels_are_not_read_below_a_root_that_others_may_have_filled(
 ) -> None:
     shared = folder_now()
     intrude(root)
-    found = folder_now()
-    is_closed_again = is_private(root) and describe_intruders(root) == "" and found == shared
-    assert is_closed_again or not found.is_relative_to(root.resolve())
-    assert is_private(found)
-    assert is_private(found.parent)
+    folder_used = folder_now()
+    is_closed_again = is_private(root) and describe_intruders(root) == "" and folder_used == shared
+    assert is_closed_again or not folder_used.is_relative_to(root.resolve())
+    assert is_private(folder_used)
+    assert is_private(folder_used.parent)
 
 
 @pytest.mark.parametrize("root", [TEMPORARY_ROOT], indirect=True)
