@@ -245,21 +245,21 @@ def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
 
 def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
     record: Any = group.attrs["provenance"]
-    made = defaultdict(lambda: "not recorded", record)
-    yield "model version", escaped(made["model_version"])
+    recorded = defaultdict(lambda: "not recorded", record)
+    yield "model version", escaped(recorded["model_version"])
     commit = escaped(record.get("git_commit") or "none: installed from a package")
     if record.get("git_dirty"):
         commit += " with uncommitted changes"
     yield "git commit", commit
     host = f" on {escaped(record['host'])}" if "host" in record else ""
-    yield "made", f"{escaped(made['created'])}{host}, {escaped(made['platform'])}"
+    yield "made", f"{escaped(recorded['created'])}{host}, {escaped(recorded['platform'])}"
     packages = record.get("packages")
     if not isinstance(packages, dict):
         packages = {}
-    versions = [f"Python {made['python']}"]
+    versions = [f"Python {recorded['python']}"]
     versions += [f"{name} {version}" for name, version in packages.items()]
     yield "Python and packages", escaped(", ".join(versions))
-    yield from _tables(made["tables"], config)
+    yield from _tables(recorded["tables"], config)
     yield "plan", f"`{group.attrs['plan_digest']}`"
 
 

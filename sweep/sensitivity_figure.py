@@ -20,14 +20,14 @@ WIDTH_INCHES = 10.0
 BAR_HEIGHT = 0.8  #: of the bars of one parameter together, as a share of their distance
 
 
-def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
+def draw(answers: Sequence[Answer], outcomes: Outcomes, out: OutFile) -> None:
     """Draw a row of two panels for each group of cases.
 
     Parameters
     ----------
     answers : sequence of Answer
         The analysis of each group.
-    found : Outcomes
+    outcomes : Outcomes
         The outcomes that were analysed.
     out : OutFile
         File to write the figure to.
@@ -55,7 +55,7 @@ def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
         squeeze=False,
     )
     for answer, (left, right) in zip(answers, panels, strict=True):
-        _draw_bars(left, answer, found)
+        _draw_bars(left, answer, outcomes)
         _draw_convergence(right, answer)
     try:
         with out.writing() as file:
@@ -64,7 +64,7 @@ def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
         pyplot.close(figure)
 
 
-def _draw_bars(axes: Any, answer: Answer, found: Outcomes) -> None:
+def _draw_bars(axes: Any, answer: Answer, outcomes: Outcomes) -> None:
     """Draw a bar for each index of each parameter, the largest parameter on top."""
     final = answer.final
     indices = [name for name in answer.measure.columns if f"{name}_conf" in final.of]
@@ -87,10 +87,10 @@ def _draw_bars(axes: Any, answer: Answer, found: Outcomes) -> None:
     axes.set_yticks(np.arange(order.size), [answer.names[i] for i in order])
     axes.axvline(0.0, color="0.6", lw=0.8)
     unit = ""
-    if answer.method == "morris" and not found.log and found.unit != "1":
-        unit = f" [{found.unit}]"
+    if answer.method == "morris" and not outcomes.log and outcomes.unit != "1":
+        unit = f" [{outcomes.unit}]"
     group = "".join(f", {name} = {label}" for name, label in answer.at.items())
-    axes.set(xlabel=f"index{unit} with its 95 % interval", title=f"{found.words}{group}")
+    axes.set(xlabel=f"index{unit} with its 95 % interval", title=f"{outcomes.words}{group}")
     axes.legend(loc="lower right")
 
 

@@ -29,8 +29,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "four.zarr"
 
 
-def look(page: Page) -> None:
-    """Do what the server does every second."""
+def pass_a_second(page: Page) -> None:
+    """Let the server do what it does every second."""
     (every_second,) = page.document.session_callbacks
     every_second.callback()
 
@@ -41,10 +41,10 @@ def things(page: Page) -> list[str]:
 
 def test_one_thing_is_made_at_a_time_and_only_when_nothing_was_done(store: Path) -> None:
     page = Page(Document(), data_of(store))
-    look(page)
+    pass_a_second(page)
     assert things(page) == ["Map"]
     for parts in (["Series"], ["Series", "Sizes"], ["Series", "Sizes", "Run"]):
-        look(page)
+        pass_a_second(page)
         assert list(page.details.parts) == parts
     page.choose([2])
     deeds = (
@@ -57,10 +57,10 @@ def test_one_thing_is_made_at_a_time_and_only_when_nothing_was_done(store: Path)
     for deed in deeds:
         deed()
         before = things(page)
-        look(page)
+        pass_a_second(page)
         assert things(page) == before
     for _ in range(LOOKS):
-        look(page)
+        pass_a_second(page)
     assert set(things(page)) == {*PARTS, *VIEWS}
 
 
@@ -69,7 +69,7 @@ def test_views_that_nobody_sees_follow_the_filter(store: Path) -> None:
     for condition, count in (("", 4), ("T0 > 3500", 2)):
         page.filter.value = condition
         for _ in range(LOOKS):
-            look(page)
+            pass_a_second(page)
         assert f"{count} of 4 runs." in page.views["Runs"].note.text
         assert f"{count} runs." in page.views["Parallel"].note.text
         assert f"Sums over {count} finished runs." in page.views["Cache"].text.text
@@ -87,7 +87,7 @@ def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> N
     commit.write_bytes(content)
     # the next look is due; the page has no clock that could be moved on
     page._next_look = 0.0  # noqa: SLF001
-    look(page)
+    pass_a_second(page)
     assert page.data.finished
     assert page.runs.tolist() == [2, 3]
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_made_keeps_nothing_else_from_being_made(
     page = Page(Document(), data_of(damaged))
     assert "M_loss is damaged" in page.problem.text
     for _ in range(LOOKS):
-        look(page)
+        pass_a_second(page)
     assert "Made by" in page.views["Provenance"].text.text
     assert "Sums over 4 finished runs." in page.views["Cache"].text.text
     page.pages.active = list(VIEWS).index("Cache")

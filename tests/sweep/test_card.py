@@ -55,11 +55,8 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     }
     accuracy = text.partition("## Accuracy")[2]
     for i, label in enumerate(labels):
-        verdict = (
-            "within"
-            if numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
-            else "**beyond**"
-        )
+        is_within = numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
+        verdict = "within" if is_within else "**beyond**"
         shown = [f"{numbers[name][i]:.2g}" for name in numbers]
         shown[2] = shown[2].replace("nan", "-")
         assert row(accuracy, label) == [label, *shown, "0.001, 0.01", verdict]

@@ -55,11 +55,8 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
         "quantity err_time: largest median over 0.001 err_bins: largest median over 0.003" in text
     )
     dataset = sweep.open_store(tmp_path / "results" / "small.zarr")
-    table = [
-        line
-        for line in done.stdout.splitlines()
-        if line.startswith(tuple(f"  {name} " for name in QUANTITIES))
-    ]
+    heads = tuple(f"  {name} " for name in QUANTITIES)
+    table = [line for line in done.stdout.splitlines() if line.startswith(heads)]
     lines = {line.split()[0]: numbers_of(line) for line in table}
     assert list(lines) == list(QUANTITIES)
     for name, shown in lines.items():

@@ -126,15 +126,11 @@ def test_a_sample_covers_the_space_better_than_chance(load: Load, method: str) -
 def test_a_latin_hypercube_fills_each_stratum_of_a_key_once_and_sobol_pairs_each_square(
     load: Load,
 ) -> None:
-    lhs, sobol = (
-        np.array(
-            [
-                list(p.values())
-                for p in load(sample={"method": m, "n": 64, "axes": IN_UNIT}).axes[0].points
-            ]
-        )
-        for m in ("lhs", "sobol")
-    )
+    arrays = []
+    for method in ("lhs", "sobol"):
+        axis = load(sample={"method": method, "n": 64, "axes": IN_UNIT}).axes[0]
+        arrays.append(np.array([list(point.values()) for point in axis.points]))
+    lhs, sobol = arrays
     for values, (low, high) in zip(lhs.T, [(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)], strict=True):
         assert sorted(((values - low) / (high - low) * 64).astype(int)) == list(range(64))
     squares = (sobol[:, 0] * 2 * 8).astype(int) * 8 + (sobol[:, 1] * 8).astype(int)
@@ -142,7 +138,7 @@ def test_a_latin_hypercube_fills_each_stratum_of_a_key_once_and_sobol_pairs_each
 
 
 @pytest.mark.parametrize(
-    ("section", "fewer", "more"),
+    ("section", "fewer", "changes"),
     [
         ("sample", {"method": "sobol", "n": 1024}, {"n": 4096}),
         ("sample", {"method": "halton", "n": 100}, {"n": 333}),
@@ -153,10 +149,10 @@ def test_a_latin_hypercube_fills_each_stratum_of_a_key_once_and_sobol_pairs_each
     ],
 )
 def test_a_design_that_goes_on_keeps_its_points(
-    load: Load, section: str, fewer: dict[str, Any], more: dict[str, Any]
+    load: Load, section: str, fewer: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     first = points(load, section, **fewer)
-    longer = points(load, section, **{**fewer, **more})
+    longer = points(load, section, **{**fewer, **changes})
     assert len(first) < len(longer)
     assert longer[: len(first)] == first
 

@@ -64,8 +64,5 @@ def test_it_tells_of_every_method_whether_it_goes_on() -> None:
     }
     assert rows.keys() == METHODS.keys()
     for method, row in rows.items():
-        assert (
-            f"| yes, in `{METHODS[method].continues}`" in row
-            if METHODS[method].continues
-            else "| no:" in row
-        )
+        continues = METHODS[method].continues
+        assert (f"| yes, in `{continues}`" if continues else "| no:") in row

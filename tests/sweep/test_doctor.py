@@ -54,11 +54,14 @@ def garble(*parts: str) -> Damage:
 
 
 def remove(*parts: str) -> Damage:
-    return lambda store: (
-        shutil.rmtree(store.joinpath(*parts))
-        if store.joinpath(*parts).is_dir()
-        else store.joinpath(*parts).unlink()
-    )
+    def remove_part(store: Path) -> None:
+        path = store.joinpath(*parts)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+    return remove_part
 
 
 def no_plain_file(kind: str, *parts: str) -> Damage:

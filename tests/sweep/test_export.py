@@ -46,7 +46,8 @@ def exported(store: Path, out: Path, *arguments: str) -> Any:
 def read_csv(path: Path) -> dict[str, list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         heads, *rows = csv.reader(file)
-    return {head: [row[i] for row in rows] for i, head in enumerate(heads)}
+    columns = map(list, zip(*rows, strict=True))
+    return dict(zip(heads, columns, strict=True))
 
 
 def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def answer(
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a sweep file and its store, for each of the two ways to run Python."""
     folder = tmp_path_factory.mktemp("optimised")
     for name in ("plain", "optimised"):
@@ -85,11 +85,11 @@ def in_turn() -> list[Any]:
 
 @pytest.mark.parametrize("words", in_turn())
 def test_a_command_answers_under_optimisation_as_without(
-    made: Path,
+    folders: Path,
     words: tuple[str, ...],
 ) -> None:
-    plain = answer(made / "plain", [], words)
-    optimised = answer(made / "optimised", ["-O"], words)
+    plain = answer(folders / "plain", [], words)
+    optimised = answer(folders / "optimised", ["-O"], words)
     assert optimised == plain
     assert plain[1] or plain[2]
     assert not [line for line in plain[2] if "Traceback" in line]

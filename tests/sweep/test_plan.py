@@ -101,7 +101,8 @@ def test_the_id_of_a_case_is_that_of_its_configuration(plan: Planner) -> None:
 )
 def test_cases_with_equal_cache_keys_stand_together(plan: Planner, axes: dict[str, Any]) -> None:
     planned = plan(axes=axes)
-    groups = [key for key, _ in itertools.groupby(case.identity for case in planned.cases)]
+    identities = [case.identity for case in planned.cases]
+    groups = [identity for identity, _ in itertools.groupby(identities)]
     assert len(groups) == len(set(groups)) == len(planned.runs.identities)
     assert len(planned.runs.identities) < len(planned.cases)
 
@@ -116,10 +117,9 @@ def test_the_parts_that_are_slow_to_rebuild_change_least_often(plan: Planner) ->
         }
     )
     for part in range(len(planned.cases[0].identity)):
-        prefixes = [
-            key for key, _ in itertools.groupby(case.identity[: part + 1] for case in planned.cases)
-        ]
-        assert len(prefixes) == len(set(prefixes))
+        prefixes = [case.identity[: part + 1] for case in planned.cases]
+        groups = [prefix for prefix, _ in itertools.groupby(prefixes)]
+        assert len(groups) == len(set(groups))
 
 
 def test_the_order_of_the_file_holds_among_cases_with_equal_cache_keys(plan: Planner) -> None:

@@ -169,14 +169,11 @@ def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
             np.asarray(data, dtype=float) for data in (curve.get_xdata(), curve.get_ydata())
         )
         total = np.nansum(density) * np.log(s[1] / s[0])
-        assert total == pytest.approx(
-            (
-                reader.column(group, "Sigma_final")[3]
-                if per == "mass"
-                else reader.column(group, "N")[3, 1].sum()
-            ),
-            rel=1e-12,
-        )
+        if per == "mass":
+            expected = reader.column(group, "Sigma_final")[3]
+        else:
+            expected = reader.column(group, "N")[3, 1].sum()
+        assert total == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_radial_map_hatches_rings_without_a_result(mixed: Path, tmp_path: Path) -> None:
@@ -384,10 +381,9 @@ def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
     bad = {"temperature.T0": 3650.0, "supply.mu_orbit10pct": 0.4, "numerics.max_steps": 3}
     run_here(sweep_file(tmp_path, include=[*points, bad]), tmp_path / "small.zarr")
     axes = plots.draw(tmp_path / "small.zarr", "heatmap", x="T0", y="mu_orbit10pct").axes[0]
-    done, failed = (
-        next(c for c in axes.collections if c.get_gid() == f"points-{kind}")
-        for kind in ("done", "failed")
-    )
+    collections = {collection.get_gid(): collection for collection in axes.collections}
+    done = collections["points-done"]
+    failed = collections["points-failed"]
     assert sorted(np.asarray(done.get_offsets())[:, 0].tolist()) == [
         point["temperature.T0"] for point in points
     ]

@@ -32,7 +32,8 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
 def cells_of(store: Path) -> list[list[str]]:
     table = totals(reader.open_group(store))
     assert table is not None
-    return [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
+    columns = [column.cells for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def test_a_disk_that_lacks_a_ring_has_no_sum_and_says_so(tmp_path: Path) -> None:

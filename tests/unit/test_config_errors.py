@@ -97,11 +97,9 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: Any, allowed
     ],
 )
 def test_an_unknown_key_is_refused_with_the_name_that_was_meant(key: str, meant: str) -> None:
-    base = (
-        {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}}
-        if key.startswith("initial")
-        else {}
-    )
+    base = {}
+    if key.startswith("initial"):
+        base = {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}}
     (line,) = problems({**base, key: 1.0})
     assert line.startswith(f"{key} = 1.0: there is no such key; ")
     assert meant in line.split("; ")[1].replace("?", "").split()

@@ -193,11 +193,9 @@ def with_table(folder: Path, key: str, text: str) -> RunConfig:
     folder.mkdir(exist_ok=True)
     name = TABLES[key][0]
     (folder / name).write_text(text, encoding="utf-8")
-    cooling = (
-        MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}")
-        if key == "temperature.path"
-        else MINIMAL
-    )
+    cooling = MINIMAL
+    if key == "temperature.path":
+        cooling = MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}")
     (folder / "run.yaml").write_text(cooling + LINES[key], encoding="utf-8")
     return load_config(folder / "run.yaml")
 

@@ -161,9 +161,10 @@ def test_every_table_is_read_in_quotes_too(kind: str, tmp_path: Path) -> None:
         table.replace(",", " , "),
         quoted.replace(",", ", "),
     ]
-    tables = [
-        [array.tobytes() for array in read(written(tmp_path, spelling))] for spelling in spellings
-    ]
+    tables = []
+    for spelling in spellings:
+        arrays = read(written(tmp_path, spelling))
+        tables.append([array.tobytes() for array in arrays])
     assert tables == [tables[0]] * len(spellings)
 
 

@@ -266,12 +266,9 @@ def doubled(levels: int, kind: str) -> str:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     for level in range(1, levels):
         names = [f"*a{level - 1}"] * 9
-        inner = (
-            ",".join(f"k{i}: {name}" for i, name in enumerate(names))
-            if kind == "mapping"
-            else ",".join(names)
-        )
-        lines.append(f"a{level}: &a{level} {wrap.format(inner)}")
+        if kind == "mapping":
+            names = [f"k{i}: {name}" for i, name in enumerate(names)]
+        lines.append(f"a{level}: &a{level} {wrap.format(','.join(names))}")
     return "\n".join(lines) + "\n"
 
 
