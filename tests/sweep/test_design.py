@@ -394,7 +394,7 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
 
 
 @pytest.mark.parametrize(
-    ("section", "then", "now", "words"),
+    ("section", "first", "second", "words"),
     [
         (
             "sample",
@@ -423,11 +423,11 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
     ],
 )
 def test_a_store_of_fewer_points_says_whether_they_stay(
-    tmp_path: Path, section: str, then: Any, now: Any, words: str
+    tmp_path: Path, section: str, first: Any, second: Any, words: str
 ) -> None:
-    run_here(sweep_file(tmp_path, **{section: then}), tmp_path / "s.zarr")
+    run_here(sweep_file(tmp_path, **{section: first}), tmp_path / "s.zarr")
     with pytest.raises(PlanChangedError) as caught:
-        run_here(sweep_file(tmp_path, **{section: now}), tmp_path / "s.zarr")
+        run_here(sweep_file(tmp_path, **{section: second}), tmp_path / "s.zarr")
     assert words in str(caught.value)
     assert ("--extend" in str(caught.value)) == ("--extend" in words)
 

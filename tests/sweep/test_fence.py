@@ -224,24 +224,24 @@ PUT_OVER = Objects._put_over  # noqa: SLF001
 
 
 def disturb_puts(
-    monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]
+    monkeypatch: pytest.MonkeyPatch, put: int | str, disturb: Callable[[], None]
 ) -> None:
-    """Disturb before the put with a number, or of an array."""
+    """Disturb before a put, given by its number or by the name of its array."""
     keys: list[str] = []
 
     async def put_late(self: Objects, key: str, chunk: bytes, tag: str | None) -> bool:
         keys.append(key)
-        if at in (len(keys), key.partition("/")[0]):
+        if put in (len(keys), key.partition("/")[0]):
             await asyncio.to_thread(disturb)
         return await PUT_OVER(self, key, chunk, tag)
 
     monkeypatch.setattr(Objects, "_put_over", put_late)
 
 
-@pytest.mark.parametrize("at", [1, 20, "status"])
+@pytest.mark.parametrize("put", [1, 20, "status"])
 @pytest.mark.parametrize("elsewhere", ["another store", "another attempt"])
 def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, elsewhere: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: int | str, elsewhere: str
 ) -> None:
     pytest.importorskip("obstore")
     store = f"memory://{tmp_path.name}/s.zarr"
@@ -266,7 +266,7 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
 
     with monkeypatch.context() as patch:
         fail_all(patch)
-        disturb_puts(patch, at, commit_elsewhere)
+        disturb_puts(patch, put, commit_elsewhere)
         receipt = run_block(late, CacheScopes())
     assert committed
     if replaced:

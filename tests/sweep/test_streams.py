@@ -263,11 +263,11 @@ PRINT = {
 }
 
 
-@pytest.mark.parametrize("what", PRINT)
-def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(what: str) -> None:
+@pytest.mark.parametrize("way", PRINT)
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(way: str) -> None:
     reading_end, writing_end = os.pipe()
     os.set_blocking(writing_end, False)
-    words = [sys.executable, "-c", f"{PRINT[what]}('x' * {LONG})"]
+    words = [sys.executable, "-c", f"{PRINT[way]}('x' * {LONG})"]
     with subprocess.Popen(words, stdout=writing_end) as process:
         os.close(writing_end)
         with os.fdopen(reading_end, "rb", buffering=0) as reader:

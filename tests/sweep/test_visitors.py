@@ -309,7 +309,7 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
 
 
 @pytest.mark.parametrize(
-    ("asked", "bound", "answered", "refused"),
+    ("host", "bound", "answered", "refused"),
     [
         ("127.0.0.1", ["127.0.0.1"], ["127.0.0.1", "localhost", "::1"], [EVIL, "192.0.2.1"]),
         ("127.0.0.2", ["127.0.0.2"], ["127.0.0.2", "localhost"], [EVIL]),
@@ -325,9 +325,9 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
     ],
 )
 def test_a_server_has_the_names_of_what_it_listens_on(
-    asked: str, bound: list[str], answered: list[str], refused: list[str]
+    host: str, bound: list[str], answered: list[str], refused: list[str]
 ) -> None:
-    names = server_names(asked, bound)
+    names = server_names(host, bound)
     assert [name for name in answered if name not in names] == []
     assert [name for name in refused if name in names] == []
 
