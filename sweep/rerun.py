@@ -110,7 +110,7 @@ def repetition(
     Returns
     -------
     Repetition
-        Its command is empty if the base cannot be read.
+        Its command is empty if the base or the configuration is no longer valid.
     """
     base = sweep.base_file
     settings = _settings(sweep, overrides)
@@ -274,8 +274,7 @@ class RecordedRuns:
         Raises
         ------
         StoreError
-            No command repeats it, because its base cannot be read or its configuration is not
-            valid any more.
+            No command repeats it: its base or its configuration is no longer valid.
         """
         repeated = self.repetition(run, verb)
         if not repeated.command:

@@ -85,7 +85,7 @@ def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> N
     page.filter.value = "T0 > 3500"
     assert page.runs.tolist() == [2, 3]
     commit.write_bytes(content)
-    # the next look is due; the page has no clock that could be moved on
+    # makes the next check for changes due; the page has no clock that could be set
     page._next_look = 0.0  # noqa: SLF001
     pass_a_second(page)
     assert page.data.finished

@@ -12,8 +12,8 @@ from small_sweeps import MELT, run_here, sweep_file
 FILE = "small.yaml"
 STORE = "made.zarr"
 
-#: Commands with what they are to be told from, some of them wrong; those that stand first with
-#: every check.
+#: The first commands run in every test run, the others in the thorough tests only. Some of them
+#: are wrong.
 WITH_EVERY_CHECK = 4
 COMMANDS = [
     ("sweep", "run", FILE, "--store", "new.zarr", "--workers", "0", "--max-failures", "50%"),

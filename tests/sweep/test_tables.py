@@ -64,7 +64,7 @@ def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: P
 
 
 def test_what_is_not_committed_is_not_shown(mixed: Path) -> None:
-    # a worker wrote it, nobody vouches for it
+    # a worker wrote it, but its block was not committed
     assert np.isfinite(reader.column(reader.open_group(mixed), "M_loss")[2])
     assert re.search(
         r"│ +2 │ pending │ +- │ +- │", shown(mixed, "--columns", "status,M_loss,stop_reason")

@@ -137,7 +137,7 @@ def sweep_imports() -> set[tuple[str, str]]:
     return pairs
 
 
-#: Without those of the package's face, which imports what it shows.
+#: Imports within ``sweep``, without those of its ``__init__``, which imports what it exports.
 ARROWS = sorted((start, end) for start, end in sweep_imports() if start != "sweep")
 
 

@@ -117,7 +117,7 @@ def test_a_stage_is_not_done_again_for_the_sections_that_it_read() -> None:
     assert calls == ["outer", "inner", "outer"]
     assert ask(blowout__enabled=False, temperature__T0=3000.0) == 0.0
     assert calls[3:] == ["outer", "inner"]
-    # without blow-out it did not look at the temperature
+    # without blow-out it did not read the temperature
     assert ask(blowout__enabled=False, temperature__T0=3500.0) == 0.0
     assert calls[5:] == []
     assert inner(variations.config({})) == BASE["temperature"]["T0"]
