@@ -79,9 +79,10 @@ def independent(group: zarr.Group, outcomes: Outcomes) -> tuple[Outcomes, str]:
 def _intervals(values: NDArray[Any], bins: int) -> tuple[NDArray[np.int64], list[str]]:
     """Return the index of the equally filled interval of each value, and the intervals' names."""
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)))
-    index: NDArray[np.int64] = np.searchsorted(edges, values, side="right") - 1
+    index = np.searchsorted(edges, values, side="right") - 1
+    interval: NDArray[np.int64] = np.clip(index, 0, edges.size - 2)
     names = [f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(edges)]
-    return np.clip(index, 0, edges.size - 2), names
+    return interval, names
 
 
 def spreads(

@@ -265,7 +265,7 @@ def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
 def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
     """Return where a parameter has the value that ``label`` stands for."""
     if values.dtype.kind == "f" and label == "null":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values), dtype=bool)
     return np.asarray(values == label, dtype=bool)
 
 
