@@ -116,7 +116,7 @@ class Notes:
         return ", ".join(names)
 
     def _has(self, note: Note) -> NDArray[np.bool_]:
-        return (self.flags & int(note)) != 0
+        return np.asarray(self.flags & int(note), dtype=bool)
 
     def _line(self, note: Note, count: int) -> str:
         endings = ""
