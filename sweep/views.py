@@ -381,7 +381,8 @@ def _cases(
     def values_of(key: str) -> NDArray[Any]:
         if key in labels_of_axes:
             return labels_of_axes[key]
-        return columns[key][runs]
+        values: NDArray[Any] = columns[key][runs]
+        return values
 
     return runs, values_of
 
