@@ -1,4 +1,4 @@
-"""Very many runs of marsdisk over a parameter space, on Dask, into one Zarr store.
+"""Sweeps of marsdisk over a parameter space, run on Dask and stored in one Zarr store.
 
 >>> import sweep
 >>> ds = sweep.open_store("results/temperature_supply.zarr")
@@ -11,7 +11,7 @@ __all__ = ["open_store"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: zarr and xarray take a second that a command's help need not wait for."""
+    """Import ``open_store`` on first use: zarr and xarray would slow down the help of a command."""
     if name == "open_store":
         from .store.reader import open_store
 

@@ -23,18 +23,21 @@ from .tables import text
 from .views import parameters, without_uncommitted
 
 RESULTS = (
-    *(
-        "M_loss",
-        "M_loss_blowout",
-        "M_loss_thick",
-        "M_loss_sublimation",
-        "M_loss_other",
-        "M_supplied",
-        "M_available",
-        "Sigma_0",
-        "Sigma_final",
-    ),
-    *("t_end", "t99", "tau_max", "gated_time", "E_collisions", "E_dissipated"),
+    "M_loss",
+    "M_loss_blowout",
+    "M_loss_thick",
+    "M_loss_sublimation",
+    "M_loss_other",
+    "M_supplied",
+    "M_available",
+    "Sigma_0",
+    "Sigma_final",
+    "t_end",
+    "t99",
+    "tau_max",
+    "gated_time",
+    "E_collisions",
+    "E_dissipated",
 )
 NUMERICS = (
     "steps",
@@ -46,83 +49,60 @@ NUMERICS = (
     "attempt",
     "worker",
 )
+#: Results in seconds that are repeated in years.
+TIMES = ("t_end", "t99", "gated_time")
+CACHE_COUNTS = ("hits", "misses", "rebuilds", "refused", "bytes")
 
 
 def card(group: zarr.Group, run: int, place: str) -> str:
-    """The card of a run of the store at ``place``."""
+    """Return the card of a run as Markdown.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    run : int
+        Row of the run.
+    place : str
+        Location of the store, for the example in Python.
+
+    Returns
+    -------
+    str
+        Sections with headings, each followed by an empty line.
+    """
     recorded = RecordedRuns.of(group)
     config = recorded.config(run)
     status = int(_value(group, "status", run))
-    sections = [
-        _head(group, run, status),
-        [
-            "## Parameters",
-            "",
-            "What differs between the runs of the sweep:",
-            "",
-            *_table(("key", "value", "unit", "meaning"), _differing(group, run)),
-        ],
-        *(
-            [
-                [
-                    "## Results",
-                    "",
-                    *_table(("quantity", "value", "unit", "meaning"), _results(group, run)),
-                ]
-            ]
-            if status == layout.DONE
-            else []
-        ),
-        *([["## Notes", "", *_notes(group, run)]] if status == layout.DONE else []),
-        *([["## Accuracy", "", *_accuracy(group, run)]] if status == layout.DONE else []),
-        *(
-            [
-                [
-                    "## Caches",
-                    "",
-                    *_table(
-                        (
-                            "slot",
-                            "hits",
-                            "misses",
-                            "rebuilds",
-                            "refused",
-                            "bytes",
-                            "dropped because of",
-                        ),
-                        _caches(group, run),
-                    ),
-                ]
-            ]
-            if status == layout.DONE
-            else []
-        ),
-        ["## Where it comes from", "", *_table(("what", "value"), _provenance(group, config))],
-        ["## Again", "", *_rerun_lines(group, recorded, run, place)],
-        [
-            "## Configuration",
-            "",
-            (
-                "In a file of its own it makes the same run; keys that are not in it have the"
-                " model's defaults."
-            ),
-            "",
-            *_configuration(config),
-        ],
-    ]
-    return "\n".join(line for section in sections for line in [*section, ""])
+    lines = [*_head(group, run, status), ""]
+    lines += ["## Parameters", "", "Parameters that vary in the sweep:", ""]
+    lines += [*_table(("key", "value", "unit", "meaning"), _varying(group, run)), ""]
+    if status == layout.DONE:
+        lines += ["## Results", ""]
+        lines += [*_table(("quantity", "value", "unit", "meaning"), _results(group, run)), ""]
+        lines += ["## Notes", "", *_notes(group, run), ""]
+        lines += ["## Accuracy", "", *_accuracy(group, run), ""]
+        heads = ("slot", *CACHE_COUNTS, "dropped because of")
+        lines += ["## Caches", "", *_table(heads, _caches(group, run)), ""]
+    lines += ["## Provenance", "", *_table(("item", "value"), _provenance(group, config)), ""]
+    lines += ["## Reproduce this run", "", *_rerun_lines(group, recorded, run, place), ""]
+    lines += ["## Configuration", ""]
+    lines += ["Saved to a file, it gives the same run; keys not listed have the model's defaults."]
+    lines += ["", *_configuration(config), ""]
+    return "\n".join(lines)
 
 
 def escaped(value: Any) -> str:
-    """Text that shows as it is in a Markdown table: no HTML, no markup, one line."""
-    return re.sub(r"[\\`*\[\]<>|$~&]|\b_|_\b", lambda found: f"&#{ord(found[0])};", text(value))
+    """Return text that a Markdown table shows as it is: no HTML, no markup, one line."""
+    return re.sub(r"[\\`*\[\]<>|$~&]|\b_|_\b", lambda match: f"&#{ord(match[0])};", text(value))
 
 
-def _exact(value: Any) -> str:
-    """All digits of a number, so that the card is a record."""
+def _all_digits(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "-"
-    return repr(value) if isinstance(value, float | int) else escaped(value)
+    if isinstance(value, float | int):
+        return repr(value)
+    return escaped(value)
 
 
 def _configuration(config: RunConfig) -> Iterator[str]:
@@ -138,7 +118,7 @@ def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]
 
 
 def _fenced(content: str, language: str) -> Iterator[str]:
-    """Indented content cannot end the block that it stands in, whatever is in it."""
+    """Yield a block of code whose fence is longer than any in its content, so none ends it."""
     fence = "```"
     while fence in content:
         fence += "`"
@@ -148,41 +128,35 @@ def _fenced(content: str, language: str) -> Iterator[str]:
 
 
 def _value(group: zarr.Group, name: str, run: int) -> Any:
-    part = without_uncommitted(
-        name, reader.part(group, name, run)[None], reader.part(group, "status", run)[None]
-    )[0]
-    return part.tolist() if isinstance(part, np.ndarray | np.generic) else part
+    values = reader.part(group, name, run)[None]
+    status = reader.part(group, "status", run)[None]
+    value = without_uncommitted(name, values, status)[0]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _about(group: zarr.Group, name: str) -> tuple[str, str]:
+def _unit_and_meaning(group: zarr.Group, name: str) -> tuple[str, str]:
     attributes = group[name].attrs
     unit = str(attributes.get("units", "1"))
-    return "" if unit == "1" else escaped(unit), escaped(attributes.get("long_name", ""))
+    if unit == "1":
+        unit = ""
+    return escaped(unit), escaped(attributes.get("long_name", ""))
 
 
 def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
     yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
     yield ""
     yield (
-        f"- run_id: `{_value(group, 'run_id', run)}` (names configuration, tables and model"
+        f"- run_id: `{_value(group, 'run_id', run)}` (identifies configuration, tables and model"
         " version: same id, same numbers)"
     )
     yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
     if status == layout.DONE:
-        code = _value(group, "stop_reason", run)
-        why = next(
-            (
-                f"{escaped(reason.advice)} ({escaped(reason.label)})"
-                for reason in StopReason
-                if reason == code
-            ),
-            "no reason is recorded",
-        )
-        yield f"- ended after {_value(group, 't_end', run) / YEAR:.6g} yr: {why}"
+        years = _value(group, "t_end", run) / YEAR
+        yield f"- ended after {years:.6g} yr: {_stop_reason(_value(group, 'stop_reason', run))}"
         error = _value(group, "ledger_error", run)
         yield (
             f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply"
-            " (round-off is some 1e-15)"
+            " (round-off is about 1e-15)"
         )
     elif status == layout.FAILED:
         yield f"- error: {escaped(_value(group, 'error', run))}"
@@ -190,60 +164,69 @@ def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
         yield "- no result yet: its block is not committed"
 
 
-def _differing(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
-    names = parameters(group)
-    every = {name: reader.column(group, name).tolist() for name in names}
-    for name in sorted(names, key=lambda name: len({repr(value) for value in every[name]}) == 1):
-        unit, meaning = _about(group, name)
-        yield (
-            escaped(group[name].attrs.get("config_key", name)),
-            _exact(every[name][run]),
-            unit,
-            meaning,
-        )
+def _stop_reason(number: int) -> str:
+    for reason in StopReason:
+        if reason == number:
+            return f"{escaped(reason.advice)} ({escaped(reason.label)})"
+    return "no reason is recorded"
+
+
+def _varying(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    """Yield a row for each parameter; those with the same value in all runs come last."""
+    columns = {name: reader.column(group, name).tolist() for name in parameters(group)}
+
+    def is_constant(name: str) -> bool:
+        return len({repr(value) for value in columns[name]}) == 1
+
+    for name in sorted(columns, key=is_constant):
+        key = escaped(group[name].attrs.get("config_key", name))
+        yield key, _all_digits(columns[name][run]), *_unit_and_meaning(group, name)
 
 
 def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
     for name in (*RESULTS, *NUMERICS):
-        if name in group:
-            value = _value(group, name, run)
-            years = f" ({value / YEAR:.4g} yr)" if name in {"t_end", "t99", "gated_time"} else ""
-            yield escaped(name), _exact(value) + years, *_about(group, name)
+        if name not in group:
+            continue
+        value = _value(group, name, run)
+        shown = _all_digits(value)
+        if name in TIMES:
+            shown += f" ({value / YEAR:.4g} yr)"
+        yield escaped(name), shown, *_unit_and_meaning(group, name)
 
 
 def _notes(group: zarr.Group, run: int) -> Iterator[str]:
     lines = Notes.of(group, np.array([run])).lines
     if not lines:
-        yield (
-            "Nothing makes this run doubtful that the program looks for (docs/model.md lists what"
-            " it does)."
-        )
+        yield "No caveat applies to this run (docs/model.md lists those that are checked)."
     for line in lines:
         yield f"- {escaped(line)}"
 
 
 def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
-    found = Accuracy.of(group)
-    if found is not None and run in found.lost:
-        yield "The runs to compare with failed; see why with the command below."
+    accuracy = Accuracy.of(group)
+    if accuracy is not None and run in accuracy.lost:
+        yield "The comparison runs failed; the command below shows why."
         return
-    if found is None or run not in found.compared:
-        yield "This run was not checked against tighter steps and other bins; the command is below."
+    if accuracy is None or run not in accuracy.compared:
+        yield (
+            "This run was not repeated with tighter steps and other bins; the command below"
+            " does that."
+        )
         return
     for name in (*ERRORS, layout.ORDER_BINS):
         if name in group:
-            yield f"- {name}: {_about(group, name)[1]}"
+            yield f"- {name}: {_unit_and_meaning(group, name)[1]}"
     yield ""
-    yield from _table(("quantity", *ERRORS, "order", "limits", "verdict"), _errors(found, run))
+    yield from _table(("quantity", *ERRORS, "order", "limits", "verdict"), _errors(accuracy, run))
 
 
-def _errors(found: Accuracy, run: int) -> Iterator[Sequence[str]]:
-    limits = [found.limits[kind] for kind in ERRORS]
+def _errors(accuracy: Accuracy, run: int) -> Iterator[Sequence[str]]:
+    limits = [accuracy.limits[kind] for kind in ERRORS]
     limits_shown = ", ".join(f"{limit:g}" for limit in limits)
-    for i, quantity in enumerate(found.quantities):
-        errors = [float(found.errors[kind][run, i]) for kind in ERRORS]
+    for i, quantity in enumerate(accuracy.quantities):
+        errors = [float(accuracy.errors[kind][run, i]) for kind in ERRORS]
         errors_shown = [f"{error:.2g}" for error in errors]
-        order = float(found.orders[run, i])
+        order = float(accuracy.orders[run, i])
         order_shown = "-" if np.isnan(order) else f"{order:.2g}"
         is_within = all(error <= limit for error, limit in zip(errors, limits, strict=True))
         verdict = "within" if is_within else "**beyond**"
@@ -251,54 +234,37 @@ def _errors(found: Accuracy, run: int) -> Iterator[Sequence[str]]:
 
 
 def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
-    held = {
-        name: _value(group, f"cache_{name}", run)
-        for name in ("hits", "misses", "rebuilds", "refused", "bytes", "invalidations")
-    }
+    counts = {name: _value(group, f"cache_{name}", run) for name in CACHE_COUNTS}
+    invalidations = _value(group, "cache_invalidations", run)
     reasons = reader.column(group, "reason").tolist()
     for i, slot in enumerate(reader.column(group, "cache").tolist()):
-        why = ", ".join(
-            f"{reason} {count}"
-            for reason, count in zip(reasons, held["invalidations"][i], strict=True)
-            if count
-        )
-        yield (
-            escaped(slot),
-            *(str(held[name][i]) for name in ("hits", "misses", "rebuilds", "refused", "bytes")),
-            escaped(why or "-"),
-        )
+        causes = zip(reasons, invalidations[i], strict=True)
+        dropped = ", ".join(f"{reason} {count}" for reason, count in causes if count)
+        yield escaped(slot), *(str(counts[name][i]) for name in counts), escaped(dropped or "-")
 
 
 def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
     record: Any = group.attrs["provenance"]
-    made = defaultdict(lambda: "not recorded", record)
-    packages = record.get("packages") if isinstance(record.get("packages"), dict) else {}
-    yield "model version", escaped(made["model_version"])
-    commit = record.get("git_commit")
-    yield (
-        "git commit",
-        escaped(commit or "none: installed from a package")
-        + (" with changes that were not committed" if record.get("git_dirty") else ""),
-    )
+    recorded = defaultdict(lambda: "not recorded", record)
+    yield "model version", escaped(recorded["model_version"])
+    commit = escaped(record.get("git_commit") or "none: installed from a package")
+    if record.get("git_dirty"):
+        commit += " with uncommitted changes"
+    yield "git commit", commit
     host = f" on {escaped(record['host'])}" if "host" in record else ""
-    yield "made", f"{escaped(made['created'])}{host}, {escaped(made['platform'])}"
-    yield (
-        "Python and packages",
-        escaped(
-            ", ".join(
-                [
-                    f"Python {made['python']}",
-                    *(f"{name} {version}" for name, version in packages.items()),
-                ]
-            )
-        ),
-    )
-    yield from _tables(made["tables"], config)
+    yield "made", f"{escaped(recorded['created'])}{host}, {escaped(recorded['platform'])}"
+    packages = record.get("packages")
+    if not isinstance(packages, dict):
+        packages = {}
+    versions = [f"Python {recorded['python']}"]
+    versions += [f"{name} {version}" for name, version in packages.items()]
+    yield "Python and packages", escaped(", ".join(versions))
+    yield from _tables(recorded["tables"], config)
     yield "plan", f"`{group.attrs['plan_digest']}`"
 
 
 def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence[str]]:
-    """The tables of the run as they were, and whether they still are."""
+    """Yield a row for each table of the run, and how it has changed since."""
     for name, digest in recorded.items():
         key, _, path = name.partition(" = ")
         if str(value_at(config, key)) == path:
@@ -310,16 +276,16 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
 def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
-        yield "The run alone, and the run against tighter steps and other bins:"
+        yield "This run alone, then its comparison with tighter steps and other bins:"
         yield ""
-        lines = [repetition.command, recorded.command(run, "check")]
-        yield from _fenced("\n".join(lines), "sh")
+        commands = [repetition.command, recorded.command(run, "check")]
+        yield from _fenced("\n".join(commands), "sh")
         yield ""
     if repetition.words:
         yield f"Note: {escaped(repetition.words)}."
         yield ""
     if repetition.changes:
-        yield "The configuration below is the run's own, whatever has become of its files."
+        yield "The configuration below is the run's own, even if its files have changed since."
         yield ""
     yield "In Python:"
     yield ""

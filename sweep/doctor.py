@@ -1,4 +1,4 @@
-"""What the doctor says: a table for people, JSON for programs."""
+"""Report of the doctor: a table for people, JSON for programs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from rich.table import Table
 
 from .store.repair import Diagnosis, Finding
 
-NAMES_SHOWN = 5
+MAX_NAMES_SHOWN = 5
 
 
 def findings_table(diagnosis: Diagnosis) -> Table:
-    """A row for each finding: what, what it means, what to type."""
+    """Return a table with a row for each finding: what it is, what it means, what to type."""
     table = Table(show_lines=True)
     for head in ("found", "in", "what it means", "what to do"):
         table.add_column(head, overflow="fold")
@@ -23,26 +23,33 @@ def findings_table(diagnosis: Diagnosis) -> Table:
 def _cure(finding: Finding) -> str:
     if not finding.repaired:
         return finding.cure
-    return f"done: {finding.repair}" + (
-        f"; now {finding.cure.rpartition('then ')[2]}" if finding.blocks else ""
-    )
+    if not finding.blocks:
+        return f"done: {finding.repair}"
+    return f"done: {finding.repair}; now {finding.cure.rpartition('then ')[2]}"
 
 
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    listed = ", ".join(names[:MAX_NAMES_SHOWN])
+    more = len(names) - MAX_NAMES_SHOWN
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def findings_json(diagnosis: Diagnosis, store: str) -> dict[str, Any]:
-    """The same with all names."""
-    keys = ("kind", "meaning", "cure", "repair", "repaired")
-    found = [
-        {"names": [*finding.names], **{key: getattr(finding, key) for key in keys}}
+    """Return the findings for JSON, with the names of all arrays or blocks they are about."""
+    findings = [
+        {
+            "names": [*finding.names],
+            "kind": finding.kind,
+            "meaning": finding.meaning,
+            "cure": finding.cure,
+            "repair": finding.repair,
+            "repaired": finding.repaired,
+        }
         for finding in diagnosis.findings
     ]
     return {
         "store": store,
         "clean": diagnosis.is_clean,
         "driver": diagnosis.driver,
-        "findings": found,
+        "findings": findings,
     }

@@ -1,4 +1,4 @@
-"""What makes the runs of a store doubtful, in the words that every view tells it in."""
+"""Caveats of the runs of a store, worded once for all views."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from .views import stopped_early
 
 Array = NDArray[np.int64]
 UNRECORDED = (
-    "this store is of a version that kept no notes with its runs; that a run has none does not mean"
-    " that nothing makes it doubtful"
+    "this store is of a version that kept no notes with its runs; a run without a note may still be"
+    " doubtful"
 )
 
 
@@ -27,11 +27,11 @@ class Notes:
     Attributes
     ----------
     flags : (runs,) array of int
-        Of each run, a bit for each :class:`marsdisk.notes.Note`.
+        A bit for each :class:`marsdisk.notes.Note` of each run.
     stop_reason : (runs,) array of int
         Why each of them ended.
     are_recorded : bool
-        Whether the store keeps them; of an older one it is known only how its runs ended.
+        Whether the store keeps them; an older one tells only how its runs ended.
     """
 
     flags: Array
@@ -40,23 +40,20 @@ class Notes:
 
     @classmethod
     def of(cls, group: zarr.Group, runs: Array | None = None) -> "Notes":
-        """Read those of some runs of a store.
+        """Read the notes of runs of a store.
 
         Parameters
         ----------
         group : zarr.Group
-            Of the store.
+            The store.
         runs : (runs,) array of int, optional
-            Their numbers; all if not given. Runs that are not done are left out.
-
-        Returns
-        -------
-        Notes
-            Of the runs that are done, in the order of ``runs``.
+            Rows of the runs; all by default. Runs that are not done are left out.
         """
-        return cls.read(
-            lambda name: reader.column(group, name), runs, are_recorded=layout.NOTES in group
-        )
+
+        def column(name: str) -> NDArray[np.generic]:
+            return reader.column(group, name)
+
+        return cls.read(column, runs, are_recorded=layout.NOTES in group)
 
     @classmethod
     def read(
@@ -66,55 +63,77 @@ class Notes:
         *,
         are_recorded: bool,
     ) -> "Notes":
-        """Read those of some runs of what gives an array of a store by its name; see :meth:`of`."""
+        """Read the notes of runs, from a function that gives an array of a store by its name.
+
+        Parameters
+        ----------
+        column : callable
+            Returns an array along ``run``.
+        runs : (runs,) array of int, optional
+            Rows of the runs; all by default. Runs that are not done are left out.
+        are_recorded : bool
+            Whether the store has an array of notes.
+        """
         status = column("status")
         chosen = np.arange(status.size) if runs is None else runs
         chosen = chosen[status[chosen] == layout.DONE]
         stop_reason = column("stop_reason")[chosen].astype(np.int64)
         if are_recorded:
-            return cls(column(layout.NOTES)[chosen].astype(np.int64), stop_reason, True)
-        is_gated = never_solid(
-            column("gated_time")[chosen].astype(float), column("t_end")[chosen].astype(float)
-        )
+            flags = column(layout.NOTES)[chosen].astype(np.int64)
+            return cls(flags, stop_reason, are_recorded=True)
+        gated_time = column("gated_time")[chosen].astype(float)
+        t_end = column("t_end")[chosen].astype(float)
         flags = np.zeros(chosen.size, dtype=np.int64)
         flags[stopped_early(stop_reason)] |= int(Note.STOPPED_EARLY)
-        flags[is_gated] |= int(Note.NEVER_SOLID)
-        return cls(flags, stop_reason, False)
+        flags[never_solid(gated_time, t_end)] |= int(Note.NEVER_SOLID)
+        return cls(flags, stop_reason, are_recorded=False)
 
     @property
     def counts(self) -> dict[Note, int]:
-        """How many runs have each note, without those that none has."""
-        found = {note: int(((self.flags & int(note)) != 0).sum()) for note in Note}
-        return {note: count for note, count in found.items() if count}
+        """Number of runs with each note, for notes that any run has."""
+        counts = {note: int(self._has(note).sum()) for note in Note}
+        return {note: count for note, count in counts.items() if count}
 
     @property
     def noted(self) -> int:
-        """How many runs have a note."""
+        """Number of runs with a note."""
         return int((self.flags != 0).sum())
 
     @property
     def lines(self) -> list[str]:
-        """A line for each note: how many runs have it, and what it says."""
-        unrecorded = [] if self.are_recorded else [UNRECORDED]
-        return [*(self._line(note, count) for note, count in self.counts.items()), *unrecorded]
+        """A line for each note: how many runs have it, and what it means."""
+        lines = [self._line(note, count) for note, count in self.counts.items()]
+        if not self.are_recorded:
+            lines.append(UNRECORDED)
+        return lines
 
     @property
     def summary(self) -> str:
-        """The notes by their names alone, for where there is no room; empty where there is none."""
+        """The names of the notes with their counts, for narrow places; empty without notes."""
         names = [f"{named(note)} {self._share(count)}" for note, count in self.counts.items()]
-        return ", ".join([*names, *([] if self.are_recorded else ["notes not recorded"])])
+        if not self.are_recorded:
+            names.append("notes not recorded")
+        return ", ".join(names)
+
+    def _has(self, note: Note) -> NDArray[np.bool_]:
+        return np.asarray(self.flags & int(note), dtype=bool)
 
     def _line(self, note: Note, count: int) -> str:
-        whose = f"{self._share(count)} runs" if self.flags.size > 1 else ""
-        ends = f" ({', '.join(self._ends())})" if note is Note.STOPPED_EARLY else ""
-        return f"{whose}{ends}: {SENTENCES[note]}" if whose else f"{SENTENCES[note]}{ends}"
+        endings = ""
+        if note is Note.STOPPED_EARLY:
+            endings = f" ({', '.join(self._early_endings())})"
+        if self.flags.size > 1:
+            return f"{self._share(count)} runs{endings}: {SENTENCES[note]}"
+        return f"{SENTENCES[note]}{endings}"
 
     def _share(self, count: int) -> str:
-        return f"all {count}" if count == self.flags.size else f"{count} of {self.flags.size}"
+        if count == self.flags.size:
+            return f"all {count}"
+        return f"{count} of {self.flags.size}"
 
-    def _ends(self) -> Iterator[str]:
-        """Which stop conditions ended runs early, and how many."""
-        reasons = self.stop_reason[(self.flags & int(Note.STOPPED_EARLY)) != 0]
+    def _early_endings(self) -> Iterator[str]:
+        """Yield each stop condition that ended runs early, with the number of runs if several."""
+        reasons = self.stop_reason[self._has(Note.STOPPED_EARLY)]
         for reason in StopReason:
             count = int((reasons == reason).sum())
             if count:
@@ -122,5 +141,5 @@ class Notes:
 
 
 def named(note: Note) -> str:
-    """The name of a note as words."""
+    """Return the name of a note as words."""
     return note.label.replace("_", " ")

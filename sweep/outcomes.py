@@ -1,4 +1,7 @@
-"""One scalar result of every case of a sweep, with where it stands and what became of it: what questions to a store are answered from."""
+"""One scalar result of every case of a sweep, with the labels and the state of the case.
+
+Summaries, sensitivities and quantiles of a store are computed from it.
+"""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,13 +30,16 @@ STATES = {
 
 @dataclass(frozen=True)
 class Outcomes:
-    """A scalar of each case of the product; where rings make up the disk and the scalar is a mass, of all its rings together."""
+    """A scalar of each case of the product.
+
+    A mass is that of the whole disk where the product has an axis of rings.
+    """
 
     target: str
-    unit: str  #: of the target, or of its logarithm's argument
+    unit: str  #: of the target, also where ``log`` is set
     log: bool  #: whether ``value`` is log10 of the target
-    over_rings: bool  #: whether ``value`` is of the whole disk
-    axes: tuple[str, ...]  #: of the product, without rings that are added up
+    over_rings: bool  #: whether ``value`` is a sum over the rings of a disk
+    axes: tuple[str, ...]  #: of the product, without rings that are summed
     labels: Mapping[str, NDArray[Any]]  #: (cases,) on each axis
     columns: Mapping[str, NDArray[Any]]  #: (cases,) of each parameter
     value: NDArray[np.float64]  #: (cases,), NaN where the state is not :data:`GOOD`
@@ -43,20 +49,19 @@ class Outcomes:
     @property
     def words(self) -> str:
         """The target with its unit."""
-        what = f"{self.target} of the whole disk" if self.over_rings else self.target
-        unit = "" if self.unit == "1" else f" [{self.unit}]"
-        return f"log10 of {what}{unit}" if self.log else f"{what}{unit}"
+        words = self.target
+        if self.over_rings:
+            words += " of the whole disk"
+        if self.unit != "1":
+            words += f" [{self.unit}]"
+        return f"log10 of {words}" if self.log else words
 
     def only(self, rows: NDArray[Any]) -> "Outcomes":
-        """Those of some cases."""
-        parts = (
-            {name: column[rows] for name, column in columns.items()}
-            for columns in (self.labels, self.columns)
-        )
+        """Return the outcomes of some cases."""
         return replace(
             self,
-            labels=next(parts),
-            columns=next(parts),
+            labels={name: column[rows] for name, column in self.labels.items()},
+            columns={name: column[rows] for name, column in self.columns.items()},
             value=self.value[rows],
             state=self.state[rows],
         )
@@ -64,130 +69,179 @@ class Outcomes:
     def groups(
         self, by: Mapping[str, NDArray[Any]]
     ) -> list[tuple[dict[str, Any], NDArray[np.int64]]]:
-        """The cases for each combination of values of the columns ``by``, in order, a missing one as ``null``; all of them where there is none."""
-        values, codes = zip(*map(coded, by.values()), strict=True) if by else ((), ())
-        rows: dict[tuple[int, ...], list[int]] = {}
-        for i, at in enumerate(_together(codes, self.value.size)):
-            rows.setdefault(at, []).append(i)
-        return [
-            (
-                {name: of[code] for name, of, code in zip(by, values, at, strict=True)},
-                np.array(rows[at]),
-            )
-            for at in sorted(rows)
-        ]
+        """Return the cases with each combination of labels, in the order of the labels.
+
+        Parameters
+        ----------
+        by : mapping of str to (cases,) array
+            Columns to group by. A missing label counts as ``null``.
+
+        Returns
+        -------
+        list of (dict, array of int)
+            Label of each column, and indices of the cases that have these labels; a single group
+            with all cases where there are no columns.
+        """
+        distinct = list[list[Any]]()
+        codes = list[NDArray[np.int64]]()
+        for column in by.values():
+            labels_of_column, codes_of_column = coded(column)
+            distinct.append(labels_of_column)
+            codes.append(codes_of_column)
+        cases_of: dict[tuple[int, ...], list[int]] = {}
+        for case, combination in enumerate(_combinations(codes, self.value.size)):
+            cases_of.setdefault(combination, []).append(case)
+        groups = list[tuple[dict[str, Any], NDArray[np.int64]]]()
+        for combination in sorted(cases_of):
+            labels = {
+                name: labels_of_column[code]
+                for name, labels_of_column, code in zip(by, distinct, combination, strict=True)
+            }
+            groups.append((labels, np.array(cases_of[combination])))
+        return groups
 
 
-def _target(group: zarr.Group, name: str) -> str:
-    """The unit of a scalar result."""
+def _unit(group: zarr.Group, target: str) -> str:
+    """Return the unit of a scalar result.
+
+    Raises
+    ------
+    StoreError
+        The store has no such result.
+    """
     results = [
         variable.name
         for variable in layout.EVERY_VARIABLE
         if layout.is_target(variable) and variable.name in group
     ]
-    if name not in results:
+    if target not in results:
+        names = ", ".join(sorted(results))
         raise StoreError(
-            f"--target {name}: is no result with one number per run; there are"
-            f" {', '.join(sorted(results))}"
+            f"--target {target}: is no result with one number per run; there are {names}"
         )
-    return str(group[name].attrs.get("units", "1"))
+    return str(group[target].attrs.get("units", "1"))
 
 
-def _together(codes: Sequence[NDArray[np.int64]], size: int) -> Iterable[tuple[int, ...]]:
-    """Row by row."""
-    return (
-        zip(*(code.tolist() for code in codes), strict=True)
-        if codes
-        else itertools.repeat((), size)
-    )
+def _combinations(codes: Sequence[NDArray[np.int64]], size: int) -> Iterable[tuple[int, ...]]:
+    """Return the codes of each case as a tuple, which is empty where there are no columns."""
+    if not codes:
+        return itertools.repeat((), size)
+    return zip(*(code.tolist() for code in codes), strict=True)
 
 
-def _codes(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int64]:
-    """A number for each combination of values that occurs, counted as they come."""
-    known: dict[tuple[int, ...], int] = {}
-    rows = _together([coded(column)[1] for column in columns], size)
-    return np.array([known.setdefault(row, len(known)) for row in rows], dtype=np.int64)
+def _group_numbers(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int64]:
+    """Return a number for each combination of labels, counted in the order of occurrence."""
+    numbers: dict[tuple[int, ...], int] = {}
+    combinations = _combinations([coded(column)[1] for column in columns], size)
+    group_numbers = [numbers.setdefault(labels, len(numbers)) for labels in combinations]
+    return np.array(group_numbers, dtype=np.int64)
 
 
 def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
-    """``target`` of every case.
+    """Return the target of every case.
 
-    Masses [M_Mars] are added up over a ring axis to the whole disk's, for which every ring is
-    needed; other targets are taken ring by ring.
+    Masses [M_Mars] are summed over an axis of rings, which needs every ring of a disk; other
+    targets are taken ring by ring.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    target : str
+        Name of a result with one number per run.
+    log : bool
+        Whether to take log10 of it.
+
+    Returns
+    -------
+    Outcomes
+        Of the cases of the product, or of all runs where the sweep has no product.
 
     Raises
     ------
     StoreError
-        There is no such result, or no case.
+        The store has no such result.
     """
-    unit = _target(group, target)
-    all_axes = list(reader.axis_names(group))
-    runs, labels = cases(group, all_axes)
-    if not runs.size:  # a sweep of included cases only
+    unit = _unit(group, target)
+    axes = list(reader.axis_names(group))
+    runs, labels = cases(group, axes)
+    if not runs.size:  # the sweep has included cases only
         runs = runs_of(group)
-        all_axes = []
+        axes = []
         labels = {}
-    status = reader.column(group, "status")[runs]
-    value = reader.column(group, target)[runs].astype(np.float64)
-    state = np.where(
-        status == layout.FAILED, FAILED, np.where(status == layout.PENDING, PENDING, GOOD)
-    ).astype(np.uint8)
-    notes = Notes.of(group, runs)
     columns = {name: reader.column(group, name)[runs] for name in parameters(group)}
-    rings = [axis for axis in all_axes if unit == "M_Mars" and axis == ring_axis(group)]
-    axes = [axis for axis in all_axes if axis not in rings]
-    if rings:
-        ring = _codes([labels[axis] for axis in rings], runs.size)
-        place = _codes([labels[axis] for axis in axes], runs.size)
-        size = int(place.max()) + 1
-        first = np.unique(place, return_index=True)[1]
-        total = np.zeros(size)
-        worst = np.full(size, GOOD, np.uint8)
-        np.add.at(total, place, value)
-        for one in (MISSING, PENDING, FAILED):  # the last that any ring has
-            worst[place[state == one]] = one
-        worst[(np.bincount(place, minlength=size) <= ring.max()) & (worst == GOOD)] = MISSING
-        value = total
-        state = worst
-        labels = {axis: labels[axis][first] for axis in axes}
+    value = reader.column(group, target)[runs].astype(np.float64)
+    state = _states(reader.column(group, "status")[runs])
+    notes = Notes.of(group, runs)
+    rings = ring_axis(group)
+    over_rings = unit == "M_Mars" and rings in axes
+    if rings is not None and over_rings:
+        axes.remove(rings)
+        disk = _group_numbers([labels[axis] for axis in axes], runs.size)
+        ring = _group_numbers([labels[rings]], runs.size)
+        first_case = np.unique(disk, return_index=True)[1]
+        value, state = _disks(value, state, disk, ring)
         columns = {
-            name: column[first]
+            name: column[first_case]
             for name, column in columns.items()
-            if name not in {*rings, "r_in_RM", "r_out_RM"}
+            if name not in {rings, "r_in_RM", "r_out_RM"}
         }
-    with np.errstate(all="ignore"):
-        value = np.log10(value) if log else value
+        labels = {axis: labels[axis][first_case] for axis in axes}
+    if log:
+        with np.errstate(all="ignore"):
+            value = np.log10(value)
     state = np.where((state == GOOD) & ~np.isfinite(value), NO_NUMBER, state).astype(np.uint8)
-    value = np.where(state == GOOD, value, np.nan)
     return Outcomes(
-        target,
-        unit,
-        log,
-        bool(rings),
-        tuple(axes),
-        {axis: labels[axis] for axis in axes},
-        columns,
-        value,
-        state,
-        notes,
+        target=target,
+        unit=unit,
+        log=log,
+        over_rings=over_rings,
+        axes=tuple(axes),
+        labels={axis: labels[axis] for axis in axes},
+        columns=columns,
+        value=np.where(state == GOOD, value, np.nan),
+        state=state,
+        notes=notes,
     )
 
 
+def _states(status: NDArray[Any]) -> NDArray[np.uint8]:
+    states = np.full(status.shape, GOOD, np.uint8)
+    states[status == layout.PENDING] = PENDING
+    states[status == layout.FAILED] = FAILED
+    return states
+
+
+def _disks(
+    value: NDArray[np.float64],
+    state: NDArray[np.uint8],
+    disk: NDArray[np.int64],
+    ring: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Return the sum and the state of each disk, from those of its rings."""
+    size = int(disk.max()) + 1
+    total = np.zeros(size)
+    np.add.at(total, disk, value)
+    worst = np.full(size, GOOD, np.uint8)
+    for state_of_ring in (MISSING, PENDING, FAILED):  # a later one overrides
+        worst[disk[state == state_of_ring]] = state_of_ring
+    is_incomplete = np.bincount(disk, minlength=size) <= ring.max()
+    worst[is_incomplete & (worst == GOOD)] = MISSING
+    return total, worst
+
+
 def left_out(state: NDArray[np.uint8]) -> dict[str, int]:
-    """How many cases are not :data:`GOOD`, by what became of them."""
-    return {
-        word: count
-        for code, word in STATES.items()
-        if code != GOOD and (count := int((state == code).sum()))
-    }
+    """Return the number of cases in each state other than :data:`GOOD`, by its word."""
+    counts = {word: int((state == code).sum()) for code, word in STATES.items() if code != GOOD}
+    return {word: count for word, count in counts.items() if count}
 
 
-def remarks(found: Outcomes) -> list[str]:
-    """What to say of cases that are no result, and of what makes the others doubtful."""
-    notes = [
-        f"{count} of {found.state.size} cases {word}: left out, nothing is put in their place"
-        for word, count in left_out(found.state).items()
+def remarks(result: Outcomes) -> list[str]:
+    """Return lines on the cases without a result, and on caveats of the others."""
+    lines = [
+        f"{count} of {result.state.size} cases {word}: left out, no value is substituted"
+        for word, count in left_out(result.state).items()
     ]
-    if found.log and NO_NUMBER in found.state:
-        notes.append(f"--log needs {found.target} above 0")
-    return [*notes, *found.notes.lines]
+    if result.log and NO_NUMBER in result.state:
+        lines.append(f"--log needs {result.target} above 0")
+    return [*lines, *result.notes.lines]

@@ -1,4 +1,4 @@
-"""The picture of a sensitivity analysis: indices with their intervals, and how they settled with n."""
+"""Figure of a sensitivity analysis: indices with their intervals, and how they settle with n."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,36 +12,51 @@ from .extras import extra
 from .outcomes import Outcomes
 from .sensitivity import Answer
 
-# told apart by colour-blind readers
+#: Colours that colour-blind readers can tell apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
-LINES = ("-", "--", ":")
-GROUPS_MAX = 6
+LINE_STYLES = ("-", "--", ":")
+MAX_GROUPS = 6
+WIDTH_INCHES = 10.0
+BAR_HEIGHT = 0.8  #: of the bars of one parameter together, as a share of their distance
 
 
-def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
-    """Draw a row of two panels for each group.
+def draw(answers: Sequence[Answer], outcomes: Outcomes, out: OutFile) -> None:
+    """Draw a row of two panels for each group of cases.
+
+    Parameters
+    ----------
+    answers : sequence of Answer
+        The analysis of each group.
+    outcomes : Outcomes
+        The outcomes that were analysed.
+    out : OutFile
+        File to write the figure to.
 
     Raises
     ------
     StoreError
-        Too many groups.
+        There are too many groups.
     OutputError
-        The picture cannot be written.
+        The figure cannot be written.
     """
-    if len(answers) > GROUPS_MAX:
+    if len(answers) > MAX_GROUPS:
         raise StoreError(
-            f"--out: {len(answers)} groups do not fit into one picture, {GROUPS_MAX} do; fix some"
-            " axes in a sweep of their own"
+            f"--out: a figure has room for {MAX_GROUPS} groups, not for {len(answers)}; fix some"
+            " axes in a separate sweep"
         )
     extra("matplotlib", "plot", "--out").use("Agg")
     pyplot = extra("matplotlib.pyplot", "plot", "--out")
-    height = max(2.4, 0.9 + 0.42 * max(len(answer.names) for answer in answers))
+    row_height = max(2.4, 0.9 + 0.42 * max(len(answer.names) for answer in answers))
     figure, panels = pyplot.subplots(
-        len(answers), 2, figsize=(10.0, height * len(answers)), layout="constrained", squeeze=False
+        len(answers),
+        2,
+        figsize=(WIDTH_INCHES, row_height * len(answers)),
+        layout="constrained",
+        squeeze=False,
     )
     for answer, (left, right) in zip(answers, panels, strict=True):
-        _bars(left, answer, found)
-        _settling(right, answer)
+        _draw_bars(left, answer, outcomes)
+        _draw_convergence(right, answer)
     try:
         with out.writing() as file:
             figure.savefig(file, format=out.format, dpi=110)
@@ -49,51 +64,55 @@ def draw(answers: Sequence[Answer], found: Outcomes, out: OutFile) -> None:
         pyplot.close(figure)
 
 
-def _bars(axes: Any, answer: Answer, found: Outcomes) -> None:
-    measure = answer.measure
+def _draw_bars(axes: Any, answer: Answer, outcomes: Outcomes) -> None:
+    """Draw a bar for each index of each parameter, the largest parameter on top."""
     final = answer.final
-    shown = [name for name in measure.columns if f"{name}_conf" in final.of] + (
-        ["sigma"] if answer.method == "morris" else []
-    )
-    order = np.argsort(final.of[measure.main])
-    height = 0.8 / len(shown)
-    for i, name in enumerate(shown):
-        at = np.arange(order.size) + height * ((len(shown) - 1) / 2.0 - i)
-        half = final.of.get(f"{name}_conf")
+    indices = [name for name in answer.measure.columns if f"{name}_conf" in final.of]
+    if answer.method == "morris":
+        indices.append("sigma")
+    order = np.argsort(final.of[answer.measure.main])
+    height = BAR_HEIGHT / len(indices)
+    for i, name in enumerate(indices):
+        offset = height * ((len(indices) - 1) / 2.0 - i)
+        half_width = final.of.get(f"{name}_conf")
         axes.barh(
-            at,
+            np.arange(order.size) + offset,
             final.of[name][order],
             height,
-            xerr=None if half is None else half[order],
+            xerr=None if half_width is None else half_width[order],
             color=COLOURS[i],
             label=name,
             capsize=2.0,
         )
     axes.set_yticks(np.arange(order.size), [answer.names[i] for i in order])
     axes.axvline(0.0, color="0.6", lw=0.8)
-    unit = (
-        f" [{found.unit}]"
-        if answer.method == "morris" and not found.log and found.unit != "1"
-        else ""
-    )
-    axes.set(
-        xlabel=f"index{unit}, with its interval of 95 %",
-        title=f"{found.words}{''.join(f', {k} = {v}' for k, v in answer.at.items())}",
-    )
+    unit = ""
+    if answer.method == "morris" and not outcomes.log and outcomes.unit != "1":
+        unit = f" [{outcomes.unit}]"
+    group = "".join(f", {name} = {label}" for name, label in answer.at.items())
+    axes.set(xlabel=f"index{unit} with its 95 % interval", title=f"{outcomes.words}{group}")
     axes.legend(loc="lower right")
 
 
-def _settling(axes: Any, answer: Answer) -> None:
+def _draw_convergence(axes: Any, answer: Answer) -> None:
+    """Draw the main index of each parameter over the size of the sample."""
     main = answer.measure.main
     n = np.array([step.n for step in answer.steps])
     for i, name in enumerate(answer.names):
         values = [float(step.of[main][i]) for step in answer.steps]
-        half = [float(step.of[f"{main}_conf"][i]) for step in answer.steps]
-        # so that equal values are both seen
-        beside = 2.0 ** (0.05 * (i - 0.5 * (len(answer.names) - 1)))
-        style = {"color": COLOURS[i % len(COLOURS)], "ls": LINES[i // len(COLOURS) % len(LINES)]}
+        half_widths = [float(step.of[f"{main}_conf"][i]) for step in answer.steps]
+        # points are moved sideways, so that equal values do not hide each other
+        shift = 2.0 ** (0.05 * (i - 0.5 * (len(answer.names) - 1)))
         axes.errorbar(
-            n * beside, values, half, marker="o", ms=3.0, capsize=2.0, label=name, **style
+            n * shift,
+            values,
+            half_widths,
+            marker="o",
+            ms=3.0,
+            capsize=2.0,
+            label=name,
+            color=COLOURS[i % len(COLOURS)],
+            ls=LINE_STYLES[i // len(COLOURS) % len(LINE_STYLES)],
         )
     axes.set_xscale("log", base=2)
     axes.set_xticks(n, [str(k) for k in n])

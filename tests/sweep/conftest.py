@@ -1,4 +1,4 @@
-"""Small sweeps, made in a test's own folder from the shipped configurations."""
+"""Fixtures: small sweeps over shipped configurations, in folders of their tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from sweep.spec import Sweep, load_sweep
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[..., Sweep]:
-    """A sweep by the sections of its file: ``load(axes={...}, command_line={...})``."""
+    """Return a loader of sweeps: ``load(axes={...}, command_line={...})``."""
 
     def load(*, command_line: dict[str, Any] | None = None, **changes: Any) -> Sweep:
         return load_sweep(sweep_file(tmp_path, **changes), command_line)
@@ -23,7 +23,7 @@ def load(tmp_path: Path) -> Callable[..., Sweep]:
 
 @pytest.fixture
 def plan(load: Callable[..., Sweep]) -> Callable[..., Plan]:
-    """The plan of a sweep by the sections of its file."""
+    """Return a maker of plans: ``plan(axes={...})``."""
 
     def plan(**changes: Any) -> Plan:
         return make_plan(load(**changes))
@@ -33,7 +33,10 @@ def plan(load: Callable[..., Sweep]) -> Callable[..., Plan]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a finished sweep, 2 temperatures x 3 rings in 3 blocks; its file small.yaml stands beside it. Only to be read."""
+    """Return the store of a finished sweep, 2 temperatures x 3 rings in 3 blocks; read only.
+
+    Its file small.yaml is in the same folder.
+    """
     folder = tmp_path_factory.mktemp("finished")
     run_here(sweep_file(folder, axes=T0_AND_RINGS), folder / "small.zarr")
     return folder / "small.zarr"
@@ -41,7 +44,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a sweep that checks two of its six runs; its file small.yaml stands beside it. Only to be read."""
+    """Return the store of a sweep that measures the accuracy of two of its six runs; read only.
+
+    Its file small.yaml is in the same folder.
+    """
     folder = tmp_path_factory.mktemp("checked")
     run_here(sweep_file(folder, **SOME), folder / "small.zarr")
     return folder / "small.zarr"
@@ -49,7 +55,10 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a sweep with failed, early-stopped and pending runs and a variant with a hostile name; see MIXED. Only to be read."""
+    """Return the store of a sweep with failed, early-stopped and pending runs; read only.
+
+    One of its variants has a hostile name; see MIXED.
+    """
     folder = tmp_path_factory.mktemp("mixed")
     run_here(sweep_file(folder, base=base_in(folder), **MIXED), folder / "small.zarr")
     forget_block(folder / "small.zarr", 1)

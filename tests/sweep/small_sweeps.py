@@ -1,4 +1,4 @@
-"""Sweeps that run in seconds, the commands in this process and as processes, and stores compared bit for bit."""
+"""Sweeps that run in seconds, commands in this or another process, and comparison of stores."""
 
 import contextlib
 import io
@@ -46,7 +46,7 @@ T0_AND_RINGS: dict[str, Any] = {
 
 
 def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> Path:
-    """A sweep file over the melt base; a section of ``changes`` replaces ours, None drops it."""
+    """Write a sweep file: SMALL with sections replaced by ``changes``, or dropped where None."""
     content = {key: value for key, value in {**SMALL, **changes}.items() if value is not None}
     path = folder / file_name
     path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
@@ -54,7 +54,10 @@ def sweep_file(folder: Path, file_name: str = "small.yaml", **changes: Any) -> P
 
 
 def base_in(folder: Path) -> str:
-    """A copy of the melt base in a folder, by its name: a base far from its sweep file is recorded by its name alone."""
+    """Copy the melt base into a folder and return its name there.
+
+    Of a base far from its sweep file, a store records the name alone.
+    """
     return shutil.copy(MELT, folder / "base.yaml").name
 
 
@@ -86,15 +89,15 @@ def command(
     )
 
 
-#: Warnings that Python does not show unless it is asked to.
-NOT_SHOWN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+#: Warnings that Python hides by default.
+HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run ``sweep ...`` or ``marsdisk ...`` in this process, which saves its imports; the result is that of :func:`command`.
+    """Run ``sweep ...`` or ``marsdisk ...`` in this process; otherwise as :func:`command`.
 
-    What a program does not catch is raised. A test of what a process has of its own (its
-    environment and imports, pipes, signals) takes :func:`command`.
+    This saves the imports. Errors that the program does not catch are raised. Tests of the
+    environment, imports, pipes, or signals of a process need :func:`command`.
     """
     program, *arguments = map(str, words)
     main = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}[program]
@@ -105,13 +108,13 @@ def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]"
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sys, "argv", [program, *arguments])  # the commands that it prints repeat it
         done = CliRunner().invoke(main, arguments, prog_name=program, catch_exceptions=False)
-    shown = [warning for warning in caught if not issubclass(warning.category, NOT_SHOWN)]
+    shown = [warning for warning in caught if not issubclass(warning.category, HIDDEN_WARNINGS)]
     stderr = done.stderr + "".join(map(as_printed, shown))
     return subprocess.CompletedProcess([program, *arguments], done.exit_code, done.stdout, stderr)
 
 
 def as_printed(warning: warnings.WarningMessage) -> str:
-    """What Python prints of a warning."""
+    """Return the text that Python prints for a warning."""
     return warnings.formatwarning(
         str(warning.message), warning.category, warning.filename, warning.lineno
     )
@@ -119,9 +122,9 @@ def as_printed(warning: warnings.WarningMessage) -> str:
 
 @contextlib.contextmanager
 def keep_settings() -> Iterator[None]:
-    """Put back what a program sets for its process: environment, signal handlers, logging.
+    """Restore what a program sets for its process: environment, signal handlers, logging.
 
-    Meanwhile log records go where the program sends them, and not to pytest.
+    In the meantime log records go where the program sends them, not to pytest.
     """
     environment_before = dict(os.environ)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -143,10 +146,10 @@ def keep_settings() -> Iterator[None]:
 
 
 def known_loggers() -> list[logging.Logger]:
-    """Loggers that exist, those of our programs first."""
-    ours = [logging.getLogger(name) for name in (None, "marsdisk", "sweep")]
+    """Return the loggers that exist, those of our programs first."""
+    own_loggers = [logging.getLogger(name) for name in (None, "marsdisk", "sweep")]
     others = logging.root.manager.loggerDict.values()
-    return ours + [logger for logger in others if isinstance(logger, logging.Logger)]
+    return own_loggers + [logger for logger in others if isinstance(logger, logging.Logger)]
 
 
 def in_one_line(text: str) -> str:
@@ -154,27 +157,30 @@ def in_one_line(text: str) -> str:
 
 
 def results(store: Path | str | Place) -> dict[str, Any]:
-    """Every array along ``run`` sorted by run_id, but for those that tell of the day: who ran it, how fast, from which cache."""
+    """Return the arrays along ``run``, sorted by run_id.
+
+    Arrays that depend on the circumstances of a computation (worker, speed, caches) are left out.
+    """
     group = reader.open_group(store)
     used = np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
     order = used[np.argsort(reader.column(group, "run_id")[used].tolist())]
-    of_the_day = {"wall_time", "solver_time", "worker", "attempt", "block"}
-    found = {
+    circumstances = {"wall_time", "solver_time", "worker", "attempt", "block"}
+    columns = {
         name: reader.column(group, name)
         for name, array in group.arrays()
         if array.metadata.dimension_names[0] == "run"
     }
     return {
         name: values[order]
-        for name, values in found.items()
-        if name not in of_the_day and not name.startswith("cache_")
+        for name, values in columns.items()
+        if name not in circumstances and not name.startswith("cache_")
     }
 
 
-def assert_same_bits(one: Path | str | Place, other: Path | str | Place) -> None:
-    """Both stores hold the same runs with the same bits."""
-    left = results(one)
-    right = results(other)
+def assert_same_bits(left_store: Path | str | Place, right_store: Path | str | Place) -> None:
+    """Assert that two stores hold the same runs with the same bits."""
+    left = results(left_store)
+    right = results(right_store)
     assert left.keys() == right.keys()
     different = [
         name
@@ -185,16 +191,17 @@ def assert_same_bits(one: Path | str | Place, other: Path | str | Place) -> None
 
 
 def _bits(values: np.ndarray[Any, Any]) -> Any:
-    return values.tolist() if values.dtype.kind == "T" else (values.dtype, values.tobytes())
+    if values.dtype.kind == "T":
+        return values.tolist()
+    return values.dtype, values.tobytes()
 
 
-#: A sweep that repeats two of its six runs to find their accuracy.
+#: A sweep that measures the accuracy of two of its six runs.
 SOME: dict[str, Any] = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 0.4}}
-#: What somebody might name a variant: HTML, mathematics, a formula of a spreadsheet, a text that
-#: runs right to left, something too long.
+#: A hostile name of a variant: HTML, mathematics, a formula of a spreadsheet, a text that runs
+#: right to left, far too long.
 HOSTILE = '=1+1 <script>alert("x")</script> & $x_{^ \u202e\u05d0\u05d1,\n' + "long " * 30
-#: Runs that fail, that stop early and that are finished, of disks of two rings; half of them
-#: checked.
+#: Disks of two rings whose runs fail, stop early, or finish; the accuracy of half is measured.
 MIXED: dict[str, Any] = {
     "axes": {"temperature.T0": [3000.0, 4000.0, 5000.0], "ring": {"rings": [1.0, 2.7, 2]}},
     "variants": {
@@ -233,7 +240,7 @@ def as_of_schema(store: Path, schema: int) -> None:
 
 
 def forget_block(store: Path, block: int) -> None:
-    """Take back a block's commit record, as if the driver had been killed before it was written."""
+    """Remove a block's commit record, as if the driver had been killed before writing it."""
     status = zarr.open_group(store, mode="r+")["status"]
     assert isinstance(status, zarr.Array)
     size = status.chunks[0]

@@ -1,4 +1,4 @@
-"""``dataset.sweep``: whole disks, failures, configurations and the summary, from arrays in memory and from Dask arrays."""
+"""``dataset.sweep``: disks, failures, configurations, summary; in memory and as Dask arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,10 @@ def test_a_disk_is_the_sum_of_its_rings_and_nan_where_one_lacks(mixed: Path, chu
             rings = (runs.T0.values == T0) & (runs.variant.values == variant)
             whole = (runs.status.values[rings] == 1).all()
             total = float(disk.M_loss.sel(T0=T0, variant=variant))
-            assert (
-                total == pytest.approx(runs.M_loss.values[rings].sum(), rel=1e-15)
-                if whole
-                else np.isnan(total)
-            )
+            if whole:
+                assert total == pytest.approx(runs.M_loss.values[rings].sum(), rel=1e-15)
+            else:
+                assert np.isnan(total)
     assert int(np.isnan(disk.M_loss.values).sum()) == 3 + 2
 
 
@@ -53,12 +52,12 @@ def test_a_ring_that_is_no_case_of_the_sweep_leaves_no_sum(tmp_path: Path) -> No
 def test_series_of_disks_are_sums_at_shared_times(finished: Path, mixed: Path, chunks: Any) -> None:
     runs = sweep.open_store(finished, chunks=chunks)
     disk = runs.sweep.disk_total(["M_out_dot", "M_loss"])
-    one = disk.sel(T0=4000.0)
+    hot_disk = disk.sel(T0=4000.0)
     hot = np.flatnonzero(runs.T0.values == 4000.0)
     np.testing.assert_allclose(
-        one.M_out_dot.values, runs.M_out_dot.values[hot].sum(axis=0), rtol=1e-14
+        hot_disk.M_out_dot.values, runs.M_out_dot.values[hot].sum(axis=0), rtol=1e-14
     )
-    assert one.t.values.tolist() == runs.t.values[hot[0]].tolist()
+    assert hot_disk.t.values.tolist() == runs.t.values[hot[0]].tolist()
     with pytest.raises(
         ValueError, match=r"rings of a disk ended at different times.*choose disks with \.sel first"
     ):

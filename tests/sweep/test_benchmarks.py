@@ -1,4 +1,4 @@
-"""The benchmarks run and say what they are to say, on work that is too small for their figures to mean anything.
+"""The benchmarks run and report, on work too small for their figures to mean anything.
 
 ``make test`` takes only those tests that run no benchmark; that all of them can be imported is seen
 there, too.
@@ -31,19 +31,19 @@ def cells(line: str) -> list[str]:
 @pytest.mark.thorough
 def test_many_runs_are_all_done_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "SAMPLE", 10)
-    found = dict(many.rows(16))
+    rows = dict(many.rows(16))
     assert re.fullmatch(
         r"\d+ s, \d+ runs per second",
-        found["sweep run of 16 runs, 2 workers, from typing to the end"],
+        rows["sweep run of 16 runs, 2 workers, from typing to the end"],
     )
-    assert re.fullmatch(r"\d+ files, [\d.]+ GB, [\d.]+ kB per run", found["files, bytes"])
+    assert re.fullmatch(r"\d+ files, [\d.]+ GB, [\d.]+ kB per run", rows["files, bytes"])
 
 
 @pytest.mark.thorough
 def test_parts_of_a_run_add_up_to_what_it_costs(tmp_path: Path) -> None:
     milliseconds = {
-        what.partition(": ")[2] or what: float(figure.split()[0])
-        for what, figure in overhead.parts_of_a_run(tmp_path)
+        part.partition(": ")[2] or part: float(figure.split()[0])
+        for part, figure in overhead.parts_of_a_run(tmp_path)
     }
     whole = milliseconds.pop("all but the integrator")
     milliseconds.pop("integrator and its dense output")
@@ -60,16 +60,16 @@ def test_the_block_of_a_dead_worker_runs_on_another(tmp_path: Path) -> None:
 def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
     assert [cells(line)[0] for line in bins.lines((8, 16), 0.01, 1)[2:4]] == ["8", "16"]
     assert len(startup.lines(1, (0,))) > 4
-    ours = storage.CODECS[0]
+    default_codec = storage.CODECS[0]
     packed = storage.LAYOUTS[-1]
-    told = storage.lines(36, 1, (ours,), (ours, packed))
+    lines = storage.lines(36, 1, (default_codec,), (default_codec, packed))
     assert [
         cells(line)[0]
-        for line in told
+        for line in lines
         if line.startswith("| ") and "layout" not in line and "---" not in line
     ] == [
-        ours.title,
-        ours.title,
+        default_codec.title,
+        default_codec.title,
         packed.title,
     ]
 
@@ -77,16 +77,16 @@ def test_bins_start_up_and_storage_have_a_row_for_each_case() -> None:
 @pytest.mark.thorough
 def test_a_block_is_committed_flushed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flushing, "RUNS", 18)
-    told = flushing.lines(2)
-    assert [cells(line)[0] for line in told[-3:]] == list(flushing.WAYS)
-    assert all(float(cells(line)[1]) > 0.0 for line in told[-3:])
+    lines = flushing.lines(2)
+    assert [cells(line)[0] for line in lines[-3:]] == list(flushing.WAYS)
+    assert all(float(cells(line)[1]) > 0.0 for line in lines[-3:])
 
 
 @pytest.mark.thorough
 def test_rivals_do_the_same_runs_and_those_not_installed_are_named() -> None:
-    told = rivals.tool_lines(1, 1, ("ours", "pool"))
-    assert told[0].startswith("18 runs")
-    assert [cells(line)[0] for line in told[-2:]] == [
+    lines = rivals.tool_lines(1, 1, ("ours", "pool"))
+    assert lines[0].startswith("18 runs")
+    assert [cells(line)[0] for line in lines[-2:]] == [
         "**sweep run**",
         "multiprocessing.Pool, one npz per run",
     ]

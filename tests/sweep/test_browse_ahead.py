@@ -1,4 +1,4 @@
-"""What the page makes before somebody asks for it, and when; in a browser: tests/browser."""
+"""What the page prepares before anybody asks for it; tests/browser has the tests in a browser."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ LOOKS = 20  # more than there are things to make
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four runs. Only to be read."""
+    """Return a store of four runs; read only."""
     folder = tmp_path_factory.mktemp("four")
     run_here(
         sweep_file(
@@ -29,8 +29,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "four.zarr"
 
 
-def look(page: Page) -> None:
-    """What the server does every second."""
+def pass_a_second(page: Page) -> None:
+    """Let the server do what it does every second."""
     (every_second,) = page.document.session_callbacks
     every_second.callback()
 
@@ -41,11 +41,11 @@ def things(page: Page) -> list[str]:
 
 def test_one_thing_is_made_at_a_time_and_only_when_nothing_was_done(store: Path) -> None:
     page = Page(Document(), data_of(store))
-    look(page)
+    pass_a_second(page)
     assert things(page) == ["Map"]
-    for made in (["Series"], ["Series", "Sizes"], ["Series", "Sizes", "Run"]):
-        look(page)
-        assert list(page.details.parts) == made
+    for parts in (["Series"], ["Series", "Sizes"], ["Series", "Sizes", "Run"]):
+        pass_a_second(page)
+        assert list(page.details.parts) == parts
     page.choose([2])
     deeds = (
         lambda: page.pages.update(active=1),
@@ -57,10 +57,10 @@ def test_one_thing_is_made_at_a_time_and_only_when_nothing_was_done(store: Path)
     for deed in deeds:
         deed()
         before = things(page)
-        look(page)
+        pass_a_second(page)
         assert things(page) == before
     for _ in range(LOOKS):
-        look(page)
+        pass_a_second(page)
     assert set(things(page)) == {*PARTS, *VIEWS}
 
 
@@ -69,7 +69,7 @@ def test_views_that_nobody_sees_follow_the_filter(store: Path) -> None:
     for condition, count in (("", 4), ("T0 > 3500", 2)):
         page.filter.value = condition
         for _ in range(LOOKS):
-            look(page)
+            pass_a_second(page)
         assert f"{count} of 4 runs." in page.views["Runs"].note.text
         assert f"{count} runs." in page.views["Parallel"].note.text
         assert f"Sums over {count} finished runs." in page.views["Cache"].text.text
@@ -85,8 +85,9 @@ def test_a_filter_stays_when_the_store_goes_on(store: Path, tmp_path: Path) -> N
     page.filter.value = "T0 > 3500"
     assert page.runs.tolist() == [2, 3]
     commit.write_bytes(content)
-    page._next_look = 0.0
-    look(page)
+    # makes the next check for changes due; the page has no clock that could be set
+    page._next_look = 0.0  # noqa: SLF001
+    pass_a_second(page)
     assert page.data.finished
     assert page.runs.tolist() == [2, 3]
 
@@ -101,7 +102,7 @@ def test_what_cannot_be_made_keeps_nothing_else_from_being_made(
     page = Page(Document(), data_of(damaged))
     assert "M_loss is damaged" in page.problem.text
     for _ in range(LOOKS):
-        look(page)
+        pass_a_second(page)
     assert "Made by" in page.views["Provenance"].text.text
     assert "Sums over 4 finished runs." in page.views["Cache"].text.text
     page.pages.active = list(VIEWS).index("Cache")

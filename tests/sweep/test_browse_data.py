@@ -69,7 +69,7 @@ SWEEPS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
 
 @pytest.fixture
 def data_of(tmp_path: Path) -> Callable[..., Data]:
-    """The data of a store by the sections of its sweep file; none of its runs is done."""
+    """Return the data of a store without any finished run, from the sections of its sweep file."""
 
     def data_of(**sections: Any) -> Data:
         store = tmp_path / "s.zarr"

@@ -56,7 +56,7 @@ def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(
     )
 
 
-@pytest.mark.parametrize("most", [3, 4, 7])
+@pytest.mark.parametrize("max_ticks", [3, 4, 7])
 @pytest.mark.parametrize(
     ("low", "high"),
     [
@@ -70,14 +70,16 @@ def test_a_scale_is_logarithmic_where_positive_values_span_more_than_a_decade(
         (7.0, 7.0),
     ],
 )
-def test_ticks_are_a_few_round_numbers_inside_the_axis(low: float, high: float, most: int) -> None:
+def test_ticks_are_a_few_round_numbers_inside_the_axis(
+    low: float, high: float, max_ticks: int
+) -> None:
     scale = Scale.of(np.array([low, high]))
     first, last = scale.ends()
-    ticks = scale.ticks(most)
-    assert 1 <= len(ticks) <= most
+    ticks = scale.ticks(max_ticks)
+    assert 1 <= len(ticks) <= max_ticks
     assert all(first - 1e-6 <= place <= last + 1e-6 for place, _ in ticks)
     assert len({words for _, words in ticks}) == len(ticks)
-    assert most < 4 or len(ticks) >= 2
+    assert max_ticks < 4 or len(ticks) >= 2
 
 
 def test_texts_act_on_nothing() -> None:

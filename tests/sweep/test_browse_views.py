@@ -20,36 +20,36 @@ LONG_WORDS = [letter * 18 for letter in "abcd"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """Four runs over two parameters."""
+    """Return the data of four runs over two parameters."""
     folder = tmp_path_factory.mktemp("four")
     run_here(sweep_file(folder, axes=T0_AND_TAU0), folder / "four.zarr")
     return data_of(folder / "four.zarr")
 
 
 @pytest.mark.parametrize(
-    ("most", "drawn", "words"),
+    ("max_points", "drawn", "words"),
     [
         (4, [0, 1, 2, 3], "4 runs, all done"),
         (3, [0, 1, 3], "3 runs, all done; 1 more are not drawn, a filter brings them"),
     ],
 )
 def test_each_run_is_a_point_up_to_a_limit_above_which_some_are_left_out(
-    data: Data, monkeypatch: pytest.MonkeyPatch, most: int, drawn: list[int], words: str
+    data: Data, monkeypatch: pytest.MonkeyPatch, max_points: int, drawn: list[int], words: str
 ) -> None:
-    monkeypatch.setattr(points, "MOST", most)
+    monkeypatch.setattr(points, "MOST", max_points)
     shown = points.Points.of(data, data.columns["run"], "T0", "tau0_target", "M_loss")
     assert shown.run.tolist() == drawn
     assert shown.in_words() == words
 
 
-@pytest.mark.parametrize(("most", "left_out"), [(3, 0), (2, 0), (1, 1)])
+@pytest.mark.parametrize(("max_axes", "left_out"), [(3, 0), (2, 0), (1, 1)])
 def test_parallel_coordinates_count_the_parameters_that_have_no_axis(
     data: Data,
     monkeypatch: pytest.MonkeyPatch,
-    most: int,
+    max_axes: int,
     left_out: int,
 ) -> None:
-    monkeypatch.setattr(parallel, "MOST_AXES", most)
+    monkeypatch.setattr(parallel, "MOST_AXES", max_axes)
     page = Page(Document(), data)
     page.pages.active = list(VIEWS).index("Parallel")
     note = page.views["Parallel"].note.text

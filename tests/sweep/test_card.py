@@ -28,8 +28,8 @@ def carded(store: Path, run: object) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return str(found)
+    (content,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return str(content)
 
 
 def row(text: str, first: str) -> list[str]:
@@ -55,11 +55,8 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     }
     accuracy = text.partition("## Accuracy")[2]
     for i, label in enumerate(labels):
-        verdict = (
-            "within"
-            if numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
-            else "**beyond**"
-        )
+        is_within = numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
+        verdict = "within" if is_within else "**beyond**"
         shown = [f"{numbers[name][i]:.2g}" for name in numbers]
         shown[2] = shown[2].replace("nan", "-")
         assert row(accuracy, label) == [label, *shown, "0.001, 0.01", verdict]
@@ -68,8 +65,8 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
     assert row(text, "supply_weights")[1] == str(reader.column(group, "cache_hits")[checked, -1])
     assert re.search(r"\| table radiation\.Q_pr = forsterite \| SHA-256 [0-9a-f]{64} \|", text)
     assert re.search(r"- ledger: start \+ supply = dust \+ losses to \d", text)
-    for what in ("model version", "git commit", "made", "Python and packages", "plan"):
-        assert row(text, what)[1]
+    for item in ("model version", "git commit", "made", "Python and packages", "plan"):
+        assert row(text, item)[1]
 
 
 def test_what_differs_comes_first(tmp_path: Path) -> None:
@@ -93,19 +90,19 @@ def test_commands_and_configuration_on_the_card_repeat_the_run(
     monkeypatch.chdir(mixed.parent)
     text = carded(mixed, 8)
     group = reader.open_group(mixed)
-    again, check = fenced(text, "sh").splitlines()
-    wanted = str(reader.column(group, "run_id")[8])
+    run_line, check = fenced(text, "sh").splitlines()
+    expected_id = str(reader.column(group, "run_id")[8])
     config = build_config(yaml.safe_load(fenced(text, "yaml")))
-    assert run_id(config) == wanted
+    assert run_id(config) == expected_id
     assert run_zero_d(config).M_loss == reader.column(group, "M_loss")[8]
-    done = run_command(*shlex.split(again), "--out", tmp_path / "run.csv", cwd=mixed.parent)
+    done = run_command(*shlex.split(run_line), "--out", tmp_path / "run.csv", cwd=mixed.parent)
     assert (done.returncode, done.stderr) == (0, "")
     series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
     assert series[:, 1].tobytes() == reader.column(group, "Sigma")[8].tobytes()
-    assert check == again.replace("marsdisk run", "marsdisk check")
+    assert check == run_line.replace("marsdisk run", "marsdisk check")
     names: dict[str, object] = {}
     exec(fenced(text, "python"), names)
-    assert run_id(names["config"]) == wanted  # type: ignore[arg-type]
+    assert run_id(names["config"]) == expected_id  # type: ignore[arg-type]
 
 
 def test_failed_and_pending_runs_have_a_card_without_results(mixed: Path) -> None:
@@ -122,7 +119,7 @@ def test_failed_and_pending_runs_have_a_card_without_results(mixed: Path) -> Non
 
 def test_hostile_text_stays_text(mixed: Path) -> None:
     text = carded(mixed, 1)
-    before, _, after = text.partition("## Again")
+    before, _, after = text.partition("## Reproduce this run")
     assert "<script" not in before
     assert "&#60;script&#62;" in row(text, "variant")[1]
     assert "\u202e" not in text

@@ -1,4 +1,4 @@
-"""What tables, pictures and the page share."""
+"""Columns and cells of a store, which tables, plots and the page share."""
 
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(
 
 
 def test_a_cell_shows_the_run_that_its_case_shares_with_another(tmp_path: Path) -> None:
-    """A variant that changes nothing at one temperature only: its cell there shows the run that it shares."""
+    """A variant changes nothing at one of two temperatures; its cell there shows the shared run."""
     file = sweep_file(
         tmp_path,
         axes={"temperature.T0": [3000.0, 4000.0]},

@@ -1,4 +1,4 @@
-"""``accuracy:`` in a sweep file: which runs are checked, what the store holds of it, and what is said at the end."""
+"""Accuracy of a sweep: which runs are compared, what the store holds, what the end reports."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""What a sweep that checks some runs says of their accuracy, and stores that know fewer quantities."""
+"""What a sweep reports on accuracy, also from a store with fewer quantities."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ ARRAYS = (*ERRORS, "order_bins")
 
 
 def said_of(file: Path, store: Path) -> list[str]:
-    """What is said of the accuracy of a sweep that has been run into ``store``, or is now."""
+    """Return the report on the accuracy of a sweep, which is run if ``store`` is new."""
     if not store.exists():
         run_here(file, store)
     return accuracy_lines(reader.open_group(store), load_sweep(file))
@@ -33,9 +33,9 @@ def said_of(file: Path, store: Path) -> list[str]:
 
 def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
     (line,) = (line for line in lines if f"for {kind}: " in line)
-    found = re.search(pattern, line)
-    assert found, line
-    return found.groups()
+    match = re.search(pattern, line)
+    assert match, line
+    return match.groups()
 
 
 def numbers_of(line: str) -> list[float]:
@@ -55,19 +55,16 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
         "quantity err_time: largest median over 0.001 err_bins: largest median over 0.003" in text
     )
     dataset = sweep.open_store(tmp_path / "results" / "small.zarr")
-    table = [
-        line
-        for line in done.stdout.splitlines()
-        if line.startswith(tuple(f"  {name} " for name in QUANTITIES))
-    ]
+    heads = tuple(f"  {name} " for name in QUANTITIES)
+    table = [line for line in done.stdout.splitlines() if line.startswith(heads)]
     lines = {line.split()[0]: numbers_of(line) for line in table}
     assert list(lines) == list(QUANTITIES)
     for name, shown in lines.items():
-        found = []
+        statistics = []
         for kind, limit in (("err_time", 1e-3), ("err_bins", 3e-3)):
             errors = dataset[kind].sel(quantity=name).dropna("run").values
-            found += [errors.max(), np.median(errors), (errors > limit).sum()]
-        assert shown == pytest.approx(found, rel=0.06)
+            statistics += [errors.max(), np.median(errors), (errors > limit).sum()]
+        assert shown == pytest.approx(statistics, rel=0.06)
     assert re.search(
         r"6 of them count as done, but are beyond a limit: err_bins of \w+ in 6, ", text
     )
@@ -82,15 +79,15 @@ def test_a_run_ends_with_the_errors_of_each_quantity_and_what_to_do(tmp_path: Pa
         r" round-off\n",
         done.stdout,
     )
-    said = advice(
+    numbers = advice(
         done.stdout.splitlines(),
         "err_bins",
         r"raise sizes\.n_bins to about (\d+) .*\((\w+) of run (\d) needs most\), or accept the"
         r" error: accuracy: {bins_limit: (\S+)}",
     )
-    assert int(said[0]) > 50
-    assert dataset.err_bins.sel(quantity=said[1]).values[int(said[2])] > 3e-3
-    assert float(said[3]) >= np.nanmax(dataset.err_bins.values)
+    assert int(numbers[0]) > 50
+    assert dataset.err_bins.sel(quantity=numbers[1]).values[int(numbers[2])] > 3e-3
+    assert float(numbers[3]) >= np.nanmax(dataset.err_bins.values)
     (line,) = re.findall(r"look closer at run \d: (marsdisk check .*)", done.stdout)
     alone = run_command(*shlex.split(line), cwd=tmp_path)
     assert (alone.returncode, alone.stderr) == (1, "")
@@ -103,42 +100,42 @@ ALL_CHECKED: dict[str, Any] = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 1.
 
 
 def test_the_limit_that_is_advised_accepts_the_errors(tmp_path: Path) -> None:
-    said = said_of(sweep_file(tmp_path, **ALL_CHECKED), tmp_path / "s.zarr")
+    report = said_of(sweep_file(tmp_path, **ALL_CHECKED), tmp_path / "s.zarr")
     (limit,) = advice(
-        said, "err_bins", r"accept the error: accuracy: {bins_limit: (\S+)} in the sweep file"
+        report, "err_bins", r"accept the error: accuracy: {bins_limit: (\S+)} in the sweep file"
     )
     accepting = {**ALL_CHECKED, "accuracy": {"fraction": 1.0, "bins_limit": float(limit)}}
     assert said_of(sweep_file(tmp_path, **accepting), tmp_path / "s.zarr")[-1].startswith(GOOD)
 
 
 def test_the_bins_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
-    """Errors that change sign from grid to grid may be small by accident, so it is advised to check again."""
+    """Errors change sign between grids and may be small by accident, so one step may not do."""
     settings = {"numerics.t_end_years": 0.02, "sizes.n_bins": 40}
     bins = []
     for i in range(3):
-        said = said_of(sweep_file(tmp_path, **ALL_CHECKED, set=settings), tmp_path / f"{i}.zarr")
-        if said[-1].startswith(GOOD):
+        report = said_of(sweep_file(tmp_path, **ALL_CHECKED, set=settings), tmp_path / f"{i}.zarr")
+        if report[-1].startswith(GOOD):
             break
-        bins += advice(said, "err_bins", r"raise sizes\.n_bins to about (\d+) and check again")
+        bins += advice(report, "err_bins", r"raise sizes\.n_bins to about (\d+) and check again")
         settings["sizes.n_bins"] = int(bins[-1])
-    assert said[-1].startswith(GOOD)
+    assert report[-1].startswith(GOOD)
     assert bins
 
 
 def test_the_tolerances_that_are_advised_are_enough_sooner_or_later(tmp_path: Path) -> None:
-    """A tolerance of 0.1 is too loose for errors to follow it closely, so it is advised to check again."""
+    """Errors hardly follow a tolerance as loose as 0.1, so one step may not do."""
     given = {"axes": T0_AND_RINGS, "accuracy": {"fraction": 1.0, "bins_limit": 1.0}}
     settings = {"numerics.t_end_years": 0.1, "numerics.rtol": 0.1, "numerics.atol": 3e-4}
     lowered = []
     for i in range(3):
-        said = said_of(sweep_file(tmp_path, **given, set=settings), tmp_path / f"{i}.zarr")
-        if said[-1].startswith(GOOD):
+        report = said_of(sweep_file(tmp_path, **given, set=settings), tmp_path / f"{i}.zarr")
+        if report[-1].startswith(GOOD):
             break
         pattern = r"lower numerics\.rtol and atol to about (\S+) and (\S+) and check again"
-        rtol, atol = map(float, advice(said, "err_time", pattern))
+        rtol, atol = map(float, advice(report, "err_time", pattern))
         lowered.append(rtol)
         settings.update({"numerics.rtol": rtol, "numerics.atol": atol})
-    assert said[-1].startswith("all are within the limits: ")
+    assert report[-1].startswith("all are within the limits: ")
     assert lowered
 
 
@@ -146,10 +143,10 @@ def test_checks_within_their_limits_need_no_advice(checked: Path, tmp_path: Path
     generous = sweep_file(
         tmp_path, axes=T0_AND_RINGS, accuracy={"fraction": 0.4, "bins_limit": 1.0}
     )
-    said = said_of(generous, checked)
-    assert said[0].startswith("repeated 2 of 6 runs")
-    assert len(said) == 3 + len(QUANTITIES)
-    assert not [line for line in said if "beyond a limit" in line or "marsdisk check" in line]
+    report = said_of(generous, checked)
+    assert report[0].startswith("repeated 2 of 6 runs")
+    assert len(report) == 3 + len(QUANTITIES)
+    assert not [line for line in report if "beyond a limit" in line or "marsdisk check" in line]
 
 
 def as_before_the_errors_were_extrapolated(store: Path) -> None:
@@ -191,9 +188,9 @@ def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(
     assert sweep.open_store(store).err_bins.sel(quantity="t99").values.tolist() == pytest.approx(
         before.err_bins.sel(quantity="t99").values.tolist(), nan_ok=True
     )
-    said = said_of(checked.parent / "small.yaml", store)
-    assert [line.split()[0] for line in said[2:5]] == ["M_loss", "t99", "Sigma_final"]
-    assert "all are within the limits: M_loss to 0." in said[5]
+    report = said_of(checked.parent / "small.yaml", store)
+    assert [line.split()[0] for line in report[2:5]] == ["M_loss", "t99", "Sigma_final"]
+    assert "all are within the limits: M_loss to 0." in report[5]
     run = int(np.flatnonzero(before.err_bins.notnull().all("quantity"))[0])
     text = card(group, run, str(store))
     assert "| Sigma_final | " in text

@@ -1,4 +1,4 @@
-"""``expect:`` in a sweep file: which runs and groups are judged, what passes, what fails, and what cannot be judged."""
+"""Expectations: which runs and groups are judged, what passes, fails, and cannot be judged."""
 
 import json
 import shutil
@@ -41,7 +41,10 @@ Made = Callable[..., Path]
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
-    """The store of a toy sweep over e0 and i0, scaled to 0..1, in blocks of two runs; its file small.yaml stands beside it."""
+    """Return a function that runs a toy sweep over e0 and i0, scaled to 0..1, in blocks of two.
+
+    The sweep file small.yaml is in the folder of the store.
+    """
 
     def toy(
         model: Callable[[float, float], float],
@@ -68,15 +71,21 @@ def ask(*words: object) -> Result:
 
 
 def checked(store: Path, *words: object) -> dict[str, Any]:
-    """What sweep expect --json says, by name of the expectation, and its exit code as ``exit_code``."""
+    """Return the output of sweep expect --json by name, and its exit code as ``exit_code``."""
     done = ask("expect", store, *words, "--json")
     content = json.loads(done.output)
     assert content["exit_code"] == done.exit_code
     return {"exit_code": done.exit_code, **{of["name"]: of for of in content["checks"]}}
 
 
-def counts(of: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
-    return of["verdict"], of["judged"], of["failing"], of["not_judged"], of["alone"]
+def counts(judged: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
+    return (
+        judged["verdict"],
+        judged["judged"],
+        judged["failing"],
+        judged["not_judged"],
+        judged["alone"],
+    )
 
 
 def test_a_loss_that_stays_passes_along_an_axis_in_the_order_of_its_values(toy: Made) -> None:
@@ -450,14 +459,14 @@ def test_names_that_a_plan_knows_are_those_of_its_store(
     from sweep.store import reader
 
     expected = Results.expected(plan(axes=T0_AND_RINGS))
-    there = Results.of(reader.open_group(finished))
-    assert {*expected.cases} == {*there.cases}
-    assert {*expected.parameters} >= {*there.parameters} - {"ring"}
+    stored = Results.of(reader.open_group(finished))
+    assert {*expected.cases} == {*stored.cases}
+    assert {*expected.parameters} >= {*stored.parameters} - {"ring"}
     kinds = {name: values.dtype.kind for name, values in expected.cases.items()}
     numbers = {"i": "f", "u": "f"}
     assert {name: numbers.get(kind, kind) for name, kind in kinds.items()} == {
         name: numbers.get(values.dtype.kind, values.dtype.kind)
-        for name, values in there.cases.items()
+        for name, values in stored.cases.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The commands as a person types them: what they print, what they leave behind, and their exit codes."""
+"""The commands as people type them: what they print and leave behind, and their exit codes."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ Finished = tuple[Any, Path]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """What the installed ``sweep run small.yaml`` printed, and the folder it ran in."""
+    """Return the output of the installed ``sweep run small.yaml``, and the folder it ran in."""
     folder = tmp_path_factory.mktemp("ran")
     sweep_file(folder, axes=T0_AND_RINGS)
     return command("sweep", "run", "small.yaml", "--workers", 0, cwd=folder), folder
@@ -53,7 +53,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(scope="module")
 def partly_failed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The same for a sweep one of whose three runs needs more steps than it may take."""
+    """Return the same for a sweep one of whose three runs needs more steps than allowed."""
     folder = tmp_path_factory.mktemp("failed")
     set_ = {
         "numerics.t_end_years": 0.02,
@@ -468,11 +468,11 @@ def test_compiling_is_announced_where_there_is_no_compiled_kernel_yet(
 
 def test_a_run_that_ends_before_its_first_orbit_says_so(tmp_path: Path) -> None:
     done = run_command("marsdisk", "run", CONFIGS / "mars_0d_fiducial.yaml", cwd=tmp_path)
-    said = in_one_line(done.stdout)
-    assert "tau_los exceeded optical_depth.tau_stop; set tau_stop: null" in said
-    assert "note: a stop condition ended the run early" in said
+    text = in_one_line(done.stdout)
+    assert "tau_los exceeded optical_depth.tau_stop; set tau_stop: null" in text
+    assert "note: a stop condition ended the run early" in text
     note = "note: the run ended before the dust went round Mars once"
-    assert note in said
+    assert note in text
     assert (
         note
         not in run_command(
@@ -540,7 +540,7 @@ def test_status_tells_of_a_driver_that_was_killed_and_how_to_go_on(tmp_path: Pat
 
 
 def settings() -> tuple[object, ...]:
-    """What a program may set for its process."""
+    """Return what a program may set for its process."""
     logs = logging.getLogger("sweep").level, logging.getLogger().handlers[:]
     return signal.getsignal(signal.SIGINT), logs, dict(os.environ), sys.argv[:], Path.cwd()
 

@@ -1,4 +1,4 @@
-"""Designs: points that are the same bits from the file alone, go on where they can, cover the space, and say what is wrong with them."""
+"""Designs: points follow from the file alone, can be extended, and cover the space."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ IN_UNIT = {
 
 
 def points(load: Load, section: str = "sample", **given: Any) -> list[dict[str, Any]]:
-    """The drawn points of a design, in its order."""
+    """Return the points of a design, in its order."""
     (axis,) = (
         axis for axis in load(**{section: {"axes": AXES, **given}}).axes if axis.name == POINT
     )
@@ -123,18 +123,14 @@ def test_a_sample_covers_the_space_better_than_chance(load: Load, method: str) -
     assert stats.qmc.discrepancy(unit(method, 1)) < (0.6 if method == "lhs" else 0.15) * by_chance
 
 
-def test_each_key_of_a_latin_hypercube_falls_once_into_each_stratum_and_sobol_pairs_into_each_square(
+def test_a_latin_hypercube_fills_each_stratum_of_a_key_once_and_sobol_pairs_each_square(
     load: Load,
 ) -> None:
-    lhs, sobol = (
-        np.array(
-            [
-                list(p.values())
-                for p in load(sample={"method": m, "n": 64, "axes": IN_UNIT}).axes[0].points
-            ]
-        )
-        for m in ("lhs", "sobol")
-    )
+    arrays = []
+    for method in ("lhs", "sobol"):
+        axis = load(sample={"method": method, "n": 64, "axes": IN_UNIT}).axes[0]
+        arrays.append(np.array([list(point.values()) for point in axis.points]))
+    lhs, sobol = arrays
     for values, (low, high) in zip(lhs.T, [(0.0, 0.5), (0.0, 1.0), (0.5, 1.0)], strict=True):
         assert sorted(((values - low) / (high - low) * 64).astype(int)) == list(range(64))
     squares = (sobol[:, 0] * 2 * 8).astype(int) * 8 + (sobol[:, 1] * 8).astype(int)
@@ -142,7 +138,7 @@ def test_each_key_of_a_latin_hypercube_falls_once_into_each_stratum_and_sobol_pa
 
 
 @pytest.mark.parametrize(
-    ("section", "fewer", "more"),
+    ("section", "fewer", "changes"),
     [
         ("sample", {"method": "sobol", "n": 1024}, {"n": 4096}),
         ("sample", {"method": "halton", "n": 100}, {"n": 333}),
@@ -153,10 +149,10 @@ def test_each_key_of_a_latin_hypercube_falls_once_into_each_stratum_and_sobol_pa
     ],
 )
 def test_a_design_that_goes_on_keeps_its_points(
-    load: Load, section: str, fewer: dict[str, Any], more: dict[str, Any]
+    load: Load, section: str, fewer: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     first = points(load, section, **fewer)
-    longer = points(load, section, **{**fewer, **more})
+    longer = points(load, section, **{**fewer, **changes})
     assert len(first) < len(longer)
     assert longer[: len(first)] == first
 
@@ -174,31 +170,31 @@ def test_another_seed_gives_other_points_and_none_means_one(load: Load) -> None:
 
 
 def test_a_sample_is_one_axis_among_others(plan: Planner) -> None:
-    made = plan(
+    planned = plan(
         sample={"method": "sobol", "n": 4, "axes": AXES},
         axes={"dynamics.e0": [0.1, 0.5]},
         variants={"as_is": {}, "big": {"sizes.s_max": 5.0}},
     )
-    assert [axis.name for axis in made.sweep.axes] == ["dynamics.e0", "point", "variant"]
-    assert len(made.cases) == 2 * 4 * 2
-    assert made.coordinates == {
+    assert [axis.name for axis in planned.sweep.axes] == ["dynamics.e0", "point", "variant"]
+    assert len(planned.cases) == 2 * 4 * 2
+    assert planned.coordinates == {
         "dynamics.e0": "e0",
         "temperature.T0": "T0",
         "dynamics.i0": "i0",
         "sizes.s_max": "s_max",
     }
-    assert {case.labels["point"] for case in made.cases} == {0, 1, 2, 3}
+    assert {case.labels["point"] for case in planned.cases} == {0, 1, 2, 3}
 
 
 def test_one_at_a_time_changes_one_key_and_has_its_base_once(load: Load) -> None:
     given = {"collisions.alpha_frag": [3.0, 4.0], "dynamics.e0": {"linspace": [0.1, 0.7, 3]}}
-    made = load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given)
-    assert [overrides for _, overrides in made.numbered()] == [
+    loaded = load(set={"numerics.t_end_years": 0.02, "dynamics.e0": 0.3}, one_at_a_time=given)
+    assert [overrides for _, overrides in loaded.numbered()] == [
         {},
         *({"collisions.alpha_frag": value} for value in (3.0, 4.0)),
         *({"dynamics.e0": pytest.approx(value)} for value in (0.1, 0.4, 0.7)),
     ]
-    assert [made.labels(number)["one_at_a_time"] for number in (0, 1)] == [
+    assert [loaded.labels(number)["one_at_a_time"] for number in (0, 1)] == [
         "base",
         "collisions.alpha_frag = 3.0",
     ]
@@ -360,7 +356,7 @@ def test_all_that_is_wrong_with_a_design_is_listed_at_once(
     with pytest.raises(ConfigError) as caught:
         load(**changes)
     assert [
-        found[: len(line)] for found, line in zip(caught.value.problems, lines, strict=True)
+        problem[: len(line)] for problem, line in zip(caught.value.problems, lines, strict=True)
     ] == lines
 
 
@@ -398,7 +394,7 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
 
 
 @pytest.mark.parametrize(
-    ("section", "then", "now", "words"),
+    ("section", "first", "second", "words"),
     [
         (
             "sample",
@@ -427,11 +423,11 @@ GIVEN = {"method": "sobol", "n": 4, "axes": AXES}
     ],
 )
 def test_a_store_of_fewer_points_says_whether_they_stay(
-    tmp_path: Path, section: str, then: Any, now: Any, words: str
+    tmp_path: Path, section: str, first: Any, second: Any, words: str
 ) -> None:
-    run_here(sweep_file(tmp_path, **{section: then}), tmp_path / "s.zarr")
+    run_here(sweep_file(tmp_path, **{section: first}), tmp_path / "s.zarr")
     with pytest.raises(PlanChangedError) as caught:
-        run_here(sweep_file(tmp_path, **{section: now}), tmp_path / "s.zarr")
+        run_here(sweep_file(tmp_path, **{section: second}), tmp_path / "s.zarr")
     assert words in str(caught.value)
     assert ("--extend" in str(caught.value)) == ("--extend" in words)
 
@@ -440,7 +436,8 @@ def test_points_that_another_version_draws_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = sweep_file(tmp_path, sample=GIVEN)
-    drawn = sweep.design._drawn
+    # a library that draws other points can only be had by replacing it
+    drawn = sweep.design._drawn  # noqa: SLF001
     run_here(file, tmp_path / "s.zarr")
     monkeypatch.setattr(sweep.design, "_drawn", lambda spec: 1.0 - drawn(spec))
     monkeypatch.setattr(sweep.design, "_version", lambda name: "99.0")
@@ -477,14 +474,14 @@ def test_a_design_in_workers_is_the_design_in_this_process(tmp_path: Path) -> No
 
 def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) -> None:
     choice = {"dynamics.e0": {"choice": [0.1, 0.5]}, "dynamics.i0": {"uniform": [0.02, 0.1]}}
-    made = run_here(
+    planned = run_here(
         sweep_file(tmp_path, design={"method": "saltelli", "n": 4, "axes": choice}),
         tmp_path / "s.zarr",
     )
     dataset = sweep.open_store(tmp_path / "s.zarr")
-    assert dataset.sizes["case"] == 4 * 4 > dataset.sizes["run"] == len(made.cases)
+    assert dataset.sizes["case"] == 4 * 4 > dataset.sizes["run"] == len(planned.cases)
     assert dataset.case_point.values.tolist() == list(range(16))
-    drawn = [dict(point) for point in made.sweep.axes[0].points]
+    drawn = [dict(point) for point in planned.sweep.axes[0].points]
     of_cases = dataset.isel(run=dataset.case_run.values)
     assert of_cases.e0.values.tolist() == [point["dynamics.e0"] for point in drawn]
     assert of_cases.i0.values.tolist() == [point["dynamics.i0"] for point in drawn]
@@ -492,8 +489,8 @@ def test_cases_that_share_a_run_are_found_in_the_table_of_cases(tmp_path: Path) 
     assert grid.M_loss.dims == ("point",)
     assert grid.M_loss.values.tolist() == of_cases.M_loss.values.tolist()
     assert (
-        f"{16 - len(made.cases)} of 16 cases have the same configuration as another (point = "
-        in made.warnings[0]
+        f"{16 - len(planned.cases)} of 16 cases have the same configuration as another (point = "
+        in planned.warnings[0]
     )
 
 

@@ -19,9 +19,9 @@ FILES = sorted(set(re.findall(r"configs/sweeps/\w+\.yaml", PAGE)))
 
 @pytest.mark.parametrize("name", FILES)
 def test_its_sweeps_are_those_that_are_shipped(name: str) -> None:
-    made = load_sweep(ROOT / name)
+    shipped = load_sweep(ROOT / name)
     (runs,) = re.findall(rf"{name} +# ([\d,]+) runs", PAGE)
-    assert sum(1 for _ in made.numbered()) == int(runs.replace(",", ""))
+    assert sum(1 for _ in shipped.numbered()) == int(runs.replace(",", ""))
 
 
 def test_its_sections_are_in_the_shipped_files() -> None:
@@ -64,8 +64,5 @@ def test_it_tells_of_every_method_whether_it_goes_on() -> None:
     }
     assert rows.keys() == METHODS.keys()
     for method, row in rows.items():
-        assert (
-            f"| yes, in `{METHODS[method].continues}`" in row
-            if METHODS[method].continues
-            else "| no:" in row
-        )
+        continues = METHODS[method].continues
+        assert (f"| yes, in `{continues}`" if continues else "| no:") in row

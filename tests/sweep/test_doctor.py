@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, repairs what it may, loses nothing, and the same sweep then ends with the same bits."""
+"""The doctor finds damage and repairs it without loss; the sweep then ends with the same bits."""
 
 import json
 import os
@@ -30,7 +30,7 @@ Damage = Callable[[Path], object]
 
 @pytest.fixture
 def store(tmp_path: Path, finished: Path) -> Path:
-    """A copy of the finished store, to be damaged: 6 runs in 3 blocks."""
+    """Return a copy of the finished store, to be damaged: 6 runs in 3 blocks."""
     shutil.copy(finished.parent / "small.yaml", tmp_path)
     return Path(shutil.copytree(finished, tmp_path / "s.zarr"))
 
@@ -54,15 +54,18 @@ def garble(*parts: str) -> Damage:
 
 
 def remove(*parts: str) -> Damage:
-    return lambda store: (
-        shutil.rmtree(store.joinpath(*parts))
-        if store.joinpath(*parts).is_dir()
-        else store.joinpath(*parts).unlink()
-    )
+    def remove_part(store: Path) -> None:
+        path = store.joinpath(*parts)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+    return remove_part
 
 
 def no_plain_file(kind: str, *parts: str) -> Damage:
-    """Something else in place of a chunk."""
+    """Put something else in place of a chunk."""
     make = {
         "a link": lambda path: path.symlink_to("/dev/zero"),
         "a link to another": lambda path: path.symlink_to("1"),
@@ -151,9 +154,9 @@ def test_results_that_cannot_be_read_become_pending_and_are_computed_again(
     store: Path, finished: Path, damage: Damage, kind: str, blocks: tuple[str, ...]
 ) -> None:
     damage(store)
-    found = examine(store)
-    assert [(finding.kind, finding.names) for finding in found.findings] == [(kind, blocks)]
-    assert found.findings[0].cure == f"sweep doctor {store} --repair, then sweep resume {store}"
+    diagnosis = examine(store)
+    assert [(finding.kind, finding.names) for finding in diagnosis.findings] == [(kind, blocks)]
+    assert diagnosis.findings[0].cure == f"sweep doctor {store} --repair, then sweep resume {store}"
     repaired = repair(store)
     assert (repaired.findings[0].repaired, repaired.is_clean) == (True, False)
     assert kinds(examine(store)) == ["torn blocks"]
@@ -204,7 +207,7 @@ def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(
 
 
 def link_above(store: Path, folder: str, to: str) -> Path:
-    """A link in place of a folder of chunks, beside a commit record that is gone."""
+    """Put a link in place of a folder of chunks."""
     shutil.rmtree(store / folder)
     (store / folder).symlink_to(to)
     return store / folder
@@ -222,9 +225,9 @@ def link_above(store: Path, folder: str, to: str) -> Path:
 def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(
     store: Path, folder: str, to: str
 ) -> None:
-    mine = store.parent / "mine"
-    mine.mkdir()
-    (mine / "0").write_bytes(b"mine")
+    users_folder = store.parent / "mine"
+    users_folder.mkdir()
+    (users_folder / "0").write_bytes(b"mine")
     link = link_above(store, folder, to)
     name = folder.partition("/")[0]
     group = reader.open_group(store)
@@ -235,7 +238,7 @@ def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(
     with pytest.raises(StoreError, match="is a link or a file where a folder of the store belongs"):
         run_here(store.parent / "small.yaml", store)
     assert link.is_symlink()
-    assert {path.name: path.read_bytes() for path in mine.iterdir()} == {"0": b"mine"}
+    assert {path.name: path.read_bytes() for path in users_folder.iterdir()} == {"0": b"mine"}
 
 
 @pytest.mark.parametrize(
@@ -261,10 +264,10 @@ def test_a_file_in_place_of_a_folder_is_named(
 
 
 def test_a_folder_that_no_driver_leaves_is_no_stale_note(store: Path, finished: Path) -> None:
-    other = store.with_name(f".{store.name}.making-mine")
-    shutil.copytree(finished, other)
+    users_folder = store.with_name(f".{store.name}.making-mine")
+    shutil.copytree(finished, users_folder)
     repair(store)
-    assert_same_bits(other, finished)
+    assert_same_bits(users_folder, finished)
 
 
 @pytest.mark.parametrize(
@@ -382,10 +385,10 @@ def test_what_cannot_be_repaired_is_left_as_it_is_and_named_with_what_to_do(
 ) -> None:
     damage(store)
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
-    found = examine(store)
-    assert kinds(found) == [kind]
-    assert found.findings[0].names
-    assert found.findings[0].cure
+    diagnosis = examine(store)
+    assert kinds(diagnosis) == [kind]
+    assert diagnosis.findings[0].names
+    assert diagnosis.findings[0].cure
     assert kinds(repair(store)) == [kind]
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
@@ -403,10 +406,10 @@ def test_a_store_that_was_only_begun_has_pending_blocks(tmp_path: Path) -> None:
 def test_while_somebody_drives_nothing_is_repaired_and_his_work_is_no_finding(store: Path) -> None:
     half_pending(store)
     with driving(store):
-        found = examine(store)
-        assert found.driver is not None
-        assert found.driver.startswith(f"process {os.getpid()} on ")
-        assert found.findings == []
+        diagnosis = examine(store)
+        assert diagnosis.driver is not None
+        assert diagnosis.driver.startswith(f"process {os.getpid()} on ")
+        assert diagnosis.findings == []
         with pytest.raises(StoreError, match="is driving this sweep"):
             repair(store)
     assert kinds(examine(store)) == ["torn blocks"]
@@ -440,21 +443,21 @@ def test_the_command_shows_what_was_found_and_its_exit_code_tells(
 
 
 def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) -> None:
-    """As an earlier version wrote it."""
+    """Earlier versions wrote such stores."""
     for name in ("M_loss", "N", "worker", "status"):
         values = zarr.open_array(store / name, mode="r")
-        of = values.metadata
+        metadata = values.metadata
         content = values[...]
         shutil.rmtree(store / name)
         zarr.create_array(
             store / name,
-            shape=of.shape,
+            shape=metadata.shape,
             chunks=values.chunks,
             dtype=values.dtype,
             compressors=zarr.codecs.BloscCodec(cname="lz4") if name == "N" else None,
-            fill_value=of.fill_value,
-            dimension_names=of.dimension_names,
-            attributes=of.attributes,
+            fill_value=metadata.fill_value,
+            dimension_names=metadata.dimension_names,
+            attributes=metadata.attributes,
         )[...] = content
     assert examine(store, deep=True) == Diagnosis([], None)
     truncate("N", "c", "1", "0", "0")(store)

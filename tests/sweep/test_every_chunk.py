@@ -1,4 +1,4 @@
-"""Every chunk of a committed block exists as a file, and one that is gone is missed: by the doctor, and by all that read."""
+"""Every chunk of a committed block is a file; the doctor and all readers notice a missing one."""
 
 import contextlib
 import shutil
@@ -54,19 +54,22 @@ COVERED = ("rings", "design")
     ],
 )
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished store with its sweep file beside it. Only to be read."""
+    """Return a finished store, with its sweep file in the same folder; read only."""
     folder = tmp_path_factory.mktemp("whole")
     run_here(sweep_file(folder, **SWEEPS[request.param]), folder / "s.zarr")
     return folder / "s.zarr"
 
 
 def keys_of_chunks(store: Path) -> dict[str, list[str]]:
-    """Keys of the files with chunks, by array."""
+    """Return the keys of the files with chunks, by array."""
     place = Place.of(store)
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
-    return {name: [chunk.key for chunk in found] for name, found in files.chunks.items()}
+    return {
+        name: [chunk.key for chunk in chunks_of_array]
+        for name, chunks_of_array in files.chunks.items()
+    }
 
 
 def test_every_array_has_all_its_chunks(whole: Path) -> None:
@@ -83,9 +86,9 @@ def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
     whole: Path, tmp_path: Path
 ) -> None:
     store = Path(shutil.copytree(whole, tmp_path / "s.zarr"))
-    found = keys_of_chunks(whole)
-    assert len(found) > 40
-    for name, keys in found.items():
+    keys_by_array = keys_of_chunks(whole)
+    assert len(keys_by_array) > 40
+    for name, keys in keys_by_array.items():
         for key in (keys[0], keys[-1]):
             with absent(store / key):
                 assert_missed(store, name)
@@ -94,7 +97,7 @@ def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
 
 @contextlib.contextmanager
 def absent(file: Path) -> Iterator[None]:
-    """A file that is not there for a while."""
+    """Hide a file for a while."""
     content = file.read_bytes()
     file.unlink()
     yield
@@ -102,7 +105,10 @@ def absent(file: Path) -> Iterator[None]:
 
 
 def assert_missed(store: Path, name: str) -> None:
-    """A chunk of an array is known to be gone: without one of ``status``, its block was not committed."""
+    """Assert that a missing chunk of an array is noticed.
+
+    A block whose chunk of ``status`` is missing counts as not committed.
+    """
     findings = repair.examine(store).findings
     assert findings, name
     if name == "status":
@@ -179,15 +185,15 @@ def commit_after_the_first_listing(
     modules: tuple[ModuleType, ...],
 ) -> None:
     """Let a driver commit all blocks as soon as files have been listed once."""
-    really = chunks.files_of
+    files_of_chunks = chunks.files_of
     listed: list[str] = []
 
     def list_files(*arguments: Any, **options: Any) -> chunks.Files:
-        found = really(*arguments, **options)
+        listing = files_of_chunks(*arguments, **options)
         listed.append("")
         if len(listed) == 1:
             shutil.copytree(whole, place, dirs_exist_ok=True)
-        return found
+        return listing
 
     for module in modules:
         patch.setattr(module, "files_of", list_files)
@@ -195,7 +201,7 @@ def commit_after_the_first_listing(
 
 @pytest.fixture
 def begun(whole: Path, tmp_path: Path) -> Path:
-    """The same store before any of its blocks was run."""
+    """Return the same store before any of its blocks was run."""
     store = tmp_path / "s.zarr"
     shutil.copytree(whole, store)
     for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL):
@@ -212,8 +218,8 @@ def test_blocks_that_are_committed_while_a_reader_looks_are_not_lost(
 ) -> None:
     with monkeypatch.context() as patch:
         commit_after_the_first_listing(patch, begun, whole, (chunks,))
-        found = reader.column(reader.open_group(begun), "M_loss")
-    assert found.shape == reader.column(reader.open_group(whole), "M_loss").shape
+        column = reader.column(reader.open_group(begun), "M_loss")
+    assert column.shape == reader.column(reader.open_group(whole), "M_loss").shape
 
 
 def test_blocks_that_are_committed_while_the_doctor_looks_are_not_lost(

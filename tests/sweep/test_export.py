@@ -1,4 +1,4 @@
-"""Exported files hold the store's numbers bit for bit, with units, and nothing that is not committed."""
+"""Exported files hold the store's numbers bit for bit, with units, without uncommitted ones."""
 
 import csv
 import json
@@ -46,14 +46,15 @@ def exported(store: Path, out: Path, *arguments: str) -> Any:
 def read_csv(path: Path) -> dict[str, list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         heads, *rows = csv.reader(file)
-    return {head: [row[i] for row in rows] for i, head in enumerate(heads)}
+    columns = map(list, zip(*rows, strict=True))
+    return dict(zip(heads, columns, strict=True))
 
 
 def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path) -> None:
     assert "\n18 rows written" in exported(mixed, tmp_path / "all.csv")
-    found = read_csv(tmp_path / "all.csv")
-    held = Columns(reader.open_group(mixed))
-    assert set(found) > {
+    table = read_csv(tmp_path / "all.csv")
+    stored = Columns(reader.open_group(mixed))
+    assert set(table) > {
         "run",
         "T0 [K]",
         "M_loss [M_Mars]",
@@ -63,28 +64,28 @@ def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path)
         "variant",
     }
     for name in ("M_loss", "t99", "T0", "ledger_error"):
-        head = next(head for head in found if head.split(" [")[0] == name)
+        head = next(head for head in table if head.split(" [")[0] == name)
         assert (
-            np.array([float(text) for text in found[head]]).tobytes()
-            == held[name].astype(float).tobytes()
+            np.array([float(text) for text in table[head]]).tobytes()
+            == stored[name].astype(float).tobytes()
         )
-    assert found["status"] == held["status"].tolist()
-    assert found["variant"][1] == HOSTILE
-    assert found["status"][2] == "pending"
-    assert found["M_loss [M_Mars]"][2] == "nan"
-    assert found["stop_reason"][2] == "not_yet"
+    assert table["status"] == stored["status"].tolist()
+    assert table["variant"][1] == HOSTILE
+    assert table["status"][2] == "pending"
+    assert table["M_loss [M_Mars]"][2] == "nan"
+    assert table["stop_reason"][2] == "not_yet"
 
 
 def test_parquet_has_units_in_its_metadata_and_in_pandas(mixed: Path, tmp_path: Path) -> None:
     exported(mixed, tmp_path / "all.parquet")
     table = pq.read_table(tmp_path / "all.parquet")
-    held = Columns(reader.open_group(mixed))
+    stored = Columns(reader.open_group(mixed))
     assert table.column_names[:3] == ["run", "T0", "r_in_RM"]
     for name in table.column_names:
         column = table[name].to_numpy(zero_copy_only=False)
         assert (
-            column.tolist() == held[name].tolist()
-            or column.tobytes() == held[name].astype(column.dtype).tobytes()
+            column.tolist() == stored[name].tolist()
+            or column.tobytes() == stored[name].astype(column.dtype).tobytes()
         )
     assert table.schema.field("M_loss").metadata == {
         b"units": b"M_Mars",
@@ -105,15 +106,15 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
         "M_loss,status,stop_reason,variant,T0,in_product,run_id",
     )
     group = reader.open_group(mixed)
-    held = Columns(group)
-    with xarray.open_dataset(tmp_path / "all.nc") as found:
-        assert found.M_loss.values.tobytes() == held["M_loss"].tobytes()
-        assert found.M_loss.attrs["units"] == "M_Mars"
-        assert found.status.dtype == np.uint8
+    stored = Columns(group)
+    with xarray.open_dataset(tmp_path / "all.nc") as dataset:
+        assert dataset.M_loss.values.tobytes() == stored["M_loss"].tobytes()
+        assert dataset.M_loss.attrs["units"] == "M_Mars"
+        assert dataset.status.dtype == np.uint8
         assert dict(
             zip(
-                found.status.attrs["flag_values"].tolist(),
-                found.status.attrs["flag_meanings"].split(),
+                dataset.status.attrs["flag_values"].tolist(),
+                dataset.status.attrs["flag_meanings"].split(),
                 strict=True,
             )
         ) == {
@@ -122,15 +123,16 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
             2: "failed",
             3: "unused",
         }
-        assert "T0" in found.M_loss.coords
-        assert found.variant.values[1] == HOSTILE
-        assert found.tau_los.dims == ("run", "sample")
-        done = held.where("status == 'done'")
+        assert "T0" in dataset.M_loss.coords
+        assert dataset.variant.values[1] == HOSTILE
+        assert dataset.tau_los.dims == ("run", "sample")
+        done = stored.where("status == 'done'")
         assert (
-            found.tau_los.values[done].tobytes() == reader.column(group, "tau_los")[done].tobytes()
+            dataset.tau_los.values[done].tobytes()
+            == reader.column(group, "tau_los")[done].tobytes()
         )
-        assert np.isnan(found.tau_los.values[2]).all()
-        assert json.loads(found.attrs["provenance"])["packages"]["numpy"]
+        assert np.isnan(dataset.tau_los.values[2]).all()
+        assert json.loads(dataset.attrs["provenance"])["packages"]["numpy"]
 
 
 def test_a_table_of_series_has_a_row_for_each_run_and_sample(mixed: Path, tmp_path: Path) -> None:
@@ -160,9 +162,11 @@ def test_the_file_does_not_depend_on_how_many_blocks_are_read_at_a_time(
         elif to == "parquet":
             contents.append(str(pq.read_table(tmp_path / "file").to_pydict()))
         else:
-            with xarray.open_dataset(tmp_path / "file", engine="h5netcdf") as found:
+            with xarray.open_dataset(tmp_path / "file", engine="h5netcdf") as dataset:
                 contents.append(
-                    str({name: values.values.tolist() for name, values in found.variables.items()})
+                    str(
+                        {name: values.values.tolist() for name, values in dataset.variables.items()}
+                    )
                 )
     assert contents[0] == contents[1] == contents[2]
 
@@ -173,8 +177,8 @@ def test_no_run_makes_a_file_without_rows(mixed: Path, tmp_path: Path, suffix: s
         mixed, tmp_path / f"none{suffix}", "--where", "T0 > 1e6", "--columns", "T0,variant,M_loss"
     ).startswith("0 r")
     if suffix == ".nc":
-        with xarray.open_dataset(tmp_path / "none.nc") as found:
-            assert found.sizes["run"] == 0
+        with xarray.open_dataset(tmp_path / "none.nc") as dataset:
+            assert dataset.sizes["run"] == 0
     elif suffix == ".csv":
         assert (tmp_path / "none.csv").read_text(
             encoding="utf-8"

@@ -178,10 +178,10 @@ def test_nothing_but_the_language_is_understood(text: str) -> None:
 )
 def test_any_text_is_a_condition_or_an_error_that_says_so(text: str) -> None:
     try:
-        found = Expression(text).condition(COLUMNS, WORDS)
+        meets = Expression(text).condition(COLUMNS, WORDS)
     except ExpressionError:
         return
-    assert (found.dtype, found.shape) == (np.dtype(bool), (4,))
+    assert (meets.dtype, meets.shape) == (np.dtype(bool), (4,))
 
 
 def formulas() -> st.SearchStrategy[str]:
@@ -213,8 +213,8 @@ def test_formulas_have_the_values_that_python_gives_run_by_run(
         for T0, steps in zip(COLUMNS["T0"][:3], COLUMNS["steps"][:3], strict=True)
     ]
     three = {name: values[:3] for name, values in COLUMNS.items()}
-    wanted = [eval(left, {"__builtins__": {}, **names}, run) for run in runs]
-    assert Expression(left).number(three).tolist() == pytest.approx(wanted, rel=1e-12)
+    expected = [eval(left, {"__builtins__": {}, **names}, run) for run in runs]
+    assert Expression(left).number(three).tolist() == pytest.approx(expected, rel=1e-12)
     assert Expression(f"{left} {sign} {right}").condition(three).tolist() == [
         eval(f"{left} {sign} {right}", {**names}, run) for run in runs
     ]

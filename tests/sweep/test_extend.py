@@ -1,4 +1,4 @@
-"""``--extend``: new runs in new blocks behind those that the store has, and nothing written again."""
+"""``--extend``: new runs go into new blocks, and the blocks of the store are not touched."""
 
 import math
 import shutil
@@ -25,7 +25,7 @@ FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
 
 
 def files_of(store: Path) -> dict[str, tuple[int, bytes]]:
-    """Time and content of every chunk that workers have written, but the commit records."""
+    """Return time and content of the chunks that workers have written, without commit records."""
     by_block = {
         variable.name for variable in layout.variables(shared_grid=False, parts=layout.OPTIONAL)
     } - {"status", "s"}
@@ -42,7 +42,7 @@ def files_of(store: Path) -> dict[str, tuple[int, bytes]]:
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of three runs in blocks of two. Only to be read."""
+    """Return the store of three runs in blocks of two; read only."""
     folder = tmp_path_factory.mktemp("three")
     run_here(sweep_file(folder, axes=THREE), folder / "s.zarr")
     return folder / "s.zarr"
@@ -50,7 +50,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of five runs made at once, those of ``three`` among them. Only to be read."""
+    """Return the store of five runs made at once, those of ``three`` among them; read only."""
     folder = tmp_path_factory.mktemp("five")
     run_here(sweep_file(folder, axes=FIVE), folder / "s.zarr")
     return folder / "s.zarr"
@@ -58,7 +58,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, three: Path) -> Path:
-    """A copy of ``three``, to be extended; its file small.yaml stands beside it."""
+    """Return a copy of ``three``, to be extended; its file small.yaml is in the same folder."""
     shutil.copy(three.parent / "small.yaml", tmp_path)
     return Path(shutil.copytree(three, tmp_path / "s.zarr"))
 
@@ -211,22 +211,25 @@ def test_an_extension_checks_a_share_of_its_own_runs(store: Path, tmp_path: Path
 
 
 class Killed(BaseException):
-    """Stands for a SIGKILL: nothing of ours catches it."""
+    """A stand-in for SIGKILL, which no code of ours catches."""
 
 
 Dying = Callable[[float], Callable[[], int]]
 
 
 def watch_changes(patch: pytest.MonkeyPatch) -> Dying:
-    """``dying(n)`` lets the process die before its n-th change of a store from now on; what it gives back counts changes."""
-    made = [0]
+    """Return ``dying(n)``, which lets the process die before its n-th next change of a store.
+
+    The function that it returns counts the changes.
+    """
+    changes_made = [0]
     die_at = [math.inf]
 
     def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         async def change(*arguments: Any, **options: Any) -> Any:
-            if made[0] >= die_at[0]:
+            if changes_made[0] >= die_at[0]:
                 raise Killed
-            made[0] += 1
+            changes_made[0] += 1
             return await function(*arguments, **options)
 
         return change
@@ -235,9 +238,9 @@ def watch_changes(patch: pytest.MonkeyPatch) -> Dying:
         patch.setattr(LocalStore, name, watched(getattr(LocalStore, name)))
 
     def dying(changes: float) -> Callable[[], int]:
-        made[0] = 0
+        changes_made[0] = 0
         die_at[0] = changes
-        return lambda: made[0]
+        return lambda: changes_made[0]
 
     return dying
 
@@ -251,7 +254,10 @@ INCLUDED = [
 
 @pytest.fixture(scope="module")
 def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """The store of an extension that nothing broke off, and how often the extending changed it. Only to be read."""
+    """Return an extended store, and how often its extension changed it; read only.
+
+    Nothing interrupted the extension.
+    """
     folder = tmp_path_factory.mktemp("whole")
     file = sweep_file(folder, "more.yaml", axes=FIVE, include=INCLUDED)
     store = folder / "whole.zarr"

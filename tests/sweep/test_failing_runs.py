@@ -1,4 +1,4 @@
-"""Runs that fail: run again alone, counted against a limit, and ended when they take too long."""
+"""Runs that fail: repeated alone, counted against a limit, and ended when they take too long."""
 
 import re
 import threading
@@ -30,14 +30,14 @@ T0 = {"temperature.T0": [3000.0, 3250.0, 3500.0, 3750.0, 4000.0]}
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[float]], None]:
-    """Makes runs fail by their T0."""
-    really = sweep.worker.solve
+    """Return a function that makes runs with given T0 fail."""
+    solve_normally = sweep.worker.solve
 
     def fail(bad: set[float]) -> None:
         def solve(run: Any) -> Any:
             if run.config.temperature.T0 in bad:
                 raise RuntimeError("no such luck")
-            return really(run)
+            return solve_normally(run)
 
         monkeypatch.setattr(sweep.worker, "solve", solve)
 
@@ -151,10 +151,10 @@ def test_the_command_ends_with_the_failures_and_how_to_go_on(tmp_path: Path) -> 
         ).returncode
         == 1
     )
-    again = run_command(
+    resumed = run_command(
         "sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed", cwd=tmp_path
     )
-    assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in again.stdout
+    assert "3 runs in 3 blocks into results/small.zarr (1 are committed already)" in resumed.stdout
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "1.5", "101%", "nan", "inf"])
@@ -182,7 +182,7 @@ OUT_OF_TIME = (
     ],
 )
 def test_an_alarm_ends_a_run_with_its_last_state(shipped: Shipped, changes: dict[str, Any]) -> None:
-    """Set before the run, it ends at once; a run that never sees it set has the same bits as one without."""
+    """An alarm set before the run ends it at once; one that is never set changes no bit."""
     config = shipped(
         "melt_simple",
         {
@@ -199,7 +199,7 @@ def test_an_alarm_ends_a_run_with_its_last_state(shipped: Shipped, changes: dict
 
 
 def set_alarm_of_a_run_that_has_begun(alarm: np.ndarray) -> None:
-    """Wait until this process, which integrates, has been given a processor for 50 ms, whatever else runs on the machine."""
+    """Set the alarm once this process, which integrates, has used 50 ms of processor time."""
     begin = time.process_time()
     while time.process_time() - begin < 0.05:
         time.sleep(0.001)  # the loop waits for processor time of the integrator, not of this thread

@@ -1,4 +1,4 @@
-"""A block is written only into the store and plan it was handed out for, over rows that nobody has committed."""
+"""A block is written only into its own store and plan, and only over uncommitted rows."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from sweep.worker import BlockTask, CacheScopes, run_block
 
 @pytest.fixture(params=["folder", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store will be: on disk, or in an object store within this process."""
+    """Return the location of a new store: on disk, or in an object store within this process."""
     if request.param == "memory":
         pytest.importorskip("obstore")
         return f"memory://{tmp_path.name}/s.zarr"
@@ -192,14 +192,14 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
     store = tmp_path / "s.zarr"
     create(plan, store)
     task = tasks_of(plan, str(store))[0]
-    really = Path.replace
+    replace_normally = Path.replace
     disturbed: list[Path] = []
 
     def replace_late(self: Path, target: Path) -> Path:
         if self.name.endswith(".partial") and not disturbed:
             disturbed.append(self)
             disturb(store)
-        return really(self, target)
+        return replace_normally(self, target)
 
     monkeypatch.setattr(Path, "replace", replace_late)
     receipt = run_block(task, CacheScopes())
@@ -219,28 +219,29 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
 
 
 SOLVE = sweep.worker.solve
-PUT_OVER = Objects._put_over
+# requests to the object store cannot be disturbed from outside
+PUT_OVER = Objects._put_over  # noqa: SLF001
 
 
 def disturb_puts(
-    monkeypatch: pytest.MonkeyPatch, at: int | str, disturb: Callable[[], None]
+    monkeypatch: pytest.MonkeyPatch, put: int | str, disturb: Callable[[], None]
 ) -> None:
-    """Disturb before the put of that number, or of that array."""
+    """Disturb before a put, given by its number or by the name of its array."""
     keys: list[str] = []
 
     async def put_late(self: Objects, key: str, chunk: bytes, tag: str | None) -> bool:
         keys.append(key)
-        if at in (len(keys), key.partition("/")[0]):
+        if put in (len(keys), key.partition("/")[0]):
             await asyncio.to_thread(disturb)
         return await PUT_OVER(self, key, chunk, tag)
 
     monkeypatch.setattr(Objects, "_put_over", put_late)
 
 
-@pytest.mark.parametrize("at", [1, 20, "status"])
+@pytest.mark.parametrize("put", [1, 20, "status"])
 @pytest.mark.parametrize("elsewhere", ["another store", "another attempt"])
 def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, elsewhere: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: int | str, elsewhere: str
 ) -> None:
     pytest.importorskip("obstore")
     store = f"memory://{tmp_path.name}/s.zarr"
@@ -254,18 +255,18 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
         with monkeypatch.context() as patch:
             patch.setattr(sweep.worker, "solve", SOLVE)
             patch.setattr(Objects, "_put_over", PUT_OVER)
-            there = plan
+            present_plan = plan
             if replaced:
                 remove(store)
-                there = planned(tmp_path, set={"numerics.t_end_years": 0.01})
-                create(there, store)
-            for task in tasks_of(there, store):
+                present_plan = planned(tmp_path, set={"numerics.t_end_years": 0.01})
+                create(present_plan, store)
+            for task in tasks_of(present_plan, store):
                 run_block(task, CacheScopes())
         committed.update(results(store))
 
     with monkeypatch.context() as patch:
         fail_all(patch)
-        disturb_puts(patch, at, commit_elsewhere)
+        disturb_puts(patch, put, commit_elsewhere)
         receipt = run_block(late, CacheScopes())
     assert committed
     if replaced:
@@ -299,11 +300,11 @@ def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behin
     store = tmp_path / "s.zarr"
     create(plan, store)
     task = tasks_of(plan, str(store))[0]
-    really = Path.write_bytes
+    write_normally = Path.write_bytes
     written: list[Path] = []
 
     def write_late(self: Path, data: bytes) -> int:
-        size = really(self, data)
+        size = write_normally(self, data)
         written.append(self)
         if len(written) == 10:
             shutil.rmtree(store)

@@ -1,4 +1,4 @@
-"""Every command that writes a file with --out, into everything that a name can stand for."""
+"""Every command with --out, writing to everything that a name can stand for."""
 
 import os
 import re
@@ -58,7 +58,7 @@ MINE = b"mine, and not to be lost\n"
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a design, which sweep sensitivity has an answer for."""
+    """Return the store of a design that sweep sensitivity can analyse."""
     folder = tmp_path_factory.mktemp("toy")
     design = {"method": "saltelli", "n": 16, "axes": uniform(2)}
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +81,7 @@ def writer(request: pytest.FixtureRequest) -> Writer:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working folder, in which nothing may be left but what a test names."""
+    """Return the working folder, in which only the files that a test names may be left."""
     monkeypatch.chdir(tmp_path)
 
     def fast(constants: object, s: Array, T: Array, progress: object = None) -> Efficiencies:
@@ -103,7 +103,7 @@ def ask(paths: dict[str, str], folder: Path) -> "Ask":
 
 @dataclass(frozen=True)
 class Ask:
-    """Types a command in this process."""
+    """A function that runs a command in this process."""
 
     paths: dict[str, str]
 
@@ -133,19 +133,19 @@ def test_a_new_file_stands_alone_and_complete(ask: Ask, writer: Writer, folder: 
 def test_a_file_that_is_there_is_written_over_with_force_only(
     ask: Ask, writer: Writer, folder: Path
 ) -> None:
-    there = folder / f"there{writer.ending}"
-    there.write_bytes(MINE)
-    there.chmod(0o640)
-    said = ask.refused(writer, "--out", there.name)
+    existing = folder / f"there{writer.ending}"
+    existing.write_bytes(MINE)
+    existing.chmod(0o640)
+    message = ask.refused(writer, "--out", existing.name)
     assert (
-        f"{there.name} already exists; choose another name with --out, or overwrite it with"
-        " --force" in said
+        f"{existing.name} already exists; choose another name with --out, or overwrite it with"
+        " --force" in message
     )
-    assert there.read_bytes() == MINE
-    ask.accepted(writer, "--out", there.name, "--force")
-    assert there.read_bytes().startswith(writer.begins)
-    assert stat.S_IMODE(there.stat().st_mode) == 0o640
-    assert [path.name for path in folder.iterdir()] == [there.name]
+    assert existing.read_bytes() == MINE
+    ask.accepted(writer, "--out", existing.name, "--force")
+    assert existing.read_bytes().startswith(writer.begins)
+    assert stat.S_IMODE(existing.stat().st_mode) == 0o640
+    assert [path.name for path in folder.iterdir()] == [existing.name]
 
 
 IN_A_STORE = {
@@ -167,10 +167,10 @@ def test_no_file_of_a_store_or_of_its_notes_is_written_over(
     (folder / "link").symlink_to(folder / "s.zarr" / "M_loss" / "c" / "0")
     (folder / ".s.zarr.lock").write_bytes(MINE)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    said = ask.refused(WRITERS["card"], "--out", name, "--force")
+    message = ask.refused(WRITERS["card"], "--out", name, "--force")
     assert (
         f"{name} belongs to the store {folder / 's.zarr'}, which it would damage; choose another"
-        " path with --out" in said
+        " path with --out" in message
     )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -251,19 +251,19 @@ def test_a_folder_is_no_file(ask: Ask, writer: Writer, folder: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(ask: Ask, writer: Writer, folder: Path) -> None:
-    said = ask.refused(writer, "--out", f"no/file{writer.ending}")
+    message = ask.refused(writer, "--out", f"no/file{writer.ending}")
     assert (
         f"no/file{writer.ending} cannot be written: No such file or directory; choose another path"
-        " with --out" in said
+        " with --out" in message
     )
     assert "is not the name of a file" in ask.refused(writer, "--out", "")
     assert list(folder.iterdir()) == []
 
 
 def test_an_ending_of_another_format_is_refused(ask: Ask, writer: Writer, folder: Path) -> None:
-    said = ask.refused(writer, "--out", f"file{writer.other}")
-    assert "has the ending of" in said or "must end in" in said
-    assert "must end in" in said or f"let it end in {writer.ending}" in said
+    message = ask.refused(writer, "--out", f"file{writer.other}")
+    assert "has the ending of" in message or "must end in" in message
+    assert "must end in" in message or f"let it end in {writer.ending}" in message
     assert list(folder.iterdir()) == []
 
 
@@ -357,23 +357,23 @@ def test_a_file_that_comes_to_be_there_while_it_is_computed_stays(folder: Path) 
 
 @pytest.mark.parametrize("format", ["csv", "npz"])
 def test_a_computation_that_fails_leaves_what_was_there(folder: Path, format: str) -> None:
-    there = folder / f"there.{format}"
-    there.write_bytes(MINE)
+    existing = folder / f"there.{format}"
+    existing.write_bytes(MINE)
 
     def compute() -> None:
-        with OutFile.from_name(there, [format], force=True).writing() as file:
+        with OutFile.from_name(existing, [format], force=True).writing() as file:
             file.write(b"half")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         compute()
-    assert there.read_bytes() == MINE
-    assert [path.name for path in folder.iterdir()] == [there.name]
+    assert existing.read_bytes() == MINE
+    assert [path.name for path in folder.iterdir()] == [existing.name]
 
 
 @pytest.fixture
 def of_root() -> Iterator[Path]:
-    """A folder that everybody may read."""
+    """Return a folder that everybody may read."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -392,29 +392,29 @@ def as_nobody() -> Iterator[None]:
 def test_what_may_not_be_written_is_named_before_anything_is_computed(of_root: Path) -> None:
     (of_root / "there.csv").write_bytes(MINE)
     for name in ("new.csv", "there.csv"):
-        said = f"{name} cannot be written: Permission denied; choose another path with --out"
-        with as_nobody(), pytest.raises(OutputError, match=re.escape(said)):
+        message = f"{name} cannot be written: Permission denied; choose another path with --out"
+        with as_nobody(), pytest.raises(OutputError, match=re.escape(message)):
             OutFile.from_name(of_root / name, ["csv"], force=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes another user")
 def test_a_file_in_a_folder_where_none_can_be_made_is_written_as_a_whole(of_root: Path) -> None:
-    there = of_root / "there.csv"
-    there.write_bytes(MINE)
-    there.chmod(0o666)
+    existing = of_root / "there.csv"
+    existing.write_bytes(MINE)
+    existing.chmod(0o666)
 
     def compute(*, fails: bool) -> None:
-        with OutFile.from_name(there, ["csv"], force=True).writing() as file:
+        with OutFile.from_name(existing, ["csv"], force=True).writing() as file:
             file.write(b"a,b\n")
             if fails:
                 raise ZeroDivisionError
 
     with as_nobody(), pytest.raises(ZeroDivisionError):
         compute(fails=True)
-    assert there.read_bytes() == MINE
+    assert existing.read_bytes() == MINE
     with as_nobody():
         compute(fails=False)
-    assert there.read_bytes() == b"a,b\n"
+    assert existing.read_bytes() == b"a,b\n"
 
 
 def test_links_that_lead_round_in_a_circle_are_said(folder: Path) -> None:

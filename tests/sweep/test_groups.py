@@ -21,23 +21,28 @@ NUMBERS = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, math.inf, -math.inf]
 def grouped(
     draw: st.DrawFn, values: st.SearchStrategy[Any] = NUMBERS
 ) -> tuple[list[int], list[int], list[Any]]:
-    """Label, place and value of some cases; no place twice."""
+    """Return label, position and value of some cases, all at different positions."""
     labels = draw(st.lists(st.integers(-3, 3), max_size=20))
     places = draw(st.permutations(range(len(labels))))
     return labels, list(places), draw(st.lists(values, min_size=len(labels), max_size=len(labels)))
 
 
 def by_loop(
-    labels: list[int], places: list[int], values: list[Any], of: Callable[[list[Any], int], Any]
+    labels: list[int],
+    places: list[int],
+    values: list[Any],
+    function: Callable[[list[Any], int], Any],
 ) -> list[Any]:
-    """``of`` the values of each case's group in order and the case's index among them."""
-    found = []
+    """Apply ``of`` to the ordered values of each case's group and the case's index among them."""
+    results = []
     for label, place in zip(labels, places, strict=True):
         group = sorted(
-            (p, v) for p, v, other in zip(places, values, labels, strict=True) if other == label
+            (p, v)
+            for p, v, label_of_value in zip(places, values, labels, strict=True)
+            if label_of_value == label
         )
-        found.append(of([value for _, value in group], [p for p, _ in group].index(place)))
-    return found
+        results.append(function([value for _, value in group], [p for p, _ in group].index(place)))
+    return results
 
 
 LOOPS: dict[str, Callable[[list[Any], int], Any]] = {
@@ -59,10 +64,10 @@ def test_every_function_gives_what_a_loop_over_the_groups_gives(
     assert {*LOOPS, "earlier"} == groups.functions.keys()
     with np.errstate(invalid="ignore"):
         for name, loop in LOOPS.items():
-            found = groups.functions[name].call(np.array(case[2], dtype=float)).tolist()
-            assert found == pytest.approx(by_loop(*case, loop), rel=1e-12, abs=1e-6, nan_ok=True), (
-                name
-            )
+            results = groups.functions[name].call(np.array(case[2], dtype=float)).tolist()
+            assert results == pytest.approx(
+                by_loop(*case, loop), rel=1e-12, abs=1e-6, nan_ok=True
+            ), name
 
 
 @given(grouped(st.booleans()))
@@ -88,8 +93,8 @@ def test_the_smallest_before_a_case_leaves_the_case_out(
 @pytest.mark.parametrize("name", LOOPS)
 def test_nan_makes_nan_in_its_group_alone(name: str) -> None:
     groups = Groups(np.array([0, 1, 0, 1, 0]), np.arange(5.0))
-    found = groups.functions[name].call(np.array([math.nan, 1.0, 2.0, 3.0, 4.0]))
-    assert np.isnan(found).tolist() == [True, False, True, False, True]
+    results = groups.functions[name].call(np.array([math.nan, 1.0, 2.0, 3.0, 4.0]))
+    assert np.isnan(results).tolist() == [True, False, True, False, True]
 
 
 def test_one_value_for_all_cases_is_taken_for_each() -> None:

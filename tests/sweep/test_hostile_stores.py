@@ -1,4 +1,4 @@
-"""A store may come from anybody: whatever it declares or holds, a command ends with one of its exit codes, soon, and its output is only text."""
+"""Stores from anybody: commands end soon, with one of their exit codes, and print only text."""
 
 import json
 import os
@@ -48,11 +48,14 @@ def store(tmp_path: Path, finished: Path) -> Path:
 
 
 def outcome(store: Path, words: list[str]) -> tuple[int, str]:
-    """Exit code and output of a command in this process, on one worker; the message of a defect counts as none."""
+    """Return exit code and output of a command in this process, on one worker.
+
+    It must not report a defect of the program.
+    """
     verb, *options = words
-    done = CliRunner().invoke(
-        main, [verb, str(store), *options, *(["--workers", "0"] if verb == "resume" else [])]
-    )
+    if verb == "resume":
+        options = [*options, "--workers", "0"]
+    done = CliRunner().invoke(main, [verb, str(store), *options])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert "defect of the program" not in done.output
     assert "Traceback" not in done.output
@@ -95,12 +98,12 @@ def regular(*shape: int) -> dict[str, Any]:
 
 
 def in_format_2(store: Path) -> None:
-    """An array of format 2 whose filter loads pickled objects."""
+    """Write an array of format 2 whose filter loads pickled objects."""
     for path in (store / "zarr.json", store / "error" / "zarr.json"):
         path.unlink()
     (store / ".zgroup").write_text('{"zarr_format": 2}', encoding="utf-8")
     (store / ".zattrs").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
-    of = {
+    description = {
         "zarr_format": 2,
         "shape": [1],
         "chunks": [1],
@@ -110,13 +113,13 @@ def in_format_2(store: Path) -> None:
         "order": "C",
     }
     (store / "error" / ".zarray").write_text(
-        json.dumps({**of, "filters": [{"id": "pickle"}]}), encoding="utf-8"
+        json.dumps({**description, "filters": [{"id": "pickle"}]}), encoding="utf-8"
     )
     (store / "error" / "0").write_bytes(pickle.dumps(Touch(str(store / "code_has_run"))))
 
 
 class Touch:
-    """Makes a file when it is unpickled."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -345,7 +348,7 @@ def test_printable_text_holds_nothing_that_is_obeyed_and_is_left_alone_where_the
 
 
 def bomb(store: Path, name: str) -> None:
-    """A chunk of a few bytes that says it unpacks to very many."""
+    """Write a chunk of a few bytes that declares to unpack to very many."""
     if name == "T0":
         content = b"\x28\xb5\x2f\xfd" + bytes([0xE0]) + struct.pack("<Q", 2**37) + b"\x01\x00\x00"
         codecs = [
@@ -432,9 +435,9 @@ JSON = st.recursive(
 def test_any_value_in_a_description_gives_an_array_or_a_refusal(
     finished: Path, key: str, value: Any, name: str
 ) -> None:
-    of = json.loads((finished / name / "zarr.json").read_text(encoding="utf-8"))
+    description = json.loads((finished / name / "zarr.json").read_text(encoding="utf-8"))
     try:
-        spec = schema.read_array(name, json.dumps({**of, key: value}).encode())
+        spec = schema.read_array(name, json.dumps({**description, key: value}).encode())
     except ValueError:
         return
     assert spec.shape[0] <= schema.MAX_RUNS
@@ -445,14 +448,16 @@ def test_any_value_in_a_description_gives_an_array_or_a_refusal(
 def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(
     finished: Path, key: str, value: Any
 ) -> None:
-    of = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
+    description = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
     try:
-        found = schema.read_attributes(
-            json.dumps({**of, "attributes": {**of["attributes"], key: value}}).encode()
+        attributes = schema.read_attributes(
+            json.dumps(
+                {**description, "attributes": {**description["attributes"], key: value}}
+            ).encode()
         )
     except ValueError:
         return
-    assert type(found[key]) is schema.ATTRIBUTES[key]
+    assert type(attributes[key]) is schema.ATTRIBUTES[key]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/b", "..", "", "a\n", "x\x1b[2J"])

@@ -1,4 +1,4 @@
-"""What a store may be called: by links, by its place in the working folder, and by names that are too long."""
+"""Names of stores: links, relative paths, and names that are too long."""
 
 import os
 import re
@@ -52,7 +52,7 @@ APART = {"browse", "submit"}  # which need a server, or a cluster
 
 @pytest.fixture
 def folder(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a store on another disk, so to speak, and a link to it."""
+    """Return a working folder with a link to a store elsewhere, as on another disk."""
     (tmp_path / "scratch").mkdir()
     (tmp_path / "here").mkdir()
     shutil.copytree(finished, tmp_path / "scratch" / "x.zarr")
@@ -74,8 +74,8 @@ def takes_a_store(option: click.Command) -> bool:
 
 
 def test_every_command_that_takes_a_store_is_tried_here() -> None:
-    found = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
-    assert found == {*COMMANDS} | APART
+    commands = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
+    assert commands == {*COMMANDS} | APART
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -93,9 +93,9 @@ def test_a_store_behind_a_link_is_that_store(folder: Path, name: str, link: str)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_link_that_leads_nowhere_is_named_with_where_it_leads(folder: Path, name: str) -> None:
     (folder / "x.zarr").symlink_to("/not/mounted/x.zarr")
-    code, said, complained = typed(name, "x.zarr")
-    assert (code, said) == (2, "")
-    assert "STORE: is a symbolic link to /not/mounted/STORE, where there is nothing" in complained
+    code, output, message = typed(name, "x.zarr")
+    assert (code, output) == (2, "")
+    assert "STORE: is a symbolic link to /not/mounted/STORE, where there is nothing" in message
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "x.zarr"]
 
 
@@ -110,13 +110,13 @@ def test_two_names_are_not_two_drivers(folder: Path, monkeypatch: pytest.MonkeyP
         target / "T0" / "..",
         target / "status" / ".." / ".",
     ]
-    for held in names:
-        with driving(held):
-            for other in names:
-                with pytest.raises(StoreError, match="is driving this sweep"), driving(other):
+    for driven_name in names:
+        with driving(driven_name):
+            for second_name in names:
+                with pytest.raises(StoreError, match="is driving this sweep"), driving(second_name):
                     pass
-            beside = [".x.zarr.driver", ".x.zarr.lock", "x.zarr"]
-            assert sorted(path.name for path in target.parent.iterdir()) == beside
+            names_in_folder = [".x.zarr.driver", ".x.zarr.lock", "x.zarr"]
+            assert sorted(path.name for path in target.parent.iterdir()) == names_in_folder
     monkeypatch.chdir(target)
     with driving("."), pytest.raises(StoreError, match="is driving this sweep"), driving(target):
         pass
@@ -155,8 +155,12 @@ def test_a_store_may_be_called_by_where_one_stands(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = folder.parent / "scratch" / "x.zarr"
-    for here, name in ((store, "."), (store / "T0", ".."), (store.parent, "x.zarr/T0/..")):
-        monkeypatch.chdir(here)
+    for working_folder, name in (
+        (store, "."),
+        (store / "T0", ".."),
+        (store.parent, "x.zarr/T0/.."),
+    ):
+        monkeypatch.chdir(working_folder)
         assert CliRunner().invoke(sweep.cli.main, ["status", name]).exit_code == 0
         assert CliRunner().invoke(sweep.cli.main, ["resume", name, "--workers", "0"]).exit_code == 0
     assert [path.name for path in store.parent.iterdir() if path.name != "x.zarr"] == []
@@ -222,12 +226,12 @@ def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str
 
 
 def test_nobody_is_told_to_move_away_what_may_be_good() -> None:
-    told = re.compile(r"move (it|them|that|the old one) away")
+    advice = re.compile(r"move (it|them|that|the old one) away")
     root = SOURCES.parent
     sources = [*SOURCES.rglob("*.py"), *(root / "marsdisk").rglob("*.py")]
     documents = [root / "README.md", *(root / "docs").glob("*.md")]
     texts = {path.name: path.read_text(encoding="utf-8") for path in [*sources, *documents]}
-    assert [name for name, text in texts.items() if told.search(text)] == []
+    assert [name for name, text in texts.items() if advice.search(text)] == []
 
 
 def test_a_folder_of_somebody_else_is_refused_and_left_alone(folder: Path) -> None:
@@ -249,7 +253,7 @@ def test_a_link_is_followed_once(folder: Path) -> None:
 
 
 def refusal_to_make(name: str) -> str:
-    """What is said to a sweep into a new store of this name in the working folder; none is made."""
+    """Return the message on a sweep into a new store of this name; no store is made."""
     sweep_file(Path(), axes=T0_AND_RINGS)
     done = CliRunner().invoke(
         sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"]

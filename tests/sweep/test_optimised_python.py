@@ -12,8 +12,8 @@ from small_sweeps import MELT, run_here, sweep_file
 FILE = "small.yaml"
 STORE = "made.zarr"
 
-#: Commands with what they are to be told from, some of them wrong; those that stand first with
-#: every check.
+#: The first commands run in every test run, the others in the thorough tests only. Some of them
+#: are wrong.
 WITH_EVERY_CHECK = 4
 COMMANDS = [
     ("sweep", "run", FILE, "--store", "new.zarr", "--workers", "0", "--max-failures", "50%"),
@@ -45,7 +45,7 @@ DIFFERENT_EACH_TIME = re.compile(r"\d (m?s|min|h|runs/s)\b|second|time|worker|ve
 
 
 def lasting_lines(text: str) -> list[str]:
-    """Lines that must be the same each time."""
+    """Return the lines that must be the same each time."""
     return [line for line in text.splitlines() if not DIFFERENT_EACH_TIME.search(line)]
 
 
@@ -54,16 +54,16 @@ def answer(
     options: list[str],
     words: tuple[str, ...],
 ) -> tuple[int, list[str], list[str]]:
-    """Exit code and what a command prints, but for times."""
-    program, *rest = words
-    call = [sys.executable, *options, "-m", f"{program}.cli", *rest]
+    """Return exit code and output of a command, without times."""
+    program, *arguments = words
+    call = [sys.executable, *options, "-m", f"{program}.cli", *arguments]
     done = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, lasting_lines(done.stdout), lasting_lines(done.stderr)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sweep file and its store, for each of the two ways to run Python."""
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a sweep file and its store, for each of the two ways to run Python."""
     folder = tmp_path_factory.mktemp("optimised")
     for name in ("plain", "optimised"):
         (folder / name).mkdir()
@@ -85,11 +85,11 @@ def in_turn() -> list[Any]:
 
 @pytest.mark.parametrize("words", in_turn())
 def test_a_command_answers_under_optimisation_as_without(
-    made: Path,
+    folders: Path,
     words: tuple[str, ...],
 ) -> None:
-    plain = answer(made / "plain", [], words)
-    optimised = answer(made / "optimised", ["-O"], words)
+    plain = answer(folders / "plain", [], words)
+    optimised = answer(folders / "optimised", ["-O"], words)
     assert optimised == plain
     assert plain[1] or plain[2]
     assert not [line for line in plain[2] if "Traceback" in line]

@@ -84,16 +84,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 def test_notes_are_kept_beside_the_store_and_one_of_many_makes_a_new_one(place: Place) -> None:
     assert place.note_read("lock") is None
-    made = []
+    is_new = []
     threads = [
-        threading.Thread(target=lambda i=i: made.append(place.note_create("lock", b"%d" % i)))
+        threading.Thread(target=lambda i=i: is_new.append(place.note_create("lock", b"%d" % i)))
         for i in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(made) == [False] * 7 + [True]
+    assert sorted(is_new) == [False] * 7 + [True]
     place.note_write("lock", b"other")
     assert (
         place.note_read("lock"),
@@ -122,11 +122,11 @@ def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
-    really = obstore.put_async
+    put_normally = obstore.put_async
 
     async def put(store: object, key: str, content: bytes, **options: Any) -> object:
         written.append(key)
-        return await really(store, key, content, **options)
+        return await put_normally(store, key, content, **options)
 
     monkeypatch.setattr(obstore, "put_async", put)
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), f"memory://{tmp_path.name}.zarr")
@@ -195,8 +195,8 @@ def test_a_refusal_names_the_driver_even_while_drivers_come_and_go(tmp_path: Pat
             except StoreError:
                 pass
 
-    other = threading.Thread(target=come_and_go)
-    other.start()
+    driver_thread = threading.Thread(target=come_and_go)
+    driver_thread.start()
     refusals = []
     try:
         for _ in range(200):
@@ -207,5 +207,5 @@ def test_a_refusal_names_the_driver_even_while_drivers_come_and_go(tmp_path: Pat
                 refusals.append(str(error))
     finally:
         stop.set()
-        other.join()
+        driver_thread.join()
     assert [text for text in refusals if "is driving this sweep; wait for it" not in text] == []

@@ -1,4 +1,4 @@
-"""The plan: every case checked before anything starts, named by what it is, ordered so that cached arrays are shared."""
+"""The plan: cases validated before anything starts, named by content, ordered for the caches."""
 
 import itertools
 import shutil
@@ -26,10 +26,10 @@ def ids(plan: Plan) -> set[str]:
 
 
 def test_ids_do_not_depend_on_the_order_of_axes_or_of_values(plan: Planner) -> None:
-    one = plan(axes={**T0, "material.rho": [3000.0, 3270.0]})
-    other = plan(axes={"material.rho": [3270.0, 3000.0], "temperature.T0": [4000.0, 3000.0]})
-    assert len(ids(one)) == 4
-    assert ids(one) == ids(other)
+    planned = plan(axes={**T0, "material.rho": [3000.0, 3270.0]})
+    turned = plan(axes={"material.rho": [3270.0, 3000.0], "temperature.T0": [4000.0, 3000.0]})
+    assert len(ids(planned)) == 4
+    assert ids(planned) == ids(turned)
 
 
 def test_ids_do_not_depend_on_how_a_value_is_set(plan: Planner) -> None:
@@ -49,7 +49,7 @@ def test_ids_do_not_depend_on_how_a_value_is_set(plan: Planner) -> None:
 
 
 def test_ids_do_not_depend_on_where_the_base_and_its_tables_lie(tmp_path: Path) -> None:
-    found = []
+    ids_by_place = []
     for folder in (tmp_path / "a", tmp_path / "b" / "deeper"):
         folder.mkdir(parents=True)
         (folder / "cooling.csv").write_text("time,T_M\n0,3000\n1e9,2000\n", encoding="utf-8")
@@ -61,8 +61,8 @@ def test_ids_do_not_depend_on_where_the_base_and_its_tables_lie(tmp_path: Path) 
             set={"numerics.t_end_years": 0.02, **law},
             axes={"dynamics.e0": [0.1, 0.5]},
         )
-        found.append(ids(make_plan(load_sweep(file))))
-    assert found[0] == found[1]
+        ids_by_place.append(ids(make_plan(load_sweep(file))))
+    assert ids_by_place[0] == ids_by_place[1]
 
 
 def test_an_id_changes_with_the_content_of_a_table(tmp_path: Path) -> None:
@@ -100,14 +100,15 @@ def test_the_id_of_a_case_is_that_of_its_configuration(plan: Planner) -> None:
     ],
 )
 def test_cases_with_equal_cache_keys_stand_together(plan: Planner, axes: dict[str, Any]) -> None:
-    made = plan(axes=axes)
-    groups = [key for key, _ in itertools.groupby(case.identity for case in made.cases)]
-    assert len(groups) == len(set(groups)) == len(made.runs.identities)
-    assert len(made.runs.identities) < len(made.cases)
+    planned = plan(axes=axes)
+    identities = [case.identity for case in planned.cases]
+    groups = [identity for identity, _ in itertools.groupby(identities)]
+    assert len(groups) == len(set(groups)) == len(planned.runs.identities)
+    assert len(planned.runs.identities) < len(planned.cases)
 
 
 def test_the_parts_that_are_slow_to_rebuild_change_least_often(plan: Planner) -> None:
-    made = plan(
+    planned = plan(
         axes={
             "ring": {"rings": [1.0, 2.7, 3]},
             "collisions.alpha_frag": [3.0, 4.0],
@@ -115,11 +116,10 @@ def test_the_parts_that_are_slow_to_rebuild_change_least_often(plan: Planner) ->
             "sizes.n_bins": [20, 30],
         }
     )
-    for part in range(len(made.cases[0].identity)):
-        prefixes = [
-            key for key, _ in itertools.groupby(case.identity[: part + 1] for case in made.cases)
-        ]
-        assert len(prefixes) == len(set(prefixes))
+    for part in range(len(planned.cases[0].identity)):
+        prefixes = [case.identity[: part + 1] for case in planned.cases]
+        groups = [prefix for prefix, _ in itertools.groupby(prefixes)]
+        assert len(groups) == len(set(groups))
 
 
 def test_the_order_of_the_file_holds_among_cases_with_equal_cache_keys(plan: Planner) -> None:
@@ -131,13 +131,13 @@ def test_the_order_of_the_file_holds_among_cases_with_equal_cache_keys(plan: Pla
 
 
 def test_a_case_that_coincides_with_another_is_counted_and_run_once(plan: Planner) -> None:
-    made = plan(
+    planned = plan(
         axes=T0,
         variants={"plain": {}, "same": {"dynamics.i0": 0.05}},
         include=[{"temperature.T0": 3000}, {"temperature.T0": 5000.0}],
     )
-    assert len(made.cases) == 3
-    assert made.duplicates == 3
+    assert len(planned.cases) == 3
+    assert planned.duplicates == 3
 
 
 @pytest.mark.parametrize(("block", "sizes"), [(1, [1] * 6), (4, [4, 2]), (6, [6]), (100, [6])])
@@ -176,9 +176,9 @@ def test_a_plan_is_named_by_its_cases_and_blocks_not_by_the_cache(plan: Planner)
 
 def test_grids_that_differ_are_noticed(plan: Planner) -> None:
     assert plan(axes=T0).shared_grid
-    other = plan(axes={"sizes.n_bins": [20, 30]})
-    assert not other.shared_grid
-    assert other.bins == 30
+    planned = plan(axes={"sizes.n_bins": [20, 30]})
+    assert not planned.shared_grid
+    assert planned.bins == 30
 
 
 def test_an_exclusion_that_matches_nothing_is_noted(plan: Planner) -> None:
@@ -187,9 +187,11 @@ def test_an_exclusion_that_matches_nothing_is_noted(plan: Planner) -> None:
 
 
 def test_an_exclusion_that_matches_to_round_off_is_not_called_idle(plan: Planner) -> None:
-    made = plan(axes={"dynamics.e0": {"linspace": [0.1, 0.5, 5]}}, exclude=[{"dynamics.e0": 0.3}])
-    assert len(made.cases) == 4
-    assert made.warnings == ()
+    planned = plan(
+        axes={"dynamics.e0": {"linspace": [0.1, 0.5, 5]}}, exclude=[{"dynamics.e0": 0.3}]
+    )
+    assert len(planned.cases) == 4
+    assert planned.warnings == ()
 
 
 def test_a_sweep_whose_every_case_is_excluded_is_refused(plan: Planner) -> None:
@@ -250,9 +252,11 @@ def test_all_cases_that_cannot_run_are_listed_with_counts_and_the_first_of_each(
             axes={"temperature.T0": [300.0, 3000.0, 9000.0], "dynamics.e0": [0.1, 1.5]},
             include=[{"dynamics.i": 0.1}],
         )
-    (told,) = [line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")]
+    (problem,) = [
+        line for line in caught.value.problems if line.startswith("temperature.T0 = 300.0")
+    ]
     cases = "[2 cases, first: temperature.T0 = 300.0, dynamics.e0 = 0.1]"
-    assert told.startswith(
+    assert problem.startswith(
         f"temperature.T0 = 300.0: must be a number in [1000, 6500] K  {cases}\n      line 1: "
     )
     assert any(

@@ -1,4 +1,4 @@
-"""Figures: what a reader finds written in them, which cells are hatched, and that hostile names stay names."""
+"""Figures: the text in them, which cells are hatched, and that hostile names stay names."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ from sweep.store import reader
 
 @pytest.fixture(scope="module")
 def included(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of runs without any axis."""
+    """Return a store of runs without any axis."""
     folder = tmp_path_factory.mktemp("included")
     run_here(
         sweep_file(folder, include=[{"temperature.T0": 3500}, {"material.rho": 3000}]),
@@ -34,14 +34,14 @@ def included(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of one run."""
+    """Return a store of one run."""
     folder = tmp_path_factory.mktemp("single")
     run_here(sweep_file(folder, axes={"temperature.T0": [3000.0]}), folder / "small.zarr")
     return folder / "small.zarr"
 
 
-def drawn(store: Path, kind: str, out: Path, **asked: Any) -> ElementTree.Element:
-    plots.save(plots.draw(store, kind, **asked), out)
+def drawn(store: Path, kind: str, out: Path, **options: Any) -> ElementTree.Element:
+    plots.save(plots.draw(store, kind, **options), out)
     return ElementTree.fromstring(out.read_bytes())
 
 
@@ -87,7 +87,7 @@ def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(
 ) -> None:
     svg = drawn(mixed, "heatmap", tmp_path / "map.svg")
     text = words(svg)
-    for said in (
+    for line in (
         *(
             "M_loss of the whole disk [M_Mars] over T0 and variant",
             "sum over 2 rings",
@@ -97,7 +97,7 @@ def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(
         ),
         *("failed (3 cells)", "not done, or no run (2 cells)", "stopped early (2 cells)"),
     ):
-        assert said in text
+        assert line in text
     assert [len(marks(svg, f"{kind}-0-")) for kind in ("failed", "pending", "early")] == [3, 2, 2]
     assert marks(svg, "failed-0-") == ["failed-0-1-0", "failed-0-1-1", "failed-0-1-2"]
     total = sweep.open_store(mixed).sweep.disk_total().M_loss
@@ -140,14 +140,14 @@ def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped
 ) -> None:
     svg = drawn(mixed, "series", tmp_path / "series.svg")
     text = words(svg)
-    for said in (
+    for line in (
         "M_out_dot of the whole disk",
         "[M_Mars s-1]",
         "time [yr]",
         "T0 = 3000 K, variant = as is",
         "6 failed, 2 not done",
     ):
-        assert said in text
+        assert line in text
     assert "2 disks whose rings ended at different times" in text
     assert marks(svg, "run-") == ["run-0", "run-6"]
     svg = drawn(mixed, "series", tmp_path / "series.svg", ring=1, name=["M_loss_cum", "s_blow"])
@@ -169,27 +169,24 @@ def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
             np.asarray(data, dtype=float) for data in (curve.get_xdata(), curve.get_ydata())
         )
         total = np.nansum(density) * np.log(s[1] / s[0])
-        assert total == pytest.approx(
-            (
-                reader.column(group, "Sigma_final")[3]
-                if per == "mass"
-                else reader.column(group, "N")[3, 1].sum()
-            ),
-            rel=1e-12,
-        )
+        if per == "mass":
+            expected = reader.column(group, "Sigma_final")[3]
+        else:
+            expected = reader.column(group, "N")[3, 1].sum()
+        assert total == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_radial_map_hatches_rings_without_a_result(mixed: Path, tmp_path: Path) -> None:
     svg = drawn(mixed, "radial", tmp_path / "radial.svg", where="T0 == 4000 and variant == 'as is'")
     assert marks(svg, "(failed|pending)-") == ["pending-3"]
-    for said in (
+    for line in (
         "M_out_dot [M_Mars s-1] of 2 rings over time",
         "T0 = 4000 K",
         "ring radius [R_M]",
         "M_out_dot per ring",
         "not done, or no run (1 ring)",
     ):
-        assert said in words(svg)
+        assert line in words(svg)
     assert "2 rings stopped early" in words(
         drawn(mixed, "radial", tmp_path / "radial.svg", where="T0 == 5000 and variant == 'early'")
     )
@@ -199,13 +196,13 @@ def test_sensitivity_says_the_middle_and_what_is_missing(
     mixed: Path, finished: Path, tmp_path: Path
 ) -> None:
     text = words(drawn(mixed, "sensitivity", tmp_path / "tornado.svg"))
-    for said in (
+    for line in (
         "Effect of each axis alone on M_loss of the whole disk [M_Mars]",
         "middle (line): T0 = 4000 K, variant = as is, which has no result",
         "(1 missing of 3)",
         "only early (1 failed, 1 missing of 3)",
     ):
-        assert said in text
+        assert line in text
     axes = plots.draw(finished, "sensitivity", ring=1).axes[0]
     values = reader.column(reader.open_group(finished), "M_loss")[
         reader.column(reader.open_group(finished), "ring") == 1
@@ -388,10 +385,9 @@ def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
     bad = {"temperature.T0": 3650.0, "supply.mu_orbit10pct": 0.4, "numerics.max_steps": 3}
     run_here(sweep_file(tmp_path, include=[*points, bad]), tmp_path / "small.zarr")
     axes = plots.draw(tmp_path / "small.zarr", "heatmap", x="T0", y="mu_orbit10pct").axes[0]
-    done, failed = (
-        next(c for c in axes.collections if c.get_gid() == f"points-{kind}")
-        for kind in ("done", "failed")
-    )
+    collections = {collection.get_gid(): collection for collection in axes.collections}
+    done = collections["points-done"]
+    failed = collections["points-failed"]
     assert sorted(np.asarray(done.get_offsets())[:, 0].tolist()) == [
         point["temperature.T0"] for point in points
     ]

@@ -1,4 +1,4 @@
-"""``refine:``: rounds of points where a result bends, rises or crosses a level, in one store, the same whatever interrupts it."""
+"""``refine:``: rounds of points where a result bends, rises or crosses a level; interruptions."""
 
 import io
 import json
@@ -77,22 +77,24 @@ def toy(folder: Path, name: str = "toy", **changes: Any) -> Path:
 
 
 def places(store: Path) -> np.ndarray[Any, Any]:
-    """(cases, keys) of the toy in the unit square, in the order of their points."""
+    """Return the points of the toy in the unit square, (cases, keys), in their order."""
     group = reader.open_group(store)
     runs = reader.column(group, "case_run")
     assert reader.column(group, "case_point").tolist() == list(range(runs.size))
-    at = [
+    coordinates = [
         (reader.column(group, key.split(".")[-1])[runs] - low) / (high - low)
         for key, (low, high) in BOUNDS.items()
         if key in KEYS
     ]
-    return np.column_stack(at)
+    return np.column_stack(coordinates)
 
 
 def rounds(store: Path) -> list[int]:
     group = reader.open_group(store)
-    found: list[int] = reader.column(group, "round")[reader.column(group, "case_run")].tolist()
-    return found
+    rounds_of_cases: list[int] = reader.column(group, "round")[
+        reader.column(group, "case_run")
+    ].tolist()
+    return rounds_of_cases
 
 
 def ridge(u: np.ndarray[Any, Any]) -> float:
@@ -117,7 +119,7 @@ def run_until(file: Path, store: Path, round: int) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of REAL, run at once. Only to be read."""
+    """Return the store of REAL, run without interruption; read only."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run_here(sweep_file(folder, **REAL), folder / "s.zarr")
     return folder / "s.zarr"
@@ -128,7 +130,7 @@ Refined = tuple[Plan, Path]
 
 @pytest.fixture(scope="module")
 def ridged(tmp_path_factory: pytest.TempPathFactory) -> Refined:
-    """The plan and the store of the toy over a ridge, run to its end. Only to be read."""
+    """Return plan and store of the toy over a ridge, run to its end; read only."""
     folder = tmp_path_factory.mktemp("ridged")
     with pytest.MonkeyPatch.context() as patch:
         install(patch, ridge, KEYS)
@@ -191,9 +193,9 @@ def test_the_next_points_are_those_of_the_values_in_whatever_order_they_are_give
     values = np.tanh(9.0 * (points.sum(axis=1) / STEPS / d - 0.4))
     shuffled = random.permutation(len(points))
     new, largest = next_points(points, values, loss, 20)
-    again, same = next_points(points[shuffled], values[shuffled], loss, 20)
-    assert sorted(new) == sorted(again)
-    assert largest == pytest.approx(same, rel=1e-12)
+    new_of_shuffled, largest_of_shuffled = next_points(points[shuffled], values[shuffled], loss, 20)
+    assert sorted(new) == sorted(new_of_shuffled)
+    assert largest == pytest.approx(largest_of_shuffled, rel=1e-12)
     assert len({tuple(point) for point in [*new, *points.tolist()]}) == 20 + len(points)
 
 
@@ -304,16 +306,16 @@ def test_a_store_of_another_refinement_is_refused_with_what_differs(
 
 def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS)
-    told = io.StringIO()
+    output = io.StringIO()
     sweep.session.run_sweep(
         load_sweep(toy(tmp_path, goal=0.01)),
         tmp_path / "s.zarr",
         workers=0,
-        console=Console(file=told, width=200),
+        console=Console(file=output, width=200),
     )
     assert 9 < counts(tmp_path / "s.zarr").runs < 45
     assert not counts(tmp_path / "s.zarr").is_open
-    assert "goal 0.01 is reached" in told.getvalue()
+    assert "goal 0.01 is reached" in output.getvalue()
 
 
 @pytest.mark.thorough
@@ -322,17 +324,17 @@ def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(
 ) -> None:
     # a quarter of the square
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)
-    told = io.StringIO()
+    output = io.StringIO()
     sweep.session.run_sweep(
         load_sweep(toy(tmp_path, **LONG)),
         tmp_path / "s.zarr",
         workers=0,
-        console=Console(file=told, width=200),
+        console=Console(file=output, width=200),
     )
     failed = counts(tmp_path / "s.zarr").failed
     assert counts(tmp_path / "s.zarr").done == 120 - failed
     assert 3 <= failed < 20
-    assert f"{failed} points have no value, and next to them only size counts" in told.getvalue()
+    assert f"{failed} points have no value, and next to them only size counts" in output.getvalue()
 
 
 def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(
@@ -398,12 +400,12 @@ def test_a_level_that_is_never_crossed_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch, ridge, KEYS)
-    told = io.StringIO()
+    output = io.StringIO()
     file = toy(tmp_path, loss="contour", level=7.0, max_runs=25)
     sweep.session.run_sweep(
-        load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=told, width=200)
+        load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=output, width=200)
     )
-    assert told.getvalue().count("M_loss crosses 7 nowhere yet") == 3
+    assert output.getvalue().count("M_loss crosses 7 nowhere yet") == 3
 
 
 def test_over_rings_the_whole_disks_mass_is_looked_at(
@@ -423,20 +425,20 @@ def test_over_rings_the_whole_disks_mass_is_looked_at(
     assert counts(tmp_path / "two.zarr").runs == 50  # whole disks
     points = reader.column(reader.open_group(tmp_path / "two.zarr"), "case_point")
     assert np.bincount(points).tolist() == [2] * 25
-    one, two = (
+    new_over_rings, new_of_disks = (
         sweep_of_store(store).axes[-1].points for store in (ridged[1], tmp_path / "two.zarr")
     )
-    assert one[:25] == two  # twice the mass is as bent
+    assert new_over_rings[:25] == new_of_disks  # twice the mass is as bent
 
 
 def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> None:
     file = sweep_file(tmp_path, **REAL)
     store = tmp_path / "s.zarr"
     run_until(file, store, 2)
-    told = run_command("sweep", "status", store, cwd=tmp_path)
-    assert "15 done, 0 failed, 0 pending of 15 runs" in told.stdout
-    assert "the refinement is not finished: more rounds follow" in told.stdout
-    assert f"resume with: sweep resume {store}" in told.stdout
+    status = run_command("sweep", "status", store, cwd=tmp_path)
+    assert "15 done, 0 failed, 0 pending of 15 runs" in status.stdout
+    assert "the refinement is not finished: more rounds follow" in status.stdout
+    assert f"resume with: sweep resume {store}" in status.stdout
     assert (
         json.loads(run_command("sweep", "status", store, "--json", cwd=tmp_path).stdout)["refining"]
         is True
@@ -449,14 +451,14 @@ def test_status_tells_of_rounds_to_come_and_resume_goes_on(tmp_path: Path) -> No
 
 
 def test_plan_tells_of_all_runs_there_may_be(load: Callable[..., Sweep]) -> None:
-    told = io.StringIO()
-    print_plan(make_plan(load(**{**TINY, "refine": REFINE})), Console(file=told, width=300))
+    output = io.StringIO()
+    print_plan(make_plan(load(**{**TINY, "refine": REFINE})), Console(file=output, width=300))
     assert (
         "axis point: 9 points, more in rounds of 8 where M_loss bends most: dynamics.e0 uniform 0.1"
-        " to 0.5" in told.getvalue()
+        " to 0.5" in output.getvalue()
     )
-    assert "9 runs in 1 blocks" in told.getvalue()
-    assert "more in rounds, up to 45 runs; what follows is of all of them" in told.getvalue()
+    assert "9 runs in 1 blocks" in output.getvalue()
+    assert "more in rounds, up to 45 runs; what follows is of all of them" in output.getvalue()
 
 
 @pytest.mark.parametrize("question", ["summary", "sensitivity"])
@@ -576,8 +578,8 @@ def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(
 def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def checked(name: str, *most: int) -> list[str]:
-        for i, runs in enumerate(most):
+    def checked(name: str, *limits: int) -> list[str]:
+        for i, runs in enumerate(limits):
             refine = {**REAL["refine"], "max_runs": runs}
             run_here(
                 sweep_file(tmp_path, **{**REAL, "refine": refine, "accuracy": {"fraction": 0.2}}),

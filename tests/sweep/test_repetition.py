@@ -1,4 +1,4 @@
-"""The command that repeats a run gives the same bits, or it is said what has changed since."""
+"""The command that repeats a run gives the same bits, or says what has changed since."""
 
 import json
 import re
@@ -33,7 +33,7 @@ RUN = 1
 
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of this process, with a base, a table and a sweep of two runs, which are done."""
+    """Return the working folder, with a base, a table and a finished sweep of two runs."""
     folder = tmp_path / "a #1: study"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -57,7 +57,7 @@ def edited(study: Path, *changes: tuple[str, str], more: str = "") -> None:
 
 
 def on_the_card(study: Path) -> tuple[str, str]:
-    """The command and the note."""
+    """Return the command and the note on the card."""
     text = card(reader.open_group(study / "small.zarr"), RUN, "small.zarr")
     lines = re.findall(r"^marsdisk run .*$", text, re.MULTILINE)
     notes = re.findall(r"^Note: (.*)\.$", text, re.MULTILINE)
@@ -65,7 +65,7 @@ def on_the_card(study: Path) -> tuple[str, str]:
 
 
 def on_the_page(study: Path) -> str:
-    """The text of the part that tells how a run is repeated."""
+    """Return the text of the part of the page on repeating a run."""
     data = Data(lambda: reader.open_group(study / "small.zarr"), "small.zarr")
     about = About(SimpleNamespace(data=data))  # type: ignore[arg-type]
     about.show([RUN], ["#000000"])
@@ -79,7 +79,7 @@ def from_python(study: Path) -> str:
 
 
 def assert_repeats(line: str, study: Path, out: Path) -> None:
-    """The command, typed, gives the bits that the store holds."""
+    """Assert that the command, as typed, gives the bits that the store holds."""
     program, *words = shlex.split(line)
     assert program == "marsdisk"
     done = CliRunner().invoke(marsdisk.cli.main, [*words, "--out", str(out)])
@@ -195,7 +195,7 @@ def moved_table(study: Path) -> None:
 
 
 LOST = {
-    "no YAML": (base_that_is_none, "base.yaml cannot be read any more"),
+    "no YAML": (base_that_is_none, "base.yaml can no longer be read"),
     "a key too many": (base_with_a_key_too_many, "no_such_section"),
     "no table": (moved_table, "cooling.csv: cannot be read here (there is no such file)"),
 }
@@ -251,15 +251,15 @@ def typed(*words: str) -> tuple[int, str]:
 def test_a_finished_store_whose_table_has_moved_has_nothing_to_do(study: Path) -> None:
     store = str(study / "small.zarr")
     moved_table(study)
-    code, said = typed("resume", store, "--workers", "0")
-    assert code == 0, said
-    assert "all runs were already complete; nothing to do" in said
-    assert "note: all runs are complete; no further runs would be possible: " in said
-    assert "cooling.csv" in said
-    code, said = typed("doctor", store)
+    code, output = typed("resume", store, "--workers", "0")
+    assert code == 0, output
+    assert "all runs were already complete; nothing to do" in output
+    assert "note: all runs are complete; no further runs would be possible: " in output
+    assert "cooling.csv" in output
+    code, output = typed("doctor", store)
     assert code == 0
-    assert "missing tables" in said
-    assert said.endswith("no action needed")
+    assert "missing tables" in output
+    assert output.endswith("no action needed")
 
 
 def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
@@ -269,14 +269,14 @@ def test_an_unfinished_store_whose_study_has_moved_goes_on_with_the_sweep_file(
     moved = study.rename(tmp_path / "moved")
     store = str(moved / "small.zarr")
     forget_block(moved / "small.zarr", 1)
-    code, said = typed("resume", store, "--workers", "0")
+    code, output = typed("resume", store, "--workers", "0")
     assert code == 2
-    assert "cooling.csv" in said
-    code, said = typed("doctor", store, "--json")
+    assert "cooling.csv" in output
+    code, output = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep resume cannot compute the remaining runs" in said
-    code, said = typed("run", str(moved / "small.yaml"), "--store", store, "--workers", "0")
-    assert code == 0, said
+    assert "sweep resume cannot compute the remaining runs" in output
+    code, output = typed("run", str(moved / "small.yaml"), "--store", store, "--workers", "0")
+    assert code == 0, output
     assert_same_bits(store, whole)
     assert typed("doctor", store)[0] == 0
 
@@ -286,13 +286,13 @@ def test_a_table_with_other_content_is_another_plan_for_run_and_resume_as_the_do
 ) -> None:
     store = str(study / "small.zarr")
     other_table(study)
-    code, said = typed("doctor", store, "--json")
+    code, output = typed("doctor", store, "--json")
     assert code == 1
-    assert "sweep run and sweep resume refuse the store" in said
+    assert "sweep run and sweep resume refuse the store" in output
     for words in (["resume", store], ["run", str(study / "small.yaml"), "--store", store]):
-        code, said = typed(*words, "--workers", "0")
+        code, output = typed(*words, "--workers", "0")
         assert code == 2
-        assert "holds another plan" in said
+        assert "holds another plan" in output
 
 
 def test_failed_runs_that_are_to_be_run_again_need_their_tables(study: Path) -> None:
@@ -300,9 +300,9 @@ def test_failed_runs_that_are_to_be_run_again_need_their_tables(study: Path) -> 
     status[0] = 2
     moved_table(study)
     assert typed("resume", str(study / "small.zarr"), "--workers", "0")[0] == 1
-    code, said = typed("resume", str(study / "small.zarr"), "--workers", "0", "--retry-failed")
+    code, output = typed("resume", str(study / "small.zarr"), "--workers", "0", "--retry-failed")
     assert code == 2
-    assert "cooling.csv" in said
+    assert "cooling.csv" in output
 
 
 def test_the_end_of_a_sweep_says_what_has_changed_on_a_line_of_its_own(study: Path) -> None:

@@ -74,11 +74,11 @@ def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it
     ids = reader.column(group, "run_id").tolist()
     assert len(ids) == len(plan.cases) >= 2
     assert [run_id(recorded.config(run)) for run in range(len(ids))] == ids
-    for run, wanted in enumerate(ids):
+    for run, expected_id in enumerate(ids):
         marsdisk, verb, base, *settings = shlex.split(recorded.command(run))
         overrides = dict(parse_override(text) for text in settings[1::2])
         assert (marsdisk, verb, set(settings[::2])) == ("marsdisk", "run", {"--set"})
-        assert run_id(load_config(base, overrides)) == wanted
+        assert run_id(load_config(base, overrides)) == expected_id
 
 
 def test_a_run_is_found_by_number_and_by_the_beginning_of_its_run_id(finished: Path) -> None:

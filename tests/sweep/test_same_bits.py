@@ -1,4 +1,4 @@
-"""Nothing about how a sweep is run changes a bit of its results; what its caches did is counted exactly."""
+"""No way of running a sweep changes a bit of its results; its caches are counted exactly."""
 
 import itertools
 import threading
@@ -63,7 +63,7 @@ CLASSIC: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of CLASSIC, run in this process. Only to be read."""
+    """Return the store of CLASSIC, run in this process; read only."""
     folder = tmp_path_factory.mktemp("classic")
     run_here(sweep_file(folder, **CLASSIC), folder / "s.zarr")
     return folder / "s.zarr"
@@ -95,7 +95,7 @@ DENSITIES: dict[str, Any] = {**T0_AND_RINGS, "material.rho": [3000.0, 3270.0]}
 
 @pytest.fixture(scope="module")
 def densities(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a sweep over DENSITIES, run in this process by one thread. Only to be read."""
+    """Return the store of a sweep over DENSITIES, run by one thread of this process; read only."""
     folder = tmp_path_factory.mktemp("densities")
     run_here(sweep_file(folder, axes=DENSITIES, block=12), folder / "s.zarr")
     return folder / "s.zarr"
@@ -194,9 +194,9 @@ def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path
         ),
         tmp_path / "s.zarr",
     )
-    one = results(finished)
-    other = results(tmp_path / "s.zarr")
-    assert one["Sigma"].tobytes() != other["Sigma"].tobytes()
+    of_finished = results(finished)
+    of_changed = results(tmp_path / "s.zarr")
+    assert of_finished["Sigma"].tobytes() != of_changed["Sigma"].tobytes()
     assert {
         "M_loss",
         "N",
@@ -208,7 +208,7 @@ def test_the_comparison_of_bits_sees_a_difference(finished: Path, tmp_path: Path
         "notes",
         "T0",
         "error",
-    } <= one.keys()
+    } <= of_finished.keys()
 
 
 RHO_SLOTS = [slot for slot, fields in KEY_FIELDS.items() if "rho" in fields]
@@ -217,7 +217,7 @@ RING_EDGES = ("r_in_RM", "r_out_RM")
 
 
 def _invalidations(folder: Path, axes: dict[str, Any], scope: str) -> tuple[Any, Any]:
-    """The dataset of a sweep in one block, and its invalidations (run, cache, reason)."""
+    """Return the dataset of a sweep in one block, and its invalidations (run, cache, reason)."""
     run_here(
         sweep_file(
             folder,
@@ -286,9 +286,9 @@ def test_a_task_builds_each_value_it_needs_exactly_once(tmp_path: Path) -> None:
         # rings differ in v_rel alone
         speeds = len({case.identity for case in map(plan.case, block.rows)})
         assert speeds == (2 if block.index < 2 else 1)
-        made = built[list(block.rows)].sum("run")
+        values_built = built[list(block.rows)].sum("run")
         for slot in dataset.cache.values:
-            assert int(made.sel(cache=slot)) == (
+            assert int(values_built.sel(cache=slot)) == (
                 speeds if slot in {"fragment_tensor", "qstar_matrix"} else 1
             ), slot
 

@@ -1,4 +1,4 @@
-"""Sensitivity analyses of functions whose indices are known, through a sweep file, real blocks, a real store and the command."""
+"""Sensitivity of functions with known indices, through sweep file, blocks, store and command."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def ask(store: Path, *words: str, verb: str = "sensitivity") -> Result:
     return CliRunner().invoke(sweep.cli.main, [verb, str(store), *words])
 
 
-def asked(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]:
+def json_of(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]:
     done = ask(store, *words, "--json", verb=verb)
     assert done.exit_code == 0, done.output
     return json.loads(done.output)
@@ -47,7 +47,7 @@ def asked(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """The store of a sweep over a toy model of the first keys of a design."""
+    """Run a sweep over a toy model of the first keys of a design, and return its store."""
 
     def run(
         count: int,
@@ -65,13 +65,15 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
 def assert_within_intervals(group: dict[str, Any], exact: dict[str, Any]) -> None:
     for name, values in exact.items():
-        found = np.array(group["indices"][name])
+        indices = np.array(group["indices"][name])
         half = np.array(group["indices"][f"{name}_conf"])
-        assert (np.abs(found - values) <= half + 0.01).all(), (name, found, half, values)
+        assert (np.abs(indices - values) <= half + 0.01).all(), (name, indices, half, values)
 
 
 def test_saltelli_gives_the_published_indices_of_ishigami(toy: Callable[..., Path]) -> None:
-    (group,) = asked(toy(3, design={"method": "saltelli", "n": 512, "axes": uniform(3)}))["groups"]
+    (group,) = json_of(toy(3, design={"method": "saltelli", "n": 512, "axes": uniform(3)}))[
+        "groups"
+    ]
     assert group["parameters"] == ["e0", "i0", "scale"]
     assert_within_intervals(group, ISHIGAMI)
     assert max(group["indices"]["ST_conf"]) < 0.15
@@ -81,17 +83,17 @@ def test_saltelli_gives_the_published_indices_of_ishigami(toy: Callable[..., Pat
 
 
 def test_saltelli_gives_the_exact_indices_of_sobol_g(toy: Callable[..., Path]) -> None:
-    (group,) = asked(toy(6, sobol_g, design={"method": "saltelli", "n": 256, "axes": uniform(6)}))[
-        "groups"
-    ]
+    (group,) = json_of(
+        toy(6, sobol_g, design={"method": "saltelli", "n": 256, "axes": uniform(6)})
+    )["groups"]
     assert_within_intervals(group, g_indices())
     assert np.argsort(group["indices"]["ST"])[::-1][:4].tolist() == [0, 1, 2, 3]
 
 
 def test_fast_gives_the_published_indices_of_ishigami(toy: Callable[..., Path]) -> None:
-    (group,) = asked(toy(3, design={"method": "fast", "n": 257, "curves": 2, "axes": uniform(3)}))[
-        "groups"
-    ]
+    (group,) = json_of(
+        toy(3, design={"method": "fast", "n": 257, "curves": 2, "axes": uniform(3)})
+    )["groups"]
     # the bias of the method itself (Saltelli et al. 1999)
     for name, tolerance in (("S1", 0.03), ("ST", 0.05)):
         assert group["indices"][name] == pytest.approx(ISHIGAMI[name], abs=tolerance)
@@ -103,7 +105,7 @@ def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(
     def line(u: np.ndarray[Any, Any]) -> float:
         return float(3.0 * u[0] - 2.0 * u[1] + (u[2] - 0.5) ** 2)
 
-    (group,) = asked(toy(4, line, design={"method": "morris", "n": 16, "axes": uniform(4)}))[
+    (group,) = json_of(toy(4, line, design={"method": "morris", "n": 16, "axes": uniform(4)}))[
         "groups"
     ]
     index = group["indices"]
@@ -116,7 +118,7 @@ def test_morris_finds_effects_of_a_line_exactly_and_tells_curvature_from_none(
 
 def test_morris_ranks_a_choice_by_its_place_in_the_list(toy: Callable[..., Path]) -> None:
     axes = {**uniform(2), "dynamics.v_rel": {"choice": ["dispersion", "pericenter"]}}
-    (group,) = asked(
+    (group,) = json_of(
         toy(2, lambda u: float(u[0]), design={"method": "morris", "n": 8, "axes": axes})
     )["groups"]
     assert group["indices"]["mu_star"] == pytest.approx([1.0, 0.0, 0.0], abs=1e-9)
@@ -132,7 +134,7 @@ def test_morris_ranks_a_choice_by_its_place_in_the_list(toy: Callable[..., Path]
 def test_a_sample_and_a_grid_are_asked_by_pawn(
     toy: Callable[..., Path], changes: dict[str, Any]
 ) -> None:
-    (group,) = asked(toy(3, lambda u: float(2.0 * u[0] + u[1]), **changes))["groups"]
+    (group,) = json_of(toy(3, lambda u: float(2.0 * u[0] + u[1]), **changes))["groups"]
     index = dict(zip(group["parameters"], group["indices"]["PAWN"], strict=True))
     assert index["e0"] > 0.3 > index["i0"] > 1.2 * index["(a parameter without effect)"]
     assert index["scale"] < 1.2 * index["(a parameter without effect)"]
@@ -140,7 +142,7 @@ def test_a_sample_and_a_grid_are_asked_by_pawn(
 
 def test_every_label_of_the_other_axes_is_asked_on_its_own(toy: Callable[..., Path]) -> None:
     axes = {"temperature.T0": [3000.0, 4000.0]}
-    groups = asked(toy(3, axes=axes, design={"method": "saltelli", "n": 32, "axes": uniform(3)}))[
+    groups = json_of(toy(3, axes=axes, design={"method": "saltelli", "n": 32, "axes": uniform(3)}))[
         "groups"
     ]
     assert [group["at"] for group in groups] == [{"T0": 3000.0}, {"T0": 4000.0}]
@@ -197,8 +199,8 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
 
 def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answer]]:
     group = reader.open_group(store)
-    found = outcomes(group, "M_loss")
-    return found, answers(group, found, method=None, allowed=allowed)
+    cases = outcomes(group, "M_loss")
+    return cases, answers(group, cases, method=None, allowed=allowed)
 
 
 def test_a_continued_design_answers_on_the_way_what_the_smaller_one_answers_at_its_end(
@@ -233,7 +235,7 @@ def test_an_excluded_point_is_no_result_either(toy: Callable[..., Path]) -> None
         exclude=[{"point": 5}],
     )
     assert "1 of 16 blocks have a run that is no result (1 excluded)" in ask(store).output
-    assert asked(store, "--left-out", "0.1")["groups"][0]["missing"] == {"excluded": 1}
+    assert json_of(store, "--left-out", "0.1")["groups"][0]["missing"] == {"excluded": 1}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_a_target_that_a_logarithm_cannot_take_is_left_out_openly(toy: Callable[
     )
     done = ask(store, "--log", "--left-out", "0.2")
     assert done.exit_code == 0
-    assert "cases without a finite value: left out, nothing is put in their place" in done.output
+    assert "cases without a finite value: left out, no value is substituted" in done.output
     assert "--log needs M_loss above 0" in done.output
 
 
@@ -267,7 +269,7 @@ def test_the_same_store_gives_the_same_numbers(toy: Callable[..., Path]) -> None
         2, lambda u: float(u[0] * u[1]), design={"method": "saltelli", "n": 32, "axes": uniform(2)}
     )
     for words in ([], ["--method", "pawn"]):
-        assert asked(store, *words) == asked(store, *words)
+        assert json_of(store, *words) == json_of(store, *words)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The sweeps of configs/sweeps/: each can be planned, has its file's name, and as many runs as its comment says."""
+"""The sweeps of configs/sweeps/ can be planned, and have the names and runs that they state."""
 
 import dataclasses
 import re
@@ -20,20 +20,20 @@ LARGE = {"map1", "map1b", "map3", "mass_loss_prior", "mass_loss_sensitivity"}
 
 
 def marked(file: Path) -> object:
-    """The file as a parameter; the large ones are planned by ``make thorough`` only."""
+    """Return the file as a parameter; the large ones are planned by ``make thorough`` only."""
     marks = [pytest.mark.thorough] if file.stem in LARGE else []
     return pytest.param(file, marks=marks, id=file.stem)
 
 
 def sizes_in_comment(file: Path) -> set[int]:
-    """Every number of runs that the comment names."""
+    """Return all numbers of runs that the comment names."""
     lines = file.read_text(encoding="utf-8").splitlines()
     comment = " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
     return {int(number.replace(",", "")) for number in re.findall(r"([\d,]+) runs", comment)}
 
 
 def ends(axis: Axis) -> Axis:
-    """The axis with its first and its last point only."""
+    """Return the axis with its first and its last value only."""
     return dataclasses.replace(
         axis,
         points=axis.points[:: len(axis.points) - 1],
@@ -68,4 +68,4 @@ def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
         load_sweep(file).expectations, Results.of(reader.open_group(tmp_path / "s.zarr")), name
     )
     assert judgements
-    assert [of.name for of in judgements if not of.passed] == []
+    assert [judgement.name for judgement in judgements if not judgement.passed] == []

@@ -1,4 +1,4 @@
-"""The sweep file: cases in the order of the file, overrides in the order of their rank, bad input named and nothing started."""
+"""The sweep file: the order of cases, the precedence of overrides, and bad input refused."""
 
 import re
 from collections.abc import Callable

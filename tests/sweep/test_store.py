@@ -1,4 +1,4 @@
-"""The store: opened by xarray alone, every array described, failed runs marked, and nothing trusted that is not committed."""
+"""The store: opened by xarray alone, arrays described, failed runs marked, commits respected."""
 
 import dataclasses
 import json
@@ -50,12 +50,12 @@ def test_xarray_opens_a_store_with_nothing_but_its_path(finished: Path) -> None:
 
 def test_every_array_has_named_dimensions(finished: Path) -> None:
     arrays = dict(zarr.open_group(finished, mode="r").arrays())
-    known = {("run", *v.dims) for v in layout.variables(shared_grid=False)} | {
+    expected = {("run", *v.dims) for v in layout.variables(shared_grid=False)} | {
         ("bin",),
         ("cache",),
         ("reason",),
     }
-    assert {array.metadata.dimension_names for array in arrays.values()} <= known
+    assert {array.metadata.dimension_names for array in arrays.values()} <= expected
     assert {v.name for v in layout.variables(shared_grid=True)} | {
         "s",
         "run_id",
@@ -92,7 +92,7 @@ def test_every_array_says_what_it_is_and_in_which_unit(finished: Path) -> None:
 def test_a_store_holds_the_speeds_of_runs_whose_orbits_are_damped(
     tmp_path: Path, finished: Path
 ) -> None:
-    """And NaN for the others of its runs, whose speed never changes."""
+    """The other runs, whose speed never changes, have NaN."""
     file = sweep_file(
         tmp_path,
         set={"numerics.t_end_orbits": 1e-3},

@@ -1,4 +1,4 @@
-"""A command is not ended, nor its exit code changed, by what becomes of its output; unless that was data."""
+"""A closed output neither ends a command nor changes its exit code, unless it was for data."""
 
 import errno
 import os
@@ -64,16 +64,16 @@ EXPECTATIONS = '{"expect": {"no disk loses so much": {"expect": "M_loss < 1.0e-3
 
 @contextmanager
 def reader_gone() -> Iterator[int]:
-    """Give a pipe that nobody reads."""
-    there, here = os.pipe()
-    os.close(there)
-    yield here
-    os.close(here)
+    """Yield a pipe that nobody reads."""
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    yield writing_end
+    os.close(writing_end)
 
 
 @contextmanager
 def full_disk() -> Iterator[int]:
-    """Give a file on a disk that is full."""
+    """Yield a file on a disk that is full."""
     number = os.open("/dev/full", os.O_WRONLY)
     yield number
     os.close(number)
@@ -81,11 +81,11 @@ def full_disk() -> Iterator[int]:
 
 @contextmanager
 def closed_terminal() -> Iterator[int]:
-    """Give a terminal that nobody sits at any more."""
-    here, there = pty.openpty()
-    os.close(here)
-    yield there
-    os.close(there)
+    """Yield a terminal that has been closed."""
+    controller, terminal = pty.openpty()
+    os.close(controller)
+    yield terminal
+    os.close(terminal)
 
 
 BROKEN = {
@@ -97,7 +97,7 @@ BROKEN = {
 
 @pytest.fixture
 def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
-    """A command's line as words: ``typed("sweep show", "FINISHED")``."""
+    """Return a function that gives the words of a line: ``typed("sweep show", "FINISHED")``."""
     (tmp_path / "expectations.yaml").write_text(EXPECTATIONS, encoding="utf-8")
     places = {
         "FINISHED": str(finished),
@@ -113,7 +113,7 @@ def typed(finished: Path, tmp_path: Path) -> Callable[[str, str], list[str]]:
 
 
 def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
-    """Exit code of a command both of whose streams go to ``output``."""
+    """Return the exit code of a command both of whose streams go to ``output``."""
     done = subprocess.run(
         words,
         cwd=folder,
@@ -129,21 +129,21 @@ def code_of(words: list[str], folder: Path, output: int, **extra: str) -> int:
 
 def in_turn(commands: Iterable[str]) -> list[Any]:
     """Return commands, most of them for the thorough tests."""
-    found = []
+    parameters = []
     for command in commands:
         marks = () if command in WITH_EVERY_CHECK else pytest.mark.thorough
-        found.append(pytest.param(command, marks=marks))
-    return found
+        parameters.append(pytest.param(command, marks=marks))
+    return parameters
 
 
 def test_every_command_has_a_line_here() -> None:
-    known = {
+    commands = {
         f"{name} {verb}"
         for name, main in PROGRAMS.items()
         for verb, command in main.commands.items()
         if not command.hidden
     }
-    assert known == set(TEXTS)
+    assert commands == set(TEXTS)
 
 
 @pytest.mark.parametrize("command", in_turn(TEXTS))
@@ -181,8 +181,8 @@ def test_a_command_in_an_ascii_terminal_or_without_streams_ends_as_it_would(
     line, expected = TEXTS[command]
     words = typed(command, line)
     with open(os.devnull, "wb") as nowhere:
-        found = code_of(words, tmp_path, nowhere.fileno(), PYTHONIOENCODING="ascii", LC_ALL="C")
-    assert found == expected
+        code = code_of(words, tmp_path, nowhere.fileno(), PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert code == expected
     for path in tmp_path.glob("new.*"):
         path.rename(path.with_name(f"first-{path.name}"))
     closing = ["sh", "-c", f"exec {shlex.join(words)} <&- >&- 2>&-"]
@@ -268,14 +268,14 @@ PRINT = {
 }
 
 
-@pytest.mark.parametrize("what", PRINT)
-def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(what: str) -> None:
-    there, here = os.pipe()
-    os.set_blocking(here, False)
-    words = [sys.executable, "-c", f"{PRINT[what]}('x' * {LONG})"]
-    with subprocess.Popen(words, stdout=here) as process:
-        os.close(here)
-        with os.fdopen(there, "rb", buffering=0) as reader:
-            found = b"".join(iter(lambda: reader.read(1000), b""))
+@pytest.mark.parametrize("way", PRINT)
+def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(way: str) -> None:
+    reading_end, writing_end = os.pipe()
+    os.set_blocking(writing_end, False)
+    words = [sys.executable, "-c", f"{PRINT[way]}('x' * {LONG})"]
+    with subprocess.Popen(words, stdout=writing_end) as process:
+        os.close(writing_end)
+        with os.fdopen(reading_end, "rb", buffering=0) as reader:
+            content = b"".join(iter(lambda: reader.read(1000), b""))
     assert process.returncode == 0
-    assert found == b"x" * LONG + b"\n"
+    assert content == b"x" * LONG + b"\n"

@@ -32,7 +32,8 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
 def cells_of(store: Path) -> list[list[str]]:
     table = totals(reader.open_group(store))
     assert table is not None
-    return [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
+    columns = [column.cells for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def test_a_disk_that_lacks_a_ring_has_no_sum_and_says_so(tmp_path: Path) -> None:
@@ -77,9 +78,9 @@ def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
     table = cells_of(tmp_path / "s.zarr")
     assert [row[0] for row in table] == ["2", "3", "null"]
     assert all("-" not in row for row in table)
-    found = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
-    by = found.groups({"tau_stop": found.columns["tau_stop"]})
-    assert sorted((str(at["tau_stop"]), rows.size) for at, rows in by) == [
+    cases = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    groups = cases.groups({"tau_stop": cases.columns["tau_stop"]})
+    assert sorted((str(labels["tau_stop"]), rows.size) for labels, rows in groups) == [
         ("2.0", 2),
         ("3.0", 2),
         ("null", 2),
@@ -89,7 +90,7 @@ def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
 def test_rings_are_added_up_where_another_axis_has_null(tmp_path: Path) -> None:
     axes = {"optical_depth.tau_stop": [None, 3.0], "ring": {"rings": [1.0, 2.0, 2]}}
     run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
-    found = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
-    assert found.value.size == 2
-    assert np.isfinite(found.value).all()
+    cases = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    assert cases.value.size == 2
+    assert np.isfinite(cases.value).all()
     assert dict(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().sizes) == {"tau_stop": 2}

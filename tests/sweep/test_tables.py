@@ -23,7 +23,7 @@ def shown(store: Path, *arguments: str) -> str:
 
 
 def runs_of(printed: str) -> list[int]:
-    return [int(found[1]) for found in re.finditer(r"^│ +(\d+) │", printed, re.MULTILINE)]
+    return [int(match[1]) for match in re.finditer(r"^│ +(\d+) │", printed, re.MULTILINE)]
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,15 @@ def test_show_lists_the_runs_for_which_a_condition_holds(
 def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: Path) -> None:
     columns = Columns(reader.open_group(mixed))
     loss = columns["M_loss"]
-    every = np.arange(18)
-    up, down = (in_sequence(columns, every, by) for by in ("M_loss", "-M_loss"))
+    runs = np.arange(18)
+    up, down = (in_sequence(columns, runs, by) for by in ("M_loss", "-M_loss"))
     done = np.isfinite(loss)
     for order, sign in ((up, 1.0), (down, -1.0)):
         assert (np.diff(sign * loss[order[: done.sum()]]) >= 0.0).all()
         assert order[done.sum() :].tolist() == np.flatnonzero(~done).tolist()
     # equal ones keep their order
-    assert in_sequence(columns, every, "-T0").tolist() == sorted(
-        every, key=lambda run: -columns["T0"][run]
+    assert in_sequence(columns, runs, "-T0").tolist() == sorted(
+        runs, key=lambda run: -columns["T0"][run]
     )
     assert runs_of(shown(mixed, "--sort", "-M_loss", "--rows", "1", "--columns", "M_loss")) == [
         int(down[0])
@@ -64,7 +64,7 @@ def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: P
 
 
 def test_what_is_not_committed_is_not_shown(mixed: Path) -> None:
-    # a worker wrote it, nobody vouches for it
+    # a worker wrote it, but its block was not committed
     assert np.isfinite(reader.column(reader.open_group(mixed), "M_loss")[2])
     assert re.search(
         r"│ +2 │ pending │ +- │ +- │", shown(mixed, "--columns", "status,M_loss,stop_reason")

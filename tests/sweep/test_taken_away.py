@@ -1,4 +1,4 @@
-"""What a driver works on or holds is taken away while it runs: it says so, and the same command goes on."""
+"""A driver whose store or lock is taken away says so, and the same command resumes the sweep."""
 
 import itertools
 import shutil
@@ -28,12 +28,12 @@ def file(tmp_path: Path) -> Path:
 
 def before_runs(acts: Mapping[int, Callable[[], object]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something before the first, second, ... run is integrated."""
-    really = sweep.worker.solve
+    solve_normally = sweep.worker.solve
     number = itertools.count(1)
 
     def solve(run: Any) -> Any:
         acts.get(next(number), lambda: None)()
-        return really(run)
+        return solve_normally(run)
 
     monkeypatch.setattr(sweep.worker, "solve", solve)
 
@@ -47,10 +47,10 @@ def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
 ) -> None:
     store = tmp_path / "s.zarr"
     lost = threading.Event()
-    really = LockFile.lose
+    lose_lock = LockFile.lose
 
-    def lose(held: LockFile, to: str) -> None:
-        really(held, to)
+    def lose(lock: LockFile, to: str) -> None:
+        lose_lock(lock, to)
         lost.set()
 
     monkeypatch.setattr(LockFile, "lose", lose)

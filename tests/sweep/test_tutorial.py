@@ -1,4 +1,4 @@
-"""The tutorial runs as it stands, on the sweep that it is about, and README's picture is made of that."""
+"""The tutorial runs as written, on its own sweep, which README's picture is made of, too."""
 
 import runpy
 import sys
@@ -15,7 +15,7 @@ DOCS = CONFIGS.parent / "docs"
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the results of the study that the tutorial looks at."""
+    """Return a folder with the results of the study of the tutorial."""
     folder = tmp_path_factory.mktemp("study")
     run_here(
         CONFIGS / "sweeps" / "temperature_supply.yaml",

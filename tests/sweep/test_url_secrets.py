@@ -180,14 +180,14 @@ def test_secrets_of_urls_are_hidden_in_a_text_and_nothing_else_is(text: str) -> 
 
 
 def words_of(command: click.Command, parameter: click.Parameter, url: str) -> list[str]:
-    """A command line with a URL for one parameter and something for all others that it must have."""
+    """Return a command line with a URL for one parameter and values for all required others."""
     words = []
-    for other in command.params:
-        value = url if other is parameter else "x.zarr"
-        if isinstance(other, click.Argument):
+    for option in command.params:
+        value = url if option is parameter else "x.zarr"
+        if isinstance(option, click.Argument):
             words.append(value)
-        elif other is parameter or other.required:
-            words += [other.opts[0], value]
+        elif option is parameter or option.required:
+            words += [option.opts[0], value]
     return words
 
 

@@ -1,4 +1,4 @@
-"""Whom the page of results and Dask's dashboard answer: nobody who asks by another name, and no other web site.
+"""The page and Dask's dashboard answer neither under another name nor to another web site.
 
 Seen from the protocol: what a browser sends when a web site that somebody visits makes it ask a
 server of this machine.
@@ -60,14 +60,14 @@ class Site:
             return answer.status
 
     def token(self) -> str:
-        """What the page of an honest visitor connects with."""
+        """Return the token that the page of an honest visitor connects with."""
         with self.ask(self.autoload, {"Host": f"127.0.0.1:{self.port}"}) as answer:
-            found = re.search(r'"token":"([^"]+)"', answer.read().decode())
-        assert found
-        return found[1]
+            match = re.search(r'"token":"([^"]+)"', answer.read().decode())
+        assert match
+        return match[1]
 
     def connect(self, headers: Mapping[str, str], token: str) -> int:
-        """Open a websocket; 101 is the status of one that is open."""
+        """Return the status of a websocket; 101 is that of an open one."""
         upgrade = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
@@ -83,12 +83,12 @@ class Site:
 
     @property
     def quick_paths(self) -> list[str]:
-        """Those that cost nothing to answer, of every kind of handler."""
+        """Paths that cost nothing to answer, one of every kind of handler."""
         return [self.pages[2], "/nowhere", self.websocket]
 
 
 def serving(store: Path, **options: object) -> Iterator[BrowseServer]:
-    """A server of the page in a thread of its own."""
+    """Run a server of the page in a separate thread."""
     ready = threading.Event()
     servers: list[BrowseServer] = []
 
@@ -112,14 +112,14 @@ def site_of(server: BrowseServer) -> Site:
 
 @pytest.fixture(scope="module")
 def page(finished: Path) -> Iterator[Site]:
-    """``sweep browse`` on this machine."""
+    """Run ``sweep browse`` on this machine."""
     for server in serving(finished):
         yield site_of(server)
 
 
 @pytest.fixture(scope="module")
 def dashboard(finished: Path) -> Iterator[Site]:
-    """Dask's dashboard of a local sweep, with our page on it."""
+    """Run Dask's dashboard of a local sweep, with our page on it."""
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
     with workers_from(
@@ -140,12 +140,12 @@ def dashboard(finished: Path) -> Iterator[Site]:
 
 @pytest.fixture(params=["page", "dashboard"])
 def site(request: pytest.FixtureRequest) -> Site:
-    found: Site = request.getfixturevalue(request.param)
-    return found
+    requested: Site = request.getfixturevalue(request.param)
+    return requested
 
 
 def honest(port: int) -> dict[str, dict[str, str]]:
-    """What people's own browsers and programs send."""
+    """Return requests that people's own browsers and programs send."""
     return {
         "no browser": {"Host": f"127.0.0.1:{port}"},
         "another spelling": {"Host": f"LocalHost:{port}"},
@@ -169,8 +169,8 @@ def honest(port: int) -> dict[str, dict[str, str]]:
 
 
 def foreign(port: int) -> dict[str, dict[str, str]]:
-    """What a browser sends for a web site that wants to read what is not its own."""
-    here = f"127.0.0.1:{port}"
+    """Return requests that a browser sends for a web site that must not read the page."""
+    own_name = f"127.0.0.1:{port}"
     return {
         "a name that points here (rebinding)": {"Host": f"{EVIL}:{port}"},
         "its script under that name": {"Host": f"{EVIL}:{port}", "Origin": f"http://{EVIL}:{port}"},
@@ -186,23 +186,29 @@ def foreign(port: int) -> dict[str, dict[str, str]]:
         "another address": {"Host": f"192.0.2.1:{port}"},
         "no name": {"Host": ""},
         "no name that can be read": {"Host": f"[:{port}"},
-        "another origin": {"Host": here, "Origin": f"http://{EVIL}:{port}"},
-        "another port of this machine": {"Host": here, "Origin": f"http://127.0.0.1:{port + 1}"},
-        "another spelling of this machine": {"Host": here, "Origin": f"http://localhost:{port}"},
-        "a frame without an origin": {"Host": here, "Origin": "null"},
-        "an origin that cannot be read": {"Host": here, "Origin": "http://[evil"},
+        "another origin": {"Host": own_name, "Origin": f"http://{EVIL}:{port}"},
+        "another port of this machine": {
+            "Host": own_name,
+            "Origin": f"http://127.0.0.1:{port + 1}",
+        },
+        "another spelling of this machine": {
+            "Host": own_name,
+            "Origin": f"http://localhost:{port}",
+        },
+        "a frame without an origin": {"Host": own_name, "Origin": "null"},
+        "an origin that cannot be read": {"Host": own_name, "Origin": "http://[evil"},
         "a script on another page": {
-            "Host": here,
+            "Host": own_name,
             "Sec-Fetch-Site": "cross-site",
             "Sec-Fetch-Mode": "no-cors",
         },
         "a script of a neighbour": {
-            "Host": here,
+            "Host": own_name,
             "Sec-Fetch-Site": "same-site",
             "Sec-Fetch-Mode": "no-cors",
         },
         "a websocket of another page": {
-            "Host": here,
+            "Host": own_name,
             "Origin": f"http://{EVIL}",
             "Sec-Fetch-Site": "cross-site",
             "Sec-Fetch-Mode": "websocket",
@@ -303,7 +309,7 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
 
 
 @pytest.mark.parametrize(
-    ("asked", "bound", "answered", "refused"),
+    ("host", "bound", "answered", "refused"),
     [
         ("127.0.0.1", ["127.0.0.1"], ["127.0.0.1", "localhost", "::1"], [EVIL, "192.0.2.1"]),
         ("127.0.0.2", ["127.0.0.2"], ["127.0.0.2", "localhost"], [EVIL]),
@@ -319,9 +325,9 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
     ],
 )
 def test_a_server_has_the_names_of_what_it_listens_on(
-    asked: str, bound: list[str], answered: list[str], refused: list[str]
+    host: str, bound: list[str], answered: list[str], refused: list[str]
 ) -> None:
-    names = server_names(asked, bound)
+    names = server_names(host, bound)
     assert [name for name in answered if name not in names] == []
     assert [name for name in refused if name in names] == []
 
@@ -335,9 +341,9 @@ def test_a_name_may_be_given_with_its_port() -> None:
 def test_all_addresses_are_those_of_the_interfaces() -> None:
     import socket
 
-    found = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
-    assert found[0] == "127.0.0.1"
-    assert "0.0.0.0" not in found
+    addresses = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
+    assert addresses[0] == "127.0.0.1"
+    assert "0.0.0.0" not in addresses
 
 
 @pytest.mark.parametrize(
@@ -354,17 +360,17 @@ def test_a_page_beyond_this_machine_is_warned_of_and_named_by_its_true_address(
         urls = re.findall(r"http://[0-9.]+:\d+/", line)
         bodies = [urllib.request.urlopen(url, timeout=120.0).read() for url in urls]
         process.send_signal(2)
-        _, said = process.communicate(timeout=60.0)
+        _, message = process.communicate(timeout=60.0)
     import socket
 
     port = urls[0].rsplit(":", 1)[1].strip("/")
     of_machine = reachable_addresses([(int(socket.AF_INET), "0.0.0.0")])
     expected = of_machine if address == "0.0.0.0" else [address]
-    assert urls == [f"http://{one}:{port}/" for one in expected]
+    assert urls == [f"http://{host}:{port}/" for host in expected]
     assert all(bodies)
     warning = (
         "WARNING: the page listens on 0.0.0.0, beyond this machine; WHOEVER REACHES IT CAN READ THE"
         " STORE"
     )
-    assert said.startswith(warning) == (address == "0.0.0.0")
+    assert message.startswith(warning) == (address == "0.0.0.0")
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""A store may be published: it names no machine unless it is told to, and no folder of the one who made it."""
+"""A store can be published: it names no folders of its author, and a machine only on request."""
 
 import json
 import re
@@ -37,7 +37,7 @@ SWEEP: dict[str, Any] = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a base, and a folder for sweep files in it."""
+    """Return a folder with a base and a folder for sweep files."""
     folder = tmp_path / "a-folder-that-nobody-may-see"
     (folder / "sweeps").mkdir(parents=True)
     shutil.copy(MELT, folder / "base.yaml")
@@ -53,7 +53,7 @@ def sweep_file_of(project: Path, **changes: Any) -> Path:
 
 
 def texts_in(store: Path) -> str:
-    """Every text in a store: attributes and descriptions as they stand, arrays unpacked."""
+    """Return all texts in a store: attributes and descriptions as stored, arrays unpacked."""
     group = zarr.open_group(store, mode="r")
     arrays = [array[...] for _, array in group.arrays()]
     unpacked = [
@@ -78,9 +78,9 @@ def test_a_store_names_neither_the_machine_nor_its_folders(project: Path, worker
     store = run_in(project, "--workers", workers)
     sweep_file_of(project, axes={"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]})
     run_in(project, "--workers", workers, "--extend")
-    found = texts_in(store)
-    assert HOST not in found
-    assert project.name not in found
+    texts = texts_in(store)
+    assert HOST not in texts
+    assert project.name not in texts
     workers_there = sweep.open_store(store).worker.values.tolist()
     assert all(re.fullmatch(r"[0-9a-f]{12}", name) for name in workers_there)
 
@@ -137,11 +137,11 @@ def test_an_extension_records_the_sweep_file_that_it_was_made_from(
     monkeypatch.chdir(project)
     sweep_file_of(project)
     run_here(Path("sweeps/small.yaml"), project / "small.zarr")
-    other = project / "others" / "deep"
-    other.mkdir(parents=True)
-    more = {"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]}
-    content = {**SWEEP, "base": "../../base.yaml", "axes": more}
-    (other / "more.yaml").write_text(json.dumps(content), encoding="utf-8")
+    folder = project / "others" / "deep"
+    folder.mkdir(parents=True)
+    axes = {"temperature.T0": [3000.0, 3500.0, 4000.0, 4500.0, 5000.0]}
+    content = {**SWEEP, "base": "../../base.yaml", "axes": axes}
+    (folder / "more.yaml").write_text(json.dumps(content), encoding="utf-8")
     run_here(Path("others/deep/more.yaml"), project / "small.zarr", extending=True)
     recorded = RecordedRuns.of(reader.open_group(project / "small.zarr"))
     assert [recorded.repetition(run).changes for run in range(5)] == [()] * 5
@@ -223,8 +223,8 @@ def test_a_store_knows_its_sweep_file_as_it_was_typed_below_the_folder_of_the_pr
     assert done.returncode == 1
     lines = re.findall(r"run it alone: (marsdisk run .*)", done.stdout)
     assert shlex.split(lines[0])[2] == str((project / "base.yaml").resolve())
-    again = ("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed")
-    done = command(*again, cwd=project)
+    words = ("sweep", "resume", "results/small.zarr", "--workers", 0, "--retry-failed")
+    done = command(*words, cwd=project)
     assert "run it alone: marsdisk run base.yaml" in in_one_line(done.stdout)
     assert "not found from here" not in done.stdout
 

@@ -1,4 +1,7 @@
-"""Functions with known sensitivity indices in place of the disk's integration; plan, blocks, store and commands are the real ones."""
+"""Functions with known sensitivity indices, in place of the integration of a disk.
+
+Plan, blocks, store and commands are the real ones.
+"""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -14,7 +17,7 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.result import RunResult
 from marsdisk.zero_d import run_zero_d
 
-#: Keys that any value within these bounds is good for.
+#: Keys for which any value within these bounds is valid.
 BOUNDS = {
     "dynamics.e0": (0.1, 0.5),
     "dynamics.i0": (0.01, 0.1),
@@ -32,12 +35,12 @@ Model = Callable[[np.ndarray[Any, Any]], float]
 
 
 def uniform(count: int) -> dict[str, Any]:
-    """The axes of a design over the first ``count`` keys."""
+    """Return the axes of a design over the first ``count`` keys."""
     return {key: {"uniform": list(BOUNDS[key])} for key in list(BOUNDS)[:count]}
 
 
 def ishigami(u: np.ndarray[Any, Any]) -> float:
-    """Ishigami & Homma (1990) with a = 7, b = 0.1, over the unit cube."""
+    """Return the function of Ishigami & Homma (1990) with a = 7, b = 0.1, over the unit cube."""
     x = np.pi * (2.0 * u - 1.0)
     return float(np.sin(x[0]) + 7.0 * np.sin(x[1]) ** 2 + 0.1 * x[2] ** 4 * np.sin(x[0]))
 
@@ -49,15 +52,16 @@ G_COEFFICIENTS = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
 
 
 def sobol_g(u: np.ndarray[Any, Any]) -> float:
-    """Sobol' (1993), whose indices follow from its coefficients."""
+    """Return the function of Sobol' (1993), whose indices follow from its coefficients."""
     return float(np.prod((np.abs(4.0 * u - 2.0) + G_COEFFICIENTS) / (1.0 + G_COEFFICIENTS)))
 
 
 def g_indices() -> dict[str, Any]:
-    """Exact indices of :func:`sobol_g` (Saltelli et al. 2010, eq. 33-35)."""
-    alone = 1.0 / (3.0 * (1.0 + G_COEFFICIENTS) ** 2)
-    total = np.prod(1.0 + alone) - 1.0
-    return {"S1": alone / total, "ST": alone * np.prod(1.0 + alone) / (1.0 + alone) / total}
+    """Return the exact indices of :func:`sobol_g` (Saltelli et al. 2010, eq. 33-35)."""
+    first_order = 1.0 / (3.0 * (1.0 + G_COEFFICIENTS) ** 2)
+    total = np.prod(1.0 + first_order) - 1.0
+    with_others = first_order * np.prod(1.0 + first_order) / (1.0 + first_order)
+    return {"S1": first_order / total, "ST": with_others / total}
 
 
 def install(
@@ -66,10 +70,13 @@ def install(
     keys: list[str],
     fails: Callable[[RunConfig], bool] = lambda config: False,
 ) -> None:
-    """Let workers of this process give ``model`` of ``keys`` as M_loss; runs for which ``fails`` holds raise."""
+    """Let workers of this process return ``model`` of ``keys`` as M_loss.
+
+    Runs for which ``fails`` holds raise an error.
+    """
     import dataclasses
 
-    like = run_zero_d(
+    template = run_zero_d(
         load_config(
             MELT,
             {
@@ -83,14 +90,14 @@ def install(
     def result(config: RunConfig) -> RunResult:
         if fails(config):
             raise MarsDiskError("the toy is broken here")
-        at = [getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) for key in keys]
+        values = [getattr(getattr(config, key.split(".")[0]), key.split(".")[1]) for key in keys]
         u = np.array(
             [
                 (x - BOUNDS[key][0]) / (BOUNDS[key][1] - BOUNDS[key][0])
-                for x, key in zip(at, keys, strict=True)
+                for x, key in zip(values, keys, strict=True)
             ]
         )
-        return dataclasses.replace(like, config=config, M_loss=model(u))
+        return dataclasses.replace(template, config=config, M_loss=model(u))
 
     monkeypatch.setattr(
         sweep.worker,

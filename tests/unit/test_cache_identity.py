@@ -1,4 +1,4 @@
-"""Runs with the same cache identity share every array of collisions; runs with another rebuild some."""
+"""Runs with the same cache identity share all arrays of collisions; others rebuild some."""
 
 from collections.abc import Callable
 from typing import Any

@@ -108,9 +108,7 @@ def test_the_limits_that_help_names_are_those_that_hold() -> None:
     assert f"error from the size bins that passes. [default: {BINS_LIMIT:g}]" in text
 
 
-def test_a_run_that_the_optical_depth_stops_says_where_each_of_them_ended_and_what_says_nothing() -> (
-    None
-):
+def test_runs_that_the_optical_depth_stops_are_compared_by_their_ends() -> None:
     done = check(config="baseline")
     assert done.exit_code == 1, done.output
     for words in (
@@ -145,26 +143,26 @@ def test_for_programs_it_prints_the_same_as_json(
 ) -> None:
     done = check(*words, "--json")
     assert done.exit_code == code, done.output
-    found = json_of(done)
-    assert found["passed"] is passed
-    assert (found["failures"] == []) is passed
-    assert (found["time_limit"], found["bins_limit"]) == (TIME_LIMIT, BINS_LIMIT)
+    report = json_of(done)
+    assert report["passed"] is passed
+    assert (report["failures"] == []) is passed
+    assert (report["time_limit"], report["bins_limit"]) == (TIME_LIMIT, BINS_LIMIT)
     assert (
-        list(found["err_time"])
-        == list(found["err_bins"])
-        == list(found["order_bins"])
+        list(report["err_time"])
+        == list(report["err_bins"])
+        == list(report["order_bins"])
         == list(QUANTITIES)
     )
     runs = ("tighter_steps", "half_the_bins", "run", "twice_the_bins")
     for name in QUANTITIES:
-        tighter, coarser, value, finer = (found[run][name] for run in runs)
-        assert found["err_time"][name] == abs(value - tighter) / tighter
+        tighter, coarser, value, finer = (report[run][name] for run in runs)
+        assert report["err_time"][name] == abs(value - tighter) / tighter
         error, order = extrapolated_error(coarser, value, finer)
-        assert found["err_bins"][name] == error
-        assert found["order_bins"][name] == (None if math.isnan(order) else order)
-    bins = found["run"]["bins"]
-    assert [found[run]["bins"] for run in runs] == [bins, bins // 2, bins, 2 * bins]
-    assert found["run"]["stop_reason"] == "t_end_years"
+        assert report["err_bins"][name] == error
+        assert report["order_bins"][name] == (None if math.isnan(order) else order)
+    bins = report["run"]["bins"]
+    assert [report[run]["bins"] for run in runs] == [bins, bins // 2, bins, 2 * bins]
+    assert report["run"]["stop_reason"] == "t_end_years"
 
 
 def test_an_infinite_difference_is_null_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:

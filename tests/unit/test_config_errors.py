@@ -1,4 +1,4 @@
-"""A bad configuration is refused with the key's path, the value given, and what is allowed or meant."""
+"""A bad configuration is refused, naming the key, its value, and what is allowed or meant."""
 
 import re
 from typing import Any
@@ -97,11 +97,9 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: Any, allowed
     ],
 )
 def test_an_unknown_key_is_refused_with_the_name_that_was_meant(key: str, meant: str) -> None:
-    base = (
-        {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}}
-        if key.startswith("initial")
-        else {}
-    )
+    base = {}
+    if key.startswith("initial"):
+        base = {"initial": {"s0_mode": "melt_lognormal_mixture", "melt_psd": {}}}
     (line,) = problems({**base, key: 1.0})
     assert line.startswith(f"{key} = 1.0: there is no such key; ")
     assert meant in line.split("; ")[1].replace("?", "").split()
@@ -151,8 +149,8 @@ def test_a_key_of_another_cooling_law_is_not_taken_for_an_unrelated_one() -> Non
 )
 def test_a_missing_key_is_named_with_what_to_give(missing: str, line: str) -> None:
     section, name = missing.split(".")
-    rest = {key: value for key, value in GOOD[section].items() if key != name}
-    assert problems({section: rest})[0].startswith(line)
+    incomplete = {key: value for key, value in GOOD[section].items() if key != name}
+    assert problems({section: incomplete})[0].startswith(line)
 
 
 @pytest.mark.parametrize("section", ["disk", "sizes", "temperature", "numerics"])

@@ -193,11 +193,9 @@ def with_table(folder: Path, key: str, text: str) -> RunConfig:
     folder.mkdir(exist_ok=True)
     name = TABLES[key][0]
     (folder / name).write_text(text, encoding="utf-8")
-    cooling = (
-        MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}")
-        if key == "temperature.path"
-        else MINIMAL
-    )
+    cooling = MINIMAL
+    if key == "temperature.path":
+        cooling = MINIMAL.replace("law: slab, T0: 4000.0", f"law: table, path: {name}")
     (folder / "run.yaml").write_text(cooling + LINES[key], encoding="utf-8")
     return load_config(folder / "run.yaml")
 
@@ -207,14 +205,14 @@ def test_the_digest_follows_the_content_of_a_table_and_not_its_place(
     tmp_path: Path, key: str
 ) -> None:
     _, text, old, new = TABLES[key]
-    here, there, changed = (
+    original, moved, changed = (
         with_table(tmp_path / name, key, t)
         for name, t in (("a", text), ("b", text), ("c", text.replace(old, new)))
     )
-    assert here.digest() == there.digest()
-    assert here.digest() != changed.digest()
-    assert set(here.table_digests()) == {"radiation.Q_pr", key}
-    assert here.table_digests()[key] != changed.table_digests()[key]
+    assert original.digest() == moved.digest()
+    assert original.digest() != changed.digest()
+    assert set(original.table_digests()) == {"radiation.Q_pr", key}
+    assert original.table_digests()[key] != changed.table_digests()[key]
 
 
 def test_a_copy_of_the_shipped_table_has_the_digest_of_the_shipped_one(

@@ -11,7 +11,7 @@ from marsdisk.config_sections import Section
 
 
 def with_subclasses(model: type[Section]) -> Iterator[type[Section]]:
-    """A section and all that are made from it."""
+    """Yield a section class and all its subclasses."""
     yield model
     for derived in model.__subclasses__():
         yield from with_subclasses(derived)

@@ -25,12 +25,12 @@ def written(folder: Path, content: str) -> Path:
 
 
 def test_comments_empty_lines_spaces_and_byte_order_marks_are_skipped(tmp_path: Path) -> None:
-    found = read_csv_table(
+    table = read_csv_table(
         written(tmp_path, "\ufeff# from a spreadsheet\n\n x , y\n1, 2e3\n  # between\n-3,4\n")
     )
-    assert (found.header, found.lines) == (("x", "y"), (4, 6))
-    assert np.array_equal(found.column("x"), [1.0, -3.0])
-    assert found.column("y").tolist() == [2000.0, 4.0]
+    assert (table.header, table.lines) == (("x", "y"), (4, 6))
+    assert np.array_equal(table.column("x"), [1.0, -3.0])
+    assert table.column("y").tolist() == [2000.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -96,22 +96,22 @@ def test_a_file_that_cannot_be_read_is_named_in_words(tmp_path: Path) -> None:
 
 
 def test_columns_are_checked_by_line(tmp_path: Path) -> None:
-    found = read_csv_table(written(tmp_path, "x,y\n1,5\n# note\n2,5\n2,-1\n"))
+    table = read_csv_table(written(tmp_path, "x,y\n1,5\n# note\n2,5\n2,-1\n"))
     with pytest.raises(ValueError, match="no column 'z'; the columns are x, y"):
-        found.column("z")
+        table.column("z")
     with pytest.raises(ValueError, match="line 5: x = 2 after 2"):
-        found.increasing("x")
+        table.increasing("x")
     with pytest.raises(ValueError, match="line 5: y = -1 must be at least 0"):
-        found.not_below("y", 0.0)
+        table.not_below("y", 0.0)
     with pytest.raises(ValueError, match="line 2: x = 1 must be above 1"):
-        found.not_below("x", 1.0, exclusive=True)
-    assert found.not_below("x", 1.0).tolist() == [1.0, 2.0, 2.0]
+        table.not_below("x", 1.0, exclusive=True)
+    assert table.not_below("x", 1.0).tolist() == [1.0, 2.0, 2.0]
 
 
 def test_a_mark_of_comments_in_quotes_is_a_name(tmp_path: Path) -> None:
-    found = read_csv_table(written(tmp_path, '# "one quote\n"#","a, b"\n"1", "2"\n'))
-    assert found.header == ("#", "a, b")
-    assert found.column("a, b").tolist() == [2.0]
+    table = read_csv_table(written(tmp_path, '# "one quote\n"#","a, b"\n"1", "2"\n'))
+    assert table.header == ("#", "a, b")
+    assert table.column("a, b").tolist() == [2.0]
 
 
 #: Everything that reads a table, as the arrays that come of it, with a table for it.
@@ -161,10 +161,11 @@ def test_every_table_is_read_in_quotes_too(kind: str, tmp_path: Path) -> None:
         table.replace(",", " , "),
         quoted.replace(",", ", "),
     ]
-    found = [
-        [array.tobytes() for array in read(written(tmp_path, spelling))] for spelling in spellings
-    ]
-    assert found == [found[0]] * len(spellings)
+    tables = []
+    for spelling in spellings:
+        arrays = read(written(tmp_path, spelling))
+        tables.append([array.tobytes() for array in arrays])
+    assert tables == [tables[0]] * len(spellings)
 
 
 @pytest.mark.parametrize(

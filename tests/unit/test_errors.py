@@ -1,4 +1,4 @@
-"""Errors belong to one tree, are also the builtin a caller would catch, and survive a trip between processes."""
+"""Errors form one tree, derive from builtins that callers catch, and can be pickled."""
 
 import pickle
 

@@ -38,15 +38,18 @@ def test_arrays_of_a_grid_are_read_only() -> None:
 
 def test_equal_grids_have_equal_versions_and_others_do_not() -> None:
     grid = make_grid(1e-7, 3.0, 40)
-    same = make_grid(1e-7, 3.0, 40)
-    assert (grid.sizes_version, grid.edges_version) == (same.sizes_version, same.edges_version)
+    equal_grid = make_grid(1e-7, 3.0, 40)
+    assert (grid.sizes_version, grid.edges_version) == (
+        equal_grid.sizes_version,
+        equal_grid.edges_version,
+    )
     others = [
         make_grid(1.0000001e-7, 3.0, 40),
         make_grid(1e-7, 3.0000001, 40),
         make_grid(1e-7, 3.0, 41),
     ]
-    assert len({grid.sizes_version, *(other.sizes_version for other in others)}) == 4
-    assert len({grid.edges_version, *(other.edges_version for other in others)}) == 4
+    assert len({grid.sizes_version, *(other_grid.sizes_version for other_grid in others)}) == 4
+    assert len({grid.edges_version, *(other_grid.edges_version for other_grid in others)}) == 4
 
 
 def test_the_version_is_that_of_the_content() -> None:

@@ -52,15 +52,17 @@ def test_the_model_knows_nothing_of_sweeps(path: Path) -> None:
 
 @pytest.mark.parametrize("path", folder("physics"), ids=name_of)
 def test_physics_imports_only_physics_and_the_compiler(path: Path) -> None:
-    ours = [name for name in imports(path) if within(name, "marsdisk")]
-    assert not [name for name in ours if not within(name, "marsdisk.physics", "marsdisk._jit")]
+    own_modules = [name for name in imports(path) if within(name, "marsdisk")]
+    assert not [
+        name for name in own_modules if not within(name, "marsdisk.physics", "marsdisk._jit")
+    ]
 
 
 @pytest.mark.parametrize("path", folder("solver"), ids=name_of)
 def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
-    ours = [name for name in imports(path) if within(name, "marsdisk")]
+    own_modules = [name for name in imports(path) if within(name, "marsdisk")]
     below = ("marsdisk.solver", "marsdisk.physics", "marsdisk._jit")
-    assert not [name for name in ours if not within(name, *below)]
+    assert not [name for name in own_modules if not within(name, *below)]
 
 
 #: The layers of ``sweep`` from the bottom up, with the modules of each. A package stands for all
@@ -163,7 +165,7 @@ def test_no_test_has_examples_or_a_deadline_of_its_own(path: Path) -> None:
 
 
 def settings_of_hypothesis(source: ast.Module) -> list[int]:
-    """Lines that import the settings of Hypothesis, or take them from the package."""
+    """Return lines that import the settings of Hypothesis, or take them from the package."""
     lines = []
     for node in ast.walk(source):
         if isinstance(node, ast.ImportFrom) and node.module == "hypothesis":
@@ -179,7 +181,7 @@ def test_a_test_that_waits_by_the_clock_says_why(path: Path) -> None:
 
 
 def unexplained_waits(text: str) -> list[int]:
-    """Lines that wait by the clock and do not say why, in a comment at their end."""
+    """Return lines that wait by the clock without a reason in a comment at their end."""
     reasons = comments(text)
     waits = []
     for node in ast.walk(ast.parse(text)):
@@ -193,7 +195,7 @@ def unexplained_waits(text: str) -> list[int]:
 
 
 def comments(text: str) -> dict[int, str]:
-    """The comments of a source by their lines, without what is said to tools."""
+    """Return the comments of a source by their lines, without directives for tools."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     texts = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
     return {line: FOR_TOOLS.sub("", comment).strip("# ") for line, comment in texts.items()}

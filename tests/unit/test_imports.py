@@ -32,7 +32,7 @@ print(json.dumps(errors))
 
 @pytest.fixture(scope="module")
 def errors() -> dict[str, str]:
-    """What went wrong with which module, in a process that had imported none of them."""
+    """Return the errors of each module, imported in a process that had imported none of them."""
     words = [sys.executable, "-c", IMPORT, *MODULES]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
     return dict(json.loads(done.stdout))

@@ -1,4 +1,4 @@
-"""Configurations that give a run the same inputs have the same results to the bit; all others are told apart."""
+"""Configurations with the same inputs give the same bits; all others are distinguished."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ SHORT = {"numerics.t_end_years": 0.01, "sizes.n_bins": 12, "output": {"samples":
 
 
 @pytest.mark.parametrize(
-    ("common", "one", "other"),
+    ("common", "first", "second"),
     [
         ({}, {"psd.alpha": 1.83}, {"psd.alpha": 3.0}),
         ({}, {"psd.wavy_strength": 0.0}, {"psd.wavy_strength": 0.5}),
@@ -39,9 +39,11 @@ SHORT = {"numerics.t_end_years": 0.01, "sizes.n_bins": 12, "output": {"samples":
     ],
 )
 def test_a_key_that_nothing_uses_changes_no_input_and_no_bit(
-    shipped: Shipped, common: Any, one: Any, other: Any
+    shipped: Shipped, common: Any, first: Any, second: Any
 ) -> None:
-    configs = [shipped("melt_simple", {**SHORT, **common, **changes}) for changes in (one, other)]
+    configs = [
+        shipped("melt_simple", {**SHORT, **common, **changes}) for changes in (first, second)
+    ]
     assert configs[0] != configs[1]
     assert len({inputs_digest(config) for config in configs}) == 1
     left, right = (run_zero_d(config) for config in configs)

@@ -24,16 +24,14 @@ def tables() -> ModuleType:
 
 @pytest.mark.parametrize("name", ["decisions", "defaults"])
 def test_a_table_is_what_its_command_makes(tables: ModuleType, name: str) -> None:
-    made = tables.between_markers(TEXT, name, tables.COMMAND, tables.TABLES[name]())
-    assert made == TEXT, f"run: {tables.COMMAND}"
+    page = tables.between_markers(TEXT, name, tables.COMMAND, tables.TABLES[name]())
+    assert page == TEXT, f"run: {tables.COMMAND}"
 
 
 def test_every_key_has_its_line(tables: ModuleType) -> None:
     lines = tables.defaults()
-    assert all(
-        sum(f"| `{key}` |" in line for line in lines) >= 1
-        for key in tables.config_keys(tables.RunConfig)
-    )
+    for key in tables.config_keys(tables.RunConfig):
+        assert any(f"| `{key}` |" in line for line in lines), key
     assert any("`temperature.depth`" in line and "100000" in line for line in lines)
 
 
@@ -56,7 +54,7 @@ def test_what_it_links_to_exists() -> None:
 
 
 def test_inline_mathematics_survives_markdown() -> None:
-    """A backslash before punctuation, and a star, would be taken by Markdown before the mathematics is read."""
+    """Markdown would take a backslash before punctuation, or a star, before mathematics is read."""
     prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
     formulas = re.findall(r"\$([^$\n]+)\$", prose)
     assert len(formulas) > 50

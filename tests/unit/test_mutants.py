@@ -23,7 +23,7 @@ def more(a: int, b: float = 0.5) -> bool:
 
 @pytest.fixture
 def flipped(tmp_path: Path) -> list[str]:
-    """Every flip of a small source, by its two lines."""
+    """Return every flip of a small source, by its two lines."""
     (tmp_path / "small.py").write_text(SOURCE, encoding="utf-8")
     return [f"{flip.line} => {flip.flipped_line}" for flip in flips(tmp_path, "small.py")]
 
@@ -82,4 +82,6 @@ def test_tests_that_cannot_be_collected_notice_a_flip_only_if_they_can_without_i
 ) -> None:
     copy = Copy.__new__(Copy)
     monkeypatch.setattr(copy, "_test", lambda tests: (code_without_the_flip, ""))
-    assert copy._outcome(4, "file not found", ["tests/test_gone.py"])[0] == outcome
+    # a whole study takes minutes, so its verdict on one flip is asked for
+    verdict = copy._outcome(4, "file not found", ["tests/test_gone.py"])  # noqa: SLF001
+    assert verdict[0] == outcome

@@ -29,7 +29,7 @@ TEMPORARY_ROOT = "TMPDIR"
 
 
 def root_of(kind: str, place: Path) -> Path:
-    """The folder of which ``compiled_folder`` is a part, for each of the variables that it follows."""
+    """Return the parent of ``compiled_folder`` for each of the variables that set it."""
     names = {
         USERS_ROOT: "given",
         DEFAULT_ROOT: "cache/marsdisk",
@@ -40,7 +40,7 @@ def root_of(kind: str, place: Path) -> Path:
 
 @pytest.fixture(params=[USERS_ROOT, DEFAULT_ROOT, TEMPORARY_ROOT])
 def root(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One of the roots of compiled kernels, which is the first that can be used."""
+    """Return one of the roots of compiled kernels, set up as the first that can be used."""
     (tmp_path / "temporary").mkdir(mode=0o700)
     monkeypatch.setattr(_jit.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     monkeypatch.setattr(_jit.tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -60,9 +60,11 @@ def folder_now() -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    found = folder.lstat()
+    status = folder.lstat()
     return (
-        stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        stat.S_ISDIR(status.st_mode)
+        and status.st_uid == os.geteuid()
+        and not status.st_mode & 0o022
     )
 
 
@@ -120,12 +122,12 @@ def test_kernels_are_not_read_from_a_folder_that_others_may_have_filled(
     (shared / "planted").touch()
     intrude(shared)
     with caplog.at_level(logging.WARNING):
-        found = folder_now()
-    assert found != shared
-    assert is_private(found)
-    assert not (found / "planted").exists()
+        folder_used = folder_now()
+    assert folder_used != shared
+    assert is_private(folder_used)
+    assert not (folder_used / "planted").exists()
     assert any(str(shared) in record.getMessage() for record in caplog.records)
-    assert str(found.parent) in caplog.text
+    assert str(folder_used.parent) in caplog.text
 
 
 @pytest.mark.parametrize("intrude", INTRUSIONS, ids=name_of)
@@ -134,11 +136,11 @@ def test_kernels_are_not_read_below_a_root_that_others_may_have_filled(
 ) -> None:
     shared = folder_now()
     intrude(root)
-    found = folder_now()
-    is_closed_again = is_private(root) and describe_intruders(root) == "" and found == shared
-    assert is_closed_again or not found.is_relative_to(root.resolve())
-    assert is_private(found)
-    assert is_private(found.parent)
+    folder_used = folder_now()
+    is_closed_again = is_private(root) and describe_intruders(root) == "" and folder_used == shared
+    assert is_closed_again or not folder_used.is_relative_to(root.resolve())
+    assert is_private(folder_used)
+    assert is_private(folder_used.parent)
 
 
 @pytest.mark.parametrize("root", [TEMPORARY_ROOT], indirect=True)
@@ -189,7 +191,7 @@ print(_jit.compiled_folder())
 
 
 class Payload:
-    """Runs when it is unpickled, and says so by a file."""
+    """Code that runs when it is unpickled, and leaves a file as a trace."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -222,7 +224,7 @@ class Victim:
         )
 
     def make_temporary(self, name: str) -> Path:
-        """Make a folder like /tmp: everybody may write into it, and remove what is his own."""
+        """Make a folder like /tmp: everybody may write into it, and remove their own files."""
         folder = self.place / name
         folder.mkdir()
         folder.chmod(0o1777)
@@ -241,7 +243,7 @@ def can_import(python: str, path: str) -> bool:
 
 @pytest.fixture
 def victim() -> Iterator[Victim]:
-    """Another user, and an interpreter that he may run."""
+    """Return another user, with an interpreter that this user may run."""
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     path = os.pathsep.join([str(Path(_jit.__file__).parents[1]), packages])
     name = f"python3.{sys.version_info.minor}"
@@ -257,7 +259,7 @@ def victim() -> Iterator[Victim]:
 
 
 def plant_payloads(temporary: Path, ready: Path, marker: Path, owner: int) -> None:
-    """Lay out the victim's folder of kernels as somebody who knows its name can, with payloads for indexes."""
+    """Create the victim's folder of kernels, with payloads as indexes, as an attacker can."""
     folder = temporary / f"marsdisk-{VICTIM}"
     shutil.copytree(ready / f"marsdisk-{VICTIM}", folder)
     indexes = list(folder.rglob("*.nbi"))

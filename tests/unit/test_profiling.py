@@ -23,21 +23,21 @@ def test_for_programs_it_prints_seconds_by_function_and_the_counters() -> None:
         main, ["profile", CONFIG, "--steps", "200", "--json", "--set", "sizes.n_bins=20"]
     )
     assert done.exit_code == 0, done.output
-    found = json.loads(done.output)
-    assert set(found["cached"]) == set(found["uncached"]) == set(FUNCTIONS)
+    report = json.loads(done.output)
+    assert set(report["cached"]) == set(report["uncached"]) == set(FUNCTIONS)
     assert (
-        found["cached"]["compute_q_d_star_array"]
+        report["cached"]["compute_q_d_star_array"]
         == 0.0
-        < found["uncached"]["compute_q_d_star_array"]
+        < report["uncached"]["compute_q_d_star_array"]
     )
     assert all(
-        found[name]["step_collisions"]
-        > found[name]["step_imex_bdf1_C3"]
-        > found[name]["_gain_tensor"]
+        report[name]["step_collisions"]
+        > report[name]["step_imex_bdf1_C3"]
+        > report[name]["_gain_tensor"]
         > 0.0
         for name in ("cached", "uncached")
     )
-    tensor = found["cache"]["fragment_tensor"]
+    tensor = report["cache"]["fragment_tensor"]
     assert (tensor["hits"], tensor["misses"], tensor["rebuilds"], tensor["refused"]) == (
         200,
         0,

@@ -17,7 +17,7 @@ MINE = b"mine, and not to be lost\n"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with optical constants beside it and Mie sums that take no time."""
+    """Return the working folder, with a file of optical constants and instant Mie sums."""
     folder = tmp_path / "here"
     folder.mkdir()
     rows = "wavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n"

@@ -1,4 +1,4 @@
-"""What only the physics of a configuration shows is refused before or during the run, with the key and the cure."""
+"""Configurations that only their physics proves bad are refused, naming the key and the fix."""
 
 from collections.abc import Callable
 from pathlib import Path

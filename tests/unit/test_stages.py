@@ -38,7 +38,7 @@ VALUES: dict[str, list[Any]] = {
 
 
 def of_case(config: RunConfig) -> Any:
-    """All that is worked out before a run, as bytes, or what is wrong."""
+    """Return all that is computed before a run, as bytes, or the error."""
     try:
         check(config)
         derived = derive(config)
@@ -56,7 +56,7 @@ def of_case(config: RunConfig) -> Any:
         return error.problems
 
 
-def made(make: Callable[[], RunConfig]) -> RunConfig | list[str]:
+def config_or_problems(make: Callable[[], RunConfig]) -> RunConfig | list[str]:
     try:
         return make()
     except ConfigError as error:
@@ -76,8 +76,8 @@ def test_a_memory_changes_nothing_whatever_came_before(cases: list[dict[str, Any
     variations = Variations(BASE)
     memory = Memory()
     for overrides in cases:
-        alone = made(lambda o=overrides: build_config(merge(BASE, o)))
-        together = made(lambda o=overrides: variations.config(o))
+        alone = config_or_problems(lambda o=overrides: build_config(merge(BASE, o)))
+        together = config_or_problems(lambda o=overrides: variations.config(o))
         assert alone == together
         if isinstance(alone, RunConfig) and isinstance(together, RunConfig):
             assert alone.digest() == together.digest()
@@ -85,16 +85,16 @@ def test_a_memory_changes_nothing_whatever_came_before(cases: list[dict[str, Any
 
 
 def test_a_stage_is_not_done_again_for_the_sections_that_it_read() -> None:
-    asked = []
+    calls = []
 
     @stage
     def inner(config: RunConfig) -> float:
-        asked.append("inner")
+        calls.append("inner")
         return config.temperature.T0 if config.blowout.enabled else 0.0  # type: ignore[union-attr]
 
     @stage
     def outer(config: RunConfig) -> float:
-        asked.append("outer")
+        calls.append("outer")
         return inner(config) * config.material.rho
 
     variations = Variations(BASE)
@@ -112,16 +112,16 @@ def test_a_stage_is_not_done_again_for_the_sections_that_it_read() -> None:
     assert ask(temperature__T0=3000.0, dynamics__e0=0.1) == ask(
         temperature__T0=3000.0, dynamics__e0=0.2
     )
-    assert asked == ["outer", "inner"]
+    assert calls == ["outer", "inner"]
     ask(temperature__T0=3000.0, material__rho=2000.0)  # read by the outer one alone
-    assert asked == ["outer", "inner", "outer"]
+    assert calls == ["outer", "inner", "outer"]
     assert ask(blowout__enabled=False, temperature__T0=3000.0) == 0.0
-    assert asked[3:] == ["outer", "inner"]
-    # without blow-out it did not look at the temperature
+    assert calls[3:] == ["outer", "inner"]
+    # without blow-out it did not read the temperature
     assert ask(blowout__enabled=False, temperature__T0=3500.0) == 0.0
-    assert asked[5:] == []
+    assert calls[5:] == []
     assert inner(variations.config({})) == BASE["temperature"]["T0"]
-    assert asked[5:] == ["inner"]
+    assert calls[5:] == ["inner"]
 
 
 def test_what_a_stage_raises_is_raised_each_time() -> None:

@@ -1,4 +1,4 @@
-"""YAML 1.2 in files and on the command line: what a text means, what is refused, and in which words."""
+"""YAML 1.2 in files and on the command line: what is read, and what is refused and how."""
 
 import json
 import math
@@ -27,7 +27,7 @@ def bits(number: float) -> bytes:
 
 
 def read(folder: Path, text: str) -> Any:
-    """The value of the only key ``a`` of a file."""
+    """Return the value of the only key ``a`` of a file."""
     file = folder / "given.yaml"
     file.write_text(text, encoding="utf-8")
     return read_yaml_mapping(file)["a"]
@@ -261,17 +261,14 @@ def test_what_an_alias_repeats_is_a_copy() -> None:
 
 
 def doubled(levels: int, kind: str) -> str:
-    """Lines each of which repeats the one before nine times."""
+    """Return lines each of which repeats the one before nine times."""
     wrap = {"list": "[{}]", "mapping": "{{{}}}", "merge": "{{x: [{}]}}"}[kind]
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     for level in range(1, levels):
         names = [f"*a{level - 1}"] * 9
-        inner = (
-            ",".join(f"k{i}: {name}" for i, name in enumerate(names))
-            if kind == "mapping"
-            else ",".join(names)
-        )
-        lines.append(f"a{level}: &a{level} {wrap.format(inner)}")
+        if kind == "mapping":
+            names = [f"k{i}: {name}" for i, name in enumerate(names)]
+        lines.append(f"a{level}: &a{level} {wrap.format(','.join(names))}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in YAML files: each is refused with the file, the line, what it says, and what to write instead."""
+"""Mistakes in YAML files are refused with file, line, its content, and what to write instead."""
 
 import re
 from collections.abc import Callable
@@ -180,11 +180,8 @@ def test_a_mistake_is_told_with_file_line_text_and_cure(mistake: str, tmp_path: 
     file = written(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         read_yaml_mapping(file)
-    raw = (
-        content.split(b"\n")[number - 1].decode("latin-1")
-        if isinstance(content, bytes)
-        else content.split("\n")[number - 1]
-    )
+    text = content.decode("latin-1") if isinstance(content, bytes) else content
+    raw = text.split("\n")[number - 1]
     first, *problem = str(caught.value).split("\n")
     assert first == f"{file}:"
     assert words in problem[0]
@@ -195,12 +192,9 @@ def test_a_mistake_is_told_with_file_line_text_and_cure(mistake: str, tmp_path: 
 def test_a_file_in_another_encoding_is_told_to_be_saved_as_utf_8(
     encoding: str, tmp_path: Path
 ) -> None:
-    is_marked = encoding in {"utf-16", "utf-32"}
-    words = (
-        f"not UTF-8 but {encoding.upper()} text"
-        if is_marked
-        else "zero bytes, as UTF-16 and UTF-32 text have"
-    )
+    words = "zero bytes, as UTF-16 and UTF-32 text have"
+    if encoding in {"utf-16", "utf-32"}:  # with a byte-order mark
+        words = f"not UTF-8 but {encoding.upper()} text"
     with pytest.raises(ConfigError, match=f"it (is|has) {words}; save it as UTF-8"):
         read_yaml_mapping(written(tmp_path, GOOD.encode(encoding)))
 
@@ -284,7 +278,10 @@ WRONG = {
 
 
 def refusal_of(kind: str, key: str, value: Any, folder: Path) -> tuple[list[str], list[str]]:
-    """What is said of a file with a wrong value for one key, and the lines of the file; nothing where it is right."""
+    """Return the error on a file with a wrong value for one key, and the lines of the file.
+
+    Both are empty if the value is right.
+    """
     starts: dict[str, dict[str, Any]] = {
         "run": BASE,
         "sweep": {"name": "x", "base": "base.yaml", "axes": {"temperature.T0": [3000]}},
