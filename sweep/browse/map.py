@@ -32,7 +32,8 @@ class MapView:
     """The first picture of a sweep."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         dimensions = self.data.dimensions
         x = dimensions[0] if dimensions else RUN
         y = dimensions[1] if len(dimensions) > 1 else VALUE

@@ -72,7 +72,8 @@ class ParallelView:
     """For sweeps with more parameters than a map shows."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in self.data.scalars]
         self.name = Select(
             title="result",
