@@ -93,9 +93,7 @@ class About:
             rows.append([escaped(self.data.with_unit(name)), *values])
         return rows
 
-    def _configuration(
-        self, runs: list[int]
-    ) -> tuple[list[list[str]], list[tuple[int, str, str]]]:
+    def _configuration(self, runs: list[int]) -> tuple[list[list[str]], list[tuple[int, str, str]]]:
         """Return the rows of the rest of the configuration, and how each run is repeated.
 
         The latter is a number of a run, a remark, and a command. Where the record cannot be read,

@@ -82,8 +82,7 @@ class CacheView:
                 " taken.</p>"
             ),
             "<h2>Slots</h2>" + table(["slot", "hit rate", *COUNTS, "saved"], rows) + "<br>",
-            "<h2>Rebuilds, by the part of the key that differed</h2>"
-            + f"{rebuilds}<br>",
+            "<h2>Rebuilds, by the part of the key that differed</h2>" + f"{rebuilds}<br>",
             "<h2>Workers</h2>"
             + table(["worker", "runs", "hit rate", "lookups", "saved"], worker_rows),
         ]

@@ -74,8 +74,9 @@ class Details:
         for run, colour, (end, reason) in zip(chosen, COLOURS, ends, strict=False):
             because = f": {reason}" if reason and not shared_reason else ""
             lines.append(
-                f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span"
-                f" class='faint'>{self._values(run, differing or names)}</span> {end}{because}</div>"
+                f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b>"
+                f" <span class='faint'>{self._values(run, differing or names)}</span>"
+                f" {end}{because}</div>"
             )
         shared = []
         if differing:

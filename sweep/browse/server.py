@@ -79,9 +79,7 @@ class BrowseServer:
         self._server = BaseServer(self.loop, tornado, http)
         self._server.start()
         #: URLs of the page; those that only this machine reaches come first.
-        self.urls = [
-            f"http://{self._with_port(number)}/" for number in reachable_addresses(bound)
-        ]
+        self.urls = [f"http://{self._with_port(number)}/" for number in reachable_addresses(bound)]
         #: Whether other machines can reach the page.
         self.listens_widely = not all(is_loopback(number) for _, number in bound)
 

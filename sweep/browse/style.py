@@ -281,6 +281,12 @@ def on_click(figure: Any, call: Any) -> None:
         figure.on_event(event, call)
 
 
+def adds_run(event: Any) -> bool:
+    """Whether a click is to add a run to the chosen ones, by Shift or Ctrl."""
+    modifiers = event.modifiers or {}
+    return bool(modifiers.get("shift") or modifiers.get("ctrl"))
+
+
 def call_on_change(model: Any, attribute: str, call: Callable[[], None]) -> None:
     """Call ``call`` without arguments whenever an attribute of a model changes."""
 
