@@ -114,7 +114,7 @@ class Page:
         )
         self.filter.styles = {"flex": "2 1 260px", "width": "auto"}
         call_on_change(self.filter, "value", self.guarded(self._filter))
-        self.asked = TextInput(
+        self.chosen_input = TextInput(
             title="chosen runs",
             placeholder="17, 40",
             width=150,
@@ -122,7 +122,7 @@ class Page:
             margin=0,
             name="chosen",
         )
-        call_on_change(self.asked, "value", self.guarded(self._choose_written))
+        call_on_change(self.chosen_input, "value", self.guarded(self._choose_written))
         steps = []
         for words, by in (("‹ previous", -1), ("next ›", 1)):
             button = Button(
@@ -130,11 +130,11 @@ class Page:
             )
             button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
-        self.choosing = [self.asked, *steps]
+        self.choosing = [self.chosen_input, *steps]
         self.bar = apart(
             Row(
                 self.filter,
-                self.asked,
+                self.chosen_input,
                 *steps,
                 stylesheets=[WRAP],
                 margin=0,
@@ -205,7 +205,7 @@ class Page:
             return
         self.chosen = chosen
         self._show_problem("")
-        self.asked.value = ", ".join(map(str, chosen[:MAX_RUNS_LISTED]))
+        self.chosen_input.value = ", ".join(map(str, chosen[:MAX_RUNS_LISTED]))
         if self._name in self._fresh:
             self.views[self._name].mark()
         self.details.update()
@@ -302,7 +302,7 @@ class Page:
         self._open()
 
     def _choose_written(self) -> None:
-        words = self.asked.value.replace(",", " ").split()
+        words = self.chosen_input.value.replace(",", " ").split()
         if words != [str(run) for run in self.chosen[:MAX_RUNS_LISTED]]:
             runs = [find_run(self.data.group, word) for word in words[:MAX_RUNS_LISTED]]
             self.choose(list(dict.fromkeys(runs)))

@@ -87,7 +87,7 @@ def legend() -> Legend:
 
 
 class CellsFigure:
-    """The heat map of a map."""
+    """The figure of a map that is drawn as cells."""
 
     def __init__(self, data: Data) -> None:
         self.data = data

@@ -180,11 +180,11 @@ class Data:
         ]
         return [*axes, *others]
 
-    def follows(self, name: str, other: str) -> bool:
-        """Whether ``other`` determines ``name``: each of its values goes with a single one."""
+    def follows(self, name: str, source: str) -> bool:
+        """Whether ``source`` determines ``name``: each of its values goes with a single one."""
         values, code = self.coded(name)
-        other_values, other_code = self.coded(other)
-        return np.unique(code + len(values) * other_code).size == len(other_values)
+        source_values, source_code = self.coded(source)
+        return np.unique(code + len(values) * source_code).size == len(source_values)
 
     def told(self, name: str) -> bool:
         """Whether a parameter is no axis itself but determined by one."""

@@ -166,7 +166,7 @@ class Points:
 
 
 class PointsFigure:
-    """The scatter plot of a map."""
+    """The figure of a map that is drawn as points."""
 
     def __init__(self, data: Data) -> None:
         self.data = data

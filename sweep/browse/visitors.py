@@ -167,12 +167,12 @@ def is_unspecified(address: str) -> bool:
     return ipaddress.ip_address(address).is_unspecified
 
 
-def server_names(asked: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
+def server_names(listen_on: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
     """Return the names of a server.
 
     Parameters
     ----------
-    asked : str
+    listen_on : str
         Name or address that the user asked it to listen on.
     bound : collection of str
         Numeric addresses that it listens on.
@@ -184,7 +184,7 @@ def server_names(asked: str, bound: Collection[str], further: Collection[str] = 
     Names
         They include the machine's own names where the server listens on all addresses.
     """
-    own = {asked.lower(), *bound}
+    own = {listen_on.lower(), *bound}
     has_all = any(map(is_unspecified, bound))
     if has_all:
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}

@@ -130,7 +130,7 @@ class Choice:
         """Return the dimensions in which the runs differ."""
         return [name for name in self.dimensions if len(self.values(name)) > 1]
 
-    def at(self, name: str, value: Any) -> "Choice":
+    def with_value(self, name: str, value: Any) -> "Choice":
         """Return the runs that have this value of a parameter."""
         column = labels(self.group, name)
         runs = [run for run in self.runs.tolist() if column[run] == value]
@@ -151,7 +151,7 @@ class Choice:
         conditions = []
         for name in names:
             value = choice.middles([name])[name]
-            choice = choice.at(name, value)
+            choice = choice.with_value(name, value)
             conditions.append(f"{name} == {value!r}")
         if conditions:
             self.page.notes.append(f"chosen: {' and '.join(conditions)}; another with --where")

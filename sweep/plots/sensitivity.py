@@ -154,7 +154,7 @@ def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | 
         line = choice
         for fixed_axis, value in centre.items():
             if fixed_axis != axis:
-                line = line.at(fixed_axis, value)
+                line = line.with_value(fixed_axis, value)
         if not line.runs.size:
             continue
         # Cells need two axes: the second one has a single value.
