@@ -69,7 +69,7 @@ class BrowseServer:
         app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
         tornado = PageTornado(
             {"/": app},
-            extra_websocket_origins=[*origins, *sorted(self.names.given)],
+            extra_websocket_origins=[*origins, *sorted(self.names.further)],
             keep_alive_milliseconds=20_000,
         )
         answer_only(tornado, self.names)

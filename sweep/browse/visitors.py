@@ -64,7 +64,7 @@ class Names:
     ----------
     own : frozenset of str
         Names and addresses that it listens on.
-    given : frozenset of str
+    further : frozenset of str
         Further names, by which people reach it through a proxy that may change the Host header.
     any_address : bool
         Whether it listens on all addresses and therefore answers to any address.
@@ -73,15 +73,15 @@ class Names:
     """
 
     own: frozenset[str]
-    given: frozenset[str] = frozenset()
+    further: frozenset[str] = frozenset()
     any_address: bool = False
     cure: str = "for another, start it with --host NAME"
 
     def __contains__(self, name: str) -> bool:
-        return name in self.own or name in self.given or (self.any_address and is_address(name))
+        return name in self.own or name in self.further or (self.any_address and is_address(name))
 
     def __str__(self) -> str:
-        return ", ".join([*sorted(self.own | self.given), *["any address"] * self.any_address])
+        return ", ".join([*sorted(self.own | self.further), *["any address"] * self.any_address])
 
     def refusal(self, request: HTTPServerRequest) -> str:
         """Return the reason for refusing a request.
@@ -112,7 +112,7 @@ class Names:
             authority = urlsplit(origin).netloc.lower()
         except ValueError:
             return False
-        return authority == host.lower() or name_in(authority) in self.given
+        return authority == host.lower() or name_in(authority) in self.further
 
 
 def _is_link(request: HTTPServerRequest) -> bool:
@@ -190,8 +190,8 @@ def server_names(listen_on: str, bound: Collection[str], further: Collection[str
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     if has_all or any(map(is_loopback, bound)):
         own |= {*LOOPBACK}
-    given = frozenset(filter(None, map(name_in, further)))
-    return Names(frozenset(own), given, any_address=has_all)
+    proxy_names = frozenset(filter(None, map(name_in, further)))
+    return Names(frozenset(own), proxy_names, any_address=has_all)
 
 
 def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:
