@@ -185,9 +185,8 @@ class Page:
         for line in message.splitlines()[:MAX_MESSAGE_LINES]:
             lines.append(escaped(line, 300).replace("  ", "&nbsp; "))
         style = f"border-left:3px solid {ALARM};padding-left:8px;margin:0;max-width:none"
-        self.problem.text = ""
-        if message:
-            self.problem.text = f"<p role='alert' style='{style}'>{'<br>'.join(lines)}</p>"
+        paragraph = f"<p role='alert' style='{style}'>{'<br>'.join(lines)}</p>"
+        self.problem.text = paragraph if message else ""
         self.alert.visible = bool(message)
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
@@ -328,9 +327,10 @@ class Page:
         if self._version != self.data.version:
             self._version = self.data.version
             self._failed = set()
-            self.runs = self.data.columns["run"]
             if self.filter.value:
                 self.runs = self.data.columns.where(self.filter.value.strip() or None)
+            else:
+                self.runs = self.data.columns["run"]
             self._show_header()
             self._fresh = set()
             self._open()

@@ -186,8 +186,13 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
         counts.append(f"{accuracy.lost.size} could not be compared")
     words = "; ".join([f"{checked} of {all_runs} runs checked", *counts])
     page.title(figure, "Numerical error of the checked runs", words, source(group))
-    within = {"marker": "o", "ms": 3, "color": COLOURS[0], "label": "a run, within the limit"}
-    beyond = {
+    within: dict[str, Any] = {
+        "marker": "o",
+        "ms": 3,
+        "color": COLOURS[0],
+        "label": "a run, within the limit",
+    }
+    beyond: dict[str, Any] = {
         "marker": "^",
         "ms": 5,
         "color": COLOURS[3],

@@ -266,7 +266,7 @@ def _styles_of_few(
     entries = []
     for i, curve in enumerate(curves):
         parts = [_assignment(choice, axis, column[i]) for axis, column in values.items()]
-        style = {"color": COLOURS[i]}
+        style: LineStyle = {"color": COLOURS[i]}
         styles.append(style)
         entries.append(Line2D([], [], label=", ".join(parts) or f"run {curve.runs[0]}", **style))
     return styles, entries
