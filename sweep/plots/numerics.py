@@ -102,7 +102,7 @@ def _draw_lookups(
     ax.invert_yaxis()
 
 
-def _draw_dropped(ax: Axes, slots: list[str], reasons: list[str], dropped: NDArray[Any]) -> None:
+def _draw_dropped(ax: Any, slots: list[str], reasons: list[str], dropped: NDArray[Any]) -> None:
     """Draw how many values of each slot were dropped (slots, reasons), and why."""
     start = np.zeros(len(slots))
     for i, reason in enumerate(reasons):

@@ -185,8 +185,8 @@ def _set_axes(ax: Axes, bars: list[_Bar], values: NDArray[np.float64], label: st
     high = np.nanmax(values)
     log = decades(values) > LOG_AXIS_DECADES
     if log:
-        margin = (high / low) ** MARGIN
-        limits = (low / margin, high * margin)
+        factor = (high / low) ** MARGIN
+        limits = (low / factor, high * factor)
     else:
         margin = MARGIN * (high - low or abs(high) or 1.0)
         limits = (low - margin, high + margin)
