@@ -1,1 +1,1 @@
-"""The page of a sweep: ``sweep browse STORE``, and /sweep on Dask's dashboard while the sweep runs."""
+"""The page of a sweep, served by ``sweep browse`` and on Dask's dashboard at /sweep."""

@@ -1,4 +1,4 @@
-"""The page: a header, the views, and beside them all about the runs that are chosen."""
+"""The page of a visitor: a header, the views, and the details of the chosen runs."""
 
 import functools
 import time
@@ -25,11 +25,23 @@ from ..store.place import Place
 from .cachepage import CacheView
 from .data import Data
 from .details import PARTS, Details
-from .map import MapView
+from .map import MapView, step_in
 from .origin import OriginView
 from .parallel import ParallelView
 from .runs import RunsView
-from .style import ACCENT, BELOW, BESIDE, COLOURS, PAGE, PAGES, WIDGET, WRAP, apart, text_block
+from .style import (
+    ACCENT,
+    ALARM,
+    BELOW,
+    BESIDE,
+    PAGE,
+    PAGES,
+    WIDGET,
+    WRAP,
+    apart,
+    call_on_change,
+    text_block,
+)
 from .texts import escaped, shown
 
 VIEWS: dict[str, Callable[["Page"], Any]] = {
@@ -39,19 +51,22 @@ VIEWS: dict[str, Callable[["Page"], Any]] = {
     "Cache": CacheView,
     "Provenance": OriginView,
 }
-# runs of a sweep whose views are made before somebody opens them; of more, this would take long and
-# much memory
-MOST_AHEAD = 200_000
-LONGEST_NOTE = 400  # characters
-# s between looks at a store that is written, and the share of time they may take
-LOOK_EVERY = 1.0
-BUSY_SHARE = 0.05
+#: Runs of a sweep whose views are prepared before somebody opens them, which takes memory.
+MAX_RUNS_PREPARED = 200_000
+MAX_NOTE_CHARACTERS = 400
+#: Runs that are listed as chosen.
+MAX_RUNS_LISTED = 20
+#: Lines of a message that are shown.
+MAX_MESSAGE_LINES = 6
+REFRESH_SECONDS = 1.0
+#: Fraction of the time that reading the store may take.
+MAX_BUSY_FRACTION = 0.05
 
 
-def _taking_known_parts(apply: Callable[..., None]) -> Callable[..., None]:
-    """Return a document's way to take what a browser sends, without a warning where nothing is wrong.
+def _without_known_warning(apply: Callable[..., None]) -> Callable[..., None]:
+    """Return a document's patch function without the warning about known references.
 
-    A browser may name a part of a view that was made a moment ago as if it were its own.
+    A browser may send a part of a view that was made a moment ago, which is no mistake.
     """
 
     @functools.wraps(apply)
@@ -64,29 +79,32 @@ def _taking_known_parts(apply: Callable[..., None]) -> Callable[..., None]:
 
 
 class Page:
-    """One visitor's page; the data behind it are shared by all.
+    """The page of one visitor; its data are shared by all visitors.
 
     Parameters
     ----------
-    document : of the visitor, which this fills
-    data : of the store
+    document : bokeh.document.Document
+        Document of the visitor, which is filled.
+    data : Data
+        Data of the store.
     """
 
     def __init__(self, document: Document, data: Data) -> None:
         self.data = data
         self.document = document
-        document.apply_json_patch = _taking_known_parts(document.apply_json_patch)
+        document.apply_json_patch = _without_known_warning(document.apply_json_patch)
         self.file_name = plain_name(data.title)
         self.chosen: list[int] = []
         self.runs: NDArray[np.int64] = data.columns["run"]
         self._version = data.version
         self._next_look = 0.0
-        self.header, self.problem = text_block(name="header"), text_block(name="problem")
+        self.header = text_block(name="header")
+        self.problem = text_block(name="problem")
         self.alert = apart(self.problem, visible=False)
         self.pages = RadioButtonGroup(
             labels=list(VIEWS), active=0, stylesheets=[PAGES], margin=0, name="pages"
         )
-        self.pages.on_change("active", lambda attr, old, new: self.guarded(self._turn)())
+        call_on_change(self.pages, "active", self.guarded(self._turn))
         self.filter = TextInput(
             title="only runs where",
             placeholder="T0 > 3500 and status == 'done'",
@@ -95,8 +113,8 @@ class Page:
             name="filter",
         )
         self.filter.styles = {"flex": "2 1 260px", "width": "auto"}
-        self.filter.on_change("value", lambda attr, old, new: self.guarded(self._filter)())
-        self.asked = TextInput(
+        call_on_change(self.filter, "value", self.guarded(self._filter))
+        self.chosen_input = TextInput(
             title="chosen runs",
             placeholder="17, 40",
             width=150,
@@ -104,7 +122,7 @@ class Page:
             margin=0,
             name="chosen",
         )
-        self.asked.on_change("value", lambda attr, old, new: self.guarded(self._choose_written)())
+        call_on_change(self.chosen_input, "value", self.guarded(self._choose_written))
         steps = []
         for words, by in (("‹ previous", -1), ("next ›", 1)):
             button = Button(
@@ -112,11 +130,11 @@ class Page:
             )
             button.on_click(self.guarded(functools.partial(self._step, by)))
             steps.append(button)
-        self.choosing = [self.asked, *steps]
+        self.choosing = [self.chosen_input, *steps]
         self.bar = apart(
             Row(
                 self.filter,
-                self.asked,
+                self.chosen_input,
                 *steps,
                 stylesheets=[WRAP],
                 margin=0,
@@ -124,10 +142,12 @@ class Page:
             )
         )
         self.views: dict[str, Any] = {}
-        self._fresh: set[str] = set()  # views that show what is so now
-        # views that could not be filled ahead, until the store goes on
+        # Views that are up to date.
+        self._fresh: set[str] = set()
+        # Views that could not be prepared; they are tried again when the store changes.
         self._failed: set[str] = set()
-        self._touched = True  # whether anything was done since the last look
+        # Whether the visitor has done anything since the last refresh.
+        self._touched = True
         self.left = apart(styles={"flex": "1.15 1 540px", "min-width": "0"})
         self.details = Details(self)
         self.details.root.styles = {"flex": "1 1 480px", "min-width": "0"}
@@ -139,77 +159,81 @@ class Page:
         document.template = Template(
             f"{{% extends base %}}{{% block postamble %}}<style>{PAGE}</style>{{% endblock %}}"
         )
-        self._head()
+        self._show_header()
         self.guarded(self._open)()
         self.details.update()
         document.add_root(root)
-        document.add_periodic_callback(self.guarded(self._look), int(1000 * LOOK_EVERY))
+        document.add_periodic_callback(self.guarded(self._refresh), int(1000 * REFRESH_SECONDS))
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """``call``, with an error of the store or of what was written shown on the page."""
+        """Return ``call`` with its errors shown on the page."""
 
-        @functools.wraps(call)  # Bokeh looks at the signature
+        # Bokeh checks the signature.
+        @functools.wraps(call)
         def guarded(*arguments: Any, **options: Any) -> None:
-            self._touched = self._touched or call != self._look
+            self._touched = self._touched or call != self._refresh
             try:
                 call(*arguments, **options)
             except MarsDiskError as error:
-                self._say(str(error))
+                self._show_problem(str(error))
 
         return guarded
 
-    def _say(self, words: str) -> None:
-        lines = "<br>".join(
-            escaped(line, 300).replace("  ", "&nbsp; ") for line in words.splitlines()[:6]
-        )
-        self.problem.text = (
-            "<p role='alert' style='border-left:3px solid"
-            f" #d55e00;padding-left:8px;margin:0;max-width:none'>{lines}</p>"
-            if words
-            else ""
-        )
-        self.alert.visible = bool(words)
+    def _show_problem(self, message: str) -> None:
+        """Show a message, or no message where it is empty."""
+        lines = []
+        for line in message.splitlines()[:MAX_MESSAGE_LINES]:
+            lines.append(escaped(line, 300).replace("  ", "&nbsp; "))
+        style = f"border-left:3px solid {ALARM};padding-left:8px;margin:0;max-width:none"
+        paragraph = f"<p role='alert' style='{style}'>{'<br>'.join(lines)}</p>"
+        self.problem.text = paragraph if message else ""
+        self.alert.visible = bool(message)
 
     def choose(self, runs: Sequence[int], *, add: bool = False) -> None:
-        """Take runs for the right half of the page; ``add`` keeps those that are there, and drops a run that is asked for again."""
-        now = (
-            [*self.chosen, *(run for run in runs if run not in self.chosen)] if add else list(runs)
-        )
+        """Choose the runs of the right half of the page.
+
+        With ``add``, runs are added to the chosen ones, and those that were chosen already are
+        removed.
+        """
+        chosen = list(runs)
         if add:
-            now = [run for run in now if run not in runs or run not in self.chosen]
-        if now == self.chosen:
+            kept = [run for run in self.chosen if run not in runs]
+            added = [run for run in runs if run not in self.chosen]
+            chosen = kept + added
+        if chosen == self.chosen:
             return
-        self.chosen = now
-        self._say("")
-        self.asked.value = ", ".join(map(str, now[:20]))
+        self.chosen = chosen
+        self._show_problem("")
+        self.chosen_input.value = ", ".join(map(str, chosen[:MAX_RUNS_LISTED]))
         if self._name in self._fresh:
             self.views[self._name].mark()
         self.details.update()
 
     def narrow(self, condition: str) -> None:
-        """Filter further."""
-        before = self.filter.value.strip()
-        self.filter.value = f"({before}) and {condition}" if before else condition
+        """Add a condition to the filter."""
+        previous = self.filter.value.strip()
+        self.filter.value = f"({previous}) and {condition}" if previous else condition
 
     @property
     def _name(self) -> str:
+        """Name of the open view."""
         return list(VIEWS)[self.pages.active or 0]
 
     def _turn(self) -> None:
-        """Go to another view; what was wrong on the last one need not be said there."""
-        self._say("")
+        """Go to another view, without the message of the last one."""
+        self._show_problem("")
         self._open()
 
     def _open(self) -> None:
-        """Show the view that is chosen; one that cannot be filled is there all the same, with what may mend it."""
+        """Show the chosen view; if it cannot be filled, its controls are shown nevertheless."""
         name = self._name
-        alone = name in {"Cache", "Provenance"}
-        self.details.root.visible = not alone
+        is_alone = name in {"Cache", "Provenance"}
+        self.details.root.visible = not is_alone
         for control in self.choosing:
-            control.visible = not alone
+            control.visible = not is_alone
         self.bar.visible = name != "Provenance"
-        for other, view in self.views.items():
-            view.root.visible = other == name
+        for view_name, view in self.views.items():
+            view.root.visible = view_name == name
         if name not in self.views:
             self._make(name)
         if name in self._fresh:
@@ -218,41 +242,45 @@ class Page:
             self._fill(name)
 
     def _make(self, name: str) -> None:
-        """Make a view."""
-        with self._at_once():
-            view = self.views[name] = VIEWS[name](self)
+        """Create an empty view."""
+        with self._models_frozen():
+            view = VIEWS[name](self)
+            self.views[name] = view
             view.root.visible = name == self._name
             self.left.elements = [*self.left.elements, view.root]
 
     def _fill(self, name: str) -> None:
-        """Have a view show what is so now."""
+        """Bring a view up to date."""
         self.views[name].update()
         self._fresh.add(name)
 
-    def _wanted(self) -> Iterator[Callable[[], None]]:
-        """What would make somebody wait who opens it next."""
+    def _preparations(self) -> Iterator[Callable[[], None]]:
+        """Yield what can be prepared so that nobody waits for it later."""
         for part in PARTS:
             if part not in self.details.parts:
                 yield functools.partial(self.details.make, part)
-        filled = (
-            {self._name, *self._fresh, *self._failed} if self.data.finished else VIEWS
-        )  # a store that goes on would have them filled again and again
-        for name in VIEWS if self.data.runs <= MOST_AHEAD else ():
+        if self.data.runs > MAX_RUNS_PREPARED:
+            return
+        for name in VIEWS:
             if name not in self.views:
                 yield functools.partial(self._make, name)
-            elif name not in filled:
+            elif self.data.finished and name not in {self._name, *self._fresh, *self._failed}:
+                # While a store is written, views would be filled again and again.
                 yield functools.partial(self._fill_ahead, name)
 
     def _fill_ahead(self, name: str) -> None:
-        """Fill a view that nobody sees; what is wrong with it is told to who opens it."""
+        """Fill a hidden view; errors are shown when somebody opens it."""
         try:
             self._fill(name)
         except MarsDiskError:
             self._failed.add(name)
 
     @contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """Models that are added here are looked through once, not whenever one is; Bokeh's own would never end where an error leaves it."""
+    def _models_frozen(self) -> Iterator[None]:
+        """Let Bokeh go through added models once, and not after each of them.
+
+        Bokeh's own context manager would stay frozen after an error.
+        """
         frozen = self.document.models.freeze()
         frozen.__enter__()
         try:
@@ -260,64 +288,62 @@ class Page:
         finally:
             frozen.__exit__(None, None, None)
 
-    def _update(self) -> None:
-        self._fresh = set()
-        self._open()
-        self.details.update()
-
     def _filter(self) -> None:
         condition = self.filter.value.strip()
         runs = self.data.columns.where(condition or None)
         if not runs.size:
-            self._say(f"no run fulfils {condition}; {self.runs.size} runs are still shown")
+            self._show_problem(f"no run fulfils {condition}; {self.runs.size} runs are still shown")
             return
         self.runs = runs
-        self._say("")
+        self._show_problem("")
         self._fresh = set()
-        self._head()
+        self._show_header()
         self._open()
 
     def _choose_written(self) -> None:
-        words = self.asked.value.replace(",", " ").split()
-        if words != [str(run) for run in self.chosen[:20]]:
-            self.choose(list(dict.fromkeys(find_run(self.data.group, word) for word in words[:20])))
+        words = self.chosen_input.value.replace(",", " ").split()
+        if words != [str(run) for run in self.chosen[:MAX_RUNS_LISTED]]:
+            runs = [find_run(self.data.group, word) for word in words[:MAX_RUNS_LISTED]]
+            self.choose(list(dict.fromkeys(runs)))
 
     def _step(self, by: int) -> None:
         view = self.views.get("Map")
-        order = self.runs
         if self._name == "Map" and view is not None:
             run = view.step(by)
         else:
-            at = np.flatnonzero(order == self.chosen[0]) if self.chosen else order[:0]
-            run = int(order[(int(at[0]) + by) % order.size]) if at.size else int(order[0])
+            run = step_in(self.runs, self.chosen, by)
         if run is not None:
             self.choose([run])
 
-    def _look(self) -> None:
-        """See whether the store went on, as often as that costs little; when nothing is going on here either, make what may be wanted next."""
-        quiet = not self._touched
+    def _refresh(self) -> None:
+        """Follow changes of the store; without any, prepare a view while the visitor is idle."""
+        is_idle = not self._touched
         self._touched = False
         now = time.perf_counter()
         if now >= self._next_look:
             self.data.refresh()
-            self._next_look = now + max(0.9 * LOOK_EVERY, self.data.reading_time / BUSY_SHARE)
+            pause = max(0.9 * REFRESH_SECONDS, self.data.reading_time / MAX_BUSY_FRACTION)
+            self._next_look = now + pause
         if self._version != self.data.version:
             self._version = self.data.version
             self._failed = set()
-            self.runs = (
-                self.data.columns.where(self.filter.value.strip() or None)
-                if self.filter.value
-                else self.data.columns["run"]
-            )
-            self._head()
-            self._update()
-        elif quiet:
-            next(self._wanted(), lambda: None)()
+            if self.filter.value:
+                self.runs = self.data.columns.where(self.filter.value.strip() or None)
+            else:
+                self.runs = self.data.columns["run"]
+            self._show_header()
+            self._fresh = set()
+            self._open()
+            self.details.update()
+        elif is_idle:
+            for prepare in self._preparations():
+                prepare()
+                break
 
-    def _head(self) -> None:
+    def _show_header(self) -> None:
         counts = {state: self.data.count(code) for code, state in layout.STATUS.items()}
         total = max(self.data.runs, 1)
-        colours = {"done": ACCENT, "failed": COLOURS[1]}
+        colours = {"done": ACCENT, "failed": ALARM}
         bar = "".join(
             f"<span style='width:{100 * counts[state] / total:.2f}%;background:{colour}'></span>"
             for state, colour in colours.items()
@@ -328,42 +354,47 @@ class Page:
             f"<b>{counts['failed']}</b> failed",
             f"<b>{counts['pending']}</b> pending of {self.data.runs} runs",
         ]
-        some = f"; {self.runs.size} pass the filter" if self.runs.size != self.data.runs else ""
-        record: Any = self.data.group.attrs["provenance"]
-        commit = str(record.get("git_commit") or "")[:10]
-        origin = [
-            f"model {escaped(record.get('model_version', ''))}",
-            f"commit {escaped(commit)}" if commit else "",
-            escaped(record.get("created", "")),
-        ]
-        origin.append(
-            escaped(
-                Path(self.data.place).name if len(self.data.place) > 60 else self.data.place, 80
-            )
-        )
+        passing = ""
+        if self.runs.size != self.data.runs:
+            passing = f"; {self.runs.size} pass the filter"
         self.header.text = (
             f"<div class='head'><h1>{escaped(self.data.title, 80)}</h1><div class='state'><div"
             " class='bar' role='img' "
             f"aria-label='{counts['done']} of {total} done'>{bar}</div><span>{', '.join(words)};"
-            f" {state}{some}</span></div></div>"
-            f"<div class='faint'>{' · '.join(part for part in origin if part)}</div>"
+            f" {state}{passing}</span></div></div>"
+            f"<div class='faint'>{self._origin_html()}</div>"
             f"{self._notes_html()}"
         )
 
+    def _origin_html(self) -> str:
+        """Return HTML of where the results come from, in one line."""
+        record: Any = self.data.group.attrs["provenance"]
+        commit = str(record.get("git_commit") or "")[:10]
+        location = self.data.place
+        if len(location) > 60:
+            location = Path(location).name
+        parts = [
+            f"model {escaped(record.get('model_version', ''))}",
+            f"commit {escaped(commit)}" if commit else "",
+            escaped(record.get("created", "")),
+            escaped(location, 80),
+        ]
+        return " · ".join(filter(None, parts))
+
     def _notes_html(self) -> str:
-        """What makes the runs that pass the filter doubtful, folded up."""
+        """Return HTML of the notes on the runs that pass the filter, folded up."""
         notes = self.data.notes(self.runs)
         if not notes.lines:
             return ""
         summary = f"{notes.noted} of {notes.flags.size} finished runs have notes"
         if not notes.are_recorded:
             summary = "notes were not recorded"
-        items = "".join(f"<li>{escaped(line, LONGEST_NOTE)}</li>" for line in notes.lines)
+        items = "".join(f"<li>{escaped(line, MAX_NOTE_CHARACTERS)}</li>" for line in notes.lines)
         return f"<details class='notes'><summary>{summary}</summary><ul>{items}</ul></details>"
 
 
 def fill(document: Document, data: Callable[[], Data]) -> None:
-    """Make a visitor's document; an error of the store is said on it."""
+    """Fill a visitor's document with the page, or with an error of the store."""
     try:
         Page(document, data())
     except MarsDiskError as error:
@@ -371,16 +402,15 @@ def fill(document: Document, data: Callable[[], Data]) -> None:
 
 
 class PageTornado(BokehTornado):  # type: ignore[misc]
-    """Bokeh's server without the half of its scripts that the page does not use: WebGL and mathematics, 2 MB that a browser would have to read."""
+    """Bokeh's server without the scripts for WebGL and mathematics, 2 MB that are not needed."""
 
-    def resources(self, absolute_url: str | bool | None = None) -> Resources:
-        return (
-            super()
-            .resources(absolute_url)
-            .clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
-        )
+    # The signature is Bokeh's.
+    def resources(self, absolute_url: str | bool | None = None) -> Resources:  # noqa: FBT001
+        """Return the scripts that a browser loads."""
+        resources = super().resources(absolute_url)
+        return resources.clone(components=["bokeh", "bokeh-widgets", "bokeh-tables"])
 
 
 def data_of(store: str | Path | Place) -> Data:
-    """The data of a store that is there."""
+    """Return the data of an existing store."""
     return Data(lambda: reader.open_group(store), str(store))

@@ -1,4 +1,4 @@
-"""What the caches did: how often each slot had the answer, why values were made anew, and what that saved."""
+"""The view of the caches: hit rates, reasons for rebuilding values, and the time saved."""
 
 import html
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .texts import escaped, table
 if TYPE_CHECKING:
     from .app import Page
 
-MOST = 64  # workers
+MAX_WORKERS_LISTED = 64
 COUNTS = ("hits", "misses", "rebuilds", "refused")
 
 
@@ -24,29 +24,26 @@ class CacheView:
     """Sums over the runs that pass the filter."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         self.text = text_block(name="cache")
         self.root = stack(self.text, downloads(page, [], self._csv))
         self._slots: dict[str, list[Any]] = {}
 
     def update(self) -> None:
-        """Add up what is committed."""
+        """Show sums over the committed runs."""
         runs = self.page.runs[self.data.status[self.page.runs] == layout.DONE]
         slots = self.data.labels("cache")
         reasons = self.data.labels("reason")
         workers, worker = self.data.coded("worker")
-        counts = {
-            name: (
-                _sums(self.data.array(f"cache_{name}")[runs], worker[runs], len(workers)).astype(
-                    np.int64
-                )
-            )
-            for name in COUNTS
-        }
-        seconds = _sums(
-            np.nan_to_num(self.data.array("cache_build_time")[runs]), worker[runs], len(workers)
-        )
-        why = self.data.array("cache_invalidations")[runs].sum(axis=0)
+        code = worker[runs]
+        counts = {}
+        for name in COUNTS:
+            sums = _sums(self.data.array(f"cache_{name}")[runs], code, len(workers))
+            counts[name] = sums.astype(np.int64)
+        build_time = np.nan_to_num(self.data.array("cache_build_time")[runs])
+        seconds = _sums(build_time, code, len(workers))
+        dropped = self.data.array("cache_invalidations")[runs].sum(axis=0)
         total = {name: count.sum(axis=0) for name, count in counts.items()}
         lookups = _lookups(total)
         saved = _saved(total, seconds.sum(axis=0))
@@ -68,34 +65,26 @@ class CacheView:
                 duration(float(saved.sum())),
             ]
         )
-        used = [j for j in range(len(reasons)) if why[:, j].any()]
-        by_reason = [
-            [html.escape(slot), *(str(int(why[i, j])) for j in used)]
-            for i, slot in enumerate(slots)
-            if why[i].any()
-        ]
+        used = [j for j in range(len(reasons)) if dropped[:, j].any()]
+        by_reason = []
+        for slot, by_slot in zip(slots, dropped, strict=True):
+            if by_slot.any():
+                by_reason.append([html.escape(slot), *(str(int(by_slot[j])) for j in used)])
+        rebuilds = "<p class='faint'>None.</p>"
+        if by_reason:
+            rebuilds = table(["slot", *(html.escape(reasons[j]) for j in used)], by_reason)
+        worker_rows = _workers(workers, np.bincount(code, minlength=len(workers)), counts, seconds)
         parts = [
             (
                 f"<p class='faint'>Sums over {runs.size} finished runs. A hit is a lookup that the"
                 " cache answered, a miss one that found an empty slot, a rebuild one that found a"
-                " value for another key. Saved is the time that building each hit anew would have"
+                " value for another key. Saved is the time that building each hit again would have"
                 " taken.</p>"
             ),
             "<h2>Slots</h2>" + table(["slot", "hit rate", *COUNTS, "saved"], rows) + "<br>",
-            "<h2>Rebuilds, by the part of the key that differed</h2>"
-            + (
-                table(["slot", *map(html.escape, (reasons[j] for j in used))], by_reason)
-                if by_reason
-                else "<p class='faint'>None.</p>"
-            )
-            + "<br>",
+            "<h2>Rebuilds, by the part of the key that differed</h2>" + f"{rebuilds}<br>",
             "<h2>Workers</h2>"
-            + table(
-                ["worker", "runs", "hit rate", "lookups", "saved"],
-                _workers(
-                    workers, np.bincount(worker[runs], minlength=len(workers)), counts, seconds
-                ),
-            ),
+            + table(["worker", "runs", "hit rate", "lookups", "saved"], worker_rows),
         ]
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
         shown = {name: total[name].tolist() for name in COUNTS}
@@ -103,18 +92,18 @@ class CacheView:
             "slot": slots,
             **shown,
             "saved [s]": saved.tolist(),
-            **{f"rebuilt because of {reasons[j]}": why[:, j].tolist() for j in used},
+            **{f"rebuilt because of {reasons[j]}": dropped[:, j].tolist() for j in used},
         }
 
     def mark(self) -> None:
-        """Nothing here shows single runs."""
+        """Do nothing: this view shows no single runs."""
 
     def _csv(self) -> tuple[str, str]:
         return csvtext.table(self._slots), f"{self.page.file_name}-cache.csv"
 
 
 def _sums(values: NDArray[Any], code: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """Of ``values`` (runs, slots), for each code (codes, slots)."""
+    """Return the sums of ``values`` (runs, slots) over the runs of each code (codes, slots)."""
     return np.stack([np.bincount(code, column, size) for column in values.T], axis=1)
 
 
@@ -124,9 +113,10 @@ def _workers(
     counts: dict[str, NDArray[Any]],
     seconds: NDArray[Any],
 ) -> list[list[str]]:
+    """Return the rows of the table of workers."""
     rows = []
     present = np.flatnonzero(runs).tolist()
-    for i in present[:MOST]:
+    for i in present[:MAX_WORKERS_LISTED]:
         total = {name: count[i] for name, count in counts.items()}
         lookups = int(_lookups(total).sum())
         saved = float(_saved(total, seconds[i]).sum())
@@ -139,9 +129,10 @@ def _workers(
                 duration(saved),
             ]
         )
-    return rows + (
-        [[f"and {len(present) - MOST} more", "", "", "", ""]] if len(present) > MOST else []
-    )
+    hidden = len(present) - MAX_WORKERS_LISTED
+    if hidden > 0:
+        rows.append([f"and {hidden} more", "", "", "", ""])
+    return rows
 
 
 def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -150,9 +141,9 @@ def _lookups(total: dict[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _saved(total: dict[str, NDArray[Any]], seconds: NDArray[Any]) -> NDArray[Any]:
-    saved: NDArray[np.float64] = (
-        total["hits"] * seconds / np.maximum(total["misses"] + total["rebuilds"], 1)
-    )
+    """Return the seconds that building each hit again would have taken."""
+    built = np.maximum(total["misses"] + total["rebuilds"], 1)
+    saved: NDArray[np.float64] = total["hits"] * seconds / built
     return saved
 
 
@@ -160,11 +151,10 @@ def _rate(hits: Any, lookups: Any) -> str:
     if not lookups:
         return "–"
     share = 100.0 * float(hits) / float(lookups)
-    bar = (
-        "<span"
-        f" style='display:inline-block;width:64px;height:7px;background:{LINE};margin-right:8px;vertical-align:1px'>"
+    outer = (
+        f"display:inline-block;width:64px;height:7px;background:{LINE};"
+        "margin-right:8px;vertical-align:1px"
     )
-    return (
-        f"{bar}<span"
-        f" style='display:block;width:{share:.0f}%;height:7px;background:{ACCENT}'></span></span>{number(share, 3)} %"
-    )
+    inner = f"display:block;width:{share:.0f}%;height:7px;background:{ACCENT}"
+    bar = f"<span style='{outer}'><span style='{inner}'></span></span>"
+    return f"{bar}{number(share, 3)} %"

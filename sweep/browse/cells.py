@@ -1,7 +1,6 @@
-"""Cells of a heat map, as many as there are runs: one picture of colours, and hatched boxes over cells whose number is missing or not the whole story."""
+"""Cells of a map: one image of colours, and hatched boxes over missing or incomplete results."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,16 @@ from ..store import layout
 from ..views import Cells
 from .data import Data
 from .scales import Scale
-from .style import COLOURS, FONT, INK, plot, set_axis, set_range
+from .style import ABSENT, COLOURS, FONT, INK, plot, set_axis, set_range
 from .texts import plain, shown
 
-#: How cells are marked that are not done, and that are but ended early.
+#: Letters of all labels of an axis beyond which they are crowded.
+MAX_LABEL_LETTERS = 70
+MAX_TICKS = 12
+#: Marks of cells that are not done, or whose value needs a remark.
 MARKS: dict[str, dict[str, Any]] = {
     "failed": {"fill_color": "#ececec", "hatch_pattern": "/", "hatch_color": "#222222"},
-    "not done yet": {"fill_color": "#ffffff", "hatch_pattern": ".", "hatch_color": "#8a96a1"},
+    "not done yet": {"fill_color": "#ffffff", "hatch_pattern": ".", "hatch_color": ABSENT},
     "stopped early": {"fill_color": None, "hatch_pattern": "\\", "hatch_color": "#ffffff"},
     "zero": {"fill_color": "#c9cfd5", "hatch_pattern": " ", "hatch_color": "#ffffff"},
 }
@@ -40,7 +42,7 @@ _STATE = "return ['not done yet', 'done', 'failed', 'stopped early', 'no run'][v
 
 
 def colour_bar() -> tuple[LinearColorMapper, ColorBar]:
-    """A mapper to viridis and its bar, which :func:`set_colours` sets to a scale."""
+    """Return a colour mapper and its bar, which :func:`set_colours` sets to a scale."""
     mapper = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="rgba(0,0,0,0)")
     bar = ColorBar(
         color_mapper=mapper,
@@ -58,16 +60,16 @@ def colour_bar() -> tuple[LinearColorMapper, ColorBar]:
 
 
 def set_colours(mapper: LinearColorMapper, bar: ColorBar, scale: Scale) -> None:
-    """Colours from the lowest to the highest value of a scale."""
+    """Set a colour mapper and its bar to a scale."""
     low, high = scale.ends()
     mapper.update(low=low, high=high)
     ticks = scale.ticks(7)
-    bar.ticker.ticks = [place for place, _ in ticks]
-    bar.major_label_overrides = {place: plain(words) for place, words in ticks}
+    bar.ticker.ticks = [position for position, _ in ticks]
+    bar.major_label_overrides = {position: plain(words) for position, words in ticks}
 
 
 def legend() -> Legend:
-    """Below a figure, in the page's style."""
+    """Return a legend in the page's style, for below a figure."""
     return Legend(
         orientation="horizontal",
         location="left",
@@ -85,7 +87,7 @@ def legend() -> Legend:
 
 
 class CellsFigure:
-    """The heat map."""
+    """The figure of a map that is drawn as cells."""
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -110,7 +112,8 @@ class CellsFigure:
                 "height": 1,
                 "source": source,
             }
-            if kind == "stopped early":  # dark below light, so that it is seen on any colour
+            if kind == "stopped early":
+                # Dark hatches below the light ones make them visible on any colour.
                 self.figure.rect(
                     "x",
                     "y",
@@ -161,49 +164,54 @@ class CellsFigure:
             },
         )
         self.figure.add_tools(self.hover)
-        self.found: Cells | None = None
+        self.cells: Cells | None = None
 
-    def show(self, found: Cells, scale: Scale, title: str, x: str, y: str) -> None:
-        """Draw cells with their colours on ``scale``."""
-        self.found = found
+    def show(self, cells: Cells, scale: Scale, title: str, x: str, y: str) -> None:
+        """Draw cells.
+
+        Parameters
+        ----------
+        cells : Cells
+            A scalar over two parameters.
+        scale : Scale
+            Scale of the colours.
+        title : str
+            Title of the figure.
+        x, y : str
+            Names of the parameters.
+        """
+        self.cells = cells
         set_colours(self.mapper, self.bar, scale)
-        self.bar.visible = bool(np.isfinite(found.value).any())
-        ny, nx = found.run.shape
-        there = found.run >= 0
-        state = np.where(there, np.where(found.early, 3, found.status), 4).astype(np.uint8)
+        self.bar.visible = bool(np.isfinite(cells.value).any())
+        ny, nx = cells.run.shape
+        has_run = cells.run >= 0
+        # Indices into the words of _STATE.
+        state = np.where(has_run, np.where(cells.early, 3, cells.status), 4).astype(np.uint8)
         self.source.data = {
-            "shade": [scale.place(found.value).astype(np.float32)],
-            "value": [found.value],
-            "run": [found.run.astype(np.int32)],
+            "shade": [scale.place(cells.value).astype(np.float32)],
+            "value": [cells.value],
+            "run": [cells.run.astype(np.int32)],
             "state": [state],
             "dw": [nx],
             "dh": [ny],
         }
         kinds = {
-            "failed": there & (found.status == layout.FAILED),
-            "not done yet": there & (found.status == layout.PENDING),
-            "stopped early": found.early,
-            "zero": (found.value == 0.0) & scale.log,
+            "failed": has_run & (cells.status == layout.FAILED),
+            "not done yet": has_run & (cells.status == layout.PENDING),
+            "stopped early": cells.early,
+            "zero": (cells.value == 0.0) & scale.log,
         }
-        for kind, where in kinds.items():
-            self.marks[kind].data = _boxes(where)
-            count = int(where.sum())
+        for kind, marked in kinds.items():
+            self.marks[kind].data = _boxes(marked)
+            count = int(marked.sum())
             self.items[kind].update(
                 label={"value": f"{kind} ({count} cell{'s' * (count != 1)})"}, visible=count > 0
             )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure = self.figure
         figure.title.text = plain(title, 110)
-        for which, name, values, span in (
-            ("x", x, found.x, figure.x_range),
-            ("y", y, found.y, figure.y_range),
-        ):
-            self.words[which].data = {"words": [shown(value, 40) for value in values]}
-            axis = figure.xaxis[0] if which == "x" else figure.yaxis[0]
-            ticks, crowded = _labels(values, 12)
-            axis.major_label_orientation = 0.6 if crowded and which == "x" else 0.0
-            set_axis(axis, ticks, plain(self.data.with_unit(name), 50))
-            set_range(span, 0, max(len(values), 1))
+        self._show_axis("x", x, cells.x)
+        self._show_axis("y", y, cells.y)
         self.hover.tooltips = [
             (shown(self.data.with_unit(x), 40), "$x{custom}"),
             (shown(self.data.with_unit(y), 40), "$y{custom}"),
@@ -212,46 +220,51 @@ class CellsFigure:
             ("run", "@run"),
         ]
 
+    def _show_axis(self, which: str, name: str, values: Sequence[Any]) -> None:
+        """Label the cells along an axis, skipping values where there are many."""
+        self.words[which].data = {"words": [shown(value, 40) for value in values]}
+        step = max(-(-len(values) // MAX_TICKS), 1)
+        ticks = [(i + 0.5, shown(values[i], 18)) for i in range(0, len(values), step)]
+        is_crowded = sum(len(words) + 2 for _, words in ticks) > MAX_LABEL_LETTERS
+        axis = self.figure.xaxis[0] if which == "x" else self.figure.yaxis[0]
+        axis.major_label_orientation = 0.6 if is_crowded and which == "x" else 0.0
+        set_axis(axis, ticks, plain(self.data.with_unit(name), 50))
+        span = self.figure.x_range if which == "x" else self.figure.y_range
+        set_range(span, 0, max(len(values), 1))
+
     def run_at(self, x: float, y: float) -> int | None:
-        """The run of the cell at a place, if there is one."""
-        if self.found is None:
+        """Return the run of the cell at a position, if there is one."""
+        if self.cells is None:
             return None
         i = int(np.floor(x))
         j = int(np.floor(y))
-        inside = 0 <= i < len(self.found.x) and 0 <= j < len(self.found.y)
-        return int(self.found.run[j, i]) if inside and self.found.run[j, i] >= 0 else None
+        if not (0 <= i < len(self.cells.x) and 0 <= j < len(self.cells.y)):
+            return None
+        run = int(self.cells.run[j, i])
+        return run if run >= 0 else None
 
     def mark(self, chosen: Sequence[int]) -> None:
         """Outline the cells of runs."""
-        if self.found is None:
+        if self.cells is None:
             return
-        places = [
-            (np.argwhere(self.found.run == run), colour)
-            for run, colour in zip(chosen, COLOURS, strict=False)
-        ]
-        here = [(place[0], colour) for place, colour in places if place.size]
-        self.outline.data = {
-            "x": [float(place[1]) + 0.5 for place, _ in here],
-            "y": [float(place[0]) + 0.5 for place, _ in here],
-            "colour": [colour for _, colour in here],
-        }
+        data: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
+        for run, colour in zip(chosen, COLOURS, strict=False):
+            for j, i in np.argwhere(self.cells.run == run)[:1]:
+                data["x"].append(float(i) + 0.5)
+                data["y"].append(float(j) + 0.5)
+                data["colour"].append(colour)
+        self.outline.data = data
 
 
-def _boxes(where: NDArray[np.bool_]) -> dict[str, list[float]]:
-    """Cells of a row that touch as one box: there may be very many."""
+def _boxes(marked: NDArray[np.bool_]) -> dict[str, list[float]]:
+    """Return boxes of the marked cells; those that touch within a row share one."""
     boxes: dict[str, list[float]] = {"x": [], "y": [], "w": []}
-    for j in np.flatnonzero(where.any(axis=1)):
-        for held, cells in groupby(range(where.shape[1]), key=lambda i, row=where[j]: row[i]):  # type: ignore[misc]
-            if held:
-                *_, last = cells_of = list(cells)
-                boxes["x"].append((cells_of[0] + last + 1) / 2.0)
-                boxes["y"].append(float(j) + 0.5)
-                boxes["w"].append(float(len(cells_of)))
+    for j, row in enumerate(marked):
+        steps = np.diff(row.astype(np.int8), prepend=0, append=0)
+        starts = np.flatnonzero(steps == 1).tolist()
+        stops = np.flatnonzero(steps == -1).tolist()
+        for start, stop in zip(starts, stops, strict=True):
+            boxes["x"].append((start + stop) / 2.0)
+            boxes["y"].append(float(j) + 0.5)
+            boxes["w"].append(float(stop - start))
     return boxes
-
-
-def _labels(values: Sequence[Any], most: int) -> tuple[list[tuple[float, str]], bool]:
-    """Labels in the middle of cells, as many as can be read, and whether they are crowded."""
-    every = -(-len(values) // most) if values else 1
-    ticks = [(i + 0.5, shown(values[i], 18)) for i in range(0, len(values), every)]
-    return ticks, sum(len(words) + 2 for _, words in ticks) > 70

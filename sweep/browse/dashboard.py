@@ -23,21 +23,22 @@ ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_ori
 def on_dashboard(store: str) -> Iterator[bool]:
     """Let schedulers that are started in this context show a store at :data:`PATH`.
 
-    Dask has no public way for it, and no dashboard without Bokeh, so that a sweep must run as well
-    without. Nothing of the page is imported before somebody opens it.
+    Dask has no public way of doing so. Without Bokeh it has no dashboard at all, and the sweep runs
+    without the page, which is only imported when somebody opens it.
 
     Parameters
     ----------
     store : str
-        What is shown.
+        Location of the store.
 
     Yields
     ------
     bool
-        False where it cannot be shown.
+        Whether the page can be shown.
     """
     try:
-        from distributed.dashboard.scheduler import applications  # as a scheduler does in any case
+        # A scheduler imports this in any case.
+        from distributed.dashboard.scheduler import applications
     except Exception as error:
         logger.debug("no page on Dask's dashboard: %s", error)
         yield False
@@ -49,46 +50,47 @@ def on_dashboard(store: str) -> Iterator[bool]:
 
         return data_of(store)
 
-    def page(scheduler: Any, extra: Any, document: "Document") -> None:
+    # Dask passes these arguments by position.
+    def page(_scheduler: Any, _extra: Any, document: "Document") -> None:
         from .app import fill
 
         fill(document, data)
 
     applications[PATH] = page
     try:
-        with dask.config.set({ORIGINS: _origins()}):  # by default those of all web sites
+        # By default, Dask allows all web sites.
+        with dask.config.set({ORIGINS: _origins()}):
             yield True
     finally:
         applications.pop(PATH, None)
 
 
 def _origins() -> list[str]:
-    """Return hosts whose pages may connect to the dashboard, as the user's settings name them."""
+    """Return the hosts that the user's settings allow to connect to the dashboard."""
     return [origin for origin in dask.config.get(ORIGINS, []) if "*" not in origin]
 
 
 def close_to_other_sites(scheduler: Any) -> None:
-    """Let the dashboard of a scheduler in this process answer nobody but people at this machine.
+    """Make the dashboard of a scheduler in this process answer only people at this machine.
 
-    By itself, Dask's dashboard answers whoever asks, by whatever name; web sites that a browser
-    shows ask, too.
+    By default, Dask's dashboard answers every request, including those of web sites in a browser.
 
     Parameters
     ----------
     scheduler : distributed.Scheduler
-        That has a dashboard.
+        A scheduler with a dashboard.
     """
     from ..profiles import LOOPBACK
     from .visitors import Names, answer_only, name_in
 
-    given = frozenset(map(name_in, _origins()))
+    configured = frozenset(map(name_in, _origins()))
     cure = f"for another, name it in Dask's setting {ORIGINS}"
-    names = Names(frozenset(LOOPBACK), given, cure=cure)
+    names = Names(frozenset(LOOPBACK), configured, cure=cure)
     answer_only(scheduler.http_application, names)
 
 
 def results_page(dashboard: str) -> str:
-    """Return words for people on where the page is.
+    """Return a text that tells people where the page is.
 
     Parameters
     ----------
@@ -100,5 +102,7 @@ def results_page(dashboard: str) -> str:
     str
         Empty where there is no page.
     """
-    shown = PATH in getattr(sys.modules.get("distributed.dashboard.scheduler"), "applications", {})
-    return f", results so far {dashboard.removesuffix('/status')}{PATH}" if shown else ""
+    module = sys.modules.get("distributed.dashboard.scheduler")
+    if PATH not in getattr(module, "applications", {}):
+        return ""
+    return f", results so far {dashboard.removesuffix('/status')}{PATH}"

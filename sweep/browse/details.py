@@ -1,4 +1,4 @@
-"""All about the chosen runs: what they are, how they ended, what the cache did, and how to run them again."""
+"""The right half of the page, which shows the chosen runs."""
 
 import html
 from collections.abc import Callable
@@ -10,29 +10,30 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
 from ..store import layout
-from .about import LONGEST_ERROR, About
+from .about import MAX_ERROR_CHARACTERS, About
 from .scales import number
 from .series import SeriesView
 from .sizes import SizesView
-from .style import COLOURS, PAGES, apart, stack, text_block
+from .style import COLOURS, PAGES, apart, call_on_change, stack, text_block
 from .texts import escaped
 
 if TYPE_CHECKING:
     from .app import Page
 
-MOST = len(COLOURS)  # runs that are compared
-MOST_NAMES = 6  # parameters in a heading
+MAX_RUNS_COMPARED = len(COLOURS)
+MAX_HEADING_PARAMETERS = 6
 PARTS: dict[str, Callable[["Page"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
 
 
 class Details:
-    """The right half of the page."""
+    """A heading and one of several parts that show the chosen runs."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         self.heading = text_block(name="heading")
         self.choice = RadioButtonGroup(labels=list(PARTS), active=0, stylesheets=[PAGES], margin=0)
-        self.choice.on_change("active", lambda attr, old, new: page.guarded(self.update)())
+        call_on_change(self.choice, "active", page.guarded(self.update))
         self.choosing = apart(self.choice)
         self.parts: dict[str, Any] = {}
         self.below = apart()
@@ -40,7 +41,7 @@ class Details:
 
     def update(self) -> None:
         """Show the chosen runs in the part that is open."""
-        chosen = self.page.chosen[:MOST]
+        chosen = self.page.chosen[:MAX_RUNS_COMPARED]
         self.heading.text = self._heading(chosen)
         self.choosing.visible = bool(chosen)
         open_part = list(PARTS)[self.choice.active or 0]
@@ -51,7 +52,7 @@ class Details:
             part.root.visible = bool(chosen) and name == open_part
 
     def make(self, name: str) -> None:
-        """Make a part unless it is there; a new one is not seen yet."""
+        """Create a part unless it exists; a new one is hidden."""
         if name not in self.parts:
             part = self.parts[name] = PARTS[name](self.page)
             part.root.visible = False
@@ -65,66 +66,56 @@ class Details:
                 " the first.</p>"
             )
         names = self.data.axes or self.data.dimensions
-        differ = [
-            name for name in names if len({str(self.data.value(name, run)) for run in chosen}) > 1
-        ]
+        differing = [name for name in names if self._differs(name, chosen)]
         ends = [self._end(run) for run in chosen]
-        alike = len(chosen) > 1 and len({why for _, why in ends}) == 1 and ends[0][1]
-        lines = [
-            f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b> <span"
-            f" class='faint'>{self._values(run, differ or names)}</span>"
-            f" {end}{f': {why}' if why and not alike else ''}</div>"
-            for run, colour, (end, why) in zip(chosen, COLOURS, ends, strict=False)
-        ]
-        shared = (
-            self._values(chosen[0], [name for name in names if name not in differ])
-            if differ
-            else ""
-        )
-        notes = [
-            "; ".join(
-                [
-                    *([f"all at {shared}"] if shared else []),
-                    *([f"each because {alike}"] if alike else []),
-                ]
+        reasons = {reason for _, reason in ends}
+        shared_reason = ends[0][1] if len(chosen) > 1 and len(reasons) == 1 else ""
+        lines = []
+        for run, colour, (end, reason) in zip(chosen, COLOURS, ends, strict=False):
+            because = f": {reason}" if reason and not shared_reason else ""
+            lines.append(
+                f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b>"
+                f" <span class='faint'>{self._values(run, differing or names)}</span>"
+                f" {end}{because}</div>"
             )
-        ]
-        notes += (
-            [f"and {more} more runs, which are not drawn"]
-            if (more := len(self.page.chosen) - len(chosen))
-            else []
-        )
-        return "".join(lines) + "".join(
-            f"<div class='faint'>{note}</div>" for note in notes if note
-        )
+        shared = []
+        if differing:
+            values = self._values(chosen[0], [name for name in names if name not in differing])
+            if values:
+                shared.append(f"all at {values}")
+        if shared_reason:
+            shared.append(f"each because {shared_reason}")
+        if shared:
+            lines.append(f"<div class='faint'>{'; '.join(shared)}</div>")
+        hidden = len(self.page.chosen) - len(chosen)
+        if hidden:
+            lines.append(f"<div class='faint'>and {hidden} more runs, which are not drawn</div>")
+        return "".join(lines)
+
+    def _differs(self, name: str, runs: list[int]) -> bool:
+        return len({str(self.data.value(name, run)) for run in runs}) > 1
 
     def _values(self, run: int, names: list[str]) -> str:
-        return ", ".join(
-            f"{escaped(name, 24)} ="
-            f" {escaped(self.data.in_words(name, self.data.value(name, run)), 32)}"
-            for name in names[:MOST_NAMES]
-        )
+        """Return parameters of a run with their values."""
+        parts = []
+        for name in names[:MAX_HEADING_PARAMETERS]:
+            value = self.data.in_words(name, self.data.value(name, run))
+            parts.append(f"{escaped(name, 24)} = {escaped(value, 32)}")
+        return ", ".join(parts)
 
     def _end(self, run: int) -> tuple[str, str]:
-        """How a run ended, and why."""
+        """Return how a run ended, and the reason, as HTML."""
         state = int(self.data.status[run])
         if state == layout.PENDING:
             return "not done yet", ""
         if state == layout.FAILED:
-            return "<b>failed</b>", _long(self.data.value("error", run))
-        reason = next(
-            (
-                reason
-                for reason in StopReason
-                if reason.label == self.data.value("stop_reason", run)
-            ),
-            None,
-        )
-        words = reason.advice.partition(";")[0] if reason else "no reason is recorded"
-        return f"ended after {number(float(self.data.value('t_end', run)) / YEAR)} yr", html.escape(
-            words
-        )
-
-
-def _long(error: str) -> str:
-    return f"<span class='error'>{escaped(error, LONGEST_ERROR)}</span>"
+            error = escaped(self.data.value("error", run), MAX_ERROR_CHARACTERS)
+            return "<b>failed</b>", f"<span class='error'>{error}</span>"
+        label = self.data.value("stop_reason", run)
+        words = "no reason is recorded"
+        for reason in StopReason:
+            if reason.label == label:
+                words = reason.advice.partition(";")[0]
+                break
+        years = float(self.data.value("t_end", run)) / YEAR
+        return f"ended after {number(years)} yr", html.escape(words)

@@ -1,5 +1,6 @@
-"""A scalar over two parameters: a cell for each run or disk, or a point for each run where there is no grid of them."""
+"""A scalar over two parameters, as cells of a grid or, where there is no grid, as points."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,19 @@ from .cells import CellsFigure
 from .data import RUN
 from .points import VALUE, Points, PointsFigure
 from .scales import Scale
-from .style import WIDGET, WRAP, apart, downloads, foot, on_click, stack, text_block
+from .style import (
+    SLIDER_BAR,
+    WIDGET,
+    WRAP,
+    adds_run,
+    apart,
+    call_on_change,
+    downloads,
+    foot,
+    on_click,
+    stack,
+    text_block,
+)
 from .texts import escaped, shown
 
 if TYPE_CHECKING:
@@ -23,16 +36,22 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", CellsFigure, PointsFigure)
 SUM = "sum"
-SLIDER_FROM = 7  # values of a parameter, fewer are chosen from a list
-MOST_EMPTY = 20  # a grid with so many times more cells than runs is none
+#: Values of a parameter from which they are chosen by a slider instead of from a list.
+MIN_SLIDER_VALUES = 7
+#: Cells per run beyond which runs are drawn as points.
+MAX_CELLS_PER_RUN = 20
+#: Runs that are assumed at least for this limit.
+MIN_RUNS_COUNTED = 20
 SCALES = [("auto", "automatic"), ("linear", "linear"), ("log", "logarithmic")]
+LOG_SCALES = {"auto": None, "linear": False, "log": True}
 
 
 class MapView:
-    """The first picture of a sweep."""
+    """A map with controls for its axes, its scalar, and the other parameters."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         dimensions = self.data.dimensions
         x = dimensions[0] if dimensions else RUN
         y = dimensions[1] if len(dimensions) > 1 else VALUE
@@ -43,9 +62,9 @@ class MapView:
             title="scale", options=SCALES, value="auto", width=110, stylesheets=[WIDGET], margin=0
         )
         for control in (self.x, self.y, self.name, self.scale):
-            control.on_change("value", self._changed)
+            call_on_change(control, "value", self._changed)
         self.fixed: dict[str, Select | Slider] = {}
-        # last choice of each parameter, also while it is an axis of the map
+        # The last choice of each parameter, kept while it is an axis of the map.
         self._kept: dict[str, Any] = {}
         self.others = Row(stylesheets=[WRAP], margin=0)
         self.note = text_block()
@@ -61,44 +80,47 @@ class MapView:
         )
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
-        options: Any = [
-            (name, "value itself" if name == VALUE else shown(self.data.with_unit(name), 40))
-            for name in names
-        ]
+        options: Any = []
+        for name in names:
+            label = "value itself" if name == VALUE else shown(self.data.with_unit(name), 40)
+            options.append((name, label))
         return Select(
             title=title, options=options, value=value, width=170, stylesheets=[WIDGET], margin=0
         )
 
     @cached_property
     def _cells_figure(self) -> CellsFigure:
-        return self._listening(CellsFigure(self.data))
+        return self._with_clicks(CellsFigure(self.data))
 
     @cached_property
     def _points_figure(self) -> PointsFigure:
-        return self._listening(PointsFigure(self.data))
+        return self._with_clicks(PointsFigure(self.data))
 
-    def _listening(self, made: F) -> F:
-        on_click(made.figure, self.page.guarded(self._tapped))
-        return made
+    def _with_clicks(self, figure: F) -> F:
+        on_click(figure.figure, self.page.guarded(self._tapped))
+        return figure
 
-    def _changed(self, attr: str, old: Any, new: Any) -> None:
+    def _changed(self) -> None:
         self.page.guarded(self.update)()
 
     def update(self) -> None:
-        """Draw what the controls ask for."""
+        """Draw the map that the controls describe."""
         x = self.x.value
         y = self.y.value
         name = self.name.value
         runs, left_out = self._runs()
-        found = None if VALUE in (y,) or RUN in (x,) or x == y else self._cells(runs, x, y, name)
-        if found is None:
+        grid = None
+        if y != VALUE and x not in {RUN, y}:
+            grid = self._cells(runs, x, y, name)
+        if grid is None:
             self._fix([])
-            self._shown = Points.of(self.data, runs, x, y if y != x else VALUE, name)
-            self._points_figure.show(self._shown, self._scale(self._shown.value), self._title(name))
+            points = Points.of(self.data, runs, x, y if y != x else VALUE, name)
+            self._points_figure.show(points, self._scale(points.value), self._title(name))
+            self._shown = points
             self._figure = self._points_figure
         else:
-            self._shown = found
-            self._cells_figure.show(found, self._scale(found.value), self._title(name), x, y)
+            self._cells_figure.show(grid, self._scale(grid.value), self._title(name), x, y)
+            self._shown = grid
             self._figure = self._cells_figure
         if self.picture.children != [self._figure.figure]:
             self.picture.children = [self._figure.figure]
@@ -111,12 +133,8 @@ class MapView:
             self._figure.mark(self.page.chosen)
 
     def step(self, by: int) -> int | None:
-        """The run ``by`` places after the first chosen one, in the order of the map."""
-        order = self._order()
-        if not order.size:
-            return None
-        at = np.flatnonzero(order == self.page.chosen[0]) if self.page.chosen else order[:0]
-        return int(order[(int(at[0]) + by) % order.size]) if at.size else int(order[0])
+        """Return the run ``by`` steps after the first chosen one, in the order of the map."""
+        return step_in(self._order(), self.page.chosen, by)
 
     def _order(self) -> NDArray[np.int64]:
         if isinstance(self._shown, Cells):
@@ -124,25 +142,25 @@ class MapView:
         return self._shown.run if self._shown is not None else np.arange(0)
 
     def _runs(self) -> tuple[NDArray[np.int64], int]:
-        """Runs to show and how many are on none of the axes."""
+        """Return the runs to show and the number of those that are on no axis."""
         runs = self.page.runs
-        if (
-            not self.data.axes
-            or self.x.value not in self.data.axes
-            or self.y.value not in self.data.axes
-        ):
+        if not {self.x.value, self.y.value} <= {*self.data.axes}:
             return runs, 0
         product = self.data.columns["in_product"][runs]
         return runs[product], int((~product).sum())
 
     def _cells(self, runs: NDArray[np.int64], x: str, y: str, name: str) -> Cells | None:
-        (xs, _), (ys, _) = self.data.coded(x), self.data.coded(y)
-        if len(xs) * len(ys) > MOST_EMPTY * max(runs.size, 20) or not self._is_grid(x, y):
+        """Return the cells of a grid, or None where the runs make none."""
+        count = len(self.data.coded(x)[0]) * len(self.data.coded(y)[0])
+        limit = MAX_CELLS_PER_RUN * max(runs.size, MIN_RUNS_COUNTED)
+        if count > limit or not self._is_grid(x, y):
             return None
         others = [
             axis
             for axis in self.data.axes
-            if axis not in {x, y} and not any(self.data.follows(axis, shown) for shown in (x, y))
+            if axis not in {x, y}
+            and not self.data.follows(axis, x)
+            and not self.data.follows(axis, y)
         ]
         self._fix(others)
         over = None
@@ -157,25 +175,26 @@ class MapView:
             return cells(
                 self.data.group, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
             )
-        except StoreError:  # several runs in a cell: it is no grid
+        except StoreError:
+            # Several runs share a cell: there is no grid.
             return None
 
     def _is_grid(self, x: str, y: str) -> bool:
-        """Whether most pairs of values have runs, as those of two axes have."""
+        """Whether most pairs of values have runs, as for two axes."""
         if {x, y} <= {*self.data.axes}:
             return True
-        (xs, i), (ys, j) = self.data.coded(x), self.data.coded(y)
-        return bool(self.data.axes) and 2 * np.unique(i * len(ys) + j).size > len(xs) * len(ys)
+        xs, i = self.data.coded(x)
+        ys, j = self.data.coded(y)
+        pairs = np.unique(i * len(ys) + j).size
+        return bool(self.data.axes) and 2 * pairs > len(xs) * len(ys)
 
     def _fix(self, names: list[str]) -> None:
-        """Controls for the axes that the map does not show."""
-        wanted = {
-            name: self.data.sums(self.name.value) and name == self.data.rings for name in names
-        }
-        if (
-            wanted == {name: control.tags == [SUM] for name, control in self.fixed.items()}
-            and self.fixed.keys() == wanted.keys()
-        ):
+        """Show controls for the axes that the map does not show."""
+        adds_up = self.data.sums(self.name.value)
+        # By axis, whether the control offers the sum over it.
+        wanted = {name: adds_up and name == self.data.rings for name in names}
+        present = {name: control.tags == [SUM] for name, control in self.fixed.items()}
+        if wanted == present:
             return
         for name in self.fixed:
             self._kept[name] = self._value(name)
@@ -185,101 +204,89 @@ class MapView:
 
     def _control(self, name: str, *, sums: bool) -> Select | Slider:
         values = self.data.coded(name)[0]
-        kept = self._kept.get(
-            name,
-            (
-                SUM
-                if sums
-                else values[(len(values) - 1) // 2]
-                if not isinstance(values[0], str)
-                else values[0]
-            ),
+        middle = values[(len(values) - 1) // 2]
+        are_texts = isinstance(values[0], str)
+        if name in self._kept:
+            value = self._kept[name]
+        elif sums:
+            value = SUM
+        else:
+            value = values[0] if are_texts else middle
+        if value == SUM and not sums:
+            value = middle
+        if len(values) < MIN_SLIDER_VALUES or sums or are_texts:
+            return self._list_control(name, values, value, sums=sums)
+        return self._slider_control(name, values, value)
+
+    def _list_control(self, name: str, values: list[Any], value: Any, *, sums: bool) -> Select:
+        options: Any = [(SUM, f"sum over {len(values)} rings")] if sums else []
+        options += [(str(i), shown(label, 40)) for i, label in enumerate(values)]
+        select = Select(
+            title=shown(self.data.with_unit(name), 40),
+            options=options,
+            value=SUM if value == SUM else str(values.index(value)),
+            width=170,
+            stylesheets=[WIDGET],
+            margin=0,
         )
-        if kept == SUM and not sums:
-            kept = values[(len(values) - 1) // 2]
-        if len(values) < SLIDER_FROM or sums or isinstance(values[0], str):
-            options: Any = [(SUM, f"sum over {len(values)} rings")] if sums else []
-            options += [(str(i), shown(value, 40)) for i, value in enumerate(values)]
-            chosen = SUM if kept == SUM else str(values.index(kept))
-            select = Select(
-                title=shown(self.data.with_unit(name), 40),
-                options=options,
-                value=chosen,
-                width=170,
-                stylesheets=[WIDGET],
-                margin=0,
-            )
-            select.tags = [SUM] if sums else []
-            select.on_change("value", self._changed)
-            return select
+        select.tags = [SUM] if sums else []
+        call_on_change(select, "value", self._changed)
+        return select
+
+    def _slider_control(self, name: str, values: list[Any], value: Any) -> Slider:
         slider = Slider(
-            title=self._slider_title(name, kept),
+            title=self._slider_title(name, value),
             start=0,
             end=len(values) - 1,
             step=1,
-            value=values.index(kept),
+            value=values.index(value),
             show_value=False,
             width=240,
         )
-        slider.update(stylesheets=[WIDGET], margin=(0, 8, 0, 8), bar_color="#9fb9cc")
+        slider.update(stylesheets=[WIDGET], margin=(0, 8, 0, 8), bar_color=SLIDER_BAR)
 
-        def moved(attr: str, old: Any, new: Any) -> None:
-            slider.title = self._slider_title(name, values[int(new)])
-            self._changed(attr, old, new)
+        def moved() -> None:
+            slider.title = self._slider_title(name, values[int(slider.value)])
+            self._changed()
 
-        slider.on_change("value", moved)
+        call_on_change(slider, "value", moved)
         return slider
 
-    def _slider_title(self, name: str, value: Any) -> str:
-        return f"{shown(name, 40)} = {self.data.in_words(name, value)}"
+    def _slider_title(self, name: str, value: Any, longest: int = 40) -> str:
+        return f"{shown(name, longest)} = {self.data.in_words(name, value)}"
 
     def _value(self, name: str) -> Any:
         chosen = self.fixed[name].value
         return SUM if chosen == SUM else self.data.coded(name)[0][int(chosen)]
 
     def _scale(self, values: NDArray[np.float64]) -> Scale:
-        return Scale.of(values, {"auto": None, "linear": False, "log": True}[self.scale.value])
+        return Scale.of(values, log=LOG_SCALES[self.scale.value])
+
+    @property
+    def _is_summed(self) -> bool:
+        """Whether cells are sums over rings."""
+        return any(self._value(axis) == SUM for axis in self.fixed)
 
     def _title(self, name: str) -> str:
-        fixed = {axis: self._value(axis) for axis in self.fixed}
-        of = " of the whole disk" if SUM in fixed.values() else ""
         unit = self.data.unit(name)
-        what = f"{name}{of}" + ("" if unit == "1" else f" [{unit}]")
-        rest = [
-            f"{shown(axis, 24)} = {self.data.in_words(axis, value)}"
-            for axis, value in fixed.items()
-            if value != SUM
-        ]
-        return ", ".join([what, *rest])
+        title = f"{name} of the whole disk" if self._is_summed else name
+        if unit != "1":
+            title += f" [{unit}]"
+        parts = [title]
+        for axis in self.fixed:
+            value = self._value(axis)
+            if value != SUM:
+                parts.append(self._slider_title(axis, value, 24))
+        return ", ".join(parts)
 
     def _notes(self, left_out: int) -> str:
-        """What is seen, in words."""
-        lines = [
-            f"<b>{escaped(self.name.value)}</b>:"
-            f" {escaped(self.data.meaning(self.name.value), 120)}."
-        ]
+        """Return HTML that describes what is shown."""
+        meaning = escaped(self.data.meaning(self.name.value), 120)
+        lines = [f"<b>{escaped(self.name.value)}</b>: {meaning}."]
         if isinstance(self._shown, Cells):
-            there = self._shown.run >= 0
-            status = self._shown.status
-            counts = {
-                "failed": status == layout.FAILED,
-                "not done yet": status == layout.PENDING,
-                "stopped early": self._shown.early,
-            }
-            parts = [
-                f"{int((where & there).sum())} {words}"
-                for words, where in counts.items()
-                if (where & there).any()
-            ]
-            parts += [f"{int((~there).sum())} without a run"] if (~there).any() else []
-            parts += (
-                [f"{zeros} zero (grey)"] if (zeros := int((self._shown.value == 0.0).sum())) else []
-            )
-            if SUM in {self._value(axis) for axis in self.fixed}:
+            if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
-            lines.append(
-                f"{there.sum()} cells" + (f": {', '.join(parts)}" if parts else ", all done") + "."
-            )
+            lines.append(_count_cells(self._shown))
         elif self._shown is not None:
             lines.append(self._shown.in_words() + ".")
         if left_out:
@@ -291,28 +298,65 @@ class MapView:
             return
         run = self._figure.run_at(event.x, event.y)
         if run is not None:
-            held = event.modifiers or {}
-            self.page.choose([run], add=bool(held.get("shift") or held.get("ctrl")))
+            self.page.choose([run], add=adds_run(event))
 
     def _csv(self) -> tuple[str, str]:
-        name = self.name.value
-        if isinstance(self._shown, Cells):
-            found, (x, y) = self._shown, (self.x.value, self.y.value)
-            j, i = np.nonzero(found.run >= 0)
-            state = np.where(
-                found.early, "stopped early", np.array(list(layout.STATUS.values()))[found.status]
-            )
-            columns = {
-                self.data.with_unit(x): [found.x[k] for k in i],
-                self.data.with_unit(y): [found.y[k] for k in j],
-                self._title(name): found.value[j, i].tolist(),
-                "state": state[j, i].tolist(),
-                "first run" if SUM in {self._value(axis) for axis in self.fixed} else "run": (
-                    found.run[j, i].tolist()
-                ),
-            }
-        elif self._shown is not None:
-            columns = self._shown.table(self.data)
-        else:
+        if self._shown is None:
             raise StoreError("nothing is shown that could be saved")
+        if isinstance(self._shown, Cells):
+            columns = self._table_of_cells(self._shown)
+        else:
+            columns = self._shown.table(self.data)
         return csvtext.table(columns), f"{self.page.file_name}-map.csv"
+
+    def _table_of_cells(self, grid: Cells) -> dict[str, list[Any]]:
+        j, i = np.nonzero(grid.run >= 0)
+        states = np.array(list(layout.STATUS.values()))
+        state = np.where(grid.early, "stopped early", states[grid.status])
+        return {
+            self.data.with_unit(self.x.value): [grid.x[k] for k in i],
+            self.data.with_unit(self.y.value): [grid.y[k] for k in j],
+            self._title(self.name.value): grid.value[j, i].tolist(),
+            "state": state[j, i].tolist(),
+            "first run" if self._is_summed else "run": grid.run[j, i].tolist(),
+        }
+
+
+def step_in(order: NDArray[np.int64], chosen: Sequence[int], by: int) -> int | None:
+    """Return the run ``by`` steps after the first chosen one in a cyclic order.
+
+    Parameters
+    ----------
+    order : numpy.ndarray
+        Numbers of the runs.
+    chosen : sequence of int
+        The chosen runs.
+    by : int
+        Number of steps; negative for steps back.
+
+    Returns
+    -------
+    int or None
+        The first run where the chosen one is not in the order; None where the order is empty.
+    """
+    if not order.size:
+        return None
+    index = np.flatnonzero(order == chosen[0]) if chosen else order[:0]
+    if not index.size:
+        return int(order[0])
+    return int(order[(int(index[0]) + by) % order.size])
+
+
+def _count_cells(grid: Cells) -> str:
+    """Return a sentence with the number of cells of each kind."""
+    has_run = grid.run >= 0
+    counts = {
+        "failed": (grid.status == layout.FAILED) & has_run,
+        "not done yet": (grid.status == layout.PENDING) & has_run,
+        "stopped early": grid.early & has_run,
+        "without a run": ~has_run,
+        "zero (grey)": grid.value == 0.0,
+    }
+    parts = [f"{int(marked.sum())} {kind}" for kind, marked in counts.items() if marked.any()]
+    states = f": {', '.join(parts)}" if parts else ", all done"
+    return f"{has_run.sum()} cells{states}."

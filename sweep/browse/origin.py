@@ -1,4 +1,4 @@
-"""Where the numbers come from: versions, host, tables, and the sweep file as it was given."""
+"""The view of the provenance: versions, host, tables, and the sweep file."""
 
 import html
 from typing import TYPE_CHECKING, Any
@@ -13,77 +13,66 @@ from .texts import cut, escaped, table
 if TYPE_CHECKING:
     from .app import Page
 
-LONGEST = 20_000  # characters of the sweep file
+MAX_FILE_CHARACTERS = 20_000
+MAX_LINE_CHARACTERS = 400
 
 
 class OriginView:
-    """The record that the store keeps."""
+    """The provenance that is recorded in the store."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         self.text = text_block(name="origin")
         self.root = stack(self.text, downloads(page, [], self._csv))
 
     def update(self) -> None:
-        """Write it down."""
-        given: Any = self.data.group.attrs["sweep"]
+        """Show the record."""
+        sweep: Any = self.data.group.attrs["sweep"]
         record: Any = self.data.group.attrs["provenance"]
-        tables = [
+        facts = [[escaped(key), escaped(value, 400)] for key, value in self._facts()]
+        digests = [
             [escaped(name, 80), escaped(digest, 80)]
             for name, digest in record.get("tables", {}).items()
         ]
+        tables = "<p class='faint'>None.</p>"
+        if digests:
+            tables = table(["table", "digest"], digests, numbers_from=9)
         parts = [
-            "<h2>Made by</h2>"
-            + table(
-                [],
-                [[escaped(key), escaped(value, 400)] for key, value in self._facts()],
-                numbers_from=9,
-            )
-            + "<br>",
-            "<h2>Tables</h2>"
-            + (
-                table(["table", "digest"], tables, numbers_from=9)
-                if tables
-                else "<p class='faint'>None.</p>"
-            )
-            + "<br>",
-            "<h2>Sweep file</h2>" + _code(given.get("content")),
-            *(
-                ["<h2>Command line</h2>" + _code(given["command_line"])]
-                if given.get("command_line")
-                else []
-            ),
-            "<details><summary>Base configuration</summary>"
-            + _code(self.data.group.attrs.get("base_config"))
-            + "</details>",
+            f"<h2>Made by</h2>{table([], facts, numbers_from=9)}<br>",
+            f"<h2>Tables</h2>{tables}<br>",
+            f"<h2>Sweep file</h2>{_code(sweep.get('content'))}",
         ]
+        if sweep.get("command_line"):
+            parts.append(f"<h2>Command line</h2>{_code(sweep['command_line'])}")
+        base = _code(self.data.group.attrs.get("base_config"))
+        parts.append(f"<details><summary>Base configuration</summary>{base}</details>")
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
 
     def _facts(self) -> list[tuple[str, str]]:
         record: Any = self.data.group.attrs["provenance"]
-        dirty = " (with changes that are not committed)" if record.get("git_dirty") else ""
+        commit = record.get("git_commit")
+        if not commit:
+            commit = "none: not installed from a checkout"
+        elif record.get("git_dirty"):
+            commit = f"{commit} (with uncommitted changes)"
+        packages = record.get("packages", {})
         facts = {
             "store": self.data.place,
             "model version": record.get("model_version"),
-            "git commit": (
-                f"{record['git_commit']}{dirty}"
-                if record.get("git_commit")
-                else "none: installed from no checkout"
-            ),
+            "git commit": commit,
             "created": record.get("created"),
             "host": record.get("host"),
             "platform": record.get("platform"),
             "python": record.get("python"),
-            "packages": ", ".join(
-                f"{name} {version}" for name, version in record.get("packages", {}).items()
-            ),
+            "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
             "plan": self.data.group.attrs["plan_digest"],
             "runs in a block": self.data.group.attrs["block_size"],
         }
         return [(key, str(value)) for key, value in facts.items() if value is not None]
 
     def mark(self) -> None:
-        """Nothing here shows single runs."""
+        """Do nothing: this view shows no single runs."""
 
     def _csv(self) -> tuple[str, str]:
         keys, values = zip(*self._facts(), strict=True)
@@ -94,5 +83,7 @@ class OriginView:
 
 
 def _code(content: Any) -> str:
+    """Return HTML of a section of the record as YAML."""
     lines = yaml_text(content, default_flow_style=None, width=100).splitlines()
-    return f"<code>{html.escape(cut(chr(10).join(text(cut(line, 400)) for line in lines), LONGEST))}</code><br>"
+    printable = "\n".join(text(cut(line, MAX_LINE_CHARACTERS)) for line in lines)
+    return f"<code>{html.escape(cut(printable, MAX_FILE_CHARACTERS))}</code><br>"

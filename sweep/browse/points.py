@@ -1,4 +1,4 @@
-"""Runs as points: samples that make no grid, one parameter, or none."""
+"""Runs as points, for samples that make no grid and for maps over a single parameter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,54 @@ from ..views import ended_early
 from .cells import colour_bar, legend, set_colours
 from .data import RUN, Data
 from .scales import Scale
-from .style import COLOURS, plot, set_axis, set_range
+from .style import ABSENT, ALARM, COLOURS, INK, plot, set_axis, set_range
 from .texts import plain, shown
 
-VALUE = "\u0000value"  # no name of an array
-MOST = 20_000  # points that a browser moves without delay
-FEW = 6  # values, each of which gets its tick
-NEAR = 0.03  # of the figure's width and height: a click so near to a point is meant for it
+#: Stands for the scalar itself on the vertical axis; no array can have this name.
+VALUE = "\u0000value"
+#: Points that a browser moves without delay.
+MOST = 20_000
+#: Numbers of which each gets its tick.
+MAX_NUMBER_TICKS = 6
+MAX_TEXT_TICKS = 12
+#: Distance of a click from its point, as a fraction of the figure's width and height.
+MAX_CLICK_DISTANCE = 0.03
 KINDS: dict[str, dict[str, Any]] = {
     "done": {"marker": "circle", "size": 8},
     "stopped early": {"marker": "triangle", "size": 10},
     "failed": {"marker": "x", "size": 9, "line_width": 2},
     "not done yet": {"marker": "dot", "size": 14},
 }
+LINE_COLOURS = {
+    "done": "#ffffff",
+    "stopped early": INK,
+    "failed": ALARM,
+    "not done yet": INK,
+}
+
+
+def evenly_chosen(runs: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most ``most`` of the runs, evenly spread over all of them."""
+    if runs.size <= most:
+        return runs
+    return runs[np.linspace(0, runs.size - 1, most).astype(np.int64)]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One of a figure's axes: places of runs, or labels of texts."""
+    """One of a figure's axes.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    scale : Scale
+        From values, or from the indices of texts, to positions.
+    place : numpy.ndarray
+        Positions of the runs, shape (runs,).
+    ticks : list of (float, str)
+        Positions and labels.
+    """
 
     name: str
     scale: Scale
@@ -38,33 +68,33 @@ class Axis:
 
     @classmethod
     def of(cls, data: Data, name: str, runs: NDArray[np.int64]) -> "Axis":
-        """A parameter of ``runs``."""
+        """Return the axis of a parameter."""
         values = data.columns[name][runs]
         if values.dtype.kind in "iuf":
-            # all values need a place
-            scale = Scale.of(values, None if (values[np.isfinite(values)] > 0.0).all() else False)
-            once = np.unique(values[np.isfinite(values)])
-            few = [
-                (float(place), shown(value))
-                for place, value in zip(scale.place(once), once.tolist(), strict=True)
-            ]
-            return cls(
-                name, scale, scale.place(values), few if len(few) <= FEW else scale.ticks(7, 0.04)
-            )
+            return cls._of_numbers(name, values)
         labels, codes = data.coded(name)
-        scale = Scale(False, 0.0, float(max(len(labels) - 1, 0)))
-        every = -(-len(labels) // 12)
-        return cls(
-            name,
-            scale,
-            codes[runs].astype(float),
-            [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), every)],
-        )
+        scale = Scale(log=False, low=0.0, high=float(max(len(labels) - 1, 0)))
+        step = -(-len(labels) // MAX_TEXT_TICKS)
+        ticks = [(float(i), shown(labels[i], 18)) for i in range(0, len(labels), step)]
+        return cls(name, scale, codes[runs].astype(float), ticks)
+
+    @classmethod
+    def _of_numbers(cls, name: str, values: NDArray[Any]) -> "Axis":
+        finite = values[np.isfinite(values)]
+        # A logarithmic scale would have no position for some of the values.
+        scale = Scale.of(values, log=None if (finite > 0.0).all() else False)
+        distinct = np.unique(finite)
+        if distinct.size > MAX_NUMBER_TICKS:
+            return cls(name, scale, scale.place(values), scale.ticks(7, 0.04))
+        ticks = []
+        for position, value in zip(scale.place(distinct), distinct.tolist(), strict=True):
+            ticks.append((float(position), shown(value)))
+        return cls(name, scale, scale.place(values), ticks)
 
 
 @dataclass(frozen=True)
 class Points:
-    """What is shown of each run."""
+    """A scalar of runs over one or two parameters."""
 
     run: NDArray[np.int64]
     name: str
@@ -76,58 +106,67 @@ class Points:
 
     @classmethod
     def of(cls, data: Data, runs: NDArray[np.int64], x: str, y: str, name: str) -> "Points":
-        """``name`` of ``runs`` over parameters; evenly chosen ones where there are more than :data:`MOST`."""
-        shown_runs = (
-            runs
-            if runs.size <= MOST
-            else runs[np.linspace(0, runs.size - 1, MOST).astype(np.int64)]
-        )
-        status = data.columns["status"][shown_runs].astype(object)
-        kind = np.where(
-            status == "done", "done", np.where(status == "failed", "failed", "not done yet")
-        ).astype(object)
-        kind[(kind == "done") & ended_early(data.columns["stop_reason"][shown_runs])] = (
-            "stopped early"
-        )
-        done = (kind == "done") | (kind == "stopped early")
-        value = np.where(done, data.columns[name][shown_runs], np.nan).astype(np.float64)
-        up = None if y == VALUE else Axis.of(data, y, shown_runs)
+        """Return the points of at most :data:`MOST` runs, chosen evenly.
+
+        Parameters
+        ----------
+        data : Data
+            The store.
+        runs : numpy.ndarray
+            Numbers of the runs.
+        x, y : str
+            Parameters of the axes; ``y`` may be :data:`VALUE`.
+        name : str
+            The scalar.
+
+        Returns
+        -------
+        Points
+            Their values are NaN where a run is not done.
+        """
+        chosen = evenly_chosen(runs, MOST)
+        status = data.columns["status"][chosen].astype(object)
+        is_done = status == "done"
+        kind = np.full(chosen.size, "not done yet", dtype=object)
+        kind[status == "failed"] = "failed"
+        kind[is_done] = "done"
+        kind[is_done & ended_early(data.columns["stop_reason"][chosen])] = "stopped early"
         return cls(
-            shown_runs,
-            name,
-            value,
-            kind,
-            Axis.of(data, x, shown_runs),
-            up,
-            runs.size - shown_runs.size,
+            run=chosen,
+            name=name,
+            value=np.where(is_done, data.columns[name][chosen], np.nan).astype(np.float64),
+            kind=kind,
+            x=Axis.of(data, x, chosen),
+            y=None if y == VALUE else Axis.of(data, y, chosen),
+            left_out=runs.size - chosen.size,
         )
 
     def in_words(self) -> str:
-        """How many runs of each kind there are."""
-        parts = [
-            f"{count} {kind}"
-            for kind in KINDS
-            if kind != "done" and (count := int((self.kind == kind).sum()))
-        ]
-        more = (
-            f"; {self.left_out} more are not drawn, a filter brings them" if self.left_out else ""
-        )
-        return f"{self.run.size} runs" + (f": {', '.join(parts)}" if parts else ", all done") + more
+        """Return how many runs of each kind there are."""
+        parts = []
+        for kind in KINDS:
+            count = int((self.kind == kind).sum())
+            if count and kind != "done":
+                parts.append(f"{count} {kind}")
+        states = f": {', '.join(parts)}" if parts else ", all done"
+        more = ""
+        if self.left_out:
+            more = f"; {self.left_out} more are not drawn, a filter brings them"
+        return f"{self.run.size} runs{states}{more}"
 
     def table(self, data: Data) -> dict[str, list[Any]]:
-        """For a file."""
-        names = [axis.name for axis in (self.x, self.y) if axis is not None and axis.name != RUN]
-        columns = {data.with_unit(name): data.columns[name][self.run].tolist() for name in names}
-        return {
-            "run": self.run.tolist(),
-            **columns,
-            data.with_unit(self.name): self.value.tolist(),
-            "state": self.kind.tolist(),
-        }
+        """Return the columns of a table for a file."""
+        columns: dict[str, list[Any]] = {"run": self.run.tolist()}
+        for axis in (self.x, self.y):
+            if axis is not None and axis.name != RUN:
+                columns[data.with_unit(axis.name)] = data.columns[axis.name][self.run].tolist()
+        columns[data.with_unit(self.name)] = self.value.tolist()
+        columns["state"] = self.kind.tolist()
+        return columns
 
 
 class PointsFigure:
-    """A scatter plot."""
+    """The figure of a map that is drawn as points."""
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -140,18 +179,15 @@ class PointsFigure:
             self.sources[kind] = source = ColumnDataSource(
                 data={"x": [], "y": [], "shade": [], "run": [], "value": []}
             )
-            colour: Any = (
-                {"field": "shade", "transform": self.mapper}
-                if kind in {"done", "stopped early"}
-                else "#8a96a1"
-            )
-            line = "#d55e00" if kind == "failed" else "#ffffff" if kind == "done" else "#1c2733"
+            colour: Any = ABSENT
+            if kind in {"done", "stopped early"}:
+                colour = {"field": "shade", "transform": self.mapper}
             renderer = self.figure.scatter(
                 "x",
                 "y",
                 source=source,
                 fill_color=colour,
-                line_color=line,
+                line_color=LINE_COLOURS[kind],
                 **{"line_width": 0.5, **style},
             )
             renderers.append(renderer)
@@ -180,15 +216,17 @@ class PointsFigure:
         )
         self.figure.add_tools(self.hover)
         self.points: Points | None = None
-        self.place: tuple[NDArray[np.float64], NDArray[np.float64]] = (np.empty(0), np.empty(0))
+        # Positions of the points.
+        self._x: NDArray[np.float64] = np.empty(0)
+        self._y: NDArray[np.float64] = np.empty(0)
 
     def show(self, points: Points, scale: Scale, title: str) -> None:
         """Draw points with their colours on ``scale``."""
-        self.points, figure = points, self.figure
-        coloured = points.y is not None
-        self.bar.visible = coloured
+        self.points = points
+        figure = self.figure
+        is_coloured = points.y is not None
+        self.bar.visible = is_coloured
         set_colours(self.mapper, self.bar, scale)
-        x = points.x
         margin = 0.04
         shade = scale.place(points.value)
         if points.y is not None:
@@ -196,54 +234,59 @@ class PointsFigure:
             y_scale = points.y.scale
             y_ticks = points.y.ticks
             y_label = self.data.with_unit(points.y.name)
-        else:  # what has no value stands on the lower edge
+        else:
+            # Runs without a value stand on the lower edge.
+            y = np.where(np.isfinite(shade), shade, scale.ends(margin)[0])
             y_scale = scale
             y_ticks = scale.ticks(7, margin)
             y_label = self.data.with_unit(points.name)
-            y = np.where(np.isfinite(shade), shade, scale.ends(margin)[0])
-        self.place = (x.place, y)
+        self._x = points.x.place
+        self._y = y
         for kind, source in self.sources.items():
-            here = points.kind == kind
-            count = int(here.sum())
+            selected = points.kind == kind
+            count = int(selected.sum())
             source.data = {
-                "x": x.place[here],
-                "y": y[here],
-                "shade": shade[here] if coloured else np.full(count, np.mean(scale.ends())),
-                "run": points.run[here],
-                "value": points.value[here],
+                "x": self._x[selected],
+                "y": y[selected],
+                "shade": shade[selected] if is_coloured else np.full(count, np.mean(scale.ends())),
+                "run": points.run[selected],
+                "value": points.value[selected],
             }
-            lacks = ", no value" if kind in {"failed", "not done yet"} and points.y is None else ""
+            has_values = is_coloured or kind not in {"failed", "not done yet"}
+            lacking = "" if has_values else ", no value"
             self.items[kind].update(
-                label={"value": f"{kind}{lacks} ({count} run{'s' * (count != 1)})"},
+                label={"value": f"{kind}{lacking} ({count} run{'s' * (count != 1)})"},
                 visible=count > 0 and kind != "done",
             )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure.title.text = plain(title, 110)
-        set_axis(figure.xaxis[0], x.ticks, plain(self.data.with_unit(x.name), 50))
+        x_label = self.data.with_unit(points.x.name)
+        set_axis(figure.xaxis[0], points.x.ticks, plain(x_label, 50))
         set_axis(figure.yaxis[0], y_ticks, plain(y_label, 50))
-        set_range(figure.x_range, *x.scale.ends(margin))
+        set_range(figure.x_range, *points.x.scale.ends(margin))
         set_range(figure.y_range, *y_scale.ends(margin))
 
     def run_at(self, x: float, y: float) -> int | None:
-        """The run whose point is nearest to a place, if one is near."""
-        if self.points is None:
+        """Return the run whose point is nearest to a position, if it is near enough."""
+        if self.points is None or not self.points.run.size:
             return None
-        spans = [span.end - span.start for span in (self.figure.x_range, self.figure.y_range)]
-        far = np.hypot((self.place[0] - x) / spans[0], (self.place[1] - y) / spans[1])
-        far = np.where(np.isfinite(far), far, np.inf)
-        return int(self.points.run[np.argmin(far)]) if far.size and far.min() < NEAR else None
+        width = self.figure.x_range.end - self.figure.x_range.start
+        height = self.figure.y_range.end - self.figure.y_range.start
+        distance = np.hypot((self._x - x) / width, (self._y - y) / height)
+        distance = np.where(np.isfinite(distance), distance, np.inf)
+        nearest = int(np.argmin(distance))
+        if distance[nearest] >= MAX_CLICK_DISTANCE:
+            return None
+        return int(self.points.run[nearest])
 
     def mark(self, chosen: Sequence[int]) -> None:
         """Ring the points of runs."""
         if self.points is None:
             return
-        at = [
-            (np.flatnonzero(self.points.run == run), colour)
-            for run, colour in zip(chosen, COLOURS, strict=False)
-        ]
-        here = [(int(index[0]), colour) for index, colour in at if index.size]
-        self.outline.data = {
-            "x": [self.place[0][index] for index, _ in here],
-            "y": [self.place[1][index] for index, _ in here],
-            "colour": [colour for _, colour in here],
-        }
+        data: dict[str, list[Any]] = {"x": [], "y": [], "colour": []}
+        for run, colour in zip(chosen, COLOURS, strict=False):
+            for index in np.flatnonzero(self.points.run == run)[:1]:
+                data["x"].append(self._x[index])
+                data["y"].append(self._y[index])
+                data["colour"].append(colour)
+        self.outline.data = data

@@ -19,16 +19,36 @@ from ..tables import in_sequence
 from . import csvtext
 from .data import RUN
 from .scales import number
-from .style import ACCENT, FONT, INK, LINE, WIDGET, WRAP, apart, downloads, foot, stack, text_block
+from .style import (
+    ACCENT,
+    FONT,
+    INK,
+    LINE,
+    WIDGET,
+    WRAP,
+    apart,
+    call_on_change,
+    downloads,
+    foot,
+    stack,
+    text_block,
+)
 from .texts import shown
 
 if TYPE_CHECKING:
     from .app import Page
 
-MOST = 500  # rows that a browser is sent
+#: Rows that are sent to the browser.
+MAX_ROWS = 500
+MAX_CELL_CHARACTERS = 80
 _GRID = f"""
-.slick-header-column.ui-state-default {{ background: #f3f5f7; color: {INK}; font: 600 12px {FONT}; border-right: 0; }}
-.slick-cell {{ font: 13px {FONT}; font-variant-numeric: tabular-nums; border-right: 0; border-bottom: 1px solid {LINE}; }}
+.slick-header-column.ui-state-default {{
+  background: #f3f5f7; color: {INK}; font: 600 12px {FONT}; border-right: 0;
+}}
+.slick-cell {{
+  font: 13px {FONT}; font-variant-numeric: tabular-nums;
+  border-right: 0; border-bottom: 1px solid {LINE};
+}}
 .slick-row.selected .slick-cell, .slick-cell.selected {{ background-color: #d9e8f3; }}
 .slick-row.odd, .slick-row.even {{ background: #fff; }}
 .slick-cell.active {{ border-color: {ACCENT}; }}
@@ -36,10 +56,11 @@ _GRID = f"""
 
 
 class RunsView:
-    """Rows of the runs that pass the filter; sorted here, so that all of them take part."""
+    """The runs that pass the filter, sorted by this process, so that all of them take part."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         names = [
             "run",
             *(name for name in self.data.columns if name not in {"run", "block", "in_product"}),
@@ -53,8 +74,9 @@ class RunsView:
         )
         self.names = TextInput(title="columns", value="", stylesheets=[WIDGET], margin=0)
         self.names.styles = {"flex": "1 1 320px", "width": "auto"}
-        for control, what in ((self.sort, "value"), (self.down, "active"), (self.names, "value")):
-            control.on_change(what, self._changed)
+        call_on_change(self.sort, "value", self._changed)
+        call_on_change(self.down, "active", self._changed)
+        call_on_change(self.names, "value", self._changed)
         self.source = ColumnDataSource(data={"run": []})
         self.table = DataTable(
             source=self.source,
@@ -83,47 +105,42 @@ class RunsView:
         self.root = stack(
             controls, apart(self.table), foot(self.note, downloads(page, [], self._csv))
         )
-        self._usual: list[str] = []
-        self._marking = False  # whether something here is set that a person may set, too
+        self._default_names: list[str] = []
+        # Whether this class, and not a person, is changing a control.
+        self._marking = False
         self._order = np.arange(0)
 
-    def _changed(self, attr: str, old: Any, new: Any) -> None:
+    def _changed(self) -> None:
         if not self._marking:
             self.page.guarded(self.update)()
 
-    def _offer(self) -> None:
-        """Parameters that differ and what came of them, unless other columns were written."""
-        found = [
-            "status",
-            "M_loss",
-            "t99",
-            "tau_max",
-            "stop_reason",
-            *(["error"] if (self.data.columns["error"] != "").any() else []),
-        ]
-        differ = [
+    def _offer_columns(self) -> None:
+        """Show the default columns unless other columns were written."""
+        results = ["status", "M_loss", "t99", "tau_max", "stop_reason"]
+        if (self.data.columns["error"] != "").any():
+            results.append("error")
+        others = [
             name
             for name in self.data.varying
             if name not in self.data.axes and not self.data.told(name)
         ]
-        before = self._usual
-        self._usual = [*self.data.axes, *differ, *found]
-        if self.names.value == ", ".join(before):
+        previous = self._default_names
+        self._default_names = [*self.data.axes, *others, *results]
+        if self.names.value == ", ".join(previous):
             self._marking = True
-            self.names.value = ", ".join(self._usual)
+            self.names.value = ", ".join(self._default_names)
             self._marking = False
 
     def update(self) -> None:
-        """Fill the table anew."""
-        self._offer()
-        by = ("-" if self.down.active else "") + self.sort.value
-        self._order = in_sequence(self.data.columns, self.page.runs, by)
-        rows = self._order[:MOST]
+        """Fill the table."""
+        self._offer_columns()
+        order = ("-" if self.down.active else "") + self.sort.value
+        self._order = in_sequence(self.data.columns, self.page.runs, order)
+        rows = self._order[:MAX_ROWS]
         names = self._names()
-        content = {
-            name: [_cell(value) for value in self.data.columns[name][rows].tolist()]
-            for name in names
-        }
+        content = {}
+        for name in names:
+            content[name] = [_cell(value) for value in self.data.columns[name][rows].tolist()]
         numeric = {name for name in names if self.data.columns[name].dtype.kind in "iuf"}
         self._marking = True
         self.source.selected.indices = []
@@ -145,12 +162,12 @@ class RunsView:
             ),
         ]
         self._marking = False
-        hidden = self._order.size - rows.size
-        more = (
-            f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has all."
-            if hidden
-            else ""
-        )
+        more = ""
+        if self._order.size > rows.size:
+            more = (
+                f" The first {rows.size} are shown; sorting and the filter act on all, and CSV has"
+                " all."
+            )
         self.note.text = (
             f"<p class='faint'>{self._order.size} of {self.data.runs} runs.{more} Shift or Ctrl"
             " with a click adds a run.</p>"
@@ -158,17 +175,20 @@ class RunsView:
         self.mark()
 
     def _names(self) -> list[str]:
-        """Columns to show; without any the parameters and what came of them."""
+        """Return the columns that were written, or the default ones."""
         names = [name.strip() for name in self.names.value.split(",")]
-        return [name for name in dict.fromkeys(names) if name not in {"", RUN}] or self._usual
+        written = [name for name in dict.fromkeys(names) if name not in {"", RUN}]
+        return written or self._default_names
 
     def _column(self, i: int, name: str, cells: list[str], *, right: bool) -> TableColumn:
         title = shown(self.data.with_unit(name), 32)
-        width = min(max(8 * max(map(len, [title, *cells[:100]])) + 16, 60), 320)
+        letters = max(map(len, [title, *cells[:100]]))
+        width = min(max(8 * letters + 16, 60), 320)
         align: Any = "right" if right else "left"
         return TableColumn(
             field=f"c{i}",
-            title=_no_markup(title),
+            # The table takes its heads for HTML.
+            title=html.escape(title),
             width=width,
             sortable=False,
             formatter=StringFormatter(text_align=align),
@@ -176,18 +196,20 @@ class RunsView:
 
     def mark(self) -> None:
         """Select the rows of the chosen runs."""
-        place = {run: i for i, run in enumerate(self._order[:MOST].tolist())}
+        rows = {run: i for i, run in enumerate(self._order[:MAX_ROWS].tolist())}
         self._marking = True
-        self.source.selected.indices = [place[run] for run in self.page.chosen if run in place]
+        self.source.selected.indices = [rows[run] for run in self.page.chosen if run in rows]
         self._marking = False
 
-    def _selected(self, attr: str, old: list[int], new: list[int]) -> None:
+    def _selected(self, _attribute: str, _old: list[int], new: list[int]) -> None:
         if self._marking:
             return
-        rows = self._order[:MOST].tolist()
-        chosen = [rows[i] for i in new if i < len(rows)]
-        kept = [run for run in self.page.chosen if run in chosen]  # colours stay with their runs
-        self.page.guarded(self.page.choose)([*kept, *(run for run in chosen if run not in kept)])
+        rows = self._order[:MAX_ROWS].tolist()
+        selected = [rows[i] for i in new if i < len(rows)]
+        # Runs that were chosen before come first, so that they keep their colours.
+        kept = [run for run in self.page.chosen if run in selected]
+        added = [run for run in selected if run not in kept]
+        self.page.guarded(self.page.choose)([*kept, *added])
 
     def _csv(self) -> tuple[str, str]:
         columns = {RUN: self._order.tolist()}
@@ -199,15 +221,8 @@ class RunsView:
 
 
 def _cell(value: Any) -> str:
-    return (
-        number(value)
-        if isinstance(value, float)
-        else "–"
-        if value == "not_yet"
-        else shown(value, 80)
-    )
-
-
-def _no_markup(title: str) -> str:
-    """The table takes its heads for HTML."""
-    return html.escape(title)
+    if isinstance(value, float):
+        return number(value)
+    if value == "not_yet":
+        return "–"
+    return shown(value, MAX_CELL_CHARACTERS)

@@ -1,10 +1,9 @@
-"""What happened in the chosen runs over time, one above the other in the same figures."""
+"""Series of the chosen runs over time."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Pane, Range1d
-from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
@@ -17,7 +16,7 @@ from .texts import plain
 if TYPE_CHECKING:
     from .app import Page
 
-#: Series in the order of reading; the word is what they are called in a title.
+#: Series in the order in which they are shown, with their names in titles.
 SHOWN = {
     "M_out_dot": "blown out",
     "M_loss_cum": "mass lost",
@@ -33,12 +32,14 @@ class SeriesView:
     """Six small figures over one time axis."""
 
     def __init__(self, page: "Page") -> None:
-        self.page, self.data = page, page.data
+        self.page = page
+        self.data = page.data
         self.runs: list[int] = []
         self.sources = {
             name: ColumnDataSource(data={"xs": [], "ys": [], "colour": []}) for name in SHOWN
         }
-        self.time, ticker = Range1d(0, 1), FixedTicker(ticks=[])
+        self.time = Range1d(0, 1)
+        ticker = FixedTicker(ticks=[])
         self.figures = {
             name: plot(150, name=name, min_border=2, x_range=self.time) for name in SHOWN
         }
@@ -46,43 +47,37 @@ class SeriesView:
             figure.multi_line(
                 "xs", "ys", line_color="colour", line_width=1.8, source=self.sources[name]
             )
-            figure.title.text = plain(
-                f"{name}{'' if self.data.unit(name) == '1' else f' [{self.data.unit(name)}]'},"
-                f" {SHOWN[name]}"
-            )
+            figure.title.text = plain(f"{self.data.with_unit(name)}, {SHOWN[name]}")
             figure.title.standoff = 2
             figure.xaxis.ticker = ticker
-        pairs = list(self.figures.values())
-        for figure in pairs:
             figure.min_border_left = 72
-        for figure in pairs[-2:]:
+        figures = list(self.figures.values())
+        for figure in figures[-2:]:
             figure.xaxis.axis_label = "time [yr]"
         self.root = stack(
-            Pane(elements=pairs, stylesheets=[_GRID]), downloads(page, pairs, self._csv, "-series")
+            Pane(elements=figures, stylesheets=[_GRID]),
+            downloads(page, figures, self._csv, "-series"),
         )
 
     def show(self, runs: list[int], colours: list[str]) -> None:
-        """Draw the series of those of ``runs`` that are done."""
+        """Draw the series of the runs that are done."""
         done = [i for i, run in enumerate(runs) if self.data.status[run] == layout.DONE]
         runs = [runs[i] for i in done]
         colours = [colours[i] for i in done]
         self.runs = runs
         times = [self.data.row("t", run) / YEAR for run in runs]
         time = Scale.of(np.concatenate(times) if times else np.empty(0))
-        places = [time.place(t) for t in times]
+        xs = [time.place(t) for t in times]
         set_range(self.time, *time.ends(0.01))
         for name, figure in self.figures.items():
             values = [self.data.row(name, run) for run in runs]
             scale = Scale.of(np.concatenate(values) if values else np.empty(0))
-            lines = [
-                _line(place, scale.place(value))
-                for place, value in zip(places, values, strict=True)
+            # A line breaks where its time has no position.
+            ys = [
+                np.where(np.isfinite(x), scale.place(value), np.nan)
+                for x, value in zip(xs, values, strict=True)
             ]
-            self.sources[name].data = {
-                "xs": [x for x, _ in lines],
-                "ys": [y for _, y in lines],
-                "colour": colours,
-            }
+            self.sources[name].data = {"xs": xs, "ys": ys, "colour": colours}
             set_axis(figure.xaxis[0], time.ticks(5) if runs else [])
             set_axis(figure.yaxis[0], scale.ticks(4, 0.08) if runs else [])
             set_range(figure.y_range, *scale.ends(0.08))
@@ -100,10 +95,3 @@ class SeriesView:
             for name in SHOWN:
                 columns[self.data.with_unit(name)] += self.data.row(name, run).tolist()
         return csvtext.table(columns), f"{self.page.file_name}-series.csv"
-
-
-def _line(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A line that breaks where a value is missing."""
-    return x, np.where(np.isfinite(x), y, np.nan)

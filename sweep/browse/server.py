@@ -1,4 +1,4 @@
-"""The page's own server: one process, one store, this machine only unless told otherwise."""
+"""The server of the page: one process and one store, for this machine only by default."""
 
 import logging
 import signal
@@ -13,18 +13,19 @@ from ..store.place import Place
 
 
 class BrowseServer:
-    """Serves the page of a store.
+    """Server of the page of a store.
 
     Parameters
     ----------
     store : str, Path or Place
-        What to show.
+        Location of the store.
     address : str
         Name or address to listen on.
     port : int
-        To listen on; 0 takes one that is free.
+        Port to listen on; 0 for a free one.
     names : collection of str
-        Names by which people reach the page besides, as through a proxy: it answers to no others.
+        Further names by which people reach the page, for example through a proxy. Requests for
+        any other name are refused.
 
     Raises
     ------
@@ -62,13 +63,13 @@ class BrowseServer:
             reason = error.strerror or error
             cure = "give another --port, or none"
             raise StoreError(f"{address}:{port} cannot be listened on: {reason}; {cure}") from error
-        bound = [(int(each.family), str(each.getsockname()[0])) for each in sockets]
+        bound = [(int(socket.family), str(socket.getsockname()[0])) for socket in sockets]
         self.names = server_names(address, [number for _, number in bound], names)
         origins = [self._with_port(name) for name in sorted(self.names.own)]
         app = Application(FunctionHandler(lambda document: fill(document, lambda: data)))
         tornado = PageTornado(
             {"/": app},
-            extra_websocket_origins=[*origins, *sorted(self.names.given)],
+            extra_websocket_origins=[*origins, *sorted(self.names.further)],
             keep_alive_milliseconds=20_000,
         )
         answer_only(tornado, self.names)
@@ -77,30 +78,29 @@ class BrowseServer:
         self.loop = IOLoop.current()
         self._server = BaseServer(self.loop, tornado, http)
         self._server.start()
-        reached = reachable_addresses(bound)
-        #: where the page is, the addresses of this machine alone first
-        self.urls = [f"http://{self._with_port(number)}/" for number in reached]
-        #: whether other machines may reach it
+        #: URLs of the page; those that only this machine reaches come first.
+        self.urls = [f"http://{self._with_port(number)}/" for number in reachable_addresses(bound)]
+        #: Whether other machines can reach the page.
         self.listens_widely = not all(is_loopback(number) for _, number in bound)
 
     @property
     def url(self) -> str:
-        """Where the page is for whoever sits at this machine."""
+        """URL of the page on this machine."""
         return self.urls[0]
 
     def _with_port(self, name: str) -> str:
         return f"[{name}]:{self.port}" if ":" in name else f"{name}:{self.port}"
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until the process is interrupted or told to end.
+        """Serve until the process is interrupted or terminated.
 
         Parameters
         ----------
         ready : callable
-            Given the page's URL when it can be opened.
+            Called with the page's URL once it can be opened.
         """
 
-        def stop(number: int, frame: object) -> None:
+        def stop(_signal: int, _frame: object) -> None:
             self.loop.add_callback_from_signal(self.loop.stop)
 
         if threading.current_thread() is threading.main_thread():
@@ -116,22 +116,22 @@ class BrowseServer:
 
 
 def open_in_browser(url: str) -> bool:
-    """Show a page in the browser of whoever sits at this machine.
+    """Open a page in a browser on this machine.
 
     Parameters
     ----------
     url : str
-        Of the page.
+        URL of the page.
 
     Returns
     -------
     bool
-        False where there is no browser, or only one of text, which would take the terminal.
+        False where there is no browser, or only a text browser, which would occupy the terminal.
     """
     try:
         browser = webbrowser.get()
     except webbrowser.Error:
         return False
     is_background = isinstance(browser, webbrowser.BackgroundBrowser)
-    is_of_text = isinstance(browser, webbrowser.GenericBrowser) and not is_background
-    return not is_of_text and browser.open(url)
+    is_text_browser = isinstance(browser, webbrowser.GenericBrowser) and not is_background
+    return not is_text_browser and browser.open(url)

@@ -1,6 +1,6 @@
-"""How the page looks, and the parts that all its views are made of."""
+"""Style sheets of the page and the elements that its views are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bokeh.events import DoubleTap, Tap
@@ -19,17 +19,22 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from ..plots import palette
 from .texts import plain
 
 if TYPE_CHECKING:
     from .app import Page
 
-#: Told apart by colour-blind readers (Okabe & Ito 2008): of runs that are compared.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+#: Colours of the chosen runs.
+COLOURS = palette.RUN_COLOURS
 INK = "#1c2733"
 FAINT = "#5a6875"
 LINE = "#d5dbe1"
-ACCENT = "#0072b2"
+ACCENT = palette.BLUE
+ALARM = palette.VERMILION
+#: Colour of runs that have no value.
+ABSENT = "#8a96a1"
+SLIDER_BAR = "#9fb9cc"
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans',"
     " sans-serif"
@@ -37,7 +42,10 @@ FONT = (
 
 PAGE = f"""
 html, body {{ margin: 0; background: #fff; color: {INK}; font: 13px/1.45 {FONT}; }}
-body {{ --bokeh-base-font: {FONT}; --bokeh-font-size: 13px; padding: 8px 20px 20px; box-sizing: border-box; }}
+body {{
+  --bokeh-base-font: {FONT}; --bokeh-font-size: 13px;
+  padding: 8px 20px 20px; box-sizing: border-box;
+}}
 """
 _SHARED = f"""
 :host {{ font: 13px/1.45 {FONT}; color: {INK}; }}
@@ -58,12 +66,17 @@ th {{ text-align: left; font-weight: 600; color: {FAINT}; }}
 th.number {{ text-align: right; }}
 td, th {{ padding: 2px 18px 2px 0; vertical-align: top; overflow-wrap: anywhere; }}
 tbody tr {{ border-top: 1px solid {LINE}; }}
-code {{ font: 12px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; background: #f3f5f7; padding: 6px 8px; display: block;
-  overflow-wrap: anywhere; white-space: pre-wrap; user-select: all; }}
+code {{
+  font: 12px/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace;
+  background: #f3f5f7; padding: 6px 8px; display: block;
+  overflow-wrap: anywhere; white-space: pre-wrap; user-select: all;
+}}
 .head {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 24px; }}
 .state {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0 10px; }}
 .bar {{ display: flex; height: 8px; width: 160px; background: #e3e8ec; }}
-.chip {{ display: inline-block; width: 11px; height: 11px; margin-right: 5px; vertical-align: -1px; }}
+.chip {{
+  display: inline-block; width: 11px; height: 11px; margin-right: 5px; vertical-align: -1px;
+}}
 .wide {{ overflow-x: auto; }}
 """
 )
@@ -71,8 +84,12 @@ WIDGET = (
     _SHARED
     + f"""
 label, .bk-slider-title, .bk-input-group > label {{ color: {FAINT}; font-size: 12px; }}
-.bk-input {{ font: 13px {FONT}; color: {INK}; border: 1px solid {LINE}; border-radius: 3px; background: #fff; }}
-.bk-input:focus-visible, .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 1px; border-color: {ACCENT}; box-shadow: none; }}
+.bk-input {{
+  font: 13px {FONT}; color: {INK}; background: #fff; border: 1px solid {LINE}; border-radius: 3px;
+}}
+.bk-input:focus-visible, .bk-btn:focus-visible {{
+  outline: 2px solid {ACCENT}; outline-offset: 1px; border-color: {ACCENT}; box-shadow: none;
+}}
 .bk-btn {{ font: 13px {FONT}; color: {INK}; border-radius: 3px; }}
 .bk-btn:focus:not(:focus-visible) {{ outline: none; }}
 """
@@ -81,9 +98,14 @@ PAGES = (
     _SHARED
     + f"""
 .bk-btn-group {{ gap: 20px; }}
-.bk-btn-group .bk-btn.bk-btn-default {{ border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none; padding: 5px 0; font: 14px {FONT}; color: {FAINT}; box-shadow: none; }}
+.bk-btn-group .bk-btn.bk-btn-default {{
+  border: 0; border-bottom: 2px solid transparent; border-radius: 0; background: none;
+  padding: 5px 0; font: 14px {FONT}; color: {FAINT}; box-shadow: none;
+}}
 .bk-btn-group .bk-btn.bk-btn-default:hover {{ color: {INK}; background: none; }}
-.bk-btn-group .bk-btn.bk-btn-default.bk-active {{ color: {INK}; font-weight: 600; border-bottom-color: {ACCENT}; }}
+.bk-btn-group .bk-btn.bk-btn-default.bk-active {{
+  color: {INK}; font-weight: 600; border-bottom-color: {ACCENT};
+}}
 .bk-btn:focus-visible {{ outline: 2px solid {ACCENT}; outline-offset: 2px; }}
 .bk-btn:focus:not(:focus-visible) {{ outline: none; }}
 """
@@ -101,8 +123,8 @@ const save = (blob, name) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000)
 }
 """
-# figures side by side are drawn onto one more layer of Bokeh's, whose class is only to be had from
-# one that is there (Bokeh 3.9)
+# Figures side by side are drawn onto one further Bokeh layer. Its class can only be reached through
+# an existing layer (Bokeh 3.9).
 _PICTURE = (
     DOWNLOAD
     + """
@@ -111,12 +133,16 @@ const layers = views.map(view => view.export(kind))
 const boxes = views.map(view => view.el.getBoundingClientRect())
 const left = Math.min(...boxes.map(box => box.left)), top = Math.min(...boxes.map(box => box.top))
 const whole = new layers[0].constructor(layers[0].backend, true)
-const width = Math.max(...boxes.map(box => box.right)) - left, height = Math.max(...boxes.map(box => box.bottom)) - top
+const width = Math.max(...boxes.map(box => box.right)) - left
+const height = Math.max(...boxes.map(box => box.bottom)) - top
 whole.resize(width, height)
 whole.ctx.fillStyle = "#ffffff"
 whole.ctx.fillRect(0, 0, width * whole.pixel_ratio, height * whole.pixel_ratio)
-layers.forEach((layer, i) =>
-  whole.ctx.drawImage(layer.canvas, (boxes[i].left - left) * whole.pixel_ratio, (boxes[i].top - top) * whole.pixel_ratio))
+layers.forEach((layer, i) => {
+  const x = (boxes[i].left - left) * whole.pixel_ratio
+  const y = (boxes[i].top - top) * whole.pixel_ratio
+  whole.ctx.drawImage(layer.canvas, x, y)
+})
 whole.to_blob().then(blob => save(blob, name + "." + kind))
 """
 )
@@ -130,24 +156,47 @@ if (cb_obj.data.text.length > 0)
 
 
 def text_block(content: str = "", **options: Any) -> Div:
-    """A piece of HTML."""
+    """Return an element that shows HTML."""
     return Div(text=content, stylesheets=[TEXT], sizing_mode="stretch_width", margin=0, **options)
 
 
 def apart(*parts: UIElement, **options: Any) -> Pane:
-    """Parts of the page, each of which is laid out by itself; in Bokeh's rows and columns, whatever changes has all of them measured anew."""
+    """Return a pane of elements that are laid out independently.
+
+    In Bokeh's rows and columns, every change would have all elements measured again.
+    """
     return Pane(elements=list(parts), stylesheets=[":host { width: 100%; }"], **options)
 
 
 def stack(*parts: UIElement) -> Pane:
-    """Parts below each other; in a pane within a pane, as one that has its own ``display`` could not be hidden."""
+    """Return a pane with elements below each other.
+
+    It is a pane within a pane, since one with a ``display`` of its own could not be hidden.
+    """
     return apart(Pane(elements=list(parts), stylesheets=[BELOW]))
 
 
 def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str = "") -> Row:
-    """Buttons that save a view, with what pictures it has in one; ``csv()`` gives the text and the name of its table, made when it is asked for."""
-    held = ColumnDataSource(data={"text": [], "name": []})
-    held.js_on_change("data", CustomJS(code=_TABLE))
+    """Return buttons that save a view.
+
+    Parameters
+    ----------
+    page : Page
+        The page; it shows errors and names the files.
+    pictures : sequence of bokeh.models.LayoutDOM
+        Figures that are saved side by side in one picture; none for a view without pictures.
+    csv : callable
+        Returns the text of the table and its file name, when the table is requested.
+    name : str
+        Suffix of the picture's file name.
+
+    Returns
+    -------
+    bokeh.models.Row
+        The buttons with their label.
+    """
+    content = ColumnDataSource(data={"text": [], "name": []})
+    content.js_on_change("data", CustomJS(code=_TABLE))
     buttons = []
     for kind in ("png", "svg") if pictures else ():
         button = Button(label=kind.upper(), width=52, height=28, margin=0, stylesheets=[WIDGET])
@@ -160,26 +209,27 @@ def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str =
         buttons.append(button)
     table = Button(label="CSV", width=52, height=28, margin=0, stylesheets=[WIDGET])
 
-    def make() -> None:
-        text, called = csv()
-        held.data = {"text": [text], "name": [called]}
-        held.data = {"text": [], "name": []}  # it need not stay here
+    def send() -> None:
+        text, file_name = csv()
+        content.data = {"text": [text], "name": [file_name]}
+        # The browser has its copy, and this process need not keep another.
+        content.data = {"text": [], "name": []}
 
-    table.on_click(page.guarded(make))
+    table.on_click(page.guarded(send))
     label = Div(text="download", stylesheets=[TEXT], margin=(4, 0, 0, 0), styles={"color": FAINT})
-    # the tag brings the table into the document
-    return Row(label, *buttons, table, spacing=6, margin=0, tags=[held])
+    # The tag makes the source part of the document.
+    return Row(label, *buttons, table, spacing=6, margin=0, tags=[content])
 
 
 def foot(note: Div, buttons: Row) -> Pane:
-    """What is below a picture or table: a note, and beside it the buttons that save the view."""
+    """Return a note with the buttons that save the view beside it."""
     note.styles = {"flex": "1 1 300px", "width": "auto"}
     return Pane(elements=[note, buttons], stylesheets=[BESIDE])
 
 
 def plot(height: int, **options: Any) -> Any:
-    """A figure in the page's style, whose axes are labelled by :func:`set_axis`."""
-    made = figure(
+    """Return a figure in the page's style, whose axes are labelled by :func:`set_axis`."""
+    styled = figure(
         height=height,
         sizing_mode="stretch_width",
         toolbar_location=None,
@@ -193,7 +243,7 @@ def plot(height: int, **options: Any) -> Any:
             **options,
         },
     )
-    made.title = Title(
+    styled.title = Title(
         text="",
         text_font=FONT,
         text_font_size="12px",
@@ -201,8 +251,8 @@ def plot(height: int, **options: Any) -> Any:
         text_color=INK,
         standoff=6,
     )
-    made.grid.grid_line_color = "#eef1f4"
-    for axis in made.axis:
+    styled.grid.grid_line_color = "#eef1f4"
+    for axis in styled.axis:
         axis.update(
             axis_line_color=FAINT,
             major_tick_line_color=FAINT,
@@ -219,23 +269,42 @@ def plot(height: int, **options: Any) -> Any:
             major_tick_out=4,
             ticker=FixedTicker(ticks=[]),
         )
-    return made
+    return styled
 
 
 def on_click(figure: Any, call: Any) -> None:
-    """Call for every click: Bokeh takes the second of two quick ones for another thing, wherever it is."""
+    """Call ``call`` for every click, including the second of two quick ones.
+
+    Bokeh takes that one for a double tap, even at another position.
+    """
     for event in (Tap, DoubleTap):
         figure.on_event(event, call)
 
 
+def adds_run(event: Any) -> bool:
+    """Whether a click is to add a run to the chosen ones, by Shift or Ctrl."""
+    modifiers = event.modifiers or {}
+    return bool(modifiers.get("shift") or modifiers.get("ctrl"))
+
+
+def call_on_change(model: Any, attribute: str, call: Callable[[], None]) -> None:
+    """Call ``call`` without arguments whenever an attribute of a model changes."""
+
+    # Bokeh checks the number and passes by position.
+    def changed(_attribute: str, _old: Any, _new: Any) -> None:
+        call()
+
+    model.on_change(attribute, changed)
+
+
 def set_axis(axis: Any, ticks: Sequence[tuple[float, str]], label: str | None = None) -> None:
-    """Put labels at places of an axis."""
-    axis.ticker.ticks = [place for place, _ in ticks]
-    axis.major_label_overrides = {place: plain(words) for place, words in ticks}
+    """Set the ticks (position, label) of an axis and its label."""
+    axis.ticker.ticks = [position for position, _ in ticks]
+    axis.major_label_overrides = {position: plain(words) for position, words in ticks}
     if label is not None:
         axis.axis_label = label
 
 
 def set_range(span: Range1d, low: float, high: float) -> None:
-    """Show from ``low`` to ``high``."""
+    """Show an axis from ``low`` to ``high``."""
     span.update(start=low, end=high)

@@ -1,4 +1,4 @@
-"""Text from a store as HTML: shown letter by letter whatever it holds, and cut to a length that can be read."""
+"""Texts from a store for people: escaped, and cut to a readable length."""
 
 import html
 import re
@@ -8,37 +8,59 @@ from typing import Any
 from ..tables import text
 from .scales import number
 
-LONGEST = 60  # characters of a value
+MAX_VALUE_CHARACTERS = 60
 
 
-def cut(value: str, longest: int = LONGEST) -> str:
-    """``value`` with what is beyond ``longest`` characters left out."""
+def cut(value: str, longest: int = MAX_VALUE_CHARACTERS) -> str:
+    """Return a text cut to ``longest`` characters."""
     return value if len(value) <= longest else f"{value[: longest - 1]}…"
 
 
-def shown(value: Any, longest: int = LONGEST) -> str:
-    """A value as a person reads it, not yet as HTML: characters that would act instead of being shown are written as codes."""
+def shown(value: Any, longest: int = MAX_VALUE_CHARACTERS) -> str:
+    """Return a value as a text for people, not yet escaped for HTML.
+
+    Control characters are written as codes.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return cut(text(value), longest)
     return number(value, 6) if isinstance(value, float) else str(value)
 
 
-def plain(value: str, longest: int = LONGEST) -> str:
-    """A label of a figure, with what Bokeh would take for mathematics broken up by a character that is not seen."""
+def plain(value: str, longest: int = MAX_VALUE_CHARACTERS) -> str:
+    """Return a label of a figure, with invisible characters that keep Bokeh from typesetting it."""
     return re.sub(r"(?<=\$)(?=\$)|(?<=\\)(?=[\[\]()])", "\u2060", shown(value, longest))
 
 
-def escaped(value: Any, longest: int = LONGEST) -> str:
-    """:func:`shown` as HTML; a text that runs from right to left stays in its place."""
+def escaped(value: Any, longest: int = MAX_VALUE_CHARACTERS) -> str:
+    """Return a value as HTML, with text that runs from right to left kept apart."""
     return f"<bdi>{html.escape(shown(value, longest))}</bdi>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int = 1) -> str:
-    """An HTML table of cells that are HTML already; columns from ``numbers_from`` on are set to the right."""
-    kind = [' class="number"' if i >= numbers_from else "" for i in range(max(len(head), 20))]
-    top = "".join(f"<th scope='col'{kind[i]}>{cell}</th>" for i, cell in enumerate(head))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind[i]}>{cell}</td>" for i, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f"<table>{f'<thead><tr>{top}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
+    """Return an HTML table.
+
+    Parameters
+    ----------
+    head : sequence of str
+        HTML of the column headings; empty for a table without headings.
+    rows : iterable of sequence of str
+        HTML of the cells.
+    numbers_from : int
+        First column that is aligned to the right.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+
+    def attribute(column: int) -> str:
+        return ' class="number"' if column >= numbers_from else ""
+
+    headings = [f"<th scope='col'{attribute(i)}>{cell}</th>" for i, cell in enumerate(head)]
+    lines = []
+    for row in rows:
+        cells = [f"<td{attribute(i)}>{cell}</td>" for i, cell in enumerate(row)]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    top = f"<thead><tr>{''.join(headings)}</tr></thead>" if head else ""
+    return f"<table>{top}<tbody>{''.join(lines)}</tbody></table>"

@@ -1,10 +1,10 @@
-"""Whom a server of pages answers: who asks by a name that it was started for; no other web site.
+"""Which requests a server answers: those for its own names that no other web site has caused.
 
-A browser runs what any web site sends it, and reaches what listens on this machine only. What keeps
-such a site from reading the answers is that they come from elsewhere; so that they do not seem to
-come from itself, its name, which it may let point to 127.0.0.1, is not answered to (DNS rebinding).
-And as scripts and websockets may be had from elsewhere, no request is answered that another site
-has made a browser send.
+A browser runs the scripts of any web site and reaches servers that listen on this machine only. It
+keeps such a site from reading answers of other hosts. A site could evade this by letting its own
+name point to 127.0.0.1 (DNS rebinding); therefore requests for unknown names are refused. Scripts
+and websockets may be loaded from other hosts; therefore requests that another site has made a
+browser send are refused.
 """
 
 import ipaddress
@@ -28,12 +28,12 @@ def name_in(authority: str) -> str:
     Parameters
     ----------
     authority : str
-        Such as ``localhost:5006``.
+        Value of the header, such as ``localhost:5006``.
 
     Returns
     -------
     str
-        In lower case; empty where there is none, or something else besides.
+        In lower case; empty where there is none, or where the header holds anything else.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def name_in(authority: str) -> str:
 
 
 def is_address(name: str) -> bool:
-    """Whether a name is an address, which nobody can let point elsewhere."""
+    """Whether a name is an address, which cannot be pointed elsewhere."""
     with suppress(ValueError):
         ipaddress.ip_address(name)
         return True
@@ -63,42 +63,42 @@ class Names:
     Attributes
     ----------
     own : frozenset of str
-        Names and addresses of what it listens on.
-    given : frozenset of str
-        Further names, by which people reach it through a proxy that may put another Host.
+        Names and addresses that it listens on.
+    further : frozenset of str
+        Further names, by which people reach it through a proxy that may change the Host header.
     any_address : bool
-        Whether it listens on all addresses, of which it does not know those that others see.
+        Whether it listens on all addresses and therefore answers to any address.
     cure : str
-        How further names are given, in words.
+        How the user can add names, for messages.
     """
 
     own: frozenset[str]
-    given: frozenset[str] = frozenset()
+    further: frozenset[str] = frozenset()
     any_address: bool = False
     cure: str = "for another, start it with --host NAME"
 
     def __contains__(self, name: str) -> bool:
-        return name in self.own or name in self.given or (self.any_address and is_address(name))
+        return name in self.own or name in self.further or (self.any_address and is_address(name))
 
     def __str__(self) -> str:
-        return ", ".join([*sorted(self.own | self.given), *["any address"] * self.any_address])
+        return ", ".join([*sorted(self.own | self.further), *["any address"] * self.any_address])
 
     def refusal(self, request: HTTPServerRequest) -> str:
-        """Return why a request is not answered.
+        """Return the reason for refusing a request.
 
         Parameters
         ----------
         request : HTTPServerRequest
-            With its headers.
+            The request.
 
         Returns
         -------
         str
-            In words; empty where it is answered.
+            Empty where the request is answered.
         """
         if name_in(request.host) not in self:
-            only = "this page answers only to the names that it was started for"
-            return f"{only}: {self}; {self.cure}"
+            reason = "this page answers only to the names that it was started for"
+            return f"{reason}: {self}; {self.cure}"
         origin = request.headers.get("Origin")
         if origin is not None and not self._is_own(origin, request.host):
             return "this page does not answer other web sites"
@@ -112,40 +112,39 @@ class Names:
             authority = urlsplit(origin).netloc.lower()
         except ValueError:
             return False
-        return authority == host.lower() or name_in(authority) in self.given
+        return authority == host.lower() or name_in(authority) in self.further
 
 
 def _is_link(request: HTTPServerRequest) -> bool:
-    """Whether somebody has followed a link to the page.
-
-    It then stands in a tab of its own, and not within another site.
-    """
+    """Whether somebody follows a link, which opens the page in a tab and not in another site."""
     mode = request.headers.get("Sec-Fetch-Mode")
     destination = request.headers.get("Sec-Fetch-Dest", "document")
     return mode == "navigate" and destination == "document"
 
 
 class Refusal(RequestHandler):
-    """What is said to those who are not answered, whatever they have asked for."""
+    """Answer to a refused request, whatever its path and method."""
 
     def initialize(self, words: str) -> None:
+        """Keep the reason that is sent."""
         self.words = words
 
     def prepare(self) -> None:
+        """Send the reason, before any method of the request is called."""
         self.set_status(403)
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         self.finish(self.words + "\n")
 
 
 def answer_only(application: Application, names: Names) -> None:
-    """Let an application refuse whoever asks by another name or from another web site.
+    """Make an application refuse requests for other names and from other web sites.
 
     Parameters
     ----------
     application : tornado.web.Application
         All its paths are guarded from now on.
     names : Names
-        That it answers to.
+        Names that it answers to.
     """
     find_handler = application.find_handler
 
@@ -159,44 +158,44 @@ def answer_only(application: Application, names: Names) -> None:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches an address, given as a number."""
+    """Whether only this machine reaches a numeric address."""
     return ipaddress.ip_address(address).is_loopback
 
 
 def is_unspecified(address: str) -> bool:
-    """Whether an address, given as a number, stands for all that the machine has."""
+    """Whether a numeric address stands for all addresses of the machine."""
     return ipaddress.ip_address(address).is_unspecified
 
 
-def server_names(asked: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
+def server_names(listen_on: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
     """Return the names of a server.
 
     Parameters
     ----------
-    asked : str
-        Name or address that it was told to listen on.
+    listen_on : str
+        Name or address that the user asked it to listen on.
     bound : collection of str
-        Addresses that it listens on, as numbers.
+        Numeric addresses that it listens on.
     further : collection of str
-        Names by which people reach it besides.
+        Further names by which people reach it.
 
     Returns
     -------
     Names
-        With those of this machine where it listens on all addresses.
+        They include the machine's own names where the server listens on all addresses.
     """
-    own = {asked.lower(), *bound}
+    own = {listen_on.lower(), *bound}
     has_all = any(map(is_unspecified, bound))
     if has_all:
         own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     if has_all or any(map(is_loopback, bound)):
         own |= {*LOOPBACK}
-    given = frozenset(filter(None, map(name_in, further)))
-    return Names(frozenset(own), given, any_address=has_all)
+    proxy_names = frozenset(filter(None, map(name_in, further)))
+    return Names(frozenset(own), proxy_names, any_address=has_all)
 
 
 def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:
-    """Return the addresses at which a server is reached.
+    """Return the addresses at which a server can be reached.
 
     Parameters
     ----------
@@ -206,14 +205,14 @@ def reachable_addresses(bound: Collection[tuple[int, str]]) -> list[str]:
     Returns
     -------
     list of str
-        As numbers, those that only this machine reaches first.
+        Numeric addresses; those that only this machine reaches come first.
     """
-    found = [address for _, address in bound if not is_unspecified(address)]
+    addresses = [address for _, address in bound if not is_unspecified(address)]
     families = {family for family, address in bound if is_unspecified(address)}
     if families:
-        import psutil  # which Dask brings
+        import psutil  # a dependency of Dask
 
         for interface in itertools.chain(*psutil.net_if_addrs().values()):
             if interface.family in families and "%" not in interface.address:
-                found.append(interface.address)
-    return sorted(dict.fromkeys(found), key=lambda address: not is_loopback(address))
+                addresses.append(interface.address)
+    return sorted(dict.fromkeys(addresses), key=lambda address: not is_loopback(address))

@@ -1,4 +1,4 @@
-"""Figures of a store, for papers and screens; matplotlib is loaded when the first is drawn.
+"""Figures of a store, for papers and screens; matplotlib is imported with the first figure.
 
 >>> from sweep import plots
 >>> figure = plots.draw("results/temperature_supply.zarr", "heatmap", x="mu_orbit10pct", y="T0")
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import zarr
     from matplotlib.figure import Figure
 
-#: Kinds of figures, and the modules of this package that draw them.
+#: Kinds of figures and the modules of this package that draw them.
 KINDS = {
     "heatmap": "heatmap",
     "series": "series",
@@ -33,31 +33,29 @@ KINDS = {
 
 
 class PlotError(MarsDiskError, ValueError):
-    """A figure that cannot be drawn as asked."""
+    """A figure cannot be drawn as requested."""
 
 
-def _drawer(kind: str) -> Callable[..., "Figure"]:
+def _draw_function(kind: str) -> Callable[..., "Figure"]:
     if kind not in KINDS:
         raise PlotError(f"there is no figure {kind!r}; there are {', '.join(KINDS)}")
     try:
-        found: Callable[..., Figure] = getattr(
-            importlib.import_module(f".{KINDS[kind]}", __name__), kind
-        )
+        module = importlib.import_module(f".{KINDS[kind]}", __name__)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise PlotError(
             "figures need matplotlib, which is not installed: pip install 'marsdisk[plot]'"
         ) from error
-    return found
+    function: Callable[..., Figure] = getattr(module, kind)
+    return function
 
 
 def options(kind: str) -> list[str]:
-    """What a kind of figure can be asked for."""
+    """Return the names of the options of a kind of figure."""
+    parameters = inspect.signature(_draw_function(kind)).parameters
     return [
-        name
-        for name, parameter in inspect.signature(_drawer(kind)).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
+        name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY
     ]
 
 
@@ -67,56 +65,70 @@ def draw(
     *,
     style: str = "screen",
     notes: list[str] | None = None,
-    **asked: Any,
+    **requested: Any,
 ) -> "Figure":
-    """A figure of a store.
+    """Draw a figure of a store.
 
     Parameters
     ----------
-    store : an open group, or where the store is
-    kind : of :data:`KINDS`
-    style : screen or paper
-    notes : gets a line for each choice that was made for lack of another
-    asked : options of the kind, see :func:`options`
+    store : zarr.Group or str or Path
+        The store, or its location.
+    kind : str
+        Key of :data:`KINDS`.
+    style : {"screen", "paper"}
+        Size and fonts.
+    notes : list of str or None
+        Receives a line for each choice that was made automatically.
+    **requested : Any
+        Options of the kind, see :func:`options`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
     PlotError
-        matplotlib is missing, or the figure cannot be drawn as asked.
+        matplotlib is missing, or there is no such kind or option.
     StoreError
-        The store cannot be read, or has no such array.
+        The store cannot be read, or has no data for such a figure.
+
+    Examples
+    --------
+    >>> figure = draw("results/temperature_supply.zarr", "series", run=["17"])
     """
-    drawer = _drawer(kind)
-    for name in asked:
-        if name not in options(kind):
+    draw_kind = _draw_function(kind)
+    known_options = options(kind)
+    for name in requested:
+        if name not in known_options:
             raise PlotError(
-                f"{name} has no use in {kind}; it takes {', '.join(options(kind)) or 'no options'}"
+                f"{name} has no use in {kind}; it takes {', '.join(known_options) or 'no options'}"
             )
     from .page import Page
 
     page = Page(style, notes if notes is not None else [])
+    group = reader.open_group(store) if isinstance(store, str | Path) else store
     with page.context():
-        return drawer(
-            reader.open_group(store) if isinstance(store, str | Path) else store, page, **asked
-        )
+        return draw_kind(group, page, **requested)
 
 
 def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") -> None:
-    """Write a figure into a .png, .svg or .pdf file, the same bytes every time.
+    """Write a figure to a .png, .svg or .pdf file, with the same bytes every time.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        As :func:`draw` gives it.
+        From :func:`draw`.
     out : str or Path or OutFile
-        Where to; a file at a path is written over.
+        The file; an existing file at a path is overwritten.
     style : str
-        That it was drawn in.
+        The style of the figure.
 
     Raises
     ------
     OutputError
-        The file cannot be written, or has another ending.
+        The file cannot be written, or has another extension.
 
     Examples
     --------
@@ -125,6 +137,7 @@ def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") 
     from .page import Page
 
     out = OutFile.from_name(out, PICTURES, force=True)
-    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    # A date in the file would make its bytes differ.
+    metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with Page(style, []).context(), out.writing() as file:
-        figure.savefig(file, format=out.format, metadata=undated.get(out.format))
+        figure.savefig(file, format=out.format, metadata=metadata.get(out.format))

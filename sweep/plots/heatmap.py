@@ -1,5 +1,8 @@
 """A scalar over two parameters, one cell for each run or disk, never interpolated."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -29,9 +32,30 @@ from .page import (
 )
 from .points import are_numbers, draw_points, point_legend
 
-MOST_PANELS = 24
-SPARSE = 4  # cells for each run, beyond which runs are drawn as the points that they are
-WRITTEN = 42  # cells of a figure into which their values are written
+MAX_PANELS = 24
+MAX_COLUMNS = 3
+#: Cells per run; runs that make a sparser grid are drawn as points.
+MAX_CELLS_PER_RUN = 4
+#: Cells of a figure into which their values are written.
+MAX_CELLS_WRITTEN = 42
+
+
+@dataclass(frozen=True)
+class _HeatmapAxes:
+    """The parameters that a heat map is drawn over, and the runs that it shows."""
+
+    choice: Choice
+    x: str
+    y: str
+    over: str | None  #: a panel for each of its values
+    summed: str | None  #: the ring axis where rings are summed
+
+    @property
+    def panels(self) -> list[Any]:
+        """Values of ``over``, or None for the only panel."""
+        if self.over is None:
+            return [None]
+        return self.choice.values(self.over)
 
 
 def heatmap(
@@ -45,27 +69,73 @@ def heatmap(
     where: str | None = None,
     ring: int | None = None,
 ) -> Figure:
-    """``name`` over ``x`` and ``y``, a panel for each value of ``over``; failed, missing and early-stopped cells are hatched.
+    """Draw a scalar over two parameters.
 
-    Runs that lie on no grid, such as samples, are points.
+    Cells of failed, missing, and early-stopped runs are hatched. Runs that lie on no grid, such as
+    samples, are drawn as points.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on what was chosen automatically.
+    name : str
+        The scalar.
+    x, y : str or None
+        Parameters across and upwards; by default the first two in which the runs differ.
+    over : str or None
+        Parameter with a panel for each of its values.
+    where : str or None
+        Condition on the runs.
+    ring : int or None
+        The only ring to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        The runs differ in fewer than two parameters, there are too many panels, or a name is
+        unknown.
     """
     choice = Choice.of(group, page, where, ring=ring)
-    unit = unit_of(group, name)
-    rings = ring_axis(group)
+    axes = _choose_axes(choice, unit_of(group, name), x=x, y=y, over=over)
+    panels = axes.panels
+    if len(panels) > MAX_PANELS:
+        raise StoreError(
+            f"{axes.over} has {len(panels)} values, a panel for each is too many; choose at most"
+            f" {MAX_PANELS} with --where"
+        )
+    title = quantity(group, name, axes.summed)
+    return _draw_figure(page, axes, _read_panels(axes, name), title)
+
+
+def _choose_axes(
+    choice: Choice, unit: str, *, x: str | None, y: str | None, over: str | None
+) -> _HeatmapAxes:
+    """Choose the axes that were not asked for, and the middle of those that are left over."""
+    rings = ring_axis(choice.group)
     summed = choice.over_rings(unit, (x, y, over))
     free = [axis for axis in choice.varying() if axis not in {x, y, over, summed}]
-    if rings in free and rings != free[0]:  # of a quantity that does not add up: rings first
+    if rings in free and rings != free[0]:
+        # A quantity that does not add up is shown over the rings first.
         free.remove(rings)
         free.insert(0, str(rings))
-    x = x or (free.pop(0) if free else None)
-    if y is None and not free and summed:  # a disk has no second axis but its rings
+    if not x:
+        x = free.pop(0) if free else None
+    if y is None and not free and summed:
+        # A single disk has no second axis but its rings.
         y = summed
         summed = None
-    y = (
-        y
-        or (free.pop(0) if free else None)
-        or next((axis for axis in choice.dimensions if axis not in {x, over, summed}), None)
-    )
+    if not y and free:
+        y = free.pop(0)
+    if not y:
+        unused = [axis for axis in choice.dimensions if axis not in {x, over, summed}]
+        y = unused[0] if unused else None
     if x is None or y is None:
         raise StoreError(
             f"a heat map needs two parameters that differ, and {x or 'none'} does; see: sweep plot"
@@ -77,146 +147,163 @@ def heatmap(
         over is None
         and free
         and not choice.tells_apart(x, y, summed)
-        and len(choice.values(free[-1])) <= MOST_PANELS
+        and len(choice.values(free[-1])) <= MAX_PANELS
     ):
         over = free.pop(0)
-    choice = choice if choice.tells_apart(x, y, over, summed) else choice.middle(free)
-    panels = choice.values(over) if over else [None]
-    if len(panels) > MOST_PANELS:
-        raise StoreError(
-            f"{over} has {len(panels)} values, a panel for each is too many; choose at most"
-            f" {MOST_PANELS} with --where"
+    if not choice.tells_apart(x, y, over, summed):
+        choice = choice.middle(free)
+    return _HeatmapAxes(choice, x, y, over or None, summed)
+
+
+def _read_panels(axes: _HeatmapAxes, name: str) -> list[Cells]:
+    """Read the cells of each panel; all panels have the same grid."""
+    choice = axes.choice
+    xs = choice.values(axes.x)
+    ys = choice.values(axes.y)
+    panels = []
+    for value in axes.panels:
+        fixed = {axes.over: value} if axes.over else {}
+        panel = cells(
+            choice.group, name, axes.x, axes.y, fixed, among=choice.runs, over=axes.summed
         )
-    what = quantity(group, name, summed)
-    found = [
-        cells(group, name, x, y, {over: value} if over else {}, among=choice.runs, over=summed)
-        for value in panels
-    ]
-    found = [_on_grid(part, choice.values(x), choice.values(y)) for part in found]
-    scattered = (
-        sum(part.value.size for part in found) > SPARSE * choice.runs.size
-        and are_numbers(found[0].x)
-        and are_numbers(found[0].y)
+        panels.append(_on_grid(panel, xs, ys))
+    return panels
+
+
+def _on_grid(panel: Cells, x: list[Any], y: list[Any]) -> Cells:
+    """Return the cells of a panel on the grid of all panels."""
+    index = np.ix_([y.index(value) for value in panel.y], [x.index(value) for value in panel.x])
+
+    def spread(values: NDArray[Any], fill: Any) -> NDArray[Any]:
+        grid = np.full((len(y), len(x)), fill, dtype=values.dtype)
+        grid[index] = values
+        return grid
+
+    return Cells(
+        x,
+        y,
+        run=spread(panel.run, -1),
+        value=spread(panel.value, np.nan),
+        status=spread(panel.status, layout.PENDING),
+        early=spread(panel.early, fill=False),
     )
-    columns = min(len(panels), 3)
-    rows = -(-len(panels) // columns)
-    figure, axes = page.figure(
-        rows, columns, height=0.68 if columns == 1 else 0.82, sharex=True, sharey=True
+
+
+def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
+    """Whether runs are better drawn as points: most cells are empty, and both axes are numbers."""
+    count = sum(panel.value.size for panel in panels)
+    sparse = count > MAX_CELLS_PER_RUN * runs
+    return sparse and are_numbers(panels[0].x) and are_numbers(panels[0].y)
+
+
+def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str) -> Figure:
+    choice = axes.choice
+    group = choice.group
+    scattered = _are_scattered(panels, choice.runs.size)
+    columns = min(len(panels), MAX_COLUMNS)
+    figure, grid = page.figure(
+        -(-len(panels) // columns),
+        columns,
+        height=0.68 if columns == 1 else 0.82,
+        sharex=True,
+        sharey=True,
     )
-    norm = colour_scale(np.concatenate([part.value.ravel() for part in found]))
-    counts = {"failed": 0, "pending": 0, "early": 0}
-    write = sum(part.value.size for part in found) <= WRITTEN and page.style == "screen"
-    for i, (ax, value, part) in enumerate(zip(axes.flat, panels, found, strict=False)):
-        drawn = (
-            draw_points(ax, part, norm) if scattered else _draw(ax, part, norm, f"{i}", write=write)
-        )
-        for kind, count in drawn.items():
-            counts[kind] += count
-        if not scattered:
-            value_ticks(ax, "x", part.x, most=12 // columns + 2, letters=60 // columns)
-            value_ticks(ax, "y", part.y)
-        if over:
-            ax.set_title(f"{plain(over)} = {with_unit(group, over, value)}".replace("\u00a0", " "))
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    for i in range(columns):
-        lowest = axes.flat[: len(panels)][i::columns][-1]
-        lowest.tick_params(axis="x", labelbottom=True)
-        lowest.set_xlabel(label(group, x))
-    for ax in axes[:, 0]:
-        ax.set_ylabel(label(group, y))
-    bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=axes, label=folded(what), pad=0.02)
+    norm = colour_scale(np.concatenate([panel.value.ravel() for panel in panels]))
+    counts = Counter(failed=0, pending=0, early=0)
+    cell_count = sum(panel.value.size for panel in panels)
+    write = cell_count <= MAX_CELLS_WRITTEN and page.style == "screen"
+    for i, (ax, value, panel) in enumerate(zip(grid.flat, axes.panels, panels, strict=False)):
+        if scattered:
+            counts.update(draw_points(ax, panel, norm))
+        else:
+            counts.update(_draw_cells(ax, panel, norm, f"{i}", write=write))
+            value_ticks(ax, "x", panel.x, most=12 // columns + 2, letters=60 // columns)
+            value_ticks(ax, "y", panel.y)
+        if axes.over:
+            heading = f"{plain(axes.over)} = {with_unit(group, axes.over, value)}"
+            ax.set_title(heading.replace("\u00a0", " "))
+    _label_outer_axes(grid, len(panels), label(group, axes.x), label(group, axes.y))
+    bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=grid, label=folded(title), pad=0.02)
     bar.ax.minorticks_off()
     page.title(
         figure,
-        f"{what} over {plain(x)} and {plain(y)}",
-        choice.fixed(x, y, over, summed=summed),
+        f"{title} over {plain(axes.x)} and {plain(axes.y)}",
+        choice.fixed(axes.x, axes.y, axes.over, summed=axes.summed),
         source(group),
         choice.doubts(),
     )
-    zeros = (
-        sum(int((part.value == 0.0).sum()) for part in found) if isinstance(norm, LogNorm) else 0
-    )
     patches = point_legend(counts) if scattered else hatch_legend(counts, "cell")
-    if zeros:
+    zeros = sum(int((panel.value == 0.0).sum()) for panel in panels)
+    if zeros and isinstance(norm, LogNorm):
         patches.append(Patch(facecolor="0.8", label=f"zero ({zeros} cell{'s' * (zeros > 1)})"))
     page.legend(figure, patches)
     return figure
 
 
-def _on_grid(part: Cells, x: list[Any], y: list[Any]) -> Cells:
-    """The same cells among those of all panels, which share their axes."""
-    at = np.ix_([y.index(value) for value in part.y], [x.index(value) for value in part.x])
-
-    def spread(values: NDArray[Any], fill: Any) -> NDArray[Any]:
-        whole = np.full((len(y), len(x)), fill, dtype=values.dtype)
-        whole[at] = values
-        return whole
-
-    return Cells(
-        x,
-        y,
-        spread(part.run, -1),
-        spread(part.value, np.nan),
-        spread(part.status, layout.PENDING),
-        spread(part.early, False),
-    )
+def _label_outer_axes(grid: NDArray[Any], panels: int, x_label: str, y_label: str) -> None:
+    """Label the lowest panel of each column and the first of each row, and hide empty panels."""
+    for ax in grid.flat[panels:]:
+        ax.set_visible(False)
+    columns = grid.shape[1]
+    for i in range(columns):
+        lowest = grid.flat[:panels][i::columns][-1]
+        lowest.tick_params(axis="x", labelbottom=True)
+        lowest.set_xlabel(x_label)
+    for ax in grid[:, 0]:
+        ax.set_ylabel(y_label)
 
 
-def _draw(ax: Axes, part: Cells, norm: Normalize, panel: str, *, write: bool) -> dict[str, int]:
-    """Fill one panel; the number of cells with each kind of hatch."""
-    value = np.ma.masked_invalid(part.value)
+def _draw_cells(
+    ax: Axes, panel: Cells, norm: Normalize, panel_id: str, *, write: bool
+) -> dict[str, int]:
+    """Fill one panel and return the number of cells with each kind of hatch."""
+    value = np.ma.masked_invalid(panel.value)
     if isinstance(norm, LogNorm):
         value = np.ma.masked_less_equal(value, 0.0)
-        for j, i in np.argwhere(part.value == 0.0):
+        for j, i in np.argwhere(panel.value == 0.0):
             ax.add_patch(Rectangle((i, j), 1, 1, facecolor="0.8", linewidth=0.0))
     ax.pcolormesh(
-        np.arange(len(part.x) + 1),
-        np.arange(len(part.y) + 1),
+        np.arange(len(panel.x) + 1),
+        np.arange(len(panel.y) + 1),
         value,
         norm=norm,
         cmap=CMAP,
         rasterized=value.size > 400,
     )
     kinds = {
-        "failed": part.status == layout.FAILED,
-        "pending": part.status == layout.PENDING,
-        "early": part.early,
+        "failed": panel.status == layout.FAILED,
+        "pending": panel.status == layout.PENDING,
+        "early": panel.early,
     }
     bright = np.ma.getmaskarray(value) | np.vectorize(is_bright, otypes=[bool])(
         norm(value).filled(1.0)
     )
-    for kind, here in kinds.items():
-        for j, i in np.argwhere(here):
-            hatch(
-                ax,
-                kind,
-                i,
-                j,
-                1,
-                1,
-                f"{kind}-{panel}-{j}-{i}",
-                colour="0.25" if bright[j, i] else "0.85",
-            )
+    for kind, marked in kinds.items():
+        for j, i in np.argwhere(marked):
+            colour = "0.25" if bright[j, i] else "0.85"
+            hatch(ax, kind, (i, j), (1, 1), f"{kind}-{panel_id}-{j}-{i}", colour=colour)
     if write:
-        for (j, i), number in np.ndenumerate(part.value):
-            if np.isfinite(number):
-                box = (
-                    {"facecolor": mpl.colormaps[CMAP](norm(number)), "lw": 0, "pad": 1}
-                    if part.early[j, i] and number > 0.0
-                    else None
-                )
-                ink = "black" if bright[j, i] else "white"
-                ax.text(
-                    i + 0.5,
-                    j + 0.5,
-                    f"{number:.3g}",
-                    ha="center",
-                    va="center",
-                    color=ink,
-                    fontsize="small",
-                    bbox=box,
-                )
-    ax.set(xlim=(0, len(part.x)), ylim=(0, len(part.y)))
+        _write_values(ax, panel, norm, bright)
+    ax.set(xlim=(0, len(panel.x)), ylim=(0, len(panel.y)))
     ax.tick_params(length=0)
-    return {kind: int(here.sum()) for kind, here in kinds.items()}
+    return {kind: int(marked.sum()) for kind, marked in kinds.items()}
+
+
+def _write_values(ax: Axes, panel: Cells, norm: Normalize, bright: NDArray[np.bool_]) -> None:
+    for (j, i), number in np.ndenumerate(panel.value):
+        if not np.isfinite(number):
+            continue
+        box = None
+        if panel.early[j, i] and number > 0.0:
+            # Hatching behind the digits would make them unreadable.
+            box = {"facecolor": mpl.colormaps[CMAP](norm(number)), "lw": 0, "pad": 1}
+        ax.text(
+            i + 0.5,
+            j + 0.5,
+            f"{number:.3g}",
+            ha="center",
+            va="center",
+            color="black" if bright[j, i] else "white",
+            fontsize="small",
+            bbox=box,
+        )

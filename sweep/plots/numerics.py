@@ -1,10 +1,13 @@
-"""How the numbers came about: what the caches did, and how accurate the checked runs are."""
+"""Figures of the solver: use of the caches, and numerical errors of the checked runs."""
+
+from typing import Any
 
 import numpy as np
 import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from ..accuracy import ERRORS, Accuracy
 from ..errors import StoreError
@@ -13,19 +16,38 @@ from ..views import Columns
 from .choice import source
 from .page import COLOURS, Page, plain
 
-# where errors of zero, and beyond, are drawn
-SMALLEST = 1e-17
-LARGEST = 1e3
+#: Limits between which relative errors are drawn.
+MIN_ERROR_DRAWN = 1e-17
+MAX_ERROR_DRAWN = 1e3
 
 
 def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
-    """Share of lookups that each slot answered, and why values were dropped."""
+    """Draw the share of lookups that each slot answered, and why values were dropped.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure.
+    where : str or None
+        Condition on the runs.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        No finished run is left.
+    """
     runs = Columns(group).where(where)
     runs = runs[reader.column(group, "status")[runs] == layout.DONE]
     if not runs.size:
         raise StoreError("no finished run is left to show")
     slots = reader.column(group, "cache").tolist()
-    reasons = reader.column(group, "reason").tolist()
     kinds = {
         name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
         for name in ("hits", "misses", "rebuilds")
@@ -34,26 +56,41 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     dropped = reader.column(group, "cache_invalidations")[runs].sum(axis=0)
     figure, axes = page.figure(1, 2, height=0.62, sharey=True)
     left, right = axes[0]
+    _draw_lookups(left, slots, kinds, lookups)
+    _draw_dropped(right, slots, reader.column(group, "reason").tolist(), dropped)
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0)
+    total = int(lookups.sum())
+    if total:
+        rate = f"{100.0 * int(kinds['hits'].sum()) / total:.1f} % of {total} lookups were hits"
+    else:
+        rate = "the caches were not used"
+    page.legend(figure, left.get_legend_handles_labels()[0])
+    page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
+    return figure
+
+
+def _draw_lookups(
+    ax: Axes, slots: list[str], kinds: dict[str, NDArray[Any]], lookups: NDArray[Any]
+) -> None:
+    """Draw the share of hits, misses, and rebuilds in the lookups of each slot."""
+    colours = (COLOURS[0], "0.75", COLOURS[1])
+    meanings = ("hit", "slot was empty", "rebuilt")
     start = np.zeros(len(slots))
-    for (kind, counts), colour, words in zip(
-        kinds.items(),
-        (COLOURS[0], "0.75", COLOURS[1]),
-        ("hit", "slot was empty", "rebuilt"),
-        strict=True,
-    ):
+    for (kind, counts), colour, meaning in zip(kinds.items(), colours, meanings, strict=True):
         share = 100.0 * counts / np.maximum(lookups, 1)
-        left.barh(
+        ax.barh(
             slots,
             share,
             left=start,
             color=colour,
-            label=f"left: {words} ({int(counts.sum())})",
+            label=f"left: {meaning} ({int(counts.sum())})",
             gid=f"cache-{kind}",
         )
         start += share
     for y, total in enumerate(lookups.tolist()):
         rate = f"{100.0 * kinds['hits'][y] / total:.1f} % hits of {total}" if total else "not used"
-        left.annotate(
+        ax.annotate(
             rate,
             (100.0, y),
             textcoords="offset points",
@@ -61,12 +98,16 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
             va="center",
             fontsize="small",
         )
-    left.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
-    left.invert_yaxis()
+    ax.set(xlabel="lookups [%]", xlim=(0, 100), title="lookups")
+    ax.invert_yaxis()
+
+
+def _draw_dropped(ax: Any, slots: list[str], reasons: list[str], dropped: NDArray[Any]) -> None:
+    """Draw how many values of each slot were dropped (slots, reasons), and why."""
     start = np.zeros(len(slots))
     for i, reason in enumerate(reasons):
         if dropped[:, i].any():
-            right.barh(
+            ax.barh(
                 slots,
                 dropped[:, i],
                 left=start,
@@ -75,49 +116,56 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
                 label=f"{reason} ({int(dropped[:, i].sum())})",
             )
             start += dropped[:, i]
-    right.xaxis.get_major_locator().set_params(integer=True)
-    right.set(xlabel="rebuilds, by each input that differed", title="why values were dropped")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set(xlabel="rebuilds, by each input that differed", title="why values were dropped")
     if start.any():
-        right.legend(fontsize="small", loc="best", handlelength=1.0)
-    else:
-        right.set(xlim=(0, 1), xticks=[])
-        right.text(
-            0.5,
-            0.5,
-            "none was dropped",
-            ha="center",
-            va="center",
-            transform=right.transAxes,
-            color="0.4",
-        )
-    for ax in (left, right):
-        ax.tick_params(axis="y", length=0)
-    used = int(lookups.sum())
-    rate = (
-        f"{100.0 * int(kinds['hits'].sum()) / used:.1f} % of {used} lookups were hits"
-        if used
-        else "the caches were not used"
+        ax.legend(fontsize="small", loc="best", handlelength=1.0)
+        return
+    ax.set(xlim=(0, 1), xticks=[])
+    ax.text(
+        0.5,
+        0.5,
+        "none was dropped",
+        ha="center",
+        va="center",
+        transform=ax.transAxes,
+        color="0.4",
     )
-    page.legend(figure, left.get_legend_handles_labels()[0])
-    page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
-    return figure
 
 
 def convergence(group: zarr.Group, page: Page) -> Figure:
-    """Numerical errors of the checked runs, from time steps and from bins, with their limits."""
-    found = Accuracy.of(group)
-    if found is None:
+    """Draw the numerical errors of the checked runs, from time steps and from bins.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        No run was checked.
+    """
+    accuracy = Accuracy.of(group)
+    if accuracy is None:
         raise StoreError(
             "no run of this store was repeated to find its numerical error; give the sweep file"
             " accuracy: {fraction: 0.05} and run it into another store"
         )
     figure, axes = page.figure(1, 2, height=0.72, sharey=True)
     counts = []
-    for ax, kind, words in zip(axes[0], ERRORS, ("time steps", "bins"), strict=True):
-        for i, quantity in enumerate(found.quantities):
-            _draw_errors(ax, found, kind, i, plain(quantity))
-        limit = found.limits[kind]
-        positions = range(len(found.quantities))
+    for ax, kind, cause in zip(axes[0], ERRORS, ("time steps", "bins"), strict=True):
+        for i, quantity in enumerate(accuracy.quantities):
+            _draw_errors(ax, accuracy, kind, i, plain(quantity))
+        limit = accuracy.limits[kind]
+        positions = range(len(accuracy.quantities))
         ax.axhline(limit, color="black", lw=1.0, ls="--")
         ax.annotate(
             f"limit {limit:g}",
@@ -127,49 +175,47 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
             xytext=(3, 3),
             fontsize="small",
         )
-        ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {words}")
-        ax.set_xticks(positions, [*map(plain, found.quantities)], rotation=35.0, ha="right")
-        errors = found.errors[kind][found.compared]
+        ax.set(yscale="log", xlim=(-0.6, len(positions) - 0.4), title=f"{kind}: from {cause}")
+        ax.set_xticks(positions, [*map(plain, accuracy.quantities)], rotation=35.0, ha="right")
+        errors = accuracy.errors[kind][accuracy.compared]
         counts.append(f"{kind}: {int((errors > limit).sum())} of {errors.size} beyond {limit:g}")
     axes[0, 0].set_ylabel("relative error")
-    checked = found.compared.size + found.lost.size
-    all_runs = found.errors["err_time"].shape[0]
-    if found.lost.size:
-        counts.append(f"{found.lost.size} could not be compared")
+    checked = accuracy.compared.size + accuracy.lost.size
+    all_runs = accuracy.errors["err_time"].shape[0]
+    if accuracy.lost.size:
+        counts.append(f"{accuracy.lost.size} could not be compared")
     words = "; ".join([f"{checked} of {all_runs} runs checked", *counts])
     page.title(figure, "Numerical error of the checked runs", words, source(group))
-    page.legend(
-        figure,
-        [
-            Line2D(
-                [], [], marker="o", ms=3, lw=0, color=COLOURS[0], label="a run, within the limit"
-            ),
-            Line2D(
-                [],
-                [],
-                marker="^",
-                ms=5,
-                lw=0,
-                color=COLOURS[3],
-                label="beyond it; the largest is named",
-            ),
-        ],
-    )
+    within: dict[str, Any] = {
+        "marker": "o",
+        "ms": 3,
+        "color": COLOURS[0],
+        "label": "a run, within the limit",
+    }
+    beyond: dict[str, Any] = {
+        "marker": "^",
+        "ms": 5,
+        "color": COLOURS[3],
+        "label": "beyond it; the largest is named",
+    }
+    page.legend(figure, [Line2D([], [], lw=0, **style) for style in (within, beyond)])
     return figure
 
 
-def _draw_errors(ax: Axes, found: Accuracy, kind: str, i: int, quantity: str) -> None:
-    """The errors of one quantity, from the smallest to the largest; infinite ones at the top."""
-    errors = found.errors[kind][found.compared, i]
+def _draw_errors(ax: Axes, accuracy: Accuracy, kind: str, i: int, quantity: str) -> None:
+    """Draw the errors of one quantity in ascending order, infinite ones at the top."""
+    errors = accuracy.errors[kind][accuracy.compared, i]
     order = np.argsort(errors, kind="stable")
-    errors = np.clip(errors[order], SMALLEST, LARGEST)
-    x = i + (np.linspace(-0.38, 0.38, errors.size) if errors.size > 1 else np.zeros(errors.size))
-    over = errors > found.limits[kind]
+    errors = np.clip(errors[order], MIN_ERROR_DRAWN, MAX_ERROR_DRAWN)
+    x = np.full(errors.size, float(i))
+    if errors.size > 1:
+        x = i + np.linspace(-0.38, 0.38, errors.size)
+    over = errors > accuracy.limits[kind]
     ax.plot(x[~over], errors[~over], "o", ms=3, color=COLOURS[0], gid=f"{kind}-{quantity}-within")
     ax.plot(x[over], errors[over], "^", ms=5, color=COLOURS[3], gid=f"{kind}-{quantity}-beyond")
     if over.any():
         ax.annotate(
-            f"run {found.compared[order[-1]]}",
+            f"run {accuracy.compared[order[-1]]}",
             (x[-1], errors[-1]),
             textcoords="offset points",
             xytext=(0, 5),

@@ -1,4 +1,4 @@
-"""What all figures share: sizes, fonts and colours of a style, titles, hatches, labels."""
+"""Styles, titles, legends, hatches, and labels that all figures share."""
 
 import math
 import textwrap
@@ -16,11 +16,18 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from ..errors import StoreError
+from . import palette
 
-#: Told apart by colour-blind readers (Okabe & Ito 2008).
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#000000")
+COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
-LONGEST = 32  # characters of a value in a label
+MAX_LABEL_CHARACTERS = 32
+#: Width of a letter over the size of its font.
+LETTER_WIDTH = 0.56
+#: Height of a line over the size of its font.
+LINE_HEIGHT = 1.35
+POINTS_PER_INCH = 72.0
+#: Decades of values from which colours are logarithmic.
+LOG_COLOUR_DECADES = 1.0
 _SHARED: dict[str, Any] = {
     "font.family": "sans-serif",
     "axes.titlelocation": "left",
@@ -61,11 +68,18 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
 WIDTHS = {"screen": (7.2, 10.0), "paper": (3.46, 7.09)}  # 88 and 180 mm
 HATCHES = {"failed": "////", "pending": "....", "early": "\\\\\\\\"}
 MEANING = {"failed": "failed", "pending": "not done, or no run", "early": "stopped early"}
+FACES = {"failed": "0.92", "pending": "white", "early": "none"}
 
 
 @dataclass
 class Page:
-    """A style, and what is to be said about choices that a figure made by itself."""
+    """A style, and notes on the choices that a figure made by itself.
+
+    Raises
+    ------
+    StoreError
+        There is no such style.
+    """
 
     style: str
     notes: list[str]
@@ -75,7 +89,7 @@ class Page:
             raise StoreError(f"there is no style {self.style!r}; there are {', '.join(STYLES)}")
 
     def context(self) -> AbstractContextManager[None]:
-        """In which figures are drawn and written."""
+        """Return the context in which figures are drawn and written."""
         settings: Any = STYLES[self.style]
         return mpl.rc_context(settings)
 
@@ -86,87 +100,115 @@ class Page:
         *,
         height: float = 0.68,
         wide: bool = False,
-        **of_axes: Any,
+        **subplot_options: Any,
     ) -> tuple[Figure, NDArray[Any]]:
-        """A figure with rows x columns of axes; ``height`` is that of a panel over its width. Title and legend make the figure higher."""
-        one, two = WIDTHS[self.style]
-        width = two if wide or columns > 1 else one
-        figure = Figure(
-            figsize=(width, rows * height * (one if columns == 1 else width / columns)),
-            layout="constrained",
-        )
-        axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **of_axes)
+        """Return a figure with a grid of axes; title and legend will make it higher.
+
+        Parameters
+        ----------
+        rows, columns : int
+            Panels below and beside each other.
+        height : float
+            Height of a panel over its width.
+        wide : bool
+            Whether a single column is as wide as two.
+        **subplot_options : Any
+            For :meth:`matplotlib.figure.Figure.subplots`.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            The figure.
+        axes : numpy.ndarray
+            Its axes, shape (rows, columns).
+        """
+        narrow_width, wide_width = WIDTHS[self.style]
+        width = wide_width if wide or columns > 1 else narrow_width
+        panel_width = narrow_width if columns == 1 else width / columns
+        figure = Figure(figsize=(width, rows * height * panel_width), layout="constrained")
+        axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **subplot_options)
         return figure, axes
 
-    def title(self, figure: Figure, what: str, *lines: str) -> None:
-        """What is shown, and below it what is fixed and where it is from."""
+    def title(self, figure: Figure, heading: str, *lines: str) -> None:
+        """Write a title that names the quantity, then the fixed parameters and the source.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            Is made higher by the lines of the title.
+        heading : str
+            First part of the title.
+        *lines : str
+            Further parts, empty ones are left out.
+        """
         size = float(mpl.rcParams["font.size"])
-        letters = int(figure.get_figwidth() * 72.0 / (0.56 * size))
-        below = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
-        text = "\n".join([*textwrap.wrap(what, letters), *textwrap.wrap(below, letters)])
+        letters = int(_line_letters(figure))
+        details = "; ".join(line for line in lines if line).replace(" = ", "\u00a0=\u00a0")
+        text = "\n".join([*textwrap.wrap(heading, letters), *textwrap.wrap(details, letters)])
         figure.suptitle(text.replace("\u00a0", " "), x=0.01, ha="left", fontsize=size)
         _heighten(figure, 1 + text.count("\n"))
 
     def legend(self, figure: Figure, patches: Sequence[Any]) -> None:
-        """A legend below everything, if there is anything to explain."""
-        if patches:
-            letters = figure.get_figwidth() * 72.0 / (0.56 * float(mpl.rcParams["font.size"]))
-            columns = max(
-                1,
-                min(
-                    len(patches),
-                    int(letters / (8 + max(len(patch.get_label()) for patch in patches))),
-                ),
-            )
-            figure.legend(
-                handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2
-            )
-            _heighten(figure, -(-len(patches) // columns))
+        """Add a legend below the panels, if there is anything to explain."""
+        if not patches:
+            return
+        longest = max(len(patch.get_label()) for patch in patches)
+        columns = max(1, min(len(patches), int(_line_letters(figure) / (8 + longest))))
+        figure.legend(
+            handles=list(patches), loc="outside lower left", ncols=columns, handlelength=2.2
+        )
+        _heighten(figure, -(-len(patches) // columns))
+
+
+def _line_letters(figure: Figure) -> float:
+    """Return the number of letters that fit beside each other."""
+    size = float(mpl.rcParams["font.size"])
+    return figure.get_figwidth() * POINTS_PER_INCH / (LETTER_WIDTH * size)
 
 
 def _heighten(figure: Figure, lines: int) -> None:
-    figure.set_figheight(
-        figure.get_figheight() + 1.35 * lines * float(mpl.rcParams["font.size"]) / 72.0
-    )
+    size = float(mpl.rcParams["font.size"])
+    figure.set_figheight(figure.get_figheight() + LINE_HEIGHT * lines * size / POINTS_PER_INCH)
 
 
 def folded(text: str) -> str:
-    """A label of an axis, its unit on a line of its own where it is long."""
+    """Return a label of an axis with its unit on a second line where the label is long."""
     return text.replace(" [", "\n[", 1) if len(text) > 24 else text
 
 
 def plain(value: Any) -> str:
-    """A value as a label: short, and drawn as the letters it has."""
-    text = (
-        f"{value:.6g}"
-        if isinstance(value, float)
-        else "".join(c if c.isprintable() else "?" for c in str(value))
-    )
-    return (text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…").replace("$", r"\$")
+    """Return a value as a short label, with nothing in it that matplotlib would interpret."""
+    if isinstance(value, float):
+        text = f"{value:.6g}"
+    else:
+        text = "".join(c if c.isprintable() else "?" for c in str(value))
+    if len(text) > MAX_LABEL_CHARACTERS:
+        text = f"{text[: MAX_LABEL_CHARACTERS - 1]}…"
+    return text.replace("$", r"\$")
 
 
 def decades(values: NDArray[Any]) -> float:
-    """Powers of ten that the positive of ``values`` span; 0 where one is negative."""
+    """Return the decades that the positive values span, or 0 where any value is negative."""
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0.0]
-    return (
-        math.log10(positive.max() / positive.min())
-        if positive.size and not (finite < 0.0).any()
-        else 0.0
-    )
+    if not positive.size or (finite < 0.0).any():
+        return 0.0
+    return math.log10(positive.max() / positive.min())
 
 
 def colour_scale(values: NDArray[Any]) -> Normalize:
-    """Logarithmic where the values span more than a decade."""
+    """Return a colour scale, logarithmic where the values span more than a decade."""
     finite = values[np.isfinite(values)]
-    if decades(values) > 1.0:
+    if decades(values) > LOG_COLOUR_DECADES:
         positive = finite[finite > 0.0]
         return LogNorm(positive.min(), positive.max())
-    return Normalize(finite.min(), finite.max()) if finite.size else Normalize(0.0, 1.0)
+    if not finite.size:
+        return Normalize(0.0, 1.0)
+    return Normalize(finite.min(), finite.max())
 
 
 def is_bright(share: float) -> bool:
-    """Whether black is read better than white on the colour at ``share`` (0 to 1) of the colour map."""
+    """Whether black text is easier to read than white at ``share`` (0 to 1) of the colour map."""
     red, green, blue, _ = mpl.colormaps[CMAP](share)
     return bool(0.3 * red + 0.6 * green + 0.1 * blue > 0.5)
 
@@ -174,22 +216,34 @@ def is_bright(share: float) -> bool:
 def hatch(
     axes: Axes,
     kind: str,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
+    corner: tuple[float, float],
+    size: tuple[float, float],
     gid: str,
     *,
     colour: str = "0.25",
 ) -> None:
-    """A hatched box, which says why there is no number or why it is not the whole story."""
-    face = "none" if kind == "early" else "0.92" if kind == "failed" else "white"
+    """Draw a hatched box that marks a missing or incomplete result.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    kind : str
+        Key of :data:`HATCHES`.
+    corner : (float, float)
+        Lower left corner in data coordinates.
+    size : (float, float)
+        Width and height in data coordinates.
+    gid : str
+        Name of the box in an SVG file.
+    colour : str
+        Colour of the hatches.
+    """
     axes.add_patch(
         Rectangle(
-            (x, y),
-            width,
-            height,
-            facecolor=face,
+            corner,
+            *size,
+            facecolor=FACES[kind],
             edgecolor=colour,
             hatch=HATCHES[kind],
             linewidth=0.0,
@@ -199,7 +253,7 @@ def hatch(
 
 
 def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
-    """Entries for the kinds of hatches that there are."""
+    """Return a legend entry for each kind of hatch that occurs; ``unit`` is what is counted."""
     return [
         Patch(
             facecolor="0.92" if kind == "failed" else "white",
@@ -215,18 +269,32 @@ def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
 def value_ticks(
     axes: Axes, which: str, values: Sequence[Any], *, most: int = 12, letters: int = 45
 ) -> None:
-    """Ticks in the middle of cells, labelled with their values, as many as can be read; turned where they have more than ``letters``."""
-    every = -(-len(values) // most)
-    places = [i + 0.5 for i in range(0, len(values), every)]
-    words = [plain(value) for value in values[::every]]
-    if which == "x":
-        crowded = sum(len(word) + 1 for word in words) > letters
-        axes.set_xticks(
-            places,
-            words,
-            rotation=30 if crowded else 0,
-            ha="right" if crowded else "center",
-            rotation_mode="anchor",
-        )
-    else:
-        axes.set_yticks(places, words)
+    """Label the middle of cells with their values, skipping values where there are many.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        The panel.
+    which : {"x", "y"}
+        The axis to label.
+    values : sequence
+        Values of all cells along the axis.
+    most : int
+        Maximum number of labels.
+    letters : int
+        Labels of the x axis are turned where they have more letters than this.
+    """
+    step = -(-len(values) // most)
+    positions = [i + 0.5 for i in range(0, len(values), step)]
+    words = [plain(value) for value in values[::step]]
+    if which == "y":
+        axes.set_yticks(positions, words)
+        return
+    crowded = sum(len(word) + 1 for word in words) > letters
+    axes.set_xticks(
+        positions,
+        words,
+        rotation=30 if crowded else 0,
+        ha="right" if crowded else "center",
+        rotation_mode="anchor",
+    )

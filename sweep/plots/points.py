@@ -12,6 +12,8 @@ from ..store import layout
 from ..views import Cells
 from .page import CMAP, MEANING, decades
 
+#: Decades of values from which an axis is logarithmic.
+LOG_AXIS_DECADES = 1.2
 MARKERS = {"failed": "x", "pending": "+", "early": "s"}
 
 
@@ -20,24 +22,39 @@ def are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def draw_points(ax: Axes, part: Cells, norm: Normalize) -> dict[str, int]:
-    """A point for each run, coloured by its value; the number of runs of each kind that is marked otherwise."""
-    j, i = np.nonzero(part.run >= 0)
-    x = np.array(part.x, dtype=float)[i]
-    y = np.array(part.y, dtype=float)[j]
-    value = part.value[j, i]
-    status = part.status[j, i]
-    early = part.early[j, i]
-    zero = value == 0.0 if isinstance(norm, LogNorm) else np.zeros(value.size, bool)
-    for some, marker, gid in (
-        (~early & ~zero, "o", "done"),
-        (early & ~zero, MARKERS["early"], "early"),
+def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[str, int]:
+    """Draw a point for each run, coloured by its value.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    cells : Cells
+        The runs, as cells of a sparse grid.
+    norm : matplotlib.colors.Normalize
+        Colour scale of the values.
+
+    Returns
+    -------
+    dict of str to int
+        Number of failed, pending, and early-stopped runs, which have markers of their own.
+    """
+    j, i = np.nonzero(cells.run >= 0)
+    x = np.array(cells.x, dtype=float)[i]
+    y = np.array(cells.y, dtype=float)[j]
+    value = cells.value[j, i]
+    status = cells.status[j, i]
+    early = cells.early[j, i]
+    done = status == layout.DONE
+    zero = (value == 0.0) & isinstance(norm, LogNorm)
+    for selected, marker, gid in (
+        (~early & ~zero & done, "o", "done"),
+        (early & ~zero & done, MARKERS["early"], "early"),
     ):
-        some &= status == layout.DONE
         ax.scatter(
-            x[some],
-            y[some],
-            c=value[some],
+            x[selected],
+            y[selected],
+            c=value[selected],
             norm=norm,
             cmap=CMAP,
             marker=marker,
@@ -48,10 +65,10 @@ def draw_points(ax: Axes, part: Cells, norm: Normalize) -> dict[str, int]:
         )
     ax.scatter(x[zero], y[zero], facecolors="0.8", s=26, edgecolors="0.3", linewidths=0.4)
     kinds = {"failed": status == layout.FAILED, "pending": status == layout.PENDING}
-    for kind, some in kinds.items():
+    for kind, selected in kinds.items():
         ax.scatter(
-            x[some],
-            y[some],
+            x[selected],
+            y[selected],
             marker=MARKERS[kind],
             c="0.3",
             s=20,
@@ -59,14 +76,16 @@ def draw_points(ax: Axes, part: Cells, norm: Normalize) -> dict[str, int]:
             gid=f"points-{kind}",
         )
     ax.set(
-        xscale="log" if decades(x) > 1.2 else "linear",
-        yscale="log" if decades(y) > 1.2 else "linear",
+        xscale="log" if decades(x) > LOG_AXIS_DECADES else "linear",
+        yscale="log" if decades(y) > LOG_AXIS_DECADES else "linear",
     )
-    return {**{kind: int(some.sum()) for kind, some in kinds.items()}, "early": int(early.sum())}
+    counts = {kind: int(selected.sum()) for kind, selected in kinds.items()}
+    counts["early"] = int(early.sum())
+    return counts
 
 
 def point_legend(counts: Mapping[str, int]) -> list[Any]:
-    """What the marks mean."""
+    """Return a legend entry for each kind of marker that occurs."""
     return [
         Line2D(
             [],

@@ -1,12 +1,16 @@
 """Size distributions of one run at its snapshots."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
@@ -14,9 +18,12 @@ from ..errors import StoreError
 from ..rerun import RecordedRuns, find_run
 from ..store import layout, reader
 from .choice import Choice, source
+from .densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from .page import CMAP, Page, folded, plain
 
-DEEPEST = 1e-14  # of the largest value: what is below is no more than round-off of the integration
+#: Snapshots that a legend lists; more have a colour bar.
+MAX_LEGEND_ENTRIES = 8
+COLOUR_BAR_TICKS = 6
 
 
 def psd(
@@ -27,71 +34,115 @@ def psd(
     per: str = "mass",
     where: str | None = None,
 ) -> Figure:
-    """Mass or number of grains per unit of ln s and area, a curve for each snapshot; dotted lines are the blow-out size then."""
-    if per not in {"mass", "number"}:
+    """Draw the size distribution of a run, a curve for each snapshot.
+
+    Dotted lines are the blow-out size at each snapshot.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on what was chosen automatically.
+    run : str or None
+        Number or identifier of the run; by default a finished run in the middle of the sweep.
+    per : {"mass", "number"}
+        Whether the mass or the number of grains is drawn.
+    where : str or None
+        Condition on the runs to choose from.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        There is no such distribution or run, or the run has no result.
+    """
+    if per not in DENSITY_LABELS:
         raise StoreError(f"there is no distribution of {per!r}; there are mass and number")
-    chosen = Choice.of(group, page, where)
-    if run is None:
-        done = chosen.runs[reader.column(group, "status")[chosen.runs] == layout.DONE]
-        chosen = Choice(group, page, done if done.size else chosen.runs)
-    one = find_run(group, run) if run is not None else int(chosen.middle(chosen.varying()).runs[0])
-    choice = Choice(group, page, np.array([one]))
-    if reader.column(group, "status")[one] != layout.DONE:
+    choice = _choose_run(group, page, run, where)
+    (number,) = choice.runs.tolist()
+    if reader.column(group, "status")[number] != layout.DONE:
         raise StoreError(
-            f"run {one} has no result ({choice.lacking()}); choose another with --run, see: sweep"
-            " show STORE --where 'status == \"done\"'"
+            f"run {number} has no result ({choice.lacking()}); choose another with --run, see:"
+            " sweep show STORE --where 'status == \"done\"'"
         )
-    s = (
-        reader.column(group, "s")
-        if group["s"].metadata.dimension_names == ("bin",)  # type: ignore[union-attr]
-        else reader.part(group, "s", one)
-    )
-    used = np.isfinite(s)
-    N = reader.part(group, "N", one)[:, used] / np.log(s[1] / s[0])
-    t = reader.part(group, "t_snapshot", one) / YEAR
-    s = s[used]
-    if per == "mass":
-        N = N * (4.0 / 3.0 * np.pi * RecordedRuns.of(group).config(one).material.rho * s**3)
+    s, density = _read_distribution(group, number, per)
+    t = reader.part(group, "t_snapshot", number) / YEAR
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
-    times = reader.part(group, "t", one) / YEAR
-    s_blow = reader.part(group, "s_blow", one)
+    times = reader.part(group, "t", number) / YEAR
+    s_blow = reader.part(group, "s_blow", number)
     for i, colour in enumerate(colours):
-        ax.loglog(s, np.where(N[i] > 0.0, N[i], np.nan), color=colour, gid=f"snapshot-{i}")
-        then = s_blow[int(np.argmin(np.abs(times - t[i])))]
-        if s[0] < then < s[-1]:
-            ax.axvline(then, color=colour, ls=":", lw=0.8)
-    ax.set_ylim(max(N[N > 0.0].min(), N.max() * DEEPEST) * 0.5, N.max() * 2.0)
-    what = (
-        "mass of grains per ln s [kg m-2]" if per == "mass" else "number of grains per ln s [m-2]"
-    )
-    ax.set(xlabel="grain radius s [m]", ylabel=folded(what))
-    if t.size <= 8:
-        ax.legend(
-            handles=[
-                Line2D([], [], color=c, label=f"{x:.3g} yr")
-                for c, x in zip(colours, t, strict=True)
-            ],
-            fontsize="small",
-        )
-    else:
-        bar = figure.colorbar(
-            ScalarMappable(Normalize(0, t.size - 1), mpl.colors.ListedColormap(colours)),
-            ax=ax,
-            label="time [yr]",
-        )
-        places = sorted({round(i) for i in np.linspace(0, t.size - 1, 6)})
-        bar.set_ticks(
-            [i * (t.size - 1) / t.size + 0.5 * (t.size - 1) / t.size for i in places],
-            labels=[f"{t[i]:.3g}" for i in places],
-        )
-    run_id = str(reader.part(group, "run_id", one))
+        positive = np.where(density[i] > 0.0, density[i], np.nan)
+        ax.loglog(s, positive, color=colour, gid=f"snapshot-{i}")
+        s_blow_then = s_blow[int(np.argmin(np.abs(times - t[i])))]
+        if s[0] < s_blow_then < s[-1]:
+            ax.axvline(s_blow_then, color=colour, ls=":", lw=0.8)
+    lowest = max(density[density > 0.0].min(), density.max() * ROUND_OFF_FRACTION)
+    ax.set_ylim(lowest * 0.5, density.max() * 2.0)
+    ax.set(xlabel="grain radius s [m]", ylabel=folded(DENSITY_LABELS[per]))
+    _explain_colours(figure, ax, colours, t)
+    run_id = str(reader.part(group, "run_id", number))
     page.title(
         figure,
-        f"Size distribution of run {one} ({plain(run_id)}); dotted: blow-out size",
+        f"Size distribution of run {number} ({plain(run_id)}); dotted: blow-out size",
         choice.fixed(),
         source(group),
         choice.doubts(),
     )
     return figure
+
+
+def _choose_run(group: zarr.Group, page: Page, run: str | None, where: str | None) -> Choice:
+    """Return the run that was asked for, or else one in the middle of the finished runs."""
+    choice = Choice.of(group, page, where)
+    if run is not None:
+        return Choice(group, page, np.array([find_run(group, run)]))
+    done = choice.runs[reader.column(group, "status")[choice.runs] == layout.DONE]
+    if done.size:
+        choice = Choice(group, page, done)
+    middle = choice.middle(choice.varying())
+    return Choice(group, page, middle.runs[:1])
+
+
+def _read_distribution(
+    group: zarr.Group, run: int, per: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return grain radii [m] and, for each snapshot, the density at them."""
+    if group["s"].metadata.dimension_names == ("bin",):  # type: ignore[union-attr]
+        s = reader.column(group, "s")
+    else:
+        s = reader.part(group, "s", run)
+    used = np.isfinite(s)
+    s = s[used]
+    density = number_density(reader.part(group, "N", run)[:, used], s)
+    if per == "mass":
+        rho = RecordedRuns.of(group).config(run).material.rho
+        density = density * grain_mass(s, rho)
+    return s, density
+
+
+def _explain_colours(figure: Figure, ax: Axes, colours: list[Any], t: NDArray[np.float64]) -> None:
+    """Add a legend of few snapshots [yr], or a colour bar of many."""
+    if t.size <= MAX_LEGEND_ENTRIES:
+        entries = [
+            Line2D([], [], color=colour, label=f"{time:.3g} yr")
+            for colour, time in zip(colours, t, strict=True)
+        ]
+        ax.legend(handles=entries, fontsize="small")
+        return
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, t.size - 1), mpl.colors.ListedColormap(colours)),
+        ax=ax,
+        label="time [yr]",
+    )
+    labelled = sorted({round(i) for i in np.linspace(0, t.size - 1, COLOUR_BAR_TICKS)})
+    bar.set_ticks(
+        [i * (t.size - 1) / t.size + 0.5 * (t.size - 1) / t.size for i in labelled],
+        labels=[f"{t[i]:.3g}" for i in labelled],
+    )

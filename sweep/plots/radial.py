@@ -4,9 +4,10 @@ import numpy as np
 import zarr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
@@ -16,26 +17,53 @@ from ..views import adds_up, ring_axis, stopped_early
 from .choice import Choice, quantity, source, unit_of
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
+#: First time over last time, below which the time axis is logarithmic.
+LOG_TIME_RATIO = 0.02
+
 
 def radial(
     group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None
 ) -> Figure:
-    """``name`` over time and radius, as long as each ring ran; grey is zero, failed and missing rings are hatched."""
+    """Draw a series of every ring of one disk over time and radius.
+
+    Zero is grey, and failed and missing rings are hatched.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on what was chosen automatically.
+    name : str
+        The series.
+    where : str or None
+        Condition on the runs.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        The sweep has no rings, no ring has a result, or the series is unknown.
+    """
     axis = ring_axis(group)
     if axis is None:
         raise StoreError(
             "the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see:"
             " sweep plot STORE series"
         )
-    what = quantity(group, name, None, ("sample",))
+    title = quantity(group, name, None, ("sample",))
     choice = Choice.of(group, page, where)
-    choice = choice.middle([one for one in choice.varying() if one != axis])
+    choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
     colours, patches = draw_rings(axes[0, 0], choice, name)
     figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(group, name)))
     page.title(
         figure,
-        f"{what} of {choice.runs.size} rings over time",
+        f"{title} of {choice.runs.size} rings over time",
         choice.fixed(axis),
         source(group),
         choice.doubts(),
@@ -45,13 +73,37 @@ def radial(
 
 
 def per_ring(group: zarr.Group, name: str) -> str:
-    """What the colours are: ``M_out_dot per ring [M_Mars s-1]``."""
-    what = quantity(group, name, None, ("sample",))
-    return what.replace(name, f"{name} per ring", 1) if adds_up(unit_of(group, name)) else what
+    """Return the label of the colours, such as ``M_out_dot per ring [M_Mars s-1]``."""
+    text = quantity(group, name, None, ("sample",))
+    if not adds_up(unit_of(group, name)):
+        return text
+    return text.replace(name, f"{name} per ring", 1)
 
 
 def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, list[Patch]]:
-    """Fill ``ax`` with one disk; its colours and what else is to be explained."""
+    """Draw the rings of one disk over time.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    choice : Choice
+        The rings.
+    name : str
+        The series.
+
+    Returns
+    -------
+    colours : matplotlib.cm.ScalarMappable
+        For a colour bar.
+    patches : list of matplotlib.patches.Patch
+        Entries of a legend.
+
+    Raises
+    ------
+    StoreError
+        No ring has a result.
+    """
     group = choice.group
     status = reader.column(group, "status")
     stop = reader.column(group, "stop_reason")
@@ -65,42 +117,35 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     times = {run: reader.part(group, "t", run) / YEAR for run in done}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
-    log_t = first / last < 0.02
-    norm = colour_scale(
-        np.concatenate([values[run][times[run] > 0.0] if log_t else values[run] for run in done])
-    )
+    log_t = first / last < LOG_TIME_RATIO
+    start = first if log_t else 0.0
+    if log_t:
+        for run in done:
+            positive = times[run] > 0.0
+            times[run] = times[run][positive]
+            values[run] = values[run][positive]
+    norm = colour_scale(np.concatenate([values[run] for run in done]))
     counts = {"failed": 0, "pending": 0}
-    zero = False
+    has_zeros = False
     early = 0
     for run in choice.runs.tolist():
         low, high = bounds[run]
         if run not in values:
             kind = "failed" if status[run] == layout.FAILED else "pending"
-            hatch(ax, kind, first if log_t else 0.0, low, last, high - low, f"{kind}-{run}")
+            hatch(ax, kind, (start, low), (last, high - low), f"{kind}-{run}")
             counts[kind] += 1
             continue
-        some = times[run] > 0.0 if log_t else np.ones(times[run].size, bool)
-        t = times[run][some]
-        shown = values[run][some]
-        middle = np.sqrt(t[1:] * t[:-1]) if log_t else 0.5 * (t[1:] + t[:-1])
-        if isinstance(norm, LogNorm) and (shown <= 0.0).any():
-            shown = np.where(shown > 0.0, shown, np.nan)
-            zero = True
-        ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
-        ax.pcolormesh(
-            [t[0], *middle, t[-1]],
-            [low, high],
-            np.ma.masked_invalid(shown[None, :]),
-            norm=norm,
-            cmap=CMAP,
-            rasterized=True,
-        )
+        value = values[run]
+        if isinstance(norm, LogNorm) and (value <= 0.0).any():
+            value = np.where(value > 0.0, value, np.nan)
+            has_zeros = True
+        _draw_ring(ax, times[run], value, low, high, norm, log_t=log_t)
         early += bool(stopped_early(stop[run]))
-    chosen = bounds[choice.runs]
+    drawn = bounds[choice.runs]
     ax.set(xscale="log" if log_t else "linear", xlabel="time [yr]", ylabel="ring radius [R_M]")
-    ax.set(xlim=(first if log_t else 0.0, last), ylim=(chosen[:, 0].min(), chosen[:, 1].max()))
+    ax.set(xlim=(start, last), ylim=(drawn[:, 0].min(), drawn[:, 1].max()))
     patches = hatch_legend(counts, "ring")
-    if zero:
+    if has_zeros:
         patches.append(Patch(facecolor="0.8", label="grey: zero"))
     if early:
         patches.append(
@@ -111,3 +156,26 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             )
         )
     return ScalarMappable(norm, CMAP), patches
+
+
+def _draw_ring(
+    ax: Axes,
+    t: NDArray[np.float64],
+    value: NDArray[np.float64],
+    low: float,
+    high: float,
+    norm: Normalize,
+    *,
+    log_t: bool,
+) -> None:
+    """Draw the values of one ring between the radii ``low`` and ``high`` [R_M]."""
+    middle = np.sqrt(t[1:] * t[:-1]) if log_t else 0.5 * (t[1:] + t[:-1])
+    ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
+    ax.pcolormesh(
+        [t[0], *middle, t[-1]],
+        [low, high],
+        np.ma.masked_invalid(value[None, :]),
+        norm=norm,
+        cmap=CMAP,
+        rasterized=True,
+    )

@@ -1,12 +1,14 @@
-"""What each axis alone does to a scalar (tornado chart)."""
+"""The effect of each axis alone on a scalar (tornado chart)."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ..errors import StoreError
 from ..store import layout, reader
@@ -14,12 +16,17 @@ from ..views import cells, labels
 from .choice import Choice, quantity, source, unit_of, with_unit
 from .page import COLOURS, Page, decades, plain
 
+#: Decades of values from which the axis is logarithmic.
+LOG_AXIS_DECADES = 1.0
+#: Fraction of the range that is left free on both sides for the values of the axes.
+MARGIN = 0.22
+
 
 @dataclass(frozen=True)
 class _Bar:
     axis: str
-    points: list[Any]
-    values: Any  #: (points,), NaN where there is no result
+    points: list[Any]  #: values of the axis
+    values: NDArray[np.float64]  #: (points,), NaN where there is no result
     failed: int
     missing: int
 
@@ -33,11 +40,16 @@ class _Bar:
 
     @property
     def span(self) -> float:
-        return (
-            float(self.values[self.high] - self.values[self.low])
-            if np.isfinite(self.values).any()
-            else 0.0
-        )
+        if not np.isfinite(self.values).any():
+            return 0.0
+        return float(self.values[self.high] - self.values[self.low])
+
+    @property
+    def lacking(self) -> str:
+        """How many points have no result, in words."""
+        counts = {"failed": self.failed, "missing": self.missing}
+        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        return f"{words} of {len(self.points)}" if words else ""
 
 
 def sensitivity(
@@ -48,140 +60,149 @@ def sensitivity(
     where: str | None = None,
     ring: int | None = None,
 ) -> Figure:
-    """The range of ``name`` as each axis runs through its values, with all others at their middle values."""
+    """Draw the range of a scalar along each axis, with all others at their middle values.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on the runs.
+    name : str
+        The scalar.
+    where : str or None
+        Condition on the runs.
+    ring : int or None
+        The only ring to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        No two runs differ in one axis alone, or none of them has a result.
+    """
     choice = Choice.of(group, page, where, ring=ring)
     summed = choice.over_rings(unit_of(group, name), ())
-    what = quantity(group, name, summed)
+    title = quantity(group, name, summed)
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
-    bars = []
-    centre_values = _centre(choice, axes)
-    for axis in axes:
-        part = choice
-        for other, value in centre_values.items():
-            part = part if other == axis else part.at(other, value)
-        if not part.runs.size:
-            continue
-        found = (
-            cells(
-                group,
-                name,
-                axis,
-                axes[0] if axes[0] != axis else axes[-1],
-                {},
-                among=part.runs,
-                over=summed,
-            )
-            if len(axes) > 1
-            else None
-        )
-        found = found or cells(group, name, axis, axis, {}, among=part.runs, over=summed)
-        flat = _along(found.value), _along(found.status), _along(found.run)
-        bars.append(
-            _Bar(
-                axis,
-                found.x,
-                flat[0],
-                int((flat[1] == layout.FAILED).sum()),
-                int((flat[1] == layout.PENDING).sum()),
-            )
-        )
-    bars.sort(key=lambda bar: bar.span)
-    reference = next(
-        (
-            float(bar.values[bar.points.index(centre_values[bar.axis])])
-            for bar in bars
-            if centre_values[bar.axis] in bar.points
-        ),
-        np.nan,
-    )
-    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
-    ax = grid[0, 0]
-    every = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
-    if (
-        all(np.isfinite(bar.values).sum() < 2 for bar in bars)
-        and choice.runs.size > 1
-        and not choice.lacking()
-    ):
+    centre = _centre(choice, axes)
+    bars = _read_bars(choice, name, centre, summed)
+    values = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
+    are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)
+    if are_alone and choice.runs.size > 1 and not choice.lacking():
         raise StoreError(
             "no two runs differ in one parameter alone around the middle; this figure is for grids"
             " and one-at-a-time sweeps, not for samples"
         )
-    if not np.isfinite(every).any():
+    if not np.isfinite(values).any():
         raise StoreError(
             "no run on the axes through the middle has a result"
             f" ({choice.lacking() or 'there is none'})"
         )
-    log = decades(every) > 1.0
+    reference = _value_at_centre(bars, centre)
+    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
+    ax = grid[0, 0]
     for y, bar in enumerate(bars):
-        _draw(ax, group, y, bar, reference)
+        _draw_bar(ax, group, y, bar, reference)
     if np.isfinite(reference):
         ax.axvline(reference, color="0.3", lw=0.8)
-    low = np.nanmin(every)
-    high = np.nanmax(every)
-    margin = (high / low) ** 0.22 if log else 0.22 * (high - low or abs(high) or 1.0)
-    ax.set(
-        xscale="log" if log else "linear",
-        xlabel=what,
-        yticks=range(len(bars)),
-        yticklabels=[plain(bar.axis) for bar in bars],
-    )
-    ax.set(
-        xlim=(low / margin, high * margin) if log else (low - margin, high + margin),
-        ylim=(-0.6, len(bars) - 0.4),
-    )
+    _set_axes(ax, bars, values, title)
     middle = ", ".join(
-        f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre_values.items()
+        f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre.items()
     )
     absent = "" if np.isfinite(reference) else ", which has no result"
     page.title(
         figure,
-        f"Effect of each axis alone on {what}",
+        f"Effect of each axis alone on {title}",
         f"middle (line): {middle}{absent}",
         choice.fixed(*axes, summed=summed),
         source(group),
         choice.doubts(),
     )
-    page.legend(
-        figure,
-        (
-            []
-            if absent
-            else [
+    if np.isfinite(reference):
+        page.legend(
+            figure,
+            [
                 Patch(color=COLOURS[0], label="below the middle"),
                 Patch(color=COLOURS[1], label="above the middle"),
-            ]
-        ),
-    )
+            ],
+        )
     return figure
 
 
 def _centre(choice: Choice, axes: list[str]) -> dict[str, Any]:
-    """What the axes are compared at: the base of a one-at-a-time sweep, or the middle of a grid."""
+    """Return the base of a one-at-a-time sweep, or else the middle of a grid."""
     if "one_at_a_time" in reader.axis_names(choice.group):
-        base = [
-            run
-            for run in choice.runs.tolist()
-            if reader.column(choice.group, "one_at_a_time")[run] == "base"
-        ]
+        steps = reader.column(choice.group, "one_at_a_time")
+        base = [run for run in choice.runs.tolist() if steps[run] == "base"]
         if base:
             return {axis: labels(choice.group, axis)[base[0]] for axis in axes}
     return choice.middles(axes)
 
 
-def _along(values: Any) -> Any:
-    """Of cells over one axis and another that has one value, or over one axis twice: those that can have a run."""
+def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | None) -> list[_Bar]:
+    """Read the scalar along each axis through the centre; the longest bar comes last."""
+    axes = list(centre)
+    bars = []
+    for axis in axes:
+        line = choice
+        for fixed_axis, value in centre.items():
+            if fixed_axis != axis:
+                line = line.with_value(fixed_axis, value)
+        if not line.runs.size:
+            continue
+        # Cells need two axes: the second one has a single value.
+        across = axes[0] if axes[0] != axis else axes[-1]
+        grid = cells(choice.group, name, axis, across, {}, among=line.runs, over=summed)
+        status = _along(grid.status)
+        failed = int((status == layout.FAILED).sum())
+        missing = int((status == layout.PENDING).sum())
+        bars.append(_Bar(axis, grid.x, _along(grid.value), failed, missing))
+    return sorted(bars, key=lambda bar: bar.span)
+
+
+def _along(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the cells along the first axis, where the second has one value or is the same axis."""
     return values[0] if values.shape[0] == 1 else np.diagonal(values)
 
 
-def _draw(ax: Any, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
-    lacking = ", ".join(
-        f"{n} {word}" for n, word in ((bar.failed, "failed"), (bar.missing, "missing")) if n
+def _value_at_centre(bars: list[_Bar], centre: dict[str, Any]) -> float:
+    """Return the scalar of the run at the centre, or NaN where there is none."""
+    for bar in bars:
+        if centre[bar.axis] in bar.points:
+            return float(bar.values[bar.points.index(centre[bar.axis])])
+    return float("nan")
+
+
+def _set_axes(ax: Axes, bars: list[_Bar], values: NDArray[np.float64], label: str) -> None:
+    low = np.nanmin(values)
+    high = np.nanmax(values)
+    log = decades(values) > LOG_AXIS_DECADES
+    if log:
+        factor = (high / low) ** MARGIN
+        limits = (low / factor, high * factor)
+    else:
+        margin = MARGIN * (high - low or abs(high) or 1.0)
+        limits = (low - margin, high + margin)
+    ax.set(
+        xscale="log" if log else "linear",
+        xlabel=label,
+        yticks=range(len(bars)),
+        yticklabels=[plain(bar.axis) for bar in bars],
     )
+    ax.set(xlim=limits, ylim=(-0.6, len(bars) - 0.4))
+
+
+def _draw_bar(ax: Axes, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
     if not np.isfinite(bar.values).any():
         ax.annotate(
-            f"  {lacking} of {len(bar.points)}",
+            f"  {bar.lacking}",
             (0.0, y),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -191,24 +212,31 @@ def _draw(ax: Any, group: zarr.Group, y: int, bar: _Bar, reference: float) -> No
         return
     low = float(bar.values[bar.low])
     high = float(bar.values[bar.high])
-    middle = min(max(reference, low), high) if np.isfinite(reference) else low
-    known = np.isfinite(reference)
+    has_reference = np.isfinite(reference)
+    middle = min(max(reference, low), high) if has_reference else low
     ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
-    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if known else "0.6")
-    same = low == high
-    ends = ((low, bar.low, "right", -4),) if not same else ()
-    for x, point, side, shift in (*ends, (high, bar.high, "left", 4)):
-        words = with_unit(group, bar.axis, bar.points[point])
-        if same:
-            words = "no effect" if np.isfinite(bar.values).sum() > 1 else f"only {words}"
-        if side == "left" and lacking:
-            words += f"  ({lacking} of {len(bar.points)})"
-        ax.annotate(
-            words,
-            (x, y),
-            textcoords="offset points",
-            xytext=(shift, 0),
-            ha=side,
-            va="center",
-            fontsize="small",
-        )
+    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if has_reference else "0.6")
+    high_words = with_unit(group, bar.axis, bar.points[bar.high])
+    if low != high:
+        low_words = with_unit(group, bar.axis, bar.points[bar.low])
+        _annotate_end(ax, low, y, low_words, "right")
+    elif np.isfinite(bar.values).sum() > 1:
+        high_words = "no effect"
+    else:
+        high_words = f"only {high_words}"
+    if bar.lacking:
+        high_words += f"  ({bar.lacking})"
+    _annotate_end(ax, high, y, high_words, "left")
+
+
+def _annotate_end(ax: Axes, x: float, y: float, words: str, alignment: str) -> None:
+    """Write words beside the end of a bar."""
+    ax.annotate(
+        words,
+        (x, y),
+        textcoords="offset points",
+        xytext=(4 if alignment == "left" else -4, 0),
+        ha=alignment,
+        va="center",
+        fontsize="small",
+    )

@@ -1,6 +1,5 @@
 """Series of runs, or of disks made of rings, over time."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -21,14 +21,26 @@ from ..views import labels, ring_axis, stopped_early
 from .choice import Choice, counted, quantity, source, unit_of, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 
-MOST_CURVES = 2000
-MOST_NAMED = 7
+MAX_CURVES = 2000
+#: Curves that have a colour and an entry of the legend each.
+MAX_NAMED_CURVES = 7
+#: Values of a parameter that the legend lists.
+MAX_NAMED_VALUES = 6
+#: Curves that are drawn with lines of full width.
+MAX_WIDE_CURVES = 40
+#: Decades of values from which the vertical axis is logarithmic.
+LOG_AXIS_DECADES = 2.0
+#: First time over last time, below which the time axis is logarithmic.
+LOG_TIME_RATIO = 0.02
 DASHES = ("-", "--", ":", "-.")
+
+#: Options of a line, such as its colour.
+LineStyle = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Curve:
-    runs: list[int]  #: one, or the rings of a disk
+    runs: list[int]  #: a single run, or the rings of a disk
     t: NDArray[np.float64]  #: yr
     values: NDArray[np.float64]
 
@@ -42,37 +54,62 @@ def series(
     where: str | None = None,
     ring: int | None = None,
 ) -> Figure:
-    """Series of the chosen runs over time; a quantity that adds up is summed over the rings of a disk unless runs or a ring are chosen."""
+    """Draw series of the chosen runs over time.
+
+    A quantity that adds up is summed over the rings of a disk unless runs or a ring are chosen.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on what was chosen automatically.
+    name : str or sequence of str
+        The series, a panel for each.
+    run : sequence of str
+        Numbers or identifiers of runs; by default all runs.
+    where : str or None
+        Condition on the runs.
+    ring : int or None
+        The only ring to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        There is no such series or run, no run has a result, or there are too many curves.
+    """
     names = [name] if isinstance(name, str) else list(dict.fromkeys(name))
     chosen = Choice.of(group, page, where, ring=ring)
     if run:
-        chosen = Choice(
-            group,
-            page,
-            np.array([find_run(group, one) for one in dict.fromkeys(run)], dtype=np.int64),
-        )
+        numbers = [find_run(group, run_name) for run_name in dict.fromkeys(run)]
+        chosen = Choice(group, page, np.array(numbers, dtype=np.int64))
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
     summed = None
     choice = chosen
     lacking = ""
     legend = list[Line2D]()
-    for ax, one in zip(axes[:, 0], names, strict=True):
-        summed = None if run else chosen.over_rings(unit_of(group, one), ())
+    title = ", ".join(names)
+    for ax, panel_name in zip(axes[:, 0], names, strict=True):
+        summed = None if run else chosen.over_rings(unit_of(group, panel_name), ())
+        choice = chosen
         rings = ring_axis(group)
-        choice = (
-            chosen
-            if summed or run or rings not in chosen.varying() or len(names) == 1
-            else chosen.middle([str(rings)])
-        )
-        what = quantity(group, one, summed, ("sample",))
-        curves, lacking = _curves(choice, one, summed)
-        legend = _draw(ax, choice, curves, what, () if run else (summed,))
+        if not summed and not run and rings in chosen.varying() and len(names) > 1:
+            choice = chosen.middle([str(rings)])
+        label = quantity(group, panel_name, summed, ("sample",))
+        curves, lacking = _read_curves(choice, panel_name, summed)
+        legend = _draw_panel(ax, choice, curves, label, explained=() if run else (summed,))
+        if len(names) == 1:
+            title = label
     axes[-1, 0].set_xlabel("time [yr]")
-    what = quantity(group, names[0], summed, ("sample",)) if len(names) == 1 else ", ".join(names)
     page.legend(figure, legend)
     page.title(
         figure,
-        what,
+        title,
         choice.fixed(summed=summed),
         source(group),
         f"not shown: {lacking}" if lacking else "",
@@ -81,162 +118,170 @@ def series(
     return figure
 
 
-def _curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve], str]:
-    """One for each finished run, or for each disk all of whose rings have finished and have the same times; what is left out, in words."""
+def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_Curve], str]:
+    """Read a curve for each finished run or disk; the text says which are left out.
+
+    All rings of a disk must have finished and have the same times.
+    """
     group = choice.group
-    status = reader.column(choice.group, "status")
-    others = {axis: labels(group, axis) for axis in choice.dimensions if axis != summed}
-    sets: dict[Any, list[int]] = {}
-    for one in choice.runs.tolist():
-        sets.setdefault(tuple(others[axis][one] for axis in others) if summed else one, []).append(
-            one
-        )
-    if len(sets) > MOST_CURVES:
+    status = reader.column(group, "status")
+    sets = _runs_of_curves(choice, summed)
+    if len(sets) > MAX_CURVES:
         raise StoreError(
-            f"{len(sets)} curves are too many; choose at most {MOST_CURVES} with --where or --run"
+            f"{len(sets)} curves are too many; choose at most {MAX_CURVES} with --where or --run"
         )
-    found = []
-    whole = len(choice.values(summed)) if summed else 1
+    curves = []
+    ring_count = len(choice.values(summed)) if summed else 1
     uneven = 0
-    for runs in sets.values():
-        if len(runs) < whole or (status[runs] != layout.DONE).any():
+    for runs in sets:
+        if len(runs) < ring_count or (status[runs] != layout.DONE).any():
             continue
-        times = np.array([reader.part(group, "t", one) for one in runs])
+        times = np.array([reader.part(group, "t", run) for run in runs])
         if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
             uneven += 1
             continue
-        found.append(
-            _Curve(
-                runs,
-                times[0] / YEAR,
-                np.sum([reader.part(group, name, one) for one in runs], axis=0),
-            )
-        )
-    lacking = ", ".join(
-        filter(
-            None,
-            [
-                choice.lacking(),
-                f"{counted(uneven, 'disk')} whose rings ended at different times" if uneven else "",
-            ],
-        )
-    )
+        values = np.sum([reader.part(group, name, run) for run in runs], axis=0)
+        curves.append(_Curve(runs, times[0] / YEAR, values))
+    reasons = [choice.lacking()]
     if uneven:
-        choice.page.notes.append(
-            f"not shown: {counted(uneven, 'disk')} whose rings ended at different times; --ring"
-            " shows one ring"
-        )
-    if not found:
+        ended_apart = f"{counted(uneven, 'disk')} whose rings ended at different times"
+        reasons.append(ended_apart)
+        choice.page.notes.append(f"not shown: {ended_apart}; --ring shows one ring")
+    lacking = ", ".join(filter(None, reasons))
+    if not curves:
         raise StoreError(
             f"no curve can be drawn: {lacking}; choose others with --where, --run or --ring"
         )
-    return found, lacking
+    return curves, lacking
 
 
-def _draw(
-    ax: Any, choice: Choice, curves: list[_Curve], what: str, known: Sequence[str | None]
+def _runs_of_curves(choice: Choice, summed: str | None) -> list[list[int]]:
+    """Return the runs of each curve: a single run, or the rings that differ in nothing else."""
+    if not summed:
+        return [[run] for run in choice.runs.tolist()]
+    columns = [labels(choice.group, axis) for axis in choice.dimensions if axis != summed]
+    disks: dict[tuple[Any, ...], list[int]] = {}
+    for run in choice.runs.tolist():
+        disk = tuple(column[run] for column in columns)
+        disks.setdefault(disk, []).append(run)
+    return list(disks.values())
+
+
+def _draw_panel(
+    ax: Axes,
+    choice: Choice,
+    curves: list[_Curve],
+    label: str,
+    *,
+    explained: Sequence[str | None],
 ) -> list[Line2D]:
-    """Fill one panel; what is to be explained of it."""
-    group = choice.group
-    varying = [axis for axis in choice.varying() if axis not in known]
-    looks, legend = _looks(choice, varying, curves)
-    stop = reader.column(group, "stop_reason")
-    log_t = float(np.median([_first(curve.t) / curve.t[-1] for curve in curves])) < 0.02
-    everything = np.concatenate(
-        [curve.values[curve.t > 0.0] if log_t else curve.values for curve in curves]
-    )
-    log_y = decades(everything) > 2.0
-    early = False
-    for curve, look in zip(curves, looks, strict=True):
-        shown = np.where(curve.values > 0.0, curve.values, np.nan) if log_y else curve.values
-        some = curve.t > 0.0 if log_t else np.ones(curve.t.size, bool)
-        ax.plot(
-            curve.t[some],
-            shown[some],
-            lw=mpl.rcParams["lines.linewidth"] if len(curves) <= 40 else 0.5,
-            gid=f"run-{curve.runs[0]}",
-            **look,
-        )
+    """Fill one panel and return the entries of its legend."""
+    varying = [axis for axis in choice.varying() if axis not in explained]
+    styles, legend = _line_styles(choice, varying, curves)
+    stop = reader.column(choice.group, "stop_reason")
+    ratios = [_first_positive(curve.t) / curve.t[-1] for curve in curves]
+    log_t = float(np.median(ratios)) < LOG_TIME_RATIO
+    if log_t:
+        curves = [_after_start(curve) for curve in curves]
+    values = np.concatenate([curve.values for curve in curves])
+    log_y = decades(values) > LOG_AXIS_DECADES
+    width = mpl.rcParams["lines.linewidth"] if len(curves) <= MAX_WIDE_CURVES else 0.5
+    has_early = False
+    for curve, style in zip(curves, styles, strict=True):
+        y = np.where(curve.values > 0.0, curve.values, np.nan) if log_y else curve.values
+        ax.plot(curve.t, y, lw=width, gid=f"run-{curve.runs[0]}", **style)
         if stopped_early(stop[curve.runs]).any():
-            early = True
-            ax.plot(curve.t[-1:], shown[-1:], "x", color=look["color"])
+            has_early = True
+            ax.plot(curve.t[-1:], y[-1:], "x", color=style["color"])
     ax.set(
         xscale="log" if log_t else "linear",
         yscale="log" if log_y else "linear",
-        ylabel=folded(what),
+        ylabel=folded(label),
     )
-    if log_y and (everything == 0.0).any():
+    if log_y and (values == 0.0).any():
         legend.append(Line2D([], [], lw=0, label="where a line ends: zero"))
-    if early:
+    if has_early:
         legend.append(Line2D([], [], marker="x", lw=0, color="0.3", label="stopped early"))
     return legend
 
 
-def _first(t: NDArray[np.float64]) -> float:
-    """The first time after the start."""
+def _first_positive(t: NDArray[np.float64]) -> float:
+    """Return the first time after the start."""
     return float(t[t > 0.0][0]) if (t > 0.0).any() else float("nan")
 
 
-def _looks(
+def _after_start(curve: _Curve) -> _Curve:
+    """Return a curve without its start, which has no place on a logarithmic axis."""
+    positive = curve.t > 0.0
+    return _Curve(curve.runs, curve.t[positive], curve.values[positive])
+
+
+def _line_styles(
     choice: Choice, varying: list[str], curves: list[_Curve]
-) -> tuple[list[dict[str, Any]], list[Line2D]]:
-    """Colour and dashes of each curve, the entries of the legend.
+) -> tuple[list[LineStyle], list[Line2D]]:
+    """Return the style of each curve and the entries of the legend.
 
     Few curves have a colour each. Many are coloured by the parameter that sets them apart most, and
     dashed by the next.
     """
-    values = {axis: labels(choice.group, axis) for axis in varying}
-    if len(curves) <= MOST_NAMED:
-        words = [
-            ", ".join(_named(choice, axis, values[axis][curve.runs[0]]) for axis in varying)
-            or f"run {curve.runs[0]}"
-            for curve in curves
-        ]
-        looks: list[dict[str, Any]] = [
-            {"color": colour} for colour in itertools.islice(COLOURS, len(curves))
-        ]
-        entries = [
-            Line2D([], [], label=word, **look) for look, word in zip(looks, words, strict=True)
-        ]
-        return looks, entries
+    # By parameter, its value for each curve.
+    values: dict[str, list[Any]] = {}
+    for axis in varying:
+        column = labels(choice.group, axis)
+        values[axis] = [column[curve.runs[0]] for curve in curves]
+    if len(curves) <= MAX_NAMED_CURVES:
+        return _styles_of_few(choice, values, curves)
     if not varying:
         return [{"color": "0.4"}] * len(curves), []
-    first, *others = sorted(
-        varying,
-        key=lambda axis: _spread([values[axis][curve.runs[0]] for curve in curves], curves),
-        reverse=True,
-    )
-    steps = choice.values(first)
+    by_spread = sorted(varying, key=lambda axis: _spread(values[axis], curves), reverse=True)
+    colour_axis, *other_axes = by_spread
+    steps = choice.values(colour_axis)
     colours = [mpl.colormaps[CMAP](i / max(len(steps) - 1, 1) * 0.92) for i in range(len(steps))]
-    looks = [{"color": colours[steps.index(values[first][curve.runs[0]])]} for curve in curves]
-    named = sorted({round(i) for i in np.linspace(0, len(steps) - 1, min(len(steps), 6))})
+    styles: list[LineStyle] = []
+    for value in values[colour_axis]:
+        styles.append({"color": colours[steps.index(value)]})
+    count = min(len(steps), MAX_NAMED_VALUES)
+    named = sorted({round(i) for i in np.linspace(0, len(steps) - 1, count)})
     entries = [
-        Line2D([], [], color=colours[i], label=_named(choice, first, steps[i])) for i in named
+        Line2D([], [], color=colours[i], label=_assignment(choice, colour_axis, steps[i]))
+        for i in named
     ]
-    second = next((axis for axis in others if 1 < len(choice.values(axis)) <= len(DASHES)), None)
-    if second:
-        dashes = dict(zip(choice.values(second), DASHES, strict=False))
-        looks = [
-            {**look, "ls": dashes[values[second][curve.runs[0]]]}
-            for look, curve in zip(looks, curves, strict=True)
-        ]
-        entries += [
-            Line2D([], [], color="0.3", ls=dash, label=_named(choice, second, value))
-            for value, dash in dashes.items()
-        ]
-    return looks, entries
+    for axis in other_axes:
+        if 1 < len(choice.values(axis)) <= len(DASHES):
+            dashes = dict(zip(choice.values(axis), DASHES, strict=False))
+            for style, value in zip(styles, values[axis], strict=True):
+                style["ls"] = dashes[value]
+            for value, dash in dashes.items():
+                text = _assignment(choice, axis, value)
+                entries.append(Line2D([], [], color="0.3", ls=dash, label=text))
+            break
+    return styles, entries
 
 
-def _named(choice: Choice, axis: str, value: Any) -> str:
+def _styles_of_few(
+    choice: Choice, values: dict[str, list[Any]], curves: list[_Curve]
+) -> tuple[list[LineStyle], list[Line2D]]:
+    """Return a colour for each curve and a legend that names each of them."""
+    styles: list[LineStyle] = []
+    entries = []
+    for i, curve in enumerate(curves):
+        parts = [_assignment(choice, axis, column[i]) for axis, column in values.items()]
+        style: LineStyle = {"color": COLOURS[i]}
+        styles.append(style)
+        entries.append(Line2D([], [], label=", ".join(parts) or f"run {curve.runs[0]}", **style))
+    return styles, entries
+
+
+def _assignment(choice: Choice, axis: str, value: Any) -> str:
+    """Return an axis with its value, such as ``T0 = 4000 K``."""
     return f"{plain(axis)} = {with_unit(choice.group, axis, value)}".replace("\u00a0", " ")
 
 
 def _spread(parts: Sequence[Any], curves: Sequence[_Curve]) -> float:
-    """How far the means of groups of curves lie apart, in decades."""
-    sizes: dict[Any, list[float]] = {}
+    """Return how far the means of groups of curves lie apart, in decades."""
+    groups: dict[Any, list[float]] = {}
     for part, curve in zip(parts, curves, strict=True):
         positive = curve.values[curve.values > 0.0]
-        sizes.setdefault(part, []).append(
-            float(np.mean(np.log10(positive))) if positive.size else 0.0
-        )
-    return float(np.std([np.mean(group) for group in sizes.values()]))
+        mean = float(np.mean(np.log10(positive))) if positive.size else 0.0
+        groups.setdefault(part, []).append(mean)
+    return float(np.std([np.mean(means) for means in groups.values()]))
