@@ -196,8 +196,8 @@ def test_a_mass_error_that_cannot_be_met_is_an_error() -> None:
     with pytest.raises(
         ArithmeticError,
         match=(
-            r"stays at 1, above mass_tol = 0\.005, .*prod_subblow_mass_rate must equal what source_k"
-            r" adds"
+            r"stays at 1, above mass_tol = 0\.005, .*"
+            r"prod_subblow_mass_rate must equal what source_k adds"
         ),
     ):
         step_imex_bdf1_C3(NONE, np.zeros((16, 16)), TENSOR, NONE, MASSES, 1e-3, 1e9)
