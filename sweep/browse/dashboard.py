@@ -46,13 +46,13 @@ def on_dashboard(store: str) -> Iterator[bool]:
 
     @cache
     def data() -> "Data":
-        from .app import data_of
+        from .page import data_of
 
         return data_of(store)
 
     # Dask passes these arguments by position.
     def page(_scheduler: Any, _extra: Any, document: "Document") -> None:
-        from .app import fill
+        from .page import fill
 
         fill(document, data)
 
@@ -80,7 +80,7 @@ def close_to_other_sites(scheduler: Any) -> None:
     scheduler : distributed.Scheduler
         A scheduler with a dashboard.
     """
-    from ..profiles import LOOPBACK
+    from ..workers.profiles import LOOPBACK
     from .visitors import Names, answer_only, name_in
 
     configured = frozenset(map(name_in, _origins()))

@@ -9,11 +9,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..notes import Notes
-from ..rerun import RecordedRuns
+from ..results.columns import Columns, adds_up, coded, parameters, ring_axis
+from ..results.notes import Notes
+from ..results.rerun import RecordedRuns
 from ..store import layout, reader
-from ..views import Columns, adds_up, coded, parameters, ring_axis
-from .texts import shown
+from .parts.html import shown
 
 RUN = "run"
 #: Scalars that are listed first.

@@ -7,9 +7,9 @@ import webbrowser
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from ..errors import StoreError
-from ..quiet import quiet_loggers
-from ..store.place import Place
+from ..common.errors import StoreError
+from ..common.quiet_loggers import quiet_loggers
+from ..store.location import Place
 
 
 class BrowseServer:
@@ -47,7 +47,7 @@ class BrowseServer:
             from bokeh.server.server import BaseServer
             from bokeh.server.util import bind_sockets
 
-            from .app import PageTornado, data_of, fill
+            from .page import PageTornado, data_of, fill
         except ModuleNotFoundError as error:
             problem = "sweep browse needs Bokeh, which is not installed"
             raise StoreError(f"{problem}: pip install 'marsdisk[browse]'") from error

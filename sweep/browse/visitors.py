@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
-from ..profiles import LOOPBACK
+from ..workers.profiles import LOOPBACK
 
 
 def name_in(authority: str) -> str:

@@ -26,7 +26,7 @@ KINDS = {
     "series": "series",
     "psd": "psd",
     "radial": "radial",
-    "sensitivity": "sensitivity",
+    "sensitivity": "tornado",
     "cache": "numerics",
     "convergence": "numerics",
 }

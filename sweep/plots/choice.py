@@ -8,10 +8,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..errors import StoreError
-from ..notes import Notes
+from ..common.errors import StoreError
+from ..results.columns import Columns, adds_up, in_order, label, labels, parameters, ring_axis
+from ..results.notes import Notes
 from ..store import layout, reader
-from ..views import Columns, adds_up, in_order, label, labels, parameters, ring_axis
 from .page import Page, plain
 
 

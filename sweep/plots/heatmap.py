@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from ..errors import StoreError
+from ..common.errors import StoreError
+from ..results.columns import Cells, cells, label, ring_axis
 from ..store import layout
-from ..views import Cells, cells, label, ring_axis
 from .choice import Choice, quantity, source, unit_of, with_unit
 from .page import (
     CMAP,

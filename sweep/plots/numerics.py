@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..accuracy import ERRORS, Accuracy
-from ..errors import StoreError
+from ..common.errors import StoreError
+from ..results.accuracy import ERRORS, Accuracy
+from ..results.columns import Columns
 from ..store import layout, reader
-from ..views import Columns
 from .choice import source
 from .page import COLOURS, Page, plain
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from ..errors import StoreError
-from . import palette
+from ..common import palette
+from ..common.errors import StoreError
 
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"

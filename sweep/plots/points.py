@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 
+from ..results.columns import Cells
 from ..store import layout
-from ..views import Cells
 from .page import CMAP, MEANING, decades
 
 #: Decades of values from which an axis is logarithmic.

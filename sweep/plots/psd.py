@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
-from ..errors import StoreError
-from ..rerun import RecordedRuns, find_run
+from ..common.errors import StoreError
+from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
+from ..results.rerun import RecordedRuns, find_run
 from ..store import layout, reader
 from .choice import Choice, source
-from .densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from .page import CMAP, Page, folded, plain
 
 #: Snapshots that a legend lists; more have a colour bar.

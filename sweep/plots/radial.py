@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
-from ..errors import StoreError
+from ..common.errors import StoreError
+from ..results.columns import adds_up, ring_axis, stopped_early
 from ..store import layout, reader
-from ..views import adds_up, ring_axis, stopped_early
 from .choice import Choice, quantity, source, unit_of
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 

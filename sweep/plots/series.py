@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from marsdisk.physics.constants import YEAR
 
-from ..errors import StoreError
-from ..rerun import find_run
+from ..common.errors import StoreError
+from ..results.columns import labels, ring_axis, stopped_early
+from ..results.rerun import find_run
 from ..store import layout, reader
-from ..views import labels, ring_axis, stopped_early
 from .choice import Choice, counted, quantity, source, unit_of, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 

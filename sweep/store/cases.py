@@ -10,9 +10,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 from . import layout, reader, writer
-from .place import Place
+from .location import Place
 
 Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 

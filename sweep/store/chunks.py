@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from marsdisk.zarr_folder import DESCRIPTION
 
-from .objects import MAX_REQUESTS
-from .place import FILE_BYTES, Folder, Place
+from .location import FILE_BYTES, Folder, Place
+from .object_store import MAX_REQUESTS
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 
 #: Numbers of errors of a medium that has lost a file: a bad sector, or a wrong checksum of the file

@@ -4,7 +4,7 @@ import errno
 import stat
 from pathlib import Path
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 
 
 def refuse_detour(root: Path, key: str) -> None:

@@ -27,10 +27,9 @@ from typing import Any
 
 import filelock
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 from .failures import reason, storage_errors, telling
-from .identity import unique_mark
-from .lock import (
+from .file_lock import (
     ATTEMPT_SECONDS,
     LOCK,
     MAX_ATTEMPTS_WHILE_HELD,
@@ -39,8 +38,9 @@ from .lock import (
     refusal,
     this_driver,
 )
-from .objects import Objects, Tagged
-from .place import Place
+from .identity import unique_mark
+from .location import Place
+from .object_store import Objects, Tagged
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from marsdisk.zarr_folder import store_around
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 
 NAME_BYTES = 255  # at most, in a name, where the system does not say
 NOTE_BYTES = 100  # at most, that a note adds to the name of its store while it is being written

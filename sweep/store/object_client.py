@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 from .failures import reason
 
 #: Retries of the client itself, which no signal interrupts; those of sweep.store.patience follow.

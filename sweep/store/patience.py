@@ -3,7 +3,7 @@
 The client itself repeats a request for some seconds. Here it is repeated for minutes, with growing
 pauses of random length, so that many workers do not return at once. A request may have been done
 though its answer was lost; whoever makes it must know what that means, see
-:mod:`sweep.store.objects`.
+:mod:`sweep.store.object_store`.
 """
 
 import logging

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from marsdisk.zarr_folder import DESCRIPTION
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 from . import chunks, layout, schema
 from .failures import reason, storage_errors, telling
 from .fence import Fence
-from .place import Place, place_of
+from .location import Place, place_of
 
 if TYPE_CHECKING:
     import xarray
@@ -412,7 +412,7 @@ def counts(store: str | Path | Place) -> Counts:
 def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
     """Open a store as an xarray dataset, whose arrays are read when they are used.
 
-    Its accessor ``.sweep`` is a :class:`sweep.store.accessor.SweepAccessor`.
+    Its accessor ``.sweep`` is a :class:`sweep.results.dataset.SweepAccessor`.
 
     Parameters
     ----------
@@ -439,7 +439,7 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
     """
     import xarray
 
-    from . import accessor  # noqa: F401 - registers .sweep
+    from ..results import dataset as accessor  # noqa: F401 - registers .sweep
 
     place = Place.of(store)
     open_group(place)

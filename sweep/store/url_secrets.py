@@ -16,7 +16,7 @@ from marsdisk.url_secrets import (
     may_be_password,
 )
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 
 
 def refuse_secrets(scheme: str, rest: str) -> None:

@@ -18,12 +18,12 @@ from zarr.storage import StorePath, WrapperStore
 
 from marsdisk.result import RunResult
 
-from ..errors import StoreError
+from ..common.errors import StoreError
 from . import layout
 from .coroutines import run_coroutine
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
-from .place import Place
+from .location import Place
 from .reader import array_of
 
 #: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing

@@ -21,13 +21,13 @@ from marsdisk.cache import RunCache
 from marsdisk.config import load_config
 from marsdisk.profiling import profile_step
 from marsdisk.zero_d import run_zero_d
-from sweep.driver import block_task
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.session import run_sweep
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.running.driver import block_task
+from sweep.running.session import run_sweep
+from sweep.spec.file import load_sweep
 from sweep.store import reader
-from sweep.worker import CacheScopes, run_block
+from sweep.workers.block import CacheScopes, run_block
 
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "configs" / "sweeps" / "temperature_supply.yaml"

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from sweep.session import run_sweep
-from sweep.spec import load_sweep
+from sweep.running.session import run_sweep
+from sweep.spec.file import load_sweep
 from sweep.store.coroutines import run_coroutine
-from sweep.store.place import Folder
+from sweep.store.location import Folder
 
 from .page import ROOT, publish, table
 from .studies import CASES_PER_RING, study_file

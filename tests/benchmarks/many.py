@@ -22,7 +22,7 @@ import psutil
 from marsdisk.cache import RunCache
 from marsdisk.config import Variations
 from marsdisk.zero_d import ensure_compiled, prepare, solve
-from sweep.spec import load_sweep
+from sweep.spec.file import load_sweep
 
 from .page import PERFORMANCE, ROOT, publish, table
 

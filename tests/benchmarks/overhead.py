@@ -23,14 +23,14 @@ import psutil
 import zarr
 from rich.console import Console
 
-from sweep import worker
-from sweep.driver import block_task, run_blocks
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.progress import Reporter, Tally
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.running.driver import block_task, run_blocks
+from sweep.running.progress import Reporter, Tally
+from sweep.spec.file import load_sweep
 from sweep.store import layout
 from sweep.store.reader import read_fence
+from sweep.workers import block as worker
 from tests.preloading import preloading
 
 from . import many
@@ -46,11 +46,11 @@ set: {{numerics.t_end_years: 0.02}}
 axes: {{temperature.T0: {{linspace: [3000, 4000, COUNT]}}}}
 """
 NO_RUNS = """
-import sweep.worker
-from sweep.worker import Receipt
+import sweep.workers.block
+from sweep.workers.block import Receipt
 def run_block(task, scopes=None):
     return Receipt(task.index, len(task.overrides), 0, 0, 0, 0.0, 0.0, "nobody")
-sweep.worker.run_block = run_block
+sweep.workers.block.run_block = run_block
 """
 
 Rows = list[tuple[str, str]]

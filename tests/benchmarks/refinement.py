@@ -20,12 +20,12 @@ from rich.table import Table
 from scipy.interpolate import LinearNDInterpolator, RegularGridInterpolator
 
 from marsdisk.yamlfile import read_yaml_mapping
-from sweep.design import POINT
-from sweep.outcomes import outcomes
-from sweep.profiles import usable_cores
-from sweep.session import run_sweep
-from sweep.spec import build_sweep, load_sweep
+from sweep.results.outcomes import outcomes
+from sweep.running.session import run_sweep
+from sweep.spec.designs import POINT
+from sweep.spec.file import build_sweep, load_sweep
 from sweep.store import reader
+from sweep.workers.profiles import usable_cores
 
 FILE = Path(__file__).parents[2] / "configs" / "sweeps" / "mass_loss_refined.yaml"
 RUNS = (50, 100, 200, 400, 800)  # of the refinement

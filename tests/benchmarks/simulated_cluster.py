@@ -25,15 +25,15 @@ import dask
 import psutil
 from distributed import Client, Scheduler, Worker
 
-import sweep.profiles
-from sweep import worker as at_work
-from sweep.cluster import SETTINGS, Cluster, connect
-from sweep.driver import Window, Work, block_task
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+import sweep.workers.profiles
+from sweep.planning.plan import make_plan
+from sweep.running.driver import Window, Work, block_task
+from sweep.spec.file import load_sweep
 from sweep.store.fence import Fence
-from sweep.watchdog import Limits, Watchdog
-from sweep.worker import BlockTask, Receipt
+from sweep.workers import block as at_work
+from sweep.workers.block import BlockTask, Receipt
+from sweep.workers.cluster import SETTINGS, Cluster, connect
+from sweep.workers.watchdog import Limits, Watchdog
 
 from .many import sweep_file
 from .page import SCALE, publish, table
@@ -100,7 +100,10 @@ def drive(address: str, blocks: int) -> dict[str, float]:
     )
     process = psutil.Process()
     receipts = list[Receipt]()
-    with dask.config.set(SETTINGS), connect(sweep.profiles.Scheduler(address), 15.0) as client:
+    with (
+        dask.config.set(SETTINGS),
+        connect(sweep.workers.profiles.Scheduler(address), 15.0) as client,
+    ):
         work = Work(
             lambda block: block_task(plan, "memory://nothing.zarr", block, Fence("", plan.digest)),
             many,

@@ -6,9 +6,9 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from sweep.progress import Tally
-from sweep.session import run_sweep
-from sweep.spec import load_sweep
+from sweep.running.progress import Tally
+from sweep.running.session import run_sweep
+from sweep.spec.file import load_sweep
 
 from .page import ROOT
 

@@ -22,7 +22,7 @@ from hands import EARLY, FAILS_AT, FULL, LAPTOP, PATIENCE, T0, TAU0, Open
 from page_stores import large_store
 from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
 
-import sweep.worker
+import sweep.workers.block
 from sweep.browse.server import BrowseServer
 from sweep.store import layout, reader
 from tests.benchmarks.browsing import OPTIONS
@@ -141,7 +141,7 @@ def _is_local(url: str) -> bool:
 
 def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
     """Run a sweep of which the runs at :data:`FAILS_AT` raise an error with these words."""
-    really = sweep.worker.solve
+    really = sweep.workers.block.solve
 
     def solve(run: Any) -> Any:
         if (run.config.temperature.T0, run.config.optical_depth.tau0_target) == FAILS_AT:
@@ -149,7 +149,7 @@ def run_faulty(file: Path, store: Path, words: str = "no such luck") -> None:
         return really(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep.worker, "solve", solve)
+        patch.setattr(sweep.workers.block, "solve", solve)
         run_here(file, store)
 
 

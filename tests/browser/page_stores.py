@@ -10,7 +10,7 @@ import zarr
 from small_sweeps import as_of_schema
 
 from sweep.store import layout, reader, writer
-from sweep.store.place import Place
+from sweep.store.location import Place
 
 LARGE = {
     "temperature.T0": [3000.0, 5000.0, 250],

@@ -32,11 +32,11 @@ from tornado.websocket import websocket_connect
 import sweep
 from marsdisk.config import load_config
 from sweep.browse.dashboard import results_page
-from sweep.cluster import workers_from
 from sweep.store.coroutines import run_coroutine
 from sweep.store.fence import Fence
-from sweep.watchdog import Limits
-from sweep.worker import BlockTask
+from sweep.workers.block import BlockTask
+from sweep.workers.cluster import workers_from
+from sweep.workers.watchdog import Limits
 from tests.benchmarks import browsing
 
 

@@ -27,9 +27,9 @@ from playwright.sync_api import expect
 
 import sweep
 from marsdisk.physics.constants import YEAR
-from sweep.browse.scales import number as shown_number
-from sweep.browse.series import SHOWN
-from sweep.rerun import RecordedRuns
+from sweep.browse.details.series import SHOWN
+from sweep.browse.parts.scales import number as shown_number
+from sweep.results.rerun import RecordedRuns
 from sweep.store import reader
 
 _BOX = """name => {

@@ -22,9 +22,9 @@ from hands import (
 from playwright.sync_api import expect
 
 import sweep
-from sweep.progress import duration
+from sweep.report.totals import cache_line
+from sweep.running.progress import duration
 from sweep.store import reader
-from sweep.summary import cache_line
 
 
 @pytest.mark.parametrize("size", [LAPTOP, HALF], ids=["laptop", "half"])

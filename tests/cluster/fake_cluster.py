@@ -12,9 +12,9 @@ from typing import Any
 
 from distributed.client import DoneAndNotDoneFutures
 
-from sweep.cluster import Cluster
-from sweep.errors import WorkersLostError
-from sweep.worker import BlockTask, Receipt
+from sweep.common.errors import WorkersLostError
+from sweep.workers.block import BlockTask, Receipt
+from sweep.workers.cluster import Cluster
 
 #: What may become of a task besides a receipt or an error: nothing yet, or a result that is lost
 #: with its worker before anybody fetches it.

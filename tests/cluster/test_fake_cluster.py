@@ -10,7 +10,7 @@ import pytest
 from fake_cluster import PENDING, Clock, FakeClient, receipt_of
 
 from sweep.store.fence import Fence
-from sweep.worker import BlockTask, Receipt, unpacked
+from sweep.workers.block import BlockTask, Receipt, unpacked
 
 TASK = BlockTask("s.zarr", 3, range(2), {}, ({}, {}), "task", True, 1, Fence("", ""))
 NOWHERE = ["tcp://127.0.0.1:1"]

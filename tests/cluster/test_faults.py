@@ -20,10 +20,10 @@ from small_sweeps import assert_same_bits, command, in_one_line, results, run_he
 from waiting import Driver, wait_for, wait_for_blocks, wait_for_death, wait_for_end
 
 import sweep
-import sweep.worker
-from sweep.errors import Interrupted
-from sweep.heartbeat import read_note
-from sweep.store.place import Place
+import sweep.workers.block
+from sweep.common.errors import Interrupted
+from sweep.running.heartbeat import read_note
+from sweep.store.location import Place
 from sweep.store.reader import counts
 from tests.preloading import preloading
 
@@ -98,7 +98,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
 
 TWO_SIGNALS = """
 import functools, signal
-from sweep.stopping import stopping_on_signals
+from sweep.running.stopping import stopping_on_signals
 with stopping_on_signals(functools.partial(print, flush=True)) as stop:
     signal.raise_signal(signal.SIGINT)
     print(stop.is_set(), flush=True)
@@ -242,12 +242,12 @@ BAD_T0 = {
 }
 BAD_CASES = f"""
 import os, signal, sys
-import sweep.worker
-really = sweep.worker.solve
+import sweep.workers.block
+really = sweep.workers.block.solve
 def solve(run):
     exec({BAD_T0!r}.get(run.config.temperature.T0, ""))
     return really(run)
-sweep.worker.solve = solve
+sweep.workers.block.solve = solve
 """
 
 
@@ -284,13 +284,13 @@ def test_cases_that_exit_raise_or_kill_their_worker_fail_alone(
 
 BAD_CHECKS = """
 import os, signal
-import sweep.worker
-really = sweep.worker.check_run
+import sweep.workers.block
+really = sweep.workers.block.check_run
 def check_run(config, **options):
     if config.temperature.T0 == 3300.0:
         os.kill(os.getpid(), signal.SIGKILL)
     return really(config, **options)
-sweep.worker.check_run = check_run
+sweep.workers.block.check_run = check_run
 """
 
 
@@ -332,14 +332,14 @@ def test_in_this_process_too_a_case_that_raises_fails_alone(
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
 ) -> None:
-    really = sweep.worker.solve
+    really = sweep.workers.block.solve
 
     def solve(run: Any) -> Any:
         if run.config.temperature.T0 == 3500.0:
             raise error
         return really(run)
 
-    monkeypatch.setattr(sweep.worker, "solve", solve)
+    monkeypatch.setattr(sweep.workers.block, "solve", solve)
     run_here(
         sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=3),
         tmp_path / "s.zarr",
@@ -353,7 +353,7 @@ def test_interrupting_a_run_never_marks_it_as_failed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    really = sweep.worker.solve
+    really = sweep.workers.block.solve
 
     def solve(run: Any) -> Any:
         if run.config.temperature.T0 == 3500.0:
@@ -363,7 +363,7 @@ def test_interrupting_a_run_never_marks_it_as_failed(
     assert threading.current_thread() is threading.main_thread()
     file = sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 3500.0, 4000.0]}, block=1)
     store = tmp_path / "s.zarr"
-    monkeypatch.setattr(sweep.worker, "solve", solve)
+    monkeypatch.setattr(sweep.workers.block, "solve", solve)
     with pytest.raises(Interrupted):
         run_here(file, store)
     monkeypatch.undo()

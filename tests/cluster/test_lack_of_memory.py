@@ -12,11 +12,11 @@ from fake_cluster import Clock, FakeClient, FakeCluster, StopEvent, described_wo
 from small_sweeps import SCRIPTS
 from waiting import Driver, wait_for_end
 
-import sweep.cluster
-import sweep.watchdog
-from sweep.cluster import _until_some
-from sweep.errors import ClusterError
-from sweep.watchdog import Limits, Watchdog
+import sweep.workers.cluster
+import sweep.workers.watchdog
+from sweep.common.errors import ClusterError
+from sweep.workers.cluster import _until_some
+from sweep.workers.watchdog import Limits, Watchdog
 
 WORDS = (
     "a nanny has ended its worker 3 times for taking more memory than its limit allows, "
@@ -38,8 +38,8 @@ class StarvedCluster(FakeCluster):
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the clock of code that waits for workers."""
     clock = Clock()
-    monkeypatch.setattr(sweep.watchdog, "time", clock)
-    monkeypatch.setattr(sweep.cluster, "time", clock)
+    monkeypatch.setattr(sweep.workers.watchdog, "time", clock)
+    monkeypatch.setattr(sweep.workers.cluster, "time", clock)
     return clock
 
 

@@ -18,13 +18,13 @@ from unreliable_server import (
 )
 from waiting import wait_for
 
-from sweep.errors import StorageOutageError, StoreError
+from sweep.common.errors import StorageOutageError, StoreError
 from sweep.store import lease, object_client
 from sweep.store.failures import ANSWERED
-from sweep.store.lock import driver_of, driving
+from sweep.store.file_lock import driver_of, driving
+from sweep.store.location import Place
 from sweep.store.object_client import client_store
-from sweep.store.objects import Objects
-from sweep.store.place import Place
+from sweep.store.object_store import Objects
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from unreliable_server import SECRET
 from waiting import PATIENCE, Driver, wait_for_blocks, wait_for_end
 
 import sweep
-from sweep.errors import StoreError
+from sweep.common.errors import StoreError
 from sweep.store import lease
-from sweep.store.lock import driving
-from sweep.store.objects import Objects
-from sweep.store.place import Place
+from sweep.store.file_lock import driving
+from sweep.store.location import Place
+from sweep.store.object_store import Objects
 from sweep.store.reader import counts
 
 BLOCKS = 10

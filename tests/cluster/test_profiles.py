@@ -9,10 +9,10 @@ import yaml
 from click.testing import CliRunner
 from small_sweeps import CONFIGS, sweep_file
 
-import sweep.cli
+import sweep.cli.main
 from marsdisk.errors import ConfigError
-from sweep.cluster import loud
-from sweep.profiles import JobsProfile, Scheduler, load_profile
+from sweep.workers.cluster import loud
+from sweep.workers.profiles import JobsProfile, Scheduler, load_profile
 
 SLURM: dict[str, Any] = {
     "kind": "slurm",
@@ -36,7 +36,8 @@ def profile(folder: Path, name: str = "mine.yaml", **changes: Any) -> str:
 
 def run(folder: Path, *words: str) -> Any:
     return CliRunner().invoke(
-        sweep.cli.main, ["run", str(sweep_file(folder, axes={"dynamics.e0": [0.1, 0.5]})), *words]
+        sweep.cli.main.main,
+        ["run", str(sweep_file(folder, axes={"dynamics.e0": [0.1, 0.5]})), *words],
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from small_sweeps import T0_AND_RINGS, command, run_here, sweep_file
 
-from sweep.errors import PlanChangedError, StoreError
+from sweep.common.errors import PlanChangedError, StoreError
 from sweep.store import reader
-from sweep.store.lock import driving
+from sweep.store.file_lock import driving
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:

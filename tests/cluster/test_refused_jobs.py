@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("dask_jobqueue")
 from distributed.core import Status
 
-from sweep.jobs import _disown_refused
+from sweep.workers.jobs import _disown_refused
 
 
 def test_only_a_job_without_a_number_has_nothing_to_close() -> None:

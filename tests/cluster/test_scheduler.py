@@ -16,8 +16,8 @@ from gate import Gate
 from small_sweeps import assert_same_bits, command, run_here
 from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
-from sweep.heartbeat import read_note
-from sweep.store.place import Place
+from sweep.running.heartbeat import read_note
+from sweep.store.location import Place
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]

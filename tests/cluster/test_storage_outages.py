@@ -14,17 +14,17 @@ from rich.console import Console
 from small_sweeps import sweep_file
 from test_window import Drive, task_of
 
-import sweep.driver
-import sweep.outage
-from sweep.driver import run_blocks
-from sweep.errors import StorageOutageError, StoreError
-from sweep.outage import LONGEST_PAUSE_SECONDS, Outage
-from sweep.plan import make_plan
-from sweep.progress import Reporter, Tally
-from sweep.spec import load_sweep
+import sweep.running.driver
+import sweep.running.outage
+from sweep.common.errors import StorageOutageError, StoreError
+from sweep.planning.plan import make_plan
+from sweep.running.driver import run_blocks
+from sweep.running.outage import LONGEST_PAUSE_SECONDS, Outage
+from sweep.running.progress import Reporter, Tally
+from sweep.spec.file import load_sweep
 from sweep.store.failures import MEANINGS, is_passing, reason, telling
-from sweep.store.place import Folder
-from sweep.worker import BlockTask, Receipt
+from sweep.store.location import Folder
+from sweep.workers.block import BlockTask, Receipt
 
 AWAY = StorageOutageError("s3://bucket/s.zarr: the object store answered 503 Service Unavailable")
 
@@ -33,7 +33,7 @@ AWAY = StorageOutageError("s3://bucket/s.zarr: the object store answered 503 Ser
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the clock that outages are measured by."""
     clock = Clock()
-    monkeypatch.setattr(sweep.outage, "time", clock)
+    monkeypatch.setattr(sweep.running.outage, "time", clock)
     return clock
 
 
@@ -108,7 +108,7 @@ def drive(
         return AWAY if tried[index] <= outages.get(index, 0) else receipt_of(future.task)
 
     window = Drive(monkeypatch, outcome_of, blocks, **limits)
-    monkeypatch.setattr(sweep.outage, "time", window.clock)
+    monkeypatch.setattr(sweep.running.outage, "time", window.clock)
     return window
 
 
@@ -146,7 +146,7 @@ def test_blocks_that_an_object_store_gives_back_are_no_sign_of_workers_that_hang
 def test_an_outage_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     window = drive(monkeypatch, dict.fromkeys(range(3), 1e9), 3)
     monkeypatch.setattr(window.watchdog, "say", lambda words: window.stop.set())
-    with pytest.raises(sweep.driver.Interrupted):
+    with pytest.raises(sweep.running.driver.Interrupted):
         window.run()
     assert window.clock.now == 1000.0
     assert window.take_what_is_left() == [0, 1, 2]
@@ -177,8 +177,8 @@ def test_in_this_process_too_a_block_is_tried_again_and_counted_once(
             raise AWAY
         return receipt_of(task)
 
-    monkeypatch.setattr(sweep.driver, "run_block", run_block)
-    monkeypatch.setattr(sweep.driver, "task_maker", lambda plan, store: task_of)
+    monkeypatch.setattr(sweep.running.driver, "run_block", run_block)
+    monkeypatch.setattr(sweep.running.driver, "task_maker", lambda plan, store: task_of)
     reporter = Reporter(Console(file=io.StringIO()), Tally(4))
     run = functools.partial(run_blocks, plan, "s3://bucket/s.zarr", plan.blocks, workers=0)
     run(reporter=reporter, stop=StopEvent(clock))

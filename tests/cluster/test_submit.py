@@ -18,11 +18,11 @@ from gate import Gate
 from small_sweeps import assert_same_bits, command, run_here
 from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
-import sweep.cli
-from sweep.heartbeat import STOPPED
-from sweep.store.place import Place
+import sweep.cli.main
+from sweep.running.heartbeat import STOPPED
+from sweep.running.submit import Request, _hand_over
+from sweep.store.location import Place
 from sweep.store.reader import counts
-from sweep.submit import Request, _hand_over
 
 Start = Callable[..., Driver]
 
@@ -204,7 +204,7 @@ def test_a_note_from_anybody_harms_no_command(
         (["watch", "--patience", "1"], {0, 2}),
         (["cancel", "--patience", "1"], {2}),
     ):
-        done = CliRunner().invoke(sweep.cli.main, [words[0], str(store), *words[1:]])
+        done = CliRunner().invoke(sweep.cli.main.main, [words[0], str(store), *words[1:]])
         assert done.exit_code in codes, done.output
         assert "\x1b" not in done.output
         assert "defect" not in done.output
@@ -233,9 +233,9 @@ def test_a_sweep_keeps_its_driver_where_a_scheduler_is_not_found_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client = ClientOnce()
-    monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
-    monkeypatch.setattr("sweep.submit.get_client", client)
-    monkeypatch.setattr("sweep.submit.fire_and_forget", lambda future: None)
+    monkeypatch.setattr("sweep.running.submit.STANDBY_SECONDS", 0.0)
+    monkeypatch.setattr("sweep.running.submit.get_client", client)
+    monkeypatch.setattr("sweep.running.submit.fire_and_forget", lambda future: None)
     _hand_over(
         Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
     )
@@ -251,8 +251,8 @@ def test_a_sweep_whose_scheduler_is_never_found_again_says_so(
     def fail() -> None:
         raise OSError("Timed out")
 
-    monkeypatch.setattr("sweep.submit.STANDBY_SECONDS", 0.0)
-    monkeypatch.setattr("sweep.submit.get_client", fail)
+    monkeypatch.setattr("sweep.running.submit.STANDBY_SECONDS", 0.0)
+    monkeypatch.setattr("sweep.running.submit.get_client", fail)
     _hand_over(
         Place.of(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
     )

@@ -7,9 +7,9 @@ import dask
 import pytest
 from fake_cluster import Clock, FakeClient, FakeCluster, described_worker
 
-import sweep.watchdog
-from sweep.errors import ClusterError, WorkersLostError
-from sweep.watchdog import BLOCKS_PER_WORKER, Limits, Watchdog
+import sweep.workers.watchdog
+from sweep.common.errors import ClusterError, WorkersLostError
+from sweep.workers.watchdog import BLOCKS_PER_WORKER, Limits, Watchdog
 
 PAUSED = {
     "a": described_worker(status="paused"),
@@ -21,7 +21,7 @@ PAUSED = {
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the clock of the watchdog."""
     clock = Clock()
-    monkeypatch.setattr(sweep.watchdog, "time", clock)
+    monkeypatch.setattr(sweep.workers.watchdog, "time", clock)
     return clock
 
 
@@ -152,6 +152,6 @@ def test_the_window_is_as_wide_as_the_threads_of_workers_that_take_blocks(clock:
 
 
 def test_limits_are_settings_of_dask() -> None:
-    with dask.config.set({"sweep.no-worker": "2 minutes", "sweep.quiet": 7}):
+    with dask.config.set({"sweep.no-worker": "2 minutes", "sweep.common.quiet_loggers": 7}):
         limits = Limits.from_config()
     assert (limits.no_worker, limits.quiet, limits.too_few) == (120.0, 7.0, Limits().too_few)

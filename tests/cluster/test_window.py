@@ -27,25 +27,25 @@ from fake_cluster import (
 from rich.console import Console
 from small_sweeps import sweep_file
 
-import sweep.cli
-import sweep.driver
-import sweep.watchdog
-from sweep.cluster import Cluster
-from sweep.driver import RESTARTS, Window, Work, run_blocks
-from sweep.errors import (
+import sweep.cli.main
+import sweep.running.driver
+import sweep.workers.watchdog
+from sweep.common.errors import (
     ClusterError,
     Interrupted,
     StoreError,
     UnfitWorkerError,
     WorkersLostError,
 )
-from sweep.making import create
-from sweep.plan import Block, make_plan
-from sweep.progress import Reporter, Tally
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import Block, make_plan
+from sweep.running.driver import RESTARTS, Window, Work, run_blocks
+from sweep.running.progress import Reporter, Tally
+from sweep.spec.file import load_sweep
 from sweep.store.fence import Fence
-from sweep.watchdog import Limits, Watchdog
-from sweep.worker import BlockTask, Receipt
+from sweep.workers.block import BlockTask, Receipt
+from sweep.workers.cluster import Cluster
+from sweep.workers.watchdog import Limits, Watchdog
 
 KILLED = distributed.KilledWorker("task", "worker", 1)
 LOSSES = ("of the connection", "of all futures", "of answers", "of a result")
@@ -95,8 +95,8 @@ class Drive:
         **limits: float,
     ) -> None:
         self.clock = Clock()
-        monkeypatch.setattr(sweep.watchdog, "time", self.clock)
-        monkeypatch.setattr(sweep.driver, "wait", wait)
+        monkeypatch.setattr(sweep.workers.watchdog, "time", self.clock)
+        monkeypatch.setattr(sweep.running.driver, "wait", wait)
         described = {"a": described_worker()} if workers is None else workers
         self.client = FakeClient(self.clock, outcome_of)
         self.cluster = FakeCluster(self.client, described, own=own)
@@ -430,8 +430,8 @@ def run_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rep
     stop = StopEvent(Clock())
 
     def run_on(workers_from: Callable[..., Any]) -> Reporter:
-        monkeypatch.setattr(sweep.driver, "workers_from", workers_from)
-        monkeypatch.setattr(sweep.driver, "wait", wait)
+        monkeypatch.setattr(sweep.running.driver, "workers_from", workers_from)
+        monkeypatch.setattr(sweep.running.driver, "wait", wait)
         run_blocks(plan, store, plan.blocks, workers=2, reporter=reporter, stop=stop)
         return reporter
 
@@ -500,6 +500,6 @@ def test_a_sweep_with_runs_left_does_not_end_with_exit_code_0(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]})
-    monkeypatch.setattr(sweep.driver, "run_blocks", lambda *arguments, **options: None)
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", "--workers", "0"])
+    monkeypatch.setattr(sweep.running.driver, "run_blocks", lambda *arguments, **options: None)
+    done = CliRunner().invoke(sweep.cli.main.main, ["run", "small.yaml", "--workers", "0"])
     assert done.exit_code != 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from sweep.store.place import Place
+from sweep.store.location import Place
 from sweep.store.reader import counts
 
 Driver = subprocess.Popen[str]

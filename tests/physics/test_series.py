@@ -23,8 +23,8 @@ from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.vapour import SETS
 from marsdisk.result import GATES
 from marsdisk.zero_d import run_zero_d
-from sweep.session import run_sweep
-from sweep.spec import load_sweep
+from sweep.running.session import run_sweep
+from sweep.spec.file import load_sweep
 
 Shipped = Callable[..., RunConfig]
 #: Set-ups in which every channel of loss, gate and feedback acts.

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from small_sweeps import MIXED, SOME, T0_AND_RINGS, base_in, forget_block, run_here, sweep_file
 
-from sweep.plan import Plan, make_plan
-from sweep.spec import Sweep, load_sweep
+from sweep.planning.plan import Plan, make_plan
+from sweep.spec.file import Sweep, load_sweep
 
 
 @pytest.fixture

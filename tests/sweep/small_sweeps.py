@@ -22,12 +22,12 @@ from rich.console import Console
 from zarr.codecs import Crc32cCodec
 
 import marsdisk.cli
-import sweep.cli
-from sweep.plan import Plan
-from sweep.session import run_sweep
-from sweep.spec import load_sweep
+import sweep.cli.main
+from sweep.planning.plan import Plan
+from sweep.running.session import run_sweep
+from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
-from sweep.store.place import Place
+from sweep.store.location import Place
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MELT = CONFIGS / "mars_0d_melt_simple.yaml"
@@ -100,7 +100,7 @@ def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]"
     environment, imports, pipes, or signals of a process need :func:`command`.
     """
     program, *arguments = map(str, words)
-    main = {"sweep": sweep.cli.main, "marsdisk": marsdisk.cli.main}[program]
+    main = {"sweep": sweep.cli.main.main, "marsdisk": marsdisk.cli.main}[program]
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(cwd))
         stack.enter_context(keep_settings())

@@ -9,7 +9,7 @@ import xarray
 from small_sweeps import HOSTILE, T0_AND_RINGS, run_here, sweep_file
 
 import sweep
-from sweep.plan import run_id
+from sweep.planning.plan import run_id
 
 CHUNKS: list[Any] = [None, {}]
 

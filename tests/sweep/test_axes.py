@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from marsdisk.physics.orbit import annulus_area
-from sweep.axes import parse_axis, same, short_names, variant_axis, zip_axis
-from sweep.marginals import parse_marginal
+from sweep.spec.axes import parse_axis, same, short_names, variant_axis, zip_axis
+from sweep.spec.distributions import parse_marginal
 
 
 @pytest.mark.parametrize(

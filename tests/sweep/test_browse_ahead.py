@@ -9,8 +9,8 @@ pytest.importorskip("bokeh")
 from bokeh.document import Document
 from small_sweeps import run_here, sweep_file
 
-from sweep.browse.app import VIEWS, Page, data_of
-from sweep.browse.details import PARTS
+from sweep.browse.details.chosen import PARTS
+from sweep.browse.page import VIEWS, Page, data_of
 
 LOOKS = 20  # more than there are things to make
 

@@ -8,9 +8,9 @@ import pytest
 from small_sweeps import sweep_file
 
 from sweep.browse.data import Data
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 
 T0 = {"temperature.T0": [3000.0, 4000.0]}

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from sweep.browse import csvtext
-from sweep.browse.scales import Scale, number
-from sweep.browse.texts import escaped, plain, shown
+from sweep.browse.parts import csv_text
+from sweep.browse.parts.html import escaped, plain, shown
+from sweep.browse.parts.scales import Scale, number
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_texts_act_on_nothing() -> None:
 
 def test_a_table_keeps_numbers_in_full_and_disarms_formulas() -> None:
     numbers = [0.1 + 0.2, math.nan]
-    out = csvtext.table({"M_loss [M_Mars]": numbers, "variant": ["=1+1", 'a "b",\nc']})
+    out = csv_text.table({"M_loss [M_Mars]": numbers, "variant": ["=1+1", 'a "b",\nc']})
     head, first, second = csv.reader(io.StringIO(out))
     assert head == ["M_loss [M_Mars]", "variant"]
     assert float(first[0]) == numbers[0]

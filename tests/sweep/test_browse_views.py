@@ -7,12 +7,13 @@ pytest.importorskip("bokeh")
 from bokeh.document import Document
 from small_sweeps import run_here, sweep_file
 
-from sweep.browse import parallel, points
-from sweep.browse.app import VIEWS, Page, data_of
-from sweep.browse.cells import CellsFigure
 from sweep.browse.data import Data
-from sweep.browse.scales import Scale
-from sweep.views import Cells
+from sweep.browse.page import VIEWS, Page, data_of
+from sweep.browse.parts import points
+from sweep.browse.parts.cells import CellsFigure
+from sweep.browse.parts.scales import Scale
+from sweep.browse.views import parallel
+from sweep.results.columns import Cells
 
 T0_AND_TAU0 = {"temperature.T0": [3000.0, 4000.0], "optical_depth.tau0_target": [0.5, 1.0]}
 LONG_WORDS = [letter * 18 for letter in "abcd"]

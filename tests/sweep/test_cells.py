@@ -7,8 +7,8 @@ import pytest
 from small_sweeps import HOSTILE, run_here, sweep_file
 
 import sweep
-from sweep import views
-from sweep.errors import StoreError
+from sweep.common.errors import StoreError
+from sweep.results import columns as views
 from sweep.store import reader
 
 

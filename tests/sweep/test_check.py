@@ -22,18 +22,18 @@ from small_sweeps import (
 )
 
 import sweep
-import sweep.worker
+import sweep.workers.block
 from marsdisk.config import build_config, merge
 from marsdisk.convergence import QUANTITIES, check_run
 from marsdisk.errors import ConfigError, SolverError
-from sweep.driver import block_task
-from sweep.errors import PlanChangedError
-from sweep.making import create, forecast
-from sweep.plan import Plan, make_plan
-from sweep.spec import load_sweep
+from sweep.common.errors import PlanChangedError
+from sweep.planning.create_store import create, forecast
+from sweep.planning.plan import Plan, make_plan
+from sweep.running.driver import block_task
+from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
 from sweep.store.fence import Fence
-from sweep.worker import CacheScopes, run_block
+from sweep.workers.block import CacheScopes, run_block
 
 Planner = Callable[..., Plan]
 ERRORS = ("err_time", "err_bins")
@@ -236,7 +236,7 @@ def test_a_comparison_that_fails_is_infinite_and_the_run_is_done(
     def fail(*given: object, **named: object) -> None:
         raise SolverError("no")
 
-    monkeypatch.setattr(sweep.worker, "check_run", fail)
+    monkeypatch.setattr(sweep.workers.block, "check_run", fail)
     plan = run_here(sweep_file(tmp_path, **SOME), tmp_path / "s.zarr")
     dataset = sweep.open_store(tmp_path / "s.zarr")
     assert dataset.status.values.tolist() == [layout.DONE] * 6
@@ -255,7 +255,7 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
     create(plan, tmp_path / "s.zarr")
     seen: list[object] = []
     monkeypatch.setattr(
-        sweep.worker,
+        sweep.workers.block,
         "check_run",
         lambda config, **given: seen.append(config) or check_run(config, **given),
     )  # type: ignore[func-returns-value]
@@ -341,7 +341,9 @@ def test_a_plan_counts_the_checks_in_its_time(
 ) -> None:
     """By a clock on which a run takes 1 s, and a check 6 s: two checks of six runs are 2/3."""
     moments = iter([0.0, 1.0, 10.0, 16.0])
-    monkeypatch.setattr("sweep.ending.time", SimpleNamespace(perf_counter=lambda: next(moments)))
+    monkeypatch.setattr(
+        "sweep.report.plan_and_end.time", SimpleNamespace(perf_counter=lambda: next(moments))
+    )
     sweep_file(tmp_path, **SOME)
     done = run_command("sweep", "plan", "small.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -15,10 +15,10 @@ from zarr.codecs import Crc32cCodec
 import sweep
 from marsdisk.convergence import QUANTITIES
 from sweep import plots
-from sweep.card import card
-from sweep.spec import load_sweep
-from sweep.store import reader, repair
-from sweep.summary import accuracy_lines
+from sweep.report.run_card import card
+from sweep.report.totals import accuracy_lines
+from sweep.spec.file import load_sweep
+from sweep.store import doctor, reader
 
 ERRORS = ("err_time", "err_bins")
 ARRAYS = (*ERRORS, "order_bins")
@@ -184,7 +184,7 @@ def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(
     as_of_schema(store, 2)
     before = sweep.open_store(checked)
     group = reader.open_group(store)
-    assert [finding.kind for finding in repair.examine(store, deep=True).findings] == []
+    assert [finding.kind for finding in doctor.examine(store, deep=True).findings] == []
     assert sweep.open_store(store).err_bins.sel(quantity="t99").values.tolist() == pytest.approx(
         before.err_bins.sel(quantity="t99").values.tolist(), nan_ok=True
     )

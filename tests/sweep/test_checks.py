@@ -20,17 +20,17 @@ from small_sweeps import (
 )
 from toy_model import BOUNDS, TINY, install
 
-import sweep.cli
+import sweep.cli.main
 from marsdisk.commands import CHECK_FAILED
 from marsdisk.errors import ConfigError
-from sweep.checks import parse_expectations
-from sweep.errors import PlanChangedError
-from sweep.heartbeat import FINISHED, HEARTBEAT
-from sweep.judging import judge
-from sweep.plan import Plan
-from sweep.rows import Results
+from sweep.common.errors import PlanChangedError
+from sweep.planning.plan import Plan
+from sweep.results.judge import judge
+from sweep.results.judged_columns import Results
+from sweep.running.heartbeat import FINISHED, HEARTBEAT
+from sweep.spec.expectations import parse_expectations
 from sweep.store import layout, reader
-from sweep.store.place import Place
+from sweep.store.location import Place
 
 STAYS = {"along": "e0", "expect": "M_loss >= 0.5 or not earlier(M_loss >= 0.5)"}
 SPREAD = {"over": "i0", "expect": "largest(M_loss) <= 1.1 * smallest(M_loss)"}
@@ -67,7 +67,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
 
 
 def ask(*words: object) -> Result:
-    return CliRunner().invoke(sweep.cli.main, [*map(str, words)])
+    return CliRunner().invoke(sweep.cli.main.main, [*map(str, words)])
 
 
 def checked(store: Path, *words: object) -> dict[str, Any]:
@@ -455,7 +455,7 @@ def test_names_of_parts_that_only_some_stores_have_are_known_where_they_are(
 def test_names_that_a_plan_knows_are_those_of_its_store(
     plan: Callable[..., Plan], finished: Path
 ) -> None:
-    from sweep.rows import Results
+    from sweep.results.judged_columns import Results
     from sweep.store import reader
 
     expected = Results.expected(plan(axes=T0_AND_RINGS))

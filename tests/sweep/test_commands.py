@@ -34,10 +34,10 @@ from marsdisk.config_errors import config_keys
 from marsdisk.notes import SENTENCES, Note
 from marsdisk.report import SERIES
 from marsdisk.zero_d import ensure_compiled
-from sweep.making import forecast
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
-from sweep.store.lock import driving
+from sweep.planning.create_store import forecast
+from sweep.planning.plan import make_plan
+from sweep.spec.file import load_sweep
+from sweep.store.file_lock import driving
 from sweep.store.reader import counts
 
 Finished = tuple[Any, Path]
@@ -144,7 +144,7 @@ def test_status_counts_runs_and_blocks(ran: Finished) -> None:
 
 def test_status_waits_for_neither_numba_nor_zarr(ran: Finished) -> None:
     code = (
-        "import sys; from sweep.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        "import sys; from sweep.cli.main import main; main(sys.argv[1:], standalone_mode=False);"
         " print({'numba', 'zarr'} & {*sys.modules})"
     )
     done = subprocess.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import zarr
 
-from sweep.errors import StoreError
+from sweep.common.errors import StoreError
 from sweep.store.reader import Counts, counts, open_group
 
 

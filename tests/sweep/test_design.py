@@ -11,14 +11,14 @@ from scipy import stats
 from small_sweeps import assert_same_bits, run_here, sweep_file
 
 import sweep
-import sweep.design
+import sweep.spec.designs
 from marsdisk.errors import ConfigError
-from sweep.design import POINT
-from sweep.errors import PlanChangedError, StoreError
-from sweep.extras import ExtraMissingError
-from sweep.marginals import parse_marginal
-from sweep.plan import Plan
-from sweep.spec import Sweep
+from sweep.common.errors import PlanChangedError, StoreError
+from sweep.common.optional import ExtraMissingError
+from sweep.planning.plan import Plan
+from sweep.spec.designs import POINT
+from sweep.spec.distributions import parse_marginal
+from sweep.spec.file import Sweep
 from sweep.store import layout, reader
 from sweep.store.cases import cases
 
@@ -437,10 +437,10 @@ def test_points_that_another_version_draws_are_noticed(
 ) -> None:
     file = sweep_file(tmp_path, sample=GIVEN)
     # a library that draws other points can only be had by replacing it
-    drawn = sweep.design._drawn  # noqa: SLF001
+    drawn = sweep.spec.designs._drawn  # noqa: SLF001
     run_here(file, tmp_path / "s.zarr")
-    monkeypatch.setattr(sweep.design, "_drawn", lambda spec: 1.0 - drawn(spec))
-    monkeypatch.setattr(sweep.design, "_version", lambda name: "99.0")
+    monkeypatch.setattr(sweep.spec.designs, "_drawn", lambda spec: 1.0 - drawn(spec))
+    monkeypatch.setattr(sweep.spec.designs, "_version", lambda name: "99.0")
     with pytest.raises(
         PlanChangedError,
         match=(

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import sweep.cli
-from sweep.design import METHODS
-from sweep.spec import load_sweep
+import sweep.cli.main
+from sweep.spec.designs import METHODS
+from sweep.spec.file import load_sweep
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def test_its_sections_are_in_the_shipped_files() -> None:
 )
 def test_its_questions_are_understood(line: str) -> None:
     _, *words = shlex.split(line)
-    done = CliRunner().invoke(sweep.cli.main, words)
+    done = CliRunner().invoke(sweep.cli.main.main, words)
     # which is looked for when all options have been read
     assert "there is no store of a sweep here" in done.output
 

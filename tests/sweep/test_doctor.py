@@ -14,16 +14,16 @@ from click.testing import CliRunner
 from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 
 from sweep import open_store
-from sweep.cli import main
-from sweep.doctor import findings_json
-from sweep.errors import StoreError
-from sweep.export import Selection
-from sweep.plan import make_plan
-from sweep.session import create, sweep_of_store
-from sweep.spec import load_sweep
+from sweep.cli.main import main
+from sweep.common.errors import StoreError
+from sweep.planning.plan import make_plan
+from sweep.report.doctor import findings_json
+from sweep.results.export import Selection
+from sweep.running.session import create, sweep_of_store
+from sweep.spec.file import load_sweep
 from sweep.store import reader
-from sweep.store.lock import driving
-from sweep.store.repair import Diagnosis, examine, repair
+from sweep.store.doctor import Diagnosis, examine, repair
+from sweep.store.file_lock import driving
 
 Damage = Callable[[Path], object]
 

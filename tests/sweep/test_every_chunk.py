@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from small_sweeps import MIXED, T0_AND_RINGS, as_of_schema, assert_same_bits, run_here, sweep_file
 
 import sweep
-from sweep.cli import main
-from sweep.errors import StoreError
-from sweep.store import chunks, layout, reader, repair, schema
-from sweep.store.place import Place
+from sweep.cli.main import main
+from sweep.common.errors import StoreError
+from sweep.store import chunks, doctor, layout, reader, schema
+from sweep.store.location import Place
 
 SWEEPS = {
     "rings": {"axes": T0_AND_RINGS},
@@ -92,7 +92,7 @@ def test_whatever_chunk_is_gone_the_doctor_misses_it_and_readers_refuse_it(
         for key in (keys[0], keys[-1]):
             with absent(store / key):
                 assert_missed(store, name)
-    assert repair.examine(store).is_clean
+    assert doctor.examine(store).is_clean
 
 
 @contextlib.contextmanager
@@ -109,7 +109,7 @@ def assert_missed(store: Path, name: str) -> None:
 
     A block whose chunk of ``status`` is missing counts as not committed.
     """
-    findings = repair.examine(store).findings
+    findings = doctor.examine(store).findings
     assert findings, name
     if name == "status":
         return
@@ -133,7 +133,7 @@ def test_lost_chunks_are_computed_again_to_the_same_bits(whole: Path, tmp_path: 
     shutil.copy(whole.parent / "small.yaml", tmp_path / "small.yaml")
     run_here(tmp_path / "small.yaml", store)
     assert_same_bits(store, whole)
-    assert repair.examine(store, deep=True).is_clean
+    assert doctor.examine(store, deep=True).is_clean
 
 
 def test_arrays_that_an_extension_brings_have_chunks_for_the_blocks_that_were_there(
@@ -150,7 +150,7 @@ def test_arrays_that_an_extension_brings_have_chunks_for_the_blocks_that_were_th
         tmp_path / "s.zarr",
         extending=True,
     )
-    assert repair.examine(tmp_path / "s.zarr", deep=True).is_clean
+    assert doctor.examine(tmp_path / "s.zarr", deep=True).is_clean
     summed = sweep.open_store(tmp_path / "s.zarr").E_collisions.values
     assert np.isfinite(summed).tolist() == [False, False, True, True]
 
@@ -174,7 +174,7 @@ def test_stores_of_the_first_schema_are_read_and_lack_what_they_never_wrote(
     shutil.copytree(whole, store)
     as_of_schema(store, 1)
     (store / keys_of_chunks(store)["cache_refused"][0]).unlink()
-    assert repair.examine(store).is_clean
+    assert doctor.examine(store).is_clean
     assert (sweep.open_store(store).cache_refused.values == 0).all()
 
 
@@ -228,7 +228,7 @@ def test_blocks_that_are_committed_while_the_doctor_looks_are_not_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
-        commit_after_the_first_listing(patch, begun, whole, (repair,))
-        kinds = [finding.kind for finding in repair.examine(begun).findings]
+        commit_after_the_first_listing(patch, begun, whole, (doctor,))
+        kinds = [finding.kind for finding in doctor.examine(begun).findings]
     assert "lost chunks" not in kinds
-    assert repair.examine(begun).findings == []
+    assert doctor.examine(begun).findings == []

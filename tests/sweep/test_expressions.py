@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.expressions import MAX_LENGTH, Expression, ExpressionError, Labels
+from sweep.spec.expressions import MAX_LENGTH, Expression, ExpressionError, Labels
 
 TEXT = np.dtypes.StringDType()
 COLUMNS: dict[str, Any] = {

@@ -12,13 +12,13 @@ from small_sweeps import assert_same_bits, run_command, run_here, sweep_file
 from zarr.storage import LocalStore
 
 import sweep
-from sweep.errors import PlanChangedError, StoreError
-from sweep.plan import Plan
-from sweep.store import layout, reader, repair
-from sweep.store.place import Place
+from sweep.common.errors import PlanChangedError, StoreError
+from sweep.planning.plan import Plan
+from sweep.results.columns import Columns
+from sweep.store import doctor, layout, reader
+from sweep.store.location import Place
 from sweep.store.reader import counts
 from sweep.store.writer import UNFILLED
-from sweep.views import Columns
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
 FIVE = {"temperature.T0": [3000.0, 3250.0, 3500.0, 4000.0, 4500.0]}
@@ -150,7 +150,7 @@ def test_a_store_is_extended_again_and_again(store: Path) -> None:
         store.parent / "at_once.zarr",
     )
     assert_same_bits(store, store.parent / "at_once.zarr")
-    assert repair.examine(store).findings == []
+    assert doctor.examine(store).findings == []
 
 
 def test_a_key_that_only_new_runs_differ_in_becomes_a_coordinate_of_all(store: Path) -> None:
@@ -263,7 +263,7 @@ def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     store = folder / "whole.zarr"
     shutil.copytree(three, store)
     with pytest.MonkeyPatch.context() as only_extending:
-        only_extending.setattr("sweep.session._run", lambda *arguments: None)
+        only_extending.setattr("sweep.running.session._run", lambda *arguments: None)
         changes = watch_changes(only_extending)(math.inf)
         run_here(file, store, extending=True)
         total = changes()
@@ -297,7 +297,7 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
     run_here(file, tmp_path / "taken_back.zarr", extending=True)
     assert_same_bits(tmp_path / "taken_back.zarr", undisturbed)
     assert [
-        repair.examine(place).findings
+        doctor.examine(place).findings
         for place in (tmp_path / "finished.zarr", tmp_path / "taken_back.zarr")
     ] == [[], []]
 
@@ -317,7 +317,7 @@ def test_an_array_that_a_broken_off_extension_has_not_filled_is_filled_by_the_ne
         with pytest.raises(Killed):
             run_here(file, store, extending=True)
     run_here(file, store, extending=True)
-    assert repair.examine(store).findings == []
+    assert doctor.examine(store).findings == []
     assert_same_bits(store, whole[0])
     assert UNFILLED not in sweep.open_store(store).E_collisions.attrs
 
@@ -345,7 +345,7 @@ def test_a_damaged_chunk_of_a_block_that_is_not_full_does_not_keep_it_from_being
     (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
     run_here(sweep_file(store.parent, "more.yaml", axes=FIVE), store)
     assert sweep.open_store(store).status.values.tolist() == [1, 1, 1, 3, 1, 1]
-    assert repair.examine(store, deep=True).findings == []
+    assert doctor.examine(store, deep=True).findings == []
 
 
 def test_a_design_that_can_be_continued_is_extended_to_the_one_made_at_once(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_a_block_marked_as_pending_by_a_repair_is_finished_beside_its_unused_row
 ) -> None:
     extended(store, axes=FIVE)
     (store / "M_loss" / "c" / "1").write_bytes(b"garbled")
-    assert not repair.repair(store).is_clean
+    assert not doctor.repair(store).is_clean
     run_here(sweep_file(store.parent, "more.yaml", axes=FIVE), store)
     assert sweep.open_store(store).status.values.tolist() == [1, 1, 1, 3, 1, 1]
-    assert repair.examine(store).findings == []
+    assert doctor.examine(store).findings == []

@@ -13,16 +13,16 @@ import pytest
 from small_sweeps import assert_same_bits, in_one_line, run_command, run_here, sweep_file
 
 import sweep
-import sweep.worker
+import sweep.workers.block
 from marsdisk.cache import RunCache
 from marsdisk.config import RunConfig
 from marsdisk.convergence import check_run
 from marsdisk.errors import SolverError
 from marsdisk.zero_d import ensure_compiled, finish, prepare, run_zero_d, solve
-from sweep.errors import TooManyFailures
-from sweep.progress import Allowance
+from sweep.common.errors import TooManyFailures
+from sweep.running.progress import Allowance
 from sweep.store.reader import counts
-from sweep.watch import Watch
+from sweep.workers.time_limit import Watch
 
 Shipped = Callable[..., RunConfig]
 T0 = {"temperature.T0": [3000.0, 3250.0, 3500.0, 3750.0, 4000.0]}
@@ -31,7 +31,7 @@ T0 = {"temperature.T0": [3000.0, 3250.0, 3500.0, 3750.0, 4000.0]}
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[float]], None]:
     """Return a function that makes runs with given T0 fail."""
-    solve_normally = sweep.worker.solve
+    solve_normally = sweep.workers.block.solve
 
     def fail(bad: set[float]) -> None:
         def solve(run: Any) -> Any:
@@ -39,7 +39,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[set[float]], None]:
                 raise RuntimeError("no such luck")
             return solve_normally(run)
 
-        monkeypatch.setattr(sweep.worker, "solve", solve)
+        monkeypatch.setattr(sweep.workers.block, "solve", solve)
 
     return fail
 
@@ -244,7 +244,7 @@ def test_a_run_over_the_time_limit_fails_alone(
 ) -> None:
     clock = SimpleNamespace(monotonic=time.process_time, sleep=time.sleep)
     # of this process: a busy machine does not make the quick run slow
-    monkeypatch.setattr("sweep.watch.time", clock)
+    monkeypatch.setattr("sweep.workers.time_limit.time", clock)
     slow = {
         "numerics.rtol": 1e-12,
         "numerics.atol": 1e-20,

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from small_sweeps import T0_AND_RINGS, assert_same_bits, results, run_here, sweep_file
 
-import sweep.worker
-from sweep.driver import task_maker
-from sweep.errors import StoreError
-from sweep.making import create
-from sweep.plan import Plan, make_plan
-from sweep.spec import load_sweep
+import sweep.workers.block
+from sweep.common.errors import StoreError
+from sweep.planning.create_store import create
+from sweep.planning.plan import Plan, make_plan
+from sweep.running.driver import task_maker
+from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
-from sweep.store.objects import Objects
-from sweep.store.place import Place
-from sweep.worker import BlockTask, CacheScopes, run_block
+from sweep.store.location import Place
+from sweep.store.object_store import Objects
+from sweep.workers.block import BlockTask, CacheScopes, run_block
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -124,7 +124,7 @@ def fail_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def solve(run: object) -> object:
         raise RuntimeError("took longer than it may")
 
-    monkeypatch.setattr(sweep.worker, "solve", solve)
+    monkeypatch.setattr(sweep.workers.block, "solve", solve)
 
 
 def test_a_worker_that_wakes_up_past_its_time_limit_does_not_fail_a_run_that_is_done(
@@ -218,7 +218,7 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
         assert not (store / "zarr.json").exists()
 
 
-SOLVE = sweep.worker.solve
+SOLVE = sweep.workers.block.solve
 # requests to the object store cannot be disturbed from outside
 PUT_OVER = Objects._put_over  # noqa: SLF001
 
@@ -253,7 +253,7 @@ def test_a_worker_frozen_between_two_objects_changes_nothing_that_is_committed(
 
     def commit_elsewhere() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(sweep.worker, "solve", SOLVE)
+            patch.setattr(sweep.workers.block, "solve", SOLVE)
             patch.setattr(Objects, "_put_over", PUT_OVER)
             present_plan = plan
             if replaced:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.excess import Excess
-from sweep.expressions import FUNCTIONS, Expression
-from sweep.groups import Groups
+from sweep.results.excess import Excess
+from sweep.spec.expressions import FUNCTIONS, Expression
+from sweep.spec.groups import Groups
 
 NUMBERS = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
 

@@ -21,9 +21,9 @@ from small_sweeps import sweep_file
 
 from marsdisk.commands import printable
 from marsdisk.errors import ConfigError
-from sweep.cli import main
-from sweep.errors import StoreError
-from sweep.spec import load_sweep
+from sweep.cli.main import main
+from sweep.common.errors import StoreError
+from sweep.spec.file import load_sweep
 from sweep.store import reader, schema
 
 Change = Callable[[Path], object]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sweep.checks import Expectation, parse_expectations
-from sweep.judging import Judgement
+from sweep.results.judge import Judgement
+from sweep.spec.expectations import Expectation, parse_expectations
 
 LOW = {"expect": "M_loss < 1"}
 

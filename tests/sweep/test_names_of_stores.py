@@ -20,12 +20,12 @@ from small_sweeps import (
 )
 
 import sweep
-import sweep.cli
-from sweep.cli_options import PlaceParameter
-from sweep.errors import StoreError
-from sweep.store.lock import driving
+import sweep.cli.main
+from sweep.cli.options import PlaceParameter
+from sweep.common.errors import StoreError
+from sweep.store.file_lock import driving
+from sweep.store.location import Folder, Place
 from sweep.store.naming import NOTE_BYTES
-from sweep.store.place import Folder, Place
 from sweep.store.reader import counts
 
 SOURCES = Path(sweep.__file__).parent
@@ -63,7 +63,7 @@ def folder(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def typed(name: str, store: str) -> tuple[int, str, str]:
     words = [{"STORE": store, "FILE": "small.yaml"}.get(word, word) for word in COMMANDS[name][0]]
-    done = CliRunner().invoke(sweep.cli.main, [name, *words])
+    done = CliRunner().invoke(sweep.cli.main.main, [name, *words])
     assert "defect of the program" not in done.output, done.output
     return done.exit_code, done.stdout.replace(store, "STORE"), done.stderr.replace(store, "STORE")
 
@@ -74,7 +74,9 @@ def takes_a_store(option: click.Command) -> bool:
 
 
 def test_every_command_that_takes_a_store_is_tried_here() -> None:
-    commands = {name for name, option in sweep.cli.main.commands.items() if takes_a_store(option)}
+    commands = {
+        name for name, option in sweep.cli.main.main.commands.items() if takes_a_store(option)
+    }
     assert commands == {*COMMANDS} | APART
 
 
@@ -161,8 +163,11 @@ def test_a_store_may_be_called_by_where_one_stands(
         (store.parent, "x.zarr/T0/.."),
     ):
         monkeypatch.chdir(working_folder)
-        assert CliRunner().invoke(sweep.cli.main, ["status", name]).exit_code == 0
-        assert CliRunner().invoke(sweep.cli.main, ["resume", name, "--workers", "0"]).exit_code == 0
+        assert CliRunner().invoke(sweep.cli.main.main, ["status", name]).exit_code == 0
+        assert (
+            CliRunner().invoke(sweep.cli.main.main, ["resume", name, "--workers", "0"]).exit_code
+            == 0
+        )
     assert [path.name for path in store.parent.iterdir() if path.name != "x.zarr"] == []
     assert sorted(path.name for path in (store / "T0").iterdir()) == ["c", "zarr.json"]
 
@@ -174,7 +179,9 @@ def test_a_store_may_be_called_by_where_one_stands(
 def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
     folder: Path, name: str, begin: Callable[[str], list[str]]
 ) -> None:
-    done = CliRunner().invoke(sweep.cli.main, ["run", "small.yaml", *begin(name), "--workers", "0"])
+    done = CliRunner().invoke(
+        sweep.cli.main.main, ["run", "small.yaml", *begin(name), "--workers", "0"]
+    )
     assert done.exit_code == 2
     assert (
         "the name of a store may have 155 bytes here, since notes next to it have longer"
@@ -198,11 +205,11 @@ def test_a_store_that_was_given_too_long_a_name_can_still_be_read(folder: Path) 
     long = "x" * 250
     (folder.parent / "scratch" / "x.zarr").rename(folder / long)
     for verb, *options in (["status"], ["show"], ["doctor"], ["card", "0"]):
-        done = CliRunner().invoke(sweep.cli.main, [verb, long, *options])
+        done = CliRunner().invoke(sweep.cli.main.main, [verb, long, *options])
         assert done.exit_code == 0, done.output
     assert (
         "File name too long"
-        in CliRunner().invoke(sweep.cli.main, ["resume", long, "--workers", "0"]).stderr
+        in CliRunner().invoke(sweep.cli.main.main, ["resume", long, "--workers", "0"]).stderr
     )
 
 
@@ -211,7 +218,7 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
 ) -> None:
     store = (folder.parent / "scratch" / "x.zarr").rename(folder / ("x" * 200))
     forget_block(store, 1)
-    done = CliRunner().invoke(sweep.cli.main, ["resume", store.name, "--workers", "0"])
+    done = CliRunner().invoke(sweep.cli.main.main, ["resume", store.name, "--workers", "0"])
     assert done.exit_code == 0, done.output
     assert_same_bits(store, finished)
 
@@ -219,7 +226,7 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
 @pytest.mark.parametrize("place", ["/proc/x.zarr", "/proc/new/x.zarr"])
 def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str) -> None:
     done = CliRunner().invoke(
-        sweep.cli.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
+        sweep.cli.main.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
     )
     assert done.exit_code == 2
     assert in_one_line(done.stderr).count("choose another location with --store") == 1
@@ -256,7 +263,7 @@ def refusal_to_make(name: str) -> str:
     """Return the message on a sweep into a new store of this name; no store is made."""
     sweep_file(Path(), axes=T0_AND_RINGS)
     done = CliRunner().invoke(
-        sweep.cli.main, ["run", "small.yaml", "--store", name, "--workers", "0"]
+        sweep.cli.main.main, ["run", "small.yaml", "--store", name, "--workers", "0"]
     )
     assert done.exit_code == 2
     assert not Path(name).exists()
@@ -298,7 +305,7 @@ def test_a_group_of_others_may_hold_stores(
     sweep_file(tmp_path, axes=T0_AND_RINGS)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(
-        sweep.cli.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"]
+        sweep.cli.main.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"]
     )
     assert done.exit_code == 0, done.output
     assert_same_bits(tmp_path / "s.zarr", finished)

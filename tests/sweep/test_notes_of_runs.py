@@ -14,13 +14,13 @@ import sweep
 from marsdisk.notes import SENTENCES, Note
 from marsdisk.zero_d import run_zero_d
 from sweep import plots
-from sweep.browse.app import Page
 from sweep.browse.data import Data
-from sweep.cli import main
-from sweep.errors import NotesWarning
-from sweep.notes import UNRECORDED, Notes
-from sweep.rerun import RecordedRuns
-from sweep.store import layout, reader, repair
+from sweep.browse.page import Page
+from sweep.cli.main import main
+from sweep.common.errors import NotesWarning
+from sweep.results.notes import UNRECORDED, Notes
+from sweep.results.rerun import RecordedRuns
+from sweep.store import doctor, layout, reader
 
 BOKEH = pytest.importorskip("bokeh.document")
 EARLY = SENTENCES[Note.STOPPED_EARLY]
@@ -187,7 +187,7 @@ def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, sche
     shutil.copytree(mixed, store)
     early = int(((flags_of(store) & Note.STOPPED_EARLY) != 0).sum())
     as_of_schema(store, schema)
-    now, before = (repair.examine(place, deep=True).findings for place in (store, mixed))
+    now, before = (doctor.examine(place, deep=True).findings for place in (store, mixed))
     assert [(finding.kind, finding.names) for finding in now] == [
         (finding.kind, finding.names) for finding in before
     ]

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from small_sweeps import SOME, T0_AND_RINGS, assert_same_bits, run_command, run_here, sweep_file
 
-import sweep.cli
+import sweep.cli.main
 from marsdisk.errors import ConfigError
-from sweep.accuracy import Accuracy
-from sweep.driver import block_task
-from sweep.errors import PlanChangedError
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+from sweep.common.errors import PlanChangedError
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.results.accuracy import Accuracy
+from sweep.running.driver import block_task
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 from sweep.store.reader import read_fence
-from sweep.worker import CacheScopes, run_block
+from sweep.workers.block import CacheScopes, run_block
 
 ACCURACY = {"fraction": 0.4, "bins_limit": 1e-9}
 EXPECT = {"little": {"expect": "M_loss < 1.0e-30"}}
@@ -128,4 +128,4 @@ def test_the_old_name_of_a_command_still_works(finished: Path, tmp_path: Path) -
     renamed_command = "note: sweep checks is now called sweep expect, and --checks --file\n"
     assert new.stderr == renamed_section
     assert old.stderr == renamed_command + renamed_section
-    assert sweep.cli.main.commands["checks"].hidden
+    assert sweep.cli.main.main.commands["checks"].hidden

@@ -11,10 +11,10 @@ import pytest
 from small_sweeps import T0_AND_RINGS, assert_same_bits, command, run_here, sweep_file
 
 import sweep
-from sweep.errors import StoreError
-from sweep.store.lock import driving
-from sweep.store.objects import MAKING, Objects
-from sweep.store.place import Folder, Place
+from sweep.common.errors import StoreError
+from sweep.store.file_lock import driving
+from sweep.store.location import Folder, Place
+from sweep.store.object_store import MAKING, Objects
 from sweep.store.reader import counts
 
 

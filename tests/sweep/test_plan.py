@@ -12,9 +12,9 @@ from small_sweeps import CONFIGS, T0_AND_RINGS, run_here, sweep_file
 from marsdisk.config import load_config
 from marsdisk.config_sections import Output
 from marsdisk.errors import ConfigError
-from sweep.making import create
-from sweep.plan import Plan, default_block, make_plan, run_id
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import Plan, default_block, make_plan, run_id
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 
 Planner = Callable[..., Plan]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+from sweep.planning.plan import make_plan
+from sweep.spec.file import load_sweep
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

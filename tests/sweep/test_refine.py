@@ -21,16 +21,16 @@ from small_sweeps import (
 )
 from toy_model import BOUNDS, TINY, install, uniform
 
-import sweep.session
+import sweep.running.session
 from marsdisk.errors import ConfigError
-from sweep.ending import print_plan
-from sweep.errors import Interrupted, PlanChangedError, StoreError, TooManyFailures
-from sweep.plan import Plan, make_plan
-from sweep.progress import Allowance
-from sweep.session import sweep_of_store
-from sweep.simplices import STEPS, next_points
-from sweep.spec import Sweep, load_sweep
-from sweep.store import layout, reader, repair, writer
+from sweep.common.errors import Interrupted, PlanChangedError, StoreError, TooManyFailures
+from sweep.planning.plan import Plan, make_plan
+from sweep.report.plan_and_end import print_plan
+from sweep.results.triangulation import STEPS, next_points
+from sweep.running.progress import Allowance
+from sweep.running.session import sweep_of_store
+from sweep.spec.file import Sweep, load_sweep
+from sweep.store import doctor, layout, reader, writer
 from sweep.store.reader import counts
 
 KEYS = list(uniform(2))
@@ -103,7 +103,7 @@ def ridge(u: np.ndarray[Any, Any]) -> float:
 
 def run_until(file: Path, store: Path, round: int) -> None:
     """Run up to the end of the round before, and stop as a signal between two rounds does."""
-    true = sweep.session.next_round
+    true = sweep.running.session.next_round
     calls = iter(range(1, 100))
 
     def next_round(*arguments: Any) -> Any:
@@ -112,7 +112,7 @@ def run_until(file: Path, store: Path, round: int) -> None:
         return true(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep.session, "next_round", next_round)
+        patch.setattr(sweep.running.session, "next_round", next_round)
         with pytest.raises(Interrupted):
             run_here(file, store)
 
@@ -144,7 +144,7 @@ def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(
     assert rounds(store) == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
     assert len(plan.cases) == counts(store).done == 45
     assert not counts(store).is_open
-    assert repair.examine(store).findings == []
+    assert doctor.examine(store).findings == []
 
 
 def test_curvature_gathers_points_at_a_ridge(
@@ -257,7 +257,7 @@ def test_a_round_that_was_broken_off_while_the_store_grew_is_begun_again(
         patch.setattr(writer, "mark_unused", killed)
         with pytest.raises(Interrupted):
             run_here(file, store)
-    assert "different length" in repair.examine(store).findings[0].kind
+    assert "different length" in doctor.examine(store).findings[0].kind
     run_here(file, store)
     assert_same_bits(store, undisturbed)
 
@@ -307,7 +307,7 @@ def test_a_store_of_another_refinement_is_refused_with_what_differs(
 def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, ridge, KEYS)
     output = io.StringIO()
-    sweep.session.run_sweep(
+    sweep.running.session.run_sweep(
         load_sweep(toy(tmp_path, goal=0.01)),
         tmp_path / "s.zarr",
         workers=0,
@@ -325,7 +325,7 @@ def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(
     # a quarter of the square
     install(monkeypatch, ridge, KEYS, fails=lambda config: config.dynamics.e0 < 0.2)
     output = io.StringIO()
-    sweep.session.run_sweep(
+    sweep.running.session.run_sweep(
         load_sweep(toy(tmp_path, **LONG)),
         tmp_path / "s.zarr",
         workers=0,
@@ -384,7 +384,7 @@ def test_a_point_that_cannot_run_is_named_and_what_is_committed_stays(
     def refused(sweep: Sweep) -> None:
         raise ConfigError(["dynamics.e0 = 0.2: is not what the others allow"], "sweep")
 
-    monkeypatch.setattr("sweep.rounds.make_plan", refused)
+    monkeypatch.setattr("sweep.running.refinement_rounds.make_plan", refused)
     with pytest.raises(
         ConfigError,
         match=(
@@ -402,7 +402,7 @@ def test_a_level_that_is_never_crossed_is_said(
     install(monkeypatch, ridge, KEYS)
     output = io.StringIO()
     file = toy(tmp_path, loss="contour", level=7.0, max_runs=25)
-    sweep.session.run_sweep(
+    sweep.running.session.run_sweep(
         load_sweep(file), tmp_path / "s.zarr", workers=0, console=Console(file=output, width=200)
     )
     assert output.getvalue().count("M_loss crosses 7 nowhere yet") == 3
@@ -607,8 +607,8 @@ def test_a_repair_keeps_rows_that_hold_no_run(tmp_path: Path, undisturbed: Path)
     block = int(unused[0]) // reader.block_size(group)
     (store / "status" / "c" / str(block)).unlink()
     assert [
-        finding.kind for finding in repair.examine(store).findings if "run_id" in finding.kind
+        finding.kind for finding in doctor.examine(store).findings if "run_id" in finding.kind
     ] == []
     (store / "M_loss" / "c" / str(block)).write_bytes(b"xx")
-    repair.repair(store)
+    doctor.repair(store)
     assert (reader.column(reader.open_group(store), "status") == layout.UNUSED).sum() == unused.size

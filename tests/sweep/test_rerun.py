@@ -10,11 +10,11 @@ from small_sweeps import T0_AND_RINGS, base_in, sweep_file
 
 from marsdisk.commands import parse_override
 from marsdisk.config import load_config
-from sweep.errors import StoreError
-from sweep.plan import make_plan, run_id
-from sweep.rerun import RecordedRuns, find_run
-from sweep.session import create
-from sweep.spec import load_sweep
+from sweep.common.errors import StoreError
+from sweep.planning.plan import make_plan, run_id
+from sweep.results.rerun import RecordedRuns, find_run
+from sweep.running.session import create
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 
 DAMPING = {"epsilon": 0.3, "e_eq": 0.01}

@@ -14,15 +14,15 @@ import sweep
 from marsdisk.cache import KEY_FIELDS
 from marsdisk.config import build_config, merge
 from marsdisk.zero_d import run_zero_d
-from sweep.cluster import Cluster
-from sweep.driver import Window, Work, block_task
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.running.driver import Window, Work, block_task
+from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
 from sweep.store.reader import read_fence
-from sweep.watchdog import Limits, Watchdog
-from sweep.worker import Receipt, SweepPlugin
+from sweep.workers.block import Receipt, SweepPlugin
+from sweep.workers.cluster import Cluster
+from sweep.workers.watchdog import Limits, Watchdog
 
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.thorough), 2])

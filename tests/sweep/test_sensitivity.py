@@ -21,14 +21,14 @@ from toy_model import (
     uniform,
 )
 
-import sweep.cli
+import sweep.cli.main
 from marsdisk.config import RunConfig
-from sweep.cli_ask import verdict
-from sweep.outcomes import Outcomes, outcomes
-from sweep.plan import make_plan
-from sweep.sensitivity import Answer, Indices, answers
-from sweep.session import create
-from sweep.spec import load_sweep
+from sweep.cli.sensitivity import verdict
+from sweep.planning.plan import make_plan
+from sweep.results.outcomes import Outcomes, outcomes
+from sweep.results.sensitivity import Answer, Indices, answers
+from sweep.running.session import create
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 from sweep.store.reader import counts
 
@@ -36,7 +36,7 @@ E0 = "dynamics.e0"
 
 
 def ask(store: Path, *words: str, verb: str = "sensitivity") -> Result:
-    return CliRunner().invoke(sweep.cli.main, [verb, str(store), *words])
+    return CliRunner().invoke(sweep.cli.main.main, [verb, str(store), *words])
 
 
 def json_of(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]:

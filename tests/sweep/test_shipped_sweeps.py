@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from small_sweeps import CONFIGS, run_here
 
-from sweep.axes import Axis
-from sweep.judging import judge
-from sweep.plan import make_plan
-from sweep.rows import Results
-from sweep.spec import load_sweep
+from sweep.planning.plan import make_plan
+from sweep.results.judge import judge
+from sweep.results.judged_columns import Results
+from sweep.spec.axes import Axis
+from sweep.spec.file import load_sweep
 from sweep.store import reader
 
 FILES = sorted((CONFIGS / "sweeps").glob("*.yaml"))

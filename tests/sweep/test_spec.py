@@ -9,7 +9,7 @@ import pytest
 from small_sweeps import CONFIGS, sweep_file
 
 from marsdisk.errors import ConfigError
-from sweep.spec import Sweep, load_sweep
+from sweep.spec.file import Sweep, load_sweep
 
 Load = Callable[..., Sweep]
 T0 = {"temperature.T0": [3000.0, 4000.0]}

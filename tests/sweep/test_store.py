@@ -17,14 +17,14 @@ from small_sweeps import MELT, SCRIPTS, assert_same_bits, environment, run_here,
 
 import sweep
 from marsdisk.config import load_config
-from sweep.driver import block_task
-from sweep.errors import StoreError
-from sweep.making import create
-from sweep.plan import make_plan
-from sweep.spec import load_sweep
+from sweep.common.errors import StoreError
+from sweep.planning.create_store import create
+from sweep.planning.plan import make_plan
+from sweep.running.driver import block_task
+from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
 from sweep.store.reader import counts
-from sweep.worker import CacheScopes, run_block
+from sweep.workers.block import CacheScopes, run_block
 
 PLAIN_OPEN = """
 import sys, warnings

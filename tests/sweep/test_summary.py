@@ -7,9 +7,9 @@ import pytest
 from small_sweeps import run_here, sweep_file
 
 import sweep
-from sweep.outcomes import outcomes
+from sweep.report.totals import MAX_COLUMNS, totals
+from sweep.results.outcomes import outcomes
 from sweep.store import reader
-from sweep.summary import MAX_COLUMNS, totals
 
 
 @pytest.mark.parametrize("points", [MAX_COLUMNS, MAX_COLUMNS + 1])

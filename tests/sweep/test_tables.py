@@ -10,14 +10,14 @@ from click.testing import CliRunner
 from rich.console import Console
 from small_sweeps import HOSTILE, in_one_line
 
-import sweep.cli
+import sweep.cli.main
+from sweep.report.tables import in_sequence, runs_table, text
+from sweep.results.columns import Columns
 from sweep.store import reader
-from sweep.tables import in_sequence, runs_table, text
-from sweep.views import Columns
 
 
 def shown(store: Path, *arguments: str) -> str:
-    done = CliRunner().invoke(sweep.cli.main, ["show", str(store), *arguments])
+    done = CliRunner().invoke(sweep.cli.main.main, ["show", str(store), *arguments])
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
@@ -134,7 +134,7 @@ def test_hostile_text_reaches_no_terminal(mixed: Path) -> None:
     ],
 )
 def test_bad_input_is_said(finished: Path, arguments: list[str], message: str) -> None:
-    done = CliRunner().invoke(sweep.cli.main, ["show", str(finished), *arguments])
+    done = CliRunner().invoke(sweep.cli.main.main, ["show", str(finished), *arguments])
     assert done.exit_code == 2
     assert message in in_one_line(done.stderr)
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 
-import sweep.worker
-from sweep import heartbeat
-from sweep.errors import StoreError
-from sweep.store.lock import LOCK, LockFile, driving
-from sweep.store.place import Folder
+import sweep.workers.block
+from sweep.common.errors import StoreError
+from sweep.running import heartbeat
+from sweep.store.file_lock import LOCK, LockFile, driving
+from sweep.store.location import Folder
 from sweep.store.reader import counts
 
 PATIENCE = 300.0  # s
@@ -28,14 +28,14 @@ def file(tmp_path: Path) -> Path:
 
 def before_runs(acts: Mapping[int, Callable[[], object]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something before the first, second, ... run is integrated."""
-    solve_normally = sweep.worker.solve
+    solve_normally = sweep.workers.block.solve
     number = itertools.count(1)
 
     def solve(run: Any) -> Any:
         acts.get(next(number), lambda: None)()
         return solve_normally(run)
 
-    monkeypatch.setattr(sweep.worker, "solve", solve)
+    monkeypatch.setattr(sweep.workers.block, "solve", solve)
 
 
 def lock_of(store: Path) -> Path:

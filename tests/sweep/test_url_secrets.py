@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
 from marsdisk.url_secrets import without_passwords
-from sweep.cli import main
-from sweep.cli_options import PlaceParameter
-from sweep.errors import StoreError
-from sweep.store.place import OBJECT_SCHEMES, Place
+from sweep.cli.main import main
+from sweep.cli.options import PlaceParameter
+from sweep.common.errors import StoreError
+from sweep.store.location import OBJECT_SCHEMES, Place
 
 SECRET = "hunter2"
 #: Where people have put passwords, tokens and signatures.

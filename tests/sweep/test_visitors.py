@@ -23,10 +23,10 @@ from marsdisk.config import load_config
 from sweep.browse.dashboard import ORIGINS
 from sweep.browse.server import BrowseServer
 from sweep.browse.visitors import reachable_addresses, server_names
-from sweep.cluster import workers_from
 from sweep.store.fence import Fence
-from sweep.watchdog import Limits
-from sweep.worker import BlockTask
+from sweep.workers.block import BlockTask
+from sweep.workers.cluster import workers_from
+from sweep.workers.watchdog import Limits
 
 pytest.importorskip("bokeh")
 

@@ -13,12 +13,12 @@ import zarr
 from small_sweeps import MELT, command, in_one_line, run_command, run_here
 
 import sweep
-from sweep.card import card
-from sweep.plan import make_plan
-from sweep.provenance import provenance
-from sweep.rerun import RecordedRuns
-from sweep.rounds import _with
-from sweep.spec import _seen_from, load_sweep
+from sweep.planning.plan import make_plan
+from sweep.planning.provenance import provenance
+from sweep.report.run_card import card
+from sweep.results.rerun import RecordedRuns
+from sweep.running.refinement_rounds import _with
+from sweep.spec.file import _seen_from, load_sweep
 from sweep.store import reader
 from sweep.store.recorded_tables import change_of_table, is_missing
 

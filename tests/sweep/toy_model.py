@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_sweeps import MELT
 
-import sweep.worker
+import sweep.workers.block
 from marsdisk.config import RunConfig, load_config
 from marsdisk.errors import MarsDiskError
 from marsdisk.result import RunResult
@@ -100,11 +100,11 @@ def install(
         return dataclasses.replace(template, config=config, M_loss=model(u))
 
     monkeypatch.setattr(
-        sweep.worker,
+        sweep.workers.block,
         "prepare",
         lambda config, cache, memory=None: SimpleNamespace(
             config=config, alarm=np.zeros(1, np.int64)
         ),
     )
-    monkeypatch.setattr(sweep.worker, "solve", lambda run: run.config)
-    monkeypatch.setattr(sweep.worker, "finish", result)
+    monkeypatch.setattr(sweep.workers.block, "solve", lambda run: run.config)
+    monkeypatch.setattr(sweep.workers.block, "finish", result)

@@ -15,9 +15,9 @@ from marsdisk.config_errors import config_keys
 from marsdisk.errors import ConfigError
 from marsdisk.physics.textfile import number_advice
 from marsdisk.yamlfile import read_yaml_mapping, yaml_text
-from sweep.plan import make_plan
-from sweep.profiles import JobsProfile, KubernetesProfile, LocalProfile, load_profile
-from sweep.spec import SweepSpec, load_sweep
+from sweep.planning.plan import make_plan
+from sweep.spec.file import SweepSpec, load_sweep
+from sweep.workers.profiles import JobsProfile, KubernetesProfile, LocalProfile, load_profile
 
 PROFILES = {"local": LocalProfile, "slurm": JobsProfile, "kubernetes": KubernetesProfile}
 BASE: dict[str, Any] = {

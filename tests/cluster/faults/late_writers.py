@@ -19,10 +19,10 @@ from gate import Gate
 from small_sweeps import assert_same_bits, run_here, sweep_file
 from waiting import Driver, wait_for, wait_for_end
 
-from sweep.errors import StoreError
+from sweep.common.errors import StoreError
 from sweep.store import reader
-from sweep.store.objects import Objects
-from sweep.store.place import Folder, Place
+from sweep.store.location import Folder, Place
+from sweep.store.object_store import Objects
 
 BLOCKS = 8
 LONGEST_PAUSE = 0.3  # s after which all that a worker does in a block has begun

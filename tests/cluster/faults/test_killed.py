@@ -15,7 +15,7 @@ from gate import Gate
 from waiting import Driver, wait_for, wait_for_end
 
 from sweep.store.reader import counts
-from sweep.watchdog import BLOCKS_PER_WORKER
+from sweep.workers.watchdog import BLOCKS_PER_WORKER
 
 Start = Callable[..., Driver]
 
@@ -106,9 +106,9 @@ def test_killed_between_arrays_and_commit(
 
 WITH_TTL = """
 import sys
-import sweep.cluster
-sweep.cluster.SETTINGS["distributed.scheduler.worker-ttl"] = "20 s"
-from sweep.cli import main
+import sweep.workers.cluster
+sweep.workers.cluster.SETTINGS["distributed.scheduler.worker-ttl"] = "20 s"
+from sweep.cli.main import main
 main()
 """
 

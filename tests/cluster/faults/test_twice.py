@@ -13,14 +13,14 @@ from faults import Fault, committed
 from gate import Gate
 from waiting import PATIENCE, Driver, wait_for, wait_for_end
 
-from sweep.driver import block_task
-from sweep.heartbeat import read_note
-from sweep.plan import make_plan
-from sweep.session import create
-from sweep.spec import load_sweep
+from sweep.planning.plan import make_plan
+from sweep.running.driver import block_task
+from sweep.running.heartbeat import read_note
+from sweep.running.session import create
+from sweep.spec.file import load_sweep
 from sweep.store import reader
-from sweep.store.place import Place
-from sweep.worker import BlockTask, CacheScopes, run_block
+from sweep.store.location import Place
+from sweep.workers.block import BlockTask, CacheScopes, run_block
 
 Start = Callable[..., Driver]
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import sweep.worker
-from sweep.store.place import Folder, Place
+import sweep.workers.block
+from sweep.store.location import Folder, Place
 from sweep.store.reader import counts
 
 SLEEP = float(os.environ.get("FAULT_SLEEP", "0"))  # s before each run: long enough to be disturbed
@@ -26,7 +26,7 @@ FOR_EVER = 3600.0  # s, longer than any test
 EATEN_BYTES = 1_500_000_000  # of memory: above the limit, and a machine is still well
 BITE_BYTES = 50_000_000
 
-really_solve = sweep.worker.solve
+really_solve = sweep.workers.block.solve
 really_commit = Folder.commit
 
 
@@ -111,5 +111,5 @@ async def commit(self: Folder, chunks: Mapping[str, bytes], record: str, guard: 
     await really_commit(self, chunks, record, guard)
 
 
-sweep.worker.solve = solve
+sweep.workers.block.solve = solve
 Folder.commit = commit  # type: ignore[method-assign]

@@ -1,0 +1,121 @@
+"""The right half of the page, which shows the chosen runs."""
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bokeh.models import RadioButtonGroup
+
+from marsdisk.physics.constants import YEAR
+from marsdisk.result import StopReason
+
+from ...store import layout
+from ..parts.html import escaped
+from ..parts.scales import number
+from ..parts.style import COLOURS, PAGES, apart, call_on_change, stack, text_block
+from .run import MAX_ERROR_CHARACTERS, About
+from .series import SeriesView
+from .sizes import SizesView
+
+if TYPE_CHECKING:
+    from ..page import Page
+
+MAX_RUNS_COMPARED = len(COLOURS)
+MAX_HEADING_PARAMETERS = 6
+PARTS: dict[str, Callable[["Page"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
+
+
+class Details:
+    """A heading and one of several parts that show the chosen runs."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        self.data = page.data
+        self.heading = text_block(name="heading")
+        self.choice = RadioButtonGroup(labels=list(PARTS), active=0, stylesheets=[PAGES], margin=0)
+        call_on_change(self.choice, "active", page.guarded(self.update))
+        self.choosing = apart(self.choice)
+        self.parts: dict[str, Any] = {}
+        self.below = apart()
+        self.root = stack(self.heading, self.choosing, self.below)
+
+    def update(self) -> None:
+        """Show the chosen runs in the part that is open."""
+        chosen = self.page.chosen[:MAX_RUNS_COMPARED]
+        self.heading.text = self._heading(chosen)
+        self.choosing.visible = bool(chosen)
+        open_part = list(PARTS)[self.choice.active or 0]
+        if chosen:
+            self.make(open_part)
+            self.parts[open_part].show(chosen, list(COLOURS))
+        for name, part in self.parts.items():
+            part.root.visible = bool(chosen) and name == open_part
+
+    def make(self, name: str) -> None:
+        """Create a part unless it exists; a new one is hidden."""
+        if name not in self.parts:
+            part = self.parts[name] = PARTS[name](self.page)
+            part.root.visible = False
+            self.below.elements = [*self.below.elements, part.root]
+
+    def _heading(self, chosen: list[int]) -> str:
+        if not chosen:
+            return (
+                "<h2>No run chosen</h2><p class='faint'>Click a cell of the map or a row of the"
+                " table, or write the number of a run above. With Shift, more runs are laid over"
+                " the first.</p>"
+            )
+        names = self.data.axes or self.data.dimensions
+        differing = [name for name in names if self._differs(name, chosen)]
+        ends = [self._end(run) for run in chosen]
+        reasons = {reason for _, reason in ends}
+        shared_reason = ends[0][1] if len(chosen) > 1 and len(reasons) == 1 else ""
+        lines = []
+        for run, colour, (end, reason) in zip(chosen, COLOURS, ends, strict=False):
+            because = f": {reason}" if reason and not shared_reason else ""
+            lines.append(
+                f"<div><span class='chip' style='background:{colour}'></span><b>run {run}</b>"
+                f" <span class='faint'>{self._values(run, differing or names)}</span>"
+                f" {end}{because}</div>"
+            )
+        shared = []
+        if differing:
+            values = self._values(chosen[0], [name for name in names if name not in differing])
+            if values:
+                shared.append(f"all at {values}")
+        if shared_reason:
+            shared.append(f"each because {shared_reason}")
+        if shared:
+            lines.append(f"<div class='faint'>{'; '.join(shared)}</div>")
+        hidden = len(self.page.chosen) - len(chosen)
+        if hidden:
+            lines.append(f"<div class='faint'>and {hidden} more runs, which are not drawn</div>")
+        return "".join(lines)
+
+    def _differs(self, name: str, runs: list[int]) -> bool:
+        return len({str(self.data.value(name, run)) for run in runs}) > 1
+
+    def _values(self, run: int, names: list[str]) -> str:
+        """Return parameters of a run with their values."""
+        parts = []
+        for name in names[:MAX_HEADING_PARAMETERS]:
+            value = self.data.in_words(name, self.data.value(name, run))
+            parts.append(f"{escaped(name, 24)} = {escaped(value, 32)}")
+        return ", ".join(parts)
+
+    def _end(self, run: int) -> tuple[str, str]:
+        """Return how a run ended, and the reason, as HTML."""
+        state = int(self.data.status[run])
+        if state == layout.PENDING:
+            return "not done yet", ""
+        if state == layout.FAILED:
+            error = escaped(self.data.value("error", run), MAX_ERROR_CHARACTERS)
+            return "<b>failed</b>", f"<span class='error'>{error}</span>"
+        label = self.data.value("stop_reason", run)
+        words = "no reason is recorded"
+        for reason in StopReason:
+            if reason.label == label:
+                words = reason.advice.partition(";")[0]
+                break
+        years = float(self.data.value("t_end", run)) / YEAR
+        return f"ended after {number(years)} yr", html.escape(words)

@@ -1,0 +1,1 @@
+"""What the views and details are made of."""

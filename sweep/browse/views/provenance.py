@@ -1,0 +1,89 @@
+"""The view of the provenance: versions, host, tables, and the sweep file."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+from marsdisk.yamlfile import yaml_text
+
+from ...report.tables import text
+from ..parts import csv_text
+from ..parts.html import cut, escaped, table
+from ..parts.style import downloads, stack, text_block
+
+if TYPE_CHECKING:
+    from ..page import Page
+
+MAX_FILE_CHARACTERS = 20_000
+MAX_LINE_CHARACTERS = 400
+
+
+class OriginView:
+    """The provenance that is recorded in the store."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        self.data = page.data
+        self.text = text_block(name="origin")
+        self.root = stack(self.text, downloads(page, [], self._csv))
+
+    def update(self) -> None:
+        """Show the record."""
+        sweep: Any = self.data.group.attrs["sweep"]
+        record: Any = self.data.group.attrs["provenance"]
+        facts = [[escaped(key), escaped(value, 400)] for key, value in self._facts()]
+        digests = [
+            [escaped(name, 80), escaped(digest, 80)]
+            for name, digest in record.get("tables", {}).items()
+        ]
+        tables = "<p class='faint'>None.</p>"
+        if digests:
+            tables = table(["table", "digest"], digests, numbers_from=9)
+        parts = [
+            f"<h2>Made by</h2>{table([], facts, numbers_from=9)}<br>",
+            f"<h2>Tables</h2>{tables}<br>",
+            f"<h2>Sweep file</h2>{_code(sweep.get('content'))}",
+        ]
+        if sweep.get("command_line"):
+            parts.append(f"<h2>Command line</h2>{_code(sweep['command_line'])}")
+        base = _code(self.data.group.attrs.get("base_config"))
+        parts.append(f"<details><summary>Base configuration</summary>{base}</details>")
+        self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        record: Any = self.data.group.attrs["provenance"]
+        commit = record.get("git_commit")
+        if not commit:
+            commit = "none: not installed from a checkout"
+        elif record.get("git_dirty"):
+            commit = f"{commit} (with uncommitted changes)"
+        packages = record.get("packages", {})
+        facts = {
+            "store": self.data.place,
+            "model version": record.get("model_version"),
+            "git commit": commit,
+            "created": record.get("created"),
+            "host": record.get("host"),
+            "platform": record.get("platform"),
+            "python": record.get("python"),
+            "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+            "plan": self.data.group.attrs["plan_digest"],
+            "runs in a block": self.data.group.attrs["block_size"],
+        }
+        return [(key, str(value)) for key, value in facts.items() if value is not None]
+
+    def mark(self) -> None:
+        """Do nothing: this view shows no single runs."""
+
+    def _csv(self) -> tuple[str, str]:
+        keys, values = zip(*self._facts(), strict=True)
+        return (
+            csv_text.table({"what": keys, "value": values}),
+            f"{self.page.file_name}-provenance.csv",
+        )
+
+
+def _code(content: Any) -> str:
+    """Return HTML of a section of the record as YAML."""
+    lines = yaml_text(content, default_flow_style=None, width=100).splitlines()
+    printable = "\n".join(text(cut(line, MAX_LINE_CHARACTERS)) for line in lines)
+    return f"<code>{html.escape(cut(printable, MAX_FILE_CHARACTERS))}</code><br>"

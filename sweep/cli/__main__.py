@@ -1,0 +1,5 @@
+"""``python -m sweep.cli``."""
+
+from .main import main
+
+main()

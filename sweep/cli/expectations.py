@@ -1,0 +1,111 @@
+"""The command that compares the results in a store with expectations."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marsdisk.commands import command, print_whole, terminal
+
+from .options import STORE
+
+if TYPE_CHECKING:
+    from ..store.location import Place
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@STORE
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="Take the expectations of this sweep file instead of those that STORE records.",
+)
+@JSON
+@command
+def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
+    """Test the results in STORE, finished or not, against conditions that you define.
+
+    A sweep file has them under expect:, by name. They may be changed at any time, since what a
+    store holds does not depend on them. (For numerical errors see marsdisk check, and accuracy: in
+    a sweep file.)
+
+    \b
+    expect:
+      closes: {expect: "abs(ledger_error) < 1e-9"}                        # of every run
+      blow-out stays: {along: T0, expect: "M_loss >= 1e-14 or not earlier(M_loss >= 1e-14)"}
+      scales with area:
+        over: ring                                                        # or a list of axes
+        expect: "largest(M_loss / r_out_RM**2) <= 2 * smallest(M_loss / r_out_RM**2)"
+        where: 'method == "none"'                                         # only these runs
+
+    Expressions are those of sweep show --where. Runs that are equal on all axes except those named
+    by over or along form a group. largest, smallest, sum, mean and median take one number from
+    every run of the group. With along, runs are in the order of that axis: earlier(CONDITION) says
+    whether the condition held for any run before, and largest_so_far and smallest_so_far include
+    the run and all before it.
+
+    A group with a failed or pending run, or with one without a value (NaN), is not judged, and an
+    expectation for which nothing could be judged has not passed. Exit codes: 0 all expectations
+    hold, 1 none fails but some runs or groups could not be judged, 2 bad input or store, 3 an
+    expectation fails.
+
+    \b
+    sweep expect results/map1.zarr
+    sweep expect results/map1.zarr --file my_sweep.yaml --json
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
+    import json
+
+    from marsdisk.errors import ConfigError
+    from marsdisk.yamlfile import read_yaml_mapping, with_lines
+
+    from ..report.expectations import as_json as judgements_json
+    from ..report.expectations import report_checks
+    from ..results.judge import exit_code, judge
+    from ..results.judged_columns import Results
+    from ..results.notes import Notes
+    from ..running.progress import say
+    from ..spec.expectations import checks_of
+    from ..spec.old_keys import renaming_notes
+    from ..store import reader
+
+    group = reader.open_group(store)
+    where = str(file or store)
+    if file is None:
+        content = reader.read_descriptions(store)[0]["sweep"]["content"]
+        advice = "; write some (see sweep expect --help) and give their file with --file"
+        expectations = checks_of(content, where)
+    else:
+        content = read_yaml_mapping(file)
+        advice = "; write some (see sweep expect --help)"
+        for note in renaming_notes(content):
+            click.echo(f"note: {note}", err=True)
+        try:
+            expectations = checks_of(content, where)
+        except ConfigError as error:
+            raise with_lines(error, file) from None
+    if not expectations:
+        raise ConfigError([f"there are no expectations{advice}"], where)
+    if as_json:
+        judgements = judge(expectations, Results.of(group), where)
+        code = exit_code(judgements)
+        report = {"store": str(store), "exit_code": code, "checks": judgements_json(judgements)}
+        print_whole(json.dumps(report))
+        sys.exit(code)
+    console = terminal()
+    code = report_checks(group, expectations, store, console)
+    for line in Notes.of(group).lines:
+        say(console, f"note: {line}")
+    sys.exit(code)
+
+
+@click.command(hidden=True)
+@STORE
+@click.option("--checks", "file", type=click.Path(path_type=Path))
+@JSON
+def checks(**options: Any) -> None:
+    """Do what sweep expect does, under the name that it had."""
+    click.echo("note: sweep checks is now called sweep expect, and --checks --file", err=True)
+    click.get_current_context().invoke(expect, **options)

@@ -1,0 +1,294 @@
+"""The command ``sweep``, with plan, run, resume, status and doctor."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marsdisk.commands import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    command,
+    debug_group,
+    print_whole,
+    printable,
+    set_option,
+    set_up_logging,
+    terminal,
+)
+
+from .browse import browse
+from .cluster import CLUSTER, source_of, worker_options
+from .expectations import checks, expect
+from .options import FILE, PLACE, STORE
+from .sensitivity import ASK
+from .show import LOOK
+
+if TYPE_CHECKING:
+    from ..running.progress import Allowance
+    from ..spec.file import Sweep
+    from ..store.location import Place
+    from ..workers.profiles import Source
+
+
+@debug_group(
+    "Parameter sweeps of the Mars disk. Start with: sweep run"
+    " configs/sweeps/temperature_supply.yaml"
+)
+def main(*, debug: bool) -> None:
+    """Set up logging for the commands."""
+    set_up_logging(debug)
+
+
+class AllowanceParameter(click.ParamType):  # type: ignore[type-arg]
+    """A number of runs, or a percentage."""
+
+    name = "N|P%"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Allowance":
+        """Return the allowance, or refuse a text that is none."""
+        from ..running.progress import Allowance
+
+        try:
+            return Allowance(str(value))
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a number of runs, such as 10, nor a percentage, such as 5%",
+                param,
+                ctx,
+            )
+
+
+RETRY = click.option("--retry-failed", is_flag=True, help="Also run failed runs again.")
+ALLOWED = click.option(
+    "--max-failures",
+    "allowed",
+    type=AllowanceParameter(),
+    help="Stop when more runs than this, or more of those finished, have failed.",
+)
+
+
+def _run(
+    sweep: "Sweep", store: "Place", workers: "Source", command_line: str, **options: Any
+) -> None:
+    """Run a sweep, print how it ends, and exit with its code."""
+    from ..common.errors import Interrupted, TooManyFailures
+    from ..report.plan_and_end import finish, interrupted, too_many_failed
+    from ..running.session import run_sweep
+
+    console = terminal()
+    try:
+        _, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
+    except (Interrupted, KeyboardInterrupt):
+        interrupted(store, command_line, console)
+        sys.exit(INTERRUPTED)
+    except TooManyFailures as stopped:
+        too_many_failed(store, stopped, sweep, command_line, console)
+        sys.exit(SOME_FAILED)
+    sys.exit(finish(store, sweep, tally, console))
+
+
+@main.command()
+@FILE
+@click.option(
+    "--store",
+    type=PLACE,
+    help=(
+        "Store for the results: a folder, or a URL such as s3://BUCKET/NAME.zarr."
+        "  [default: results/NAME.zarr]"
+    ),
+)
+@worker_options
+@click.option(
+    "--extend",
+    "extending",
+    is_flag=True,
+    help=(
+        "Run only the cases that are new in FILE and add them to the store; existing results are"
+        " left untouched."
+    ),
+)
+@RETRY
+@ALLOWED
+@set_option
+@command
+def run(
+    file: Path,
+    store: "Place | None",
+    *,
+    extending: bool,
+    retry_failed: bool,
+    allowed: "Allowance | None",
+    overrides: dict[str, Any],
+    **where: Any,
+) -> None:
+    """Run the sweep in FILE; running the same command again resumes it.
+
+    All cases are validated before the first one starts. Results are committed block by block;
+    committed results are never lost or computed again. Expectations (expect: in FILE, see sweep
+    expect --help) are evaluated at the end.
+
+    Exit codes: 0 all runs are done and all expectations hold, 1 some runs failed or some
+    expectations could not be judged, 2 bad input or store, 3 an expectation fails, 130 interrupted.
+
+    \b
+    sweep run configs/sweeps/temperature_supply.yaml
+    sweep run my_sweep.yaml --workers 8 --store /data/my_sweep.zarr --set numerics.t_end_years=1
+    sweep run my_sweep.yaml --extend          # after adding values to an axis, or cases
+    sweep run my_sweep.yaml --retry-failed --max-failures 5%
+    sweep run my_sweep.yaml --scheduler tcp://127.0.0.1:8786
+    sweep run my_sweep.yaml --cluster slurm --dry-run
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
+    from ..spec.file import load_sweep
+    from ..store.location import Place
+
+    source = source_of(**where)
+    sweep = load_sweep(file, overrides)
+    command_line = shlex.join(["sweep", *sys.argv[1:]])
+    options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
+    if store is None:
+        store = Place.of(f"results/{sweep.spec.name}.zarr")
+    _run(sweep, store, source, command_line, **options)
+
+
+@main.command()
+@STORE
+@worker_options
+@RETRY
+@ALLOWED
+@command
+def resume(
+    store: "Place", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
+) -> None:
+    """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
+    from marsdisk.errors import ConfigError
+
+    from ..report.plan_and_end import finish
+    from ..running.progress import Tally
+    from ..running.session import is_complete, sweep_of_store
+
+    source = source_of(**where)
+    sweep = sweep_of_store(store)
+    command_line = shlex.join(["sweep", *sys.argv[1:]])
+    try:
+        _run(sweep, store, source, command_line, retry_failed=retry_failed, allowed=allowed)
+    except ConfigError as error:  # such as a table that has been moved
+        if not is_complete(store, retry_failed=retry_failed):
+            raise
+        problems = printable("; ".join(error.problems))
+        click.echo(f"note: all runs are complete; no further runs would be possible: {problems}")
+        sys.exit(finish(store, sweep, Tally(0), terminal()))
+
+
+@main.command()
+@FILE
+@set_option
+@command
+def plan(file: Path, overrides: dict[str, Any]) -> None:
+    """Show what running FILE would do: cases, blocks, time, bytes; only one run is measured."""
+    from ..planning.plan import make_plan
+    from ..report.plan_and_end import print_plan
+    from ..spec.file import load_sweep
+    from ..workers.profiles import usable_cores
+
+    print_plan(make_plan(load_sweep(file, overrides), usable_cores()), terminal())
+
+
+@main.command()
+@STORE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def status(store: "Place", *, as_json: bool) -> None:
+    """Show the progress of the sweep in STORE."""
+    import json
+
+    from ..running.heartbeat import RUNNING, driver_line, heartbeat
+    from ..store import reader
+
+    counts = reader.counts(store)
+    beat = heartbeat(store)
+    if as_json:
+        report = {**vars(counts), "pending": counts.pending}
+        if beat and counts.is_open:
+            report["driver"] = beat
+        print_whole(json.dumps(report))
+        return
+    click.echo(
+        f"{store}: {counts.done} done, {counts.failed} failed, {counts.pending} pending of"
+        f" {counts.runs} runs"
+    )
+    click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
+    if counts.refining:
+        click.echo("the refinement is not finished: more rounds follow those runs")
+    if beat and counts.is_open:
+        click.echo(printable(driver_line(beat)))
+    if beat.get("state") == RUNNING:
+        click.echo(f"follow it with: sweep watch {store}")
+    elif counts.is_open:
+        click.echo(f"resume with: sweep resume {store}")
+
+
+for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):
+    main.add_command(subcommand)
+
+
+@main.command()
+@STORE
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Remove files that are never read, and mark blocks that cannot be read as pending.",
+)
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Read every chunk, which also finds garbled ones; as slow as reading the whole store.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def doctor(store: "Place", *, repair: bool, deep: bool, as_json: bool) -> None:
+    """Diagnose STORE and suggest fixes; change nothing without --repair.
+
+    Finds damaged and missing arrays, blocks that are torn, pending, unreadable or lost, files that
+    are never read, notes of drivers that were killed, another version of the model, and changed
+    tables. The sizes of all files are compared with their expected ones, and the first bytes of
+    compressed files (in a folder) and the checksums of small ones are verified; this takes some
+    seconds for a million runs.
+
+    --repair never removes a readable result; sweep run or sweep resume then computes what was
+    lost, to the same bits. Exit codes: 0 nothing wrong, 1 action needed, 2 the store cannot be read
+    at all.
+
+    \b
+    sweep doctor results/temperature_supply.zarr
+    sweep doctor results/temperature_supply.zarr --repair
+    sweep doctor s3://BUCKET/my_sweep.zarr --deep --json
+    """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
+    import json
+
+    from ..report.doctor import findings_json, findings_table
+    from ..store import doctor as doctors
+
+    diagnose = doctors.repair if repair else doctors.examine
+    diagnosis = diagnose(store, deep=deep)
+    if as_json:
+        print_whole(json.dumps(findings_json(diagnosis, str(store))))
+        sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+    if diagnosis.findings:
+        terminal().print(findings_table(diagnosis))
+    if diagnosis.driver:
+        line = (
+            f"{diagnosis.driver} is driving this sweep; it will commit the blocks that are pending"
+        )
+        click.echo(printable(line))
+    click.echo(f"{store}: {diagnosis.verdict}")
+    sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
+
+
+if __name__ == "__main__":
+    main()

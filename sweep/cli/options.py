@@ -1,0 +1,39 @@
+"""Arguments and options that several commands of ``sweep`` take."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marsdisk.commands import reporting
+
+if TYPE_CHECKING:
+    from ..store.location import Place
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+
+
+class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 knows no ParamType[...]
+    """The location of a store: a path, or a URL, which a ``Path`` would change."""
+
+    name = "store"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,  # noqa: ARG002 - click gives it by name
+        ctx: click.Context | None,
+    ) -> "Place":
+        """Return the location, and report one that cannot be a store's as bad input."""
+        from ..store.location import Place
+
+        return reporting(ctx or click.get_current_context(), lambda: Place.of(value))
+
+
+PLACE = PlaceParameter()
+STORE = click.argument("store", type=PLACE)
+WHERE = click.option(
+    "--where",
+    metavar="CONDITION",
+    help="Only runs that meet this condition; see sweep show --help.",
+)

@@ -1,0 +1,1 @@
+"""From what was asked for to runs in the rows of a store."""

@@ -1,0 +1,242 @@
+"""The effect of each axis alone on a scalar (tornado chart)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from ..common.errors import StoreError
+from ..results.columns import cells, labels
+from ..store import layout, reader
+from .choice import Choice, quantity, source, unit_of, with_unit
+from .page import COLOURS, Page, decades, plain
+
+#: Decades of values from which the axis is logarithmic.
+LOG_AXIS_DECADES = 1.0
+#: Fraction of the range that is left free on both sides for the values of the axes.
+MARGIN = 0.22
+
+
+@dataclass(frozen=True)
+class _Bar:
+    axis: str
+    points: list[Any]  #: values of the axis
+    values: NDArray[np.float64]  #: (points,), NaN where there is no result
+    failed: int
+    missing: int
+
+    @property
+    def low(self) -> int:
+        return int(np.nanargmin(self.values))
+
+    @property
+    def high(self) -> int:
+        return int(np.nanargmax(self.values))
+
+    @property
+    def span(self) -> float:
+        if not np.isfinite(self.values).any():
+            return 0.0
+        return float(self.values[self.high] - self.values[self.low])
+
+    @property
+    def lacking(self) -> str:
+        """How many points have no result, in words."""
+        counts = {"failed": self.failed, "missing": self.missing}
+        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        return f"{words} of {len(self.points)}" if words else ""
+
+
+def sensitivity(
+    group: zarr.Group,
+    page: Page,
+    *,
+    name: str = "M_loss",
+    where: str | None = None,
+    ring: int | None = None,
+) -> Figure:
+    """Draw the range of a scalar along each axis, with all others at their middle values.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    page : Page
+        Style of the figure; it receives notes on the runs.
+    name : str
+        The scalar.
+    where : str or None
+        Condition on the runs.
+    ring : int or None
+        The only ring to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    StoreError
+        No two runs differ in one axis alone, or none of them has a result.
+    """
+    choice = Choice.of(group, page, where, ring=ring)
+    summed = choice.over_rings(unit_of(group, name), ())
+    title = quantity(group, name, summed)
+    axes = [axis for axis in choice.varying() if axis != summed]
+    if not axes:
+        raise StoreError("no axis has more than one value; there is nothing to compare")
+    centre = _centre(choice, axes)
+    bars = _read_bars(choice, name, centre, summed)
+    values = np.concatenate([bar.values for bar in bars]) if bars else np.empty(0)
+    are_alone = all(np.isfinite(bar.values).sum() < 2 for bar in bars)
+    if are_alone and choice.runs.size > 1 and not choice.lacking():
+        raise StoreError(
+            "no two runs differ in one parameter alone around the middle; this figure is for grids"
+            " and one-at-a-time sweeps, not for samples"
+        )
+    if not np.isfinite(values).any():
+        raise StoreError(
+            "no run on the axes through the middle has a result"
+            f" ({choice.lacking() or 'there is none'})"
+        )
+    reference = _value_at_centre(bars, centre)
+    figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
+    ax = grid[0, 0]
+    for y, bar in enumerate(bars):
+        _draw_bar(ax, group, y, bar, reference)
+    if np.isfinite(reference):
+        ax.axvline(reference, color="0.3", lw=0.8)
+    _set_axes(ax, bars, values, title)
+    middle = ", ".join(
+        f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre.items()
+    )
+    absent = "" if np.isfinite(reference) else ", which has no result"
+    page.title(
+        figure,
+        f"Effect of each axis alone on {title}",
+        f"middle (line): {middle}{absent}",
+        choice.fixed(*axes, summed=summed),
+        source(group),
+        choice.doubts(),
+    )
+    if np.isfinite(reference):
+        page.legend(
+            figure,
+            [
+                Patch(color=COLOURS[0], label="below the middle"),
+                Patch(color=COLOURS[1], label="above the middle"),
+            ],
+        )
+    return figure
+
+
+def _centre(choice: Choice, axes: list[str]) -> dict[str, Any]:
+    """Return the base of a one-at-a-time sweep, or else the middle of a grid."""
+    if "one_at_a_time" in reader.axis_names(choice.group):
+        steps = reader.column(choice.group, "one_at_a_time")
+        base = [run for run in choice.runs.tolist() if steps[run] == "base"]
+        if base:
+            return {axis: labels(choice.group, axis)[base[0]] for axis in axes}
+    return choice.middles(axes)
+
+
+def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | None) -> list[_Bar]:
+    """Read the scalar along each axis through the centre; the longest bar comes last."""
+    axes = list(centre)
+    bars = []
+    for axis in axes:
+        line = choice
+        for fixed_axis, value in centre.items():
+            if fixed_axis != axis:
+                line = line.with_value(fixed_axis, value)
+        if not line.runs.size:
+            continue
+        # Cells need two axes: the second one has a single value.
+        across = axes[0] if axes[0] != axis else axes[-1]
+        grid = cells(choice.group, name, axis, across, {}, among=line.runs, over=summed)
+        status = _along(grid.status)
+        failed = int((status == layout.FAILED).sum())
+        missing = int((status == layout.PENDING).sum())
+        bars.append(_Bar(axis, grid.x, _along(grid.value), failed, missing))
+    return sorted(bars, key=lambda bar: bar.span)
+
+
+def _along(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the cells along the first axis, where the second has one value or is the same axis."""
+    return values[0] if values.shape[0] == 1 else np.diagonal(values)
+
+
+def _value_at_centre(bars: list[_Bar], centre: dict[str, Any]) -> float:
+    """Return the scalar of the run at the centre, or NaN where there is none."""
+    for bar in bars:
+        if centre[bar.axis] in bar.points:
+            return float(bar.values[bar.points.index(centre[bar.axis])])
+    return float("nan")
+
+
+def _set_axes(ax: Axes, bars: list[_Bar], values: NDArray[np.float64], label: str) -> None:
+    low = np.nanmin(values)
+    high = np.nanmax(values)
+    log = decades(values) > LOG_AXIS_DECADES
+    if log:
+        factor = (high / low) ** MARGIN
+        limits = (low / factor, high * factor)
+    else:
+        margin = MARGIN * (high - low or abs(high) or 1.0)
+        limits = (low - margin, high + margin)
+    ax.set(
+        xscale="log" if log else "linear",
+        xlabel=label,
+        yticks=range(len(bars)),
+        yticklabels=[plain(bar.axis) for bar in bars],
+    )
+    ax.set(xlim=limits, ylim=(-0.6, len(bars) - 0.4))
+
+
+def _draw_bar(ax: Axes, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
+    if not np.isfinite(bar.values).any():
+        ax.annotate(
+            f"  {bar.lacking}",
+            (0.0, y),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            color="0.3",
+            fontsize="small",
+        )
+        return
+    low = float(bar.values[bar.low])
+    high = float(bar.values[bar.high])
+    has_reference = np.isfinite(reference)
+    middle = min(max(reference, low), high) if has_reference else low
+    ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
+    ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if has_reference else "0.6")
+    high_words = with_unit(group, bar.axis, bar.points[bar.high])
+    if low != high:
+        low_words = with_unit(group, bar.axis, bar.points[bar.low])
+        _annotate_end(ax, low, y, low_words, "right")
+    elif np.isfinite(bar.values).sum() > 1:
+        high_words = "no effect"
+    else:
+        high_words = f"only {high_words}"
+    if bar.lacking:
+        high_words += f"  ({bar.lacking})"
+    _annotate_end(ax, high, y, high_words, "left")
+
+
+def _annotate_end(ax: Axes, x: float, y: float, words: str, alignment: str) -> None:
+    """Write words beside the end of a bar."""
+    ax.annotate(
+        words,
+        (x, y),
+        textcoords="offset points",
+        xytext=(4 if alignment == "left" else -4, 0),
+        ha=alignment,
+        va="center",
+        fontsize="small",
+    )

@@ -1,0 +1,297 @@
+"""A run's card: everything needed to trust one run and to repeat it, as Markdown."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+
+from marsdisk.config import RunConfig
+from marsdisk.physics.constants import YEAR
+from marsdisk.result import StopReason
+from marsdisk.yamlfile import yaml_text
+
+from ..planning.plan import value_at
+from ..results.accuracy import ERRORS, Accuracy
+from ..results.columns import parameters, without_uncommitted
+from ..results.notes import Notes
+from ..results.rerun import RecordedRuns
+from ..store import layout, reader
+from ..store.recorded_tables import change_of_table
+from .tables import text
+
+RESULTS = (
+    "M_loss",
+    "M_loss_blowout",
+    "M_loss_thick",
+    "M_loss_sublimation",
+    "M_loss_other",
+    "M_supplied",
+    "M_available",
+    "Sigma_0",
+    "Sigma_final",
+    "t_end",
+    "t99",
+    "tau_max",
+    "gated_time",
+    "E_collisions",
+    "E_dissipated",
+)
+NUMERICS = (
+    "steps",
+    "steps_rejected",
+    "steps_beyond_qpr",
+    "bins_repaired",
+    "wall_time",
+    "solver_time",
+    "attempt",
+    "worker",
+)
+#: Results in seconds that are repeated in years.
+TIMES = ("t_end", "t99", "gated_time")
+CACHE_COUNTS = ("hits", "misses", "rebuilds", "refused", "bytes")
+
+
+def card(group: zarr.Group, run: int, place: str) -> str:
+    """Return the card of a run as Markdown.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The store.
+    run : int
+        Row of the run.
+    place : str
+        Location of the store, for the example in Python.
+
+    Returns
+    -------
+    str
+        Sections with headings, each followed by an empty line.
+    """
+    recorded = RecordedRuns.of(group)
+    config = recorded.config(run)
+    status = int(_value(group, "status", run))
+    lines = [*_head(group, run, status), ""]
+    lines += ["## Parameters", "", "Parameters that vary in the sweep:", ""]
+    lines += [*_table(("key", "value", "unit", "meaning"), _varying(group, run)), ""]
+    if status == layout.DONE:
+        lines += ["## Results", ""]
+        lines += [*_table(("quantity", "value", "unit", "meaning"), _results(group, run)), ""]
+        lines += ["## Notes", "", *_notes(group, run), ""]
+        lines += ["## Accuracy", "", *_accuracy(group, run), ""]
+        heads = ("slot", *CACHE_COUNTS, "dropped because of")
+        lines += ["## Caches", "", *_table(heads, _caches(group, run)), ""]
+    lines += ["## Provenance", "", *_table(("item", "value"), _provenance(group, config)), ""]
+    lines += ["## Reproduce this run", "", *_rerun_lines(group, recorded, run, place), ""]
+    lines += ["## Configuration", ""]
+    lines += ["Saved to a file, it gives the same run; keys not listed have the model's defaults."]
+    lines += ["", *_configuration(config), ""]
+    return "\n".join(lines)
+
+
+def escaped(value: Any) -> str:
+    """Return text that a Markdown table shows as it is: no HTML, no markup, one line."""
+    return re.sub(r"[\\`*\[\]<>|$~&]|\b_|_\b", lambda match: f"&#{ord(match[0])};", text(value))
+
+
+def _all_digits(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "-"
+    if isinstance(value, float | int):
+        return repr(value)
+    return escaped(value)
+
+
+def _configuration(config: RunConfig) -> Iterator[str]:
+    content = config.model_dump(mode="json", exclude_unset=True)
+    return _fenced(yaml_text(content), "yaml")
+
+
+def _table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for cells in rows:
+        yield f"| {' | '.join(cells)} |"
+
+
+def _fenced(content: str, language: str) -> Iterator[str]:
+    """Yield a block of code whose fence is longer than any in its content, so none ends it."""
+    fence = "```"
+    while fence in content:
+        fence += "`"
+    yield f"{fence}{language}"
+    yield from content.rstrip("\n").split("\n")
+    yield fence
+
+
+def _value(group: zarr.Group, name: str, run: int) -> Any:
+    values = reader.part(group, name, run)[None]
+    status = reader.part(group, "status", run)[None]
+    value = without_uncommitted(name, values, status)[0]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _unit_and_meaning(group: zarr.Group, name: str) -> tuple[str, str]:
+    attributes = group[name].attrs
+    unit = str(attributes.get("units", "1"))
+    if unit == "1":
+        unit = ""
+    return escaped(unit), escaped(attributes.get("long_name", ""))
+
+
+def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
+    yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
+    yield ""
+    yield (
+        f"- run_id: `{_value(group, 'run_id', run)}` (identifies configuration, tables and model"
+        " version: same id, same numbers)"
+    )
+    yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
+    if status == layout.DONE:
+        years = _value(group, "t_end", run) / YEAR
+        yield f"- ended after {years:.6g} yr: {_stop_reason(_value(group, 'stop_reason', run))}"
+        error = _value(group, "ledger_error", run)
+        yield (
+            f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply"
+            " (round-off is about 1e-15)"
+        )
+    elif status == layout.FAILED:
+        yield f"- error: {escaped(_value(group, 'error', run))}"
+    else:
+        yield "- no result yet: its block is not committed"
+
+
+def _stop_reason(number: int) -> str:
+    for reason in StopReason:
+        if reason == number:
+            return f"{escaped(reason.advice)} ({escaped(reason.label)})"
+    return "no reason is recorded"
+
+
+def _varying(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    """Yield a row for each parameter; those with the same value in all runs come last."""
+    columns = {name: reader.column(group, name).tolist() for name in parameters(group)}
+
+    def is_constant(name: str) -> bool:
+        return len({repr(value) for value in columns[name]}) == 1
+
+    for name in sorted(columns, key=is_constant):
+        key = escaped(group[name].attrs.get("config_key", name))
+        yield key, _all_digits(columns[name][run]), *_unit_and_meaning(group, name)
+
+
+def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    for name in (*RESULTS, *NUMERICS):
+        if name not in group:
+            continue
+        value = _value(group, name, run)
+        shown = _all_digits(value)
+        if name in TIMES:
+            shown += f" ({value / YEAR:.4g} yr)"
+        yield escaped(name), shown, *_unit_and_meaning(group, name)
+
+
+def _notes(group: zarr.Group, run: int) -> Iterator[str]:
+    lines = Notes.of(group, np.array([run])).lines
+    if not lines:
+        yield "No caveat applies to this run (docs/model.md lists those that are checked)."
+    for line in lines:
+        yield f"- {escaped(line)}"
+
+
+def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
+    accuracy = Accuracy.of(group)
+    if accuracy is not None and run in accuracy.lost:
+        yield "The comparison runs failed; the command below shows why."
+        return
+    if accuracy is None or run not in accuracy.compared:
+        yield (
+            "This run was not repeated with tighter steps and other bins; the command below"
+            " does that."
+        )
+        return
+    for name in (*ERRORS, layout.ORDER_BINS):
+        if name in group:
+            yield f"- {name}: {_unit_and_meaning(group, name)[1]}"
+    yield ""
+    yield from _table(("quantity", *ERRORS, "order", "limits", "verdict"), _errors(accuracy, run))
+
+
+def _errors(accuracy: Accuracy, run: int) -> Iterator[Sequence[str]]:
+    limits = [accuracy.limits[kind] for kind in ERRORS]
+    limits_shown = ", ".join(f"{limit:g}" for limit in limits)
+    for i, quantity in enumerate(accuracy.quantities):
+        errors = [float(accuracy.errors[kind][run, i]) for kind in ERRORS]
+        errors_shown = [f"{error:.2g}" for error in errors]
+        order = float(accuracy.orders[run, i])
+        order_shown = "-" if np.isnan(order) else f"{order:.2g}"
+        is_within = all(error <= limit for error, limit in zip(errors, limits, strict=True))
+        verdict = "within" if is_within else "**beyond**"
+        yield escaped(quantity), *errors_shown, order_shown, limits_shown, verdict
+
+
+def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+    counts = {name: _value(group, f"cache_{name}", run) for name in CACHE_COUNTS}
+    invalidations = _value(group, "cache_invalidations", run)
+    reasons = reader.column(group, "reason").tolist()
+    for i, slot in enumerate(reader.column(group, "cache").tolist()):
+        causes = zip(reasons, invalidations[i], strict=True)
+        dropped = ", ".join(f"{reason} {count}" for reason, count in causes if count)
+        yield escaped(slot), *(str(counts[name][i]) for name in counts), escaped(dropped or "-")
+
+
+def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
+    record: Any = group.attrs["provenance"]
+    recorded = defaultdict(lambda: "not recorded", record)
+    yield "model version", escaped(recorded["model_version"])
+    commit = escaped(record.get("git_commit") or "none: installed from a package")
+    if record.get("git_dirty"):
+        commit += " with uncommitted changes"
+    yield "git commit", commit
+    host = f" on {escaped(record['host'])}" if "host" in record else ""
+    yield "made", f"{escaped(recorded['created'])}{host}, {escaped(recorded['platform'])}"
+    packages = record.get("packages")
+    if not isinstance(packages, dict):
+        packages = {}
+    versions = [f"Python {recorded['python']}"]
+    versions += [f"{name} {version}" for name, version in packages.items()]
+    yield "Python and packages", escaped(", ".join(versions))
+    yield from _tables(recorded["tables"], config)
+    yield "plan", f"`{group.attrs['plan_digest']}`"
+
+
+def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence[str]]:
+    """Yield a row for each table of the run, and how it has changed since."""
+    for name, digest in recorded.items():
+        key, _, path = name.partition(" = ")
+        if str(value_at(config, key)) == path:
+            change = change_of_table(name, digest)
+            changed = f"; **{escaped(change)}**" if change else ""
+            yield f"table {escaped(name)}", f"SHA-256 {digest}{changed}"
+
+
+def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
+    repetition = recorded.repetition(run)
+    if repetition.command:
+        yield "This run alone, then its comparison with tighter steps and other bins:"
+        yield ""
+        commands = [repetition.command, recorded.command(run, "check")]
+        yield from _fenced("\n".join(commands), "sh")
+        yield ""
+    if repetition.words:
+        yield f"Note: {escaped(repetition.words)}."
+        yield ""
+    if repetition.changes:
+        yield "The configuration below is the run's own, even if its files have changed since."
+        yield ""
+    yield "In Python:"
+    yield ""
+    name = _value(group, "run_id", run)
+    yield from _fenced(
+        f"import sweep\n\nruns = sweep.open_store({place!r})\nrun = runs.isel(run={run})  # its"
+        f" arrays, with units in .attrs\nconfig = runs.sweep.config({name!r})",
+        "python",
+    )

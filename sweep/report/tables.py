@@ -1,0 +1,197 @@
+"""Tables of a store for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from marsdisk.commands import printable
+from marsdisk.result import StopReason
+
+from ..common.errors import StoreError
+from ..results.columns import Columns, label, parameters
+from ..store import reader
+
+#: Label of each stop reason by its number.
+STOP_LABELS = {int(reason): reason.label for reason in StopReason}
+RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
+#: Least width of a column of prose, in characters; longer cells are folded.
+MIN_PROSE_WIDTH = 16
+#: Width of the border and the padding of a column, in characters.
+BORDER_WIDTH = 3
+
+
+def text(value: Any) -> str:
+    """Return a number to four digits, or a text in one line with control characters escaped."""
+    if isinstance(value, float):
+        return "-" if np.isnan(value) else f"{value:.4g}"
+    return printable(str(value)).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
+def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:
+    """Return runs sorted by a column; runs without a value come last.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of the store.
+    runs : (runs,) array of int
+        Rows of the runs. Those with equal values keep their order.
+    by : str or None
+        Name of the column, with a minus before it to sort from the largest; None to not sort.
+
+    Returns
+    -------
+    (runs,) array of int
+        The sorted rows.
+    """
+    if by is None:
+        return runs
+    values = columns[by.removeprefix("-")][runs]
+    has_value = values == values
+    values = values[has_value]
+    if by.startswith("-"):
+        # reversed twice, so that equal values keep their order
+        order = values.size - 1 - np.argsort(values[::-1], kind="stable")[::-1]
+    else:
+        order = np.argsort(values, kind="stable")
+    return np.concatenate([runs[has_value][order], runs[~has_value]])
+
+
+def runs_table(
+    columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int
+) -> Group:
+    """Return a table of runs, with units in the heads.
+
+    Columns that do not fit into the width are left out, and named below the table.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of the store.
+    names : sequence of str or None
+        Columns to show; None for the parameters and the main results.
+    runs : (runs,) array of int
+        Rows of the runs, in the order in which to show them.
+    rows : int
+        Maximum number of runs shown.
+    width : int
+        Of the table, in characters.
+
+    Returns
+    -------
+    Group
+        The table and lines on what it leaves out.
+
+    Raises
+    ------
+    StoreError
+        A name is empty, or no column of the store.
+    """
+    is_chosen = names is not None
+    if names is None:
+        names = [*parameters(columns.group), *RESULTS]
+    if not rows or not all(names):
+        raise StoreError("the name of a column is empty; write --columns T0,M_loss")
+    shown = runs[:rows]
+    content = {
+        name: list(map(_cell, columns[name][shown].tolist()))
+        for name in dict.fromkeys(names)
+        if name != "run"
+    }
+    heads = {name: label(columns.group, name) for name in content}
+    run_width = max(len("run"), len(str(int(shown.max(initial=0)))))
+    free = width - run_width - BORDER_WIDTH - 1
+    least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
+    if sum(characters + BORDER_WIDTH for characters in least.values()) > free:
+        heads = {name: head.replace(" ", "\n") for name, head in heads.items()}
+        least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
+    by_weight = list(content) if is_chosen else _by_weight(columns.group, list(content))
+    fitting = _fitting(least, free, by_weight)
+    table = Table()
+    table.add_column("run", justify="right")
+    for name in fitting:
+        table.add_column(
+            heads[name],
+            justify="right",
+            overflow="fold",
+            no_wrap=not _is_prose(content[name]),
+            min_width=least[name],
+        )
+    for i, run in enumerate(shown.tolist()):
+        table.add_row(str(run), *(content[name][i] for name in fitting))
+    notes = list[str]()
+    if runs.size > rows:
+        notes.append(f"{runs.size - rows} runs more; --rows shows them")
+    left_out = ", ".join(name for name in content if name not in fitting)
+    if left_out:
+        notes.append(f"no room for {left_out}; choose with --columns, or widen the terminal")
+    return Group(table, *map(Text, notes))
+
+
+def _cell(value: Any) -> str:
+    return "-" if value == "not_yet" else text(value)
+
+
+def _by_weight(group: zarr.Group, names: Sequence[str]) -> Sequence[str]:
+    """Return the names from the most important: axes, main results, everything else."""
+    first = [*reader.axis_names(group), "status", "M_loss", "stop_reason"]
+    return [
+        *(name for name in first if name in names),
+        *(name for name in names if name not in first),
+    ]
+
+
+def _is_prose(cells: Sequence[str]) -> bool:
+    return any(" " in cell for cell in cells)
+
+
+def _least_width(cells: Sequence[str], head: str) -> int:
+    """Return the characters that a column needs; prose may be folded anywhere."""
+    cell_width = max(map(len, cells), default=0)
+    if _is_prose(cells):
+        cell_width = min(cell_width, MIN_PROSE_WIDTH)
+    return max(cell_width, *map(len, head.split("\n")))
+
+
+def _fitting(least: Mapping[str, int], free: int, by_weight: Sequence[str]) -> list[str]:
+    """Return the names of the columns that fit, at least one, in the order of ``least``."""
+    fitting = set[str]()
+    for name in by_weight:
+        free -= least[name] + BORDER_WIDTH
+        if free < 0 and fitting:
+            break
+        fitting.add(name)
+    return [name for name in least if name in fitting]
+
+
+def cache_table(group: zarr.Group, runs: NDArray[np.int64]) -> Table:
+    """Return the lookups of each slot over ``runs``, and why its values were dropped."""
+    slots = reader.column(group, "cache").tolist()
+    reasons = reader.column(group, "reason").tolist()
+    counts = {
+        name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
+        for name in ("hits", "misses", "rebuilds", "refused")
+    }
+    seconds = np.nansum(reader.column(group, "cache_build_time")[runs], axis=0)
+    invalidations = reader.column(group, "cache_invalidations")[runs].sum(axis=0).tolist()
+    table = Table()
+    table.add_column("slot", justify="left")
+    for head in (*counts, "build time [ms]"):
+        table.add_column(head, justify="right")
+    table.add_column("dropped because of", justify="left")
+    for i, slot in enumerate(slots):
+        causes = zip(reasons, invalidations[i], strict=True)
+        dropped = ", ".join(f"{reason} {count}" for reason, count in causes if count)
+        table.add_row(
+            slot,
+            *(str(int(counts[name][i])) for name in counts),
+            f"{1e3 * seconds[i]:.1f}",
+            dropped or "-",
+        )
+    return table

@@ -1,0 +1,1 @@
+"""The numbers of a store, and what follows from them."""

@@ -1,0 +1,434 @@
+"""``dataset.sweep``: product sweeps as grids, sums over disks, failed runs, and configurations."""
+
+import functools
+import html
+import operator
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray
+from numpy.typing import NDArray
+
+from marsdisk.config import RunConfig
+from marsdisk.notes import SENTENCES
+from marsdisk.physics.constants import YEAR
+
+from ..common.errors import NotesWarning, RunChangedWarning, StoreError
+from ..report.tables import text
+from ..store import layout
+from .columns import STATES, adds_up, ring_axis_of
+from .notes import UNRECORDED, Notes
+from .rerun import RecordedRuns
+
+#: Stands for NaN in an index, which cannot hold it, and sorts after all other values.
+NULL = np.finfo(np.float64).max
+MAX_WORDS_SHOWN = 4
+MAX_WORD_LENGTH = 40  # characters
+
+
+@xarray.register_dataset_accessor("sweep")
+class SweepAccessor:
+    """Methods of a sweep's dataset beyond those of xarray.
+
+    A notebook shows it as a summary of the sweep with units and states.
+
+    Examples
+    --------
+    >>> ds = sweep.open_store("results/temperature_supply.zarr")
+    >>> ds.sweep  # counts, parameters, results with their units
+    >>> ds.sweep.grid(["T0", "mu_orbit10pct", "tau0_target", "ring"]).t99
+    >>> ds.sweep.disk_total().M_loss  # NaN where a ring has no result
+    >>> ds.sweep.failed().error
+    >>> ds.sweep.config(17).material.rho
+    """
+
+    def __init__(self, dataset: xarray.Dataset) -> None:
+        self._dataset = dataset
+
+    @property
+    def axes(self) -> list[str]:
+        """Axes of the product, in the order of the sweep file."""
+        return [str(name) for name in self._dataset.attrs["axes"]]
+
+    def _cases(self) -> xarray.Dataset:
+        """Return the product's cases along ``run``, with their values on the axes.
+
+        A run that several cases share is repeated for each of them.
+        """
+        dataset = self._dataset
+        if layout.CASE_RUN not in dataset:
+            return dataset.isel(run=np.flatnonzero(dataset.in_product.values))
+        labels = {
+            axis: ("run", dataset[layout.CASE_LABEL.format(axis)].values) for axis in self.axes
+        }
+        along_case = [name for name, array in dataset.variables.items() if "case" in array.dims]
+        runs = dataset[layout.CASE_RUN].values
+        return dataset.drop_vars(along_case).isel(run=runs).assign_coords(labels)
+
+    def grid(self, axes: Sequence[str] | None = None) -> xarray.Dataset:
+        """Spread the runs of the product over axes, each a dimension of its own.
+
+        Cells without a run are NaN, with status 0. Included runs, which need not lie on the axes,
+        are left out. The value of an axis is NaN where the configuration has none (``null``).
+
+        Parameters
+        ----------
+        axes : sequence of str, optional
+            Names of the axes, or of other coordinates of the runs; all axes by default.
+
+        Returns
+        -------
+        xarray.Dataset
+            All arrays of the dataset, with these dimensions in place of ``run``.
+
+        Raises
+        ------
+        ValueError
+            An axis is unknown, or several runs share a cell because an axis that differs between
+            them is not named.
+        """
+        dataset = self._cases()
+        names = list(axes or self.axes)
+        if not names or not dataset.sizes["run"]:
+            raise ValueError(
+                "the sweep has no product of axes, only included runs; use the runs as they are"
+            )
+        coordinates = [name for name in dataset.coords if dataset[name].dims == ("run",)]
+        unknown = [name for name in names if name not in coordinates]
+        if unknown:
+            raise ValueError(
+                f"{', '.join(unknown)} is no coordinate of the runs; there are"
+                f" {', '.join(map(str, coordinates))}"
+            )
+        labels = {name: dataset[name].values for name in names}
+        with_nan = []
+        for name, values in labels.items():
+            if values.dtype.kind == "f" and np.isnan(values).any():
+                labels[name] = np.nan_to_num(values, nan=NULL, posinf=np.inf)
+                with_nan.append(name)
+        index = pd.MultiIndex.from_arrays(list(labels.values()), names=names)
+        if not index.is_unique:
+            differing = [
+                name
+                for name in self.axes
+                if name not in names and len(set(dataset[name].values.tolist())) > 1
+            ]
+            raise ValueError(
+                f"several runs share a cell of {', '.join(names)}; add"
+                f" {', '.join(differing) or 'another coordinate'} or select runs first"
+            )
+        along_run = dataset.drop_vars(names).assign_coords(
+            xarray.Coordinates.from_pandas_multiindex(index, "run")
+        )
+        fills = {
+            str(name): 0 for name, array in along_run.variables.items() if array.dtype.kind in "iu"
+        }
+        options: dict[str, Any] = {"fill_value": fills} if fills else {}
+        grid = along_run.unstack("run", **options)
+        restored = {
+            name: (name, np.where(grid[name] == NULL, np.nan, grid[name]), grid[name].attrs)
+            for name in with_nan
+        }
+        return grid.assign_coords(restored)
+
+    def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
+        """Sum over the rings of each disk.
+
+        A sum is NaN where a ring failed, is not done or is no case of the sweep. ``notes`` of a
+        disk are those that any of its rings has.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Quantities that add up: masses, rates and energies; also their series, if all rings of a
+            disk have the same times. By default all such quantities with one value per run.
+
+        Returns
+        -------
+        xarray.Dataset
+            The sums, over all axes but that of the rings.
+
+        Raises
+        ------
+        ValueError
+            The sweep has no rings, or a quantity does not add up over them.
+        """
+        ring = self._ring
+        if ring is None:
+            raise ValueError("the sweep has no rings; its runs are not parts of a disk")
+        arrays = self._dataset.data_vars
+        additive = [
+            name
+            for name in sorted(map(str, arrays))
+            if adds_up(str(arrays[name].attrs.get("units", "")))
+        ]
+        if names is None:
+            names = [name for name in additive if arrays[name].dims == ("run",)]
+        chosen = list(names)
+        for name in chosen:
+            if name not in additive:
+                raise ValueError(
+                    f"{name} does not add up over rings; there are {', '.join(additive)}"
+                )
+        needed = [*chosen, "status"]
+        has_series = any("sample" in arrays[name].dims for name in chosen)
+        if has_series:
+            needed.append("t")
+        if layout.NOTES in arrays:
+            needed.append(layout.NOTES)
+        grid = self._dataset[needed].sweep.grid()
+        is_done = grid.status == layout.DONE
+        total: xarray.Dataset = grid[chosen].where(is_done).sum(ring, skipna=False, keep_attrs=True)
+        if layout.NOTES in grid:
+            total = total.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
+        if has_series:
+            total = total.assign_coords(t=self._shared_times(grid.t.where(is_done), ring))
+        return total.assign_attrs(self._dataset.attrs)
+
+    @staticmethod
+    def _notes_of_disks(grid: xarray.Dataset, ring: str) -> xarray.DataArray:
+        """Return the notes that any ring of a disk has."""
+        of_rings = [grid[layout.NOTES].isel({ring: i}, drop=True) for i in range(grid.sizes[ring])]
+        notes: xarray.DataArray = functools.reduce(operator.or_, of_rings)
+        return notes.assign_attrs(grid[layout.NOTES].attrs)
+
+    @staticmethod
+    def _shared_times(t: xarray.DataArray, ring: str) -> xarray.DataArray:
+        low = t.min(ring, keep_attrs=True)
+        high = t.max(ring, keep_attrs=True)
+        if bool((high - low > 1e-9 * high).any()):
+            raise ValueError(
+                "rings of a disk ended at different times, so that their series have no sum; choose"
+                " disks with .sel first"
+            )
+        return low
+
+    def failed(self) -> xarray.Dataset:
+        """Return the runs that failed; ``error`` says why, and :meth:`command` repeats one."""
+        is_failed = self._dataset.status.values == layout.FAILED
+        return self._dataset.isel(run=np.flatnonzero(is_failed))
+
+    def notes(self) -> pd.DataFrame:
+        """Return the caveats of the runs of this dataset.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each note that any finished run has, indexed by its name: ``runs``, the number
+            of runs that have it, and ``meaning``. The notes of each run are the bits of
+            ``dataset.notes``.
+
+        Warns
+        -----
+        NotesWarning
+            The store was written by a version that recorded no notes.
+
+        Examples
+        --------
+        >>> ds.sweep.notes()
+        >>> from marsdisk.notes import Note
+        >>> ds.isel(run=(ds.notes & Note.STOPPED_EARLY) == 0)
+        """
+        notes = self._notes()
+        if not notes.are_recorded:
+            warnings.warn(UNRECORDED, NotesWarning, stacklevel=2)
+        counts = notes.counts
+        return pd.DataFrame(
+            {"runs": list(counts.values()), "meaning": [SENTENCES[note] for note in counts]},
+            index=pd.Index([note.label for note in counts], name="note"),
+        )
+
+    def _notes(self) -> Notes:
+        def column(name: str) -> NDArray[Any]:
+            # a dataset may have one run alone, or runs over several axes
+            return np.ravel(self._dataset[name].values)
+
+        return Notes.read(column, are_recorded=layout.NOTES in self._dataset)
+
+    def config(self, run: int | str) -> RunConfig:
+        """Return the resolved configuration of a run.
+
+        Parameters
+        ----------
+        run : int or str
+            Its position in this dataset, or its run_id.
+
+        Returns
+        -------
+        RunConfig
+            Its configuration, with all defaults.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        """
+        return self._recorded.config(self._position(run))
+
+    def command(self, run: int | str) -> str:
+        """Return the command that repeats a run, to the same bits.
+
+        Parameters
+        ----------
+        run : int or str
+            Its position in this dataset, or its run_id.
+
+        Returns
+        -------
+        str
+            A line for a shell. It reverts edits of the base configuration since the run.
+
+        Raises
+        ------
+        KeyError
+            There is no such run.
+        StoreError
+            No command repeats it: its base or a table is gone.
+
+        Warns
+        -----
+        RunChangedWarning
+            A table or the code has changed since the run.
+
+        Examples
+        --------
+        >>> ds.sweep.command(17)
+        'marsdisk run .../mars_0d_melt.yaml --set temperature.T0=4000.0 ...'
+        """
+        repetition = self._recorded.repetition(self._position(run))
+        if not repetition.command:
+            raise StoreError(f"run {run}: {repetition.words}")
+        if repetition.changes:
+            warnings.warn(f"run {run}: {repetition.words}", RunChangedWarning, stacklevel=2)
+        return repetition.command
+
+    def _position(self, run: int | str) -> int:
+        ids = self._dataset.run_id.values
+        if isinstance(run, str):
+            positions = np.flatnonzero(ids == run)
+            if positions.size:
+                return int(positions[0])
+        elif 0 <= run < ids.size:
+            return int(run)
+        raise KeyError(f"there is no run {run!r}; there are {ids.size}, by number or by run_id")
+
+    @cached_property
+    def _recorded(self) -> RecordedRuns:
+        return RecordedRuns(
+            self._dataset.attrs, lambda name: np.atleast_1d(self._dataset[name].values)
+        )
+
+    @property
+    def _ring(self) -> str | None:
+        return ring_axis_of(self._dataset.attrs)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
+
+    def _repr_html_(self) -> str:
+        parts = [
+            f"<h4>{html.escape(self._title)}</h4>",
+            *(f"<div>{html.escape(line)}</div>" for line in self._counts()),
+            self._html_table("Parameters", self._parameters(), "values", " open"),
+            self._html_table("Arrays", sorted(map(str, self._dataset.data_vars)), "range"),
+        ]
+        return f"<div>{''.join(parts)}</div>"
+
+    def _html_table(
+        self, title: str, names: Sequence[str], span_heading: str, attribute: str = ""
+    ) -> str:
+        """Return a table of arrays that folds; the attribute ``open`` unfolds it at first."""
+        headings = ("name", "unit", "dimensions", span_heading, "meaning")
+        rows = ["".join(f"<th>{heading}</th>" for heading in headings)]
+        for name in names:
+            cells = (html.escape(text(cell)) for cell in self._row(name))
+            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        return (
+            f"<details{attribute}><summary>{title}</summary><table style='text-align:left'>"
+            f"{table}</table></details>"
+        )
+
+    @property
+    def _title(self) -> str:
+        return (
+            f"sweep {self._dataset.attrs['title']}: {self._dataset.sizes.get('run', 0)} runs over"
+            f" {', '.join(self.axes) or 'no axes'}"
+        )
+
+    def _counts(self) -> Iterator[str]:
+        """Yield the numbers of runs in each state and with each stop reason, and their notes."""
+        status = np.asarray(self._dataset.status.values)
+        for name, words in STATES.items():
+            values = np.asarray(self._dataset[name].values)
+            if name != "status":
+                values = values[status == layout.DONE]
+            counts = {word: int((values == number).sum()) for number, word in enumerate(words)}
+            shown = [f"{count} {word}" for word, count in counts.items() if count]
+            yield f"{name}: {', '.join(shown)}"
+        yield from (f"note: {line}" for line in self._notes().lines)
+
+    def _parameters(self) -> list[str]:
+        """Return the axes in the order of the sweep, then all else that differs between runs."""
+        coordinates = self._dataset.coords
+        axes = [name for name in self.axes if name in coordinates]
+        differing = [
+            str(name)
+            for name in coordinates
+            if "config_key" in coordinates[name].attrs and name not in self.axes
+        ]
+        return axes + sorted(differing)
+
+    def _row(self, name: str) -> tuple[str, str, str, str, str]:
+        array = self._dataset[name]
+        unit = str(array.attrs.get("units", "1"))
+        return (
+            name,
+            "" if unit == "1" else unit,
+            ", ".join(map(str, array.dims)),
+            self._span(array),
+            str(array.attrs.get("long_name", "")),
+        )
+
+    def _span(self, array: xarray.DataArray) -> str:
+        """Return the range of an array with one value per run, or its values in words.
+
+        Results of runs that are not done do not count. Larger arrays are not read.
+        """
+        if str(array.name) in STATES:
+            return ", ".join(STATES[str(array.name)])
+        if array.name == layout.NOTES:
+            return ", ".join(note.label for note in self._notes().counts)
+        if array.dims != ("run",) or not array.size:
+            return ""
+        values = array.values
+        if array.name not in self._dataset.coords:
+            values = values[self._dataset.status.values == layout.DONE]
+        if values.dtype.kind not in "fiu":
+            return _first_words(values)
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return "none"
+        least = finite.min()
+        greatest = finite.max()
+        if least == greatest:
+            return f"{least:.6g}"
+        years = ""
+        if array.attrs.get("units") == "s" and greatest > 0.01 * YEAR:
+            years = f" ({greatest / YEAR:.3g} yr)"
+        return f"{least:.6g} to {greatest:.6g}{years}"
+
+
+def _first_words(values: NDArray[Any]) -> str:
+    """List the first distinct words, shortened, and say how many more there are."""
+    words = list(dict.fromkeys(map(str, values.tolist())))
+    shown = []
+    for word in words[:MAX_WORDS_SHOWN]:
+        is_short = len(word) < MAX_WORD_LENGTH
+        shown.append(word if is_short else f"{word[: MAX_WORD_LENGTH - 1]}…")
+    more = len(words) - MAX_WORDS_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

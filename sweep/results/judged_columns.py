@@ -1,0 +1,97 @@
+"""The columns that expectations are evaluated on: values of each case of a sweep, or each run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ..store import layout, reader
+from ..store.cases import cases
+from ..store.writer import coordinate
+from .columns import WORDS, Columns, parameters, runs_of
+
+if TYPE_CHECKING:
+    from ..planning.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Mapping[str, NDArray[Any]]):
+    """Columns over all cases of the product, or over all runs.
+
+    Cases that share a run have a row each.
+    """
+
+    columns: Mapping[str, NDArray[Any]]  #: (runs,) arrays of the store
+    runs: NDArray[np.int64]  #: (rows,) run of each row
+    axes: Mapping[str, NDArray[Any]]  #: (rows,) label on each axis
+    #: Axes that are configuration keys. Their values are read from the run; on other axes each case
+    #: has a label.
+    key_axes: frozenset[str]
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name in self.axes and name not in self.key_axes:
+            return self.axes[name]
+        return self.columns[name][self.runs]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Rows":
+        """Return the rows that are chosen."""
+        axes = {name: labels[chosen] for name, labels in self.axes.items()}
+        return replace(self, runs=self.runs[chosen], axes=axes)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a store, or a row that stands for those of a store not created yet."""
+
+    runs: Rows  #: all runs
+    cases: Rows  #: cases of the product of axes
+    parameters: Sequence[str]  #: names of the swept parameters
+
+    @classmethod
+    def of(cls, group: zarr.Group) -> "Results":
+        """Return the results in a store."""
+        columns = Columns(group)
+        run_of_case, labels = cases(group, list(reader.axis_names(group)))
+        key_axes = frozenset(axis for axis in labels if "config_key" in group[axis].attrs)
+        return cls(
+            Rows(columns, runs_of(group), {}, frozenset()),
+            Rows(columns, run_of_case, labels, key_axes),
+            parameters(group),
+        )
+
+    @classmethod
+    def expected(cls, plan: "Plan") -> "Results":
+        """Return a made-up case of a plan, with values of the types that its store will have."""
+        columns: dict[str, NDArray[Any]] = {
+            "run": np.zeros(1),
+            "block": np.zeros(1),
+            "in_product": np.ones(1, bool),
+        }
+        axes = {
+            plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1]
+            for axis in plan.sweep.axes
+        }
+        swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
+        columns |= axes
+        columns |= swept
+        for variable in layout.variables(shared_grid=True, parts=plan.parts):
+            if not variable.dims:
+                columns[variable.name] = np.zeros(1)
+        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0]}
+        texts |= dict.fromkeys(("run_id", "error", "worker", layout.NOTES), "")
+        for name, text in texts.items():
+            columns[name] = np.array([text], dtype=np.dtypes.StringDType())
+        row = Rows(columns, np.zeros(1, np.int64), axes, frozenset())
+        return cls(row, row, [*swept])

@@ -1,0 +1,1 @@
+"""Handing out blocks of runs, and recovering from what goes wrong."""

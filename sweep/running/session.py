@@ -1,0 +1,276 @@
+"""Run a sweep into its store: create or resume the store, lock it, run what is not committed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import zarr
+from rich.console import Console
+
+from marsdisk.commands import compile_kernels
+
+from ..common.errors import Interrupted, StoreError, TooManyFailures
+from ..planning.create_store import cases_of, create, extend
+from ..planning.match_store import arranged, may_extend, refuse_other_plan
+from ..planning.plan import Block, Plan, make_plan
+from ..spec.file import Sweep, recorded_sweep
+from ..store import layout, reader
+from ..store.cases import renew_cases
+from ..store.failures import telling
+from ..store.file_lock import Driving, driving
+from ..store.location import Folder, Place
+from ..store.writer import mark_unused
+from ..workers.profiles import Source, expected_workers
+from .heartbeat import Heartbeat
+from .progress import Allowance, Reporter, Tally
+from .refinement_rounds import may_go_on, next_round, recorded
+from .stopping import stopping_on_signals
+
+
+def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
+    """Create or extend the store of a plan, or resume the one that was created for it.
+
+    Parameters
+    ----------
+    plan : Plan
+        The sweep's runs.
+    place : Place
+        Location of the store.
+    extending : bool
+        Whether runs that the store does not have may be added.
+
+    Returns
+    -------
+    Plan
+        The plan with its runs in the order of the store's rows.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be created, read or extended, or holds another plan.
+    """
+    with telling(place, "cannot be read"):
+        exists = place.exists()
+    if not exists:
+        create(plan, place)
+        return plan
+    attributes = reader.read_descriptions(place)[0]
+    plan = recorded(plan, place, attributes, extending=extending)
+    plan, new = arranged(plan, place, attributes)
+    if extending and plan.digest != attributes["plan_digest"]:
+        may_extend(plan, place, attributes)
+        extend(plan, place, attributes)
+        return plan
+    refuse_other_plan(plan, place, attributes, new=new)
+    if reader.is_between_lengths(place):
+        extend(plan, place, attributes)
+        return plan
+    renew_cases(place, cases_of(plan))
+    # a repair may have removed the mark together with a damaged block
+    mark_unused(place, plan.unused)
+    return plan
+
+
+def blocks_to_run(plan: Plan, group: zarr.Group, *, retry_failed: bool = False) -> list[Block]:
+    """Return the blocks that are not committed, and the failed runs of the others if asked for.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan, with its runs in the order of the store's rows.
+    group : zarr.Group
+        Its store.
+    retry_failed : bool
+        Whether failed runs of committed blocks are to be run again.
+    """
+    committed = reader.committed_blocks(group)
+    blocks = [block for block in plan.blocks if not committed[block.index]]
+    if not retry_failed:
+        return blocks
+    failed = reader.column(group, "status") == layout.FAILED
+    attempts = reader.column(group, "attempt")
+    for block in plan.blocks:
+        rows = tuple(row for row in block.rows if failed[row])
+        if rows and committed[block.index]:
+            attempt = int(max(attempts[row] for row in rows)) + 1
+            blocks.append(Block(block.index, rows, attempt))
+    return blocks
+
+
+def _count_runs(blocks: Iterable[Block]) -> int:
+    return sum(len(block.rows) for block in blocks)
+
+
+def run_sweep(
+    sweep: Sweep,
+    store: str | Path | Place,
+    *,
+    workers: Source,
+    console: Console,
+    extending: bool = False,
+    retry_failed: bool = False,
+    allowed: Allowance | None = None,
+) -> tuple[Plan, Tally]:
+    """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The sweep file, read.
+    store : str or Path or Place
+        Location of the store, which is created if it does not exist.
+    workers : Source
+        Where workers come from; 0 runs everything in this process.
+    console : rich.console.Console
+        Where progress is shown.
+    extending : bool
+        Whether to add runs that the store does not have.
+    retry_failed : bool
+        Whether to run failed runs again.
+    allowed : Allowance or None
+        How many runs may fail before the sweep stops; None for any number.
+
+    Returns
+    -------
+    tuple of Plan and Tally
+        The plan with all rounds of a refinement, and counts of this call.
+
+    Raises
+    ------
+    ConfigError
+        A case cannot run.
+    StoreError
+        The store holds another plan, is driven by somebody else, or cannot be written.
+    Interrupted
+        Stopped by a signal; committed blocks are kept.
+    TooManyFailures
+        More runs failed than are allowed; committed blocks are kept.
+    """
+    place = Place.of(store)
+    place.refuse_bad_name()
+    plan = make_plan(sweep, expected_workers(workers))
+    if workers != 0 and not place.is_shared:
+        raise StoreError(
+            f"{place}: workers cannot see into this process's memory; use --workers 0, or a store"
+            " elsewhere"
+        )
+    with driving(place) as lock:
+        plan = prepare_store(plan, place, extending=extending)
+        group = reader.open_group(place)
+        blocks = blocks_to_run(plan, group, retry_failed=retry_failed)
+        before = reader.counts(place)
+        retried = _count_runs(block for block in blocks if block.attempt > 1)
+        tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
+        if blocks or may_go_on(plan, place):
+            plan = _run(plan, place, blocks, tally, workers, console, lock, allowed)
+        return plan, tally
+
+
+def _run(
+    plan: Plan,
+    store: Place,
+    blocks: list[Block],
+    tally: Tally,
+    workers: Source,
+    console: Console,
+    lock: Driving,
+    allowed: Allowance | None,
+) -> Plan:
+    """Run blocks and the rounds of a refinement that follow; return the plan with these."""
+    # imports Dask, which a finished sweep need not wait for
+    from .driver import Work, run_blocks, task_maker
+
+    with Reporter(console, tally) as reporter:
+        for warning in plan.warnings:
+            reporter.say(f"note: {warning}")
+        if blocks:
+            committed = plan.count - tally.runs
+            resumed = f" ({committed} are committed already)" if committed else ""
+            reporter.say(f"{tally.runs} runs in {len(blocks)} blocks into {store}{resumed}")
+        with stopping_on_signals(reporter.say) as stop, Heartbeat(store, reporter, stop, lock):
+            lock.on_loss = stop.set
+            if allowed is not None:
+                reporter.stop_beyond(allowed, stop)
+            # once, before workers start: each of them would take as long
+            compile_kernels(reporter.say)
+            name_for_workers = _name_for_workers(store, workers)
+
+            def next_work() -> "Work":
+                nonlocal plan
+                while (grown := next_round(plan, store, reporter.say)) is not None:
+                    if stop.is_set():
+                        raise Interrupted
+                    plan = prepare_store(grown, store, extending=True)
+                    new_blocks = blocks_to_run(plan, reader.open_group(store))
+                    # empty if the store has the runs of all points of the round
+                    if new_blocks:
+                        reporter.expect(_count_runs(new_blocks))
+                        return Work(task_maker(plan, name_for_workers), new_blocks)
+                return Work.none()
+
+            try:
+                # left by a driver that was killed
+                _clear_broken_writes(store)
+                run_blocks(
+                    plan,
+                    name_for_workers,
+                    blocks,
+                    workers=workers,
+                    reporter=reporter,
+                    stop=stop,
+                    next_work=next_work,
+                )
+                # left by workers that were killed
+                _clear_broken_writes(store)
+                _refuse_commits_undone(store)
+            except Interrupted:
+                if lock.lost:
+                    raise StoreError(f"{store}: {lock.loss}") from None
+                if reporter.beyond:
+                    raise TooManyFailures(reporter.beyond) from None
+                raise
+    return plan
+
+
+def _refuse_commits_undone(store: Place) -> None:
+    """Raise StoreError if runs that were committed are pending again."""
+    pending = reader.counts(store).pending
+    if pending:
+        runs = "1 run is" if pending == 1 else f"{pending} runs are"
+        problem = f"{runs} pending again: the store was changed or replaced during the sweep"
+        raise StoreError(f"{store}: {problem}; resume with the same command")
+
+
+def _name_for_workers(store: Place, workers: Source) -> str:
+    """Return the store's name for workers: the folder itself, as a link may be changed later."""
+    if not isinstance(store, Folder):
+        return str(store)
+    if isinstance(workers, int):
+        return str(store.path)
+    # other machines have other working folders
+    return str(store.path.absolute())
+
+
+def _clear_broken_writes(place: Place) -> None:
+    """Remove the files that a killed process was writing; readers ignore them."""
+    if isinstance(place, Folder):
+        with telling(place, "cannot be written"):
+            place.delete([key for key, _ in place.listing() if key.endswith(".partial")])
+
+
+def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> bool:
+    """Whether no runs of a store are left to do.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Location of the store.
+    retry_failed : bool
+        Whether failed runs are to be run again.
+    """
+    counts = reader.counts(store)
+    return not counts.is_open and not (retry_failed and counts.failed)
+
+
+def sweep_of_store(store: str | Path | Place) -> Sweep:
+    """Return the sweep that a store was created for, from the record in the store."""
+    return recorded_sweep(reader.read_descriptions(Place.of(store))[0], str(store))

@@ -1,0 +1,249 @@
+"""Submit a sweep to a cluster: a Dask task starts the driver there and waits until it has ended.
+
+The driver is the process ``sweep resume STORE --scheduler ADDRESS``, like any other driver, and
+outlives the worker that started it. If its machine dies, Dask runs the task again on another
+worker. A task that was started before hands over to a new one, because Dask counts the deaths of
+workers against a task and would give up on it. A task that finds the store locked waits: the lock
+alone decides who drives.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from distributed import fire_and_forget, get_client, get_worker, secede
+
+from marsdisk.commands import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAILED
+
+from ..common.errors import ClusterError, StoreError
+from ..planning.plan import make_plan
+from ..spec.file import Sweep
+from ..store import reader
+from ..store.failures import storage_errors
+from ..store.file_lock import driving, this_driver
+from ..store.identity import this_process, unique_mark
+from ..store.location import Folder, Place
+from ..workers.cluster import connect, naming_loss
+from ..workers.handshake import check_agreement, probing
+from ..workers.profiles import Scheduler, Tls, expected_workers
+from ..workers.watchdog import Limits
+from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
+from .refinement_rounds import may_go_on
+from .session import blocks_to_run, prepare_store
+
+STANDBY_SECONDS = 2.0  # between two checks whether the store's driver has ended
+MAX_DRIVERS = 5  # under one task, before it gives up
+# parts of error messages of drivers that may succeed a moment later
+PASSING_ERRORS = ("is driving this sweep", "no scheduler answers at")
+MAX_CONNECTIONS = 10  # to the scheduler that a task attempts, half a minute each
+MAX_ERROR_BYTES = 2000  # of a driver's error output
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request for a driver on the cluster."""
+
+    id: str
+    store: str
+    tls: Tls | None
+    turn: int = 0  #: number of tasks that had this request before
+
+    @property
+    def key(self) -> str:
+        """Key of the Dask task."""
+        return f"sweep-driver-{self.id}-{self.turn}"
+
+
+def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None:
+    """Hand a sweep to a cluster.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The sweep file, read.
+    store : str or Place
+        Location of the store, which is created if it does not exist.
+    scheduler : Scheduler
+        The scheduler of the cluster.
+
+    Returns
+    -------
+    str or None
+        Id of the request; None if everything is committed already.
+
+    Raises
+    ------
+    ConfigError, StoreError, ClusterError
+        As in :func:`sweep.running.session.run_sweep`, before anything is handed over.
+    """
+    place = Place.of(store)
+    plan = make_plan(sweep, expected_workers(scheduler))
+    if not place.is_shared:
+        raise StoreError(
+            f"{place}: workers cannot see into this process's memory; use a store elsewhere"
+        )
+    if isinstance(place, Folder):
+        # other machines have other working folders
+        place = Place.of(place.path.absolute())
+    with driving(place):
+        plan = prepare_store(plan, place)
+        if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
+            return None
+    limits = Limits.from_config()
+    with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):
+        try:
+            client.wait_for_workers(1, timeout=limits.no_worker)
+        except TimeoutError:
+            raise ClusterError(
+                f"no worker at {scheduler.address} within {limits.no_worker:.0f} s; start some,"
+                " then submit again"
+            ) from None
+        with probing(str(place)) as probe:
+            check_agreement(client, probe)
+        request = Request(uuid.uuid4().hex[:12], str(place), scheduler.tls)
+        place.note_delete(HEARTBEAT)
+        submission = {**this_driver(), "id": request.id, "scheduler": scheduler.address}
+        place.note_write(SUBMISSION, json.dumps(submission).encode())
+        future = client.submit(drive, request, key=request.key, pure=False)
+        fire_and_forget(future)
+        # an answer means that the task, which was sent before, has arrived
+        client.sync(client.scheduler.identity)
+    return request.id
+
+
+def drive(request: Request) -> None:
+    """Keep a driver running until the sweep ends; this is the Dask task."""
+    # this worker takes blocks, too
+    secede()
+    place = Place.of(request.store)
+    if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
+        _hand_over(place, replace(request, turn=request.turn + 1))
+        return
+    try:
+        _stand_by(place, request)
+    except storage_errors() as error:
+        _record_end(place, f"the store cannot be read any more: {error}")
+    for turn in range(request.turn + 1):
+        place.note_delete(f"{SUBMISSION}-{request.id}-{turn}")
+    if read_note(place, SUBMISSION).get("id") == request.id:
+        place.note_delete(SUBMISSION)
+
+
+def _hand_over(place: Place, successor: Request) -> None:
+    """Submit another task for the sweep, even if the scheduler is not found for a while."""
+    for _ in range(MAX_CONNECTIONS):
+        try:
+            fire_and_forget(get_client().submit(drive, successor, key=successor.key, pure=False))
+        except OSError as error:
+            problem = str(error)
+            time.sleep(STANDBY_SECONDS)
+        else:
+            return
+    _record_end(
+        place,
+        f"the scheduler cannot be reached from {this_process()['host']}: {problem}; submit again",
+    )
+
+
+def _stand_by(place: Place, request: Request) -> None:
+    """Start one driver after the other until the sweep has ended."""
+    for _ in range(MAX_DRIVERS):
+        while not _is_free(place):
+            time.sleep(STANDBY_SECONDS)
+        if _has_ended(place, request):
+            return
+        code, error = _run_driver(request)
+        state = read_note(place, HEARTBEAT).get("state")
+        if code in {OK, SOME_FAILED, CHECK_FAILED}:
+            return
+        if code == INTERRUPTED and state == CANCELLED:
+            return
+        if code == BAD_INPUT and not any(passing in error for passing in PASSING_ERRORS):
+            if state != STOPPED:
+                _record_end(place, error)
+            return
+        # the driver was killed, or told to end because its machine does
+        time.sleep(STANDBY_SECONDS)
+    if error:
+        problem = f"the last of {MAX_DRIVERS} drivers in a row said: {error}"
+    else:
+        problem = f"{MAX_DRIVERS} drivers in a row were killed"
+    _record_end(place, f"{problem}; look at {this_process()['host']}, then submit again")
+
+
+def _is_free(place: Place) -> bool:
+    try:
+        with driving(place):
+            return True
+    except StoreError:
+        return False
+
+
+def _has_ended(place: Place, request: Request) -> bool:
+    """Whether no driver is needed any more; obey a request to cancel."""
+    beat = read_note(place, HEARTBEAT)
+    cancel = read_note(place, CANCEL)
+    if cancel.get("id") in (request.id, beat.get("id", request.id)):
+        place.note_delete(CANCEL)
+        _record_end(place, "", CANCELLED, INTERRUPTED)
+        return True
+    counts = reader.counts(place)
+    return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
+
+
+def _run_driver(request: Request) -> tuple[int, str]:
+    """Run a driver to its end; return its exit code and the end of its error output."""
+    worker: Any = get_worker()
+    command = [
+        *(sys.executable, "-m", "sweep.cli", "resume", request.store),
+        *("--scheduler", worker.scheduler.address),
+        *_certificate_options(worker, request),
+    ]
+    with tempfile.TemporaryFile() as errors:
+        # the command is our own
+        driver = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        code = driver.wait()
+        errors.seek(0)
+        return code, errors.read()[-MAX_ERROR_BYTES:].decode(errors="replace").strip()
+
+
+def _certificate_options(worker: Any, request: Request) -> Sequence[str]:
+    """Return the options for certificates: the worker's own, or else those of the request.
+
+    The files of the request may be on another machine.
+    """
+    if not worker.scheduler.address.startswith("tls://"):
+        return []
+    security = worker.security
+    files = [security.tls_ca_file, security.tls_worker_cert, security.tls_worker_key]
+    if not all(files) and request.tls is not None:
+        files = [request.tls.ca, request.tls.cert, request.tls.key]
+    ca, cert, key = map(str, files)
+    return ["--tls-ca", ca, "--tls-cert", cert, "--tls-key", key]
+
+
+def _record_end(place: Place, error: str, state: str = STOPPED, code: int = BAD_INPUT) -> None:
+    """Write a last heartbeat that says how the sweep ended."""
+    content = {
+        **read_note(place, HEARTBEAT),
+        **this_driver(),
+        "id": uuid.uuid4().hex,
+        "state": state,
+        "exit_code": code,
+        "error": error,
+    }
+    with suppress(*storage_errors()):
+        place.note_write(HEARTBEAT, json.dumps({**content, "at": content["since"]}).encode())

@@ -1,0 +1,1 @@
+"""The sweep file: what was asked for."""

@@ -1,0 +1,602 @@
+"""The sweep file."""
+
+import functools
+import itertools
+import math
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from marsdisk.config import merge, read_config, tables_resolved
+from marsdisk.config_errors import explain
+from marsdisk.config_sections import Section, quantity
+from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT
+from marsdisk.errors import ConfigError
+from marsdisk.physics.textfile import shown, shown_text
+from marsdisk.yamlfile import read_yaml_mapping, with_lines
+
+from ..store import layout
+from .axes import (
+    Axis,
+    Overrides,
+    merged,
+    one_at_a_time_axis,
+    parse_axis,
+    same,
+    variant_axis,
+    zip_axis,
+)
+from .designs import POINT, DesignSpec, SampleSpec, design_axis
+from .expectations import Expectation, parse_expectations
+from .old_keys import renaming_notes, with_new_names, with_old_names
+from .refinement import RefineSpec, refine_axis
+
+#: Cases of a product. Validating more takes longer than anybody waits.
+MAX_CASES = 10_000_000
+
+
+class CacheSpec(Section):
+    """The runs that share cached arrays, which changes no bit of their results."""
+
+    scope: Literal["run", "task", "worker"] = quantity(
+        "task", "empty the cache before every run, every block, or never on a worker"
+    )
+    enabled: bool = quantity(True, "false builds everything anew for every run")  # noqa: FBT003 - a default
+
+
+class AccuracySpec(Section):
+    """The share of the runs that is repeated with tighter steps and other bins.
+
+    :func:`marsdisk.convergence.check_run` does that. The choice of these runs is part of the plan,
+    since it decides what the store holds: a store made for another choice is refused. The limits
+    are only compared with the errors when these are shown and may be changed at any time.
+    """
+
+    fraction: float = quantity(
+        0.05, "share of the runs, at least one; 0 repeats none", "", ge=0.0, le=1.0
+    )
+    time_limit: float = quantity(TIME_LIMIT, "largest err_time accepted", "", gt=0.0, le=1.0)
+    bins_limit: float = quantity(BINS_LIMIT, "largest err_bins accepted", "", gt=0.0, le=1.0)
+
+
+class ProvenanceSpec(Section):
+    """What a store tells about the machines that made it; it may be published one day."""
+
+    host: bool = quantity(
+        False,  # noqa: FBT003 - a default
+        "record the names of the machines: of the driver's, and with each run of its worker's",
+    )
+
+
+class SweepSpec(Section):
+    """A sweep file as given."""
+
+    name: str = quantity(
+        ...,
+        "name of the sweep and of its store",
+        allowed="letters, digits, points, dashes and underscores, the first a letter or digit",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+    )
+    base: str = Field(description="configuration that all cases start from, relative to this file")
+    set: dict[str, Any] = Field({}, description="overrides for all cases")
+    axes: dict[str, Any] = Field(
+        {}, description="key or name of each axis; the cases are their product"
+    )
+    zip: list[dict[str, Any]] = Field([], description="keys that move together, one axis per entry")
+    sample: SampleSpec | None = Field(None, description="points drawn from a prior, one axis")
+    design: DesignSpec | None = Field(
+        None, description="points for a sensitivity analysis, one axis"
+    )
+    refine: RefineSpec | None = Field(
+        None, description="points added in rounds where a result asks for more, one axis"
+    )
+    one_at_a_time: dict[str, Any] = Field(
+        {}, description="values of each key, changed alone around the base, one axis"
+    )
+    variants: dict[str, Any] = Field({}, description="named sets of overrides, one axis")
+    include: list[dict[str, Any]] = Field([], description="cases in addition to the product")
+    exclude: list[dict[str, Any]] = Field(
+        [], description="cases of the product to leave out, by some of their values"
+    )
+    output: dict[str, Any] = Field(
+        {}, description="the configuration's output section for all cases"
+    )
+    cache: CacheSpec = Field(default_factory=CacheSpec)
+    accuracy: AccuracySpec | None = Field(
+        None, description="numerical errors of some runs, stored with them"
+    )
+    expect: dict[str, Any] = Field(
+        {}, description="conditions that the results must meet, by name; see sweep expect --help"
+    )
+    provenance: ProvenanceSpec = Field(default_factory=ProvenanceSpec)
+    time_limit: float | None = quantity(
+        600.0,
+        "time that one run may take before it is marked as failed, with the state it has come to",
+        "s",
+        gt=0.0,
+    )
+    block: int | None = Field(None, description="runs per block", ge=1, le=100_000)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep file that was read: its axes, and its base with the overrides of all cases."""
+
+    spec: SweepSpec
+    base: dict[str, Any]
+    axes: tuple[Axis, ...]
+    given: dict[str, Any]  #: arguments of :func:`build_sweep` by name
+    file: str = ""  #: path of the sweep file; empty where it was not read from one
+    #: path of the base; empty where it is known from the record of a store only
+    base_file: str = ""
+    old_names: tuple[str, ...] = ()  #: a note for each section that the file gives by its old name
+
+    @functools.cached_property
+    def product_size(self) -> int:
+        """Number of cases of the product of axes, including those to exclude."""
+        if not self.axes:
+            return 0
+        return math.prod(len(axis.points) for axis in self.axes)
+
+    def overrides(self, number: int) -> Overrides:
+        """Return the overrides of a case by its number.
+
+        In the product the last axis varies fastest; included cases follow behind it.
+        """
+        return self.overrides_of(np.array([number]))[0]
+
+    def overrides_of(self, numbers: NDArray[np.int64]) -> list[Overrides]:
+        """Return the overrides of several cases by their numbers."""
+        in_product = numbers[numbers < self.product_size]
+        positions = dict(zip(in_product.tolist(), self._positions(in_product), strict=True))
+        overrides = []
+        for number in numbers.tolist():
+            if number in positions:
+                pairs = zip(self.axes, positions[number], strict=True)
+                overrides.append(merged([axis.points[i] for axis, i in pairs]))
+            else:
+                overrides.append(dict(self.spec.include[number - self.product_size]))
+        return overrides
+
+    def labels(self, number: int) -> dict[str, Any]:
+        """Return the label of a case on each axis; an included case has none."""
+        if number >= self.product_size:
+            return {}
+        return {axis.name: axis.labels[i] for axis, i in self._position(number)}
+
+    def _position(self, number: int) -> list[tuple[Axis, int]]:
+        """Return each axis with the index on it of a case of the product."""
+        (indices,) = self._positions(np.array([number]))
+        return list(zip(self.axes, indices, strict=True))
+
+    def _positions(self, numbers: NDArray[np.int64]) -> list[list[int]]:
+        """Return the index on each axis of cases of the product: (cases, axes)."""
+        if not self.axes:
+            return []
+        lengths = [len(axis.points) for axis in self.axes]
+        positions: list[list[int]] = np.stack(np.unravel_index(numbers, lengths), axis=1).tolist()
+        return positions
+
+    def numbered(self) -> Iterator[tuple[int, Overrides]]:
+        """Yield number and overrides of each case that is not excluded."""
+        if self.axes:
+            product = itertools.product(*(axis.points for axis in self.axes))
+            for number, points in enumerate(product):
+                if not (self.spec.exclude and self._is_excluded(number)):
+                    yield number, merged(points)
+        for i, entry in enumerate(self.spec.include):
+            yield self.product_size + i, dict(entry)
+
+    @functools.cached_property
+    def expectations(self) -> Mapping[str, Expectation]:
+        """Conditions that the results must meet, by name."""
+        return parse_expectations(self.spec.expect)[0]
+
+    def cases_at(self, labels: Mapping[str, Any]) -> Iterator[Overrides]:
+        """Yield the overrides of all cases of the product that have some labels.
+
+        Parameters
+        ----------
+        labels : mapping
+            By name of axis. A case may have any label on axes that are not named.
+
+        Yields
+        ------
+        dict
+            Values by configuration key.
+        """
+        if not self.axes:
+            return
+        choices = []
+        for axis in self.axes:
+            indices = range(len(axis.points))
+            if axis.name in labels:
+                choices.append([i for i in indices if axis.labels[i] == labels[axis.name]])
+            else:
+                choices.append([*indices])
+        lengths = [len(axis.points) for axis in self.axes]
+        for position in itertools.product(*choices):
+            number = int(np.ravel_multi_index(position, lengths))
+            if not (self.spec.exclude and self._is_excluded(number)):
+                yield self.overrides(number)
+
+    def _is_excluded(self, number: int) -> bool:
+        values = self._excludable(number)
+        return any(_matches(values, entry) for entry in self.spec.exclude)
+
+    def _excludable(self, number: int) -> dict[str, Any]:
+        """Return all that an exclusion may name of a case: labels by axis, values by key."""
+        position = self._position(number)
+        values: dict[str, Any] = {axis.name: axis.labels[i] for axis, i in position}
+        for axis, i in position:
+            values |= axis.points[i]
+        return values
+
+    def excluded(self) -> int:
+        """Return the number of cases of the product that are left out."""
+        if not self.spec.exclude:
+            return 0
+        return sum(map(self._is_excluded, range(self.product_size)))
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a line for each entry of the file that its author may not have meant.
+
+        These are old names of sections, exclusions without effect, and whole sections that drop
+        keys of the base.
+        """
+        notes = list(self.old_names)
+        for i, entry in enumerate(self.spec.exclude):
+            if not self._excludes_any(entry):
+                notes.append(f"exclude[{i}] matches no case: {entry}")
+        notes += _notes_on_dropped_keys(self.given["base"], self.spec.set)
+        notes += _notes_on_dropped_keys(self.given["base"], self.given["command_line"])
+        for axis in self.axes:
+            for point in axis.points:
+                notes += _notes_on_dropped_keys(self.base, point)
+        for entry in self.spec.include:
+            notes += _notes_on_dropped_keys(self.base, entry)
+        return tuple(dict.fromkeys(notes))
+
+    def _excludes_any(self, entry: Mapping[str, Any]) -> bool:
+        """Whether an exclusion matches any case of the product."""
+        numbers = range(self.product_size)
+        return any(_matches(self._excludable(number), entry) for number in numbers)
+
+    def with_lines(self, error: ConfigError) -> ConfigError:
+        """Return the problems of an error in runs, each with its line of the file or the base."""
+        command_line = self.given["command_line"]
+        if self.file:
+            error = with_lines(error, self.file, command_line, anywhere=True)
+        if self.base_file:
+            error = with_lines(error, self.base_file, command_line)
+        return error
+
+    def swept_keys(self) -> list[str]:
+        """Return the configuration keys that differ between cases, in the order of the file."""
+        keys = [key for axis in self.axes for key in axis.keys]
+        keys += [key for entry in self.spec.include for key in entry]
+        return list(dict.fromkeys(keys))
+
+
+def _matches(case: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return all(key in case and same(case[key], value) for key, value in entry.items())
+
+
+def _notes_on_dropped_keys(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a note for each section that is given whole and lacks keys that the base gives."""
+    for path, value in overrides.items():
+        section: Any = base
+        for name in path.split("."):
+            section = section.get(name) if isinstance(section, Mapping) else None
+        if not isinstance(section, Mapping) or not isinstance(value, Mapping):
+            continue
+        dropped = [f"{path}.{key}" for key in section if key not in value]
+        if dropped:
+            falls = "falls" if len(dropped) == 1 else "fall"
+            yield (
+                f"{path} is given as a whole section, so that {', '.join(dropped)} of the base"
+                f" {falls} back to the default; to keep what is not named, give dotted keys"
+            )
+
+
+def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
+    """Return the axes of a sweep file, and a line for each problem of theirs."""
+    axes = []
+    problems = []
+    parsers: list[tuple[str, Callable[[], Axis]]] = []
+    for name, entry in spec.axes.items():
+        parsers.append((f"axes.{shown_text(name)}", functools.partial(parse_axis, name, entry)))
+    for i, lists in enumerate(spec.zip):
+        parsers.append((f"zip[{i}]", functools.partial(zip_axis, lists)))
+    if spec.one_at_a_time:
+        base_and_changes = functools.partial(one_at_a_time_axis, spec.one_at_a_time)
+        parsers.append(("one_at_a_time", base_and_changes))
+    if spec.variants:
+        parsers.append(("variants", functools.partial(variant_axis, spec.variants)))
+    for where, parse in parsers:
+        try:
+            axes.append(parse())
+        except ValueError as error:
+            problems.append(f"{where} {error}")
+    if spec.sample is not None and spec.design is not None:
+        problems.append("sample and design both draw points; give one of them")
+    designs = {"sample": spec.sample, "design": spec.design}
+    for section, design in designs.items():
+        if design is not None:
+            axis, problems_of_axis = design_axis(design, section)
+            axes += [] if axis is None else [axis]
+            problems += problems_of_axis
+    if spec.refine is not None:
+        axis, problems_of_axis = refine_axis(spec, refined, axes)
+        axes += [] if axis is None else [axis]
+        problems += problems_of_axis
+    # variants last, for they may override the others
+    return sorted(axes, key=lambda axis: axis.name == "variant"), problems
+
+
+def _contradictions(
+    spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a line for each contradiction between sections of a sweep file and the options."""
+    setters: dict[str, str] = {}
+    for axis in axes:
+        for key in axis.keys:
+            # variants come last and may override an axis
+            if key in setters and axis.name != "variant":
+                yield (
+                    f"{shown_text(key)} is set by two axes, {shown_text(setters[key])} and"
+                    f" {shown_text(axis.source)}; keep one"
+                )
+            setters[key] = axis.source
+    yield from _overridden_options(spec, setters, command_line)
+    yield from _overridden_settings(spec, axes)
+    yield from _unknown_exclusions(spec, {*setters, *(axis.name for axis in axes)})
+    for key in setters:
+        if key.startswith("output."):
+            yield (
+                f"axes.{shown_text(key)}: all runs of a store share their output grid; set it once"
+                " under output"
+            )
+    yield from _bad_names_of_axes(axes)
+
+
+def _overridden_options(
+    spec: SweepSpec, setters: Mapping[str, str], command_line: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a line for each ``--set`` that an axis or an included case sets, too."""
+    for key, value in command_line.items():
+        option = f"--set {shown_text(f'{key}={value}')}"
+        if key in setters:
+            axis = shown_text(setters[key])
+            yield f"{option} would override the axis {axis}; drop one of them"
+        if any(key in entry for entry in spec.include):
+            yield f"{option} would be overridden by include; drop one of them"
+
+
+def _overridden_settings(spec: SweepSpec, axes: list[Axis]) -> Iterator[str]:
+    """Yield a line for each key under ``set`` that an axis sets in every case."""
+    for axis in axes:
+        for key, value in spec.set.items():
+            if all(key in point for point in axis.points):
+                yield (
+                    f"set.{shown_text(key)} = {shown(value)} would be overridden by the axis"
+                    f" {shown_text(axis.source)} in every case; drop one of them"
+                )
+
+
+def _unknown_exclusions(spec: SweepSpec, names: Collection[str]) -> Iterator[str]:
+    """Yield a line for each exclusion with names that are neither keys nor axes."""
+    for i, entry in enumerate(spec.exclude):
+        unknown = sorted(set(entry).difference(names))
+        if unknown:
+            yield (
+                f"exclude[{i}] names {shown_text(', '.join(unknown))}, which no axis sets; there"
+                f" are {', '.join(sorted(names))}"
+            )
+
+
+def _bad_names_of_axes(axes: list[Axis]) -> Iterator[str]:
+    """Yield a line for each name of an axis that the store cannot have."""
+    for i, axis in enumerate(axes):
+        name = shown_text(axis.name)
+        if axis.name != POINT and axis.name in {earlier.name for earlier in axes[:i]}:
+            yield f"two axes are called {name}; give one of them another name"
+        is_word = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", axis.name.split(".")[-1])
+        if axis.keys != (axis.name,) and not is_word:
+            yield f"axes.{name}: the name of an axis must be letters, digits and underscores"
+        if axis.name in layout.RESERVED:
+            yield (
+                f"axes.{axis.name}: the store has an array of that name; choose another, such as"
+                f" my_{axis.name}"
+            )
+
+
+def load_sweep(path: str | Path, command_line: Mapping[str, Any] | None = None) -> Sweep:
+    """Read a sweep file and its base.
+
+    Parameters
+    ----------
+    path : str or Path
+        A YAML file.
+    command_line : mapping, optional
+        Overrides by dotted key, which win over all others.
+
+    Returns
+    -------
+    Sweep
+        Its cases are not validated yet.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem of the file.
+    """
+    path = Path(path)
+    content = read_yaml_mapping(path)
+    base = content.get("base")
+    base_file = str((path.parent / base).resolve()) if isinstance(base, str) else ""
+    try:
+        base_content = read_config(base_file) if base_file else {}
+    except ConfigError as error:
+        if Path(base_file).is_file():
+            raise ConfigError(error.problems, f"{path}, base = {shown(base)}") from error
+        problem = f"base = {shown(base)}: {error.problems[0]}"
+        raise with_lines(ConfigError([problem], str(path)), path) from error
+    base_path = _seen_from(path.parent, str(base)) if base_file else ""
+    content = tables_resolved(content, path.parent)
+    if base_path:
+        content = {**content, "base": base_path}
+    command_line = tables_resolved(command_line or {}, Path())
+    try:
+        sweep = build_sweep(content, base_content, command_line, base_path, where=str(path))
+    except ConfigError as error:
+        raise with_lines(with_old_names(error, content), path) from error.__cause__
+    old_names = tuple(renaming_notes(content))
+    return replace(sweep, file=str(path), base_file=base_file, old_names=old_names)
+
+
+def _seen_from(folder: Path, file: str) -> str:
+    """Return the path of a file relative to a folder, or its name where it is far away.
+
+    So the path does not tell where the folder is.
+    """
+    path = Path(file)
+    if not path.is_absolute():
+        return path.as_posix()
+    resolved = folder.resolve()
+    shared_parents = set(resolved.parents) & set(path.parents)
+    is_near = len(shared_parents) > 1  # more than the root
+    if not is_near:
+        return path.name
+    return Path(os.path.relpath(path, resolved)).as_posix()
+
+
+def build_sweep(
+    content: Mapping[str, Any],
+    base: Mapping[str, Any],
+    command_line: Mapping[str, Any] | None = None,
+    base_path: str = "",
+    refined: Sequence[Sequence[int]] = (),
+    *,
+    where: str = "",
+) -> Sweep:
+    """Build a sweep from the content of its file and of its base.
+
+    Parameters
+    ----------
+    content : mapping
+        Sections of the sweep file.
+    base : mapping
+        Sections of the configuration that all cases start from.
+    command_line : mapping, optional
+        Overrides by dotted key, which win over all others.
+    base_path : str
+        Path of the base relative to the sweep file.
+    refined : sequence of sequences of int
+        Points that the refinement has added so far.
+    where : str
+        Name of the sweep file in messages.
+
+    Returns
+    -------
+    Sweep
+        Its cases are not validated yet.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each problem of the sweep file.
+    """
+    content = with_new_names(content, where)
+    try:
+        spec = SweepSpec.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(explain(error, SweepSpec), where) from error
+    command_line = command_line or {}
+    axes, problems = _axes(spec, refined)
+    problems += [*_contradictions(spec, axes, command_line), *parse_expectations(spec.expect)[1]]
+    if not axes and not spec.include and not problems:
+        problems.append(
+            "nothing is swept: give axes, zip, sample, design, refine, one_at_a_time, variants or"
+            " include"
+        )
+    cases = math.prod(len(axis.points) for axis in axes)
+    if cases > MAX_CASES:
+        problems.append(f"the axes make {cases} cases, more than {MAX_CASES}; split the sweep")
+    if problems:
+        raise ConfigError(problems, where)
+    for_all = {
+        **spec.set,
+        **{f"output.{key}": value for key, value in spec.output.items()},
+        **command_line,
+    }
+    arguments: dict[str, Any] = {
+        "content": content,
+        "base": dict(base),
+        "command_line": dict(command_line),
+        "base_path": base_path,
+    }
+    if refined:
+        arguments["refined"] = [[*point] for point in refined]
+    return Sweep(spec, merge(base, for_all), tuple(axes), arguments)
+
+
+def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
+    """Return a sweep with other points of its refinement.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        With a refinement.
+    refined : sequence of sequences of int
+        The points, as :func:`build_sweep` takes them.
+
+    Returns
+    -------
+    Sweep
+        The same in everything else.
+    """
+    where = f"sweep {sweep.spec.name}"
+    changed = build_sweep(**{**sweep.given, "refined": refined}, where=where)
+    return replace(changed, file=sweep.file, base_file=sweep.base_file, old_names=sweep.old_names)
+
+
+def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
+    """Return the sweep that a store was made for, from its own record.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Attributes of the store.
+    where : str
+        Name of the record in messages.
+
+    Returns
+    -------
+    Sweep
+        Its ``base_file`` is the file that the record names, where that exists.
+    """
+    sweep = build_sweep(**attributes["sweep"], where=where)
+    file = str(attributes.get("sweep_file", ""))
+    return replace(sweep, base_file=_path_of_base(file, sweep.given["base_path"]))
+
+
+def _path_of_base(sweep_file: str, base: str) -> str:
+    """Return where the base of a recorded sweep file is; empty where it cannot be found.
+
+    ``base`` is relative to the sweep file, or as it was typed.
+    """
+    if os.path.isabs(base):  # in a store of an older version
+        return base
+    in_folder = os.path.normpath(os.path.join(os.path.dirname(sweep_file), base))
+    for path in (in_folder, base):
+        if base and os.path.isfile(path):
+            return path
+    return ""
