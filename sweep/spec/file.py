@@ -246,11 +246,7 @@ class Sweep:
         return sum(map(self._is_excluded, range(self.product_size)))
 
     def notes(self) -> tuple[str, ...]:
-        """Return a line for each entry of the file that its author may not have meant.
-
-        These are old names of sections, exclusions without effect, and whole sections that drop
-        keys of the base.
-        """
+        """Return a line for each entry of the file that its author may not have meant."""
         notes = list(self.old_names)
         for i, entry in enumerate(self.spec.exclude):
             if not self._excludes_any(entry):

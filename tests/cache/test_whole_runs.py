@@ -176,16 +176,16 @@ class Counting(RunCache):
     requests = 0
 
     def lookup(self, kind: str, key: Mapping[str, Hashable], build: Callable[[], Any]) -> Any:
-        self.asked += 1
+        self.requests += 1
         return super().lookup(kind, key, build)
 
 
 def test_the_counters_of_a_run_are_those_of_its_lookups(shipped: Shipped) -> None:
     cache = Counting()
     for variant in VARIANTS:
-        before = cache.asked
+        before = cache.requests
         stats = run_zero_d(shipped("melt_simple", {**SHORT, **variant}), cache=cache).cache
-        assert (stats.hits + stats.misses + stats.rebuilds).sum() == cache.asked - before
+        assert (stats.hits + stats.misses + stats.rebuilds).sum() == cache.requests - before
         assert np.array_equal(stats.lookups, stats.hits + stats.misses + stats.rebuilds)
         assert stats.refused.sum() == 0
 
