@@ -14,6 +14,7 @@ from .options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
     from ..store.location import Place
+    from ..store.locate import locate
     from ..workers.profiles import Scheduler, Source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -194,6 +195,7 @@ def submit(
     from ..running.submit import submit as hand_over
     from ..spec.file import load_sweep
     from ..store.location import Place
+    from ..store.locate import locate
 
     if scheduler is None:
         raise ConfigError(
@@ -202,7 +204,7 @@ def submit(
         )
     target = scheduler_of(scheduler, **tls)
     sweep = load_sweep(file, overrides)
-    place = store or Place.of(f"results/{sweep.spec.name}.zarr")
+    place = store or locate(f"results/{sweep.spec.name}.zarr")
     request_id = hand_over(sweep, place, target)
     if request_id is None:
         click.echo(f"{place}: everything is committed already; nothing was submitted")

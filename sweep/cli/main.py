@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..running.progress import Allowance
     from ..spec.file import Sweep
     from ..store.location import Place
+    from ..store.locate import locate
     from ..workers.profiles import Source
 
 
@@ -146,13 +147,14 @@ def run(
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     from ..spec.file import load_sweep
     from ..store.location import Place
+    from ..store.locate import locate
 
     source = source_of(**where)
     sweep = load_sweep(file, overrides)
     command_line = shlex.join(["sweep", *sys.argv[1:]])
     options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
     if store is None:
-        store = Place.of(f"results/{sweep.spec.name}.zarr")
+        store = locate(f"results/{sweep.spec.name}.zarr")
     _run(sweep, store, source, command_line, **options)
 
 

@@ -26,6 +26,7 @@ from ..spec.refinement import blocks_of_round, runs_in_all, runs_per_point
 from ..store import layout, writer
 from ..store.cases import Table, case_table
 from ..store.location import Place
+from ..store.locate import locate
 from .plan import Plan
 from .provenance import provenance
 
@@ -161,7 +162,7 @@ def create(plan: Plan, store: str | Path | Place) -> None:
     StoreError
         There is not enough space, or the store cannot be written.
     """
-    place = Place.of(store)
+    place = locate(store)
     expected = forecast(plan)
     free = place.free_bytes()
     if free is not None and expected.bytes_raw > free:

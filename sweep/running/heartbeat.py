@@ -18,8 +18,10 @@ from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from ..common.errors import Interrupted
 from ..store.failures import storage_errors
-from ..store.file_lock import Driving, driver_of, this_driver
-from ..store.location import Folder, Place
+from ..store.driving_right import Driving, this_driver
+from ..store.driving import driver_of
+from ..store.folder import Folder
+from ..store.location import Place
 from .progress import Reporter, duration
 
 # names of notes that are kept next to the store

@@ -16,8 +16,11 @@ from ..spec.file import Sweep, recorded_sweep
 from ..store import layout, reader
 from ..store.cases import renew_cases
 from ..store.failures import telling
-from ..store.file_lock import Driving, driving
-from ..store.location import Folder, Place
+from ..store.driving_right import Driving
+from ..store.driving import driving
+from ..store.folder import Folder
+from ..store.location import Place
+from ..store.locate import locate
 from ..store.writer import mark_unused
 from ..workers.profiles import Source, expected_workers
 from .heartbeat import Heartbeat
@@ -145,7 +148,7 @@ def run_sweep(
     TooManyFailures
         More runs failed than are allowed; committed blocks are kept.
     """
-    place = Place.of(store)
+    place = locate(store)
     place.refuse_bad_name()
     plan = make_plan(sweep, expected_workers(workers))
     if workers != 0 and not place.is_shared:
@@ -273,4 +276,4 @@ def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> boo
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
     """Return the sweep that a store was created for, from the record in the store."""
-    return recorded_sweep(reader.read_descriptions(Place.of(store))[0], str(store))
+    return recorded_sweep(reader.read_descriptions(locate(store))[0], str(store))

@@ -27,9 +27,12 @@ from ..planning.plan import make_plan
 from ..spec.file import Sweep
 from ..store import reader
 from ..store.failures import storage_errors
-from ..store.file_lock import driving, this_driver
+from ..store.driving import driving
+from ..store.driving_right import this_driver
 from ..store.identity import this_process, unique_mark
-from ..store.location import Folder, Place
+from ..store.folder import Folder
+from ..store.location import Place
+from ..store.locate import locate
 from ..workers.cluster import connect, naming_loss
 from ..workers.handshake import check_agreement, probing
 from ..workers.profiles import Scheduler, Tls, expected_workers
@@ -83,7 +86,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
     ConfigError, StoreError, ClusterError
         As in :func:`sweep.running.session.run_sweep`, before anything is handed over.
     """
-    place = Place.of(store)
+    place = locate(store)
     plan = make_plan(sweep, expected_workers(scheduler))
     if not place.is_shared:
         raise StoreError(
@@ -91,7 +94,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
         )
     if isinstance(place, Folder):
         # other machines have other working folders
-        place = Place.of(place.path.absolute())
+        place = locate(place.path.absolute())
     with driving(place):
         plan = prepare_store(plan, place)
         if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
@@ -122,7 +125,7 @@ def drive(request: Request) -> None:
     """Keep a driver running until the sweep ends; this is the Dask task."""
     # this worker takes blocks, too
     secede()
-    place = Place.of(request.store)
+    place = locate(request.store)
     if not place.note_create(f"{SUBMISSION}-{request.id}-{request.turn}", unique_mark().encode()):
         _hand_over(place, replace(request, turn=request.turn + 1))
         return

@@ -18,8 +18,11 @@ from ..common.errors import StoreError
 from . import layout, reader, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
 from .failures import telling
-from .file_lock import DRIVER, LOCK, driver_of, driving
-from .location import Folder, Place
+from .driving_right import DRIVER, LOCK
+from .driving import driver_of, driving
+from .folder import Folder
+from .location import Place
+from .locate import locate
 from .object_store import MAKING
 from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
@@ -125,7 +128,7 @@ def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     StoreError
         There is no store of a sweep, or it cannot be read at all.
     """
-    place = Place.of(store)
+    place = locate(store)
     driver = driver_of(place)
     return Diagnosis(_examine(place, driver, deep=deep), driver)
 
@@ -520,7 +523,7 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     StoreError
         Somebody drives the store, or it cannot be read or written.
     """
-    place = Place.of(store)
+    place = locate(store)
     # refuses anything but a store before notes are written next to it
     reader.read_descriptions(place)
     with driving(place):

@@ -1,4 +1,4 @@
-"""One driver at a time: by a file lock in a folder, by a lease in an object store.
+"""The right to drive a folder, by a file lock.
 
 The operating system releases a file lock when its process ends, however it does.
 """
@@ -6,83 +6,26 @@ The operating system releases a file lock when its process ends, however it does
 import json
 import os
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import filelock
 
 from ..common.errors import StoreError
-from .identity import this_process, unique_mark
-from .location import Folder, Place
-
-# notes next to the store: the file that is locked, and the description of its holder
-LOCK = "lock"
-DRIVER = "driver"
-#: Attempts at a lock that is held: a doctor holds it for an instant to see whether somebody does.
-MAX_ATTEMPTS_WHILE_HELD = 5
-#: Attempts while drivers that end remove the file between finding and locking it.
-MAX_ATTEMPTS = 50
-ATTEMPT_SECONDS = 0.01  # between two attempts
-
-
-def this_driver() -> dict[str, Any]:
-    """Describe this process as a driver, for the message of another driver that is refused.
-
-    Returns
-    -------
-    dict
-        As of :func:`sweep.store.identity.this_process`, with the time ``since`` when it drives.
-    """
-    return {**this_process(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-
-
-def describe_driver(driver: Mapping[str, Any]) -> str:
-    """Return the description of :func:`this_driver` in words."""
-    return f"process {driver['pid']} on {driver['host']} since {driver['since']}"
-
-
-def refusal(store: Place, driver: str) -> StoreError:
-    """Return the error of a second driver."""
-    return StoreError(
-        f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it"
-        " first"
-    )
-
-
-def holder(store: str | Path | Place) -> str:
-    """Return the last driver of a store, from the note that it has written."""
-    place = Place.of(store)
-    note = DRIVER if isinstance(place, Folder) else LOCK
-    try:
-        return describe_driver(json.loads(place.note_read(note) or b""))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return "another process"
-
-
-class Driving(ABC):
-    """The right to drive a store, which may be lost."""
-
-    def __init__(self) -> None:
-        self.on_loss: Callable[[], None] = lambda: None
-        self.lost = ""  #: the driver that took it, or "somebody"; empty while it is held
-
-    @property
-    @abstractmethod
-    def loss(self) -> str:
-        """The message about the loss."""
-
-    def lose(self, to: str) -> None:
-        """Record that another driver has the right, or may have it, and stop this one."""
-        self.lost = to
-        self.on_loss()
-
-    @abstractmethod
-    def notice_loss(self) -> None:
-        """Find out whether the right is still held, where nothing else does."""
+from .driving_right import (
+    ATTEMPT_SECONDS,
+    DRIVER,
+    LOCK,
+    MAX_ATTEMPTS,
+    MAX_ATTEMPTS_WHILE_HELD,
+    Driving,
+    describe_driver,
+    refusal,
+    this_driver,
+)
+from .folder import Folder
+from .identity import unique_mark
 
 
 class LockFile(Driving):
@@ -124,35 +67,14 @@ class LockFile(Driving):
 
 
 @contextmanager
-def driving(store: str | Path | Place) -> Iterator[Driving]:
-    """Hold the right to drive a store for as long as the context lasts.
-
-    A folder that another driver holds is refused at once, an object store as soon as it is known
-    whether its holder is alive.
-
-    Parameters
-    ----------
-    store : str or Path or Place
-        Where the store is, or is to be created.
-
-    Yields
-    ------
-    Driving
-        The right; it says when it is lost.
+def locked(place: Folder) -> Iterator[LockFile]:
+    """Hold the lock of a folder for as long as the context lasts.
 
     Raises
     ------
     StoreError
-        Another driver is alive, or the place cannot be written.
+        Another driver holds it, or the folder cannot be written.
     """
-    place = Place.of(store)
-    place.refuse_bad_name()
-    if not isinstance(place, Folder):
-        from .lease import leased  # imports the object store's client
-
-        with leased(place) as lease:
-            yield lease
-        return
     lock = _acquire(place)
     try:
         right = LockFile(place.note_path(LOCK))
@@ -181,23 +103,8 @@ def _remove_notes(place: Folder) -> None:
         place.note_delete(LOCK)
 
 
-def driver_of(place: Place) -> str | None:
-    """Return the driver that holds a store now, without taking or changing anything.
-
-    Parameters
-    ----------
-    place : Place
-        Where the store is.
-
-    Returns
-    -------
-    str or None
-        The driver in words; None where nobody drives the store.
-    """
-    if not isinstance(place, Folder):
-        from .lease import holder_of
-
-        return holder_of(place)
+def holder_of(place: Folder) -> str | None:
+    """Return who holds the lock of a folder now; None where nobody does."""
     path = place.note_path(LOCK)
     # unlike Path.exists, this is False also where the name is too long
     if not os.path.exists(path):
@@ -206,9 +113,17 @@ def driver_of(place: Place) -> str | None:
     try:
         lock.acquire()
     except (filelock.Timeout, OSError):
-        return holder(place)
+        return _last_driver(place)
     lock.release()
     return None
+
+
+def _last_driver(place: Folder) -> str:
+    """Return the last driver of a folder, from the note that it has written."""
+    try:
+        return describe_driver(json.loads(place.note_read(DRIVER) or b""))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return "another process"
 
 
 def _acquire(place: Folder) -> filelock.BaseFileLock:
@@ -234,7 +149,7 @@ def _acquire(place: Folder) -> filelock.BaseFileLock:
             f"{place}: the folder cannot be written: {error.strerror or error}; choose another"
             " location with --store"
         ) from error
-    raise refusal(place, holder(place))
+    raise refusal(place, _last_driver(place))
 
 
 def _refuse_bad_folder(place: Folder) -> None:

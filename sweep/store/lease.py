@@ -29,15 +29,7 @@ import filelock
 
 from ..common.errors import StoreError
 from .failures import reason, storage_errors, telling
-from .file_lock import (
-    ATTEMPT_SECONDS,
-    LOCK,
-    MAX_ATTEMPTS_WHILE_HELD,
-    Driving,
-    describe_driver,
-    refusal,
-    this_driver,
-)
+from .driving_right import ATTEMPT_SECONDS, LOCK, MAX_ATTEMPTS_WHILE_HELD, Driving, describe_driver, refusal, this_driver
 from .identity import unique_mark
 from .location import Place
 from .object_store import Objects, Tagged

@@ -16,7 +16,8 @@ from ..common.errors import StoreError
 from . import chunks, layout, schema
 from .failures import reason, storage_errors, telling
 from .fence import Fence
-from .location import Place, place_of
+from .location import Place
+from .locate import location_of_group, locate
 
 if TYPE_CHECKING:
     import xarray
@@ -89,7 +90,7 @@ def read_fence(store: str | Path | Place) -> Fence:
     StoreError
         There is no store, or it cannot be read.
     """
-    attributes, _ = read_descriptions(Place.of(store))
+    attributes, _ = read_descriptions(locate(store))
     return Fence.from_attributes(attributes)
 
 
@@ -113,7 +114,7 @@ def open_group(store: str | Path | Place, *, same_length: bool = True) -> "zarr.
     StoreError
         There is no store, or it has another schema, or it is damaged or forged.
     """
-    place = Place.of(store)
+    place = locate(store)
     _read_valid(place, same_length=same_length)
     return place.group()
 
@@ -157,7 +158,7 @@ def array_of(group: "zarr.Group", name: str) -> "zarr.Array[Any]":
 
     array = group[name]
     if not isinstance(array, zarr.Array):
-        place = place_of(group)
+        place = location_of_group(group)
         raise StoreError(
             f"{place}: {name} is not an array; see what can be done: sweep doctor {place}"
         )
@@ -173,7 +174,7 @@ def is_between_lengths(place: Place) -> bool:
 
 def scalar_names(group: "zarr.Group") -> list[str]:
     """Return the names of the arrays with one value per run, sorted."""
-    return _scalar_names(place_of(group))
+    return _scalar_names(location_of_group(group))
 
 
 def _scalar_names(place: Place) -> list[str]:
@@ -217,7 +218,7 @@ def column(group: "zarr.Group", name: str) -> NDArray[Any]:
     StoreError
         The store has no such array, or it cannot be read.
     """
-    place = place_of(group)
+    place = location_of_group(group)
     return _read_whole(place, _read_spec(place, name))
 
 
@@ -243,7 +244,7 @@ def part(group: "zarr.Group", name: str, runs: slice | int | NDArray[np.int64]) 
     StoreError
         The store has no such array, or it cannot be read.
     """
-    place = place_of(group)
+    place = location_of_group(group)
     spec = _read_spec(place, name)
     try:
         rows = np.arange(spec.shape[0])[runs]
@@ -394,7 +395,7 @@ def counts(store: str | Path | Place) -> Counts:
     StoreError
         As of :func:`open_group`.
     """
-    place = Place.of(store)
+    place = locate(store)
     attributes, arrays = _read_valid(place)
     status = _read_whole(place, arrays["status"])
     committed = committed_of(status, attributes["block_size"])
@@ -441,7 +442,7 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset
 
     from ..results import dataset as accessor  # noqa: F401 - registers .sweep
 
-    place = Place.of(store)
+    place = locate(store)
     open_group(place)
     refuse_lost_chunks(place)
     dataset: xarray.Dataset = xarray.open_zarr(

@@ -24,6 +24,7 @@ from .coroutines import run_coroutine
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
 from .location import Place
+from .locate import locate
 from .reader import array_of
 
 #: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing
@@ -349,7 +350,7 @@ def write_block(  # noqa: PLR0913 - all but the block itself is keyword-only
         "attempt": [attempt] * len(results),
         "status": [layout.FAILED if result is None else layout.DONE for result in results],
     }
-    place = Place.of(store).for_a_block()
+    place = locate(store).for_a_block()
     with telling(place, "writing failed", place.cure_of_writing):
         guard = BlockGuard(place, fence, rows, attempt, retry)
         run_coroutine(_write(place, rows, unused, results, columns, guard))
@@ -375,7 +376,7 @@ def count_committed(store: str, rows: Sequence[int]) -> tuple[int, int]:
     StoreError
         The store cannot be read.
     """
-    place = Place.of(store).for_a_block()
+    place = locate(store).for_a_block()
     with telling(place, "cannot be read"):
         status = run_coroutine(_read_rows(place, layout.STATUS_VARIABLE.name, rows))
     return int((status == layout.DONE).sum()), int((status == layout.FAILED).sum())
@@ -418,7 +419,7 @@ async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
 
 def open_arrays(store: str) -> None:
     """Open all arrays of a store in advance, so that the first block is not slower than others."""
-    place = Place.of(store).for_a_block()
+    place = locate(store).for_a_block()
 
     async def open_all() -> None:
         await asyncio.gather(*(_array(place, name) for name in place.descriptions() if name))

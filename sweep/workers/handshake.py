@@ -17,7 +17,9 @@ from marsdisk import model_version
 from ..common.errors import ClusterError, StorageOutageError
 from ..store.failures import reason, storage_errors
 from ..store.identity import process_name, recorded_process
-from ..store.location import Folder, Place
+from ..store.folder import Folder
+from ..store.location import Place
+from ..store.locate import locate
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -70,7 +72,7 @@ class Probe:
         return different or self._storage_problem(answer=answer)
 
     def _storage_problem(self, *, answer: bool) -> str:
-        place = Place.of(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
+        place = locate(self.store).within(STORAGE_SECONDS if answer else JOINING_SECONDS)
         try:
             if place.note_read(f"{PROBE}-{self.id}") != self.id.encode():
                 return f"does not see what the driver wrote next to {place}"
@@ -139,7 +141,7 @@ def raise_disagreement(problems: Mapping[str, str]) -> None:
 def probing(store: str) -> Iterator[Probe]:
     """Provide a probe whose note is kept next to the store until the context ends."""
     probe = Probe(store)
-    place = Place.of(store)
+    place = locate(store)
     note = f"{PROBE}-{probe.id}"
     place.note_write(note, probe.id.encode())
     try:
@@ -183,7 +185,7 @@ def check_agreement(client: "Client", probe: Probe) -> None:
     problems = {}
     if scheduler_problem:
         problems[_scheduler_name(client)] = scheduler_problem
-    place = Place.of(probe.store)
+    place = locate(probe.store)
     for address, answer in answers.items():
         name = names.get(address, f"worker {address}")
         if isinstance(answer, tuple):

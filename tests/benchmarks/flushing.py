@@ -20,7 +20,7 @@ from rich.console import Console
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
 from sweep.store.coroutines import run_coroutine
-from sweep.store.location import Folder
+from sweep.store.folder import Folder
 
 from .page import ROOT, publish, table
 from .studies import CASES_PER_RING, study_file

@@ -25,7 +25,7 @@ import zarr.api.asynchronous
 
 from sweep.store.coroutines import run_coroutine
 from sweep.store.fence import CommittedAlreadyError, Fence
-from sweep.store.location import Folder
+from sweep.store.folder import Folder
 from sweep.store.writer import BlockGuard, _staged, _Staging
 
 from .page import ROOT, publish, table

@@ -11,6 +11,7 @@ from small_sweeps import as_of_schema
 
 from sweep.store import layout, reader, writer
 from sweep.store.location import Place
+from sweep.store.locate import locate
 
 LARGE = {
     "temperature.T0": [3000.0, 5000.0, 250],
@@ -64,7 +65,7 @@ def large_store(path: Path, small: Path) -> int:
         for dim, n in zip(_dims(source, name)[1:], source[name].shape[1:], strict=True)
     }
     writer.create_store(
-        Place.of(path),
+        locate(path),
         runs=runs,
         block_size=BLOCK,
         sizes=sizes,

@@ -21,8 +21,9 @@ from waiting import wait_for
 from sweep.common.errors import StorageOutageError, StoreError
 from sweep.store import lease, object_client
 from sweep.store.failures import ANSWERED
-from sweep.store.file_lock import driver_of, driving
+from sweep.store.driving import driver_of, driving
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.object_client import client_store
 from sweep.store.object_store import Objects
 
@@ -42,7 +43,7 @@ def proxy(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnreliableServ
 def place(request: pytest.FixtureRequest, proxy: UnreliableServer) -> Objects:
     """Return a location for a store."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())
-    place = Place.of(f"s3://bucket/{name}.zarr")
+    place = locate(f"s3://bucket/{name}.zarr")
     assert isinstance(place, Objects)
     return place
 

@@ -19,8 +19,9 @@ from waiting import PATIENCE, Driver, wait_for_blocks, wait_for_end
 import sweep
 from sweep.common.errors import StoreError
 from sweep.store import lease
-from sweep.store.file_lock import driving
+from sweep.store.driving import driving
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 from sweep.store.reader import counts
 
@@ -76,7 +77,7 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     assert float(sweep.open_store(store).M_loss.sum()) == float(
         sweep.open_store(undisturbed).M_loss.sum()
     )
-    place = Place.of(store)
+    place = locate(store)
     assert isinstance(place, Objects)
     contents = [place.read(key) for key, _ in place.listing()] + [
         place.note_read(note.rpartition(".")[2]) or b"" for note in place.leftovers()
@@ -124,7 +125,7 @@ def test_the_lease_of_a_silent_holder_ends_by_the_clock_of_the_server(
 ) -> None:
     monkeypatch.setattr(lease, "GONE_SECONDS", 2.0)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
-    place = Place.of(store)
+    place = locate(store)
     assert isinstance(place, Objects)
     begin = time.monotonic()
     place.note_create("lock", note_of(1, "long ago"))
@@ -141,7 +142,7 @@ def test_the_lease_of_a_holder_that_shows_signs_of_life_is_not_taken(
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.2)
     monkeypatch.setattr(lease, "_lives", lambda holder: None)  # as on another machine
-    place = Place.of(store)
+    place = locate(store)
     with driving(place) as own_lease:
         with pytest.raises(StoreError, match="is driving this sweep"), driving(place):
             pass
@@ -161,7 +162,7 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
-    place = Place.of(store)
+    place = locate(store)
     stopped = threading.Event()
     with driving(place) as own_lease:
         own_lease.on_loss = stopped.set

@@ -10,7 +10,7 @@ from small_sweeps import T0_AND_RINGS, command, run_here, sweep_file
 
 from sweep.common.errors import PlanChangedError, StoreError
 from sweep.store import reader
-from sweep.store.file_lock import driving
+from sweep.store.driving import driving
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:

@@ -18,6 +18,7 @@ from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
 from sweep.running.heartbeat import read_note
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.reader import counts
 
 Start = Callable[..., Driver]
@@ -36,7 +37,7 @@ def drive(launch: Start, dask: DaskProcesses) -> Start:
 
 def has_said(store: Path, words: str) -> bool:
     """Tell whether the driver of a store has printed a line with these words."""
-    lines = read_note(Place.of(store), "heartbeat").get("said", [])
+    lines = read_note(locate(store), "heartbeat").get("said", [])
     return any(words in line for line in lines)
 
 

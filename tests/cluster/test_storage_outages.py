@@ -23,7 +23,7 @@ from sweep.running.outage import LONGEST_PAUSE_SECONDS, Outage
 from sweep.running.progress import Reporter, Tally
 from sweep.spec.file import load_sweep
 from sweep.store.failures import MEANINGS, is_passing, reason, telling
-from sweep.store.location import Folder
+from sweep.store.folder import Folder
 from sweep.workers.block import BlockTask, Receipt
 
 AWAY = StorageOutageError("s3://bucket/s.zarr: the object store answered 503 Service Unavailable")

@@ -21,7 +21,7 @@ from waiting import Driver, wait_for, wait_for_blocks
 import sweep
 from sweep.store import identity, lease
 from sweep.store.lease import _lives, _machine
-from sweep.store.location import Folder
+from sweep.store.folder import Folder
 
 #: Before anything of ours is imported: this process is number 7 on a host named node, as another
 #: one is.
@@ -31,7 +31,7 @@ os.getpid = lambda: 7
 socket.gethostname = lambda: "node"
 from pathlib import Path
 from sweep.store import identity
-from sweep.store.location import Folder
+from sweep.store.folder import Folder
 store = Folder(sys.argv[1])
 def tell(words):
     print(words, flush=True)

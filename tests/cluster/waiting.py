@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.reader import counts
 
 Driver = subprocess.Popen[str]
@@ -28,7 +29,7 @@ def wait_for(condition: Callable[[], object], driver: Driver | None = None) -> N
 
 def wait_for_blocks(store: Path | str, blocks: int, driver: Driver | None = None) -> None:
     """Wait until ``blocks`` blocks are committed, which must not be all."""
-    place = Place.of(store)
+    place = locate(store)
 
     def are_committed() -> bool:
         return place.exists() and counts(place).blocks_committed >= blocks

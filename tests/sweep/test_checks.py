@@ -31,6 +31,7 @@ from sweep.running.heartbeat import FINISHED, HEARTBEAT
 from sweep.spec.expectations import parse_expectations
 from sweep.store import layout, reader
 from sweep.store.location import Place
+from sweep.store.locate import locate
 
 STAYS = {"along": "e0", "expect": "M_loss >= 0.5 or not earlier(M_loss >= 0.5)"}
 SPREAD = {"over": "i0", "expect": "largest(M_loss) <= 1.1 * smallest(M_loss)"}
@@ -326,7 +327,7 @@ def test_expectations_of_another_file_are_asked_of_a_store_that_has_none(
 
 def test_who_watches_gets_the_same_exit_code(toy: Made) -> None:
     store = toy(lambda e0, i0: e0, expect={"low": {"expect": "M_loss < 0.9"}})
-    Place.of(store).note_write(
+    locate(store).note_write(
         HEARTBEAT, json.dumps({"id": "x", "beat": 1, "state": FINISHED, "exit_code": 0}).encode()
     )
     done = ask("watch", store)

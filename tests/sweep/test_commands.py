@@ -37,7 +37,7 @@ from marsdisk.zero_d import ensure_compiled
 from sweep.planning.create_store import forecast
 from sweep.planning.plan import make_plan
 from sweep.spec.file import load_sweep
-from sweep.store.file_lock import driving
+from sweep.store.driving import driving
 from sweep.store.reader import counts
 
 Finished = tuple[Any, Path]

@@ -23,7 +23,7 @@ from sweep.running.session import create, sweep_of_store
 from sweep.spec.file import load_sweep
 from sweep.store import reader
 from sweep.store.doctor import Diagnosis, examine, repair
-from sweep.store.file_lock import driving
+from sweep.store.driving import driving
 
 Damage = Callable[[Path], object]
 

@@ -18,6 +18,7 @@ from sweep.cli.main import main
 from sweep.common.errors import StoreError
 from sweep.store import chunks, doctor, layout, reader, schema
 from sweep.store.location import Place
+from sweep.store.locate import locate
 
 SWEEPS = {
     "rings": {"axes": T0_AND_RINGS},
@@ -62,7 +63,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def keys_of_chunks(store: Path) -> dict[str, list[str]]:
     """Return the keys of the files with chunks, by array."""
-    place = Place.of(store)
+    place = locate(store)
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
@@ -73,7 +74,7 @@ def keys_of_chunks(store: Path) -> dict[str, list[str]]:
 
 
 def test_every_array_has_all_its_chunks(whole: Path) -> None:
-    place = Place.of(whole)
+    place = locate(whole)
     attributes, described = reader.read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)

@@ -17,6 +17,7 @@ from sweep.planning.plan import Plan
 from sweep.results.columns import Columns
 from sweep.store import doctor, layout, reader
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.reader import counts
 from sweep.store.writer import UNFILLED
 
@@ -285,7 +286,7 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
         with pytest.raises(Killed):
             run_here(file, place, extending=True)
         dying(math.inf)
-        between += reader.is_between_lengths(Place.of(place))
+        between += reader.is_between_lengths(locate(place))
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
     assert_same_bits(tmp_path / "finished.zarr", undisturbed)

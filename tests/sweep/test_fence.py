@@ -19,6 +19,7 @@ from sweep.running.driver import task_maker
 from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 from sweep.workers.block import BlockTask, CacheScopes, run_block
 
@@ -41,7 +42,7 @@ def remove(store: str) -> None:
     if "://" not in store:
         shutil.rmtree(store)
         return
-    place = Place.of(store)
+    place = locate(store)
     place.delete([key for key, _ in place.listing()])
 
 

@@ -23,8 +23,10 @@ import sweep
 import sweep.cli.main
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
-from sweep.store.file_lock import driving
-from sweep.store.location import Folder, Place
+from sweep.store.driving import driving
+from sweep.store.folder import Folder
+from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.naming import NOTE_BYTES
 from sweep.store.reader import counts
 
@@ -195,7 +197,7 @@ def test_the_longest_name_leaves_room_for_the_longest_note(folder: Path) -> None
     store = folder / ("x" * limit)
     run_here(folder / "small.yaml", store)
     assert counts(store).done == 6
-    place = Place.of(store)
+    place = locate(store)
     longest = f"probe-{'0' * 32}-{'f' * 12}"
     place.note_write(longest, b"")
     assert place.note_read(longest) == b""
@@ -251,7 +253,7 @@ def test_a_folder_of_somebody_else_is_refused_and_left_alone(folder: Path) -> No
 
 def test_a_link_is_followed_once(folder: Path) -> None:
     (folder / "x.zarr").symlink_to(folder.parent / "scratch" / "x.zarr")
-    place = Place.of("x.zarr")
+    place = locate("x.zarr")
     (folder / "x.zarr").unlink()
     (folder / "x.zarr").symlink_to(folder)
     assert isinstance(place, Folder)

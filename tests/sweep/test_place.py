@@ -12,8 +12,10 @@ from small_sweeps import T0_AND_RINGS, assert_same_bits, command, run_here, swee
 
 import sweep
 from sweep.common.errors import StoreError
-from sweep.store.file_lock import driving
-from sweep.store.location import Folder, Place
+from sweep.store.driving import driving
+from sweep.store.folder import Folder
+from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.object_store import MAKING, Objects
 from sweep.store.reader import counts
 
@@ -40,9 +42,9 @@ from sweep.store.reader import counts
 def test_a_place_is_a_path_or_a_url_and_goes_to_workers_as_it_was_typed(
     given: str | Path, kind: type, name: str, text: str
 ) -> None:
-    place = Place.of(given)
+    place = locate(given)
     assert (type(place), place.name, str(place)) == (kind, name, text)
-    assert pickle.loads(pickle.dumps(place)) == place == Place.of(place)
+    assert pickle.loads(pickle.dumps(place)) == place == locate(place)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +73,13 @@ def test_what_is_no_place_is_refused_without_showing_a_password(
     given: str | Path, words: str
 ) -> None:
     with pytest.raises(StoreError, match=words) as caught:
-        Place.of(given)
+        locate(given)
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.fixture(params=["folder", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Place.of(
+    return locate(
         tmp_path / "x.zarr" if request.param == "folder" else f"memory://{tmp_path.name}/x.zarr"
     )
 
@@ -139,7 +141,7 @@ def test_in_an_object_store_a_block_is_committed_after_all_its_arrays(
 def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
     tmp_path: Path,
 ) -> None:
-    place = Place.of(f"memory://{tmp_path.name}.zarr")
+    place = locate(f"memory://{tmp_path.name}.zarr")
     assert isinstance(place, Objects)
     place.note_create(MAKING, b"")
     # what a making leaves that was killed before the group's own description
@@ -152,7 +154,7 @@ def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
 
 
 def test_what_is_there_already_is_no_store_to_be_written_over(tmp_path: Path) -> None:
-    place = Place.of(f"memory://{tmp_path.name}.zarr")
+    place = locate(f"memory://{tmp_path.name}.zarr")
     obstore.put(place.inside, "thesis.tex", b"mine")
     with pytest.raises(StoreError, match="is not a store of a sweep"):
         run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
@@ -164,7 +166,7 @@ def test_files_that_get_their_names_while_a_folder_is_listed_are_passed_over(
 ) -> None:
     for i in range(3):
         (tmp_path / f"{i}.partial").touch()
-    listing = Place.of(tmp_path).listing()
+    listing = locate(tmp_path).listing()
     first, _ = next(listing)
     for i in range(3):
         (tmp_path / f"{i}.partial").rename(tmp_path / f"{i}")

@@ -14,6 +14,7 @@ from sweep.cli.main import main
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
 from sweep.store.location import OBJECT_SCHEMES, Place
+from sweep.store.locate import locate
 
 SECRET = "hunter2"
 #: Where people have put passwords, tokens and signatures.
@@ -71,7 +72,7 @@ PARAMETERS = [
 def test_a_url_with_a_secret_is_refused_without_it(url: str) -> None:
     for given_as in (url, Path(url)):
         try:
-            shown = str(Place.of(given_as))
+            shown = str(locate(given_as))
         except StoreError as error:
             shown = str(error)
         else:
@@ -89,7 +90,7 @@ def test_a_url_with_a_secret_is_refused_without_it(url: str) -> None:
     ],
 )
 def test_a_path_that_holds_no_secret_is_taken(url: str) -> None:
-    assert str(Place.of(url)) == url
+    assert str(locate(url)) == url
 
 
 URL_ELSEWHERE = "s3://key:hunter2@host/a.yaml"
@@ -237,5 +238,5 @@ def test_no_spelling_of_a_password_is_shown(
     scheme: str, before: str, behind: str, where: str
 ) -> None:
     with pytest.raises(StoreError) as caught:
-        Place.of(where.format(scheme, before + SECRET + behind))
+        locate(where.format(scheme, before + SECRET + behind))
     assert SECRET not in str(caught.value)

@@ -21,7 +21,9 @@ from waiting import Driver, wait_for, wait_for_end
 
 from sweep.common.errors import StoreError
 from sweep.store import reader
-from sweep.store.location import Folder, Place
+from sweep.store.folder import Folder
+from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 
 BLOCKS = 8
@@ -64,7 +66,7 @@ class Sweeps:
 
 def delete(store: str) -> None:
     """Delete what stands there, as a person would."""
-    place = Place.of(store)
+    place = locate(store)
     if isinstance(place, Folder):
         shutil.rmtree(place.path)
     else:
@@ -74,11 +76,11 @@ def delete(store: str) -> None:
 def move(store: str) -> str:
     """Rename a store, and return its new name."""
     moved = store.removesuffix("late.zarr") + "moved.zarr"
-    source = Place.of(store)
+    source = locate(store)
     if isinstance(source, Folder):
         source.path.rename(moved)
         return moved
-    target = Place.of(moved)
+    target = locate(moved)
     assert isinstance(source, Objects)
     assert isinstance(target, Objects)
     for key, _ in source.listing():
@@ -240,6 +242,6 @@ def assert_late_blocks_change_nothing(late: Late, meanwhile: str, fault: Fault) 
         if "still run" in out:
             fault.message(out, r"blocks? still runs? on workers of")
         MEANWHILE[meanwhile](late)
-        if Place.of(late.store).exists():
+        if locate(late.store).exists():
             delete(late.store)
     fault.outcome.again = "no bit of what was committed is changed"

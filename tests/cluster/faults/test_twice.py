@@ -20,6 +20,7 @@ from sweep.running.session import create
 from sweep.spec.file import load_sweep
 from sweep.store import reader
 from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.workers.block import BlockTask, CacheScopes, run_block
 
 Start = Callable[..., Driver]
@@ -81,7 +82,7 @@ def test_every_block_run_twice_at_once(
 
 def days_ahead(store: Path) -> float:
     """Return by how many days the clock of the driver is ahead of ours."""
-    instant = read_note(Place.of(store), "heartbeat")["at"]
+    instant = read_note(locate(store), "heartbeat")["at"]
     return (datetime.fromisoformat(str(instant)) - datetime.now(UTC)) / timedelta(days=1)
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import sweep.workers.block
-from sweep.store.location import Folder, Place
+from sweep.store.folder import Folder
+from sweep.store.location import Place
+from sweep.store.locate import locate
 from sweep.store.reader import counts
 
 SLEEP = float(os.environ.get("FAULT_SLEEP", "0"))  # s before each run: long enough to be disturbed
@@ -56,7 +58,7 @@ def commit_records(place: Folder) -> int:
 
 def committed_blocks() -> int:
     """Count the blocks of the store that have a commit record."""
-    place = Place.of(STORE)
+    place = locate(STORE)
     if isinstance(place, Folder):  # quicker, and serves on a disk that is full
         return commit_records(place)
     return counts(place).blocks_committed

@@ -1,0 +1,63 @@
+"""The location that a path, a URL, or an opened store stands for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .folder import folder_at
+from .location import OBJECT_SCHEMES, Place
+from .url_secrets import refuse_lost_slash, refuse_secrets
+
+if TYPE_CHECKING:
+    import zarr
+
+
+def locate(store: str | Path | Place) -> Place:
+    """Return the location that a path or URL names.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        A path, a URL, or a location, which is returned as it is.
+
+    Returns
+    -------
+    Place
+        Where the store is or will be; nothing is read there.
+
+    Raises
+    ------
+    StoreError
+        A URL cannot name a store, or carries a password; or a symbolic link leads nowhere.
+
+    Examples
+    --------
+    >>> locate("results/x.zarr").name, str(locate("s3://bucket/x.zarr"))
+    ('x.zarr', 's3://bucket/x.zarr')
+    """
+    if isinstance(store, Place):
+        return store
+    text = str(store)
+    refuse_lost_slash(store, OBJECT_SCHEMES)
+    if isinstance(store, Path) or "://" not in text:
+        return folder_at(text)
+    scheme, _, rest = text.partition("://")
+    if scheme == "file":
+        refuse_secrets(scheme, rest)
+        # file:///path, or file://host/path
+        return folder_at(rest if rest.startswith("/") else "/" + rest.partition("/")[2])
+    from .object_store import object_place
+
+    return object_place(scheme, rest)
+
+
+def location_of_group(group: "zarr.Group") -> Place:
+    """Return the location of an opened store."""
+    from zarr.storage import LocalStore
+
+    store = group.store_path.store
+    if isinstance(store, LocalStore):
+        return folder_at(str(store.root))
+    from .object_client import url_of
+    from .object_store import Objects
+
+    return Objects(url_of(store))
