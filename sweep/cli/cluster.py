@@ -14,7 +14,6 @@ from .options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
     from ..store.location import Place
-    from ..store.locate import locate
     from ..workers.profiles import Scheduler, Source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -194,7 +193,6 @@ def submit(
     """  # noqa: D301 # \b tells click to keep the lines
     from ..running.submit import submit as hand_over
     from ..spec.file import load_sweep
-    from ..store.location import Place
     from ..store.locate import locate
 
     if scheduler is None:

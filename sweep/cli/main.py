@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..running.progress import Allowance
     from ..spec.file import Sweep
     from ..store.location import Place
-    from ..store.locate import locate
     from ..workers.profiles import Source
 
 
@@ -146,7 +145,6 @@ def run(
     sweep run my_sweep.yaml --cluster slurm --dry-run
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     from ..spec.file import load_sweep
-    from ..store.location import Place
     from ..store.locate import locate
 
     source = source_of(**where)

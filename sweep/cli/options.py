@@ -9,7 +9,6 @@ from marsdisk.commands import reporting
 
 if TYPE_CHECKING:
     from ..store.location import Place
-    from ..store.locate import locate
 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 
@@ -26,7 +25,6 @@ class PlaceParameter(click.ParamType):  # type: ignore[type-arg] # click 8.1 kno
         ctx: click.Context | None,
     ) -> "Place":
         """Return the location, and report one that cannot be a store's as bad input."""
-        from ..store.location import Place
         from ..store.locate import locate
 
         return reporting(ctx or click.get_current_context(), lambda: locate(value))

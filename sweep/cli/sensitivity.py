@@ -202,7 +202,7 @@ def heading(answer: "Answer", found: "Outcomes") -> str:
 
 def _index_text(number: float, method: str) -> str:
     """Return an index as text: of method ``morris`` it has a unit, of others it is a share."""
-    from ..report.tables import text
+    from ..common.text import text
 
     if method == "morris":
         return text(number)
@@ -383,7 +383,7 @@ def _spread_as_json(spread: "Spread") -> dict[str, Any]:
 def _quantile_table(groups: "list[Spread]", probabilities: list[float]) -> "Table":
     from rich.table import Table
 
-    from ..report.tables import text
+    from ..common.text import text
 
     table = Table()
     for name in groups[0].at:

@@ -22,13 +22,13 @@ from marsdisk.physics.textfile import shown
 from ..common.errors import StoreError
 from ..spec.designs import POINT, record
 from ..spec.old_keys import recorded_content
-from ..spec.refinement import blocks_of_round, runs_in_all, runs_per_point
 from ..store import layout, writer
 from ..store.cases import Table, case_table
-from ..store.location import Place
 from ..store.locate import locate
+from ..store.location import Place
 from .plan import Plan
 from .provenance import provenance
+from .refinement_size import blocks_of_round, runs_in_all, runs_per_point
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from ..results.judge import refuse_bad_expectations
 from ..spec.axes import ONE_AT_A_TIME, Overrides, short_names
 from ..spec.designs import POINT
 from ..spec.file import Sweep
-from ..spec.refinement import runs_per_point
 from ..store import layout
 from ..store.writer import coordinate
+from .refinement_size import runs_per_point
 from .unused_axes import coinciding, idle_axes
 
 #: Bytes of series and size distributions in a block; they are held about twice while it is written.

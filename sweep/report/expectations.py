@@ -10,12 +10,12 @@ from rich.table import Table
 
 from marsdisk.commands import OK
 
+from ..common.text import text
 from ..results.judge import Judgement, Offender, exit_code, judge
 from ..results.judged_columns import Results
 from ..running.progress import say
 from ..spec.expectations import Expectation
 from ..store.location import Place
-from .tables import text
 
 
 def report_checks(

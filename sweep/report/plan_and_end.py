@@ -12,18 +12,18 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.zero_d import run_zero_d
 
 from ..common.errors import TooManyFailures
+from ..common.text import text
 from ..planning.create_store import forecast
 from ..planning.plan import Plan
+from ..planning.refinement_size import runs_in_all
 from ..results.notes import Notes
 from ..running.progress import Tally, duration, say
 from ..spec.designs import drawn_by
 from ..spec.file import Sweep
-from ..spec.refinement import runs_in_all
 from ..store import reader
 from ..store.location import Place
 from ..workers.profiles import usable_cores
 from .expectations import report_checks
-from .tables import text
 from .totals import accuracy_lines, cache_line, failures, totals
 
 

@@ -13,6 +13,7 @@ from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 from marsdisk.yamlfile import yaml_text
 
+from ..common.text import text
 from ..planning.plan import value_at
 from ..results.accuracy import ERRORS, Accuracy
 from ..results.columns import parameters, without_uncommitted
@@ -20,7 +21,6 @@ from ..results.notes import Notes
 from ..results.rerun import RecordedRuns
 from ..store import layout, reader
 from ..store.recorded_tables import change_of_table
-from .tables import text
 
 RESULTS = (
     "M_loss",

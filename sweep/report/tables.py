@@ -10,27 +10,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from marsdisk.commands import printable
-from marsdisk.result import StopReason
-
 from ..common.errors import StoreError
+from ..common.text import text
 from ..results.columns import Columns, label, parameters
 from ..store import reader
 
-#: Label of each stop reason by its number.
-STOP_LABELS = {int(reason): reason.label for reason in StopReason}
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 #: Least width of a column of prose, in characters; longer cells are folded.
 MIN_PROSE_WIDTH = 16
 #: Width of the border and the padding of a column, in characters.
 BORDER_WIDTH = 3
-
-
-def text(value: Any) -> str:
-    """Return a number to four digits, or a text in one line with control characters escaped."""
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:.4g}"
-    return printable(str(value)).replace("\n", "\\x0a").replace("\t", "\\x09")
 
 
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:

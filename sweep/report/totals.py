@@ -11,6 +11,7 @@ from rich.table import Table
 from marsdisk.accuracy_report import bins_advice, percent, rounded_up, time_advice
 from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
 
+from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy, Spread
 from ..results.columns import coded, runs_of
 from ..results.outcomes import GOOD, STATES, Outcomes, outcomes
@@ -20,7 +21,6 @@ from ..spec.designs import POINT
 from ..spec.file import Sweep
 from ..store import layout, reader
 from ..store.location import Place
-from .tables import text
 
 #: Rows of the table of totals.
 MAX_ROWS = 40

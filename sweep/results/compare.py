@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
-from ..report.tables import STOP_LABELS, text
+from ..common.text import STOP_LABELS, text
 from ..store import layout, reader
 from .columns import label, parameters, runs_of, without_uncommitted
 from .notes import Notes

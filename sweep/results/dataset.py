@@ -18,7 +18,7 @@ from marsdisk.notes import SENTENCES
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, RunChangedWarning, StoreError
-from ..report.tables import text
+from ..common.text import text
 from ..store import layout
 from .columns import STATES, adds_up, ring_axis_of
 from .notes import UNRECORDED, Notes

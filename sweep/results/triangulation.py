@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.optional import extra
+from ..spec.refinement import STEPS
 
 Floats = NDArray[np.float64]
 Loss = Literal["curvature", "gradient", "contour"]
-#: Steps of each axis: points lie on this grid, so that halves of distances are exact.
-STEPS = 2**20
 #: Weight of the size of a simplex, which counts where the function is flat or has no value.
 EXPLORATION: Mapping[Loss, float] = {"curvature": 0.05, "gradient": 1.0, "contour": 0.01}
 #: Significant digits of a loss that count; equal losses differ by round-off beyond them.

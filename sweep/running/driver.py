@@ -22,7 +22,7 @@ from ..common.errors import (
     WorkersLostError,
 )
 from ..planning.plan import Block, Plan
-from ..spec.refinement import blocks_of_round
+from ..planning.refinement_size import blocks_of_round
 from ..store.fence import Fence
 from ..store.reader import read_fence
 from ..workers.block import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked

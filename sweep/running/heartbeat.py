@@ -17,9 +17,9 @@ from typing import Any
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from ..common.errors import Interrupted
-from ..store.failures import storage_errors
-from ..store.driving_right import Driving, this_driver
 from ..store.driving import driver_of
+from ..store.driving_right import Driving, this_driver
+from ..store.failures import storage_errors
 from ..store.folder import Folder
 from ..store.location import Place
 from .progress import Reporter, duration

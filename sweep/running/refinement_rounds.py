@@ -17,11 +17,12 @@ from marsdisk.physics.textfile import shown
 from ..common.errors import PlanChangedError, StoreError
 from ..planning.create_store import finish_refinement
 from ..planning.plan import Plan, make_plan
+from ..planning.refinement_size import runs_per_point
 from ..results import triangulation
 from ..results.outcomes import outcomes
 from ..spec.designs import POINT
 from ..spec.file import with_points
-from ..spec.refinement import CHANGEABLE_KEYS, Points, RefineSpec, first_points, runs_per_point
+from ..spec.refinement import CHANGEABLE_KEYS, Points, RefineSpec, first_points
 from ..store import reader
 from ..store.location import Place
 

@@ -15,12 +15,12 @@ from ..planning.plan import Block, Plan, make_plan
 from ..spec.file import Sweep, recorded_sweep
 from ..store import layout, reader
 from ..store.cases import renew_cases
-from ..store.failures import telling
-from ..store.driving_right import Driving
 from ..store.driving import driving
+from ..store.driving_right import Driving
+from ..store.failures import telling
 from ..store.folder import Folder
-from ..store.location import Place
 from ..store.locate import locate
+from ..store.location import Place
 from ..store.writer import mark_unused
 from ..workers.profiles import Source, expected_workers
 from .heartbeat import Heartbeat

@@ -26,13 +26,13 @@ from ..common.errors import ClusterError, StoreError
 from ..planning.plan import make_plan
 from ..spec.file import Sweep
 from ..store import reader
-from ..store.failures import storage_errors
 from ..store.driving import driving
 from ..store.driving_right import this_driver
-from ..store.identity import this_process, unique_mark
+from ..store.failures import storage_errors
 from ..store.folder import Folder
-from ..store.location import Place
+from ..store.identity import this_process, unique_mark
 from ..store.locate import locate
+from ..store.location import Place
 from ..workers.cluster import connect, naming_loss
 from ..workers.handshake import check_agreement, probing
 from ..workers.profiles import Scheduler, Tls, expected_workers

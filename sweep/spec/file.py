@@ -302,6 +302,10 @@ def _notes_on_dropped_keys(base: Mapping[str, Any], overrides: Mapping[str, Any]
             )
 
 
+#: Sections that a refinement does not stand beside.
+NOT_WITH_REFINE = ("zip", "sample", "design", "one_at_a_time", "variants", "include", "exclude")
+
+
 def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
     """Return the axes of a sweep file, and a line for each problem of theirs."""
     axes = []
@@ -330,7 +334,13 @@ def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis]
             axes += [] if axis is None else [axis]
             problems += problems_of_axis
     if spec.refine is not None:
-        axis, problems_of_axis = refine_axis(spec, refined, axes)
+        axis, problems_of_axis = refine_axis(
+            spec.refine,
+            refined,
+            axes,
+            sections=[name for name in NOT_WITH_REFINE if getattr(spec, name)],
+            own_axes=spec.axes,
+        )
         axes += [] if axis is None else [axis]
         problems += problems_of_axis
     # variants last, for they may override the others

@@ -5,20 +5,16 @@ All points are one axis of the sweep, as those of a design are.
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Container, Sequence
+from typing import Any, Literal
 
 from marsdisk.config_sections import Section, quantity
 from marsdisk.physics.textfile import shown
 
-from ..results.triangulation import STEPS
 from ..store import layout
 from .axes import RING, Axis
 from .designs import POINT, unknown_key
 from .distributions import Marginal, parse_marginal
-
-if TYPE_CHECKING:
-    from .file import Sweep, SweepSpec
 
 KINDS = "{uniform: [a, b]} or {loguniform: [a, b]}"
 #: Units of possible targets: results that do not depend on the day on which they were computed.
@@ -29,6 +25,8 @@ UNITS = {
 }
 # what another sweep file may change while all points are kept
 CHANGEABLE_KEYS = {"max_runs", "goal"}
+#: Steps of each axis: points lie on this grid, so that halves of distances are exact.
+STEPS = 2**20
 Points = list[list[int]]  # coordinates in steps of 1/STEPS of each axis
 
 
@@ -106,7 +104,9 @@ def _marginal(content: Any) -> Marginal:
     return parse_marginal(content)
 
 
-def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> list[str]:
+def _problems(
+    refine: RefineSpec, sections: Sequence[str], own_axes: Container[str], axes: Sequence[Axis]
+) -> list[str]:
     problems = []
     rings = [axis for axis in axes if axis.keys == RING]
     if refine.target not in UNITS:
@@ -128,10 +128,9 @@ def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> li
         )
     if not 1 <= len(refine.axes) <= 3:
         problems.append(f"refine.axes has {len(refine.axes)} keys; give one, two or three")
-    sections = ("zip", "sample", "design", "one_at_a_time", "variants", "include", "exclude")
-    conflicts = [name for name in sections if getattr(spec, name)]
+    conflicts = [*sections]
     conflicts += [
-        f"axes.{axis.name}" for axis in axes if axis not in rings and axis.name in spec.axes
+        f"axes.{axis.name}" for axis in axes if axis not in rings and axis.name in own_axes
     ]
     if conflicts:
         problems.append(
@@ -153,34 +152,35 @@ def _problems(spec: "SweepSpec", refine: RefineSpec, axes: Sequence[Axis]) -> li
 
 
 def refine_axis(
-    spec: "SweepSpec", refined: Sequence[Sequence[int]], others: Sequence[Axis]
+    refine: RefineSpec,
+    refined: Sequence[Sequence[int]],
+    others: Sequence[Axis],
+    *,
+    sections: Sequence[str],
+    own_axes: Container[str],
 ) -> tuple[Axis | None, list[str]]:
     """Return the axis of all points so far, or all problems.
 
     Parameters
     ----------
-    spec : SweepSpec
-        The sweep file, which has a section ``refine``.
+    refine : RefineSpec
+        The section ``refine`` of the sweep file.
     refined : sequence of sequence of int
         Points of all rounds but the first, in steps of 1/STEPS of each axis.
     others : sequence of Axis
         Axes of the other sections of the sweep file.
+    sections : sequence of str
+        Names of the sections given that a refinement does not stand beside.
+    own_axes : container of str
+        Names of the axes in the section ``axes``.
 
     Returns
     -------
     tuple of (Axis or None) and list of str
         The axis, or None and all problems.
-
-    Raises
-    ------
-    ValueError
-        The sweep file has no section ``refine``.
     """
-    refine = spec.refine
-    if refine is None:
-        raise ValueError("the sweep is not refined")
     marginals = dict[str, Marginal]()
-    problems = _problems(spec, refine, others)
+    problems = _problems(refine, sections, own_axes, others)
     for key, content in refine.axes.items():
         try:
             marginals[key] = _marginal(content)
@@ -210,25 +210,3 @@ def first_points(refine: RefineSpec) -> Points:
     """Return the points of the first round: a regular grid with the corners."""
     coordinates = [round(i * STEPS / (refine.start - 1)) for i in range(refine.start)]
     return [list(point) for point in itertools.product(coordinates, repeat=len(refine.axes))]
-
-
-def runs_per_point(sweep: "Sweep") -> int:
-    """Return the number of runs per point: 1, or the number of rings."""
-    return math.prod(len(axis.points) for axis in sweep.axes if axis.name != POINT)
-
-
-def runs_in_all(sweep: "Sweep", runs: int) -> int:
-    """Return an upper bound on the number of runs once all rounds are done, given that so far."""
-    refine = sweep.spec.refine
-    if refine is None:
-        return runs
-    per_point = runs_per_point(sweep)
-    return max(runs, refine.max_runs // per_point * per_point)
-
-
-def blocks_of_round(sweep: "Sweep", size: int) -> int:
-    """Return the number of blocks of ``size`` runs that a round fills; 0 without refinement."""
-    refine = sweep.spec.refine
-    if refine is None:
-        return 0
-    return math.ceil(refine.per_round * runs_per_point(sweep) / size)

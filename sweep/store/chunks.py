@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from marsdisk.zarr_folder import DESCRIPTION
 
-from .location import FILE_BYTES, Place
 from .folder import Folder
+from .location import FILE_BYTES, Place
 from .object_store import MAX_REQUESTS
 from .schema import MAX_CHUNK_BYTES, ArraySpec
 

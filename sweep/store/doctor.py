@@ -17,12 +17,12 @@ from marsdisk.zarr_folder import note_name
 from ..common.errors import StoreError
 from . import layout, reader, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
-from .failures import telling
-from .driving_right import DRIVER, LOCK
 from .driving import driver_of, driving
+from .driving_right import DRIVER, LOCK
+from .failures import telling
 from .folder import Folder
-from .location import Place
 from .locate import locate
+from .location import Place
 from .object_store import MAKING
 from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec

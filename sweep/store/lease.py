@@ -28,8 +28,16 @@ from typing import Any
 import filelock
 
 from ..common.errors import StoreError
+from .driving_right import (
+    ATTEMPT_SECONDS,
+    LOCK,
+    MAX_ATTEMPTS_WHILE_HELD,
+    Driving,
+    describe_driver,
+    refusal,
+    this_driver,
+)
 from .failures import reason, storage_errors, telling
-from .driving_right import ATTEMPT_SECONDS, LOCK, MAX_ATTEMPTS_WHILE_HELD, Driving, describe_driver, refusal, this_driver
 from .identity import unique_mark
 from .location import Place
 from .object_store import Objects, Tagged

@@ -16,8 +16,8 @@ from ..common.errors import StoreError
 from . import chunks, layout, schema
 from .failures import reason, storage_errors, telling
 from .fence import Fence
+from .locate import locate, location_of_group
 from .location import Place
-from .locate import location_of_group, locate
 
 if TYPE_CHECKING:
     import xarray

@@ -23,8 +23,8 @@ from . import layout
 from .coroutines import run_coroutine
 from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
-from .location import Place
 from .locate import locate
+from .location import Place
 from .reader import array_of
 
 #: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing

@@ -16,9 +16,8 @@ from marsdisk import model_version
 
 from ..common.errors import ClusterError, StorageOutageError
 from ..store.failures import reason, storage_errors
-from ..store.identity import process_name, recorded_process
 from ..store.folder import Folder
-from ..store.location import Place
+from ..store.identity import process_name, recorded_process
 from ..store.locate import locate
 
 if TYPE_CHECKING:
@@ -241,6 +240,7 @@ def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]
     settings = json.dumps({"store": probe.store, "id": probe.id, "expected": probe.expected})
 
     def find_problem() -> Any:
+        import importlib
         import json
         import socket
 
@@ -250,7 +250,7 @@ def _by_value(probe: Probe, *, versions_only: bool = False) -> Callable[[], Any]
                 from sweep.workers import handshake
             except ImportError:
                 # where older versions have it
-                from sweep import agreement as handshake  # type: ignore[no-redef]
+                handshake = importlib.import_module("sweep.agreement")
         except ImportError as error:
             problem = f"marsdisk missing ({error})"
             return problem if versions_only else (socket.gethostname(), problem)

@@ -10,7 +10,6 @@ import zarr
 from small_sweeps import as_of_schema
 
 from sweep.store import layout, reader, writer
-from sweep.store.location import Place
 from sweep.store.locate import locate
 
 LARGE = {

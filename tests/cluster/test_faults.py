@@ -23,7 +23,6 @@ import sweep
 import sweep.workers.block
 from sweep.common.errors import Interrupted
 from sweep.running.heartbeat import read_note
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 from tests.preloading import preloading

@@ -20,10 +20,10 @@ from waiting import wait_for
 
 from sweep.common.errors import StorageOutageError, StoreError
 from sweep.store import lease, object_client
-from sweep.store.failures import ANSWERED
 from sweep.store.driving import driver_of, driving
-from sweep.store.location import Place
+from sweep.store.failures import ANSWERED
 from sweep.store.locate import locate
+from sweep.store.location import Place
 from sweep.store.object_client import client_store
 from sweep.store.object_store import Objects
 

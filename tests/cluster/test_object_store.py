@@ -20,7 +20,6 @@ import sweep
 from sweep.common.errors import StoreError
 from sweep.store import lease
 from sweep.store.driving import driving
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 from sweep.store.reader import counts

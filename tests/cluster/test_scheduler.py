@@ -17,7 +17,6 @@ from small_sweeps import assert_same_bits, command, run_here
 from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
 from sweep.running.heartbeat import read_note
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 

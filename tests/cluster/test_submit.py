@@ -21,7 +21,6 @@ from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 import sweep.cli.main
 from sweep.running.heartbeat import STOPPED
 from sweep.running.submit import Request, _hand_over
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 
@@ -237,9 +236,7 @@ def test_a_sweep_keeps_its_driver_where_a_scheduler_is_not_found_for_a_while(
     monkeypatch.setattr("sweep.running.submit.STANDBY_SECONDS", 0.0)
     monkeypatch.setattr("sweep.running.submit.get_client", client)
     monkeypatch.setattr("sweep.running.submit.fire_and_forget", lambda future: None)
-    _hand_over(
-        locate(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
-    )
+    _hand_over(locate(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
     assert client.attempts == 3
     assert client.keys == ["sweep-driver-abc-1"]
     assert not heartbeat(tmp_path / "s.zarr")
@@ -254,9 +251,7 @@ def test_a_sweep_whose_scheduler_is_never_found_again_says_so(
 
     monkeypatch.setattr("sweep.running.submit.STANDBY_SECONDS", 0.0)
     monkeypatch.setattr("sweep.running.submit.get_client", fail)
-    _hand_over(
-        locate(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1)
-    )
+    _hand_over(locate(tmp_path / "s.zarr"), Request("abc", str(tmp_path / "s.zarr"), None, turn=1))
     beat = heartbeat(tmp_path / "s.zarr")
     assert beat["state"] == STOPPED
     assert re.fullmatch(

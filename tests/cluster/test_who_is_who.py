@@ -20,8 +20,8 @@ from waiting import Driver, wait_for, wait_for_blocks
 
 import sweep
 from sweep.store import identity, lease
-from sweep.store.lease import _lives, _machine
 from sweep.store.folder import Folder
+from sweep.store.lease import _lives, _machine
 
 #: Before anything of ours is imported: this process is number 7 on a host named node, as another
 #: one is.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psutil
 
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 

@@ -30,7 +30,6 @@ from sweep.results.judged_columns import Results
 from sweep.running.heartbeat import FINISHED, HEARTBEAT
 from sweep.spec.expectations import parse_expectations
 from sweep.store import layout, reader
-from sweep.store.location import Place
 from sweep.store.locate import locate
 
 STAYS = {"along": "e0", "expect": "M_loss >= 0.5 or not earlier(M_loss >= 0.5)"}

@@ -17,7 +17,6 @@ import sweep
 from sweep.cli.main import main
 from sweep.common.errors import StoreError
 from sweep.store import chunks, doctor, layout, reader, schema
-from sweep.store.location import Place
 from sweep.store.locate import locate
 
 SWEEPS = {

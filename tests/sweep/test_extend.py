@@ -16,7 +16,6 @@ from sweep.common.errors import PlanChangedError, StoreError
 from sweep.planning.plan import Plan
 from sweep.results.columns import Columns
 from sweep.store import doctor, layout, reader
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 from sweep.store.writer import UNFILLED

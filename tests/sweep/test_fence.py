@@ -18,7 +18,6 @@ from sweep.planning.plan import Plan, make_plan
 from sweep.running.driver import task_maker
 from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 from sweep.workers.block import BlockTask, CacheScopes, run_block

@@ -25,7 +25,6 @@ from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
 from sweep.store.driving import driving
 from sweep.store.folder import Folder
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.naming import NOTE_BYTES
 from sweep.store.reader import counts

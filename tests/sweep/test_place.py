@@ -14,8 +14,8 @@ import sweep
 from sweep.common.errors import StoreError
 from sweep.store.driving import driving
 from sweep.store.folder import Folder
-from sweep.store.location import Place
 from sweep.store.locate import locate
+from sweep.store.location import Place
 from sweep.store.object_store import MAKING, Objects
 from sweep.store.reader import counts
 

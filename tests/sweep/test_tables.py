@@ -11,7 +11,8 @@ from rich.console import Console
 from small_sweeps import HOSTILE, in_one_line
 
 import sweep.cli.main
-from sweep.report.tables import in_sequence, runs_table, text
+from sweep.common.text import text
+from sweep.report.tables import in_sequence, runs_table
 from sweep.results.columns import Columns
 from sweep.store import reader
 

@@ -13,9 +13,9 @@ from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 import sweep.workers.block
 from sweep.common.errors import StoreError
 from sweep.running import heartbeat
+from sweep.store.driving import driving
 from sweep.store.driving_right import LOCK
 from sweep.store.file_lock import LockFile
-from sweep.store.driving import driving
 from sweep.store.folder import Folder
 from sweep.store.reader import counts
 

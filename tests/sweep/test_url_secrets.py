@@ -13,8 +13,8 @@ from marsdisk.url_secrets import without_passwords
 from sweep.cli.main import main
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
-from sweep.store.location import OBJECT_SCHEMES, Place
 from sweep.store.locate import locate
+from sweep.store.location import OBJECT_SCHEMES
 
 SECRET = "hunter2"
 #: Where people have put passwords, tokens and signatures.

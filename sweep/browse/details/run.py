@@ -7,7 +7,7 @@ import numpy as np
 
 from marsdisk.errors import MarsDiskError
 
-from ...report.tables import text
+from ...common.text import text
 from ...results.columns import parameters
 from ...store import layout
 from ..parts.html import escaped, table

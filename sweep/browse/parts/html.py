@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...report.tables import text
+from ...common.text import text
 from .scales import number
 
 MAX_VALUE_CHARACTERS = 60

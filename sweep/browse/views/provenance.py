@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from marsdisk.yamlfile import yaml_text
 
-from ...report.tables import text
+from ...common.text import text
 from ..parts import csv_text
 from ..parts.html import cut, escaped, table
 from ..parts.style import downloads, stack, text_block

@@ -22,7 +22,6 @@ from waiting import Driver, wait_for, wait_for_end
 from sweep.common.errors import StoreError
 from sweep.store import reader
 from sweep.store.folder import Folder
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
 

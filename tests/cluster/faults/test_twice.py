@@ -19,7 +19,6 @@ from sweep.running.heartbeat import read_note
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
 from sweep.store import reader
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.workers.block import BlockTask, CacheScopes, run_block
 

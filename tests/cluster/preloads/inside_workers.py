@@ -12,7 +12,6 @@ from typing import Any
 
 import sweep.workers.block
 from sweep.store.folder import Folder
-from sweep.store.location import Place
 from sweep.store.locate import locate
 from sweep.store.reader import counts
 
