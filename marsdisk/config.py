@@ -473,3 +473,11 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         return build_config(merge(read_config(path), overrides), str(path))
     except ConfigError as error:
         raise with_lines(error, path, overrides) from error.__cause__
+
+
+def value_at(config: RunConfig, key: str) -> Any:
+    """Return the value of a dotted key, None where the configuration does not have it."""
+    value: Any = config
+    for word in key.split("."):
+        value = value[int(word)] if word.isdigit() else getattr(value, word, None)
+    return value

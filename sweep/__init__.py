@@ -13,7 +13,7 @@ __all__ = ["open_store"]
 def __getattr__(name: str) -> Any:
     """Import ``open_store`` on first use: zarr and xarray would slow down the help of a command."""
     if name == "open_store":
-        from .store.reader import open_store
+        from .results.dataset import open_store
 
         return open_store
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -54,7 +54,8 @@ class BrowseServer:
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
-        from .visitors import answer_only, is_loopback, reachable_addresses, server_names
+        from ..common.addresses import is_loopback
+        from ..common.visitors import answer_only, reachable_addresses, server_names
 
         data = data_of(store)
         try:

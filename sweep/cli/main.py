@@ -77,13 +77,16 @@ def _run(
     sweep: "Sweep", store: "Place", workers: "Source", command_line: str, **options: Any
 ) -> None:
     """Run a sweep, print how it ends, and exit with its code."""
+    from ..browse.dashboard import page_of
     from ..common.errors import Interrupted, TooManyFailures
     from ..report.plan_and_end import finish, interrupted, too_many_failed
     from ..running.session import run_sweep
 
     console = terminal()
     try:
-        _, tally = run_sweep(sweep, store, workers=workers, console=console, **options)
+        _, tally = run_sweep(
+            sweep, store, workers=workers, console=console, page_of=page_of, **options
+        )
     except (Interrupted, KeyboardInterrupt):
         interrupted(store, command_line, console)
         sys.exit(INTERRUPTED)

@@ -62,8 +62,8 @@ def show(
     sweep show results/temperature_supply.zarr --columns ring,M_loss,t99 \\
         --where 'ring in (0, 31) and log10(M_loss) > -10'
     """  # noqa: D301 # \b tells click to keep the lines
-    from ..report.tables import cache_table, in_sequence, runs_table
-    from ..results.columns import Columns
+    from ..report.tables import cache_table, runs_table
+    from ..results.columns import Columns, in_sequence
     from ..results.notes import Notes
     from ..store import reader
 

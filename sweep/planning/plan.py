@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marsdisk import model_version
-from marsdisk.config import RunConfig, Variations, digest_of_sections
+from marsdisk.config import RunConfig, Variations, digest_of_sections, value_at
 from marsdisk.config_sections import Output, Section
 from marsdisk.convergence import comparisons
 from marsdisk.derived import cache_identity
@@ -23,12 +23,13 @@ from marsdisk.errors import ConfigError
 from marsdisk.stages import Memory, stage
 from marsdisk.start import check
 
-from ..results.judge import refuse_bad_expectations
 from ..spec.axes import ONE_AT_A_TIME, Overrides, short_names
 from ..spec.designs import POINT
 from ..spec.file import Sweep
+from ..spec.run_names import name_of_run
 from ..store import layout
 from ..store.writer import coordinate
+from .expected_results import refuse_bad_expectations
 from .refinement_size import runs_per_point
 from .unused_axes import coinciding, idle_axes
 
@@ -285,24 +286,6 @@ def run_id(config: RunConfig) -> str:
     return name_of_run(config.digest(), model_version())
 
 
-def name_of_run(digest: str, version: str) -> str:
-    """Return the name that a run has under a version of the model.
-
-    Parameters
-    ----------
-    digest : str
-        Digest of its configuration and tables.
-    version : str
-        As :func:`marsdisk.model_version` gives it.
-
-    Returns
-    -------
-    str
-        16 hex digits.
-    """
-    return hashlib.sha256(f"{digest} {version}".encode()).hexdigest()[:16]
-
-
 def ids_of(run_ids: Iterable[str]) -> NDArray[np.uint64]:
     """Return names of runs as numbers.
 
@@ -337,14 +320,6 @@ def _uses(config: RunConfig) -> _Uses:
     digests = config.table_digests()
     tables = {f"{key} = {value_at(config, key)}": digest for key, digest in digests.items()}
     return _Uses(digests, tables, layout.parts_of(config))
-
-
-def value_at(config: RunConfig, key: str) -> Any:
-    """Return the value of a dotted key, None where the configuration does not have it."""
-    value: Any = config
-    for word in key.split("."):
-        value = value[int(word)] if word.isdigit() else getattr(value, word, None)
-    return value
 
 
 def _validated(sweep: Sweep) -> Iterator[tuple[int, dict[str, Section], RunConfig]]:
@@ -552,5 +527,5 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     )
     plan = Plan(sweep, runs, np.arange(count), output, block, short_names(keys), notes)
     _refuse_too_many_bins(plan)
-    refuse_bad_expectations(plan)
+    refuse_bad_expectations(sweep, runs.values, plan.coordinates, plan.parts)
     return plan

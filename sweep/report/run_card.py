@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from marsdisk.config import RunConfig
+from marsdisk.config import RunConfig, value_at
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 from marsdisk.yamlfile import yaml_text
 
 from ..common.text import text
-from ..planning.plan import value_at
 from ..results.accuracy import ERRORS, Accuracy
 from ..results.columns import parameters, without_uncommitted
 from ..results.notes import Notes

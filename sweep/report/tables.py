@@ -22,36 +22,6 @@ MIN_PROSE_WIDTH = 16
 BORDER_WIDTH = 3
 
 
-def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:
-    """Return runs sorted by a column; runs without a value come last.
-
-    Parameters
-    ----------
-    columns : Columns
-        Of the store.
-    runs : (runs,) array of int
-        Rows of the runs. Those with equal values keep their order.
-    by : str or None
-        Name of the column, with a minus before it to sort from the largest; None to not sort.
-
-    Returns
-    -------
-    (runs,) array of int
-        The sorted rows.
-    """
-    if by is None:
-        return runs
-    values = columns[by.removeprefix("-")][runs]
-    has_value = values == values
-    values = values[has_value]
-    if by.startswith("-"):
-        # reversed twice, so that equal values keep their order
-        order = values.size - 1 - np.argsort(values[::-1], kind="stable")[::-1]
-    else:
-        order = np.argsort(values, kind="stable")
-    return np.concatenate([runs[has_value][order], runs[~has_value]])
-
-
 def runs_table(
     columns: Columns, names: Sequence[str] | None, runs: NDArray[np.int64], *, rows: int, width: int
 ) -> Group:

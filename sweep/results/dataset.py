@@ -6,6 +6,7 @@ import operator
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, RunChangedWarning, StoreError
 from ..common.text import text
-from ..store import layout
+from ..store import layout, reader
+from ..store.locate import locate
+from ..store.location import Place
 from .columns import STATES, adds_up, ring_axis_of
 from .notes import UNRECORDED, Notes
 from .rerun import RecordedRuns
@@ -432,3 +435,40 @@ def _first_words(values: NDArray[Any]) -> str:
         shown.append(word if is_short else f"{word[: MAX_WORD_LENGTH - 1]}…")
     more = len(words) - MAX_WORDS_SHOWN
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def open_store(store: str | Path | Place, chunks: Any = None) -> xarray.Dataset:
+    """Open a store as an xarray dataset, whose arrays are read when they are used.
+
+    Its accessor ``.sweep`` is a :class:`sweep.results.dataset.SweepAccessor`.
+
+    Parameters
+    ----------
+    store : str or Path or Place
+        Where the store is.
+    chunks : None or dict
+        None reads an array whole when it is first used, which is fastest for all but the largest
+        stores. ``{}`` makes Dask arrays with one chunk per block, for stores larger than memory.
+
+    Returns
+    -------
+    xarray.Dataset
+        The arrays of the store, with their units.
+
+    Raises
+    ------
+    StoreError
+        As of :func:`sweep.store.reader.open_group`; or a chunk is missing that must exist.
+
+    Examples
+    --------
+    >>> ds = open_store("results/temperature_supply.zarr")
+    >>> ds.sweep.disk_total().M_loss  # M_Mars, of the whole disk over the other axes
+    """
+    place = locate(store)
+    reader.open_group(place)
+    reader.refuse_lost_chunks(place)
+    dataset: xarray.Dataset = xarray.open_zarr(
+        place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
+    )
+    return dataset

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from ..store import layout
 from .columns import WORDS, coded
 from .excess import Excess
 from .judged_columns import Results, Rows
-
-if TYPE_CHECKING:
-    from ..planning.plan import Plan
 
 #: States of a run, from the one that can be judged to the one that decides the state of a group.
 GOOD, NO_VALUE, PENDING, FAILED = range(4)
@@ -121,16 +118,6 @@ def judge(expectations: Mapping[str, Expectation], results: Results, where: str)
     if problems:
         raise ConfigError(problems, where)
     return judgements
-
-
-def refuse_bad_expectations(plan: "Plan") -> None:
-    """Raise ConfigError where an expectation names something that the store will not have."""
-    if plan.sweep.expectations:
-        judge(
-            plan.sweep.expectations,
-            Results.expected(plan),
-            f"sweep {plan.sweep.spec.name}: expect; nothing was started",
-        )
 
 
 @contextmanager

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..store import layout, reader
+from ..store import reader
 from ..store.cases import cases
-from ..store.writer import coordinate
-from .columns import WORDS, Columns, parameters, runs_of
-
-if TYPE_CHECKING:
-    from ..planning.plan import Plan
+from .columns import Columns, parameters, runs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,28 +66,3 @@ class Results:
             Rows(columns, run_of_case, labels, key_axes),
             parameters(group),
         )
-
-    @classmethod
-    def expected(cls, plan: "Plan") -> "Results":
-        """Return a made-up case of a plan, with values of the types that its store will have."""
-        columns: dict[str, NDArray[Any]] = {
-            "run": np.zeros(1),
-            "block": np.zeros(1),
-            "in_product": np.ones(1, bool),
-        }
-        axes = {
-            plan.coordinates.get(axis.name, axis.name): coordinate(axis.labels)[:1]
-            for axis in plan.sweep.axes
-        }
-        swept = {name: plan.runs.values[key][:1] for key, name in plan.coordinates.items()}
-        columns |= axes
-        columns |= swept
-        for variable in layout.variables(shared_grid=True, parts=plan.parts):
-            if not variable.dims:
-                columns[variable.name] = np.zeros(1)
-        texts = {"status": "done", "stop_reason": WORDS["stop_reason"][0]}
-        texts |= dict.fromkeys(("run_id", "error", "worker", layout.NOTES), "")
-        for name, text in texts.items():
-            columns[name] = np.array([text], dtype=np.dtypes.StringDType())
-        row = Rows(columns, np.zeros(1, np.int64), axes, frozenset())
-        return cls(row, row, [*swept])

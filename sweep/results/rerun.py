@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from marsdisk import model_version
 from marsdisk.commands import override_text, parse_override
-from marsdisk.config import RunConfig, Variations, load_config, merge, read_config
+from marsdisk.config import RunConfig, Variations, load_config, merge, read_config, value_at
 from marsdisk.errors import ConfigError
 
 from ..common.errors import StoreError
-from ..planning.plan import name_of_run, value_at
 from ..spec.axes import Axis, Overrides, short_names
 from ..spec.file import Sweep, recorded_sweep, with_points
+from ..spec.run_names import name_of_run
 from ..store import reader
 from ..store.recorded_tables import change_of_table
 from ..store.schema import MAX_RUNS

@@ -25,10 +25,12 @@ from ..planning.plan import Block, Plan
 from ..planning.refinement_size import blocks_of_round
 from ..store.fence import Fence
 from ..store.reader import read_fence
+from ..workers.base import Cluster
 from ..workers.block import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
-from ..workers.cluster import Cluster, connect, loud, naming_loss, workers_from
+from ..workers.dashboard import FillDocument
 from ..workers.handshake import check_agreement
 from ..workers.profiles import Scheduler, Source
+from ..workers.start import connect, loud, naming_loss, workers_from
 from ..workers.watchdog import Limits, Watchdog
 from .outage import Outage
 from .progress import Reporter
@@ -88,6 +90,7 @@ def run_blocks(
     reporter: Reporter,
     stop: threading.Event,
     next_work: Callable[[], "Work"] = lambda: Work.none(),
+    page_of: Callable[[str], FillDocument] | None = None,
 ) -> None:
     """Run blocks and commit them, in this process or on workers.
 
@@ -107,6 +110,8 @@ def run_blocks(
         Set by somebody else to interrupt the sweep.
     next_work : callable
         Called once all blocks are committed; returns the blocks that follow, if any.
+    page_of : callable, optional
+        Makes the page that the dashboard of local workers shows of a store.
 
     Raises
     ------
@@ -142,6 +147,7 @@ def run_blocks(
                 limits=limits,
                 say=reporter.say,
                 stop=stop,
+                page_of=page_of,
             ) as cluster:
                 had_workers = True
                 reporter.tally.restart_clock()

@@ -1,7 +1,9 @@
 """Run a sweep into its store: create or resume the store, lock it, run what is not committed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zarr
 from rich.console import Console
@@ -27,6 +29,9 @@ from .heartbeat import Heartbeat
 from .progress import Allowance, Reporter, Tally
 from .refinement_rounds import may_go_on, next_round, recorded
 from .stopping import stopping_on_signals
+
+if TYPE_CHECKING:
+    from ..workers.dashboard import FillDocument
 
 
 def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
@@ -112,6 +117,7 @@ def run_sweep(
     extending: bool = False,
     retry_failed: bool = False,
     allowed: Allowance | None = None,
+    page_of: "Callable[[str], FillDocument] | None" = None,
 ) -> tuple[Plan, Tally]:
     """Run all runs of a sweep that its store does not hold yet; calling it again resumes the sweep.
 
@@ -131,6 +137,8 @@ def run_sweep(
         Whether to run failed runs again.
     allowed : Allowance or None
         How many runs may fail before the sweep stops; None for any number.
+    page_of : callable, optional
+        Makes the page that the dashboard of local workers shows of a store.
 
     Returns
     -------
@@ -164,8 +172,17 @@ def run_sweep(
         retried = _count_runs(block for block in blocks if block.attempt > 1)
         tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
         if blocks or may_go_on(plan, place):
-            plan = _run(plan, place, blocks, tally, workers, console, lock, allowed)
+            pool = _Pool(workers, page_of)
+            plan = _run(plan, place, blocks, tally, pool, console, lock, allowed)
         return plan, tally
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Where workers come from, and what their dashboard shows."""
+
+    workers: Source
+    page_of: "Callable[[str], FillDocument] | None"
 
 
 def _run(
@@ -173,7 +190,7 @@ def _run(
     store: Place,
     blocks: list[Block],
     tally: Tally,
-    workers: Source,
+    pool: _Pool,
     console: Console,
     lock: Driving,
     allowed: Allowance | None,
@@ -195,7 +212,7 @@ def _run(
                 reporter.stop_beyond(allowed, stop)
             # once, before workers start: each of them would take as long
             compile_kernels(reporter.say)
-            name_for_workers = _name_for_workers(store, workers)
+            name_for_workers = _name_for_workers(store, pool.workers)
 
             def next_work() -> "Work":
                 nonlocal plan
@@ -217,10 +234,11 @@ def _run(
                     plan,
                     name_for_workers,
                     blocks,
-                    workers=workers,
+                    workers=pool.workers,
                     reporter=reporter,
                     stop=stop,
                     next_work=next_work,
+                    page_of=pool.page_of,
                 )
                 # left by workers that were killed
                 _clear_broken_writes(store)

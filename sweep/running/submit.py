@@ -33,9 +33,9 @@ from ..store.folder import Folder
 from ..store.identity import this_process, unique_mark
 from ..store.locate import locate
 from ..store.location import Place
-from ..workers.cluster import connect, naming_loss
 from ..workers.handshake import check_agreement, probing
 from ..workers.profiles import Scheduler, Tls, expected_workers
+from ..workers.start import connect, naming_loss
 from ..workers.watchdog import Limits
 from .heartbeat import CANCEL, CANCELLED, HEARTBEAT, STOPPED, SUBMISSION, read_note
 from .refinement_rounds import may_go_on

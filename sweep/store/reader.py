@@ -20,7 +20,6 @@ from .locate import locate, location_of_group
 from .location import Place
 
 if TYPE_CHECKING:
-    import xarray
     import zarr
 
 MAX_COLUMN_BYTES = 4 * 2**30
@@ -408,47 +407,6 @@ def counts(store: str | Path | Place) -> Counts:
         blocks_committed=int(committed.sum()),
         refining=attributes.get("refined") is False,
     )
-
-
-def open_store(store: str | Path | Place, chunks: Any = None) -> "xarray.Dataset":
-    """Open a store as an xarray dataset, whose arrays are read when they are used.
-
-    Its accessor ``.sweep`` is a :class:`sweep.results.dataset.SweepAccessor`.
-
-    Parameters
-    ----------
-    store : str or Path or Place
-        Where the store is.
-    chunks : None or dict
-        None reads an array whole when it is first used, which is fastest for all but the largest
-        stores. ``{}`` makes Dask arrays with one chunk per block, for stores larger than memory.
-
-    Returns
-    -------
-    xarray.Dataset
-        The arrays of the store, with their units.
-
-    Raises
-    ------
-    StoreError
-        As of :func:`open_group`; or a chunk is missing that must exist.
-
-    Examples
-    --------
-    >>> ds = open_store("results/temperature_supply.zarr")
-    >>> ds.sweep.disk_total().M_loss  # M_Mars, of the whole disk over the other axes
-    """
-    import xarray
-
-    from ..results import dataset as accessor  # noqa: F401 - registers .sweep
-
-    place = locate(store)
-    open_group(place)
-    refuse_lost_chunks(place)
-    dataset: xarray.Dataset = xarray.open_zarr(
-        place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
-    )
-    return dataset
 
 
 def refuse_lost_chunks(place: Place) -> None:

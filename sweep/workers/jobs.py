@@ -14,9 +14,10 @@ from distributed.core import Status
 
 from marsdisk.yamlfile import yaml_text
 
+from ..common.addresses import LOOPBACK
 from ..common.errors import ClusterError
-from .cluster import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
-from .profiles import LOOPBACK, Adapt, JobsProfile, KubernetesProfile, Profile
+from .base import ENVIRONMENT, LOOPBACK_WORKER, WORKER_SETTINGS, Cluster, security
+from .profiles import Adapt, JobsProfile, KubernetesProfile, Profile
 
 _SYSTEMS = {"slurm": "SLURM", "pbs": "PBS"}
 # print the state of a job, which is to be added, if it is still in the queue

@@ -15,7 +15,8 @@ from marsdisk.physics.textfile import shown
 from marsdisk.url_secrets import has_secret_setting, hide_secrets
 from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from ..common.addresses import LOOPBACK
+
 _BYTES = {"allowed": "a size such as 2 GiB", "pattern": r"^[0-9.]+ ?[kMGT]i?B$"}
 _TIME = {
     "allowed": "hours, minutes and seconds, such as 01:30:00",

@@ -11,7 +11,7 @@ from dask.utils import parse_timedelta
 from ..common.errors import ClusterError, WorkersLostError
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
+    from .base import Cluster
 
 # age of a worker's heartbeat, relative to the latest of all, from which on the worker hangs
 SILENT_SECONDS = 20.0

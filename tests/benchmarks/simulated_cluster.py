@@ -31,8 +31,9 @@ from sweep.running.driver import Window, Work, block_task
 from sweep.spec.file import load_sweep
 from sweep.store.fence import Fence
 from sweep.workers import block as at_work
+from sweep.workers.base import Cluster
 from sweep.workers.block import BlockTask, Receipt
-from sweep.workers.cluster import SETTINGS, Cluster, connect
+from sweep.workers.start import SETTINGS, connect
 from sweep.workers.watchdog import Limits, Watchdog
 
 from .many import sweep_file

@@ -31,11 +31,12 @@ from tornado.websocket import websocket_connect
 
 import sweep
 from marsdisk.config import load_config
-from sweep.browse.dashboard import results_page
+from sweep.browse.dashboard import page_of
 from sweep.store.coroutines import run_coroutine
 from sweep.store.fence import Fence
 from sweep.workers.block import BlockTask
-from sweep.workers.cluster import workers_from
+from sweep.workers.dashboard import results_page
+from sweep.workers.start import workers_from
 from sweep.workers.watchdog import Limits
 from tests.benchmarks import browsing
 
@@ -231,7 +232,7 @@ def test_the_page_is_on_the_dashboard_of_dask_while_workers_live(
         str(rings), 0, (0,), load_config(MELT).model_dump(), ({},), "task", True, 1, Fence("", "")
     )
     with workers_from(
-        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event(), page_of=page_of
     ) as cluster:
         client = cluster.client
         hint = results_page(client.dashboard_link)

@@ -13,8 +13,8 @@ from typing import Any
 from distributed.client import DoneAndNotDoneFutures
 
 from sweep.common.errors import WorkersLostError
+from sweep.workers.base import Cluster
 from sweep.workers.block import BlockTask, Receipt
-from sweep.workers.cluster import Cluster
 
 #: What may become of a task besides a receipt or an error: nothing yet, or a result that is lost
 #: with its worker before anybody fetches it.

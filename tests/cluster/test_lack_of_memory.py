@@ -12,10 +12,10 @@ from fake_cluster import Clock, FakeClient, FakeCluster, StopEvent, described_wo
 from small_sweeps import SCRIPTS
 from waiting import Driver, wait_for_end
 
-import sweep.workers.cluster
+import sweep.workers.start
 import sweep.workers.watchdog
 from sweep.common.errors import ClusterError
-from sweep.workers.cluster import _until_some
+from sweep.workers.start import _until_some
 from sweep.workers.watchdog import Limits, Watchdog
 
 WORDS = (
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the clock of code that waits for workers."""
     clock = Clock()
     monkeypatch.setattr(sweep.workers.watchdog, "time", clock)
-    monkeypatch.setattr(sweep.workers.cluster, "time", clock)
+    monkeypatch.setattr(sweep.workers.start, "time", clock)
     return clock
 
 

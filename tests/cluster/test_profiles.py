@@ -11,8 +11,8 @@ from small_sweeps import CONFIGS, sweep_file
 
 import sweep.cli.main
 from marsdisk.errors import ConfigError
-from sweep.workers.cluster import loud
 from sweep.workers.profiles import JobsProfile, Scheduler, load_profile
+from sweep.workers.start import loud
 
 SLURM: dict[str, Any] = {
     "kind": "slurm",

@@ -43,8 +43,8 @@ from sweep.running.driver import RESTARTS, Window, Work, run_blocks
 from sweep.running.progress import Reporter, Tally
 from sweep.spec.file import load_sweep
 from sweep.store.fence import Fence
+from sweep.workers.base import Cluster
 from sweep.workers.block import BlockTask, Receipt
-from sweep.workers.cluster import Cluster
 from sweep.workers.watchdog import Limits, Watchdog
 
 KILLED = distributed.KilledWorker("task", "worker", 1)

@@ -25,7 +25,7 @@ from containers import (
 )
 
 import marsdisk
-from sweep.workers.cluster import SETTINGS
+from sweep.workers.start import SETTINGS
 
 
 def check(compose: dict[str, Any]) -> None:

@@ -20,8 +20,8 @@ from sweep.running.driver import Window, Work, block_task
 from sweep.spec.file import load_sweep
 from sweep.store import layout, reader
 from sweep.store.reader import read_fence
+from sweep.workers.base import Cluster
 from sweep.workers.block import Receipt, SweepPlugin
-from sweep.workers.cluster import Cluster
 from sweep.workers.watchdog import Limits, Watchdog
 
 

@@ -12,8 +12,8 @@ from small_sweeps import HOSTILE, in_one_line
 
 import sweep.cli.main
 from sweep.common.text import text
-from sweep.report.tables import in_sequence, runs_table
-from sweep.results.columns import Columns
+from sweep.report.tables import runs_table
+from sweep.results.columns import Columns, in_sequence
 from sweep.store import reader
 
 

@@ -20,12 +20,13 @@ import pytest
 from small_sweeps import SCRIPTS
 
 from marsdisk.config import load_config
-from sweep.browse.dashboard import ORIGINS
+from sweep.browse.dashboard import page_of
 from sweep.browse.server import BrowseServer
-from sweep.browse.visitors import reachable_addresses, server_names
+from sweep.common.visitors import reachable_addresses, server_names
 from sweep.store.fence import Fence
 from sweep.workers.block import BlockTask
-from sweep.workers.cluster import workers_from
+from sweep.workers.dashboard import ORIGINS
+from sweep.workers.start import workers_from
 from sweep.workers.watchdog import Limits
 
 pytest.importorskip("bokeh")
@@ -123,7 +124,7 @@ def dashboard(finished: Path) -> Iterator[Site]:
     base = load_config(MELT).model_dump()
     task = BlockTask(str(finished), 0, (0,), base, ({},), "task", True, 1, Fence("", ""))
     with workers_from(
-        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+        1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event(), page_of=page_of
     ) as cluster:
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])
         pages = (
@@ -296,7 +297,13 @@ def test_origins_of_the_users_own_settings_are_answered_by_the_dashboard(finishe
     with (
         dask.config.set({ORIGINS: ["hub.example:443"]}),
         workers_from(
-            1, task, 1, limits=Limits.from_config(), say=print, stop=threading.Event()
+            1,
+            task,
+            1,
+            limits=Limits.from_config(),
+            say=print,
+            stop=threading.Event(),
+            page_of=page_of,
         ) as cluster,
     ):
         port = int(str(cluster.client.dashboard_link).split(":")[2].split("/")[0])

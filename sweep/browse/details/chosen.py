@@ -18,17 +18,17 @@ from .series import SeriesView
 from .sizes import SizesView
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 MAX_RUNS_COMPARED = len(COLOURS)
 MAX_HEADING_PARAMETERS = 6
-PARTS: dict[str, Callable[["Page"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
+PARTS: dict[str, Callable[["Host"], Any]] = {"Series": SeriesView, "Sizes": SizesView, "Run": About}
 
 
 class Details:
     """A heading and one of several parts that show the chosen runs."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         self.heading = text_block(name="heading")

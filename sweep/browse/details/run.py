@@ -15,7 +15,7 @@ from ..parts.scales import number
 from ..parts.style import apart, text_block
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 MAX_ERROR_CHARACTERS = 600
 RESULTS = (
@@ -43,7 +43,7 @@ RESULTS = (
 class About:
     """Tables of parameters, results, notes, and caches, with a column for each run."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.data = page.data
         self.text = text_block(name="about")
         self.root = apart(self.text)

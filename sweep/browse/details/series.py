@@ -14,7 +14,7 @@ from ..parts.scales import Scale
 from ..parts.style import downloads, plot, set_axis, set_range, stack
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 #: Series in the order in which they are shown, with their names in titles.
 SHOWN = {
@@ -31,7 +31,7 @@ _GRID = ":host { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr))
 class SeriesView:
     """Six small figures over one time axis."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         self.runs: list[int] = []

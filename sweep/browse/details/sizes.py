@@ -30,7 +30,7 @@ from ..parts.style import (
 )
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Distribution:
 class SizesView:
     """A figure with a slider over the snapshots."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         self.distributions: list[_Distribution] = []

@@ -23,7 +23,7 @@ from ...common import palette
 from .html import plain
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 #: Colours of the chosen runs.
 COLOURS = palette.RUN_COLOURS
@@ -176,12 +176,12 @@ def stack(*parts: UIElement) -> Pane:
     return apart(Pane(elements=list(parts), stylesheets=[BELOW]))
 
 
-def downloads(page: "Page", pictures: Sequence[LayoutDOM], csv: Any, name: str = "") -> Row:
+def downloads(page: "Host", pictures: Sequence[LayoutDOM], csv: Any, name: str = "") -> Row:
     """Return buttons that save a view.
 
     Parameters
     ----------
-    page : Page
+    page : Host
         The page; it shows errors and names the files.
     pictures : sequence of bokeh.models.LayoutDOM
         Figures that are saved side by side in one picture; none for a view without pictures.

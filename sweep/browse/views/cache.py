@@ -14,7 +14,7 @@ from ..parts.scales import number
 from ..parts.style import ACCENT, LINE, downloads, stack, text_block
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 MAX_WORKERS_LISTED = 64
 COUNTS = ("hits", "misses", "rebuilds", "refused")
@@ -23,7 +23,7 @@ COUNTS = ("hits", "misses", "rebuilds", "refused")
 class CacheView:
     """Sums over the runs that pass the filter."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         self.text = text_block(name="cache")

@@ -32,7 +32,7 @@ from ..parts.style import (
 )
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 F = TypeVar("F", CellsFigure, PointsFigure)
 SUM = "sum"
@@ -49,7 +49,7 @@ LOG_SCALES = {"auto": None, "linear": False, "log": True}
 class MapView:
     """A map with controls for its axes, its scalar, and the other parameters."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         dimensions = self.data.dimensions

@@ -35,7 +35,7 @@ from ..parts.style import (
 )
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 #: Lines that a browser moves without delay and a person can tell apart.
 MAX_LINES_DRAWN = 1000
@@ -79,7 +79,7 @@ class _Upright:
 class ParallelView:
     """Lines of the runs across all axes, for sweeps with more parameters than a map shows."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         options: Any = [(name, shown(self.data.with_unit(name), 40)) for name in self.data.scalars]

@@ -11,7 +11,7 @@ from ..parts.html import cut, escaped, table
 from ..parts.style import downloads, stack, text_block
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 MAX_FILE_CHARACTERS = 20_000
 MAX_LINE_CHARACTERS = 400
@@ -20,7 +20,7 @@ MAX_LINE_CHARACTERS = 400
 class OriginView:
     """The provenance that is recorded in the store."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         self.text = text_block(name="origin")

@@ -15,7 +15,7 @@ from bokeh.models import (
     Toggle,
 )
 
-from ...report.tables import in_sequence
+from ...results.columns import in_sequence
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.html import shown
@@ -36,7 +36,7 @@ from ..parts.style import (
 )
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..host import Host
 
 #: Rows that are sent to the browser.
 MAX_ROWS = 500
@@ -58,7 +58,7 @@ _GRID = f"""
 class RunsView:
     """The runs that pass the filter, sorted by this process, so that all of them take part."""
 
-    def __init__(self, page: "Page") -> None:
+    def __init__(self, page: "Host") -> None:
         self.page = page
         self.data = page.data
         names = [

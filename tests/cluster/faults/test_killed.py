@@ -106,8 +106,8 @@ def test_killed_between_arrays_and_commit(
 
 WITH_TTL = """
 import sys
-import sweep.workers.cluster
-sweep.workers.cluster.SETTINGS["distributed.scheduler.worker-ttl"] = "20 s"
+import sweep.workers.start
+sweep.workers.start.SETTINGS["distributed.scheduler.worker-ttl"] = "20 s"
 from sweep.cli.main import main
 main()
 """

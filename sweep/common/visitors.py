@@ -7,11 +7,9 @@ and websockets may be loaded from other hosts; therefore requests that another s
 browser send are refused.
 """
 
-import ipaddress
 import itertools
 import socket
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +17,7 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
-from ..workers.profiles import LOOPBACK
+from .addresses import LOOPBACK, is_address, is_loopback, is_unspecified
 
 
 def name_in(authority: str) -> str:
@@ -46,14 +44,6 @@ def name_in(authority: str) -> str:
         return ""
     is_plain = parts.netloc == authority and parts.username is None
     return (parts.hostname or "") if is_plain else ""
-
-
-def is_address(name: str) -> bool:
-    """Whether a name is an address, which cannot be pointed elsewhere."""
-    with suppress(ValueError):
-        ipaddress.ip_address(name)
-        return True
-    return False
 
 
 @dataclass(frozen=True)
@@ -155,16 +145,6 @@ def answer_only(application: Application, names: Names) -> None:
         return find_handler(request, **options)
 
     application.find_handler = find_allowed  # type: ignore[method-assign]
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches a numeric address."""
-    return ipaddress.ip_address(address).is_loopback
-
-
-def is_unspecified(address: str) -> bool:
-    """Whether a numeric address stands for all addresses of the machine."""
-    return ipaddress.ip_address(address).is_unspecified
 
 
 def server_names(listen_on: str, bound: Collection[str], further: Collection[str] = ()) -> Names:
