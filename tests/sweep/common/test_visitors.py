@@ -31,7 +31,7 @@ from sweep.workers.watchdog import Limits
 
 pytest.importorskip("bokeh")
 
-MELT = Path(__file__).parents[2] / "configs" / "mars_0d_melt_simple.yaml"
+MELT = Path(__file__).parents[3] / "configs" / "mars_0d_melt_simple.yaml"
 EVIL = "evil.example"
 REFUSED = 403
 

@@ -12,7 +12,7 @@ import sweep.cli.main
 from sweep.spec.designs import METHODS
 from sweep.spec.file import load_sweep
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "designs.md").read_text(encoding="utf-8")
 FILES = sorted(set(re.findall(r"configs/sweeps/\w+\.yaml", PAGE)))
 

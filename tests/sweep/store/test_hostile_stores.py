@@ -27,7 +27,7 @@ from sweep.spec.file import load_sweep
 from sweep.store import reader, schema
 
 Change = Callable[[Path], object]
-EXPECTATIONS = Path(__file__).parents[1] / "data" / "expectations.yaml"
+EXPECTATIONS = Path(__file__).parents[2] / "data" / "expectations.yaml"
 COMMANDS = [
     ["status"],
     ["expect", "--file", str(EXPECTATIONS)],
