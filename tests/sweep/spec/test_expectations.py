@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner, Result
@@ -29,7 +28,7 @@ from sweep.results.judge import judge
 from sweep.results.judged_columns import Results
 from sweep.running.heartbeat import FINISHED, HEARTBEAT
 from sweep.spec.expectations import parse_expectations
-from sweep.store import layout, reader
+from sweep.store import reader
 from sweep.store.locate import locate
 
 STAYS = {"along": "e0", "expect": "M_loss >= 0.5 or not earlier(M_loss >= 0.5)"}
@@ -513,43 +512,6 @@ def test_real_runs_meet_what_the_model_conserves_and_do_not_fall_with_temperatur
         ("pass", 3, 0, {}, 0),
         ("pass", 2, 0, {}, 0),
     ]
-
-
-ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]\u202egnp.exe"
-
-
-@pytest.mark.parametrize(
-    "expectations",
-    [
-        {f"a{ESCAPES}": {"expect": "M_loss < 0"}},
-        {"a": {"expect": f"M_loss < 0 {ESCAPES}"}},
-        {"a": {"expect": f"run_id == '[bold]{ESCAPES}'"}},
-        {"a": {"along": ESCAPES, "expect": "earlier(M_loss < 0)"}},
-        {ESCAPES: ESCAPES},
-        {"a": {ESCAPES: 1}},
-        {"a": {"expect": "(" * 400 + "M_loss" + ")" * 400}},
-        {"a": {"over": "T0", "expect": "[bold] < largest(M_loss)"}},
-        [1],
-        7,
-        {"a": None},
-        {"a": {"expect": "run_id == 'x'"}},
-    ],
-)
-def test_a_record_from_anybody_ends_with_a_message_that_is_only_text(
-    finished: Path, tmp_path: Path, expectations: Any
-) -> None:
-    from test_hostile_stores import attributes, outcome
-
-    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
-    run_ids = zarr.open_array(store / "run_id", mode="r+")
-    run_ids[...] = np.array([f"{i}{ESCAPES}" for i in range(6)], dtype=np.dtypes.StringDType())
-    given = json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"]["sweep"]
-    attributes(sweep={**given, "content": {**given["content"], "expect": expectations}})(store)
-    for words in (["expect"], ["expect", "--json"]):
-        code, output = outcome(store, words)
-        assert code in {2, 3}
-        assert output
-    assert layout.DONE in zarr.open_group(store, mode="r")["status"][:]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from marsdisk.errors import ConfigError
 from sweep.cli.main import main
 from sweep.common.errors import StoreError
 from sweep.spec.file import load_sweep
-from sweep.store import reader, schema
+from sweep.store import layout, reader, schema
 
 Change = Callable[[Path], object]
 EXPECTATIONS = Path(__file__).parents[2] / "data" / "expectations.yaml"
@@ -479,3 +479,35 @@ def test_no_name_in_a_sweep_file_leads_out_of_the_store(tmp_path: Path, name: st
         assert done.exit_code == 2
         assert not OBEYED.search(done.output)
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml"}
+
+
+@pytest.mark.parametrize(
+    "expectations",
+    [
+        {f"a{ESCAPES}": {"expect": "M_loss < 0"}},
+        {"a": {"expect": f"M_loss < 0 {ESCAPES}"}},
+        {"a": {"expect": f"run_id == '[bold]{ESCAPES}'"}},
+        {"a": {"along": ESCAPES, "expect": "earlier(M_loss < 0)"}},
+        {ESCAPES: ESCAPES},
+        {"a": {ESCAPES: 1}},
+        {"a": {"expect": "(" * 400 + "M_loss" + ")" * 400}},
+        {"a": {"over": "T0", "expect": "[bold] < largest(M_loss)"}},
+        [1],
+        7,
+        {"a": None},
+        {"a": {"expect": "run_id == 'x'"}},
+    ],
+)
+def test_a_record_from_anybody_ends_with_a_message_that_is_only_text(
+    finished: Path, tmp_path: Path, expectations: Any
+) -> None:
+    store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
+    run_ids = zarr.open_array(store / "run_id", mode="r+")
+    run_ids[...] = np.array([f"{i}{ESCAPES}" for i in range(6)], dtype=np.dtypes.StringDType())
+    given = json.loads((store / "zarr.json").read_text(encoding="utf-8"))["attributes"]["sweep"]
+    attributes(sweep={**given, "content": {**given["content"], "expect": expectations}})(store)
+    for words in (["expect"], ["expect", "--json"]):
+        code, output = outcome(store, words)
+        assert code in {2, 3}
+        assert output
+    assert layout.DONE in zarr.open_group(store, mode="r")["status"][:]
