@@ -130,8 +130,8 @@ def test_a_comment_or_a_cache_scope_is_no_other_plan(store: Path, tmp_path: Path
         ("/proc/nowhere/s.zarr", "cannot be written"),
         ("/proc/s.zarr", "no file can be created in /proc; choose another location with --store"),
         ("a_file/s.zarr", "cannot be written"),
-        ("a_folder", "no store of a sweep"),
-        ("a_file", "no store of a sweep"),
+        ("a_folder", "not a store of a sweep"),
+        ("a_file", "not a store of a sweep"),
     ],
 )
 def test_a_place_that_cannot_hold_the_store_is_refused_by_name(

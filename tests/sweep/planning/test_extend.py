@@ -134,7 +134,7 @@ def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Pa
         done = run_command("sweep", *words, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, "")
         assert "5 of 5 runs done" in done.stdout
-        assert "nothing was run" in done.stdout
+        assert "nothing to do" in done.stdout
     (extension,) = reader.open_group(store).attrs["extensions"]  # type: ignore[misc]
     assert extension["sweep_before"]["content"]["axes"] == THREE  # type: ignore[index, call-overload]
 

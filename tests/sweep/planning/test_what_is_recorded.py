@@ -205,9 +205,9 @@ def test_views_say_where_the_command_is_to_be_given_when_the_base_is_not_seen(
     monkeypatch.chdir(project)
     group = reader.open_group(store)
     repetition = RecordedRuns.of(group).repetition(0)
-    assert ("give this in the folder of the sweep file" in repetition.words) != older
+    assert ("run this in the folder of the sweep file" in repetition.words) != older
     text = card(group, 0, "small.zarr")
-    assert ("give this in the folder of the sweep file" in in_one_line(text)) != older
+    assert ("run this in the folder of the sweep file" in in_one_line(text)) != older
     assert (f"on {HOST}" in text) == older
     assert "not recorded" not in text
     monkeypatch.chdir(project / "sweeps")

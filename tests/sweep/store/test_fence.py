@@ -90,7 +90,7 @@ def test_a_block_of_a_store_that_is_gone_makes_none(tmp_path: Path, store: str) 
     late = tasks_of(plan, store)[0]
     remove(store)
     assert run_block(late, CacheScopes()).refusal == "the store is gone"
-    with pytest.raises(StoreError, match=r"is not a store of a sweep"):
+    with pytest.raises(StoreError, match=r"there is no store of a sweep here"):
         reader.counts(store)
 
 
