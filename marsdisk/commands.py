@@ -258,7 +258,7 @@ def compile_kernels(say: Callable[[str], None]) -> None:
     ensure_compiled()
 
 
-# sweep.cli.main passes it by position
+# sweep.cli.commands passes it by position
 def set_up_logging(debug: bool) -> None:  # noqa: FBT001
     """Write log records of this project to standard error: all with --debug, else warnings."""
     import logging

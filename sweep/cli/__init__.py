@@ -1,1 +1,5 @@
 """The command ``sweep``."""
+
+from .commands import main
+
+__all__ = ["main"]

@@ -1,5 +1,5 @@
 """``python -m sweep.cli``."""
 
-from .main import main
+from . import main
 
 main()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from marsdisk import zero_d
 from marsdisk._jit import kernel
-from sweep.cli.main import main
+from sweep.cli import main
 
 NOTES = Path(os.environ["ONE_KERNEL"])
 really_ensure_compiled = zero_d.ensure_compiled

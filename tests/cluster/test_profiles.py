@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 from small_sweeps import CONFIGS, sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.errors import ConfigError
 from sweep.workers.profiles import JobsProfile, Scheduler, load_profile
 from sweep.workers.start import loud
@@ -36,7 +36,7 @@ def profile(folder: Path, name: str = "mine.yaml", **changes: Any) -> str:
 
 def run(folder: Path, *words: str) -> Any:
     return CliRunner().invoke(
-        sweep.cli.main.main,
+        sweep.cli.commands.main,
         ["run", str(sweep_file(folder, axes={"dynamics.e0": [0.1, 0.5]})), *words],
     )
 

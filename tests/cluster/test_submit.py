@@ -18,7 +18,7 @@ from gate import Gate
 from small_sweeps import assert_same_bits, command, run_here
 from waiting import PATIENCE, Driver, wait_for, wait_for_blocks, wait_for_end
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.running.heartbeat import STOPPED
 from sweep.running.submit import Request, _hand_over
 from sweep.store.locate import locate
@@ -204,7 +204,7 @@ def test_a_note_from_anybody_harms_no_command(
         (["watch", "--patience", "1"], {0, 2}),
         (["cancel", "--patience", "1"], {2}),
     ):
-        done = CliRunner().invoke(sweep.cli.main.main, [words[0], str(store), *words[1:]])
+        done = CliRunner().invoke(sweep.cli.commands.main, [words[0], str(store), *words[1:]])
         assert done.exit_code in codes, done.output
         assert "\x1b" not in done.output
         assert "defect" not in done.output

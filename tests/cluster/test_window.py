@@ -27,7 +27,7 @@ from fake_cluster import (
 from rich.console import Console
 from small_sweeps import sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 import sweep.running.driver
 import sweep.workers.watchdog
 from sweep.common.errors import (
@@ -501,5 +501,5 @@ def test_a_sweep_with_runs_left_does_not_end_with_exit_code_0(
     monkeypatch.chdir(tmp_path)
     sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]})
     monkeypatch.setattr(sweep.running.driver, "run_blocks", lambda *arguments, **options: None)
-    done = CliRunner().invoke(sweep.cli.main.main, ["run", "small.yaml", "--workers", "0"])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["run", "small.yaml", "--workers", "0"])
     assert done.exit_code != 0

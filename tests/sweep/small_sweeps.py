@@ -22,7 +22,7 @@ from rich.console import Console
 from zarr.codecs import Crc32cCodec
 
 import marsdisk.cli
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.planning.plan import Plan
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
@@ -100,7 +100,7 @@ def run_command(*words: object, cwd: Path) -> "subprocess.CompletedProcess[str]"
     environment, imports, pipes, or signals of a process need :func:`command`.
     """
     program, *arguments = map(str, words)
-    main = {"sweep": sweep.cli.main.main, "marsdisk": marsdisk.cli.main}[program]
+    main = {"sweep": sweep.cli.commands.main, "marsdisk": marsdisk.cli.main}[program]
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.chdir(cwd))
         stack.enter_context(keep_settings())

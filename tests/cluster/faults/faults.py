@@ -12,7 +12,7 @@ from fault_table import Outcome
 from small_sweeps import assert_same_bits, command, results
 from waiting import Driver, wait_for_death
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.store.reader import counts
 
 BLOCKS = 60  # of the sweep that is disturbed, two runs each
@@ -96,7 +96,7 @@ class Fault:
 
 def doctor_is_clean(store: Path) -> str:
     """Assert that ``sweep doctor`` finds nothing wrong, and return words for the table."""
-    done = CliRunner().invoke(sweep.cli.main.main, ["doctor", str(store)])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["doctor", str(store)])
     assert done.exit_code == 0, done.output
     return ", doctor clean"
 

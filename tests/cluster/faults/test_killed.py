@@ -108,7 +108,7 @@ WITH_TTL = """
 import sys
 import sweep.workers.start
 sweep.workers.start.SETTINGS["distributed.scheduler.worker-ttl"] = "20 s"
-from sweep.cli.main import main
+from sweep.cli import main
 main()
 """
 

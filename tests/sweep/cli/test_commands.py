@@ -144,7 +144,7 @@ def test_status_counts_runs_and_blocks(ran: Finished) -> None:
 
 def test_status_waits_for_neither_numba_nor_zarr(ran: Finished) -> None:
     code = (
-        "import sys; from sweep.cli.main import main; main(sys.argv[1:], standalone_mode=False);"
+        "import sys; from sweep.cli import main; main(sys.argv[1:], standalone_mode=False);"
         " print({'numba', 'zarr'} & {*sys.modules})"
     )
     done = subprocess.run(

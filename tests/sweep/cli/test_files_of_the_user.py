@@ -20,7 +20,7 @@ from toy_model import BOUNDS, TINY, install, uniform
 
 import marsdisk.cli
 import marsdisk.qpr
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.mie import Efficiencies
 from marsdisk.outfile import OutFile, OutputError, plain_name
 from marsdisk.physics.grid import Array
@@ -52,7 +52,7 @@ WRITERS = {
     "qpr": Writer("marsdisk", "qpr CONSTANTS", ".csv", b"# <Q_pr>", ".npz"),
 }
 PRINTED = {**WRITERS, "run npz": WRITERS["run csv"]}  # what a name without an ending stands for
-PROGRAMS = {"sweep": sweep.cli.main.main, "marsdisk": marsdisk.cli.main}
+PROGRAMS = {"sweep": sweep.cli.commands.main, "marsdisk": marsdisk.cli.main}
 MINE = b"mine, and not to be lost\n"
 
 

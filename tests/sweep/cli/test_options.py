@@ -6,9 +6,9 @@ import click
 import pytest
 
 import marsdisk.cli
-import sweep.cli.main
+import sweep.cli.commands
 
-PROGRAMS = {"marsdisk": marsdisk.cli.main, "sweep": sweep.cli.main.main}
+PROGRAMS = {"marsdisk": marsdisk.cli.main, "sweep": sweep.cli.commands.main}
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -15,10 +15,10 @@ import pytest
 from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, assert_same_bits, environment, sweep_file
 
 import marsdisk.cli
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.store.reader import counts
 
-PROGRAMS = {"sweep": sweep.cli.main.main, "marsdisk": marsdisk.cli.main}
+PROGRAMS = {"sweep": sweep.cli.commands.main, "marsdisk": marsdisk.cli.main}
 SHORT = f"{MELT} --set numerics.t_end_years=0.001"
 #: A line for each command that prints texts for people and ends by itself, with its exit code.
 TEXTS = {

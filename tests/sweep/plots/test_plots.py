@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from small_sweeps import HOSTILE, environment, in_one_line, run_here, sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.notes import SENTENCES, Note
 from sweep import plots
 from sweep.common.errors import StoreError
@@ -299,7 +299,7 @@ def test_what_cannot_be_drawn_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["plot", str(request.getfixturevalue(store)), *arguments.split()]
+        sweep.cli.commands.main, ["plot", str(request.getfixturevalue(store)), *arguments.split()]
     )
     assert done.exit_code == 2
     assert message in in_one_line(done.stderr)
@@ -310,7 +310,7 @@ def test_the_command_names_its_file_after_the_sweep(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main.main, ["plot", str(finished), "psd"])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["plot", str(finished), "psd"])
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(
         "note: chosen: T0 == 3000.0 and ring == 1; another with --where\n"
@@ -351,7 +351,7 @@ def test_python_asks_for_kinds_and_styles_that_there_are(finished: Path) -> None
 def test_the_command_knows_all_kinds() -> None:
     kind = next(
         parameter
-        for parameter in sweep.cli.main.main.commands["plot"].params
+        for parameter in sweep.cli.commands.main.commands["plot"].params
         if parameter.name == "kind"
     )
     assert isinstance(kind.type, click.Choice)

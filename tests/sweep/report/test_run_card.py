@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 from small_sweeps import HOSTILE, MELT, run_command, sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.config import build_config
 from marsdisk.zero_d import run_zero_d
 from sweep.planning.plan import make_plan, run_id
@@ -22,7 +22,7 @@ from sweep.store import layout, reader
 
 
 def carded(store: Path, run: object) -> str:
-    done = CliRunner().invoke(sweep.cli.main.main, ["card", str(store), str(run)])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["card", str(store), str(run)])
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
@@ -132,7 +132,8 @@ def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(
 ) -> None:
     name = str(reader.column(reader.open_group(finished), "run_id")[3])
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["card", str(finished), name[:12], "--out", str(tmp_path / "run.md")]
+        sweep.cli.commands.main,
+        ["card", str(finished), name[:12], "--out", str(tmp_path / "run.md")],
     )
     assert (done.exit_code, done.stdout) == (0, f"written to {tmp_path / 'run.md'}\n")
     assert (tmp_path / "run.md").read_text(encoding="utf-8") == carded(finished, 3)
@@ -148,7 +149,7 @@ def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(
 def test_a_card_of_nothing_is_exit_code_2(
     finished: Path, arguments: list[str], message: str
 ) -> None:
-    done = CliRunner().invoke(sweep.cli.main.main, ["card", str(finished), *arguments])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["card", str(finished), *arguments])
     assert done.exit_code == 2
     assert message in done.stderr
 

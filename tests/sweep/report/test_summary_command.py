@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from small_sweeps import run_here, sweep_file
 from toy_model import BOUNDS, TINY, install, uniform
 
-import sweep.cli.main
+import sweep.cli.commands
 
 NORMAL = {"dynamics.e0": {"uniform": list(BOUNDS["dynamics.e0"])}}
 
 
 def ask(store: Path, *words: str) -> Any:
-    return CliRunner().invoke(sweep.cli.main.main, ["summary", str(store), *words])
+    return CliRunner().invoke(sweep.cli.commands.main, ["summary", str(store), *words])
 
 
 def json_of(store: Path, *words: str) -> Any:

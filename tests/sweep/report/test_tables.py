@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rich.console import Console
 from small_sweeps import HOSTILE, in_one_line
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.common.text import text
 from sweep.report.tables import runs_table
 from sweep.results.columns import Columns, in_sequence
@@ -18,7 +18,7 @@ from sweep.store import reader
 
 
 def shown(store: Path, *arguments: str) -> str:
-    done = CliRunner().invoke(sweep.cli.main.main, ["show", str(store), *arguments])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["show", str(store), *arguments])
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
@@ -135,7 +135,7 @@ def test_hostile_text_reaches_no_terminal(mixed: Path) -> None:
     ],
 )
 def test_bad_input_is_said(finished: Path, arguments: list[str], message: str) -> None:
-    done = CliRunner().invoke(sweep.cli.main.main, ["show", str(finished), *arguments])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["show", str(finished), *arguments])
     assert done.exit_code == 2
     assert message in in_one_line(done.stderr)
 

@@ -12,14 +12,14 @@ import zarr
 from click.testing import CliRunner
 from small_sweeps import SMALL, T0_AND_RINGS, forget_block, run_here, sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.common.errors import StoreError
 from sweep.results.compare import compare
 from sweep.store import reader
 
 
 def printed(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(sweep.cli.main.main, ["compare", *map(str, words)])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["compare", *map(str, words)])
     return done.exit_code, " ".join((done.stdout + done.stderr).split())
 
 

@@ -15,7 +15,7 @@ import xarray
 from click.testing import CliRunner
 from small_sweeps import HOSTILE
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.common.errors import StoreError
 from sweep.results import export
 from sweep.results.columns import Columns
@@ -26,7 +26,7 @@ FORMATS = ("csv", "parquet", "netcdf")
 
 def exported(store: Path, out: Path, *arguments: str) -> Any:
     done = CliRunner().invoke(
-        sweep.cli.main.main,
+        sweep.cli.commands.main,
         [
             "export",
             str(store),
@@ -211,7 +211,9 @@ def test_what_cannot_be_exported_is_said(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(sweep.cli.main.main, ["export", str(finished), *arguments.split()])
+    done = CliRunner().invoke(
+        sweep.cli.commands.main, ["export", str(finished), *arguments.split()]
+    )
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     assert list(tmp_path.iterdir()) == []

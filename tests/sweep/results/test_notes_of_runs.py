@@ -16,7 +16,7 @@ from marsdisk.zero_d import run_zero_d
 from sweep import plots
 from sweep.browse.data import Data
 from sweep.browse.page import Page
-from sweep.cli.main import main
+from sweep.cli import main
 from sweep.common.errors import NotesWarning
 from sweep.results.notes import UNRECORDED, Notes
 from sweep.results.rerun import RecordedRuns

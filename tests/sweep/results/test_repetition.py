@@ -18,7 +18,7 @@ from small_sweeps import assert_same_bits, base_in, forget_block, in_one_line, r
 
 import marsdisk.cli
 import sweep
-import sweep.cli.main
+import sweep.cli.commands
 import sweep.results.rerun
 from sweep.browse.data import Data
 from sweep.browse.details.run import About
@@ -244,7 +244,7 @@ def test_what_is_set_twice_is_set_in_the_order_of_its_making(
 
 
 def typed(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(sweep.cli.main.main, list(words))
+    done = CliRunner().invoke(sweep.cli.commands.main, list(words))
     return done.exit_code, in_one_line(done.output)
 
 
@@ -310,7 +310,7 @@ def test_the_end_of_a_sweep_says_what_has_changed_on_a_line_of_its_own(study: Pa
     status[RUN] = 2
     EDITS["a value"](study)
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["resume", str(study / "small.zarr"), "--workers", "0"]
+        sweep.cli.commands.main, ["resume", str(study / "small.zarr"), "--workers", "0"]
     )
     assert done.exit_code == 1
     lines = done.stdout.splitlines()

@@ -21,7 +21,7 @@ from toy_model import (
     uniform,
 )
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.config import RunConfig
 from sweep.cli.sensitivity import verdict
 from sweep.planning.plan import make_plan
@@ -36,7 +36,7 @@ E0 = "dynamics.e0"
 
 
 def ask(store: Path, *words: str, verb: str = "sensitivity") -> Result:
-    return CliRunner().invoke(sweep.cli.main.main, [verb, str(store), *words])
+    return CliRunner().invoke(sweep.cli.commands.main, [verb, str(store), *words])
 
 
 def json_of(store: Path, *words: str, verb: str = "sensitivity") -> dict[str, Any]:

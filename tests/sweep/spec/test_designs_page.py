@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.spec.designs import METHODS
 from sweep.spec.file import load_sweep
 
@@ -49,7 +49,7 @@ def test_its_sections_are_in_the_shipped_files() -> None:
 )
 def test_its_questions_are_understood(line: str) -> None:
     _, *words = shlex.split(line)
-    done = CliRunner().invoke(sweep.cli.main.main, words)
+    done = CliRunner().invoke(sweep.cli.commands.main, words)
     # which is looked for when all options have been read
     assert "there is no store of a sweep here" in done.output
 

@@ -19,7 +19,7 @@ from small_sweeps import (
 )
 from toy_model import BOUNDS, TINY, install
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.commands import CHECK_FAILED
 from marsdisk.errors import ConfigError
 from sweep.common.errors import PlanChangedError
@@ -66,7 +66,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
 
 
 def ask(*words: object) -> Result:
-    return CliRunner().invoke(sweep.cli.main.main, [*map(str, words)])
+    return CliRunner().invoke(sweep.cli.commands.main, [*map(str, words)])
 
 
 def checked(store: Path, *words: object) -> dict[str, Any]:

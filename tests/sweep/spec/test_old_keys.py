@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_sweeps import SOME, T0_AND_RINGS, assert_same_bits, run_command, run_here, sweep_file
 
-import sweep.cli.main
+import sweep.cli.commands
 from marsdisk.errors import ConfigError
 from sweep.common.errors import PlanChangedError
 from sweep.planning.create_store import create
@@ -128,4 +128,4 @@ def test_the_old_name_of_a_command_still_works(finished: Path, tmp_path: Path) -
     renamed_command = "note: sweep checks is now called sweep expect, and --checks --file\n"
     assert new.stderr == renamed_section
     assert old.stderr == renamed_command + renamed_section
-    assert sweep.cli.main.main.commands["checks"].hidden
+    assert sweep.cli.commands.main.commands["checks"].hidden

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from small_sweeps import T0_AND_RINGS, assert_same_bits, run_here, sweep_file
 
 from sweep import open_store
-from sweep.cli.main import main
+from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.planning.plan import make_plan
 from sweep.report.doctor import findings_json

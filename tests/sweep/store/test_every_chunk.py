@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from small_sweeps import MIXED, T0_AND_RINGS, as_of_schema, assert_same_bits, run_here, sweep_file
 
 import sweep
-from sweep.cli.main import main
+from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.store import chunks, doctor, layout, reader, schema
 from sweep.store.locate import locate

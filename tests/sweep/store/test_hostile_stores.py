@@ -21,7 +21,7 @@ from small_sweeps import sweep_file
 
 from marsdisk.commands import printable
 from marsdisk.errors import ConfigError
-from sweep.cli.main import main
+from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.spec.file import load_sweep
 from sweep.store import layout, reader, schema

@@ -20,7 +20,7 @@ from small_sweeps import (
 )
 
 import sweep
-import sweep.cli.main
+import sweep.cli.commands
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
 from sweep.store.driving import driving
@@ -64,7 +64,7 @@ def folder(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def typed(name: str, store: str) -> tuple[int, str, str]:
     words = [{"STORE": store, "FILE": "small.yaml"}.get(word, word) for word in COMMANDS[name][0]]
-    done = CliRunner().invoke(sweep.cli.main.main, [name, *words])
+    done = CliRunner().invoke(sweep.cli.commands.main, [name, *words])
     assert "defect of the program" not in done.output, done.output
     return done.exit_code, done.stdout.replace(store, "STORE"), done.stderr.replace(store, "STORE")
 
@@ -76,7 +76,7 @@ def takes_a_store(option: click.Command) -> bool:
 
 def test_every_command_that_takes_a_store_is_tried_here() -> None:
     commands = {
-        name for name, option in sweep.cli.main.main.commands.items() if takes_a_store(option)
+        name for name, option in sweep.cli.commands.main.commands.items() if takes_a_store(option)
     }
     assert commands == {*COMMANDS} | APART
 
@@ -164,9 +164,11 @@ def test_a_store_may_be_called_by_where_one_stands(
         (store.parent, "x.zarr/T0/.."),
     ):
         monkeypatch.chdir(working_folder)
-        assert CliRunner().invoke(sweep.cli.main.main, ["status", name]).exit_code == 0
+        assert CliRunner().invoke(sweep.cli.commands.main, ["status", name]).exit_code == 0
         assert (
-            CliRunner().invoke(sweep.cli.main.main, ["resume", name, "--workers", "0"]).exit_code
+            CliRunner()
+            .invoke(sweep.cli.commands.main, ["resume", name, "--workers", "0"])
+            .exit_code
             == 0
         )
     assert [path.name for path in store.parent.iterdir() if path.name != "x.zarr"] == []
@@ -181,7 +183,7 @@ def test_a_name_that_leaves_no_room_for_notes_is_refused_before_anything_starts(
     folder: Path, name: str, begin: Callable[[str], list[str]]
 ) -> None:
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["run", "small.yaml", *begin(name), "--workers", "0"]
+        sweep.cli.commands.main, ["run", "small.yaml", *begin(name), "--workers", "0"]
     )
     assert done.exit_code == 2
     assert (
@@ -206,11 +208,11 @@ def test_a_store_that_was_given_too_long_a_name_can_still_be_read(folder: Path) 
     long = "x" * 250
     (folder.parent / "scratch" / "x.zarr").rename(folder / long)
     for verb, *options in (["status"], ["show"], ["doctor"], ["card", "0"]):
-        done = CliRunner().invoke(sweep.cli.main.main, [verb, long, *options])
+        done = CliRunner().invoke(sweep.cli.commands.main, [verb, long, *options])
         assert done.exit_code == 0, done.output
     assert (
         "File name too long"
-        in CliRunner().invoke(sweep.cli.main.main, ["resume", long, "--workers", "0"]).stderr
+        in CliRunner().invoke(sweep.cli.commands.main, ["resume", long, "--workers", "0"]).stderr
     )
 
 
@@ -219,7 +221,7 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
 ) -> None:
     store = (folder.parent / "scratch" / "x.zarr").rename(folder / ("x" * 200))
     forget_block(store, 1)
-    done = CliRunner().invoke(sweep.cli.main.main, ["resume", store.name, "--workers", "0"])
+    done = CliRunner().invoke(sweep.cli.commands.main, ["resume", store.name, "--workers", "0"])
     assert done.exit_code == 0, done.output
     assert_same_bits(store, finished)
 
@@ -227,7 +229,7 @@ def test_a_store_whose_name_leaves_room_for_its_lock_alone_is_resumed(
 @pytest.mark.parametrize("place", ["/proc/x.zarr", "/proc/new/x.zarr"])
 def test_a_place_where_nothing_can_be_made_is_said_once(folder: Path, place: str) -> None:
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
+        sweep.cli.commands.main, ["run", "small.yaml", "--store", place, "--workers", "0"]
     )
     assert done.exit_code == 2
     assert in_one_line(done.stderr).count("choose another location with --store") == 1
@@ -264,7 +266,7 @@ def refusal_to_make(name: str) -> str:
     """Return the message on a sweep into a new store of this name; no store is made."""
     sweep_file(Path(), axes=T0_AND_RINGS)
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["run", "small.yaml", "--store", name, "--workers", "0"]
+        sweep.cli.commands.main, ["run", "small.yaml", "--store", name, "--workers", "0"]
     )
     assert done.exit_code == 2
     assert not Path(name).exists()
@@ -306,7 +308,7 @@ def test_a_group_of_others_may_hold_stores(
     sweep_file(tmp_path, axes=T0_AND_RINGS)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(
-        sweep.cli.main.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"]
+        sweep.cli.commands.main, ["run", "small.yaml", "--store", "s.zarr", "--workers", "0"]
     )
     assert done.exit_code == 0, done.output
     assert_same_bits(tmp_path / "s.zarr", finished)

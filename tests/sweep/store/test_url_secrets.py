@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
 from marsdisk.url_secrets import without_passwords
-from sweep.cli.main import main
+from sweep.cli import main
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
 from sweep.store.locate import locate
