@@ -19,7 +19,7 @@ SWEEP = (str(SCRIPTS / "sweep"),)
 SWEEP_WITH_FAULTS = (
     sys.executable,
     "-c",
-    "import inside_workers; from sweep.cli.commands import main; main()",
+    "import inside_workers; from sweep.cli import main; main()",
 )
 #: Starts one that compiles a single kernel, see there.
 SWEEP_WITH_ONE_KERNEL = (sys.executable, str(ONE_KERNEL))

@@ -152,6 +152,6 @@ def test_the_window_is_as_wide_as_the_threads_of_workers_that_take_blocks(clock:
 
 
 def test_limits_are_settings_of_dask() -> None:
-    with dask.config.set({"sweep.no-worker": "2 minutes", "sweep.common.quiet_loggers": 7}):
+    with dask.config.set({"sweep.no-worker": "2 minutes", "sweep.quiet": 7}):
         limits = Limits.from_config()
     assert (limits.no_worker, limits.quiet, limits.too_few) == (120.0, 7.0, Limits().too_few)
