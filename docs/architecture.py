@@ -1,6 +1,5 @@
 """Picture of ARCHITECTURE.md, from the imports: ``python -m docs.architecture`` draws it anew."""
 
-from collections import Counter
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.patches import FancyBboxPatch  # noqa: E402
 
 from tests.house_figures import read_layers  # noqa: E402
-from tests.imports import arrows_of  # noqa: E402
+from tests.imports import arrows_of, reachable  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "architecture.svg"
@@ -21,6 +20,7 @@ BOX_HEIGHT = 0.56  # of the distance between two layers
 MIDDLE = 3.0  # of the picture's width
 MODEL = "marsdisk"
 
+Arrow = tuple[str, str]
 Point = tuple[float, float]
 
 
@@ -29,14 +29,23 @@ def package_of(module: str) -> str:
     return module.split(".")[1]
 
 
-def count_arrows() -> Counter[tuple[str, str]]:
-    """Count the imports from each package to each other one."""
-    counts: Counter[tuple[str, str]] = Counter()
+def package_imports() -> set[Arrow]:
+    """Return which package imports which; all of them import the model."""
+    arrows = set()
     for start, end in arrows_of(ROOT, "sweep"):
-        packages = package_of(start), package_of(end)
-        if packages[0] != packages[1]:
-            counts[packages] += 1
-    return counts
+        arrows.add((package_of(start), package_of(end)))
+        arrows.add((package_of(start), MODEL))
+    return {(start, end) for start, end in arrows if start != end}
+
+
+def without_shortcuts(arrows: set[Arrow]) -> set[Arrow]:
+    """Return the arrows whose ends no longer way joins."""
+    kept = set()
+    for start, end in arrows:
+        others = {middle for begin, middle in arrows if begin == start and middle != end}
+        if not any(end in reachable(middle, arrows) for middle in others):
+            kept.add((start, end))
+    return kept
 
 
 def count_modules(package: str) -> int:
@@ -70,23 +79,17 @@ def draw_box(axes: Axes, package: str, middle: Point) -> None:
 
 
 def draw() -> None:
-    """Draw boxes and arrows, the thicker, the more imports."""
+    """Draw the boxes, and an arrow where no longer way of imports joins two of them."""
     middles = place_boxes()
     figure, axes = plt.subplots(figsize=(6.5, 7.5))
-    for (start, end), count in sorted(count_arrows().items()):
+    for start, end in sorted(without_shortcuts(package_imports())):
         (x, y), (x_end, y_end) = middles[start], middles[end]
-        bend = 0.0 if y - y_end == 1.0 else 0.25
         axes.annotate(
             "",
             xy=(x_end, y_end + 0.5 * BOX_HEIGHT),
             xytext=(x, y - 0.5 * BOX_HEIGHT),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "0.6",
-                "linewidth": 0.4 + 0.08 * min(count, 20),
-                "connectionstyle": f"arc3,rad={bend}",
-                "zorder": 0,
-            },
+            arrowprops={"arrowstyle": "-|>", "color": "0.3"},
+            zorder=0,
         )
     for package, middle in middles.items():
         draw_box(axes, package, middle)

@@ -74,7 +74,7 @@ LAYERS = {
     "planning": ["planning"],
     "workers": ["workers"],
     "running": ["running"],
-    "report, plots, browse": ["report", "plots", "browse"],
+    "plots, report, browse": ["plots", "report", "browse"],
     "cli": ["cli"],
 }
 ARROWS = arrows_of(ROOT, "sweep")
