@@ -33,7 +33,7 @@ Start = Callable[..., Driver]
 @pytest.mark.parametrize(
     ("number", "to_group", "workers"),
     [
-        (signal.SIGINT, True, 2),
+        pytest.param(signal.SIGINT, True, 2, marks=pytest.mark.thorough),
         pytest.param(
             signal.SIGINT,
             False,

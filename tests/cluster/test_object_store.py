@@ -177,10 +177,11 @@ def test_a_driver_that_was_cut_off_for_long_stops_when_another_has_taken_over(
     [
         ({}, "s3://no-such-bucket/x.zarr", "the object store answered 404 Not Found, NoSuchBucket"),
         ({"AWS_ALLOW_HTTP": "false"}, "s3://bucket/x.zarr", "plain http; set AWS_ALLOW_HTTP=true"),
-        (
+        pytest.param(
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
             "s3://bucket/x.zarr",
             "the object store cannot be reached",
+            marks=pytest.mark.thorough,
         ),
     ],
 )

@@ -291,6 +291,7 @@ def _authority(folder: Path) -> None:
         subprocess.run(words, cwd=folder, capture_output=True, check=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
 def test_an_encrypted_scheduler_serves_holders_of_its_certificates_only(
     tmp_path: Path,

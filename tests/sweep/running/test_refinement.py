@@ -156,7 +156,7 @@ def test_curvature_gathers_points_at_a_ridge(
     assert near[-60:].mean() > 3 * 0.2  # of the square, it is a fifth
 
 
-@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("log", [False, pytest.param(True, marks=pytest.mark.thorough)])
 def test_contour_gathers_points_where_the_level_is_crossed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: bool
 ) -> None:
