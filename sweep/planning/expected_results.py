@@ -40,10 +40,10 @@ def refuse_bad_expectations(
     """
     if sweep.expectations:
         where = f"sweep {sweep.spec.name}: expect; nothing was started"
-        judge(sweep.expectations, _expected_results(sweep, values, names, parts), where)
+        judge(sweep.expectations, expected_results(sweep, values, names, parts), where)
 
 
-def _expected_results(
+def expected_results(
     sweep: Sweep,
     values: Mapping[str, NDArray[Any]],
     names: Mapping[str, str],

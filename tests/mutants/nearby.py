@@ -34,7 +34,9 @@ class Imports:
         importers: dict[str, set[str]] = {file: set() for file in self.files}
         for file in self.files:
             names = set(imports(self.root, Path(file)))
-            names |= {name.rpartition(".")[0] for name in names}
+            # of a name in a module, the module, and the package that it lies in
+            for _ in range(2):
+                names |= {name.rpartition(".")[0] for name in names}
             for name in names & homes.keys():
                 importers[homes[name]].add(file)
             conftest = f"{Path(file).parent.as_posix()}/conftest.py"

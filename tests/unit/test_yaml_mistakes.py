@@ -111,7 +111,7 @@ MISTAKES = {
     "indented between": (
         "a:\n    b: 1\n  c: 2\n",
         3,
-        "the line is indented differently than those above it",
+        "the line is indented differently from those above it",
     ),
     "no dash": ("a:\n- 1\n- 2\nb\n", 4, "there is no colon in the line; write key: value"),
     "a dash without a blank": (

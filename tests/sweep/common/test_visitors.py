@@ -341,7 +341,7 @@ def test_a_server_has_the_names_of_what_it_listens_on(
 
 def test_a_name_may_be_given_with_its_port() -> None:
     names = server_names("127.0.0.1", ["127.0.0.1"], ["Proxy.example:8443", "[2001:db8::1]:8443"])
-    assert names.given == {"proxy.example", "2001:db8::1"}
+    assert names.further == {"proxy.example", "2001:db8::1"}
     assert "proxy.example" in str(names)
 
 

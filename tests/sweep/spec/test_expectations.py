@@ -454,10 +454,12 @@ def test_names_of_parts_that_only_some_stores_have_are_known_where_they_are(
 def test_names_that_a_plan_knows_are_those_of_its_store(
     plan: Callable[..., Plan], finished: Path
 ) -> None:
+    from sweep.planning.expected_results import expected_results
     from sweep.results.judged_columns import Results
     from sweep.store import reader
 
-    expected = Results.expected(plan(axes=T0_AND_RINGS))
+    made = plan(axes=T0_AND_RINGS)
+    expected = expected_results(made.sweep, made.runs.values, made.coordinates, made.parts)
     stored = Results.of(reader.open_group(finished))
     assert {*expected.cases} == {*stored.cases}
     assert {*expected.parameters} >= {*stored.parameters} - {"ring"}
