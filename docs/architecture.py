@@ -17,7 +17,7 @@ from tests.imports import arrows_of, reachable  # noqa: E402
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "architecture.svg"
 BOX_HEIGHT = 0.56  # of the distance between two layers
-MIDDLE = 3.0  # of the picture's width
+MIDDLE = 3.0  # x of the middle column
 MODEL = "marsdisk"
 
 Arrow = tuple[str, str]
@@ -39,7 +39,7 @@ def package_imports() -> set[Arrow]:
 
 
 def without_shortcuts(arrows: set[Arrow]) -> set[Arrow]:
-    """Return the arrows whose ends no longer way joins."""
+    """Return the arrows that a chain of others does not imply."""
     kept = set()
     for start, end in arrows:
         others = {middle for begin, middle in arrows if begin == start and middle != end}
@@ -79,7 +79,7 @@ def draw_box(axes: Axes, package: str, middle: Point) -> None:
 
 
 def draw() -> None:
-    """Draw the boxes, and an arrow where no longer way of imports joins two of them."""
+    """Draw the boxes, and an arrow for each import that a chain of others does not imply."""
     middles = place_boxes()
     figure, axes = plt.subplots(figsize=(6.5, 7.5))
     for start, end in sorted(without_shortcuts(package_imports())):

@@ -1,4 +1,4 @@
-"""``dataset.sweep``: product sweeps as grids, sums over disks, failed runs, and configurations."""
+"""A store as an xarray dataset, with grids, sums over disks, and more under ``dataset.sweep``."""
 
 import functools
 import html

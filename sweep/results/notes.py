@@ -1,4 +1,4 @@
-"""Caveats of the runs of a store, worded once for all views."""
+"""Notes of the runs of a store, counted and told in the same words by all views."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -138,7 +138,8 @@ def run_sweep(
     allowed : Allowance or None
         How many runs may fail before the sweep stops; None for any number.
     page_of : callable, optional
-        Makes the page that the dashboard of local workers shows of a store.
+        Makes the page that the dashboard of local workers shows of a store; by default there is
+        none. The command passes :func:`sweep.browse.dashboard.page_of`.
 
     Returns
     -------

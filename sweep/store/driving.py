@@ -39,7 +39,7 @@ def driving(store: str | Path | Place) -> Iterator[Driving]:
         with locked(place) as right:
             yield right
         return
-    from .lease import leased  # imports the object store's client
+    from .lease import leased
 
     with leased(place) as right:
         yield right

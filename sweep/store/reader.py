@@ -1,4 +1,4 @@
-"""Reading a store: commit records, single arrays, and the xarray dataset."""
+"""Reading a store: descriptions, commit records, and single arrays."""
 
 import json
 from collections.abc import Mapping, Sequence

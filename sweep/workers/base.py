@@ -34,7 +34,7 @@ ENVIRONMENT = {**MALLOC, **dict.fromkeys(THREADS, 1), "DASK_LOGGING__DISTRIBUTED
 
 
 class Cluster:
-    """A scheduler with workers that the driver did not start and may not restart."""
+    """A scheduler with workers; by itself, one that somebody else has started."""
 
     own = False
     wanted = 0  #: workers that were asked for; 0 if unknown
