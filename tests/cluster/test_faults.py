@@ -159,7 +159,7 @@ def _assert_interrupted_before_any_block(driver: Driver, store: Path) -> None:
     out, err, code = wait_for_end(driver)
     assert (code, err) == (130, "")
     assert "compiling the kernels, once for each version of the model" in out
-    assert "stopping; what is committed stays" in out
+    assert "stopping; committed results stay" in out
     assert (
         f"interrupted: 0 of {BLOCKS} runs are committed in {store}; resume with: sweep run " in out
     )
