@@ -107,5 +107,5 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
 @JSON
 def checks(**options: Any) -> None:
     """Do what sweep expect does, under the name that it had."""
-    click.echo("note: sweep checks is now called sweep expect, and --checks --file", err=True)
+    click.echo("note: sweep checks is now sweep expect, and its --checks is --file", err=True)
     click.get_current_context().invoke(expect, **options)

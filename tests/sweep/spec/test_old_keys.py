@@ -125,7 +125,7 @@ def test_the_old_name_of_a_command_still_works(finished: Path, tmp_path: Path) -
     renamed_section = (
         "note: checks: of the sweep file is now called expect: and is still read by its old name\n"
     )
-    renamed_command = "note: sweep checks is now called sweep expect, and --checks --file\n"
+    renamed_command = "note: sweep checks is now sweep expect, and its --checks is --file\n"
     assert new.stderr == renamed_section
     assert old.stderr == renamed_command + renamed_section
     assert sweep.cli.commands.main.commands["checks"].hidden
