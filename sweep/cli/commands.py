@@ -291,7 +291,3 @@ def doctor(store: "Place", *, repair: bool, deep: bool, as_json: bool) -> None:
         click.echo(printable(line))
     click.echo(f"{store}: {diagnosis.verdict}")
     sys.exit(OK if diagnosis.is_clean else SOME_FAILED)
-
-
-if __name__ == "__main__":
-    main()

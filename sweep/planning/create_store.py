@@ -28,7 +28,7 @@ from ..store.locate import locate
 from ..store.location import Place
 from .plan import Plan
 from .provenance import provenance
-from .refinement_size import blocks_of_round, runs_in_all, runs_per_point
+from .refinement_size import blocks_of_round, runs_in_all, runs_per_round
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def forecast(plan: Plan) -> Forecast:
     if plan.has_case_table:
         coordinates += 1 + len(plan.sweep.axes)
     runs = runs_in_all(plan.sweep, plan.count)
-    refine = plan.sweep.spec.refine
+    per_round = runs_per_round(plan.sweep)
     blocks = len(plan.blocks)
-    if refine is not None:  # each round begins a block
-        rounds = math.ceil((runs - plan.count) / (refine.per_round * runs_per_point(plan.sweep)))
+    if per_round:  # each round begins a block
+        rounds = math.ceil((runs - plan.count) / per_round)
         blocks += rounds * blocks_of_round(plan.sweep, plan.block_size)
     return Forecast(
         layout.bytes_per_run(_sizes(plan), variables) * runs,

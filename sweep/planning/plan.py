@@ -30,7 +30,7 @@ from ..spec.run_names import name_of_run
 from ..store import layout
 from ..store.writer import coordinate
 from .expected_results import refuse_bad_expectations
-from .refinement_size import runs_per_point
+from .refinement_size import runs_per_round
 from .unused_axes import coinciding, idle_axes
 
 #: Bytes of series and size distributions in a block; they are held about twice while it is written.
@@ -512,10 +512,9 @@ def make_plan(sweep: Sweep, workers: int = 2) -> Plan:
     count = runs.id.size
     bins = _bins(runs)
     block = sweep.spec.block
-    refine = sweep.spec.refine
     if block is None:
         # the store of a refinement begins with the first round only
-        size = count if refine is None else refine.per_round * runs_per_point(sweep)
+        size = runs_per_round(sweep) or count
         block = default_block(size, bins, output, workers)
     else:
         # a chunk has the size of a block, even where the block is not full yet

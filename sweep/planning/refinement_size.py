@@ -11,6 +11,14 @@ def runs_per_point(sweep: Sweep) -> int:
     return math.prod(len(axis.points) for axis in sweep.axes if axis.name != POINT)
 
 
+def runs_per_round(sweep: Sweep) -> int:
+    """Return the number of runs that a round adds; 0 without refinement."""
+    refine = sweep.spec.refine
+    if refine is None:
+        return 0
+    return refine.per_round * runs_per_point(sweep)
+
+
 def runs_in_all(sweep: Sweep, runs: int) -> int:
     """Return an upper bound on the number of runs once all rounds are done, given that so far."""
     refine = sweep.spec.refine
@@ -22,7 +30,4 @@ def runs_in_all(sweep: Sweep, runs: int) -> int:
 
 def blocks_of_round(sweep: Sweep, size: int) -> int:
     """Return the number of blocks of ``size`` runs that a round fills; 0 without refinement."""
-    refine = sweep.spec.refine
-    if refine is None:
-        return 0
-    return math.ceil(refine.per_round * runs_per_point(sweep) / size)
+    return math.ceil(runs_per_round(sweep) / size)

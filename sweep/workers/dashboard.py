@@ -40,13 +40,9 @@ def on_dashboard(fill_document: FillDocument | None) -> Iterator[bool]:
         yield False
         return
 
-    # Dask passes these arguments by position.
-    def page(_scheduler: Any, _extra: Any, document: Any) -> None:
-        if fill_document is not None:
-            fill_document(document)
-
     if fill_document is not None:
-        applications[PATH] = page
+        # Dask passes its scheduler and settings before the document.
+        applications[PATH] = lambda _scheduler, _settings, document: fill_document(document)
     try:
         # By default, Dask allows all web sites.
         with dask.config.set({ORIGINS: _origins()}):
