@@ -13,13 +13,13 @@ from sweep import plots
 from sweep.plots.choice import Choice
 from sweep.plots.page import COLOURS, Page
 from sweep.plots.radial import draw_rings, per_ring
-from sweep.store.reader import open_group
+from sweep.store.store import Store
 
 
 def temperature_supply(store: str, out: Path) -> None:
     """Draw the mass loss of the disk over supply, and where and when it happens in one case."""
     page = Page("screen", [])
-    group = open_group(store)
+    group = Store.open(store)
     total = sweep.open_store(store).sweep.disk_total().M_loss.sel(tau0_target=1.0)
     with page.context():
         figure, axes = page.figure(1, 2, height=0.76)

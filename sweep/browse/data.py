@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
-from ..results.columns import Columns, adds_up, coded, parameters, ring_axis
+from ..results.columns import Columns, adds_up, coded
 from ..results.notes import Notes
 from ..results.rerun import RecordedRuns
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 from .parts.html import shown
 
 RUN = "run"
@@ -47,38 +47,34 @@ class Data:
 
     Parameters
     ----------
-    open_group : callable
+    open_store : callable
         Opens the store again, so that runs that were added are seen.
-    place : str
-        Location of the store, for people.
     """
 
-    def __init__(self, open_group: Callable[[], zarr.Group], place: str) -> None:
-        self._open = open_group
-        self.place = place
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
         #: Raised when something new was committed.
         self.version = 0
         #: Seconds that the last refresh took.
         self.reading_time = 0.0
-        self._reset(open_group())
+        self._reset(open_store())
 
-    def _reset(self, group: zarr.Group) -> None:
-        self.group = group
-        self.columns = Columns(group)
-        self.status: NDArray[Any] = reader.column(group, "status")
+    def _reset(self, store: Store) -> None:
+        self.store = store
+        self.columns = Columns(store)
+        self.status: NDArray[Any] = store.column("status")
         self.codes: dict[str, tuple[list[Any], NDArray[np.int64]]] = {}
-        self._attributes: dict[str, dict[str, Any]] = {}
         self._arrays: dict[str, NDArray[Any]] = {}
 
     def refresh(self) -> bool:
         """Read again if more was committed; return whether it was."""
         begin = time.perf_counter()
-        group = self._open()
-        status = reader.column(group, "status")
+        store = self._open()
+        status = store.column("status")
         changed = status.shape != self.status.shape or bool((status != self.status).any())
         if changed:
             self.__dict__.pop("recorded", None)
-            self._reset(group)
+            self._reset(store)
             self.version += 1
         self.reading_time = time.perf_counter() - begin
         return changed
@@ -86,7 +82,7 @@ class Data:
     @property
     def title(self) -> str:
         """Title of the sweep."""
-        return str(self.group.attrs["title"])
+        return self.store.description.title
 
     @property
     def runs(self) -> int:
@@ -105,17 +101,11 @@ class Data:
     @cached_property
     def recorded(self) -> RecordedRuns:
         """The record of how runs are repeated."""
-        return RecordedRuns.of(self.group)
-
-    def attributes(self, name: str) -> dict[str, Any]:
-        """Return the attributes of an array."""
-        if name not in self._attributes:
-            self._attributes[name] = dict(self.group[name].attrs)
-        return self._attributes[name]
+        return RecordedRuns.of(self.store)
 
     def unit(self, name: str) -> str:
         """Return the unit of an array, or 1 where it has none."""
-        return "1" if name == RUN else str(self.attributes(name).get("units", "1"))
+        return self.store.unit(name)
 
     def with_unit(self, name: str) -> str:
         """Return a name with its unit, such as ``T0 [K]``."""
@@ -126,18 +116,18 @@ class Data:
         """Return the description of an array."""
         if name == RUN:
             return "number of the run"
-        return str(self.attributes(name).get("long_name", ""))
+        return str(self.store.attributes(name).get("long_name", ""))
 
     @cached_property
     def rings(self) -> str | None:
         """The ring axis, if there is one."""
-        return ring_axis(self.group)
+        return self.store.ring_axis
 
     @cached_property
     def scalars(self) -> list[str]:
         """Names of scalar results, the main ones first."""
-        hidden = {*parameters(self.group), *NO_RESULTS}
-        names = [name for name in reader.scalar_names(self.group) if name not in hidden]
+        hidden = {*self.store.parameters, *NO_RESULTS}
+        names = [name for name in self.store.scalar_names if name not in hidden]
         main = [name for name in MAIN_RESULTS if name in names]
         return main + [name for name in names if name not in MAIN_RESULTS]
 
@@ -159,17 +149,20 @@ class Data:
     @property
     def varying(self) -> list[str]:
         """Parameters in which runs differ."""
-        return [name for name in parameters(self.group) if len(self.coded(name)[0]) > 1]
+        return [name for name in self.store.parameters if len(self.coded(name)[0]) > 1]
 
     @property
     def axes(self) -> list[str]:
         """Axes of the product in which its runs differ; none where an axis numbers points."""
-        names = [name for name in reader.axis_names(self.group) if len(self.coded(name)[0]) > 1]
+        names = [name for name in self.store.axes if len(self.coded(name)[0]) > 1]
         return [] if any(self._numbers_points(name) for name in names) else names
 
     def _numbers_points(self, name: str) -> bool:
-        is_key = "config_key" in self.attributes(name)
-        return not is_key and name != self.rings and self.columns[name].dtype.kind in "iu"
+        return (
+            not self.store.is_key(name)
+            and name != self.rings
+            and self.columns[name].dtype.kind in "iu"
+        )
 
     @property
     def dimensions(self) -> list[str]:
@@ -194,23 +187,16 @@ class Data:
     def array(self, name: str) -> NDArray[Any]:
         """Return a whole array (run, ...)."""
         if name not in self._arrays:
-            self._arrays[name] = reader.column(self.group, name)
+            self._arrays[name] = self.store.column(name)
         return self._arrays[name]
 
     def row(self, name: str, run: int) -> NDArray[Any]:
         """Return the part of an array that belongs to a run."""
-        return reader.part(self.group, name, run)
-
-    def sizes(self, run: int) -> NDArray[np.float64]:
-        """Return the grain radii of a run [m]."""
-        array = reader.array_of(self.group, "s")
-        if array.metadata.dimension_names == ("bin",):  # type: ignore[union-attr]
-            return reader.column(self.group, "s")
-        return self.row("s", run)
+        return self.store.rows(name, run)
 
     def has(self, name: str) -> bool:
         """Whether the store has an array."""
-        return name in self.group
+        return name in self.store
 
     def value(self, name: str, run: int) -> Any:
         """Return one value of a column as a plain number or text."""
@@ -227,4 +213,4 @@ class Data:
 
     def labels(self, dimension: str) -> list[str]:
         """Return the names along a dimension, such as those of the cache's slots."""
-        return [str(name) for name in reader.column(self.group, dimension).tolist()]
+        return [str(name) for name in self.store.column(dimension).tolist()]

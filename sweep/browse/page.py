@@ -20,8 +20,9 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.outfile import plain_name
 
 from ..results.rerun import find_run
-from ..store import layout, reader
+from ..store import layout
 from ..store.location import Place
+from ..store.store import Store
 from .data import Data
 from .details.chosen import PARTS, Details
 from .parts.html import escaped, shown
@@ -303,7 +304,7 @@ class Page:
     def _choose_written(self) -> None:
         words = self.chosen_input.value.replace(",", " ").split()
         if words != [str(run) for run in self.chosen[:MAX_RUNS_LISTED]]:
-            runs = [find_run(self.data.group, word) for word in words[:MAX_RUNS_LISTED]]
+            runs = [find_run(self.data.store, word) for word in words[:MAX_RUNS_LISTED]]
             self.choose(list(dict.fromkeys(runs)))
 
     def _step(self, by: int) -> None:
@@ -368,15 +369,15 @@ class Page:
 
     def _origin_html(self) -> str:
         """Return HTML of where the results come from, in one line."""
-        record: Any = self.data.group.attrs["provenance"]
-        commit = str(record.get("git_commit") or "")[:10]
-        location = self.data.place
+        record = self.data.store.description.provenance
+        commit = (record.git_commit or "")[:10]
+        location = str(self.data.store)
         if len(location) > 60:
             location = Path(location).name
         parts = [
-            f"model {escaped(record.get('model_version', ''))}",
+            f"model {escaped(record.model_version)}",
             f"commit {escaped(commit)}" if commit else "",
-            escaped(record.get("created", "")),
+            escaped(record.created),
             escaped(location, 80),
         ]
         return " · ".join(filter(None, parts))
@@ -413,4 +414,4 @@ class PageTornado(BokehTornado):  # type: ignore[misc]
 
 def data_of(store: str | Path | Place) -> Data:
     """Return the data of an existing store."""
-    return Data(lambda: reader.open_group(store), str(store))
+    return Data(lambda: Store.open(store))

@@ -211,9 +211,9 @@ def status(store: "Place", *, as_json: bool) -> None:
     import json
 
     from ..running.heartbeat import RUNNING, driver_line, heartbeat
-    from ..store import reader
+    from ..store.store import Store
 
-    counts = reader.counts(store)
+    counts = Store.open(store).counts()
     beat = heartbeat(store)
     if as_json:
         report = {**vars(counts), "pending": counts.pending}

@@ -69,12 +69,12 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
     from ..running.progress import say
     from ..spec.expectations import checks_of
     from ..spec.old_keys import renaming_notes
-    from ..store import reader
+    from ..store.store import Store
 
-    group = reader.open_group(store)
+    opened = Store.open(store)
     where = str(file or store)
     if file is None:
-        content = reader.read_descriptions(store)[0]["sweep"]["content"]
+        content = opened.description.sweep.content
         advice = "; write some (see sweep expect --help) and give their file with --file"
         expectations = checks_of(content, where)
     else:
@@ -89,14 +89,14 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
     if not expectations:
         raise ConfigError([f"there are no expectations{advice}"], where)
     if as_json:
-        judgements = judge(expectations, Results.of(group), where)
+        judgements = judge(expectations, Results.of(opened), where)
         code = exit_code(judgements)
         report = {"store": str(store), "exit_code": code, "checks": judgements_json(judgements)}
         print_whole(json.dumps(report))
         sys.exit(code)
     console = terminal()
-    code = report_checks(group, expectations, store, console)
-    for line in Notes.of(group).lines:
+    code = report_checks(opened, expectations, console)
+    for line in Notes.of(opened).lines:
         say(console, f"note: {line}")
     sys.exit(code)
 

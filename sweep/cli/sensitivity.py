@@ -14,7 +14,6 @@ from .options import STORE
 
 if TYPE_CHECKING:
     import numpy as np
-    import zarr
     from numpy.typing import NDArray
     from rich.table import Table
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ..results.quantiles import Spread
     from ..results.sensitivity import Answer
     from ..store.location import Place
+    from ..store.store import Store
 
 TARGET = click.option(
     "--target",
@@ -50,15 +50,15 @@ def _quantiles(_context: click.Context, _parameter: click.Parameter, text: str) 
     return numbers
 
 
-def _open(store: "Place", target: str, *, log: bool) -> "tuple[zarr.Group, Outcomes]":
-    """Return the store's group, and its outcomes of a target."""
+def _open(store: "Place", target: str, *, log: bool) -> "tuple[Store, Outcomes]":
+    """Open a store, and return it with its outcomes of a target."""
     from ..results.outcomes import outcomes
     from ..running.refinement_rounds import refuse_gathered
-    from ..store import reader
+    from ..store.store import Store
 
-    group = reader.open_group(store)
-    refuse_gathered(group, target)
-    return group, outcomes(group, target, log=log)
+    opened = Store.open(store)
+    refuse_gathered(opened, target)
+    return opened, outcomes(opened, target, log=log)
 
 
 def _finite_or_none(number: float) -> float | None:
@@ -125,8 +125,8 @@ def sensitivity(
     from ..results.sensitivity import answers
 
     file = None if out is None else OutFile.from_name(out, PICTURES, force=force)
-    group, outcomes = _open(store, target, log=log)
-    groups = answers(group, outcomes, method=method, allowed=left_out)
+    opened, outcomes = _open(store, target, log=log)
+    groups = answers(opened, outcomes, method=method, allowed=left_out)
     if file is not None:
         from ..plots.sensitivity_indices import draw
 
@@ -343,8 +343,8 @@ def summary(
     from ..results.outcomes import remarks
     from ..results.quantiles import independent, spreads
 
-    group, outcomes = _open(store, target, log=log)
-    outcomes, remark = independent(group, outcomes)
+    opened, outcomes = _open(store, target, log=log)
+    outcomes, remark = independent(opened, outcomes)
     notes = remarks(outcomes)
     if remark:
         notes.append(remark)

@@ -65,18 +65,18 @@ def show(
     from ..report.tables import cache_table, runs_table
     from ..results.columns import Columns, in_sequence
     from ..results.notes import Notes
-    from ..store import reader
+    from ..store.store import Store
 
-    table = Columns(reader.open_group(store))
+    table = Columns(Store.open(store))
     console = terminal()
     runs = in_sequence(table, table.where(where), sort)
     if of_cache:
-        console.print(cache_table(table.group, runs))
+        console.print(cache_table(table.store, runs))
     else:
         console.print(runs_table(table, columns, runs, rows=rows, width=console.width))
     if where is not None:
         click.echo(f"{runs.size} of {table['run'].size} runs")
-    for line in Notes.of(table.group, runs).lines:
+    for line in Notes.of(table.store, runs).lines:
         click.echo(f"note: {line}")
 
 
@@ -161,7 +161,7 @@ def plot(
     from marsdisk.outfile import PICTURES, OutFile, plain_name
 
     from ..plots import draw, save
-    from ..store import reader
+    from ..store.store import Store
 
     arguments = {option: value for option, value in options.items() if value not in (None, ())}
     if kind != "series":
@@ -172,10 +172,10 @@ def plot(
             if values:
                 arguments[option] = values[0]
     notes: list[str] = []
-    group = reader.open_group(store)
-    default = f"{plain_name(str(group.attrs['title']))}-{kind}.png"
+    opened = Store.open(store)
+    default = f"{plain_name(opened.description.title)}-{kind}.png"
     file = OutFile.from_name(out if out is not None else default, PICTURES, force=force)
-    figure = draw(group, kind, style=style, notes=notes, **arguments)
+    figure = draw(opened, kind, style=style, notes=notes, **arguments)
     with file.messages():
         save(figure, file, style=style)
         for note in dict.fromkeys(notes):
@@ -215,9 +215,9 @@ def compare(a: "Place", b: "Place", rtol: float, rows: int) -> None:
     """  # noqa: D301 # \b tells click to keep the lines
     from ..results.compare import compare as compare_stores
     from ..results.compare import report
-    from ..store import reader
+    from ..store.store import Store
 
-    comparison = compare_stores(reader.open_group(a), reader.open_group(b), rtol)
+    comparison = compare_stores(Store.open(a), Store.open(b), rtol)
     console = terminal()
     for part in report(comparison, rtol, rows):
         console.print(part, soft_wrap=isinstance(part, str))
@@ -281,15 +281,15 @@ def export(
     from ..results.export import Selection, default_out
     from ..results.export import export as write_export
     from ..results.notes import Notes
-    from ..store import reader
+    from ..store.store import Store
 
-    group = reader.open_group(store)
-    name = out if out is not None else default_out(group, to, series=series)
+    opened = Store.open(store)
+    name = out if out is not None else default_out(opened, to, series=series)
     file = OutFile.from_name(name, [to], force=force)
-    selection = Selection.of(group, where, columns, series=series)
+    selection = Selection.of(opened, where, columns, series=series)
     rows = write_export(selection, to, file)
     with file.messages():
-        for line in Notes.of(group, selection.runs).lines:
+        for line in Notes.of(opened, selection.runs).lines:
             click.echo(f"note: {line}")
         click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
 
@@ -317,11 +317,11 @@ def card(store: "Place", run: str, *, out: str | None, force: bool) -> None:
 
     from ..report.run_card import card as card_of_run
     from ..results.rerun import find_run
-    from ..store import reader
+    from ..store.store import Store
 
-    group = reader.open_group(store)
+    opened = Store.open(store)
     file = None if out is None else OutFile.from_name(out, ["markdown"], force=force)
-    content = printable(card_of_run(group, find_run(group, run), str(store)))
+    content = printable(card_of_run(opened, find_run(opened, run)))
     if file is None:
         click.echo(content, nl=False)
         return

@@ -24,8 +24,10 @@ from ..spec.designs import POINT, record
 from ..spec.old_keys import recorded_content
 from ..store import layout, writer
 from ..store.cases import Table, case_table
+from ..store.description import SweepRecord
 from ..store.locate import locate
 from ..store.location import Place
+from ..store.store import Store
 from .plan import Plan
 from .provenance import provenance
 from .refinement_size import blocks_of_round, runs_in_all, runs_per_round
@@ -239,7 +241,7 @@ def cases_of(plan: Plan) -> Table:
     return case_table(row[plan.runs.product], names, _labels(plan, plan.runs.product_number))
 
 
-def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
+def extend(plan: Plan, store: Store) -> None:
     """Make room in a store for the runs of a plan that it does not have.
 
     No result is written again. After an interruption at any point, the same call starts over: what
@@ -250,52 +252,48 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
     ----------
     plan : Plan
         In the order of the store, see :func:`sweep.planning.match_store.arranged`.
-    place : Place
-        Where the store is.
-    attributes : mapping
-        Attributes of the store.
+    store : Store
+        The store.
 
     Raises
     ------
     StoreError
         Its arrays cannot hold the new runs; nothing was changed.
     """
-    arrays: dict[str, Any] = dict(place.group().arrays())
-    rows_before = int(attributes["rows"])
+    description = store.description
+    rows_before = description.rows
     coordinates = _coordinates(plan)
-    is_shared = arrays["s"].metadata.dimension_names == ("bin",)
-    bins = arrays["N"].shape[-1]
+    bins = store.arrays["N"].shape[-1]
     problems = [
-        *_problems_of_coordinates(coordinates, arrays, attributes),
-        *_problems_of_grids(plan, bins, is_shared=is_shared),
+        *_problems_of_coordinates(coordinates, store),
+        *_problems_of_grids(plan, bins, is_shared=store.has_shared_sizes),
     ]
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise StoreError(
-            f"{place} cannot be extended; nothing was changed:{lines}\nuse another --store"
+            f"{store} cannot be extended; nothing was changed:{lines}\nuse another --store"
         )
-    extensions = list(attributes.get("extensions", []))
+    extensions = [extension.recorded for extension in description.extensions]
     # not where an interrupted extension is taken back
     if plan.rows.size > rows_before:
-        extensions.append(_record_of_extension(plan, attributes))
-    before = attributes["provenance"]
-    tables = {**before["tables"], **plan.runs.tables}
+        extensions.append(_record_of_extension(plan, description.sweep))
+    tables = {**description.provenance.tables, **plan.runs.tables}
     renewed = {
         **_record(plan),
         "extensions": extensions,
-        "provenance": {**before, "tables": tables},
+        "provenance": {**description.provenance.recorded, "tables": tables},
     }
     if plan.sweep.file:
         renewed["sweep_file"] = _public_path_of_sweep_file(plan)
     writer.extend_store(
-        place,
+        store.location,
         rows_before=rows_before,
         runs=plan.rows.size,
         unused=plan.unused,
         block_size=plan.block_size,
         sizes={**_sizes(plan), "bin": bins},
         coordinates=coordinates,
-        shared_grid=is_shared,
+        shared_grid=store.has_shared_sizes,
         parts=plan.parts,
         attributes=json.loads(json.dumps(renewed)),
         cases=cases_of(plan),
@@ -303,16 +301,14 @@ def extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
 
 
 def _problems_of_coordinates(
-    coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]],
-    arrays: Mapping[str, Any],
-    attributes: Mapping[str, Any],
+    coordinates: Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]], store: Store
 ) -> Iterator[str]:
     """Yield a line for each coordinate that a store has and an extension lacks or changes."""
-    for name in str(attributes["coordinates"]).split():
+    for name in store.description.coordinate_names:
         if name not in coordinates:
             yield f"{name} was swept and is no longer: keep its axis"
     for name, (values, _) in coordinates.items():
-        if name in arrays and arrays[name].dtype.kind != values.dtype.kind:
+        if name in store and store.arrays[name].kind != values.dtype.kind:
             yield f"{name} has values of another kind ({shown(values[-1])}) than those there"
 
 
@@ -324,11 +320,11 @@ def _problems_of_grids(plan: Plan, bins: int, *, is_shared: bool) -> Iterator[st
         yield f"its runs have at most {bins} bins, and the new ones {plan.bins}"
 
 
-def _record_of_extension(plan: Plan, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _record_of_extension(plan: Plan, before: SweepRecord) -> dict[str, Any]:
     extension: dict[str, Any] = {"first_row": plan.starts[-1]}
     content = json.loads(json.dumps(plan.sweep.given["content"]))
     # the rounds of a refinement are many, and have the provenance of the store
-    is_round = recorded_content(attributes) == content
+    is_round = recorded_content(before) == content
     if not is_round:
-        extension |= {"sweep_before": attributes["sweep"], **_provenance(plan)}
+        extension |= {"sweep_before": before.arguments, **_provenance(plan)}
     return extension

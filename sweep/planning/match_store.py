@@ -14,22 +14,19 @@ from marsdisk.physics.textfile import LONGEST_SHOWN, shown
 from ..common.errors import PlanChangedError
 from ..spec.designs import continuation, redrawn
 from ..spec.old_keys import recorded_content
-from ..store import reader
-from ..store.location import Place
+from ..store.store import Store
 from .plan import Plan, ids_of
 
 
-def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[Plan, int]:
+def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
     """Return a plan whose runs are in the rows that an existing store has them in.
 
     Parameters
     ----------
     plan : Plan
         As it was made.
-    place : Place
-        Where the store is.
-    attributes : mapping
-        Attributes of the store.
+    store : Store
+        The store.
 
     Returns
     -------
@@ -43,20 +40,20 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
     PlanChangedError
         The store has runs that the plan does not have, or other blocks; the differences are named.
     """
-    if attributes["plan_digest"] == plan.digest:
+    if store.description.plan_digest == plan.digest:
         return plan, 0
-    size = int(attributes["block_size"])
-    rows = int(attributes["rows"])
-    names = reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
+    size = store.block_size
+    rows = store.description.rows
+    names = store.column("run_id")[:rows].tolist()
     ids = ids_of(names)
-    extensions = attributes.get("extensions", [])
-    starts = (0, *(int(extension["first_row"]) for extension in extensions))
+    starts = (0, *(extension.first_row for extension in store.description.extensions))
     order = np.argsort(plan.runs.id)
     positions = np.searchsorted(plan.runs.id, ids, sorter=order)
     runs = order[np.minimum(positions, plan.count - 1)]
     is_missing = (plan.runs.id[runs] != ids) & (ids != 0)
-    if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or is_missing.any():
-        raise PlanChangedError(_refusal(plan, place, attributes))
+    recorded_block = store.description.sweep.content.get("block")
+    if plan.sweep.spec.block != recorded_block or is_missing.any():
+        raise PlanChangedError(_refusal(plan, store))
     run_of_row = np.where(ids != 0, runs, -1)
     new = np.setdiff1d(np.arange(plan.count), run_of_row)
     if new.size:
@@ -67,17 +64,15 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
     return replace(plan, rows=run_of_row, block_size=size, starts=starts), new.size
 
 
-def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int) -> None:
+def refuse_other_plan(plan: Plan, store: Store, *, new: int) -> None:
     """Refuse a store that was made for another plan.
 
     Parameters
     ----------
     plan : Plan
         As :func:`arranged` returns it.
-    place : Place
-        Where the store is.
-    attributes : mapping
-        Attributes of the store.
+    store : Store
+        The store.
     new : int
         Number of runs that the store does not have.
 
@@ -86,30 +81,28 @@ def refuse_other_plan(plan: Plan, place: Place, attributes: Mapping[str, Any], *
     PlanChangedError
         The plans differ; the differences are named.
     """
-    if attributes["plan_digest"] != plan.digest:
-        raise PlanChangedError(_refusal(plan, place, attributes, new=new))
+    if store.description.plan_digest != plan.digest:
+        raise PlanChangedError(_refusal(plan, store, new=new))
 
 
-def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
+def may_extend(plan: Plan, store: Store) -> None:
     """Refuse an extension that would change which runs are repeated for their accuracy.
 
     Parameters
     ----------
     plan : Plan
         The extended plan.
-    place : Place
-        Where the store is.
-    attributes : mapping
-        Attributes of the store.
+    store : Store
+        The store.
 
     Raises
     ------
     PlanChangedError
         The choice of runs to repeat differs.
     """
-    before = recorded_content(attributes).get("accuracy")
+    before = recorded_content(store.description.sweep).get("accuracy")
     if before != plan.sweep.given["content"].get("accuracy"):
-        raise PlanChangedError(_refusal(plan, place, attributes))
+        raise PlanChangedError(_refusal(plan, store))
 
 
 def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
@@ -140,19 +133,20 @@ def _decisive(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key != "expect"}
 
 
-def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
+def _refusal(plan: Plan, store: Store, *, new: int = 0) -> str:
     """Return the message that a store holds another plan, with the differences."""
-    recorded = {**attributes["sweep"], "content": recorded_content(attributes)}
+    record = store.description.sweep
+    recorded = {**record.arguments, "content": recorded_content(record)}
     planned = json.loads(json.dumps(plan.sweep.given))
-    provenance = attributes["provenance"]
+    provenance = store.description.provenance
     lines: list[str] = []
     for name, words in (("content", "sweep file"), ("base", "base"), ("command_line", "--set")):
         lines += _differences(_decisive(recorded[name]), _decisive(planned[name]), words)
-    lines += _differences(provenance["model_version"], model_version(), "model version")
-    lines += _differences(provenance["tables"], plan.runs.tables, "table")
+    lines += _differences(provenance.model_version, model_version(), "model version")
+    lines += _differences(provenance.tables, plan.runs.tables, "table")
     lines += continuation(recorded["content"], planned["content"])
     if not lines:
-        lines = redrawn(attributes, plan.sweep.axes)
+        lines = redrawn(store.description.design, plan.sweep.axes)
     if not lines:
         lines = ["its runs, or those repeated for accuracy, are others, though the files agree"]
     advice = "use another --store"
@@ -163,7 +157,7 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
         )
     return "\n".join(
         [
-            f"{place} holds another plan; nothing was changed:",
+            f"{store} holds another plan; nothing was changed:",
             *(f"  {line}" for line in lines),
             advice,
         ]

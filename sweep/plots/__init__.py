@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from marsdisk.errors import MarsDiskError
 from marsdisk.outfile import PICTURES, OutFile
 
-from ..store import reader
+from ..store.store import Store
 
 if TYPE_CHECKING:
-    import zarr
     from matplotlib.figure import Figure
 
 #: Kinds of figures and the modules of this package that draw them.
@@ -60,7 +59,7 @@ def options(kind: str) -> list[str]:
 
 
 def draw(
-    store: "zarr.Group | str | Path",
+    store: "Store | str | Path",
     kind: str,
     *,
     style: str = "screen",
@@ -71,7 +70,7 @@ def draw(
 
     Parameters
     ----------
-    store : zarr.Group or str or Path
+    store : Store or str or Path
         The store, or its location.
     kind : str
         Key of :data:`KINDS`.
@@ -108,9 +107,9 @@ def draw(
     from .page import Page
 
     page = Page(style, notes if notes is not None else [])
-    group = reader.open_group(store) if isinstance(store, str | Path) else store
+    store = Store.open(store) if isinstance(store, str | Path) else store
     with page.context():
-        return draw_kind(group, page, **requested)
+        return draw_kind(store, page, **requested)
 
 
 def save(figure: "Figure", out: str | Path | OutFile, *, style: str = "screen") -> None:

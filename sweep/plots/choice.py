@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from ..results.columns import Columns, adds_up, in_order, label, labels, parameters, ring_axis
+from ..results.columns import Columns, adds_up, in_order, label, labels
 from ..results.notes import Notes
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 from .page import Page, plain
 
 
@@ -21,7 +21,7 @@ class Choice:
 
     Attributes
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         It receives notes on what was chosen automatically.
@@ -29,13 +29,13 @@ class Choice:
         Numbers of the runs.
     """
 
-    group: zarr.Group
+    store: Store
     page: Page
     runs: NDArray[np.int64]
 
     @classmethod
     def of(
-        cls, group: zarr.Group, page: Page, where: str | None, *, ring: int | None = None
+        cls, store: Store, page: Page, where: str | None, *, ring: int | None = None
     ) -> "Choice":
         """Choose runs by a condition.
 
@@ -43,7 +43,7 @@ class Choice:
 
         Parameters
         ----------
-        group : zarr.Group
+        store : Store
             The store.
         page : Page
             It receives a note on the runs that are left out.
@@ -62,9 +62,9 @@ class Choice:
         StoreError
             No run is left, or there is no such ring or column.
         """
-        columns = Columns(group)
+        columns = Columns(store)
         runs = columns.where(where)
-        if reader.axis_names(group):
+        if store.axes:
             product = columns["in_product"][runs]
             if product.any() and not product.all():
                 page.notes.append(
@@ -74,33 +74,31 @@ class Choice:
             if product.any():
                 runs = runs[product]
         if ring is not None:
-            axis = ring_axis(group)
+            axis = store.ring_axis
             if axis is None:
                 raise StoreError("the sweep has no rings; drop --ring")
             runs = runs[columns[axis][runs] == ring]
         if not runs.size:
             option = f" --where '{where}'" if where else ""
             raise StoreError(f"no run is left to show; see: sweep show STORE{option}")
-        return cls(group, page, runs)
+        return cls(store, page, runs)
 
     @property
     def dimensions(self) -> list[str]:
         """Axes of the product, or the parameters where there is no product of parameters."""
-        axes = list(reader.axis_names(self.group))
-        rings = ring_axis(self.group)
+        axes = list(self.store.axes)
+        rings = self.store.ring_axis
         # An axis that is neither a key of the configuration nor of variants or rings numbers the
         # points of a list.
         lists = [
-            axis
-            for axis in axes
-            if axis not in {"variant", rings} and "config_key" not in self.group[axis].attrs
+            axis for axis in axes if axis not in {"variant", rings} and not self.store.is_key(axis)
         ]
         if axes and not lists:
             return axes
         hidden = {*lists}
         if rings:
             hidden |= {"r_in_RM", "r_out_RM"}
-        return [name for name in parameters(self.group) if name not in hidden]
+        return [name for name in self.store.parameters if name not in hidden]
 
     def values(self, name: str) -> list[Any]:
         """Return the distinct values of a parameter among the runs, in order.
@@ -110,17 +108,17 @@ class Choice:
         StoreError
             The runs have no such parameter.
         """
-        if name not in parameters(self.group):
+        if name not in self.store.parameters:
             raise StoreError(
                 f"{name!r} is no parameter of the runs; there are"
-                f" {', '.join(parameters(self.group))}"
+                f" {', '.join(self.store.parameters)}"
             )
-        column = labels(self.group, name)
+        column = labels(self.store, name)
         return in_order([column[run] for run in self.runs.tolist()])
 
     def tells_apart(self, *names: str | None) -> bool:
         """Whether no two of the runs have the same values of ``names``."""
-        columns = [labels(self.group, name) for name in names if name]
+        columns = [labels(self.store, name) for name in names if name]
         distinct = set()
         for run in self.runs.tolist():
             distinct.add(tuple(column[run] for column in columns))
@@ -132,9 +130,9 @@ class Choice:
 
     def with_value(self, name: str, value: Any) -> "Choice":
         """Return the runs that have this value of a parameter."""
-        column = labels(self.group, name)
+        column = labels(self.store, name)
         runs = [run for run in self.runs.tolist() if column[run] == value]
-        return Choice(self.group, self.page, np.array(runs, dtype=np.int64))
+        return Choice(self.store, self.page, np.array(runs, dtype=np.int64))
 
     def middles(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the middle value of each parameter, or the first where its values are texts."""
@@ -174,7 +172,7 @@ class Choice:
         str or None
             None where nothing is summed.
         """
-        axis = ring_axis(self.group)
+        axis = self.store.ring_axis
         if axis is None or axis in used or len(self.values(axis)) == 1:
             return None
         return axis if adds_up(unit) else None
@@ -182,8 +180,8 @@ class Choice:
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:
         """Describe what the runs share, such as ``T0 = 4000 K, sum over 32 rings``."""
         words = [
-            f"{name} = {with_unit(self.group, name, self.values(name)[0])}"
-            for name in parameters(self.group)
+            f"{name} = {with_unit(self.store, name, self.values(name)[0])}"
+            for name in self.store.parameters
             if self._is_fixed(name, shown)
         ]
         if summed:
@@ -195,7 +193,7 @@ class Choice:
 
     def lacking(self) -> str:
         """Describe how many of the runs have no result; empty where all have one."""
-        status = reader.column(self.group, "status")[self.runs]
+        status = self.store.column("status")[self.runs]
         counts = {
             "failed": int((status == layout.FAILED).sum()),
             "not done": int((status == layout.PENDING).sum()),
@@ -204,7 +202,7 @@ class Choice:
 
     def doubts(self) -> str:
         """Return the names of the runs' notes for the title; their sentences go to the terminal."""
-        notes = Notes.of(self.group, self.runs)
+        notes = Notes.of(self.store, self.runs)
         self.page.notes += notes.lines
         return f"notes: {notes.summary}" if notes.summary else ""
 
@@ -214,20 +212,20 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def with_unit(group: zarr.Group, name: str, value: Any) -> str:
+def with_unit(store: Store, name: str, value: Any) -> str:
     """Return a value with its unit, such as ``4000 K``, without a breakable space."""
-    unit = str(group[name].attrs.get("units", "1"))
+    unit = store.unit(name)
     if unit == "1" or isinstance(value, str):
         return plain(value)
     return f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
 
 
-def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
+def quantity(store: Store, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
     """Return the label of a quantity, such as ``M_loss of the whole disk [M_Mars]``.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     name : str
         The quantity.
@@ -246,25 +244,14 @@ def quantity(group: zarr.Group, name: str, summed: str | None, dims: tuple[str, 
     StoreError
         The store has no such numbers.
     """
-    names = [
-        key
-        for key, array in sorted(group.arrays())
-        if array.metadata.dimension_names == ("run", *dims)  # type: ignore[union-attr]
-        and array.dtype.kind in "fiu"
-        and not {"flag_values", "flag_masks"} & set(array.attrs)
-    ]
+    names = [key for key in store.names_over("run", *dims) if store.arrays[key].is_number]
     if name not in names:
         kind = "series" if dims else "number per run"
         raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
-    text = label(group, name)
+    text = label(store, name)
     return text.replace(name, f"{name} of the whole disk", 1) if summed else text
 
 
-def unit_of(group: zarr.Group, name: str) -> str:
-    """Return the unit of an array, or 1 where it has none."""
-    return str(group[name].attrs.get("units", "1")) if name in group else "1"
-
-
-def source(group: zarr.Group) -> str:
+def source(store: Store) -> str:
     """Return the sweep that the numbers are from."""
-    return f"sweep {plain(group.attrs['title'])}".replace(" ", "\u00a0")
+    return f"sweep {plain(store.description.title)}".replace(" ", "\u00a0")

@@ -7,7 +7,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
@@ -16,9 +15,10 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from ..results.columns import Cells, cells, label, ring_axis
+from ..results.columns import Cells, cells, label
 from ..store import layout
-from .choice import Choice, quantity, source, unit_of, with_unit
+from ..store.store import Store
+from .choice import Choice, quantity, source, with_unit
 from .page import (
     CMAP,
     Page,
@@ -59,7 +59,7 @@ class _HeatmapAxes:
 
 
 def heatmap(
-    group: zarr.Group,
+    store: Store,
     page: Page,
     *,
     name: str = "M_loss",
@@ -76,7 +76,7 @@ def heatmap(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure; it receives notes on what was chosen automatically.
@@ -102,15 +102,15 @@ def heatmap(
         The runs differ in fewer than two parameters, there are too many panels, or a name is
         unknown.
     """
-    choice = Choice.of(group, page, where, ring=ring)
-    axes = _choose_axes(choice, unit_of(group, name), x=x, y=y, over=over)
+    choice = Choice.of(store, page, where, ring=ring)
+    axes = _choose_axes(choice, store.unit(name), x=x, y=y, over=over)
     panels = axes.panels
     if len(panels) > MAX_PANELS:
         raise StoreError(
             f"{axes.over} has {len(panels)} values, a panel for each is too many; choose at most"
             f" {MAX_PANELS} with --where"
         )
-    title = quantity(group, name, axes.summed)
+    title = quantity(store, name, axes.summed)
     return _draw_figure(page, axes, _read_panels(axes, name), title)
 
 
@@ -118,7 +118,7 @@ def _choose_axes(
     choice: Choice, unit: str, *, x: str | None, y: str | None, over: str | None
 ) -> _HeatmapAxes:
     """Choose the axes that were not asked for, and the middle of those that are left over."""
-    rings = ring_axis(choice.group)
+    rings = choice.store.ring_axis
     summed = choice.over_rings(unit, (x, y, over))
     free = [axis for axis in choice.varying() if axis not in {x, y, over, summed}]
     if rings in free and rings != free[0]:
@@ -164,7 +164,7 @@ def _read_panels(axes: _HeatmapAxes, name: str) -> list[Cells]:
     for value in axes.panels:
         fixed = {axes.over: value} if axes.over else {}
         panel = cells(
-            choice.group, name, axes.x, axes.y, fixed, among=choice.runs, over=axes.summed
+            choice.store, name, axes.x, axes.y, fixed, among=choice.runs, over=axes.summed
         )
         panels.append(_on_grid(panel, xs, ys))
     return panels
@@ -198,7 +198,7 @@ def _are_scattered(panels: Sequence[Cells], runs: int) -> bool:
 
 def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str) -> Figure:
     choice = axes.choice
-    group = choice.group
+    store = choice.store
     scattered = _are_scattered(panels, choice.runs.size)
     columns = min(len(panels), MAX_COLUMNS)
     figure, grid = page.figure(
@@ -220,16 +220,16 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str
             value_ticks(ax, "x", panel.x, most=12 // columns + 2, letters=60 // columns)
             value_ticks(ax, "y", panel.y)
         if axes.over:
-            heading = f"{plain(axes.over)} = {with_unit(group, axes.over, value)}"
+            heading = f"{plain(axes.over)} = {with_unit(store, axes.over, value)}"
             ax.set_title(heading.replace("\u00a0", " "))
-    _label_outer_axes(grid, len(panels), label(group, axes.x), label(group, axes.y))
+    _label_outer_axes(grid, len(panels), label(store, axes.x), label(store, axes.y))
     bar = figure.colorbar(ScalarMappable(norm, CMAP), ax=grid, label=folded(title), pad=0.02)
     bar.ax.minorticks_off()
     page.title(
         figure,
         f"{title} over {plain(axes.x)} and {plain(axes.y)}",
         choice.fixed(axes.x, axes.y, axes.over, summed=axes.summed),
-        source(group),
+        source(store),
         choice.doubts(),
     )
     patches = point_legend(counts) if scattered else hatch_legend(counts, "cell")

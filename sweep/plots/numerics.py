@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from ..common.errors import StoreError
 from ..results.accuracy import ERRORS, Accuracy
 from ..results.columns import Columns
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 from .choice import source
 from .page import COLOURS, Page, plain
 
@@ -21,12 +21,12 @@ MIN_ERROR_DRAWN = 1e-17
 MAX_ERROR_DRAWN = 1e3
 
 
-def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
+def cache(store: Store, page: Page, *, where: str | None = None) -> Figure:
     """Draw the share of lookups that each slot answered, and why values were dropped.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure.
@@ -43,21 +43,21 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     StoreError
         No finished run is left.
     """
-    runs = Columns(group).where(where)
-    runs = runs[reader.column(group, "status")[runs] == layout.DONE]
+    runs = Columns(store).where(where)
+    runs = runs[store.column("status")[runs] == layout.DONE]
     if not runs.size:
         raise StoreError("no finished run is left to show")
-    slots = reader.column(group, "cache").tolist()
+    slots = store.column("cache").tolist()
     kinds = {
-        name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
+        name: store.column(f"cache_{name}")[runs].sum(axis=0)
         for name in ("hits", "misses", "rebuilds")
     }
     lookups = sum(kinds.values())
-    dropped = reader.column(group, "cache_invalidations")[runs].sum(axis=0)
+    dropped = store.column("cache_invalidations")[runs].sum(axis=0)
     figure, axes = page.figure(1, 2, height=0.62, sharey=True)
     left, right = axes[0]
     _draw_lookups(left, slots, kinds, lookups)
-    _draw_dropped(right, slots, reader.column(group, "reason").tolist(), dropped)
+    _draw_dropped(right, slots, store.column("reason").tolist(), dropped)
     for ax in (left, right):
         ax.tick_params(axis="y", length=0)
     total = int(lookups.sum())
@@ -66,7 +66,7 @@ def cache(group: zarr.Group, page: Page, *, where: str | None = None) -> Figure:
     else:
         rate = "the caches were not used"
     page.legend(figure, left.get_legend_handles_labels()[0])
-    page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(group))
+    page.title(figure, f"Caches of {runs.size} finished runs: {rate}", source(store))
     return figure
 
 
@@ -133,12 +133,12 @@ def _draw_dropped(ax: Any, slots: list[str], reasons: list[str], dropped: NDArra
     )
 
 
-def convergence(group: zarr.Group, page: Page) -> Figure:
+def convergence(store: Store, page: Page) -> Figure:
     """Draw the numerical errors of the checked runs, from time steps and from bins.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure.
@@ -153,7 +153,7 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
     StoreError
         No run was checked.
     """
-    accuracy = Accuracy.of(group)
+    accuracy = Accuracy.of(store)
     if accuracy is None:
         raise StoreError(
             "no run of this store was repeated to find its numerical error; give the sweep file"
@@ -185,7 +185,7 @@ def convergence(group: zarr.Group, page: Page) -> Figure:
     if accuracy.lost.size:
         counts.append(f"{accuracy.lost.size} could not be compared")
     words = "; ".join([f"{checked} of {all_runs} runs checked", *counts])
-    page.title(figure, "Numerical error of the checked runs", words, source(group))
+    page.title(figure, "Numerical error of the checked runs", words, source(store))
     within: dict[str, Any] = {
         "marker": "o",
         "ms": 3,

@@ -4,7 +4,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -17,7 +16,8 @@ from marsdisk.physics.constants import YEAR
 from ..common.errors import StoreError
 from ..results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density
 from ..results.rerun import RecordedRuns, find_run
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 from .choice import Choice, source
 from .page import CMAP, Page, folded, plain
 
@@ -27,7 +27,7 @@ COLOUR_BAR_TICKS = 6
 
 
 def psd(
-    group: zarr.Group,
+    store: Store,
     page: Page,
     *,
     run: str | None = None,
@@ -40,7 +40,7 @@ def psd(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure; it receives notes on what was chosen automatically.
@@ -63,20 +63,20 @@ def psd(
     """
     if per not in DENSITY_LABELS:
         raise StoreError(f"there is no distribution of {per!r}; there are mass and number")
-    choice = _choose_run(group, page, run, where)
+    choice = _choose_run(store, page, run, where)
     (number,) = choice.runs.tolist()
-    if reader.column(group, "status")[number] != layout.DONE:
+    if store.column("status")[number] != layout.DONE:
         raise StoreError(
             f"run {number} has no result ({choice.lacking()}); choose another with --run, see:"
             " sweep show STORE --where 'status == \"done\"'"
         )
-    s, density = _read_distribution(group, number, per)
-    t = reader.part(group, "t_snapshot", number) / YEAR
+    s, density = _read_distribution(store, number, per)
+    t = store.rows("t_snapshot", number) / YEAR
     figure, axes = page.figure(height=0.62)
     ax = axes[0, 0]
     colours = [mpl.colormaps[CMAP](i / max(t.size - 1, 1) * 0.92) for i in range(t.size)]
-    times = reader.part(group, "t", number) / YEAR
-    s_blow = reader.part(group, "s_blow", number)
+    times = store.rows("t", number) / YEAR
+    s_blow = store.rows("s_blow", number)
     for i, colour in enumerate(colours):
         positive = np.where(density[i] > 0.0, density[i], np.nan)
         ax.loglog(s, positive, color=colour, gid=f"snapshot-{i}")
@@ -87,42 +87,39 @@ def psd(
     ax.set_ylim(lowest * 0.5, density.max() * 2.0)
     ax.set(xlabel="grain radius s [m]", ylabel=folded(DENSITY_LABELS[per]))
     _explain_colours(figure, ax, colours, t)
-    run_id = str(reader.part(group, "run_id", number))
+    run_id = str(store.rows("run_id", number))
     page.title(
         figure,
         f"Size distribution of run {number} ({plain(run_id)}); dotted: blow-out size",
         choice.fixed(),
-        source(group),
+        source(store),
         choice.doubts(),
     )
     return figure
 
 
-def _choose_run(group: zarr.Group, page: Page, run: str | None, where: str | None) -> Choice:
+def _choose_run(store: Store, page: Page, run: str | None, where: str | None) -> Choice:
     """Return the run that was asked for, or else one in the middle of the finished runs."""
-    choice = Choice.of(group, page, where)
+    choice = Choice.of(store, page, where)
     if run is not None:
-        return Choice(group, page, np.array([find_run(group, run)]))
-    done = choice.runs[reader.column(group, "status")[choice.runs] == layout.DONE]
+        return Choice(store, page, np.array([find_run(store, run)]))
+    done = choice.runs[store.column("status")[choice.runs] == layout.DONE]
     if done.size:
-        choice = Choice(group, page, done)
+        choice = Choice(store, page, done)
     middle = choice.middle(choice.varying())
-    return Choice(group, page, middle.runs[:1])
+    return Choice(store, page, middle.runs[:1])
 
 
 def _read_distribution(
-    group: zarr.Group, run: int, per: str
+    store: Store, run: int, per: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return grain radii [m] and, for each snapshot, the density at them."""
-    if group["s"].metadata.dimension_names == ("bin",):  # type: ignore[union-attr]
-        s = reader.column(group, "s")
-    else:
-        s = reader.part(group, "s", run)
+    s = store.sizes(run)
     used = np.isfinite(s)
     s = s[used]
-    density = number_density(reader.part(group, "N", run)[:, used], s)
+    density = number_density(store.rows("N", run)[:, used], s)
     if per == "mass":
-        rho = RecordedRuns.of(group).config(run).material.rho
+        rho = RecordedRuns.of(store).config(run).material.rho
         density = density * grain_mass(s, rho)
     return s, density
 

@@ -1,7 +1,6 @@
 """A series of every ring of one disk over time."""
 
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
-from ..results.columns import adds_up, ring_axis, stopped_early
-from ..store import layout, reader
-from .choice import Choice, quantity, source, unit_of
+from ..results.columns import adds_up, stopped_early
+from ..store import layout
+from ..store.store import Store
+from .choice import Choice, quantity, source
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
 #: First time over last time, below which the time axis is logarithmic.
@@ -22,7 +22,7 @@ LOG_TIME_RATIO = 0.02
 
 
 def radial(
-    group: zarr.Group, page: Page, *, name: str = "M_out_dot", where: str | None = None
+    store: Store, page: Page, *, name: str = "M_out_dot", where: str | None = None
 ) -> Figure:
     """Draw a series of every ring of one disk over time and radius.
 
@@ -30,7 +30,7 @@ def radial(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure; it receives notes on what was chosen automatically.
@@ -49,33 +49,33 @@ def radial(
     StoreError
         The sweep has no rings, no ring has a result, or the series is unknown.
     """
-    axis = ring_axis(group)
+    axis = store.ring_axis
     if axis is None:
         raise StoreError(
             "the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see:"
             " sweep plot STORE series"
         )
-    title = quantity(group, name, None, ("sample",))
-    choice = Choice.of(group, page, where)
+    title = quantity(store, name, None, ("sample",))
+    choice = Choice.of(store, page, where)
     choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
     colours, patches = draw_rings(axes[0, 0], choice, name)
-    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(group, name)))
+    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(store, name)))
     page.title(
         figure,
         f"{title} of {choice.runs.size} rings over time",
         choice.fixed(axis),
-        source(group),
+        source(store),
         choice.doubts(),
     )
     page.legend(figure, patches)
     return figure
 
 
-def per_ring(group: zarr.Group, name: str) -> str:
+def per_ring(store: Store, name: str) -> str:
     """Return the label of the colours, such as ``M_out_dot per ring [M_Mars s-1]``."""
-    text = quantity(group, name, None, ("sample",))
-    if not adds_up(unit_of(group, name)):
+    text = quantity(store, name, None, ("sample",))
+    if not adds_up(store.unit(name)):
         return text
     return text.replace(name, f"{name} per ring", 1)
 
@@ -104,17 +104,17 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     StoreError
         No ring has a result.
     """
-    group = choice.group
-    status = reader.column(group, "status")
-    stop = reader.column(group, "stop_reason")
-    bounds = np.column_stack([reader.column(group, "r_in_RM"), reader.column(group, "r_out_RM")])
+    store = choice.store
+    status = store.column("status")
+    stop = store.column("stop_reason")
+    bounds = np.column_stack([store.column("r_in_RM"), store.column("r_out_RM")])
     done = [run for run in choice.runs.tolist() if status[run] == layout.DONE]
     if not done:
         raise StoreError(
             f"no ring can be drawn: {choice.lacking()}; choose another disk with --where"
         )
-    values = {run: reader.part(group, name, run) for run in done}
-    times = {run: reader.part(group, "t", run) / YEAR for run in done}
+    values = {run: store.rows(name, run) for run in done}
+    times = {run: store.rows("t", run) / YEAR for run in done}
     first = min(t[t > 0.0][0] for t in times.values())
     last = max(t[-1] for t in times.values())
     log_t = first / last < LOG_TIME_RATIO

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
-from ..results.columns import labels, ring_axis, stopped_early
+from ..results.columns import labels, stopped_early
 from ..results.rerun import find_run
-from ..store import layout, reader
-from .choice import Choice, counted, quantity, source, unit_of, with_unit
+from ..store import layout
+from ..store.store import Store
+from .choice import Choice, counted, quantity, source, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 
 MAX_CURVES = 2000
@@ -46,7 +46,7 @@ class _Curve:
 
 
 def series(
-    group: zarr.Group,
+    store: Store,
     page: Page,
     *,
     name: Sequence[str] = ("M_out_dot",),
@@ -60,7 +60,7 @@ def series(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure; it receives notes on what was chosen automatically.
@@ -84,10 +84,10 @@ def series(
         There is no such series or run, no run has a result, or there are too many curves.
     """
     names = [name] if isinstance(name, str) else list(dict.fromkeys(name))
-    chosen = Choice.of(group, page, where, ring=ring)
+    chosen = Choice.of(store, page, where, ring=ring)
     if run:
-        numbers = [find_run(group, run_name) for run_name in dict.fromkeys(run)]
-        chosen = Choice(group, page, np.array(numbers, dtype=np.int64))
+        numbers = [find_run(store, run_name) for run_name in dict.fromkeys(run)]
+        chosen = Choice(store, page, np.array(numbers, dtype=np.int64))
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
     summed = None
     choice = chosen
@@ -95,12 +95,12 @@ def series(
     legend = list[Line2D]()
     title = ", ".join(names)
     for ax, panel_name in zip(axes[:, 0], names, strict=True):
-        summed = None if run else chosen.over_rings(unit_of(group, panel_name), ())
+        summed = None if run else chosen.over_rings(store.unit(panel_name), ())
         choice = chosen
-        rings = ring_axis(group)
+        rings = store.ring_axis
         if not summed and not run and rings in chosen.varying() and len(names) > 1:
             choice = chosen.middle([str(rings)])
-        label = quantity(group, panel_name, summed, ("sample",))
+        label = quantity(store, panel_name, summed, ("sample",))
         curves, lacking = _read_curves(choice, panel_name, summed)
         legend = _draw_panel(ax, choice, curves, label, explained=() if run else (summed,))
         if len(names) == 1:
@@ -111,7 +111,7 @@ def series(
         figure,
         title,
         choice.fixed(summed=summed),
-        source(group),
+        source(store),
         f"not shown: {lacking}" if lacking else "",
         choice.doubts(),
     )
@@ -123,8 +123,8 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
 
     All rings of a disk must have finished and have the same times.
     """
-    group = choice.group
-    status = reader.column(group, "status")
+    store = choice.store
+    status = store.column("status")
     sets = _runs_of_curves(choice, summed)
     if len(sets) > MAX_CURVES:
         raise StoreError(
@@ -136,11 +136,11 @@ def _read_curves(choice: Choice, name: str, summed: str | None) -> tuple[list[_C
     for runs in sets:
         if len(runs) < ring_count or (status[runs] != layout.DONE).any():
             continue
-        times = np.array([reader.part(group, "t", run) for run in runs])
+        times = np.array([store.rows("t", run) for run in runs])
         if not np.allclose(times, times[0], rtol=1e-9, atol=0.0):
             uneven += 1
             continue
-        values = np.sum([reader.part(group, name, run) for run in runs], axis=0)
+        values = np.sum([store.rows(name, run) for run in runs], axis=0)
         curves.append(_Curve(runs, times[0] / YEAR, values))
     reasons = [choice.lacking()]
     if uneven:
@@ -159,7 +159,7 @@ def _runs_of_curves(choice: Choice, summed: str | None) -> list[list[int]]:
     """Return the runs of each curve: a single run, or the rings that differ in nothing else."""
     if not summed:
         return [[run] for run in choice.runs.tolist()]
-    columns = [labels(choice.group, axis) for axis in choice.dimensions if axis != summed]
+    columns = [labels(choice.store, axis) for axis in choice.dimensions if axis != summed]
     disks: dict[tuple[Any, ...], list[int]] = {}
     for run in choice.runs.tolist():
         disk = tuple(column[run] for column in columns)
@@ -178,7 +178,7 @@ def _draw_panel(
     """Fill one panel and return the entries of its legend."""
     varying = [axis for axis in choice.varying() if axis not in explained]
     styles, legend = _line_styles(choice, varying, curves)
-    stop = reader.column(choice.group, "stop_reason")
+    stop = choice.store.column("stop_reason")
     ratios = [_first_positive(curve.t) / curve.t[-1] for curve in curves]
     log_t = float(np.median(ratios)) < LOG_TIME_RATIO
     if log_t:
@@ -227,7 +227,7 @@ def _line_styles(
     # By parameter, its value for each curve.
     values: dict[str, list[Any]] = {}
     for axis in varying:
-        column = labels(choice.group, axis)
+        column = labels(choice.store, axis)
         values[axis] = [column[curve.runs[0]] for curve in curves]
     if len(curves) <= MAX_NAMED_CURVES:
         return _styles_of_few(choice, values, curves)
@@ -274,7 +274,7 @@ def _styles_of_few(
 
 def _assignment(choice: Choice, axis: str, value: Any) -> str:
     """Return an axis with its value, such as ``T0 = 4000 K``."""
-    return f"{plain(axis)} = {with_unit(choice.group, axis, value)}".replace("\u00a0", " ")
+    return f"{plain(axis)} = {with_unit(choice.store, axis, value)}".replace("\u00a0", " ")
 
 
 def _spread(parts: Sequence[Any], curves: Sequence[_Curve]) -> float:

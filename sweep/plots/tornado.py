@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..results.columns import cells, labels
-from ..store import layout, reader
-from .choice import Choice, quantity, source, unit_of, with_unit
+from ..store import layout
+from ..store.store import Store
+from .choice import Choice, quantity, source, with_unit
 from .page import COLOURS, Page, decades, plain
 
 #: Decades of values from which the axis is logarithmic.
@@ -53,7 +53,7 @@ class _Bar:
 
 
 def sensitivity(
-    group: zarr.Group,
+    store: Store,
     page: Page,
     *,
     name: str = "M_loss",
@@ -64,7 +64,7 @@ def sensitivity(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     page : Page
         Style of the figure; it receives notes on the runs.
@@ -85,9 +85,9 @@ def sensitivity(
     StoreError
         No two runs differ in one axis alone, or none of them has a result.
     """
-    choice = Choice.of(group, page, where, ring=ring)
-    summed = choice.over_rings(unit_of(group, name), ())
-    title = quantity(group, name, summed)
+    choice = Choice.of(store, page, where, ring=ring)
+    summed = choice.over_rings(store.unit(name), ())
+    title = quantity(store, name, summed)
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
@@ -109,12 +109,12 @@ def sensitivity(
     figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
     ax = grid[0, 0]
     for y, bar in enumerate(bars):
-        _draw_bar(ax, group, y, bar, reference)
+        _draw_bar(ax, store, y, bar, reference)
     if np.isfinite(reference):
         ax.axvline(reference, color="0.3", lw=0.8)
     _set_axes(ax, bars, values, title)
     middle = ", ".join(
-        f"{axis} = {with_unit(group, axis, value)}" for axis, value in centre.items()
+        f"{axis} = {with_unit(store, axis, value)}" for axis, value in centre.items()
     )
     absent = "" if np.isfinite(reference) else ", which has no result"
     page.title(
@@ -122,7 +122,7 @@ def sensitivity(
         f"Effect of each axis alone on {title}",
         f"middle (line): {middle}{absent}",
         choice.fixed(*axes, summed=summed),
-        source(group),
+        source(store),
         choice.doubts(),
     )
     if np.isfinite(reference):
@@ -138,11 +138,11 @@ def sensitivity(
 
 def _centre(choice: Choice, axes: list[str]) -> dict[str, Any]:
     """Return the base of a one-at-a-time sweep, or else the middle of a grid."""
-    if "one_at_a_time" in reader.axis_names(choice.group):
-        steps = reader.column(choice.group, "one_at_a_time")
+    if "one_at_a_time" in choice.store.axes:
+        steps = choice.store.column("one_at_a_time")
         base = [run for run in choice.runs.tolist() if steps[run] == "base"]
         if base:
-            return {axis: labels(choice.group, axis)[base[0]] for axis in axes}
+            return {axis: labels(choice.store, axis)[base[0]] for axis in axes}
     return choice.middles(axes)
 
 
@@ -159,7 +159,7 @@ def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | 
             continue
         # Cells need two axes: the second one has a single value.
         across = axes[0] if axes[0] != axis else axes[-1]
-        grid = cells(choice.group, name, axis, across, {}, among=line.runs, over=summed)
+        grid = cells(choice.store, name, axis, across, {}, among=line.runs, over=summed)
         status = _along(grid.status)
         failed = int((status == layout.FAILED).sum())
         missing = int((status == layout.PENDING).sum())
@@ -199,7 +199,7 @@ def _set_axes(ax: Axes, bars: list[_Bar], values: NDArray[np.float64], label: st
     ax.set(xlim=limits, ylim=(-0.6, len(bars) - 0.4))
 
 
-def _draw_bar(ax: Axes, group: zarr.Group, y: int, bar: _Bar, reference: float) -> None:
+def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float) -> None:
     if not np.isfinite(bar.values).any():
         ax.annotate(
             f"  {bar.lacking}",
@@ -216,9 +216,9 @@ def _draw_bar(ax: Axes, group: zarr.Group, y: int, bar: _Bar, reference: float) 
     middle = min(max(reference, low), high) if has_reference else low
     ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
     ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if has_reference else "0.6")
-    high_words = with_unit(group, bar.axis, bar.points[bar.high])
+    high_words = with_unit(store, bar.axis, bar.points[bar.high])
     if low != high:
-        low_words = with_unit(group, bar.axis, bar.points[bar.low])
+        low_words = with_unit(store, bar.axis, bar.points[bar.low])
         _annotate_end(ax, low, y, low_words, "right")
     elif np.isfinite(bar.values).sum() > 1:
         high_words = "no effect"

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import zarr
 from rich.console import Console
 from rich.table import Table
 
@@ -15,22 +14,18 @@ from ..results.judge import Judgement, Offender, exit_code, judge
 from ..results.judged_columns import Results
 from ..running.progress import say
 from ..spec.expectations import Expectation
-from ..store.location import Place
+from ..store.store import Store
 
 
-def report_checks(
-    group: zarr.Group, expectations: Mapping[str, Expectation], store: Place, console: Console
-) -> int:
+def report_checks(store: Store, expectations: Mapping[str, Expectation], console: Console) -> int:
     """Print which expectations hold in a store, if there are any.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     expectations : mapping
         Expectations by name.
-    store : Place
-        Where the store is, for messages.
     console : Console
         Where to print.
 
@@ -46,7 +41,7 @@ def report_checks(
     """
     if not expectations:
         return OK
-    judgements = judge(expectations, Results.of(group), f"{store}: expect")
+    judgements = judge(expectations, Results.of(store), f"{store}: expect")
     console.print(verdicts(judgements))
     for line in findings(judgements, store):
         say(console, line)
@@ -82,7 +77,7 @@ def _not_judged(judgement: Judgement) -> Iterator[str]:
         yield f"{judgement.single} of one run, nothing to compare"
 
 
-def findings(judgements: Sequence[Judgement], store: Place) -> list[str]:
+def findings(judgements: Sequence[Judgement], store: Store) -> list[str]:
     """Return lines on expectations that fail, with their worst runs, or cannot be judged."""
     lines = []
     for judgement in judgements:

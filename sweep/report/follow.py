@@ -24,8 +24,8 @@ from ..running.heartbeat import (
 )
 from ..running.progress import duration, say
 from ..spec.expectations import checks_of
-from ..store import reader
 from ..store.location import Place
+from ..store.store import Store
 from .expectations import report_checks
 
 READ_SECONDS = 0.5  # between two readings of the heartbeat
@@ -118,7 +118,7 @@ def _progress(beat: Mapping[str, Any]) -> str:
 
 
 def _report_end(place: Place, beat: Mapping[str, Any], console: Console) -> int:
-    counts = reader.counts(place)
+    counts = Store.open(place).counts()
     say(
         console,
         f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed,"
@@ -134,7 +134,7 @@ def _report_end(place: Place, beat: Mapping[str, Any], console: Console) -> int:
 
 
 def _report_undriven(place: Place, console: Console) -> int:
-    counts = reader.counts(place)
+    counts = Store.open(place).counts()
     if counts.is_open:
         rounds = " and further rounds of the refinement" if counts.refining else ""
         say(
@@ -148,11 +148,11 @@ def _report_undriven(place: Place, console: Console) -> int:
 
 
 def _exit_code(place: Place, console: Console) -> int:
-    """Report the checks of a finished sweep, and return its exit code."""
-    group = reader.open_group(place)
-    checks = checks_of(reader.read_descriptions(place)[0]["sweep"]["content"], str(place))
-    code = SOME_FAILED if reader.counts(place).failed else OK
-    return max(code, report_checks(group, checks, place, console))
+    """Report the expectations of a finished sweep, and return its exit code."""
+    store = Store.open(place)
+    expectations = checks_of(store.description.sweep.content, str(place))
+    code = SOME_FAILED if store.counts().failed else OK
+    return max(code, report_checks(store, expectations, console))
 
 
 def cancel(place: Place, patience: float, console: Console) -> int:
@@ -172,7 +172,7 @@ def cancel(place: Place, patience: float, console: Console) -> int:
     int
         Exit code of the command.
     """
-    reader.open_group(place)
+    Store.open(place)
     follower = Follower(place)
     deadline = time.monotonic() + patience
     asked_id = ""
@@ -181,7 +181,7 @@ def cancel(place: Place, patience: float, console: Console) -> int:
         submission = read_note(place, SUBMISSION)
         running = beat.get("state") == RUNNING and follower.silence < GONE_SECONDS
         if asked_id and beat.get("state") in (CANCELLED, BROKEN_OFF, STOPPED, FINISHED):
-            counts = reader.counts(place)
+            counts = Store.open(place).counts()
             say(
                 console,
                 f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are"

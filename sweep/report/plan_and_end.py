@@ -20,8 +20,8 @@ from ..results.notes import Notes
 from ..running.progress import Tally, duration, say
 from ..spec.designs import drawn_by
 from ..spec.file import Sweep
-from ..store import reader
 from ..store.location import Place
+from ..store.store import Store
 from ..workers.profiles import usable_cores
 from .expectations import report_checks
 from .totals import accuracy_lines, cache_line, failures, totals
@@ -97,12 +97,12 @@ def _seconds_of_comparison(config: RunConfig) -> float:
     return time.perf_counter() - begin
 
 
-def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
+def finish(place: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     """Print totals, failures, expectations and speed.
 
     Parameters
     ----------
-    store : Place
+    place : Place
         Where the store is.
     sweep : Sweep
         The sweep of the store.
@@ -116,23 +116,23 @@ def finish(store: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     int
         The exit code.
     """
-    group = reader.open_group(store)
-    counts = reader.counts(store)
-    table = totals(group)
+    store = Store.open(place)
+    counts = store.counts()
+    table = totals(store)
     if table is not None:
         console.print(table)
     failed = f"{counts.failed} failed" if counts.failed else "0 failed (none)"
     pending = f", {counts.pending} pending" if counts.pending else ""
     say(console, f"{counts.done} of {counts.runs} runs done, {failed}{pending}")
     say(console, _speed_line(tally))
-    say(console, f"cache hits: {cache_line(group)}")
-    for line in Notes.of(group).lines:
+    say(console, f"cache hits: {cache_line(store)}")
+    for line in Notes.of(store).lines:
         say(console, f"note: {line}")
-    for line in [*failures(group, store, sweep), *accuracy_lines(group, sweep)]:
+    for line in [*failures(store, sweep), *accuracy_lines(store, sweep)]:
         say(console, line)
     code = max(
         OK if counts.done == counts.runs else SOME_FAILED,
-        report_checks(group, sweep.expectations, store, console),
+        report_checks(store, sweep.expectations, console),
     )
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(sweep.axes) == section:
@@ -174,7 +174,7 @@ def interrupted(store: Place, command: str, console: Console) -> None:
     if not store.exists():
         say(console, "interrupted before anything was started")
         return
-    counts = reader.counts(store)
+    counts = Store.open(store).counts()
     say(
         console,
         f"interrupted: {counts.done + counts.failed} of {counts.runs} runs are committed in"
@@ -201,7 +201,7 @@ def too_many_failed(
         Where to print.
     """
     say(console, f"stopped: {stopped}")
-    for line in failures(reader.open_group(store), store, sweep):
+    for line in failures(Store.open(store), sweep):
         say(console, line)
     say(
         console,

@@ -1,12 +1,10 @@
 """A run's card: everything needed to trust one run and to repeat it, as Markdown."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import zarr
 
 from marsdisk.config import RunConfig, value_at
 from marsdisk.physics.constants import YEAR
@@ -15,11 +13,12 @@ from marsdisk.yamlfile import yaml_text
 
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy
-from ..results.columns import parameters, without_uncommitted
+from ..results.columns import without_uncommitted
 from ..results.notes import Notes
 from ..results.rerun import RecordedRuns
-from ..store import layout, reader
+from ..store import layout
 from ..store.recorded_tables import change_of_table
+from ..store.store import Store
 
 RESULTS = (
     "M_loss",
@@ -50,41 +49,40 @@ NUMERICS = (
 )
 #: Results in seconds that are repeated in years.
 TIMES = ("t_end", "t99", "gated_time")
+NOT_RECORDED = "not recorded"
 CACHE_COUNTS = ("hits", "misses", "rebuilds", "refused", "bytes")
 
 
-def card(group: zarr.Group, run: int, place: str) -> str:
+def card(store: Store, run: int) -> str:
     """Return the card of a run as Markdown.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     run : int
         Row of the run.
-    place : str
-        Location of the store, for the example in Python.
 
     Returns
     -------
     str
         Sections with headings, each followed by an empty line.
     """
-    recorded = RecordedRuns.of(group)
+    recorded = RecordedRuns.of(store)
     config = recorded.config(run)
-    status = int(_value(group, "status", run))
-    lines = [*_head(group, run, status), ""]
+    status = int(_value(store, "status", run))
+    lines = [*_head(store, run, status), ""]
     lines += ["## Parameters", "", "Parameters that vary in the sweep:", ""]
-    lines += [*_table(("key", "value", "unit", "meaning"), _varying(group, run)), ""]
+    lines += [*_table(("key", "value", "unit", "meaning"), _varying(store, run)), ""]
     if status == layout.DONE:
         lines += ["## Results", ""]
-        lines += [*_table(("quantity", "value", "unit", "meaning"), _results(group, run)), ""]
-        lines += ["## Notes", "", *_notes(group, run), ""]
-        lines += ["## Accuracy", "", *_accuracy(group, run), ""]
+        lines += [*_table(("quantity", "value", "unit", "meaning"), _results(store, run)), ""]
+        lines += ["## Notes", "", *_notes(store, run), ""]
+        lines += ["## Accuracy", "", *_accuracy(store, run), ""]
         heads = ("slot", *CACHE_COUNTS, "dropped because of")
-        lines += ["## Caches", "", *_table(heads, _caches(group, run)), ""]
-    lines += ["## Provenance", "", *_table(("item", "value"), _provenance(group, config)), ""]
-    lines += ["## Reproduce this run", "", *_rerun_lines(group, recorded, run, place), ""]
+        lines += ["## Caches", "", *_table(heads, _caches(store, run)), ""]
+    lines += ["## Provenance", "", *_table(("item", "value"), _provenance(store, config)), ""]
+    lines += ["## Reproduce this run", "", *_rerun_lines(store, recorded, run), ""]
     lines += ["## Configuration", ""]
     lines += ["Saved to a file, it gives the same run; keys not listed have the model's defaults."]
     lines += ["", *_configuration(config), ""]
@@ -126,39 +124,39 @@ def _fenced(content: str, language: str) -> Iterator[str]:
     yield fence
 
 
-def _value(group: zarr.Group, name: str, run: int) -> Any:
-    values = reader.part(group, name, run)[None]
-    status = reader.part(group, "status", run)[None]
+def _value(store: Store, name: str, run: int) -> Any:
+    values = store.rows(name, run)[None]
+    status = store.rows("status", run)[None]
     value = without_uncommitted(name, values, status)[0]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _unit_and_meaning(group: zarr.Group, name: str) -> tuple[str, str]:
-    attributes = group[name].attrs
+def _unit_and_meaning(store: Store, name: str) -> tuple[str, str]:
+    attributes = store.attributes(name)
     unit = str(attributes.get("units", "1"))
     if unit == "1":
         unit = ""
     return escaped(unit), escaped(attributes.get("long_name", ""))
 
 
-def _head(group: zarr.Group, run: int, status: int) -> Iterator[str]:
-    yield f"# Run {run} of the sweep {escaped(group.attrs['title'])}"
+def _head(store: Store, run: int, status: int) -> Iterator[str]:
+    yield f"# Run {run} of the sweep {escaped(store.description.title)}"
     yield ""
     yield (
-        f"- run_id: `{_value(group, 'run_id', run)}` (identifies configuration, tables and model"
+        f"- run_id: `{_value(store, 'run_id', run)}` (identifies configuration, tables and model"
         " version: same id, same numbers)"
     )
     yield f"- state: **{layout.STATUS.get(status, 'unknown')}**"
     if status == layout.DONE:
-        years = _value(group, "t_end", run) / YEAR
-        yield f"- ended after {years:.6g} yr: {_stop_reason(_value(group, 'stop_reason', run))}"
-        error = _value(group, "ledger_error", run)
+        years = _value(store, "t_end", run) / YEAR
+        yield f"- ended after {years:.6g} yr: {_stop_reason(_value(store, 'stop_reason', run))}"
+        error = _value(store, "ledger_error", run)
         yield (
             f"- ledger: start + supply = dust + losses to {error:.2g} of start and supply"
             " (round-off is about 1e-15)"
         )
     elif status == layout.FAILED:
-        yield f"- error: {escaped(_value(group, 'error', run))}"
+        yield f"- error: {escaped(_value(store, 'error', run))}"
     else:
         yield "- no result yet: its block is not committed"
 
@@ -170,39 +168,39 @@ def _stop_reason(number: int) -> str:
     return "no reason is recorded"
 
 
-def _varying(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+def _varying(store: Store, run: int) -> Iterator[Sequence[str]]:
     """Yield a row for each parameter; those with the same value in all runs come last."""
-    columns = {name: reader.column(group, name).tolist() for name in parameters(group)}
+    columns = {name: store.column(name).tolist() for name in store.parameters}
 
     def is_constant(name: str) -> bool:
         return len({repr(value) for value in columns[name]}) == 1
 
     for name in sorted(columns, key=is_constant):
-        key = escaped(group[name].attrs.get("config_key", name))
-        yield key, _all_digits(columns[name][run]), *_unit_and_meaning(group, name)
+        key = escaped(store.attributes(name).get("config_key", name))
+        yield key, _all_digits(columns[name][run]), *_unit_and_meaning(store, name)
 
 
-def _results(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
+def _results(store: Store, run: int) -> Iterator[Sequence[str]]:
     for name in (*RESULTS, *NUMERICS):
-        if name not in group:
+        if name not in store:
             continue
-        value = _value(group, name, run)
+        value = _value(store, name, run)
         shown = _all_digits(value)
         if name in TIMES:
             shown += f" ({value / YEAR:.4g} yr)"
-        yield escaped(name), shown, *_unit_and_meaning(group, name)
+        yield escaped(name), shown, *_unit_and_meaning(store, name)
 
 
-def _notes(group: zarr.Group, run: int) -> Iterator[str]:
-    lines = Notes.of(group, np.array([run])).lines
+def _notes(store: Store, run: int) -> Iterator[str]:
+    lines = Notes.of(store, np.array([run])).lines
     if not lines:
         yield "No caveat applies to this run (docs/model.md lists those that are checked)."
     for line in lines:
         yield f"- {escaped(line)}"
 
 
-def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
-    accuracy = Accuracy.of(group)
+def _accuracy(store: Store, run: int) -> Iterator[str]:
+    accuracy = Accuracy.of(store)
     if accuracy is not None and run in accuracy.lost:
         yield "The comparison runs failed; the command below shows why."
         return
@@ -213,8 +211,8 @@ def _accuracy(group: zarr.Group, run: int) -> Iterator[str]:
         )
         return
     for name in (*ERRORS, layout.ORDER_BINS):
-        if name in group:
-            yield f"- {name}: {_unit_and_meaning(group, name)[1]}"
+        if name in store:
+            yield f"- {name}: {_unit_and_meaning(store, name)[1]}"
     yield ""
     yield from _table(("quantity", *ERRORS, "order", "limits", "verdict"), _errors(accuracy, run))
 
@@ -232,34 +230,31 @@ def _errors(accuracy: Accuracy, run: int) -> Iterator[Sequence[str]]:
         yield escaped(quantity), *errors_shown, order_shown, limits_shown, verdict
 
 
-def _caches(group: zarr.Group, run: int) -> Iterator[Sequence[str]]:
-    counts = {name: _value(group, f"cache_{name}", run) for name in CACHE_COUNTS}
-    invalidations = _value(group, "cache_invalidations", run)
-    reasons = reader.column(group, "reason").tolist()
-    for i, slot in enumerate(reader.column(group, "cache").tolist()):
+def _caches(store: Store, run: int) -> Iterator[Sequence[str]]:
+    counts = {name: _value(store, f"cache_{name}", run) for name in CACHE_COUNTS}
+    invalidations = _value(store, "cache_invalidations", run)
+    reasons = store.column("reason").tolist()
+    for i, slot in enumerate(store.column("cache").tolist()):
         causes = zip(reasons, invalidations[i], strict=True)
         dropped = ", ".join(f"{reason} {count}" for reason, count in causes if count)
         yield escaped(slot), *(str(counts[name][i]) for name in counts), escaped(dropped or "-")
 
 
-def _provenance(group: zarr.Group, config: RunConfig) -> Iterator[Sequence[str]]:
-    record: Any = group.attrs["provenance"]
-    recorded = defaultdict(lambda: "not recorded", record)
-    yield "model version", escaped(recorded["model_version"])
-    commit = escaped(record.get("git_commit") or "none: installed from a package")
-    if record.get("git_dirty"):
+def _provenance(store: Store, config: RunConfig) -> Iterator[Sequence[str]]:
+    record = store.description.provenance
+    yield "model version", escaped(record.model_version)
+    commit = escaped(record.git_commit or "none: installed from a package")
+    if record.git_dirty:
         commit += " with uncommitted changes"
     yield "git commit", commit
-    host = f" on {escaped(record['host'])}" if "host" in record else ""
-    yield "made", f"{escaped(recorded['created'])}{host}, {escaped(recorded['platform'])}"
-    packages = record.get("packages")
-    if not isinstance(packages, dict):
-        packages = {}
-    versions = [f"Python {recorded['python']}"]
-    versions += [f"{name} {version}" for name, version in packages.items()]
+    host = f" on {escaped(record.host)}" if record.host else ""
+    created = escaped(record.created or NOT_RECORDED)
+    yield "made", f"{created}{host}, {escaped(record.platform or NOT_RECORDED)}"
+    versions = [f"Python {record.python or NOT_RECORDED}"]
+    versions += [f"{name} {version}" for name, version in record.packages.items()]
     yield "Python and packages", escaped(", ".join(versions))
-    yield from _tables(recorded["tables"], config)
-    yield "plan", f"`{group.attrs['plan_digest']}`"
+    yield from _tables(record.tables, config)
+    yield "plan", f"`{store.description.plan_digest}`"
 
 
 def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence[str]]:
@@ -272,7 +267,7 @@ def _tables(recorded: Mapping[str, str], config: RunConfig) -> Iterator[Sequence
             yield f"table {escaped(name)}", f"SHA-256 {digest}{changed}"
 
 
-def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str) -> Iterator[str]:
+def _rerun_lines(store: Store, recorded: RecordedRuns, run: int) -> Iterator[str]:
     repetition = recorded.repetition(run)
     if repetition.command:
         yield "This run alone, then its comparison with tighter steps and other bins:"
@@ -288,9 +283,10 @@ def _rerun_lines(group: zarr.Group, recorded: RecordedRuns, run: int, place: str
         yield ""
     yield "In Python:"
     yield ""
-    name = _value(group, "run_id", run)
+    name = _value(store, "run_id", run)
     yield from _fenced(
-        f"import sweep\n\nruns = sweep.open_store({place!r})\nrun = runs.isel(run={run})  # its"
-        f" arrays, with units in .attrs\nconfig = runs.sweep.config({name!r})",
+        f"import sweep\n\nruns = sweep.open_store({str(store)!r})\n"
+        f"run = runs.isel(run={run})  # its arrays, with units in .attrs\n"
+        f"config = runs.sweep.config({name!r})",
         "python",
     )

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from rich.console import Group
 from rich.table import Table
@@ -12,8 +11,8 @@ from rich.text import Text
 
 from ..common.errors import StoreError
 from ..common.text import text
-from ..results.columns import Columns, label, parameters
-from ..store import reader
+from ..results.columns import Columns, label
+from ..store.store import Store
 
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 #: Least width of a column of prose, in characters; longer cells are folded.
@@ -54,7 +53,7 @@ def runs_table(
     """
     is_chosen = names is not None
     if names is None:
-        names = [*parameters(columns.group), *RESULTS]
+        names = [*columns.store.parameters, *RESULTS]
     if not rows or not all(names):
         raise StoreError("the name of a column is empty; write --columns T0,M_loss")
     shown = runs[:rows]
@@ -63,14 +62,14 @@ def runs_table(
         for name in dict.fromkeys(names)
         if name != "run"
     }
-    heads = {name: label(columns.group, name) for name in content}
+    heads = {name: label(columns.store, name) for name in content}
     run_width = max(len("run"), len(str(int(shown.max(initial=0)))))
     free = width - run_width - BORDER_WIDTH - 1
     least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
     if sum(characters + BORDER_WIDTH for characters in least.values()) > free:
         heads = {name: head.replace(" ", "\n") for name, head in heads.items()}
         least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
-    by_weight = list(content) if is_chosen else _by_weight(columns.group, list(content))
+    by_weight = list(content) if is_chosen else _by_weight(columns.store, list(content))
     fitting = _fitting(least, free, by_weight)
     table = Table()
     table.add_column("run", justify="right")
@@ -97,9 +96,9 @@ def _cell(value: Any) -> str:
     return "-" if value == "not_yet" else text(value)
 
 
-def _by_weight(group: zarr.Group, names: Sequence[str]) -> Sequence[str]:
+def _by_weight(store: Store, names: Sequence[str]) -> Sequence[str]:
     """Return the names from the most important: axes, main results, everything else."""
-    first = [*reader.axis_names(group), "status", "M_loss", "stop_reason"]
+    first = [*store.axes, "status", "M_loss", "stop_reason"]
     return [
         *(name for name in first if name in names),
         *(name for name in names if name not in first),
@@ -129,16 +128,16 @@ def _fitting(least: Mapping[str, int], free: int, by_weight: Sequence[str]) -> l
     return [name for name in least if name in fitting]
 
 
-def cache_table(group: zarr.Group, runs: NDArray[np.int64]) -> Table:
+def cache_table(store: Store, runs: NDArray[np.int64]) -> Table:
     """Return the lookups of each slot over ``runs``, and why its values were dropped."""
-    slots = reader.column(group, "cache").tolist()
-    reasons = reader.column(group, "reason").tolist()
+    slots = store.column("cache").tolist()
+    reasons = store.column("reason").tolist()
     counts = {
-        name: reader.column(group, f"cache_{name}")[runs].sum(axis=0)
+        name: store.column(f"cache_{name}")[runs].sum(axis=0)
         for name in ("hits", "misses", "rebuilds", "refused")
     }
-    seconds = np.nansum(reader.column(group, "cache_build_time")[runs], axis=0)
-    invalidations = reader.column(group, "cache_invalidations")[runs].sum(axis=0).tolist()
+    seconds = np.nansum(store.column("cache_build_time")[runs], axis=0)
+    invalidations = store.column("cache_invalidations")[runs].sum(axis=0).tolist()
     table = Table()
     table.add_column("slot", justify="left")
     for head in (*counts, "build time [ms]"):

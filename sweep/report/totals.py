@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
@@ -19,8 +18,8 @@ from ..results.rerun import RecordedRuns
 from ..running.progress import duration
 from ..spec.designs import POINT
 from ..spec.file import Sweep
-from ..store import layout, reader
-from ..store.location import Place
+from ..store import layout
+from ..store.store import Store
 
 #: Rows of the table of totals.
 MAX_ROWS = 40
@@ -29,7 +28,7 @@ MAX_COLUMNS = 8
 AVAILABLE = "M_available"
 
 
-def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
+def totals(store: Store, name: str = "M_loss") -> Table | None:
     """Return a table of a result over the axes of the product, summed over rings.
 
     A cell with a failed, pending or excluded run says so instead of showing a sum without it.
@@ -37,7 +36,7 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     name : str
         A scalar of each run.
@@ -47,12 +46,12 @@ def totals(group: zarr.Group, name: str = "M_loss") -> Table | None:
     Table or None
         None where there is no axis to lay out.
     """
-    if POINT in reader.axis_names(group):
+    if POINT in store.axes:
         return None  # for points of a design there are sweep summary and sweep sensitivity
-    results = outcomes(group, name)
+    results = outcomes(store, name)
     if not results.axes:
         return None
-    available = _available(group, name, results)
+    available = _available(store, name, results)
     codes = {axis: coded(results.labels[axis]) for axis in results.axes}
     short_axes = [axis for axis in results.axes if len(codes[axis][0]) <= MAX_COLUMNS]
     column_axis = short_axes[-1] if short_axes else None
@@ -85,14 +84,14 @@ def _label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _available(group: zarr.Group, name: str, results: Outcomes) -> NDArray[np.float64] | None:
+def _available(store: Store, name: str, results: Outcomes) -> NDArray[np.float64] | None:
     """Return the mass that each case could have lost, (cases,) in M_Mars.
 
     None where it is not known of all cases, or ``name`` is no loss of mass.
     """
-    if name != "M_loss" or AVAILABLE not in group:
+    if name != "M_loss" or AVAILABLE not in store:
         return None
-    available = outcomes(group, AVAILABLE)
+    available = outcomes(store, AVAILABLE)
     is_known = np.isfinite(available.value[results.state == GOOD])
     return available.value if is_known.all() else None
 
@@ -112,15 +111,13 @@ def _cell(
     return f"{text(value)}{share}"
 
 
-def failures(group: zarr.Group, store: Place, sweep: Sweep, max_runs: int = 10) -> list[str]:
+def failures(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:
     """Return lines on failed runs, each with its error and the command that repeats it.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
-    store : Place
-        Where the store is, for messages.
     sweep : Sweep
         The sweep of the store.
     max_runs : int
@@ -131,9 +128,9 @@ def failures(group: zarr.Group, store: Place, sweep: Sweep, max_runs: int = 10) 
     list of str
         Empty where no run has failed.
     """
-    failed = np.flatnonzero(reader.column(group, "status") == layout.FAILED)
-    errors = reader.column(group, "error").tolist() if failed.size else []
-    recorded = RecordedRuns.of(group, sweep)
+    failed = np.flatnonzero(store.column("status") == layout.FAILED)
+    errors = store.column("error").tolist() if failed.size else []
+    recorded = RecordedRuns.of(store, sweep)
     lines = []
     for run in failed[:max_runs].tolist():
         lines.append(f"run {run} failed: {errors[run]}")
@@ -161,12 +158,12 @@ def _rerun_lines(
     return lines
 
 
-def accuracy_lines(group: zarr.Group, sweep: Sweep, max_runs: int = 10) -> list[str]:
+def accuracy_lines(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:
     """Return lines on the numerical errors of each quantity, those beyond a limit, and the cure.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     sweep : Sweep
         The sweep of the store, with the limits.
@@ -179,11 +176,11 @@ def accuracy_lines(group: zarr.Group, sweep: Sweep, max_runs: int = 10) -> list[
         Empty where the sweep file has no ``accuracy:``.
     """
     spec = sweep.spec.accuracy
-    accuracy = None if spec is None else Accuracy.of(group, spec)
+    accuracy = None if spec is None else Accuracy.of(store, spec)
     if accuracy is None:
         return []
-    recorded = RecordedRuns.of(group, sweep)
-    count = f"repeated {accuracy.compared.size} of {runs_of(group).size} runs"
+    recorded = RecordedRuns.of(store, sweep)
+    count = f"repeated {accuracy.compared.size} of {runs_of(store).size} runs"
     lines = [f"{count} with tighter steps and with half and twice the bins"]
     if accuracy.compared.size:
         lines[0] += "; relative errors:"
@@ -278,15 +275,15 @@ def _limit_options(accuracy: Accuracy) -> str:
     return options
 
 
-def cache_line(group: zarr.Group) -> str:
+def cache_line(store: Store) -> str:
     """Return the share of cache hits in all finished runs, and the time that they saved."""
-    hits = reader.column(group, "cache_hits").sum(axis=0)
-    misses = reader.column(group, "cache_misses").sum(axis=0)
-    builds = misses + reader.column(group, "cache_rebuilds").sum(axis=0)
+    hits = store.column("cache_hits").sum(axis=0)
+    misses = store.column("cache_misses").sum(axis=0)
+    builds = misses + store.column("cache_rebuilds").sum(axis=0)
     lookups = int((hits + builds).sum())
     if not lookups:
         return "not used"
-    seconds = np.nansum(reader.column(group, "cache_build_time"), axis=0)
+    seconds = np.nansum(store.column("cache_build_time"), axis=0)
     saved = float(np.sum(hits * seconds / np.maximum(builds, 1)))
     return (
         f"{100.0 * int(hits.sum()) / lookups:.1f} % of {lookups} lookups, saving"

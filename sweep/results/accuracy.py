@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk.convergence import refinement_for
 
 from ..spec.file import AccuracySpec
 from ..spec.old_keys import recorded_content
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 
 ERRORS = ("err_time", "err_bins")
 Array = NDArray[Any]
@@ -42,12 +42,12 @@ class Accuracy:
     lost: Array  #: numbers of runs that could not be repeated
 
     @classmethod
-    def of(cls, group: zarr.Group, spec: AccuracySpec | None = None) -> "Accuracy | None":
+    def of(cls, store: Store, spec: AccuracySpec | None = None) -> "Accuracy | None":
         """Read the errors in a store.
 
         Parameters
         ----------
-        group : zarr.Group
+        store : Store
             The store.
         spec : AccuracySpec, optional
             Section with the limits; that which the store records if not given.
@@ -57,20 +57,22 @@ class Accuracy:
         Accuracy or None
             None where no run of the store is repeated.
         """
-        if not all(name in group for name in ERRORS):
+        if not all(name in store for name in ERRORS):
             return None
         if spec is None:
-            spec = AccuracySpec.model_validate(recorded_content(group.attrs).get("accuracy") or {})
-        errors = {name: reader.column(group, name) for name in ERRORS}
+            spec = AccuracySpec.model_validate(
+                recorded_content(store.description.sweep).get("accuracy") or {}
+            )
+        errors = {name: store.column(name) for name in ERRORS}
         repeated = ~np.isnan(errors["err_time"]).any(axis=1)
         failed = repeated.copy()
         for numbers in errors.values():
             failed &= np.isinf(numbers).all(axis=1)
         orders = np.full(errors["err_bins"].shape, np.nan)
-        if layout.ORDER_BINS in group:
-            orders[:] = reader.column(group, layout.ORDER_BINS)
+        if layout.ORDER_BINS in store:
+            orders[:] = store.column(layout.ORDER_BINS)
         return cls(
-            quantities=tuple(reader.column(group, "quantity").tolist()),
+            quantities=tuple(store.column("quantity").tolist()),
             errors=errors,
             orders=orders,
             limits={"err_time": spec.time_limit, "err_bins": spec.bins_limit},

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk.notes import Note
@@ -14,11 +13,10 @@ from marsdisk.result import StopReason
 
 from ..common.errors import StoreError
 from ..spec.expressions import Expression, Labels
-from ..store import layout, reader
+from ..store import layout
 from ..store.cases import cases as product_of
+from ..store.store import Store
 
-#: Coordinates of the runs that are no parameters.
-BOOKKEEPING = ("run_id", "block", "in_product", layout.ROUND)
 #: Words for the numbers of states and stop reasons, in the order of the numbers.
 STATES: Mapping[str, tuple[str, ...]] = {
     "status": tuple(layout.STATUS.values()),
@@ -33,14 +31,9 @@ _FILLS = {variable.name: variable.fill for variable in layout.EVERY_VARIABLE}
 EARLY = (StopReason.OPTICAL_DEPTH, StopReason.LOSS_RATE)
 
 
-def parameters(group: zarr.Group) -> list[str]:
-    """Return the names of the parameters that the sweep varies, in the order of its file."""
-    return [name for name in str(group.attrs["coordinates"]).split() if name not in BOOKKEEPING]
-
-
-def label(group: zarr.Group, name: str) -> str:
+def label(store: Store, name: str) -> str:
     """Return the name with its unit, such as ``M_loss [M_Mars]``, or alone if it has none."""
-    unit = str(group[name].attrs.get("units", "1"))
+    unit = store.unit(name)
     return name if unit == "1" else f"{name} [{unit}]"
 
 
@@ -98,9 +91,9 @@ def without_uncommitted(name: str, values: NDArray[Any], status: NDArray[Any]) -
     return values
 
 
-def runs_of(group: zarr.Group) -> NDArray[np.int64]:
+def runs_of(store: Store) -> NDArray[np.int64]:
     """Return the rows of all runs; rows that an extension left unused hold none."""
-    return np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
+    return np.flatnonzero(store.column("status") != layout.UNUSED)
 
 
 def in_words(name: str, values: NDArray[Any], status: NDArray[Any]) -> NDArray[Any]:
@@ -141,18 +134,18 @@ class Columns(Mapping[str, NDArray[Any]]):
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
 
     Examples
     --------
-    >>> columns = Columns(reader.open_group("results/temperature_supply.zarr"))
+    >>> columns = Columns(Store.open("results/temperature_supply.zarr"))
     >>> columns.where('T0 > 3500 and status == "done"')  # rows of runs
     """
 
-    def __init__(self, group: zarr.Group) -> None:
-        self.group = group
-        self._names = ["run", *dict.fromkeys([*parameters(group), *reader.scalar_names(group)])]
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._names = ["run", *dict.fromkeys([*store.parameters, *store.scalar_names])]
         self._columns: dict[str, NDArray[Any]] = {}
         self._values: dict[tuple[str, int], Any] = {}
 
@@ -171,19 +164,19 @@ class Columns(Mapping[str, NDArray[Any]]):
         if (name, run) not in self._values:
             row = slice(run, run + 1)
             status = self._status[row]
-            values = without_uncommitted(name, reader.part(self.group, name, row), status)
+            values = without_uncommitted(name, self.store.rows(name, row), status)
             self._values[name, run] = in_words(name, values, status).tolist()[0]
         return self._values[name, run]
 
     @cached_property
     def _status(self) -> NDArray[Any]:
-        return reader.column(self.group, "status")
+        return self.store.column("status")
 
     def _read(self, name: str) -> NDArray[Any]:
         if name == "run":
             return np.arange(self._status.size)
         # an extension may have made the column longer since the states were read
-        values = reader.column(self.group, name)[: self._status.size]
+        values = self.store.column(name)[: self._status.size]
         return in_words(name, without_uncommitted(name, values, self._status), self._status)
 
     def __contains__(self, name: object) -> bool:
@@ -203,29 +196,14 @@ class Columns(Mapping[str, NDArray[Any]]):
         return runs[Expression(condition).condition(self, WORDS)[runs]]
 
 
-def ring_axis(group: zarr.Group) -> str | None:
-    """Return the axis whose values are the rings of one disk, if there is one."""
-    return ring_axis_of(group.attrs)
-
-
-def ring_axis_of(attributes: Mapping[str, Any]) -> str | None:
-    """Return the same as :func:`ring_axis`, from the attributes of a store."""
-    axes = attributes["sweep"]["content"].get("axes", {})
-    for name in attributes["axes"]:
-        content = axes.get(name)
-        if isinstance(content, dict) and "rings" in content:
-            return str(name)
-    return None
-
-
 def adds_up(unit: str) -> bool:
     """Return whether the sum of a quantity with this unit over the rings is that of the disk."""
     return unit in {"M_Mars", "M_Mars s-1", "J"}
 
 
-def labels(group: zarr.Group, name: str) -> list[Any]:
+def labels(store: Store, name: str) -> list[Any]:
     """Return the value of a parameter for each run; ``null`` where the configuration has none."""
-    return _with_nulls(reader.column(group, name))
+    return _with_nulls(store.column(name))
 
 
 def _with_nulls(values: NDArray[Any]) -> list[Any]:
@@ -270,7 +248,7 @@ def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
 
 
 def cells(
-    group: zarr.Group,
+    store: Store,
     name: str,
     x: str,
     y: str,
@@ -284,7 +262,7 @@ def cells(
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     name : str
         Of the scalar.
@@ -311,10 +289,10 @@ def cells(
         message names it.
     """
     if columns is None:
-        columns = Columns(group)
+        columns = Columns(store)
     if among is None:
-        among = runs_of(group)
-    runs, values_of = _cases(group, columns, among)
+        among = runs_of(store)
+    runs, values_of = _cases(store, columns, among)
     selected = np.ones(runs.size, np.bool_)
     for key, value in fixed.items():
         selected &= equal(values_of(key), value)
@@ -331,7 +309,7 @@ def cells(
     if hidden.size:
         first = int(hidden[0])
         hiding_run = int(run[j, i, k][first])
-        differing = _differing(group, int(runs[first]), hiding_run, {x, y})
+        differing = _differing(store, int(runs[first]), hiding_run, {x, y})
         cell = f"{x} = {xs[i[first]]}, {y} = {ys[j[first]]}"
         raise StoreError(f"several runs share {cell}; fix {differing}")
     has_run = run >= 0
@@ -358,16 +336,16 @@ def cells(
 
 
 def _cases(
-    group: zarr.Group, columns: Columns, among: NDArray[np.int64]
+    store: Store, columns: Columns, among: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
     """Return the run of each case, and a function that gives a parameter's value for each case.
 
     A run that several cases share is repeated; a run that is no case of the product counts once.
     """
-    if layout.CASE_RUN not in group:
+    if layout.CASE_RUN not in store:
         return among, lambda key: columns[key][among]
-    axes = reader.axis_names(group)
-    case_runs, case_labels = product_of(group, axes)
+    axes = store.axes
+    case_runs, case_labels = product_of(store, axes)
     is_chosen = np.isin(case_runs, among)
     extra_runs = np.setdiff1d(among, case_runs)
     runs = np.concatenate([case_runs[is_chosen], extra_runs])
@@ -375,7 +353,7 @@ def _cases(
     labels_of_axes = {
         axis: np.concatenate([case_labels[axis][is_chosen], columns[axis][extra_runs]])
         for axis in axes
-        if "config_key" not in group[axis].attrs
+        if not store.is_key(axis)
     }
 
     def values_of(key: str) -> NDArray[Any]:
@@ -387,12 +365,12 @@ def _cases(
     return runs, values_of
 
 
-def _differing(group: zarr.Group, run: int, other_run: int, ignored: set[str]) -> str:
+def _differing(store: Store, run: int, other_run: int, ignored: set[str]) -> str:
     """Return the names of the parameters in which two runs differ."""
     names = [
         key
-        for key in parameters(group)
-        if key not in ignored and reader.part(group, key, run) != reader.part(group, key, other_run)
+        for key in store.parameters
+        if key not in ignored and store.rows(key, run) != store.rows(key, other_run)
     ]
     return ", ".join(names) or "another parameter"
 

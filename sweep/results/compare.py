@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from rich.table import Table
 
 from ..common.text import STOP_LABELS, text
-from ..store import layout, reader
-from .columns import label, parameters, runs_of, without_uncommitted
+from ..store import layout
+from ..store.schema import ArraySpec
+from ..store.store import Store
+from .columns import label, runs_of, without_uncommitted
 from .notes import Notes
 
 #: Arrays that depend on the circumstances of a computation (worker, speed, caches), not on its
@@ -76,7 +77,7 @@ class Comparison:
         return not (self.differences or self.states or self.only[0] or self.only[1])
 
 
-def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
+def compare(a: Store, b: Store, rtol: float = 0.0) -> Comparison:
     """Match the runs of two stores and compare their results.
 
     Runs are matched by run_id, the remaining ones by the values of all parameters that either
@@ -84,7 +85,7 @@ def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
 
     Parameters
     ----------
-    a, b : zarr.Group
+    a, b : Store
         The two stores.
     rtol : float
         Largest relative difference that is tolerated: relative to the larger of the two values,
@@ -132,12 +133,12 @@ def compare(a: zarr.Group, b: zarr.Group, rtol: float = 0.0) -> Comparison:
     )
 
 
-def _matched_runs(a: zarr.Group, b: zarr.Group) -> tuple[NDArray[np.int64], int]:
+def _matched_runs(a: Store, b: Store) -> tuple[NDArray[np.int64], int]:
     """Return the pairs (pairs, 2) of runs of A and B, and how many have the same run_id."""
     runs_a = runs_of(a).tolist()
     runs_b = runs_of(b).tolist()
-    ids_a = reader.column(a, "run_id").tolist()
-    ids_b = reader.column(b, "run_id").tolist()
+    ids_a = a.column("run_id").tolist()
+    ids_b = b.column("run_id").tolist()
     run_of_id = {ids_b[run]: run for run in runs_b}
     by_id = [(run, run_of_id[ids_a[run]]) for run in runs_a if ids_a[run] in run_of_id]
     matched_a = {run for run, _ in by_id}
@@ -154,32 +155,32 @@ def _matched_runs(a: zarr.Group, b: zarr.Group) -> tuple[NDArray[np.int64], int]
     return pairs, len(by_id)
 
 
-def _unmatched_runs(group: zarr.Group, matched: NDArray[np.int64]) -> list[int]:
-    return sorted({*runs_of(group).tolist()} - {*matched.tolist()})
+def _unmatched_runs(store: Store, matched: NDArray[np.int64]) -> list[int]:
+    return sorted({*runs_of(store).tolist()} - {*matched.tolist()})
 
 
-def _coordinates(group: zarr.Group) -> dict[str, str]:
+def _coordinates(store: Store) -> dict[str, str]:
     """Return the name of the coordinate of each swept configuration key."""
     return {
-        str(group[name].attrs["config_key"]): name
-        for name in parameters(group)
-        if "config_key" in group[name].attrs
+        str(store.attributes(name)["config_key"]): name
+        for name in store.parameters
+        if store.is_key(name)
     }
 
 
-def _parameter_values(group: zarr.Group, keys: list[str]) -> list[tuple[Any, ...]]:
+def _parameter_values(store: Store, keys: list[str]) -> list[tuple[Any, ...]]:
     """Return the values of the configuration keys for each run.
 
     A key that the store does not sweep has the value of its base configuration in every run.
     """
-    coordinates = _coordinates(group)
-    runs = reader.column(group, "status").size
+    coordinates = _coordinates(store)
+    runs = store.column("status").size
     columns = list[list[Any]]()
     for key in keys:
         if key in coordinates:
-            values = reader.column(group, coordinates[key]).tolist()
+            values = store.column(coordinates[key]).tolist()
         else:
-            values = [_base_value(group, key)] * runs
+            values = [_base_value(store, key)] * runs
         columns.append([_comparable(value) for value in values])
     if not columns:
         return [()] * runs
@@ -195,19 +196,19 @@ def _comparable(value: Any) -> Any:
     return str(value)
 
 
-def _base_value(group: zarr.Group, key: str) -> Any:
-    value: Any = group.attrs["base_config"]
+def _base_value(store: Store, key: str) -> Any:
+    value: Any = store.description.base_config
     for word in key.split("."):
         value = value.get(word) if isinstance(value, Mapping) else None
     return value
 
 
 def _both(
-    a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64]
+    a: Store, b: Store, name: str, pairs: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return an array of both stores, (pairs, ...) each."""
-    left = without_uncommitted(name, reader.column(a, name), reader.column(a, "status"))
-    right = without_uncommitted(name, reader.column(b, name), reader.column(b, "status"))
+    left = without_uncommitted(name, a.column(name), a.column("status"))
+    right = without_uncommitted(name, b.column(name), b.column("status"))
     return left[pairs[:, 0]], right[pairs[:, 1]]
 
 
@@ -234,7 +235,7 @@ def _ending(status: int, reason: int) -> str:
     return f"{words} ({STOP_LABELS.get(reason, 'unknown')})"
 
 
-def _arrays(a: zarr.Group, b: zarr.Group) -> tuple[list[str], list[str]]:
+def _arrays(a: Store, b: Store) -> tuple[list[str], list[str]]:
     """Return the names of results that both stores have in one shape, and those of the others."""
     results_a = _results(a)
     results_b = _results(b)
@@ -246,20 +247,18 @@ def _arrays(a: zarr.Group, b: zarr.Group) -> tuple[list[str], list[str]]:
     return shared, sorted((results_a.keys() | results_b.keys()) - {*shared})
 
 
-def _results(group: zarr.Group) -> dict[str, Any]:
+def _results(store: Store) -> dict[str, ArraySpec]:
     """Return the arrays of numbers along ``run`` that are compared, by name in order."""
-    left_out = {*CIRCUMSTANCES, *parameters(group), "status", "stop_reason"}
-    results = dict[str, Any]()
-    for name, array in sorted(group.arrays()):
-        dimensions = array.metadata.dimension_names  # type: ignore[union-attr]
-        is_along_run = dimensions is not None and dimensions[:1] == ("run",)
-        if is_along_run and name not in left_out and array.dtype.kind in "fiu":
-            results[name] = array
-    return results
+    left_out = {*CIRCUMSTANCES, *store.parameters, "status", "stop_reason"}
+    return {
+        name: spec
+        for name, spec in sorted(store.arrays.items())
+        if spec.dims[0] == "run" and name not in left_out and spec.kind in "fiu"
+    }
 
 
 def _difference(
-    a: zarr.Group, b: zarr.Group, name: str, pairs: NDArray[np.int64], rtol: float
+    a: Store, b: Store, name: str, pairs: NDArray[np.int64], rtol: float
 ) -> tuple[Difference | None, bool]:
     """Return the difference of an array beyond ``rtol``, if any, and whether all bits agree."""
     runs = 0
@@ -285,17 +284,17 @@ def _difference(
     return Difference(label(a, name), runs, largest, (run_a, run_b), values), same_bits
 
 
-def _scalar_text(group: zarr.Group, name: str, run: int) -> str:
-    value = reader.part(group, name, run)
+def _scalar_text(store: Store, name: str, run: int) -> str:
+    value = store.rows(name, run)
     return text(value.tolist()) if np.ndim(value) == 0 else ""
 
 
-def _rows(group: zarr.Group, name: str, runs: NDArray[np.int64]) -> NDArray[Any]:
+def _rows(store: Store, name: str, runs: NDArray[np.int64]) -> NDArray[Any]:
     start = int(runs.min())
     stop = int(runs.max()) + 1
     if stop - start <= MAX_ROWS_READ_PER_RUN * runs.size:
-        return np.ascontiguousarray(reader.part(group, name, slice(start, stop))[runs - start])
-    return reader.part(group, name, runs)
+        return np.ascontiguousarray(store.rows(name, slice(start, stop))[runs - start])
+    return store.rows(name, runs)
 
 
 def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -319,26 +318,27 @@ def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
     return np.where(lost.any(axis=axes), np.inf, ratio)
 
 
-def reasons(a: zarr.Group, b: zarr.Group) -> Iterator[str]:
+def reasons(a: Store, b: Store) -> Iterator[str]:
     """Yield a line for each difference in configuration and environment between two stores."""
     keys_a = _coordinates(a)
     keys_b = _coordinates(b)
     swept = {**keys_a, **keys_b}
-    yield from _unequal(a.attrs["base_config"], b.attrs["base_config"], "", ignored=swept)
+    yield from _unequal(a.description.base_config, b.description.base_config, "", ignored=swept)
     for key, name in swept.items():
         if key not in keys_b:
             yield f"{key} is swept in A ({name}) and {text(_base_value(b, key))} in B"
         elif key not in keys_a:
             yield f"{key} is swept in B ({name}) and {text(_base_value(a, key))} in A"
-    made_a: Any = a.attrs["provenance"]
-    made_b: Any = b.attrs["provenance"]
+    record_a = a.description.provenance
+    record_b = b.description.provenance
     names = ["model_version", "git_commit", "git_dirty", "python", "platform"]
-    if "host" in made_a and "host" in made_b:  # recorded on request only
+    if record_a.host and record_b.host:  # recorded on request only
         names.append("host")
     for name in names:
-        yield from _unequal(made_a.get(name), made_b.get(name), name.replace("_", " "))
-    yield from _unequal(made_a.get("packages", {}), made_b.get("packages", {}), "package")
-    yield from _unequal(made_a.get("tables", {}), made_b.get("tables", {}), "table")
+        words = name.replace("_", " ")
+        yield from _unequal(getattr(record_a, name), getattr(record_b, name), words)
+    yield from _unequal(record_a.packages, record_b.packages, "package")
+    yield from _unequal(record_a.tables, record_b.tables, "table")
 
 
 def _unequal(a: Any, b: Any, name: str, ignored: Collection[str] = ()) -> Iterator[str]:

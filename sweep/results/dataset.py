@@ -20,10 +20,11 @@ from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, RunChangedWarning, StoreError
 from ..common.text import text
-from ..store import layout, reader
-from ..store.locate import locate
+from ..store import layout
+from ..store.description import Description
 from ..store.location import Place
-from .columns import STATES, adds_up, ring_axis_of
+from ..store.store import Store
+from .columns import STATES, adds_up
 from .notes import UNRECORDED, Notes
 from .rerun import RecordedRuns
 
@@ -55,7 +56,7 @@ class SweepAccessor:
     @property
     def axes(self) -> list[str]:
         """Axes of the product, in the order of the sweep file."""
-        return [str(name) for name in self._dataset.attrs["axes"]]
+        return self._description.axes
 
     def _cases(self) -> xarray.Dataset:
         """Return the product's cases along ``run``, with their values on the axes.
@@ -322,12 +323,16 @@ class SweepAccessor:
     @cached_property
     def _recorded(self) -> RecordedRuns:
         return RecordedRuns(
-            self._dataset.attrs, lambda name: np.atleast_1d(self._dataset[name].values)
+            self._description, lambda name: np.atleast_1d(self._dataset[name].values)
         )
+
+    @cached_property
+    def _description(self) -> Description:
+        return Description.of(self._dataset.attrs)
 
     @property
     def _ring(self) -> str | None:
-        return ring_axis_of(self._dataset.attrs)
+        return self._description.ring_axis
 
     def __repr__(self) -> str:
         return "\n".join([self._title, *(f"  {line}" for line in self._counts())])
@@ -359,7 +364,7 @@ class SweepAccessor:
     @property
     def _title(self) -> str:
         return (
-            f"sweep {self._dataset.attrs['title']}: {self._dataset.sizes.get('run', 0)} runs over"
+            f"sweep {self._description.title}: {self._dataset.sizes.get('run', 0)} runs over"
             f" {', '.join(self.axes) or 'no axes'}"
         )
 
@@ -458,17 +463,16 @@ def open_store(store: str | Path | Place, chunks: Any = None) -> xarray.Dataset:
     Raises
     ------
     StoreError
-        As of :func:`sweep.store.reader.open_group`; or a chunk is missing that must exist.
+        As of :func:`sweep.store.store.Store.open`; or a chunk is missing that must exist.
 
     Examples
     --------
     >>> ds = open_store("results/temperature_supply.zarr")
     >>> ds.sweep.disk_total().M_loss  # M_Mars, of the whole disk over the other axes
     """
-    place = locate(store)
-    reader.open_group(place)
-    reader.refuse_lost_chunks(place)
+    opened = Store.open(store)
+    opened.refuse_lost_chunks()
     dataset: xarray.Dataset = xarray.open_zarr(
-        place.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
+        opened.location.zarr_store(), chunks=chunks, consolidated=False, zarr_format=3
     )
     return dataset

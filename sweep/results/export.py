@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk.errors import MarsDiskError
 from marsdisk.outfile import ENDINGS, OutFile, plain_name
 
-from ..store import reader
-from .columns import WORDS, Columns, in_words, label, parameters, without_uncommitted
+from ..store.store import Store
+from .columns import WORDS, Columns, in_words, label, without_uncommitted
 
 # runs that are read and written at a time, but at least a block
 AT_ONCE = 2000
@@ -30,7 +29,7 @@ class ExportError(MarsDiskError, RuntimeError):
 class Selection:
     """The runs and the arrays to export."""
 
-    group: zarr.Group
+    store: Store
     runs: NDArray[np.int64]
     scalars: list[str]
     series: list[str]
@@ -38,7 +37,7 @@ class Selection:
     @classmethod
     def of(
         cls,
-        group: zarr.Group,
+        store: Store,
         where: str | None = None,
         columns: Sequence[str] | None = None,
         *,
@@ -48,7 +47,7 @@ class Selection:
 
         Parameters
         ----------
-        group : zarr.Group
+        store : Store
             The store.
         where : str or None
             A condition on runs; None selects all.
@@ -62,23 +61,19 @@ class Selection:
         StoreError
             There is no such column, or the condition is wrong.
         """
-        table = Columns(group)
+        table = Columns(store)
         if columns is not None:
             names = list(columns)
         elif series:
-            names = ["run_id", *parameters(group), "status"]
+            names = ["run_id", *store.parameters, "status"]
         else:
             names = list(table)
         # an unknown name is refused before anything is written
         for name in names:
             table[name]
-        series_names = []
-        if series:
-            for name, array in sorted(group.arrays()):
-                if array.metadata.dimension_names == ("run", "sample"):  # type: ignore[union-attr]
-                    series_names.append(name)
+        series_names = store.names_over("run", "sample") if series else []
         scalars = [name for name in dict.fromkeys(names) if name != "run"]
-        return cls(group, table.where(where), scalars, series_names)
+        return cls(store, table.where(where), scalars, series_names)
 
     @property
     def names(self) -> list[str]:
@@ -87,16 +82,16 @@ class Selection:
 
     def parts(self) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[Any]]]]:
         """Yield runs and their arrays, a few blocks at a time; states and reasons are numbers."""
-        size = reader.block_size(self.group)
+        size = self.store.block_size
         step = size * max(1, AT_ONCE // size)
-        for start in range(0, int(self.group["status"].shape[0]), step):  # type: ignore[union-attr]
+        for start in range(0, self.store.arrays["status"].shape[0], step):
             runs = self.runs[(self.runs >= start) & (self.runs < start + step)]
             if not runs.size:
                 continue
-            status = reader.part(self.group, "status", runs)
+            status = self.store.rows("status", runs)
             arrays = {}
             for name in self.names:
-                values = reader.part(self.group, name, runs)
+                values = self.store.rows(name, runs)
                 arrays[name] = without_uncommitted(name, values, status)
             yield runs, arrays
 
@@ -106,7 +101,7 @@ class Selection:
         There is a row for each run, or with series for each run and sample.
         """
         for runs, arrays in self.parts():
-            status = reader.part(self.group, "status", runs)
+            status = self.store.rows("status", runs)
             samples = arrays[self.series[0]].shape[1] if self.series else 1
             table = {"run": np.repeat(runs, samples)}
             if self.series:
@@ -125,12 +120,12 @@ class Selection:
         heads = {"run": "run"}
         if self.series:
             heads["sample"] = "sample"
-        heads.update({name: label(self.group, name) for name in self.names})
+        heads.update({name: label(self.store, name) for name in self.names})
         return heads
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Return unit and meaning of an array."""
-        return dict(self.group[name].attrs) if name in self.group else {}
+        return dict(self.store.attributes(name)) if name in self.store else {}
 
 
 def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
@@ -159,8 +154,8 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
 
     Examples
     --------
-    >>> group = reader.open_group("results/temperature_supply.zarr")
-    >>> export(Selection.of(group, "T0 > 3500"), "csv", "hot.csv")
+    >>> store = Store.open("results/temperature_supply.zarr")
+    >>> export(Selection.of(store, "T0 > 3500"), "csv", "hot.csv")
     360
     """
     write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
@@ -203,7 +198,7 @@ def _parquet(selection: Selection, file: BinaryIO) -> int:
         if name in WORDS:
             kind = "T"
         elif name in selection.names:
-            kind = selection.group[name].dtype.kind  # type: ignore[union-attr]
+            kind = selection.store.arrays[name].kind
         else:
             kind = "i"
         attributes = _plain(selection.attributes(name), words=name in WORDS)
@@ -213,7 +208,7 @@ def _parquet(selection: Selection, file: BinaryIO) -> int:
         }
         fields.append(pa.field(name, types[kind], metadata=metadata))
         units[name] = str(attributes.get("units", "1"))
-    attributes_of_table = {"units": units, **_origin(selection.group)}
+    attributes_of_table = {"units": units, **_origin(selection.store)}
     schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(attributes_of_table)})
     rows = 0
     with pq.ParquetWriter(file, schema) as writer:
@@ -231,15 +226,15 @@ def _netcdf(selection: Selection, out: BinaryIO) -> int:
     """Write NetCDF after the CF conventions: states and reasons to stop are flags."""
     import h5netcdf
 
-    group = selection.group
+    store = selection.store
     with h5netcdf.File(out, "w") as file:
-        file.attrs.update({"Conventions": "CF-1.11", "title": str(group.attrs["title"])})
-        file.attrs.update({key: json.dumps(value) for key, value in _origin(group).items()})
+        file.attrs.update({"Conventions": "CF-1.11", "title": store.description.title})
+        file.attrs.update({key: json.dumps(value) for key, value in _origin(store).items()})
         file.dimensions["run"] = selection.runs.size
         if selection.series:
-            file.dimensions["sample"] = int(group[selection.series[0]].shape[1])  # type: ignore[union-attr]
+            file.dimensions["sample"] = store.arrays[selection.series[0]].shape[1]
         file.create_variable("run", ("run",), "i8", data=selection.runs)
-        names = str(group.attrs["coordinates"]).split()
+        names = store.description.coordinate_names
         coordinates = [name for name in names if name in selection.scalars]
         for name in selection.names:
             _declare(file, selection, name, coordinates)
@@ -265,17 +260,16 @@ def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[s
     """Create the variable of an array, with its attributes."""
     import h5py
 
-    array = reader.array_of(selection.group, name)
-    kind = array.dtype.kind
+    spec = selection.store.arrays[name]
     dims = ("run", "sample") if name in selection.series else ("run",)
     types = {"T": h5py.string_dtype(), "b": "i1"}
-    variable = file.create_variable(name, dims, types.get(kind, array.dtype))
+    variable = file.create_variable(name, dims, types.get(spec.kind, spec.dtype))
     for key, value in _plain(selection.attributes(name)).items():
         if key in {"flag_values", "flag_masks"}:
-            variable.attrs[key] = np.array(value, dtype=array.dtype)
+            variable.attrs[key] = np.array(value, dtype=spec.dtype)
         else:
             variable.attrs[key] = value
-    if kind == "b":
+    if spec.kind == "b":
         variable.attrs.update(
             {"flag_values": np.array([0, 1], dtype="i1"), "flag_meanings": "false true"}
         )
@@ -293,13 +287,17 @@ def _plain(attributes: Mapping[str, Any], *, words: bool = False) -> dict[str, A
     }
 
 
-def _origin(group: zarr.Group) -> dict[str, Any]:
+def _origin(store: Store) -> dict[str, Any]:
     """Return sweep file and provenance, for whoever opens the file years later."""
-    return {"sweep": group.attrs["sweep"], "provenance": group.attrs["provenance"]}
+    description = store.description
+    return {
+        "sweep": description.sweep.recorded,
+        "provenance": description.provenance.recorded,
+    }
 
 
-def default_out(group: zarr.Group, to: str, *, series: bool) -> str:
+def default_out(store: Store, to: str, *, series: bool) -> str:
     """Return the default name of a file, such as NAME.csv or NAME-series.csv."""
-    name = plain_name(str(group.attrs["title"]))
+    name = plain_name(store.description.title)
     suffix = "-series" if series else ""
     return f"{name}{suffix}{ENDINGS[to][0]}"

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
-from ..store import reader
 from ..store.cases import cases
-from .columns import Columns, parameters, runs_of
+from ..store.store import Store
+from .columns import Columns, runs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +55,13 @@ class Results:
     parameters: Sequence[str]  #: names of the swept parameters
 
     @classmethod
-    def of(cls, group: zarr.Group) -> "Results":
+    def of(cls, store: Store) -> "Results":
         """Return the results in a store."""
-        columns = Columns(group)
-        run_of_case, labels = cases(group, list(reader.axis_names(group)))
-        key_axes = frozenset(axis for axis in labels if "config_key" in group[axis].attrs)
+        columns = Columns(store)
+        run_of_case, labels = cases(store, list(store.axes))
+        key_axes = frozenset(axis for axis in labels if store.is_key(axis))
         return cls(
-            Rows(columns, runs_of(group), {}, frozenset()),
+            Rows(columns, runs_of(store), {}, frozenset()),
             Rows(columns, run_of_case, labels, key_axes),
-            parameters(group),
+            store.parameters,
         )

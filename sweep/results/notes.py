@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk.notes import SENTENCES, Note
 from marsdisk.result import StopReason, never_solid
 
-from ..store import layout, reader
+from ..store import layout
+from ..store.store import Store
 from .columns import stopped_early
 
 Array = NDArray[np.int64]
@@ -39,21 +39,21 @@ class Notes:
     are_recorded: bool
 
     @classmethod
-    def of(cls, group: zarr.Group, runs: Array | None = None) -> "Notes":
+    def of(cls, store: Store, runs: Array | None = None) -> "Notes":
         """Read the notes of runs of a store.
 
         Parameters
         ----------
-        group : zarr.Group
+        store : Store
             The store.
         runs : (runs,) array of int, optional
             Rows of the runs; all by default. Runs that are not done are left out.
         """
 
         def column(name: str) -> NDArray[np.generic]:
-            return reader.column(group, name)
+            return store.column(name)
 
-        return cls.read(column, runs, are_recorded=layout.NOTES in group)
+        return cls.read(column, runs, are_recorded=layout.NOTES in store)
 
     @classmethod
     def read(

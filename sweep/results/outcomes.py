@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from ..store import layout, reader
+from ..store import layout
 from ..store.cases import cases
-from .columns import coded, parameters, ring_axis, runs_of
+from ..store.store import Store
+from .columns import coded, runs_of
 from .notes import Notes
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
@@ -101,7 +101,7 @@ class Outcomes:
         return groups
 
 
-def _unit(group: zarr.Group, target: str) -> str:
+def _unit(store: Store, target: str) -> str:
     """Return the unit of a scalar result.
 
     Raises
@@ -112,14 +112,14 @@ def _unit(group: zarr.Group, target: str) -> str:
     results = [
         variable.name
         for variable in layout.EVERY_VARIABLE
-        if layout.is_target(variable) and variable.name in group
+        if layout.is_target(variable) and variable.name in store
     ]
     if target not in results:
         names = ", ".join(sorted(results))
         raise StoreError(
             f"--target {target}: is no result with one number per run; there are {names}"
         )
-    return str(group[target].attrs.get("units", "1"))
+    return store.unit(target)
 
 
 def _combinations(codes: Sequence[NDArray[np.int64]], size: int) -> Iterable[tuple[int, ...]]:
@@ -137,7 +137,7 @@ def _group_numbers(columns: Sequence[NDArray[Any]], size: int) -> NDArray[np.int
     return np.array(group_numbers, dtype=np.int64)
 
 
-def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
+def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
     """Return the target of every case.
 
     Masses [M_Mars] are summed over an axis of rings, which needs every ring of a disk; other
@@ -145,7 +145,7 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     target : str
         Name of a result with one number per run.
@@ -162,18 +162,18 @@ def outcomes(group: zarr.Group, target: str, *, log: bool = False) -> Outcomes:
     StoreError
         The store has no such result.
     """
-    unit = _unit(group, target)
-    axes = list(reader.axis_names(group))
-    runs, labels = cases(group, axes)
+    unit = _unit(store, target)
+    axes = list(store.axes)
+    runs, labels = cases(store, axes)
     if not runs.size:  # the sweep has included cases only
-        runs = runs_of(group)
+        runs = runs_of(store)
         axes = []
         labels = {}
-    columns = {name: reader.column(group, name)[runs] for name in parameters(group)}
-    value = reader.column(group, target)[runs].astype(np.float64)
-    state = _states(reader.column(group, "status")[runs])
-    notes = Notes.of(group, runs)
-    rings = ring_axis(group)
+    columns = {name: store.column(name)[runs] for name in store.parameters}
+    value = store.column(target)[runs].astype(np.float64)
+    state = _states(store.column("status")[runs])
+    notes = Notes.of(store, runs)
+    rings = store.ring_axis
     over_rings = unit == "M_Mars" and rings in axes
     if rings is not None and over_rings:
         axes.remove(rings)

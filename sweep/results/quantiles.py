@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.optional import extra
 from ..spec.designs import POINT, DesignSpec, given_design
+from ..store.store import Store
 from .outcomes import GOOD, Outcomes, left_out
 
 CONFIDENCE = 0.95
@@ -34,12 +34,12 @@ class Spread:
     high: NDArray[np.float64]  #: upper end
 
 
-def independent(group: zarr.Group, outcomes: Outcomes) -> tuple[Outcomes, str]:
+def independent(store: Store, outcomes: Outcomes) -> tuple[Outcomes, str]:
     """Return the cases that are a sample of the distributions in the sweep file.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     outcomes : Outcomes
         All cases of the store.
@@ -56,8 +56,7 @@ def independent(group: zarr.Group, outcomes: Outcomes) -> tuple[Outcomes, str]:
     StoreError
         The store's design is no sample of its distributions.
     """
-    content: Any = group.attrs["sweep"]
-    design = given_design(content["content"])
+    design = given_design(store.description.sweep.content)
     if not isinstance(design, DesignSpec):
         return outcomes, ""
     if design.method != "saltelli":

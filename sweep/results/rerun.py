@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk import model_version
@@ -21,9 +20,9 @@ from ..common.errors import StoreError
 from ..spec.axes import Axis, Overrides, short_names
 from ..spec.file import Sweep, recorded_sweep, with_points
 from ..spec.run_names import name_of_run
-from ..store import reader
+from ..store.description import MAX_RUNS, Description
 from ..store.recorded_tables import change_of_table
-from ..store.schema import MAX_RUNS
+from ..store.store import Store
 from ..store.writer import coordinate
 
 #: Packages whose version may change the last digits of a result.
@@ -213,8 +212,8 @@ class RecordedRuns:
 
     Parameters
     ----------
-    attributes : mapping
-        Attributes of the store.
+    description : Description
+        What the store says of itself.
     column : callable
         Returns a coordinate along ``run`` by its name.
     sweep : Sweep, optional
@@ -222,33 +221,32 @@ class RecordedRuns:
 
     Examples
     --------
-    >>> group = reader.open_group("results/temperature_supply.zarr")
-    >>> RecordedRuns.of(group).command(17)
+    >>> store = Store.open("results/temperature_supply.zarr")
+    >>> RecordedRuns.of(store).command(17)
     'marsdisk run ../mars_0d_melt.yaml --set numerics.t_end_until_temperature_K=2000.0 ...'
     """
 
     def __init__(
         self,
-        attributes: Mapping[str, Any],
+        description: Description,
         column: Callable[[str], NDArray[Any]],
         sweep: Sweep | None = None,
     ) -> None:
-        self._attributes = attributes
+        self._description = description
         self._column = column
         self._sweep = sweep
 
     @classmethod
-    def of(cls, group: zarr.Group, sweep: Sweep | None = None) -> "RecordedRuns":
+    def of(cls, store: Store, sweep: Sweep | None = None) -> "RecordedRuns":
         """Return the runs of an open store; ``sweep`` is as for the class."""
-        return cls(group.attrs, lambda name: reader.column(group, name), sweep)
+        return cls(store.description, store.column, sweep)
 
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep that the store was made for."""
-        given: Mapping[str, Any] = self._attributes["sweep"]
         if self._sweep is None:
-            return recorded_sweep(self._attributes, "the store's record of its sweep")
-        points = given.get("refined", [])
+            return recorded_sweep(self._description, "the store's record of its sweep")
+        points = self._description.sweep.refined
         if points == self._sweep.given.get("refined", []):
             return self._sweep
         return with_points(self._sweep, points)
@@ -284,30 +282,27 @@ class RecordedRuns:
     def repetition(self, run: int, verb: str = "run") -> Repetition:
         """Return how a run of the store is repeated; see :func:`repetition`."""
         overrides, config = self._case(run)
-        record = self._attributes["provenance"]
-        packages = self._provenance_of(run).get("packages")
-        if not isinstance(packages, dict):
-            packages = {}
+        record = self._description.provenance
         origin = Origin(
             run_id=str(self._columns["run_id"][run]),
             config=config,
-            model_version=record["model_version"],
-            tables=record["tables"],
-            packages=packages,
+            model_version=record.model_version,
+            tables=record.tables,
+            packages=self._packages_of(run),
         )
         return repetition(self.sweep, overrides, origin, verb)
 
-    def _provenance_of(self, run: int) -> Mapping[str, Any]:
-        """Return the provenance of the part of the store, the first or an extension, with a run."""
-        provenance: Mapping[str, Any] = self._attributes["provenance"]
-        extensions = self._attributes.get("extensions", [])
+    def _packages_of(self, run: int) -> Mapping[str, str]:
+        """Return the versions that computed the part of the store, or its extension, with a run."""
+        packages = self._description.provenance.packages
+        extensions = self._description.extensions
         if not extensions:
-            return provenance
-        first_row = int(self._column("block")[run]) * int(self._attributes["block_size"])
+            return packages
+        first_row = int(self._column("block")[run]) * self._description.block_size
         for extension in extensions:
-            if extension["first_row"] <= first_row and "packages" in extension:
-                provenance = extension
-        return provenance
+            if extension.first_row <= first_row and extension.packages is not None:
+                packages = extension.packages
+        return packages
 
     def _case(self, run: int) -> tuple[Overrides, RunConfig]:
         """Return the overrides and the configuration of the case with a run's coordinates."""
@@ -365,12 +360,12 @@ def _is_stored(value: Any, stored: Any) -> bool:
     return is_null or bool(coordinate([value]).tolist()[0] == stored)
 
 
-def find_run(group: zarr.Group, name: str) -> int:
+def find_run(store: Store, name: str) -> int:
     """Return the row of the run that a name stands for.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     name : str
         The row of a run, its run_id, or the beginning of that. A name of fewer than
@@ -382,12 +377,11 @@ def find_run(group: zarr.Group, name: str) -> int:
         No run has this name, or several have.
     """
     is_number = name.isascii() and name.isdecimal() and len(name) < MIN_DIGITS_OF_ID
-    attributes: Mapping[str, Any] = group.attrs
-    is_row = is_number and int(name) < attributes["rows"]
+    is_row = is_number and int(name) < store.description.rows
     # the run_id of an unused row is empty
-    if is_row and reader.part(group, "run_id", int(name)):
+    if is_row and store.rows("run_id", int(name)):
         return int(name)
-    ids = reader.column(group, "run_id")
+    ids = store.column("run_id")
     runs = np.arange(0)
     if name and not is_number:
         runs = np.flatnonzero(np.strings.startswith(ids, name))

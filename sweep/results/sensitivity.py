@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
 from ..common.optional import extra
 from ..spec.designs import HARMONICS, POINT, DesignSpec, given_design
+from ..store.store import Store
 from .outcomes import GOOD, Outcomes, left_out
 
 Array = NDArray[np.float64]
@@ -259,14 +259,12 @@ def _halves(n: int, smallest: int) -> list[int]:
     return sizes[:MAX_STEPS][::-1]
 
 
-def answers(
-    group: zarr.Group, found: Outcomes, *, method: str | None, allowed: float
-) -> list[Answer]:
+def answers(store: Store, found: Outcomes, *, method: str | None, allowed: float) -> list[Answer]:
     """Return the indices for each combination of labels on the axes other than the design.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     found : Outcomes
         The target of all cases.
@@ -281,8 +279,7 @@ def answers(
     StoreError
         The store has no such design, too many blocks are left out, or the target does not vary.
     """
-    content: Any = group.attrs["sweep"]
-    spec = given_design(content["content"])
+    spec = given_design(store.description.sweep.content)
     design = spec if isinstance(spec, DesignSpec) else None
     if method == "pawn" or (method is None and design is None):
         return [_of_any_runs(found, allowed)]
@@ -292,7 +289,9 @@ def answers(
             f"--method {method}: the store {has}; use --method pawn, which takes any runs, or run a"
             f" sweep with design: {{method: {method}}}"
         )
-    name_of_key = {str(group[name].attrs.get("config_key", "")): name for name in found.columns}
+    name_of_key = {
+        str(store.attributes(name).get("config_key", "")): name for name in found.columns
+    }
     names = [name_of_key[key] for key in design.axes]
     other_axes = {axis: found.labels[axis] for axis in found.axes if axis != POINT}
     return [

@@ -24,7 +24,7 @@ from ..common.errors import (
 from ..planning.plan import Block, Plan
 from ..planning.refinement_size import blocks_of_round
 from ..store.fence import Fence
-from ..store.reader import read_fence
+from ..store.store import read_fence
 from ..workers.base import Cluster
 from ..workers.block import BlockTask, CacheScopes, Receipt, run_block, try_runs, unpacked
 from ..workers.dashboard import FillDocument

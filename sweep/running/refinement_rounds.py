@@ -4,11 +4,9 @@ The next points depend only on the sweep file and the results in the store, and 
 runs, on workers, or on interruptions.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from marsdisk.errors import ConfigError
@@ -23,8 +21,8 @@ from ..results.outcomes import outcomes
 from ..spec.designs import POINT
 from ..spec.file import with_points
 from ..spec.refinement import CHANGEABLE_KEYS, Points, RefineSpec, first_points
-from ..store import reader
 from ..store.location import Place
+from ..store.store import Store, read_descriptions
 
 
 def _refined(plan: Plan) -> Points:
@@ -36,17 +34,15 @@ def _with(plan: Plan, refined: Points) -> Plan:
     return make_plan(with_points(plan.sweep, refined))
 
 
-def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extending: bool) -> Plan:
+def recorded(plan: Plan, store: Store, *, extending: bool) -> Plan:
     """Return the plan with the points that its store has, if they are of the same refinement.
 
     Parameters
     ----------
     plan : Plan
         The plan of the sweep file.
-    place : Place
-        Location of the store, for messages.
-    attributes : mapping
-        Of the store.
+    store : Store
+        The store.
     extending : bool
         Whether the refinement may end elsewhere than the store says.
 
@@ -56,7 +52,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
         The refinement ends elsewhere than the store says, and that is not allowed.
     """
     refine = plan.sweep.spec.refine
-    recorded_refine = attributes["sweep"]["content"].get("refine")
+    recorded_refine = store.description.sweep.content.get("refine")
     if refine is None or not isinstance(recorded_refine, dict):
         return plan
     given_refine = plan.sweep.given["content"]["refine"]
@@ -65,7 +61,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
         for key in dict.fromkeys([*recorded_refine, *given_refine])
         if recorded_refine.get(key) != given_refine.get(key)
     ]
-    points = attributes["sweep"].get("refined", [])
+    points = store.description.sweep.refined
     runs = (refine.first + len(points)) * runs_per_point(plan.sweep)
     if not set(changed) <= CHANGEABLE_KEYS or refine.max_runs < runs:
         # it is then refused as another plan, unless the store has the first round only
@@ -77,7 +73,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
             for key in changed
         )
         raise PlanChangedError(
-            f"{place} holds another plan; nothing was changed:\n{lines}\n--extend keeps all that"
+            f"{store} holds another plan; nothing was changed:\n{lines}\n--extend keeps all that"
             " the store has and continues from there; or use another --store"
         )
     if _refined(plan)[: len(points)] == points:
@@ -89,16 +85,15 @@ def may_go_on(plan: Plan, place: Place) -> bool:
     """Whether further rounds may follow that are not planned yet."""
     if plan.sweep.spec.refine is None:
         return False
-    attributes = reader.read_descriptions(place)[0]
-    return (
-        attributes.get("refined") is not True
-        or attributes["sweep"]["content"].get("refine") != plan.sweep.given["content"]["refine"]
-    )
+    description, _ = read_descriptions(place)
+    recorded_refine = description.sweep.content.get("refine")
+    given_refine = plan.sweep.given["content"]["refine"]
+    return description.refined is not True or recorded_refine != given_refine
 
 
 def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:
     """Return the (points,) target, less the level; NaN where a run has no such number."""
-    results = outcomes(reader.open_group(place), refine.target, log=refine.log)
+    results = outcomes(Store.open(place), refine.target, log=refine.log)
     values = np.full(refine.first + len(_refined(plan)), np.nan)
     values[results.labels[POINT].astype(np.int64)] = results.value - refine.offset
     return values
@@ -201,12 +196,12 @@ def _remarks(refine: RefineSpec, values: NDArray[np.float64]) -> str:
     return remarks
 
 
-def refuse_gathered(group: zarr.Group, target: str) -> None:
+def refuse_gathered(store: Store, target: str) -> None:
     """Refuse statistics over a refinement, whose points gather in some places.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         The store.
     target : str
         The result that is asked for.
@@ -216,8 +211,7 @@ def refuse_gathered(group: zarr.Group, target: str) -> None:
     StoreError
         The store is that of a refinement.
     """
-    content: Any = group.attrs["sweep"]
-    if content["content"].get("refine") is not None:
+    if store.description.sweep.content.get("refine") is not None:
         raise StoreError(
             "the points of a refinement gather where the result asks for them, so that shares and"
             f" quantiles of {target} over them mean nothing; run a sweep with sample: or design:"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import zarr
 from rich.console import Console
 
 from marsdisk.commands import compile_kernels
@@ -15,7 +14,7 @@ from ..planning.create_store import cases_of, create, extend
 from ..planning.match_store import arranged, may_extend, refuse_other_plan
 from ..planning.plan import Block, Plan, make_plan
 from ..spec.file import Sweep, recorded_sweep
-from ..store import layout, reader
+from ..store import layout
 from ..store.cases import renew_cases
 from ..store.driving import driving
 from ..store.driving_right import Driving
@@ -23,6 +22,7 @@ from ..store.failures import telling
 from ..store.folder import Folder
 from ..store.locate import locate
 from ..store.location import Place
+from ..store.store import Store, read_descriptions
 from ..store.writer import mark_unused
 from ..workers.profiles import Source, expected_workers
 from .heartbeat import Heartbeat
@@ -61,16 +61,16 @@ def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
     if not exists:
         create(plan, place)
         return plan
-    attributes = reader.read_descriptions(place)[0]
-    plan = recorded(plan, place, attributes, extending=extending)
-    plan, new = arranged(plan, place, attributes)
-    if extending and plan.digest != attributes["plan_digest"]:
-        may_extend(plan, place, attributes)
-        extend(plan, place, attributes)
+    store = Store.open(place, same_length=False)
+    plan = recorded(plan, store, extending=extending)
+    plan, new = arranged(plan, store)
+    if extending and plan.digest != store.description.plan_digest:
+        may_extend(plan, store)
+        extend(plan, store)
         return plan
-    refuse_other_plan(plan, place, attributes, new=new)
-    if reader.is_between_lengths(place):
-        extend(plan, place, attributes)
+    refuse_other_plan(plan, store, new=new)
+    if store.is_between_lengths:
+        extend(plan, store)
         return plan
     renew_cases(place, cases_of(plan))
     # a repair may have removed the mark together with a damaged block
@@ -78,24 +78,24 @@ def prepare_store(plan: Plan, place: Place, *, extending: bool = False) -> Plan:
     return plan
 
 
-def blocks_to_run(plan: Plan, group: zarr.Group, *, retry_failed: bool = False) -> list[Block]:
+def blocks_to_run(plan: Plan, store: Store, *, retry_failed: bool = False) -> list[Block]:
     """Return the blocks that are not committed, and the failed runs of the others if asked for.
 
     Parameters
     ----------
     plan : Plan
         The plan, with its runs in the order of the store's rows.
-    group : zarr.Group
+    store : Store
         Its store.
     retry_failed : bool
         Whether failed runs of committed blocks are to be run again.
     """
-    committed = reader.committed_blocks(group)
+    committed = store.committed_blocks()
     blocks = [block for block in plan.blocks if not committed[block.index]]
     if not retry_failed:
         return blocks
-    failed = reader.column(group, "status") == layout.FAILED
-    attempts = reader.column(group, "attempt")
+    failed = store.column("status") == layout.FAILED
+    attempts = store.column("attempt")
     for block in plan.blocks:
         rows = tuple(row for row in block.rows if failed[row])
         if rows and committed[block.index]:
@@ -167,9 +167,9 @@ def run_sweep(
         )
     with driving(place) as lock:
         plan = prepare_store(plan, place, extending=extending)
-        group = reader.open_group(place)
-        blocks = blocks_to_run(plan, group, retry_failed=retry_failed)
-        before = reader.counts(place)
+        opened = Store.open(place)
+        blocks = blocks_to_run(plan, opened, retry_failed=retry_failed)
+        before = opened.counts()
         retried = _count_runs(block for block in blocks if block.attempt > 1)
         tally = Tally(_count_runs(blocks), before.done, before.failed - retried)
         if blocks or may_go_on(plan, place):
@@ -221,7 +221,7 @@ def _run(
                     if stop.is_set():
                         raise Interrupted
                     plan = prepare_store(grown, store, extending=True)
-                    new_blocks = blocks_to_run(plan, reader.open_group(store))
+                    new_blocks = blocks_to_run(plan, Store.open(store))
                     # empty if the store has the runs of all points of the round
                     if new_blocks:
                         reporter.expect(_count_runs(new_blocks))
@@ -255,7 +255,7 @@ def _run(
 
 def _refuse_commits_undone(store: Place) -> None:
     """Raise StoreError if runs that were committed are pending again."""
-    pending = reader.counts(store).pending
+    pending = Store.open(store).counts().pending
     if pending:
         runs = "1 run is" if pending == 1 else f"{pending} runs are"
         problem = f"{runs} pending again: the store was changed or replaced during the sweep"
@@ -289,10 +289,10 @@ def is_complete(store: str | Path | Place, *, retry_failed: bool = False) -> boo
     retry_failed : bool
         Whether failed runs are to be run again.
     """
-    counts = reader.counts(store)
+    counts = Store.open(store).counts()
     return not counts.is_open and not (retry_failed and counts.failed)
 
 
 def sweep_of_store(store: str | Path | Place) -> Sweep:
     """Return the sweep that a store was created for, from the record in the store."""
-    return recorded_sweep(reader.read_descriptions(locate(store))[0], str(store))
+    return recorded_sweep(read_descriptions(locate(store))[0], str(store))

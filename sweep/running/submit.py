@@ -25,7 +25,6 @@ from marsdisk.commands import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAI
 from ..common.errors import ClusterError, StoreError
 from ..planning.plan import make_plan
 from ..spec.file import Sweep
-from ..store import reader
 from ..store.driving import driving
 from ..store.driving_right import this_driver
 from ..store.failures import storage_errors
@@ -33,6 +32,7 @@ from ..store.folder import Folder
 from ..store.identity import this_process, unique_mark
 from ..store.locate import locate
 from ..store.location import Place
+from ..store.store import Store
 from ..workers.handshake import check_agreement, probing
 from ..workers.profiles import Scheduler, Tls, expected_workers
 from ..workers.start import connect, naming_loss
@@ -97,7 +97,7 @@ def submit(sweep: Sweep, store: str | Place, scheduler: Scheduler) -> str | None
         place = locate(place.path.absolute())
     with driving(place):
         plan = prepare_store(plan, place)
-        if not blocks_to_run(plan, reader.open_group(place)) and not may_go_on(plan, place):
+        if not blocks_to_run(plan, Store.open(place)) and not may_go_on(plan, place):
             return None
     limits = Limits.from_config()
     with connect(scheduler, limits.connect) as client, naming_loss(scheduler.address):
@@ -197,7 +197,7 @@ def _has_ended(place: Place, request: Request) -> bool:
         place.note_delete(CANCEL)
         _record_end(place, "", CANCELLED, INTERRUPTED)
         return True
-    counts = reader.counts(place)
+    counts = Store.open(place).counts()
     return beat.get("state") in (CANCELLED, STOPPED) or not counts.is_open
 
 

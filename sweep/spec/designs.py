@@ -20,6 +20,7 @@ from marsdisk.config_sections import Section, quantity
 from marsdisk.physics.textfile import shown
 
 from ..common.optional import extra
+from ..store.description import Design
 from .axes import Axis
 from .distributions import KINDS, Marginal, parse_marginal
 
@@ -262,13 +263,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def redrawn(attributes: Mapping[str, Any], axes: Sequence[Axis]) -> list[str]:
+def redrawn(recorded: Design | None, axes: Sequence[Axis]) -> list[str]:
     """Return a message if the points of a store are not the first ones that are drawn now.
 
     Parameters
     ----------
-    attributes : mapping
-        Of the store.
+    recorded : Design or None
+        What the store records of its design; None where it has none.
     axes : sequence of Axis
         Of the sweep.
 
@@ -277,17 +278,16 @@ def redrawn(attributes: Mapping[str, Any], axes: Sequence[Axis]) -> list[str]:
     list of str
         Empty if the points agree.
     """
-    kept = attributes.get("design")
     axis = _design_axis(axes)
-    if kept is None or axis is None:
+    if recorded is None or axis is None:
         return []
-    count = kept["points"]
-    if len(axis.points) >= count and _digest(axis, count) == kept["digest"]:
+    count = recorded.points
+    if len(axis.points) >= count and _digest(axis, count) == recorded.digest:
         return []
     versions = record(axes)["design"]["drawn_with"]
     changed = [
         f"{name} {version_of_store}, now {versions.get(name)}"
-        for name, version_of_store in kept["drawn_with"].items()
+        for name, version_of_store in recorded.drawn_with.items()
         if versions.get(name) != version_of_store
     ]
     message = f"{axis.section}: its points are not the first ones of those in the store"

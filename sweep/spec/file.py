@@ -23,6 +23,7 @@ from marsdisk.physics.textfile import shown, shown_text
 from marsdisk.yamlfile import read_yaml_mapping, with_lines
 
 from ..store import layout
+from ..store.description import Description
 from .axes import (
     Axis,
     Overrides,
@@ -574,13 +575,13 @@ def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
     return replace(changed, file=sweep.file, base_file=sweep.base_file, old_names=sweep.old_names)
 
 
-def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
+def recorded_sweep(description: Description, where: str) -> Sweep:
     """Return the sweep that a store was made for, from its own record.
 
     Parameters
     ----------
-    attributes : mapping
-        Attributes of the store.
+    description : Description
+        What the store says of itself.
     where : str
         Name of the record in messages.
 
@@ -589,9 +590,9 @@ def recorded_sweep(attributes: Mapping[str, Any], where: str) -> Sweep:
     Sweep
         Its ``base_file`` is the file that the record names, where that exists.
     """
-    sweep = build_sweep(**attributes["sweep"], where=where)
-    file = str(attributes.get("sweep_file", ""))
-    return replace(sweep, base_file=_path_of_base(file, sweep.given["base_path"]))
+    sweep = build_sweep(**description.sweep.arguments, where=where)
+    base_file = _path_of_base(description.sweep_file, sweep.given["base_path"])
+    return replace(sweep, base_file=base_file)
 
 
 def _path_of_base(sweep_file: str, base: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from marsdisk.errors import ConfigError
 
+from ..store.description import SweepRecord
+
 #: Today's name of each section, by the name that it had.
 NEW_NAMES = {"check": "accuracy", "checks": "expect"}
 
@@ -40,9 +42,9 @@ def with_new_names(content: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {NEW_NAMES.get(name, name): section for name, section in content.items()}
 
 
-def recorded_content(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def recorded_content(record: SweepRecord) -> dict[str, Any]:
     """Return the content of the sweep file that a store records, with today's names of sections."""
-    return with_new_names(attributes["sweep"]["content"], "the store's record of its sweep file")
+    return with_new_names(record.content, "the store's record of its sweep file")
 
 
 def renaming_notes(content: Mapping[str, Any]) -> list[str]:

@@ -11,8 +11,9 @@ import zarr
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from . import layout, reader, writer
+from . import layout, writer
 from .location import Place
+from .store import Store
 
 Table = Mapping[str, tuple[NDArray[Any], Mapping[str, Any]]]
 
@@ -49,16 +50,14 @@ def case_table(
     return table
 
 
-def cases(
-    group: zarr.Group, axes: Sequence[str]
-) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+def cases(store: Store, axes: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """Return the run and the values on axes of each case of the product.
 
     A store in which each run is one case has no table of cases; then these are those of the runs.
 
     Parameters
     ----------
-    group : zarr.Group
+    store : Store
         Group of the store.
     axes : sequence of str
         Names of the axes in the store.
@@ -75,23 +74,23 @@ def cases(
     StoreError
         The table names runs that the store does not have.
     """
-    if layout.CASE_RUN not in group:
-        runs: NDArray[np.int64] = np.flatnonzero(reader.column(group, "in_product"))
-        return runs, {axis: reader.column(group, axis)[runs] for axis in axes}
-    runs = reader.column(group, layout.CASE_RUN)
-    if runs.size and runs.max() >= reader.column(group, "status").size:
+    if layout.CASE_RUN not in store:
+        runs: NDArray[np.int64] = np.flatnonzero(store.column("in_product"))
+        return runs, {axis: store.column(axis)[runs] for axis in axes}
+    runs = store.column(layout.CASE_RUN)
+    if runs.size and runs.max() >= store.column("status").size:
         raise StoreError(
             f"{layout.CASE_RUN} names runs that the store does not have; continue with sweep run,"
             " which rewrites it"
         )
-    return runs, {axis: reader.column(group, layout.CASE_LABEL.format(axis)) for axis in axes}
+    return runs, {axis: store.column(layout.CASE_LABEL.format(axis)) for axis in axes}
 
 
 def renew_cases(place: Place, table: Table) -> None:
     """Write the table of cases to a store that has none or another."""
-    group = reader.open_group(place)
+    store = Store.open(place)
     is_same = all(
-        name in group and reader.column(group, name).tolist() == values.tolist()
+        name in store and store.column(name).tolist() == values.tolist()
         for name, (values, _) in table.items()
     )
     if not is_same:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zarr
@@ -15,8 +14,9 @@ from marsdisk import model_version
 from marsdisk.zarr_folder import note_name
 
 from ..common.errors import StoreError
-from . import layout, reader, schema
+from . import layout, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
+from .description import Description
 from .driving import driver_of, driving
 from .driving_right import DRIVER, LOCK
 from .failures import telling
@@ -26,6 +26,7 @@ from .location import Place
 from .object_store import MAKING
 from .recorded_tables import change_of_table, is_missing
 from .schema import ArraySpec
+from .store import Store, committed_of, lost_chunks, read_descriptions
 from .writer import mark_unused
 
 MAX_NAMES_SHOWN = 5
@@ -86,18 +87,23 @@ class Diagnosis:
         return "no action needed"
 
 
-@dataclass(frozen=True)
-class _Store:
-    place: Place
-    attributes: Mapping[str, Any]
-    arrays: Mapping[str, ArraySpec]
-    files: Files
-    bad: Sequence[tuple[str, Chunk]]  #: damaged chunks, with the names of their arrays
-    driver: str | None
+class _Examined(Store):
+    """A store as far as it can be read, with its files."""
 
-    @property
-    def block_size(self) -> int:
-        return int(self.attributes["block_size"])
+    def __init__(
+        self,
+        location: Place,
+        description: Description,
+        arrays: Mapping[str, ArraySpec],
+        *,
+        files: Files,
+        bad: Sequence[tuple[str, Chunk]],
+        driver: str | None,
+    ) -> None:
+        super().__init__(location, description, arrays)
+        self.files = files
+        self.bad = bad  # damaged chunks, with the names of their arrays
+        self.driver = driver
 
     def blocks_of(self, name: str, chunk: Chunk) -> range:
         """Return the blocks that a chunk holds runs of."""
@@ -134,16 +140,16 @@ def examine(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
 
 
 def _examine(place: Place, driver: str | None, *, deep: bool) -> list[Finding]:
-    attributes, descriptions = reader.read_descriptions(place)
-    arrays, problems = schema.read_arrays(descriptions, attributes)
-    findings = list(_structure(place, problems, arrays, int(attributes["rows"])))
+    description, descriptions = read_descriptions(place)
+    arrays, problems = schema.read_arrays(descriptions, description)
+    findings = list(_structure(place, problems, arrays, description.rows))
     with telling(place, "cannot be read"):
         records = _commit_records(place, arrays)
         files = files_of(place, arrays)
         files.chunks |= records
         files.foreign = [key for key in files.foreign if key.partition("/")[0] not in problems]
         bad = damaged(place, arrays, files, deep=deep)
-        store = _Store(place, attributes, arrays, files, bad, driver)
+        store = _Examined(place, description, arrays, files=files, bad=bad, driver=driver)
         findings += _files(store)
         if not problems:
             findings += _blocks(store)
@@ -188,7 +194,7 @@ def _structure(
         )
 
 
-def _files(store: _Store) -> Iterator[Finding]:
+def _files(store: _Examined) -> Iterator[Finding]:
     files = store.files
     if files.partial and not store.driver:
         yield Finding(
@@ -217,11 +223,11 @@ def _files(store: _Store) -> Iterator[Finding]:
         )
 
 
-def _repair_command(store: _Store) -> str:
-    return f"sweep doctor {store.place} --repair"
+def _repair_command(store: _Examined) -> str:
+    return f"sweep doctor {store.location} --repair"
 
 
-def _status(store: _Store) -> NDArray[np.uint8]:
+def _status(store: _Examined) -> NDArray[np.uint8]:
     """Return the commit records; pending where their chunk cannot be read."""
     spec = store.arrays["status"]
     bad = {chunk.first for name, chunk in store.bad if name == "status"}
@@ -231,13 +237,13 @@ def _status(store: _Store) -> NDArray[np.uint8]:
             continue
         first = chunk.first * spec.chunks[0]
         rows = np.arange(first, min(first + spec.chunks[0], spec.shape[0]))
-        status[rows] = read_rows(store.place, spec, rows, lambda _: None)
+        status[rows] = read_rows(store.location, spec, rows, lambda _: None)
     return status
 
 
-def _blocks(store: _Store) -> Iterator[Finding]:
+def _blocks(store: _Examined) -> Iterator[Finding]:
     status = _status(store)
-    committed = reader.committed_of(status, store.block_size)
+    committed = committed_of(status, store.block_size)
     damage = [*_unreadable(store)]
     yield from damage
     marked = {block for finding in damage for block in finding.blocks}
@@ -267,8 +273,8 @@ def _blocks(store: _Store) -> Iterator[Finding]:
         yield from _uncommitted(store, set(np.flatnonzero(~committed).tolist()), marked)
 
 
-def _uncommitted(store: _Store, uncommitted: set[int], marked: set[int]) -> Iterator[Finding]:
-    resume = f"sweep resume {store.place}"
+def _uncommitted(store: _Examined, uncommitted: set[int], marked: set[int]) -> Iterator[Finding]:
+    resume = f"sweep resume {store.location}"
     torn = (uncommitted & _begun(store)) - marked
     if torn:
         yield Finding(
@@ -282,7 +288,7 @@ def _uncommitted(store: _Store, uncommitted: set[int], marked: set[int]) -> Iter
         yield Finding("pending blocks", _ranges(pending), "not run yet", resume)
 
 
-def _begun(store: _Store) -> set[int]:
+def _begun(store: _Examined) -> set[int]:
     """Return the blocks of which any chunk exists."""
     blocks: set[int] = set()
     for name, spec in store.arrays.items():
@@ -292,26 +298,26 @@ def _begun(store: _Store) -> set[int]:
     return blocks
 
 
-def _blocks_of_runs(store: _Store, mask: NDArray[np.bool_]) -> set[int]:
+def _blocks_of_runs(store: _Examined, mask: NDArray[np.bool_]) -> set[int]:
     """Return the blocks of the runs for which a mask is true."""
     return {int(block) for block in np.unique(np.flatnonzero(mask) // store.block_size)}
 
 
 def _finding_to_recompute(
-    store: _Store, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()
+    store: _Examined, kind: str, blocks: set[int], meaning: str, files: Sequence[str] = ()
 ) -> Finding:
     return Finding(
         kind,
         _ranges(blocks),
         meaning,
-        f"{_repair_command(store)}, then sweep resume {store.place}",
+        f"{_repair_command(store)}, then sweep resume {store.location}",
         "marked as pending",
         blocks=tuple(sorted(blocks)),
         files=tuple(files),
     )
 
 
-def _unreadable(store: _Store) -> Iterator[Finding]:
+def _unreadable(store: _Examined) -> Iterator[Finding]:
     along_run = [(name, chunk) for name, chunk in store.bad if store.arrays[name].is_by_block]
     blocks = {block for name, chunk in along_run for block in store.blocks_of(name, chunk)}
     if blocks:
@@ -331,18 +337,18 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMES_SHOWN]) + " and others" * (len(names) > MAX_NAMES_SHOWN)
 
 
-def _lost_chunks(store: _Store, name: str, status: NDArray[np.uint8]) -> list[str]:
+def _lost_chunks(store: _Examined, name: str, status: NDArray[np.uint8]) -> list[str]:
     """Return the keys of the chunks of an array that must exist and do not."""
     spec = store.arrays[name]
     missing = absent(spec, store.files.chunks[name])
-    return reader.lost_chunks(store.attributes, spec, missing, status)
+    return lost_chunks(store.description, spec, missing, status)
 
 
 def _lost_blocks(
-    store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
+    store: _Examined, status: NDArray[np.uint8], committed: NDArray[np.bool_]
 ) -> Iterator[int]:
     """Return the committed blocks of which a chunk that must exist does not."""
-    if store.attributes["schema_version"] < layout.FIRST_WITH_EVERY_CHUNK:
+    if store.description.schema_version < layout.FIRST_WITH_EVERY_CHUNK:
         yield from _lost_blocks_of_schema_1(store, status, committed)
         return
     for name, spec in store.arrays.items():
@@ -355,7 +361,7 @@ def _lost_blocks(
 
 
 def _lost_blocks_of_schema_1(
-    store: _Store, status: NDArray[np.uint8], committed: NDArray[np.bool_]
+    store: _Examined, status: NDArray[np.uint8], committed: NDArray[np.bool_]
 ) -> Iterator[int]:
     done = _blocks_of_runs(store, status == layout.DONE) & set(np.flatnonzero(committed).tolist())
     for name in ALWAYS_FILLED:
@@ -364,7 +370,7 @@ def _lost_blocks_of_schema_1(
         yield from (block for block in done if block * store.block_size // length not in present)
 
 
-def _coordinates(store: _Store) -> Iterator[Finding]:
+def _coordinates(store: _Examined) -> Iterator[Finding]:
     status = np.zeros(0, np.uint8)
     if "status" in store.arrays:
         status = _status(store)
@@ -375,7 +381,7 @@ def _coordinates(store: _Store) -> Iterator[Finding]:
     unreadable = sorted({name for name, _ in store.bad if not store.arrays[name].is_by_block})
     salvage = (
         "results can still be read by run; for a whole store, sweep run it into another --store"
-        f" than {store.place}"
+        f" than {store.location}"
     )
     if lost:
         yield Finding(
@@ -404,8 +410,8 @@ def _coordinates(store: _Store) -> Iterator[Finding]:
         )
 
 
-def _problems_of_ids(store: _Store, status: NDArray[np.uint8]) -> Iterator[str]:
-    ids = reader.column(store.place.group(), "run_id")
+def _problems_of_ids(store: _Examined, status: NDArray[np.uint8]) -> Iterator[str]:
+    ids = store.column("run_id")
     status = status[: ids.size]
     # rows without a run are pending, rather than unused, in a block that is lost
     is_nameless = (status == layout.PENDING) & (ids[: status.size] == "")
@@ -418,19 +424,19 @@ def _problems_of_ids(store: _Store, status: NDArray[np.uint8]) -> Iterator[str]:
         yield "some runs have none"
 
 
-def _code(store: _Store) -> Iterator[Finding]:
-    provenance = store.attributes["provenance"]
+def _code(store: _Examined) -> Iterator[Finding]:
+    provenance = store.description.provenance
     consequence = "results would differ; sweep run and sweep resume refuse the store"
-    if provenance["model_version"] != model_version():
+    if provenance.model_version != model_version():
         yield Finding(
             "another version of the model",
-            (f"{provenance['model_version']}, here is {model_version()}",),
+            (f"{provenance.model_version}, here is {model_version()}",),
             consequence,
             "continue with the version that created the store, or sweep run into another --store",
         )
     missing: list[str] = []
     changed: list[str] = []
-    for name, digest in provenance["tables"].items():
+    for name, digest in provenance.tables.items():
         if is_missing(str(name)):
             missing.append(name)
             continue
@@ -466,21 +472,21 @@ def _missing_tables(names: tuple[str, ...], *, is_complete: bool) -> Finding:
     )
 
 
-def _is_complete(store: _Store) -> bool:
+def _is_complete(store: _Examined) -> bool:
     """Return whether no run is left to be computed."""
-    if "status" not in store.arrays or store.attributes.get("refined") is False:
+    if "status" not in store.arrays or store.description.refined is False:
         return False
     return bool((_status(store) != layout.PENDING).all())
 
 
-def _notes(store: _Store) -> Iterator[Finding]:
+def _notes(store: _Examined) -> Iterator[Finding]:
     if store.driver:
         return
     stale = []
-    for name in store.place.leftovers():
-        note = name.removeprefix(note_name(store.place.name, ""))
+    for name in store.location.leftovers():
+        note = name.removeprefix(note_name(store.location.name, ""))
         # a released lease leaves its note behind in an object store
-        is_lease = note == LOCK and not isinstance(store.place, Folder)
+        is_lease = note == LOCK and not isinstance(store.location, Folder)
         if _is_ours(note) and not is_lease:
             stale.append(name)
     if stale:
@@ -525,7 +531,7 @@ def repair(store: str | Path | Place, *, deep: bool = False) -> Diagnosis:
     """
     place = locate(store)
     # refuses anything but a store before notes are written next to it
-    reader.read_descriptions(place)
+    read_descriptions(place)
     with driving(place):
         findings = _examine(place, None, deep=deep)
         with telling(place, "cannot be written"):
@@ -558,8 +564,8 @@ def _repaired(place: Place, finding: Finding) -> Finding:
 
 
 def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
-    group = reader.open_group(place)
-    size = reader.block_size(group)
+    group = Store.open(place)
+    size = group.block_size
     status = zarr.open_array(place.zarr_store(), path="status", mode="r+", zarr_format=3)
     for block in blocks:
         first_row = block * size
@@ -570,7 +576,7 @@ def _mark_pending(place: Place, blocks: Sequence[int]) -> None:
         else:
             status[runs] = layout.PENDING
         with suppress(StoreError):  # where run_id cannot be read, the next driver marks them
-            is_nameless = reader.part(group, "run_id", runs) == ""
+            is_nameless = group.rows("run_id", runs) == ""
             mark_unused(place, (first_row + np.flatnonzero(is_nameless)).tolist())
 
 

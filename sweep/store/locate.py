@@ -1,14 +1,10 @@
-"""The location that a path, a URL, or an opened store stands for."""
+"""The location that a path or a URL stands for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .folder import folder_at
 from .location import OBJECT_SCHEMES, Place
 from .url_secrets import refuse_lost_slash, refuse_secrets
-
-if TYPE_CHECKING:
-    import zarr
 
 
 def locate(store: str | Path | Place) -> Place:
@@ -48,16 +44,3 @@ def locate(store: str | Path | Place) -> Place:
     from .object_store import object_place
 
     return object_place(scheme, rest)
-
-
-def location_of_group(group: "zarr.Group") -> Place:
-    """Return the location of an opened store."""
-    from zarr.storage import LocalStore
-
-    store = group.store_path.store
-    if isinstance(store, LocalStore):
-        return folder_at(str(store.root))
-    from .object_client import url_of
-    from .object_store import Objects
-
-    return Objects(url_of(store))

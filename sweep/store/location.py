@@ -9,7 +9,7 @@ from ..common.errors import StoreError
 from .fence import Guard
 
 if TYPE_CHECKING:
-    import zarr
+    pass
 
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 DESCRIPTION_BYTES = 64 * 2**20  #: at most, in a description that this program has written
@@ -71,13 +71,6 @@ class Place(ABC):
     @abstractmethod
     def zarr_store(self) -> Any:
         """Return the store that Zarr opens."""
-
-    def group(self) -> "zarr.Group":
-        """Open the Zarr group for reading."""
-        import zarr
-
-        # only format 3: arrays of format 2 may name a codec that loads pickled objects
-        return zarr.open_group(self.zarr_store(), mode="r", zarr_format=3)
 
     @abstractmethod
     def making(self) -> Any:

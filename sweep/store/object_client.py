@@ -19,25 +19,6 @@ RETRIES: Mapping[str, Any] = {
     },
 }
 
-# by the identity of the client's stores, which are kept until the process ends
-_urls: dict[int, str] = {}
-
-
-def url_of(store: Any) -> str:
-    """Return the URL of a store that Zarr has opened.
-
-    Parameters
-    ----------
-    store : zarr.storage.ObjectStore
-        Around a store of :func:`client_store`.
-
-    Returns
-    -------
-    str
-        The URL that the client's store was opened with.
-    """
-    return _urls[id(store.store)]
-
 
 @functools.cache
 def client_store(url: str) -> Any:
@@ -58,9 +39,13 @@ def client_store(url: str) -> Any:
     StoreError
         The client is not installed, or a setting is missing or unreadable.
     """
-    store = _open(url)
-    _urls[id(store)] = url
-    return store
+    obstore = client()
+    if url.startswith("memory://"):
+        return obstore.store.MemoryStore()
+    try:
+        return obstore.store.from_url(url, retry_config=RETRIES)
+    except Exception as error:  # a setting that is missing or unreadable
+        raise StoreError(f"{url}: {reason(error)}") from error
 
 
 def client() -> Any:
@@ -84,13 +69,3 @@ def client() -> Any:
         need = f"stores beyond a folder need the package {error.name or 'obstore'}"
         raise StoreError(f"{need}; pip install 'marsdisk[remote]'") from error
     return obstore
-
-
-def _open(url: str) -> Any:
-    obstore = client()
-    if url.startswith("memory://"):
-        return obstore.store.MemoryStore()
-    try:
-        return obstore.store.from_url(url, retry_config=RETRIES)
-    except Exception as error:  # a setting that is missing or unreadable
-        raise StoreError(f"{url}: {reason(error)}") from error

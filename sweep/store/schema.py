@@ -3,26 +3,23 @@
 A store may come from anybody, and may be damaged or forged.
 """
 
-import json
 import math
-import re
-from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from marsdisk.physics.textfile import shown_text
 
 from . import layout
+from .description import MAX_EXACT_INTEGER, MAX_RUNS, NAME, Description, mapping
 
-MAX_RUNS = 100_000_000
 MAX_CHUNKS = 1_000_000  # of one array; more would take minutes to find
 MAX_ARRAYS = 1_000
 MAX_CHUNK_BYTES = 2**30  # 64 blocks of the largest default size
 MAX_DESCRIPTION_BYTES = 2**20  # of an array; ours have two thousand
-MAX_DEPTH = 50  # of lists and mappings within each other
 MAX_SHOWN_CHARACTERS = 60
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,199}")
 #: Bytes of a value by type in the store; for a text, those of its entry without its letters.
 WIDTHS = {"float64": 8, "int64": 8, "uint8": 1, "bool": 1, "string": 16}
 TYPES = {"f8": "float64", "i8": "int64", "u1": "uint8", "str": "string"}
@@ -41,17 +38,6 @@ FILL_TYPES = {
     "bool": (bool,),
     "string": (str,),
 }
-#: Types of the attributes of the group.
-ATTRIBUTES: Mapping[str, type] = {
-    "schema_version": int,
-    "sweep": dict,
-    "plan_digest": str,
-    "block_size": int,
-    "rows": int,
-    "axes": list,
-    "coordinates": str,
-    "provenance": dict,
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,23 @@ class ArraySpec:
     dtype: str
     codecs: tuple[str, ...]
     fill: Any
-    units: str = "1"
+    #: Such as ``units``, ``long_name``, ``config_key``, and the words that flags stand for.
+    attributes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def units(self) -> str:
+        """Unit of its values; 1 where they have none."""
+        return str(self.attributes.get("units", "1"))
+
+    @property
+    def kind(self) -> str:
+        """NumPy's letter for the kind of its values: f, i, u, b or T."""
+        return "T" if self.dtype == "string" else np.dtype(self.dtype).kind
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers that can be drawn, rather than words or flags."""
+        return self.kind in "fiu" and not {"flag_values", "flag_masks"} & self.attributes.keys()
 
     @property
     def is_by_block(self) -> bool:
@@ -83,115 +85,11 @@ class ArraySpec:
         return WIDTHS[self.dtype] * math.prod(self.shape)
 
 
-def mapping(text: bytes) -> dict[str, Any]:
-    """Parse JSON that must be a mapping.
-
-    Raises
-    ------
-    ValueError
-        It is no JSON, or not a mapping, or nested too deep to be parsed.
-    """
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("is nested too deep") from error
-    if not isinstance(content, dict):
-        raise ValueError("is not a mapping")
-    return content
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Yield every text in nested lists and mappings.
-
-    Raises
-    ------
-    ValueError
-        They are nested deeper than any sweep is.
-    """
-    waiting = [(value, 0)]
-    while waiting:
-        node, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise ValueError("is nested too deep")
-        if isinstance(node, str):
-            yield node
-        elif isinstance(node, dict):
-            waiting += [(child, depth + 1) for child in node.values()]
-        elif isinstance(node, list):
-            waiting += [(child, depth + 1) for child in node]
-
-
-def read_attributes(text: bytes) -> dict[str, Any]:
-    """Read the attributes of the group from its ``zarr.json``.
-
-    Parameters
-    ----------
-    text : bytes
-        Content of the file.
-
-    Returns
-    -------
-    dict
-        The attributes, checked; those of a schema that this program does not read are not.
-
-    Raises
-    ------
-    ValueError
-        They are not those of a sweep's store; the message says why.
-    """
-    description = mapping(text)
-    attributes = description.get("attributes")
-    kind = (description.get("zarr_format"), description.get("node_type"))
-    if kind != (3, "group") or not isinstance(attributes, dict):
-        raise ValueError("is not a Zarr group of format 3 with attributes")
-    deque(texts(attributes), maxlen=0)  # refuses what is nested too deep
-    version = attributes.get("schema_version")
-    if type(version) is int and version not in layout.READABLE:
-        return attributes
-    for name, expected in ATTRIBUTES.items():
-        if name not in attributes:
-            raise ValueError(f"its attribute {name} is missing")
-        if type(attributes[name]) is not expected:
-            raise ValueError(f"its attribute {name} is not of type {expected.__name__}")
-    if type(attributes.get("uid", "")) is not str:
-        raise ValueError("its attribute uid is not of type str")
-    _refuse_bad_record(attributes["sweep"])
-    provenance = attributes["provenance"]
-    has_version = type(provenance.get("model_version")) is str
-    if not has_version or type(provenance.get("tables")) is not dict:
-        raise ValueError("its attributes do not say where it comes from")
-    if not 1 <= attributes["block_size"] <= MAX_RUNS:
-        raise ValueError(f"its attribute block_size is {attributes['block_size']}")
-    axes = attributes["axes"]
-    coordinates = attributes["coordinates"].split()
-    if not all(isinstance(name, str) and NAME.fullmatch(name) for name in [*axes, *coordinates]):
-        raise ValueError("its axes and coordinates have names that no axis can have")
-    if not set(axes) <= set(coordinates):
-        raise ValueError("its axes are not coordinates of its runs")
-    return attributes
-
-
-def _refuse_bad_record(record: Mapping[str, Any]) -> None:
-    """Raise a ValueError if an attribute is not the record of a sweep."""
-    mappings = {"content", "base", "command_line"}
-    has_keys = set(record) - {"refined"} == {*mappings, "base_path"}
-    if not has_keys or any(type(record[key]) is not dict for key in mappings):
-        raise ValueError("its attribute sweep is not the record of a sweep")
-    if not _are_points(record.get("refined", [])):
-        raise ValueError("its record of refined points is damaged")
-    if type(record["base_path"]) is not str:
-        raise ValueError("its attributes do not say where it comes from")
-
-
 def _are_integers(values: Any, minimum: int) -> bool:
-    """Return whether a value is a list of integers, all between a minimum and 2**53."""
+    """Return whether a value is a list of integers that floats hold exactly, from a minimum on."""
     if not isinstance(values, list):
         return False
-    return all(type(value) is int and minimum <= value < 2**53 for value in values)
-
-
-def _are_points(points: Any) -> bool:
-    return isinstance(points, list) and all(_are_integers(point, 0) for point in points)
+    return all(type(value) is int and minimum <= value < MAX_EXACT_INTEGER for value in values)
 
 
 def _lengths(values: Any, minimum: int) -> tuple[int, ...]:
@@ -229,7 +127,8 @@ def read_array(name: str, text: bytes) -> ArraySpec:
     if (description.get("zarr_format"), description.get("node_type")) != (3, "array"):
         raise ValueError("is missing or damaged")
     chunks = _chunk_shape(description.get("chunk_grid"))
-    units = _units(description.get("attributes", {}))
+    attributes = description.get("attributes", {})
+    _refuse_other_attributes(attributes)
     dtype = description.get("data_type")
     if not isinstance(dtype, str) or dtype not in WIDTHS:
         raise ValueError("has a type of values that this program does not write")
@@ -245,7 +144,7 @@ def read_array(name: str, text: bytes) -> ArraySpec:
         raise ValueError("has no names of dimensions")
     if not shape or not len(shape) == len(chunks) == len(dims):
         raise ValueError("has shape, chunks and names of dimensions that do not fit together")
-    spec = ArraySpec(name, shape, chunks, tuple(dims), dtype, codecs, fill, units)
+    spec = ArraySpec(name, shape, chunks, tuple(dims), dtype, codecs, fill, attributes)
     count = math.prod(-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True))
     if shape[0] > MAX_RUNS or count > MAX_CHUNKS or spec.chunk_bytes > MAX_CHUNK_BYTES:
         raise ValueError(
@@ -262,13 +161,13 @@ def _chunk_shape(grid: Any) -> Any:
     return configuration.get("chunk_shape") if isinstance(configuration, dict) else None
 
 
-def _units(attributes: Any) -> str:
-    is_mapping = isinstance(attributes, dict)
-    if not is_mapping or not all(
-        isinstance(attributes.get(key, ""), str) for key in ("units", "long_name")
+def _refuse_other_attributes(attributes: Any) -> None:
+    """Raise a ValueError if the attributes of an array are not of the types of ours."""
+    names = ("units", "long_name", "config_key")
+    if not isinstance(attributes, dict) or not all(
+        isinstance(attributes.get(name, ""), str) for name in names
     ):
         raise ValueError("has attributes that this program does not write")
-    return str(attributes.get("units", "1"))
 
 
 def _codecs(codecs: Any, dtype: str) -> tuple[str, ...]:
@@ -292,7 +191,7 @@ def _is_codec(codec: Any) -> bool:
 
 
 def read_arrays(
-    descriptions: Mapping[str, bytes], attributes: Mapping[str, Any]
+    descriptions: Mapping[str, bytes], description: Description
 ) -> tuple[dict[str, ArraySpec], dict[str, str]]:
     """Read the descriptions of all arrays, and find the problems of those that are not valid.
 
@@ -300,8 +199,8 @@ def read_arrays(
     ----------
     descriptions : mapping of str to bytes
         Content of each ``zarr.json`` by the name of its array.
-    attributes : mapping
-        Attributes of the group, as of :func:`read_attributes`.
+    description : Description
+        What the store says of itself.
 
     Returns
     -------
@@ -311,8 +210,8 @@ def read_arrays(
         What is wrong with each other array: it is missing or damaged, or does not have the type,
         dimensions and units that it must have.
     """
-    version = attributes["schema_version"]
-    coordinates = str(attributes["coordinates"]).split()
+    version = description.schema_version
+    coordinates = description.coordinate_names
     required = {variable.name for variable in layout.variables(shared_grid=True, schema=version)}
     possible = layout.variables(shared_grid=True, parts=layout.OPTIONAL, schema=version)
     variables = {variable.name: variable for variable in possible}

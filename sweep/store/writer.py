@@ -25,7 +25,6 @@ from .failures import telling
 from .fence import Fence, LateBlockError, refuse_committed
 from .locate import locate
 from .location import Place
-from .reader import array_of
 
 #: Chunks are 5 % larger than by zstd at level 3, and packed 16 times faster: with zstd, packing
 #: would take a seventh of the time to write a block.
@@ -37,6 +36,14 @@ MAX_OPEN_ARRAYS = 500
 EVERY_CHUNK: ArrayConfigLike = {"write_empty_chunks": True}
 #: Attribute of an array that an extension has created and not yet filled for the earlier runs.
 UNFILLED = "unfilled"
+
+
+def _array_of(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Return an array of a group; StoreError where the name is that of something else."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise StoreError(f"{name} is not an array")
+    return array
 
 
 def _fill_value(dtype: np.dtype[Any]) -> Any:
@@ -229,7 +236,7 @@ def extend_store(  # noqa: PLR0913 - keyword-only, and each describes another pa
         names = {*coordinates, record.name, *(variable.name for variable in results)}
         _delete_other_arrays(group, names)
         for variable in results:
-            if variable.name in group and not array_of(group, variable.name).attrs.get(UNFILLED):
+            if variable.name in group and not _array_of(group, variable.name).attrs.get(UNFILLED):
                 _lengthen(group, variable.name, runs)
             else:
                 unfilled = replace(variable, attributes={**variable.attributes, UNFILLED: True})
@@ -257,7 +264,7 @@ def _delete_other_arrays(group: zarr.Group, names: Collection[str]) -> None:
 
 def _fill(group: zarr.Group, variable: layout.Variable, rows: int) -> None:
     """Write fill values to the first rows of a new array, then remove its mark as unfilled."""
-    array = array_of(group, variable.name)
+    array = _array_of(group, variable.name)
     if rows:
         array[:rows] = variable.fill
     array.attrs.put(dict(variable.attributes))
@@ -283,7 +290,7 @@ def mark_unused(place: Place, rows: Sequence[int]) -> None:
 
 
 def _lengthen(group: zarr.Group, name: str, runs: int) -> zarr.Array[Any]:
-    array = array_of(group, name)
+    array = _array_of(group, name)
     array.resize((runs, *array.shape[1:]))
     return array
 

@@ -26,7 +26,7 @@ from sweep.planning.plan import make_plan
 from sweep.running.driver import block_task
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
-from sweep.store import reader
+from sweep.store.store import Store, read_fence
 from sweep.workers.block import CacheScopes, run_block
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +186,7 @@ def cache_scopes() -> None:
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder) / "s.zarr"
             create(plan, store)
-            fence = reader.read_fence(store)
+            fence = read_fence(store)
             tasks = [
                 replace(
                     block_task(plan, str(store), block, fence), scope=scope, cache_enabled=enabled
@@ -197,8 +197,8 @@ def cache_scopes() -> None:
             runs = sum(receipt.done for receipt in receipts)
             whole = 1e3 * sum(receipt.seconds for receipt in receipts) / runs
             solver = 1e3 * sum(receipt.solver_seconds for receipt in receipts) / runs
-            group = reader.open_group(store)
-            built = reader.column(group, "cache_misses") + reader.column(group, "cache_rebuilds")
+            group = Store.open(store)
+            built = group.column("cache_misses") + group.column("cache_rebuilds")
             tensors = int(built[:, 1].sum())
             keys = 0
             for block in plan.blocks[:2]:

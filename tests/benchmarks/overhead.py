@@ -29,7 +29,7 @@ from sweep.running.driver import block_task, run_blocks
 from sweep.running.progress import Reporter, Tally
 from sweep.spec.file import load_sweep
 from sweep.store import layout
-from sweep.store.reader import read_fence
+from sweep.store.store import read_fence
 from sweep.workers import block as worker
 from tests.preloading import preloading
 

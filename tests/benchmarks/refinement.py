@@ -24,7 +24,7 @@ from sweep.results.outcomes import outcomes
 from sweep.running.session import run_sweep
 from sweep.spec.designs import POINT
 from sweep.spec.file import build_sweep, load_sweep
-from sweep.store import reader
+from sweep.store.store import Store
 from sweep.workers.profiles import usable_cores
 
 FILE = Path(__file__).parents[2] / "configs" / "sweeps" / "mass_loss_refined.yaml"
@@ -44,7 +44,7 @@ def _run(folder: Path, name: str, **sections: Any) -> tuple[Floats, Floats]:
     ranges = content.pop("refine")["axes"]
     sweep = build_sweep({**content, **sections}, record["base"], base_path=record["base_path"])
     run_sweep(sweep, folder / name, workers=usable_cores(), console=Console(file=io.StringIO()))
-    results = outcomes(reader.open_group(folder / name), "M_loss")
+    results = outcomes(Store.open(folder / name), "M_loss")
     order = np.arange(results.value.size)
     if POINT in results.labels:
         order = np.argsort(results.labels[POINT])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.store import reader
+from sweep.store.store import Store
 
 from .page import PERFORMANCE, ROOT, publish, table
 
@@ -89,7 +89,7 @@ def to_the_first_run(file: Path, workers: int, repeats: int) -> list[Waited]:
                     time.sleep(0.002)
                 wall = time.perf_counter() - begin
             times.append(Waited(wall, processor_seconds() - before))
-            assert reader.counts(store).done
+            assert Store.open(store).counts().done
     return times
 
 

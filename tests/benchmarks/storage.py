@@ -22,8 +22,9 @@ import zarr.api.asynchronous
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
-from sweep.store import layout, reader
+from sweep.store import layout
 from sweep.store.coroutines import run_coroutine
+from sweep.store.store import Store
 
 from .page import PERFORMANCE, publish, table
 from .studies import run_study
@@ -100,13 +101,13 @@ def real_arrays(runs: int) -> Arrays:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "study.zarr"
         run_study(folder, store, runs)
-        group = reader.open_group(store)
+        opened = Store.open(store)
         names = [
             variable.name
             for variable in layout.variables(shared_grid=True)
             if variable.dtype != "str"
         ]
-        return {name: np.asarray(group[name][:runs]) for name in names}
+        return {name: opened.rows(name, slice(runs)) for name in names}
 
 
 def packed(arrays: Arrays) -> Arrays:

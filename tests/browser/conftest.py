@@ -24,7 +24,8 @@ from small_sweeps import HOSTILE, forget_block, run_here, sweep_file
 
 import sweep.workers.block
 from sweep.browse.server import BrowseServer
-from sweep.store import layout, reader
+from sweep.store import layout
+from sweep.store.store import Store
 from tests.benchmarks.browsing import OPTIONS
 
 expect.set_options(timeout=1000.0 * PATIENCE)
@@ -249,8 +250,8 @@ def failing(tmp_path: Path) -> tuple[Path, Callable[[], None]]:
     file = grid_file(tmp_path)
     store = tmp_path / "failing.zarr"
     run_faulty(file, store)
-    group = reader.open_group(store)
-    failed = reader.column(group, "block")[reader.column(group, "status") == layout.FAILED]
+    group = Store.open(store)
+    failed = group.column("block")[group.column("status") == layout.FAILED]
     for block in set(failed.tolist()):
         forget_block(store, block)
     return store, lambda: run_faulty(file, store)

@@ -9,8 +9,9 @@ import numpy as np
 import zarr
 from small_sweeps import as_of_schema
 
-from sweep.store import layout, reader, writer
+from sweep.store import layout, writer
 from sweep.store.locate import locate
+from sweep.store.store import Store
 
 LARGE = {
     "temperature.T0": [3000.0, 5000.0, 250],
@@ -27,8 +28,8 @@ def large_store(path: Path, small: Path) -> int:
 
     Every 97th run of the last half failed. M_loss is T0 x tau0_target x mu_orbit10pct x 1e-15.
     """
-    source = reader.open_group(small)
-    attributes: dict[str, Any] = dict(source.attrs)
+    source = Store.open(small)
+    attributes: dict[str, Any] = source.description.recorded
     for name in ("schema_version", "coordinates"):
         attributes.pop(name)
     content = {
@@ -61,7 +62,7 @@ def large_store(path: Path, small: Path) -> int:
     sizes = {
         dim: n
         for name in ("N", "cache_invalidations", "t")
-        for dim, n in zip(_dims(source, name)[1:], source[name].shape[1:], strict=True)
+        for dim, n in zip(source.arrays[name].dims[1:], source.arrays[name].shape[1:], strict=True)
     }
     writer.create_store(
         locate(path),
@@ -69,7 +70,7 @@ def large_store(path: Path, small: Path) -> int:
         block_size=BLOCK,
         sizes=sizes,
         coordinates=coordinates,
-        shared_sizes=reader.column(source, "s"),
+        shared_sizes=source.column("s"),
         parts=(),
         attributes=attributes,
         cases={},
@@ -92,7 +93,7 @@ def large_store(path: Path, small: Path) -> int:
         "N",
         "t_snapshot",
     ):
-        _array(group, name)[:BLOCK] = np.repeat(np.asarray(_array(source, name)[:1]), BLOCK, axis=0)
+        _array(group, name)[:BLOCK] = np.repeat(source.rows(name, slice(1)), BLOCK, axis=0)
     _array(group, "status")[...] = status
     as_of_schema(path, layout.FIRST_WITH_EVERY_CHUNK - 1)  # most chunks are no files
     return int(failed.sum())
@@ -102,7 +103,3 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     array = group[name]
     assert isinstance(array, zarr.Array)
     return array
-
-
-def _dims(group: zarr.Group, name: str) -> tuple[Any, ...]:
-    return tuple(_array(group, name).metadata.dimension_names)  # type: ignore[union-attr, arg-type]

@@ -30,7 +30,7 @@ from marsdisk.physics.constants import YEAR
 from sweep.browse.details.series import SHOWN
 from sweep.browse.parts.scales import number as shown_number
 from sweep.results.rerun import RecordedRuns
-from sweep.store import reader
+from sweep.store.store import Store
 
 _BOX = """name => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
@@ -72,9 +72,7 @@ def test_a_clicked_cell_shows_its_run_as_the_store_has_it(
             for f in (lambda v: v, np.log10)
         )
     button(page, "Run").click()
-    expect(
-        page.get_by_text(RecordedRuns.of(reader.open_group(faulty)).command(run))
-    ).to_be_visible()
+    expect(page.get_by_text(RecordedRuns.of(Store.open(faulty)).command(run))).to_be_visible()
     expect(page.get_by_text("Parameters that differ")).to_be_visible()
     expect(page.get_by_role("row", name="ledger_error")).to_contain_text(
         shown_number(float(dataset.ledger_error.values[run]), 6)

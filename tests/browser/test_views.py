@@ -24,7 +24,7 @@ from playwright.sync_api import expect
 import sweep
 from sweep.report.totals import cache_line
 from sweep.running.progress import duration
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 @pytest.mark.parametrize("size", [LAPTOP, HALF], ids=["laptop", "half"])
@@ -214,7 +214,7 @@ def test_the_cache_page_adds_up_what_the_store_has(rings: Path, open_page: Open)
     rows = saved_rows(page)
     assert {row["slot"]: int(row["hits"]) for row in rows} == hits
     saved = sum(float(row["saved [s]"]) for row in rows)
-    assert f"saving {duration(saved)}" in cache_line(reader.open_group(rings))
+    assert f"saving {duration(saved)}" in cache_line(Store.open(rings))
     workers = sorted({str(name) for name in dataset.worker.values})
     for name in workers:
         expect(page.get_by_role("row", name=name).get_by_role("cell").nth(1)).to_have_text("12")

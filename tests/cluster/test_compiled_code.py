@@ -33,7 +33,7 @@ from marsdisk._jit import compiled_folder
 from marsdisk.config import load_config
 from marsdisk.physics.constants import SIGMA_SB, YEAR
 from marsdisk.zero_d import ensure_compiled, run_zero_d
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Start = Callable[..., Driver]
 
@@ -294,7 +294,7 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", store: Path) -> Non
     assert done.returncode == 2
     words = "holds another plan; nothing was changed:\n  model version: the store has "
     assert f"{store.name} {words}" in done.stderr
-    assert counts(store).done == 2
+    assert Store.open(store).counts().done == 2
 
 
 @pytest.mark.thorough

@@ -24,7 +24,7 @@ import sweep.workers.block
 from sweep.common.errors import Interrupted
 from sweep.running.heartbeat import read_note
 from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store.store import Store
 from tests.preloading import preloading
 
 Start = Callable[..., Driver]
@@ -84,7 +84,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_that_command_finishes_it(
     line = re.search(f"interrupted: {count}; resume with: (sweep run .*)", out)
     assert line is not None
     committed, again = line.groups()
-    assert 3 <= int(committed) == counts(store).done < BLOCKS
+    assert 3 <= int(committed) == Store.open(store).counts().done < BLOCKS
     before = _committed(store)
     done = command(*shlex.split(again), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -206,7 +206,7 @@ def test_a_killed_driver_leaves_no_process_and_the_same_command_goes_on(
     driver.kill()
     wait_for_end(driver)
     wait_for_death(family)
-    assert 3 <= counts(store).done < BLOCKS
+    assert 3 <= Store.open(store).counts().done < BLOCKS
     run_here(long_file, store)
     assert_same_bits(store, undisturbed)
 
@@ -367,8 +367,8 @@ def test_interrupting_a_run_never_marks_it_as_failed(
     with pytest.raises(Interrupted):
         run_here(file, store)
     monkeypatch.undo()
-    assert counts(store).failed == 0
-    assert counts(store).done == 3 - counts(store).pending == 2
+    assert Store.open(store).counts().failed == 0
+    assert Store.open(store).counts().done == 3 - Store.open(store).counts().pending == 2
     run_here(file, store)
     run_here(file, tmp_path / "undisturbed.zarr")
     assert_same_bits(store, tmp_path / "undisturbed.zarr")

@@ -22,7 +22,7 @@ from sweep.store import lease
 from sweep.store.driving import driving
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 BLOCKS = 10
 Start = Callable[..., Driver]
@@ -59,7 +59,7 @@ def test_killed_refused_and_resumed_it_ends_with_the_bits_of_a_folder(
     wait_for_blocks(store, 2, driver)
     os.killpg(driver.pid, signal.SIGKILL)
     out, err, _ = wait_for_end(driver)
-    before = counts(store).done
+    before = Store.open(store).counts().done
     assert 2 <= before < BLOCKS
     # at once: its holder was a process of this machine, and is gone
     again = command("sweep", "resume", store, "--workers", 0, cwd=tmp_path)

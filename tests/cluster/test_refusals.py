@@ -9,8 +9,8 @@ import pytest
 from small_sweeps import T0_AND_RINGS, command, run_here, sweep_file
 
 from sweep.common.errors import PlanChangedError, StoreError
-from sweep.store import reader
 from sweep.store.driving import driving
+from sweep.store.store import Store
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:
@@ -112,9 +112,7 @@ def test_the_same_runs_in_another_order_are_those_of_the_store(
         ),
         store,
     )
-    assert [case.run_id for case in plan.cases] == reader.column(
-        reader.open_group(store), "run_id"
-    ).tolist()
+    assert [case.run_id for case in plan.cases] == Store.open(store).column("run_id").tolist()
     assert snapshot(store) == before
 
 

@@ -18,7 +18,7 @@ from waiting import Driver, wait_for, wait_for_blocks, wait_for_end
 
 from sweep.running.heartbeat import read_note
 from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Start = Callable[..., Driver]
 
@@ -117,7 +117,7 @@ def test_who_has_another_version_or_does_not_see_the_store_is_named_and_nothing_
     )
     assert "worker good" not in done.stderr
     assert "pip install the same version of marsdisk" in done.stderr
-    assert counts(tmp_path / "shared" / "s.zarr").done == 0
+    assert Store.open(tmp_path / "shared" / "s.zarr").counts().done == 0
 
 
 def test_where_no_scheduler_answers_that_is_said(tmp_path: Path, long_file: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_killed_scheduler_ends_the_sweep_with_clear_words_and_the_same_command
     ), (out, err)
     assert err.startswith(f"error: no scheduler answers at {dask.address}: ")
     assert "Traceback" not in err
-    assert 3 <= counts(store).done < BLOCKS
+    assert 3 <= Store.open(store).counts().done < BLOCKS
     run_here(long_file, store)
     assert_same_bits(store, undisturbed)
 

@@ -22,7 +22,7 @@ import sweep.cli.commands
 from sweep.running.heartbeat import STOPPED
 from sweep.running.submit import Request, _hand_over
 from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Start = Callable[..., Driver]
 
@@ -81,7 +81,7 @@ def test_a_submitted_sweep_is_cancelled_from_elsewhere_and_goes_on_to_the_same_b
     assert re.search(
         r"stopping, as \S+ on \S+ \(process \d+\) asked; what is committed stays", watched.stdout
     )
-    assert counts(store).pending > 0
+    assert Store.open(store).counts().pending > 0
 
     gate.open()
     submit(long_file, store, dask)
@@ -152,7 +152,7 @@ def test_a_driver_whose_worker_dies_goes_on_or_is_replaced(
     out, _, code = wait_for_end(watching)
     assert code == 0, out
     assert (heartbeat(store)["pid"] != before["pid"]) == driver_too
-    assert counts(store).done == BLOCKS
+    assert Store.open(store).counts().done == BLOCKS
     assert_same_bits(store, undisturbed)
     wait_for(lambda: not list(tmp_path.glob(".s.zarr.submission*")))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Driver = subprocess.Popen[str]
 
@@ -31,10 +31,10 @@ def wait_for_blocks(store: Path | str, blocks: int, driver: Driver | None = None
     place = locate(store)
 
     def are_committed() -> bool:
-        return place.exists() and counts(place).blocks_committed >= blocks
+        return place.exists() and Store.open(place).counts().blocks_committed >= blocks
 
     wait_for(are_committed, driver)
-    assert counts(place).pending > 0
+    assert Store.open(place).counts().pending > 0
 
 
 def wait_for_end(driver: Driver) -> tuple[str, str, int]:

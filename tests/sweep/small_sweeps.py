@@ -26,8 +26,9 @@ import sweep.cli.commands
 from sweep.planning.plan import Plan
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
+from sweep.store import layout
 from sweep.store.location import Place
+from sweep.store.store import Store
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MELT = CONFIGS / "mars_0d_melt_simple.yaml"
@@ -161,14 +162,12 @@ def results(store: Path | str | Place) -> dict[str, Any]:
 
     Arrays that depend on the circumstances of a computation (worker, speed, caches) are left out.
     """
-    group = reader.open_group(store)
-    used = np.flatnonzero(reader.column(group, "status") != layout.UNUSED)
-    order = used[np.argsort(reader.column(group, "run_id")[used].tolist())]
+    opened = Store.open(store)
+    used = np.flatnonzero(opened.column("status") != layout.UNUSED)
+    order = used[np.argsort(opened.column("run_id")[used].tolist())]
     circumstances = {"wall_time", "solver_time", "worker", "attempt", "block"}
     columns = {
-        name: reader.column(group, name)
-        for name, array in group.arrays()
-        if array.metadata.dimension_names[0] == "run"
+        name: opened.column(name) for name, spec in opened.arrays.items() if spec.dims[0] == "run"
     }
     return {
         name: values[order]

@@ -18,8 +18,8 @@ from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan
 from sweep.running.driver import Window, Work, block_task
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
-from sweep.store.reader import read_fence
+from sweep.store import layout
+from sweep.store.store import Store, read_fence
 from sweep.workers.base import Cluster
 from sweep.workers.block import Receipt, SweepPlugin
 from sweep.workers.watchdog import Limits, Watchdog
@@ -171,7 +171,7 @@ def test_any_order_of_axes_and_values_gives_the_same_bits(tmp_path: Path, scope:
 
 def test_a_run_in_a_sweep_is_the_run_alone(finished: Path, tmp_path: Path) -> None:
     plan = run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), tmp_path / "s.zarr")
-    group = reader.open_group(tmp_path / "s.zarr")
+    group = Store.open(tmp_path / "s.zarr")
     for i, case in enumerate(plan.cases):
         alone = run_zero_d(build_config(merge(plan.sweep.base, case.overrides)))
         for variable in layout.VARIABLES:
@@ -180,7 +180,7 @@ def test_a_run_in_a_sweep_is_the_run_alone(finished: Path, tmp_path: Path) -> No
                 and variable.name not in {"wall_time", "solver_time"}
                 and not variable.name.startswith("cache_")
             ):
-                stored = reader.column(group, variable.name)[i]
+                stored = group.column(variable.name)[i]
                 assert (
                     np.asarray(variable.value(alone)).astype(stored.dtype).tobytes()
                     == stored.tobytes()

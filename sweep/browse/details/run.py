@@ -8,7 +8,6 @@ import numpy as np
 from marsdisk.errors import MarsDiskError
 
 from ...common.text import text
-from ...results.columns import parameters
 from ...store import layout
 from ..parts.html import escaped, table
 from ..parts.scales import number
@@ -84,9 +83,7 @@ class About:
 
     def _parameters(self, runs: list[int]) -> list[list[str]]:
         """Return the rows of the swept parameters; those that differ come first."""
-        names = dict.fromkeys(
-            [*self.data.varying, *parameters(self.data.group), "run_id", "worker"]
-        )
+        names = dict.fromkeys([*self.data.varying, *self.data.store.parameters, "run_id", "worker"])
         rows = []
         for name in names:
             values = [escaped(self.data.value(name, run)) for run in runs]
@@ -99,8 +96,8 @@ class About:
         The latter is a number of a run, a remark, and a command. Where the record cannot be read,
         there are no rows, and the only remark says why.
         """
-        names = parameters(self.data.group)
-        swept = {str(self.data.attributes(name).get("config_key")) for name in names}
+        names = self.data.store.parameters
+        swept = {str(self.data.store.attributes(name).get("config_key")) for name in names}
         try:
             config = _flat(self.data.recorded.config(runs[0]).model_dump())
             repetitions = [self.data.recorded.repetition(run) for run in runs]

@@ -119,7 +119,7 @@ class SizesView:
         self._draw()
 
     def _read(self, run: int) -> _Distribution:
-        s = self.data.sizes(run)
+        s = self.data.store.sizes(run)
         N = self.data.row("N", run)
         used = np.isfinite(s)
         s = s[used]

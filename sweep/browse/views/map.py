@@ -173,7 +173,7 @@ class MapView:
                 fixed[axis] = value
         try:
             return cells(
-                self.data.group, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
+                self.data.store, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
             )
         except StoreError:
             # Several runs share a cell: there is no grid.

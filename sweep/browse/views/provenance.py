@@ -28,12 +28,11 @@ class OriginView:
 
     def update(self) -> None:
         """Show the record."""
-        sweep: Any = self.data.group.attrs["sweep"]
-        record: Any = self.data.group.attrs["provenance"]
+        description = self.data.store.description
         facts = [[escaped(key), escaped(value, 400)] for key, value in self._facts()]
         digests = [
             [escaped(name, 80), escaped(digest, 80)]
-            for name, digest in record.get("tables", {}).items()
+            for name, digest in description.provenance.tables.items()
         ]
         tables = "<p class='faint'>None.</p>"
         if digests:
@@ -41,35 +40,34 @@ class OriginView:
         parts = [
             f"<h2>Made by</h2>{table([], facts, numbers_from=9)}<br>",
             f"<h2>Tables</h2>{tables}<br>",
-            f"<h2>Sweep file</h2>{_code(sweep.get('content'))}",
+            f"<h2>Sweep file</h2>{_code(description.sweep.content)}",
         ]
-        if sweep.get("command_line"):
-            parts.append(f"<h2>Command line</h2>{_code(sweep['command_line'])}")
-        base = _code(self.data.group.attrs.get("base_config"))
+        if description.sweep.command_line:
+            parts.append(f"<h2>Command line</h2>{_code(description.sweep.command_line)}")
+        base = _code(description.base_config)
         parts.append(f"<details><summary>Base configuration</summary>{base}</details>")
         self.text.text = f"<div class='wide'>{''.join(parts)}</div>"
 
     def _facts(self) -> list[tuple[str, str]]:
-        record: Any = self.data.group.attrs["provenance"]
-        commit = record.get("git_commit")
-        if not commit:
-            commit = "none: not installed from a checkout"
-        elif record.get("git_dirty"):
+        store = self.data.store
+        record = store.description.provenance
+        commit = record.git_commit or "none: not installed from a checkout"
+        if record.git_commit and record.git_dirty:
             commit = f"{commit} (with uncommitted changes)"
-        packages = record.get("packages", {})
+        packages = [f"{name} {version}" for name, version in record.packages.items()]
         facts = {
-            "store": self.data.place,
-            "model version": record.get("model_version"),
+            "store": str(store),
+            "model version": record.model_version,
             "git commit": commit,
-            "created": record.get("created"),
-            "host": record.get("host"),
-            "platform": record.get("platform"),
-            "python": record.get("python"),
-            "packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
-            "plan": self.data.group.attrs["plan_digest"],
-            "runs in a block": self.data.group.attrs["block_size"],
+            "created": record.created,
+            "host": record.host,
+            "platform": record.platform,
+            "python": record.python,
+            "packages": ", ".join(packages),
+            "plan": store.description.plan_digest,
+            "runs in a block": str(store.block_size),
         }
-        return [(key, str(value)) for key, value in facts.items() if value is not None]
+        return [(key, value) for key, value in facts.items() if value]
 
     def mark(self) -> None:
         """Do nothing: this view shows no single runs."""

@@ -13,7 +13,7 @@ from small_sweeps import assert_same_bits, command, results
 from waiting import Driver, wait_for_death
 
 import sweep.cli.commands
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 BLOCKS = 60  # of the sweep that is disturbed, two runs each
 KILLED = -9
@@ -46,7 +46,7 @@ class Fault:
         """Resume with the same command, and compare the bits with those of an undisturbed sweep."""
         done = command("sweep", "run", file, "--store", store, "--workers", 2, cwd=store.parent)
         assert (done.returncode, done.stderr) == (0, ""), done
-        assert counts(store).pending == counts(store).failed == 0
+        assert Store.open(store).counts().pending == Store.open(store).counts().failed == 0
         assert_same_bits(store, undisturbed)
         self.outcome.again = f"{done.returncode}, same bits{doctor_is_clean(store)}"
 

@@ -20,10 +20,10 @@ from small_sweeps import assert_same_bits, run_here, sweep_file
 from waiting import Driver, wait_for, wait_for_end
 
 from sweep.common.errors import StoreError
-from sweep.store import reader
 from sweep.store.folder import Folder
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
+from sweep.store.store import Store
 
 BLOCKS = 8
 LONGEST_PAUSE = 0.3  # s after which all that a worker does in a block has begun
@@ -90,9 +90,9 @@ def move(store: str) -> str:
 
 def columns(store: str) -> Columns:
     """Return every array along ``run``, including times."""
-    group = reader.open_group(store)
-    names = [name for name, array in group.arrays() if array.metadata.dimension_names[0] == "run"]
-    return {name: reader.column(group, name) for name in names}
+    opened = Store.open(store)
+    names = [name for name, spec in opened.arrays.items() if spec.dims[0] == "run"]
+    return {name: opened.column(name) for name in names}
 
 
 def assert_untouched(store: str, before: Columns) -> None:
@@ -154,7 +154,7 @@ def stay_deleted(late: Late) -> None:
     delete(late.store)
     late.wake()
     with pytest.raises(StoreError):
-        reader.counts(late.store)
+        Store.open(late.store).counts()
     assert not Path(late.store).exists()
 
 
@@ -165,7 +165,7 @@ def stay_moved(late: Late) -> None:
     before = columns(moved)
     late.wake()
     with pytest.raises(StoreError):
-        reader.counts(late.store)
+        Store.open(late.store).counts()
     assert_untouched(moved, before)
     assert_same_bits(moved, late.sweeps.undisturbed(late.sweeps.file))
     delete(moved)

@@ -15,7 +15,7 @@ from ports import free_port
 from small_sweeps import CONFIGS, assert_same_bits, command
 from waiting import PATIENCE, wait_for
 
-from sweep.store.reader import counts
+from sweep.store.store import Store
 from tests.docker.containers import SERVICES, seconds
 
 BLOCKS = 20  # of two runs, long enough to be disturbed
@@ -116,7 +116,7 @@ class Submitted:
 
 
 def assert_undisturbed(store: Path, undisturbed: Path, fault: Fault) -> None:
-    assert counts(store).pending == counts(store).failed == 0
+    assert Store.open(store).counts().pending == Store.open(store).counts().failed == 0
     assert_same_bits(store, undisturbed)
     fault.outcome.again = f"0, same bits{doctor_is_clean(store)}"
 

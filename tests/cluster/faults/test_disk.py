@@ -14,7 +14,7 @@ from gate import Gate
 from small_sweeps import assert_same_bits, command
 from waiting import Driver, wait_for, wait_for_end
 
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Start = Callable[..., Driver]
 
@@ -61,7 +61,7 @@ def test_disk_full(
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=2)
     fault.message(err, "No space left on device; free space")
-    assert 5 <= counts(store).blocks_committed < counts(store).blocks
+    assert 5 <= Store.open(store).counts().blocks_committed < Store.open(store).counts().blocks
     filler.unlink()
     fault.recovered(many_file, store, whole)
 
@@ -94,7 +94,7 @@ def test_store_made_read_only(
         subprocess.run(undo, check=True)
     fault.ended(out, err, code, expected=2)
     fault.message(err, reason)
-    assert 5 <= counts(store).blocks_committed < counts(store).blocks
+    assert 5 <= Store.open(store).counts().blocks_committed < Store.open(store).counts().blocks
     fault.recovered(many_file, store, whole)
 
 

@@ -14,7 +14,7 @@ from faults import BLOCKS, KILLED, Fault, committed, kill_with_family
 from gate import Gate
 from waiting import Driver, wait_for, wait_for_end
 
-from sweep.store.reader import counts
+from sweep.store.store import Store
 from sweep.workers.watchdog import BLOCKS_PER_WORKER
 
 Start = Callable[..., Driver]
@@ -55,7 +55,7 @@ def test_workers_killed_at_random(
     out, err, code = wait_for_end(driver)
     fault.ended(out, err, code, expected=0)
     fault.message(out, r"worker \S+ is gone; its blocks run on others")
-    assert counts(store).failed == 0
+    assert Store.open(store).counts().failed == 0
     fault.recovered(many_file, store, whole)
 
 
@@ -78,7 +78,7 @@ def test_drivers_killed_at_random(
         time.sleep(dice.uniform(0.0, 0.3))  # anywhere between two commits
         kill_with_family(driver)
         fault.ended(*wait_for_end(driver), expected=KILLED)
-    assert 0 < counts(store).pending < counts(store).runs
+    assert 0 < Store.open(store).counts().pending < Store.open(store).counts().runs
     fault.recovered(many_file, store, whole)
 
 
@@ -126,7 +126,7 @@ def test_a_worker_stopped_for_a_while(
     driver, stopped = start_and_stop_a_worker(many_file, store, start, gate)
     # all but what may be on its way to the stopped one
     wait_for(lambda: committed(store) >= BLOCKS - 2 * BLOCKS_PER_WORKER, driver)
-    assert counts(store).pending > 0  # what the stopped one holds
+    assert Store.open(store).counts().pending > 0  # what the stopped one holds
     stopped.send_signal(signal.SIGCONT)
     fault.ended(*wait_for_end(driver), expected=0)
     fault.recovered(many_file, store, whole)

@@ -17,7 +17,7 @@ from late_writers import (
 )
 from small_sweeps import run_here
 
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 @pytest.fixture
@@ -50,6 +50,6 @@ def test_a_run_past_its_time_limit_that_others_have_done_is_not_failed(
         time.sleep(max(0.0, frozen + TIME_LIMIT - time.monotonic()))  # no event: time itself
         late.wake()
         assert_untouched(late.store, before)
-        assert reader.counts(late.store).failed == 0
+        assert Store.open(late.store).counts().failed == 0
         delete(late.store)
     fault.outcome.again = "no bit of what was committed is changed"

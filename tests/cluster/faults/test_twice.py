@@ -18,8 +18,8 @@ from sweep.running.driver import block_task
 from sweep.running.heartbeat import read_note
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
-from sweep.store import reader
 from sweep.store.locate import locate
+from sweep.store.store import Store, read_fence
 from sweep.workers.block import BlockTask, CacheScopes, run_block
 
 Start = Callable[..., Driver]
@@ -67,7 +67,7 @@ def test_every_block_run_twice_at_once(
     plan = make_plan(load_sweep(many_file))
     store = tmp_path / "s.zarr"
     create(plan, store)
-    tasks = [block_task(plan, str(store), block, reader.read_fence(store)) for block in plan.blocks]
+    tasks = [block_task(plan, str(store), block, read_fence(store)) for block in plan.blocks]
     context = multiprocessing.get_context("spawn")  # as Dask starts its workers
     barrier = context.Barrier(2)
     twins = [context.Process(target=run_all, args=(tasks, barrier)) for _ in range(2)]
@@ -126,7 +126,7 @@ def test_clock_jumps(
     # durations come from a clock that nobody sets
     assert 0.0 < 60.0 * float(duration[1] or 0.0) + float(duration[2]) <= seconds
     fault.outcome.said = "durations are right"
-    walls = reader.column(reader.open_group(store), "wall_time")
+    walls = Store.open(store).column("wall_time")
     assert (walls > 0.0).all()
     assert (walls < seconds).all()
     fault.recovered(many_file, store, whole)

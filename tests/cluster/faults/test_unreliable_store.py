@@ -25,7 +25,7 @@ from unreliable_server import (
 )
 from waiting import Driver, wait_for_blocks, wait_for_end
 
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Start = Callable[..., Driver]
 
@@ -69,7 +69,7 @@ def check_recovery(fault: Fault, file: Path, store: str, alone: Path) -> None:
     """
     again = command("sweep", "run", file, "--store", store, "--workers", 0, cwd=file.parent)
     assert (again.returncode, again.stderr) == (0, ""), again
-    assert counts(store).pending == counts(store).failed == 0
+    assert Store.open(store).counts().pending == Store.open(store).counts().failed == 0
     assert_same_bits(store, alone)
     deep = command("sweep", "doctor", store, "--deep", cwd=file.parent)
     assert (deep.returncode, deep.stdout) == (0, f"{store}: nothing is wrong\n")

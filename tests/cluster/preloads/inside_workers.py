@@ -13,7 +13,7 @@ from typing import Any
 import sweep.workers.block
 from sweep.store.folder import Folder
 from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 SLEEP = float(os.environ.get("FAULT_SLEEP", "0"))  # s before each run: long enough to be disturbed
 BAD_T0 = float(os.environ.get("FAULT_BAD_T0", "nan"))
@@ -60,7 +60,7 @@ def committed_blocks() -> int:
     place = locate(STORE)
     if isinstance(place, Folder):  # quicker, and serves on a disk that is full
         return commit_records(place)
-    return counts(place).blocks_committed
+    return Store.open(place).counts().blocks_committed
 
 
 def let_through(gate: Path) -> float:

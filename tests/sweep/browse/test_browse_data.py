@@ -11,7 +11,7 @@ from sweep.browse.data import Data
 from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan
 from sweep.spec.file import load_sweep
-from sweep.store import reader
+from sweep.store.store import Store
 
 T0 = {"temperature.T0": [3000.0, 4000.0]}
 TAU0 = {"optical_depth.tau0_target": [0.5, 1.0]}
@@ -74,7 +74,7 @@ def data_of(tmp_path: Path) -> Callable[..., Data]:
     def data_of(**sections: Any) -> Data:
         store = tmp_path / "s.zarr"
         create(make_plan(load_sweep(sweep_file(tmp_path, **sections))), store)
-        return Data(lambda: reader.open_group(store), str(store))
+        return Data(lambda: Store.open(store))
 
     return data_of
 

@@ -38,7 +38,7 @@ from sweep.planning.create_store import forecast
 from sweep.planning.plan import make_plan
 from sweep.spec.file import load_sweep
 from sweep.store.driving import driving
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 Finished = tuple[Any, Path]
 
@@ -379,8 +379,8 @@ def test_a_failed_run_is_exit_code_1_and_its_neighbours_are_done(partly_failed: 
     )
     assert "Traceback" not in done.stderr
     assert (
-        counts(folder / "results" / "small.zarr").done,
-        counts(folder / "results" / "small.zarr").failed,
+        Store.open(folder / "results" / "small.zarr").counts().done,
+        Store.open(folder / "results" / "small.zarr").counts().failed,
     ) == (2, 1)
 
 

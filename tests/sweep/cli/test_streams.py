@@ -16,7 +16,7 @@ from small_sweeps import MELT, SCRIPTS, T0_AND_RINGS, assert_same_bits, environm
 
 import marsdisk.cli
 import sweep.cli.commands
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 PROGRAMS = {"sweep": sweep.cli.commands.main, "marsdisk": marsdisk.cli.main}
 SHORT = f"{MELT} --set numerics.t_end_years=0.001"
@@ -238,7 +238,7 @@ def test_a_sweep_whose_output_cannot_be_written_goes_on_to_its_end(
     run = ["run", str(file), "--store", str(store), "--workers", str(workers)]
     with BROKEN[how]() as output:
         assert code_of([str(SCRIPTS / "sweep"), *run], tmp_path, output) == 0
-    assert counts(store).pending == 0
+    assert Store.open(store).counts().pending == 0
     assert_same_bits(store, finished)
 
 

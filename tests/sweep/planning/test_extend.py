@@ -15,9 +15,8 @@ import sweep
 from sweep.common.errors import PlanChangedError, StoreError
 from sweep.planning.plan import Plan
 from sweep.results.columns import Columns
-from sweep.store import doctor, layout, reader
-from sweep.store.locate import locate
-from sweep.store.reader import counts
+from sweep.store import doctor, layout
+from sweep.store.store import Store
 from sweep.store.writer import UNFILLED
 
 THREE = {"temperature.T0": [3000.0, 3500.0, 4000.0]}
@@ -71,7 +70,7 @@ def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(
     store: Path, five: Path
 ) -> None:
     before = files_of(store)
-    ids = reader.column(reader.open_group(store), "run_id").tolist()
+    ids = Store.open(store).column("run_id").tolist()
     extended(store, axes=FIVE)
     assert before.items() <= files_of(store).items()
     dataset = sweep.open_store(store)
@@ -80,11 +79,15 @@ def test_more_values_on_an_axis_are_added_behind_and_nothing_is_written_again(
     assert np.isnan(dataset.T0.values[3])
     assert dataset.block.values.tolist() == [0, 0, 1, 0, 2, 2]
     assert_same_bits(store, five)
-    assert (counts(store).runs, counts(store).done, counts(store).pending) == (5, 5, 0)
+    assert (
+        Store.open(store).counts().runs,
+        Store.open(store).counts().done,
+        Store.open(store).counts().pending,
+    ) == (5, 5, 0)
 
 
 def test_who_has_opened_a_store_before_it_was_extended_still_sees_it_as_it_was(store: Path) -> None:
-    columns = Columns(reader.open_group(store))
+    columns = Columns(Store.open(store))
     assert columns["T0"].size == columns.where(None).size == 3
     extended(store, axes=FIVE)
     assert columns["M_loss"].size == columns["run"].size == 3
@@ -109,7 +112,7 @@ def test_without_extend_more_runs_are_refused_with_their_number(store: Path) -> 
         ),
     ):
         run_here(sweep_file(store.parent, axes=FIVE), store)
-    assert counts(store).runs == 3
+    assert Store.open(store).counts().runs == 3
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_runs_that_the_store_has_and_the_plan_lacks_are_never_dropped(
 ) -> None:
     with pytest.raises(PlanChangedError, match="holds another plan; nothing was changed"):
         extended(store, axes=axes)
-    assert counts(store).runs == 3
+    assert Store.open(store).counts().runs == 3
 
 
 def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Path) -> None:
@@ -135,7 +138,7 @@ def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Pa
         assert (done.returncode, done.stderr) == (0, "")
         assert "5 of 5 runs done" in done.stdout
         assert "nothing to do" in done.stdout
-    (extension,) = reader.open_group(store).attrs["extensions"]  # type: ignore[misc]
+    (extension,) = Store.open(store).description.extensions
     assert extension["sweep_before"]["content"]["axes"] == THREE  # type: ignore[index, call-overload]
 
 
@@ -144,7 +147,7 @@ def test_a_store_is_extended_again_and_again(store: Path) -> None:
     extended(store, axes=FIVE, include=[{"temperature.T0": 5000.0}])
     seven = {"temperature.T0": [*FIVE["temperature.T0"], 4750.0]}
     extended(store, axes=seven, include=[{"temperature.T0": 5000.0}])
-    assert [e["first_row"] for e in reader.open_group(store).attrs["extensions"]] == [4, 6, 8]  # type: ignore[union-attr, index, call-overload]
+    assert [e.first_row for e in Store.open(store).description.extensions] == [4, 6, 8]
     run_here(
         sweep_file(store.parent, "at_once.yaml", axes=seven, include=[{"temperature.T0": 5000.0}]),
         store.parent / "at_once.zarr",
@@ -190,7 +193,7 @@ def test_more_bins_than_the_store_has_room_for_are_refused(tmp_path: Path) -> No
     with pytest.raises(StoreError, match="its runs have at most 30 bins, and the new ones 40"):
         extended(tmp_path / "s.zarr", axes={"sizes.n_bins": [20, 30, 40]})
     extended(tmp_path / "s.zarr", axes={"sizes.n_bins": [20, 25, 30]})
-    assert counts(tmp_path / "s.zarr").done == 3
+    assert Store.open(tmp_path / "s.zarr").counts().done == 3
 
 
 def test_values_of_another_kind_are_refused(tmp_path: Path) -> None:
@@ -285,7 +288,7 @@ def test_an_extension_broken_off_anywhere_is_finished_or_taken_back(
         with pytest.raises(Killed):
             run_here(file, place, extending=True)
         dying(math.inf)
-        between += reader.is_between_lengths(locate(place))
+        between += Store.open(place, same_length=False).is_between_lengths
     assert between == (2 if part else 0)
     run_here(file, tmp_path / "finished.zarr", extending=True)
     assert_same_bits(tmp_path / "finished.zarr", undisturbed)

@@ -15,7 +15,7 @@ from marsdisk.errors import ConfigError
 from sweep.planning.create_store import create
 from sweep.planning.plan import Plan, default_block, make_plan, run_id
 from sweep.spec.file import load_sweep
-from sweep.store import reader
+from sweep.store.store import Store
 
 Planner = Callable[..., Plan]
 T0 = {"temperature.T0": [3000.0, 4000.0]}
@@ -284,7 +284,7 @@ def test_a_small_sweep_has_blocks_for_all_workers_and_a_store_keeps_them(tmp_pat
     create(make_plan(sweep, 4), tmp_path / "s.zarr")
     plan = run_here(file, tmp_path / "s.zarr")
     assert [len(block.rows) for block in plan.blocks] == [16] * 5
-    assert reader.counts(tmp_path / "s.zarr").blocks_committed == 5
+    assert Store.open(tmp_path / "s.zarr").counts().blocks_committed == 5
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sweep.results.judge import judge
 from sweep.results.judged_columns import Results
 from sweep.spec.axes import Axis
 from sweep.spec.file import load_sweep
-from sweep.store import reader
+from sweep.store.store import Store
 
 FILES = sorted((CONFIGS / "sweeps").glob("*.yaml"))
 #: Files of thousands of cases, each of which a plan validates.
@@ -65,7 +65,7 @@ def test_a_large_sweep_has_the_cases_that_its_comment_says_and_those_at_its_ends
 def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
     run_here(file := CONFIGS / "sweeps" / f"{name}.yaml", tmp_path / "s.zarr")
     judgements = judge(
-        load_sweep(file).expectations, Results.of(reader.open_group(tmp_path / "s.zarr")), name
+        load_sweep(file).expectations, Results.of(Store.open(tmp_path / "s.zarr")), name
     )
     assert judgements
     assert [judgement.name for judgement in judgements if not judgement.passed] == []

@@ -19,8 +19,8 @@ from sweep.report.run_card import card
 from sweep.results.rerun import RecordedRuns
 from sweep.running.refinement_rounds import _with
 from sweep.spec.file import _seen_from, load_sweep
-from sweep.store import reader
 from sweep.store.recorded_tables import change_of_table, is_missing
+from sweep.store.store import Store
 
 HOST = "a-host-that-nobody-may-see"
 #: Another name of the machine, for every process.
@@ -143,7 +143,7 @@ def test_an_extension_records_the_sweep_file_that_it_was_made_from(
     content = {**SWEEP, "base": "../../base.yaml", "axes": axes}
     (folder / "more.yaml").write_text(json.dumps(content), encoding="utf-8")
     run_here(Path("others/deep/more.yaml"), project / "small.zarr", extending=True)
-    recorded = RecordedRuns.of(reader.open_group(project / "small.zarr"))
+    recorded = RecordedRuns.of(Store.open(project / "small.zarr"))
     assert [recorded.repetition(run).changes for run in range(5)] == [()] * 5
 
 
@@ -203,15 +203,15 @@ def test_views_say_where_the_command_is_to_be_given_when_the_base_is_not_seen(
 ) -> None:
     store = make_store(project, older=older)
     monkeypatch.chdir(project)
-    group = reader.open_group(store)
+    group = Store.open(store)
     repetition = RecordedRuns.of(group).repetition(0)
     assert ("run this in the folder of the sweep file" in repetition.words) != older
-    text = card(group, 0, "small.zarr")
+    text = card(group, 0)
     assert ("run this in the folder of the sweep file" in in_one_line(text)) != older
     assert (f"on {HOST}" in text) == older
     assert "not recorded" not in text
     monkeypatch.chdir(project / "sweeps")
-    assert "is not found from here" not in card(group, 0, "small.zarr")
+    assert "is not found from here" not in card(group, 0)
 
 
 def test_a_store_knows_its_sweep_file_as_it_was_typed_below_the_folder_of_the_project(

@@ -18,7 +18,7 @@ from marsdisk.notes import SENTENCES, Note
 from sweep import plots
 from sweep.common.errors import StoreError
 from sweep.plots import PlotError
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped
 
 
 def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
-    group = reader.open_group(finished)
+    group = Store.open(finished)
     for per, unit in (("mass", "kg m-2"), ("number", "m-2")):
         axes = plots.draw(finished, "psd", run="3", per=per).axes[0]
         assert axes.get_ylabel() == f"{per} of grains per ln s\n[{unit}]"
@@ -170,9 +170,9 @@ def test_a_size_distribution_has_the_mass_of_the_disk(finished: Path) -> None:
         )
         total = np.nansum(density) * np.log(s[1] / s[0])
         if per == "mass":
-            expected = reader.column(group, "Sigma_final")[3]
+            expected = group.column("Sigma_final")[3]
         else:
-            expected = reader.column(group, "N")[3, 1].sum()
+            expected = group.column("N")[3, 1].sum()
         assert total == pytest.approx(expected, rel=1e-12)
 
 
@@ -204,23 +204,21 @@ def test_sensitivity_says_the_middle_and_what_is_missing(
     ):
         assert line in text
     axes = plots.draw(finished, "sensitivity", ring=1).axes[0]
-    values = reader.column(reader.open_group(finished), "M_loss")[
-        reader.column(reader.open_group(finished), "ring") == 1
-    ]
+    values = Store.open(finished).column("M_loss")[Store.open(finished).column("ring") == 1]
     assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(np.ptp(values), rel=1e-6)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["T0"]
 
 
 def test_cache_and_convergence_show_the_numbers_of_the_store(mixed: Path, tmp_path: Path) -> None:
-    group = reader.open_group(mixed)
-    done = reader.column(group, "status") == 1
-    hits = int(reader.column(group, "cache_hits")[done].sum())
+    group = Store.open(mixed)
+    done = group.column("status") == 1
+    hits = int(group.column("cache_hits")[done].sum())
     text = words(drawn(mixed, "cache", tmp_path / "cache.svg"))
     assert f"left: hit ({hits})" in text
     assert "Caches of 10 finished runs" in text
     assert "weights_table" in text
     assert "v_rel" in text
-    errors = reader.column(group, "err_bins")
+    errors = group.column("err_bins")
     checked = ~np.isnan(errors).any(axis=1)
     svg = drawn(mixed, "convergence", tmp_path / "convergence.svg")
     assert f"{checked.sum()} of 18 runs checked" in words(svg)
@@ -399,10 +397,10 @@ def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
             strict=True,
         )
     )
-    group = reader.open_group(tmp_path / "small.zarr")
+    group = Store.open(tmp_path / "small.zarr")
     assert all(
         values[T0] == loss
-        for T0, loss in zip(reader.column(group, "T0"), reader.column(group, "M_loss"), strict=True)
+        for T0, loss in zip(group.column("T0"), group.column("M_loss"), strict=True)
         if T0 in values
     )
     assert (axes.get_xlabel(), axes.get_yscale()) == ("T0 [K]", "log")

@@ -18,7 +18,8 @@ from sweep import plots
 from sweep.report.run_card import card
 from sweep.report.totals import accuracy_lines
 from sweep.spec.file import load_sweep
-from sweep.store import doctor, reader
+from sweep.store import doctor
+from sweep.store.store import Store
 
 ERRORS = ("err_time", "err_bins")
 ARRAYS = (*ERRORS, "order_bins")
@@ -28,7 +29,7 @@ def said_of(file: Path, store: Path) -> list[str]:
     """Return the report on the accuracy of a sweep, which is run if ``store`` is new."""
     if not store.exists():
         run_here(file, store)
-    return accuracy_lines(reader.open_group(store), load_sweep(file))
+    return accuracy_lines(Store.open(store), load_sweep(file))
 
 
 def advice(lines: list[str], kind: str, pattern: str) -> tuple[str, ...]:
@@ -153,7 +154,7 @@ def as_before_the_errors_were_extrapolated(store: Path) -> None:
     """Turn a store into one that compares three quantities, by plain differences."""
     group = zarr.open_group(store, mode="r+")
     labels = np.array(QUANTITIES[:3], dtype=np.dtypes.StringDType())
-    kept = {name: reader.column(group, name)[:, :3] for name in ERRORS}
+    kept = {name: group.column(name)[:, :3] for name in ERRORS}
     for name in (*ARRAYS, "quantity"):
         del group[name]
     size = int(str(group.attrs["block_size"]))
@@ -183,7 +184,7 @@ def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(
     as_before_the_errors_were_extrapolated(store)
     as_of_schema(store, 2)
     before = sweep.open_store(checked)
-    group = reader.open_group(store)
+    group = Store.open(store)
     assert [finding.kind for finding in doctor.examine(store, deep=True).findings] == []
     assert sweep.open_store(store).err_bins.sel(quantity="t99").values.tolist() == pytest.approx(
         before.err_bins.sel(quantity="t99").values.tolist(), nan_ok=True
@@ -192,7 +193,7 @@ def test_a_store_with_fewer_quantities_is_read_by_its_own_labels(
     assert [line.split()[0] for line in report[2:5]] == ["M_loss", "t99", "Sigma_final"]
     assert "all are within the limits: M_loss to 0." in report[5]
     run = int(np.flatnonzero(before.err_bins.notnull().all("quantity"))[0])
-    text = card(group, run, str(store))
+    text = card(group, run)
     assert "| Sigma_final | " in text
     assert "tau_final" not in text.partition("## Accuracy")[2]
     assert "order_bins" not in text

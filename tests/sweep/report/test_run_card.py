@@ -18,7 +18,8 @@ from sweep.planning.plan import make_plan, run_id
 from sweep.report.run_card import card
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
+from sweep.store import layout
+from sweep.store.store import Store
 
 
 def carded(store: Path, run: object) -> str:
@@ -38,21 +39,19 @@ def row(text: str, first: str) -> list[str]:
 
 
 def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
-    group = reader.open_group(mixed)
-    done = reader.column(group, "status") == layout.DONE
-    checked = int(np.flatnonzero(done & np.isfinite(reader.column(group, "err_time")[:, 0]))[0])
+    group = Store.open(mixed)
+    done = group.column("status") == layout.DONE
+    checked = int(np.flatnonzero(done & np.isfinite(group.column("err_time")[:, 0]))[0])
     text = carded(mixed, checked)
     assert text.startswith(f"# Run {checked} of the sweep small\n")
-    assert f"`{reader.column(group, 'run_id')[checked]}`" in text
-    assert float(row(text, "temperature.T0")[1]) == reader.column(group, "T0")[checked]
+    assert f"`{group.column('run_id')[checked]}`" in text
+    assert float(row(text, "temperature.T0")[1]) == group.column("T0")[checked]
     assert row(text, "temperature.T0")[2:] == ["K", "temperature of Mars at t = 0"]
-    assert float(row(text, "M_loss")[1]) == reader.column(group, "M_loss")[checked]
+    assert float(row(text, "M_loss")[1]) == group.column("M_loss")[checked]
     assert row(text, "M_loss")[2:] == ["M_Mars", "mass lost"]
     assert row(text, "t99")[2] == "s"
-    labels = reader.column(group, "quantity").tolist()
-    numbers = {
-        name: reader.column(group, name)[checked] for name in ("err_time", "err_bins", "order_bins")
-    }
+    labels = group.column("quantity").tolist()
+    numbers = {name: group.column(name)[checked] for name in ("err_time", "err_bins", "order_bins")}
     accuracy = text.partition("## Accuracy")[2]
     for i, label in enumerate(labels):
         is_within = numbers["err_time"][i] <= 1e-3 and numbers["err_bins"][i] <= 1e-2
@@ -62,7 +61,7 @@ def test_a_card_has_the_numbers_of_the_run_with_units(mixed: Path) -> None:
         assert row(accuracy, label) == [label, *shown, "0.001, 0.01", verdict]
     assert row(accuracy, "M_loss")[-1] == "within"
     assert "- err_bins: relative error from bins, extrapolated" in accuracy
-    assert row(text, "supply_weights")[1] == str(reader.column(group, "cache_hits")[checked, -1])
+    assert row(text, "supply_weights")[1] == str(group.column("cache_hits")[checked, -1])
     assert re.search(r"\| table radiation\.Q_pr = forsterite \| SHA-256 [0-9a-f]{64} \|", text)
     assert re.search(r"- ledger: start \+ supply = dust \+ losses to \d", text)
     for item in ("model version", "git commit", "made", "Python and packages", "plan"):
@@ -89,16 +88,16 @@ def test_commands_and_configuration_on_the_card_repeat_the_run(
 ) -> None:
     monkeypatch.chdir(mixed.parent)
     text = carded(mixed, 8)
-    group = reader.open_group(mixed)
+    group = Store.open(mixed)
     run_line, check = fenced(text, "sh").splitlines()
-    expected_id = str(reader.column(group, "run_id")[8])
+    expected_id = str(group.column("run_id")[8])
     config = build_config(yaml.safe_load(fenced(text, "yaml")))
     assert run_id(config) == expected_id
-    assert run_zero_d(config).M_loss == reader.column(group, "M_loss")[8]
+    assert run_zero_d(config).M_loss == group.column("M_loss")[8]
     done = run_command(*shlex.split(run_line), "--out", tmp_path / "run.csv", cwd=mixed.parent)
     assert (done.returncode, done.stderr) == (0, "")
     series = np.loadtxt(tmp_path / "run.csv", delimiter=",", skiprows=1)
-    assert series[:, 1].tobytes() == reader.column(group, "Sigma")[8].tobytes()
+    assert series[:, 1].tobytes() == group.column("Sigma")[8].tobytes()
     assert check == run_line.replace("marsdisk run", "marsdisk check")
     names: dict[str, object] = {}
     exec(fenced(text, "python"), names)
@@ -130,7 +129,7 @@ def test_hostile_text_stays_text(mixed: Path) -> None:
 def test_a_run_is_named_by_the_beginning_of_its_run_id_and_goes_into_a_file(
     finished: Path, tmp_path: Path
 ) -> None:
-    name = str(reader.column(reader.open_group(finished), "run_id")[3])
+    name = str(Store.open(finished).column("run_id")[3])
     done = CliRunner().invoke(
         sweep.cli.commands.main,
         ["card", str(finished), name[:12], "--out", str(tmp_path / "run.md")],
@@ -169,19 +168,19 @@ def test_a_base_or_a_table_that_has_changed_since_is_said(
         axes={"dynamics.e0": [0.3, 0.4]},
     )
     create(make_plan(load_sweep("small.yaml")), tmp_path / "small.zarr")
-    group = reader.open_group(tmp_path / "small.zarr")
-    text = card(group, 0, "small.zarr")
+    group = Store.open(tmp_path / "small.zarr")
+    text = card(group, 0)
     assert "changed since" not in text
     assert re.search(r"table temperature\.path = .*cooling\.csv \| SHA-256 [0-9a-f]{64} \|", text)
     (tmp_path / "cooling.csv").write_text("time,T_M\n0,4000\n1e9,2000\n", encoding="utf-8")
     with (tmp_path / "base.yaml").open("a", encoding="utf-8") as file:
         file.write("\ndrag: {rho_g: 1.0e-9}\n")
-    text = card(group, 0, "small.zarr")
+    text = card(group, 0)
     assert re.search(
         r"cooling\.csv \| SHA-256 [0-9a-f]{64}; \*\*its content has changed\*\* \|", text
     )
     assert "Note: this may not repeat the run bit for bit: the table temperature.path = " in text
     assert "The configuration below is the run's own" in text
     (tmp_path / "base.yaml").unlink()
-    text = card(group, 0, "small.zarr")
+    text = card(group, 0)
     assert "Note: this may not repeat the run bit for bit: the base base.yaml is not found" in text

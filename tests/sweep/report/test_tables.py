@@ -14,7 +14,7 @@ import sweep.cli.commands
 from sweep.common.text import text
 from sweep.report.tables import runs_table
 from sweep.results.columns import Columns, in_sequence
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 def shown(store: Path, *arguments: str) -> str:
@@ -47,7 +47,7 @@ def test_show_lists_the_runs_for_which_a_condition_holds(
 
 
 def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: Path) -> None:
-    columns = Columns(reader.open_group(mixed))
+    columns = Columns(Store.open(mixed))
     loss = columns["M_loss"]
     runs = np.arange(18)
     up, down = (in_sequence(columns, runs, by) for by in ("M_loss", "-M_loss"))
@@ -66,7 +66,7 @@ def test_runs_are_sorted_either_way_and_those_without_a_value_come_last(mixed: P
 
 def test_what_is_not_committed_is_not_shown(mixed: Path) -> None:
     # a worker wrote it, but its block was not committed
-    assert np.isfinite(reader.column(reader.open_group(mixed), "M_loss")[2])
+    assert np.isfinite(Store.open(mixed).column("M_loss")[2])
     assert re.search(
         r"│ +2 │ pending │ +- │ +- │", shown(mixed, "--columns", "status,M_loss,stop_reason")
     )
@@ -76,7 +76,7 @@ def test_what_is_not_committed_is_not_shown(mixed: Path) -> None:
 def test_a_table_is_as_wide_as_the_terminal_and_names_what_it_leaves_out(
     finished: Path, width: int
 ) -> None:
-    columns = Columns(reader.open_group(finished))
+    columns = Columns(Store.open(finished))
     output = io.StringIO()
     Console(file=output, width=width).print(
         runs_table(columns, None, np.arange(6), rows=4, width=width)
@@ -109,7 +109,7 @@ def test_chosen_columns_are_left_out_from_the_last(finished: Path) -> None:
     output = io.StringIO()
     names = ["M_loss", "worker", "t99", "T0", "run_id"]
     Console(file=output, width=44).print(
-        runs_table(Columns(reader.open_group(finished)), names, np.arange(6), rows=6, width=44)
+        runs_table(Columns(Store.open(finished)), names, np.arange(6), rows=6, width=44)
     )
     assert "no room for T0, run_id" in in_one_line(
         output.getvalue()
@@ -141,8 +141,8 @@ def test_bad_input_is_said(finished: Path, arguments: list[str], message: str) -
 
 
 def test_cache_sums_are_of_the_chosen_runs(finished: Path) -> None:
-    group = reader.open_group(finished)
-    hits = reader.column(group, "cache_hits")
+    group = Store.open(finished)
+    hits = group.column("cache_hits")
     first = in_one_line(shown(finished, "--cache", "--where", "run == 1"))
     assert f"│ weights_table │ {hits[1, 0]} │" in first
     assert f"│ weights_table │ {hits[:, 0].sum()} │" in in_one_line(shown(finished, "--cache"))

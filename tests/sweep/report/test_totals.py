@@ -9,7 +9,7 @@ from small_sweeps import run_here, sweep_file
 import sweep
 from sweep.report.totals import MAX_COLUMNS, totals
 from sweep.results.outcomes import outcomes
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 @pytest.mark.parametrize("points", [MAX_COLUMNS, MAX_COLUMNS + 1])
@@ -18,7 +18,7 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
 ) -> None:
     T0 = [3000.0 + 100.0 * i for i in range(points)]
     run_here(sweep_file(tmp_path, axes={"temperature.T0": T0}, block=16), tmp_path / "s.zarr")
-    table = totals(reader.open_group(tmp_path / "s.zarr"))
+    table = totals(Store.open(tmp_path / "s.zarr"))
     assert table is not None
     values = [f"{M:.4g}" for M in sweep.open_store(tmp_path / "s.zarr").M_loss.values.tolist()]
     if points <= MAX_COLUMNS:
@@ -30,7 +30,7 @@ def test_an_axis_of_more_points_than_a_terminal_has_room_for_goes_down_the_table
 
 
 def cells_of(store: Path) -> list[list[str]]:
-    table = totals(reader.open_group(store))
+    table = totals(Store.open(store))
     assert table is not None
     columns = [column.cells for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -78,7 +78,7 @@ def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
     table = cells_of(tmp_path / "s.zarr")
     assert [row[0] for row in table] == ["2", "3", "null"]
     assert all("-" not in row for row in table)
-    cases = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    cases = outcomes(Store.open(tmp_path / "s.zarr"), "M_loss")
     groups = cases.groups({"tau_stop": cases.columns["tau_stop"]})
     assert sorted((str(labels["tau_stop"]), rows.size) for labels, rows in groups) == [
         ("2.0", 2),
@@ -90,7 +90,7 @@ def test_an_axis_may_have_null_among_its_values(tmp_path: Path) -> None:
 def test_rings_are_added_up_where_another_axis_has_null(tmp_path: Path) -> None:
     axes = {"optical_depth.tau_stop": [None, 3.0], "ring": {"rings": [1.0, 2.0, 2]}}
     run_here(sweep_file(tmp_path, axes=axes), tmp_path / "s.zarr")
-    cases = outcomes(reader.open_group(tmp_path / "s.zarr"), "M_loss")
+    cases = outcomes(Store.open(tmp_path / "s.zarr"), "M_loss")
     assert cases.value.size == 2
     assert np.isfinite(cases.value).all()
     assert dict(sweep.open_store(tmp_path / "s.zarr").sweep.disk_total().sizes) == {"tau_stop": 2}

@@ -9,11 +9,11 @@ from small_sweeps import HOSTILE, run_here, sweep_file
 import sweep
 from sweep.common.errors import StoreError
 from sweep.results import columns as views
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 def test_parameters_are_what_differs_between_runs_and_labels_have_units(finished: Path) -> None:
-    group = reader.open_group(finished)
+    group = Store.open(finished)
     assert views.parameters(group) == ["T0", "r_in_RM", "r_out_RM", "ring"]
     assert [views.label(group, name) for name in ("T0", "M_loss", "steps")] == [
         "T0 [K]",
@@ -23,7 +23,7 @@ def test_parameters_are_what_differs_between_runs_and_labels_have_units(finished
 
 
 def test_cells_are_the_runs_of_the_store(finished: Path) -> None:
-    group = reader.open_group(finished)
+    group = Store.open(finished)
     dataset = sweep.open_store(finished)
     cells = views.cells(group, "M_loss", "T0", "ring", {})
     assert (cells.x, cells.y) == ([3000.0, 4000.0], [0, 1, 2])
@@ -39,7 +39,7 @@ def test_cells_are_the_runs_of_the_store(finished: Path) -> None:
 
 
 def test_runs_that_share_a_cell_name_the_parameter_to_fix(finished: Path) -> None:
-    group = reader.open_group(finished)
+    group = Store.open(finished)
     with pytest.raises(
         StoreError,
         match=r"several runs share T0 = 3000\.0, T0 = 3000\.0; fix r_in_RM, r_out_RM, ring",
@@ -50,7 +50,7 @@ def test_runs_that_share_a_cell_name_the_parameter_to_fix(finished: Path) -> Non
 
 
 def test_a_cell_without_a_run_is_empty_and_not_early(finished: Path) -> None:
-    cells = views.cells(reader.open_group(finished), "M_loss", "r_in_RM", "ring", {"T0": 3000.0})
+    cells = views.cells(Store.open(finished), "M_loss", "r_in_RM", "ring", {"T0": 3000.0})
     assert (cells.run >= 0).tolist() == np.eye(3, dtype=bool).tolist()
     assert np.isfinite(cells.value).tolist() == np.eye(3, dtype=bool).tolist()
 
@@ -68,7 +68,7 @@ def test_stopped_early_is_told_from_time_up() -> None:
 
 
 def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -> None:
-    group = reader.open_group(mixed)
+    group = Store.open(mixed)
     cells = views.cells(group, "M_loss", "T0", "variant", {}, over="ring")
     assert cells.y == ["as is", HOSTILE, "early"]
     assert cells.status.tolist() == [[1, 0, 1], [2, 2, 2], [0, 1, 1]]
@@ -77,7 +77,7 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
         [False, False, False],
         [False, True, True],
     ]
-    loss = reader.column(group, "M_loss")
+    loss = group.column("M_loss")
     assert cells.value[0, 0] == loss[0] + loss[9]
     assert (np.isfinite(cells.value) == (cells.status == 1)).all()
     part = views.cells(group, "M_loss", "T0", "variant", {}, over="ring", among=np.array([0, 9, 6]))
@@ -87,7 +87,7 @@ def test_cells_over_rings_are_sums_and_as_bad_as_their_worst_ring(mixed: Path) -
 
 def test_a_parameter_that_is_not_given_has_a_cell_of_its_own(mixed: Path) -> None:
     cells = views.cells(
-        reader.open_group(mixed),
+        Store.open(mixed),
         "M_loss",
         "mass_loss_rate_stop_Mmars_s",
         "T0",
@@ -100,7 +100,7 @@ def test_a_parameter_that_is_not_given_has_a_cell_of_its_own(mixed: Path) -> Non
 def test_columns_are_read_when_named_in_words_and_without_what_is_not_committed(
     mixed: Path,
 ) -> None:
-    columns = views.Columns(reader.open_group(mixed))
+    columns = views.Columns(Store.open(mixed))
     assert list(columns)[:3] == ["run", "T0", "r_in_RM"]
     assert columns["status"].tolist()[:3] == ["done", "failed", "pending"]
     assert columns["stop_reason"].tolist()[:3] == ["t_end_years", "not_yet", "not_yet"]
@@ -119,7 +119,7 @@ def test_a_cell_shows_the_run_that_its_case_shares_with_another(tmp_path: Path) 
         variants={"base": {}, "at 4000 K": {"temperature.T0": 4000.0}},
     )
     run_here(file, tmp_path / "s.zarr")
-    group = reader.open_group(tmp_path / "s.zarr")
+    group = Store.open(tmp_path / "s.zarr")
     cells = views.cells(group, "M_loss", "variant", "T0", {})
     of_variant = dict(zip(cells.x, cells.run.T.tolist(), strict=True))
     assert of_variant["base"] == [0, 1]

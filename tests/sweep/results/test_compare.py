@@ -15,7 +15,7 @@ from small_sweeps import SMALL, T0_AND_RINGS, forget_block, run_here, sweep_file
 import sweep.cli.commands
 from sweep.common.errors import StoreError
 from sweep.results.compare import compare
-from sweep.store import reader
+from sweep.store.store import Store
 
 
 def printed(*words: object) -> tuple[int, str]:
@@ -42,8 +42,8 @@ def changed(finished: Path, tmp_path: Path) -> Callable[[str, Callable[[Any], No
 
 def losses_by_case(store: Path) -> dict[tuple[float, int], float]:
     """Return M_loss by T0 and ring."""
-    group = reader.open_group(store)
-    columns = (reader.column(group, name).tolist() for name in ("T0", "ring", "M_loss"))
+    group = Store.open(store)
+    columns = (group.column(name).tolist() for name in ("T0", "ring", "M_loss"))
     return {(T0, ring): loss for T0, ring, loss in zip(*columns, strict=True)}
 
 
@@ -75,19 +75,14 @@ def test_the_largest_difference_of_an_array_is_named_with_its_run(
         values[(1, *index[1:])] *= 1.0 + 1e-9
 
     store = changed(name, change)
-    comparison = compare(reader.open_group(finished), reader.open_group(store))
+    comparison = compare(Store.open(finished), Store.open(store))
     assert not comparison.same
     assert not comparison.identical
     (difference,) = comparison.differences
     assert (difference.name, difference.runs, difference.pair) == (head, 2, (4, 4))
     assert difference.largest == pytest.approx(1e-3, rel=0.01)
     assert printed(finished, store)[0] == 1
-    assert (
-        compare(reader.open_group(finished), reader.open_group(store), rtol=1e-8)
-        .differences[0]
-        .runs
-        == 1
-    )
+    assert compare(Store.open(finished), Store.open(store), rtol=1e-8).differences[0].runs == 1
     code, text = printed(finished, store, "--rtol", "1e-2")
     assert code == 0
     assert "1 array differs by no more than 0.01" in text
@@ -100,9 +95,7 @@ def test_a_number_that_is_lost_is_an_infinite_difference(
     def change(values: Any) -> None:
         values[2] = np.nan
 
-    comparison = compare(
-        reader.open_group(finished), reader.open_group(changed("M_loss", change)), rtol=0.5
-    )
+    comparison = compare(Store.open(finished), Store.open(changed("M_loss", change)), rtol=0.5)
     (difference,) = comparison.differences
     assert (difference.name, difference.runs) == ("M_loss [M_Mars]", 1)
     assert (difference.largest, difference.values[1]) == (np.inf, "-")
@@ -118,7 +111,7 @@ def test_other_states_are_differences_and_uncommitted_numbers_none(
     assert code == 1
     assert "done (t_end_years) in A, pending in B: 2, 3" in text
     assert text.endswith("the results are different")
-    assert compare(reader.open_group(finished), reader.open_group(store)).differences == []
+    assert compare(Store.open(finished), Store.open(store)).differences == []
 
 
 def test_failed_runs_are_compared_by_their_state(mixed: Path) -> None:
@@ -140,7 +133,7 @@ def test_another_tolerance_is_matched_by_parameters_and_named_as_the_reason(
     assert code == 0
     code, text = printed(finished, tmp_path / "fine.zarr")
     assert code == 1
-    comparison = compare(reader.open_group(finished), reader.open_group(tmp_path / "fine.zarr"))
+    comparison = compare(Store.open(finished), Store.open(tmp_path / "fine.zarr"))
     (loss,) = (array for array in comparison.differences if array.name == "M_loss [M_Mars]")
     left = losses_by_case(finished)
     right = losses_by_case(tmp_path / "fine.zarr")
@@ -162,7 +155,7 @@ def test_runs_in_one_store_only_are_counted_and_a_swept_constant_is_matched(
     assert "6 only in B: runs" in text
     assert "material.rho is swept in B (rho) and 3270 in A" in text
     assert "numerics.max_steps: A has 100000, B has 50000" in text
-    assert compare(reader.open_group(finished), reader.open_group(tmp_path / "more.zarr")).identical
+    assert compare(Store.open(finished), Store.open(tmp_path / "more.zarr")).identical
 
 
 def test_what_made_the_stores_is_compared(finished: Path, tmp_path: Path) -> None:
@@ -205,4 +198,4 @@ def test_a_damaged_store_is_named_with_what_to_do(finished: Path, tmp_path: Path
     shutil.copytree(finished, tmp_path / "s.zarr")
     (tmp_path / "s.zarr" / "M_loss" / "c" / "1").write_bytes(b"xx")
     with pytest.raises(StoreError, match=r"s\.zarr: M_loss .*sweep doctor"):
-        compare(reader.open_group(tmp_path / "s.zarr"), reader.open_group(finished))
+        compare(Store.open(tmp_path / "s.zarr"), Store.open(finished))

@@ -19,7 +19,7 @@ import sweep.cli.commands
 from sweep.common.errors import StoreError
 from sweep.results import export
 from sweep.results.columns import Columns
-from sweep.store import reader
+from sweep.store.store import Store
 
 FORMATS = ("csv", "parquet", "netcdf")
 
@@ -53,7 +53,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path) -> None:
     assert "\n18 rows written" in exported(mixed, tmp_path / "all.csv")
     table = read_csv(tmp_path / "all.csv")
-    stored = Columns(reader.open_group(mixed))
+    stored = Columns(Store.open(mixed))
     assert set(table) > {
         "run",
         "T0 [K]",
@@ -79,7 +79,7 @@ def test_csv_has_units_in_its_heads_and_every_digit(mixed: Path, tmp_path: Path)
 def test_parquet_has_units_in_its_metadata_and_in_pandas(mixed: Path, tmp_path: Path) -> None:
     exported(mixed, tmp_path / "all.parquet")
     table = pq.read_table(tmp_path / "all.parquet")
-    stored = Columns(reader.open_group(mixed))
+    stored = Columns(Store.open(mixed))
     assert table.column_names[:3] == ["run", "T0", "r_in_RM"]
     for name in table.column_names:
         column = table[name].to_numpy(zero_copy_only=False)
@@ -105,7 +105,7 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
         "--columns",
         "M_loss,status,stop_reason,variant,T0,in_product,run_id",
     )
-    group = reader.open_group(mixed)
+    group = Store.open(mixed)
     stored = Columns(group)
     with xarray.open_dataset(tmp_path / "all.nc") as dataset:
         assert dataset.M_loss.values.tobytes() == stored["M_loss"].tobytes()
@@ -127,10 +127,7 @@ def test_netcdf_opens_in_xarray_with_flags_and_units(mixed: Path, tmp_path: Path
         assert dataset.variant.values[1] == HOSTILE
         assert dataset.tau_los.dims == ("run", "sample")
         done = stored.where("status == 'done'")
-        assert (
-            dataset.tau_los.values[done].tobytes()
-            == reader.column(group, "tau_los")[done].tobytes()
-        )
+        assert dataset.tau_los.values[done].tobytes() == group.column("tau_los")[done].tobytes()
         assert np.isnan(dataset.tau_los.values[2]).all()
         assert json.loads(dataset.attrs["provenance"])["packages"]["numpy"]
 
@@ -140,19 +137,19 @@ def test_a_table_of_series_has_a_row_for_each_run_and_sample(mixed: Path, tmp_pa
         mixed, tmp_path / "series.parquet", "--series", "--where", "stop_reason == 'loss_rate'"
     )
     frame = pq.read_table(tmp_path / "series.parquet").to_pydict()
-    group = reader.open_group(mixed)
+    group = Store.open(mixed)
     runs = Columns(group).where("stop_reason == 'loss_rate'")
     assert frame["run"] == np.repeat(runs, 8).tolist()
     assert frame["sample"] == list(range(8)) * runs.size
-    assert np.array(frame["Sigma"]).tobytes() == reader.column(group, "Sigma")[runs].tobytes()
-    assert frame["T0"] == np.repeat(reader.column(group, "T0")[runs], 8).tolist()
+    assert np.array(frame["Sigma"]).tobytes() == group.column("Sigma")[runs].tobytes()
+    assert frame["T0"] == np.repeat(group.column("T0")[runs], 8).tolist()
 
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_file_does_not_depend_on_how_many_blocks_are_read_at_a_time(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    selection = export.Selection.of(reader.open_group(mixed), "ring == 1", series=True)
+    selection = export.Selection.of(Store.open(mixed), "ring == 1", series=True)
     contents = []
     for at_once in (1, 5, 2000):
         monkeypatch.setattr(export, "AT_ONCE", at_once)
@@ -228,7 +225,7 @@ def test_a_missing_package_is_named_with_what_to_install(
         export.ExportError,
         match=rf"{to} needs {package}, which is not installed: pip install 'marsdisk\[export\]'",
     ):
-        export.export(export.Selection.of(reader.open_group(finished)), to, tmp_path / "file")
+        export.export(export.Selection.of(Store.open(finished)), to, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -238,7 +235,7 @@ def test_a_chunk_that_is_gone_is_no_hole_in_the_file(
 ) -> None:
     store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
     (store / "Sigma" / "c" / "1" / "0").unlink()
-    chosen = export.Selection.of(reader.open_group(store), series=True)
+    chosen = export.Selection.of(Store.open(store), series=True)
     with pytest.raises(StoreError, match=r"Sigma is damaged: Sigma/c/1 is missing"):
         export.export(chosen, to, tmp_path / f"out.{to}")
     assert not (tmp_path / f"out.{to}").exists()

@@ -20,7 +20,8 @@ from sweep.cli import main
 from sweep.common.errors import NotesWarning
 from sweep.results.notes import UNRECORDED, Notes
 from sweep.results.rerun import RecordedRuns
-from sweep.store import doctor, layout, reader
+from sweep.store import doctor, layout
+from sweep.store.store import Store
 
 BOKEH = pytest.importorskip("bokeh.document")
 EARLY = SENTENCES[Note.STOPPED_EARLY]
@@ -34,16 +35,14 @@ def output_of(*arguments: object) -> str:
 
 def flags_of(store: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the notes of each run, 0 where it is not done."""
-    group = reader.open_group(store)
-    return np.where(
-        reader.column(group, "status") == layout.DONE, reader.column(group, layout.NOTES), 0
-    )
+    group = Store.open(store)
+    return np.where(group.column("status") == layout.DONE, group.column(layout.NOTES), 0)
 
 
 def test_the_notes_of_a_store_are_those_of_its_runs(mixed: Path) -> None:
-    group = reader.open_group(mixed)
+    group = Store.open(mixed)
     recorded = RecordedRuns.of(group)
-    done = np.flatnonzero(reader.column(group, "status") == layout.DONE)
+    done = np.flatnonzero(group.column("status") == layout.DONE)
     alone = [int(run_zero_d(recorded.config(run)).notes) for run in done.tolist()]
     assert flags_of(mixed)[done].tolist() == alone
     assert Note.STOPPED_EARLY in [Note.STOPPED_EARLY & Note(flags) for flags in alone]
@@ -114,7 +113,7 @@ def test_the_json_of_a_question_has_them(mixed: Path) -> None:
 
 
 def test_the_page_tells_them(mixed: Path) -> None:
-    page = Page(BOKEH.Document(), Data(lambda: reader.open_group(mixed), str(mixed)))
+    page = Page(BOKEH.Document(), Data(lambda: Store.open(mixed)))
     assert "have notes" in page.header.text
     early = int(np.flatnonzero(flags_of(mixed) & Note.STOPPED_EARLY)[0])
     page.choose([early])
@@ -153,7 +152,7 @@ def test_runs_are_chosen_by_their_notes(mixed: Path) -> None:
     assert f"{int(((flags & Note.STOPPED_EARLY) != 0).sum())} of {flags.size} runs" in shown
     assert "stopped_early" in shown
     shown = output_of("show", mixed, "--where", "notes == ''")
-    is_done = reader.column(reader.open_group(mixed), "status") == layout.DONE
+    is_done = Store.open(mixed).column("status") == layout.DONE
     assert f"{int((flags[is_done] == 0).sum())} of" in shown
 
 
@@ -176,9 +175,9 @@ def test_flags_are_no_numbers_to_draw(mixed: Path, name: str) -> None:
 
 
 def test_no_run_that_is_not_done_is_said_to_be_sound(mixed: Path) -> None:
-    group = reader.open_group(mixed)
-    done = int((reader.column(group, "status") == layout.DONE).sum())
-    assert Notes.of(group).flags.size == done < reader.column(group, "status").size
+    group = Store.open(mixed)
+    done = int((group.column("status") == layout.DONE).sum())
+    assert Notes.of(group).flags.size == done < group.column("status").size
 
 
 @pytest.mark.parametrize("schema", [1, 2])
@@ -191,7 +190,7 @@ def test_an_older_store_says_that_it_kept_none(mixed: Path, tmp_path: Path, sche
     assert [(finding.kind, finding.names) for finding in now] == [
         (finding.kind, finding.names) for finding in before
     ]
-    lines = Notes.of(reader.open_group(store)).lines
+    lines = Notes.of(Store.open(store)).lines
     assert lines[-1] == UNRECORDED
     assert any(line.startswith(f"{early} of") and line.endswith(EARLY) for line in lines)
     assert UNRECORDED in output_of("show", store)

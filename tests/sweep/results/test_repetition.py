@@ -25,7 +25,7 @@ from sweep.browse.details.run import About
 from sweep.common.errors import RunChangedWarning, StoreError
 from sweep.report.run_card import card
 from sweep.results.rerun import RecordedRuns, Repetition
-from sweep.store import reader
+from sweep.store.store import Store
 
 TABLE = "time,T_M\n0,4000\n1e9,3000\n"
 RUN = 1
@@ -58,7 +58,7 @@ def edited(study: Path, *changes: tuple[str, str], more: str = "") -> None:
 
 def on_the_card(study: Path) -> tuple[str, str]:
     """Return the command and the note on the card."""
-    text = card(reader.open_group(study / "small.zarr"), RUN, "small.zarr")
+    text = card(Store.open(study / "small.zarr"), RUN)
     lines = re.findall(r"^marsdisk run .*$", text, re.MULTILINE)
     notes = re.findall(r"^Note: (.*)\.$", text, re.MULTILINE)
     return "".join(lines), "".join(notes)
@@ -66,7 +66,7 @@ def on_the_card(study: Path) -> tuple[str, str]:
 
 def on_the_page(study: Path) -> str:
     """Return the text of the part of the page on repeating a run."""
-    data = Data(lambda: reader.open_group(study / "small.zarr"), "small.zarr")
+    data = Data(lambda: Store.open(study / "small.zarr"))
     about = About(SimpleNamespace(data=data))  # type: ignore[arg-type]
     about.show([RUN], ["#000000"])
     return str(about.text.text).partition("Run it again")[2]
@@ -84,10 +84,10 @@ def assert_repeats(line: str, study: Path, out: Path) -> None:
     assert program == "marsdisk"
     done = CliRunner().invoke(marsdisk.cli.main, [*words, "--out", str(out)])
     assert done.exit_code == 0, done.output
-    group = reader.open_group(study / "small.zarr")
+    group = Store.open(study / "small.zarr")
     with np.load(out) as arrays:
         for name in ("M_loss", "Sigma", "N", "t", "tau_los"):
-            assert arrays[name].tobytes() == np.asarray(reader.column(group, name)[RUN]).tobytes()
+            assert arrays[name].tobytes() == np.asarray(group.column(name)[RUN]).tobytes()
 
 
 EDITS: dict[str, Callable[[Path], None]] = {
@@ -226,7 +226,7 @@ def test_an_extension_has_the_packages_that_it_was_made_with(study: Path) -> Non
     )
     other_numpy(study)
     run_here(study / "small.yaml", study / "small.zarr", extending=True)
-    recorded = RecordedRuns.of(reader.open_group(study / "small.zarr"))
+    recorded = RecordedRuns.of(Store.open(study / "small.zarr"))
     assert [bool(recorded.repetition(run).changes) for run in range(3)] == [True, True, False]
 
 
@@ -239,7 +239,7 @@ def test_what_is_set_twice_is_set_in_the_order_of_its_making(
     settings = {"numerics.t_end_years": 0.02, "dynamics": {"e0": 0.4}}
     file = sweep_file(tmp_path, base=base_in(tmp_path), set=settings, variants=variants)
     run_here(Path(file.name), tmp_path / "s.zarr")
-    recorded = RecordedRuns.of(reader.open_group(tmp_path / "s.zarr"))
+    recorded = RecordedRuns.of(Store.open(tmp_path / "s.zarr"))
     assert [recorded.repetition(run).changes for run in range(2)] == [(), ()]
 
 

@@ -1,6 +1,5 @@
 """A store alone knows how each of its runs came about."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from sweep.planning.plan import make_plan, run_id
 from sweep.results.rerun import RecordedRuns, find_run
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
-from sweep.store import reader
+from sweep.store.description import Description
+from sweep.store.store import Store
 
 DAMPING = {"epsilon": 0.3, "e_eq": 0.01}
 SWEEPS: dict[str, dict[str, Any]] = {
@@ -69,9 +69,9 @@ def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it
     file = sweep_file(tmp_path, base=base_in(tmp_path), **SWEEPS[kind])
     plan = make_plan(load_sweep(file, {"sizes.s_max": 2.0}))
     create(plan, tmp_path / "small.zarr")
-    group = reader.open_group(tmp_path / "small.zarr")
+    group = Store.open(tmp_path / "small.zarr")
     recorded = RecordedRuns.of(group)
-    ids = reader.column(group, "run_id").tolist()
+    ids = group.column("run_id").tolist()
     assert len(ids) == len(plan.cases) >= 2
     assert [run_id(recorded.config(run)) for run in range(len(ids))] == ids
     for run, expected_id in enumerate(ids):
@@ -82,8 +82,8 @@ def test_every_run_of_a_store_has_the_configuration_and_the_command_that_made_it
 
 
 def test_a_run_is_found_by_number_and_by_the_beginning_of_its_run_id(finished: Path) -> None:
-    group = reader.open_group(finished)
-    ids = reader.column(group, "run_id").tolist()
+    group = Store.open(finished)
+    ids = group.column("run_id").tolist()
     assert [find_run(group, str(run)) for run in range(6)] == list(range(6))
     assert [find_run(group, name) for name in ids] == list(range(6))
     assert find_run(group, ids[4][:9]) == 4
@@ -100,14 +100,14 @@ def test_a_run_is_found_by_number_and_by_the_beginning_of_its_run_id(finished: P
 )
 def test_a_run_that_is_not_there_is_named(finished: Path, name: str, message: str) -> None:
     with pytest.raises(StoreError, match=message):
-        find_run(reader.open_group(finished), name)
+        find_run(Store.open(finished), name)
 
 
 def test_a_number_is_not_taken_for_the_beginning_of_a_run_id(tmp_path: Path) -> None:
     axes = {"temperature.T0": {"linspace": [3000, 3100, 60]}}
     create(make_plan(load_sweep(sweep_file(tmp_path, axes=axes))), tmp_path / "small.zarr")
-    group = reader.open_group(tmp_path / "small.zarr")
-    beginnings = [name[:2] for name in reader.column(group, "run_id").tolist()]
+    group = Store.open(tmp_path / "small.zarr")
+    beginnings = [name[:2] for name in group.column("run_id").tolist()]
     numbers = [name for name in beginnings if name.isdecimal() and int(name) >= 60]
     assert numbers
     for name in numbers:
@@ -124,8 +124,8 @@ def test_a_beginning_that_several_share_asks_for_more(tmp_path: Path) -> None:
         ),
         tmp_path / "small.zarr",
     )
-    group = reader.open_group(tmp_path / "small.zarr")
-    first = [name[0] for name in reader.column(group, "run_id").tolist()]
+    group = Store.open(tmp_path / "small.zarr")
+    first = [name[0] for name in group.column("run_id").tolist()]
     with pytest.raises(
         StoreError, match=r"runs have a run_id that begins with '\w' \(\w{16}, .*; give more of it"
     ):
@@ -133,10 +133,10 @@ def test_a_beginning_that_several_share_asks_for_more(tmp_path: Path) -> None:
 
 
 def test_a_record_that_does_not_fit_its_runs_is_refused(finished: Path) -> None:
-    group = reader.open_group(finished)
-    given = json.loads(json.dumps(dict(group.attrs)))
+    group = Store.open(finished)
+    given = group.description.recorded
     given["sweep"]["content"]["axes"]["temperature.T0"] = [3000.0, 4500.0]
-    recorded = RecordedRuns(given, lambda name: reader.column(group, name))
-    wrong = [run for run, T0 in enumerate(reader.column(group, "T0").tolist()) if T0 == 4000.0]
+    recorded = RecordedRuns(Description.of(given), group.column)
+    wrong = [run for run, T0 in enumerate(group.column("T0").tolist()) if T0 == 4000.0]
     with pytest.raises(StoreError, match="is no case of the sweep that the store records"):
         recorded.config(wrong[0])

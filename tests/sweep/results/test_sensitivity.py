@@ -29,8 +29,7 @@ from sweep.results.outcomes import Outcomes, outcomes
 from sweep.results.sensitivity import Answer, Indices, answers
 from sweep.running.session import create
 from sweep.spec.file import load_sweep
-from sweep.store import reader
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 E0 = "dynamics.e0"
 
@@ -157,7 +156,7 @@ def test_masses_of_rings_are_added_up_to_the_disk(toy: Callable[..., Path]) -> N
         axes=rings,
         design={"method": "saltelli", "n": 16, "axes": uniform(2)},
     )
-    group = reader.open_group(store)
+    group = Store.open(store)
     of_disk = outcomes(group, "M_loss")
     of_ring = outcomes(group, "t99")
     assert (of_disk.axes, of_disk.value.size, of_disk.words) == (
@@ -177,7 +176,7 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
     whole = answers_of(toy(3, design=design, name="whole"))[1][0]
     store = toy(3, design=design, name="torn", fails=lambda config: config.dynamics.e0 > 0.48)
     _, (torn,) = answers_of(store, allowed=0.2)
-    failed = counts(store).failed
+    failed = Store.open(store).counts().failed
     assert 0 < torn.dropped <= failed == torn.missing["failed"]
     assert torn.final.n == 128 - torn.dropped
     assert not np.array_equal(torn.final.of["ST"], whole.final.of["ST"])
@@ -198,7 +197,7 @@ def test_a_block_with_a_failed_run_is_left_out_whole_and_the_rest_is_the_same(
 
 
 def answers_of(store: Path, allowed: float = 0.05) -> tuple[Outcomes, list[Answer]]:
-    group = reader.open_group(store)
+    group = Store.open(store)
     cases = outcomes(group, "M_loss")
     return cases, answers(group, cases, method=None, allowed=allowed)
 

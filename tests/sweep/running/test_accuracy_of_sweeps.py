@@ -31,8 +31,9 @@ from sweep.planning.create_store import create, forecast
 from sweep.planning.plan import Plan, make_plan
 from sweep.running.driver import block_task
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
+from sweep.store import layout
 from sweep.store.fence import Fence
+from sweep.store.store import Store, read_fence
 from sweep.workers.block import CacheScopes, run_block
 
 Planner = Callable[..., Plan]
@@ -196,10 +197,10 @@ def test_a_check_changes_no_bit_and_no_count_of_any_run(
             if values.dtype.kind == "T"
             else left[name].tobytes() == values.tobytes()
         ), name
-    groups = [reader.open_group(tmp_path / f"{name}.zarr") for name in ("with", "without")]
+    groups = [Store.open(tmp_path / f"{name}.zarr") for name in ("with", "without")]
     for variable in layout.VARIABLES:
         if variable.name.startswith("cache_") and variable.name != "cache_build_time":
-            one, other = (reader.column(group, variable.name) for group in groups)
+            one, other = (group.column(variable.name) for group in groups)
             assert one.tobytes() == other.tobytes(), variable.name
 
 
@@ -208,7 +209,7 @@ def test_an_interrupted_sweep_goes_on_with_the_same_checks(checked: Path, tmp_pa
     store = tmp_path / "s.zarr"
     plan = make_plan(load_sweep(file))
     create(plan, store)
-    run_block(block_task(plan, str(store), plan.blocks[1], reader.read_fence(store)), CacheScopes())
+    run_block(block_task(plan, str(store), plan.blocks[1], read_fence(store)), CacheScopes())
     run_here(file, store)
     assert_same_bits(checked, store)
 
@@ -260,7 +261,7 @@ def test_a_check_that_would_kill_its_worker_is_not_started_and_its_run_is_done(
         lambda config, **given: seen.append(config) or check_run(config, **given),
     )  # type: ignore[func-returns-value]
     task = block_task(
-        plan, str(tmp_path / "s.zarr"), plan.blocks[0], reader.read_fence(tmp_path / "s.zarr")
+        plan, str(tmp_path / "s.zarr"), plan.blocks[0], read_fence(tmp_path / "s.zarr")
     )
     run_block(dataclasses.replace(task, condemned_checks=frozenset([2])), CacheScopes())
     dataset = sweep.open_store(tmp_path / "s.zarr")

@@ -30,8 +30,8 @@ from sweep.results.triangulation import STEPS, next_points
 from sweep.running.progress import Allowance
 from sweep.running.session import sweep_of_store
 from sweep.spec.file import Sweep, load_sweep
-from sweep.store import doctor, layout, reader, writer
-from sweep.store.reader import counts
+from sweep.store import doctor, layout, writer
+from sweep.store.store import Store
 
 KEYS = list(uniform(2))
 REFINE: dict[str, Any] = {
@@ -78,11 +78,11 @@ def toy(folder: Path, name: str = "toy", **changes: Any) -> Path:
 
 def places(store: Path) -> np.ndarray[Any, Any]:
     """Return the points of the toy in the unit square, (cases, keys), in their order."""
-    group = reader.open_group(store)
-    runs = reader.column(group, "case_run")
-    assert reader.column(group, "case_point").tolist() == list(range(runs.size))
+    group = Store.open(store)
+    runs = group.column("case_run")
+    assert group.column("case_point").tolist() == list(range(runs.size))
     coordinates = [
-        (reader.column(group, key.split(".")[-1])[runs] - low) / (high - low)
+        (group.column(key.split(".")[-1])[runs] - low) / (high - low)
         for key, (low, high) in BOUNDS.items()
         if key in KEYS
     ]
@@ -90,10 +90,8 @@ def places(store: Path) -> np.ndarray[Any, Any]:
 
 
 def rounds(store: Path) -> list[int]:
-    group = reader.open_group(store)
-    rounds_of_cases: list[int] = reader.column(group, "round")[
-        reader.column(group, "case_run")
-    ].tolist()
+    group = Store.open(store)
+    rounds_of_cases: list[int] = group.column("round")[group.column("case_run")].tolist()
     return rounds_of_cases
 
 
@@ -142,8 +140,8 @@ def test_rounds_are_added_until_exactly_max_runs_and_each_run_knows_its_round(
 ) -> None:
     plan, store = ridged
     assert rounds(store) == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
-    assert len(plan.cases) == counts(store).done == 45
-    assert not counts(store).is_open
+    assert len(plan.cases) == Store.open(store).counts().done == 45
+    assert not Store.open(store).counts().is_open
     assert doctor.examine(store).findings == []
 
 
@@ -202,10 +200,8 @@ def test_the_next_points_are_those_of_the_values_in_whatever_order_they_are_give
 def test_a_refined_run_is_the_run_of_any_other_sweep_with_that_configuration(
     tmp_path: Path, undisturbed: Path
 ) -> None:
-    group = reader.open_group(undisturbed)
-    ids, T0, mu = (
-        reader.column(group, name).tolist() for name in ("run_id", "T0", "mu_orbit10pct")
-    )
+    group = Store.open(undisturbed)
+    ids, T0, mu = (group.column(name).tolist() for name in ("run_id", "T0", "mu_orbit10pct"))
     alone = {key: value for key, value in REAL.items() if key != "refine"}
     file = sweep_file(
         tmp_path,
@@ -223,8 +219,8 @@ def test_interrupted_after_any_round_it_ends_with_the_same_bits(
     file = sweep_file(tmp_path, **REAL)
     store = tmp_path / "s.zarr"
     run_until(file, store, round)
-    assert counts(store).done == [9, 15, 21, 25][round - 1]
-    assert counts(store).is_open
+    assert Store.open(store).counts().done == [9, 15, 21, 25][round - 1]
+    assert Store.open(store).counts().is_open
     run_here(file, store)
     assert_same_bits(store, undisturbed)
 
@@ -235,9 +231,9 @@ def test_interrupted_within_a_round_and_resumed_from_the_store_it_ends_with_the_
     file = sweep_file(tmp_path, **REAL)
     store = tmp_path / "s.zarr"
     run_until(file, store, 3)
-    blocks = reader.committed_blocks(reader.open_group(store)).size
+    blocks = Store.open(store).committed_blocks().size
     forget_block(store, blocks - 1)
-    assert counts(store).pending > 0
+    assert Store.open(store).counts().pending > 0
     done = command("sweep", "resume", store, "--workers", "0", cwd=tmp_path)  # another process
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_bits(store, undisturbed)
@@ -301,7 +297,7 @@ def test_a_store_of_another_refinement_is_refused_with_what_differs(
             match=rf"nothing was changed:\s+sweep file\.refine\.{next(iter(changes))}",
         ):
             run_here(toy(tmp_path, "other", **changes), tmp_path / "s.zarr", extending=extending)
-    assert counts(tmp_path / "s.zarr").runs == 45
+    assert Store.open(tmp_path / "s.zarr").counts().runs == 45
 
 
 def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,8 +309,8 @@ def test_a_goal_ends_it_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         workers=0,
         console=Console(file=output, width=200),
     )
-    assert 9 < counts(tmp_path / "s.zarr").runs < 45
-    assert not counts(tmp_path / "s.zarr").is_open
+    assert 9 < Store.open(tmp_path / "s.zarr").counts().runs < 45
+    assert not Store.open(tmp_path / "s.zarr").counts().is_open
     assert "goal 0.01 is reached" in output.getvalue()
 
 
@@ -331,8 +327,8 @@ def test_failed_runs_are_counted_and_draw_no_more_points_than_flat_land(
         workers=0,
         console=Console(file=output, width=200),
     )
-    failed = counts(tmp_path / "s.zarr").failed
-    assert counts(tmp_path / "s.zarr").done == 120 - failed
+    failed = Store.open(tmp_path / "s.zarr").counts().failed
+    assert Store.open(tmp_path / "s.zarr").counts().done == 120 - failed
     assert 3 <= failed < 20
     assert f"{failed} points have no value, and next to them only size counts" in output.getvalue()
 
@@ -345,10 +341,10 @@ def test_failed_runs_that_are_cured_tell_the_rounds_that_follow(
     store = tmp_path / "s.zarr"
     with pytest.raises(TooManyFailures):
         run_here(file, store, allowed=Allowance("2"))
-    assert counts(store).is_open
+    assert Store.open(store).counts().is_open
     install(monkeypatch, ridge, KEYS)
     run_here(file, store, retry_failed=True)
-    assert (counts(store).done, counts(store).is_open) == (45, False)
+    assert (Store.open(store).counts().done, Store.open(store).counts().is_open) == (45, False)
 
 
 @pytest.mark.thorough
@@ -361,7 +357,7 @@ def test_a_round_that_was_cut_short_goes_on_with_other_points_where_cured_runs_t
     run_here(toy(tmp_path, "longer"), tmp_path / "s.zarr", retry_failed=True, extending=True)
     assert (
         len({*map(tuple, places(tmp_path / "s.zarr").tolist())})
-        == counts(tmp_path / "s.zarr").done
+        == Store.open(tmp_path / "s.zarr").counts().done
         == 45
     )
     assert rounds(tmp_path / "s.zarr") == [0] * 9 + [1] * 8 + [2] * 8 + [3] * 8 + [4] * 8 + [5] * 4
@@ -393,7 +389,7 @@ def test_a_point_that_cannot_run_is_named_and_what_is_committed_stays(
         ),
     ):
         run_here(toy(tmp_path), tmp_path / "s.zarr")
-    assert counts(tmp_path / "s.zarr").done == 9
+    assert Store.open(tmp_path / "s.zarr").counts().done == 9
 
 
 def test_a_level_that_is_never_crossed_is_said(
@@ -422,8 +418,8 @@ def test_over_rings_the_whole_disks_mass_is_looked_at(
         },
     )
     run_here(file, tmp_path / "two.zarr")
-    assert counts(tmp_path / "two.zarr").runs == 50  # whole disks
-    points = reader.column(reader.open_group(tmp_path / "two.zarr"), "case_point")
+    assert Store.open(tmp_path / "two.zarr").counts().runs == 50  # whole disks
+    points = Store.open(tmp_path / "two.zarr").column("case_point")
     assert np.bincount(points).tolist() == [2] * 25
     new_over_rings, new_of_disks = (
         sweep_of_store(store).axes[-1].points for store in (ridged[1], tmp_path / "two.zarr")
@@ -566,11 +562,11 @@ def test_a_round_whose_points_are_runs_that_exist_is_followed_by_the_next(
     narrow = {"dynamics.e0": {"uniform": [0.3, 0.300000000008]}}  # of 9 numbers in 12 digits
     file = toy(tmp_path, loss="gradient", axes=narrow, per_round=5, max_runs=30)
     run_here(file, tmp_path / "s.zarr")
-    group = reader.open_group(tmp_path / "s.zarr")
-    assert not counts(tmp_path / "s.zarr").is_open
-    assert reader.column(group, "case_point").size == 30
-    of_points = reader.column(group, "run_id")[reader.column(group, "case_run")]
-    assert counts(tmp_path / "s.zarr").done == np.unique(of_points).size == 9
+    group = Store.open(tmp_path / "s.zarr")
+    assert not Store.open(tmp_path / "s.zarr").counts().is_open
+    assert group.column("case_point").size == 30
+    of_points = group.column("run_id")[group.column("case_run")]
+    assert Store.open(tmp_path / "s.zarr").counts().done == np.unique(of_points).size == 9
     assert max(rounds(tmp_path / "s.zarr")) == 2  # and there are 6
 
 
@@ -586,12 +582,8 @@ def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
                 tmp_path / name,
                 extending=i > 0,
             )
-        group = reader.open_group(tmp_path / name)
-        return sorted(
-            reader.column(group, "run_id")[
-                ~np.isnan(reader.column(group, "err_time")[:, 0])
-            ].tolist()
-        )
+        group = Store.open(tmp_path / name)
+        return sorted(group.column("run_id")[~np.isnan(group.column("err_time")[:, 0])].tolist())
 
     at_once = checked("at_once.zarr", 25)
     assert 1 <= len(at_once) <= 12
@@ -601,14 +593,14 @@ def test_the_share_that_is_checked_is_the_same_however_the_rounds_came_about(
 def test_a_repair_keeps_rows_that_hold_no_run(tmp_path: Path, undisturbed: Path) -> None:
     store = tmp_path / "s.zarr"
     shutil.copytree(undisturbed, store)
-    group = reader.open_group(store)
-    unused = np.flatnonzero(reader.column(group, "status") == layout.UNUSED)
+    group = Store.open(store)
+    unused = np.flatnonzero(group.column("status") == layout.UNUSED)
     assert unused.size
-    block = int(unused[0]) // reader.block_size(group)
+    block = int(unused[0]) // group.block_size
     (store / "status" / "c" / str(block)).unlink()
     assert [
         finding.kind for finding in doctor.examine(store).findings if "run_id" in finding.kind
     ] == []
     (store / "M_loss" / "c" / str(block)).write_bytes(b"xx")
     doctor.repair(store)
-    assert (reader.column(reader.open_group(store), "status") == layout.UNUSED).sum() == unused.size
+    assert (Store.open(store).column("status") == layout.UNUSED).sum() == unused.size

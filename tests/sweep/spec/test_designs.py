@@ -19,8 +19,9 @@ from sweep.planning.plan import Plan
 from sweep.spec.designs import POINT
 from sweep.spec.distributions import parse_marginal
 from sweep.spec.file import Sweep
-from sweep.store import layout, reader
+from sweep.store import layout
 from sweep.store.cases import cases
+from sweep.store.store import Store
 
 Load = Callable[..., Sweep]
 Planner = Callable[..., Plan]
@@ -498,14 +499,14 @@ def test_a_table_of_cases_that_names_other_runs_is_noticed_and_written_anew(tmp_
     file = sweep_file(tmp_path, sample=GIVEN)
     store = tmp_path / "s.zarr"
     run_here(file, store)
-    right = reader.column(reader.open_group(store), layout.CASE_RUN)
+    right = Store.open(store).column(layout.CASE_RUN)
     zarr.open_group(store, mode="r+")[layout.CASE_RUN][:] = right + 1
     with pytest.raises(
         StoreError, match="names runs that the store does not have; continue with sweep run"
     ):
-        cases(reader.open_group(store), ["point"])
+        cases(Store.open(store), ["point"])
     run_here(file, store)
-    runs, labels = cases(reader.open_group(store), ["point"])
+    runs, labels = cases(Store.open(store), ["point"])
     assert runs.tolist() == right.tolist()
     assert labels["point"].tolist() == [0, 1, 2, 3]
 

@@ -15,8 +15,7 @@ from sweep.planning.plan import make_plan
 from sweep.results.accuracy import Accuracy
 from sweep.running.driver import block_task
 from sweep.spec.file import load_sweep
-from sweep.store import reader
-from sweep.store.reader import read_fence
+from sweep.store.store import Store, read_fence
 from sweep.workers.block import CacheScopes, run_block
 
 ACCURACY = {"fraction": 0.4, "bins_limit": 1e-9}
@@ -96,7 +95,7 @@ def test_an_old_store_is_resumed_from_its_record(
 def test_limits_and_differences_are_read_from_the_record_of_an_old_store(
     old_store: Path, tmp_path: Path
 ) -> None:
-    accuracy = Accuracy.of(reader.open_group(old_store))
+    accuracy = Accuracy.of(Store.open(old_store))
     assert accuracy is not None
     assert accuracy.limits["err_bins"] == 1e-9
     other = sweep_file(tmp_path, **{**SOME, "accuracy": {"fraction": 1.0}})
@@ -109,10 +108,9 @@ def test_limits_and_differences_are_read_from_the_record_of_an_old_store(
 def test_an_old_store_is_extended_by_a_file_with_new_names(old_store: Path, tmp_path: Path) -> None:
     more = {"temperature.T0": [3000.0, 4000.0, 5000.0], "ring": {"rings": [1.0, 2.7, 3]}}
     run_here(sweep_file(tmp_path, **{**NEW, "axes": more}), old_store, extending=True)
-    attributes = reader.open_group(old_store).attrs.asdict()
-    extension = attributes["extensions"][0]
-    assert extension["sweep_before"]["content"]["check"] == ACCURACY
-    assert reader.counts(old_store).done == 9
+    extension = Store.open(old_store).description.extensions[0]
+    assert extension.recorded["sweep_before"]["content"]["check"] == ACCURACY
+    assert Store.open(old_store).counts().done == 9
 
 
 def test_the_old_name_of_a_command_still_works(finished: Path, tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ import pytest
 import zarr
 
 from sweep.common.errors import StoreError
-from sweep.store.reader import Counts, counts, open_group
+from sweep.store.store import Counts, Store
 
 
 def test_counts_of_a_sweep_that_refines_nothing_expect_no_further_round(
     finished: Path,
     mixed: Path,
 ) -> None:
-    assert counts(finished) == Counts(6, 6, 0, 3, 3, refining=False)
-    of_mixed = counts(mixed)
+    assert Store.open(finished).counts() == Counts(6, 6, 0, 3, 3, refining=False)
+    of_mixed = Store.open(mixed).counts()
     assert (of_mixed.runs, of_mixed.done, of_mixed.failed, of_mixed.pending) == (18, 10, 6, 2)
     assert of_mixed.blocks - of_mixed.blocks_committed == 1
     assert not of_mixed.refining
@@ -30,5 +30,5 @@ def test_a_store_whose_arrays_differ_in_length_is_refused_unless_that_is_asked_f
     assert isinstance(array, zarr.Array)
     array.resize((8,))  # what an extension that was broken off leaves
     with pytest.raises(StoreError, match="steps has the length 8 over run, where 6 are expected"):
-        open_group(store)
-    assert open_group(store, same_length=False)["steps"].shape == (8,)
+        Store.open(store)
+    assert Store.open(store, same_length=False).arrays["steps"].shape == (8,)

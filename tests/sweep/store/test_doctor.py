@@ -21,9 +21,9 @@ from sweep.report.doctor import findings_json
 from sweep.results.export import Selection
 from sweep.running.session import create, sweep_of_store
 from sweep.spec.file import load_sweep
-from sweep.store import reader
 from sweep.store.doctor import Diagnosis, examine, repair
 from sweep.store.driving import driving
+from sweep.store.store import Store
 
 Damage = Callable[[Path], object]
 
@@ -184,9 +184,9 @@ def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) ->
     ):
         open_store(store)
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
-        reader.column(reader.open_group(store), "M_loss")
+        Store.open(store).column("M_loss")
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
-        list(Selection.of(reader.open_group(store), columns=["M_loss"]).parts())
+        list(Selection.of(Store.open(store), columns=["M_loss"]).parts())
 
 
 def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(
@@ -230,9 +230,9 @@ def test_a_link_above_a_chunk_is_neither_followed_by_readers_nor_by_writers(
     (users_folder / "0").write_bytes(b"mine")
     link = link_above(store, folder, to)
     name = folder.partition("/")[0]
-    group = reader.open_group(store)
+    group = Store.open(store)
     with pytest.raises(StoreError, match=rf"{name}.* (is a link or a file|is missing)"):
-        reader.part(group, name, np.arange(6))
+        group.rows(name, np.arange(6))
     (store / "status" / "c" / "0").unlink()
     (store / "status" / "c" / "1").unlink()
     with pytest.raises(StoreError, match="is a link or a file where a folder of the store belongs"):
@@ -294,7 +294,7 @@ def test_a_single_wrong_bit_in_any_chunk_is_found_by_a_deep_look(
 ) -> None:
     garble(*parts)(store)
     with pytest.raises(StoreError, match=f"{parts[0]} is damaged"):
-        reader.column(reader.open_group(store), parts[0])
+        Store.open(store).column(parts[0])
     assert kinds(examine(store, deep=True)) == ["unreadable blocks"]
     repair(store, deep=True)
     run_here(store.parent / "small.yaml", store)
@@ -465,5 +465,5 @@ def test_a_store_without_checksums_is_examined_too(store: Path, finished: Path) 
     repair(store)
     run_here(store.parent / "small.yaml", store)
     assert_same_bits(store, finished)
-    assert np.all(reader.column(reader.open_group(store), "status") == 1)
+    assert np.all(Store.open(store).column("status") == 1)
     assert sweep_of_store(store).spec.name == "small"

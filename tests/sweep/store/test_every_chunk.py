@@ -16,8 +16,9 @@ from small_sweeps import MIXED, T0_AND_RINGS, as_of_schema, assert_same_bits, ru
 import sweep
 from sweep.cli import main
 from sweep.common.errors import StoreError
-from sweep.store import chunks, doctor, layout, reader, schema
+from sweep.store import chunks, doctor, layout, schema
 from sweep.store.locate import locate
+from sweep.store.store import Store, read_descriptions
 
 SWEEPS = {
     "rings": {"axes": T0_AND_RINGS},
@@ -63,7 +64,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def keys_of_chunks(store: Path) -> dict[str, list[str]]:
     """Return the keys of the files with chunks, by array."""
     place = locate(store)
-    attributes, described = reader.read_descriptions(place)
+    attributes, described = read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
     return {
@@ -74,7 +75,7 @@ def keys_of_chunks(store: Path) -> dict[str, list[str]]:
 
 def test_every_array_has_all_its_chunks(whole: Path) -> None:
     place = locate(whole)
-    attributes, described = reader.read_descriptions(place)
+    attributes, described = read_descriptions(place)
     arrays, _ = schema.read_arrays(described, attributes)
     files = chunks.files_of(place, arrays)
     assert {name: chunks.absent(spec, files.chunks[name]) for name, spec in arrays.items()} == {
@@ -119,7 +120,7 @@ def assert_missed(store: Path, name: str) -> None:
     with pytest.raises(StoreError, match=rf"{name}.* missing; see what can be done: sweep doctor"):
         sweep.open_store(store)
     with pytest.raises(StoreError, match=rf"{name} is damaged: {name}/c/\d+ is missing"):
-        reader.column(reader.open_group(store), name)
+        Store.open(store).column(name)
 
 
 def test_lost_chunks_are_computed_again_to_the_same_bits(whole: Path, tmp_path: Path) -> None:
@@ -218,8 +219,8 @@ def test_blocks_that_are_committed_while_a_reader_looks_are_not_lost(
 ) -> None:
     with monkeypatch.context() as patch:
         commit_after_the_first_listing(patch, begun, whole, (chunks,))
-        column = reader.column(reader.open_group(begun), "M_loss")
-    assert column.shape == reader.column(reader.open_group(whole), "M_loss").shape
+        column = Store.open(begun).column("M_loss")
+    assert column.shape == Store.open(whole).column("M_loss").shape
 
 
 def test_blocks_that_are_committed_while_the_doctor_looks_are_not_lost(

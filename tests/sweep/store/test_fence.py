@@ -17,9 +17,10 @@ from sweep.planning.create_store import create
 from sweep.planning.plan import Plan, make_plan
 from sweep.running.driver import task_maker
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
+from sweep.store import layout
 from sweep.store.locate import locate
 from sweep.store.object_store import Objects
+from sweep.store.store import Store
 from sweep.workers.block import BlockTask, CacheScopes, run_block
 
 
@@ -81,7 +82,7 @@ def test_a_block_of_the_same_sweep_in_a_store_made_anew_changes_nothing(
     remove(store)
     create(plan, store)
     assert run_block(late, CacheScopes()).refusal == "another store is in its place"
-    assert (reader.counts(store).done, reader.counts(store).blocks_committed) == (0, 0)
+    assert (Store.open(store).counts().done, Store.open(store).counts().blocks_committed) == (0, 0)
 
 
 def test_a_block_of_a_store_that_is_gone_makes_none(tmp_path: Path, store: str) -> None:
@@ -91,7 +92,7 @@ def test_a_block_of_a_store_that_is_gone_makes_none(tmp_path: Path, store: str) 
     remove(store)
     assert run_block(late, CacheScopes()).refusal == "the store is gone"
     with pytest.raises(StoreError, match=r"there is no store of a sweep here"):
-        reader.counts(store)
+        Store.open(store).counts()
 
 
 def test_a_block_of_a_plan_that_was_extended_since_is_thrown_away(tmp_path: Path) -> None:
@@ -114,8 +115,8 @@ def test_a_second_attempt_at_a_committed_block_is_thrown_away_and_says_so(
     for attempt in (1, 2, 7):
         receipt = run_block(replace(task, attempt=attempt), CacheScopes())
         assert (receipt.repeated, receipt.refusal, receipt.done, receipt.failed) == (True, "", 2, 0)
-    group = reader.open_group(store)
-    assert reader.column(group, "attempt")[list(task.rows)].tolist() == [1, 1]
+    group = Store.open(store)
+    assert group.column("attempt")[list(task.rows)].tolist() == [1, 1]
 
 
 def fail_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +140,7 @@ def test_a_worker_that_wakes_up_past_its_time_limit_does_not_fail_a_run_that_is_
         fail_all(patch)
         receipt = run_block(task, CacheScopes())
     assert (receipt.repeated, receipt.done, receipt.failed) == (True, 2, 0)
-    assert reader.counts(store).failed == 0
+    assert Store.open(store).counts().failed == 0
     after = results(store)
     assert all(
         before[name].tobytes() == after[name].tobytes()
@@ -159,14 +160,14 @@ def test_only_a_named_retry_with_a_higher_attempt_replaces_a_failed_run(
         assert run_block(task, CacheScopes()).failed == 2
     assert run_block(replace(task, attempt=2), CacheScopes()).repeated
     assert run_block(replace(task, attempt=1, retry=True), CacheScopes()).repeated
-    assert reader.counts(store).failed == 2
+    assert Store.open(store).counts().failed == 2
     assert run_block(replace(task, attempt=2, retry=True), CacheScopes()).done == 2
-    assert (reader.counts(store).done, reader.counts(store).failed) == (2, 0)
+    assert (Store.open(store).counts().done, Store.open(store).counts().failed) == (2, 0)
     with monkeypatch.context() as patch:
         fail_all(patch)
         assert run_block(replace(task, attempt=2, retry=True), CacheScopes()).repeated
         assert run_block(replace(task, attempt=3, retry=True), CacheScopes()).repeated
-    assert reader.counts(store).failed == 0
+    assert Store.open(store).counts().failed == 0
 
 
 Disturb = Callable[[Path], None]
@@ -210,7 +211,7 @@ def test_a_worker_frozen_between_its_last_check_and_its_writing_changes_no_other
         "another store is in its place" if was_replaced else "the store is gone"
     )
     if was_replaced:
-        assert reader.counts(store).blocks_committed == 0
+        assert Store.open(store).counts().blocks_committed == 0
         run_here(tmp_path / "small.yaml", store)
         run_here(tmp_path / "small.yaml", tmp_path / "other.zarr")
         assert_same_bits(store, tmp_path / "other.zarr")
@@ -289,8 +290,8 @@ def test_a_store_without_a_uid_is_written_all_the_same(tmp_path: Path) -> None:
     del described["attributes"]["uid"]
     (store / "zarr.json").write_text(json.dumps(described), encoding="utf-8")
     run_here(tmp_path / "small.yaml", store)
-    assert reader.counts(store).done == 6
-    assert (reader.column(reader.open_group(store), "status") == layout.DONE).all()
+    assert Store.open(store).counts().done == 6
+    assert (Store.open(store).column("status") == layout.DONE).all()
 
 
 def test_a_store_that_is_deleted_while_a_block_is_written_leaves_no_folder_behind(

@@ -24,7 +24,9 @@ from marsdisk.errors import ConfigError
 from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader, schema
+from sweep.store import layout, schema
+from sweep.store.description import MAX_RUNS, Description
+from sweep.store.store import Store
 
 Change = Callable[[Path], object]
 EXPECTATIONS = Path(__file__).parents[2] / "data" / "expectations.yaml"
@@ -387,9 +389,9 @@ def test_a_chunk_that_unpacks_to_very_much_is_refused_before_it_is_unpacked(
 ) -> None:
     bomb(store, name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for read in (reader.column, lambda group, name: reader.part(group, name, 0)):
+    for read in (Store.column, lambda store, name: store.rows(name, 0)):
         with pytest.raises(StoreError, match=rf"{name} is damaged: .*{name}/c/.* cannot be read"):
-            read(reader.open_group(store), name)
+            read(Store.open(store), name)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
     assert outcome(store, ["doctor"])[0] == 1
 
@@ -440,24 +442,24 @@ def test_any_value_in_a_description_gives_an_array_or_a_refusal(
         spec = schema.read_array(name, json.dumps({**description, key: value}).encode())
     except ValueError:
         return
-    assert spec.shape[0] <= schema.MAX_RUNS
+    assert spec.shape[0] <= MAX_RUNS
     assert spec.chunk_bytes <= schema.MAX_CHUNK_BYTES
 
 
-@given(key=st.sampled_from([*schema.ATTRIBUTES]), value=JSON)
+@given(key=st.sampled_from([*Description.model_fields]), value=JSON)
 def test_any_value_of_an_attribute_gives_a_group_or_a_refusal(
     finished: Path, key: str, value: Any
 ) -> None:
     description = json.loads((finished / "zarr.json").read_text(encoding="utf-8"))
     try:
-        attributes = schema.read_attributes(
+        read = Description.read(
             json.dumps(
                 {**description, "attributes": {**description["attributes"], key: value}}
             ).encode()
         )
     except ValueError:
         return
-    assert type(attributes[key]) is schema.ATTRIBUTES[key]
+    assert read.recorded[key] == value
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/b", "..", "", "a\n", "x\x1b[2J"])

@@ -17,7 +17,7 @@ from sweep.store.folder import Folder
 from sweep.store.locate import locate
 from sweep.store.location import Place
 from sweep.store.object_store import MAKING, Objects
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_store_in_memory_has_the_bits_of_one_in_a_folder(tmp_path: Path, finis
     store = f"memory://{tmp_path.name}.zarr"
     file = sweep_file(tmp_path, axes=T0_AND_RINGS)
     run_here(file, store)
-    assert counts(store).done == 6
+    assert Store.open(store).counts().done == 6
     assert_same_bits(store, finished)
     assert sweep.open_store(store).sweep.grid().M_loss.shape == (2, 3)
     with pytest.raises(
@@ -149,7 +149,7 @@ def test_a_making_that_was_broken_off_is_no_store_and_the_next_one_clears_it(
         obstore.put(place.inside, key, b"\x01\x01")
     assert not place.exists()
     run_here(sweep_file(tmp_path, axes=T0_AND_RINGS), str(place))
-    assert counts(place).done == 6
+    assert Store.open(place).counts().done == 6
     assert place.note_read(MAKING) is None
 
 

@@ -27,7 +27,7 @@ from sweep.store.driving import driving
 from sweep.store.folder import Folder
 from sweep.store.locate import locate
 from sweep.store.naming import NOTE_BYTES
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 SOURCES = Path(sweep.__file__).parent
 #: Every command that takes the place of a store, with what else it needs and the exit code that it
@@ -197,7 +197,7 @@ def test_the_longest_name_leaves_room_for_the_longest_note(folder: Path) -> None
     limit = os.pathconf(folder, "PC_NAME_MAX") - NOTE_BYTES
     store = folder / ("x" * limit)
     run_here(folder / "small.yaml", store)
-    assert counts(store).done == 6
+    assert Store.open(store).counts().done == 6
     place = locate(store)
     longest = f"probe-{'0' * 32}-{'f' * 12}"
     place.note_write(longest, b"")

@@ -22,8 +22,8 @@ from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan
 from sweep.running.driver import block_task
 from sweep.spec.file import load_sweep
-from sweep.store import layout, reader
-from sweep.store.reader import counts
+from sweep.store import layout
+from sweep.store.store import Store, read_fence
 from sweep.workers.block import CacheScopes, run_block
 
 PLAIN_OPEN = """
@@ -180,7 +180,7 @@ def test_a_base_that_only_its_axes_make_whole_is_stored_as_it_is_given(tmp_path:
     )
     file = sweep_file(tmp_path, base="base.yaml", axes={"ring": {"rings": [1.0, 2.0, 2]}})
     create(make_plan(load_sweep(file)), tmp_path / "s.zarr")
-    stored = reader.open_group(tmp_path / "s.zarr").attrs["base_config"]
+    stored = Store.open(tmp_path / "s.zarr").description.base_config
     assert stored == {
         "sizes": {"s_min": 1e-7, "s_max": 3.0},
         "temperature": {"law": "slab", "T0": 4000.0},
@@ -357,7 +357,7 @@ def test_a_block_whose_writing_fails_stays_pending_and_a_rerun_repairs_it(
         " command again" in full.stderr
     )
     assert "Traceback" not in full.stderr
-    assert counts(store).pending == 3
+    assert Store.open(store).counts().pending == 3
     assert not list(store.glob("M_loss/c/*"))  # though it is small enough
     run_here(file, store)
     run_here(file, tmp_path / "undisturbed.zarr")
@@ -383,7 +383,7 @@ def test_an_array_that_is_missing_or_garbled_is_named_though_all_runs_are_done(
         StoreError,
         match=rf"s\.zarr: {name} is missing or damaged; see what can be done: sweep doctor ",
     ):
-        reader.open_group(store)
+        Store.open(store)
 
 
 def test_a_garbled_chunk_is_named_with_its_array(tmp_path: Path, finished: Path) -> None:
@@ -392,7 +392,7 @@ def test_a_garbled_chunk_is_named_with_its_array(tmp_path: Path, finished: Path)
     with pytest.raises(
         StoreError, match=r"s\.zarr: T0 is damaged: .*; see what can be done: sweep doctor "
     ):
-        reader.column(reader.open_group(store), "T0")
+        Store.open(store).column("T0")
 
 
 @pytest.mark.parametrize("text", ["garbage", "[]", "{}", ""])
@@ -406,7 +406,7 @@ def test_a_garbled_store_is_refused_by_name(tmp_path: Path, finished: Path, text
             r" another --store"
         ),
     ):
-        reader.open_group(store)
+        Store.open(store)
 
 
 def test_a_store_of_another_schema_is_refused(tmp_path: Path) -> None:
@@ -426,9 +426,7 @@ def test_an_array_that_is_damaged_while_workers_run_is_named(
     with pytest.raises(
         StoreError, match=r"Sigma is missing or damaged: the store was changed while workers ran"
     ):
-        run_block(
-            block_task(plan, str(store), plan.blocks[0], reader.read_fence(store)), CacheScopes()
-        )
+        run_block(block_task(plan, str(store), plan.blocks[0], read_fence(store)), CacheScopes())
     assert not np.any(zarr.open_array(store / "status", mode="r")[:])
 
 
@@ -439,7 +437,7 @@ def test_a_run_that_fails_keeps_nothing_of_a_torn_earlier_attempt(tmp_path: Path
     )
     store = tmp_path / "s.zarr"
     create(plan, store)
-    task = block_task(plan, str(store), plan.blocks[0], reader.read_fence(store))
+    task = block_task(plan, str(store), plan.blocks[0], read_fence(store))
     run_block(task, CacheScopes())
     assert np.isfinite(zarr.open_array(store / "E_collisions", mode="r")[:]).all()
     (store / "status" / "c" / "0").unlink()
@@ -458,4 +456,4 @@ def test_files_that_a_killed_process_was_writing_are_removed_when_a_sweep_goes_o
     torn.write_bytes(b"torn")
     run_here(file, store)
     assert not torn.exists()
-    assert counts(store).pending == 0
+    assert Store.open(store).counts().pending == 0

@@ -17,7 +17,7 @@ from sweep.store.driving import driving
 from sweep.store.driving_right import LOCK
 from sweep.store.file_lock import LockFile
 from sweep.store.folder import Folder
-from sweep.store.reader import counts
+from sweep.store.store import Store
 
 PATIENCE = 300.0  # s
 RUNS = 6
@@ -69,7 +69,7 @@ def test_a_driver_whose_lock_is_removed_stops_and_the_same_command_goes_on(
             match=r"somebody has removed the lock of this driver, .*; resume with the same command",
         ):
             run_here(file, store)
-    assert 0 < counts(store).pending < RUNS
+    assert 0 < Store.open(store).counts().pending < RUNS
     run_here(file, store)
     assert_same_bits(store, finished)
 

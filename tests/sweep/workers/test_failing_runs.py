@@ -21,7 +21,7 @@ from marsdisk.errors import SolverError
 from marsdisk.zero_d import ensure_compiled, finish, prepare, run_zero_d, solve
 from sweep.common.errors import TooManyFailures
 from sweep.running.progress import Allowance
-from sweep.store.reader import counts
+from sweep.store.store import Store
 from sweep.workers.time_limit import Watch
 
 Shipped = Callable[..., RunConfig]
@@ -98,15 +98,15 @@ def test_a_sweep_stops_when_more_runs_fail_than_are_allowed(
         TooManyFailures, match="2 of 2 finished runs failed, and --max-failures 1 allows no more"
     ):
         run_here(file, store, allowed=Allowance("1"))
-    assert (counts(store).failed, counts(store).pending) == (2, 3)
+    assert (Store.open(store).counts().failed, Store.open(store).counts().pending) == (2, 3)
     with pytest.raises(TooManyFailures):  # what failed before counts, too
         run_here(file, store, allowed=Allowance("1"))
-    assert counts(store).pending == 3
+    assert Store.open(store).counts().pending == 3
     run_here(file, store, allowed=Allowance("2"))
-    assert (counts(store).failed, counts(store).pending) == (2, 0)
+    assert (Store.open(store).counts().failed, Store.open(store).counts().pending) == (2, 0)
     failing(set())
     run_here(file, store, allowed=Allowance("0"), retry_failed=True)
-    assert counts(store).done == 5
+    assert Store.open(store).counts().done == 5
 
 
 @pytest.mark.parametrize(
