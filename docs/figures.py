@@ -43,7 +43,7 @@ def temperature_supply(store: str, out: Path) -> None:
         case = Choice.of(group, page, "T0 == 4000 and tau0_target == 1 and mu_orbit10pct == 1")
         colours, _ = draw_rings(right, case, "M_out_dot")
         right.set_title("T0 = 4000 K, tau0 = 1, mu = 1")
-        figure.colorbar(colours, ax=right, label=per_ring(group, "M_out_dot"))
+        figure.colorbar(colours, ax=right, label=per_ring(case, "M_out_dot"))
     plots.save(figure, out)
 
 

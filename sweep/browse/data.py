@@ -86,8 +86,8 @@ class Data:
 
     @property
     def runs(self) -> int:
-        """Number of runs."""
-        return self.status.size
+        """Number of runs; rows that an extension has left unused are none."""
+        return self.status.size - self.count(layout.UNUSED)
 
     def count(self, state: int) -> int:
         """Return the number of runs in a state."""

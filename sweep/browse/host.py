@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..results.selection import Selection
 from .data import Data
 
 
@@ -15,7 +16,14 @@ class Host(Protocol):
     data: Data  #: of the store
     file_name: str  #: for files that a visitor saves, without ending
     chosen: list[int]  #: runs shown in detail
-    runs: NDArray[np.int64]  #: runs that meet the visitor's condition
+
+    @property
+    def selection(self) -> Selection:
+        """The runs that meet the visitor's condition, or their disks."""
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """Rows of the runs that meet the visitor's condition."""
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return a callback that shows an error on the page instead of raising it."""

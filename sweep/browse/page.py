@@ -20,6 +20,7 @@ from marsdisk.errors import MarsDiskError
 from marsdisk.outfile import plain_name
 
 from ..results.rerun import find_run
+from ..results.selection import Selection
 from ..store import layout
 from ..store.location import Place
 from ..store.store import Store
@@ -96,7 +97,7 @@ class Page:
         document.apply_json_patch = _without_known_warning(document.apply_json_patch)
         self.file_name = plain_name(data.title)
         self.chosen: list[int] = []
-        self.runs: NDArray[np.int64] = data.columns["run"]
+        self.selection = Selection.of(data.columns)
         self._version = data.version
         self._next_look = 0.0
         self.header = text_block(name="header")
@@ -165,6 +166,11 @@ class Page:
         self.details.update()
         document.add_root(root)
         document.add_periodic_callback(self.guarded(self._refresh), int(1000 * REFRESH_SECONDS))
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """Rows of the runs that pass the filter."""
+        return self.selection.runs
 
     def guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``call`` with its errors shown on the page."""
@@ -291,11 +297,11 @@ class Page:
 
     def _filter(self) -> None:
         condition = self.filter.value.strip()
-        runs = self.data.columns.where(condition or None)
-        if not runs.size:
+        selection = Selection.of(self.data.columns, condition)
+        if not selection.runs.size:
             self._show_problem(f"no run fulfils {condition}; {self.runs.size} runs are still shown")
             return
-        self.runs = runs
+        self.selection = selection
         self._show_problem("")
         self._fresh = set()
         self._show_header()
@@ -328,10 +334,7 @@ class Page:
         if self._version != self.data.version:
             self._version = self.data.version
             self._failed = set()
-            if self.filter.value:
-                self.runs = self.data.columns.where(self.filter.value.strip() or None)
-            else:
-                self.runs = self.data.columns["run"]
+            self.selection = Selection.of(self.data.columns, self.filter.value.strip())
             self._show_header()
             self._fresh = set()
             self._open()

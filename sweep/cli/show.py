@@ -278,7 +278,7 @@ def export(
     """  # noqa: D301 # \b tells click to keep the lines
     from marsdisk.outfile import OutFile
 
-    from ..results.export import Selection, default_out
+    from ..results.export import Extract, default_out
     from ..results.export import export as write_export
     from ..results.notes import Notes
     from ..store.store import Store
@@ -286,10 +286,10 @@ def export(
     opened = Store.open(store)
     name = out if out is not None else default_out(opened, to, series=series)
     file = OutFile.from_name(name, [to], force=force)
-    selection = Selection.of(opened, where, columns, series=series)
-    rows = write_export(selection, to, file)
+    extract = Extract.of(opened, where, columns, series=series)
+    rows = write_export(extract, to, file)
     with file.messages():
-        for line in Notes.of(opened, selection.runs).lines:
+        for line in Notes.of(opened, extract.runs).lines:
             click.echo(f"note: {line}")
         click.echo(f"{rows} {'runs' if to == 'netcdf' else 'rows'} written to {file}")
 

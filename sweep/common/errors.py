@@ -38,6 +38,10 @@ class NotesWarning(UserWarning):
     """A store that does not record what makes its runs doubtful."""
 
 
+class PartOfDiskWarning(UserWarning):
+    """Rings that do not make a whole disk."""
+
+
 class ClusterError(MarsDiskError, RuntimeError):
     """Workers that cannot be started, or a block that cannot be run on any."""
 

@@ -16,3 +16,8 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.4g}"
     return printable(str(value)).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, such as ``1 run`` or ``2 runs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
+from ..common.text import counted
 from ..results.columns import Columns, adds_up, in_order, label, labels
 from ..results.notes import Notes
+from ..results.selection import Selection
 from ..store import layout
 from ..store.store import Store
 from .page import Page, plain
@@ -21,17 +23,24 @@ class Choice:
 
     Attributes
     ----------
-    store : Store
-        The store.
+    selection : Selection
+        The runs.
     page : Page
         It receives notes on what was chosen automatically.
-    runs : numpy.ndarray
-        Numbers of the runs.
     """
 
-    store: Store
+    selection: Selection
     page: Page
-    runs: NDArray[np.int64]
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.selection.store
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """Rows of the runs."""
+        return self.selection.runs
 
     @classmethod
     def of(
@@ -63,7 +72,8 @@ class Choice:
             No run is left, or there is no such ring or column.
         """
         columns = Columns(store)
-        runs = columns.where(where)
+        selection = Selection.of(columns, where)
+        runs = selection.runs
         if store.axes:
             product = columns["in_product"][runs]
             if product.any() and not product.all():
@@ -81,7 +91,12 @@ class Choice:
         if not runs.size:
             option = f" --where '{where}'" if where else ""
             raise StoreError(f"no run is left to show; see: sweep show STORE{option}")
-        return cls(store, page, runs)
+        return cls(selection.only(runs), page)
+
+    @classmethod
+    def of_runs(cls, store: Store, page: Page, runs: Sequence[int]) -> "Choice":
+        """Choose runs by their rows."""
+        return cls(Selection(Columns(store), np.array(runs, dtype=np.int64)), page)
 
     @property
     def dimensions(self) -> list[str]:
@@ -132,7 +147,7 @@ class Choice:
         """Return the runs that have this value of a parameter."""
         column = labels(self.store, name)
         runs = [run for run in self.runs.tolist() if column[run] == value]
-        return Choice(self.store, self.page, np.array(runs, dtype=np.int64))
+        return Choice(self.selection.only(np.array(runs, dtype=np.int64)), self.page)
 
     def middles(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the middle value of each parameter, or the first where its values are texts."""
@@ -155,27 +170,72 @@ class Choice:
             self.page.notes.append(f"chosen: {' and '.join(conditions)}; another with --where")
         return choice
 
-    def over_rings(self, unit: str, used: Sequence[str | None]) -> str | None:
-        """Return the ring axis if the quantity is to be summed over it.
+    def summed_over_rings(
+        self, name: str, used: Sequence[str | None]
+    ) -> tuple["Choice", str | None]:
+        """Return the runs over which a quantity is summed, and the ring axis if it is summed.
 
-        This needs a quantity that adds up, and a figure that does not show rings itself.
+        It is if it adds up, and the figure does not show rings itself. Sums are over whole disks
+        unless the condition on the runs names rings.
 
         Parameters
         ----------
-        unit : str
-            Unit of the quantity.
+        name : str
+            The quantity.
         used : sequence of str or None
             Axes of the figure.
 
         Returns
         -------
-        str or None
+        choice : Choice
+            These runs, or all rings of their disks.
+        axis : str or None
             None where nothing is summed.
         """
         axis = self.store.ring_axis
-        if axis is None or axis in used or len(self.values(axis)) == 1:
-            return None
-        return axis if adds_up(unit) else None
+        if axis is None or axis in used or not adds_up(self.store.unit(name)):
+            return self, None
+        disks = Choice(self.selection.whole_disks, self.page)
+        if len(disks.values(axis)) == 1:
+            return self, None
+        if disks.runs.size > self.runs.size:
+            self.page.notes.append(
+                f"{name} is summed over all rings of each disk with a run where"
+                f" {self.selection.condition}; a condition on {axis} chooses rings"
+            )
+        return disks, axis
+
+    def quantity(self, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
+        """Return the label of a quantity, such as ``M_loss of the whole disk [M_Mars]``.
+
+        Parameters
+        ----------
+        name : str
+            The quantity.
+        summed : str or None
+            The ring axis where the quantity is summed over rings.
+        dims : tuple of str
+            Dimensions that it must have in addition to run.
+
+        Returns
+        -------
+        str
+            The label.
+
+        Raises
+        ------
+        StoreError
+            The store has no such numbers.
+        """
+        store = self.store
+        names = [key for key in store.names_over("run", *dims) if store.arrays[key].is_number]
+        if name not in names:
+            kind = "series" if dims else "number per run"
+            raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
+        text = label(store, name)
+        if summed is None:
+            return text
+        return text.replace(name, f"{name} of {self.selection.rings_in_words}", 1)
 
     def fixed(self, *shown: str | None, summed: str | None = None) -> str:
         """Describe what the runs share, such as ``T0 = 4000 K, sum over 32 rings``."""
@@ -196,7 +256,7 @@ class Choice:
         status = self.store.column("status")[self.runs]
         counts = {
             "failed": int((status == layout.FAILED).sum()),
-            "not done": int((status == layout.PENDING).sum()),
+            "pending": int((status == layout.PENDING).sum()),
         }
         return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
 
@@ -207,49 +267,12 @@ class Choice:
         return f"notes: {notes.summary}" if notes.summary else ""
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun, such as ``1 run`` or ``2 runs``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def with_unit(store: Store, name: str, value: Any) -> str:
     """Return a value with its unit, such as ``4000 K``, without a breakable space."""
     unit = store.unit(name)
     if unit == "1" or isinstance(value, str):
         return plain(value)
     return f"{plain(value)}\u00a0{unit}".replace(" ", "\u00a0")
-
-
-def quantity(store: Store, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
-    """Return the label of a quantity, such as ``M_loss of the whole disk [M_Mars]``.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    name : str
-        The quantity.
-    summed : str or None
-        The ring axis where the quantity is summed over rings.
-    dims : tuple of str
-        Dimensions that it must have in addition to run.
-
-    Returns
-    -------
-    str
-        The label.
-
-    Raises
-    ------
-    StoreError
-        The store has no such numbers.
-    """
-    names = [key for key in store.names_over("run", *dims) if store.arrays[key].is_number]
-    if name not in names:
-        kind = "series" if dims else "number per run"
-        raise StoreError(f"{name!r} is no {kind} of the store; there are {', '.join(names)}")
-    text = label(store, name)
-    return text.replace(name, f"{name} of the whole disk", 1) if summed else text
 
 
 def source(store: Store) -> str:

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from ..results.columns import Cells, cells, label
-from ..store import layout
+from ..common.states import State
+from ..results.cells import Cells, cells
+from ..results.columns import label
 from ..store.store import Store
-from .choice import Choice, quantity, source, with_unit
+from .choice import Choice, source, with_unit
 from .page import (
     CMAP,
     Page,
@@ -71,8 +71,8 @@ def heatmap(
 ) -> Figure:
     """Draw a scalar over two parameters.
 
-    Cells of failed, missing, and early-stopped runs are hatched. Runs that lie on no grid, such as
-    samples, are drawn as points.
+    Cells without a value, and those of runs that were stopped early, are hatched. Runs that lie on
+    no grid, such as samples, are drawn as points.
 
     Parameters
     ----------
@@ -103,23 +103,24 @@ def heatmap(
         unknown.
     """
     choice = Choice.of(store, page, where, ring=ring)
-    axes = _choose_axes(choice, store.unit(name), x=x, y=y, over=over)
+    axes = _choose_axes(choice, name, x=x, y=y, over=over)
     panels = axes.panels
     if len(panels) > MAX_PANELS:
         raise StoreError(
             f"{axes.over} has {len(panels)} values, a panel for each is too many; choose at most"
             f" {MAX_PANELS} with --where"
         )
-    title = quantity(store, name, axes.summed)
+    title = axes.choice.quantity(name, axes.summed)
     return _draw_figure(page, axes, _read_panels(axes, name), title)
 
 
 def _choose_axes(
-    choice: Choice, unit: str, *, x: str | None, y: str | None, over: str | None
+    choice: Choice, name: str, *, x: str | None, y: str | None, over: str | None
 ) -> _HeatmapAxes:
     """Choose the axes that were not asked for, and the middle of those that are left over."""
     rings = choice.store.ring_axis
-    summed = choice.over_rings(unit, (x, y, over))
+    runs = choice
+    choice, summed = choice.summed_over_rings(name, (x, y, over))
     free = [axis for axis in choice.varying() if axis not in {x, y, over, summed}]
     if rings in free and rings != free[0]:
         # A quantity that does not add up is shown over the rings first.
@@ -131,6 +132,7 @@ def _choose_axes(
         # A single disk has no second axis but its rings.
         y = summed
         summed = None
+        choice = runs
     if not y and free:
         y = free.pop(0)
     if not y:
@@ -143,13 +145,11 @@ def _choose_axes(
         )
     if x == y:
         raise StoreError(f"a heat map needs two parameters, and x and y are both {x}")
-    if (
-        over is None
-        and free
-        and not choice.tells_apart(x, y, summed)
-        and len(choice.values(free[-1])) <= MAX_PANELS
-    ):
-        over = free.pop(0)
+    if over is None and not choice.tells_apart(x, y, summed):
+        fitting = [axis for axis in free if len(choice.values(axis)) <= MAX_PANELS]
+        if fitting:
+            over = fitting[0]
+            free.remove(over)
     if not choice.tells_apart(x, y, over, summed):
         choice = choice.middle(free)
     return _HeatmapAxes(choice, x, y, over or None, summed)
@@ -184,8 +184,7 @@ def _on_grid(panel: Cells, x: list[Any], y: list[Any]) -> Cells:
         y,
         run=spread(panel.run, -1),
         value=spread(panel.value, np.nan),
-        status=spread(panel.status, layout.PENDING),
-        early=spread(panel.early, fill=False),
+        state=spread(panel.state, State.UNUSED),
     )
 
 
@@ -209,7 +208,7 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str
         sharey=True,
     )
     norm = colour_scale(np.concatenate([panel.value.ravel() for panel in panels]))
-    counts = Counter(failed=0, pending=0, early=0)
+    counts = Counter[State]()
     cell_count = sum(panel.value.size for panel in panels)
     write = cell_count <= MAX_CELLS_WRITTEN and page.style == "screen"
     for i, (ax, value, panel) in enumerate(zip(grid.flat, axes.panels, panels, strict=False)):
@@ -232,11 +231,7 @@ def _draw_figure(page: Page, axes: _HeatmapAxes, panels: list[Cells], title: str
         source(store),
         choice.doubts(),
     )
-    patches = point_legend(counts) if scattered else hatch_legend(counts, "cell")
-    zeros = sum(int((panel.value == 0.0).sum()) for panel in panels)
-    if zeros and isinstance(norm, LogNorm):
-        patches.append(Patch(facecolor="0.8", label=f"zero ({zeros} cell{'s' * (zeros > 1)})"))
-    page.legend(figure, patches)
+    page.legend(figure, point_legend(counts) if scattered else hatch_legend(counts, "cell"))
     return figure
 
 
@@ -255,13 +250,11 @@ def _label_outer_axes(grid: NDArray[Any], panels: int, x_label: str, y_label: st
 
 def _draw_cells(
     ax: Axes, panel: Cells, norm: Normalize, panel_id: str, *, write: bool
-) -> dict[str, int]:
-    """Fill one panel and return the number of cells with each kind of hatch."""
+) -> dict[State, int]:
+    """Fill one panel and return the number of cells in each state that is marked."""
     value = np.ma.masked_invalid(panel.value)
     if isinstance(norm, LogNorm):
         value = np.ma.masked_less_equal(value, 0.0)
-        for j, i in np.argwhere(panel.value == 0.0):
-            ax.add_patch(Rectangle((i, j), 1, 1, facecolor="0.8", linewidth=0.0))
     ax.pcolormesh(
         np.arange(len(panel.x) + 1),
         np.arange(len(panel.y) + 1),
@@ -270,23 +263,20 @@ def _draw_cells(
         cmap=CMAP,
         rasterized=value.size > 400,
     )
-    kinds = {
-        "failed": panel.status == layout.FAILED,
-        "pending": panel.status == layout.PENDING,
-        "early": panel.early,
-    }
+    states = panel.marked(log=isinstance(norm, LogNorm))
     bright = np.ma.getmaskarray(value) | np.vectorize(is_bright, otypes=[bool])(
         norm(value).filled(1.0)
     )
-    for kind, marked in kinds.items():
+    for state, marked in states.items():
         for j, i in np.argwhere(marked):
             colour = "0.25" if bright[j, i] else "0.85"
-            hatch(ax, kind, (i, j), (1, 1), f"{kind}-{panel_id}-{j}-{i}", colour=colour)
+            gid = f"{state.name.lower()}-{panel_id}-{j}-{i}"
+            hatch(ax, state, (i, j), (1, 1), gid, colour=colour)
     if write:
         _write_values(ax, panel, norm, bright)
     ax.set(xlim=(0, len(panel.x)), ylim=(0, len(panel.y)))
     ax.tick_params(length=0)
-    return {kind: int(marked.sum()) for kind, marked in kinds.items()}
+    return {state: int(marked.sum()) for state, marked in states.items()}
 
 
 def _write_values(ax: Axes, panel: Cells, norm: Normalize, bright: NDArray[np.bool_]) -> None:
@@ -294,7 +284,7 @@ def _write_values(ax: Axes, panel: Cells, norm: Normalize, bright: NDArray[np.bo
         if not np.isfinite(number):
             continue
         box = None
-        if panel.early[j, i] and number > 0.0:
+        if panel.state[j, i] == State.EARLY and number > 0.0:
             # Hatching behind the digits would make them unreadable.
             box = {"facecolor": mpl.colormaps[CMAP](norm(number)), "lw": 0, "pad": 1}
         ax.text(

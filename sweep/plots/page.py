@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from ..common import palette
 from ..common.errors import StoreError
+from ..common.states import LOOKS, State
+from ..common.text import counted
 
 COLOURS = palette.FIGURE_COLOURS
 CMAP = "viridis"
@@ -66,9 +68,6 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
 }
 #: Widths of one and of two columns [inch], and height of a panel over its width.
 WIDTHS = {"screen": (7.2, 10.0), "paper": (3.46, 7.09)}  # 88 and 180 mm
-HATCHES = {"failed": "////", "pending": "....", "early": "\\\\\\\\"}
-MEANING = {"failed": "failed", "pending": "not done, or no run", "early": "stopped early"}
-FACES = {"failed": "0.92", "pending": "white", "early": "none"}
 
 
 @dataclass
@@ -215,21 +214,21 @@ def is_bright(share: float) -> bool:
 
 def hatch(
     axes: Axes,
-    kind: str,
+    state: State,
     corner: tuple[float, float],
     size: tuple[float, float],
     gid: str,
     *,
     colour: str = "0.25",
 ) -> None:
-    """Draw a hatched box that marks a missing or incomplete result.
+    """Draw a box that marks a result that is missing, incomplete, or has no colour.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
         Where to draw.
-    kind : str
-        Key of :data:`HATCHES`.
+    state : State
+        The state that the box stands for.
     corner : (float, float)
         Lower left corner in data coordinates.
     size : (float, float)
@@ -243,25 +242,25 @@ def hatch(
         Rectangle(
             corner,
             *size,
-            facecolor=FACES[kind],
+            facecolor=LOOKS[state].face or "none",
             edgecolor=colour,
-            hatch=HATCHES[kind],
+            hatch=LOOKS[state].hatch,
             linewidth=0.0,
             gid=gid,
         )
     )
 
 
-def hatch_legend(counts: Mapping[str, int], unit: str) -> list[Patch]:
-    """Return a legend entry for each kind of hatch that occurs; ``unit`` is what is counted."""
+def hatch_legend(counts: Mapping[State, int], unit: str) -> list[Patch]:
+    """Return a legend entry for each state that is marked; ``unit`` is what is counted."""
     return [
         Patch(
-            facecolor="0.92" if kind == "failed" else "white",
+            facecolor=LOOKS[state].face or "white",
             edgecolor="0.25",
-            hatch=HATCHES[kind],
-            label=f"{MEANING[kind]} ({count} {unit}{'s' * (count > 1)})",
+            hatch=LOOKS[state].hatch,
+            label=f"{state.word} ({counted(count, unit)})",
         )
-        for kind, count in counts.items()
+        for state, count in counts.items()
         if count
     ]
 

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 
-from ..results.columns import Cells
-from ..store import layout
-from .page import CMAP, MEANING, decades
+from ..common.states import LOOKS, State
+from ..common.text import counted
+from ..results.cells import Cells
+from .page import CMAP, decades
 
 #: Decades of values from which an axis is logarithmic.
 LOG_AXIS_DECADES = 1.2
-MARKERS = {"failed": "x", "pending": "+", "early": "s"}
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
@@ -22,7 +22,7 @@ def are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[str, int]:
+def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[State, int]:
     """Draw a point for each run, coloured by its value.
 
     Parameters
@@ -36,66 +36,71 @@ def draw_points(ax: Axes, cells: Cells, norm: Normalize) -> dict[str, int]:
 
     Returns
     -------
-    dict of str to int
-        Number of failed, pending, and early-stopped runs, which have markers of their own.
+    dict of State to int
+        Number of runs in each state that has a marker of its own.
     """
     j, i = np.nonzero(cells.run >= 0)
     x = np.array(cells.x, dtype=float)[i]
     y = np.array(cells.y, dtype=float)[j]
     value = cells.value[j, i]
-    status = cells.status[j, i]
-    early = cells.early[j, i]
-    done = status == layout.DONE
-    zero = (value == 0.0) & isinstance(norm, LogNorm)
-    for selected, marker, gid in (
-        (~early & ~zero & done, "o", "done"),
-        (early & ~zero & done, MARKERS["early"], "early"),
-    ):
+    state = cells.state[j, i]
+    if isinstance(norm, LogNorm):
+        state = np.where(value == 0.0, State.ZERO, state)
+    for coloured in (State.DONE, State.EARLY):
+        selected = state == coloured
         ax.scatter(
             x[selected],
             y[selected],
             c=value[selected],
             norm=norm,
             cmap=CMAP,
-            marker=marker,
+            marker=LOOKS[coloured].marker,
             s=26,
             edgecolors="0.3",
             linewidths=0.4,
-            gid=f"points-{gid}",
+            gid=f"points-{coloured.name.lower()}",
         )
-    ax.scatter(x[zero], y[zero], facecolors="0.8", s=26, edgecolors="0.3", linewidths=0.4)
-    kinds = {"failed": status == layout.FAILED, "pending": status == layout.PENDING}
-    for kind, selected in kinds.items():
+    zero = state == State.ZERO
+    ax.scatter(
+        x[zero],
+        y[zero],
+        facecolors=LOOKS[State.ZERO].face,
+        s=26,
+        edgecolors="0.3",
+        linewidths=0.4,
+        gid="points-zero",
+    )
+    for absent in (State.FAILED, State.PENDING, State.FILTERED):
+        selected = state == absent
         ax.scatter(
             x[selected],
             y[selected],
-            marker=MARKERS[kind],
+            marker=LOOKS[absent].marker,
             c="0.3",
             s=20,
             linewidths=0.8,
-            gid=f"points-{kind}",
+            gid=f"points-{absent.name.lower()}",
         )
     ax.set(
         xscale="log" if decades(x) > LOG_AXIS_DECADES else "linear",
         yscale="log" if decades(y) > LOG_AXIS_DECADES else "linear",
     )
-    counts = {kind: int(selected.sum()) for kind, selected in kinds.items()}
-    counts["early"] = int(early.sum())
-    return counts
+    marked = (State.FAILED, State.PENDING, State.EARLY, State.ZERO, State.FILTERED)
+    return {each: int((state == each).sum()) for each in marked}
 
 
-def point_legend(counts: Mapping[str, int]) -> list[Any]:
+def point_legend(counts: Mapping[State, int]) -> list[Any]:
     """Return a legend entry for each kind of marker that occurs."""
     return [
         Line2D(
             [],
             [],
             ls="",
-            marker=MARKERS[kind],
+            marker=LOOKS[state].marker,
             color="0.3",
-            mfc="none",
-            label=f"{MEANING[kind].partition(',')[0]} ({count} run{'s' * (count > 1)})",
+            mfc=LOOKS[state].face or "none",
+            label=f"{state.word} ({counted(count, 'run')})",
         )
-        for kind, count in counts.items()
+        for state, count in counts.items()
         if count
     ]

@@ -102,12 +102,12 @@ def _choose_run(store: Store, page: Page, run: str | None, where: str | None) ->
     """Return the run that was asked for, or else one in the middle of the finished runs."""
     choice = Choice.of(store, page, where)
     if run is not None:
-        return Choice(store, page, np.array([find_run(store, run)]))
+        return Choice.of_runs(store, page, [find_run(store, run)])
     done = choice.runs[store.column("status")[choice.runs] == layout.DONE]
     if done.size:
-        choice = Choice(store, page, done)
+        choice = Choice(choice.selection.only(done), page)
     middle = choice.middle(choice.varying())
-    return Choice(store, page, middle.runs[:1])
+    return Choice(middle.selection.only(middle.runs[:1]), page)
 
 
 def _read_distribution(

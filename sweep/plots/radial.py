@@ -1,5 +1,7 @@
 """A series of every ring of one disk over time."""
 
+from collections import Counter
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -11,10 +13,11 @@ from numpy.typing import NDArray
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
+from ..common.states import LOOKS, State
 from ..results.columns import adds_up, stopped_early
 from ..store import layout
 from ..store.store import Store
-from .choice import Choice, quantity, source
+from .choice import Choice, source
 from .page import CMAP, Page, colour_scale, folded, hatch, hatch_legend
 
 #: First time over last time, below which the time axis is logarithmic.
@@ -55,12 +58,12 @@ def radial(
             "the sweep has no rings; give it an axis such as ring: {rings: [1.0, 2.7, 32]}, or see:"
             " sweep plot STORE series"
         )
-    title = quantity(store, name, None, ("sample",))
     choice = Choice.of(store, page, where)
+    title = choice.quantity(name, None, ("sample",))
     choice = choice.middle([varying for varying in choice.varying() if varying != axis])
     figure, axes = page.figure(height=0.6)
     colours, patches = draw_rings(axes[0, 0], choice, name)
-    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(store, name)))
+    figure.colorbar(colours, ax=axes[0, 0], label=folded(per_ring(choice, name)))
     page.title(
         figure,
         f"{title} of {choice.runs.size} rings over time",
@@ -72,10 +75,10 @@ def radial(
     return figure
 
 
-def per_ring(store: Store, name: str) -> str:
+def per_ring(choice: Choice, name: str) -> str:
     """Return the label of the colours, such as ``M_out_dot per ring [M_Mars s-1]``."""
-    text = quantity(store, name, None, ("sample",))
-    if not adds_up(store.unit(name)):
+    text = choice.quantity(name, None, ("sample",))
+    if not adds_up(choice.store.unit(name)):
         return text
     return text.replace(name, f"{name} per ring", 1)
 
@@ -125,15 +128,16 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
             times[run] = times[run][positive]
             values[run] = values[run][positive]
     norm = colour_scale(np.concatenate([values[run] for run in done]))
-    counts = {"failed": 0, "pending": 0}
+    counts = Counter[State]()
     has_zeros = False
     early = 0
     for run in choice.runs.tolist():
         low, high = bounds[run]
         if run not in values:
-            kind = "failed" if status[run] == layout.FAILED else "pending"
-            hatch(ax, kind, (start, low), (last, high - low), f"{kind}-{run}")
-            counts[kind] += 1
+            state = State(int(status[run]))
+            gid = f"{state.name.lower()}-{run}"
+            hatch(ax, state, (start, low), (last, high - low), gid)
+            counts[state] += 1
             continue
         value = values[run]
         if isinstance(norm, LogNorm) and (value <= 0.0).any():
@@ -146,7 +150,7 @@ def draw_rings(ax: Axes, choice: Choice, name: str) -> tuple[ScalarMappable, lis
     ax.set(xlim=(start, last), ylim=(drawn[:, 0].min(), drawn[:, 1].max()))
     patches = hatch_legend(counts, "ring")
     if has_zeros:
-        patches.append(Patch(facecolor="0.8", label="grey: zero"))
+        patches.append(Patch(facecolor=LOOKS[State.ZERO].face, label="grey: zero"))
     if early:
         patches.append(
             Patch(
@@ -170,7 +174,7 @@ def _draw_ring(
 ) -> None:
     """Draw the values of one ring between the radii ``low`` and ``high`` [R_M]."""
     middle = np.sqrt(t[1:] * t[:-1]) if log_t else 0.5 * (t[1:] + t[:-1])
-    ax.fill_between([t[0], t[-1]], low, high, color="0.8", lw=0)
+    ax.fill_between([t[0], t[-1]], low, high, color=LOOKS[State.ZERO].face, lw=0)
     ax.pcolormesh(
         [t[0], *middle, t[-1]],
         [low, high],

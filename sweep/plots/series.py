@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import StoreError
+from ..common.text import counted
 from ..results.columns import labels, stopped_early
 from ..results.rerun import find_run
 from ..store import layout
 from ..store.store import Store
-from .choice import Choice, counted, quantity, source, with_unit
+from .choice import Choice, source, with_unit
 from .page import CMAP, COLOURS, Page, decades, folded, plain
 
 MAX_CURVES = 2000
@@ -87,7 +88,7 @@ def series(
     chosen = Choice.of(store, page, where, ring=ring)
     if run:
         numbers = [find_run(store, run_name) for run_name in dict.fromkeys(run)]
-        chosen = Choice(store, page, np.array(numbers, dtype=np.int64))
+        chosen = Choice.of_runs(store, page, numbers)
     figure, axes = page.figure(len(names), 1, height=0.6 if len(names) == 1 else 0.45, sharex=True)
     summed = None
     choice = chosen
@@ -95,12 +96,14 @@ def series(
     legend = list[Line2D]()
     title = ", ".join(names)
     for ax, panel_name in zip(axes[:, 0], names, strict=True):
-        summed = None if run else chosen.over_rings(store.unit(panel_name), ())
+        summed = None
         choice = chosen
+        if not run:
+            choice, summed = chosen.summed_over_rings(panel_name, ())
         rings = store.ring_axis
         if not summed and not run and rings in chosen.varying() and len(names) > 1:
             choice = chosen.middle([str(rings)])
-        label = quantity(store, panel_name, summed, ("sample",))
+        label = choice.quantity(panel_name, summed, ("sample",))
         curves, lacking = _read_curves(choice, panel_name, summed)
         legend = _draw_panel(ax, choice, curves, label, explained=() if run else (summed,))
         if len(names) == 1:

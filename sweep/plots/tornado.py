@@ -1,5 +1,6 @@
 """The effect of each axis alone on a scalar (tornado chart)."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,11 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ..common.errors import StoreError
-from ..results.columns import cells, labels
-from ..store import layout
+from ..common.states import State
+from ..results.cells import cells
+from ..results.columns import labels
 from ..store.store import Store
-from .choice import Choice, quantity, source, with_unit
+from .choice import Choice, source, with_unit
 from .page import COLOURS, Page, decades, plain
 
 #: Decades of values from which the axis is logarithmic.
@@ -22,13 +24,15 @@ LOG_AXIS_DECADES = 1.0
 MARGIN = 0.22
 
 
+_WITH_VALUE = (State.DONE, State.EARLY)
+
+
 @dataclass(frozen=True)
 class _Bar:
     axis: str
     points: list[Any]  #: values of the axis
     values: NDArray[np.float64]  #: (points,), NaN where there is no result
-    failed: int
-    missing: int
+    without_value: dict[State, int]  #: number of points in each state without a value
 
     @property
     def low(self) -> int:
@@ -47,8 +51,8 @@ class _Bar:
     @property
     def lacking(self) -> str:
         """How many points have no result, in words."""
-        counts = {"failed": self.failed, "missing": self.missing}
-        words = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        counts = self.without_value.items()
+        words = ", ".join(f"{count} {state.word}" for state, count in counts if count)
         return f"{words} of {len(self.points)}" if words else ""
 
 
@@ -86,8 +90,8 @@ def sensitivity(
         No two runs differ in one axis alone, or none of them has a result.
     """
     choice = Choice.of(store, page, where, ring=ring)
-    summed = choice.over_rings(store.unit(name), ())
-    title = quantity(store, name, summed)
+    choice, summed = choice.summed_over_rings(name, ())
+    title = choice.quantity(name, summed)
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:
         raise StoreError("no axis has more than one value; there is nothing to compare")
@@ -106,13 +110,14 @@ def sensitivity(
             f" ({choice.lacking() or 'there is none'})"
         )
     reference = _value_at_centre(bars, centre)
+    scale = _Scale.of(values)
     figure, grid = page.figure(height=0.16 + 0.08 * len(bars))
     ax = grid[0, 0]
     for y, bar in enumerate(bars):
-        _draw_bar(ax, store, y, bar, reference)
+        _draw_bar(ax, store, y, bar, reference, scale)
     if np.isfinite(reference):
-        ax.axvline(reference, color="0.3", lw=0.8)
-    _set_axes(ax, bars, values, title)
+        ax.axvline(scale.place(reference), color="0.3", lw=0.8)
+    _set_axes(ax, bars, scale, title)
     middle = ", ".join(
         f"{axis} = {with_unit(store, axis, value)}" for axis, value in centre.items()
     )
@@ -160,10 +165,9 @@ def _read_bars(choice: Choice, name: str, centre: dict[str, Any], summed: str | 
         # Cells need two axes: the second one has a single value.
         across = axes[0] if axes[0] != axis else axes[-1]
         grid = cells(choice.store, name, axis, across, {}, among=line.runs, over=summed)
-        status = _along(grid.status)
-        failed = int((status == layout.FAILED).sum())
-        missing = int((status == layout.PENDING).sum())
-        bars.append(_Bar(axis, grid.x, _along(grid.value), failed, missing))
+        states = Counter(_along(grid.state).tolist())
+        lacking = {state: states[state] for state in State if state not in _WITH_VALUE}
+        bars.append(_Bar(axis, grid.x, _along(grid.value), lacking))
     return sorted(bars, key=lambda bar: bar.span)
 
 
@@ -180,26 +184,51 @@ def _value_at_centre(bars: list[_Bar], centre: dict[str, Any]) -> float:
     return float("nan")
 
 
-def _set_axes(ax: Axes, bars: list[_Bar], values: NDArray[np.float64], label: str) -> None:
-    low = np.nanmin(values)
-    high = np.nanmax(values)
-    log = decades(values) > LOG_AXIS_DECADES
-    if log:
-        factor = (high / low) ** MARGIN
-        limits = (low / factor, high * factor)
-    else:
-        margin = MARGIN * (high - low or abs(high) or 1.0)
-        limits = (low - margin, high + margin)
+@dataclass(frozen=True)
+class _Scale:
+    """The scale of the scalar: from the lowest to the highest value, with space for labels."""
+
+    log: bool
+    low: float  #: of a logarithmic scale, the lowest value above zero
+    high: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> "_Scale":
+        finite = values[np.isfinite(values)]
+        log = decades(values) > LOG_AXIS_DECADES
+        shown = finite[finite > 0.0] if log else finite
+        return cls(log, float(shown.min()), float(shown.max()))
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        if self.log:
+            factor = (self.high / self.low) ** MARGIN
+            return self.low / factor, self.high * factor
+        margin = MARGIN * (self.high - self.low or abs(self.high) or 1.0)
+        return self.low - margin, self.high + margin
+
+    def place(self, value: float) -> float:
+        """Return where a value is drawn: a zero has no place on a logarithmic scale, so left."""
+        if self.log and value <= 0.0:
+            return float(self.low / (self.high / self.low) ** (MARGIN / 2.0))
+        return value
+
+    def words(self, value: float) -> str:
+        """Return a remark on a value that is not drawn to scale."""
+        return f" ({State.ZERO.word})" if self.log and value == 0.0 else ""
+
+
+def _set_axes(ax: Axes, bars: list[_Bar], scale: _Scale, label: str) -> None:
     ax.set(
-        xscale="log" if log else "linear",
+        xscale="log" if scale.log else "linear",
         xlabel=label,
         yticks=range(len(bars)),
         yticklabels=[plain(bar.axis) for bar in bars],
     )
-    ax.set(xlim=limits, ylim=(-0.6, len(bars) - 0.4))
+    ax.set(xlim=scale.limits, ylim=(-0.6, len(bars) - 0.4))
 
 
-def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float) -> None:
+def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float, scale: _Scale) -> None:
     if not np.isfinite(bar.values).any():
         ax.annotate(
             f"  {bar.lacking}",
@@ -210,15 +239,16 @@ def _draw_bar(ax: Axes, store: Store, y: int, bar: _Bar, reference: float) -> No
             fontsize="small",
         )
         return
-    low = float(bar.values[bar.low])
-    high = float(bar.values[bar.high])
+    lowest = float(bar.values[bar.low])
+    low = scale.place(lowest)
+    high = scale.place(float(bar.values[bar.high]))
     has_reference = np.isfinite(reference)
-    middle = min(max(reference, low), high) if has_reference else low
+    middle = min(max(scale.place(reference), low), high) if has_reference else low
     ax.barh(y, middle - low, left=low, height=0.6, color=COLOURS[0])
     ax.barh(y, high - middle, left=middle, height=0.6, color=COLOURS[1] if has_reference else "0.6")
     high_words = with_unit(store, bar.axis, bar.points[bar.high])
     if low != high:
-        low_words = with_unit(store, bar.axis, bar.points[bar.low])
+        low_words = with_unit(store, bar.axis, bar.points[bar.low]) + scale.words(lowest)
         _annotate_end(ax, low, y, low_words, "right")
     elif np.isfinite(bar.values).sum() > 1:
         high_words = "no effect"

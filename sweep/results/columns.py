@@ -1,7 +1,6 @@
 """Columns of a store, with their labels and units, and results laid out over two parameters."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +13,6 @@ from marsdisk.result import StopReason
 from ..common.errors import StoreError
 from ..spec.expressions import Expression, Labels
 from ..store import layout
-from ..store.cases import cases as product_of
 from ..store.store import Store
 
 #: Words for the numbers of states and stop reasons, in the order of the numbers.
@@ -210,19 +208,6 @@ def _with_nulls(values: NDArray[Any]) -> list[Any]:
     return ["null" if value != value else value for value in values.tolist()]
 
 
-@dataclass(frozen=True)
-class Cells:
-    """A scalar over two parameters, a cell for each pair of their values."""
-
-    x: list[Any]
-    y: list[Any]
-    run: NDArray[np.int64]  #: (y, x), -1 without a run; the first run where a cell sums several
-    value: NDArray[np.float64]  #: (y, x), NaN unless all runs of the cell are done
-    #: (y, x), failed if any run of the cell is, pending if any is or there is none
-    status: NDArray[np.uint8]
-    early: NDArray[np.bool_]  #: (y, x), whether any run of a done cell was stopped early
-
-
 def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
     """Return the distinct values and, for each value, its index among them.
 
@@ -245,134 +230,6 @@ def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
     if values.dtype.kind == "f" and label == "null":
         return np.asarray(np.isnan(values), dtype=bool)
     return np.asarray(values == label, dtype=bool)
-
-
-def cells(
-    store: Store,
-    name: str,
-    x: str,
-    y: str,
-    fixed: Mapping[str, Any],
-    *,
-    among: NDArray[np.int64] | None = None,
-    over: str | None = None,
-    columns: Columns | None = None,
-) -> Cells:
-    """Lay out a scalar over two parameters.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    name : str
-        Of the scalar.
-    x, y : str
-        The two parameters.
-    fixed : mapping of str to value
-        Labels of further parameters; only runs with these values are taken.
-    among : (runs,) array of int, optional
-        Rows of the runs to choose from; all by default.
-    over : str, optional
-        Axis to sum over, such as rings. A cell is done when the runs of all its values are.
-    columns : Columns, optional
-        Of the store, if some are read already.
-
-    Returns
-    -------
-    Cells
-        Their values of ``x`` and ``y`` are those of the chosen runs.
-
-    Raises
-    ------
-    StoreError
-        Several runs share a cell, because a parameter in which they differ is not fixed; the
-        message names it.
-    """
-    if columns is None:
-        columns = Columns(store)
-    if among is None:
-        among = runs_of(store)
-    runs, values_of = _cases(store, columns, among)
-    selected = np.ones(runs.size, np.bool_)
-    for key, value in fixed.items():
-        selected &= equal(values_of(key), value)
-    runs = runs[selected]
-    xs, i = coded(values_of(x)[selected])
-    ys, j = coded(values_of(y)[selected])
-    parts: list[Any] = [None]
-    k = np.zeros(runs.size, np.int64)
-    if over:
-        parts, k = coded(values_of(over)[selected])
-    run = np.full((len(ys), len(xs), len(parts)), -1, dtype=np.int64)
-    run[j, i, k] = runs
-    hidden = np.flatnonzero(run[j, i, k] != runs)
-    if hidden.size:
-        first = int(hidden[0])
-        hiding_run = int(run[j, i, k][first])
-        differing = _differing(store, int(runs[first]), hiding_run, {x, y})
-        cell = f"{x} = {xs[i[first]]}, {y} = {ys[j[first]]}"
-        raise StoreError(f"several runs share {cell}; fix {differing}")
-    has_run = run >= 0
-    words = columns["status"]
-    state_of_run = np.select(
-        [words == "done", words == "failed"], [layout.DONE, layout.FAILED], layout.PENDING
-    )
-    state = np.where(has_run, state_of_run[run], layout.PENDING)
-    status = np.where((state == layout.DONE).all(axis=2), layout.DONE, layout.PENDING)
-    status = np.where((state == layout.FAILED).any(axis=2), layout.FAILED, status)
-    is_done = status == layout.DONE
-    early = has_run & (state == layout.DONE) & ended_early(columns["stop_reason"])[run]
-    total = columns[name][run].sum(axis=2, where=has_run)
-    first_part = has_run.argmax(axis=2, keepdims=True)
-    first_run = np.take_along_axis(run, first_part, axis=2)[..., 0]
-    return Cells(
-        x=xs,
-        y=ys,
-        run=np.where(has_run.any(axis=2), first_run, -1),
-        value=np.where(is_done, total, np.nan),
-        status=status.astype(np.uint8),
-        early=early.any(axis=2) & is_done,
-    )
-
-
-def _cases(
-    store: Store, columns: Columns, among: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Callable[[str], NDArray[Any]]]:
-    """Return the run of each case, and a function that gives a parameter's value for each case.
-
-    A run that several cases share is repeated; a run that is no case of the product counts once.
-    """
-    if layout.CASE_RUN not in store:
-        return among, lambda key: columns[key][among]
-    axes = store.axes
-    case_runs, case_labels = product_of(store, axes)
-    is_chosen = np.isin(case_runs, among)
-    extra_runs = np.setdiff1d(among, case_runs)
-    runs = np.concatenate([case_runs[is_chosen], extra_runs])
-    # the value of an axis that is a configuration key is that of the run
-    labels_of_axes = {
-        axis: np.concatenate([case_labels[axis][is_chosen], columns[axis][extra_runs]])
-        for axis in axes
-        if not store.is_key(axis)
-    }
-
-    def values_of(key: str) -> NDArray[Any]:
-        if key in labels_of_axes:
-            return labels_of_axes[key]
-        values: NDArray[Any] = columns[key][runs]
-        return values
-
-    return runs, values_of
-
-
-def _differing(store: Store, run: int, other_run: int, ignored: set[str]) -> str:
-    """Return the names of the parameters in which two runs differ."""
-    names = [
-        key
-        for key in store.parameters
-        if key not in ignored and store.rows(key, run) != store.rows(key, other_run)
-    ]
-    return ", ".join(names) or "another parameter"
 
 
 def in_sequence(columns: Columns, runs: NDArray[np.int64], by: str | None) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from marsdisk.config import RunConfig
 from marsdisk.notes import SENTENCES
 from marsdisk.physics.constants import YEAR
 
-from ..common.errors import NotesWarning, RunChangedWarning, StoreError
+from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
 from ..common.text import text
 from ..store import layout
 from ..store.description import Description
@@ -27,6 +27,7 @@ from ..store.store import Store
 from .columns import STATES, adds_up
 from .notes import UNRECORDED, Notes
 from .rerun import RecordedRuns
+from .selection import rings_in_words
 
 #: Stands for NaN in an index, which cannot hold it, and sorts after all other values.
 NULL = np.finfo(np.float64).max
@@ -139,17 +140,22 @@ class SweepAccessor:
         }
         return grid.assign_coords(restored)
 
-    def disk_total(self, names: Sequence[str] | None = None) -> xarray.Dataset:
+    def disk_total(
+        self, names: Sequence[str] | None = None, *, parts: bool = False
+    ) -> xarray.Dataset:
         """Sum over the rings of each disk.
 
-        A sum is NaN where a ring failed, is not done or is no case of the sweep. ``notes`` of a
-        disk are those that any of its rings has.
+        A sum is NaN where a ring failed, is not done, is no case of the sweep, or is not in this
+        dataset. ``notes`` of a disk are those that any of its rings has.
 
         Parameters
         ----------
         names : sequence of str, optional
             Quantities that add up: masses, rates and energies; also their series, if all rings of a
             disk have the same times. By default all such quantities with one value per run.
+        parts : bool
+            Whether to sum over the rings that this dataset has, where these are not all rings of
+            the disk. ``long_name`` of each sum then says how many they are.
 
         Returns
         -------
@@ -160,6 +166,18 @@ class SweepAccessor:
         ------
         ValueError
             The sweep has no rings, or a quantity does not add up over them.
+
+        Warns
+        -----
+        PartOfDiskWarning
+            The dataset lacks rings of its disks, so that all sums are NaN.
+
+        Examples
+        --------
+        >>> ds.sweep.disk_total().M_loss
+        >>> inner = ds.isel(run=ds.ring < 4)
+        >>> inner.sweep.disk_total(parts=True).M_loss.long_name
+        'mass lost, of 4 of 32 rings'
         """
         ring = self._ring
         if ring is None:
@@ -185,8 +203,20 @@ class SweepAccessor:
         if layout.NOTES in arrays:
             needed.append(layout.NOTES)
         grid = self._dataset[needed].sweep.grid()
-        is_done = grid.status == layout.DONE
+        rings = rings_in_words(grid.sizes[ring], self._description.ring_count)
+        is_part = grid.sizes[ring] < self._description.ring_count
+        if is_part and not parts:
+            warnings.warn(
+                f"the dataset has {rings} of its disks, so that sums over a whole disk are NaN;"
+                " parts=True sums over these rings",
+                PartOfDiskWarning,
+                stacklevel=2,
+            )
+        is_done = (grid.status == layout.DONE) & (parts or not is_part)
         total: xarray.Dataset = grid[chosen].where(is_done).sum(ring, skipna=False, keep_attrs=True)
+        if is_part and parts:
+            for name in chosen:
+                total[name].attrs["long_name"] += f", of {rings}"
         if layout.NOTES in grid:
             total = total.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
         if has_series:
@@ -328,7 +358,10 @@ class SweepAccessor:
 
     @cached_property
     def _description(self) -> Description:
-        return Description.of(self._dataset.attrs)
+        attributes = dict(self._dataset.attrs)
+        # xarray has turned the attribute into its coordinates, some of which may be gone by now
+        attributes.setdefault("coordinates", " ".join(attributes["axes"]))
+        return Description.of(attributes)
 
     @property
     def _ring(self) -> str | None:

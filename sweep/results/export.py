@@ -26,7 +26,7 @@ class ExportError(MarsDiskError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Selection:
+class Extract:
     """The runs and the arrays to export."""
 
     store: Store
@@ -42,7 +42,7 @@ class Selection:
         columns: Sequence[str] | None = None,
         *,
         series: bool = False,
-    ) -> "Selection":
+    ) -> "Extract":
         """Select runs and arrays of a store.
 
         Parameters
@@ -128,12 +128,12 @@ class Selection:
         return dict(self.store.attributes(name)) if name in self.store else {}
 
 
-def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
-    """Write a selection into a file.
+def export(extract: Extract, to: str, out: str | Path | OutFile) -> int:
+    """Write a extract into a file.
 
     Parameters
     ----------
-    selection : Selection
+    extract : Extract
         Runs and arrays.
     to : str
         csv, parquet or netcdf.
@@ -155,25 +155,25 @@ def export(selection: Selection, to: str, out: str | Path | OutFile) -> int:
     Examples
     --------
     >>> store = Store.open("results/temperature_supply.zarr")
-    >>> export(Selection.of(store, "T0 > 3500"), "csv", "hot.csv")
+    >>> export(Extract.of(store, "T0 > 3500"), "csv", "hot.csv")
     360
     """
     write = {"csv": _csv, "parquet": _parquet, "netcdf": _netcdf}[to]
     out = OutFile.from_name(out, [to], force=True)
     try:
         with out.writing() as file:
-            return write(selection, file)
+            return write(extract, file)
     except ModuleNotFoundError as error:
         raise ExportError(
             f"{to} needs {error.name}, which is not installed: pip install 'marsdisk[export]'"
         ) from error
 
 
-def _csv(selection: Selection, file: BinaryIO) -> int:
+def _csv(extract: Extract, file: BinaryIO) -> int:
     """Write CSV, with units in the heads and all digits of the numbers."""
-    file.write(_csv_lines([tuple(selection.heads.values())]))
+    file.write(_csv_lines([tuple(extract.heads.values())]))
     rows = 0
-    for table in selection.rows():
+    for table in extract.rows():
         columns = [values.tolist() for values in table.values()]
         file.write(_csv_lines(zip(*columns, strict=True)))
         rows += len(columns[0])
@@ -186,7 +186,7 @@ def _csv_lines(rows: Iterable[Sequence[Any]]) -> bytes:
     return lines.getvalue().encode()
 
 
-def _parquet(selection: Selection, file: BinaryIO) -> int:
+def _parquet(extract: Extract, file: BinaryIO) -> int:
     """Write Parquet, with units and meanings as metadata and in ``DataFrame.attrs`` of pandas."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -194,25 +194,25 @@ def _parquet(selection: Selection, file: BinaryIO) -> int:
     types = {"f": pa.float64(), "i": pa.int64(), "u": pa.int64(), "b": pa.bool_(), "T": pa.string()}
     fields = []
     units = {}
-    for name in selection.heads:
+    for name in extract.heads:
         if name in WORDS:
             kind = "T"
-        elif name in selection.names:
-            kind = selection.store.arrays[name].kind
+        elif name in extract.names:
+            kind = extract.store.arrays[name].kind
         else:
             kind = "i"
-        attributes = _plain(selection.attributes(name), words=name in WORDS)
+        attributes = _plain(extract.attributes(name), words=name in WORDS)
         metadata = {
             key: value if isinstance(value, str) else json.dumps(value)
             for key, value in attributes.items()
         }
         fields.append(pa.field(name, types[kind], metadata=metadata))
         units[name] = str(attributes.get("units", "1"))
-    attributes_of_table = {"units": units, **_origin(selection.store)}
+    attributes_of_table = {"units": units, **_origin(extract.store)}
     schema = pa.schema(fields, metadata={"PANDAS_ATTRS": json.dumps(attributes_of_table)})
     rows = 0
     with pq.ParquetWriter(file, schema) as writer:
-        for table in selection.rows():
+        for table in extract.rows():
             columns = []
             for field, values in zip(fields, table.values(), strict=True):
                 plain = values.tolist() if values.dtype.kind == "T" else values
@@ -222,29 +222,29 @@ def _parquet(selection: Selection, file: BinaryIO) -> int:
     return rows
 
 
-def _netcdf(selection: Selection, out: BinaryIO) -> int:
+def _netcdf(extract: Extract, out: BinaryIO) -> int:
     """Write NetCDF after the CF conventions: states and reasons to stop are flags."""
     import h5netcdf
 
-    store = selection.store
+    store = extract.store
     with h5netcdf.File(out, "w") as file:
         file.attrs.update({"Conventions": "CF-1.11", "title": store.description.title})
         file.attrs.update({key: json.dumps(value) for key, value in _origin(store).items()})
-        file.dimensions["run"] = selection.runs.size
-        if selection.series:
-            file.dimensions["sample"] = store.arrays[selection.series[0]].shape[1]
-        file.create_variable("run", ("run",), "i8", data=selection.runs)
+        file.dimensions["run"] = extract.runs.size
+        if extract.series:
+            file.dimensions["sample"] = store.arrays[extract.series[0]].shape[1]
+        file.create_variable("run", ("run",), "i8", data=extract.runs)
         names = store.description.coordinate_names
-        coordinates = [name for name in names if name in selection.scalars]
-        for name in selection.names:
-            _declare(file, selection, name, coordinates)
+        coordinates = [name for name in names if name in extract.scalars]
+        for name in extract.names:
+            _declare(file, extract, name, coordinates)
         start = 0
-        for runs, arrays in selection.parts():
+        for runs, arrays in extract.parts():
             stop = start + runs.size
             for name, values in arrays.items():
                 file.variables[name][start:stop] = _netcdf_values(values)
             start = stop
-    return int(selection.runs.size)
+    return int(extract.runs.size)
 
 
 def _netcdf_values(values: NDArray[Any]) -> NDArray[Any]:
@@ -256,15 +256,15 @@ def _netcdf_values(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def _declare(file: Any, selection: Selection, name: str, coordinates: Sequence[str]) -> None:
+def _declare(file: Any, extract: Extract, name: str, coordinates: Sequence[str]) -> None:
     """Create the variable of an array, with its attributes."""
     import h5py
 
-    spec = selection.store.arrays[name]
-    dims = ("run", "sample") if name in selection.series else ("run",)
+    spec = extract.store.arrays[name]
+    dims = ("run", "sample") if name in extract.series else ("run",)
     types = {"T": h5py.string_dtype(), "b": "i1"}
     variable = file.create_variable(name, dims, types.get(spec.kind, spec.dtype))
-    for key, value in _plain(selection.attributes(name)).items():
+    for key, value in _plain(extract.attributes(name)).items():
         if key in {"flag_values", "flag_masks"}:
             variable.attrs[key] = np.array(value, dtype=spec.dtype)
         else:

@@ -17,6 +17,7 @@ from ..store.cases import cases
 from ..store.store import Store
 from .columns import coded, runs_of
 from .notes import Notes
+from .selection import rings_in_words
 
 GOOD, FAILED, PENDING, MISSING, NO_NUMBER = range(5)
 STATES = {
@@ -38,7 +39,7 @@ class Outcomes:
     target: str
     unit: str  #: of the target, also where ``log`` is set
     log: bool  #: whether ``value`` is log10 of the target
-    over_rings: bool  #: whether ``value`` is a sum over the rings of a disk
+    rings: str  #: the rings that ``value`` is a sum over, in words; empty where it is no sum
     axes: tuple[str, ...]  #: of the product, without rings that are summed
     labels: Mapping[str, NDArray[Any]]  #: (cases,) on each axis
     columns: Mapping[str, NDArray[Any]]  #: (cases,) of each parameter
@@ -50,8 +51,8 @@ class Outcomes:
     def words(self) -> str:
         """The target with its unit."""
         words = self.target
-        if self.over_rings:
-            words += " of the whole disk"
+        if self.rings:
+            words += f" of {self.rings}"
         if self.unit != "1":
             words += f" [{self.unit}]"
         return f"log10 of {words}" if self.log else words
@@ -174,11 +175,12 @@ def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
     state = _states(store.column("status")[runs])
     notes = Notes.of(store, runs)
     rings = store.ring_axis
-    over_rings = unit == "M_Mars" and rings in axes
-    if rings is not None and over_rings:
+    summed = ""
+    if rings is not None and unit == "M_Mars" and rings in axes:
         axes.remove(rings)
         disk = _group_numbers([labels[axis] for axis in axes], runs.size)
         ring = _group_numbers([labels[rings]], runs.size)
+        summed = rings_in_words(int(ring.max()) + 1, store.description.ring_count)
         first_case = np.unique(disk, return_index=True)[1]
         value, state = _disks(value, state, disk, ring)
         columns = {
@@ -195,7 +197,7 @@ def outcomes(store: Store, target: str, *, log: bool = False) -> Outcomes:
         target=target,
         unit=unit,
         log=log,
-        over_rings=over_rings,
+        rings=summed,
         axes=tuple(axes),
         labels={axis: labels[axis] for axis in axes},
         columns=columns,

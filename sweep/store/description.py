@@ -130,14 +130,23 @@ class Description(_Part):
     @property
     def ring_axis(self) -> str | None:
         """The axis whose values are the rings of one disk, if there is one."""
-        entries = self.sweep.content.get("axes")
-        if not isinstance(entries, dict):
-            return None
         for name in self.axes:
-            entry = entries.get(name)
-            if isinstance(entry, dict) and "rings" in entry:
+            if "rings" in self._entry(name):
                 return name
         return None
+
+    @property
+    def ring_count(self) -> int:
+        """Number of rings that a disk of the sweep has; 0 without rings."""
+        if self.ring_axis is None:
+            return 0
+        return int(self._entry(self.ring_axis)["rings"][2])
+
+    def _entry(self, axis: str) -> dict[str, Any]:
+        """Return what the sweep file says of an axis, where that is a mapping."""
+        entries = self.sweep.content.get("axes")
+        entry = entries.get(axis) if isinstance(entries, dict) else None
+        return entry if isinstance(entry, dict) else {}
 
     @classmethod
     def read(cls, text: bytes) -> Self:

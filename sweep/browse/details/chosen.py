@@ -9,6 +9,7 @@ from bokeh.models import RadioButtonGroup
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
 
+from ...common.states import State
 from ...store import layout
 from ..parts.html import escaped
 from ..parts.scales import number
@@ -107,7 +108,7 @@ class Details:
         """Return how a run ended, and the reason, as HTML."""
         state = int(self.data.status[run])
         if state == layout.PENDING:
-            return "not done yet", ""
+            return State.PENDING.word, ""
         if state == layout.FAILED:
             error = escaped(self.data.value("error", run), MAX_ERROR_CHARACTERS)
             return "<b>failed</b>", f"<span class='error'>{error}</span>"

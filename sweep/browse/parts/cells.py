@@ -17,8 +17,9 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from numpy.typing import NDArray
 
-from ...results.columns import Cells
-from ...store import layout
+from ...common.states import LOOKS, State
+from ...common.text import counted
+from ...results.cells import Cells
 from ..data import Data
 from .html import plain, shown
 from .scales import Scale
@@ -27,18 +28,20 @@ from .style import ABSENT, COLOURS, FONT, INK, plot, set_axis, set_range
 #: Letters of all labels of an axis beyond which they are crowded.
 MAX_LABEL_LETTERS = 70
 MAX_TICKS = 12
-#: Marks of cells that are not done, or whose value needs a remark.
-MARKS: dict[str, dict[str, Any]] = {
-    "failed": {"fill_color": "#ececec", "hatch_pattern": "/", "hatch_color": "#222222"},
-    "not done yet": {"fill_color": "#ffffff", "hatch_pattern": ".", "hatch_color": ABSENT},
-    "stopped early": {"fill_color": None, "hatch_pattern": "\\", "hatch_color": "#ffffff"},
-    "zero": {"fill_color": "#c9cfd5", "hatch_pattern": " ", "hatch_color": "#ffffff"},
+#: States of cells that are marked, with the colour of their hatches.
+HATCH_COLOURS = {
+    State.FAILED: "#222222",
+    State.PENDING: ABSENT,
+    State.EARLY: "#ffffff",
+    State.FILTERED: ABSENT,
+    State.UNUSED: "#ffffff",
+    State.ZERO: "#ffffff",
 }
 _NUMBER = "return Number.isFinite(value) ? String(Number(value.toPrecision(5))) : '–'"
 _WORD = (
     "return words.data.words[Math.max(0, Math.min(words.data.words.length - 1, Math.floor(value)))]"
 )
-_STATE = "return ['not done yet', 'done', 'failed', 'stopped early', 'no run'][value]"
+_STATE = f"return {[state.word for state in State]}[value]"
 
 
 def colour_bar() -> tuple[LinearColorMapper, ColorBar]:
@@ -100,10 +103,10 @@ class CellsFigure:
         image = self.figure.image(
             "shade", x=0, y=0, dw="dw", dh="dh", color_mapper=self.mapper, source=self.source
         )
-        self.marks: dict[str, ColumnDataSource] = {}
-        self.items: dict[str, LegendItem] = {}
-        for kind, style in MARKS.items():
-            source = self.marks[kind] = ColumnDataSource(data={"x": [], "y": [], "w": []})
+        self.marks: dict[State, ColumnDataSource] = {}
+        self.items: dict[State, LegendItem] = {}
+        for state, hatch_colour in HATCH_COLOURS.items():
+            source = self.marks[state] = ColumnDataSource(data={"x": [], "y": [], "w": []})
             shared = {
                 "line_color": None,
                 "hatch_scale": 14,
@@ -112,7 +115,7 @@ class CellsFigure:
                 "height": 1,
                 "source": source,
             }
-            if kind == "stopped early":
+            if state == State.EARLY:
                 # Dark hatches below the light ones make them visible on any colour.
                 self.figure.rect(
                     "x",
@@ -122,9 +125,16 @@ class CellsFigure:
                     hatch_color="#000000",
                     **{**shared, "hatch_weight": 3},
                 )
-            renderer = self.figure.rect("x", "y", **style, **shared)
-            self.items[kind] = LegendItem(
-                label={"value": kind}, renderers=[renderer], visible=False
+            renderer = self.figure.rect(
+                "x",
+                "y",
+                fill_color=LOOKS[state].face or None,
+                hatch_pattern=LOOKS[state].hatch_on_page,
+                hatch_color=hatch_colour,
+                **shared,
+            )
+            self.items[state] = LegendItem(
+                label={"value": state.word}, renderers=[renderer], visible=False
             )
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self.figure.rect(
@@ -184,29 +194,23 @@ class CellsFigure:
         set_colours(self.mapper, self.bar, scale)
         self.bar.visible = bool(np.isfinite(cells.value).any())
         ny, nx = cells.run.shape
-        has_run = cells.run >= 0
-        # Indices into the words of _STATE.
-        state = np.where(has_run, np.where(cells.early, 3, cells.status), 4).astype(np.uint8)
         self.source.data = {
             "shade": [scale.place(cells.value).astype(np.float32)],
             "value": [cells.value],
             "run": [cells.run.astype(np.int32)],
-            "state": [state],
+            "state": [cells.state],
             "dw": [nx],
             "dh": [ny],
         }
-        kinds = {
-            "failed": has_run & (cells.status == layout.FAILED),
-            "not done yet": has_run & (cells.status == layout.PENDING),
-            "stopped early": cells.early,
-            "zero": (cells.value == 0.0) & scale.log,
-        }
-        for kind, marked in kinds.items():
-            self.marks[kind].data = _boxes(marked)
+        for state, marked in cells.marked(log=scale.log).items():
+            self.marks[state].data = _boxes(marked)
             count = int(marked.sum())
-            self.items[kind].update(
-                label={"value": f"{kind} ({count} cell{'s' * (count != 1)})"}, visible=count > 0
+            self.items[state].update(
+                label={"value": f"{state.word} ({counted(count, 'cell')})"}, visible=count > 0
             )
+        if not scale.log:
+            self.marks[State.ZERO].data = _boxes(np.zeros_like(cells.run, np.bool_))
+            self.items[State.ZERO].visible = False
         self.legend.visible = any(item.visible for item in self.items.values())
         figure = self.figure
         figure.title.text = plain(title, 110)

@@ -8,7 +8,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, CustomJSHover, HoverTool, LegendItem
 from numpy.typing import NDArray
 
+from ...common.states import LOOKS, State
+from ...common.text import counted
 from ...results.columns import ended_early
+from ...results.selection import drawn_at_random
 from ..data import RUN, Data
 from .cells import colour_bar, legend, set_colours
 from .html import plain, shown
@@ -24,25 +27,24 @@ MAX_NUMBER_TICKS = 6
 MAX_TEXT_TICKS = 12
 #: Distance of a click from its point, as a fraction of the figure's width and height.
 MAX_CLICK_DISTANCE = 0.03
-KINDS: dict[str, dict[str, Any]] = {
-    "done": {"marker": "circle", "size": 8},
-    "stopped early": {"marker": "triangle", "size": 10},
-    "failed": {"marker": "x", "size": 9, "line_width": 2},
-    "not done yet": {"marker": "dot", "size": 14},
+#: Sizes of the points of each state that is drawn.
+SIZES = {
+    State.DONE: 8,
+    State.EARLY: 10,
+    State.ZERO: 8,
+    State.FAILED: 9,
+    State.PENDING: 14,
 }
 LINE_COLOURS = {
-    "done": "#ffffff",
-    "stopped early": INK,
-    "failed": ALARM,
-    "not done yet": INK,
+    State.DONE: "#ffffff",
+    State.EARLY: INK,
+    State.ZERO: INK,
+    State.FAILED: ALARM,
+    State.PENDING: INK,
 }
-
-
-def evenly_chosen(runs: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return at most ``most`` of the runs, evenly spread over all of them."""
-    if runs.size <= most:
-        return runs
-    return runs[np.linspace(0, runs.size - 1, most).astype(np.int64)]
+COLOURED = (State.DONE, State.EARLY)
+#: Height of the tick of zeros below a logarithmic axis, as a fraction of its length.
+GAP_OF_ZERO = 0.08
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class Axis:
     scale: Scale
     place: NDArray[np.float64]
     ticks: list[tuple[float, str]]
+    zero: float | None = None  #: position of zeros, which a logarithmic scale has none for
+
+    def ends(self, margin: float = 0.0) -> tuple[float, float]:
+        """Return the positions of the lowest and the highest value, with a margin at both."""
+        low, high = self.scale.ends(margin)
+        return (low if self.zero is None else self.zero - margin * (high - low)), high
 
     @classmethod
     def of(cls, data: Data, name: str, runs: NDArray[np.int64]) -> "Axis":
@@ -80,16 +88,22 @@ class Axis:
 
     @classmethod
     def _of_numbers(cls, name: str, values: NDArray[Any]) -> "Axis":
-        finite = values[np.isfinite(values)]
-        # A logarithmic scale would have no position for some of the values.
-        scale = Scale.of(values, log=None if (finite > 0.0).all() else False)
-        distinct = np.unique(finite)
-        if distinct.size > MAX_NUMBER_TICKS:
-            return cls(name, scale, scale.place(values), scale.ticks(7, 0.04))
+        scale = Scale.of(values)
+        places = scale.place(values)
+        is_zero = values == 0.0
+        zero = None
         ticks = []
+        if scale.log and is_zero.any():
+            low, high = scale.ends()
+            zero = low - GAP_OF_ZERO * (high - low)
+            places = np.where(is_zero, zero, places)
+            ticks.append((zero, "0"))
+        distinct = np.unique(values[np.isfinite(places) & ~(is_zero & scale.log)])
+        if distinct.size > MAX_NUMBER_TICKS:
+            return cls(name, scale, places, [*ticks, *scale.ticks(7, 0.04)], zero)
         for position, value in zip(scale.place(distinct), distinct.tolist(), strict=True):
             ticks.append((float(position), shown(value)))
-        return cls(name, scale, scale.place(values), ticks)
+        return cls(name, scale, places, ticks, zero)
 
 
 @dataclass(frozen=True)
@@ -99,14 +113,14 @@ class Points:
     run: NDArray[np.int64]
     name: str
     value: NDArray[np.float64]
-    kind: NDArray[Any]  #: of :data:`KINDS`
+    state: NDArray[np.uint8]  #: of :data:`SIZES`
     x: Axis
     y: Axis | None  #: None for the value itself
     left_out: int
 
     @classmethod
     def of(cls, data: Data, runs: NDArray[np.int64], x: str, y: str, name: str) -> "Points":
-        """Return the points of at most :data:`MOST` runs, chosen evenly.
+        """Return the points of at most :data:`MOST` runs, drawn at random.
 
         Parameters
         ----------
@@ -124,35 +138,40 @@ class Points:
         Points
             Their values are NaN where a run is not done.
         """
-        chosen = evenly_chosen(runs, MOST)
+        chosen = drawn_at_random(runs, MOST)
         status = data.columns["status"][chosen].astype(object)
-        is_done = status == "done"
-        kind = np.full(chosen.size, "not done yet", dtype=object)
-        kind[status == "failed"] = "failed"
-        kind[is_done] = "done"
-        kind[is_done & ended_early(data.columns["stop_reason"][chosen])] = "stopped early"
+        is_done = status == State.DONE.word
+        state = np.full(chosen.size, State.PENDING, dtype=np.uint8)
+        state[status == State.FAILED.word] = State.FAILED
+        state[is_done] = State.DONE
+        state[is_done & ended_early(data.columns["stop_reason"][chosen])] = State.EARLY
         return cls(
             run=chosen,
             name=name,
             value=np.where(is_done, data.columns[name][chosen], np.nan).astype(np.float64),
-            kind=kind,
+            state=state,
             x=Axis.of(data, x, chosen),
             y=None if y == VALUE else Axis.of(data, y, chosen),
             left_out=runs.size - chosen.size,
         )
 
-    def in_words(self) -> str:
-        """Return how many runs of each kind there are."""
+    def states_on(self, scale: Scale) -> NDArray[np.uint8]:
+        """Return the states, where a zero without a place on a scale is a state of its own."""
+        return np.where((self.value == 0.0) & scale.log, State.ZERO, self.state).astype(np.uint8)
+
+    def in_words(self, scale: Scale) -> str:
+        """Return how many runs are in each state."""
+        states = self.states_on(scale)
+        counts = {state.word: int((states == state).sum()) for state in SIZES}
         parts = []
-        for kind in KINDS:
-            count = int((self.kind == kind).sum())
-            if count and kind != "done":
-                parts.append(f"{count} {kind}")
-        states = f": {', '.join(parts)}" if parts else ", all done"
+        for word, count in counts.items():
+            if count and word != State.DONE.word:
+                parts.append(f"{count} {word}")
+        words = f": {', '.join(parts)}" if parts else ", all done"
         more = ""
         if self.left_out:
-            more = f"; {self.left_out} more are not drawn, a filter brings them"
-        return f"{self.run.size} runs{states}{more}"
+            more = f", drawn at random; {self.left_out} more are not drawn, a filter brings them"
+        return f"{counted(self.run.size, 'run')}{words}{more}"
 
     def table(self, data: Data) -> dict[str, list[Any]]:
         """Return the columns of a table for a file."""
@@ -161,7 +180,7 @@ class Points:
             if axis is not None and axis.name != RUN:
                 columns[data.with_unit(axis.name)] = data.columns[axis.name][self.run].tolist()
         columns[data.with_unit(self.name)] = self.value.tolist()
-        columns["state"] = self.kind.tolist()
+        columns["state"] = [State(code).word for code in self.state.tolist()]
         return columns
 
 
@@ -172,27 +191,29 @@ class PointsFigure:
         self.data = data
         self.figure = plot(400, name="points")
         self.mapper, self.bar = colour_bar()
-        self.sources: dict[str, ColumnDataSource] = {}
-        self.items: dict[str, LegendItem] = {}
+        self.sources: dict[State, ColumnDataSource] = {}
+        self.items: dict[State, LegendItem] = {}
         renderers = []
-        for kind, style in KINDS.items():
-            self.sources[kind] = source = ColumnDataSource(
+        for state, size in SIZES.items():
+            self.sources[state] = source = ColumnDataSource(
                 data={"x": [], "y": [], "shade": [], "run": [], "value": []}
             )
-            colour: Any = ABSENT
-            if kind in {"done", "stopped early"}:
+            colour: Any = LOOKS[state].face or ABSENT
+            if state in COLOURED:
                 colour = {"field": "shade", "transform": self.mapper}
             renderer = self.figure.scatter(
                 "x",
                 "y",
                 source=source,
+                marker=LOOKS[state].marker_on_page,
+                size=size,
                 fill_color=colour,
-                line_color=LINE_COLOURS[kind],
-                **{"line_width": 0.5, **style},
+                line_color=LINE_COLOURS[state],
+                line_width=2 if state == State.FAILED else 0.5,
             )
             renderers.append(renderer)
-            self.items[kind] = LegendItem(
-                label={"value": kind}, renderers=[renderer], visible=False
+            self.items[state] = LegendItem(
+                label={"value": state.word}, renderers=[renderer], visible=False
             )
         self.outline = ColumnDataSource(data={"x": [], "y": [], "colour": []})
         self.figure.scatter(
@@ -231,19 +252,20 @@ class PointsFigure:
         shade = scale.place(points.value)
         if points.y is not None:
             y = points.y.place
-            y_scale = points.y.scale
+            y_ends = points.y.ends(margin)
             y_ticks = points.y.ticks
             y_label = self.data.with_unit(points.y.name)
         else:
             # Runs without a value stand on the lower edge.
             y = np.where(np.isfinite(shade), shade, scale.ends(margin)[0])
-            y_scale = scale
+            y_ends = scale.ends(margin)
             y_ticks = scale.ticks(7, margin)
             y_label = self.data.with_unit(points.name)
         self._x = points.x.place
         self._y = y
-        for kind, source in self.sources.items():
-            selected = points.kind == kind
+        states = points.states_on(scale)
+        for state, source in self.sources.items():
+            selected = states == state
             count = int(selected.sum())
             source.data = {
                 "x": self._x[selected],
@@ -252,19 +274,19 @@ class PointsFigure:
                 "run": points.run[selected],
                 "value": points.value[selected],
             }
-            has_values = is_coloured or kind not in {"failed", "not done yet"}
+            has_values = is_coloured or state not in {State.FAILED, State.PENDING}
             lacking = "" if has_values else ", no value"
-            self.items[kind].update(
-                label={"value": f"{kind}{lacking} ({count} run{'s' * (count != 1)})"},
-                visible=count > 0 and kind != "done",
+            self.items[state].update(
+                label={"value": f"{state.word}{lacking} ({counted(count, 'run')})"},
+                visible=count > 0 and state != State.DONE,
             )
         self.legend.visible = any(item.visible for item in self.items.values())
         figure.title.text = plain(title, 110)
         x_label = self.data.with_unit(points.x.name)
         set_axis(figure.xaxis[0], points.x.ticks, plain(x_label, 50))
         set_axis(figure.yaxis[0], y_ticks, plain(y_label, 50))
-        set_range(figure.x_range, *points.x.scale.ends(margin))
-        set_range(figure.y_range, *y_scale.ends(margin))
+        set_range(figure.x_range, *points.x.ends(margin))
+        set_range(figure.y_range, *y_ends)
 
     def run_at(self, x: float, y: float) -> int | None:
         """Return the run whose point is nearest to a position, if it is near enough."""

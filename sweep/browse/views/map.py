@@ -9,8 +9,8 @@ from bokeh.models import Column, Row, Select, Slider
 from numpy.typing import NDArray
 
 from ...common.errors import StoreError
-from ...results.columns import Cells, cells
-from ...store import layout
+from ...common.states import State
+from ...results.cells import Cells, cells
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import CellsFigure
@@ -171,6 +171,8 @@ class MapView:
                 over = axis
             else:
                 fixed[axis] = value
+        if over:
+            runs = self.page.selection.whole_disks.runs
         try:
             return cells(
                 self.data.store, name, x, y, fixed, among=runs, over=over, columns=self.data.columns
@@ -219,7 +221,7 @@ class MapView:
         return self._slider_control(name, values, value)
 
     def _list_control(self, name: str, values: list[Any], value: Any, *, sums: bool) -> Select:
-        options: Any = [(SUM, f"sum over {len(values)} rings")] if sums else []
+        options: Any = [(SUM, "sum over rings")] if sums else []
         options += [(str(i), shown(label, 40)) for i, label in enumerate(values)]
         select = Select(
             title=shown(self.data.with_unit(name), 40),
@@ -269,7 +271,9 @@ class MapView:
 
     def _title(self, name: str) -> str:
         unit = self.data.unit(name)
-        title = f"{name} of the whole disk" if self._is_summed else name
+        title = name
+        if self._is_summed:
+            title = f"{name} of {self.page.selection.whole_disks.rings_in_words}"
         if unit != "1":
             title += f" [{unit}]"
         parts = [title]
@@ -286,12 +290,24 @@ class MapView:
         if isinstance(self._shown, Cells):
             if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
-            lines.append(_count_cells(self._shown))
+                lines += self._remarks_on_rings()
+            lines.append(_count_cells(self._shown, log=self._scale(self._shown.value).log))
         elif self._shown is not None:
-            lines.append(self._shown.in_words() + ".")
+            scale = self._scale(self._shown.value)
+            lines.append(self._shown.in_words(scale) + ".")
         if left_out:
             lines.append(f"{left_out} included runs lie on no axis; see the table of runs.")
         return f"<p class='faint'>{' '.join(lines)}</p>"
+
+    def _remarks_on_rings(self) -> list[str]:
+        """Return a sentence where the filter lets rings pass, and sums are over whole disks."""
+        selection = self.page.selection
+        if selection.whole_disks.runs.size <= selection.runs.size:
+            return []
+        return [
+            "Sums are over all rings of each disk with a run that passes the filter; a condition on"
+            f" {escaped(self.data.rings)} chooses rings."
+        ]
 
     def _tapped(self, event: Any) -> None:
         if event.x is None or event.y is None or self._figure is None:
@@ -311,13 +327,12 @@ class MapView:
 
     def _table_of_cells(self, grid: Cells) -> dict[str, list[Any]]:
         j, i = np.nonzero(grid.run >= 0)
-        states = np.array(list(layout.STATUS.values()))
-        state = np.where(grid.early, "stopped early", states[grid.status])
+        words = [State(code).word for code in grid.state[j, i].tolist()]
         return {
             self.data.with_unit(self.x.value): [grid.x[k] for k in i],
             self.data.with_unit(self.y.value): [grid.y[k] for k in j],
             self._title(self.name.value): grid.value[j, i].tolist(),
-            "state": state[j, i].tolist(),
+            "state": words,
             "first run" if self._is_summed else "run": grid.run[j, i].tolist(),
         }
 
@@ -347,16 +362,9 @@ def step_in(order: NDArray[np.int64], chosen: Sequence[int], by: int) -> int | N
     return int(order[(int(index[0]) + by) % order.size])
 
 
-def _count_cells(grid: Cells) -> str:
-    """Return a sentence with the number of cells of each kind."""
-    has_run = grid.run >= 0
-    counts = {
-        "failed": (grid.status == layout.FAILED) & has_run,
-        "not done yet": (grid.status == layout.PENDING) & has_run,
-        "stopped early": grid.early & has_run,
-        "without a run": ~has_run,
-        "zero (grey)": grid.value == 0.0,
-    }
-    parts = [f"{int(marked.sum())} {kind}" for kind, marked in counts.items() if marked.any()]
+def _count_cells(grid: Cells, *, log: bool) -> str:
+    """Return a sentence with the number of cells in each state."""
+    counts = {state.word: int(marked.sum()) for state, marked in grid.marked(log=log).items()}
+    parts = [f"{count} {word}" for word, count in counts.items() if count]
     states = f": {', '.join(parts)}" if parts else ", all done"
-    return f"{has_run.sum()} cells{states}."
+    return f"{grid.run.size} cells{states}."

@@ -9,11 +9,14 @@ from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, ColumnDataSource, Select, Span
 from numpy.typing import NDArray
 
+from ...common.states import LOOKS, State
+from ...common.text import counted
+from ...results.selection import drawn_at_random
 from ..data import RUN
 from ..parts import csv_text
 from ..parts.cells import colour_bar, set_colours
 from ..parts.html import plain, shown
-from ..parts.points import Axis, evenly_chosen
+from ..parts.points import Axis
 from ..parts.style import (
     ABSENT,
     COLOURS,
@@ -54,7 +57,7 @@ class _Upright:
     @property
     def ends(self) -> tuple[float, float]:
         """Positions of the lowest and the highest value."""
-        return self.axis.scale.ends()
+        return self.axis.ends()
 
     def heights(self) -> NDArray[np.float64]:
         """Return the heights of the runs."""
@@ -67,13 +70,18 @@ class _Upright:
         ticks = self.axis.ticks
         if self.axis.scale.log or len(ticks) > TICKS:
             ticks = self.axis.scale.ticks(TICKS)
+            if self.axis.zero is not None:
+                ticks = [(self.axis.zero, "0"), *ticks]
         return [((position - low) / (high - low), text) for position, text in ticks]
 
     def value_at(self, height: float) -> float:
         """Return the number at a height."""
         low, high = self.ends
         position = low + height * (high - low)
-        return float(10.0**position) if self.axis.scale.log else float(position)
+        if not self.axis.scale.log:
+            return float(position)
+        is_below = self.axis.zero is not None and position < self.axis.scale.ends()[0]
+        return 0.0 if is_below else float(10.0**position)
 
 
 class ParallelView:
@@ -99,10 +107,14 @@ class ParallelView:
         self.mapper, self.bar = colour_bar()
         no_segments = _segments(np.empty((1, 0)))
         self.lines = ColumnDataSource(data=no_segments | {"shade": np.empty(0)})
-        self.failed = ColumnDataSource(data=no_segments)
+        self.zeros = ColumnDataSource(data=no_segments)
+        self.without_value = ColumnDataSource(data=no_segments)
         ends = ("x0", "y0", "x1", "y1")
         self.figure.segment(
-            *ends, source=self.failed, line_color=ABSENT, line_dash="dashed", line_width=1
+            *ends, source=self.without_value, line_color=ABSENT, line_dash="dashed", line_width=1
+        )
+        self.figure.segment(
+            *ends, source=self.zeros, line_color=LOOKS[State.ZERO].face, line_width=1.2
         )
         colour: Any = {"field": "shade", "transform": self.mapper}
         self.figure.segment(
@@ -142,25 +154,29 @@ class ParallelView:
     def update(self) -> None:
         """Draw the lines of the runs that pass the filter."""
         name = self.name.value
-        self._runs = evenly_chosen(self.page.runs, MAX_LINES_DRAWN)
+        self._runs = drawn_at_random(self.page.runs, MAX_LINES_DRAWN)
         names = self._names()
         self._uprights = [_Upright(Axis.of(self.data, axis, self._runs)) for axis in [*names, name]]
         self._heights = np.array([upright.heights() for upright in self._uprights])
         scale = self._uprights[-1].axis.scale
-        shade = scale.place(self.data.columns[name][self._runs])
+        values = self.data.columns[name][self._runs]
+        shade = scale.place(values)
         set_colours(self.mapper, self.bar, scale)
         done = np.isfinite(shade)
+        is_done = self.data.columns["status"][self._runs] == State.DONE.word
+        zero = is_done & ~done & (values == 0.0)
         self.bar.visible = bool(done.any())
         segments: dict[str, Any] = _segments(self._heights[:, done])
         segments["shade"] = np.tile(shade[done], len(names))
         self.lines.data = segments
-        self.failed.data = _segments(self._heights[:-1, ~done])
+        self.zeros.data = _segments(self._heights[:, zero])
+        self.without_value.data = _segments(self._heights[:-1, ~(done | zero)])
         self._draw_axes([*names, name])
         self.figure.title.text = plain(
             f"{self.data.title}: {self._runs.size} runs, coloured by {self.data.with_unit(name)}",
             110,
         )
-        self._write_note(name, len(names), int((~done).sum()))
+        self._write_note(name, len(names), zero, ~(done | zero))
         self.mark()
 
     def _names(self) -> list[str]:
@@ -196,13 +212,24 @@ class ParallelView:
         set_range(self.figure.x_range, -0.15, len(names) - 1 + 0.45)
         set_range(self.figure.y_range, -0.04, 1.04)
 
-    def _write_note(self, name: str, parameter_count: int, without_value: int) -> None:
-        sentences = [f"{self._runs.size} runs."]
-        if without_value:
-            sentences.append(f"{without_value} without a value of {name}, dashed.")
+    def _write_note(
+        self,
+        name: str,
+        parameter_count: int,
+        zero: NDArray[np.bool_],
+        without_value: NDArray[np.bool_],
+    ) -> None:
+        sentences = [f"{counted(self._runs.size, 'run')}."]
+        if zero.any():
+            sentences.append(f"{zero.sum()} with {name} zero, grey.")
+        if without_value.any():
+            sentences.append(f"{without_value.sum()} without a value of {name}, dashed.")
         hidden_runs = self.page.runs.size - self._runs.size
         if hidden_runs:
-            sentences.append(f"{hidden_runs} more are not drawn; a filter brings them.")
+            sentences.append(
+                f"They were drawn at random; {hidden_runs} more are not shown: a filter brings"
+                " them."
+            )
         hidden_parameters = len(self.data.varying) - parameter_count
         if hidden_parameters > 0 and parameter_count == MOST_AXES:
             sentences.append(f"{hidden_parameters} more parameters are not drawn.")

@@ -13,7 +13,7 @@ from sweep.browse.parts import points
 from sweep.browse.parts.cells import CellsFigure
 from sweep.browse.parts.scales import Scale
 from sweep.browse.views import parallel
-from sweep.results.columns import Cells
+from sweep.results.cells import Cells
 
 T0_AND_TAU0 = {"temperature.T0": [3000.0, 4000.0], "optical_depth.tau0_target": [0.5, 1.0]}
 LONG_WORDS = [letter * 18 for letter in "abcd"]
@@ -31,7 +31,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     ("max_points", "drawn", "words"),
     [
         (4, [0, 1, 2, 3], "4 runs, all done"),
-        (3, [0, 1, 3], "3 runs, all done; 1 more are not drawn, a filter brings them"),
+        (
+            3,
+            [1, 2, 3],
+            "3 runs, all done, drawn at random; 1 more are not drawn, a filter brings them",
+        ),
     ],
 )
 def test_each_run_is_a_point_up_to_a_limit_above_which_some_are_left_out(
@@ -40,7 +44,7 @@ def test_each_run_is_a_point_up_to_a_limit_above_which_some_are_left_out(
     monkeypatch.setattr(points, "MOST", max_points)
     shown = points.Points.of(data, data.columns["run"], "T0", "tau0_target", "M_loss")
     assert shown.run.tolist() == drawn
-    assert shown.in_words() == words
+    assert shown.in_words(Scale.of(shown.value)) == words
 
 
 @pytest.mark.parametrize(("max_axes", "left_out"), [(3, 0), (2, 0), (1, 1)])
@@ -67,7 +71,7 @@ def test_crowded_words_are_slanted_below_a_map_and_never_beside_it(
     numbers = [1.0, 2.0, 3.0, 4.0]
     x, y = (LONG_WORDS, numbers) if crowded == "x" else (numbers, LONG_WORDS)
     ones = np.ones((4, 4))
-    cells = Cells(x, y, np.arange(16).reshape(4, 4), ones, ones.astype(np.uint8), ones == 0.0)
+    cells = Cells(x, y, np.arange(16).reshape(4, 4), ones, ones.astype(np.uint8))
     figure = CellsFigure(data)
     figure.show(cells, Scale.of(ones), "title", "T0", "tau0_target")
     (across,), (upwards,) = figure.figure.xaxis, figure.figure.yaxis

@@ -95,7 +95,7 @@ def test_a_heat_map_sums_rings_hatches_what_has_no_number_and_says_both(
             "T0 [K]",
             "3000 4000 5000",
         ),
-        *("failed (3 cells)", "not done, or no run (2 cells)", "stopped early (2 cells)"),
+        *("failed (3 cells)", "pending (2 cells)", "stopped early (2 cells)"),
     ):
         assert line in text
     assert [len(marks(svg, f"{kind}-0-")) for kind in ("failed", "pending", "early")] == [3, 2, 2]
@@ -145,7 +145,7 @@ def test_series_of_disks_say_which_are_left_out_and_of_a_ring_where_they_stopped
         "[M_Mars s-1]",
         "time [yr]",
         "T0 = 3000 K, variant = as is",
-        "6 failed, 2 not done",
+        "6 failed, 2 pending",
     ):
         assert line in text
     assert "2 disks whose rings ended at different times" in text
@@ -184,7 +184,7 @@ def test_a_radial_map_hatches_rings_without_a_result(mixed: Path, tmp_path: Path
         "T0 = 4000 K",
         "ring radius [R_M]",
         "M_out_dot per ring",
-        "not done, or no run (1 ring)",
+        "pending (1 ring)",
     ):
         assert line in words(svg)
     assert "2 rings stopped early" in words(
@@ -199,7 +199,7 @@ def test_sensitivity_says_the_middle_and_what_is_missing(
     for line in (
         "Effect of each axis alone on M_loss of the whole disk [M_Mars]",
         "middle (line): T0 = 4000 K, variant = as is, which has no result",
-        "(1 missing of 3)",
+        "(1 pending, 1 failed of 3)",
         "only early (1 failed, 1 missing of 3)",
     ):
         assert line in text
@@ -268,7 +268,7 @@ def test_hostile_names_are_drawn_as_text(mixed: Path, tmp_path: Path) -> None:
         ),
         ("mixed", "series --name M_loss", "'M_loss' is no series of the store"),
         ("mixed", "series --where T0>9e9", "no run is left to show"),
-        ("mixed", "psd --run 2", "run 2 has no result (1 not done); choose another with --run"),
+        ("mixed", "psd --run 2", "run 2 has no result (1 pending); choose another with --run"),
         ("mixed", "psd --run zz", "there is no run 'zz'"),
         ("mixed", "cache --out cache.gif", "cache.gif: must end in .png, .svg or .pdf"),
         (
@@ -369,7 +369,7 @@ def test_panels_share_their_axes_also_where_one_lacks_a_value(tmp_path: Path) ->
     svg = drawn(
         tmp_path / "small.zarr", "heatmap", tmp_path / "map.svg", x="T0", y="rho", over="e0"
     )
-    assert marks(svg, "pending-") == ["pending-0-0-0", "pending-0-1-0"]
+    assert marks(svg, "unused-") == ["unused-0-0-0", "unused-0-1-0"]
     assert words(svg).count("3000 4000") == 2
     grid = sweep.open_store(tmp_path / "small.zarr").sweep.grid()
     assert f"{float(grid.M_loss.sel(T0=4000.0, rho=3270.0, e0=0.3)):.3g}" in words(svg)

@@ -149,7 +149,7 @@ def test_a_table_of_series_has_a_row_for_each_run_and_sample(mixed: Path, tmp_pa
 def test_the_file_does_not_depend_on_how_many_blocks_are_read_at_a_time(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    selection = export.Selection.of(Store.open(mixed), "ring == 1", series=True)
+    selection = export.Extract.of(Store.open(mixed), "ring == 1", series=True)
     contents = []
     for at_once in (1, 5, 2000):
         monkeypatch.setattr(export, "AT_ONCE", at_once)
@@ -225,7 +225,7 @@ def test_a_missing_package_is_named_with_what_to_install(
         export.ExportError,
         match=rf"{to} needs {package}, which is not installed: pip install 'marsdisk\[export\]'",
     ):
-        export.export(export.Selection.of(Store.open(finished)), to, tmp_path / "file")
+        export.export(export.Extract.of(Store.open(finished)), to, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,7 +235,7 @@ def test_a_chunk_that_is_gone_is_no_hole_in_the_file(
 ) -> None:
     store = Path(shutil.copytree(finished, tmp_path / "s.zarr"))
     (store / "Sigma" / "c" / "1" / "0").unlink()
-    chosen = export.Selection.of(Store.open(store), series=True)
+    chosen = export.Extract.of(Store.open(store), series=True)
     with pytest.raises(StoreError, match=r"Sigma is damaged: Sigma/c/1 is missing"):
         export.export(chosen, to, tmp_path / f"out.{to}")
     assert not (tmp_path / f"out.{to}").exists()

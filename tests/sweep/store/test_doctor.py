@@ -18,7 +18,7 @@ from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.planning.plan import make_plan
 from sweep.report.doctor import findings_json
-from sweep.results.export import Selection
+from sweep.results.export import Extract
 from sweep.running.session import create, sweep_of_store
 from sweep.spec.file import load_sweep
 from sweep.store.doctor import Diagnosis, examine, repair
@@ -186,7 +186,7 @@ def test_what_is_no_plain_file_is_not_read_as_a_chunk(store: Path, kind: str) ->
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
         Store.open(store).column("M_loss")
     with pytest.raises(StoreError, match=UNREAD_M_LOSS):
-        list(Selection.of(Store.open(store), columns=["M_loss"]).parts())
+        list(Extract.of(Store.open(store), columns=["M_loss"]).parts())
 
 
 def test_a_folder_with_something_in_it_is_not_removed_for_a_chunk(
