@@ -390,7 +390,7 @@ class Page:
         notes = self.data.notes(self.runs)
         if not notes.lines:
             return ""
-        summary = f"{notes.noted} of {notes.flags.size} finished runs have notes"
+        summary = f"{notes.noted.size} of {notes.flags.size} finished runs have notes"
         if not notes.are_recorded:
             summary = "notes were not recorded"
         items = "".join(f"<li>{escaped(line, MAX_NOTE_CHARACTERS)}</li>" for line in notes.lines)

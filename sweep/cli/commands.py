@@ -210,13 +210,17 @@ def status(store: "Place", *, as_json: bool) -> None:
     """Show the progress of the sweep in STORE."""
     import json
 
+    from ..results.notes import Notes
     from ..running.heartbeat import RUNNING, driver_line, heartbeat
     from ..store.store import Store
 
-    counts = Store.open(store).counts()
+    opened = Store.open(store)
+    counts = opened.counts()
+    notes = Notes.of(opened)
     beat = heartbeat(store)
     if as_json:
-        report = {**vars(counts), "pending": counts.pending}
+        counts_of_notes = {note.label: count for note, count in notes.counts.items()}
+        report = {**vars(counts), "pending": counts.pending, "notes": counts_of_notes}
         if beat and counts.is_open:
             report["driver"] = beat
         print_whole(json.dumps(report))
@@ -228,6 +232,8 @@ def status(store: "Place", *, as_json: bool) -> None:
     click.echo(f"{counts.blocks_committed} of {counts.blocks} blocks committed")
     if counts.refining:
         click.echo("the refinement is not finished: more rounds follow those runs")
+    for line in notes.lines:
+        click.echo(f"note: {line}")
     if beat and counts.is_open:
         click.echo(printable(driver_line(beat)))
     if beat.get("state") == RUNNING:

@@ -35,6 +35,6 @@ STORE = click.argument("store", type=PLACE)
 WHERE = click.option(
     "--where",
     metavar="CONDITION",
-    help="Only runs that meet this condition; see sweep show --help. Sums over rings take whole disks"
-    " unless the condition names rings.",
+    help="Only runs that meet this condition; see sweep show --help. Sums over rings take whole"
+    " disks unless it names rings.",
 )

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
+from ..results.notes import Notes
 from ..running.heartbeat import (
     BROKEN_OFF,
     CANCEL,
@@ -151,6 +152,8 @@ def _exit_code(place: Place, console: Console) -> int:
     """Report the expectations of a finished sweep, and return its exit code."""
     store = Store.open(place)
     expectations = checks_of(store.description.sweep.content, str(place))
+    for line in Notes.of(store).lines:
+        say(console, f"note: {line}")
     code = SOME_FAILED if store.counts().failed else OK
     return max(code, report_checks(store, expectations, console))
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from ..common.errors import StoreError
 from ..common.text import text
 from ..results.columns import Columns, label
+from ..results.notes import Notes
 from ..store.store import Store
 
 RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
@@ -19,6 +20,8 @@ RESULTS = ("status", "M_loss", "t99", "tau_max", "stop_reason")
 MIN_PROSE_WIDTH = 16
 #: Width of the border and the padding of a column, in characters.
 BORDER_WIDTH = 3
+#: After the number of a run that has notes.
+MARK = " *"
 
 
 def runs_table(
@@ -63,7 +66,9 @@ def runs_table(
         if name != "run"
     }
     heads = {name: label(columns.store, name) for name in content}
-    run_width = max(len("run"), len(str(int(shown.max(initial=0)))))
+    noted = Notes.of(columns.store, shown).noted
+    marks = np.where(np.isin(shown, noted), MARK, "")
+    run_width = max(len("run"), len(f"{shown.max(initial=0)}{MARK}"))
     free = width - run_width - BORDER_WIDTH - 1
     least = {name: _least_width(cells, heads[name]) for name, cells in content.items()}
     if sum(characters + BORDER_WIDTH for characters in least.values()) > free:
@@ -82,8 +87,10 @@ def runs_table(
             min_width=least[name],
         )
     for i, run in enumerate(shown.tolist()):
-        table.add_row(str(run), *(content[name][i] for name in fitting))
+        table.add_row(f"{run}{marks[i]}", *(content[name][i] for name in fitting))
     notes = list[str]()
+    if noted.size:
+        notes.append(f"{MARK.strip()} runs with notes")
     if runs.size > rows:
         notes.append(f"{runs.size - rows} runs more; --rows shows them")
     left_out = ", ".join(name for name in content if name not in fitting)

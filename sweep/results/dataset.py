@@ -146,7 +146,8 @@ class SweepAccessor:
         """Sum over the rings of each disk.
 
         A sum is NaN where a ring failed, is not done, is no case of the sweep, or is not in this
-        dataset. ``notes`` of a disk are those that any of its rings has.
+        dataset. ``notes`` of a disk are those that any of its rings has, and ``t_end_first`` and
+        ``t_end_last`` say when its first and its last ring ended.
 
         Parameters
         ----------
@@ -196,7 +197,7 @@ class SweepAccessor:
                 raise ValueError(
                     f"{name} does not add up over rings; there are {', '.join(additive)}"
                 )
-        needed = [*chosen, "status"]
+        needed = [*chosen, "status", "t_end"]
         has_series = any("sample" in arrays[name].dims for name in chosen)
         if has_series:
             needed.append("t")
@@ -219,9 +220,20 @@ class SweepAccessor:
                 total[name].attrs["long_name"] += f", of {rings}"
         if layout.NOTES in grid:
             total = total.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
+        total = total.assign(self._ends_of_rings(grid.t_end.where(is_done), ring))
         if has_series:
             total = total.assign_coords(t=self._shared_times(grid.t.where(is_done), ring))
         return total.assign_attrs(self._dataset.attrs)
+
+    @staticmethod
+    def _ends_of_rings(t_end: xarray.DataArray, ring: str) -> dict[str, xarray.DataArray]:
+        """Return when the first and the last ring of each disk ended."""
+        ends = {}
+        for which, end in (("first", t_end.min(ring)), ("last", t_end.max(ring))):
+            ends[f"t_end_{which}"] = end.assign_attrs(
+                units=t_end.attrs.get("units", "s"), long_name=f"end of the {which} ring to end"
+            )
+        return ends
 
     @staticmethod
     def _notes_of_disks(grid: xarray.Dataset, ring: str) -> xarray.DataArray:

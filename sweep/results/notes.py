@@ -32,11 +32,14 @@ class Notes:
         Why each of them ended.
     are_recorded : bool
         Whether the store keeps them; an older one tells only how its runs ended.
+    runs : (runs,) array of int
+        Their rows.
     """
 
     flags: Array
     stop_reason: Array
     are_recorded: bool
+    runs: Array
 
     @classmethod
     def of(cls, store: Store, runs: Array | None = None) -> "Notes":
@@ -80,13 +83,13 @@ class Notes:
         stop_reason = column("stop_reason")[chosen].astype(np.int64)
         if are_recorded:
             flags = column(layout.NOTES)[chosen].astype(np.int64)
-            return cls(flags, stop_reason, are_recorded=True)
+            return cls(flags, stop_reason, are_recorded=True, runs=chosen)
         gated_time = column("gated_time")[chosen].astype(float)
         t_end = column("t_end")[chosen].astype(float)
         flags = np.zeros(chosen.size, dtype=np.int64)
         flags[stopped_early(stop_reason)] |= int(Note.STOPPED_EARLY)
         flags[never_solid(gated_time, t_end)] |= int(Note.NEVER_SOLID)
-        return cls(flags, stop_reason, are_recorded=False)
+        return cls(flags, stop_reason, are_recorded=False, runs=chosen)
 
     @property
     def counts(self) -> dict[Note, int]:
@@ -95,9 +98,10 @@ class Notes:
         return {note: count for note, count in counts.items() if count}
 
     @property
-    def noted(self) -> int:
-        """Number of runs with a note."""
-        return int((self.flags != 0).sum())
+    def noted(self) -> Array:
+        """Rows of the runs with a note."""
+        noted: Array = self.runs[self.flags != 0]
+        return noted
 
     @property
     def lines(self) -> list[str]:

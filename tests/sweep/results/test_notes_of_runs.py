@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from small_sweeps import MIXED, as_of_schema, base_in, run_command, sweep_file
+from small_sweeps import MIXED, as_of_schema, base_in, run_command, run_here, sweep_file
 
 import sweep
 from marsdisk.notes import SENTENCES, Note
@@ -80,6 +80,7 @@ def test_masks_and_meanings_of_the_array_follow_the_cf_conventions(mixed: Path) 
         ("plot", "STORE", "sensitivity", "--out", "OUT.svg"),
         ("export", "STORE", "--to", "netcdf", "--out", "OUT.nc"),
         ("compare", "STORE", "STORE"),
+        ("status", "STORE"),
     ],
     ids=lambda view: " ".join(view[:3:2]),
 )
@@ -105,6 +106,36 @@ def test_the_end_of_a_sweep_tells_them(tmp_path: Path) -> None:
         "sweep", "run", file, "--store", tmp_path / "s.zarr", "--workers", 0, cwd=tmp_path
     )
     assert re.search(rf"note: 6 of 12 runs \(loss_rate 6\): {EARLY}", " ".join(done.stdout.split()))
+
+
+def test_who_watches_a_sweep_is_told_them_at_its_end(mixed: Path, tmp_path: Path) -> None:
+    variants = {"whole": {}, "short": {"numerics.mass_loss_rate_stop_Mmars_s": 1e-18}}
+    file = sweep_file(tmp_path, base=base_in(tmp_path), axes=MIXED["axes"], variants=variants)
+    run_here(file, tmp_path / "s.zarr")
+    assert EARLY in " ".join(output_of("watch", tmp_path / "s.zarr").split())
+
+
+def test_the_status_of_a_sweep_counts_them_for_programs(mixed: Path) -> None:
+    counts = json.loads(output_of("status", mixed, "--json"))["notes"]
+    assert counts == {
+        note.label: count for note, count in Notes.of(Store.open(mixed)).counts.items()
+    }
+
+
+def test_a_table_marks_the_runs_that_have_them(mixed: Path) -> None:
+    lines = output_of("show", mixed, "--rows", "99").splitlines()
+    marked = {int(line.split()[1]) for line in lines if line[:1] == "│" and line.split()[2] == "*"}
+    assert marked == {*np.flatnonzero(flags_of(mixed)).tolist()}
+
+
+def test_the_total_of_a_disk_says_when_its_rings_ended(mixed: Path) -> None:
+    dataset = sweep.open_store(mixed)
+    total = dataset.sweep.disk_total()
+    t_end = dataset.sweep.grid().t_end
+    is_whole = np.isfinite(total.M_loss.values)
+    for name, end in (("t_end_first", t_end.min("ring")), ("t_end_last", t_end.max("ring"))):
+        assert total[name].attrs["units"] == "s"
+        assert total[name].values[is_whole].tolist() == end.values[is_whole].tolist()
 
 
 def test_the_json_of_a_question_has_them(mixed: Path) -> None:
