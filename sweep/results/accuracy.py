@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from marsdisk.convergence import refinement_for
+from marsdisk.accuracy.convergence import refinement_for
 
 from ..spec.file import AccuracySpec
 from ..spec.old_keys import recorded_content

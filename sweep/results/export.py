@@ -12,8 +12,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from marsdisk.errors import MarsDiskError
-from marsdisk.outfile import ENDINGS, OutFile, plain_name
+from marsdisk.common.errors import MarsDiskError
+from marsdisk.io.out_file import ENDINGS, OutFile, plain_name
 
 from ..store import reader
 from .columns import WORDS, Columns, in_words, label, parameters, without_uncommitted

@@ -11,8 +11,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import shown
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown
 
 from ..common.errors import PlanChangedError, StoreError
 from ..planning.create_store import finish_refinement

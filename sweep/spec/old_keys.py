@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 
 #: Today's name of each section, by the name that it had.
 NEW_NAMES = {"check": "accuracy", "checks": "expect"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marsdisk.physics.textfile import shown_text
+from marsdisk.common.text import shown_text
 
 from . import layout
 
