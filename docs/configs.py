@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from marsdisk.config import RunConfig, load_config
-from marsdisk.derived import derive
 from marsdisk.physics.constants import YEAR
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 FOLDER = Path(__file__).parents[1] / "configs"

@@ -14,15 +14,15 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from marsdisk.config import RunConfig, read_config
-from marsdisk.config_errors import allowed, config_keys, metadata
-from marsdisk.config_processes import (
+from marsdisk.config.keys import allowed, config_keys, metadata
+from marsdisk.config.processes import (
     LAW,
     ConstantTemperature,
     LinearTemperature,
     SlabTemperature,
     TableTemperature,
 )
-from marsdisk.config_sections import Section
+from marsdisk.config.sections import Section
 from marsdisk.notes import SENTENCES, Note
 
 ROOT = Path(__file__).parents[1]

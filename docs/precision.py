@@ -25,11 +25,13 @@ from scipy import integrate as scipy_integrate
 
 from marsdisk import zero_d
 from marsdisk.cache import RunCache
+from marsdisk.classic.imex import StepCollapse, integrate_imex
 from marsdisk.config import RunConfig, load_config
-from marsdisk.derived import derive
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
+from marsdisk.run.derived import derive
+from marsdisk.run.start import disk_at_start
 from marsdisk.solver import sample
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import (
@@ -45,10 +47,8 @@ from marsdisk.solver.drivers import (
 )
 from marsdisk.solver.eights import no_tiles, vector
 from marsdisk.solver.events import REACHED_END
-from marsdisk.solver.imex import StepCollapse, integrate_imex
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.netform import CollisionTerms, jacobian, mass_rate, scratch_for
-from marsdisk.start import disk_at_start
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .accuracy.convergence import Convergence, check_run
     from .cache import CacheKind, CacheStats, RunCache
     from .config import RunConfig, load_config
-    from .convergence import Convergence, check_run
     from .notes import Note
     from .result import RunResult, StopReason
     from .zero_d import run_zero_d
@@ -23,13 +23,13 @@ __version__ = "0.1.0"
 _MODULES = {
     "CacheKind": "cache",
     "CacheStats": "cache",
-    "Convergence": "convergence",
+    "Convergence": "accuracy.convergence",
     "Note": "notes",
     "RunCache": "cache",
     "RunConfig": "config",
     "RunResult": "result",
     "StopReason": "result",
-    "check_run": "convergence",
+    "check_run": "accuracy.convergence",
     "load_config": "config",
     "run_zero_d": "zero_d",
 }
@@ -63,22 +63,30 @@ def model_version() -> str:
 
     Results of equal versions agree.
     """
-    from ._jit import source_digest
+    from ._jit import KERNEL_SOURCES, source_digest
 
     sources = (
-        "_jit.py",
-        "physics",
-        "solver",
+        *KERNEL_SOURCES,
+        "classic/imex.py",
+        "classic/scheme.py",
+        "config/build.py",
+        "config/file.py",
+        "config/processes.py",
+        "config/run_config.py",
+        "config/sections.py",
         "data",
-        "config.py",
-        "config_processes.py",
-        "config_sections.py",
-        "derived.py",
+        "io/csv_table.py",
+        "io/efficiency_tables.py",
+        "io/law_tables.py",
+        "io/numbers.py",
+        "io/text_file.py",
         "notes.py",
-        "noting.py",
-        "series.py",
-        "start.py",
-        "stages.py",
+        "run/derived.py",
+        "run/limits.py",
+        "run/noting.py",
+        "run/series.py",
+        "run/stages.py",
+        "run/start.py",
         "zero_d.py",
     )
     return f"{__version__}+{source_digest(*sources)}"

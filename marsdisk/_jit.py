@@ -36,12 +36,19 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import register_jitable
 
-from .errors import MarsDiskError
-from .private_folders import FOR_THE_OWNER_ONLY, SharedFolderError, close_to_others, make_private
+from .common.errors import MarsDiskError
+from .common.private_folders import (
+    FOR_THE_OWNER_ONLY,
+    SharedFolderError,
+    close_to_others,
+    make_private,
+)
 
 logger = logging.getLogger(__name__)
 
 MAX_COMPILATION_SECONDS = 600.0
+#: Files and folders of the package that kernels are made of.
+KERNEL_SOURCES = ("_jit.py", "physics", "solver")
 #: Variable that tells a process's children its fresh folder.
 HANDED_DOWN = "MARSDISK_FRESH_KERNELS"
 
@@ -121,7 +128,7 @@ def compiled_folder() -> Path:
     OSError
         No folder is writable.
     """
-    sources = source_digest("_jit.py", "physics", "solver")
+    sources = source_digest(*KERNEL_SOURCES)
     versions = f"{sources} {numba.__version__} {llvmlite.__version__} {np.__version__}"
     name = hashlib.sha256(versions.encode()).hexdigest()[:16]
     shared = []

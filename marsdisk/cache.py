@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import CacheError, CacheRefusedError
+from .common.errors import CacheError, CacheRefusedError
 
 T = TypeVar("T")
 Counts = NDArray[np.int64]

@@ -13,23 +13,27 @@ from numpy.typing import NDArray
 
 from ._jit import call_repairing, compiling
 from .cache import CacheStats, RunCache
+from .classic.scheme import integrate_classic
+from .common.errors import SolverError
 from .config import RunConfig, build_config
-from .config_sections import Output
-from .derived import Derived, damped_motion, derive
-from .errors import SolverError
-from .ledger import LEDGER_LIMIT, explain_imbalance
+from .config.sections import Output
 from .notes import Note
-from .noting import Course, notes_of_course, notes_of_setup
 from .physics.collide import rate_coefficient
 from .physics.collisions_smol import _fragment_tensor, gain_workspace, pair_workspace
-from .physics.constants import M_MARS, YEAR
+from .physics.constants import M_MARS
 from .physics.dynamics import Motion
 from .physics.energy import energy_terms
 from .physics.fragments import FragmentTensor
 from .physics.grid import Array
 from .physics.shielding import ShieldingLaw
 from .result import RunResult, StopReason
-from .series import ROWS, MotionSeries, collision_times, series_of
+from .run.derived import Derived, damped_motion, derive
+from .run.ledger import LEDGER_LIMIT, explain_imbalance
+from .run.limits import run_limits
+from .run.noting import Course, notes_of_course, notes_of_setup
+from .run.series import ROWS, MotionSeries, collision_times, series_of
+from .run.stages import Memory, remembering
+from .run.start import Start, available_supply, disk_at_start, drivers_of, shielding_of
 from .solver import sample
 from .solver.control import Limits
 from .solver.drivers import ENTRIES, SUPPLIED, Drivers
@@ -41,14 +45,11 @@ from .solver.events import (
     TAU_STOP,
     TOO_MANY_STEPS,
 )
-from .solver.imex import ClassicDisk, StepCollapse, integrate_imex
 from .solver.integrate import integrate
 from .solver.methods import RODAS5P
 from .solver.netform import CollisionTerms, collision_terms, emptying_rate
 from .solver.stretches import Damping, Stretch, integrate_stretches
 from .solver.trajectory import Trajectory, joined
-from .stages import Memory, remembering
-from .start import Start, available_supply, disk_at_start, drivers_of, shielding_of
 
 logger = logging.getLogger(__name__)
 
@@ -220,37 +221,6 @@ def _refuse_failed(run: "Prepared", path: Trajectory, stretches: list[Stretch]) 
     )
 
 
-def classic_disk(config: RunConfig, derived: Derived, disk: Start) -> ClassicDisk:
-    """Return the disk as the classic scheme sees it.
-
-    Parameters
-    ----------
-    config : RunConfig
-        The run.
-    derived : Derived
-        Its scalars.
-    disk : Start
-        The disk at t = 0.
-    """
-    rho = config.material.rho
-    speed = derived.v_rel if config.collisions.enabled else 0.0
-    return ClassicDisk(
-        disk.grid,
-        disk.masses,
-        rho,
-        derived.H,
-        speed,
-        derived.alpha_mass,
-        config.qstar.law(),
-        disk.injection,
-    )
-
-
-def outer_step(config: RunConfig, derived: Derived) -> float:
-    """Return the outer step [s] of the classic scheme."""
-    return config.numerics.dt or derived.t_end / 1000.0
-
-
 def _undamped(
     derived: Derived, disk: Start, terms: CollisionTerms, drivers: Drivers, limits: Limits
 ) -> list[Stretch]:
@@ -279,48 +249,6 @@ def _damped(
     return integrate_stretches(
         disk.sigma_0 * disk.shares, damping, limits, solve, tolerance=config.numerics.rtol
     )
-
-
-def _classic(
-    config: RunConfig,
-    derived: Derived,
-    disk: Start,
-    drivers: Drivers,
-    limits: Limits,
-    cache: RunCache,
-) -> list[Stretch]:
-    """Integrate the run by the classic scheme.
-
-    The scheme cannot keep to :data:`LEDGER_LIMIT`; it reports the error of its ledger instead.
-    """
-    dt = outer_step(config, derived)
-    max_substeps = config.numerics.max_substeps
-    try:
-        classic = classic_disk(config, derived, disk)
-        path = integrate_imex(
-            disk.sigma_0 * disk.shares,
-            classic,
-            drivers,
-            limits,
-            dt=dt,
-            max_substeps=max_substeps,
-            cache=cache,
-        )
-        return [Stretch(path, derived.motion)]
-    except StepCollapse as collapse:
-        raise SolverError(
-            f"numerics.scheme = imex_bdf1: {max_substeps} steps (numerics.max_substeps) cover"
-            f" {collapse.covered:.3g} s of the outer step of {dt:.3g} s at t = {collapse.t:.6g} s."
-            " The classic step is bound to a tenth of the shortest gross collision time, and a"
-            f" grain of bin {collapse.bin} ({collapse.size:.3g} m) is hit {collapse.hit_rate:.3g}"
-            " times a second. Set numerics.scheme: rosenbrock, which is bound to net rates only;"
-            " or raise sizes.s_min, lower optical_depth.tau0_target or raise max_substeps"
-        ) from collapse
-    except ArithmeticError as error:
-        raise SolverError(
-            f"numerics.scheme = imex_bdf1: {error}; shorten numerics.dt = {dt:.3g} s, or set"
-            " numerics.scheme: rosenbrock"
-        ) from error
 
 
 @functools.cache
@@ -466,7 +394,7 @@ def prepare(
     limits = run_limits(config, derived)._replace(alarm=alarm)
     damping = _damping(config, derived, disk, cache)
     if config.numerics.scheme == "imex_bdf1":
-        solve = functools.partial(_classic, config, derived, disk, drivers, limits, cache)
+        solve = functools.partial(integrate_classic, config, derived, disk, drivers, limits, cache)
     elif damping is not None:
         solve = functools.partial(_damped, config, derived, disk, drivers, limits, damping, cache)
     else:
@@ -546,23 +474,6 @@ def solve(run: Prepared) -> Solved:
 
 def _run(config: RunConfig, cache: RunCache, alarm: NDArray[np.int64] | None = None) -> RunResult:
     return finish(solve(prepare(config, cache, alarm)))
-
-
-def run_limits(config: RunConfig, derived: Derived) -> Limits:
-    """Return when a run has to end, and its tolerances."""
-    numerics = config.numerics
-    tau_stop = config.optical_depth.tau_stop
-    loss_rate = numerics.mass_loss_rate_stop_Mmars_s
-    return Limits(
-        derived.t_end,
-        numerics.rtol,
-        numerics.atol,
-        numerics.max_steps,
-        math.inf if tau_stop is None else tau_stop,
-        config.sizes.s_min if numerics.stop_on_blowout_below_smin else -1.0,
-        -1.0 if loss_rate is None else loss_rate * M_MARS / derived.area,
-        (numerics.min_duration_years or 0.0) * YEAR,
-    )
 
 
 _STOPS = {

@@ -54,10 +54,11 @@ def arrows_of(root: Path, package: str) -> set[Arrow]:
 
 def layer_of(name: str, layers: Mapping[str, Iterable[str]]) -> int:
     """Return the index of a module's layer: that of the longest name that it lies within."""
+    root = name.partition(".")[0]
     matches = []
     for index, parts in enumerate(layers.values()):
-        matches += [(len(part), index) for part in parts if within(name, f"sweep.{part}")]
-    assert matches, f"{name} stands in no layer; add it to LAYERS"
+        matches += [(len(part), index) for part in parts if within(name, f"{root}.{part}")]
+    assert matches, f"{name} stands in no layer; add it to the table of layers"
     return max(matches)[1]
 
 

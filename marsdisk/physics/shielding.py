@@ -4,13 +4,11 @@ It applies only where light is attenuated.
 """
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .._jit import inlined_kernel
-from .csv_table import read_csv_table
 from .grid import Array
 
 UNSHIELDED, ANALYTIC, TABLE = range(3)
@@ -84,20 +82,6 @@ def tabulated(tau: Array, phi: Array) -> ShieldingLaw:
     if np.any(np.diff(tau) <= 0.0):
         raise ValueError("the optical depths of a table of Phi must increase strictly")
     return ShieldingLaw(TABLE, 0.0, 0.0, tau, phi)
-
-
-def read_phi_table(path: str | Path) -> ShieldingLaw:
-    """Read Phi from a CSV file with columns ``tau``, increasing, and ``phi``.
-
-    Raises
-    ------
-    ValueError
-        A column is missing, or a number is not finite or out of order; the message names the line.
-    OSError
-        The file cannot be read.
-    """
-    table = read_csv_table(path)
-    return tabulated(table.increasing("tau"), table.column("phi"))
 
 
 @inlined_kernel

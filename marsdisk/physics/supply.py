@@ -3,14 +3,12 @@
 import itertools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._jit import borrowing_kernel, inlined_kernel
-from .csv_table import read_csv_table
 from .grid import Array, SizeGrid
 
 # Largest |ln(T/T_ref)|: no temperature of Mars is as far from T_ref, and nothing overflows there.
@@ -303,51 +301,3 @@ def scale_kinks(law: SupplyLaw) -> list[float]:
         if bound > 0.0 and abs(math.log(bound) - math.log(law.scale)) < widest:
             kinks.append(law.T_ref * (bound / law.scale) ** (1.0 / law.power))
     return kinks
-
-
-def read_supply_table(path: str | Path, r: float) -> tuple[Array, Array]:
-    """Read times, in the file's unit, and rates [kg/(m2 s)] at ``r`` [m] from a CSV file.
-
-    It has the columns ``t`` and ``rate``, and its rows are in any order. With a column ``r`` [m] as
-    well there is a rate for each time and radius, interpolated linearly at ``r`` and constant
-    beyond the radii of the file: an extrapolated rate could turn negative.
-
-    Raises
-    ------
-    ValueError
-        Other columns, negative rates, radii not above 0, fewer than two times, or not one rate for
-        each time (and radius).
-    OSError
-        The file cannot be read.
-    """
-    table = read_csv_table(path)
-    if set(table.header) not in ({"t", "rate"}, {"t", "r", "rate"}):
-        columns = ", ".join(table.header)
-        raise ValueError(
-            f"{path}: the columns are {columns}; name them t and rate, or t, r and rate"
-        )
-    rates = table.not_below("rate", 0.0)
-    by_radius = "r" in table.header
-    row_radii = np.full_like(rates, r)
-    if by_radius:
-        row_radii = table.not_below("r", 0.0, exclusive=True)
-    times, time_index = np.unique(table.column("t"), return_inverse=True)
-    radii, radius_index = np.unique(row_radii, return_inverse=True)
-    cell = time_index * radii.size + radius_index
-    counts = np.bincount(cell, minlength=times.size * radii.size)
-    if times.size < 2:
-        raise ValueError(
-            f"{path}: has rates at one time only; give at least two different times, or"
-            " supply.const_rate"
-        )
-    if np.any(counts != 1):
-        bad = int(np.argmax(counts != 1))
-        where = f"t = {times[bad // radii.size]:g}"
-        advice = "give one"
-        if by_radius:
-            where = f"{where}, r = {radii[bad % radii.size]:g} m"
-            advice = "give one for each time and radius"
-        amount = f"{counts[bad]} rates" if counts[bad] else "no rate"
-        raise ValueError(f"{path}: {where} has {amount}; {advice}")
-    by_time = rates[np.argsort(cell)].reshape(times.size, radii.size)
-    return times, np.array([np.interp(r, radii, row) for row in by_time])

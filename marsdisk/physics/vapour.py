@@ -4,12 +4,10 @@ Nothing here is compiled, so that a configuration is read without Numba.
 """
 
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .csv_table import read_csv_table
 from .grid import Array
 
 
@@ -132,17 +130,3 @@ def tabulated_vapour(
         P_gas=P_gas,
         rho=rho,
     )
-
-
-def read_vapour_table(path: str | Path) -> tuple[Array, Array]:
-    """Read T [K] and P_sat [Pa] from a CSV file with the columns ``T`` and ``P_sat``.
-
-    Raises
-    ------
-    ValueError
-        Columns are missing, or a cell is no number; the message names the line.
-    OSError
-        The file cannot be read.
-    """
-    table = read_csv_table(path)
-    return table.column("T"), table.column("P_sat")

@@ -8,15 +8,7 @@ from ..physics.opacity import OpacityLaw, tau_los
 from ..physics.phase import SOLID
 from ..physics.temperature import temperature_and_slope
 from .control import Limits
-from .drivers import (
-    BLOWOUT,
-    OTHER,
-    PHASES,
-    SUBLIMATION,
-    Drivers,
-    mode_at,
-    set_loss_rates,
-)
+from .drivers import BLOWOUT, OTHER, PHASES, SUBLIMATION, Drivers, mode_at, set_loss_rates
 from .trajectory import interpolate
 
 (

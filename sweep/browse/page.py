@@ -16,8 +16,8 @@ from bokeh.server.tornado import BokehTornado
 from jinja2 import Template
 from numpy.typing import NDArray
 
-from marsdisk.errors import MarsDiskError
-from marsdisk.outfile import plain_name
+from marsdisk.common.errors import MarsDiskError
+from marsdisk.io.out_file import plain_name
 
 from ..results.rerun import find_run
 from ..results.selection import Selection

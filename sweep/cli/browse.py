@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marsdisk.commands import command
+from marsdisk.cli.program import command
 
 from .options import STORE
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from marsdisk.commands import OK, command, print_whole, set_option, terminal
-from marsdisk.errors import ConfigError
+from marsdisk.cli.options import set_option
+from marsdisk.cli.program import command, print_whole
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.exit_codes import OK
+from marsdisk.report.terminal import terminal
 
 from .options import FILE, PLACE, STORE
 

@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import (
-    INTERRUPTED,
-    OK,
-    SOME_FAILED,
-    command,
-    debug_group,
-    print_whole,
-    printable,
-    set_option,
-    set_up_logging,
-    terminal,
-)
+from marsdisk.cli.options import set_option
+from marsdisk.cli.program import command, debug_group, print_whole, set_up_logging
+from marsdisk.common.exit_codes import INTERRUPTED, OK, SOME_FAILED
+from marsdisk.common.text import printable
+from marsdisk.report.terminal import terminal
 
 from .browse import browse
 from .cluster import CLUSTER, source_of, worker_options
@@ -169,7 +162,7 @@ def resume(
     store: "Place", *, retry_failed: bool, allowed: "Allowance | None", **where: Any
 ) -> None:
     """Resume the sweep in STORE using its own record of it; the sweep file is not needed."""
-    from marsdisk.errors import ConfigError
+    from marsdisk.common.errors import ConfigError
 
     from ..report.plan_and_end import finish
     from ..running.progress import Tally

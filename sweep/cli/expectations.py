@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import command, print_whole, terminal
+from marsdisk.cli.program import command, print_whole
+from marsdisk.report.terminal import terminal
 
 from .options import STORE
 
@@ -58,8 +59,8 @@ def expect(store: "Place", *, file: Path | None, as_json: bool) -> None:
     """  # noqa: D301 - click wants a backspace before paragraphs whose lines it is to keep
     import json
 
-    from marsdisk.errors import ConfigError
-    from marsdisk.yamlfile import read_yaml_mapping, with_lines
+    from marsdisk.common.errors import ConfigError
+    from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
     from ..report.expectations import as_json as judgements_json
     from ..report.expectations import report_checks

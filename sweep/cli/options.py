@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import reporting
+from marsdisk.cli.program import reporting
 
 if TYPE_CHECKING:
     from ..store.location import Place

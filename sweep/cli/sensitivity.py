@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import command, force_option, print_whole, terminal
+from marsdisk.cli.options import force_option
+from marsdisk.cli.program import command, print_whole
+from marsdisk.report.terminal import terminal
 
 from .options import STORE
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.table import Table
 
-    from marsdisk.outfile import OutFile
+    from marsdisk.io.out_file import OutFile
 
     from ..results.outcomes import Outcomes
     from ..results.quantiles import Spread
@@ -120,7 +122,7 @@ def sensitivity(
     sweep sensitivity results/loss.zarr --target M_loss --log --out loss.png
     sweep sensitivity results/temperature_supply.zarr --target t99 --method pawn
     """  # noqa: D301 # \b tells click to keep the lines
-    from marsdisk.outfile import PICTURES, OutFile
+    from marsdisk.io.out_file import PICTURES, OutFile
 
     from ..results.sensitivity import answers
 

@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marsdisk.commands import OK, SOME_FAILED, command, force_option, printable, terminal
+from marsdisk.cli.options import force_option
+from marsdisk.cli.program import command
+from marsdisk.common.exit_codes import OK, SOME_FAILED
+from marsdisk.common.text import printable
+from marsdisk.report.terminal import terminal
 
 from .options import PLACE, STORE, WHERE
 
@@ -158,7 +162,7 @@ def plot(
     sweep plot results/temperature_supply.zarr psd --run 17 --per number
     sweep plot results/temperature_supply.zarr radial --where 'T0 == 5000'
     """  # noqa: D301 # \b tells click to keep the lines
-    from marsdisk.outfile import PICTURES, OutFile, plain_name
+    from marsdisk.io.out_file import PICTURES, OutFile, plain_name
 
     from ..plots import draw, save
     from ..store.store import Store
@@ -276,7 +280,7 @@ def export(
     sweep export results/temperature_supply.zarr --to parquet --series
     sweep export results/temperature_supply.zarr --to netcdf --out all.nc
     """  # noqa: D301 # \b tells click to keep the lines
-    from marsdisk.outfile import OutFile
+    from marsdisk.io.out_file import OutFile
 
     from ..results.export import Extract, default_out
     from ..results.export import export as write_export
@@ -313,7 +317,7 @@ def card(store: "Place", run: str, *, out: str | None, force: bool) -> None:
     sweep card results/temperature_supply.zarr 17
     sweep card results/temperature_supply.zarr d9ff7e --out run.md
     """  # noqa: D301 # \b tells click to keep the lines
-    from marsdisk.outfile import OutFile
+    from marsdisk.io.out_file import OutFile
 
     from ..report.run_card import card as card_of_run
     from ..results.rerun import find_run

@@ -1,6 +1,6 @@
 """Errors of sweeps and their stores."""
 
-from marsdisk.errors import MarsDiskError
+from marsdisk.common.errors import MarsDiskError
 
 
 class StoreError(MarsDiskError, OSError):

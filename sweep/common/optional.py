@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from marsdisk.errors import MarsDiskError
+from marsdisk.common.errors import MarsDiskError
 
 
 class ExtraMissingError(MarsDiskError, ModuleNotFoundError):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from marsdisk.commands import printable
+from marsdisk.common.text import printable
 from marsdisk.result import StopReason
 
 #: Label of each stop reason by its number.

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.fields import FieldInfo
 
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown
 from marsdisk.config import RunConfig, build_config
-from marsdisk.config_errors import config_keys, metadata
-from marsdisk.errors import ConfigError
+from marsdisk.config.keys import config_keys, metadata
 from marsdisk.physics.grid import make_grid
-from marsdisk.physics.textfile import shown
 
 from ..common.errors import StoreError
 from ..spec.designs import POINT, record

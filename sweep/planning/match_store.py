@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from marsdisk import model_version
-from marsdisk.physics.textfile import LONGEST_SHOWN, shown
+from marsdisk.common.text import LONGEST_SHOWN, shown
 
 from ..common.errors import PlanChangedError
 from ..spec.designs import continuation, redrawn

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marsdisk import model_version
+from marsdisk.accuracy.convergence import comparisons
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, digest_of_sections, value_at
-from marsdisk.config_sections import Output, Section
-from marsdisk.convergence import comparisons
-from marsdisk.derived import cache_identity
-from marsdisk.errors import ConfigError
-from marsdisk.stages import Memory, stage
-from marsdisk.start import check
+from marsdisk.config.sections import Output, Section
+from marsdisk.run.derived import cache_identity
+from marsdisk.run.stages import Memory, stage
+from marsdisk.run.start import check
 
 from ..spec.axes import ONE_AT_A_TIME, Overrides, short_names
 from ..spec.designs import POINT

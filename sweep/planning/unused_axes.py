@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marsdisk.cache import RunCache
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import Variations
-from marsdisk.errors import ConfigError
-from marsdisk.inputs import inputs_digest
+from marsdisk.run.inputs import inputs_digest
 
 from ..spec.axes import ONE_AT_A_TIME, Axis, Overrides, merged
 from ..spec.designs import POINT

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marsdisk.errors import MarsDiskError
-from marsdisk.outfile import PICTURES, OutFile
+from marsdisk.common.errors import MarsDiskError
+from marsdisk.io.out_file import PICTURES, OutFile
 
 from ..store.store import Store
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from marsdisk.outfile import OutFile
+from marsdisk.io.out_file import OutFile
 
 from ..common.errors import StoreError
 from ..common.optional import extra

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from marsdisk.commands import OK
+from marsdisk.common.exit_codes import OK
 
 from ..common.text import text
 from ..results.judge import Judgement, Offender, exit_code, judge

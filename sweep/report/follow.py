@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
+from marsdisk.common.exit_codes import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from ..results.notes import Notes
 from ..running.heartbeat import (

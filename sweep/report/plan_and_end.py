@@ -5,10 +5,11 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from marsdisk.commands import OK, SOME_FAILED, compile_kernels
+from marsdisk.accuracy.convergence import check_run
+from marsdisk.cli.program import compile_kernels
+from marsdisk.common.errors import MarsDiskError
+from marsdisk.common.exit_codes import OK, SOME_FAILED
 from marsdisk.config import RunConfig, build_config, merge
-from marsdisk.convergence import check_run
-from marsdisk.errors import MarsDiskError
 from marsdisk.zero_d import run_zero_d
 
 from ..common.errors import TooManyFailures

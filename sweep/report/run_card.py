@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from marsdisk.config import RunConfig, value_at
+from marsdisk.config.yaml_file import yaml_text
 from marsdisk.physics.constants import YEAR
 from marsdisk.result import StopReason
-from marsdisk.yamlfile import yaml_text
 
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy

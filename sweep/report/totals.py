@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from marsdisk.accuracy_report import bins_advice, percent, rounded_up, time_advice
-from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
+from marsdisk.accuracy.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
+from marsdisk.report.accuracy import bins_advice, percent, rounded_up, time_advice
 
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy, Spread

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.convergence import refinement_for
+from marsdisk.accuracy.convergence import refinement_for
 
 from ..spec.file import AccuracySpec
 from ..spec.old_keys import recorded_content

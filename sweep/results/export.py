@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.errors import MarsDiskError
-from marsdisk.outfile import ENDINGS, OutFile, plain_name
+from marsdisk.common.errors import MarsDiskError
+from marsdisk.io.out_file import ENDINGS, OutFile, plain_name
 
 from ..store.store import Store
 from .columns import WORDS, Columns, in_words, label, without_uncommitted

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.commands import CHECK_FAILED, OK, SOME_FAILED
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.exit_codes import CHECK_FAILED, OK, SOME_FAILED
 
 from ..spec.expectations import Expectation, unknown_axis
 from ..spec.expressions import FUNCTIONS, Expression, ExpressionError

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marsdisk import model_version
-from marsdisk.commands import override_text, parse_override
+from marsdisk.cli.options import override_text, parse_override
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, load_config, merge, read_config, value_at
-from marsdisk.errors import ConfigError
 
 from ..common.errors import StoreError
 from ..spec.axes import Axis, Overrides, short_names

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from marsdisk.commands import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
+from marsdisk.common.exit_codes import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 from ..common.errors import Interrupted
 from ..store.driving import driver_of

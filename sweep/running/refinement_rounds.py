@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import shown
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown
 
 from ..common.errors import PlanChangedError, StoreError
 from ..planning.create_store import finish_refinement

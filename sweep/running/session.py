@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from marsdisk.commands import compile_kernels
+from marsdisk.cli.program import compile_kernels
 
 from ..common.errors import Interrupted, StoreError, TooManyFailures
 from ..planning.create_store import cases_of, create, extend

@@ -20,7 +20,7 @@ from typing import Any
 
 from distributed import fire_and_forget, get_client, get_worker, secede
 
-from marsdisk.commands import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAILED
+from marsdisk.common.exit_codes import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, SOME_FAILED
 
 from ..common.errors import ClusterError, StoreError
 from ..planning.plan import make_plan

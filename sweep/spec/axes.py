@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from marsdisk.physics.textfile import shown, shown_text
+from marsdisk.common.text import shown, shown_text
 
 from ..store import layout
 

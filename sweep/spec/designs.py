@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from marsdisk.common.text import shown
 from marsdisk.config import RunConfig
-from marsdisk.config_errors import config_keys
-from marsdisk.config_sections import Section, quantity
-from marsdisk.physics.textfile import shown
+from marsdisk.config.keys import config_keys
+from marsdisk.config.sections import Section, quantity
 
 from ..common.optional import extra
 from ..store.description import Design

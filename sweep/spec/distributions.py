@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from statistics import NormalDist
 from typing import Any
 
-from marsdisk.physics.textfile import shown
+from marsdisk.common.text import shown
 
 KINDS = (
     "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high],"

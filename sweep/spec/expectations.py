@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from marsdisk.config_errors import explain
-from marsdisk.config_sections import Section
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import shown, shown_text
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown, shown_text
+from marsdisk.config.explain import explain
+from marsdisk.config.sections import Section
 
 from .expressions import Expression
 from .groups import OF_GROUP, OF_ORDER

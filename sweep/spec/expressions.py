@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.errors import MarsDiskError
+from marsdisk.common.errors import MarsDiskError
 
 #: Characters of an expression.
 MAX_LENGTH = 1000

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from marsdisk.accuracy.convergence import BINS_LIMIT, TIME_LIMIT
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown, shown_text
 from marsdisk.config import merge, read_config, tables_resolved
-from marsdisk.config_errors import explain
-from marsdisk.config_sections import Section, quantity
-from marsdisk.convergence import BINS_LIMIT, TIME_LIMIT
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import shown, shown_text
-from marsdisk.yamlfile import read_yaml_mapping, with_lines
+from marsdisk.config.explain import explain
+from marsdisk.config.sections import Section, quantity
+from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..store import layout
 from ..store.description import Description
@@ -55,9 +55,9 @@ class CacheSpec(Section):
 class AccuracySpec(Section):
     """The share of the runs that is repeated with tighter steps and other bins.
 
-    :func:`marsdisk.convergence.check_run` does that. The choice of these runs is part of the plan,
-    since it decides what the store holds: a store made for another choice is refused. The limits
-    are only compared with the errors when these are shown and may be changed at any time.
+    :func:`marsdisk.accuracy.convergence.check_run` does that. The choice of these runs is part of
+    the plan, since it decides what the store holds: a store made for another choice is refused. The
+    limits are only compared with the errors when these are shown and may be changed at any time.
     """
 
     fraction: float = quantity(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 
 from ..store.description import SweepRecord
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Container, Sequence
 from typing import Any, Literal
 
-from marsdisk.config_sections import Section, quantity
-from marsdisk.physics.textfile import shown
+from marsdisk.common.text import shown
+from marsdisk.config.sections import Section, quantity
 
 from ..store import layout
 from .axes import RING, Axis

@@ -17,7 +17,7 @@ import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.zarr_folder import DESCRIPTION
+from marsdisk.io.zarr_folder import DESCRIPTION
 
 from .folder import Folder
 from .location import FILE_BYTES, Place

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from marsdisk import model_version
-from marsdisk.zarr_folder import note_name
+from marsdisk.io.zarr_folder import note_name
 
 from ..common.errors import StoreError
 from . import layout, schema

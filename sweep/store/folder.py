@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marsdisk.zarr_folder import DESCRIPTION, note_name
+from marsdisk.io.zarr_folder import DESCRIPTION, note_name
 
 from .fence import Guard, LateBlockError
 from .files import put_in_place, refuse_detour, remove_file

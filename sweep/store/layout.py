@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from marsdisk.accuracy.convergence import QUANTITIES
 from marsdisk.cache import REASONS, CacheKind
 from marsdisk.config import RunConfig
-from marsdisk.convergence import QUANTITIES
 from marsdisk.notes import Note
 from marsdisk.result import GATES, PHASES, RunResult, StopReason
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from marsdisk.zarr_folder import store_around
+from marsdisk.io.zarr_folder import store_around
 
 from ..common.errors import StoreError
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from marsdisk.url_secrets import hide_secrets
-from marsdisk.zarr_folder import DESCRIPTION, note_name
+from marsdisk.common.url_secrets import hide_secrets
+from marsdisk.io.zarr_folder import DESCRIPTION, note_name
 
 from ..common.errors import StoreError
 from .coroutines import run_coroutine

@@ -38,27 +38,28 @@ def is_missing(name: str) -> bool:
     name : str
         As of :func:`change_of_table`.
     """
-    from marsdisk.physics.qpr_table import SHIPPED
+    from marsdisk.io.efficiency_tables import SHIPPED
 
     _, _, path = name.partition(" = ")
     return path not in SHIPPED and not os.path.exists(path)
 
 
 def _digest(name: str) -> str:
-    from marsdisk.physics import qpr_table
+    from marsdisk.io import efficiency_tables
+    from marsdisk.physics.qpr_table import EfficiencyTable
 
-    shipped: Callable[[str], qpr_table.EfficiencyTable]
-    read: Callable[[Path], qpr_table.EfficiencyTable]
+    shipped: Callable[[str], EfficiencyTable]
+    read: Callable[[Path], EfficiencyTable]
     key, _, path = name.partition(" = ")
     if key == "radiation.Q_pr":
-        shipped = qpr_table.shipped_qpr_table
-        read = qpr_table.read_qpr_table
+        shipped = efficiency_tables.shipped_qpr_table
+        read = efficiency_tables.read_qpr_table
     elif key == "optical_depth.Q_ext":
-        shipped = qpr_table.shipped_qext_table
-        read = qpr_table.read_qext_table
+        shipped = efficiency_tables.shipped_qext_table
+        read = efficiency_tables.read_qext_table
     else:
         return hashlib.sha256(_plain_file(path).read_bytes()).hexdigest()
-    if path in qpr_table.SHIPPED:
+    if path in efficiency_tables.SHIPPED:
         return shipped(path).digest
     return read(_plain_file(path)).digest
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from marsdisk.physics.textfile import shown_text
+from marsdisk.common.text import shown_text
 
 from . import layout
 from .description import MAX_EXACT_INTEGER, MAX_RUNS, NAME, Description, mapping

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marsdisk.zarr_folder import DESCRIPTION
+from marsdisk.io.zarr_folder import DESCRIPTION
 
 from ..common.errors import StoreError
 from . import chunks, layout, schema

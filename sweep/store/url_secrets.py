@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from marsdisk.url_secrets import (
+from marsdisk.common.url_secrets import (
     before_settings,
     has_secret_setting,
     has_user,
@@ -25,7 +25,7 @@ def refuse_secrets(scheme: str, rest: str) -> None:
     Parameters
     ----------
     scheme, rest : str
-        As of :func:`marsdisk.url_secrets.hide_secrets`.
+        As of :func:`marsdisk.common.url_secrets.hide_secrets`.
 
     Raises
     ------

@@ -17,13 +17,13 @@ import numpy as np
 from distributed import WorkerPlugin, get_worker
 from distributed.metrics import context_meter
 
+from marsdisk.accuracy.convergence import QUANTITIES, Convergence, check_run
 from marsdisk.cache import RunCache
+from marsdisk.common.errors import MarsDiskError
 from marsdisk.config import RunConfig, Variations
-from marsdisk.convergence import QUANTITIES, Convergence, check_run
-from marsdisk.errors import MarsDiskError
 from marsdisk.physics.grid import Array
 from marsdisk.result import RunResult
-from marsdisk.stages import Memory
+from marsdisk.run.stages import Memory
 from marsdisk.zero_d import (
     Prepared,
     Solved,

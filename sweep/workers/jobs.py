@@ -12,7 +12,7 @@ from typing import Any
 from distributed import Client
 from distributed.core import Status
 
-from marsdisk.yamlfile import yaml_text
+from marsdisk.config.yaml_file import yaml_text
 
 from ..common.addresses import LOOPBACK
 from ..common.errors import ClusterError

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from marsdisk.config_errors import explain
-from marsdisk.config_sections import Section, quantity
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import shown
-from marsdisk.url_secrets import has_secret_setting, hide_secrets
-from marsdisk.yamlfile import read_yaml_mapping, with_lines
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import shown
+from marsdisk.common.url_secrets import has_secret_setting, hide_secrets
+from marsdisk.config.explain import explain
+from marsdisk.config.sections import Section, quantity
+from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
 from ..common.addresses import LOOPBACK
 

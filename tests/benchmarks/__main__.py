@@ -18,8 +18,8 @@ import psutil
 from rich.console import Console
 
 from marsdisk.cache import RunCache
+from marsdisk.classic.profiling import profile_step
 from marsdisk.config import load_config
-from marsdisk.profiling import profile_step
 from marsdisk.zero_d import run_zero_d
 from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan

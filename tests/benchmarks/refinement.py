@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.interpolate import LinearNDInterpolator, RegularGridInterpolator
 
-from marsdisk.yamlfile import read_yaml_mapping
+from marsdisk.config.yaml_file import read_yaml_mapping
 from sweep.results.outcomes import outcomes
 from sweep.running.session import run_sweep
 from sweep.spec.designs import POINT

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from marsdisk.cache import KEY_FIELDS, REASONS, CacheKind, RunCache
-from marsdisk.errors import CacheRefusedError
+from marsdisk.common.errors import CacheRefusedError
 from marsdisk.physics.collisions_smol import (
     _fragment_tensor,
     gain_workspace,

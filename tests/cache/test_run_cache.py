@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marsdisk.cache import KEY_FIELDS, REASONS, CacheKind, CacheStats, RunCache
-from marsdisk.errors import CacheError, CacheRefusedError
+from marsdisk.common.errors import CacheError, CacheRefusedError
 
 KINDS = list(CacheKind)
 

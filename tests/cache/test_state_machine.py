@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from marsdisk.cache import CacheKind, RunCache, _arrays
+from marsdisk.classic.scheme import classic_disk
 from marsdisk.config import build_config
-from marsdisk.derived import derive
 from marsdisk.physics.smol import ImexWorkspace
 from marsdisk.result import RunResult
-from marsdisk.start import disk_at_start
-from marsdisk.zero_d import classic_disk, run_zero_d
+from marsdisk.run.derived import derive
+from marsdisk.run.start import disk_at_start
+from marsdisk.zero_d import run_zero_d
 
 BASE: dict[str, Any] = {
     "disk": {"r_in_RM": 1.0, "r_out_RM": 2.7},

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from marsdisk.cache import REASONS, CacheKind, CacheStats, RunCache
+from marsdisk.classic.scheme import classic_disk
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics.dynamics import dispersion_speed
 from marsdisk.physics.smol import ImexWorkspace
 from marsdisk.result import RunResult
-from marsdisk.start import disk_at_start
-from marsdisk.zero_d import classic_disk, run_zero_d
+from marsdisk.run.derived import derive
+from marsdisk.run.start import disk_at_start
+from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
 KINDS = list(CacheKind)

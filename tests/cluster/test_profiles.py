@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from small_sweeps import CONFIGS, sweep_file
 
 import sweep.cli.commands
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 from sweep.workers.profiles import JobsProfile, Scheduler, load_profile
 from sweep.workers.start import loud
 

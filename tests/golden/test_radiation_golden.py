@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.io.efficiency_tables import shipped_qpr_table
 from marsdisk.physics.constants import R_MARS
 from marsdisk.physics.orbit import angular_velocity
-from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
+from marsdisk.physics.qpr_table import look_up
 from marsdisk.physics.radiation import (
     beta,
     blowout_size,

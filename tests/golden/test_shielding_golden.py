@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from marsdisk.io.law_tables import read_phi_table
 from marsdisk.physics.opacity import line_of_sight_factor
 from marsdisk.physics.shielding import (
     ShieldingLaw,
     analytic,
     effective_opacity,
     phi_at,
-    read_phi_table,
     surface_density_at_tau1,
     unshielded,
 )

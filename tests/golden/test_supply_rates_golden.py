@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.io.law_tables import read_supply_table
 from marsdisk.physics.supply import (
     SupplyLaw,
     SupplySegment,
-    read_supply_table,
     scale_kinks,
     supply_law,
     supply_rate_and_slope,

@@ -11,13 +11,13 @@ import pytest
 from plain_drivers import dust, plain_drivers
 
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics import temperature
 from marsdisk.physics.collide import compute_collision_kernel_C1
 from marsdisk.physics.collisions_smol import _fragment_tensor, step_collisions
 from marsdisk.physics.grid import Array, grain_mass, make_grid
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.physics.radiation import radiation_pressure
+from marsdisk.run.derived import derive
 from marsdisk.solver.control import Limits
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P

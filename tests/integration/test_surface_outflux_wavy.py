@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics.constants import M_MARS
 from marsdisk.physics.grid import Array, grain_mass
 from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.sinks import blowout_sink_vector
 from marsdisk.result import RunResult
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 #: Shaped as the baseline, but of grains alike enough for the classic step, partly below the

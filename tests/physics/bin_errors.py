@@ -4,8 +4,14 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from marsdisk.accuracy.convergence import (
+    COMPARED,
+    QUANTITIES,
+    Convergence,
+    check_run,
+    relative_difference,
+)
 from marsdisk.config import RunConfig, build_config, merge
-from marsdisk.convergence import COMPARED, QUANTITIES, Convergence, check_run, relative_difference
 from marsdisk.zero_d import run_zero_d
 
 #: The melt set-up as it was when the errors were measured, whatever becomes of the shipped one.

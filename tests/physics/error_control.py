@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from marsdisk.common.errors import SolverError
 from marsdisk.config import RunConfig, build_config, merge, read_config
-from marsdisk.errors import SolverError
 from marsdisk.result import RunResult
 from marsdisk.zero_d import run_zero_d
 

@@ -8,9 +8,10 @@ import pytest
 from setups import scipy_solution, watched
 
 from marsdisk.config import RunConfig
+from marsdisk.io.efficiency_tables import shipped_qext_table
 from marsdisk.physics.constants import M_MARS, SIGMA_SB
 from marsdisk.physics.orbit import annulus_area, orbital_period, reference_radius
-from marsdisk.physics.qpr_table import look_up, shipped_qext_table
+from marsdisk.physics.qpr_table import look_up
 
 RTOL = 1e-6
 CASES = range(20)

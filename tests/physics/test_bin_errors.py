@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from bin_errors import LAWS, SETUPS, bin_errors, checked
 
-from marsdisk.convergence import COMPARED, relative_difference
-from marsdisk.extrapolation import LEAST_ORDER
+from marsdisk.accuracy.convergence import COMPARED, relative_difference
+from marsdisk.accuracy.extrapolation import LEAST_ORDER
 
 #: Set-ups that go without many bins in ``make test``: supplied, decaying, and sublimating ones.
 QUICK = ("melt", "melt, no supply, cools", "three slopes", "sublimation by advection, no supply")

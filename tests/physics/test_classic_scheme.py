@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import ConfigError, SolverError
 from marsdisk.config import RunConfig, build_config
-from marsdisk.errors import ConfigError, SolverError
 from marsdisk.result import StopReason
 from marsdisk.zero_d import run_zero_d
 

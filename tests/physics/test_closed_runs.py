@@ -10,12 +10,12 @@ import pytest
 from points import one_at_a_time
 
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics.constants import M_MARS, R_GAS, SIGMA_SB, YEAR
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.physics.sublimation import grain_heating
 from marsdisk.physics.vapour import SETS
 from marsdisk.result import RunResult
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

@@ -8,10 +8,10 @@ import pytest
 from points import one_at_a_time
 
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics.constants import SIGMA_SB
 from marsdisk.physics.radiation import radiation_pressure
 from marsdisk.result import StopReason
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import ConfigError, SolverError
 from marsdisk.config import RunConfig
-from marsdisk.errors import ConfigError, SolverError
 from marsdisk.physics.constants import M_MARS
 from marsdisk.physics.grid import grain_mass
 from marsdisk.physics.orbit import annulus_area

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 import marsdisk
-from marsdisk.cache import RunCache
-from marsdisk.config import RunConfig
-from marsdisk.convergence import (
+from marsdisk.accuracy.convergence import (
     BINS_LIMIT,
     COMPARED,
     QUANTITIES,
@@ -23,8 +21,10 @@ from marsdisk.convergence import (
     relative_difference,
     tolerance_for,
 )
-from marsdisk.errors import ConfigError, SolverError
-from marsdisk.extrapolation import extrapolated_error
+from marsdisk.accuracy.extrapolation import extrapolated_error
+from marsdisk.cache import RunCache
+from marsdisk.common.errors import ConfigError, SolverError
+from marsdisk.config import RunConfig
 from marsdisk.result import RunResult
 from marsdisk.zero_d import run_zero_d
 
@@ -272,7 +272,7 @@ def test_a_run_to_compare_with_that_cannot_go_on_is_told_from_the_run_itself(
 ) -> None:
     with pytest.raises(SolverError, match=r"^numerics.max_steps = 3 reached"):
         check_run(shipped("melt_simple", {"numerics.max_steps": 3}))
-    monkeypatch.setattr("marsdisk.convergence.MORE_STEPS", 1)
+    monkeypatch.setattr("marsdisk.accuracy.convergence.MORE_STEPS", 1)
     with pytest.raises(
         SolverError,
         match=r"^the run with tighter steps, to compare with: numerics.max_steps = 70 reached",

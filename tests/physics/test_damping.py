@@ -14,15 +14,15 @@ from setups import solve as solve_ring
 
 from marsdisk import zero_d
 from marsdisk.cache import REASONS, CacheKind, RunCache
+from marsdisk.common.errors import ConfigError, SolverError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError, SolverError
 from marsdisk.physics import dynamics, orbit, temperature
 from marsdisk.physics.dynamics import Motion, relaxed
 from marsdisk.physics.grid import Array
 from marsdisk.physics.phase import SOLID
 from marsdisk.physics.sublimation import grain_heating
 from marsdisk.result import RunResult, StopReason
+from marsdisk.run.derived import derive
 from marsdisk.solver.control import Limits
 from marsdisk.solver.integrate import integrate
 from marsdisk.solver.methods import RODAS5P

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError
 from marsdisk.physics.collide import compute_collision_kernel_C1, pair_areas, rate_coefficient
 from marsdisk.physics.collisions_smol import _fragment_tensor
 from marsdisk.physics.energy import energy_rates, energy_terms, relative_energy, retained_fraction
@@ -17,6 +16,7 @@ from marsdisk.physics.grid import grain_mass
 from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.qstar import QStarLaw
 from marsdisk.result import RunResult
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 GAIN = np.load(Path(__file__).parents[1] / "data" / "gain.npz")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marsdisk.extrapolation import LEAST_ORDER, MOST_ORDER, extrapolated_error
+from marsdisk.accuracy.extrapolation import LEAST_ORDER, MOST_ORDER, extrapolated_error
 
 POSITIVE = st.floats(1e-30, 1e30)
 

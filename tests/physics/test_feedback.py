@@ -15,8 +15,8 @@ from points import one_at_a_time
 from scipy import integrate as scipy_integrate
 from setups import Ring, jacobian_of, make_drivers, make_ring, rate_of, solve
 
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.errors import ConfigError
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.grid import Array

@@ -20,11 +20,7 @@ from marsdisk.physics.phase import (
     phase_of,
     unsolid_fraction,
 )
-from marsdisk.physics.sinks import (
-    blowout_sink_vector,
-    gas_drag_rates,
-    sublimation_sink_rates,
-)
+from marsdisk.physics.sinks import blowout_sink_vector, gas_drag_rates, sublimation_sink_rates
 from marsdisk.physics.sublimation import (
     grain_heating,
     kink_temperatures,

@@ -10,7 +10,6 @@ from points import one_at_a_time
 from scipy.special import lambertw
 
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import C_LIGHT, DAY, M_MARS, R_MARS, SIGMA_SB, G
 from marsdisk.physics.grid import Array, grain_mass
@@ -26,6 +25,7 @@ from marsdisk.physics.temperature import (
     slab,
     temperature_and_slope,
 )
+from marsdisk.run.derived import derive
 
 Shipped = Callable[..., RunConfig]
 Inputs = dict[str, float]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import SolverError
 from marsdisk.config import RunConfig
-from marsdisk.errors import SolverError
-from marsdisk.ledger import cures
+from marsdisk.run.ledger import cures
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]
@@ -147,7 +147,7 @@ def test_a_cure_beyond_what_a_key_takes_is_not_given(shipped: Shipped) -> None:
 def test_where_no_cure_was_found_none_is_named(
     shipped: Shipped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marsdisk.ledger.cures", lambda *about: iter(()))
+    monkeypatch.setattr("marsdisk.run.ledger.cures", lambda *about: iter(()))
     with pytest.raises(
         SolverError, match="neither lower tolerances nor a thicker disk were found to cure it"
     ):

@@ -15,10 +15,11 @@ from setups import make_drivers, make_ring, solve
 
 from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
+from marsdisk.io.efficiency_tables import shipped_qext_table
 from marsdisk.notes import Note
 from marsdisk.physics import temperature
 from marsdisk.physics.opacity import lit_share
-from marsdisk.physics.qpr_table import look_up, shipped_qext_table
+from marsdisk.physics.qpr_table import look_up
 from marsdisk.solver.drivers import Drivers
 from marsdisk.zero_d import run_zero_d
 

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from marsdisk.cli import main
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError
 from marsdisk.physics import temperature
 from marsdisk.physics.sublimation import grain_heating
 from marsdisk.result import StopReason
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -12,17 +12,16 @@ import scipy.integrate
 from transparent_forsterite import TRANSPARENT_FORSTERITE
 
 import marsdisk
-from marsdisk import mie, qpr, qpr_compare
-from marsdisk.optical_constants import OpticalConstants
-from marsdisk.physics.grid import Array
-from marsdisk.physics.qpr_table import (
-    QextTable,
-    look_up,
+from marsdisk.io.efficiency_tables import (
     read_qext_table,
     read_qpr_table,
     shipped_qext_table,
     shipped_qpr_table,
 )
+from marsdisk.physics.grid import Array
+from marsdisk.physics.qpr_table import QextTable, look_up
+from marsdisk.qpr import build, compare, mie
+from marsdisk.qpr.optical_constants import OpticalConstants
 
 pytestmark = pytest.mark.filterwarnings("ignore:miepython runs without numba")
 
@@ -138,7 +137,7 @@ def test_both_tables_are_as_they_were_read_and_name_both_files(tmp_path: Path) -
     nk.write_text("# test glass\nwavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n", encoding="utf-8")
     out = tmp_path / "my pressure.csv"
     ext = tmp_path / "e.csv"
-    pressure, extinction = qpr.build_tables(nk, out, ext, **COARSE)
+    pressure, extinction = build.build_tables(nk, out, ext, **COARSE)
     assert pressure == read_qpr_table(out)
     assert extinction == read_qext_table(ext)
     assert (pressure.name, extinction.name) == ("my pressure", "e")
@@ -153,8 +152,8 @@ def test_both_tables_are_as_they_were_read_and_name_both_files(tmp_path: Path) -
 def test_without_a_second_file_the_first_is_the_same_but_for_the_command(tmp_path: Path) -> None:
     nk = tmp_path / "nk.csv"
     nk.write_text("wavelength_um,n,k\n1,1.5,0.1\n1.01,1.6,0.1\n", encoding="utf-8")
-    tables = qpr.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
-    alone = qpr.build_tables(nk, tmp_path / "b.csv", **COARSE)
+    tables = build.build_tables(nk, tmp_path / "a.csv", tmp_path / "e.csv", **COARSE)
+    alone = build.build_tables(nk, tmp_path / "b.csv", **COARSE)
     assert alone == tables
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv", "e.csv", "nk.csv"]
     with_ext = (tmp_path / "a.csv").read_text(encoding="utf-8")
@@ -236,11 +235,11 @@ def test_two_tables_of_extinction_are_compared(
     path = tmp_path / "twice.csv"
     shipped = shipped_qext_table("forsterite")
     twice = QextTable(shipped.log_s, shipped.T, 2.0 * shipped.Q, "twice")
-    qpr.write_table(path, twice, digits=8)
-    assert qpr_compare.main(["--ext", str(path), "forsterite"]) == 0
+    build.write_table(path, twice, digits=8)
+    assert compare.main(["--ext", str(path), "forsterite"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ratio twice / forsterite"
     assert all(line.split()[-3:] == ["2.000"] * 3 for line in lines[2:])
     with pytest.raises(SystemExit):
-        qpr_compare.main([str(path), "forsterite"])
+        compare.main([str(path), "forsterite"])
     assert "a table of <Q_ext>, where one of <Q_pr> is needed" in capsys.readouterr().err

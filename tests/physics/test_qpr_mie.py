@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 from transparent_forsterite import TRANSPARENT_FORSTERITE
 
-from marsdisk import mie, qpr, qpr_compare
 from marsdisk.cli import qpr as qpr_command
-from marsdisk.optical_constants import OpticalConstants, read_optical_constants, refine
-from marsdisk.physics.qpr_table import (
-    QprTable,
-    look_up,
-    read_qpr_table,
-    shipped_qpr_table,
-)
+from marsdisk.io.efficiency_tables import read_qpr_table, shipped_qpr_table
+from marsdisk.physics.qpr_table import QprTable, look_up
+from marsdisk.qpr import build, compare, mie
+from marsdisk.qpr.optical_constants import OpticalConstants, read_optical_constants, refine
 
 pytestmark = pytest.mark.filterwarnings("ignore:miepython runs without numba")
 
@@ -219,19 +215,19 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_grids_span_the_model_and_bound_their_steps() -> None:
-    s = qpr.size_grid()
-    T = qpr.temperature_grid()
+    s = build.size_grid()
+    T = build.temperature_grid()
     assert (s[0], s[-1], T[0], T[-1]) == (1e-8, 3.0, 300.0, 6500.0)
     assert (np.diff(s) > 0).all()
     assert (np.diff(T) > 0).all()
     assert np.diff(T).max() <= 100.0
     # Whole kelvins: half a kelvin at either end of a step of 11 K.
-    assert (np.diff(T) / T[:-1]).max() < qpr.MAX_RELATIVE_TEMPERATURE_STEP + 1.0 / 300.0
+    assert (np.diff(T) / T[:-1]).max() < build.MAX_RELATIVE_TEMPERATURE_STEP + 1.0 / 300.0
     assert np.diff(np.log10(s[s <= 1e-6])).max() <= 1 / 46 * (1 + 1e-3)
     with pytest.raises(ValueError, match="sizes_per_decade"):
-        qpr.size_grid(0)
+        build.size_grid(0)
     with pytest.raises(ValueError, match="temperature_step"):
-        qpr.temperature_grid(0.0)
+        build.temperature_grid(0.0)
 
 
 def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: Path) -> None:
@@ -242,10 +238,10 @@ def test_build_table_writes_what_it_returns_and_the_same_bytes_again(tmp_path: P
     second = tmp_path / "second" / "out.csv"
     for out in (first, second):
         out.parent.mkdir()
-    table, _ = qpr.build_tables(nk, first, sizes_per_decade=2, temperature_step=3000.0)
+    table, _ = build.build_tables(nk, first, sizes_per_decade=2, temperature_step=3000.0)
     assert table == read_qpr_table(first)
     assert table.name == "out"
-    qpr.build_tables(nk, second, sizes_per_decade=2, temperature_step=3000.0)
+    build.build_tables(nk, second, sizes_per_decade=2, temperature_step=3000.0)
     assert first.read_bytes() == second.read_bytes()
     text = first.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
@@ -290,9 +286,9 @@ def test_compare_prints_ratios_by_band(tmp_path: Path, capsys: pytest.CaptureFix
     base = QprTable(log_s, T, np.ones((2, 3)), "base")
     twice = tmp_path / "twice.csv"
     path = tmp_path / "base.csv"
-    qpr.write_table(path, base)
-    qpr.write_table(twice, QprTable(log_s, T, np.full((2, 3), 2.0), "twice"))
-    assert qpr_compare.main([str(twice), str(path)]) == 0
+    build.write_table(path, base)
+    build.write_table(twice, QprTable(log_s, T, np.full((2, 3), 2.0), "twice"))
+    assert compare.main([str(twice), str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ratio twice / base"
     assert len(lines) == 2 + 6
@@ -303,13 +299,13 @@ def test_compare_with_a_bad_file_exits_with_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        qpr_compare.main(["forsterite", str(tmp_path / "none.csv")])
+        compare.main(["forsterite", str(tmp_path / "none.csv")])
     assert stop.value.code == 2
     assert "none.csv" in capsys.readouterr().err
 
 
 def test_the_command_computes_the_tables_that_the_function_does() -> None:
-    defaults = {name: p.default for name, p in signature(qpr.build_tables).parameters.items()}
+    defaults = {name: p.default for name, p in signature(build.build_tables).parameters.items()}
     options = {option.name: option.default for option in qpr_command.params}
     for name in ("sizes_per_decade", "temperature_step"):
         assert options[name] == defaults[name]

@@ -8,17 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marsdisk.physics.qpr_table import (
+from marsdisk.io.efficiency_tables import (
     SHIPPED,
-    QextTable,
-    QprTable,
-    look_up,
-    outside_table,
     read_qext_table,
     read_qpr_table,
     shipped_qext_table,
     shipped_qpr_table,
 )
+from marsdisk.physics.qpr_table import QextTable, QprTable, look_up, outside_table
 
 S = np.array([1e-7, 1e-6, 1e-5])
 T = np.array([1000.0, 2000.0])

@@ -13,15 +13,15 @@ from plain_drivers import RHO
 from rich.console import Console
 
 import sweep
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError
 from marsdisk.notes import Note
 from marsdisk.physics.constants import M_MARS, R_MARS, SIGMA_SB, G
 from marsdisk.physics.grid import grain_mass
 from marsdisk.physics.orbit import annulus_area
 from marsdisk.physics.vapour import SETS
 from marsdisk.result import GATES
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 from sweep.running.session import run_sweep
 from sweep.spec.file import load_sweep

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.errors import ConfigError
+from marsdisk.io.law_tables import read_phi_table
 from marsdisk.physics.opacity import surface_density_of_mass
 from marsdisk.physics.shielding import (
     ShieldingLaw,
     analytic,
     effective_opacity,
     phi_at,
-    read_phi_table,
     surface_density_at_tau1,
     tabulated,
     unshielded,

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError
 from marsdisk.physics.constants import M_MARS, YEAR
 from marsdisk.physics.grid import grain_mass
 from marsdisk.physics.orbit import annulus_area
@@ -17,6 +16,7 @@ from marsdisk.physics.sinks import gas_drag_rates
 from marsdisk.physics.sublimation import grain_heating, shrinking_speed_and_slope
 from marsdisk.physics.vapour import SETS, vapour_of
 from marsdisk.result import RunResult, StopReason
+from marsdisk.run.derived import derive
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

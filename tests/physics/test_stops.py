@@ -11,15 +11,15 @@ from click.testing import CliRunner
 from setups import Ring, make_drivers, make_ring
 
 from marsdisk.cli import main
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig
-from marsdisk.derived import derive
-from marsdisk.errors import ConfigError
 from marsdisk.notes import Note
 from marsdisk.physics import temperature
 from marsdisk.physics.constants import YEAR
 from marsdisk.physics.opacity import geometric_opacity
 from marsdisk.physics.phase import SOLID, PhaseLaw
 from marsdisk.result import StopReason
+from marsdisk.run.derived import derive
 from marsdisk.solver.control import Limits
 from marsdisk.solver.drivers import ENTRIES, Drivers, blowout_state, piece_of, set_loss_rates
 from marsdisk.solver.events import (

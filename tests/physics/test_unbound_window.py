@@ -10,8 +10,9 @@ from setups import watched
 
 from marsdisk._jit import interpreted
 from marsdisk.config import RunConfig
+from marsdisk.io.efficiency_tables import shipped_qpr_table
 from marsdisk.notes import Note
-from marsdisk.physics.qpr_table import look_up, shipped_qpr_table
+from marsdisk.physics.qpr_table import look_up
 from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
 from marsdisk.result import StopReason
 from marsdisk.solver.drivers import drive

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from marsdisk.optical_constants import OpticalConstants
+from marsdisk.qpr.optical_constants import OpticalConstants
 
 #: At 295 K, mean of the three axes, where k = 0 or very small: wavelength [um], n (from the shipped
 #: tables' source). Longer waves pass the grain (n = 1).

@@ -12,8 +12,8 @@ import pytest
 from small_sweeps import MELT
 
 import sweep.workers.block
+from marsdisk.common.errors import MarsDiskError
 from marsdisk.config import RunConfig, load_config
-from marsdisk.errors import MarsDiskError
 from marsdisk.result import RunResult
 from marsdisk.zero_d import run_zero_d
 

@@ -7,7 +7,7 @@ import pytest
 
 from marsdisk.cache import CacheKind, RunCache
 from marsdisk.config import RunConfig
-from marsdisk.derived import cache_identity
+from marsdisk.run.derived import cache_identity
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from marsdisk.accuracy.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
+from marsdisk.accuracy.extrapolation import extrapolated_error
 from marsdisk.cli import main
-from marsdisk.convergence import BINS_LIMIT, QUANTITIES, TIME_LIMIT
-from marsdisk.extrapolation import extrapolated_error
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MONTH = ("--set", "numerics.t_end_years=0.1")
@@ -167,7 +167,7 @@ def test_for_programs_it_prints_the_same_as_json(
 
 def test_an_infinite_difference_is_null_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "marsdisk.convergence.relative_difference", lambda value, reference: float("inf")
+        "marsdisk.accuracy.convergence.relative_difference", lambda value, reference: float("inf")
     )
     done = check(*MONTH, "--json")
     assert done.exit_code == 1

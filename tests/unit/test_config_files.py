@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 import marsdisk
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, build_config, load_config, merge, read_config
-from marsdisk.errors import ConfigError
-from marsdisk.physics.qpr_table import shipped_qext_table
+from marsdisk.io.efficiency_tables import shipped_qext_table
 
 MINIMAL = """\
 disk: {r_in_RM: 1.0, r_out_RM: 2.7}

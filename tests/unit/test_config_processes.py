@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import create_model
 
-import marsdisk.config_processes  # noqa: F401 - whose sections are subclasses, too
-from marsdisk.config_sections import Section
+import marsdisk.config.processes  # noqa: F401 - whose sections are subclasses, too
+from marsdisk.config.sections import Section
 
 
 def with_subclasses(model: type[Section]) -> Iterator[type[Section]]:

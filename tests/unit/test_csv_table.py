@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marsdisk.optical_constants import read_optical_constants
-from marsdisk.physics.csv_table import read_csv_table
-from marsdisk.physics.qpr_table import read_qext_table, read_qpr_table
-from marsdisk.physics.shielding import read_phi_table
-from marsdisk.physics.supply import read_supply_table
-from marsdisk.physics.vapour import read_vapour_table
+from marsdisk.io.csv_table import read_csv_table
+from marsdisk.io.efficiency_tables import read_qext_table, read_qpr_table
+from marsdisk.io.law_tables import read_phi_table, read_supply_table, read_vapour_table
+from marsdisk.qpr.optical_constants import read_optical_constants
 
 
 def written(folder: Path, content: str) -> Path:

@@ -4,7 +4,13 @@ import pickle
 
 import pytest
 
-from marsdisk.errors import CacheError, CacheRefusedError, ConfigError, MarsDiskError, SolverError
+from marsdisk.common.errors import (
+    CacheError,
+    CacheRefusedError,
+    ConfigError,
+    MarsDiskError,
+    SolverError,
+)
 
 
 @pytest.mark.parametrize(

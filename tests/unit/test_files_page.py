@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import marsdisk
-from marsdisk.errors import ConfigError
-from marsdisk.yamlfile import parse_yaml
+from marsdisk.common.errors import ConfigError
+from marsdisk.config.yaml_file import parse_yaml
 
 PAGE = (Path(marsdisk.__file__).parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| (.*?) \| (.*) \|$", PAGE, re.MULTILINE))

@@ -13,6 +13,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import marsdisk
+from marsdisk._jit import KERNEL_SOURCES
 from tests.imports import arrows_of, knots_of, layer_of, module_name, upward, within
 from tests.imports import imports as imports_of_file
 
@@ -58,6 +59,13 @@ def test_physics_imports_only_physics_and_the_compiler(path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", folder("physics"), ids=name_of)
+def test_physics_reads_no_files(path: Path) -> None:
+    assert not [name for name in imports(path) if within(name, "os", "pathlib", "io", "csv")]
+    called = {node.func for node in ast.walk(parse(path)) if isinstance(node, ast.Call)}
+    assert "open" not in {name.id for name in called if isinstance(name, ast.Name)}
+
+
 @pytest.mark.parametrize("path", folder("solver"), ids=name_of)
 def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
     own_modules = [name for name in imports(path) if within(name, "marsdisk")]
@@ -65,6 +73,22 @@ def test_the_solver_imports_only_physics_and_the_compiler(path: Path) -> None:
     assert not [name for name in own_modules if not within(name, *below)]
 
 
+#: The layers of ``marsdisk`` from the bottom up, with the packages and modules of each.
+MODEL_LAYERS = {
+    "common": ["common"],
+    "compiler": ["_jit"],
+    "physics": ["physics"],
+    "solver, io": ["solver", "io"],
+    "config, qpr": ["config", "qpr"],
+    "cache, notes": ["cache", "notes"],
+    "result": ["result"],
+    "run": ["run"],
+    "classic": ["classic"],
+    "zero_d": ["zero_d"],
+    "accuracy": ["accuracy"],
+    "report": ["report"],
+    "cli": ["cli"],
+}
 #: The layers of ``sweep`` from the bottom up, with the packages of each.
 LAYERS = {
     "common": ["common"],
@@ -77,25 +101,30 @@ LAYERS = {
     "plots, report, browse": ["plots", "report", "browse"],
     "cli": ["cli"],
 }
-ARROWS = arrows_of(ROOT, "sweep")
+LAYERS_OF = {"marsdisk": MODEL_LAYERS, "sweep": LAYERS}
+ARROWS = {package: arrows_of(ROOT, package) for package in LAYERS_OF}
 
 
-def test_imports_of_sweep_go_down() -> None:
-    assert upward(ARROWS, LAYERS) == set()
+@pytest.mark.parametrize("package", LAYERS_OF)
+def test_imports_go_down(package: str) -> None:
+    assert upward(ARROWS[package], LAYERS_OF[package]) == set()
 
 
-def test_packages_of_a_layer_do_not_import_each_other() -> None:
+@pytest.mark.parametrize("package", LAYERS_OF)
+def test_packages_of_a_layer_do_not_import_each_other(package: str) -> None:
+    layers = LAYERS_OF[package]
     sideways = set()
-    for start, end in ARROWS:
-        if layer_of(start, LAYERS) == layer_of(end, LAYERS):
+    for start, end in ARROWS[package]:
+        if layer_of(start, layers) == layer_of(end, layers):
             packages = start.split(".")[1], end.split(".")[1]
             if packages[0] != packages[1]:
                 sideways.add(packages)
     assert sideways == set()
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
-    assert knots_of(ARROWS) == set()
+@pytest.mark.parametrize("package", LAYERS_OF)
+def test_modules_do_not_import_each_other_in_a_circle(package: str) -> None:
+    assert knots_of(ARROWS[package]) == set()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -108,8 +137,8 @@ def test_only_one_module_compiles(path: Path) -> None:
 def test_only_the_compiler_reads_the_environment(path: Path) -> None:
     attributes = {node.attr for node in ast.walk(parse(path)) if isinstance(node, ast.Attribute)}
     named = attributes | {name.split(".")[-1] for name in imports(path)}
-    # marsdisk.mie tells miepython to compile, which has no other switch
-    if name_of(path) not in {"marsdisk._jit", "marsdisk.mie"}:
+    # marsdisk.qpr.mie tells miepython to compile, which has no other switch
+    if name_of(path) not in {"marsdisk._jit", "marsdisk.qpr.mie"}:
         assert not named & {"environ", "environb", "getenv", "getenvb"}
 
 
@@ -222,6 +251,11 @@ def test_there_are_kernels_to_look_at() -> None:
         "marsdisk.physics.radiation.blowout_size",
         "marsdisk.physics.smol._factored_gain",
     } <= set(KERNELS)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_stands_where_an_edit_of_it_makes_a_new_folder_of_compiled_code(name: str) -> None:
+    assert within(name, *(f"marsdisk.{part.removesuffix('.py')}" for part in KERNEL_SOURCES))
 
 
 @pytest.mark.parametrize("name", KERNELS)

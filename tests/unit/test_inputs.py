@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marsdisk.config import RunConfig
-from marsdisk.inputs import inputs_digest
+from marsdisk.run.inputs import inputs_digest
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from marsdisk import _jit
-from marsdisk.private_folders import describe_intruders
+from marsdisk.common.private_folders import describe_intruders
 
 VICTIM = 65534
 STRANGER = 1234

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from marsdisk import profiling
 from marsdisk.cache import RunCache
+from marsdisk.classic import profiling
+from marsdisk.classic.profiling import FUNCTIONS, StepProfile, profile_step
 from marsdisk.cli import main
 from marsdisk.config import load_config
-from marsdisk.profiling import FUNCTIONS, StepProfile, profile_step
-from marsdisk.report import print_profile
+from marsdisk.report.profile import print_profile
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "mars_0d_baseline.yaml")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import marsdisk.qpr
+import marsdisk.qpr.build
 from marsdisk.cli import main
-from marsdisk.mie import Efficiencies
+from marsdisk.io.efficiency_tables import read_qext_table, read_qpr_table
 from marsdisk.physics.grid import Array
-from marsdisk.physics.qpr_table import read_qext_table, read_qpr_table
+from marsdisk.qpr.mie import Efficiencies
 
 MINE = b"mine, and not to be lost\n"
 
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def compute(constants: object, s: Array, T: Array, progress: object = None) -> Efficiencies:
         return Efficiencies(np.ones((T.size, s.size)), np.full((T.size, s.size), 2.0))
 
-    monkeypatch.setattr(marsdisk.qpr, "compute_planck_means", compute)
+    monkeypatch.setattr(marsdisk.qpr.build, "compute_planck_means", compute)
     return folder
 
 

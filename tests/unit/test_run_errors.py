@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from marsdisk.common.errors import ConfigError, SolverError
 from marsdisk.config import RunConfig
-from marsdisk.errors import ConfigError, SolverError
 from marsdisk.zero_d import run_zero_d
 
 Shipped = Callable[..., RunConfig]

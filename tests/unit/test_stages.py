@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marsdisk.cache import RunCache
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, build_config, merge, read_config
-from marsdisk.derived import cache_identity, derive
-from marsdisk.errors import ConfigError
-from marsdisk.stages import Memory, stage
-from marsdisk.start import check, disk_at_start, drivers_of, shielding_of
+from marsdisk.run.derived import cache_identity, derive
+from marsdisk.run.stages import Memory, stage
+from marsdisk.run.start import check, disk_at_start, drivers_of, shielding_of
 from marsdisk.zero_d import prepare
 
 BASE = read_config(Path(__file__).parents[2] / "configs" / "mars_0d_melt_simple.yaml")

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from marsdisk.commands import override_text, parse_override
-from marsdisk.errors import ConfigError
-from marsdisk.physics.csv_table import read_csv_table
-from marsdisk.yaml_reader import MAX_DEPTH, MAX_PATH, MAX_REPEATED, read_document
-from marsdisk.yamlfile import parse_yaml, read_yaml_mapping, yaml_text
+from marsdisk.cli.options import override_text, parse_override
+from marsdisk.common.errors import ConfigError
+from marsdisk.config.yaml_file import parse_yaml, read_yaml_mapping, yaml_text
+from marsdisk.config.yaml_reader import MAX_DEPTH, MAX_PATH, MAX_REPEATED, read_document
+from marsdisk.io.csv_table import read_csv_table
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from marsdisk.cli import main
-from marsdisk.commands import parse_override
+from marsdisk.cli.options import parse_override
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, build_config, load_config, merge
-from marsdisk.config_errors import config_keys
-from marsdisk.errors import ConfigError
-from marsdisk.physics.textfile import number_advice
-from marsdisk.yamlfile import read_yaml_mapping, yaml_text
+from marsdisk.config.keys import config_keys
+from marsdisk.config.yaml_file import read_yaml_mapping, yaml_text
+from marsdisk.io.numbers import number_advice
 from sweep.planning.plan import make_plan
 from sweep.spec.file import SweepSpec, load_sweep
 from sweep.workers.profiles import JobsProfile, KubernetesProfile, LocalProfile, load_profile

@@ -8,18 +8,14 @@ import numpy as np
 from scipy import constants as nature
 from scipy import optimize
 
-from marsdisk import qpr
-from marsdisk.mie import compute_planck_means, load_miepython
-from marsdisk.optical_constants import OpticalConstants
+from marsdisk.io.efficiency_tables import read_qpr_table
 from marsdisk.physics.constants import M_MARS, R_MARS
 from marsdisk.physics.grid import Array
-from marsdisk.physics.qpr_table import QprTable, look_up, read_qpr_table
-from marsdisk.physics.radiation import (
-    beta,
-    blowout_size,
-    radiation_pressure,
-    smallest_unbound_size,
-)
+from marsdisk.physics.qpr_table import QprTable, look_up
+from marsdisk.physics.radiation import beta, blowout_size, radiation_pressure, smallest_unbound_size
+from marsdisk.qpr import build
+from marsdisk.qpr.mie import compute_planck_means, load_miepython
+from marsdisk.qpr.optical_constants import OpticalConstants
 from marsdisk.zero_d import run_zero_d
 
 from .case import Case, Curve, Outcome, Panel, Row
@@ -46,7 +42,7 @@ def table_of_the_model() -> QprTable:
     Q = compute_planck_means([constants], SIZES, TABLE_TEMPERATURES).Q_pr
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
-        qpr.write_table(path, QprTable(np.log(SIZES), TABLE_TEMPERATURES, Q, "table"), digits=8)
+        build.write_table(path, QprTable(np.log(SIZES), TABLE_TEMPERATURES, Q, "table"), digits=8)
         return read_qpr_table(path)
 
 
@@ -106,7 +102,7 @@ def blowout_size_of_a_run(T: float) -> float:
     """Return s_blow [m] of a run that reads the table from a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
-        qpr.write_table(path, table_of_the_model(), digits=8)
+        build.write_table(path, table_of_the_model(), digits=8)
         run = run_zero_d(
             config_with(
                 temperature={"law": "constant", "T0": T},

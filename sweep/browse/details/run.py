@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marsdisk.errors import MarsDiskError
+from marsdisk.common.errors import MarsDiskError
 
 from ...common.text import text
 from ...store import layout

@@ -7,7 +7,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, Row, Select, Slider, Span
 from numpy.typing import NDArray
 
-from marsdisk.errors import MarsDiskError
+from marsdisk.common.errors import MarsDiskError
 from marsdisk.physics.constants import YEAR
 
 from ...results.densities import DENSITY_LABELS, ROUND_OFF_FRACTION, grain_mass, number_density

@@ -3,7 +3,7 @@
 import html
 from typing import TYPE_CHECKING, Any
 
-from marsdisk.yamlfile import yaml_text
+from marsdisk.config.yaml_file import yaml_text
 
 from ...common.text import text
 from ..parts import csv_text

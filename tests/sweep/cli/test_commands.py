@@ -30,9 +30,9 @@ from small_sweeps import (
 
 from marsdisk import _jit
 from marsdisk.config import RunConfig
-from marsdisk.config_errors import config_keys
+from marsdisk.config.keys import config_keys
 from marsdisk.notes import SENTENCES, Note
-from marsdisk.report import SERIES
+from marsdisk.report.result import SERIES
 from marsdisk.zero_d import ensure_compiled
 from sweep.planning.create_store import forecast
 from sweep.planning.plan import make_plan

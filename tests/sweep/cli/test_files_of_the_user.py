@@ -19,11 +19,11 @@ from small_sweeps import MELT, SCRIPTS, in_one_line, run_here, sweep_file
 from toy_model import BOUNDS, TINY, install, uniform
 
 import marsdisk.cli
-import marsdisk.qpr
+import marsdisk.qpr.build
 import sweep.cli.commands
-from marsdisk.mie import Efficiencies
-from marsdisk.outfile import OutFile, OutputError, plain_name
+from marsdisk.io.out_file import OutFile, OutputError, plain_name
 from marsdisk.physics.grid import Array
+from marsdisk.qpr.mie import Efficiencies
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     def fast(constants: object, s: Array, T: Array, progress: object = None) -> Efficiencies:
         return Efficiencies(np.ones((T.size, s.size)), np.full((T.size, s.size), 2.0))
 
-    monkeypatch.setattr(marsdisk.qpr, "compute_planck_means", fast)  # Mie sums take long
+    monkeypatch.setattr(marsdisk.qpr.build, "compute_planck_means", fast)  # Mie sums take long
     yield tmp_path
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".partial")] == []
 

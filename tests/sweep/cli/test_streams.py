@@ -263,8 +263,8 @@ def test_data_into_a_closed_standard_output_is_no_success(
 
 LONG = 300_000  # characters, more than a pipe takes at once
 PRINT = {
-    "text": "from marsdisk.streams import outlive_readers; outlive_readers(); print",
-    "data": "from marsdisk.commands import print_whole; print_whole",
+    "text": "from marsdisk.io.streams import outlive_readers; outlive_readers(); print",
+    "data": "from marsdisk.cli.program import print_whole; print_whole",
 }
 
 

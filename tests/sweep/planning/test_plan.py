@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from small_sweeps import CONFIGS, T0_AND_RINGS, run_here, sweep_file
 
+from marsdisk.common.errors import ConfigError
 from marsdisk.config import load_config
-from marsdisk.config_sections import Output
-from marsdisk.errors import ConfigError
+from marsdisk.config.sections import Output
 from sweep.planning.create_store import create
 from sweep.planning.plan import Plan, default_block, make_plan, run_id
 from sweep.spec.file import load_sweep

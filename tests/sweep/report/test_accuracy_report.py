@@ -13,7 +13,7 @@ from small_sweeps import T0_AND_RINGS, as_of_schema, in_one_line, run_command, r
 from zarr.codecs import Crc32cCodec
 
 import sweep
-from marsdisk.convergence import QUANTITIES
+from marsdisk.accuracy.convergence import QUANTITIES
 from sweep import plots
 from sweep.report.run_card import card
 from sweep.report.totals import accuracy_lines

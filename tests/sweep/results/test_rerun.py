@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from small_sweeps import T0_AND_RINGS, base_in, sweep_file
 
-from marsdisk.commands import parse_override
+from marsdisk.cli.options import parse_override
 from marsdisk.config import load_config
 from sweep.common.errors import StoreError
 from sweep.planning.plan import make_plan, run_id

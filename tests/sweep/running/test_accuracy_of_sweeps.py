@@ -23,9 +23,9 @@ from small_sweeps import (
 
 import sweep
 import sweep.workers.block
+from marsdisk.accuracy.convergence import QUANTITIES, check_run
+from marsdisk.common.errors import ConfigError, SolverError
 from marsdisk.config import build_config, merge
-from marsdisk.convergence import QUANTITIES, check_run
-from marsdisk.errors import ConfigError, SolverError
 from sweep.common.errors import PlanChangedError
 from sweep.planning.create_store import create, forecast
 from sweep.planning.plan import Plan, make_plan

@@ -22,7 +22,7 @@ from small_sweeps import (
 from toy_model import BOUNDS, TINY, install, uniform
 
 import sweep.running.session
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 from sweep.common.errors import Interrupted, PlanChangedError, StoreError, TooManyFailures
 from sweep.planning.plan import Plan, make_plan
 from sweep.report.plan_and_end import print_plan

@@ -12,7 +12,7 @@ from small_sweeps import assert_same_bits, run_here, sweep_file
 
 import sweep
 import sweep.spec.designs
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 from sweep.common.errors import PlanChangedError, StoreError
 from sweep.common.optional import ExtraMissingError
 from sweep.planning.plan import Plan

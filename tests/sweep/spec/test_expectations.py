@@ -20,8 +20,8 @@ from small_sweeps import (
 from toy_model import BOUNDS, TINY, install
 
 import sweep.cli.commands
-from marsdisk.commands import CHECK_FAILED
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.exit_codes import CHECK_FAILED
 from sweep.common.errors import PlanChangedError
 from sweep.planning.plan import Plan
 from sweep.results.judge import judge

@@ -8,7 +8,7 @@ import pytest
 from small_sweeps import SOME, T0_AND_RINGS, assert_same_bits, run_command, run_here, sweep_file
 
 import sweep.cli.commands
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 from sweep.common.errors import PlanChangedError
 from sweep.planning.create_store import create
 from sweep.planning.plan import make_plan

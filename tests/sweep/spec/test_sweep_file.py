@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_sweeps import CONFIGS, sweep_file
 
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
 from sweep.spec.file import Sweep, load_sweep
 
 Load = Callable[..., Sweep]

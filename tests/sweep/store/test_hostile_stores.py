@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
-from marsdisk.commands import printable
-from marsdisk.errors import ConfigError
+from marsdisk.common.errors import ConfigError
+from marsdisk.common.text import printable
 from sweep.cli import main
 from sweep.common.errors import StoreError
 from sweep.spec.file import load_sweep

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from small_sweeps import sweep_file
 
-from marsdisk.url_secrets import without_passwords
+from marsdisk.common.url_secrets import without_passwords
 from sweep.cli import main
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError

@@ -14,10 +14,10 @@ from small_sweeps import assert_same_bits, in_one_line, run_command, run_here, s
 
 import sweep
 import sweep.workers.block
+from marsdisk.accuracy.convergence import check_run
 from marsdisk.cache import RunCache
+from marsdisk.common.errors import SolverError
 from marsdisk.config import RunConfig
-from marsdisk.convergence import check_run
-from marsdisk.errors import SolverError
 from marsdisk.zero_d import ensure_compiled, finish, prepare, run_zero_d, solve
 from sweep.common.errors import TooManyFailures
 from sweep.running.progress import Allowance

@@ -1,0 +1,1 @@
+"""The numerical error of a run, from runs with tighter steps and other bins."""

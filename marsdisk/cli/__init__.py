@@ -1,0 +1,5 @@
+"""The command ``marsdisk``, and what it shares with ``sweep``."""
+
+from .commands import main
+
+__all__ = ["main"]

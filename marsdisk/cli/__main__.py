@@ -1,0 +1,5 @@
+"""``python -m marsdisk.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,63 @@
+"""Options that several commands of ``marsdisk`` and ``sweep`` have."""
+
+from typing import Any
+
+import click
+
+from .program import reporting
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Return the key and the value of ``key=value``, the value read as YAML.
+
+    Raises
+    ------
+    click.BadParameter
+        There is no key, or no ``=``.
+    ConfigError
+        The value is not YAML 1.2.
+    """
+    from ..common.text import shown, shown_text
+    from ..config.yaml_file import parse_yaml
+
+    key, separator, value = text.partition("=")
+    key = key.strip()
+    if not separator or not key:
+        example = "for example temperature.T0=3000"
+        raise click.BadParameter(f"{shown(text)} is not key=value, {example}")
+    return key, parse_yaml(value, f"--set {shown_text(text)}")
+
+
+def override_text(key: str, value: Any) -> str:
+    """Return ``key=value`` as :func:`parse_override` reads it."""
+    from ..config.yaml_file import yaml_text
+
+    document = yaml_text(value, default_flow_style=True, width=float("inf"))
+    text = document.rstrip().removesuffix("\n...")
+    return f"{key}={text}"
+
+
+def _overrides(
+    context: click.Context,
+    parameter: click.Parameter,  # noqa: ARG001 (click passes it by position)
+    values: tuple[str, ...],
+) -> dict[str, Any]:
+    from ..common.text import shown_text
+
+    overrides: dict[str, Any] = {}
+    for key, value in reporting(context, lambda: list(map(parse_override, values))):
+        if key in overrides:
+            raise click.BadParameter(f"{shown_text(key)} is given twice; drop one")
+        overrides[key] = value
+    return overrides
+
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_overrides,
+    help="Override a key of the configuration; may be repeated.",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite an existing file.")

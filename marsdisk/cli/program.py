@@ -1,0 +1,163 @@
+"""Shared by the commands marsdisk and sweep: groups of commands, errors without traceback, logs."""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from ..common.exit_codes import BAD_INPUT
+from ..common.text import printable
+
+if TYPE_CHECKING:
+    from ..common.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def print_whole(text: str) -> None:
+    """Print a line that programs read, and fail unless all of it could be written.
+
+    Parameters
+    ----------
+    text : str
+        The line without its newline.
+
+    Raises
+    ------
+    OutputError
+        Standard output did not take all of it.
+    """
+    from ..io.out_file import STANDARD_OUTPUT, OutFile
+
+    with OutFile(STANDARD_OUTPUT, "csv").writing() as out:
+        out.write(f"{text}\n".encode())
+
+
+class Program(click.Group):
+    """A command group whose commands run to their end even when nobody reads their output.
+
+    They end with their own exit codes.
+    """
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line."""
+        from ..io.streams import outlive_readers
+
+        outlive_readers()
+        return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Parse the command line; messages about it hide secrets."""
+        with hiding_secrets():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; messages about its options hide secrets."""
+        with hiding_secrets():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def hiding_secrets() -> Iterator[None]:
+    """Hide secrets in messages about mistakes on the command line."""
+    from ..common.url_secrets import without_passwords
+
+    try:
+        yield
+    except click.ClickException as error:
+        # click reads the attribute when it shows the error, although it declares it as final
+        error.message = without_passwords(error.message)  # type: ignore[misc]
+        raise
+
+
+def reporting(context: click.Context, call: Callable[[], R]) -> R:
+    """Return ``call()``, or end the program with a message and exit code 2.
+
+    With --debug the traceback is shown, too.
+    """
+    from ..common.errors import ConfigError, MarsDiskError
+
+    try:
+        return call()
+    except MarsDiskError as error:
+        # The physics, which knows no files, raises errors that name none.
+        if isinstance(error, ConfigError) and not error.where:
+            error = _with_file(error, context.params)
+        message = str(error)
+        trace = traceback.format_exc()
+    except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
+        raise
+    except Exception as error:
+        message = (
+            f"{type(error).__name__}: {error}\nThis is a defect of the program; run the command"
+            " again with --debug after its name and report what it prints."
+        )
+        trace = traceback.format_exc()
+    if context.find_root().params.get("debug"):
+        click.echo(trace, err=True)
+    click.echo(f"error: {printable(message)}", err=True)
+    sys.exit(BAD_INPUT)
+
+
+def _with_file(error: "ConfigError", parameters: Mapping[str, Any]) -> "ConfigError":
+    """Return an error with the configuration file of a command and the lines that it is about."""
+    from ..common.errors import ConfigError
+    from ..config.yaml_file import with_lines
+
+    file = str(parameters.get("config", ""))
+    error = ConfigError(error.problems, file)
+    if not file:
+        return error
+    return with_lines(error, file, parameters.get("overrides") or ())
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate the function of a click command, so that it reports errors as :func:`reporting`."""
+
+    @functools.wraps(function)
+    def run_and_report(*args: P.args, **kwargs: P.kwargs) -> R:
+        return reporting(click.get_current_context(), lambda: function(*args, **kwargs))
+
+    return run_and_report
+
+
+def debug_group(description: str) -> Callable[[Callable[..., None]], click.Group]:
+    """Return a decorator that makes a command group with --debug and --version."""
+
+    def decorate(function: Callable[..., None]) -> click.Group:
+        group = click.group(
+            cls=Program,
+            help=description,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        )(function)
+        group = click.version_option(package_name="marsdisk", message="%(prog)s %(version)s")(group)
+        return click.option(
+            "--debug", is_flag=True, help="Show tracebacks and one log line per run."
+        )(group)
+
+    return decorate
+
+
+def compile_kernels(say: Callable[[str], None]) -> None:
+    """Load the kernels, or announce that they are compiled and compile them."""
+    from .._jit import compiled_folder
+    from ..zero_d import ensure_compiled
+
+    if not any(compiled_folder().rglob("*.nbc")):
+        say("compiling the kernels, once for each version of the model; about half a minute")
+    ensure_compiled()
+
+
+# sweep.cli.commands passes it by position
+def set_up_logging(debug: bool) -> None:  # noqa: FBT001
+    """Write log records of this project to standard error: all with --debug, else warnings."""
+    import logging
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for name in ("marsdisk", "sweep"):
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)

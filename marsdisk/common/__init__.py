@@ -1,0 +1,1 @@
+"""Words and small things that all of the model shares."""

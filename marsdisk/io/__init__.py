@@ -1,0 +1,1 @@
+"""Files that users write, and files that are written for them."""

@@ -1,0 +1,1 @@
+"""What a run needs before it is integrated, and what becomes of it afterwards."""
