@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from transparent_forsterite import TRANSPARENT_FORSTERITE
 
-from marsdisk.cli import qpr as qpr_command
+from marsdisk.cli.commands import qpr as qpr_command
 from marsdisk.io.efficiency_tables import read_qpr_table, shipped_qpr_table
 from marsdisk.physics.qpr_table import QprTable, look_up
 from marsdisk.qpr import build, compare, mie

@@ -154,7 +154,7 @@ def as_before_the_errors_were_extrapolated(store: Path) -> None:
     """Turn a store into one that compares three quantities, by plain differences."""
     group = zarr.open_group(store, mode="r+")
     labels = np.array(QUANTITIES[:3], dtype=np.dtypes.StringDType())
-    kept = {name: group.column(name)[:, :3] for name in ERRORS}
+    kept = {name: Store.open(store).column(name)[:, :3] for name in ERRORS}
     for name in (*ARRAYS, "quantity"):
         del group[name]
     size = int(str(group.attrs["block_size"]))
