@@ -92,21 +92,21 @@ def cells(
     for key, value in fixed.items():
         is_fixed &= equal(values_of(key), value)
     is_chosen = is_fixed & np.isin(runs, among)
-    along_x = _Places.of(values_of(x), is_chosen)
-    along_y = _Places.of(values_of(y), is_chosen)
-    along_parts = _Places.of(values_of(over) if over else np.zeros(runs.size), is_chosen)
-    places = (along_y.index, along_x.index, along_parts.index)
+    along_x = _Dimension.of(values_of(x), is_chosen)
+    along_y = _Dimension.of(values_of(y), is_chosen)
+    along_parts = _Dimension.of(values_of(over) if over else np.zeros(runs.size), is_chosen)
+    indices = (along_y.index, along_x.index, along_parts.index)
     shape = (len(along_y.labels), len(along_x.labels), len(along_parts.labels))
-    is_in_grid = is_fixed & (np.min(places, axis=0) >= 0)
+    is_in_grid = is_fixed & (np.min(indices, axis=0) >= 0)
     run = np.full(shape, -1, dtype=np.int64)
-    run[tuple(place[is_in_grid] for place in places)] = runs[is_in_grid]
+    run[tuple(index[is_in_grid] for index in indices)] = runs[is_in_grid]
     # the chosen runs last, so that no other run hides them
-    chosen_places = tuple(place[is_chosen] for place in places)
-    run[chosen_places] = runs[is_chosen]
-    hidden = np.flatnonzero(run[chosen_places] != runs[is_chosen])
+    chosen_cells = tuple(index[is_chosen] for index in indices)
+    run[chosen_cells] = runs[is_chosen]
+    hidden = np.flatnonzero(run[chosen_cells] != runs[is_chosen])
     if hidden.size:
-        j, i, _ = (place[hidden[0]] for place in chosen_places)
-        hiding_run = int(run[chosen_places][hidden[0]])
+        j, i, _ = (index[hidden[0]] for index in chosen_cells)
+        hiding_run = int(run[chosen_cells][hidden[0]])
         hidden_run = int(runs[is_chosen][hidden[0]])
         cell = f"{x} = {along_x.labels[i]}, {y} = {along_y.labels[j]}"
         differing = _differing(store, hidden_run, hiding_run, {x, y})
@@ -129,14 +129,14 @@ def cells(
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where cases stand along one dimension of the cells."""
+class _Dimension:
+    """One dimension of the cells: its labels, and where each case stands."""
 
     labels: list[Any]  #: of the chosen cases
     index: NDArray[np.int64]  #: (cases,), -1 of a label that no chosen case has
 
     @classmethod
-    def of(cls, values: NDArray[Any], is_chosen: NDArray[np.bool_]) -> "_Places":
+    def of(cls, values: NDArray[Any], is_chosen: NDArray[np.bool_]) -> "_Dimension":
         labels, codes = coded(values)
         used = np.unique(codes[is_chosen])
         index = np.full(len(labels), -1)

@@ -70,13 +70,14 @@ class MapView:
         self.note = text_block()
         self.picture = Column(sizing_mode="stretch_width", margin=0)
         self._figure: CellsFigure | PointsFigure | None = None
-        self._shown: Cells | Points | None = None
+        #: what the figure shows
+        self.drawn: Cells | Points | None = None
         controls = Row(self.x, self.y, self.name, self.scale, stylesheets=[WRAP], margin=0)
         self.root = stack(
             controls,
             self.others,
             apart(self.picture),
-            foot(self.note, downloads(page, [self.picture], self._csv, "-map")),
+            foot(self.note, downloads(page, [self.picture], self.csv, "-map")),
         )
 
     def _select(self, title: str, names: list[str], value: str) -> Select:
@@ -116,11 +117,11 @@ class MapView:
             self._fix([])
             points = Points.of(self.data, runs, x, y if y != x else VALUE, name)
             self._points_figure.show(points, self._scale(points.value), self._title(name))
-            self._shown = points
+            self.drawn = points
             self._figure = self._points_figure
         else:
             self._cells_figure.show(grid, self._scale(grid.value), self._title(name), x, y)
-            self._shown = grid
+            self.drawn = grid
             self._figure = self._cells_figure
         if self.picture.children != [self._figure.figure]:
             self.picture.children = [self._figure.figure]
@@ -137,9 +138,9 @@ class MapView:
         return step_in(self._order(), self.page.chosen, by)
 
     def _order(self) -> NDArray[np.int64]:
-        if isinstance(self._shown, Cells):
-            return self._shown.run[self._shown.run >= 0]
-        return self._shown.run if self._shown is not None else np.arange(0)
+        if isinstance(self.drawn, Cells):
+            return self.drawn.run[self.drawn.run >= 0]
+        return self.drawn.run if self.drawn is not None else np.arange(0)
 
     def _runs(self) -> tuple[NDArray[np.int64], int]:
         """Return the runs to show and the number of those that are on no axis."""
@@ -287,14 +288,14 @@ class MapView:
         """Return HTML that describes what is shown."""
         meaning = escaped(self.data.meaning(self.name.value), 120)
         lines = [f"<b>{escaped(self.name.value)}</b>: {meaning}."]
-        if isinstance(self._shown, Cells):
+        if isinstance(self.drawn, Cells):
             if self._is_summed:
                 lines.append("A click chooses the first ring of a disk.")
                 lines += self._remarks_on_rings()
-            lines.append(_count_cells(self._shown, log=self._scale(self._shown.value).log))
-        elif self._shown is not None:
-            scale = self._scale(self._shown.value)
-            lines.append(self._shown.in_words(scale) + ".")
+            lines.append(_count_cells(self.drawn, log=self._scale(self.drawn.value).log))
+        elif self.drawn is not None:
+            scale = self._scale(self.drawn.value)
+            lines.append(self.drawn.in_words(scale) + ".")
         if left_out:
             lines.append(f"{left_out} included runs lie on no axis; see the table of runs.")
         return f"<p class='faint'>{' '.join(lines)}</p>"
@@ -316,13 +317,14 @@ class MapView:
         if run is not None:
             self.page.choose([run], add=adds_run(event))
 
-    def _csv(self) -> tuple[str, str]:
-        if self._shown is None:
+    def csv(self) -> tuple[str, str]:
+        """Return a file with what is drawn, and its name."""
+        if self.drawn is None:
             raise StoreError("nothing is shown that could be saved")
-        if isinstance(self._shown, Cells):
-            columns = self._table_of_cells(self._shown)
+        if isinstance(self.drawn, Cells):
+            columns = self._table_of_cells(self.drawn)
         else:
-            columns = self._shown.table(self.data)
+            columns = self.drawn.table(self.data)
         return csv_text.table(columns), f"{self.page.file_name}-map.csv"
 
     def _table_of_cells(self, grid: Cells) -> dict[str, list[Any]]:
