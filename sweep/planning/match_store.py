@@ -2,21 +2,28 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marsdisk import model_version
 from marsdisk.physics.textfile import LONGEST_SHOWN, shown
 
 from ..common.errors import PlanChangedError
+from ..common.floats import equal, is_number, same
+from ..results.columns import coordinates_of_keys, in_order
 from ..spec.designs import continuation, redrawn
 from ..spec.old_keys import recorded_content
+from ..spec.stored_numbers import with_stored_numbers
 from ..store import reader
 from ..store.location import Place
-from .plan import Plan, ids_of
+from .plan import Plan, ids_of, make_plan
+
+#: Values of a key that are named where a file lacks them.
+MAX_VALUES_NAMED = 5
 
 
 def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[Plan, int]:
@@ -47,8 +54,14 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
         return plan, 0
     size = int(attributes["block_size"])
     rows = int(attributes["rows"])
-    names = reader.column(reader.open_group(place, same_length=False), "run_id")[:rows].tolist()
-    ids = ids_of(names)
+    group = reader.open_group(place, same_length=False)
+    stored = {
+        key: reader.column(group, name)[:rows] for key, name in coordinates_of_keys(group).items()
+    }
+    sweep = with_stored_numbers(plan.sweep, stored, attributes["base_config"])
+    if sweep is not plan.sweep:
+        plan = make_plan(sweep)
+    ids = ids_of(reader.column(group, "run_id")[:rows].tolist())
     extensions = attributes.get("extensions", [])
     starts = (0, *(int(extension["first_row"]) for extension in extensions))
     order = np.argsort(plan.runs.id)
@@ -56,7 +69,9 @@ def arranged(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> tuple[P
     runs = order[np.minimum(positions, plan.count - 1)]
     is_missing = (plan.runs.id[runs] != ids) & (ids != 0)
     if plan.sweep.spec.block != attributes["sweep"]["content"].get("block") or is_missing.any():
-        raise PlanChangedError(_refusal(plan, place, attributes))
+        gone = {key: column[is_missing] for key, column in stored.items()}
+        lines = _lines_on_gone_values(plan, gone) if is_missing.any() else []
+        raise PlanChangedError(_refusal(plan, place, attributes, gone=lines))
     run_of_row = np.where(ids != 0, runs, -1)
     new = np.setdiff1d(np.arange(plan.count), run_of_row)
     if new.size:
@@ -108,13 +123,73 @@ def may_extend(plan: Plan, place: Place, attributes: Mapping[str, Any]) -> None:
         The choice of runs to repeat differs.
     """
     before = recorded_content(attributes).get("accuracy")
-    if before != plan.sweep.given["content"].get("accuracy"):
+    if not same(before, plan.sweep.given["content"].get("accuracy")):
         raise PlanChangedError(_refusal(plan, place, attributes))
+
+
+def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    """Yield a line for each value of a store that the plan no longer has, with the nearest it has.
+
+    Parameters
+    ----------
+    plan : Plan
+        That lacks runs of the store.
+    gone : mapping of str to (runs,) array
+        Values of the swept keys in these runs, by key.
+
+    Yields
+    ------
+    str
+        One line for their combination, where the plan has each value.
+    """
+    (count,) = {column.size for column in gone.values()} or {0}
+    has_line = False
+    for key, column in gone.items():
+        if key not in plan.runs.values:
+            continue
+        planned = plan.runs.values[key]
+        lost = [value for value in in_order(column.tolist()) if not _is_among(value, planned)]
+        for value in lost[:MAX_VALUES_NAMED]:
+            has_line = True
+            runs = int((column == value).sum())
+            yield (
+                f"the store has {_counted(runs)} with {key} = {shown(value)}, and the file none"
+                f"{_nearest(value, planned)}"
+            )
+        if len(lost) > MAX_VALUES_NAMED:
+            yield f"  and {len(lost) - MAX_VALUES_NAMED} more values of {key}"
+    if not has_line and count:
+        first = ", ".join(
+            f"{key} = {shown(column[:1].tolist()[0])}" for key, column in gone.items()
+        )
+        yield f"the store has {_counted(count)} that the file does not ask for, such as {first}"
+
+
+def _counted(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"
+
+
+def _is_among(value: Any, planned: NDArray[Any]) -> bool:
+    if is_number(value) and planned.dtype.kind in "fiu":
+        is_null = value != value and np.isnan(planned).any()
+        return bool(is_null or equal(planned, value).any())
+    return bool((planned.astype(object) == value).any())
+
+
+def _nearest(value: Any, planned: NDArray[Any]) -> str:
+    """Return a clause on the number of a plan that is nearest to one of a store."""
+    if not is_number(value) or planned.dtype.kind not in "fiu" or not np.isfinite(value):
+        return ""
+    numbers = planned[np.isfinite(planned)]
+    if not numbers.size:
+        return ""
+    nearest = numbers[np.abs(numbers - value).argmin()]
+    return f"; the nearest is {shown(nearest.tolist())}"
 
 
 def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
     """Yield a line for each difference between what a store records and a plan."""
-    if recorded == planned:
+    if same(recorded, planned):
         return
     if isinstance(recorded, Mapping) and isinstance(planned, Mapping):
         for key in dict.fromkeys([*recorded, *planned]):
@@ -124,7 +199,7 @@ def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
         for index, (recorded_item, planned_item) in enumerate(
             itertools.zip_longest(recorded, planned)
         ):
-            if recorded_item != planned_item:
+            if not same(recorded_item, planned_item):
                 yield from _differences(recorded_item, planned_item, f"{path}[{index}]")
                 break
     else:
@@ -140,8 +215,18 @@ def _decisive(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key != "expect"}
 
 
-def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: int = 0) -> str:
-    """Return the message that a store holds another plan, with the differences."""
+def _refusal(
+    plan: Plan,
+    place: Place,
+    attributes: Mapping[str, Any],
+    *,
+    new: int = 0,
+    gone: Iterable[str] = (),
+) -> str:
+    """Return the message that a store holds another plan, with the differences.
+
+    ``gone`` has a line for each value that only the store has.
+    """
     recorded = {**attributes["sweep"], "content": recorded_content(attributes)}
     planned = json.loads(json.dumps(plan.sweep.given))
     provenance = attributes["provenance"]
@@ -155,7 +240,14 @@ def _refusal(plan: Plan, place: Place, attributes: Mapping[str, Any], *, new: in
         lines = redrawn(attributes, plan.sweep.axes)
     if not lines:
         lines = ["its runs, or those repeated for accuracy, are others, though the files agree"]
+    gone = list(gone)
+    lines = [*gone, *lines]
     advice = "use another --store"
+    if gone:
+        advice = (
+            "runs of a store are kept: ask for them in the file again, which --extend may then add"
+            " to, or use another --store"
+        )
     if new:
         advice = (
             f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use"

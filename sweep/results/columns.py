@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marsdisk.notes import Note
 from marsdisk.result import StopReason
 
+from ..common import floats
 from ..common.errors import StoreError
 from ..spec.expressions import Expression, Labels
 from ..store import layout, reader
@@ -36,6 +37,15 @@ EARLY = (StopReason.OPTICAL_DEPTH, StopReason.LOSS_RATE)
 def parameters(group: zarr.Group) -> list[str]:
     """Return the names of the parameters that the sweep varies, in the order of its file."""
     return [name for name in str(group.attrs["coordinates"]).split() if name not in BOOKKEEPING]
+
+
+def coordinates_of_keys(group: zarr.Group) -> dict[str, str]:
+    """Return the name of the coordinate of each swept configuration key."""
+    return {
+        str(group[name].attrs["config_key"]): name
+        for name in parameters(group)
+        if "config_key" in group[name].attrs
+    }
 
 
 def label(group: zarr.Group, name: str) -> str:
@@ -263,9 +273,11 @@ def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
 
 
 def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
-    """Return where a parameter has the value that ``label`` stands for."""
+    """Return where a parameter has the value that ``label`` stands for, numbers to 12 digits."""
     if values.dtype.kind == "f" and label == "null":
         return np.asarray(np.isnan(values), dtype=bool)
+    if values.dtype.kind in "fiu" and floats.is_number(label):
+        return floats.equal(values, label)
     return np.asarray(values == label, dtype=bool)
 
 

@@ -18,9 +18,11 @@ from marsdisk.config import RunConfig, Variations, load_config, merge, read_conf
 from marsdisk.errors import ConfigError
 
 from ..common.errors import StoreError
+from ..common.floats import same
 from ..spec.axes import Axis, Overrides, short_names
 from ..spec.file import Sweep, recorded_sweep, with_points
 from ..spec.run_names import name_of_run
+from ..spec.stored_numbers import with_stored_numbers
 from ..store import reader
 from ..store.recorded_tables import change_of_table
 from ..store.schema import MAX_RUNS
@@ -245,6 +247,13 @@ class RecordedRuns:
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep that the store was made for."""
+        keys = short_names(self._sweep_as_given.swept_keys())
+        stored = {key: self._column(name) for key, name in keys.items()}
+        return with_stored_numbers(self._sweep_as_given, stored, self._attributes["base_config"])
+
+    @cached_property
+    def _sweep_as_given(self) -> Sweep:
+        """The sweep of the file or of the record, whose numbers may have other bits."""
         given: Mapping[str, Any] = self._attributes["sweep"]
         if self._sweep is None:
             return recorded_sweep(self._attributes, "the store's record of its sweep")
@@ -362,7 +371,7 @@ def _is_stored(value: Any, stored: Any) -> bool:
     if isinstance(stored, str):
         return stored == str(value)
     is_null = value is None and stored != stored
-    return is_null or bool(coordinate([value]).tolist()[0] == stored)
+    return is_null or same(coordinate([value]).tolist()[0], stored)
 
 
 def find_run(group: zarr.Group, name: str) -> int:

@@ -15,6 +15,7 @@ from marsdisk.errors import ConfigError
 from marsdisk.physics.textfile import shown
 
 from ..common.errors import PlanChangedError, StoreError
+from ..common.floats import same
 from ..planning.create_store import finish_refinement
 from ..planning.plan import Plan, make_plan
 from ..planning.refinement_size import runs_per_point
@@ -63,7 +64,7 @@ def recorded(plan: Plan, place: Place, attributes: Mapping[str, Any], *, extendi
     changed = [
         key
         for key in dict.fromkeys([*recorded_refine, *given_refine])
-        if recorded_refine.get(key) != given_refine.get(key)
+        if not same(recorded_refine.get(key), given_refine.get(key))
     ]
     points = attributes["sweep"].get("refined", [])
     runs = (refine.first + len(points)) * runs_per_point(plan.sweep)
@@ -90,10 +91,9 @@ def may_go_on(plan: Plan, place: Place) -> bool:
     if plan.sweep.spec.refine is None:
         return False
     attributes = reader.read_descriptions(place)[0]
-    return (
-        attributes.get("refined") is not True
-        or attributes["sweep"]["content"].get("refine") != plan.sweep.given["content"]["refine"]
-    )
+    recorded_refine = attributes["sweep"]["content"].get("refine")
+    has_changed = not same(recorded_refine, plan.sweep.given["content"]["refine"])
+    return attributes.get("refined") is not True or has_changed
 
 
 def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:
