@@ -2,20 +2,27 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marsdisk import model_version
 from marsdisk.common.text import LONGEST_SHOWN, shown
 
 from ..common.errors import PlanChangedError
+from ..common.floats import equal, is_number, same
+from ..results.columns import in_order
 from ..spec.designs import continuation, redrawn
 from ..spec.old_keys import recorded_content
+from ..spec.stored_numbers import with_stored_numbers
 from ..store.store import Store
-from .plan import Plan, ids_of
+from .plan import Plan, ids_of, make_plan
+
+#: Values of a key that are named where a file lacks them.
+MAX_VALUES_NAMED = 5
 
 
 def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
@@ -44,8 +51,11 @@ def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
         return plan, 0
     size = store.block_size
     rows = store.description.rows
-    names = store.column("run_id")[:rows].tolist()
-    ids = ids_of(names)
+    stored = {key: store.column(name)[:rows] for key, name in store.keys.items()}
+    sweep = with_stored_numbers(plan.sweep, stored, store.description.base_config)
+    if sweep is not plan.sweep:
+        plan = make_plan(sweep)
+    ids = ids_of(store.column("run_id")[:rows].tolist())
     starts = (0, *(extension.first_row for extension in store.description.extensions))
     order = np.argsort(plan.runs.id)
     positions = np.searchsorted(plan.runs.id, ids, sorter=order)
@@ -53,7 +63,9 @@ def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
     is_missing = (plan.runs.id[runs] != ids) & (ids != 0)
     recorded_block = store.description.sweep.content.get("block")
     if plan.sweep.spec.block != recorded_block or is_missing.any():
-        raise PlanChangedError(_refusal(plan, store))
+        gone = {key: column[is_missing] for key, column in stored.items()}
+        lines = _lines_on_gone_values(plan, gone) if is_missing.any() else []
+        raise PlanChangedError(_refusal(plan, store, gone=lines))
     run_of_row = np.where(ids != 0, runs, -1)
     new = np.setdiff1d(np.arange(plan.count), run_of_row)
     if new.size:
@@ -101,13 +113,73 @@ def may_extend(plan: Plan, store: Store) -> None:
         The choice of runs to repeat differs.
     """
     before = recorded_content(store.description.sweep).get("accuracy")
-    if before != plan.sweep.given["content"].get("accuracy"):
+    if not same(before, plan.sweep.given["content"].get("accuracy")):
         raise PlanChangedError(_refusal(plan, store))
+
+
+def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    """Yield a line for each value of a store that the plan no longer has, with the nearest it has.
+
+    Parameters
+    ----------
+    plan : Plan
+        That lacks runs of the store.
+    gone : mapping of str to (runs,) array
+        Values of the swept keys in these runs, by key.
+
+    Yields
+    ------
+    str
+        One line for their combination, where the plan has each value.
+    """
+    (count,) = {column.size for column in gone.values()} or {0}
+    has_line = False
+    for key, column in gone.items():
+        if key not in plan.runs.values:
+            continue
+        planned = plan.runs.values[key]
+        lost = [value for value in in_order(column.tolist()) if not _is_among(value, planned)]
+        for value in lost[:MAX_VALUES_NAMED]:
+            has_line = True
+            runs = int((column == value).sum())
+            yield (
+                f"the store has {_counted(runs)} with {key} = {shown(value)}, and the file none"
+                f"{_nearest(value, planned)}"
+            )
+        if len(lost) > MAX_VALUES_NAMED:
+            yield f"  and {len(lost) - MAX_VALUES_NAMED} more values of {key}"
+    if not has_line and count:
+        first = ", ".join(
+            f"{key} = {shown(column[:1].tolist()[0])}" for key, column in gone.items()
+        )
+        yield f"the store has {_counted(count)} that the file does not ask for, such as {first}"
+
+
+def _counted(runs: int) -> str:
+    return "1 run" if runs == 1 else f"{runs} runs"
+
+
+def _is_among(value: Any, planned: NDArray[Any]) -> bool:
+    if is_number(value) and planned.dtype.kind in "fiu":
+        is_null = value != value and np.isnan(planned).any()
+        return bool(is_null or equal(planned, value).any())
+    return bool((planned.astype(object) == value).any())
+
+
+def _nearest(value: Any, planned: NDArray[Any]) -> str:
+    """Return a clause on the number of a plan that is nearest to one of a store."""
+    if not is_number(value) or planned.dtype.kind not in "fiu" or not np.isfinite(value):
+        return ""
+    numbers = planned[np.isfinite(planned)]
+    if not numbers.size:
+        return ""
+    nearest = numbers[np.abs(numbers - value).argmin()]
+    return f"; the nearest is {shown(nearest.tolist())}"
 
 
 def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
     """Yield a line for each difference between what a store records and a plan."""
-    if recorded == planned:
+    if same(recorded, planned):
         return
     if isinstance(recorded, Mapping) and isinstance(planned, Mapping):
         for key in dict.fromkeys([*recorded, *planned]):
@@ -117,7 +189,7 @@ def _differences(recorded: Any, planned: Any, path: str) -> Iterator[str]:
         for index, (recorded_item, planned_item) in enumerate(
             itertools.zip_longest(recorded, planned)
         ):
-            if recorded_item != planned_item:
+            if not same(recorded_item, planned_item):
                 yield from _differences(recorded_item, planned_item, f"{path}[{index}]")
                 break
     else:
@@ -133,8 +205,11 @@ def _decisive(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key != "expect"}
 
 
-def _refusal(plan: Plan, store: Store, *, new: int = 0) -> str:
-    """Return the message that a store holds another plan, with the differences."""
+def _refusal(plan: Plan, store: Store, *, new: int = 0, gone: Iterable[str] = ()) -> str:
+    """Return the message that a store holds another plan, with the differences.
+
+    ``gone`` has a line for each value that only the store has.
+    """
     record = store.description.sweep
     recorded = {**record.arguments, "content": recorded_content(record)}
     planned = json.loads(json.dumps(plan.sweep.given))
@@ -149,7 +224,14 @@ def _refusal(plan: Plan, store: Store, *, new: int = 0) -> str:
         lines = redrawn(store.description.design, plan.sweep.axes)
     if not lines:
         lines = ["its runs, or those repeated for accuracy, are others, though the files agree"]
+    gone = list(gone)
+    lines = [*gone, *lines]
     advice = "use another --store"
+    if gone:
+        advice = (
+            "runs of a store are kept: ask for them in the file again, which --extend may then add"
+            " to, or use another --store"
+        )
     if new:
         advice = (
             f"--extend keeps all that the store has and adds the {new} runs that it lacks; or use"

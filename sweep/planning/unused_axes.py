@@ -12,6 +12,7 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.config import Variations
 from marsdisk.run.inputs import inputs_digest
 
+from ..common.floats import same
 from ..spec.axes import ONE_AT_A_TIME, Axis, Overrides, merged
 from ..spec.designs import POINT
 
@@ -61,7 +62,9 @@ def coinciding(
 def _difference(labels: Mapping[str, Any], other_labels: Mapping[str, Any]) -> str:
     """Return in words the labels of a case that another case does not have."""
     return ", ".join(
-        f"{name} = {label}" for name, label in labels.items() if label != other_labels.get(name)
+        f"{name} = {label}"
+        for name, label in labels.items()
+        if not same(label, other_labels.get(name))
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from marsdisk.notes import Note
 from marsdisk.result import StopReason
 
+from ..common import floats
 from ..common.errors import StoreError
 from ..spec.expressions import Expression, Labels
 from ..store import layout
@@ -226,9 +227,11 @@ def coded(values: NDArray[Any]) -> tuple[list[Any], NDArray[np.int64]]:
 
 
 def equal(values: NDArray[Any], label: Any) -> NDArray[np.bool_]:
-    """Return where a parameter has the value that ``label`` stands for."""
+    """Return where a parameter has the value that ``label`` stands for, numbers to 12 digits."""
     if values.dtype.kind == "f" and label == "null":
         return np.asarray(np.isnan(values), dtype=bool)
+    if values.dtype.kind in "fiu" and floats.is_number(label):
+        return floats.equal(values, label)
     return np.asarray(values == label, dtype=bool)
 
 

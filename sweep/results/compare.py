@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from ..common.floats import rounded, same
 from ..common.text import STOP_LABELS, text
 from ..store import layout
 from ..store.schema import ArraySpec
@@ -143,7 +144,7 @@ def _matched_runs(a: Store, b: Store) -> tuple[NDArray[np.int64], int]:
     by_id = [(run, run_of_id[ids_a[run]]) for run in runs_a if ids_a[run] in run_of_id]
     matched_a = {run for run, _ in by_id}
     matched_b = {run for _, run in by_id}
-    swept_keys = list({**_coordinates(b), **_coordinates(a)})
+    swept_keys = list({**b.keys, **a.keys})
     values_a = _parameter_values(a, swept_keys)
     values_b = _parameter_values(b, swept_keys)
     run_of_values = {values_b[run]: run for run in runs_b if run not in matched_b}
@@ -159,21 +160,12 @@ def _unmatched_runs(store: Store, matched: NDArray[np.int64]) -> list[int]:
     return sorted({*runs_of(store).tolist()} - {*matched.tolist()})
 
 
-def _coordinates(store: Store) -> dict[str, str]:
-    """Return the name of the coordinate of each swept configuration key."""
-    return {
-        str(store.attributes(name)["config_key"]): name
-        for name in store.parameters
-        if store.is_key(name)
-    }
-
-
 def _parameter_values(store: Store, keys: list[str]) -> list[tuple[Any, ...]]:
     """Return the values of the configuration keys for each run.
 
     A key that the store does not sweep has the value of its base configuration in every run.
     """
-    coordinates = _coordinates(store)
+    coordinates = store.keys
     runs = store.column("status").size
     columns = list[list[Any]]()
     for key in keys:
@@ -188,11 +180,14 @@ def _parameter_values(store: Store, keys: list[str]) -> list[tuple[Any, ...]]:
 
 
 def _comparable(value: Any) -> Any:
-    """Return the same for values that stores keep in different types, such as None and NaN."""
+    """Return the same for numbers that are the same to 12 digits, and for None and NaN.
+
+    Stores keep None as NaN where the other values are numbers.
+    """
     if value is None or value != value:
         return "None"
     if isinstance(value, int | float):
-        return float(value)
+        return rounded(value)
     return str(value)
 
 
@@ -320,8 +315,8 @@ def _relative(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
 
 def reasons(a: Store, b: Store) -> Iterator[str]:
     """Yield a line for each difference in configuration and environment between two stores."""
-    keys_a = _coordinates(a)
-    keys_b = _coordinates(b)
+    keys_a = a.keys
+    keys_b = b.keys
     swept = {**keys_a, **keys_b}
     yield from _unequal(a.description.base_config, b.description.base_config, "", ignored=swept)
     for key, name in swept.items():
@@ -348,7 +343,7 @@ def _unequal(a: Any, b: Any, name: str, ignored: Collection[str] = ()) -> Iterat
             full_name = _joined(name, key)
             if full_name not in ignored:
                 yield from _unequal(a.get(key), b.get(key), full_name, ignored)
-    elif a != b:
+    elif not same(a, b):
         yield f"{name}: A has {text(a)}, B has {text(b)}"
 
 

@@ -19,6 +19,7 @@ from marsdisk.notes import SENTENCES
 from marsdisk.physics.constants import YEAR
 
 from ..common.errors import NotesWarning, PartOfDiskWarning, RunChangedWarning, StoreError
+from ..common.floats import without_round_off
 from ..common.text import text
 from ..store import layout
 from ..store.description import Description
@@ -79,6 +80,8 @@ class SweepAccessor:
 
         Cells without a run are NaN, with status 0. Included runs, which need not lie on the axes,
         are left out. The value of an axis is NaN where the configuration has none (``null``).
+        Values that an older version has stored with round-off are without it, so that ``sel`` finds
+        the number that was typed.
 
         Parameters
         ----------
@@ -109,7 +112,7 @@ class SweepAccessor:
                 f"{', '.join(unknown)} is no coordinate of the runs; there are"
                 f" {', '.join(map(str, coordinates))}"
             )
-        labels = {name: dataset[name].values for name in names}
+        labels = {name: _labels_of_grid(dataset[name].values) for name in names}
         with_nan = []
         for name, values in labels.items():
             if values.dtype.kind == "f" and np.isnan(values).any():
@@ -474,6 +477,11 @@ class SweepAccessor:
         if array.attrs.get("units") == "s" and greatest > 0.01 * YEAR:
             years = f" ({greatest / YEAR:.3g} yr)"
         return f"{least:.6g} to {greatest:.6g}{years}"
+
+
+def _labels_of_grid(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values of an axis as they were typed."""
+    return without_round_off(values) if values.dtype.kind == "f" else values
 
 
 def _first_words(values: NDArray[Any]) -> str:

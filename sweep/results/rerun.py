@@ -17,9 +17,11 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, load_config, merge, read_config, value_at
 
 from ..common.errors import StoreError
+from ..common.floats import same
 from ..spec.axes import Axis, Overrides, short_names
 from ..spec.file import Sweep, recorded_sweep, with_points
 from ..spec.run_names import name_of_run
+from ..spec.stored_numbers import with_stored_numbers
 from ..store.description import MAX_RUNS, Description
 from ..store.recorded_tables import change_of_table
 from ..store.store import Store
@@ -244,6 +246,14 @@ class RecordedRuns:
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep that the store was made for."""
+        keys = short_names(self._sweep_as_given.swept_keys())
+        stored = {key: self._column(name) for key, name in keys.items()}
+        base = self._description.base_config
+        return with_stored_numbers(self._sweep_as_given, stored, base)
+
+    @cached_property
+    def _sweep_as_given(self) -> Sweep:
+        """The sweep of the file or of the record, whose numbers may have other bits."""
         if self._sweep is None:
             return recorded_sweep(self._description, "the store's record of its sweep")
         points = self._description.sweep.refined
@@ -357,7 +367,7 @@ def _is_stored(value: Any, stored: Any) -> bool:
     if isinstance(stored, str):
         return stored == str(value)
     is_null = value is None and stored != stored
-    return is_null or bool(coordinate([value]).tolist()[0] == stored)
+    return is_null or same(coordinate([value]).tolist()[0], stored)
 
 
 def find_run(store: Store, name: str) -> int:

@@ -13,6 +13,7 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.common.text import shown
 
 from ..common.errors import PlanChangedError, StoreError
+from ..common.floats import same
 from ..planning.create_store import finish_refinement
 from ..planning.plan import Plan, make_plan
 from ..planning.refinement_size import runs_per_point
@@ -59,7 +60,7 @@ def recorded(plan: Plan, store: Store, *, extending: bool) -> Plan:
     changed = [
         key
         for key in dict.fromkeys([*recorded_refine, *given_refine])
-        if recorded_refine.get(key) != given_refine.get(key)
+        if not same(recorded_refine.get(key), given_refine.get(key))
     ]
     points = store.description.sweep.refined
     runs = (refine.first + len(points)) * runs_per_point(plan.sweep)
@@ -88,7 +89,7 @@ def may_go_on(plan: Plan, place: Place) -> bool:
     description, _ = read_descriptions(place)
     recorded_refine = description.sweep.content.get("refine")
     given_refine = plan.sweep.given["content"]["refine"]
-    return description.refined is not True or recorded_refine != given_refine
+    return description.refined is not True or not same(recorded_refine, given_refine)
 
 
 def _values(plan: Plan, refine: RefineSpec, place: Place) -> NDArray[np.float64]:

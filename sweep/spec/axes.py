@@ -3,14 +3,17 @@
 import itertools
 import math
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from marsdisk.common.text import shown, shown_text
+from marsdisk.config import RunConfig
+from marsdisk.config.keys import config_keys
 
+from ..common.floats import DIGITS, identity, is_number, rounded, same
 from ..store import layout
 
 Overrides = dict[str, Any]
@@ -18,6 +21,8 @@ RING = ("disk.r_in_RM", "disk.r_out_RM")
 ONE_AT_A_TIME = "one_at_a_time"
 #: Points of an axis.
 MAX_POINTS = 1_000_000
+#: Values listed in a message.
+MAX_VALUES_NAMED = 10
 KINDS = (
     "a list of values, {values: [...]}, {linspace: [first, last, n]}, {geomspace: [first, last, n]}"
     " or {rings: [r_in, r_out, n]}"
@@ -55,6 +60,28 @@ class Axis:
         """Configuration keys that the axis sets at any of its points."""
         return tuple(dict.fromkeys(key for point in self.points for key in point))
 
+    def with_points(self, points: Sequence[Overrides]) -> "Axis":
+        """Return the axis with other numbers at its points, and the labels that follow from them.
+
+        Parameters
+        ----------
+        points : sequence of dict
+            As many as the axis has, each with the same keys.
+
+        Returns
+        -------
+        Axis
+            Itself where nothing differs.
+        """
+        if list(map(dict, points)) == list(self.points):
+            return self
+        labels = self.labels
+        if self.name == ONE_AT_A_TIME:
+            labels = tuple(map(_label_of_move, points, self.labels))
+        elif all(self.name in point for point in points):
+            labels = tuple(point[self.name] for point in points)
+        return replace(self, points=tuple(points), labels=labels)
+
 
 def merged(points: Iterable[Overrides]) -> Overrides:
     """Return the overrides of several points together; later points win."""
@@ -62,13 +89,14 @@ def merged(points: Iterable[Overrides]) -> Overrides:
 
 
 def _is_finite_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= sys.float_info.max  # which NaN is not
+    return is_number(value) and abs(value) <= sys.float_info.max  # which NaN is not
 
 
 def _span(kind: str, numbers: Any) -> list[float]:
-    """Return the values of ``{kind: [first, last, n]}``; ValueError where it gives none."""
+    """Return the values of ``{kind: [first, last, n]}``; ValueError where it gives none.
+
+    The ends are as they were typed, and what lies between them is rounded to 12 digits.
+    """
     is_span = isinstance(numbers, list) and len(numbers) == 3
     is_span = is_span and all(map(_is_finite_number, numbers))
     if not is_span or type(numbers[2]) is not int or numbers[2] < 1:
@@ -85,19 +113,57 @@ def _span(kind: str, numbers: Any) -> list[float]:
             f"{kind}: the ends are too far apart for floating-point numbers, got {shown(numbers)}"
         )
     spaced = np.geomspace if kind == "geomspace" else np.linspace
-    return [float(value) for value in spaced(first, last, n)]
+    values = [rounded(value) for value in spaced(first, last, n).tolist()]
+    values[0] = float(first)
+    if n > 1:
+        values[-1] = float(last)
+    return values
 
 
-def _repeated(values: list[Any]) -> Any:
-    """Return the first value that is given again; None where all differ."""
-    try:
-        if len(set(values)) == len(values):
-            return None
-    except TypeError:  # lists and mappings
-        pass
+def _takes_whole_numbers(key: str) -> bool:
+    field = config_keys(RunConfig).get(key)
+    return field is not None and field.annotation is int
+
+
+def _whole(key: str, kind: str, numbers: Any, values: Sequence[float]) -> list[int]:
+    """Return the values of a span of a key that takes whole numbers.
+
+    Raises
+    ------
+    ValueError
+        Some are not whole to 12 digits.
+    """
+    broken = [f"{value:.6g}" for value in values if not rounded(value).is_integer()]
+    whole = [round(value) for value in values]
+    if not broken:
+        return whole
+    named = ", ".join(broken[:MAX_VALUES_NAMED])
+    if len(broken) > MAX_VALUES_NAMED:
+        named += f" and {len(broken) - MAX_VALUES_NAMED} more"
+    advice = "choose ends and n so that all are whole, or write a list"
+    if len(whole) <= MAX_VALUES_NAMED:
+        advice += f", such as {list(dict.fromkeys(whole))}"
+    raise ValueError(
+        f"must have whole numbers, for {key} takes no others, but {kind} {shown(numbers)} gives"
+        f" {named}; {advice}"
+    )
+
+
+def _index_of_repeated(values: list[Any], *, as_recorded: bool) -> int | None:
+    """Return the index of the first value that was given before; None where all differ.
+
+    In what was ``as_recorded`` by an older version, numbers repeat each other bit for bit only.
+    """
+    earlier = set[Any]()
     for i, value in enumerate(values):
-        if value in values[:i]:
-            return value
+        try:
+            key = value if as_recorded else identity(value)
+            is_repeated = key in earlier
+            earlier.add(key)
+        except TypeError:  # lists and mappings
+            is_repeated = any(same(value, other) for other in values[:i])
+        if is_repeated:
+            return i
     return None
 
 
@@ -113,11 +179,15 @@ def _rings(name: str, numbers: Any) -> Axis:
         raise ValueError(
             f"rings needs 0 < r_in < r_out in Mars radii and n >= 1, got {shown(numbers)}"
         )
+    if any(outer <= inner for inner, outer in itertools.pairwise(edges)):
+        raise ValueError(
+            f"rings {shown(numbers)} have no width in 12 digits; move the ends apart, or lower n"
+        )
     points = tuple(dict(zip(RING, ends, strict=True)) for ends in itertools.pairwise(edges))
     return Axis(name, points, tuple(range(len(points))))
 
 
-def parse_axis(name: str, entry: Any) -> Axis:
+def parse_axis(name: str, entry: Any, *, as_recorded: bool = False) -> Axis:
     """Return the axis that ``name: entry`` in a sweep file describes.
 
     Parameters
@@ -126,16 +196,24 @@ def parse_axis(name: str, entry: Any) -> Axis:
         A dotted key, or the name of an axis of rings.
     entry : list or mapping
         One of :data:`KINDS`.
+    as_recorded : bool
+        Whether the entry is from the record of a store, whose version may have told apart numbers
+        that are the same to 12 digits.
 
     Returns
     -------
     Axis
-        A point for each value.
+        A point for each value. Spans are rounded to 12 digits.
 
     Raises
     ------
     ValueError
         It is none of these kinds, or has no values or a value twice.
+
+    Examples
+    --------
+    >>> parse_axis("dynamics.e0", {"linspace": [0.1, 0.5, 5]}).labels
+    (0.1, 0.2, 0.3, 0.4, 0.5)
     """
     if isinstance(entry, Mapping):
         if len(entry) != 1:
@@ -147,6 +225,8 @@ def parse_axis(name: str, entry: Any) -> Axis:
             return _rings(name, numbers)
         if kind in {"linspace", "geomspace"}:
             entry = _span(kind, numbers)
+            if _takes_whole_numbers(name):
+                entry = _whole(name, kind, numbers, entry)
         elif kind == "values":
             entry = numbers
         else:
@@ -155,19 +235,29 @@ def parse_axis(name: str, entry: Any) -> Axis:
         raise ValueError(f"must be {KINDS}, got {shown(entry)}")
     if not entry:
         raise ValueError("is empty; give at least one value or drop the axis")
-    repeated = _repeated(entry)
-    if repeated is not None:
-        raise ValueError(f"has the value {shown(repeated)} twice; drop one")
+    i = _index_of_repeated(entry, as_recorded=as_recorded)
+    if i is not None:
+        value = entry[i]
+        raise ValueError(f"has the value {shown(value)} twice{_rule_of_digits(value)}; drop one")
     return Axis(name, tuple({name: value} for value in entry), tuple(entry))
 
 
-def zip_axis(lists: Any) -> Axis:
+def _rule_of_digits(value: Any) -> str:
+    """Return how a number is taken, where it was typed with more digits than count."""
+    if isinstance(value, float) and rounded(value) != value:
+        return f" (numbers are the same if {DIGITS} digits of them are)"
+    return ""
+
+
+def zip_axis(lists: Any, *, as_recorded: bool = False) -> Axis:
     """Return the axis of keys that move together.
 
     Parameters
     ----------
     lists : mapping
         Lists of values by key, all of one length.
+    as_recorded : bool
+        As of :func:`parse_axis`.
 
     Returns
     -------
@@ -192,7 +282,7 @@ def zip_axis(lists: Any) -> Axis:
     rows = zip(*lists.values(), strict=True)
     points = tuple(dict(zip(lists, row, strict=True)) for row in rows)
     for key, values in lists.items():
-        if all(value not in values[:i] for i, value in enumerate(values)):
+        if _index_of_repeated(values, as_recorded=as_recorded) is None:
             return Axis(key, points, tuple(values))
     raise ValueError(
         f"no key of {shown_text(', '.join(lists))} has a different value at every point, so"
@@ -200,13 +290,23 @@ def zip_axis(lists: Any) -> Axis:
     )
 
 
-def one_at_a_time_axis(values_of_keys: Mapping[str, Any]) -> Axis:
+def _label_of_move(point: Overrides, label: Any) -> Any:
+    """Return the label of a point that changes one key of the base; of others, that they have."""
+    if len(point) != 1:
+        return label
+    ((key, value),) = point.items()
+    return f"{key} = {value}"
+
+
+def one_at_a_time_axis(values_of_keys: Mapping[str, Any], *, as_recorded: bool = False) -> Axis:
     """Return the axis of the base and of each key at each of its values, all others unchanged.
 
     Parameters
     ----------
     values_of_keys : mapping
         By key, what :func:`parse_axis` takes.
+    as_recorded : bool
+        As of :func:`parse_axis`.
 
     Returns
     -------
@@ -222,7 +322,7 @@ def one_at_a_time_axis(values_of_keys: Mapping[str, Any]) -> Axis:
     problems = []
     for key, values in values_of_keys.items():
         try:
-            axis = parse_axis(key, values)
+            axis = parse_axis(key, values, as_recorded=as_recorded)
         except ValueError as error:
             problems.append(f"{shown_text(key)} {error}")
             continue
@@ -264,15 +364,3 @@ def short_names(keys: list[str]) -> dict[str, str]:
                 break
         names[key] = name
     return names
-
-
-def same(a: Any, b: Any) -> bool:
-    """Return whether two values of a key are equal, numbers to round-off."""
-    if (
-        isinstance(a, int | float)
-        and isinstance(b, int | float)
-        and not isinstance(a, bool)
-        and not isinstance(b, bool)
-    ):
-        return math.isclose(a, b, rel_tol=1e-12)
-    return bool(a == b)

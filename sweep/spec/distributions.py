@@ -10,13 +10,12 @@ from typing import Any
 
 from marsdisk.common.text import shown
 
+from ..common.floats import is_number, rounded, same
+
 KINDS = (
     "{uniform: [a, b]}, {loguniform: [a, b]}, {normal: [mean, sd]} or [mean, sd, low, high],"
     " {choice: [values]} or {integers: [first, last]}"
 )
-# of a drawn number: few enough to type, and not affected by the round-off of another machine's
-# logarithm
-DIGITS = 12
 # half a step of a scrambled Sobol sequence; there, at 6.2 sd, the tail of a normal is cut off
 MIN_PROBABILITY = 2.0**-31
 
@@ -31,8 +30,7 @@ class Marginal:
 
 
 def _is_finite_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) <= sys.float_info.max
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def _numbers(kind: str, given: Any, counts: tuple[int, ...]) -> list[Any]:
@@ -52,7 +50,7 @@ def _refuse_disorder(kind: str, low: float, high: float) -> None:
 
 
 def _round_within(value: float, low: float, high: float) -> float:
-    return min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    return min(max(rounded(value), low), high)
 
 
 def _uniform(given: Any) -> Marginal:
@@ -127,7 +125,7 @@ def _choice(given: Any) -> Marginal:
             " under set"
         )
     for i, value in enumerate(given):
-        if value in given[:i]:
+        if any(same(value, earlier) for earlier in given[:i]):
             raise ValueError(
                 f"choice has the value {shown(value)} twice; drop one, for all are drawn equally"
                 " often"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from marsdisk.common.errors import MarsDiskError
 
+from ..common.floats import equal
+
 #: Characters of an expression.
 MAX_LENGTH = 1000
 #: Names, numbers, texts and operators of an expression.
@@ -52,11 +54,26 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: np.float_power,
     ast.Mod: np.remainder,
 }
+
+
+def _is_less(left: Any, right: Any) -> Any:
+    return np.less(left, right) & ~equal(left, right)
+
+
+def _is_at_most(left: Any, right: Any) -> Any:
+    return np.less(left, right) | equal(left, right)
+
+
+#: Of any two numbers but NaN, one is less, or they are the same to 12 digits.
+_COMPARISONS_OF_NUMBERS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: _is_less,
+    ast.LtE: _is_at_most,
+    ast.Gt: lambda left, right: _is_less(right, left),
+    ast.GtE: lambda left, right: _is_at_most(right, left),
+    ast.Eq: equal,
+    ast.NotEq: lambda left, right: ~equal(left, right),
+}
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
@@ -96,7 +113,8 @@ class Expression:
     Names are columns; ``and or not``, ``== != < <= > >=`` (also in chains), ``in (...)``, ``+ - * /
     ** %``, numbers, texts in quotes, True, False and :data:`FUNCTIONS` have their usual meaning,
     for each run. Comparisons with NaN are false. Numbers are doubles, so that no value can grow
-    beyond its column.
+    beyond its column, and are equal if 12 significant digits of them are: of ``<``, ``==`` and
+    ``>`` just one holds, and ``<=`` and ``>=`` hold for equal numbers.
 
     Parameters
     ----------
@@ -400,7 +418,7 @@ class Evaluation:
 
     def _compared(self, op: ast.cmpop, left: _Value, right: _Value, node: ast.AST) -> Any:
         """Return where a comparison holds; errors point at ``node``."""
-        if type(op) not in _COMPARISONS:
+        if type(op) not in _COMPARISONS_OF_NUMBERS:
             raise self.error(node, "is is not allowed; write ==")
         if "labels" in {left.kind, right.kind}:
             return self._compared_labels(op, left, right, node)
@@ -414,6 +432,7 @@ class Evaluation:
         self._refuse_impossible_text(right, left.values, node)
         if left.kind == "number":
             self.unknown = self.unknown | np.isnan(left.values) | np.isnan(right.values)
+            return _COMPARISONS_OF_NUMBERS[type(op)](left.values, right.values)
         return _COMPARISONS[type(op)](left.values, right.values)
 
     def _refuse_impossible_text(self, column: _Value, text: Any, node: ast.AST) -> None:

@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from marsdisk.config.explain import explain
 from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
+from ..common.floats import is_number, rounded, same
 from ..store import layout
 from ..store.description import Description
 from .axes import (
@@ -30,7 +32,6 @@ from .axes import (
     merged,
     one_at_a_time_axis,
     parse_axis,
-    same,
     variant_axis,
     zip_axis,
 )
@@ -219,7 +220,7 @@ class Sweep:
         for axis in self.axes:
             indices = range(len(axis.points))
             if axis.name in labels:
-                choices.append([i for i in indices if axis.labels[i] == labels[axis.name]])
+                choices.append([i for i in indices if same(axis.labels[i], labels[axis.name])])
             else:
                 choices.append([*indices])
         lengths = [len(axis.points) for axis in self.axes]
@@ -307,17 +308,23 @@ def _notes_on_dropped_keys(base: Mapping[str, Any], overrides: Mapping[str, Any]
 NOT_WITH_REFINE = ("zip", "sample", "design", "one_at_a_time", "variants", "include", "exclude")
 
 
-def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis], list[str]]:
+def _axes(
+    spec: SweepSpec, refined: Sequence[Sequence[int]], *, as_recorded: bool
+) -> tuple[list[Axis], list[str]]:
     """Return the axes of a sweep file, and a line for each problem of theirs."""
     axes = []
     problems = []
     parsers: list[tuple[str, Callable[[], Axis]]] = []
     for name, entry in spec.axes.items():
-        parsers.append((f"axes.{shown_text(name)}", functools.partial(parse_axis, name, entry)))
+        parse_entry = functools.partial(parse_axis, name, entry, as_recorded=as_recorded)
+        parsers.append((f"axes.{shown_text(name)}", parse_entry))
     for i, lists in enumerate(spec.zip):
-        parsers.append((f"zip[{i}]", functools.partial(zip_axis, lists)))
+        parse_lists = functools.partial(zip_axis, lists, as_recorded=as_recorded)
+        parsers.append((f"zip[{i}]", parse_lists))
     if spec.one_at_a_time:
-        base_and_changes = functools.partial(one_at_a_time_axis, spec.one_at_a_time)
+        base_and_changes = functools.partial(
+            one_at_a_time_axis, spec.one_at_a_time, as_recorded=as_recorded
+        )
         parsers.append(("one_at_a_time", base_and_changes))
     if spec.variants:
         parsers.append(("variants", functools.partial(variant_axis, spec.variants)))
@@ -346,6 +353,32 @@ def _axes(spec: SweepSpec, refined: Sequence[Sequence[int]]) -> tuple[list[Axis]
         problems += problems_of_axis
     # variants last, for they may override the others
     return sorted(axes, key=lambda axis: axis.name == "variant"), problems
+
+
+def _with_numbers_joined(spec: SweepSpec, axes: Sequence[Axis]) -> tuple[SweepSpec, list[Axis]]:
+    """Return the sections and axes with one number for all that are the same to 12 digits.
+
+    So cases that say the same in other digits are the same run. The number given first stays; drawn
+    points are left alone, for they are rounded.
+    """
+    numbers = dict[tuple[str, float], Any]()
+
+    def join(point: Overrides) -> Overrides:
+        joined = dict(point)
+        for key, value in point.items():
+            if is_number(value) and abs(value) <= sys.float_info.max:
+                number = numbers.setdefault((key, rounded(value)), value)
+                joined[key] = value if value == number else number
+        return joined
+
+    joined_axes = []
+    for axis in axes:
+        is_drawn = axis.name == POINT
+        joined_axes.append(axis if is_drawn else axis.with_points(list(map(join, axis.points))))
+    include = list(map(join, spec.include))
+    if include != spec.include:
+        spec = spec.model_copy(update={"include": include})
+    return spec, joined_axes
 
 
 def _contradictions(
@@ -493,6 +526,7 @@ def build_sweep(
     refined: Sequence[Sequence[int]] = (),
     *,
     where: str = "",
+    as_recorded: bool = False,
 ) -> Sweep:
     """Build a sweep from the content of its file and of its base.
 
@@ -510,6 +544,9 @@ def build_sweep(
         Points that the refinement has added so far.
     where : str
         Name of the sweep file in messages.
+    as_recorded : bool
+        Whether the content is the record of a store, whose version may have told apart numbers that
+        are the same to 12 digits.
 
     Returns
     -------
@@ -527,7 +564,7 @@ def build_sweep(
     except ValidationError as error:
         raise ConfigError(explain(error, SweepSpec), where) from error
     command_line = command_line or {}
-    axes, problems = _axes(spec, refined)
+    axes, problems = _axes(spec, refined, as_recorded=as_recorded)
     problems += [*_contradictions(spec, axes, command_line), *parse_expectations(spec.expect)[1]]
     if not axes and not spec.include and not problems:
         problems.append(
@@ -539,6 +576,8 @@ def build_sweep(
         problems.append(f"the axes make {cases} cases, more than {MAX_CASES}; split the sweep")
     if problems:
         raise ConfigError(problems, where)
+    if not as_recorded:
+        spec, axes = _with_numbers_joined(spec, axes)
     for_all = {
         **spec.set,
         **{f"output.{key}": value for key, value in spec.output.items()},
@@ -572,7 +611,12 @@ def with_points(sweep: Sweep, refined: Sequence[Sequence[int]]) -> Sweep:
     """
     where = f"sweep {sweep.spec.name}"
     changed = build_sweep(**{**sweep.given, "refined": refined}, where=where)
-    return replace(changed, file=sweep.file, base_file=sweep.base_file, old_names=sweep.old_names)
+    # the rings may have the edges of a store
+    axes = [
+        changed_axis if changed_axis.name == POINT else axis
+        for axis, changed_axis in zip(sweep.axes, changed.axes, strict=True)
+    ]
+    return replace(sweep, axes=tuple(axes), given=changed.given)
 
 
 def recorded_sweep(description: Description, where: str) -> Sweep:
@@ -588,9 +632,10 @@ def recorded_sweep(description: Description, where: str) -> Sweep:
     Returns
     -------
     Sweep
-        Its ``base_file`` is the file that the record names, where that exists.
+        Its ``base_file`` is the file that the record names, where that exists. Its numbers are
+        those of the store to 12 digits; see :func:`sweep.spec.stored_numbers.with_stored_numbers`.
     """
-    sweep = build_sweep(**description.sweep.arguments, where=where)
+    sweep = build_sweep(**description.sweep.arguments, where=where, as_recorded=True)
     base_file = _path_of_base(description.sweep_file, sweep.given["base_path"])
     return replace(sweep, base_file=base_file)
 

@@ -189,6 +189,15 @@ class Store:
         return [name for name in names if name not in BOOKKEEPING]
 
     @property
+    def keys(self) -> dict[str, str]:
+        """Name of the coordinate of each swept configuration key."""
+        return {
+            str(self.attributes(name)["config_key"]): name
+            for name in self.parameters
+            if self.is_key(name)
+        }
+
+    @property
     def ring_axis(self) -> str | None:
         """The axis whose values are the rings of one disk, if there is one."""
         return self.description.ring_axis

@@ -175,8 +175,8 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
         lambda config: config.dynamics.e0 == 0.2 and config.dynamics.i0 == 0.1,
         expect=expectations,
     )
-    assert counts(checked(store)["spread"]) == ("pass", 4, 0, {"failed": 1}, 0)
-    assert counts(checked(store)["stays"]) == ("pass", 1, 0, {"failed": 1}, 0)
+    assert Store.open(checked(store)["spread"]).counts() == ("pass", 4, 0, {"failed": 1}, 0)
+    assert Store.open(checked(store)["stays"]).counts() == ("pass", 1, 0, {"failed": 1}, 0)
     assert checked(store)["exit_code"] == 1
     assert "│ stays │ pass │ 1 groups │ 0 │ 1 with failed runs │" in in_one_line(
         ask("expect", store).output
@@ -194,7 +194,7 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
     assert Store.open(found["each"]).counts() == ("pass", 7, 0, {"failed": 1, "pending": 2}, 0)
     for block in range(1, 5):
         forget_block(store, block)
-    assert counts(checked(store)["each"]) == (
+    assert Store.open(checked(store)["each"]).counts() == (
         "cannot be judged",
         0,
         0,
@@ -326,7 +326,7 @@ def test_expectations_of_another_file_are_asked_of_a_store_that_has_none(
     (tmp_path / "later.yaml").write_text(
         "expect: {low: {expect: 'M_loss < 0.9'}}\n", encoding="utf-8"
     )
-    assert counts(checked(store, "--file", tmp_path / "later.yaml")["low"]) == (
+    assert Store.open(checked(store, "--file", tmp_path / "later.yaml")["low"]).counts() == (
         "FAIL",
         10,
         2,

@@ -17,6 +17,7 @@ COLUMNS: dict[str, Any] = {
     "status": np.array(["done", "failed", "done", "pending"], dtype=TEXT),
     "variant": np.array(["as is", "<b>x</b>", "it's", '"'], dtype=TEXT),
     "in_product": np.array([True, False, True, True]),
+    "e0": np.array([0.3, 0.1 + 0.2, 0.3000000001, 0.29]),
     "notes": np.array(["thick", "thick loose", "", "loose_end"], dtype=TEXT),
 }
 WORDS = {"status": ("pending", "done", "failed"), "notes": Labels(("thick", "loose", "loose_end"))}
@@ -55,6 +56,14 @@ def holds(text: str) -> list[int]:
         ("notes == ''", [2]),
         ("'' != notes", [0, 1, 3]),
         ("(\n  T0 > 3500\n)", [1, 2]),
+        ("e0 == 0.3", [0, 1]),
+        ("e0 != 0.3", [2, 3]),
+        ("e0 in (0.3, 0.29)", [0, 1, 3]),
+        ("e0 <= 0.3", [0, 1, 3]),
+        ("e0 >= 0.3", [0, 1, 2]),
+        ("e0 < 0.3", [3]),
+        ("e0 > 0.3", [2]),
+        ("0.1 + 0.2 == 0.3", [0, 1, 2, 3]),
     ],
 )
 def test_a_condition_holds_for_the_runs_that_python_would_choose(
@@ -70,7 +79,7 @@ def test_a_condition_holds_for_the_runs_that_python_would_choose(
             "T_0 > 1",
             (
                 r"there is no T_0; did you mean T0\? \(known: T0, steps, status, variant,"
-                r" in_product, notes\)\n    T_0 > 1\n    \^ position 1"
+                r" in_product, e0, notes\)\n    T_0 > 1\n    \^ position 1"
             ),
         ),
         ("status == failed", r"there is no failed; for the text write 'failed'"),
