@@ -20,6 +20,7 @@ from .naming import folder_behind, refuse_name
 
 if TYPE_CHECKING:
     import zarr
+    from zarr.storage import LocalStore
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,11 @@ class Folder(Place):
         """Return whether anything is there, a store or not."""
         return self.path.exists()
 
-    def zarr_store(self) -> Path:
-        """Return the folder, which Zarr opens."""
-        return self.path
+    def zarr_store(self) -> "LocalStore":
+        """Return the folder as a store of Zarr's, which takes a path with a ``#`` for a URL."""
+        from zarr.storage import LocalStore
+
+        return LocalStore(self.path)
 
     @contextmanager
     def making(self) -> Iterator["zarr.Group"]:

@@ -23,6 +23,7 @@ import sweep
 import sweep.cli.commands
 from sweep.cli.options import PlaceParameter
 from sweep.common.errors import StoreError
+from sweep.store import doctor
 from sweep.store.driving import driving
 from sweep.store.folder import Folder
 from sweep.store.locate import locate
@@ -312,3 +313,17 @@ def test_a_group_of_others_may_hold_stores(
     )
     assert done.exit_code == 0, done.output
     assert_same_bits(tmp_path / "s.zarr", finished)
+
+
+@pytest.mark.parametrize("name", ["a #1.zarr", "a?b.zarr", "50%25.zarr", "a:b.zarr", "a//b.zarr"])
+def test_what_means_something_in_a_url_is_a_letter_in_a_path(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Some versions of Zarr take a path for a URL, and leave out what follows a ``#``."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished, name)
+    assert_same_bits(name, finished)
+    for store in (name, str(tmp_path / name), tmp_path / name):
+        assert sweep.open_store(store).M_loss.equals(sweep.open_store(finished).M_loss)
+    doctor.repair(name)
+    run_here(finished.with_name("small.yaml"), Path(name))
