@@ -13,6 +13,7 @@ from marsdisk.common.errors import ConfigError
 from marsdisk.common.exit_codes import OK
 from marsdisk.report.terminal import terminal
 
+from ..common.command import Command
 from .options import FILE, PLACE, STORE
 
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ def submit(
         f"submitted {sweep.spec.name}, id {request_id}, to {target.address}; this machine is not"
         " needed any more"
     )
-    click.echo(f"next: sweep watch {place}, sweep status {place}, sweep cancel {place}")
+    commands = [str(Command.sweep(verb, place)) for verb in ("watch", "status", "cancel")]
+    click.echo(f"next: {', '.join(commands)}")
 
 
 @click.command()

@@ -13,6 +13,7 @@ from marsdisk.common.exit_codes import INTERRUPTED, OK, SOME_FAILED
 from marsdisk.common.text import printable
 from marsdisk.report.terminal import terminal
 
+from ..common.command import Command
 from .browse import browse
 from .cluster import CLUSTER, source_of, worker_options
 from .expectations import checks, expect
@@ -230,9 +231,9 @@ def status(store: "Place", *, as_json: bool) -> None:
     if beat and counts.is_open:
         click.echo(printable(driver_line(beat)))
     if beat.get("state") == RUNNING:
-        click.echo(f"follow it with: sweep watch {store}")
+        click.echo(f"follow it with: {Command.sweep('watch', store)}")
     elif counts.is_open:
-        click.echo(f"resume with: sweep resume {store}")
+        click.echo(f"resume with: {Command.sweep('resume', store)}")
 
 
 for subcommand in (*CLUSTER, *LOOK, browse, *ASK, expect, checks):

@@ -64,7 +64,7 @@ def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
     recorded_block = store.description.sweep.content.get("block")
     if plan.sweep.spec.block != recorded_block or is_missing.any():
         gone = {key: column[is_missing] for key, column in stored.items()}
-        lines = _lines_on_gone_values(plan, gone) if is_missing.any() else []
+        lines = _lines_on_gone_values(plan, gone) if is_missing.any() else ()
         raise PlanChangedError(_refusal(plan, store, gone=lines))
     run_of_row = np.where(ids != 0, runs, -1)
     new = np.setdiff1d(np.arange(plan.count), run_of_row)
@@ -132,6 +132,8 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
     str
         One line for their combination, where the plan has each value.
     """
+    if plan.sweep.spec.refine is not None:
+        return  # which chooses its points itself
     (count,) = {column.size for column in gone.values()} or {0}
     has_line = False
     for key, column in gone.items():

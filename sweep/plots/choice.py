@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from ..common.text import counted
 from ..results.columns import Columns, adds_up, in_order, label, labels
@@ -89,8 +90,8 @@ class Choice:
                 raise StoreError("the sweep has no rings; drop --ring")
             runs = runs[columns[axis][runs] == ring]
         if not runs.size:
-            option = f" --where '{where}'" if where else ""
-            raise StoreError(f"no run is left to show; see: sweep show STORE{option}")
+            command = Command.sweep("show", "STORE", **({"where": where} if where else {}))
+            raise StoreError(f"no run is left to show; see: {command}")
         return cls(selection.only(runs), page)
 
     @classmethod

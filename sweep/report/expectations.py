@@ -9,6 +9,7 @@ from rich.table import Table
 
 from marsdisk.common.exit_codes import OK
 
+from ..common.command import Command
 from ..common.text import text
 from ..results.judge import Judgement, Offender, exit_code, judge
 from ..results.judged_columns import Results
@@ -88,7 +89,7 @@ def findings(judgements: Sequence[Judgement], store: Store) -> list[str]:
                 f"{name} fails in {judgement.failing} of {judgement.judged} {judgement.counted}:"
                 f" expected {judgement.expectation.words}",
                 f"  worst: {_in_words(worst)}",
-                f"  look closer: sweep card {store} {worst.run}",
+                f"  look closer: {Command.sweep('card', store, worst.run)}",
             ]
         elif not judgement.judged:
             reasons = ", ".join(_not_judged(judgement)) or _reason_for_no_runs(judgement)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from marsdisk.common.exit_codes import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
+from ..common.command import Command
 from ..results.notes import Notes
 from ..running.heartbeat import (
     BROKEN_OFF,
@@ -80,7 +81,11 @@ def follow(place: Place, patience: float, console: Console) -> int:
 def _report_silence(place: Place, follower: Follower, console: Console) -> None:
     driver = driver_line(follower.beat) or "it was submitted, but no worker has taken it"
     say(console, f"{place}: no sign of a driver for {duration(follower.silence)}; {driver}")
-    say(console, f"go on with: sweep resume {place} (or sweep submit); what is committed stays")
+    say(console, f"go on with: {_resume(place)}; what is committed stays")
+
+
+def _resume(place: Place) -> str:
+    return f"{Command.sweep('resume', place)} (or sweep submit)"
 
 
 class _Messages:
@@ -127,7 +132,7 @@ def _report_end(place: Place, beat: Mapping[str, Any], console: Console) -> int:
     )
     code = beat.get("exit_code")
     if code in (INTERRUPTED, BAD_INPUT) and counts.is_open:
-        say(console, f"go on with: sweep resume {place} (or sweep submit)")
+        say(console, f"go on with: {_resume(place)}")
         return int(code)
     if counts.is_open:
         return _report_undriven(place, console)
@@ -141,7 +146,7 @@ def _report_undriven(place: Place, console: Console) -> int:
         say(
             console,
             f"{place}: nobody drives it, and {counts.pending} of {counts.runs} runs{rounds} are"
-            f" pending; go on with: sweep resume {place}",
+            f" pending; go on with: {Command.sweep('resume', place)}",
         )
         return BAD_INPUT
     say(console, f"{place}: {counts.done} of {counts.runs} runs done, {counts.failed} failed")
@@ -188,7 +193,7 @@ def cancel(place: Place, patience: float, console: Console) -> int:
             say(
                 console,
                 f"{place}: stopped; {counts.done + counts.failed} of {counts.runs} runs are"
-                f" committed; go on with: sweep resume {place}",
+                f" committed; go on with: {Command.sweep('resume', place)}",
             )
             return OK
         if not running and not submission:

@@ -12,6 +12,7 @@ from marsdisk.common.exit_codes import OK, SOME_FAILED
 from marsdisk.config import RunConfig, build_config, merge
 from marsdisk.zero_d import run_zero_d
 
+from ..common.command import Command
 from ..common.errors import TooManyFailures
 from ..common.text import text
 from ..planning.create_store import forecast
@@ -137,10 +138,11 @@ def finish(place: Place, sweep: Sweep, tally: Tally, console: Console) -> int:
     )
     for section, verb in (("design", "sensitivity"), ("sample", "summary")):
         if drawn_by(sweep.axes) == section:
-            say(console, f"ask: sweep {verb} {store} --target M_loss")
+            say(console, f"ask: {Command.sweep(verb, store, target='M_loss')}")
     say(
         console,
-        f"next: sweep show {store}, or in Python: import sweep; sweep.open_store({str(store)!r})",
+        f"next: {Command.sweep('show', store)}, or in Python: import sweep;"
+        f" sweep.open_store({str(store)!r})",
     )
     return code
 

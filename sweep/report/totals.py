@@ -10,6 +10,7 @@ from rich.table import Table
 from marsdisk.accuracy.convergence import BINS_LIMIT, TIME_LIMIT, bins_for
 from marsdisk.report.accuracy import bins_advice, percent, rounded_up, time_advice
 
+from ..common.command import Command
 from ..common.text import text
 from ..results.accuracy import ERRORS, Accuracy, Spread
 from ..results.columns import coded, runs_of
@@ -137,7 +138,8 @@ def failures(store: Store, sweep: Sweep, max_runs: int = 10) -> list[str]:
         lines += _rerun_lines("  run it alone: ", recorded, run)
     if failed.size > max_runs:
         hidden = failed.size - max_runs
-        lines.append(f"and {hidden} more: sweep show {store} --columns status,error")
+        command = Command.sweep("show", store, columns="status,error")
+        lines.append(f"and {hidden} more: {command}")
     return lines
 
 

@@ -347,6 +347,41 @@ def variant_axis(variants: Mapping[str, Any]) -> Axis:
     )
 
 
+def with_equal_numbers_joined(
+    axes: Sequence[Axis], include: Sequence[Overrides], *, drawn: str
+) -> tuple[list[Axis], list[Overrides]]:
+    """Return axes and included cases with one number for all that are the same to 12 digits.
+
+    So cases that say the same in other digits are the same run. The number given first stays.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        Of a sweep.
+    include : sequence of mappings
+        Its included cases.
+    drawn : str
+        Name of the axis of drawn points, which are rounded and left alone.
+    """
+    numbers = dict[tuple[str, float], Any]()
+
+    def join(point: Overrides) -> Overrides:
+        joined = dict(point)
+        for key, value in point.items():
+            if _is_finite_number(value):
+                number = numbers.setdefault((key, rounded(value)), value)
+                joined[key] = value if value == number else number
+        return joined
+
+    joined_axes = []
+    for axis in axes:
+        if axis.name == drawn:
+            joined_axes.append(axis)
+        else:
+            joined_axes.append(axis.with_points(list(map(join, axis.points))))
+    return joined_axes, list(map(join, include))
+
+
 def short_names(keys: list[str]) -> dict[str, str]:
     """Return the name in a store of each dotted key.
 

@@ -5,7 +5,6 @@ import itertools
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from marsdisk.config.explain import explain
 from marsdisk.config.sections import Section, quantity
 from marsdisk.config.yaml_file import read_yaml_mapping, with_lines
 
-from ..common.floats import is_number, rounded, same
+from ..common.floats import same
 from ..store import layout
 from ..store.description import Description
 from .axes import (
@@ -33,6 +32,7 @@ from .axes import (
     one_at_a_time_axis,
     parse_axis,
     variant_axis,
+    with_equal_numbers_joined,
     zip_axis,
 )
 from .designs import POINT, DesignSpec, SampleSpec, design_axis
@@ -355,32 +355,6 @@ def _axes(
     return sorted(axes, key=lambda axis: axis.name == "variant"), problems
 
 
-def _with_numbers_joined(spec: SweepSpec, axes: Sequence[Axis]) -> tuple[SweepSpec, list[Axis]]:
-    """Return the sections and axes with one number for all that are the same to 12 digits.
-
-    So cases that say the same in other digits are the same run. The number given first stays; drawn
-    points are left alone, for they are rounded.
-    """
-    numbers = dict[tuple[str, float], Any]()
-
-    def join(point: Overrides) -> Overrides:
-        joined = dict(point)
-        for key, value in point.items():
-            if is_number(value) and abs(value) <= sys.float_info.max:
-                number = numbers.setdefault((key, rounded(value)), value)
-                joined[key] = value if value == number else number
-        return joined
-
-    joined_axes = []
-    for axis in axes:
-        is_drawn = axis.name == POINT
-        joined_axes.append(axis if is_drawn else axis.with_points(list(map(join, axis.points))))
-    include = list(map(join, spec.include))
-    if include != spec.include:
-        spec = spec.model_copy(update={"include": include})
-    return spec, joined_axes
-
-
 def _contradictions(
     spec: SweepSpec, axes: list[Axis], command_line: Mapping[str, Any]
 ) -> Iterator[str]:
@@ -577,7 +551,9 @@ def build_sweep(
     if problems:
         raise ConfigError(problems, where)
     if not as_recorded:
-        spec, axes = _with_numbers_joined(spec, axes)
+        axes, include = with_equal_numbers_joined(axes, spec.include, drawn=POINT)
+        if include != spec.include:
+            spec = spec.model_copy(update={"include": include})
     for_all = {
         **spec.set,
         **{f"output.{key}": value for key, value in spec.output.items()},

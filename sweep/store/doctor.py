@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from marsdisk import model_version
 from marsdisk.io.zarr_folder import note_name
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from . import layout, schema
 from .chunks import Chunk, Files, absent, damaged, files_of, read_rows
@@ -189,8 +190,9 @@ def _structure(
             "arrays of different length",
             tuple(f"{name} {problem}" for name, problem in lengths.items()),
             "an extension was interrupted, or the store was changed by hand",
-            "the same sweep run FILE --extend again completes it, and sweep resume"
-            f" {place} reverts it; if you did not extend the store: {salvage}",
+            "the same sweep run FILE --extend again completes it, and"
+            f" {Command.sweep('resume', place)} reverts it; if you did not extend the store:"
+            f" {salvage}",
         )
 
 
@@ -224,7 +226,7 @@ def _files(store: _Examined) -> Iterator[Finding]:
 
 
 def _repair_command(store: _Examined) -> str:
-    return f"sweep doctor {store.location} --repair"
+    return str(Command.sweep("doctor", store.location).with_options(repair=True))
 
 
 def _status(store: _Examined) -> NDArray[np.uint8]:
@@ -274,7 +276,7 @@ def _blocks(store: _Examined) -> Iterator[Finding]:
 
 
 def _uncommitted(store: _Examined, uncommitted: set[int], marked: set[int]) -> Iterator[Finding]:
-    resume = f"sweep resume {store.location}"
+    resume = str(Command.sweep("resume", store.location))
     torn = (uncommitted & _begun(store)) - marked
     if torn:
         yield Finding(
@@ -310,7 +312,7 @@ def _finding_to_recompute(
         kind,
         _ranges(blocks),
         meaning,
-        f"{_repair_command(store)}, then sweep resume {store.location}",
+        f"{_repair_command(store)}, then {Command.sweep('resume', store.location)}",
         "marked as pending",
         blocks=tuple(sorted(blocks)),
         files=tuple(files),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from .identity import this_process
 from .location import Place
@@ -38,8 +39,8 @@ def describe_driver(driver: Mapping[str, Any]) -> str:
 def refusal(store: Place, driver: str) -> StoreError:
     """Return the error of a second driver."""
     return StoreError(
-        f"{store}: {driver} is driving this sweep; wait for it (sweep status {store}) or stop it"
-        " first"
+        f"{store}: {driver} is driving this sweep; wait for it ({Command.sweep('status', store)})"
+        " or stop it first"
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from marsdisk.common.url_secrets import hide_secrets
 from marsdisk.io.zarr_folder import DESCRIPTION, note_name
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from .coroutines import run_coroutine
 from .fence import CommittedAlreadyError, Guard
@@ -182,7 +183,7 @@ class Objects(Place):
         _gather_outside(lambda: [self._put(key, value) for key, value in contents.items()])
         if not self._put_if(self.inside, DESCRIPTION, root, "create"):
             problem = "somebody else has created a store here meanwhile"
-            raise StoreError(f"{self}: {problem}; see sweep status {self}")
+            raise StoreError(f"{self}: {problem}; see {Command.sweep('status', self)}")
         self.note_delete(MAKING)
 
     async def _put(self, key: str, content: bytes) -> None:

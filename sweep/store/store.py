@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from marsdisk.io.zarr_folder import DESCRIPTION
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from . import chunks, layout, schema
 from .description import NAME, Description, OtherSchemaError
@@ -168,7 +169,7 @@ class Store:
         if problems:
             lines = [f"{name} {problem}" for name, problem in problems.items()]
             shown = "; ".join(lines[:MAX_PROBLEMS_SHOWN])
-            raise StoreError(f"{place}: {shown}; see what can be done: sweep doctor {place}")
+            raise StoreError(f"{place}: {shown}; see what can be done: {_doctor(place)}")
         return cls(place, description, arrays)
 
     def __str__(self) -> str:
@@ -352,8 +353,8 @@ class Store:
                 others = " and others" * (len(keys) > MAX_NAMES_SHOWN)
                 verb = "is" if len(keys) == 1 else "are"
                 raise StoreError(
-                    f"{self}: {shown}{others} {verb} {problem}; see what can be done: sweep doctor"
-                    f" {self}"
+                    f"{self}: {shown}{others} {verb} {problem}; see what can be done:"
+                    f" {_doctor(self)}"
                 )
 
     def _present_spec(self, name: str) -> schema.ArraySpec:
@@ -384,7 +385,7 @@ class Store:
         problem = "cannot be read" if isinstance(error, storage_errors()) else "is damaged"
         return StoreError(
             f"{self}: {name} {problem}: {reason(error) or type(error).__name__}; see what can be"
-            f" done: sweep doctor {self}"
+            f" done: {_doctor(self)}"
         )
 
     def _refuse_lost(self, spec: schema.ArraySpec, absent: Sequence[int]) -> None:
@@ -401,6 +402,10 @@ class Store:
             lost = lost_chunks(present.description, spec, sorted(still_absent), status)
         if lost:
             raise ValueError(f"{lost[0]} is missing{' and others' * (len(lost) > 1)}")
+
+
+def _doctor(store: object) -> Command:
+    return Command.sweep("doctor", store)
 
 
 def lost_chunks(

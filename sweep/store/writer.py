@@ -18,6 +18,7 @@ from zarr.storage import StorePath, WrapperStore
 
 from marsdisk.result import RunResult
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from . import layout
 from .coroutines import run_coroutine
@@ -419,7 +420,7 @@ async def _array(place: Place, name: str) -> zarr.AsyncArray[Any]:
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{place}/{name} is missing or damaged: the store was changed while workers ran; see"
-            f" what can be done: sweep doctor {place}"
+            f" what can be done: {Command.sweep('doctor', place)}"
         ) from error
     return array
 

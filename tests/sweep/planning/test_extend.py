@@ -139,7 +139,7 @@ def test_the_new_file_and_the_store_alone_both_go_on_with_an_extension(store: Pa
         assert "5 of 5 runs done" in done.stdout
         assert "nothing to do" in done.stdout
     (extension,) = Store.open(store).description.extensions
-    assert extension["sweep_before"]["content"]["axes"] == THREE  # type: ignore[index, call-overload]
+    assert extension.recorded["sweep_before"]["content"]["axes"] == THREE
 
 
 def test_a_store_is_extended_again_and_again(store: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sweeps of configs/sweeps/ can be planned, and have the names and runs that they state."""
+"""The sweeps of configs/sweeps/ can be planned and drawn, and have the runs that they state."""
 
 import dataclasses
 import re
@@ -7,16 +7,24 @@ from pathlib import Path
 import pytest
 from small_sweeps import CONFIGS, run_here
 
+from sweep import plots
+from sweep.common.errors import StoreError
 from sweep.planning.plan import make_plan
 from sweep.results.judge import judge
 from sweep.results.judged_columns import Results
 from sweep.spec.axes import Axis
-from sweep.spec.file import load_sweep
+from sweep.spec.file import Sweep, load_sweep
 from sweep.store.store import Store
 
 FILES = sorted((CONFIGS / "sweeps").glob("*.yaml"))
 #: Files of thousands of cases, each of which a plan validates.
 LARGE = {"map1", "map1b", "map3", "mass_loss_prior", "mass_loss_sensitivity"}
+
+
+#: Like map1, and larger.
+LIKE_MAP1 = {"map1b", "map3"}
+#: Sweeps whose figures ``make test`` draws, too; all others take longer.
+DRAWN_QUICKLY = {"map2"}
 
 
 def marked(file: Path) -> object:
@@ -69,3 +77,42 @@ def test_the_checks_of_a_shipped_sweep_hold(name: str, tmp_path: Path) -> None:
     )
     assert judgements
     assert [judgement.name for judgement in judgements if not judgement.passed] == []
+
+
+def lacks(sweep: Sweep, kind: str) -> str:
+    """Return why a figure cannot be drawn of a sweep; empty where it can."""
+    content = sweep.spec
+    is_scattered = bool(content.sample or content.design or content.refine)
+    has_rings = any("rings" in entry for entry in content.axes.values() if isinstance(entry, dict))
+    if kind == "radial" and not has_rings:
+        return "the sweep has no rings"
+    if kind == "convergence" and content.accuracy is None:
+        return "no run of this store was repeated"
+    if kind == "sensitivity" and is_scattered:
+        return "this figure is for grids and one-at-a-time sweeps"
+    return ""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(
+            file,
+            id=file.stem,
+            marks=[] if file.stem in DRAWN_QUICKLY else [pytest.mark.thorough],
+        )
+        for file in FILES
+        if file.stem not in LIKE_MAP1
+    ],
+)
+def test_every_kind_of_figure_is_drawn_of_a_shipped_sweep(file: Path, tmp_path: Path) -> None:
+    run_here(file, tmp_path / "s.zarr")
+    sweep = load_sweep(file)
+    for kind in plots.KINDS:
+        problem = lacks(sweep, kind)
+        if problem:
+            with pytest.raises(StoreError, match=problem):
+                plots.draw(tmp_path / "s.zarr", kind)
+        else:
+            figure = plots.draw(tmp_path / "s.zarr", kind)
+            plots.save(figure, tmp_path / f"{kind}.png")

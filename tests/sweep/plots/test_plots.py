@@ -409,3 +409,24 @@ def test_runs_that_lie_on_no_grid_are_points(tmp_path: Path) -> None:
     )
     with pytest.raises(StoreError, match="no two runs differ in one parameter alone"):
         plots.draw(tmp_path / "small.zarr", "sensitivity", where="status == 'done'")
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("T0 > 0", "M_loss_cum of the whole disk"), ("ring < 2", "M_loss_cum of 2 of 3 rings")],
+)
+def test_a_figure_says_what_its_sums_are_of(finished: Path, where: str, words: str) -> None:
+    figure = plots.draw(finished, "series", name="M_loss_cum", where=where)
+    label = figure.axes[0].get_ylabel().replace("\n", " ")
+    assert label == f"{words} [M_Mars]"
+    assert words in figure.get_suptitle()
+
+
+def test_a_figure_of_disks_notes_that_its_condition_chose_rings(finished: Path) -> None:
+    notes: list[str] = []
+    plots.draw(finished, "series", name="M_loss_cum", where="run == 1", notes=notes)
+    (note,) = [note for note in notes if "summed" in note]
+    assert note == (
+        "M_loss_cum is summed over all rings of each disk with a run where run == 1; a condition on"
+        " ring chooses rings"
+    )

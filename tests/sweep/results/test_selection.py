@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import sweep
-from sweep import plots
 from sweep.common.errors import PartOfDiskWarning
 from sweep.results.columns import Columns
 from sweep.results.selection import Selection, drawn_at_random, rings_in_words
@@ -54,27 +53,6 @@ def test_a_store_without_rings_has_no_disks(tmp_path: Path) -> None:
     selection = selected(tmp_path / "s.zarr", "T0 > 3500")
     assert selection.whole_disks.runs.tolist() == selection.runs.tolist()
     assert selection.ring_count == 0
-
-
-@pytest.mark.parametrize(
-    ("where", "words"),
-    [("T0 > 0", "M_loss_cum of the whole disk"), ("ring < 2", "M_loss_cum of 2 of 3 rings")],
-)
-def test_a_figure_says_what_its_sums_are_of(finished: Path, where: str, words: str) -> None:
-    figure = plots.draw(finished, "series", name="M_loss_cum", where=where)
-    label = figure.axes[0].get_ylabel().replace("\n", " ")
-    assert label == f"{words} [M_Mars]"
-    assert words in figure.get_suptitle()
-
-
-def test_a_figure_of_disks_notes_that_its_condition_chose_rings(finished: Path) -> None:
-    notes: list[str] = []
-    plots.draw(finished, "series", name="M_loss_cum", where="run == 1", notes=notes)
-    (note,) = [note for note in notes if "summed" in note]
-    assert note == (
-        "M_loss_cum is summed over all rings of each disk with a run where run == 1; a condition on"
-        " ring chooses rings"
-    )
 
 
 def test_the_total_of_part_of_a_disk_is_no_number_unless_it_is_asked_for(finished: Path) -> None:

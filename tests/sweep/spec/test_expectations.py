@@ -89,7 +89,7 @@ def counts(judged: dict[str, Any]) -> tuple[str, int, int, dict[str, int], int]:
 
 def test_a_loss_that_stays_passes_along_an_axis_in_the_order_of_its_values(toy: Made) -> None:
     found = checked(toy(lambda e0, i0: float(e0 >= 0.5), expect={"stays": STAYS}))
-    assert Store.open(found["stays"]).counts() == ("pass", 2, 0, {}, 0)
+    assert counts(found["stays"]) == ("pass", 2, 0, {}, 0)
     assert found["exit_code"] == 0
 
 
@@ -100,7 +100,7 @@ def test_a_loss_that_returns_below_fails_with_the_run_that_is_furthest_below(toy
     )
     found = checked(store)
     assert (found["exit_code"], CHECK_FAILED) == (3, 3)
-    assert Store.open(found["stays"]).counts() == ("FAIL", 2, 2, {}, 0)
+    assert counts(found["stays"]) == ("FAIL", 2, 2, {}, 0)
     worst = found["stays"]["worst"]
     assert (worst["at"], worst["numbers"]) == (
         {"e0": 0.5, "i0": 0.01},
@@ -117,13 +117,13 @@ def test_a_spread_is_judged_in_every_group_and_shown_with_both_sides(toy: Made) 
         expect={"spread": SPREAD, "of all": {**SPREAD, "over": ["e0", "i0"]}},
     )
     found = checked(store)
-    assert Store.open(found["spread"]).counts() == ("FAIL", 5, 4, {}, 0)
+    assert counts(found["spread"]) == ("FAIL", 5, 4, {}, 0)
     assert found["spread"]["worst"]["at"]["e0"] == 0.5
     assert found["spread"]["worst"]["numbers"] == {
         "largest(M_loss)": 2.0,
         "1.1 * smallest(M_loss)": pytest.approx(1.1),
     }
-    assert Store.open(found["of all"]).counts() == ("FAIL", 1, 1, {}, 0)
+    assert counts(found["of all"]) == ("FAIL", 1, 1, {}, 0)
 
 
 def test_an_expectation_without_an_axis_is_of_every_run_included_ones_too(toy: Made) -> None:
@@ -135,9 +135,9 @@ def test_an_expectation_without_an_axis_is_of_every_run_included_ones_too(toy: M
             expect=expectations,
         )
     )
-    assert Store.open(found["low"]).counts() == ("FAIL", 11, 3, {}, 0)
+    assert counts(found["low"]) == ("FAIL", 11, 3, {}, 0)
     assert found["low"]["worst"]["at"] == {"e0": 0.5, "i0": 0.01}
-    assert Store.open(found["stays"]).counts() == (
+    assert counts(found["stays"]) == (
         "pass",
         2,
         0,
@@ -154,9 +154,9 @@ def test_where_chooses_runs_and_a_group_of_one_has_nothing_to_compare(toy: Made)
     }
     store = toy(lambda e0, i0: 1.0 + (e0 < 0.5) * i0, expect=expectations)
     found = checked(store)
-    assert Store.open(found["high"]).counts() == ("pass", 2, 0, {}, 0)
-    assert Store.open(found["single"]).counts() == ("cannot be judged", 0, 0, {}, 5)
-    assert Store.open(found["none"]).counts() == ("cannot be judged", 0, 0, {}, 0)
+    assert counts(found["high"]) == ("pass", 2, 0, {}, 0)
+    assert counts(found["single"]) == ("cannot be judged", 0, 0, {}, 5)
+    assert counts(found["none"]) == ("cannot be judged", 0, 0, {}, 0)
     assert found["exit_code"] == 1  # nothing fails, and not everything passes
     text = in_one_line(ask("expect", store).output)
     assert (
@@ -175,8 +175,8 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
         lambda config: config.dynamics.e0 == 0.2 and config.dynamics.i0 == 0.1,
         expect=expectations,
     )
-    assert Store.open(checked(store)["spread"]).counts() == ("pass", 4, 0, {"failed": 1}, 0)
-    assert Store.open(checked(store)["stays"]).counts() == ("pass", 1, 0, {"failed": 1}, 0)
+    assert counts(checked(store)["spread"]) == ("pass", 4, 0, {"failed": 1}, 0)
+    assert counts(checked(store)["stays"]) == ("pass", 1, 0, {"failed": 1}, 0)
     assert checked(store)["exit_code"] == 1
     assert "│ stays │ pass │ 1 groups │ 0 │ 1 with failed runs │" in in_one_line(
         ask("expect", store).output
@@ -184,17 +184,17 @@ def test_groups_with_pending_and_failed_runs_are_not_judged_and_counted(toy: Mad
     forget_block(store, 0)
     found = checked(store)
     e0 = zarr.open_group(store, mode="r")["e0"][:2]
-    assert Store.open(found["spread"]).counts() == (
+    assert counts(found["spread"]) == (
         "pass",
         4 - len({*e0}),
         0,
         {"failed": 1, "pending": len({*e0})},
         0,
     )
-    assert Store.open(found["each"]).counts() == ("pass", 7, 0, {"failed": 1, "pending": 2}, 0)
+    assert counts(found["each"]) == ("pass", 7, 0, {"failed": 1, "pending": 2}, 0)
     for block in range(1, 5):
         forget_block(store, block)
-    assert Store.open(checked(store)["each"]).counts() == (
+    assert counts(checked(store)["each"]) == (
         "cannot be judged",
         0,
         0,
@@ -230,10 +230,10 @@ def test_a_run_without_a_value_is_judged_only_where_the_expectation_says_what_th
     }
     store = toy(lambda e0, i0: e0 if i0 < 0.5 else float("nan"), expect=expectations)
     found = checked(store)
-    assert Store.open(found["low"]).counts() == ("pass", 5, 0, {"without a value": 5}, 0)
-    assert Store.open(found["known"]).counts() == ("pass", 5, 0, {}, 0)
-    assert Store.open(found["all there"]).counts() == ("FAIL", 10, 5, {}, 0)
-    assert Store.open(found["stays"]).counts() == ("pass", 1, 0, {"without a value": 1}, 0)
+    assert counts(found["low"]) == ("pass", 5, 0, {"without a value": 5}, 0)
+    assert counts(found["known"]) == ("pass", 5, 0, {}, 0)
+    assert counts(found["all there"]) == ("FAIL", 10, 5, {}, 0)
+    assert counts(found["stays"]) == ("pass", 1, 0, {"without a value": 1}, 0)
     assert (
         "expectation low: say what a run without a value means with isfinite(...)"
         in ask("expect", store).output
@@ -254,8 +254,8 @@ def test_a_run_of_several_cases_counts_in_each_of_their_groups(toy: Made) -> Non
     assert zarr.open_group(store, mode="r")["status"].shape == (10,)
     found = checked(store)
     # i0 = 0.1 of a and b, and both of c
-    assert Store.open(found["by variant"]).counts() == ("FAIL", 6, 4, {}, 0)
-    assert Store.open(found["same"]).counts() == ("FAIL", 10, 1, {}, 0)
+    assert counts(found["by variant"]) == ("FAIL", 6, 4, {}, 0)
+    assert counts(found["same"]) == ("FAIL", 10, 1, {}, 0)
     assert found["same"]["worst"]["at"]["i0"] == 0.01
 
 
@@ -326,7 +326,7 @@ def test_expectations_of_another_file_are_asked_of_a_store_that_has_none(
     (tmp_path / "later.yaml").write_text(
         "expect: {low: {expect: 'M_loss < 0.9'}}\n", encoding="utf-8"
     )
-    assert Store.open(checked(store, "--file", tmp_path / "later.yaml")["low"]).counts() == (
+    assert counts(checked(store, "--file", tmp_path / "later.yaml")["low"]) == (
         "FAIL",
         10,
         2,
@@ -521,7 +521,7 @@ def test_real_runs_meet_what_the_model_conserves_and_do_not_fall_with_temperatur
         json.dumps({"expect": expectations}), encoding="utf-8"
     )
     found = checked(finished, "--file", tmp_path / "expectations.yaml")
-    assert [Store.open(found[name]).counts() for name in expectations] == [
+    assert [counts(found[name]) for name in expectations] == [
         ("pass", 6, 0, {}, 0),
         ("pass", 3, 0, {}, 0),
         ("pass", 2, 0, {}, 0),
