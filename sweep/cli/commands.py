@@ -1,6 +1,5 @@
 """The command ``sweep``, with plan, run, resume, status and doctor."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +145,7 @@ def run(
 
     source = source_of(**where)
     sweep = load_sweep(file, overrides)
-    command_line = shlex.join(["sweep", *sys.argv[1:]])
+    command_line = str(Command.typed())
     options = {"extending": extending, "retry_failed": retry_failed, "allowed": allowed}
     if store is None:
         store = locate(f"results/{sweep.spec.name}.zarr")
@@ -171,7 +170,7 @@ def resume(
 
     source = source_of(**where)
     sweep = sweep_of_store(store)
-    command_line = shlex.join(["sweep", *sys.argv[1:]])
+    command_line = str(Command.typed())
     try:
         _run(sweep, store, source, command_line, retry_failed=retry_failed, allowed=allowed)
     except ConfigError as error:  # such as a table that has been moved

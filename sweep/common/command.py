@@ -43,21 +43,10 @@ class Command:
         >>> str(Command.sweep("doctor", "-a.zarr", repair=True))
         'sweep doctor --repair -- -a.zarr'
         """
-        return cls._built("sweep", verb, arguments, options)
-
-    @classmethod
-    def marsdisk(cls, verb: str, *arguments: object, **options: object) -> "Command":
-        """Return a command of ``marsdisk``, as :meth:`sweep` does."""
-        return cls._built("marsdisk", verb, arguments, options)
-
-    @classmethod
-    def _built(
-        cls, program: str, verb: str, arguments: tuple[object, ...], options: Mapping[str, object]
-    ) -> "Command":
         words = tuple(map(str, arguments))
         if any(word.startswith("-") for word in words):
             words = (END_OF_OPTIONS, *words)
-        return cls((program, verb, *words)).with_options(**options)
+        return cls(("sweep", verb, *words)).with_options(**options)
 
     @classmethod
     def typed(cls) -> "Command":

@@ -1,7 +1,6 @@
 """Repetition of one run of a store: its configuration, and the command for it."""
 
 import json
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from marsdisk.cli.options import override_text, parse_override
 from marsdisk.common.errors import ConfigError
 from marsdisk.config import RunConfig, Variations, load_config, merge, read_config, value_at
 
+from ..common.command import Command
 from ..common.errors import StoreError
 from ..common.floats import same
 from ..spec.axes import Axis, Overrides, short_names
@@ -192,7 +192,7 @@ def _command(verb: str, base: str, settings: Mapping[str, Any]) -> str:
     words = ["marsdisk", verb, base]
     for key, value in settings.items():
         words += ["--set", override_text(key, value)]
-    return shlex.join(words)
+    return str(Command(tuple(words)))
 
 
 def _config_of_command(line: str) -> RunConfig:
@@ -203,7 +203,7 @@ def _config_of_command(line: str) -> RunConfig:
     ConfigError
         It is not valid, or its base cannot be read.
     """
-    _, _, base, *words = shlex.split(line)
+    _, _, base, *words = Command.parsed(line).words
     return load_config(base, dict(map(parse_override, words[1::2])))
 
 

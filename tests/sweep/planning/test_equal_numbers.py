@@ -329,7 +329,10 @@ def test_a_list_with_both_bits_in_an_old_store_is_resumed(
     file = sweep_file(tmp_path, axes={"dynamics.e0": [0.3, math.nextafter(0.3, 1.0)]})
     with monkeypatch.context() as patch:
         patch.setattr("sweep.spec.axes.identity", lambda value: value)
-        patch.setattr("sweep.spec.file._with_numbers_joined", lambda spec, axes: (spec, axes))
+        patch.setattr(
+            "sweep.spec.file.with_equal_numbers_joined",
+            lambda axes, include, drawn: (axes, include),
+        )
         run_here(file, store)
     assert Store.open(store).counts().done == 2
     assert_resumes(store, "resume", "", "nothing to do")
