@@ -224,10 +224,10 @@ def _refusal(plan: Plan, store: Store, *, new: int = 0, gone: Iterable[str] = ()
     lines += continuation(recorded["content"], planned["content"])
     if not lines:
         lines = redrawn(store.description.design, plan.sweep.axes)
+    gone = list(gone)
+    lines += gone
     if not lines:
         lines = ["its runs, or those repeated for accuracy, are others, though the files agree"]
-    gone = list(gone)
-    lines = [*gone, *lines]
     advice = "use another --store"
     if gone:
         advice = (

@@ -113,12 +113,12 @@ class ParallelView:
         self.figure.segment(
             *ends, source=self.without_value, line_color=ABSENT, line_dash="dashed", line_width=1
         )
-        self.figure.segment(
-            *ends, source=self.zeros, line_color=LOOKS[State.ZERO].face, line_width=1.2
-        )
         colour: Any = {"field": "shade", "transform": self.mapper}
         self.figure.segment(
             *ends, source=self.lines, line_color=colour, line_alpha=0.55, line_width=1.2
+        )
+        self.figure.segment(
+            *ends, source=self.zeros, line_color=LOOKS[State.ZERO].face, line_width=1.2
         )
         self.marked = ColumnDataSource(data={"xs": [], "ys": [], "colour": []})
         self.figure.multi_line("xs", "ys", source=self.marked, line_color="#ffffff", line_width=6)

@@ -24,7 +24,7 @@ def shown(store: Path, *arguments: str) -> str:
 
 
 def runs_of(printed: str) -> list[int]:
-    return [int(match[1]) for match in re.finditer(r"^│ +(\d+) │", printed, re.MULTILINE)]
+    return [int(match[1]) for match in re.finditer(r"^│ +(\d+)(?: \*)? │", printed, re.MULTILINE)]
 
 
 @pytest.mark.parametrize(
