@@ -15,7 +15,7 @@ from marsdisk.common.text import LONGEST_SHOWN, shown
 from ..common.errors import PlanChangedError
 from ..common.floats import equal, is_number, same
 from ..results.columns import in_order
-from ..spec.designs import continuation, redrawn
+from ..spec.designs import POINT, continuation, redrawn
 from ..spec.old_keys import recorded_content
 from ..spec.stored_numbers import with_stored_numbers
 from ..store.store import Store
@@ -64,7 +64,10 @@ def arranged(plan: Plan, store: Store) -> tuple[Plan, int]:
     recorded_block = store.description.sweep.content.get("block")
     if plan.sweep.spec.block != recorded_block or is_missing.any():
         gone = {key: column[is_missing] for key, column in stored.items()}
-        lines = _lines_on_gone_values(plan, gone) if is_missing.any() else ()
+        # a run of another version of the model is another run, whatever its values
+        is_same_model = store.description.provenance.model_version == model_version()
+        has_gone = is_same_model and is_missing.any()
+        lines = _lines_on_gone_values(plan, gone) if has_gone else ()
         raise PlanChangedError(_refusal(plan, store, gone=lines))
     run_of_row = np.where(ids != 0, runs, -1)
     new = np.setdiff1d(np.arange(plan.count), run_of_row)
@@ -132,8 +135,8 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
     str
         One line for their combination, where the plan has each value.
     """
-    if plan.sweep.spec.refine is not None:
-        return  # which chooses its points itself
+    if any(axis.name == POINT for axis in plan.sweep.axes):
+        return  # nobody has typed the values of drawn points
     (count,) = {column.size for column in gone.values()} or {0}
     has_line = False
     for key, column in gone.items():
