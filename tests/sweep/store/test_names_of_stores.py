@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,12 @@ def typed(name: str, store: str) -> tuple[int, str, str]:
     words = [{"STORE": store, "FILE": "small.yaml"}.get(word, word) for word in COMMANDS[name][0]]
     done = CliRunner().invoke(sweep.cli.commands.main, [name, *words])
     assert "defect of the program" not in done.output, done.output
-    return done.exit_code, done.stdout.replace(store, "STORE"), done.stderr.replace(store, "STORE")
+
+    def without_name(text: str) -> str:
+        # in a command, a name with a space is quoted
+        return text.replace(shlex.quote(store), "STORE").replace(store, "STORE")
+
+    return done.exit_code, without_name(done.stdout), without_name(done.stderr)
 
 
 def takes_a_store(option: click.Command) -> bool:
