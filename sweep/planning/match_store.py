@@ -143,7 +143,7 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
         if key not in plan.runs.values:
             continue
         planned = plan.runs.values[key]
-        lost = [value for value in in_order(column.tolist()) if not _is_among(value, planned)]
+        lost = [value for value in _without_nan(column) if not _is_among(value, planned)]
         for value in lost[:MAX_VALUES_NAMED]:
             has_line = True
             runs = int((column == value).sum())
@@ -158,6 +158,10 @@ def _lines_on_gone_values(plan: Plan, gone: Mapping[str, NDArray[Any]]) -> Itera
             f"{key} = {shown(column[:1].tolist()[0])}" for key, column in gone.items()
         )
         yield f"the store has {_counted(count)} that the file does not ask for, such as {first}"
+
+
+def _without_nan(column: NDArray[Any]) -> list[Any]:
+    return in_order([value for value in column.tolist() if value == value])
 
 
 def _counted(runs: int) -> str:

@@ -1,7 +1,7 @@
 """The runs that a figure shows and the dimensions in which they differ."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,7 @@ class Choice:
             if axis is None:
                 raise StoreError("the sweep has no rings; drop --ring")
             runs = runs[columns[axis][runs] == ring]
+            selection = replace(selection, is_of_rings=True)
         if not runs.size:
             command = Command.sweep("show", "STORE", **({"where": where} if where else {}))
             raise StoreError(f"no run is left to show; see: {command}")
@@ -199,12 +200,15 @@ class Choice:
         disks = Choice(self.selection.whole_disks, self.page)
         if len(disks.values(axis)) == 1:
             return self, None
-        if disks.runs.size > self.runs.size:
+        return disks, axis
+
+    def note_added_rings(self, name: str) -> None:
+        """Note that a sum takes rings of which no run was chosen, where it does."""
+        if self.selection.whole_disks.runs.size > self.runs.size:
             self.page.notes.append(
                 f"{name} is summed over all rings of each disk with a run where"
-                f" {self.selection.condition}; a condition on {axis} chooses rings"
+                f" {self.selection.condition}; a condition on {self.store.ring_axis} chooses rings"
             )
-        return disks, axis
 
     def quantity(self, name: str, summed: str | None, dims: tuple[str, ...] = ()) -> str:
         """Return the label of a quantity, such as ``M_loss of the whole disk [M_Mars]``.

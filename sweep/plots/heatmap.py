@@ -104,6 +104,8 @@ def heatmap(
     """
     choice = Choice.of(store, page, where, ring=ring)
     axes = _choose_axes(choice, name, x=x, y=y, over=over)
+    if axes.summed:
+        choice.note_added_rings(name)
     panels = axes.panels
     if len(panels) > MAX_PANELS:
         raise StoreError(

@@ -100,6 +100,8 @@ def series(
         choice = chosen
         if not run:
             choice, summed = chosen.summed_over_rings(panel_name, ())
+            if summed:
+                chosen.note_added_rings(panel_name)
         rings = store.ring_axis
         if not summed and not run and rings in chosen.varying() and len(names) > 1:
             choice = chosen.middle([str(rings)])

@@ -90,7 +90,10 @@ def sensitivity(
         No two runs differ in one axis alone, or none of them has a result.
     """
     choice = Choice.of(store, page, where, ring=ring)
-    choice, summed = choice.summed_over_rings(name, ())
+    chosen = choice
+    choice, summed = chosen.summed_over_rings(name, ())
+    if summed:
+        chosen.note_added_rings(name)
     title = choice.quantity(name, summed)
     axes = [axis for axis in choice.varying() if axis != summed]
     if not axes:

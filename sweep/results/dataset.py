@@ -200,12 +200,11 @@ class SweepAccessor:
                 raise ValueError(
                     f"{name} does not add up over rings; there are {', '.join(additive)}"
                 )
-        needed = [*chosen, "status", "t_end"]
+        needed = [*chosen, "status"]
         has_series = any("sample" in arrays[name].dims for name in chosen)
         if has_series:
             needed.append("t")
-        if layout.NOTES in arrays:
-            needed.append(layout.NOTES)
+        needed += [name for name in (layout.NOTES, "t_end") if name in arrays]
         grid = self._dataset[needed].sweep.grid()
         rings = rings_in_words(grid.sizes[ring], self._description.ring_count)
         is_part = grid.sizes[ring] < self._description.ring_count
@@ -220,10 +219,12 @@ class SweepAccessor:
         total: xarray.Dataset = grid[chosen].where(is_done).sum(ring, skipna=False, keep_attrs=True)
         if is_part and parts:
             for name in chosen:
-                total[name].attrs["long_name"] += f", of {rings}"
+                meaning = total[name].attrs.get("long_name", name)
+                total[name].attrs["long_name"] = f"{meaning}, of {rings}"
         if layout.NOTES in grid:
             total = total.assign({layout.NOTES: self._notes_of_disks(grid, ring)})
-        total = total.assign(self._ends_of_rings(grid.t_end.where(is_done), ring))
+        if "t_end" in grid:
+            total = total.assign(self._ends_of_rings(grid.t_end.where(is_done), ring))
         if has_series:
             total = total.assign_coords(t=self._shared_times(grid.t.where(is_done), ring))
         return total.assign_attrs(self._dataset.attrs)

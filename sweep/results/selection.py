@@ -32,11 +32,14 @@ class Selection:
         Rows of the chosen runs.
     condition : str
         The condition; empty where there is none.
+    is_of_rings : bool
+        Whether rings were chosen otherwise than by the condition.
     """
 
     columns: Columns
     runs: NDArray[np.int64]
     condition: str = ""
+    is_of_rings: bool = False
 
     @classmethod
     def of(cls, columns: Columns, condition: str | None = None) -> "Selection":
@@ -78,9 +81,9 @@ class Selection:
 
     @property
     def names_rings(self) -> bool:
-        """Whether the condition itself names rings, by number or by radius."""
-        if not self.condition:
-            return False
+        """Whether rings are chosen themselves, by number or by radius."""
+        if self.is_of_rings or not self.condition:
+            return self.is_of_rings
         return not {self.store.ring_axis, *BOUNDS_OF_RINGS}.isdisjoint(
             Expression(self.condition).names
         )
@@ -93,8 +96,11 @@ class Selection:
         names rings, or where there are no disks.
         """
         ring_axis = self.store.ring_axis
-        if ring_axis is None or not self.condition or self.names_rings:
+        if ring_axis is None:
             return self
+        if not self.condition or self.names_rings:
+            # an included run is no ring of a disk
+            return self.only(self.runs[self.columns["in_product"][self.runs]])
         axes = list(self.store.axes)
         run_of_case, labels = cases(self.store, axes)
         disks = _numbers([labels[axis] for axis in axes if axis != ring_axis], run_of_case.size)

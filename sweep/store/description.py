@@ -97,7 +97,7 @@ class Description(_Part):
     sweep: SweepRecord
     plan_digest: str
     block_size: Annotated[int, Field(ge=1, le=MAX_RUNS)]
-    rows: int
+    rows: Annotated[int, Field(ge=0, le=MAX_RUNS)]
     axes: list[Name]
     coordinates: str  #: names of the arrays that identify the runs, separated by spaces
     provenance: Provenance
@@ -140,7 +140,11 @@ class Description(_Part):
         """Number of rings that a disk of the sweep has; 0 without rings."""
         if self.ring_axis is None:
             return 0
-        return int(self._entry(self.ring_axis)["rings"][2])
+        match self._entry(self.ring_axis)["rings"]:
+            case [_, _, int(count)]:
+                return count
+            case _:
+                return 0  # the sweep that is recorded cannot be built, which is said where it is
 
     def _entry(self, axis: str) -> dict[str, Any]:
         """Return what the sweep file says of an axis, where that is a mapping."""

@@ -173,7 +173,7 @@ class MapView:
             else:
                 fixed[axis] = value
         if over:
-            runs = self.page.selection.whole_disks.runs
+            runs = self.page.selection.only(runs).whole_disks.runs
         try:
             return cells(
                 self.data.store, name, x, y, fixed, among=runs, over=over, columns=self.data.columns

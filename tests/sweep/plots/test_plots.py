@@ -430,3 +430,9 @@ def test_a_figure_of_disks_notes_that_its_condition_chose_rings(finished: Path) 
         "M_loss_cum is summed over all rings of each disk with a run where run == 1; a condition on"
         " ring chooses rings"
     )
+
+
+def test_one_ring_stays_one_ring_whatever_the_condition(finished: Path) -> None:
+    figure = plots.draw(finished, "series", name="M_loss_cum", ring=1, where="T0 > 3500")
+    assert "whole disk" not in figure.axes[0].get_ylabel()
+    assert "ring = 1" in figure.get_suptitle()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_sweeps import run_here, sweep_file
 
 import sweep
 from sweep.common.errors import PartOfDiskWarning
@@ -47,8 +48,6 @@ def test_a_condition_on_a_result_of_one_ring_takes_its_whole_disk(finished: Path
 
 
 def test_a_store_without_rings_has_no_disks(tmp_path: Path) -> None:
-    from small_sweeps import run_here, sweep_file
-
     run_here(sweep_file(tmp_path, axes={"temperature.T0": [3000.0, 4000.0]}), tmp_path / "s.zarr")
     selection = selected(tmp_path / "s.zarr", "T0 > 3500")
     assert selection.whole_disks.runs.tolist() == selection.runs.tolist()
@@ -86,3 +85,21 @@ def test_what_is_drawn_of_many_runs_holds_every_variant_of_a_product() -> None:
     assert 400 < (drawn % 2).sum() < 600
     assert drawn.tolist() == drawn_at_random(runs, 1000).tolist()
     assert drawn_at_random(runs, 2000).tolist() == runs.tolist()
+
+
+def test_an_included_run_is_no_ring_of_a_disk(tmp_path: Path) -> None:
+    axes = {"temperature.T0": [3000.0, 4000.0], "ring": {"rings": [1.0, 2.7, 3]}}
+    run_here(
+        sweep_file(tmp_path, axes=axes, include=[{"temperature.T0": 4000.0, "dynamics.e0": 0.1}]),
+        tmp_path / "s.zarr",
+    )
+    for condition in (None, "T0 > 0", "ring >= 0"):
+        disks = selected(tmp_path / "s.zarr", condition).whole_disks
+        assert disks.runs.size == 6
+        assert disks.rings_in_words == "the whole disk"
+
+
+def test_the_sum_of_a_few_arrays_needs_no_others(finished: Path) -> None:
+    dataset = sweep.open_store(finished)
+    few = dataset[["M_loss", "status"]].sweep.disk_total()
+    assert few.M_loss.values.tolist() == dataset.sweep.disk_total().M_loss.values.tolist()
